@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the local Azure asks of whatever runs the Kubernetes behind an AKS cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+class ClusterError(Exception):
+    """A cluster could not be started, stopped or removed; the message says why and where the log is."""
+
+
+@dataclass(frozen=True)
+class ClusterInfo:
+    """A Kubernetes that exists. `name` is the backend's own name for it, unique on this machine."""
+
+    name: str
+    state: str  # "running" or "stopped"
+    api_server: str  # https://address:port
+    kubernetes_version: str  # of the binaries that really run, e.g. "1.35.4"
+
+
+class ClusterBackend(Protocol):
+    """Every call blocks until it is done and may be repeated: creating what runs changes nothing."""
+
+    def versions(self) -> list[str]:
+        """Full Kubernetes versions that can be started here, newest last."""
+
+    def create(self, name: str, kubernetes_version: str) -> ClusterInfo:
+        """Start a cluster (or start it again with its data) and wait until its API and node are ready."""
+
+    def stop(self, name: str) -> None:
+        """End its processes and keep its data."""
+
+    def delete(self, name: str) -> None:
+        """End its processes and remove its data; absent is fine."""
+
+    def get(self, name: str) -> ClusterInfo | None: ...
+
+    def admin_kubeconfig(self, name: str) -> dict[str, Any]:
+        """A kubeconfig with an embedded admin client certificate and the cluster's CA."""
