@@ -1,0 +1,198 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Comparing what is declared with what stands, and merging the one into the other.
+
+Only what is declared is compared: a key that is not declared keeps its value. `None` clears a key. Mappings
+merge (their other keys stay, unless a rule purges them); a declared list is the whole list.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, join
+
+Equal = Callable[[Any, Any], bool]
+
+
+def exact(current: Any, declared: Any) -> bool:
+    return bool(current == declared)
+
+
+def case_insensitive(current: Any, declared: Any) -> bool:
+    return bool(_fold(current) == _fold(declared))
+
+
+def location(current: Any, declared: Any) -> bool:
+    """`East US 2` is `eastus2`."""
+    return str(current).replace(" ", "").lower() == str(declared).replace(" ", "").lower()
+
+
+def as_set(current: Any, declared: Any) -> bool:
+    """Lists whose order means nothing."""
+    return sorted(map(repr, current or [])) == sorted(map(repr, declared or []))
+
+
+def floor_version(current: Any, declared: Any) -> bool:
+    """A version at or above the declared one is as declared: a service that upgrades itself is not drift.
+
+    `1.34` is satisfied by every `1.34.x` and by everything newer.
+    """
+    have, want = _version(current), _version(declared)
+    if have is None or want is None:
+        return exact(current, declared)
+    # a current alias such as "1.34" stands for a patch nobody named: equal prefixes satisfy each other
+    depth = min(len(have), len(want))
+    return have[:depth] > want[:depth] or (have[:depth] == want[:depth] and (len(have) < len(want) or have >= want))
+
+
+def ignored(current: Any, declared: Any) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one place of a structure is compared.
+
+    `equal` decides about scalars and whole lists. `key` turns a list of mappings into a keyed list whose items are
+    merged by that key; `keep_others` keeps items that are not declared. `purge` removes undeclared mapping keys.
+    `empty_is_absent` lets null, "", [] and {} stand for not there (how ARM answers many unset fields).
+    """
+
+    equal: Equal = exact
+    key: str | None = None
+    keep_others: bool = False
+    purge: bool = False
+    secret: bool = False
+    empty_is_absent: bool = False
+
+
+class Rules:
+    """Rules by path pattern: dotted, `*` is one key or list item, `**` at the end is everything below.
+
+    The first pattern that matches wins; `default` serves the rest.
+    """
+
+    def __init__(self, table: Mapping[str, Rule], default: Rule | None = None) -> None:
+        self._rows = [(_pattern(pattern), rule) for pattern, rule in table.items()]
+        self._default = default or Rule()
+
+    def at(self, route: tuple[str, ...]) -> Rule:
+        path = "/".join(route)
+        for pattern, rule in self._rows:
+            if pattern.fullmatch(path):
+                return rule
+        return self._default
+
+
+@dataclass(frozen=True)
+class Merged:
+    """`value` is the current structure with everything declared put in."""
+
+    value: Any
+    changes: tuple[Change, ...]
+
+
+def merge(current: Any, declared: Any, rules: Rules, path: str = "") -> Merged:
+    """Put `declared` into `current` (which may be ABSENT); neither argument is modified."""
+    changes: list[Change] = []
+    value = _merge(current, declared, rules, path, (), changes)
+    return Merged(value, tuple(changes))
+
+
+def _merge(current: Any, declared: Any, rules: Rules, path: str, route: tuple[str, ...], changes: list[Change]) -> Any:
+    rule = rules.at(route)
+    if isinstance(declared, Mapping):
+        return _merge_mapping(current, declared, rules, rule, path, route, changes)
+    if isinstance(declared, list) and rule.key is not None:
+        return _merge_keyed(current, declared, rules, rule, path, route, changes)
+    if declared is None:
+        if current is ABSENT or current is None or (rule.empty_is_absent and _empty(current)):
+            return current
+        changes.append(Change(path, current, ABSENT, rule.secret))
+        return None
+    if rule.empty_is_absent and _empty(current) and _empty(declared):
+        return current
+    if current is not ABSENT and current is not None and rule.equal(current, declared):
+        return current
+    changes.append(Change(path, ABSENT if current is None else current, declared, rule.secret))
+    return declared
+
+
+def _merge_mapping(
+    current: Any,
+    declared: Mapping[str, Any],
+    rules: Rules,
+    rule: Rule,
+    path: str,
+    route: tuple[str, ...],
+    changes: list[Change],
+) -> Any:
+    base = current if isinstance(current, Mapping) else {}
+    if not declared and not base:
+        if current is ABSENT and not rule.empty_is_absent:
+            changes.append(Change(path, ABSENT, {}, rule.secret))
+            return {}
+        return current if isinstance(current, Mapping) else ({} if current is not ABSENT else ABSENT)
+    merged: dict[str, Any] = dict(base)
+    for key, wanted in declared.items():
+        value = _merge(base.get(key, ABSENT), wanted, rules, join(path, key), (*route, key), changes)
+        if value is not ABSENT:
+            merged[key] = value
+    if rule.purge:
+        for key in [key for key in base if key not in declared]:
+            changes.append(Change(join(path, key), base[key], ABSENT, rule.secret))
+            del merged[key]
+    return merged
+
+
+def _merge_keyed(
+    current: Any,
+    declared: list[Any],
+    rules: Rules,
+    rule: Rule,
+    path: str,
+    route: tuple[str, ...],
+    changes: list[Change],
+) -> list[Any]:
+    assert rule.key is not None
+    standing = {_fold(item.get(rule.key)): item for item in current} if isinstance(current, list) else {}
+    wanted = {_fold(item.get(rule.key)): item for item in declared}
+    merged: list[Any] = []
+    for name, item in wanted.items():
+        place = f"{path}[{item.get(rule.key)}]"
+        if name in standing:
+            merged.append(_merge(standing[name], item, rules, place, (*route, "*"), changes))
+        else:
+            changes.append(Change(place, ABSENT, item, rule.secret))
+            merged.append(item)
+    others = [item for name, item in standing.items() if name not in wanted]
+    if rule.keep_others:
+        return merged + others
+    changes.extend(Change(f"{path}[{item.get(rule.key)}]", item, ABSENT, rule.secret) for item in others)
+    return merged
+
+
+def _empty(value: Any) -> bool:
+    return value is ABSENT or value is None or value == "" or value == [] or value == {}
+
+
+def _fold(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _version(value: Any) -> tuple[int, ...] | None:
+    match = re.fullmatch(r"v?(\d+(?:\.\d+)*)", str(value))
+    return tuple(int(part) for part in match.group(1).split(".")) if match else None
+
+
+def _pattern(pattern: str) -> re.Pattern[str]:
+    parts = []
+    for part in pattern.split(".") if pattern else []:
+        parts.append(".*" if part == "**" else "[^/]+" if part == "*" else re.escape(part))
+    return re.compile("/".join(parts))

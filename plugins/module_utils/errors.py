@@ -1,0 +1,241 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every way an operation can fail, and the one place where a failure becomes text.
+
+A message reads: what failed: why (code). What to do next.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Refusal
+
+
+class Failure(Exception):
+    """Base of all expected failures. `values` are returned beside the message (a partial result)."""
+
+    kind = "failure"
+
+    def __init__(self, values: Mapping[str, Any] | None = None) -> None:
+        super().__init__()
+        self.values: dict[str, Any] = dict(values or {})
+
+    def message(self) -> str:
+        raise AssertionError(f"{type(self).__name__} renders nothing")
+
+    def details(self) -> dict[str, Any]:
+        return {}
+
+    def __str__(self) -> str:
+        return self.message()
+
+    def to_result(self) -> dict[str, Any]:
+        return {
+            "failed": True,
+            "changed": bool(self.values.get("changed", False)),
+            "msg": self.message(),
+            "error": {"kind": self.kind, **self.details()},
+            **{key: value for key, value in self.values.items() if key != "changed"},
+        }
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with the input: where, what, and what would be right."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class InvalidInput(Failure):
+    """The input cannot work; all problems are named, and nothing was requested of any service."""
+
+    kind = "invalid_input"
+
+    def __init__(self, subject: str, problems: Sequence[Problem]) -> None:
+        super().__init__()
+        self.subject = subject
+        self.problems = tuple(problems)
+
+    def message(self) -> str:
+        if len(self.problems) == 1:
+            return f"{self.subject}: {_sentence(str(self.problems[0]))} Nothing was changed."
+        listed = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(self.problems, 1))
+        return f"{self.subject}: {len(self.problems)} problems, nothing was changed:\n{listed}"
+
+    def details(self) -> dict[str, Any]:
+        return {"problems": [{"path": problem.path, "message": problem.message} for problem in self.problems]}
+
+
+class Refused(Failure):
+    """The declared state cannot be reached in place, or not safely."""
+
+    kind = "refused"
+
+    def __init__(self, subject: str, refusals: Sequence[Refusal]) -> None:
+        super().__init__()
+        self.subject = subject
+        self.refusals = tuple(refusals)
+
+    def message(self) -> str:
+        lines = [
+            f"{item.path}: cannot go from {_show(item.before)} to {_show(item.after)}. {_sentence(item.remedy)}"
+            for item in self.refusals
+        ]
+        if len(lines) == 1:
+            return f"{self.subject}: {lines[0]} Nothing was changed."
+        listed = "\n".join(f"  {number}. {line}" for number, line in enumerate(lines, 1))
+        return f"{self.subject}: {len(lines)} changes refused, nothing was changed:\n{listed}"
+
+    def details(self) -> dict[str, Any]:
+        return {"paths": [item.path for item in self.refusals]}
+
+
+class ServiceError(Failure):
+    """A service (ARM, Entra, a Kubernetes API, a registry, an MCP server) answered no, or not at all."""
+
+    kind = "service_error"
+
+    def __init__(
+        self,
+        action: str,
+        reason: str,
+        *,
+        code: str = "",
+        status: int | None = None,
+        hint: str = "",
+        correlation_id: str = "",
+        body: Any = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(values)
+        self.action = action
+        self.reason = reason
+        self.code = code
+        self.status = status
+        self.hint = hint
+        self.correlation_id = correlation_id
+        self.body = body
+
+    def message(self) -> str:
+        code = self.code or (f"HTTP {self.status}" if self.status else "")
+        reason = self.reason.strip().rstrip(".")
+        text = f"{self.action}: {reason}{f' ({code})' if code else ''}."
+        return f"{text} {_sentence(self.hint)}" if self.hint else text
+
+    def details(self) -> dict[str, Any]:
+        known = {
+            "code": self.code,
+            "status": self.status,
+            "correlation_id": self.correlation_id,
+            "hint": self.hint,
+            "body": self.body,
+        }
+        return {key: value for key, value in known.items() if value not in (None, "")}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why something is not ready: the object, a classified code, the evidence."""
+
+    subject: str
+    code: str
+    message: str
+    hint: str = ""
+    terminal: bool = False
+
+    def __str__(self) -> str:
+        hint = f" {_sentence(self.hint)}" if self.hint else ""
+        return f"{self.subject}: {_sentence(self.message)}{hint}" if self.subject else f"{self.message}{hint}"
+
+
+class NotReady(Failure):
+    """What was asked for was done, and what should come of it did not."""
+
+    kind = "not_ready"
+
+    def __init__(
+        self,
+        subject: str,
+        reasons: Sequence[Reason],
+        *,
+        waited: float | None = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(values)
+        self.subject = subject
+        self.reasons = tuple(reasons)
+        self.waited = waited
+
+    def message(self) -> str:
+        waited = f" after {self.waited:.0f} s" if self.waited is not None else ""
+        terminal = " and will not become ready by waiting" if any(reason.terminal for reason in self.reasons) else ""
+        if len(self.reasons) == 1:
+            reason = self.reasons[0]
+            return f"{self.subject} is not ready{waited}{terminal}: {_sentence(str(reason))}"
+        listed = "\n".join(f"  {number}. {reason}" for number, reason in enumerate(self.reasons, 1))
+        return f"{self.subject} is not ready{waited}{terminal}:\n{listed}"
+
+    def details(self) -> dict[str, Any]:
+        return {
+            "reasons": [
+                {"subject": reason.subject, "code": reason.code, "message": reason.message, "hint": reason.hint}
+                for reason in self.reasons
+            ]
+        }
+
+
+class CheckModeViolation(Failure):
+    """A write was about to leave in check mode: a defect of this collection, stopped at the socket."""
+
+    kind = "check_mode_violation"
+
+    def __init__(self, service: str, method: str, path: str) -> None:
+        super().__init__()
+        self.request = f"{service} {method} {path}"
+
+    def message(self) -> str:
+        return (
+            f"{self.request}: refused in check mode, because it would change something. "
+            "This is a defect of the collection: please report the task that did this."
+        )
+
+
+class MissingLibrary(Failure):
+    """The interpreter that runs the module lacks a Python library."""
+
+    kind = "missing_library"
+
+    def __init__(self, requirement: str, error: str) -> None:
+        super().__init__()
+        self.requirement = requirement
+        self.error = error
+
+    def message(self) -> str:
+        return (
+            f"{sys.executable} cannot import {self.requirement}: {self.error}. Install it there "
+            f"(pip install '{self.requirement}'), or point ansible_python_interpreter at an interpreter that has it; "
+            'for hosts with ansible_connection local that is "{{ ansible_playbook_python }}".'
+        )
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith((".", "!", "?", ")")) or "\n" in text else f"{text}."
+
+
+def _show(value: Any) -> str:
+    if value is ABSENT:
+        return "nothing"
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 120 else text[:117] + "..."

@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs an operation as an ordinary Ansible module: on any connection, with become, with async."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure
+from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput, Operation
+
+
+class ModuleTask:
+    """The Task of a module process."""
+
+    run_directory: Path | None = None
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self._module = module
+        self.params: dict[str, Any] = module.params
+        self.check_mode: bool = module.check_mode
+        self.diff_mode: bool = module._diff
+
+    def run_command(
+        self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
+    ) -> CommandOutput:
+        code, stdout, stderr = self._module.run_command(
+            list(argv), data=stdin, environ_update=dict(env or {}), handle_exceptions=False
+        )
+        return CommandOutput(code, stdout, stderr)
+
+    def warn(self, message: str) -> None:
+        self._module.warn(message)
+
+    def progress(self, message: str) -> None:
+        """A module's output reaches nobody before it ends."""
+
+    def secret(self, value: str) -> None:
+        if value:
+            self._module.no_log_values.add(value)
+
+
+def run_module(argument_spec: dict[str, Any], operation: Operation, rules: Mapping[str, Any] | None = None) -> None:
+    """The whole of a module's `main`. `rules` are AnsibleModule's own (`required_if`, `mutually_exclusive`, ...)."""
+    module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True, **dict(rules or {}))
+    task = ModuleTask(module)
+    try:
+        result = operation(task)
+    except Failure as failure:
+        module.fail_json(**failure.to_result())
+    module.exit_json(**result.to_dict(task.diff_mode))

@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Values that all tasks of one run share: tokens, exec credentials, API discovery.
+
+An Ansible worker lives for one task, so what it learned would be asked again by the next. The values are secret:
+the directory is 0700 and the files 0600, and the whole goes when the run ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+_IN_PROCESS: dict[str, tuple[float, Any]] = {}
+
+
+class RunCache:
+    """A JSON value per key with an expiry; without a directory it lives as long as this process."""
+
+    def __init__(self, directory: Path | None) -> None:
+        self._directory = directory / "mcpops" if directory is not None else None
+
+    def get_or_make(self, key: tuple[str, ...], make: Callable[[], tuple[Any, float]]) -> Any:
+        """The cached value, or what `make` returns as (value, seconds it is good for); made once at a time."""
+        name = hashlib.sha256(json.dumps(key).encode()).hexdigest()
+        with self._locked(name):
+            found = self._read(name)
+            if found is not None and found[0] > time.time():
+                return found[1]
+            value, good_for = make()
+            self._write(name, (time.time() + good_for, value))
+            return value
+
+    def forget(self, key: tuple[str, ...]) -> None:
+        """Drop a value that turned out stale (a refused token, a discovery that lacks a new kind)."""
+        name = hashlib.sha256(json.dumps(key).encode()).hexdigest()
+        if self._directory is None:
+            _IN_PROCESS.pop(name, None)
+        else:
+            (self._directory / name).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        if self._directory is None:
+            yield
+            return
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self._directory / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _read(self, name: str) -> tuple[float, Any] | None:
+        if self._directory is None:
+            return _IN_PROCESS.get(name)
+        try:
+            expires, value = json.loads((self._directory / name).read_text())
+        except (OSError, ValueError):
+            return None
+        return float(expires), value
+
+    def _write(self, name: str, entry: tuple[float, Any]) -> None:
+        if self._directory is None:
+            _IN_PROCESS[name] = entry
+            return
+        part = self._directory / f"{name}.part"
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(entry, file)
+        os.replace(part, self._directory / name)

@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an operation is given and what it gives back, independent of how Ansible runs it.
+
+An operation is a function `(Task) -> Result`. Two adapters run it: `module.run_module` inside an ordinary
+module process, and `plugin_utils/inprocess.py` inside the controller's own process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
+
+
+@dataclass(frozen=True)
+class CommandOutput:
+    """What a finished child process left."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Task(Protocol):
+    """One run of one module for one host."""
+
+    params: dict[str, Any]
+    check_mode: bool
+    diff_mode: bool
+    run_directory: Path | None
+    """A private directory shared by all tasks of this run (0700), or None where a module runs alone."""
+
+    def run_command(
+        self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
+    ) -> CommandOutput: ...
+
+    def warn(self, message: str) -> None: ...
+
+    def progress(self, message: str) -> None:
+        """Tell a person who waits what is going on; throttled, never part of the result."""
+
+    def secret(self, value: str) -> None:
+        """From here on `value` appears in no result, message or diff of this task."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a successful operation reports; failures are exceptions of `errors.py`."""
+
+    changed: bool
+    msg: str = ""
+    plans: tuple[Plan, ...] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, plan: Plan, values: Mapping[str, Any] | None = None, msg: str = "") -> Result:
+        return cls(changed=plan.changed, msg=msg or plan.summary(), plans=(plan,), values=values or {})
+
+    def to_dict(self, diff_mode: bool) -> dict[str, Any]:
+        """The keys Ansible sees: `changed`, `msg`, `notes` and `diff` where they say something, and the values."""
+        result: dict[str, Any] = {"changed": self.changed, **self.values}
+        if self.msg:
+            result["msg"] = self.msg
+        notes = [note for plan in self.plans for note in plan.notes]
+        if notes:
+            result["notes"] = notes
+        if diff_mode:
+            result["diff"] = [plan.diff() for plan in self.plans if plan.changes]
+        return result
+
+
+Operation = Callable[[Task], Result]

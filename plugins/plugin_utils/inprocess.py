@@ -1,0 +1,161 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs a module's operation inside the controller's process: no fork of an interpreter, no copied payload.
+
+The action plugin of a module is two lines: it imports the module, whose `ARGUMENT_SPEC`, `OPERATION` and optional
+`RULES` are the whole truth, so that both ways of running it cannot differ. Ansible loads an action plugin before it
+forks its workers: what is imported here is imported once a playbook.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+
+from ansible import constants
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput
+
+try:  # ansible-core 2.22 masks registered values everywhere, also in what other plugins print
+    from ansible.module_utils.secrets import register_secret
+except ImportError:
+    register_secret = None
+
+PROGRESS_EVERY_SECONDS = 5.0
+
+
+class InProcessTask:
+    """The Task of an action that runs in the controller."""
+
+    def __init__(self, params: dict[str, Any], *, check_mode: bool, diff_mode: bool, host: str) -> None:
+        self.params = params
+        self.check_mode = check_mode
+        self.diff_mode = diff_mode
+        self.run_directory: Path | None = Path(constants.DEFAULT_LOCAL_TMP)  # type: ignore[attr-defined]
+        self.secrets: set[str] = set()
+        self.warnings: list[str] = []
+        self._host = host
+        self._shown = 0.0
+
+    def run_command(
+        self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
+    ) -> CommandOutput:
+        done = subprocess.run(
+            list(argv),
+            input=stdin,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return CommandOutput(done.returncode, done.stdout, done.stderr)
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+    def progress(self, message: str) -> None:
+        now = time.monotonic()
+        if now - self._shown >= PROGRESS_EVERY_SECONDS:
+            self._shown = now
+            Display().display(f"  [{self._host}] {remove_values(message, self.secrets)}")
+
+    def secret(self, value: str) -> None:
+        if value:
+            self.secrets.add(value)
+            if register_secret is not None:
+                register_secret(value)
+
+
+class InProcessAction(ActionBase):
+    """Base of every action plugin of this collection."""
+
+    MODULE: ClassVar[ModuleType]
+    TRANSFERS_FILES = False
+    _supports_async = True
+    _supports_check_mode = True
+    _supports_diff = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        if not self._in_process():
+            return {**result, **self._in_module(task_vars)}
+        environment: dict[str, Any] = {}
+        self._compute_environment_string(environment)
+        with _environment(environment):
+            return {**result, **self._converge(task_vars or {})}
+
+    def _in_process(self) -> bool:
+        return (
+            self._connection.transport == "local"
+            and getattr(self._connection, "become", None) is None
+            and not self._task.async_val
+        )
+
+    def _in_module(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """The same operation as a module: another connection, become, or async."""
+        wrap_async = bool(self._task.async_val) and not self._connection.has_native_async
+        name = self.MODULE.__name__.rsplit(".", 1)[-1]
+        try:
+            outcome: dict[str, Any] = self._execute_module(
+                module_name=f"mcpops.platform.{name}", task_vars=task_vars, wrap_async=wrap_async
+            )
+        finally:
+            if not wrap_async:
+                self._remove_tmp_path(self._connection._shell.tmpdir)
+        return outcome
+
+    def _converge(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        # plain JSON types: tagged strings break YAML dumpers and type checks of other libraries
+        arguments = json.loads(json.dumps(self._task.args, default=str))
+        validated = ArgumentSpecValidator(self.MODULE.ARGUMENT_SPEC, **getattr(self.MODULE, "RULES", {})).validate(
+            arguments
+        )
+        task = InProcessTask(
+            validated.validated_parameters,
+            check_mode=bool(self._task.check_mode),
+            diff_mode=bool(self._task.diff),
+            host=str(task_vars.get("inventory_hostname", "localhost")),
+        )
+        for value in validated._no_log_values:
+            task.secret(str(value))
+        try:
+            if validated.error_messages:
+                raise InvalidInput(
+                    f"mcpops.platform.{self.MODULE.__name__.rsplit('.', 1)[-1]}",
+                    [Problem("", message) for message in validated.error_messages],
+                )
+            outcome = self.MODULE.OPERATION(task).to_dict(task.diff_mode)
+        except Failure as failure:
+            outcome = failure.to_result()
+        for warning in [*(item["warning"] for item in validated._warnings), *task.warnings]:
+            Display().warning(remove_values(warning, task.secrets))
+        plain: dict[str, Any] = json.loads(json.dumps(outcome, default=str))
+        cleaned: dict[str, Any] = remove_values(plain, task.secrets)
+        return cleaned
+
+
+@contextmanager
+def _environment(overrides: Mapping[str, Any]) -> Iterator[None]:
+    """The task's `environment:` in os.environ, as a module process would see it."""
+    before = dict(os.environ)
+    os.environ.update({key: str(value) for key, value in overrides.items()})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
