@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# `make help` lists what there is. Every target brings its virtual environment up to date first.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+PYTHON := PYTHONPATH=tests .venv/bin/python
+GATE := $(PYTHON) -m gate
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: venv
+venv: ## .venv, from a cache shared by checkouts (MCPOPS_PYTHON=... picks the interpreter)
+	@tests/gate/bootstrap.sh
+
+.PHONY: demo
+demo: venv ## from nothing to an answered MCP call, on the local cloud
+	@$(PYTHON) -m gate.demo
+
+.PHONY: demo-down
+demo-down: venv ## remove everything the demo made: processes, namespaces, mounts, files
+	@.venv/bin/localcloud reset
+
+.PHONY: test
+test: venv ## the gate: everything that must hold before a change lands
+	@$(GATE) --down
+
+.PHONY: test-long
+test-long: venv ## everything marked slow, after the gate (up to an hour)
+	@$(GATE) --down long
+
+.PHONY: bench
+bench: venv ## benchmarks
+	@$(GATE) bench
+
+.PHONY: lint
+lint: venv ## ruff, mypy, yamllint, ansible-lint
+	@$(GATE) lint
+
+.PHONY: sanity
+sanity: venv ## ansible-test sanity
+	@$(GATE) sanity
+
+.PHONY: unit
+unit: venv ## unit tests
+	@$(GATE) unit
+
+.PHONY: contract
+contract: venv ## the local Azure against the SDKs
+	@$(GATE) contract
+
+.PHONY: integration
+integration: venv ## modules and playbooks on a real cluster (leaves the local cloud up)
+	@$(GATE) integration
+
+.PHONY: molecule
+molecule: venv ## a scenario per role (leaves the local cloud up)
+	@$(GATE) molecule
+
+.PHONY: docs
+docs: venv ## every example in the documentation
+	@$(GATE) docs
+
+.PHONY: format
+format: venv ## let ruff reformat and fix what it can
+	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+.PHONY: build
+build: venv ## the collection's tarball, in build/
+	@.venv/bin/ansible-galaxy collection build --force --output-path build .

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`python -m gate [--down] [STAGE ...]`: runs the gate, or some of its stages."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import signal
+import sys
+import time
+from importlib import metadata
+from types import FrameType
+
+from gate import report, stages
+from gate.runner import Gate, Interrupted
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="gate", description=__doc__)
+    parser.add_argument("stage", nargs="*", default=list(stages.GATE), help=", ".join(s.name for s in stages.STAGES))
+    parser.add_argument("--down", action="store_true", help="stop the local cloud at the end, however it ends")
+    arguments = parser.parse_args(argv)
+    skip = {area.strip() for area in os.environ.get("MCPOPS_SKIP", "").split(",") if area.strip()}
+    unknown = skip - {stage.name for stage in stages.STAGES}
+    if unknown:
+        parser.error(f"MCPOPS_SKIP names {', '.join(sorted(unknown))}, which is no stage")
+    wanted = tuple(name for name in arguments.stage if name not in skip)
+    chosen = stages.select(wanted)
+    skipped = [stage for stage in stages.STAGES if stage.name in skip and stage.name in arguments.stage]
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    print(
+        f"gate: ansible-core {metadata.version('ansible-core')} on Python {platform.python_version()}; "
+        "other supported core versions are not run here. Logs are in build/gate",
+        flush=True,
+    )
+    if skipped:
+        names = ", ".join(stage.name for stage in skipped)
+        print(f"gate: *** NOT RUNNING {names}: MCPOPS_SKIP names it. This run does not prove a change. ***", flush=True)
+    started = time.monotonic()
+    gate = Gate(os.environ, skip, deadline_seconds=60 * float(os.environ.get("MCPOPS_DEADLINE_MINUTES", "60")))
+    down = arguments.down and any(stage.supporting for stage in chosen)
+    outcomes = gate.run([*chosen, *skipped], down=down)
+    print(report.summary(outcomes, time.monotonic() - started), flush=True)
+    return 0 if all(outcome.ok for outcome in outcomes) else 1
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    # The first signal starts the clean-up; a second one must not cut it short.
+    for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(other, signal.SIG_IGN)
+    raise Interrupted(f"stopped by {signal.Signals(number).name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs stages in order: keeps going after a failure, names what overran, always cleans up."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+import time
+from collections.abc import Collection, Mapping
+
+from gate import report, stages
+from gate.process import Finished, Processes, Running
+from gate.report import Outcome, Tally
+from gate.stages import Stage, Step
+
+HEARTBEAT_SECONDS = 60.0
+# `localcloud down` gets its own time: it has to run precisely when the deadline is already gone.
+CLEAN_UP_SECONDS = 120.0
+
+
+class Interrupted(BaseException):
+    """A signal asked the gate to stop. Not an Exception: nothing between here and the clean-up may swallow it."""
+
+
+class Gate:
+    """One run over some stages."""
+
+    def __init__(self, base: Mapping[str, str], skip: Collection[str], deadline_seconds: float) -> None:
+        self._processes = Processes(stages.plain_environment(base))
+        self._skip = skip
+        self._started = time.monotonic()
+        self._limit = deadline_seconds
+        self._deadline = self._started + deadline_seconds
+        self._background: dict[str, Running] = {}
+        self._outcomes: dict[str, Outcome] = {}
+        self._over = threading.Event()
+
+    def run(self, chosen: list[Stage], *, down: bool) -> list[Outcome]:
+        """The outcomes so far, also when it was interrupted; that they are incomplete is then one of them."""
+        heartbeat = threading.Thread(target=self._tell_progress, daemon=True)
+        heartbeat.start()
+        try:
+            for stage in chosen:
+                self._run_stage(stage)
+        except Interrupted as exc:
+            self._record(Outcome("interrupted", 0.0, Tally(failed=1), str(exc)))
+        finally:
+            self._over.set()
+            self._processes.stop_all()
+            if down:
+                self._clean_up()
+        return list(self._outcomes.values())
+
+    def _run_stage(self, stage: Stage) -> None:
+        if stage.name in self._skip:
+            self._record(Outcome(stage.name, 0.0, Tally(skipped=1), "NOT RUN: MCPOPS_SKIP names it"))
+            return
+        for needed in stage.needs:
+            self._finish_background(needed)
+        missing = [name for name in stage.needs if name in self._outcomes and not self._outcomes[name].ok]
+        if missing:
+            self._record(Outcome(stage.name, 0.0, Tally(failed=1), f"not run, because {', '.join(missing)} failed"))
+            return
+        if time.monotonic() >= self._deadline:
+            self._record(Outcome(stage.name, 0.0, Tally(failed=1), "not run, because no time was left"))
+            return
+        try:
+            steps = stage.steps()
+        except stages.NothingToRun as exc:
+            remark = f"{exc}. MCPOPS_SKIP={stage.name} leaves it out"
+            self._record(Outcome(stage.name, 0.0, Tally(failed=1), remark))
+            return
+        print(f"[{self._clock()}] {stage.name}: {stage.what}", flush=True)
+        if stage.background:
+            (step,) = steps
+            self._background[stage.name] = self._start(stage.name, step)
+            return
+        started = time.monotonic()
+        with concurrent.futures.ThreadPoolExecutor(2 if stage.parallel else 1) as pool:
+            try:
+                results = list(pool.map(lambda step: self._run_step(stage.name, step), steps))
+            except BaseException:
+                # Leaving the pool waits for its threads, and those wait for processes.
+                self._processes.stop_all()
+                raise
+        tally = sum((result[0] for result in results), Tally())
+        self._conclude(stage, time.monotonic() - started, tally, [remark for tallied, remark in results if remark])
+
+    def _finish_background(self, name: str) -> None:
+        running = self._background.pop(name, None)
+        if running is None:
+            return
+        if running.running():
+            print(f"[{self._clock()}] waiting for {name}", flush=True)
+        finished = running.wait(self._deadline)
+        tally, remark = self._judge(name, running, finished)
+        stage = next(stage for stage in stages.STAGES if stage.name == name)
+        self._conclude(stage, finished.seconds, tally, [remark] if remark else [])
+
+    def _run_step(self, stage_name: str, step: Step) -> tuple[Tally, str]:
+        if step.counting is stages.Counting.JUNIT:
+            # The report of an earlier run must not speak for a run that crashed before it wrote one.
+            stages.junit_report(step.name).unlink(missing_ok=True)
+        running = self._start(stage_name, step)
+        return self._judge(stage_name, running, running.wait(self._deadline))
+
+    def _start(self, stage_name: str, step: Step) -> Running:
+        name = stage_name if step.name == stage_name else f"{stage_name}-{step.name.replace(' ', '-')}"
+        return self._processes.start(step, stages.LOGS / f"{name}.log")
+
+    def _judge(self, stage_name: str, running: Running, finished: Finished) -> tuple[Tally, str]:
+        step = running.step
+        if finished.overran:
+            minutes = self._limit / 60
+            tally, remark = Tally(failed=1), f"{step.name} overran the gate's deadline of {minutes:g} minutes"
+        else:
+            junit = stages.junit_report(step.name)
+            tally, remark = report.tally(step.counting, finished.returncode, finished.output, junit)
+        verdict = "FAILED" if tally.failed else "ok"
+        lines = [f"[{self._clock()}] {stage_name}: {step.name}: {verdict} in {finished.seconds:.1f} s ({tally})"]
+        if tally.failed:
+            lines += [remark, "-" * 100, report.excerpt(finished.output, running.log), "-" * 100]
+        # One call: steps of a parallel stage finish side by side.
+        print("\n".join(line for line in lines if line), flush=True)
+        return tally, remark
+
+    def _conclude(self, stage: Stage, seconds: float, tally: Tally, remarks: list[str]) -> None:
+        if stage.supporting and not tally.failed:
+            tally = Tally()
+        self._record(Outcome(stage.name, seconds, tally, "; ".join(remarks)))
+
+    def _record(self, outcome: Outcome) -> None:
+        self._outcomes[outcome.stage] = outcome
+        if outcome.remark:
+            print(f"[{self._clock()}] {outcome.stage}: {outcome.remark}", flush=True)
+
+    def _clean_up(self) -> None:
+        processes = Processes(self._processes.environment)
+        running = processes.start(Step("down", stages.tool("localcloud", "down")), stages.LOGS / "down.log")
+        try:
+            finished = running.wait(time.monotonic() + CLEAN_UP_SECONDS)
+        except Interrupted:
+            processes.stop_all()
+            raise
+        tally, remark = self._judge("down", running, finished)
+        stage = Stage("down", "the local cloud, down", list, supporting=True)
+        self._conclude(stage, finished.seconds, tally, [remark] if remark else [])
+
+    def _tell_progress(self) -> None:
+        """Says once a minute what is running, so that a log that stands still shows where."""
+        while not self._over.wait(HEARTBEAT_SECONDS):
+            for running in self._processes.alive():
+                age = time.monotonic() - running.started
+                if age >= HEARTBEAT_SECONDS:
+                    print(f"[{self._clock()}] ... {running.step.name} {age:.0f} s: {running.last_line()}", flush=True)
+
+    def _clock(self) -> str:
+        minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
+        return f"{minutes:02d}:{seconds:02d}"

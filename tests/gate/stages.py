@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stages as a table: what each runs, what it needs first, and how its output is counted."""
+
+from __future__ import annotations
+
+import enum
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+LOGS = CHECKOUT / "build" / "gate"
+
+COLLECTION = "ansible_collections.mcpops.platform.plugins"
+TYPED_PACKAGES = (f"{COLLECTION}.module_utils", f"{COLLECTION}.plugin_utils", "localcloud", "gate")
+
+# How many processes a level may keep busy. The small machine has two cores, and the Go build takes what is left.
+WORKERS = "2"
+
+
+class Counting(enum.Enum):
+    """Where the number of passed and failed checks of a step comes from."""
+
+    COMMAND = "its exit code: one check"
+    JUNIT = "the JUnit report that pytest wrote"
+    SANITY = "the sanity tests that ansible-test announced"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One process of a stage."""
+
+    name: str
+    argv: tuple[str, ...]
+    counting: Counting = Counting.COMMAND
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A level of the gate. `steps` looks at the tree when the stage starts, so new directories run by being there."""
+
+    name: str
+    what: str
+    steps: Callable[[], list[Step]]
+    needs: tuple[str, ...] = ()
+    parallel: bool = False
+    background: bool = False
+    # Stages that set something up are not levels of their own: they run when a level asks for them, and count nothing.
+    supporting: bool = False
+
+
+class NothingToRun(Exception):
+    """A stage found no test. That is a failure: a level that silently shrinks to nothing would stay green."""
+
+
+def tool(name: str, *arguments: str) -> tuple[str, ...]:
+    return (str(CHECKOUT / ".venv" / "bin" / name), *arguments)
+
+
+def lint() -> list[Step]:
+    typed = [argument for package in TYPED_PACKAGES if _package_exists(package) for argument in ("-p", package)]
+    return [
+        Step("mypy", tool("mypy", *typed)),
+        Step("ansible-lint", tool("ansible-lint", "--offline", "--profile", "production")),
+        Step("ruff check", tool("ruff", "check", ".")),
+        Step("ruff format", tool("ruff", "format", "--check", ".")),
+        Step("yamllint", tool("yamllint", "--strict", ".")),
+    ]
+
+
+def sanity() -> list[Step]:
+    return [Step("ansible-test sanity", (sys.executable, "-m", "gate.sanity"), Counting.SANITY)]
+
+
+def unit() -> list[Step]:
+    return [pytest_step("unit", ["tests/unit"], "not contract and not slow", workers=True)]
+
+
+def contract() -> list[Step]:
+    return [pytest_step("contract", ["tests/unit", "tests/contract"], "contract and not slow", workers=True)]
+
+
+def integration() -> list[Step]:
+    return [pytest_step("integration", ["tests/integration"], "not slow")]
+
+
+def docs() -> list[Step]:
+    return [pytest_step("docs", ["tests/docs"], "not slow", workers=True)]
+
+
+def long() -> list[Step]:
+    return [pytest_step("long", ["tests/unit", "tests/contract", "tests/integration", "tests/docs"], "slow")]
+
+
+def molecule() -> list[Step]:
+    scenarios = sorted(path.parent.name for path in (CHECKOUT / "extensions" / "molecule").glob("*/molecule.yml"))
+    if not scenarios:
+        raise NothingToRun("extensions/molecule holds no scenario. Every role needs one of its name")
+    return [Step(name, tool("molecule", "test", "-s", name)) for name in scenarios]
+
+
+def bench() -> list[Step]:
+    if not (CHECKOUT / "tests" / "bench" / "__main__.py").is_file():
+        raise NothingToRun("tests/bench has no __main__.py to run")
+    return [Step("bench", (sys.executable, "-m", "bench"))]
+
+
+def pytest_step(name: str, directories: list[str], markers: str, *, workers: bool = False) -> Step:
+    present = [directory for directory in directories if any((CHECKOUT / directory).rglob("test_*.py"))]
+    if not present:
+        raise NothingToRun(f"no test_*.py under {', '.join(directories)}")
+    argv = [
+        *tool("pytest", "-q", "-m", markers, f"--junitxml={junit_report(name)}"),
+        # A test that no longer imports or is deselected by a typo must not look like success.
+        "--strict-config",
+        *(["-n", WORKERS, "--dist", "loadfile"] if workers else []),
+        *present,
+    ]
+    return Step(name, tuple(argv), Counting.JUNIT)
+
+
+def junit_report(step_name: str) -> Path:
+    return LOGS / f"{step_name}.junit.xml"
+
+
+def _package_exists(package: str) -> bool:
+    relative = Path(*package.split("."))
+    return any(any((CHECKOUT / root / relative).glob("**/*.py")) for root in ("collections", "tests"))
+
+
+STAGES: tuple[Stage, ...] = (
+    Stage(
+        "doctor",
+        "what this machine lacks",
+        lambda: [Step("doctor", tool("localcloud", "doctor"))],
+        supporting=True,
+    ),
+    Stage(
+        "build",
+        "the local cloud's binaries, in the background",
+        lambda: [Step("build", ("nice", "-n", "19", *tool("localcloud", "build")))],
+        needs=("doctor",),
+        background=True,
+        supporting=True,
+    ),
+    Stage("lint", "ruff, mypy, yamllint, ansible-lint", lint, parallel=True),
+    Stage("sanity", "ansible-test sanity on one core version", sanity),
+    Stage("unit", "pure parts and the repository itself", unit),
+    Stage("contract", "the local Azure against the SDKs", contract),
+    Stage(
+        "cloud",
+        "the local cloud, up",
+        lambda: [Step("up", tool("localcloud", "up"))],
+        needs=("build",),
+        supporting=True,
+    ),
+    Stage("integration", "modules and playbooks on a real cluster", integration, needs=("cloud",)),
+    Stage("molecule", "a scenario per role", molecule, needs=("cloud",)),
+    Stage("docs", "every example in the documentation", docs),
+    Stage("long", "everything marked slow", long, needs=("cloud",)),
+    Stage("bench", "benchmarks", bench, needs=("cloud",)),
+)
+
+# What `make test` runs. The other levels are run by name.
+GATE = ("lint", "sanity", "unit", "contract", "integration", "molecule", "docs")
+
+
+def select(wanted: tuple[str, ...]) -> list[Stage]:
+    """The wanted stages and all they need, in the order of the table."""
+    by_name = {stage.name: stage for stage in STAGES}
+    chosen: set[str] = set()
+
+    def add(name: str) -> None:
+        if name not in by_name:
+            raise SystemExit(f"gate: no stage is called {name!r}. There are: {', '.join(by_name)}")
+        if name not in chosen:
+            chosen.add(name)
+            for needed in by_name[name].needs:
+                add(needed)
+
+    for name in wanted:
+        add(name)
+    return [stage for stage in STAGES if stage.name in chosen]
+
+
+def environment(base: Mapping[str, str]) -> dict[str, str]:
+    """What every step sees: this checkout's tools first, its test packages importable."""
+    prepared = dict(base)
+    prepared["PATH"] = os.pathsep.join([str(CHECKOUT / ".venv" / "bin"), base.get("PATH", os.defpath)])
+    prepared["PYTHONPATH"] = str(CHECKOUT / "tests")
+    prepared["PYTHONUNBUFFERED"] = "1"
+    return prepared
+
+
+def plain_environment(base: Mapping[str, str]) -> dict[str, str]:
+    """The same without colour codes, for output that goes to a log."""
+    prepared = environment(base) | {"NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1"}
+    # With both set, several tools warn about the contradiction on every start.
+    prepared.pop("FORCE_COLOR", None)
+    return prepared
