@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The local cloud's authority, the certificates of its two servers, and the client secret it hands out."""
+
+from __future__ import annotations
+
+import secrets
+
+from localcloud.authority import Authority, serves
+from localcloud.files import write_atomically
+from localcloud.settings import Settings
+
+
+def ensure_certificates(settings: Settings) -> None:
+    """Make what is missing, about to expire, or for another address; what clients already trust stays."""
+    settings.ca_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if settings.ca_file.exists() and settings.ca_key_file.exists():
+        authority = Authority.load(settings.ca_file, settings.ca_key_file)
+    else:
+        authority = Authority.create("localcloud CA")
+        authority.pair.write(settings.ca_file, settings.ca_key_file)
+    # Both names of loopback, because clients differ in which one they accept as an authority host; the host
+    # address, because controllers inside a cluster reach the same server there.
+    names = ["localhost", settings.azure_address, settings.host_address]
+    for certificate, key in (
+        (settings.azure_cert_file, settings.azure_key_file),
+        (settings.registry_cert_file, settings.registry_key_file),
+    ):
+        if not (key.exists() and serves(certificate, authority, names)):
+            authority.issue(certificate.stem, names=names, server=True).write(certificate, key)
+
+
+def ensure_client_secret(settings: Settings) -> None:
+    if not settings.client_secret_file.exists():
+        write_atomically(settings.client_secret_file, secrets.token_urlsafe(30) + "\n", 0o600)

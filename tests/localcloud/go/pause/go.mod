@@ -1,0 +1,3 @@
+module localcloud/pause
+
+go 1.21

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which images the local cloud's registry holds, and what each is made of."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from localcloud.binaries import GO_SOURCES, Binaries, kmcp_version, machine, module_version
+from localcloud.files import Progress, fresh_directory, key_of, sha256_of
+from localcloud.images import python_base
+from localcloud.images.builder import ImageConfig, Layer, Tree, assemble, layer, save
+from localcloud.settings import Settings
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+ECHO_SERVER = REPOSITORY / "examples" / "echo-mcp" / "server.py"
+MISBEHAVING_SERVER = Path(__file__).parent / "misbehaving_server.py"
+MCP_REQUIREMENT = "mcp>=1.28,<2"
+
+PAUSE = "pause:1.0"
+COREDNS = "coredns:" + module_version((GO_SOURCES / "coredns" / "go.mod").read_text(), "github.com/coredns/coredns")
+# Where the chart's defaults look for it, so that they work unmodified through containerd's mirror of ghcr.io.
+KMCP_CONTROLLER = f"kagent-dev/kmcp/controller:{kmcp_version()}"
+ECHO_MCP = "echo-mcp:1.0.0"
+MISBEHAVING_MCP = "mcp-misbehaving:1.0.0"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An image by its name in the registry; `key` changes when anything it is made of does."""
+
+    name: str
+    key: str
+    layers: Callable[[], list[Layer]]
+    config: ImageConfig
+
+
+def _program_layer(binary: Path, name: str) -> list[Layer]:
+    with tempfile.TemporaryDirectory() as temporary:
+        root = Path(temporary)
+        shutil.copyfile(binary, root / name)
+        (root / name).chmod(0o755)
+        return [layer(Tree(root))]
+
+
+def _program(image: str, binary: Path, name: str, user: str, ports: tuple[int, ...] = ()) -> Recipe:
+    config = ImageConfig(entrypoint=[f"/{name}"], user=user, ports=ports)
+    return Recipe(image, sha256_of(binary), lambda: _program_layer(binary, name), config)
+
+
+def _python_layers(base: Path, server: Path, requirements: list[str]) -> list[Layer]:
+    version = python_base.python_version()
+    with tempfile.TemporaryDirectory() as temporary:
+        app = Path(temporary)
+        app.chmod(0o755)
+        if requirements:
+            python_base.install_packages(requirements, version, app / "lib")
+        shutil.copyfile(server, app / "server.py")
+        (app / "server.py").chmod(0o644)
+        python_base.compile_tree(base, version, app, "/app")
+        return [layer(Tree(base)), layer(Tree(app, "app"))]
+
+
+def _python_server(image: str, base: Path, server: Path, requirements: list[str], port: int) -> Recipe:
+    config = ImageConfig(
+        entrypoint=["python", "/app/server.py"],
+        user="1000:1000",
+        working_directory="/app",
+        ports=[port],
+        environment={
+            "PYTHONPATH": "/app/lib",
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "LANG": "C.UTF-8",
+            "HOME": "/tmp",
+        },
+    )
+    key = key_of(base.name, server.read_bytes(), *requirements)
+    return Recipe(image, key, lambda: _python_layers(base, server, requirements), config)
+
+
+def recipes(settings: Settings, binaries: Binaries, progress: Progress) -> list[Recipe]:
+    base = python_base.ensure_python_base(settings, progress)
+    return [
+        _program(PAUSE, binaries.pause, "pause", "65535:65535"),
+        _program(COREDNS, binaries.coredns, "coredns", "65532:65532"),
+        _program(KMCP_CONTROLLER, binaries.kmcp_manager, "manager", "65532:65532", (8081, 8443)),
+        _python_server(ECHO_MCP, base, ECHO_SERVER, [MCP_REQUIREMENT], 3000),
+        _python_server(MISBEHAVING_MCP, base, MISBEHAVING_SERVER, [], 3000),
+    ]
+
+
+def ensure_images(settings: Settings, binaries: Binaries, progress: Progress) -> dict[str, Path]:
+    """Image name → OCI layout directory. The caller holds the build lock."""
+    builder = (Path(__file__).parent / "builder.py").read_bytes()
+    images = {}
+    for recipe in recipes(settings, binaries, progress):
+        key = key_of(builder, machine(), recipe.name, recipe.key, repr(recipe.config))
+        target = settings.cache / "images" / f"{recipe.name.replace('/', '_').replace(':', '_')}-{key}"
+        if not (target / "index.json").exists():
+            progress(f"building image {recipe.name}")
+            umask = os.umask(0o022)
+            try:
+                image = assemble(recipe.layers(), recipe.config, machine())
+            finally:
+                os.umask(umask)
+            with fresh_directory(target) as directory:
+                save(image, directory)
+        images[recipe.name] = target
+    return images
