@@ -1,0 +1,29 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The libraries of the Kubernetes area, guarded: documentation and sanity tools import modules without them."""
+
+from __future__ import annotations
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import MissingLibrary
+
+IMPORT_FAILURE: tuple[str, str] | None = None
+
+try:
+    import urllib3
+except ImportError as failure:
+    urllib3 = None  # type: ignore[assignment]
+    IMPORT_FAILURE = ("urllib3", str(failure))
+
+try:
+    import yaml
+except ImportError as failure:
+    yaml = None  # type: ignore[assignment]
+    IMPORT_FAILURE = ("PyYAML", str(failure))
+
+
+def require() -> None:
+    """Called before the first use of a library."""
+    if IMPORT_FAILURE is not None:
+        raise MissingLibrary(*IMPORT_FAILURE)
