@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gate.rules import roles
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 LOGS = CHECKOUT / "build" / "gate"
 
@@ -97,8 +99,9 @@ def long() -> list[Step]:
 
 def molecule() -> list[Step]:
     scenarios = sorted(path.parent.name for path in (CHECKOUT / "extensions" / "molecule").glob("*/molecule.yml"))
-    if not scenarios:
-        raise NothingToRun("extensions/molecule holds no scenario. Every role needs one of its name")
+    missing = roles.missing_scenarios(CHECKOUT)
+    if missing or not scenarios:
+        raise NothingToRun("; ".join(missing) or "extensions/molecule holds no scenario")
     return [Step(name, tool("molecule", "test", "-s", name)) for name in scenarios]
 
 

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which files users get. An allow-list: something new in the tarball is a decision, not an accident."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+PATTERNS = (
+    r"(MANIFEST|FILES)\.json",
+    r"(README|CHANGELOG)\.md",
+    r"LICENSE|requirements\.txt|bindep\.txt|site\.yml",
+    r"meta/(runtime|execution-environment|extensions)\.yml",
+    r"changelogs/(config|changelog)\.yaml",
+    r"changelogs/fragments/[\w-]+\.yml",
+    r"plugins/(action|doc_fragments|filter|inventory|lookup|modules|plugin_utils)/\w+\.py",
+    r"plugins/module_utils/(\w+/)*\w+\.py",
+    r"playbooks/\w+\.yml",
+    r"inventories/(local|dev|prod)/(hosts\.yml|(group|host)_vars/([\w-]+/)*[\w-]+\.yml)",
+    r"roles/\w+/(README\.md|(defaults|handlers|vars)/main\.yml|meta/(main|argument_specs)\.yml)",
+    r"roles/\w+/(tasks/\w+\.yml|templates/[\w.-]+\.j2)",
+    r"docs/[\w-]+\.md",
+    r"examples/[\w-]+/([\w-]+\.(py|yml|md|txt)|Dockerfile)",
+)
+ALLOWED = re.compile("|".join(PATTERNS))
+
+# What a user of the collection cannot do without.
+REQUIRED = ("LICENSE", "CHANGELOG.md", "meta/runtime.yml", "requirements.txt")
+
+
+def unexpected(members: Iterable[str]) -> list[str]:
+    return sorted(member for member in members if not ALLOWED.fullmatch(member))
+
+
+def lacking(members: Iterable[str]) -> list[str]:
+    return sorted(set(REQUIRED) - set(members))

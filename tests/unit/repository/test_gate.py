@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stage runner: order, dependencies, counting, deadline, clean-up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gate import __main__ as command
+from gate import report, runner, stages
+from gate.report import Outcome, Tally
+from gate.runner import Gate
+from gate.stages import Counting, NothingToRun, Stage, Step
+
+
+@pytest.fixture(autouse=True)
+def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(stages, "LOGS", tmp_path / "logs")
+    return tmp_path / "logs"
+
+
+def stage(name: str, script: str, *needs: str, background: bool = False, supporting: bool = False) -> Stage:
+    steps = [Step(name, ("sh", "-c", script))]
+    return Stage(name, "for a test", lambda: steps, needs=needs, background=background, supporting=supporting)
+
+
+def run(*chosen: Stage, skip: tuple[str, ...] = (), seconds: float = 60, down: bool = False) -> dict[str, Outcome]:
+    outcomes = Gate(os.environ, skip, seconds).run(list(chosen), down=down)
+    return {outcome.stage: outcome for outcome in outcomes}
+
+
+def test_a_failure_does_not_hide_what_comes_after_it() -> None:
+    outcomes = run(stage("lint", "exit 1"), stage("unit", "exit 0"))
+    assert outcomes["lint"].tally == Tally(failed=1)
+    assert outcomes["unit"].tally == Tally(passed=1)
+
+
+def test_the_output_of_a_failure_is_shown_and_that_of_a_success_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    run(stage("lint", "echo broken-line; exit 1"), stage("unit", "echo boring-line"))
+    shown = capsys.readouterr().out
+    assert "broken-line" in shown
+    assert "boring-line" not in shown
+
+
+def test_what_needs_a_failed_stage_fails_without_running(tmp_path: Path) -> None:
+    outcomes = run(stage("cloud", "exit 1", supporting=True), stage("integration", f"touch {tmp_path}/ran", "cloud"))
+    assert outcomes["integration"].tally == Tally(failed=1)
+    assert "cloud failed" in outcomes["integration"].remark
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_background_stage_is_waited_for_by_what_needs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate_file = tmp_path / "go"
+    build = stage(
+        "build",
+        f"while [ ! -e {gate_file} ]; do sleep 0.02; done; touch {tmp_path}/built",
+        background=True,
+        supporting=True,
+    )
+    unit = stage("unit", f"test ! -e {tmp_path}/built && touch {gate_file}")
+    cloud = stage("cloud", f"test -e {tmp_path}/built", "build")
+    monkeypatch.setattr(stages, "STAGES", (build, unit, cloud))
+    outcomes = run(build, unit, cloud)
+    assert [outcome.tally for outcome in outcomes.values()] == [Tally(passed=1), Tally(), Tally(passed=1)]
+
+
+def test_the_deadline_names_what_overran_and_ends_it(tmp_path: Path) -> None:
+    started = time.monotonic()
+    outcomes = run(stage("integration", f"echo $$ > {tmp_path}/pid; sleep 600"), stage("docs", "true"), seconds=0.5)
+    assert time.monotonic() - started < 10
+    assert "integration overran the gate's deadline" in outcomes["integration"].remark
+    assert "no time was left" in outcomes["docs"].remark
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_a_stage_without_tests_fails() -> None:
+    def nothing() -> list[Step]:
+        raise NothingToRun("tests/integration is empty")
+
+    outcomes = run(Stage("integration", "for a test", nothing))
+    assert outcomes["integration"].tally == Tally(failed=1)
+    assert "MCPOPS_SKIP=integration" in outcomes["integration"].remark
+
+
+def test_what_is_skipped_on_request_is_counted_and_said() -> None:
+    outcomes = run(stage("molecule", "exit 1"), skip=("molecule",))
+    assert outcomes["molecule"].tally == Tally(skipped=1)
+    assert "NOT RUN" in outcomes["molecule"].remark
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    before = {
+        number: signal.signal(number, command._interrupt) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    }
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_a_signal_still_takes_the_cloud_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signals: None) -> None:
+    monkeypatch.setattr(stages, "tool", lambda *argv: ("sh", "-c", f"echo {' '.join(argv)} > {tmp_path}/down"))
+    outcomes = run(stage("unit", "kill -TERM $PPID; sleep 600"), stage("docs", "true"), down=True)
+    assert (tmp_path / "down").read_text() == "localcloud down\n"
+    assert "SIGTERM" in outcomes["interrupted"].remark
+    assert "docs" not in outcomes
+
+
+def test_a_cloud_that_does_not_go_down_fails_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages, "tool", lambda *_argv: ("sh", "-c", "sleep 600"))
+    monkeypatch.setattr(runner, "CLEAN_UP_SECONDS", 0.2)
+    assert not run(stage("unit", "true"), down=True)["down"].ok
+
+
+JUNIT = '<testsuites><testsuite tests="{}" failures="{}" errors="{}" skipped="{}"/></testsuites>'
+
+
+@pytest.mark.parametrize(
+    ("counts", "returncode", "expected"),
+    [
+        pytest.param((5, 0, 0, 0), 0, Tally(5, 0), id="all pass"),
+        pytest.param((5, 1, 1, 0), 1, Tally(3, 2), id="failures and errors"),
+        pytest.param((5, 0, 0, 2), 0, Tally(3, 2), id="skipping itself is failing"),
+        pytest.param((0, 0, 0, 0), 5, Tally(0, 1), id="nothing collected"),
+        pytest.param((5, 0, 0, 0), 3, Tally(5, 1), id="crashed afterwards"),
+    ],
+)
+def test_pytest_is_counted_from_its_report(
+    counts: tuple[int, ...], returncode: int, expected: Tally, tmp_path: Path
+) -> None:
+    junit = tmp_path / "junit.xml"
+    junit.write_text(JUNIT.format(*counts), encoding="utf-8")
+    assert report.tally(Counting.JUNIT, returncode, "", junit)[0] == expected
+
+
+def test_pytest_without_a_report_is_a_failure(tmp_path: Path) -> None:
+    assert report.tally(Counting.JUNIT, 0, "", tmp_path / "absent.xml")[0] == Tally(failed=1)
+
+
+SANITY = """\
+Running sanity test "compile" on Python 3.9
+Running sanity test "compile" on Python 3.13
+Running sanity test "pep8"
+"""
+
+
+@pytest.mark.parametrize(
+    ("output", "returncode", "expected"),
+    [
+        pytest.param(SANITY, 0, Tally(3, 0), id="all pass"),
+        pytest.param(
+            SANITY + "FATAL: The 1 sanity test(s) listed below (out of 3) failed.\npep8", 1, Tally(2, 1), id="one"
+        ),
+        pytest.param("FATAL: no collection here", 1, Tally(0, 1), id="did not start"),
+        pytest.param("", 0, Tally(0, 1), id="silent"),
+    ],
+)
+def test_sanity_is_counted_from_what_it_announces(output: str, returncode: int, expected: Tally) -> None:
+    assert report.tally(Counting.SANITY, returncode, output, Path())[0] == expected
+
+
+def test_the_last_line_is_the_plain_total() -> None:
+    outcomes = [Outcome("lint", 1.0, Tally(5)), Outcome("unit", 2.5, Tally(40, 1), "one thing")]
+    lines = report.summary(outcomes, 4.0).splitlines()
+    assert lines[-1] == "total: 45 passed, 1 failed"
+    assert any(
+        line.split() == ["unit", "2.5", "s", "FAILED", "40", "passed,", "1", "failed", "(one", "thing)"]
+        for line in lines
+    )
+
+
+def test_a_level_brings_what_it_needs_in_order() -> None:
+    names = [stage.name for stage in stages.select(("molecule",))]
+    assert names == ["doctor", "build", "cloud", "molecule"]
+
+
+def test_the_build_starts_before_the_levels_that_do_not_need_it() -> None:
+    names = [stage.name for stage in stages.select(stages.GATE)]
+    assert names.index("build") < names.index("lint") < names.index("unit") < names.index("cloud")
+
+
+def test_an_unknown_stage_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(SystemExit, match="integration"):
+        stages.select(("intergation",))
