@@ -110,9 +110,7 @@ def _said(option: Any, variable: str | None) -> Any:
     return variable or None
 
 
-def _kubeconfig(
-    kubeconfig: Any, environ: Mapping[str, str]
-) -> tuple[Mapping[str, Any] | None, tuple[Path, ...], bool]:
+def _kubeconfig(kubeconfig: Any, environ: Mapping[str, str]) -> tuple[Mapping[str, Any] | None, tuple[Path, ...], bool]:
     if isinstance(kubeconfig, Mapping):
         return kubeconfig, (), True
     if kubeconfig:

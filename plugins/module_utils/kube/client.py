@@ -1,0 +1,289 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The client of one Kubernetes API server.
+
+Kube.connect(task) finds the cluster; `request` sends, retries what may be retried and turns refusals into
+ServiceErrors. Discovery and exec credentials come from the run's cache.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import discovery, failures, kubeconfig, options
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import (
+    ClusterPending,
+    check_mode_copy,
+    pending_reason,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import require, urllib3
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import Transport
+from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+
+Object = dict[str, Any]
+APPLY = "application/apply-patch+yaml"
+
+FIRST_CONTACT_SECONDS = 8.0
+"""How long a cluster that never answered is tried: a wrong address should be told soon."""
+RESTART_SECONDS = 60.0
+"""How long a cluster that did answer is waited for: an API server restarts in less."""
+PAGE = 1000
+
+
+@dataclass(frozen=True)
+class Response:
+    status: int
+    headers: Mapping[str, str]
+    """Names in any case."""
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Kube:
+    """One API server as one identity; safe to use from several threads."""
+
+    def __init__(self, task: Task, access: kubeconfig.Access) -> None:
+        self.task = task
+        self.access = access
+        self.server = access.server
+        for secret in access.secrets():
+            task.secret(secret)
+        self.transport = Transport(task, access)
+        self._cache = RunCache(task.run_directory)
+        self._kinds: discovery.KindTable | None = None
+        self._reached = False
+
+    @classmethod
+    def connect(cls, task: Task) -> Kube:
+        """The cluster of this task's options; ClusterPending in check mode when there is none yet."""
+        require()
+        said = options.resolve(task.params)
+        if said.self_contained or said.kubeconfig is not None:
+            return cls(task, kubeconfig.load(said))
+        for path in said.kubeconfig_paths:
+            copy = check_mode_copy(task, path)
+            if copy is not None:
+                config = kubeconfig.read_config(copy)
+                return cls(task, kubeconfig.from_config(config, said.context, path.parent, str(path)))
+            reason = pending_reason(task, path)
+            if reason is not None:
+                raise ClusterPending(reason)
+        if said.kubeconfig_named and not any(path.exists() for path in said.kubeconfig_paths):
+            missing = said.kubeconfig_paths[0]
+            if task.check_mode:
+                raise ClusterPending(f"the kubeconfig {missing} does not exist yet")
+            raise InvalidInput(
+                "Kubernetes connection",
+                [Problem("kubeconfig", f"{missing} does not exist; write it with aks_kubeconfig")],
+            )
+        if not any(path.exists() for path in said.kubeconfig_paths) and not kubeconfig.in_cluster():
+            unnamed = f"no cluster is named, and {said.kubeconfig_paths[0]} does not exist; set kubeconfig"
+            raise InvalidInput("Kubernetes connection", [Problem("kubeconfig", unnamed)])
+        return cls(task, kubeconfig.load(said))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 30.0,
+        accept_status: Collection[int] = (),
+        check: bool = True,
+        retry: bool = True,
+        action: str = "",
+    ) -> Response:
+        """One request with its retries.
+
+        A status of 400 or more is a ServiceError unless it is in `accept_status` or `check` is false; `action`
+        is the sentence that error begins with. `body` is bytes, text, or JSON data. `retry` false sends once
+        (a service behind the API server's proxy decides itself what may be repeated).
+        """
+        target = f"{path}?{urlencode(query)}" if query else path
+        sent = dict(headers or {})
+        content: bytes | None = None
+        if body is not None:
+            content = body if isinstance(body, bytes) else _encode(body)
+            sent.setdefault("Content-Type", content_type)
+        action = action or f"{method} {path}"
+        response = self._attempts(method, target, sent, content, timeout, retry, action)
+        if check and response.status >= 400 and response.status not in accept_status:
+            raise failures.from_response(action, response.status, response.body, self.access.origin)
+        return response
+
+    def open(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 30.0,
+        action: str = "",
+    ) -> Any:
+        """A response whose body the caller reads and closes (event streams, bounded bodies): urllib3's, any status."""
+        target = f"{path}?{urlencode(query)}" if query else path
+        try:
+            return self.transport.send(method, target, headers=headers or {}, body=body, timeout=timeout, preload=False)
+        except urllib3.exceptions.HTTPError as exc:
+            raise failures.from_exception(action or f"{method} {path}", exc, self.server, self.access.origin) from exc
+
+    def get(self, path: str, *, query: Mapping[str, Any] | None = None, action: str = "") -> Object | None:
+        """The object at `path`, or None where there is none."""
+        response = self.request("GET", path, query=query, accept_status=(404,), action=action)
+        return None if response.status == 404 else cast(Object, response.json())
+
+    def list_objects(
+        self,
+        resource: ResourceType,
+        namespace: str | None = None,
+        *,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+    ) -> list[Object]:
+        """All objects of a kind (of one namespace), complete with apiVersion and kind, page by page."""
+        query: dict[str, Any] = {"limit": PAGE}
+        if label_selector:
+            query["labelSelector"] = label_selector
+        if field_selector:
+            query["fieldSelector"] = field_selector
+        found: list[Object] = []
+        action = f"list {resource.plural}" + (f" in namespace {namespace}" if namespace else "")
+        while True:
+            page = self.request("GET", resource.path(namespace), query=query, action=action).json()
+            found += page.get("items") or []
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                break
+            query["continue"] = token
+        for item in found:
+            item.setdefault("apiVersion", resource.api_version)
+            item.setdefault("kind", resource.kind)
+        return found
+
+    def resource_type(self, api_version: str, kind: str, *, refresh: bool = True) -> ResourceType | None:
+        """How this cluster serves a kind, or None; a kind unknown so far is asked for once more (`refresh`)."""
+        known = discovery.find(self.kinds(), api_version, kind)
+        if known is not None or not refresh:
+            return known
+        path = discovery.group_path(api_version)
+        response = self.request("GET", path, accept_status=(404,), action=f"discover {api_version}")
+        if response.status == 404:
+            return None
+        rows = discovery.from_resource_list(response.json())
+        if rows:
+            table = {**self.kinds(), **rows}
+            self._cache.forget(self._discovery_key)
+            self._kinds = self._cache.get_or_make(self._discovery_key, lambda: (table, discovery.GOOD_FOR_SECONDS))
+        return discovery.find(self.kinds(), api_version, kind)
+
+    def kinds(self) -> discovery.KindTable:
+        """Every kind this cluster serves, by `apiVersion/kind`."""
+        if self._kinds is None:
+            self._kinds = self._cache.get_or_make(self._discovery_key, self._discover)
+        return self._kinds
+
+    def close(self) -> None:
+        self.transport.close()
+
+    @property
+    def _discovery_key(self) -> tuple[str, ...]:
+        return ("kubernetes-discovery", self.server)
+
+    def _discover(self) -> tuple[discovery.KindTable, float]:
+        table: discovery.KindTable = {}
+        for root in discovery.ROOTS:
+            answer = self.request("GET", root, headers={"Accept": discovery.AGGREGATED}, action="discover kinds").json()
+            if answer.get("kind") != "APIGroupDiscoveryList":
+                raise ServiceError(
+                    "discover kinds",
+                    f"{self.server} offers no aggregated discovery",
+                    hint="Kubernetes 1.27 or newer is needed.",
+                )
+            table.update(discovery.from_aggregated(answer))
+        return table, discovery.GOOD_FOR_SECONDS
+
+    def _attempts(
+        self,
+        method: str,
+        target: str,
+        headers: dict[str, str],
+        content: bytes | None,
+        timeout: float,
+        retry: bool,
+        action: str,
+    ) -> Response:
+        repeatable = retry and (method in ("GET", "HEAD", "DELETE") or headers.get("Content-Type") == APPLY)
+        deadline = time.monotonic() + (RESTART_SECONDS if self._reached else FIRST_CONTACT_SECONDS)
+        renewed = False
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                raw = self.transport.send(method, target, headers=headers, body=content, timeout=timeout)
+            except urllib3.exceptions.HTTPError as exc:
+                again = retry and (repeatable or _never_sent(exc)) and not isinstance(exc, urllib3.exceptions.SSLError)
+                if not again or not self._pause(_backoff(attempt), deadline, action):
+                    raise failures.from_exception(action, exc, self.server, self.access.origin) from exc
+                continue
+            if raw.status == 401 and not renewed and self.transport.renew():
+                renewed = True
+                continue
+            self._reached = True
+            response = Response(raw.status, raw.headers, raw.data)
+            if not retry or not _busy(response, repeatable):
+                return response
+            if not self._pause(_retry_after(response) or _backoff(attempt), deadline, action):
+                return response
+
+    def _pause(self, seconds: float, deadline: float, action: str) -> bool:
+        if time.monotonic() + seconds > deadline:
+            return False
+        self.task.progress(f"{action}: {self.server} is not answering, trying again")
+        time.sleep(seconds)
+        return True
+
+
+def _encode(body: Any) -> bytes:
+    return body.encode() if isinstance(body, str) else json.dumps(body, separators=(",", ":")).encode()
+
+
+def _never_sent(exc: Exception) -> bool:
+    known = urllib3.exceptions
+    return isinstance(exc, (known.NewConnectionError, known.ConnectTimeoutError))
+
+
+def _busy(response: Response, repeatable: bool) -> bool:
+    """The server asked to come back, or is between two lives."""
+    if response.status == 429:
+        return True
+    if not repeatable:
+        return False
+    return response.status in (502, 503, 504) or (response.status == 500 and b"etcdserver:" in response.body)
+
+
+def _retry_after(response: Response) -> float | None:
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isdigit() else None
+
+
+def _backoff(attempt: int) -> float:
+    # spread, so that many forks do not come back in step
+    return min(2.0, 0.1 * 2.0**attempt) * random.uniform(0.75, 1.25)

@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which kinds a cluster serves: aggregated discovery, two requests a cluster and run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+AGGREGATED = ",".join(
+    f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList" for version in ("v2", "v2beta1")
+)
+ROOTS = ("/api", "/apis")
+GOOD_FOR_SECONDS = 600.0
+
+KindTable = dict[str, list[Any]]
+"""`apiVersion/kind` -> [plural, namespaced, verbs]: JSON, because it goes into the run cache."""
+
+
+@dataclass(frozen=True)
+class ResourceType:
+    """A kind as the API server serves it."""
+
+    api_version: str
+    kind: str
+    plural: str
+    namespaced: bool
+    verbs: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """The API group; the core group is ''."""
+        return self.api_version.rpartition("/")[0]
+
+    def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
+        """The path of one object or, without `name`, of the collection (in all namespaces without `namespace`)."""
+        parts = [group_path(self.api_version)]
+        if self.namespaced and namespace:
+            parts += ["namespaces", quote(namespace, safe="")]
+        parts.append(self.plural)
+        parts += [quote(part, safe="") for part in (name, subresource) if part]
+        return "/".join(parts)
+
+
+def group_path(api_version: str) -> str:
+    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+
+
+def from_aggregated(answer: Mapping[str, Any]) -> KindTable:
+    """Rows of one APIGroupDiscoveryList."""
+    table: KindTable = {}
+    for group in answer.get("items") or []:
+        name = (group.get("metadata") or {}).get("name") or ""
+        for version in group.get("versions") or []:
+            api_version = f"{name}/{version['version']}" if name else str(version["version"])
+            for resource in version.get("resources") or []:
+                kind = (resource.get("responseKind") or {}).get("kind")
+                if kind:
+                    row = [resource["resource"], resource.get("scope") == "Namespaced", resource.get("verbs") or []]
+                    table.setdefault(f"{api_version}/{kind}", row)
+    return table
+
+
+def from_resource_list(answer: Mapping[str, Any]) -> KindTable:
+    """Rows of one APIResourceList: a single group and version, asked for because a kind was missing."""
+    return {
+        f"{answer['groupVersion']}/{row['kind']}": [row["name"], bool(row["namespaced"]), row.get("verbs") or []]
+        for row in answer.get("resources") or []
+        if "/" not in row["name"]
+    }
+
+
+def find(table: Mapping[str, list[Any]], api_version: str, kind: str) -> ResourceType | None:
+    row = table.get(f"{api_version}/{kind}")
+    return ResourceType(api_version, kind, str(row[0]), bool(row[1]), tuple(row[2])) if row else None
+
+
+def similar_kinds(table: Mapping[str, list[Any]], kind: str) -> Iterator[str]:
+    """`apiVersion` of every kind of that name, for a helpful message."""
+    for key in sorted(table):
+        api_version, _slash, known = key.rpartition("/")
+        if known.lower() == kind.lower():
+            yield f"{api_version} {known}"

@@ -1,0 +1,144 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an API server's no means: status objects and broken connections as ServiceErrors with advice."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import urllib3
+
+# (what the message says, what to do): the first match wins
+_HINTS: tuple[tuple[str, str], ...] = (
+    (
+        r"violates PodSecurity",
+        "Change the pod's securityContext as named, or the namespace's pod-security.kubernetes.io/enforce label.",
+    ),
+    (r"exceeded quota", "Lower the request, or raise the namespace's ResourceQuota."),
+    (r"because it is being terminated", "The namespace is being deleted; wait until it is gone, then run again."),
+    (
+        r"failed calling webhook",
+        "The admission webhook does not answer: look at the pods behind it; its policy is to fail.",
+    ),
+    (r"denied the request", "An admission policy of this cluster forbids it; its message says what it wants."),
+    (r"namespaces .* not found", "Create the namespace first; k8s_objects does so when it is one of the definitions."),
+    (r"(field not declared in schema|unknown field)", "Correct the field's name; kubectl explain shows what exists."),
+    (r"field is immutable", "The field can only be set at creation: delete the object first, or use another name."),
+    (r"cannot .* resource", "Grant this identity the verb with a Role or ClusterRole, or use another identity."),
+    (r"no matches for kind|could not find the requested resource", "Install the CustomResourceDefinition first."),
+)
+
+_STATUS_HINTS: dict[int, str] = {
+    401: "The credentials are missing, expired or of another cluster: fetch the kubeconfig again with aks_kubeconfig.",
+    403: "Use an identity that may do this, or grant it the right.",
+    413: "The object is too large for the API server (3 MiB in all, 1 MiB in a Secret or ConfigMap): split it.",
+    429: "The API server is overloaded; run again later or with fewer forks.",
+}
+
+
+def from_response(action: str, status: int, body: bytes, origin: str) -> ServiceError:
+    """The error a refused request stands for."""
+    answer = _status_object(body)
+    if answer is None:
+        return ServiceError(
+            action,
+            f"the answer did not come from a Kubernetes API server ({origin})",
+            status=status,
+            hint="Check the server address and the proxy; something between answered instead.",
+            body=body[:2000].decode(errors="replace"),
+        )
+    message = str(answer.get("message") or answer.get("reason") or "no reason given")
+    causes = (answer.get("details") or {}).get("causes") or []
+    conflicts = [cause for cause in causes if cause.get("reason") == "FieldManagerConflict"]
+    if conflicts:
+        return field_conflict(action, conflicts, answer)
+    if status == 401:
+        message = f"the API server does not accept the credentials ({origin})"
+    elif len(causes) > 1 and all(cause.get("field") for cause in causes):
+        message = "; ".join(f"{cause['field']}: {cause.get('message', '')}" for cause in causes)
+    return ServiceError(
+        action,
+        message,
+        code=str(answer.get("reason") or ""),
+        status=status,
+        hint=hint_for(status, message),
+        body=answer,
+    )
+
+
+def field_conflict(action: str, conflicts: list[Mapping[str, Any]], answer: Mapping[str, Any]) -> ServiceError:
+    """Server-side apply met fields of others: say which and whose."""
+    owned = [f"{cause.get('field', '?')} belongs to {manager_of(str(cause.get('message', '')))}" for cause in conflicts]
+    return ServiceError(
+        action,
+        "other managers own declared fields with other values: " + "; ".join(owned),
+        code="Conflict",
+        status=409,
+        hint="Leave those fields out of the declaration, or set force_conflicts: true to take them over.",
+        body=answer,
+    )
+
+
+def manager_of(message: str) -> str:
+    """The manager in `conflict with "kubectl" with subresource "scale" using apps/v1`."""
+    found = re.search(r'conflict with "([^"]+)"', message)
+    return found.group(1) if found else message
+
+
+def hint_for(status: int, message: str) -> str:
+    for pattern, hint in _HINTS:
+        if re.search(pattern, message):
+            return hint
+    return _STATUS_HINTS.get(status, "")
+
+
+def from_exception(action: str, exc: Exception, server: str, origin: str) -> ServiceError:
+    """The error a broken connection stands for."""
+    text, hint = _explain(exc)
+    return ServiceError(
+        action,
+        f"cluster unreachable: {server} {text} (address from {origin})",
+        code="Unreachable",
+        hint=hint,
+    )
+
+
+def _explain(exc: Exception) -> tuple[str, str]:
+    known = urllib3.exceptions
+    running = "Check that the cluster is running and that this machine's network reaches it."
+    if isinstance(exc, known.ProxyError):
+        return "cannot be reached through the proxy", "Check proxy and no_proxy."
+    if isinstance(exc, known.SSLError):
+        if "CERTIFICATE_VERIFY_FAILED" in str(exc):
+            return (
+                "presents a certificate that is not trusted",
+                "Fetch the kubeconfig again with aks_kubeconfig, or set ca_cert to the cluster's authority.",
+            )
+        return "does not speak TLS as expected", "Check scheme and port of the server address."
+    if isinstance(exc, known.NameResolutionError):
+        return (
+            "has a name that does not resolve",
+            "Check the cluster's address; a private cluster's name resolves only inside its network.",
+        )
+    if isinstance(exc, known.NewConnectionError):
+        refused = "Connection refused" in str(exc)
+        return ("refuses connections" if refused else "cannot be connected to"), running
+    if isinstance(exc, known.ConnectTimeoutError):
+        return "does not answer to connections", running + " Authorized IP ranges drop other callers silently."
+    if isinstance(exc, known.ReadTimeoutError):
+        return "did not answer in time", running
+    return "closed the connection before it answered", running
+
+
+def _status_object(body: bytes) -> Mapping[str, Any] | None:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) and answer.get("kind") == "Status" else None

@@ -1,0 +1,233 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From connection options and kubeconfig content to the address and the credentials of one cluster.
+
+Reading only: the files are parsed here, nothing is sent.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import ConnectionOptions
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import require, yaml
+
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+@dataclass(frozen=True)
+class Access:
+    """How to reach one API server, and as whom."""
+
+    server: str
+    verify: bool = True
+    ca_pem: str | None = None
+    tls_server_name: str | None = None
+    token: str | None = None
+    username: str | None = None
+    password: str | None = None
+    client_cert_pem: str | None = None
+    client_key_pem: str | None = None
+    exec_spec: Mapping[str, Any] | None = None
+    exec_directory: Path | None = None
+    exec_cluster: Mapping[str, Any] = field(default_factory=dict)
+    proxy: str | None = None
+    no_proxy: str | None = None
+    impersonate_user: str | None = None
+    impersonate_groups: tuple[str, ...] = ()
+    origin: str = ""
+    """Where the address came from, for messages."""
+
+    def secrets(self) -> list[str]:
+        """What must appear in no result: whole values, and the lines of a key (a PEM rarely leaks in one piece)."""
+        key_lines = [line for line in (self.client_key_pem or "").splitlines() if line and "-----" not in line]
+        return [value for value in (self.token, self.password, *key_lines) if value]
+
+
+def load(options: ConnectionOptions, environ: Mapping[str, str] | None = None) -> Access:
+    """The access these options stand for; problems in the files are InvalidInput."""
+    environ = os.environ if environ is None else environ
+    if options.self_contained:
+        return _with_options(Access(server=str(options.host), origin="option host"), options)
+    if not options.kubeconfig_named and options.context is None:
+        pod = in_cluster(environ)
+        if pod is not None:
+            return _with_options(pod, options)
+    if options.kubeconfig is not None:
+        return _with_options(from_config(options.kubeconfig, options.context, Path.cwd(), "kubeconfig"), options)
+    config = merge_configs([(path, read_config(path)) for path in options.kubeconfig_paths if path.exists()])
+    first = options.kubeconfig_paths[0]
+    return _with_options(from_config(config, options.context, first.parent, str(first)), options)
+
+
+def read_config(path: Path) -> Mapping[str, Any]:
+    """One kubeconfig file, its relative paths made absolute."""
+    require()
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise _invalid(str(path), f"cannot be read: {exc.strerror}") from exc
+    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        raise _invalid(str(path), "is not YAML; write it again with aks_kubeconfig or az aks get-credentials") from exc
+    if not isinstance(content, Mapping):
+        raise _invalid(str(path), "holds no kubeconfig; write it again with aks_kubeconfig or az aks get-credentials")
+    return _absolute(content, path.parent)
+
+
+def merge_configs(configs: list[tuple[Path, Mapping[str, Any]]]) -> Mapping[str, Any]:
+    """kubectl's rule for several files in KUBECONFIG: the first to name something wins."""
+    if len(configs) == 1:
+        return configs[0][1]
+    merged: dict[str, Any] = {}
+    for section in ("clusters", "users", "contexts"):
+        named: dict[str, Any] = {}
+        for _path, config in configs:
+            for entry in config.get(section) or []:
+                named.setdefault(str(entry.get("name")), entry)
+        merged[section] = list(named.values())
+    merged["current-context"] = next((c["current-context"] for _p, c in configs if c.get("current-context")), None)
+    return merged
+
+
+def from_config(config: Mapping[str, Any], context: str | None, directory: Path, origin: str) -> Access:
+    """The access of one context of a kubeconfig."""
+    wanted = context or config.get("current-context")
+    if not wanted:
+        raise _invalid(origin, "names no current-context; set the option context")
+    chosen = _entry(config, "contexts", "context", str(wanted), origin)
+    cluster = _entry(config, "clusters", "cluster", str(chosen.get("cluster")), origin)
+    user = _entry(config, "users", "user", str(chosen["user"]), origin) if chosen.get("user") else {}
+    server = cluster.get("server")
+    if not server:
+        raise _invalid(origin, f"cluster {chosen.get('cluster')} has no server")
+    return Access(
+        server=str(server).rstrip("/"),
+        verify=not cluster.get("insecure-skip-tls-verify", False),
+        ca_pem=_pem(cluster, "certificate-authority", directory, origin),
+        tls_server_name=cluster.get("tls-server-name"),
+        token=_token(user, directory, origin),
+        username=user.get("username"),
+        password=user.get("password"),
+        client_cert_pem=_pem(user, "client-certificate", directory, origin),
+        client_key_pem=_pem(user, "client-key", directory, origin),
+        exec_spec=user.get("exec"),
+        exec_directory=directory,
+        exec_cluster=cluster,
+        proxy=cluster.get("proxy-url"),
+        impersonate_user=user.get("as"),
+        impersonate_groups=tuple(user.get("as-groups") or ()),
+        origin=f"{origin}, context {wanted}",
+    )
+
+
+def _entry(config: Mapping[str, Any], section: str, key: str, name: str, origin: str) -> Mapping[str, Any]:
+    entries = {str(entry.get("name")): entry.get(key) or {} for entry in config.get(section) or []}
+    if name not in entries:
+        known = ", ".join(sorted(entries)) or "none"
+        raise _invalid(origin, f"has no {key} {name}; it has: {known}")
+    found: Mapping[str, Any] = entries[name]
+    return found
+
+
+def _pem(entry: Mapping[str, Any], key: str, directory: Path, origin: str) -> str | None:
+    encoded = entry.get(f"{key}-data")
+    if encoded:
+        try:
+            return base64.b64decode(encoded, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError) as exc:
+            raise _invalid(origin, f"{key}-data is not base64 of PEM") from exc
+    return _file(entry[key], directory, key) if entry.get(key) else None
+
+
+def _token(user: Mapping[str, Any], directory: Path, origin: str) -> str | None:
+    if user.get("tokenFile"):
+        return _file(user["tokenFile"], directory, "tokenFile").strip()
+    if user.get("token"):
+        return str(user["token"])
+    provider = user.get("auth-provider")
+    if provider:
+        legacy = (provider.get("config") or {}).get("id-token") or (provider.get("config") or {}).get("access-token")
+        if not legacy:
+            raise _invalid(
+                origin,
+                f"uses the legacy auth-provider {provider.get('name')} and holds no token; "
+                "use an exec credential plugin (kubelogin) or the option api_key",
+            )
+        return str(legacy)
+    return None
+
+
+def in_cluster(environ: Mapping[str, str] | None = None) -> Access | None:
+    """The pod's own service account, when this runs inside a cluster."""
+    environ = os.environ if environ is None else environ
+    host, port = environ.get("KUBERNETES_SERVICE_HOST"), environ.get("KUBERNETES_SERVICE_PORT")
+    token, authority = SERVICE_ACCOUNT / "token", SERVICE_ACCOUNT / "ca.crt"
+    if not host or not port or not token.exists() or not authority.exists():
+        return None
+    shown = f"[{host}]" if ":" in host else host
+    return Access(
+        server=f"https://{shown}:{port}",
+        ca_pem=authority.read_text(encoding="utf-8"),
+        token=token.read_text(encoding="utf-8").strip(),
+        origin="the service account of this pod",
+    )
+
+
+def _with_options(access: Access, options: ConnectionOptions) -> Access:
+    """Single options win over what the kubeconfig says; a new identity replaces the old one whole."""
+    said: dict[str, Any] = {}
+    here = Path.cwd()
+    if options.host:
+        said["server"] = options.host.rstrip("/")
+    if options.validate_certs is not None:
+        said["verify"] = options.validate_certs
+    if options.ca_cert:
+        said["ca_pem"] = _file(options.ca_cert, here, "ca_cert")
+    if options.api_key or options.username or options.client_cert:
+        said.update(token=None, username=None, password=None, exec_spec=None, client_cert_pem=None, client_key_pem=None)
+    if options.api_key:
+        said["token"] = options.api_key
+    if options.username:
+        said.update(username=options.username, password=options.password)
+    if options.client_cert:
+        said["client_cert_pem"] = _file(options.client_cert, here, "client_cert")
+        said["client_key_pem"] = _file(options.client_key, here, "client_key") if options.client_key else None
+    for name in ("proxy", "no_proxy", "impersonate_user", "impersonate_groups"):
+        if getattr(options, name):
+            said[name] = getattr(options, name)
+    return Access(**{**access.__dict__, **said})
+
+
+def _absolute(config: Mapping[str, Any], directory: Path) -> Mapping[str, Any]:
+    """File names in a kubeconfig are relative to it; after a merge nobody knows to which."""
+    for section, inner, keys in (
+        ("clusters", "cluster", ("certificate-authority",)),
+        ("users", "user", ("client-certificate", "client-key", "tokenFile")),
+    ):
+        for entry in config.get(section) or []:
+            values = entry.get(inner) or {}
+            for key in keys:
+                if values.get(key):
+                    values[key] = str(directory / str(values[key]))
+    return config
+
+
+def _file(name: str, directory: Path, what: str) -> str:
+    path = directory / Path(name).expanduser()
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise _invalid(what, f"{path} cannot be read: {getattr(exc, 'strerror', None) or 'not text'}") from exc
+
+
+def _invalid(path: str, message: str) -> InvalidInput:
+    return InvalidInput("Kubernetes connection", [Problem(path, message)])

@@ -1,0 +1,191 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The connection to one API server: a keep-alive pool with TLS, proxy and credentials, and the guard at its end."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import ssl
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import exec_credential
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import require, urllib3
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+
+POOL_SIZE = 16
+CONNECT_SECONDS = 10.0
+
+
+class Transport:
+    """Sends one request as it is told to; retries and meaning are the client's business."""
+
+    def __init__(self, task: Task, access: Access) -> None:
+        require()
+        if not access.verify:
+            # the user asked for it; a warning per request would bury everything else
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        self.access = access
+        self._task = task
+        self._credential: Mapping[str, Any] = exec_credential.credential(task, access) if access.exec_spec else {}
+        self.ssl_context = ssl_context(access, self._credential)
+        self._pool = _pool(access, self.ssl_context)
+        self._headers = self._identity()
+
+    def send(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: float,
+        preload: bool = True,
+    ) -> Any:
+        """One request; `target` is path and query. Returns urllib3's response, raises urllib3's exceptions."""
+        sent = self._headers.copy()
+        for name, value in headers.items():
+            sent[name] = value
+        url = self.access.server + target
+        guard(self._task.check_mode, "kubernetes", method, url)
+        return self._pool.request(
+            method,
+            url,
+            body=body,
+            headers=sent,
+            timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, timeout), read=timeout),
+            # a redirect or a silent second attempt would pass the guard by
+            redirect=False,
+            retries=False,
+            preload_content=preload,
+        )
+
+    def renew(self) -> bool:
+        """After a 401: a fresh credential from the plugin, if there is one."""
+        if not self.access.exec_spec:
+            return False
+        exec_credential.forget(self._task, self.access)
+        self._credential = exec_credential.credential(self._task, self.access)
+        if self._credential.get("clientCertificateData"):
+            self.ssl_context = ssl_context(self.access, self._credential)
+            self._pool = _pool(self.access, self.ssl_context)
+        self._headers = self._identity()
+        return True
+
+    def identity_headers(self) -> Any:
+        """What authenticates a request, for other connections to the same server (a port-forward)."""
+        return self._headers.copy()
+
+    def close(self) -> None:
+        self._pool.clear()
+
+    def _identity(self) -> Any:
+        access = self.access
+        headers = urllib3.HTTPHeaderDict({"User-Agent": "mcpops.platform", "Accept": "application/json"})
+        token = self._credential.get("token") or access.token
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        elif access.username:
+            headers.extend(urllib3.util.make_headers(basic_auth=f"{access.username}:{access.password or ''}"))
+        if access.impersonate_user:
+            headers["Impersonate-User"] = access.impersonate_user
+        for group in access.impersonate_groups:
+            headers.add("Impersonate-Group", group)
+        return headers
+
+
+def ssl_context(access: Access, credential: Mapping[str, Any]) -> ssl.SSLContext | None:
+    """TLS as the kubeconfig asks for it; None for a plain HTTP server."""
+    if not access.server.startswith("https://"):
+        return None
+    try:
+        context = ssl.create_default_context(cadata=access.ca_pem)
+    except ssl.SSLError as exc:
+        raise _invalid("certificate-authority", "holds no valid PEM certificate") from exc
+    # Python 3.13 began to refuse CA certificates without key identifiers, which many clusters have and Go accepts
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if not access.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    certificate = credential.get("clientCertificateData") or access.client_cert_pem
+    key = credential.get("clientKeyData") or access.client_key_pem
+    if certificate:
+        _load_client_certificate(context, str(certificate), str(key or ""))
+    return context
+
+
+def _load_client_certificate(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    """OpenSSL reads files only: they live in a private directory for the moment of loading."""
+    with tempfile.TemporaryDirectory(prefix="mcpops-") as directory:
+        path = Path(directory) / "client.pem"
+        path.touch(mode=0o600)
+        path.write_text(f"{certificate.rstrip()}\n{key}", encoding="ascii")
+        try:
+            context.load_cert_chain(path)
+        except ssl.SSLError as exc:
+            raise _invalid("client-certificate", "certificate and key do not fit each other or are no PEM") from exc
+
+
+def _pool(access: Access, context: ssl.SSLContext | None) -> Any:
+    tls: dict[str, Any] = {"ssl_context": context} if context is not None else {}
+    if context is not None and access.tls_server_name:
+        tls |= {"server_hostname": access.tls_server_name, "assert_hostname": access.tls_server_name}
+    if context is not None and not access.verify:
+        tls["assert_hostname"] = False
+    sizes: dict[str, Any] = {"num_pools": 2, "maxsize": POOL_SIZE, "block": True}
+    proxy = proxy_for(access, os.environ)
+    if proxy is None:
+        return urllib3.PoolManager(**sizes, **tls)
+    parts = urlsplit(proxy)
+    if parts.scheme.startswith("socks"):
+        try:
+            from urllib3.contrib.socks import SOCKSProxyManager
+        except ImportError as exc:
+            raise _invalid("proxy", "a SOCKS proxy needs the library PySocks: pip install PySocks") from exc
+        return SOCKSProxyManager(proxy, **sizes, **tls)
+    login = f"{parts.username}:{parts.password or ''}" if parts.username else None
+    headers = urllib3.util.make_headers(proxy_basic_auth=login) if login else None
+    return urllib3.ProxyManager(proxy, proxy_headers=headers, **sizes, **tls)
+
+
+def proxy_for(access: Access, environ: Mapping[str, str]) -> str | None:
+    """The proxy for this server: option or kubeconfig, else the environment unless NO_PROXY excepts it."""
+    if access.proxy:
+        return None if bypasses(access.server, access.no_proxy or "") else access.proxy
+    scheme = urlsplit(access.server).scheme
+    found = environ.get(f"{scheme}_proxy") or environ.get(f"{scheme}_proxy".upper())
+    excepted = access.no_proxy or environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+    return found if found and not bypasses(access.server, excepted) else None
+
+
+def bypasses(server: str, no_proxy: str) -> bool:
+    """NO_PROXY as curl and Go read it: names, domains, addresses and networks."""
+    host = (urlsplit(server).hostname or "").lower()
+    for entry in (part.strip().lower() for part in no_proxy.split(",")):
+        if not entry:
+            continue
+        if (
+            entry == "*"
+            or host == entry.split(":")[0].lstrip(".")
+            or host.endswith("." + entry.lstrip("*").lstrip("."))
+        ):
+            return True
+        try:
+            if ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False):
+                return True
+        except ValueError:
+            continue
+    return False
+
+
+def _invalid(path: str, message: str) -> InvalidInput:
+    return InvalidInput("Kubernetes connection", [Problem(path, message)])
