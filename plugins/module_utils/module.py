@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.parameters import remove_values
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput, Operation
@@ -36,7 +37,8 @@ class ModuleTask:
         return CommandOutput(code, stdout, stderr)
 
     def warn(self, message: str) -> None:
-        self._module.warn(message)
+        # core masks a module's result, but not its warnings
+        self._module.warn(remove_values(message, self._module.no_log_values))
 
     def progress(self, message: str) -> None:
         """A module's output reaches nobody before it ends."""

@@ -106,13 +106,17 @@ class InProcessAction(ActionBase):
             and not self._task.async_val
         )
 
+    def _name(self) -> str:
+        """The module's fully qualified name: namespace.collection.module."""
+        parts = self.MODULE.__name__.split(".")
+        return ".".join((*parts[1:3], parts[-1]))
+
     def _in_module(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """The same operation as a module: another connection, become, or async."""
         wrap_async = bool(self._task.async_val) and not self._connection.has_native_async
-        name = self.MODULE.__name__.rsplit(".", 1)[-1]
         try:
             outcome: dict[str, Any] = self._execute_module(
-                module_name=f"mcpops.platform.{name}", task_vars=task_vars, wrap_async=wrap_async
+                module_name=self._name(), task_vars=task_vars, wrap_async=wrap_async
             )
         finally:
             if not wrap_async:
@@ -136,7 +140,7 @@ class InProcessAction(ActionBase):
         try:
             if validated.error_messages:
                 raise InvalidInput(
-                    f"mcpops.platform.{self.MODULE.__name__.rsplit('.', 1)[-1]}",
+                    self._name(),
                     [Problem("", message) for message in validated.error_messages],
                 )
             outcome = self.MODULE.OPERATION(task).to_dict(task.diff_mode)

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Both adapters, under real ansible-playbook runs: users must not be able to tell them apart."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.playbook import LOCAL_HOST, Run, run_tasks
+
+COLLECTIONS = Path(__file__).parent / "fixtures" / "collections"
+OTHER_HOST = {"ansible_connection": "test.adapters.namespace", "ansible_python_interpreter": sys.executable}
+SECRET = "canary-in-an-option"
+LEARNED = "canary-learned-at-run-time"
+
+
+def observe(args: dict[str, Any], *, task: dict[str, Any] | None = None, **options: Any) -> Run:
+    return run_tasks([{"test.adapters.observe": args, **(task or {})}], collections=[COLLECTIONS], **options)
+
+
+def in_both(args: dict[str, Any], **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The result in process and the result of the same task as a module."""
+    here = observe(args, **options).last
+    there = observe(args, hosts={"other": OTHER_HOST}, **options).last
+    assert here.get("in_controller", True) and not there.get("in_controller", False)
+    return here, there
+
+
+def test_a_local_connection_runs_in_the_controller() -> None:
+    result = observe({"text": "x"}).ok().last
+    assert result["in_controller"] and result["host"] == socket.gethostname()
+
+
+def test_another_connection_runs_the_module_there() -> None:
+    result = observe({"text": "x"}, hosts={"other": OTHER_HOST}).ok().last
+    assert not result["in_controller"] and result["host"] == "another-host"
+
+
+def test_delegation_to_another_connection_runs_the_module_there() -> None:
+    result = observe(
+        {"text": "x"}, task={"delegate_to": "other"}, hosts={"local": LOCAL_HOST, "other": OTHER_HOST}
+    ).ok()
+    assert {entry["result"]["host"] for entry in result.results} == {"another-host"}
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        pytest.param({"text": "x"}, id="plain"),
+        pytest.param({"number": "7", "text": "x"}, id="converted number"),
+        pytest.param({"mapping": {"8080": {"a": None, "b": [1, "2", True]}}}, id="nested mapping"),
+        pytest.param({"fail": True}, id="failure"),
+        pytest.param({"password": SECRET}, id="secret option"),
+    ],
+)
+@pytest.mark.parametrize("check", [False, True], ids=["apply", "check"])
+def test_both_adapters_report_the_same(args: dict[str, Any], check: bool) -> None:
+    here, there = in_both(args, check=check)
+    own = {"pid", "host", "in_controller", "warnings", "invocation", "exception", "ansible_facts", "echoed"}
+    assert {key: here[key] for key in here if key not in own and not key.startswith("_")} == {
+        key: there[key] for key in there if key not in own and not key.startswith("_")
+    }
+
+
+def test_every_problem_of_the_arguments_is_named_at_once() -> None:
+    run = observe({"number": "seven", "unheard_of": 1, "mapping": "x"})
+    assert run.returncode != 0
+    for word in ("number", "unheard_of", "mapping"):
+        assert word in run.last["msg"]
+
+
+def test_options_arrive_as_plain_types() -> None:
+    types = observe({"text": "{{ 'a' ~ 'b' }}", "mapping": {"k": "{{ 1 }}"}}).ok().last["types"]
+    assert types["text"] == "str" and types["mapping"] == "dict"
+
+
+@pytest.mark.parametrize("level", ["play", "task"])
+@pytest.mark.parametrize("host", [LOCAL_HOST, OTHER_HOST], ids=["in process", "module"])
+def test_environment_is_seen_and_gone_afterwards(level: str, host: dict[str, Any]) -> None:
+    environment = {"environment": {"OBSERVED": "{{ inventory_hostname }}-value"}}
+    run = run_tasks(
+        [
+            {"test.adapters.observe": {"text": "x"}, **(environment if level == "task" else {})},
+            {"test.adapters.observe": {"text": "x"}, "environment": {"OBSERVED": ""} if level == "play" else {}},
+        ],
+        play=environment if level == "play" else {},
+        hosts={"h": host},
+        collections=[COLLECTIONS],
+    ).ok()
+    assert [entry["result"]["variable"] for entry in run.results] == ["h-value", ""]
+
+
+@pytest.mark.parametrize("group", ["group/test.adapters.observers", "test.adapters.observe"])
+def test_module_defaults_apply(group: str) -> None:
+    run = observe({}, play={"module_defaults": {group: {"text": "from the defaults"}}}).ok()
+    assert run.last["params"]["text"] == "from the defaults"
+
+
+def test_async_runs_as_a_module_and_is_polled() -> None:
+    result = observe({"text": "x"}, task={"async": 30, "poll": 1}).ok().last
+    assert not result["in_controller"] and result["changed"]
+
+
+@pytest.mark.parametrize("host", [LOCAL_HOST, OTHER_HOST], ids=["in process", "module"])
+@pytest.mark.parametrize("fail", [False, True])
+def test_secrets_appear_nowhere(host: dict[str, Any], fail: bool) -> None:
+    run = observe({"password": SECRET, "learned": LEARNED[::-1], "fail": fail}, hosts={"h": host}, verbosity=4)
+    assert (run.returncode != 0) == fail
+    assert SECRET not in run.output and SECRET not in str(run.results)
+    if not fail:
+        assert run.last["echoed"][0] != SECRET and run.last["echoed"][1] != LEARNED
+
+
+def test_check_mode_reaches_the_operation() -> None:
+    assert observe({"text": "x"}, check=True).ok().last["check_mode"] is True
+
+
+@pytest.mark.parametrize("diff", [False, True])
+def test_diff_is_returned_only_when_asked_for(diff: bool) -> None:
+    assert ("diff" in observe({"text": "x"}, diff=diff).ok().last) is diff
+
+
+def test_the_controller_process_keeps_its_own_environment() -> None:
+    assert "OBSERVED" not in os.environ
