@@ -1,0 +1,232 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Azure Resource Manager as this collection uses it: read, write, list, wait; every call with a sentence of intent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import service_errors as errors
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.clouds import Cloud, find_cloud
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.credential import CachedCredential
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import resolve
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.patience import (
+    Clock,
+    Deadline,
+    backoff,
+    pause_asked_for,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.transport import (
+    PipelineSender,
+    Request,
+    Response,
+    Sender,
+    Unreachable,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+
+Body = dict[str, Any]
+
+DEFAULT_TIMEOUT = 120.0
+_TRANSIENT = (408, 500, 502, 503, 504)
+_TRANSIENT_ATTEMPTS = 5
+
+
+class LostRace(Exception):
+    """The resource changed between our read and our write: read again and plan again."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A resource as it stands. `missing` names what else has to exist before it can."""
+
+    body: Body | None
+    missing: str = ""
+
+
+class Arm:
+    """One task's conversation with ARM."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        endpoint: str,
+        subscription_id: str,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        clock: Clock | None = None,
+        progress: Callable[[str], None] = lambda _message: None,
+        check_mode: bool = False,
+    ) -> None:
+        self.subscription_id = subscription_id
+        self.check_mode = check_mode
+        self.clock = clock or Clock()
+        self.deadline = Deadline(timeout, self.clock)
+        self.progress = progress
+        # a write whose answer was lost may have happened: what is found in place afterwards may be our own work
+        self.write_uncertain = False
+        self._sender = sender
+        self._endpoint = endpoint
+
+    @classmethod
+    def connect(cls, task: Task, timeout: float | None = None) -> Arm:
+        """Resolve who we are and where ARM is; nothing is asked unless the cloud is given by its URL."""
+        identity = resolve(task.params)
+        cache = RunCache(task.run_directory)
+
+        def get_json(url: str) -> Any:
+            bare = PipelineSender(Cloud(identity.cloud, "", "", False), identity, task.check_mode, None)
+            return Arm(bare, "", "", progress=task.progress).call("GET", url, "Reading the cloud's endpoints").json()
+
+        cloud = find_cloud(identity.cloud, identity.authority_host, cache, get_json)
+        credential = CachedCredential(identity, cloud, cache, task.secret)
+        return cls(
+            PipelineSender(cloud, identity, task.check_mode, credential),
+            cloud.resource_manager,
+            identity.subscription_id,
+            timeout=DEFAULT_TIMEOUT if timeout is None else timeout,
+            progress=task.progress,
+            check_mode=task.check_mode,
+        )
+
+    # --- requests
+
+    def url(self, path: str, api_version: str, query: Mapping[str, str] | None = None) -> str:
+        # ARM's own clients leave $ and quotes readable; a blank in a name must not end the URL
+        asked = urlencode({"api-version": api_version, **(query or {})}, safe="$")
+        return f"{self._endpoint}{quote(path, safe='/()')}?{asked}"
+
+    def call(
+        self, method: str, url: str, action: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """One request, repeated while the service asks for patience: throttled, unavailable, cut off, token expired."""
+        request = Request(method, url, body, headers or {})
+        renewed = False
+        attempt = transient = 0
+        while True:
+            try:
+                response: Response | None = self._sender.send(request)
+                reason = ""
+            except Unreachable as exc:
+                response, reason = None, exc.reason
+                self.write_uncertain = self.write_uncertain or (exc.sent and method != "GET")
+            if response is not None and response.status == 401 and not renewed:
+                renewed = True
+                self._sender.renew()
+                continue
+            if response is not None and response.status != 429 and response.status not in _TRANSIENT:
+                return response
+            pause = (pause_asked_for(response.headers) if response is not None else None) or backoff(attempt)
+            attempt += 1
+            if response is None or response.status != 429:
+                transient += 1
+                self.write_uncertain = self.write_uncertain or (response is not None and method != "GET")
+            if transient >= _TRANSIENT_ATTEMPTS or not self.deadline.pause(pause):
+                return self._given_up(response, action, url, reason)
+            why = f"answered {response.status}" if response is not None else reason
+            self.progress(f"{action}: Azure {why}, tried again after {pause:.0f} s")
+
+    @staticmethod
+    def _given_up(response: Response | None, action: str, url: str, reason: str) -> Response:
+        if response is not None:
+            raise errors.to_failure(action, response)
+        hint = (
+            "Check the network, the proxy, the CA bundle (REQUESTS_CA_BUNDLE or SSL_CERT_FILE) and cloud_environment."
+        )
+        raise ServiceError(action, f"{url.split('?', 1)[0]} cannot be reached: {reason}", code="Unreachable", hint=hint)
+
+    def read(self, resource_id: str, action: str, api_version: str) -> Reading:
+        """The resource, or that it is not there; in check mode an unregistered namespace is a missing prerequisite."""
+        response = self.call("GET", self.url(resource_id, api_version), action)
+        if response.status == 200:
+            return Reading(response.json())
+        if errors.is_absent(response):
+            code = errors.parse_error(response.json()).code
+            parsed = names.parse_id(resource_id)
+            if code == "ResourceGroupNotFound" and parsed is not None and parsed.type != names.RESOURCE_GROUPS:
+                return Reading(None, f"resource group {parsed.group}")
+            return Reading(None, "the resource it belongs to" if code == "ParentResourceNotFound" else "")
+        if self.check_mode and errors.is_unregistered(response):
+            return Reading(None, f"the registration of the resource provider ({_namespace(resource_id)})")
+        raise errors.to_failure(action, response)
+
+    def write(
+        self,
+        method: str,
+        resource_id: str,
+        action: str,
+        api_version: str,
+        body: Any = None,
+        *,
+        etag: str = "",
+        create: bool = False,
+    ) -> Response:
+        """Send a change, waiting while an earlier operation is in progress; LostRace when the resource moved on."""
+        headers = {"If-Match": etag} if etag else {"If-None-Match": "*"} if create else {}
+        url = self.url(resource_id, api_version)
+        for attempt in range(1_000_000):
+            response = self.call(method, url, action, body, headers)
+            if errors.is_busy(response) and self.deadline.pause(
+                pause_asked_for(response.headers) or backoff(attempt, 1.0)
+            ):
+                self.progress(f"{action}: waiting for an operation in progress ({self.deadline.elapsed:.0f} s)")
+                continue
+            break
+        if errors.is_lost_race(response):
+            raise LostRace
+        if response.status >= 400 and not (method == "DELETE" and response.status == 404):
+            raise errors.to_failure(action, response)
+        return response
+
+    def pages(
+        self, path: str, action: str, api_version: str, query: Mapping[str, str] | None = None
+    ) -> Iterator[Response]:
+        """Every page of a list, one at a time."""
+        url: str | None = self.url(path, api_version, query)
+        while url:
+            response = self.call("GET", url, action)
+            if response.status != 200:
+                raise errors.to_failure(action, response)
+            yield response
+            url = _next_link(response)
+
+    def listed(
+        self, path: str, action: str, api_version: str, query: Mapping[str, str] | None = None
+    ) -> Iterator[Body]:
+        for page in self.pages(path, action, api_version, query):
+            document = page.json()
+            yield from (document.get("value") or []) if isinstance(document, dict) else []
+
+
+def wait_timeout_problem(seconds: Any) -> Problem | None:
+    if seconds is not None and seconds <= 0:
+        return Problem("wait_timeout", f"must be more than 0 seconds, is {seconds}")
+    return None
+
+
+def require_valid(subject: str, problems: list[Problem]) -> None:
+    if problems:
+        raise InvalidInput(subject, problems)
+
+
+def _namespace(resource_id: str) -> str:
+    parsed = names.parse_id(resource_id)
+    return parsed.type.split("/")[0] if parsed is not None else resource_id
+
+
+def _next_link(response: Response) -> str | None:
+    # the link is the last thing of a page: a full-size page need not be decoded twice for it
+    tail = response.content[-4096:]
+    if b'"nextLink"' not in tail and len(response.content) > 4096 and b'"nextLink"' not in response.content[:4096]:
+        return None
+    document = response.json()
+    link = document.get("nextLink") if isinstance(document, dict) else None
+    return str(link) if link else None

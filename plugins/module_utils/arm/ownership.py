@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whose resource it is: tags that what we create carries, and what they permit.
+
+`mcpops-collection`, `mcpops-host` and `mcpops-environment` are set when a resource is created with the `owner` option.
+A resource found in place is adopted without them, and what does not carry our tags is not ours to delete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal
+
+COLLECTION_TAG = "mcpops-collection"
+HOST_TAG = "mcpops-host"
+ENVIRONMENT_TAG = "mcpops-environment"
+COLLECTION = "mcpops.platform"
+
+OWNER_OPTION: dict[str, Any] = {
+    "type": "dict",
+    "options": {"host": {"type": "str", "required": True}, "environment": {"type": "str"}},
+}
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The inventory host (and its environment) that manages a resource."""
+
+    host: str
+    environment: str = ""
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Owner | None:
+        declared = params.get("owner")
+        return cls(declared["host"], declared.get("environment") or "") if declared else None
+
+    def tags(self) -> dict[str, str]:
+        tags = {COLLECTION_TAG: COLLECTION, HOST_TAG: self.host}
+        return {**tags, ENVIRONMENT_TAG: self.environment} if self.environment else tags
+
+    def __str__(self) -> str:
+        return f"{self.host} ({self.environment})" if self.environment else self.host
+
+
+def owner_of(body: Mapping[str, Any]) -> Owner | None:
+    """Who the tags name; ARM keeps the case of a tag's name and ignores it."""
+    tags = {str(name).lower(): str(value) for name, value in (body.get("tags") or {}).items()}
+    if not tags.get(HOST_TAG):
+        return None
+    return Owner(tags[HOST_TAG], tags.get(ENVIRONMENT_TAG, ""))
+
+
+def belongs_to(found: Owner | None, owner: Owner | None) -> bool:
+    return found is not None and owner is not None and found == owner
+
+
+def foreign(body: Mapping[str, Any], owner: Owner | None) -> Owner | None:
+    """The somebody else that the tags name, None when they name nobody or us."""
+    found = owner_of(body)
+    return None if found is None or found == owner else found
+
+
+def refuse_deletion(body: Mapping[str, Any], owner: Owner | None, force_delete: bool, always: bool) -> list[Refusal]:
+    """Why this resource must not be deleted. `always`: even without `owner` an untagged one needs force_delete."""
+    found = owner_of(body)
+    name = str(body.get("name") or body.get("id") or "")
+    if found is not None and found != owner:
+        asked = f"for {owner}" if owner is not None else "without naming its owner"
+        remedy = (
+            f"It belongs to inventory host {found}, and its deletion was asked {asked}. "
+            "Delete it from there, or set owner to that host"
+        )
+        return [Refusal(name, "present", "absent", remedy)]
+    if found is None and not force_delete and (owner is not None or always):
+        remedy = (
+            "It carries no tag of this collection, so somebody else made it. "
+            "Set force_delete to true to delete it all the same"
+        )
+        return [Refusal(name, "present", "absent", remedy)]
+    return []

@@ -1,0 +1,144 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What ARM says when it says no: one parser for its two shapes of errors, one table of what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.transport import Response
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+
+# code: what to do
+HINTS = {
+    "AuthenticationFailed": "The token was not accepted: check tenant, cloud_environment and this machine's clock.",
+    "AuthorizationFailed": "Give this identity a role that allows the action at that scope (for example Contributor).",
+    "AllocationFailed": "The region has no capacity for this size now: use another vm_size or location, or wait.",
+    "AvailabilityZoneNotSupported": "Use zones that the message offers for this size, or leave zones out.",
+    "EtagMismatch": "Somebody else is changing this resource: run again when they are done.",
+    "ErrCode_InsufficientVCPUQuota": (
+        "Use fewer or smaller nodes, another size or location, or ask for quota "
+        "(https://learn.microsoft.com/azure/quotas/view-quotas); aks_sku_preflight finds a size that fits."
+    ),
+    "InvalidAuthenticationToken": "The token was not accepted: check tenant, cloud_environment and this machine's clock.",
+    "InvalidResourceGroupLocation": "The group exists elsewhere: use its location, or another name.",
+    "InvalidSubscriptionId": "Check subscription_id (AZURE_SUBSCRIPTION_ID): it is a GUID.",
+    "K8sVersionNotSupported": "Use a version that `az aks get-versions --location <location>` lists.",
+    "LocationNotAvailableForResourceType": "Use one of the locations that the message lists.",
+    "MissingSubscriptionRegistration": "Register the namespace with mcpops.platform.azure_provider first.",
+    "NoRegisteredProviderFound": "Use an api-version and a location that the message lists.",
+    "OverconstrainedAllocationRequest": "No capacity for this size in these zones: relax zones or vm_size.",
+    "PropertyChangeNotAllowed": "This cannot change in place: declare its present value, or create the resource anew.",
+    "QuotaExceeded": "Ask for quota (https://learn.microsoft.com/azure/quotas/view-quotas), or use less.",
+    "ManagedClusterCountExceedsQuotaLimit": "Delete clusters that nobody uses, or ask for quota.",
+    "RequestDisallowedByPolicy": "An Azure Policy forbids it: the message names the assignment.",
+    "ResourceGroupBeingDeleted": "Wait until the group is gone, then run again.",
+    "ResourceGroupNotFound": "Create the group first (mcpops.platform.azure_resource), or check its name and the subscription.",
+    "ScopeLocked": "A lock forbids this: remove it first.",
+    "SkuNotAvailable": "Use another vm_size, zone or location; aks_sku_preflight finds a size that is available.",
+    "SubscriptionNotFound": "Check subscription_id (AZURE_SUBSCRIPTION_ID), and that this identity has a role in it.",
+    "SystemPoolSkuTooLow": "A system pool needs a size with at least 2 vCPUs and 4 GiB of memory.",
+    "Throttled": "Too many requests: run again later, or lower forks.",
+    "TooManyRequests": "Too many requests: run again later, or lower forks.",
+    "SubscriptionRequestsThrottled": "Too many requests: run again later, or lower forks.",
+    "VMSizeNotSupported": "AKS does not offer this size: use another vm_size.",
+    "VMSizeRestrictedByAKS": "AKS bars this size in node pools: use another vm_size.",
+    "ZonalAllocationFailed": "The zone has no capacity for this size now: use another vm_size or other zones, or wait.",
+}
+_STATUS_HINTS = {
+    401: HINTS["AuthenticationFailed"],
+    403: HINTS["AuthorizationFailed"],
+    429: HINTS["TooManyRequests"],
+    503: "The service is not available: run again later.",
+}
+# 404 that say "not there", as opposed to "you ask the wrong place"
+_ABSENT = {"ResourceNotFound", "ResourceGroupNotFound", "ParentResourceNotFound", "NotFound", "AgentPoolNotFound"}
+_BUSY = {"AnotherOperationInProgress", "ResourceGroupBeingDeleted", "ConflictingConcurrentWriteNotAllowed"}
+
+
+@dataclass(frozen=True)
+class ArmError:
+    """The innermost useful code and message of an error body."""
+
+    code: str
+    message: str
+    details: tuple[str, ...] = ()
+
+
+def parse_error(body: Any) -> ArmError:
+    """Flat (`{code, message}`, AKS) or wrapped (`{error: {...}}`, ARM)."""
+    error = body.get("error", body) if isinstance(body, Mapping) else None
+    if not isinstance(error, Mapping):
+        return ArmError("", str(error or ""))
+    details = error.get("details") if isinstance(error.get("details"), list) else []
+    told = tuple(
+        str(item.get("message")) for item in details or () if isinstance(item, Mapping) and item.get("message")
+    )
+    return ArmError(str(error.get("code") or ""), str(error.get("message") or ""), told)
+
+
+def is_absent(response: Response) -> bool:
+    """The resource is not there. A subscription that is not there is another matter."""
+    return response.status == 404 and parse_error(response.json()).code in _ABSENT
+
+
+def is_unregistered(response: Response) -> bool:
+    return response.status == 409 and parse_error(response.json()).code == "MissingSubscriptionRegistration"
+
+
+def is_lost_race(response: Response) -> bool:
+    """Somebody changed the resource between our read and our write; AKS says so with 409 as well as with 412."""
+    return response.status == 412 or (response.status == 409 and parse_error(response.json()).code == "EtagMismatch")
+
+
+def is_busy(response: Response) -> bool:
+    """An operation is in progress. OperationNotAllowed also carries quota, which no waiting cures."""
+    if response.status != 409:
+        return False
+    error = parse_error(response.json())
+    if error.code == "OperationNotAllowed":
+        return "quota" not in error.message.lower()
+    return error.code in _BUSY
+
+
+def to_failure(action: str, response: Response) -> ServiceError:
+    body = response.json()
+    error = parse_error(body)
+    reason = error.message or f"the service answered {response.status} without saying why"
+    if not error.message and error.details:
+        reason = error.details[0]
+    return ServiceError(
+        action,
+        reason,
+        code=error.code,
+        status=response.status,
+        hint=hint_for(error, response.status),
+        correlation_id=response.headers.get("x-ms-correlation-request-id", "")
+        or response.headers.get("x-ms-request-id", ""),
+        body=body,
+    )
+
+
+def operation_failure(action: str, status: str, body: Any) -> ServiceError:
+    """An operation that ended otherwise than well: its own error, not the poll's."""
+    error = parse_error(body.get("error") if isinstance(body, Mapping) else None)
+    details = [detail for detail in error.details if detail not in error.message]
+    reason = " ".join([error.message or f"the operation ended as {status}", *details])
+    return ServiceError(action, reason, code=error.code or status, hint=hint_for(error, None), body=body)
+
+
+def hint_for(error: ArmError, status: int | None) -> str:
+    if error.code in HINTS:
+        return HINTS[error.code]
+    if error.code == "OperationNotAllowed" and "quota" in error.message.lower():
+        return HINTS["QuotaExceeded"]
+    offered = re.search(r"available VM sizes are '([^']+)'", error.message)
+    if offered:
+        sizes = offered.group(1).split(",")
+        return f"This subscription may use, among {len(sizes)} sizes: {', '.join(sizes[:5])}."
+    return _STATUS_HINTS.get(status or 0, "")

@@ -1,0 +1,132 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One HTTP exchange with ARM: azure-core's pipeline, with the check-mode guard as its last stage."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import sdk
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.clouds import Cloud
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.credential import CachedCredential
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import Identity
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure
+from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
+
+USER_AGENT = "mcpops.platform"
+_CONNECT_TIMEOUT = 30
+_READ_TIMEOUT = 300
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    url: str
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Response:
+    """What came back; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    def json(self) -> Any:
+        """The decoded body, None where there is none or it is not JSON (a proxy's error page)."""
+        try:
+            return json.loads(self.content) if self.content else None
+        except ValueError:
+            return None
+
+
+class Unreachable(Exception):
+    """No answer. `sent` says whether the request may have reached the service all the same."""
+
+    def __init__(self, reason: str, sent: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.sent = sent
+
+
+class Sender(Protocol):
+    def send(self, request: Request) -> Response: ...
+
+    def renew(self) -> None:
+        """Forget the token: the service no longer takes it."""
+
+
+class GuardedTransport(sdk.RequestsTransport):  # type: ignore[misc]
+    """The socket: behind every policy of azure-core, so nothing that a policy thinks of can pass in check mode."""
+
+    def __init__(self, check_mode: bool, **options: Any) -> None:
+        super().__init__(**options)
+        self._check_mode = check_mode
+
+    def send(self, request: Any, **options: Any) -> Any:
+        guard(self._check_mode, "arm", request.method, request.url)
+        return super().send(request, **options)
+
+
+class PipelineSender:
+    """Sends through ARMPipelineClient without its retries (client.py decides those, with a deadline and a voice)
+    and without its automatic provider registration, which writes in answer to a read."""
+
+    def __init__(self, cloud: Cloud, identity: Identity, check_mode: bool, credential: CachedCredential | None) -> None:
+        sdk.require_sdk()
+        self._cloud = cloud
+        self._credential = credential
+        self._transport = GuardedTransport(
+            check_mode,
+            connection_verify=identity.verify,
+            connection_timeout=_CONNECT_TIMEOUT,
+            read_timeout=_READ_TIMEOUT,
+        )
+        self._client = self._make()
+
+    def _make(self) -> Any:
+        policies: list[Any] = [
+            sdk.HeadersPolicy(),
+            sdk.UserAgentPolicy(base_user_agent=USER_AGENT),
+            sdk.RequestIdPolicy(),
+        ]
+        if self._credential is not None:
+            policies.append(sdk.ARMChallengeAuthenticationPolicy(self._credential, self._cloud.scope))
+        return sdk.ARMPipelineClient(self._cloud.resource_manager, policies=policies, transport=self._transport)
+
+    def renew(self) -> None:
+        if self._credential is not None:
+            self._credential.forget(self._cloud.scope)
+            self._client = self._make()
+
+    def send(self, request: Request) -> Response:
+        options = {} if request.body is None else {"json": request.body}
+        message = sdk.HttpRequest(request.method, request.url, headers=dict(request.headers), **options)
+        try:
+            answer = self._client.send_request(message)
+            content = answer.read()
+        except Failure:
+            raise
+        except sdk.ServiceRequestError as exc:
+            raise Unreachable(_reason(exc), sent=False) from exc
+        except (sdk.ServiceResponseError, sdk.AzureError) as exc:
+            raise Unreachable(_reason(exc), sent=True) from exc
+        return Response(answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, content)
+
+
+def _reason(exc: Exception) -> str:
+    """The innermost sentence of requests' and urllib3's nested errors."""
+    text = str(exc)
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return "the server's certificate is not trusted (CERTIFICATE_VERIFY_FAILED)"
+    cause: BaseException | None = exc
+    while cause is not None and cause.__cause__ is not None:
+        cause = cause.__cause__
+    return (str(cause).splitlines() or [type(exc).__name__])[0]

@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Long-running operations: followed to their end, with the operation's own words when it ends badly."""
+
+from __future__ import annotations
+
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import service_errors as errors
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, Body, Reading
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.patience import backoff, pause_asked_for
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.transport import Response
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason
+
+_ENDED_WELL = ("succeeded", "completed", "ready")
+_ENDED_BADLY = ("failed", "canceled", "cancelled")
+# an operation's own resource, or a resource just created, may be unknown to a replica for some seconds
+_UNKNOWN_FOR_SECONDS = 30.0
+
+
+def provisioning_state(body: Body | None) -> str:
+    """Empty for a resource that has no such state, which is then as good as Succeeded."""
+    properties = (body or {}).get("properties")
+    return str(properties.get("provisioningState") or "") if isinstance(properties, dict) else ""
+
+
+def in_progress(body: Body | None) -> bool:
+    state = provisioning_state(body).lower()
+    return bool(state) and state not in _ENDED_WELL and state not in _ENDED_BADLY
+
+
+def failed(body: Body | None) -> bool:
+    return provisioning_state(body).lower() in _ENDED_BADLY
+
+
+def follow(arm: Arm, response: Response, subject: str, action: str) -> None:
+    """Wait for the operation that `response` started; returns when it succeeded, at once when there is none."""
+    monitor = response.headers.get("azure-asyncoperation", "")
+    if monitor:
+        _follow_operation(arm, monitor, response, subject, action)
+    elif response.status == 202 and response.headers.get("location"):
+        _follow_location(arm, response.headers["location"], response, subject, action)
+
+
+def _follow_operation(arm: Arm, url: str, response: Response, subject: str, action: str) -> None:
+    attempt = 0
+    status = "InProgress"
+    while True:
+        _pause(arm, response, attempt, subject, action, status)
+        attempt += 1
+        response = arm.call("GET", url, f"Following the operation of {subject}")
+        if response.status == 404 and arm.deadline.elapsed < _UNKNOWN_FOR_SECONDS:
+            continue
+        if response.status >= 400:
+            raise errors.to_failure(action, response)
+        body = response.json()
+        status = str(body.get("status") or "") if isinstance(body, dict) else ""
+        if status.lower() in _ENDED_WELL:
+            return
+        if status.lower() in _ENDED_BADLY:
+            raise errors.operation_failure(action, status, body)
+
+
+def _follow_location(arm: Arm, url: str, response: Response, subject: str, action: str) -> None:
+    attempt = 0
+    while True:
+        _pause(arm, response, attempt, subject, action, "in progress")
+        attempt += 1
+        response = arm.call("GET", url, f"Following the operation of {subject}")
+        url = response.headers.get("location") or url
+        if response.status in (200, 201, 204):
+            return
+        if response.status >= 400:
+            raise errors.to_failure(action, response)
+
+
+def settle(arm: Arm, reading: Reading, resource_id: str, api_version: str, subject: str) -> Reading:
+    """Wait until no operation is in progress on the resource: ours of a killed run, or somebody else's."""
+    attempt = 0
+    while in_progress(reading.body):
+        state = provisioning_state(reading.body)
+        _pause(arm, None, attempt, subject, f"Waiting for {subject}", state)
+        attempt += 1
+        reading = arm.read(resource_id, f"Reading {subject}", api_version)
+    return reading
+
+
+def read_written(arm: Arm, resource_id: str, api_version: str, subject: str) -> Body:
+    """The resource after it was written: it is there, even if a replica does not know it yet."""
+    attempt = 0
+    while True:
+        reading = arm.read(resource_id, f"Reading {subject}", api_version)
+        if reading.body is not None:
+            return reading.body
+        _pause(arm, None, attempt, subject, f"Reading {subject}", "not found yet")
+        attempt += 1
+
+
+def _pause(arm: Arm, response: Response | None, attempt: int, subject: str, action: str, status: str) -> None:
+    seconds = (pause_asked_for(response.headers) if response is not None else None) or backoff(attempt)
+    arm.progress(f"{subject}: {status} ({arm.deadline.elapsed:.0f} s)")
+    if not arm.deadline.pause(seconds):
+        hint = "Run again to go on waiting (nothing is started twice), or raise wait_timeout"
+        reason = Reason(subject, "Timeout", f"{action} has not ended, it is {status or 'in progress'}", hint)
+        raise NotReady(subject, [reason], waited=arm.deadline.elapsed)
