@@ -167,7 +167,8 @@ def _merge_keyed(
     for name, item in wanted.items():
         place = f"{path}[{item.get(rule.key)}]"
         if name in standing:
-            merged.append(_merge(standing[name], item, rules, place, (*route, "*"), changes))
+            rest = {key: value for key, value in item.items() if key != rule.key}
+            merged.append(_merge(standing[name], rest, rules, place, (*route, "*"), changes))
         else:
             changes.append(Change(place, ABSENT, item, rule.secret))
             merged.append(item)

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils import errors
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
+    CheckModeViolation,
+    Failure,
+    InvalidInput,
+    MissingLibrary,
+    NotReady,
+    Problem,
+    Reason,
+    Refused,
+    ServiceError,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Refusal
+
+ONE_OF_EACH: dict[str, tuple[Failure, str]] = {
+    "one problem": (
+        InvalidInput("aks_cluster demo", [Problem("node_pools[0].count", "is 0; a system pool needs at least 1")]),
+        "aks_cluster demo: node_pools[0].count: is 0; a system pool needs at least 1. Nothing was changed.",
+    ),
+    "two problems": (
+        InvalidInput("aks_cluster demo", [Problem("name", "is empty"), Problem("location", "is empty")]),
+        "aks_cluster demo: 2 problems, nothing was changed:\n  1. name: is empty\n  2. location: is empty",
+    ),
+    "refused": (
+        Refused("cluster demo", [Refusal("dns_prefix", "a", "b", "Create another cluster")]),
+        'cluster demo: dns_prefix: cannot go from "a" to "b". Create another cluster. Nothing was changed.',
+    ),
+    "two refused": (
+        Refused("cluster demo", [Refusal("a", ABSENT, 1, "Do this."), Refusal("b", 1, ABSENT, "Do that.")]),
+        "cluster demo: 2 changes refused, nothing was changed:\n"
+        "  1. a: cannot go from nothing to 1. Do this.\n  2. b: cannot go from 1 to nothing. Do that.",
+    ),
+    "service error": (
+        ServiceError("Creating the cluster", "Not enough quota.", code="QuotaExceeded", hint="Ask for more"),
+        "Creating the cluster: Not enough quota (QuotaExceeded). Ask for more.",
+    ),
+    "service error without a code": (
+        ServiceError("Reading the node", "it is gone", status=404),
+        "Reading the node: it is gone (HTTP 404).",
+    ),
+    "not ready": (
+        NotReady("Deployment mcp/echo", [Reason("pod echo-1", "ImagePullBackOff", "image not found")], waited=12.4),
+        "Deployment mcp/echo is not ready after 12 s: pod echo-1: image not found.",
+    ),
+    "never ready": (
+        NotReady(
+            "MCP servers",
+            [
+                Reason("echo", "CrashLoop", "exits with 1", "Read its log", terminal=True),
+                Reason("other", "Pending", "no node fits"),
+            ],
+        ),
+        "MCP servers is not ready and will not become ready by waiting:\n"
+        "  1. echo: exits with 1. Read its log.\n  2. other: no node fits.",
+    ),
+    "check mode": (
+        CheckModeViolation("arm", "PUT", "/subscriptions/x"),
+        "arm PUT /subscriptions/x: refused in check mode, because it would change something. "
+        "This is a defect of the collection: please report the task that did this.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("failure", "message"), ONE_OF_EACH.values(), ids=ONE_OF_EACH.keys())
+def test_messages(failure: Failure, message: str) -> None:
+    assert failure.message() == str(failure) == message
+    result = failure.to_result()
+    assert result["failed"] is True and result["msg"] == message and result["error"]["kind"] == failure.kind
+
+
+def test_a_missing_library_names_the_interpreter_and_both_ways_out() -> None:
+    message = MissingLibrary("kubernetes>=33,<38", "No module named 'kubernetes'").message()
+    assert re.search(r"python[\d.]* cannot import kubernetes>=33,<38", message)
+    assert "pip install 'kubernetes>=33,<38'" in message and "ansible_python_interpreter" in message
+
+
+def test_every_failure_of_the_taxonomy_is_rendered_here() -> None:
+    def below(kind: type[Failure]) -> set[type[Failure]]:
+        return {kind, *(leaf for sub in kind.__subclasses__() for leaf in below(sub))}
+
+    defined = {kind for kind in below(Failure) if kind.__module__ == errors.__name__} - {Failure}
+    assert defined == {type(failure) for failure, _ in ONE_OF_EACH.values()} | {MissingLibrary}
+
+
+def test_a_partial_result_comes_with_the_failure() -> None:
+    result = NotReady("x", [Reason("", "a", "b")], values={"changed": True, "id": "/x"}).to_result()
+    assert result["changed"] is True and result["id"] == "/x"
+
+
+def test_details_keep_what_the_message_leaves_out() -> None:
+    failure = ServiceError("a", "b", code="C", status=409, correlation_id="id-1", body={"raw": True})
+    assert failure.to_result()["error"] == {
+        "kind": "service_error",
+        "code": "C",
+        "status": 409,
+        "correlation_id": "id-1",
+        "body": {"raw": True},
+    }
