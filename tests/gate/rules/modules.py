@@ -21,7 +21,7 @@ def module_names(root: Path) -> list[str]:
 
 def documentation(root: Path, module: str) -> dict[str, Any]:
     """The module's DOCUMENTATION with its fragments' options and attributes merged in."""
-    texts = _constants(root / "plugins" / "modules" / f"{module}.py")
+    texts = constants(root, module)
     merged: dict[str, Any] = yaml.safe_load(texts.get("DOCUMENTATION", "")) or {}
     named = merged.get("extends_documentation_fragment", [])
     for fragment in [named] if isinstance(named, str) else named:
@@ -37,11 +37,16 @@ def documentation(root: Path, module: str) -> dict[str, Any]:
 
 def examples(root: Path, module: str) -> list[dict[str, Any]]:
     """The tasks of the module's EXAMPLES, those inside of plays included."""
-    text = _constants(root / "plugins" / "modules" / f"{module}.py").get("EXAMPLES", "")
+    text = constants(root, module).get("EXAMPLES", "")
     tasks: list[dict[str, Any]] = []
     for entry in yaml.safe_load(text) or []:
         tasks += entry.get("tasks", []) if "hosts" in entry else [entry]
     return tasks
+
+
+def constants(root: Path, module: str) -> dict[str, str]:
+    """The documentation a module file carries as strings."""
+    return _constants(root / "plugins" / "modules" / f"{module}.py")
 
 
 def missing_twins(root: Path) -> list[str]:
@@ -56,9 +61,9 @@ def missing_twins(root: Path) -> list[str]:
 def documentation_gaps(root: Path) -> list[str]:
     problems = []
     for name in module_names(root):
-        constants = _constants(root / "plugins" / "modules" / f"{name}.py")
+        present = constants(root, name)
         problems += [
-            f"{name}: has no {part}" for part in ("DOCUMENTATION", "EXAMPLES", "RETURN") if part not in constants
+            f"{name}: has no {part}" for part in ("DOCUMENTATION", "EXAMPLES", "RETURN") if part not in present
         ]
         lacking = ATTRIBUTES - set(documentation(root, name).get("attributes") or {})
         if lacking:
