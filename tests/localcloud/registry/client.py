@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from localcloud.images.builder import MANIFEST_TYPE, sha256
 
+Answer = tuple[int, http.client.HTTPMessage, bytes]
+
 
 class RegistryError(Exception):
     """The registry answered something else than it should."""
@@ -37,7 +39,7 @@ class RegistryClient:
 
     def _request(
         self, method: str, path: str, body: bytes | None = None, content_type: str = "", accept: str = ""
-    ) -> tuple[int, http.client.HTTPMessage, bytes]:
+    ) -> Answer:
         headers = {"Content-Type": content_type} if content_type else {}
         if accept:
             headers["Accept"] = accept

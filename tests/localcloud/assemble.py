@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything a local cloud is made of, built or fetched once, and linked to where it is used."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from localcloud.binaries import KUBE_NAMES, Binaries, ensure_binaries
+from localcloud.debian import ensure_node_parts, library_directory
+from localcloud.files import Progress, locked, write_atomically
+from localcloud.images.catalog import ensure_images
+from localcloud.registry.charts import ensure_charts
+from localcloud.settings import Settings
+
+
+@dataclass(frozen=True)
+class Parts:
+    binaries: Binaries
+    node_parts: Path
+    images: dict[str, Path]
+    charts: list[Path]
+
+
+def build(settings: Settings, progress: Progress) -> Parts:
+    """One build at a time per cache; who comes second waits and finds everything there."""
+
+    def on_wait() -> None:
+        progress("another build is under way; waiting for it")
+
+    settings.cache.mkdir(parents=True, exist_ok=True)
+    with locked(settings.cache / "build.lock", on_wait):
+        node_parts = ensure_node_parts(settings, progress)
+        binaries = ensure_binaries(settings, progress)
+        images = ensure_images(settings, binaries, progress)
+        charts = ensure_charts(settings, progress)
+    return Parts(binaries, node_parts, images, charts)
+
+
+def link(source: Path, target: Path) -> None:
+    """Make or replace a symbolic link in one step."""
+    temporary = target.with_name(f".{target.name}.new")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(source)
+    os.replace(temporary, target)
+
+
+def link_parts(settings: Settings, parts: Parts) -> None:
+    """The links through which clusters and users find the programs."""
+    settings.node_binaries.mkdir(parents=True, exist_ok=True)
+    for name in KUBE_NAMES:
+        link(parts.binaries.kube, settings.node_binaries / name)
+    link(parts.node_parts, settings.node_parts)
+    libraries = parts.node_parts / library_directory()
+    write_atomically(
+        settings.node_binaries / "nft",
+        "#!/bin/sh\n# the unpacked nft finds its libraries here\n"
+        f'LD_LIBRARY_PATH="{libraries}" exec "{parts.node_parts}/usr/sbin/nft" "$@"\n',
+        0o755,
+    )
+    link(parts.binaries.kube, settings.tools / "kubectl")
+    link(settings.helm, settings.tools / "helm")

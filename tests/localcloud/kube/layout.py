@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names, addresses and directories of one cluster. Standard library only: the node helper imports it as root."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+# Inside a cluster's own network namespace, so the same ranges serve every cluster.
+POD_NETWORK = "10.244.0.0/16"
+NODE_POD_NETWORK = "10.244.0.0/24"
+SERVICE_NETWORK = "10.96.0.0/16"
+API_SERVICE_ADDRESS = "10.96.0.1"
+DNS_SERVICE_ADDRESS = "10.96.0.10"
+API_PORT = 6443
+HIGHEST_INDEX = 250
+VOLUMES = 6
+
+
+def directory_name(name: str) -> str:
+    """A name that is safe as a directory, a cgroup and a host name, and different for different clusters."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].strip("-") or "cluster"
+    if plain == name:
+        return plain
+    return f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+
+
+@dataclass(frozen=True)
+class ClusterLayout:
+    """Everything that follows from a cluster's place on this machine; written to cluster.json."""
+
+    name: str
+    directory: str
+    index: int
+    instance: str  # which local cloud it belongs to
+    host_address: str  # the host's end of the veth pair
+    node_address: str  # the cluster's end: API server and kubelet
+    cloud_address: str  # the host address where registry and Azure answer
+    cloud_ports: tuple[int, ...]
+    kubernetes_version: str
+
+    @property
+    def path(self) -> Path:
+        return Path(self.directory)
+
+    @property
+    def node_name(self) -> str:
+        return f"node-{self.path.name}"
+
+    @property
+    def interface(self) -> str:
+        return f"lc{self.instance}-{self.index}"
+
+    @property
+    def cgroup(self) -> str:
+        return f"localcloud-{self.instance}-{self.path.name}"
+
+    @property
+    def api_server(self) -> str:
+        return f"https://{self.node_address}:{API_PORT}"
+
+    @property
+    def pki(self) -> Path:
+        return self.path / "pki"
+
+    @property
+    def audit_log(self) -> Path:
+        return self.path / "audit" / "audit.log"
+
+    @property
+    def process_file(self) -> Path:
+        """Written by the node helper while the cluster runs."""
+        return self.path / "node.json"
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> ClusterLayout:
+        values = json.loads(text)
+        return cls(**{**values, "cloud_ports": tuple(values["cloud_ports"])})
+
+
+def lowest_free(taken: set[int]) -> int | None:
+    """The index of a new cluster; 0 is the host's own."""
+    return next((index for index in range(1, HIGHEST_INDEX + 1) if index not in taken), None)
