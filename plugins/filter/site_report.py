@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: site_report
+short_description: A table of what answers, from the variables of verified hosts
+version_added: 0.1.0
+author: The mcpops.platform contributors (@mcpops)
+description:
+  - Lays out what the role C(site_verify) registered for each cluster as aligned lines of text.
+options:
+  _input:
+    description: The variables of the hosts, for example C(ansible_play_hosts | map('extract', hostvars)).
+    type: list
+    elements: dict
+    required: true
+  inventory:
+    description: The inventory of this run, as shown in the next commands.
+    type: str
+    default: inventories/local
+"""
+
+EXAMPLES = r"""
+- name: Show what answers
+  ansible.builtin.debug:
+    msg: "{{ ansible_play_hosts | map('extract', hostvars) | mcpops.platform.site_report }}"
+"""
+
+RETURN = r"""
+_value:
+  description: Lines of text.
+  type: list
+  elements: str
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+HEADER = ("cluster", "kubernetes", "nodes", "kmcp", "mcp server", "tools", "answer", "ms")
+
+
+def site_report(hosts: Iterable[Mapping[str, Any]], inventory: str = "inventories/local") -> list[str]:
+    verified = list(hosts)
+    rows = [row for host in verified for row in _rows(host)]
+    first = str(verified[0]["inventory_hostname"]) if verified else "CLUSTER"
+    return [*_aligned([HEADER, *rows]), "", *_next_commands(inventory, first)]
+
+
+def _rows(host: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    nodes = host.get("site_verify_nodes", {}).get("resources", [])
+    versions = sorted({node["status"]["nodeInfo"]["kubeletVersion"].lstrip("v") for node in nodes})
+    controllers = host.get("site_verify_kmcp", {}).get("resources", [])
+    kmcp = [item["metadata"].get("labels", {}).get("app.kubernetes.io/version", "?") for item in controllers]
+    cluster = (
+        str(host["inventory_hostname"]),
+        ", ".join(versions) or "-",
+        str(len(nodes)),
+        ", ".join(kmcp) or "-",
+    )
+    servers = host.get("site_verify_result", {}).get("servers", [])
+    return [(*cluster, *_server(server)) for server in servers] or [(*cluster, "-", "-", "-", "-")]
+
+
+def _server(server: Mapping[str, Any]) -> tuple[str, ...]:
+    name = f"{server.get('namespace', '')}/{server['name']}".lstrip("/")
+    tools = ", ".join(str(tool["name"]) for tool in server.get("tools") or []) or "-"
+    answer = " ".join(str(server.get("answer") or "-").split())
+    answer = answer if len(answer) <= 40 else f"{answer[:37]}..."
+    return name, tools, answer, str(server.get("duration_ms", "-"))
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _next_commands(inventory: str, cluster: str) -> list[str]:
+    return [
+        "Next:",
+        f"  ansible-playbook site.yml -i {inventory}                   # again: changes nothing",
+        f"  ansible-playbook site.yml -i {inventory} --check --diff    # shows what was changed by hand",
+        f"  ansible-playbook mcpops.platform.teardown -i {inventory} -e teardown_confirm={cluster}",
+    ]
+
+
+class FilterModule:
+    """The filter of this file's name."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"site_report": site_report}
