@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from localcloud.settings import Settings
 from support.playbook import LOCAL_HOST, Run, run_tasks
+
+from localcloud.settings import Settings
 
 SHARED_GROUP = "rg-integration"
 SHARED_CLUSTER = "integration"

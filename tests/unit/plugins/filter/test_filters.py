@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.mcpops.platform.plugins.filter.host_names import host_names
+from ansible_collections.mcpops.platform.plugins.filter.namespaces import namespaces
+from ansible_collections.mcpops.platform.plugins.filter.probe_targets import probe_targets
+from ansible_collections.mcpops.platform.plugins.filter.site_report import site_report
+
+SERVERS = [{"name": "echo", "image": "x", "port": 3000}, {"name": "time", "namespace": "other", "path": "/t"}]
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ("", []),
+        (None, []),
+        ([], []),
+        ("a", ["a"]),
+        (" a, b ,,a", ["a", "b"]),
+        (["b", " a "], ["b", "a"]),
+    ],
+)
+def test_host_names(given: Any, names: list[str]) -> None:
+    assert host_names(given) == names
+
+
+def test_namespaces_carry_the_level_and_all_labels() -> None:
+    (namespace,) = namespaces([{"name": "mcp", "pod_security": "restricted", "labels": {"b": "2"}}], {"a": "1"})
+    assert namespace["kind"] == "Namespace"
+    assert namespace["metadata"] == {
+        "name": "mcp",
+        "labels": {"a": "1", "pod-security.kubernetes.io/enforce": "restricted", "b": "2"},
+    }
+
+
+def test_a_wrong_level_is_named_with_the_right_ones() -> None:
+    with pytest.raises(AnsibleFilterError, match="namespace mcp: pod_security is 'strict'; use one of privileged"):
+        namespaces([{"name": "mcp", "pod_security": "strict"}])
+
+
+def test_each_call_is_a_target_and_a_server_without_calls_is_one_too() -> None:
+    calls = [
+        {"server": "echo", "tool": "echo", "arguments": {"text": "x"}, "expect": "x"},
+        {"server": "echo", "tool": "add"},
+    ]
+    assert probe_targets(SERVERS, calls, "mcp") == [
+        {"name": "echo", "namespace": "mcp", "port": 3000, "tool": "echo", "arguments": {"text": "x"}, "expect": "x"},
+        {"name": "echo", "namespace": "mcp", "port": 3000, "tool": "add"},
+        {"name": "time", "namespace": "other", "path": "/t"},
+    ]
+
+
+def test_a_call_for_an_unknown_server_is_refused() -> None:
+    with pytest.raises(AnsibleFilterError, match="nobody, which is no MCP server of this site; it has echo, time"):
+        probe_targets(SERVERS, [{"server": "nobody", "tool": "x"}], "mcp")
+
+
+HOST = {
+    "inventory_hostname": "local-1",
+    "site_verify_nodes": {"resources": [{"status": {"nodeInfo": {"kubeletVersion": "v1.35.4"}}}]},
+    "site_verify_kmcp": {"resources": [{"metadata": {"labels": {"app.kubernetes.io/version": "0.3.0"}}}]},
+    "site_verify_result": {
+        "servers": [
+            {
+                "name": "echo",
+                "namespace": "mcp",
+                "tools": [{"name": "echo"}, {"name": "add"}],
+                "answer": "hello\nworld",
+                "duration_ms": 41,
+            }
+        ]
+    },
+}
+
+
+def test_the_report_is_aligned_and_complete() -> None:
+    header, row, *rest = site_report([HOST], "inventories/x")
+    assert header.split() == ["cluster", "kubernetes", "nodes", "kmcp", "mcp", "server", "tools", "answer", "ms"]
+    assert row.split("  ")[0] == "local-1"
+    assert [cell.strip() for cell in row.split("  ") if cell.strip()] == [
+        "local-1",
+        "1.35.4",
+        "1",
+        "0.3.0",
+        "mcp/echo",
+        "echo, add",
+        "hello world",
+        "41",
+    ]
+    assert header.index("answer") == row.index("hello world")
+    assert sum("inventories/x" in line for line in rest) == 3
+
+
+def test_a_host_where_nothing_was_found_still_has_a_row() -> None:
+    row = site_report([{"inventory_hostname": "local-2"}])[1]
+    assert row.split() == ["local-2", "-", "0", "-", "-", "-", "-", "-"]
