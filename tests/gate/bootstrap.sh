@@ -78,8 +78,8 @@ if [ -z "$found" ] && [ -z "${MCPOPS_PYTHON:-}" ]; then
     install_debian_venv >&2 || say "apt-get could not install python3-venv"
     found=$(find_python)
 fi
-[ -n "$found" ] || die "no Python that can make a virtual environment: ${MCPOPS_PYTHON:-python3.13, python3.12 and python3.11 \
-are missing or lack venv/ensurepip}. Install one (Debian: apt-get install python3-venv), or name one: make venv MCPOPS_PYTHON=/path/to/python3.13"
+[ -n "$found" ] || die "${MCPOPS_PYTHON:-each of python3.13, python3.12, python3.11} is missing, does not start, or lacks \
+venv/ensurepip. Install one (Debian: apt-get install python3-venv), or name one: make venv MCPOPS_PYTHON=/path/to/python3.13"
 read -r version machine python <<<"$found"
 
 key=$(printf '%s %s %s' "$inputs" "$version" "$machine" | sha256sum | cut -c1-16)
