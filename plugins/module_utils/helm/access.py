@@ -1,0 +1,109 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a helm process may read: a private directory with a kubeconfig and, where needed, registry credentials.
+
+A command line is visible to every user of the machine and the environment to every child: credentials go into files
+of mode 0600 in a directory of mode 0700 that lives as long as the task.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import Registry
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
+
+
+@dataclass(frozen=True)
+class HelmFiles:
+    """The files one task's helm processes are pointed at."""
+
+    kubeconfig: Path
+    registry_config: Path | None
+    environment: Mapping[str, str]
+
+
+@contextmanager
+def helm_files(access: Access, registry: Registry, registry_host: str) -> Iterator[HelmFiles]:
+    """Writes the files and takes them away again."""
+    with tempfile.TemporaryDirectory(prefix="mcpops-helm-") as name:
+        directory = Path(name)
+        kubeconfig = _private(directory / "kubeconfig", json.dumps(kubeconfig_of(access)))
+        registry_config = None
+        if registry.username and registry.password and registry_host:
+            registry_config = _private(
+                directory / "registry.json", json.dumps(registry_config_of(registry, registry_host))
+            )
+        environment = {"NO_PROXY": access.no_proxy, "no_proxy": access.no_proxy} if access.no_proxy else {}
+        yield HelmFiles(kubeconfig, registry_config, environment)
+
+
+def kubeconfig_of(access: Access) -> dict[str, Any]:
+    """A kubeconfig (JSON is YAML) with one cluster, for one way of reaching it."""
+    cluster = {
+        "server": access.server,
+        "insecure-skip-tls-verify": None if access.verify else True,
+        # helm refuses a CA together with no verification
+        "certificate-authority-data": _encoded(access.ca_pem) if access.verify else None,
+        "tls-server-name": access.tls_server_name,
+        "proxy-url": access.proxy,
+    }
+    user = {
+        "token": access.token,
+        "username": access.username,
+        "password": access.password,
+        "client-certificate-data": _encoded(access.client_cert_pem),
+        "client-key-data": _encoded(access.client_key_pem),
+        "exec": _exec(access),
+        "as": access.impersonate_user,
+        "as-groups": list(access.impersonate_groups) or None,
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "target",
+        "contexts": [{"name": "target", "context": {"cluster": "target", "user": "target"}}],
+        "clusters": [{"name": "target", "cluster": _said(cluster)}],
+        "users": [{"name": "target", "user": _said(user)}],
+    }
+
+
+def registry_config_of(registry: Registry, host: str) -> dict[str, Any]:
+    """The format of docker's config.json, which helm's registry client reads."""
+    pair = f"{registry.username}:{registry.password}"
+    return {"auths": {host: {"auth": base64.b64encode(pair.encode()).decode()}}}
+
+
+def _exec(access: Access) -> dict[str, Any] | None:
+    """The credential plugin; a relative command is relative to the kubeconfig it came from."""
+    if not access.exec_spec:
+        return None
+    command = str(access.exec_spec.get("command", ""))
+    if os.sep in command and access.exec_directory is not None:
+        command = str(access.exec_directory / command)
+    return {**access.exec_spec, "command": command, "interactiveMode": "Never"}
+
+
+def _encoded(text: str | None) -> str | None:
+    return base64.b64encode(text.encode()).decode() if text else None
+
+
+def _said(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if value is not None}
+
+
+def _private(path: Path, content: str) -> Path:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(content)
+    return path

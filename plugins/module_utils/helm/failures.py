@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a helm process that failed meant: a code, the reason in its own words, and what to do. Pure.
+
+One table for helm 3 and helm 4. The first row that matches wins, so that a reason inside a reason is found.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
+
+REASON_LIMIT = 1500
+
+
+@dataclass(frozen=True)
+class _Row:
+    pattern: re.Pattern[str]
+    code: str
+    hint: str
+
+
+def _row(pattern: str, code: str, hint: str) -> _Row:
+    return _Row(re.compile(pattern, re.IGNORECASE | re.DOTALL), code, hint)
+
+
+_ROWS = (
+    _row(
+        r"Kubernetes cluster unreachable",
+        "ClusterUnreachable",
+        "Check that the cluster runs and that this machine reaches its address.",
+    ),
+    _row(
+        r"invalid ownership metadata",
+        "OwnedByAnotherRelease",
+        "Uninstall the release that owns the object, or let that release keep it and leave it out of this chart. "
+        "To hand it over, set its annotations meta.helm.sh/release-name and meta.helm.sh/release-namespace to this "
+        "release.",
+    ),
+    _row(
+        r"another operation \(install/upgrade/rollback\) is in progress",
+        "OperationInProgress",
+        "Another helm works on this release. Wait for it and run again; what a killed helm left is recovered then.",
+    ),
+    _row(
+        r"execution error at \(|template: |parse error at \(|nil pointer evaluating",
+        "ChartRefusedValues",
+        "The chart's templates refuse these values: correct the values, or choose the chart version they are for.",
+    ),
+    _row(
+        r"values don't meet the specifications of the schema",
+        "ValuesAgainstSchema",
+        "Correct the values named here: the chart ships a schema for them.",
+    ),
+    _row(
+        r'namespaces "[^"]*" not found',
+        "NamespaceNotFound",
+        "Create the namespace first, or set create_namespace: true.",
+    ),
+    _row(
+        r"ensure CRDs are installed first|no matches for kind",
+        "KindNotServed",
+        "Install the CRDs this chart needs first; where they are there, the chart is older or newer than they.",
+    ),
+    _row(
+        r"x509: |certificate signed by unknown authority|tls: failed to verify",
+        "CertificateNotTrusted",
+        "Set ca_file to the authority that signed the registry's certificate.",
+    ),
+    _row(
+        r"server gave HTTP response to HTTPS client",
+        "PlainHttp",
+        "The registry speaks plain HTTP: set plain_http: true, if that is meant.",
+    ),
+    _row(
+        r"pull access denied|authorization failed|failed to authorize|\b401\b|\b403 Forbidden|status code 403|denied:"
+        r"|no basic auth credentials|unauthorized",
+        "RegistryRefused",
+        "Give registry_username and registry_password of an account that may pull, or check the chart's name: "
+        "registries answer the same for what does not exist.",
+    ),
+    _row(
+        r"is forbidden: User",
+        "Forbidden",
+        "The identity of the kubeconfig lacks this permission; give it a role that covers what the chart creates.",
+    ),
+    _row(
+        r"(:\S+: not found\s*$)|manifest unknown|failed to resolve reference|(fetchreference.*not found)"
+        r"|could not locate a version matching",
+        "ChartVersionNotFound",
+        "Check the chart's name and version: versions in a registry carry no leading v, and a mirror may "
+        "lack this one.",
+    ),
+    _row(
+        r"dial tcp|no such host|connection refused|connection reset|i/o timeout|TLS handshake timeout|: EOF\s*$"
+        r"|unexpected status from \w+ request to|status code 5\d\d",
+        "RegistryUnreachable",
+        "Check that the registry runs and that this machine reaches it (proxy, firewall, name resolution).",
+    ),
+    _row(
+        r"(pre|post)-(install|upgrade|delete|rollback) hooks? failed|timed out waiting for the condition"
+        r"|context deadline exceeded",
+        "HookNotFinished",
+        "A hook of the chart did not finish. Look at its Job and pods in the release's namespace.",
+    ),
+    _row(
+        r"has no deployed releases",
+        "NothingDeployed",
+        "Remove the release with state: absent and install it again.",
+    ),
+)
+_REGISTRY_CODES = (
+    "CertificateNotTrusted",
+    "PlainHttp",
+    "RegistryRefused",
+    "ChartVersionNotFound",
+    "RegistryUnreachable",
+)
+
+
+def failure(action: str, stderr: str, returncode: int, chart: Chart | None = None) -> ServiceError:
+    """The error for a helm process that ended with `returncode`."""
+    reason = reason_of(stderr) or f"helm ended with status {returncode} and said nothing"
+    row = next((row for row in _ROWS if row.pattern.search(reason)), None)
+    if row is None:
+        return ServiceError(action, reason, code="HelmFailed", hint="This is helm's own message.")
+    if row.code in _REGISTRY_CODES and chart is not None and not chart.registry:
+        return ServiceError(action, reason, code="HelmFailed", hint="This is helm's own message.")
+    if row.code == "ChartVersionNotFound" and chart is not None:
+        reason = f"{chart.location} has no version {chart.version}: {reason}"
+    elif row.code == "RegistryUnreachable" and chart is not None:
+        reason = f"the registry {chart.registry} does not answer: {reason}"
+    return ServiceError(action, reason, code=row.code, hint=row.hint)
+
+
+def reason_of(stderr: str) -> str:
+    """Helm's error without its progress lines and warnings."""
+    lines = stderr.strip().splitlines()
+    start = next((index for index, line in enumerate(lines) if line.startswith("Error:")), None)
+    kept = lines[start:] if start is not None else lines[-5:]
+    text = " ".join(line.strip() for line in kept if line.strip()).removeprefix("Error:").strip()
+    return text if len(text) <= REASON_LIMIT else f"{text[:REASON_LIMIT]} ..."

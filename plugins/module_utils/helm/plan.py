@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a release's chart, version and values would change: pure, from the record and the declaration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import DEPLOYED, Release
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, leaves
+
+_SECRET_KEY = re.compile(
+    r"passw(or)?d|passphrase|secret|token|credential|api[_-]?key|private[_-]?key|access[_-]?key|connection[_-]?string",
+    re.IGNORECASE,
+)
+_REFERENCE_KEY = re.compile(r"(name|ref|refs|enabled|create|existing\w*|namespace)$", re.IGNORECASE)
+
+
+def looks_secret(path: str) -> bool:
+    """A value below a key such as `password`; `existingSecretName` and the like name a secret and are none."""
+    return bool(_SECRET_KEY.search(path)) and not _REFERENCE_KEY.search(path)
+
+
+def plan_release(spec: ReleaseSpec, release: Release | None, namespace_missing: bool = False) -> Plan:
+    """The changes that only helm can make. `body` is the user values helm is to be given."""
+    subject = f"release {spec.namespace}/{spec.name}"
+    changes: list[Change] = []
+    notes: list[str] = []
+    if namespace_missing and spec.create_namespace:
+        changes.append(Change("namespace", ABSENT, spec.namespace))
+    if release is None:
+        changes.append(Change("chart", ABSENT, spec.chart.name))
+        changes.append(Change("version", ABSENT, spec.chart.version))
+        notes.append(f"The objects of {subject} come from chart {spec.chart.name} {spec.chart.version}.")
+    else:
+        if release.chart_name != spec.chart.name:
+            changes.append(Change("chart", release.chart_name, spec.chart.name))
+        if release.chart_version != spec.chart.version:
+            changes.append(Change("version", release.chart_version, spec.chart.version))
+        if release.status != DEPLOYED:
+            changes.append(Change("status", release.status, DEPLOYED))
+    standing = release.values if release is not None else {}
+    values = standing if spec.values is None else spec.values
+    changes.extend(document_changes(standing, values, "values", spec.values_secret))
+    return Plan(subject, tuple(changes), body=dict(values), notes=tuple(notes))
+
+
+def plan_removal(spec_name: str, namespace: str, release: Release, objects: list[Mapping[str, Any]]) -> Plan:
+    """Everything an uninstall takes away."""
+    changes = [Change("release", f"{release.chart_name} {release.chart_version}", ABSENT)]
+    for item in objects:
+        metadata = item.get("metadata") or {}
+        place = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
+        changes.append(Change(f"objects[{item.get('kind')} {place}{metadata.get('name')}]", "present", ABSENT))
+    return Plan(f"release {namespace}/{spec_name}", tuple(changes))
+
+
+def document_changes(
+    before: Mapping[str, Any], after: Mapping[str, Any], path: str, secret: bool = False
+) -> list[Change]:
+    """Two whole documents leaf by leaf: unlike a merge, what is not in `after` goes, and null is a value."""
+    standing = dict(leaves(before, path)) if before else {}
+    wanted = dict(leaves(after, path)) if after else {}
+    both = {**standing, **wanted}
+    return [
+        Change(
+            leaf,
+            standing.get(leaf, ABSENT),
+            wanted.get(leaf, ABSENT),
+            secret or looks_secret(leaf) or _named(leaf, both),
+        )
+        for leaf in sorted(both)
+        if not _same(standing.get(leaf, ABSENT), wanted.get(leaf, ABSENT))
+    ]
+
+
+def _named(leaf: str, document: Mapping[str, Any]) -> bool:
+    """`env: [{name: DB_PASSWORD, value: ...}]`: the name beside a value says what it is."""
+    beside = document.get(f"{leaf[: -len('value')]}name") if leaf.endswith("].value") else None
+    return isinstance(beside, str) and looks_secret(beside)
+
+
+def _same(before: Any, after: Any) -> bool:
+    """JSON equality: 1 and 1.0 are one number, 1 and true are not."""
+    return bool(before == after) and isinstance(before, bool) == isinstance(after, bool)

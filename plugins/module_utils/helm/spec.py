@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a task declares about one release, checked in full before anything is asked of anybody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart as charts
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
+
+RELEASE_NAME_LIMIT = 53  # helm's own: a chart may append to it and still stay within a label's 63
+NAMESPACE_LIMIT = 63
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
+
+
+@dataclass(frozen=True)
+class Registry:
+    """How the chart's registry is reached."""
+
+    ca_file: str | None = None
+    plain_http: bool = False
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class IgnoredDifference:
+    """Leaves of live objects that somebody else may set."""
+
+    kind: str
+    name: str | None
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ReleaseSpec:
+    """One declared release."""
+
+    name: str
+    namespace: str
+    chart: Chart
+    values: Mapping[str, Any] | None = None
+    """The whole of the user values; None leaves those of the release."""
+    values_secret: bool = False
+    create_namespace: bool = False
+    registry: Registry = Registry()
+    ignored: tuple[IgnoredDifference, ...] = ()
+    helm_binary: str | None = None
+    wait: bool = True
+    wait_timeout: int = 300
+    stale_after: int = 60
+
+
+def registry_argument_spec() -> dict[str, Any]:
+    """How to reach the registry and helm: shared by the modules that install charts."""
+    return {
+        "ca_file": {"type": "path"},
+        "plain_http": {"type": "bool", "default": False},
+        "registry_username": {"type": "str"},
+        "registry_password": {"type": "str", "no_log": True},
+        "helm_binary": {"type": "path"},
+    }
+
+
+def release_spec(params: Mapping[str, Any]) -> ReleaseSpec:
+    """From the options of helm_release; raises InvalidInput with every problem."""
+    subject = f"release {params['namespace']}/{params['name']}"
+    problems = release_name_problems("name", params["name"]) + namespace_problems("namespace", params["namespace"])
+    problems += registry_problems(params)
+    problems += number_problems(params, "wait_timeout", "stale_after")
+    ignored, ignored_problems = ignored_differences(params.get("ignore_differences") or [])
+    chart, chart_problems = charts.resolve(params["chart_ref"], params.get("chart_version"))
+    problems += chart_problems + ignored_problems
+    if problems or chart is None:
+        raise InvalidInput(subject, problems)
+    return ReleaseSpec(
+        name=params["name"],
+        namespace=params["namespace"],
+        chart=chart,
+        values=params.get("values"),
+        values_secret=params["values_secret"],
+        create_namespace=params["create_namespace"],
+        registry=registry(params),
+        ignored=ignored,
+        helm_binary=params.get("helm_binary"),
+        wait=params["wait"],
+        wait_timeout=params["wait_timeout"],
+        stale_after=params["stale_after"],
+    )
+
+
+def registry(params: Mapping[str, Any]) -> Registry:
+    return Registry(
+        ca_file=params.get("ca_file"),
+        plain_http=bool(params.get("plain_http")),
+        username=params.get("registry_username"),
+        password=params.get("registry_password"),
+    )
+
+
+def release_name_problems(option: str, name: str) -> list[Problem]:
+    if len(name) <= RELEASE_NAME_LIMIT and _SUBDOMAIN.fullmatch(name):
+        return []
+    rule = 'characters of a-z, 0-9, "-" and ".", and each part between dots start and end with a letter or digit'
+    return [Problem(option, f'"{name}" must be 1 to {RELEASE_NAME_LIMIT} {rule}')]
+
+
+def namespace_problems(option: str, name: str) -> list[Problem]:
+    if len(name) <= NAMESPACE_LIMIT and _LABEL.fullmatch(name):
+        return []
+    rule = 'characters of a-z, 0-9 and "-", and start and end with a letter or digit'
+    return [Problem(option, f'"{name}" must be 1 to {NAMESPACE_LIMIT} {rule}')]
+
+
+def registry_problems(params: Mapping[str, Any]) -> list[Problem]:
+    problems = []
+    if bool(params.get("registry_username")) != bool(params.get("registry_password")):
+        problems.append(Problem("registry_username", "and registry_password go together: one is missing"))
+    if params.get("plain_http") and params.get("ca_file"):
+        problems.append(Problem("ca_file", "has no meaning with plain_http: there is no certificate to check"))
+    return problems
+
+
+def number_problems(params: Mapping[str, Any], *options: str) -> list[Problem]:
+    return [
+        Problem(option, f"{params[option]} is not a number of seconds of 1 or more")
+        for option in options
+        if params[option] < 1
+    ]
+
+
+def ignored_differences(items: list[Mapping[str, Any]]) -> tuple[tuple[IgnoredDifference, ...], list[Problem]]:
+    ignored, problems = [], []
+    for index, item in enumerate(items):
+        paths = tuple(item.get("paths") or ())
+        if not paths:
+            problems.append(Problem(f"ignore_differences[{index}].paths", "names no path to ignore"))
+        ignored.append(IgnoredDifference(item["kind"], item.get("name"), paths))
+    return tuple(ignored), problems

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart
+
+
+@pytest.mark.parametrize(
+    ("text", "exact"),
+    [
+        ("0.3.0", "0.3.0"),
+        ("v0.3.0", "0.3.0"),
+        ("1.2.3-rc.1", "1.2.3-rc.1"),
+        ("1.2.3+build.5", "1.2.3+build.5"),
+        ("0.3", None),
+        ("v1", None),
+        ("~0.3", None),
+        ("latest", None),
+        ("", None),
+        (">=1.0.0", None),
+        ("1.2.3 ", "1.2.3"),
+    ],
+)
+def test_a_version_is_exact_or_it_is_none(text: str, exact: str | None) -> None:
+    assert chart.exact_version(text) == exact
+
+
+def test_a_chart_of_a_registry() -> None:
+    found, problems = chart.resolve("oci://ghcr.io/kagent-dev/kmcp/helm/kmcp-crds", "v0.3.0")
+    assert problems == []
+    assert found is not None
+    assert (found.name, found.version, found.registry) == ("kmcp-crds", "0.3.0", "ghcr.io")
+
+
+def test_a_registry_on_a_port() -> None:
+    found, _ = chart.resolve("oci://127.0.0.1:5000/a/b", "1.0.0")
+    assert found is not None
+    assert found.registry == "127.0.0.1:5000"
+
+
+@pytest.mark.parametrize(
+    ("chart_ref", "version", "paths", "text"),
+    [
+        ("oci://ghcr.io/a/b", None, ["chart_version"], "required"),
+        ("oci://ghcr.io/a/b", "0.3", ["chart_version"], "all three numbers"),
+        ("oci://ghcr.io/a/b:1.0.0", "1.0.0", ["chart_ref"], "tag or digest"),
+        ("oci://ghcr.io/A/B", "1.0.0", ["chart_ref"], "lower case"),
+        ("https://charts.example.org/a", "1.0.0", ["chart_ref"], "neither oci://"),
+        ("https://charts.example.org/a", "1", ["chart_version", "chart_ref"], "neither oci://"),
+        ("/nonexistent/chart", None, ["chart_ref"], "not a readable chart"),
+    ],
+)
+def test_what_is_wrong_is_said_in_full(chart_ref: str, version: str | None, paths: list[str], text: str) -> None:
+    found, problems = chart.resolve(chart_ref, version)
+    assert found is None
+    assert [problem.path for problem in problems] == paths
+    assert any(text in problem.message for problem in problems)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    place = tmp_path / "web"
+    place.mkdir()
+    (place / "Chart.yaml").write_text("name: web\nversion: 1.2.3\n")
+    return place
+
+
+def test_a_chart_directory_and_its_archive(directory: Path) -> None:
+    archive = directory.parent / "web-1.2.3.tgz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(directory, "web")
+    for path in (directory, archive):
+        found, problems = chart.resolve(str(path), None)
+        assert problems == []
+        assert found == chart.Chart(str(path), "web", "1.2.3")
+        assert found.registry == ""
+
+
+def test_a_chart_on_disk_of_another_version(directory: Path) -> None:
+    found, problems = chart.resolve(str(directory), "1.2.4")
+    assert found is None
+    assert "is 1.2.3" in problems[0].message
