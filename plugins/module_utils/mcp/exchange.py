@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""HTTP for a conversation with an MCP server: to a URL, or through the API server's proxy to a Service."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment
+
+from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import failures, sdk
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import bypasses
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.session import Exchange
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
+
+CHUNK = 65536
+# Opens a request and returns a urllib3 response whose body is not read yet.
+Opener = Callable[[str, Mapping[str, str], "bytes | None", float], Any]
+
+
+def exchange_over(opener: Opener, timeout: float) -> Exchange:
+    """An Exchange whose every request, body included, ends within about `timeout` seconds."""
+
+    @contextmanager
+    def exchange(method: str, headers: Mapping[str, str], body: bytes | None) -> Iterator[Reply]:
+        deadline = time.monotonic() + timeout
+        try:
+            response = opener(method, headers, body, timeout)
+        except sdk.urllib3.exceptions.HTTPError as exc:
+            raise unreached(exc, timeout) from exc
+        try:
+            names = {name.lower(): value for name, value in response.headers.items()}
+            yield Reply(response.status, names, _chunks(response, deadline, timeout))
+        finally:
+            _release(response)
+
+    return exchange
+
+
+def proxy_opener(kube: Kube, path: str, extra: Mapping[str, str]) -> Opener:
+    """Requests through the API server's proxy: works wherever the API server can be reached."""
+
+    def send(method: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Any:
+        return kube.transport.send(
+            method, path, headers={**extra, **headers}, body=body, timeout=timeout, preload=False
+        )
+
+    def opener(method: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Any:
+        try:
+            response = send(method, headers, body, timeout)
+            if response.status == 401 and kube.transport.renew():
+                response.close()
+                response = send(method, headers, body, timeout)
+        except sdk.urllib3.exceptions.ReadTimeoutError:
+            raise  # the API server passed the request on, and the MCP server is silent
+        except sdk.urllib3.exceptions.HTTPError as exc:
+            raise failures.from_exception("ask the MCP server", exc, kube.server, kube.access.origin) from exc
+        return response
+
+    return opener
+
+
+def url_opener(
+    url: str, extra: Mapping[str, str], *, ca_file: str | None, validate_certs: bool, check_mode: bool
+) -> Opener:
+    """Requests to a URL, one pool a target, through the environment's proxy if it names one."""
+    sdk.require()
+    settings: dict[str, Any] = {
+        "ca_certs": ca_file,
+        "cert_reqs": "CERT_REQUIRED" if validate_certs else "CERT_NONE",
+        "assert_hostname": None if validate_certs else False,
+        "retries": False,
+    }
+    named = getproxies_environment()
+    proxy = named.get(urlsplit(url).scheme)
+    if proxy and not bypasses(url, named.get("no", "")):
+        pool = sdk.urllib3.ProxyManager(proxy, **settings)
+    else:
+        pool = sdk.urllib3.PoolManager(**settings)
+
+    def opener(method: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Any:
+        guard(check_mode, "mcp", method, url)
+        return pool.request(
+            method,
+            url,
+            headers={**extra, **headers},
+            body=body,
+            timeout=timeout,
+            redirect=False,
+            preload_content=False,
+        )
+
+    return opener
+
+
+def unreached(exc: Exception, timeout: float) -> Unanswered:
+    """The verdict on a request that got no HTTP answer."""
+    errors = sdk.urllib3.exceptions
+    text = str(exc)
+    if isinstance(exc, errors.NameResolutionError) or "Name or service not known" in text:
+        return Unanswered("unknown_host", "its host name does not resolve", "Check the url.")
+    if "Connection refused" in text:
+        return Unanswered(
+            "connection_refused",
+            "the connection was refused: nothing listens there",
+            "Check the port, and that the server listens on 0.0.0.0 rather than on localhost.",
+        )
+    if isinstance(exc, (errors.ReadTimeoutError, errors.TimeoutError)):
+        return timed_out(timeout)
+    if isinstance(exc, errors.SSLError):
+        return Unanswered(
+            "tls",
+            f"TLS failed: {text}",
+            "Give the CA with ca_cert, or check that the address speaks TLS.",
+            terminal=True,
+        )
+    return Unanswered("not_http", f"the connection failed: {type(exc).__name__}: {text}", "Is there an HTTP server?")
+
+
+def timed_out(timeout: float) -> Unanswered:
+    return Unanswered(
+        "timeout",
+        f"it accepted the request and did not answer within {timeout:g} s",
+        "It hangs or is overloaded; raise timeout for a server that starts slowly.",
+    )
+
+
+def _chunks(response: Any, deadline: float, timeout: float) -> Iterator[bytes]:
+    """The body as it comes. The socket's timeout bounds one read, the deadline bounds all of them."""
+    try:
+        while chunk := response.read1(CHUNK):
+            yield chunk
+            if time.monotonic() > deadline:
+                raise timed_out(timeout)
+    except sdk.urllib3.exceptions.ReadTimeoutError as exc:
+        raise timed_out(timeout) from exc
+    except sdk.urllib3.exceptions.HTTPError as exc:
+        raise Unanswered(
+            "cut_off",
+            f"the connection ended in the middle of the answer: {type(exc).__name__}",
+            "Its own log says more.",
+        ) from exc
+
+
+def _release(response: Any) -> None:
+    """Keep a connection whose answer was read to its end; anything else is closed: a rest may never come."""
+    if response.closed or getattr(response, "length_remaining", None) == 0:
+        response.release_conn()
+    else:
+        response.close()

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real MCP servers of the official SDK on loopback, and one that only claims to be one."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from mcp import types
+from mcp.server.fastmcp import FastMCP
+from mcp.server.lowlevel import Server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+MISBEHAVING = Path(__file__).parents[4] / "localcloud" / "images" / "misbehaving_server.py"
+
+
+def echo(*, stateless: bool, json_response: bool, only_localhost: bool = False) -> Starlette:
+    security = TransportSecuritySettings(enable_dns_rebinding_protection=only_localhost, allowed_hosts=["localhost:1"])
+    server = FastMCP("echo", stateless_http=stateless, json_response=json_response, transport_security=security)
+
+    @server.tool()
+    def say(text: str) -> str:
+        return text
+
+    @server.tool()
+    def fail() -> str:
+        raise ValueError("upstream is down")
+
+    @server.tool()
+    def talk_much() -> str:
+        return "x" * (2 * 1024 * 1024)
+
+    return server.streamable_http_app()
+
+
+def paged(pages: int) -> Starlette:
+    """Its tools come one a page; with 0 pages the list never ends."""
+    server: Server[Any, Any] = Server("paged")
+
+    async def list_tools(request: types.ListToolsRequest) -> types.ServerResult:
+        at = int(request.params.cursor) if request.params and request.params.cursor else 0
+        last = pages and at + 1 >= pages
+        tool = types.Tool(name=f"tool{at}", inputSchema={"type": "object"})
+        return types.ServerResult(types.ListToolsResult(tools=[tool], nextCursor=None if last else str(at + 1)))
+
+    server.request_handlers[types.ListToolsRequest] = list_tools
+    manager = StreamableHTTPSessionManager(server)
+    return Starlette(routes=[Mount("/mcp", manager.handle_request)], lifespan=lambda _app: manager.run())
+
+
+@contextmanager
+def serving(app: Starlette, port: int = 0) -> Iterator[str]:
+    listener = socket.create_server(("127.0.0.1", port))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
+    started = threading.Event()
+    startup = server.startup
+
+    async def report_startup(*args: Any, **kwargs: Any) -> None:
+        await startup(*args, **kwargs)
+        started.set()
+
+    server.startup = report_startup  # type: ignore[method-assign]
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        assert started.wait(20)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+@contextmanager
+def misbehaving(mode: str) -> Iterator[str]:
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-u", str(MISBEHAVING)],
+        env={**os.environ, "MODE": mode, "PORT": str(port)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()  # written before it serves; the probe's own retries bridge the rest
+        yield f"http://127.0.0.1:{port}/mcp"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The probe against real servers over real HTTP."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from unit.plugins.module_utils.mcp import servers
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, NotReady
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import probe
+from ansible_collections.mcpops.platform.plugins.modules import mcp_probe
+
+
+@dataclass
+class ProbeTask:
+    params: dict[str, Any]
+    check_mode: bool = False
+    diff_mode: bool = False
+    run_directory: Path | None = None
+    told: list[str] = field(default_factory=list)
+
+    def progress(self, message: str) -> None:
+        self.told.append(message)
+
+    def warn(self, message: str) -> None:
+        raise AssertionError(message)
+
+    def secret(self, value: str) -> None:
+        pass
+
+
+def run(check: bool = False, **options: Any) -> dict[str, Any]:
+    defaults = {name: spec.get("default") for name, spec in mcp_probe.ARGUMENT_SPEC.items()}
+    task = ProbeTask({**defaults, "wait_timeout": 0.0, "timeout": 5.0, **options}, check_mode=check)
+    return probe.converge(task).to_dict(diff_mode=False)  # type: ignore[arg-type]
+
+
+def failure(**options: Any) -> NotReady:
+    with pytest.raises(NotReady) as caught:
+        run(**options)
+    return caught.value
+
+
+@pytest.fixture(scope="module")
+def echo() -> Iterator[str]:
+    with servers.serving(servers.echo(stateless=False, json_response=False)) as url:
+        yield url
+
+
+@pytest.mark.parametrize("stateless", [True, False], ids=["stateless", "sessions"])
+@pytest.mark.parametrize("json_response", [True, False], ids=["json", "stream"])
+def test_a_server_of_the_sdk_is_asked_and_called(stateless: bool, json_response: bool) -> None:
+    with servers.serving(servers.echo(stateless=stateless, json_response=json_response)) as url:
+        result = run(url=url, tool="say", arguments={"text": "grüß dich"}, expect="grüß", expect_regex="^gr.*dich$")
+    [row] = result["servers"]
+    assert result["changed"] is False
+    assert (row["reachable"], row["protocol_version"]) == (True, "2025-11-25")
+    assert row["server_info"]["name"] == "echo"
+    assert row["tools"] == ["say", "fail", "talk_much"]
+    assert (row["tool"], row["answer"]) == ("say", "grüß dich")
+
+
+def test_all_pages_of_tools_are_read() -> None:
+    with servers.serving(servers.paged(3)) as url:
+        assert run(url=url + "/")["servers"][0]["tools"] == ["tool0", "tool1", "tool2"]
+
+
+def test_an_endless_list_of_tools_ends() -> None:
+    with servers.serving(servers.paged(0)) as url:
+        assert failure(url=url + "/").reasons[0].code == "endless_tools"
+
+
+def test_the_session_is_ended_on_the_server() -> None:
+    """A server that counts: every session that was opened has been deleted."""
+    app = servers.echo(stateless=False, json_response=True)
+    seen: list[str] = []
+
+    async def counting(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            seen.append(scope["method"])
+        await app(scope, receive, send)
+
+    with servers.serving(counting) as url:  # type: ignore[arg-type]
+        run(url=url)
+    assert seen == ["POST", "POST", "POST", "DELETE"]
+
+
+CALLS = {
+    "no such tool": ({"tool": "shout"}, "tool_missing", "its tools: say, fail, talk_much"),
+    "other answer": ({"tool": "say", "arguments": {"text": "no"}, "expect": "yes"}, "unexpected_answer", "'yes'"),
+    "no match": ({"tool": "say", "arguments": {"text": "no"}, "expect_regex": "^y"}, "unexpected_answer", "'^y'"),
+    "tool fails": ({"tool": "fail"}, "tool_error", "upstream is down"),
+    "answer too large": ({"tool": "talk_much"}, "oversize", "1024 KiB"),
+}
+
+
+@pytest.mark.parametrize(("options", "code", "words"), CALLS.values(), ids=CALLS)
+def test_a_call_that_does_not_do_what_is_expected_fails_at_once(
+    echo: str, options: dict[str, Any], code: str, words: str
+) -> None:
+    started = time.monotonic()
+    found = failure(url=echo, wait_timeout=30.0, **options)
+    assert found.reasons[0].code == code
+    assert words in found.message()
+    assert time.monotonic() - started < 10
+    assert found.to_result()["servers"][0]["reachable"] is False
+
+
+MISBEHAVIOUR = {
+    "text": ("not_mcp", "text/plain"),
+    "hang": ("timeout", "within 1 s"),
+    "huge": ("oversize", "1024 KiB"),
+}
+
+
+@pytest.mark.parametrize(("mode", "code", "words"), [(mode, *row) for mode, row in MISBEHAVIOUR.items()])
+def test_a_server_that_speaks_no_mcp_hangs_or_floods_is_told_apart(mode: str, code: str, words: str) -> None:
+    with servers.misbehaving(mode) as url:
+        found = failure(url=url, timeout=1.0, wait_timeout=3.0)
+    assert found.reasons[0].code == code
+    assert words in found.message()
+
+
+def test_a_port_where_nothing_listens_is_refused() -> None:
+    found = failure(url=f"http://127.0.0.1:{servers.free_port()}/mcp")
+    assert found.reasons[0].code == "connection_refused"
+
+
+def test_wrong_path_and_foreign_host_names_are_explained(echo: str) -> None:
+    assert failure(url=echo.replace("/mcp", "/other")).reasons[0].code == "path_not_found"
+    with servers.serving(servers.echo(stateless=True, json_response=True, only_localhost=True)) as url:
+        assert failure(url=url).reasons[0].code == "misdirected"
+
+
+def test_a_server_that_comes_late_is_waited_for() -> None:
+    port = servers.free_port()
+    url = f"http://127.0.0.1:{port}/mcp"
+    outcome: list[dict[str, Any]] = []
+    waiting = threading.Thread(target=lambda: outcome.append(run(url=url, wait_timeout=30.0)))
+    waiting.start()
+    # refused at first, for certain: nothing listens before this line
+    with servers.serving(servers.echo(stateless=True, json_response=True), port=port):
+        waiting.join(30)
+    assert outcome[0]["servers"][0]["reachable"] is True
+
+
+def test_many_servers_are_asked_at_once_and_every_silence_is_reported(echo: str) -> None:
+    with servers.misbehaving("hang") as silent, servers.misbehaving("text") as wrong:
+        started = time.monotonic()
+        found = failure(
+            timeout=1.0, servers=[{"url": echo}, {"url": silent}, {"url": silent}, {"url": silent}, {"url": wrong}]
+        )
+    assert time.monotonic() - started < 2.5
+    assert [row["reachable"] for row in found.values["servers"]] == [True, False, False, False, False]
+    assert "4 of 5 MCP probes" in found.message()
+    assert {reason.code for reason in found.reasons} == {"timeout", "not_mcp"}
+
+
+def test_check_mode_calls_no_tool_and_does_not_fail_for_a_silent_server(echo: str) -> None:
+    silent = f"http://127.0.0.1:{servers.free_port()}/mcp"
+    result = run(check=True, servers=[{"url": echo, "tool": "fail"}, {"url": silent}])
+    answered, unanswered = result["servers"]
+    assert answered["reachable"]
+    assert "answer" not in answered
+    assert unanswered["error"]["code"] == "connection_refused"
+    assert any("no tool was called" in note for note in result["notes"])
+
+
+def test_check_mode_before_the_cluster_exists_asks_nothing(tmp_path: Path) -> None:
+    result = run(check=True, kubeconfig=str(tmp_path / "none"), name="echo", namespace="mcp")
+    assert result["servers"][0]["error"]["code"] == "cluster_pending"
+
+
+def test_all_problems_are_named_before_any_request() -> None:
+    entries: list[dict[str, Any]] = [
+        {"name": "Echo", "namespace": "mcp", "port": 70000},
+        {"url": "ftp://x/mcp"},
+        {"name": "echo", "expect": "x", "path": "mcp"},
+        {"url": "https://u:secret@x/mcp", "tool": "t", "expect_regex": "("},
+    ]
+    with pytest.raises(InvalidInput) as caught:
+        run(servers=entries, tool="say")
+    assert [problem.path for problem in caught.value.problems] == [
+        "tool",
+        "servers[0].name",
+        "servers[0].port",
+        "servers[1].url",
+        "servers[2].namespace",
+        "servers[2].path",
+        "servers[2].expect",
+        "servers[3].url",
+        "servers[3].expect_regex",
+    ]
+    assert "secret" not in caught.value.message()

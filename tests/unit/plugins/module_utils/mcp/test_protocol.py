@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Answers of real servers and of things that are none, byte by byte."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import protocol
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
+
+ANSWERS = Path(__file__).parent / "answers"
+JSON = {"content-type": "application/json"}
+SSE = {"content-type": "text/event-stream; charset=utf-8"}
+HTML = {"content-type": "text/html; charset=utf-8"}
+
+
+def recorded(name: str) -> bytes:
+    return (ANSWERS / name).read_bytes()
+
+
+def cut(body: bytes, size: int) -> list[bytes]:
+    return [body[start : start + size] for start in range(0, len(body), size)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n", b"\r"], ids=["lf", "crlf", "cr"])
+def test_the_answer_is_found_in_a_stream_however_it_is_cut(size: int, ends: bytes) -> None:
+    body = recorded("initialize.sse").replace(b"\n", ends)
+    result = protocol.read_answer(Reply(200, SSE, cut(body, size)), 1)
+    assert result["serverInfo"] == {"name": "echo-mcp", "version": "1.0.0"}
+    assert protocol.negotiated(result) == "2025-06-18"
+
+
+def test_reading_a_stream_stops_at_the_answer_even_if_the_stream_stays_open() -> None:
+    def endless():  # type: ignore[no-untyped-def]
+        yield recorded("initialize.sse")
+        raise AssertionError("read on after the answer")
+
+    assert protocol.read_answer(Reply(200, SSE, endless()), 1)["protocolVersion"] == "2025-06-18"
+
+
+def test_a_json_answer_and_a_batch_are_understood() -> None:
+    message = {"jsonrpc": "2.0", "id": 4, "result": {"tools": [{"name": "echo"}]}}
+    other = {"jsonrpc": "2.0", "method": "notifications/message", "params": {}}
+    for body in (message, [other, message]):
+        result = protocol.read_answer(Reply(200, JSON, [json.dumps(body).encode()]), 4)
+        assert protocol.tool_names(result) == ["echo"]
+
+
+def test_text_of_an_answer_leaves_pictures_out() -> None:
+    content = [{"type": "text", "text": "a"}, {"type": "image", "data": "AA=="}, {"type": "text", "text": "b"}]
+    assert protocol.answer_text({"content": content}) == "a\nb"
+
+
+def test_the_version_is_named_only_to_servers_that_know_the_header() -> None:
+    assert "MCP-Protocol-Version" not in protocol.request_headers("s", "2025-03-26")
+    assert protocol.request_headers("s", "2025-06-18")["MCP-Protocol-Version"] == "2025-06-18"
+    assert protocol.request_headers(None, None)["Accept"] == "application/json, text/event-stream"
+
+
+RPC_ERROR = b'{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"Unknown tool"}}'
+NO_ENDPOINTS = recorded("proxy-no-endpoints.json")
+REFUSED = recorded("proxy-refused.json")
+FORBIDDEN = recorded("proxy-forbidden.json")
+NO_SERVICE = recorded("proxy-no-service.json")
+
+# what came → (code, words of the message, words of the hint, does waiting not help?)
+VERDICTS = {
+    "plain text": (
+        200,
+        {"content-type": "text/plain"},
+        b"Hello\n",
+        "not_mcp",
+        "text/plain, not MCP: Hello",
+        "port",
+        True,
+    ),
+    "a web page": (200, HTML, b"<html>Sign in</html>", "not_mcp", "text/html", "web page", True),
+    "other json": (200, JSON, b'{"status":"ok"}', "not_mcp", "no JSON-RPC 2.0", "path", True),
+    "broken json": (200, JSON, b"{", "not_mcp", "no JSON", "path", True),
+    "accepted and silent": (202, {}, b"", "not_mcp", "answered nothing (HTTP 202)", "", True),
+    "stream without answer": (200, SSE, b": ping\n\n", "no_answer", "without a reply", "stream", False),
+    "json-rpc error": (200, JSON, RPC_ERROR, "rpc_error", "Unknown tool (-32602)", "", True),
+    "wrong path": (404, {"content-type": "text/plain"}, b"Not Found", "path_not_found", "HTTP 404", "/mcp", True),
+    "older transport": (405, {}, b"Method Not Allowed", "method_not_allowed", "no POST", "/sse", True),
+    "accept dropped": (406, JSON, b"{}", "not_acceptable", "HTTP 406", "Accept", True),
+    "content type changed": (415, {}, b"", "unsupported_media_type", "HTTP 415", "Content-Type", True),
+    "bound to localhost": (421, {}, b"Invalid Host header", "misdirected", "Invalid Host", "0.0.0.0", True),
+    "redirect": (307, {"location": "https://x/mcp"}, b"", "redirect", "to https://x/mcp", "slash", True),
+    "login wanted": (401, {}, b"", "unauthorized", "HTTP 401", "headers", True),
+    "too busy": (429, {}, b"", "busy", "slow down", "", False),
+    "crashed inside": (500, {}, b"<html>Oops</html>", "server_error", "it failed (HTTP 500)", "log", False),
+    "no ready pods": (503, JSON, NO_ENDPOINTS, "no_endpoints", "no ready pods", "describe pods", False),
+    "nothing listens": (503, JSON, REFUSED, "connection_refused", "nothing listens", "spec.deployment.port", False),
+    "no right to proxy": (403, JSON, FORBIDDEN, "proxy_forbidden", "may not use", "services/proxy", True),
+    "no service": (404, JSON, NO_SERVICE, "no_service", "no Service", "KMCP", False),
+    "proxy, as text": (502, {}, b"error trying to reach service: EOF", "not_http", "closed the connection", "", False),
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "code", "message", "hint", "terminal"), VERDICTS.values(), ids=VERDICTS
+)
+def test_what_came_instead_of_an_answer_is_named(
+    status: int, headers: dict[str, str], body: bytes, code: str, message: str, hint: str, terminal: bool
+) -> None:
+    with pytest.raises(Unanswered) as caught:
+        protocol.read_answer(Reply(status, headers, [body]), 1)
+    verdict = caught.value
+    assert (verdict.code, verdict.terminal) == (code, terminal)
+    assert message in verdict.reason
+    assert hint in verdict.hint
+
+
+def test_ten_megabytes_are_not_read_to_their_end() -> None:
+    read = 0
+
+    def chunks():  # type: ignore[no-untyped-def]
+        nonlocal read
+        for _chunk in range(160):
+            read += 65536
+            yield b"x" * 65536
+
+    with pytest.raises(Unanswered) as caught:
+        protocol.read_answer(Reply(200, JSON, chunks()), 1)
+    assert caught.value.code == "oversize"
+    assert "1024 KiB" in caught.value.reason
+    assert read <= protocol.MAX_ANSWER_BYTES + 65536
+
+
+def test_an_unknown_version_names_what_both_sides_speak() -> None:
+    with pytest.raises(Unanswered) as caught:
+        protocol.negotiated({"protocolVersion": "2031-01-01"})
+    assert caught.value.code == "protocol_version"
+    assert "2031-01-01" in caught.value.reason
+    assert "2025-06-18" in caught.value.reason
+
+
+def test_foreign_text_cannot_write_to_the_terminal() -> None:
+    with pytest.raises(Unanswered) as caught:
+        protocol.read_answer(Reply(200, {"content-type": "text/plain"}, [b"\x1b[2Jgone\nline two" + b"y" * 5000]), 1)
+    assert "\x1b" not in caught.value.reason
+    assert len(caught.value.reason) < 300
