@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`python -m bench`: every measurement in one run; the exit status says whether the gated budgets are met."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from bench import adapters, objects, preflight, site
+from bench.measure import Row, table
+
+
+def main() -> int:
+    converged = site.Site.converged()
+    found: list[Row] = site.rows(converged)
+    found += adapters.rows()
+    with tempfile.TemporaryDirectory(prefix="mcpops-bench-") as scratch:
+        found += preflight.rows(converged, Path(scratch))
+        found += objects.rows(converged, Path(scratch))
+    print(table(found))
+    missed = [row.what for row in found if row.met is False]
+    if missed:
+        print(f"\nover budget: {'; '.join(missed)}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

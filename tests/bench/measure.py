@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Timing whole processes and blocks, and laying out what was found."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+RUNS = 5
+
+
+@dataclass(frozen=True)
+class Row:
+    """One finding. `budget` and `met` are empty for what is only reported."""
+
+    what: str
+    found: str
+    budget: str = ""
+    met: bool | None = None
+
+
+def seconds(action: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def median_seconds(action: Callable[[], object], runs: int = RUNS, warm_up: int = 1) -> float:
+    for _ in range(warm_up):
+        action()
+    return statistics.median(seconds(action) for _ in range(runs))
+
+
+def table(rows: Sequence[Row]) -> str:
+    cells = [("what", "found", "budget", "met"), *((row.what, row.found, row.budget, _verdict(row)) for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(4)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in cells)
+
+
+def _verdict(row: Row) -> str:
+    return "" if row.met is None else "yes" if row.met else "NO"
