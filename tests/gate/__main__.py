@@ -10,10 +10,9 @@ import signal
 import sys
 import time
 from importlib import metadata
-from types import FrameType
 
 from gate import report, stages
-from gate.runner import Gate, Interrupted
+from gate.runner import Gate
 
 
 def main(argv: list[str]) -> int:
@@ -29,8 +28,6 @@ def main(argv: list[str]) -> int:
     chosen = stages.select(wanted)
     skipped = [stage for stage in stages.STAGES if stage.name in skip and stage.name in arguments.stage]
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
     print(
         f"gate: ansible-core {metadata.version('ansible-core')} on Python {platform.python_version()}; "
         "other supported core versions are not run here. Logs are in build/gate",
@@ -41,17 +38,12 @@ def main(argv: list[str]) -> int:
         print(f"gate: *** NOT RUNNING {names}: MCPOPS_SKIP names it. This run does not prove a change. ***", flush=True)
     started = time.monotonic()
     gate = Gate(os.environ, skip, deadline_seconds=60 * float(os.environ.get("MCPOPS_DEADLINE_MINUTES", "60")))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, gate.interrupt)
     down = arguments.down and any(stage.supporting for stage in chosen)
     outcomes = gate.run([*chosen, *skipped], down=down)
     print(report.summary(outcomes, time.monotonic() - started), flush=True)
     return 0 if all(outcome.ok for outcome in outcomes) else 1
-
-
-def _interrupt(number: int, _frame: FrameType | None) -> None:
-    # The first signal starts the clean-up; a second one must not cut it short.
-    for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(other, signal.SIG_IGN)
-    raise Interrupted(f"stopped by {signal.Signals(number).name}")
 
 
 if __name__ == "__main__":

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import concurrent.futures
+import signal
 import threading
 import time
 from collections.abc import Collection, Mapping
+from types import FrameType
 
 from gate import report, stages
 from gate.process import Finished, Processes, Running
@@ -34,6 +36,7 @@ class Gate:
         self._background: dict[str, Running] = {}
         self._outcomes: dict[str, Outcome] = {}
         self._over = threading.Event()
+        self._stopping = False
 
     def run(self, chosen: list[Stage], *, down: bool) -> list[Outcome]:
         """The outcomes so far, also when it was interrupted; that they are incomplete is then one of them."""
@@ -45,11 +48,21 @@ class Gate:
         except Interrupted as exc:
             self._record(Outcome("interrupted", 0.0, Tally(failed=1), str(exc)))
         finally:
+            self._stopping = True
             self._over.set()
             self._processes.stop_all()
             if down:
                 self._clean_up()
         return list(self._outcomes.values())
+
+    def interrupt(self, number: int, _frame: FrameType | None) -> None:
+        """A signal handler. Only the first signal counts, and none during the clean-up: it must not be cut short.
+
+        A handler and not SIG_IGN afterwards, because the processes of the clean-up would inherit that.
+        """
+        if not self._stopping:
+            self._stopping = True
+            raise Interrupted(f"stopped by {signal.Signals(number).name}")
 
     def _run_stage(self, stage: Stage) -> None:
         if stage.name in self._skip:
@@ -137,11 +150,7 @@ class Gate:
     def _clean_up(self) -> None:
         processes = Processes(self._processes.environment)
         running = processes.start(Step("down", stages.tool("localcloud", "down")), stages.LOGS / "down.log")
-        try:
-            finished = running.wait(time.monotonic() + CLEAN_UP_SECONDS)
-        except Interrupted:
-            processes.stop_all()
-            raise
+        finished = running.wait(time.monotonic() + CLEAN_UP_SECONDS)
         tally, remark = self._judge("down", running, finished)
         stage = Stage("down", "the local cloud, down", list, supporting=True)
         self._conclude(stage, finished.seconds, tally, [remark] if remark else [])
