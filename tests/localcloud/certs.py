@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import secrets
+import ssl
+from pathlib import Path
 
 from localcloud.authority import Authority, serves
 from localcloud.files import write_atomically
@@ -27,6 +29,16 @@ def ensure_certificates(settings: Settings) -> None:
     ):
         if not (key.exists() and serves(certificate, authority, names)):
             authority.issue(certificate.stem, names=names, server=True).write(certificate, key)
+
+
+def ensure_bundle(settings: Settings) -> None:
+    """Clients that take one file for every server need the public authorities in it too."""
+    public = Path(ssl.get_default_verify_paths().openssl_cafile)
+    debian = Path("/etc/ssl/certs/ca-certificates.crt")
+    source = next((path for path in (debian, public) if path.is_file()), None)
+    content = (source.read_bytes() if source else b"") + settings.ca_file.read_bytes()
+    if not settings.ca_bundle_file.exists() or settings.ca_bundle_file.read_bytes() != content:
+        write_atomically(settings.ca_bundle_file, content, 0o644)
 
 
 def ensure_client_secret(settings: Settings) -> None:

@@ -36,14 +36,16 @@ class Refusal(Exception):
 
 
 class NodeHelper:
-    def __init__(self, state: Path, owner: tuple[int, int], instance: str) -> None:
+    def __init__(self, state: Path, owner: tuple[int, int], instance: str, sources: str) -> None:
         self.state = state
         self.owner = owner
         self.instance = instance
+        self.sources = sources
         self.locks: dict[str, threading.Lock] = {}
         self.stopping = threading.Event()
         self.operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-            "ping": lambda _: {"pid": os.getpid()},
+            "ping": lambda _: {"pid": os.getpid(), "sources": self.sources},
+            "leave": lambda _: {"left": []},
             "network-up": self.network_up,
             "start": self.start,
             "stop": self.stop,
@@ -92,11 +94,12 @@ class NodeHelper:
             shutil.rmtree(layout.path)
         return {}
 
-    def down(self, _: dict[str, Any]) -> dict[str, Any]:
-        """End every cluster, remove the host's address, and say what is left. The helper ends after answering."""
+    def down(self, request: dict[str, Any]) -> dict[str, Any]:
+        """End every cluster (with its data, when told), remove the host's address, and say what is left."""
+        end = self.delete if request.get("remove") else self.stop
         for directory in sorted((self.state / "clusters").glob("[!.]*")):
             if (directory / "cluster.json").exists():
-                self.stop({"directory": directory.name})
+                end({"directory": directory.name})
         namespaces.remove_interface(self.cloud_interface)
         interfaces = [path.name for path in Path("/sys/class/net").glob(f"lc{self.instance}-*")]
         left = interfaces + [str(path) for path in cgroups.existing(f"localcloud-{self.instance}-")]
@@ -121,7 +124,7 @@ class NodeHelper:
                 line = stream.readline(LONGEST_REQUEST)
             answer = self.answer(line)
             connection.sendall(json.dumps(answer).encode() + b"\n")
-            if "left" in answer:  # of `down`: only after it was told may this process end
+            if "left" in answer:  # of `down` and `leave`: only after it was told may this process end
                 self.stopping.set()
 
     def serve(self, listener: socket.socket) -> None:
@@ -168,6 +171,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--instance", required=True)
+    parser.add_argument("--sources", default="", help="of which code this is; told to whoever asks")
     parser.add_argument("--owner", required=True, help="UID:GID")
     arguments = parser.parse_args()
     if os.geteuid():
@@ -182,7 +186,7 @@ def main() -> int:
     write_atomically(pid_file, json.dumps(record) + "\n")
     os.chown(pid_file, *owner)
     print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "node helper serves", arguments.state, flush=True)
-    NodeHelper(arguments.state, owner, arguments.instance).serve(listener)
+    NodeHelper(arguments.state, owner, arguments.instance, arguments.sources).serve(listener)
     pid_file.unlink(missing_ok=True)
     (arguments.state / "run" / "node-helper.sock").unlink(missing_ok=True)
     return 0

@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from localcloud.files import write_atomically
 from localcloud.settings import Settings
@@ -61,20 +62,19 @@ class Server:
 
     def pid(self) -> int | None:
         """Its process id while it runs, else None."""
-        try:
-            record = json.loads(self.pid_file.read_text())
-        except (FileNotFoundError, ValueError):
-            return None
-        return record["pid"] if start_time(record["pid"]) == record["start_time"] else None
+        record = self.record()
+        return record["pid"] if record and start_time(record["pid"]) == record["start_time"] else None
 
-    def command(self) -> list[str]:
-        """What the recorded process was started with."""
+    def record(self) -> dict[str, Any]:
+        """What was written down when it was started."""
         try:
-            return list(json.loads(self.pid_file.read_text())["command"])
+            record: dict[str, Any] = json.loads(self.pid_file.read_text())
         except (FileNotFoundError, ValueError):
-            return []
+            return {}
+        return record
 
-    def start(self, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> int:
+    def start(self, argv: Sequence[str], environment: Mapping[str, str] | None = None, sources: str = "") -> int:
+        """`sources` says what its code was, for those who want to know whether it is outdated."""
         with self.log_file.open("ab") as log:
             process = subprocess.Popen(
                 argv,
@@ -86,7 +86,7 @@ class Server:
                 env=environment,
             )
         started = start_time(process.pid)
-        record = {"pid": process.pid, "start_time": started, "command": list(argv)}
+        record = {"pid": process.pid, "start_time": started, "command": list(argv), "sources": sources}
         write_atomically(self.pid_file, json.dumps(record) + "\n")
         return process.pid
 

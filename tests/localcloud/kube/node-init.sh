@@ -123,7 +123,9 @@ start kube-apiserver kube-apiserver --bind-address=0.0.0.0 --advertise-address="
   --requestheader-client-ca-file="$pki/front-proxy-ca.crt" --requestheader-allowed-names=front-proxy-client \
   --requestheader-extra-headers-prefix=X-Remote-Extra- --requestheader-group-headers=X-Remote-Group \
   --requestheader-username-headers=X-Remote-User
+# at the default 20 requests a second its sixty controllers need five seconds to fetch their tokens
 start kube-controller-manager kube-controller-manager --bind-address=127.0.0.1 --leader-elect=false \
+  --kube-api-qps=400 --kube-api-burst=800 \
   --profiling=false --kubeconfig="$pki/controller-manager.kubeconfig" \
   --authentication-kubeconfig="$pki/controller-manager.kubeconfig" \
   --authorization-kubeconfig="$pki/controller-manager.kubeconfig" --use-service-account-credentials=true \

@@ -61,7 +61,7 @@ def ensure_running(settings: Settings, node_parts: Path) -> None:
     certificate = key_of(settings.registry_cert_file.read_bytes())
     config_file = settings.processes / f"registry-{certificate}.yml"
     argv = [str(node_parts / "usr/bin/docker-registry"), "serve", str(config_file)]
-    if registry.pid() is not None and registry.command() != argv:
+    if registry.pid() is not None and registry.record().get("command") != argv:
         registry.stop()
     if registry.pid() is None:
         for old in settings.processes.glob("registry-*.yml"):

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line of the local cloud."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from localcloud import doctor, lifecycle, shell
+from localcloud.assemble import build
+from localcloud.clusters import ClusterError
+from localcloud.command import CommandError
+from localcloud.processes import ProcessError
+from localcloud.progress import say
+from localcloud.registry.client import RegistryError
+from localcloud.settings import Settings, SettingsError
+
+EXPECTED = (SettingsError, ClusterError, CommandError, ProcessError, RegistryError, OSError)
+
+
+def _up(settings: Settings, arguments: argparse.Namespace) -> int:
+    problems = [finding for finding in doctor.examine(settings) if finding.problem]
+    if problems:
+        print(doctor.render(problems), file=sys.stderr)
+        return 1
+    lifecycle.up(settings, say, with_azure=not arguments.no_azure)
+    return 0
+
+
+def _down(settings: Settings, _: argparse.Namespace) -> int:
+    lifecycle.down(settings, say)
+    return 0
+
+
+def _reset(settings: Settings, _: argparse.Namespace) -> int:
+    lifecycle.down(settings, say, remove=True)
+    return 0
+
+
+def _status(settings: Settings, _: argparse.Namespace) -> int:
+    rows = lifecycle.status(settings)
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    for part, state, detail in rows:
+        print(f"{part:<{widths[0]}}  {state:<{widths[1]}}  {detail}")
+    return 0 if settings.environment_file.exists() else 3
+
+
+def _env(settings: Settings, _: argparse.Namespace) -> int:
+    if not settings.environment_file.exists():
+        raise SettingsError(f"No local cloud is up in {settings.state}. Run `localcloud up`.")
+    print(shell.exports(settings))
+    return 0
+
+
+def _build(settings: Settings, arguments: argparse.Namespace) -> int:
+    if arguments.background:
+        os.nice(10)
+    build(settings, say)
+    return 0
+
+
+def _doctor(settings: Settings, _: argparse.Namespace) -> int:
+    findings = doctor.examine(settings)
+    print(doctor.render(findings))
+    return 1 if any(finding.problem for finding in findings) else 0
+
+
+COMMANDS = {
+    "up": (_up, "build what is missing and start the registry and the local Azure"),
+    "down": (_down, "end everything; the state stays"),
+    "reset": (_reset, "end everything and remove the state"),
+    "status": (_status, "what runs (exit status 3 when it is not up)"),
+    "env": (_env, 'shell exports for clients: eval "$(localcloud env)"'),
+    "build": (_build, "only build and fetch what `up` needs"),
+    "doctor": (_doctor, "what this machine lacks and how to get it"),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="localcloud", description="An Azure on this machine with real Kubernetes in it.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (_, description) in COMMANDS.items():
+        command = commands.add_parser(name, help=description, description=description)
+        if name == "up":
+            command.add_argument("--no-azure", action="store_true", help="clusters and registry only")
+        if name == "build":
+            command.add_argument("--background", action="store_true", help="at low priority")
+    commands.add_parser("fault", help="make the local Azure misbehave; see `localcloud fault --help`", add_help=False)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if words[:1] == ["fault"]:
+            from localcloud.azure import faults
+
+            return int(faults.main(words[1:]) or 0)
+        arguments = parser().parse_args(words)
+        run, _ = COMMANDS[arguments.command]
+        return run(Settings.load(), arguments)
+    except EXPECTED as exc:
+        print(f"localcloud: {exc}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("localcloud: interrupted; `localcloud up` or `localcloud down` picks up from here", file=sys.stderr)
+        return 130
