@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -107,6 +108,8 @@ def _locked(path: Path) -> Iterator[None]:
 def main(arguments: Sequence[str]) -> int:
     cache = cache_directory()
     cache.mkdir(parents=True, exist_ok=True)
+    # By default a SIGTERM would end this without removing the copy.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(prefix="copy-", dir=cache) as root:
         collection = Path(root) / COLLECTION_PATH
         collection.mkdir(parents=True)
