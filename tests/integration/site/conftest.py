@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The site of inventories/local, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.playbook import CHECKOUT, Run, run_playbook
+
+INVENTORY = CHECKOUT / "inventories" / "local"
+
+
+@dataclass(frozen=True)
+class Site:
+    state: Path
+    kubectl_binary: str
+
+    def run(self, *arguments: str, playbook: str = "site.yml", env: dict[str, str] | None = None) -> Run:
+        return run_playbook("-i", INVENTORY, CHECKOUT / playbook, *arguments, env=env)
+
+    @property
+    def kubeconfig(self) -> Path:
+        return Path(os.environ["HOME"], ".kube", "mcpops", "local-local-1")
+
+    def kubectl(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [self.kubectl_binary, "--kubeconfig", str(self.kubeconfig), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def azure_writes(self) -> list[dict[str, Any]]:
+        return _lines(self.state / "azure-writes.jsonl")
+
+    def azure_requests(self) -> list[dict[str, Any]]:
+        return _lines(self.state / "azure-requests.jsonl")
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+@pytest.fixture(scope="session")
+def site(cloud: Any) -> Site:
+    """The site, converged by the playbook under test."""
+    found = Site(cloud.settings.state, cloud.environment["kubectl"])
+    found.run().ok()
+    return found
+
+
+Normalised = Callable[[], dict[str, Any]]

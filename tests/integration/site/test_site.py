@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The promise of the README: a second run changes nothing, and what was changed by hand is shown and repaired."""
+
+from __future__ import annotations
+
+import stat
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support.snapshot import snapshot
+
+from .conftest import Site
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_second_run_changes_nothing_and_asks_once(site: Site, tmp_path: Path) -> None:
+    before, writes = len(site.azure_requests()), len(site.azure_writes())
+    run = site.run(env=_counting_helm(tmp_path)).ok()
+    assert run.changed == []
+    asked = site.azure_requests()[before:]
+    assert site.azure_writes()[writes:] == []
+    assert len([request for request in asked if "/oauth2/" in request["path"]]) <= 1
+    resources = Counter(request["path"].split("?")[0].lower() for request in asked if "/providers/" in request["path"])
+    assert max(resources.values()) == 1, resources
+    assert not (tmp_path / "helm-was-started").exists()
+    assert len(run.results) <= 15, [result["task"] for result in run.results]
+
+
+def test_the_run_ends_with_what_answers(site: Site) -> None:
+    run = site.run().ok()
+    assert "hello from the platform" in run.output and "mcp/echo" in run.output
+    assert "teardown_confirm=local-1" in run.output
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Something done by hand, and words that the diff must show."""
+
+    by_hand: Callable[[Site], object]
+    shown: tuple[str, ...]
+
+
+DRIFTS = {
+    "the server's Service is deleted": Drift(
+        lambda site: site.kubectl("delete", "service", "echo", "-n", "mcp"), ("Service", "echo")
+    ),
+    "the server's Deployment is scaled to zero": Drift(
+        lambda site: site.kubectl("scale", "deployment", "echo", "-n", "mcp", "--replicas=0"), ("replicas", "0")
+    ),
+    "the namespace's Pod Security label is edited": Drift(
+        lambda site: site.kubectl(
+            "label", "namespace", "mcp", "pod-security.kubernetes.io/enforce=privileged", "--overwrite"
+        ),
+        ("pod-security.kubernetes.io/enforce", "privileged", "restricted"),
+    ),
+}
+
+
+@pytest.mark.parametrize("drift", DRIFTS.values(), ids=DRIFTS.keys())
+def test_drift_is_shown_then_repaired_and_nothing_else_moves(site: Site, drift: Drift) -> None:
+    clean = snapshot(site.kubectl)
+    drift.by_hand(site)
+    drifted = snapshot(site.kubectl)
+    assert drifted != clean
+
+    shown = site.run("--check", "--diff").ok()
+    assert shown.changed, shown.output
+    for word in drift.shown:
+        assert word in shown.output
+    assert snapshot(site.kubectl) == drifted, "check mode changed something"
+
+    repaired = site.run("--diff").ok()
+    assert repaired.changed, repaired.output
+    assert snapshot(site.kubectl) == clean
+    assert site.run().ok().changed == []
+
+
+def test_the_kubeconfig_is_private(site: Site) -> None:
+    assert stat.S_IMODE(site.kubeconfig.stat().st_mode) == 0o600
+
+
+def test_the_client_secret_is_in_no_output(site: Site) -> None:
+    secret = (site.state / "client-secret").read_text(encoding="ascii").strip()
+    run = site.run("--diff", "-vvvv").ok()
+    assert secret not in run.output and secret not in str(run.results)
+
+
+def test_teardown_wants_a_name(site: Site) -> None:
+    writes = len(site.azure_writes())
+    for confirm in ("", "nobody"):
+        run = site.run("-e", f"teardown_confirm={confirm}", playbook="playbooks/teardown.yml")
+        assert run.returncode != 0 and "teardown_confirm=local-1" in run.output
+    assert site.azure_writes()[writes:] == []
+
+
+def _counting_helm(directory: Path) -> dict[str, str]:
+    """A PATH on which helm leaves a mark before it runs."""
+    shim = directory / "bin" / "helm"
+    shim.parent.mkdir()
+    real = Path(sys.executable).parent / "helm"
+    shim.write_text(f'#!/bin/sh\ntouch {directory}/helm-was-started\nexec {real} "$@"\n', encoding="utf-8")
+    shim.chmod(0o755)
+    return {"PATH": f"{shim.parent}:{Path(sys.executable).parent}:/usr/bin:/bin:/usr/sbin:/sbin"}
