@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run that dies anywhere leaves nothing that the next run does not put right."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support.playbook import CHECKOUT, Run, run_playbook
+from support.snapshot import snapshot
+
+from .conftest import Site
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+CLUSTER = "kill-1"
+GROUP = "rg-kill-points"
+DEADLINE_SECONDS = 120.0
+
+
+class Victim:
+    """A site of its own whose runs are killed."""
+
+    def __init__(self, site: Site, inventory: Path) -> None:
+        self._site = site
+        self.inventory = inventory
+
+    @property
+    def kubeconfig(self) -> Path:
+        return Path(os.environ["HOME"], ".kube", "mcpops", f"local-{CLUSTER}")
+
+    def kubectl(self, *arguments: str) -> str:
+        command = [self._site.kubectl_binary, "--kubeconfig", str(self.kubeconfig), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        return done.stdout if done.returncode == 0 else '{"items": []}'
+
+    def run(self) -> Run:
+        return run_playbook("-i", self.inventory, CHECKOUT / "site.yml")
+
+    def run_until(self, reached: Callable[[], bool]) -> None:
+        """Start a run and kill it, with all its children, the moment `reached` is true."""
+        command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(self.inventory), "site.yml"]
+        process = subprocess.Popen(
+            command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        try:
+            while not reached():
+                assert process.poll() is None, f"the run ended before its kill point:\n{process.communicate()[0]}"
+                assert time.monotonic() < deadline, "the kill point was never reached"
+                time.sleep(0.02)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+    def count(self, kind: str, *arguments: str) -> int:
+        return len(json.loads(self.kubectl("get", kind, *arguments, "-o", "json"))["items"])
+
+    def asked(self, method: str, ending: str) -> int:
+        return sum(
+            request["method"] == method and request["path"].split("?")[0].lower().endswith(ending)
+            for request in self._site.azure_requests()
+        )
+
+    def wipe_the_cluster(self) -> None:
+        """As if nothing of the platform had ever been installed in it."""
+        self.kubectl("delete", "mcpservers.kagent.dev", "--all", "-n", "mcp", "--ignore-not-found")
+        self.kubectl("delete", "namespace", "mcp", "kmcp-system", "--ignore-not-found")
+        self.kubectl("delete", "customresourcedefinition", "mcpservers.kagent.dev", "--ignore-not-found")
+        for kind in ("clusterrole", "clusterrolebinding"):
+            self.kubectl("delete", kind, "-l", "app.kubernetes.io/name=kmcp", "--ignore-not-found")
+
+
+@pytest.fixture(scope="module")
+def victim(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
+    inventory = tmp_path_factory.mktemp("inventory")
+    (inventory / "group_vars").symlink_to(CHECKOUT / "inventories" / "local" / "group_vars")
+    hosts = {
+        "all": {
+            "children": {
+                "platforms": {"hosts": {"kill": {"mcpops_resource_group": GROUP}}},
+                "clusters": {"hosts": {CLUSTER: {"mcpops_resource_group": GROUP, "mcpops_platform": "kill"}}},
+            }
+        }
+    }
+    (inventory / "hosts.json").write_text(json.dumps(hosts), encoding="utf-8")
+    found = Victim(site, inventory)
+    yield found
+    run_playbook("-i", inventory, CHECKOUT / "playbooks/teardown.yml", "-e", f"teardown_confirm={CLUSTER},kill").ok()
+
+
+def test_killed_while_azure_creates_the_cluster(site: Site, victim: Victim) -> None:
+    before = victim.asked("PUT", f"/managedclusters/{CLUSTER}")
+    victim.run_until(lambda: victim.asked("PUT", f"/managedclusters/{CLUSTER}") > before)
+    _converges(site, victim)
+
+
+def test_killed_while_the_kubeconfig_is_written(site: Site, victim: Victim) -> None:
+    victim.kubeconfig.unlink()
+    ending = f"/managedclusters/{CLUSTER}/listclusterusercredential"
+    before = victim.asked("POST", ending)
+    victim.run_until(lambda: victim.asked("POST", ending) > before)
+    _converges(site, victim)
+    leftovers = [path.name for path in victim.kubeconfig.parent.iterdir() if f"local-{CLUSTER}" in path.name]
+    assert leftovers == [victim.kubeconfig.name]
+
+
+def test_killed_between_definitions_and_controller(site: Site, victim: Victim) -> None:
+    victim.wipe_the_cluster()
+    victim.run_until(
+        lambda: (
+            victim.count("customresourcedefinitions", "-l", "app.kubernetes.io/managed-by=Helm") > 0
+            or "mcpservers.kagent.dev" in victim.kubectl("get", "customresourcedefinitions", "-o", "name")
+        )
+    )
+    assert victim.count("deployments", "-n", "kmcp-system") == 0
+    _converges(site, victim)
+
+
+def test_killed_while_helm_is_pending(site: Site, victim: Victim) -> None:
+    victim.wipe_the_cluster()
+    victim.run_until(lambda: victim.count("secrets", "-n", "kmcp-system", "-l", "name=kmcp,status=pending-install") > 0)
+    _converges(site, victim)
+
+
+def _converges(site: Site, victim: Victim) -> None:
+    victim.run().ok()
+    assert victim.run().ok().changed == []
+    assert snapshot(victim.kubectl) == snapshot(site.kubectl)
