@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The local Azure as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+import traceback
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from email.utils import formatdate
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route as PathRoute
+from starlette.types import Receive, Scope, Send
+
+from localcloud.clusters import ClusterBackend
+
+from . import gate
+from .cloud import Cloud
+from .config import AzureConfig
+from .routes import OPEN_ROUTES, match
+from .wire import ArmError, Call, Reply
+
+LARGEST_BODY = 4 * 1024 * 1024  # Resource Manager's own limit
+HEADERS = {
+    "Cache-Control": "no-cache",
+    "Pragma": "no-cache",
+    "Expires": "-1",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+}
+REMAINING = {"GET": ("reads", 16499), "HEAD": ("reads", 16499), "DELETE": ("deletes", 14999)}
+
+
+class Reset(Exception):
+    """The connection has to end without an answer."""
+
+
+def create_app(config: AzureConfig, backend: ClusterBackend) -> Starlette:
+    cloud = Cloud(config, backend)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        cloud.start()
+        yield
+        await asyncio.to_thread(cloud.close)
+
+    def health(_: Request) -> Response:
+        """For `localcloud up` and `status`: is it there, and which clusters are still being started again?"""
+        starter = cloud.starter
+        body = {"status": "ok", "starting": sorted(starter.pending), "failed": dict(starter.failed)}
+        return JSONResponse(body)
+
+    routes = [PathRoute("/localcloud/health", health, methods=["GET"]), PathRoute("/{path:path}", Door(cloud))]
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.state.cloud = cloud
+    return app
+
+
+class Door:
+    """Takes every request that is Azure's: answers it, logs it, or breaks the connection when asked to."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        began = time.monotonic()
+        request_id = str(uuid.uuid4())
+        write = False
+        status = 0
+        try:
+            reply, write = await self._answer(request)
+            status = reply.status
+        except ArmError as exc:
+            reply, write, status = exc.reply(), _is_write(request), exc.status
+        except Reset:
+            write = _is_write(request)
+            self._log(request, status, began, write)
+            await _hang_up(request)
+            return
+        except ClientDisconnect:
+            return
+        except Exception as exc:
+            traceback.print_exc(file=sys.stderr)
+            reply = ArmError(500, "InternalServerError", f"The local cloud failed: {exc}").reply()
+            write, status = _is_write(request), 500
+        self._log(request, status, began, write)
+        await _response(request, reply, request_id)(scope, receive, send)
+
+    def _log(self, request: Request, status: int, began: float, write: bool) -> None:
+        self._cloud.log.record(
+            write=write,
+            method=request.method,
+            path=request.url.path,
+            api_version=request.query_params.get("api-version", ""),
+            status=status,
+            milliseconds=round((time.monotonic() - began) * 1000, 1),
+            client_request_id=request.headers.get("x-ms-client-request-id", ""),
+            user_agent=request.headers.get("user-agent", ""),
+        )
+
+    async def _answer(self, request: Request) -> tuple[Reply, bool]:
+        """The answer, and whether the request counts as a write."""
+        cloud, method, path = self._cloud, request.method, request.url.path
+        if path.startswith("//"):  # an endpoint with a trailing slash, joined carelessly
+            path = path[1:]
+        if fault := cloud.faults.take("slow", method, path):
+            await asyncio.sleep(fault.options["seconds"])
+        if cloud.faults.take("reset", method, path):
+            raise Reset
+        body = await _body(request)
+        opened = match(OPEN_ROUTES, method, path)
+        if opened is not None:
+            gate.answer_instead(cloud, method, path)
+            route, params = opened
+            return route.handler(self._call(request, path, params, body)), False
+        cloud.entra.authenticate(request.headers.get("authorization", ""))
+        gate.answer_instead(cloud, method, path)
+        route, params = gate.find_route(method, path)
+        gate.check_version(request.query_params, route.namespace, path)
+        gate.admit(cloud, route, params)
+        call = self._call(request, path, params, body)
+        if route.blocking:
+            return await asyncio.to_thread(route.handler, call), not route.reads
+        return route.handler(call), not route.reads
+
+    def _call(self, request: Request, path: str, params: dict[str, str], body: Any) -> Call:
+        host = request.headers.get("host", self._cloud.config.endpoint.removeprefix("https://"))
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        return Call(
+            self._cloud, request.method, path, params, dict(request.query_params), headers, body, f"https://{host}"
+        )
+
+
+def _is_write(request: Request) -> bool:
+    """For requests that were refused before or after their route was known."""
+    path = request.url.path
+    if request.method in ("GET", "HEAD") or match(OPEN_ROUTES, request.method, path):
+        return False
+    return not path.rstrip("/").rsplit("/", 1)[-1].lower().startswith("list")
+
+
+async def _body(request: Request) -> Any:
+    """JSON, or the form of a token request; None when there is none."""
+    raw = await request.body()
+    if len(raw) > LARGEST_BODY:
+        raise ArmError(413, "RequestContentTooLarge", f"The request content size exceeds {LARGEST_BODY} bytes.")
+    if not raw.strip():
+        return None
+    try:
+        if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            return dict(parse_qsl(raw.decode(), keep_blank_values=True))
+        return json.loads(raw)
+    except ValueError as exc:
+        raise ArmError(
+            400,
+            "InvalidRequestContent",
+            f"The request content was invalid and could not be deserialized: '{exc}'.",
+        ) from exc
+
+
+async def _hang_up(request: Request) -> None:
+    """Close the connection under the client, as a broken gateway does."""
+    transport = request.scope.get("state", {}).get("transport")
+    if transport is None:
+        raise ConnectionResetError("the connection is reset on request of a test")
+    transport.abort()
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _response(request: Request, reply: Reply, request_id: str) -> Response:
+    headers = {**HEADERS, **{name: str(value) for name, value in reply.headers.items()}}
+    correlation = request.headers.get("x-ms-correlation-request-id", request_id)
+    headers["x-ms-request-id"] = request_id
+    headers["x-ms-correlation-request-id"] = correlation
+    headers["x-ms-routing-request-id"] = f"LOCALCLOUD:{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}:{request_id}"
+    kind, remaining = REMAINING.get(request.method, ("writes", 1199))
+    if not any(name.lower().startswith("x-ms-ratelimit") for name in headers):
+        headers[f"x-ms-ratelimit-remaining-subscription-{kind}"] = str(remaining)
+    if request.headers.get("x-ms-return-client-request-id", "").lower() == "true":
+        headers["x-ms-client-request-id"] = request.headers.get("x-ms-client-request-id", "")
+    headers["Date"] = formatdate(usegmt=True)
+    content = reply.raw
+    if content is None and reply.body is not None:
+        content = json.dumps(reply.body).encode()
+    if content is None or reply.status == 204:
+        return Response(status_code=reply.status, headers=headers)
+    return Response(content, reply.status, headers, "application/json; charset=utf-8")

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The parts of one local Azure, tied together."""
+
+from __future__ import annotations
+
+import re
+
+from localcloud.clusters import ClusterBackend
+
+from . import agent_pools, cluster_work, groups
+from .catalog import Catalog
+from .config import AzureConfig
+from .entra import Entra
+from .faults import DATABASE, Faults
+from .operations import OperationFailed, Operations
+from .requestlog import RequestLog
+from .store import Operation, Store
+
+
+class Cloud:
+    def __init__(self, config: AzureConfig, backend: ClusterBackend) -> None:
+        config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.config = config
+        self.backend = backend
+        self.store = Store(config.state / DATABASE)
+        self.faults = Faults(self.store)
+        self.entra = Entra(config)
+        self.catalog = Catalog(self.faults)
+        self.operations = Operations(self.store, config.operation_seconds, self._operation_fault)
+        self.operations.works = {**groups.works(self), **cluster_work.works(self), **agent_pools.works(self)}
+        self.log = RequestLog(config.state)
+        self.starter = cluster_work.Starter(self)
+
+    def _operation_fault(self, operation: Operation) -> None:
+        for fault in self.faults.active("operation-failed"):
+            if fault.matches("PUT", operation.resource_id) and re.fullmatch(fault.options["kind"], operation.kind):
+                self.faults.use(fault)
+                message = fault.options["message"] or f"The operation {operation.kind} failed on request of a test."
+                raise OperationFailed(fault.options["code"], message)
+
+    def start(self) -> None:
+        """Go on where the previous server stopped: interrupted operations, and clusters that should be running."""
+        self.operations.resume()
+        self.starter.start()
+
+    def close(self) -> None:
+        self.operations.close()
+        self.store.close()

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one local Azure needs to know about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# A subscription that has been in use for a while; everything else has to be registered first, as in Azure.
+REGISTERED_PROVIDERS = (
+    "Microsoft.Resources",
+    "Microsoft.Authorization",
+    "Microsoft.Compute",
+    "Microsoft.Network",
+    "Microsoft.Storage",
+    "Microsoft.ContainerService",
+    "Microsoft.ManagedIdentity",
+)
+
+
+@dataclass(frozen=True)
+class AzureConfig:
+    """One local Azure: who may use it, where it keeps its state and how long its operations take at least."""
+
+    state: Path  # a directory only its owner may enter
+    tenant_id: str
+    subscription_id: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    address: str = "127.0.0.1"
+    port: int = 8443
+    certificate: Path | None = None
+    key: Path | None = None
+    # Real operations last minutes; here they last as long as the work takes, but at least this long.
+    operation_seconds: float = 0.2
+    # AKS sends no polling hint, and SDKs then sleep 30 s. None is faithful; a number of milliseconds is quick.
+    poll_milliseconds: int | None = 200
+    registration_seconds: float = 0.5
+    token_seconds: int = 3600
+    registered_providers: tuple[str, ...] = REGISTERED_PROVIDERS
+    page_size: int = 500
+
+    @property
+    def endpoint(self) -> str:
+        return f"https://{self.address}:{self.port}"

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Entra: discovery documents, client-credential tokens signed with RS256, and the check of bearer tokens."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import os
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from .config import AzureConfig
+from .wire import ArmError, Body, Call, Reply
+
+# The token service answers for these besides Resource Manager itself: application ids and URIs of Microsoft's APIs.
+KNOWN_AUDIENCES = (
+    "https://management.azure.com",
+    "https://management.core.windows.net",
+    "https://graph.microsoft.com",
+    "https://containerregistry.azure.net",
+    "6dae42f8-4368-4678-94ff-3960e28e3630",  # the AKS server application, what kubelogin asks for
+)
+NAMESPACE = uuid.UUID("5d0a3c67-5f0d-4a7e-8f6e-1d4b5b7c9e02")  # makes object ids from client ids, the same every time
+
+
+class Entra:
+    def __init__(self, config: AzureConfig) -> None:
+        self._config = config
+        self._key = _load_or_make_key(config.state / "token-signing.key")
+        self._public = self._key.public_key()
+        numbers = self._public.public_numbers()
+        self._kid = base64.urlsafe_b64encode(numbers.n.to_bytes(256, "big")[:15]).decode().rstrip("=")
+        self.object_id = str(uuid.uuid5(NAMESPACE, config.client_id))
+        ports = {config.endpoint, f"https://localhost:{config.port}"}
+        self._arm_audiences = ports | {"https://management.azure.com", "https://management.core.windows.net"}
+
+    def keys(self) -> Body:
+        numbers = self._public.public_numbers()
+        return {
+            "keys": [
+                {"kty": "RSA", "use": "sig", "kid": self._kid, "alg": "RS256", "n": _b64(numbers.n), "e": _b64(65537)}
+            ]
+        }
+
+    def issue(self, scope: str, issuer: str) -> tuple[str, int] | None:
+        """A token for this scope, or None when nothing goes by that name."""
+        audience = scope.removesuffix("/.default")
+        if audience.rstrip("/") not in self._arm_audiences | set(KNOWN_AUDIENCES):
+            return None
+        issued, lifetime = int(time.time()), self._config.token_seconds
+        claims = {
+            "aud": audience,
+            "iss": issuer,
+            "iat": issued,
+            "nbf": issued,
+            "exp": issued + lifetime,
+            "appid": self._config.client_id,
+            "idtyp": "app",
+            "oid": self.object_id,
+            "sub": self.object_id,
+            "tid": self._config.tenant_id,
+            "uti": uuid.uuid4().hex[:22],
+            "ver": "1.0",
+        }
+        return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._kid}), lifetime
+
+    def authenticate(self, authorization: str) -> None:
+        """Refuse a request whose bearer token we did not sign for Resource Manager, or signed too long ago."""
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise self.refusal("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
+        try:
+            claims = jwt.decode(token, self._public, algorithms=["RS256"], options={"verify_aud": False})
+        except jwt.ExpiredSignatureError as exc:
+            raise self.expired() from exc
+        except jwt.InvalidTokenError as exc:
+            raise self.refusal("InvalidAuthenticationToken", "The access token is invalid.") from exc
+        if claims.get("aud", "").rstrip("/") not in self._arm_audiences:
+            raise self.refusal(
+                "InvalidAuthenticationTokenAudience",
+                "The access token has been obtained for wrong audience or resource "
+                f"'{claims.get('aud')}'. It should exactly match one of the allowed audiences "
+                f"{', '.join(repr(audience) for audience in sorted(self._arm_audiences))}.",
+            )
+
+    def expired(self) -> ArmError:
+        at = time.strftime("%m/%d/%Y %H:%M:%S", time.gmtime())
+        return self.refusal(
+            "ExpiredAuthenticationToken",
+            f"The access token expiry UTC time is earlier than current UTC time '{at}'.",
+        )
+
+    def refusal(self, code: str, message: str) -> ArmError:
+        challenge = (
+            f'Bearer authorization_uri="{self._config.endpoint}/{self._config.tenant_id}", '
+            f'error="invalid_token", error_description="{message}"'
+        )
+        return ArmError(401, code, message, {"WWW-Authenticate": challenge})
+
+
+def _b64(number: int) -> str:
+    raw = number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _load_or_make_key(path: Path) -> rsa.RSAPrivateKey:
+    """Kept across restarts, so that a token of before is still good after one."""
+    if path.exists():
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        if isinstance(key, rsa.RSAPrivateKey):
+            return key
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(pem)
+    return key
+
+
+# --- the routes
+
+
+def _entra_error(status: int, error: str, number: int, text: str) -> Reply:
+    trace = str(uuid.uuid4())
+    at = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime())
+    return Reply(
+        status,
+        {
+            "error": error,
+            "error_description": f"AADSTS{number}: {text} Trace ID: {trace} Correlation ID: {trace} Timestamp: {at}",
+            "error_codes": [number],
+            "timestamp": at,
+            "trace_id": trace,
+            "correlation_id": trace,
+            "error_uri": f"https://login.microsoftonline.com/error?code={number}",
+        },
+    )
+
+
+def _unknown_tenant(call: Call) -> Reply | None:
+    tenant = call["tenant"]
+    if tenant.lower() in (call.cloud.config.tenant_id.lower(), "common", "organizations"):
+        return None
+    return _entra_error(
+        400,
+        "invalid_tenant",
+        90002,
+        f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the "
+        "correct cloud. Check with your subscription administrator, this may happen if there are no active "
+        "subscriptions for the tenant.",
+    )
+
+
+def openid_configuration(call: Call) -> Reply:
+    if refused := _unknown_tenant(call):
+        return refused
+    base = f"{call.endpoint}/{call['tenant']}"
+    return Reply(
+        200,
+        {
+            "issuer": f"{base}/v2.0",
+            "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+            "token_endpoint": f"{base}/oauth2/v2.0/token",
+            "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+            "jwks_uri": f"{base}/discovery/v2.0/keys",
+            "response_types_supported": ["code", "id_token"],
+            "subject_types_supported": ["pairwise"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
+            "tenant_region_scope": None,
+            "cloud_instance_name": "localhost",
+        },
+    )
+
+
+def instance_discovery(call: Call) -> Reply:
+    host = call.endpoint.removeprefix("https://")
+    tenant = call.cloud.config.tenant_id
+    return Reply(
+        200,
+        {
+            "tenant_discovery_endpoint": f"{call.endpoint}/{tenant}/v2.0/.well-known/openid-configuration",
+            "api-version": "1.1",
+            "metadata": [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}],
+        },
+    )
+
+
+def keys(call: Call) -> Reply:
+    return _unknown_tenant(call) or Reply(200, call.cloud.entra.keys())
+
+
+def token(call: Call) -> Reply:
+    if refused := _unknown_tenant(call):
+        return refused
+    form: dict[str, Any] = call.body if isinstance(call.body, dict) else {}
+    config, client = call.cloud.config, form.get("client_id", "")
+    if form.get("grant_type") != "client_credentials":
+        return _entra_error(
+            400,
+            "unsupported_grant_type",
+            70003,
+            f"The app requested an unsupported grant type '{form.get('grant_type', '')}'.",
+        )
+    if client.lower() != config.client_id.lower():
+        return _entra_error(
+            400,
+            "unauthorized_client",
+            700016,
+            f"Application with identifier '{client}' was not found in the directory '{config.tenant_id}'. This can "
+            "happen if the application has not been installed by the administrator of the tenant or consented to by "
+            "any user in the tenant. You may have sent your authentication request to the wrong tenant.",
+        )
+    # Compared as bytes: a secret may hold characters that compare_digest does not take as text.
+    if not hmac.compare_digest(form.get("client_secret", "").encode(), config.client_secret.encode()):
+        return _entra_error(
+            401,
+            "invalid_client",
+            7000215,
+            "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, "
+            f"not the client secret ID, for a secret added to app '{client}'.",
+        )
+    scope = form.get("scope", "").split(" ")[0]
+    issued = call.cloud.entra.issue(scope, f"{call.endpoint}/{config.tenant_id}/")
+    if issued is None:
+        return _entra_error(
+            400,
+            "invalid_resource",
+            500011,
+            f"The resource principal named {scope.removesuffix('/.default')} was not found in the tenant named "
+            f"{config.tenant_id}.",
+        )
+    value, lifetime = issued
+    return Reply(
+        200,
+        {"token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": value},
+        {"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"},
+    )
+
+
+def metadata(call: Call) -> Reply:
+    """The cloud's own description: a list of clouds in the 2019 version, one object since 2022."""
+    endpoint, config = call.endpoint, call.cloud.config
+    host = endpoint.removeprefix("https://")
+    described: Body = {
+        "name": "LocalCloud",
+        "portal": endpoint,
+        "authentication": {
+            "loginEndpoint": f"{endpoint}/",
+            "audiences": [f"{endpoint}/", endpoint],
+            "tenant": config.tenant_id,
+            "identityProvider": "AAD",
+        },
+        "resourceManager": endpoint,
+        "graphAudience": endpoint,
+        "graph": endpoint,
+        "microsoftGraphResourceId": endpoint,
+        "gallery": endpoint,
+        "batch": endpoint,
+        "media": endpoint,
+        "sqlManagement": endpoint,
+        "vmImageAliasDoc": endpoint,
+        "activeDirectoryDataLake": endpoint,
+        "suffixes": {
+            "acrLoginServer": host,
+            "keyVaultDns": f"vault.{host}",
+            "storage": f"storage.{host}",
+            "sqlServerHostname": f"database.{host}",
+        },
+    }
+    if call.query.get("api-version", "") < "2022":
+        return Reply(200, [described])
+    return Reply(200, described)

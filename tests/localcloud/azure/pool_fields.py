@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fields of an agent pool, inline in its cluster or as a resource of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .catalog import SIZES
+from .fields import ABSENT, Context, Field, get, read
+from .wire import Body
+
+SPOT_MARK = "kubernetes.azure.com/scalesetpriority"
+# Without a size AKS chooses one by quota and capacity, and answers in lower case.
+CHOICE = ("Standard_E2s_v3", "Standard_D2s_v5", "Standard_D2as_v5", "Standard_D2s_v3", "Standard_D2ds_v5")
+IMAGE = "202604.13.0"
+
+
+def _size(_: Body, context: Context) -> str:
+    for name in CHOICE:
+        offer = context.cloud.catalog.offer(context.location, name)
+        if offer is not None and not offer.barred:
+            return name.lower()
+    return CHOICE[0].lower()
+
+
+def _disk_type(body: Body, _: Context) -> str:
+    size = SIZES.get(str(body.get("vmSize", "")).lower())
+    return "Ephemeral" if size is not None and size.ephemeral_fits(int(body.get("osDiskSizeGB", 128))) else "Managed"
+
+
+def _max_pods(_: Body, context: Context) -> int:
+    network = (context.cluster or {}).get("properties", {}).get("networkProfile", {})
+    if network.get("networkPluginMode") == "overlay":
+        return 250
+    return 30 if network.get("networkPlugin") == "azure" else 110
+
+
+def _version(_: Body, context: Context) -> Any:
+    return get(context.cluster or {}, "properties.kubernetesVersion")
+
+
+def _count(body: Body, _: Context) -> int:
+    return int(body["minCount"]) if body.get("enableAutoScaling") and body.get("minCount") else 1
+
+
+def _image(body: Body, _: Context) -> str:
+    size = SIZES.get(str(body.get("vmSize", "")).lower())
+    arm = "arm64" if size is not None and size.series.arm else ""
+    name = "AKSAzureLinux-V3gen2" if body.get("osSKU") == "AzureLinux" else "AKSUbuntu-2204gen2containerd"
+    return f"{name.replace('gen2', 'gen2' + arm)}-{IMAGE}"
+
+
+def _spot(value: Any) -> Any:
+    return lambda body, _: value if body.get("scaleSetPriority") == "Spot" else ABSENT
+
+
+POOL: tuple[Field, ...] = (
+    Field("eTag", read_only=True),
+    Field("mode", "User", keep=True),
+    Field("type", "VirtualMachineScaleSets", immutable=True),
+    Field("vmSize", _size, immutable=True),
+    Field("osType", "Linux", immutable=True),
+    Field("osSKU", "Ubuntu", immutable=True, may_become=(("Ubuntu", "AzureLinux"), ("AzureLinux", "Ubuntu"))),
+    Field("osDiskType", _disk_type, immutable=True),
+    Field("osDiskSizeGB", 128, immutable=True),
+    Field("kubeletDiskType", "OS", immutable=True),
+    Field("maxPods", _max_pods, immutable=True),
+    Field("availabilityZones", immutable=True, unordered=True),
+    Field("vnetSubnetID", immutable=True),
+    Field("podSubnetID", immutable=True),
+    Field("enableNodePublicIP", False, immutable=True),
+    Field("enableEncryptionAtHost", False, immutable=True),
+    Field("enableUltraSSD", False, immutable=True),
+    Field("enableFIPS", False, immutable=True),
+    Field("kubeletConfig", immutable=True),
+    Field("linuxOSConfig", immutable=True),
+    Field("creationData", immutable=True),
+    Field("proximityPlacementGroupID", immutable=True),
+    Field("capacityReservationGroupID", immutable=True),
+    Field("gpuProfile", immutable=True),
+    Field("scaleSetPriority", immutable=True, may_become=((ABSENT, "Regular"),)),
+    Field("scaleSetEvictionPolicy", _spot("Delete"), immutable=True),
+    Field("spotMaxPrice", _spot(-1), immutable=True),
+    Field("count", _count, keep=True),
+    Field("scaleDownMode", "Delete", keep=True),
+    Field("orchestratorVersion", _version, keep=True),
+    Field("currentOrchestratorVersion", read_only=True),
+    Field("nodeImageVersion", _image, read_only=True),
+    Field("upgradeSettings.maxSurge", "10%", keep=True),
+    Field("upgradeSettings.maxUnavailable", "0", keep=True),
+    Field("securityProfile.enableVTPM", False, keep=True),
+    Field("securityProfile.enableSecureBoot", False, keep=True),
+    Field("powerState", {"code": "Running"}, keep=True),
+    Field("provisioningState", read_only=True),
+    Field("status", read_only=True),
+)
+
+
+def finish(pool: Body) -> Body:
+    """AKS labels and taints the nodes of a Spot pool."""
+    if pool.get("scaleSetPriority") != "Spot":
+        return pool
+    pool.setdefault("nodeLabels", {})[SPOT_MARK] = "spot"
+    taint = f"{SPOT_MARK}=spot:NoSchedule"
+    taints = pool.setdefault("nodeTaints", [])
+    if taint not in taints:
+        taints.append(taint)
+    return pool
+
+
+def merge(sent: Body, current: Body | None, context: Context) -> Body:
+    """The pool after a PUT, whichever way it came."""
+    sent = dict(sent)
+    spot = "Spot" in (sent.get("scaleSetPriority"), (current or {}).get("scaleSetPriority"))
+    if not spot:  # clients send the eviction policy of Spot with every pool
+        for name in ("scaleSetPriority", "scaleSetEvictionPolicy", "spotMaxPrice"):
+            sent.pop(name, None)
+    if current is not None and sent.get("enableAutoScaling") and current.get("enableAutoScaling"):
+        sent.pop("count", None)  # the autoscaler owns it
+    pool = finish(read(sent, current, POOL, context, "agentPoolProfile."))
+    return {"name": sent.get("name", ""), **pool}

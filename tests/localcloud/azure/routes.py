@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the local Azure answers: one row a verb and path. Everything else about a request is done by `app`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from . import (
+    agent_pools,
+    compute,
+    credentials,
+    entra,
+    groups,
+    locations,
+    managed_clusters,
+    providers,
+    subscriptions,
+    versions,
+)
+from .wire import Call, Reply
+
+RESOURCES, COMPUTE, AKS = "Microsoft.Resources", "Microsoft.Compute", "Microsoft.ContainerService"
+
+
+@dataclass(frozen=True)
+class Route:
+    """`action` is what RBAC calls it; a `list…` POST is a read in disguise; `blocking` ones may ask the backend."""
+
+    method: str
+    path: str
+    handler: Callable[[Call], Reply]
+    namespace: str = ""  # the provider that has to be registered; none for what is not Resource Manager
+    action: str = ""
+    blocking: bool = False
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.path) + "/?", re.IGNORECASE)
+
+    @property
+    def reads(self) -> bool:
+        return self.method in ("GET", "HEAD") or self.path.rsplit("/", 1)[-1].startswith("list")
+
+
+SUB = "/subscriptions/{sub}"
+GROUP = f"{SUB}/resourceGroups/{{group}}"
+CLUSTER = f"{GROUP}/providers/{AKS}/managedClusters/{{name}}"
+POOL = f"{CLUSTER}/agentPools/{{pool}}"
+PLACE = f"{SUB}/providers/{AKS}/locations/{{location}}"
+GROUP_ACTION = f"{RESOURCES}/subscriptions/resourceGroups"
+
+OPEN_ROUTES: tuple[Route, ...] = (
+    Route("GET", "/metadata/endpoints", entra.metadata),
+    Route("GET", "/common/discovery/instance", entra.instance_discovery),
+    Route("GET", "/{tenant}/discovery/instance", entra.instance_discovery),
+    Route("GET", "/{tenant}/v2.0/.well-known/openid-configuration", entra.openid_configuration),
+    Route("GET", "/{tenant}/discovery/v2.0/keys", entra.keys),
+    Route("POST", "/{tenant}/oauth2/v2.0/token", entra.token),
+)
+
+ARM_ROUTES: tuple[Route, ...] = (
+    Route("GET", "/tenants", subscriptions.list_tenants, RESOURCES, f"{RESOURCES}/tenants/read"),
+    Route("GET", "/subscriptions", subscriptions.list_subscriptions, RESOURCES, f"{RESOURCES}/subscriptions/read"),
+    Route("GET", SUB, subscriptions.get_subscription, RESOURCES, f"{RESOURCES}/subscriptions/read"),
+    Route("GET", f"{SUB}/locations", locations.list_locations, RESOURCES, f"{RESOURCES}/subscriptions/locations/read"),
+    Route("GET", f"{SUB}/providers", providers.list_providers, RESOURCES, f"{RESOURCES}/subscriptions/providers/read"),
+    Route(
+        "GET",
+        f"{SUB}/providers/{{namespace}}",
+        providers.get_provider,
+        RESOURCES,
+        f"{RESOURCES}/subscriptions/providers/read",
+    ),
+    Route(
+        "POST", f"{SUB}/providers/{{namespace}}/register", providers.register, RESOURCES, "{namespace}/register/action"
+    ),
+    Route(
+        "POST",
+        f"{SUB}/providers/{{namespace}}/unregister",
+        providers.unregister,
+        RESOURCES,
+        "{namespace}/unregister/action",
+    ),
+    Route("GET", f"{SUB}/resources", groups.list_resources, RESOURCES, f"{RESOURCES}/subscriptions/resources/read"),
+    Route("GET", f"{SUB}/operationresults/{{operation}}", groups.operation_result, RESOURCES, f"{GROUP_ACTION}/read"),
+    Route("GET", f"{SUB}/resourceGroups", groups.list_groups, RESOURCES, f"{GROUP_ACTION}/read"),
+    Route("HEAD", GROUP, groups.head, RESOURCES, f"{GROUP_ACTION}/read"),
+    Route("GET", GROUP, groups.get, RESOURCES, f"{GROUP_ACTION}/read"),
+    Route("PUT", GROUP, groups.put, RESOURCES, f"{GROUP_ACTION}/write"),
+    Route("PATCH", GROUP, groups.patch, RESOURCES, f"{GROUP_ACTION}/write"),
+    Route("DELETE", GROUP, groups.delete, RESOURCES, f"{GROUP_ACTION}/delete"),
+    Route("GET", f"{GROUP}/resources", groups.list_resources, RESOURCES, f"{GROUP_ACTION}/resources/read"),
+    Route("GET", f"{SUB}/providers/{COMPUTE}/skus", compute.list_skus, COMPUTE, f"{COMPUTE}/skus/read"),
+    Route(
+        "GET",
+        f"{SUB}/providers/{COMPUTE}/locations/{{location}}/usages",
+        compute.list_usages,
+        COMPUTE,
+        f"{COMPUTE}/locations/usages/read",
+    ),
+    Route(
+        "GET",
+        f"{PLACE}/kubernetesVersions",
+        versions.list_versions,
+        AKS,
+        f"{AKS}/locations/kubernetesVersions/read",
+        blocking=True,
+    ),
+    Route(
+        "GET",
+        f"{PLACE}/operations/{{operation}}",
+        managed_clusters.operation_status,
+        AKS,
+        f"{AKS}/locations/operations/read",
+    ),
+    Route(
+        "GET",
+        f"{PLACE}/operationresults/{{operation}}",
+        managed_clusters.operation_result,
+        AKS,
+        f"{AKS}/locations/operationresults/read",
+    ),
+    Route(
+        "GET",
+        f"{SUB}/providers/{AKS}/managedClusters",
+        managed_clusters.list_clusters,
+        AKS,
+        f"{AKS}/managedClusters/read",
+    ),
+    Route(
+        "GET",
+        f"{GROUP}/providers/{AKS}/managedClusters",
+        managed_clusters.list_clusters,
+        AKS,
+        f"{AKS}/managedClusters/read",
+    ),
+    Route("GET", CLUSTER, managed_clusters.get, AKS, f"{AKS}/managedClusters/read"),
+    Route("PUT", CLUSTER, managed_clusters.put, AKS, f"{AKS}/managedClusters/write", blocking=True),
+    Route("PATCH", CLUSTER, managed_clusters.patch, AKS, f"{AKS}/managedClusters/write"),
+    Route("DELETE", CLUSTER, managed_clusters.delete, AKS, f"{AKS}/managedClusters/delete"),
+    Route("POST", f"{CLUSTER}/start", managed_clusters.start, AKS, f"{AKS}/managedClusters/start/action"),
+    Route("POST", f"{CLUSTER}/stop", managed_clusters.stop, AKS, f"{AKS}/managedClusters/stop/action"),
+    Route(
+        "POST",
+        f"{CLUSTER}/listClusterUserCredential",
+        credentials.user,
+        AKS,
+        f"{AKS}/managedClusters/listClusterUserCredential/action",
+        blocking=True,
+    ),
+    Route(
+        "POST",
+        f"{CLUSTER}/listClusterAdminCredential",
+        credentials.admin,
+        AKS,
+        f"{AKS}/managedClusters/listClusterAdminCredential/action",
+        blocking=True,
+    ),
+    Route("GET", f"{CLUSTER}/agentPools", agent_pools.list_pools, AKS, f"{AKS}/managedClusters/agentPools/read"),
+    Route("GET", POOL, agent_pools.get, AKS, f"{AKS}/managedClusters/agentPools/read"),
+    Route("PUT", POOL, agent_pools.put, AKS, f"{AKS}/managedClusters/agentPools/write", blocking=True),
+    Route("DELETE", POOL, agent_pools.delete, AKS, f"{AKS}/managedClusters/agentPools/delete"),
+)
+
+
+def match(routes: tuple[Route, ...], method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+    for route in routes:
+        if route.method == method and (found := route.pattern.fullmatch(path)):
+            return route, found.groupdict()
+    return None
+
+
+def allowed_methods(path: str) -> list[str]:
+    """What a path answers to: several rows may share it."""
+    return sorted(route.method for route in ARM_ROUTES if route.pattern.fullmatch(path))

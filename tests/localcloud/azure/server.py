@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Serve the local Azure over TLS on loopback: `python -m localcloud.azure.server`."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import sys
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from localcloud.settings import Settings
+
+from .app import create_app
+from .config import AzureConfig
+
+
+class Protocol(H11Protocol):
+    """uvicorn's own, which also tells the application its connection, so that a fault can break it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app_state: dict[str, Any] = {**self.app_state, "transport": transport}
+
+
+def uvicorn_config(app: Starlette, config: AzureConfig) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=config.address,
+        port=config.port,
+        http=Protocol,
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
+        ssl_certfile=str(config.certificate),
+        ssl_keyfile=str(config.key),
+        ssl_version=ssl.PROTOCOL_TLS_SERVER,
+    )
+
+
+def from_settings(settings: Settings) -> AzureConfig:
+    return AzureConfig(
+        state=settings.state / "azure",
+        tenant_id=settings.tenant_id,
+        subscription_id=settings.subscription_id,
+        client_id=settings.client_id,
+        client_secret=settings.client_secret,
+        address=settings.azure_address,
+        port=settings.azure_port,
+        certificate=settings.azure_cert_file,
+        key=settings.azure_key_file,
+    )
+
+
+def main() -> int:
+    from localcloud.kube.backend import from_settings as open_backend
+
+    settings = Settings.load()
+    config = from_settings(settings)
+    app = create_app(config, open_backend(settings))
+    uvicorn.Server(uvicorn_config(app, config)).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
