@@ -61,7 +61,8 @@ class Rule:
 
     `equal` decides about scalars and whole lists. `key` turns a list of mappings into a keyed list whose items are
     merged by that key; `keep_others` keeps items that are not declared. `purge` removes undeclared mapping keys.
-    `empty_is_absent` lets null, "", [] and {} stand for not there (how ARM answers many unset fields).
+    `empty_is_absent` lets null, "", [] and {} stand for not there (how ARM answers many unset fields);
+    `false_is_absent` does the same for a flag that nobody set.
     """
 
     equal: Equal = exact
@@ -70,6 +71,7 @@ class Rule:
     purge: bool = False
     secret: bool = False
     empty_is_absent: bool = False
+    false_is_absent: bool = False
 
 
 class Rules:
@@ -117,6 +119,8 @@ def _merge(current: Any, declared: Any, rules: Rules, path: str, route: tuple[st
         changes.append(Change(path, current, ABSENT, rule.secret))
         return None
     if rule.empty_is_absent and _empty(current) and _empty(declared):
+        return current
+    if rule.false_is_absent and declared is False and (current is ABSENT or current is None):
         return current
     if current is not ABSENT and current is not None and rule.equal(current, declared):
         return current

@@ -16,7 +16,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Serv
 
 # code: what to do
 HINTS = {
-    "AuthenticationFailed": "The token was not accepted: check tenant, cloud_environment and this machine's clock.",
+    "AuthenticationFailed": "The token was not accepted: check tenant, cloud_environment and the clock.",
     "AuthorizationFailed": "Give this identity a role that allows the action at that scope (for example Contributor).",
     "AllocationFailed": "The region has no capacity for this size now: use another vm_size or location, or wait.",
     "AvailabilityZoneNotSupported": "Use zones that the message offers for this size, or leave zones out.",
@@ -25,7 +25,7 @@ HINTS = {
         "Use fewer or smaller nodes, another size or location, or ask for quota "
         "(https://learn.microsoft.com/azure/quotas/view-quotas); aks_sku_preflight finds a size that fits."
     ),
-    "InvalidAuthenticationToken": "The token was not accepted: check tenant, cloud_environment and this machine's clock.",
+    "InvalidAuthenticationToken": "The token was not accepted: check tenant, cloud_environment and the clock.",
     "InvalidResourceGroupLocation": "The group exists elsewhere: use its location, or another name.",
     "InvalidSubscriptionId": "Check subscription_id (AZURE_SUBSCRIPTION_ID): it is a GUID.",
     "K8sVersionNotSupported": "Use a version that `az aks get-versions --location <location>` lists.",
@@ -38,7 +38,7 @@ HINTS = {
     "ManagedClusterCountExceedsQuotaLimit": "Delete clusters that nobody uses, or ask for quota.",
     "RequestDisallowedByPolicy": "An Azure Policy forbids it: the message names the assignment.",
     "ResourceGroupBeingDeleted": "Wait until the group is gone, then run again.",
-    "ResourceGroupNotFound": "Create the group first (mcpops.platform.azure_resource), or check its name and the subscription.",
+    "ResourceGroupNotFound": "Create the group first (mcpops.platform.azure_resource), or check its name.",
     "ScopeLocked": "A lock forbids this: remove it first.",
     "SkuNotAvailable": "Use another vm_size, zone or location; aks_sku_preflight finds a size that is available.",
     "SubscriptionNotFound": "Check subscription_id (AZURE_SUBSCRIPTION_ID), and that this identity has a role in it.",
@@ -97,12 +97,13 @@ def is_lost_race(response: Response) -> bool:
 
 
 def is_busy(response: Response) -> bool:
-    """An operation is in progress. OperationNotAllowed also carries quota, which no waiting cures."""
+    """An operation is in progress. OperationNotAllowed is also said of quota and of stopped clusters, which no
+    waiting cures; every generation of AKS's sentence about operations speaks of progress."""
     if response.status != 409:
         return False
     error = parse_error(response.json())
     if error.code == "OperationNotAllowed":
-        return "quota" not in error.message.lower()
+        return "progress" in error.message.lower()
     return error.code in _BUSY
 
 

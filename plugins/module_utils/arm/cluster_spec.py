@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a task declares about an AKS cluster, as the ARM body it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.bodies import tag_values
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.ownership import Owner
+
+# option: path in the body. A row is all that a new scalar option needs.
+CLUSTER_OPTIONS: dict[str, tuple[str, ...]] = {
+    "location": ("location",),
+    "kubernetes_version": ("properties", "kubernetesVersion"),
+    "sku_tier": ("sku", "tier"),
+    "oidc_issuer": ("properties", "oidcIssuerProfile", "enabled"),
+    "workload_identity": ("properties", "securityProfile", "workloadIdentity", "enabled"),
+    "dns_prefix": ("properties", "dnsPrefix"),
+    "node_resource_group": ("properties", "nodeResourceGroup"),
+}
+NETWORK_OPTIONS = {
+    "plugin": "networkPlugin",
+    "plugin_mode": "networkPluginMode",
+    "policy": "networkPolicy",
+    "pod_cidr": "podCidr",
+    "service_cidr": "serviceCidr",
+    "dns_service_ip": "dnsServiceIP",
+}
+POOL_OPTIONS = {
+    "name": "name",
+    "mode": "mode",
+    "count": "count",
+    "enable_auto_scaling": "enableAutoScaling",
+    "min_count": "minCount",
+    "max_count": "maxCount",
+    "vm_size": "vmSize",
+    "os_disk_type": "osDiskType",
+    "os_disk_size_gb": "osDiskSizeGB",
+    "os_sku": "osSKU",
+    "max_pods": "maxPods",
+    "labels": "nodeLabels",
+    "taints": "nodeTaints",
+    "zones": "availabilityZones",
+}
+
+
+@dataclass(frozen=True)
+class PoolSpec:
+    """One declared node pool; `declared` is its inline profile as far as the task says."""
+
+    name: str
+    declared: dict[str, Any]
+    candidates: tuple[str, ...] = ()
+    purge_labels: bool = False
+
+
+@dataclass(frozen=True)
+class ClusterSpec:
+    id: str
+    name: str
+    resource_group: str
+    declared: dict[str, Any] = field(default_factory=dict)
+    pools: tuple[PoolSpec, ...] = ()
+    kubernetes_version: str = ""
+    purge_tags: bool = False
+    purge_node_pools: bool = False
+    owner: Owner | None = None
+    force_delete: bool = False
+
+    @property
+    def subject(self) -> str:
+        return f"AKS cluster {self.name}"
+
+
+def cluster_spec(params: Mapping[str, Any], subscription_id: str) -> ClusterSpec:
+    """The spec that the options stand for; `cluster_validate` says what is wrong with them."""
+    return ClusterSpec(
+        id=names.cluster_id(subscription_id, params["resource_group"], params["name"]),
+        name=params["name"],
+        resource_group=params["resource_group"],
+        declared=_declared(params),
+        pools=tuple(_pool(pool) for pool in params.get("node_pools") or ()),
+        kubernetes_version=params.get("kubernetes_version") or "",
+        purge_tags=bool(params.get("purge_tags")),
+        purge_node_pools=bool(params.get("purge_node_pools")),
+        owner=Owner.from_params(params),
+        force_delete=bool(params.get("force_delete")),
+    )
+
+
+def _declared(params: Mapping[str, Any]) -> dict[str, Any]:
+    declared: dict[str, Any] = {}
+    for option, path in CLUSTER_OPTIONS.items():
+        if params.get(option) is not None:
+            _put(declared, path, params[option])
+    if params.get("sku_tier"):
+        declared["sku"]["name"] = "Base"
+    if params.get("tags") is not None:
+        declared["tags"] = tag_values(params["tags"])[0]
+    if params.get("identity") is not None:
+        declared["identity"] = _identity(params["identity"])
+    for option, key in NETWORK_OPTIONS.items():
+        value = (params.get("network") or {}).get(option)
+        if value is not None:
+            _put(declared, ("properties", "networkProfile", key), value)
+    if params.get("properties"):
+        declared["properties"] = overlay(declared.get("properties", {}), params["properties"])
+    return declared
+
+
+def _identity(declared: Mapping[str, Any]) -> dict[str, Any]:
+    ids = declared.get("user_assigned_identities")
+    return {
+        "type": declared["type"],
+        **({"userAssignedIdentities": {item: {} for item in ids}} if ids is not None else {}),
+    }
+
+
+def _pool(declared: Mapping[str, Any]) -> PoolSpec:
+    body = {key: declared[option] for option, key in POOL_OPTIONS.items() if declared.get(option) is not None}
+    return PoolSpec(
+        name=declared["name"],
+        declared=overlay(body, declared.get("properties") or {}),
+        candidates=tuple(declared.get("vm_size_candidates") or ()),
+        purge_labels=bool(declared.get("purge_labels")),
+    )
+
+
+def _put(target: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    for key in path[:-1]:
+        target = target.setdefault(key, {})
+    target[path[-1]] = value
+
+
+def overlay(base: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the raw ARM keys of `raw` laid over it; where both say something, validation has objected."""
+    result = dict(base)
+    for key, value in raw.items():
+        below = result.get(key)
+        result[key] = overlay(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return result

@@ -1,0 +1,256 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What cannot work, told before anything is asked: one row a rule, all violations in one message.
+
+A rule yields Problems. `CREATION` rules hold for a cluster that does not exist yet.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.bodies import tag_values
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import wait_timeout_problem
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec import (
+    CLUSTER_OPTIONS,
+    NETWORK_OPTIONS,
+    POOL_OPTIONS,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
+
+Params = Mapping[str, Any]
+Rule = Callable[[Params], Iterator[Problem]]
+
+_VERSION = re.compile(r"\d+\.\d+(\.\d+)?")
+_TAINT = re.compile(r"[^=:\s]+(=[^=:\s]*)?:(NoSchedule|PreferNoSchedule|NoExecute)")
+_MAX_NODES_PER_POOL = 1000
+
+
+def problems_of(params: Params) -> list[Problem]:
+    """Everything wrong with the options, whatever stands."""
+    return [problem for rule in RULES for problem in rule(params)]
+
+
+def creation_problems(params: Params) -> list[Problem]:
+    """What is missing to create a cluster."""
+    return [problem for rule in CREATION for problem in rule(params)]
+
+
+def _names(params: Params) -> Iterator[Problem]:
+    for option, kind in (("name", names.MANAGED_CLUSTERS), ("resource_group", names.RESOURCE_GROUPS)):
+        problem = names.name_problem(option, kind, params[option])
+        if problem is not None:
+            yield problem
+    node_group = params.get("node_resource_group")
+    if node_group and not re.fullmatch(r"[\w().-]{0,79}[\w()-]", node_group):
+        yield Problem("node_resource_group", f"{node_group!r} is no name for it: 1 to 80 letters, digits, _ - . ( )")
+    prefix = params.get("dns_prefix")
+    if prefix and not re.fullmatch(r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,52}[a-zA-Z0-9])?", prefix):
+        yield Problem("dns_prefix", f"{prefix!r} is no prefix: 1 to 54 letters, digits and -, not at the ends")
+
+
+def _version(params: Params) -> Iterator[Problem]:
+    version = params.get("kubernetes_version")
+    if version and not _VERSION.fullmatch(version):
+        yield Problem("kubernetes_version", f"{version!r} is no version: write 1.34 (quoted in YAML) or 1.34.2")
+
+
+def _tags(params: Params) -> Iterator[Problem]:
+    yield from tag_values(params.get("tags"))[1]
+    if len(params.get("tags") or {}) > 50:
+        yield Problem("tags", "a resource has up to 50 tags")
+
+
+def _workload_identity(params: Params) -> Iterator[Problem]:
+    raw = ((params.get("properties") or {}).get("oidcIssuerProfile") or {}).get("enabled")
+    if params.get("workload_identity") and not (params.get("oidc_issuer") or raw):
+        yield Problem("workload_identity", "needs the OIDC issuer: set oidc_issuer to true as well")
+
+
+def _identity(params: Params) -> Iterator[Problem]:
+    identity = params.get("identity") or {}
+    ids = identity.get("user_assigned_identities") or []
+    if identity.get("type") == "UserAssigned" and len(ids) != 1:
+        yield Problem("identity.user_assigned_identities", f"type UserAssigned takes exactly one id, not {len(ids)}")
+    if identity.get("type") == "SystemAssigned" and ids:
+        yield Problem("identity.user_assigned_identities", "type SystemAssigned takes none")
+    for item in ids:
+        parsed = names.parse_id(item)
+        if parsed is None or parsed.type.lower() != "microsoft.managedidentity/userassignedidentities":
+            yield Problem("identity.user_assigned_identities", f"{item!r} is no id of a user-assigned identity")
+
+
+def _network(params: Params) -> Iterator[Problem]:
+    network = params.get("network") or {}
+    ranges = {}
+    for option in ("pod_cidr", "service_cidr"):
+        if network.get(option):
+            try:
+                ranges[option] = ipaddress.ip_network(network[option])
+            except ValueError as exc:
+                yield Problem(f"network.{option}", f"is no network: {exc}")
+    address = None
+    if network.get("dns_service_ip"):
+        try:
+            address = ipaddress.ip_address(network["dns_service_ip"])
+        except ValueError as exc:
+            yield Problem("network.dns_service_ip", f"is no address: {exc}")
+    service = ranges.get("service_cidr")
+    if address is not None and service is not None and address not in service:
+        yield Problem("network.dns_service_ip", f"{address} must lie in service_cidr ({service})")
+    if address is not None and service is not None and address == service.network_address + 1:
+        yield Problem("network.dns_service_ip", f"{address} is the API server's own address, the first of service_cidr")
+    pods = ranges.get("pod_cidr")
+    if pods is not None and service is not None and pods.version == service.version and pods.overlaps(service):
+        yield Problem("network.pod_cidr", f"{pods} overlaps service_cidr ({service})")
+    plugin, mode = network.get("plugin"), network.get("plugin_mode")
+    if mode == "overlay" and plugin not in (None, "azure"):
+        yield Problem("network.plugin_mode", f"overlay needs plugin azure, not {plugin}")
+    if network.get("policy") == "azure" and plugin not in (None, "azure"):
+        yield Problem("network.policy", f"azure needs plugin azure, not {plugin}")
+    if pods is not None and plugin == "azure" and mode is None:
+        yield Problem(
+            "network.pod_cidr", "with plugin azure it needs plugin_mode overlay: pods share the subnet otherwise"
+        )
+
+
+def _pool_names(params: Params) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for pool in params.get("node_pools") or ():
+        name = pool["name"]
+        if not re.fullmatch(r"[a-z][a-z0-9]{0,11}", name):
+            sentence = "1 to 12 lower-case letters and digits, starting with a letter"
+            yield Problem(f"node_pools[{name}].name", f"{name!r} is no name for a node pool: {sentence}")
+        if name in seen:
+            yield Problem(f"node_pools[{name}].name", "is declared twice")
+        seen.add(name)
+
+
+def _pool_counts(params: Params) -> Iterator[Problem]:
+    for pool in params.get("node_pools") or ():
+        where = f"node_pools[{pool['name']}]"
+        least, most, count = pool.get("min_count"), pool.get("max_count"), pool.get("count")
+        auto = pool.get("enable_auto_scaling")
+        for option in ("count", "min_count", "max_count"):
+            value = pool.get(option)
+            floor = 1 if option == "max_count" or pool.get("mode") == "System" else 0
+            if value is not None and not floor <= value <= _MAX_NODES_PER_POOL:
+                yield Problem(f"{where}.{option}", f"must be {floor} to {_MAX_NODES_PER_POOL}, is {value}")
+        if least is not None and most is not None and least > most:
+            yield Problem(f"{where}.min_count", f"{least} is more than max_count {most}")
+        if auto and count is not None and least is not None and most is not None and not least <= count <= most:
+            yield Problem(f"{where}.count", f"{count} is outside min_count {least} to max_count {most}")
+        if auto and (least is None or most is None):
+            yield Problem(f"{where}.enable_auto_scaling", "needs min_count and max_count")
+        if auto is not True and (least is not None or most is not None):
+            yield Problem(f"{where}.min_count", "min_count and max_count need enable_auto_scaling: true")
+
+
+def _pool_details(params: Params) -> Iterator[Problem]:
+    for pool in params.get("node_pools") or ():
+        where = f"node_pools[{pool['name']}]"
+        if pool.get("vm_size") and pool.get("vm_size_candidates"):
+            yield Problem(f"{where}.vm_size_candidates", "is for a pool without vm_size: give one of the two")
+        pods = pool.get("max_pods")
+        least = 30 if pool.get("mode") == "System" else 10
+        if pods is not None and not least <= pods <= 250:
+            yield Problem(f"{where}.max_pods", f"must be {least} to 250, is {pods}")
+        disk = pool.get("os_disk_size_gb")
+        if disk is not None and disk != 0 and not 30 <= disk <= 2048:
+            yield Problem(f"{where}.os_disk_size_gb", f"must be 30 to 2048 GB (0: the size's default), is {disk}")
+        for taint in pool.get("taints") or ():
+            if not _TAINT.fullmatch(taint):
+                sentence = "is no taint: write key=value:NoSchedule, PreferNoSchedule or NoExecute"
+                yield Problem(f"{where}.taints", f"{taint!r} {sentence}")
+        for key, value in (pool.get("labels") or {}).items():
+            if value is not None and not re.fullmatch(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?", str(value)):
+                yield Problem(f"{where}.labels.{key}", f"{value!r} is no label value")
+        for zone in pool.get("zones") or ():
+            if not re.fullmatch(r"[1-9]\d?", str(zone)):
+                yield Problem(f"{where}.zones", f"{zone!r} is no zone: write '1', '2', '3'")
+
+
+def _system_pool(params: Params) -> Iterator[Problem]:
+    pools = params.get("node_pools")
+    if pools == []:
+        yield Problem("node_pools", "a cluster has at least one pool: list it, or leave node_pools out")
+    elif pools and params.get("purge_node_pools") and not _has_system(pools):
+        yield Problem("node_pools", "with purge_node_pools one of the pools must be of mode System")
+    if pools is None and params.get("purge_node_pools"):
+        yield Problem("purge_node_pools", "needs node_pools: it deletes the pools that are not listed")
+    if params.get("purge_node_pools") and not params.get("owner"):
+        yield Problem("purge_node_pools", "needs owner: only pools that carry its tags are deleted")
+
+
+def _raw_properties(params: Params) -> Iterator[Problem]:
+    raw = params.get("properties") or {}
+    if "agentPoolProfiles" in raw:
+        yield Problem("properties.agentPoolProfiles", "pools are declared in node_pools (raw keys: its properties)")
+    typed = [(option, path[1:]) for option, path in CLUSTER_OPTIONS.items() if path[0] == "properties"]
+    declared = {option: params.get(option) for option, _path in typed}
+    network = params.get("network") or {}
+    typed += [(f"network.{option}", ("networkProfile", key)) for option, key in NETWORK_OPTIONS.items()]
+    declared.update({f"network.{option}": network.get(option) for option in NETWORK_OPTIONS})
+    for option, path in typed:
+        if declared[option] is not None and _reaches(raw, path):
+            yield Problem(f"properties.{'.'.join(path)}", f"is declared by the option {option} as well: keep one")
+    for pool in params.get("node_pools") or ():
+        for option, key in POOL_OPTIONS.items():
+            if pool.get(option) is not None and key in (pool.get("properties") or {}):
+                where = f"node_pools[{pool['name']}].properties.{key}"
+                yield Problem(where, f"is declared by the option {option} as well: keep one")
+
+
+def _timeout(params: Params) -> Iterator[Problem]:
+    problem = wait_timeout_problem(params.get("wait_timeout"))
+    if problem is not None:
+        yield problem
+
+
+def _location_to_create(params: Params) -> Iterator[Problem]:
+    if not params.get("location"):
+        yield Problem("location", "is needed to create the cluster")
+
+
+def _pools_to_create(params: Params) -> Iterator[Problem]:
+    pools = params.get("node_pools")
+    if pools is None:
+        yield Problem("node_pools", "are needed to create the cluster: at least one, of mode System")
+    elif pools and not _has_system(pools):
+        yield Problem("node_pools", "one of the pools must be of mode System to create the cluster")
+
+
+def _has_system(pools: list[Mapping[str, Any]]) -> bool:
+    """A single pool without a mode is the system pool."""
+    return any(pool.get("mode") == "System" for pool in pools) or not any(pool.get("mode") for pool in pools)
+
+
+def _reaches(raw: Any, path: tuple[str, ...]) -> bool:
+    for key in path:
+        if not isinstance(raw, Mapping) or key not in raw:
+            return False
+        raw = raw[key]
+    return True
+
+
+RULES: tuple[Rule, ...] = (
+    _names,
+    _version,
+    _tags,
+    _workload_identity,
+    _identity,
+    _network,
+    _pool_names,
+    _pool_counts,
+    _pool_details,
+    _system_pool,
+    _raw_properties,
+    _timeout,
+)
+CREATION: tuple[Rule, ...] = (_location_to_create, _pools_to_create)

@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Any ARM resource: present as declared, or absent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import waiting
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, Body, Reading
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.converging import carry_out
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.names import api_version_of
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import resolve
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_plan import plan_removal, plan_resource
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_spec import (
+    ResourceSpec,
+    is_group,
+    locate,
+    resource_spec,
+    subject_of,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
+
+
+def converge(task: Task) -> Result:
+    spec = resource_spec(task.params, resolve(task.params).subscription_id)
+    arm = Arm.connect(task, task.params["wait_timeout"])
+    patient = task.params["wait"] and not task.check_mode
+
+    def read() -> Reading:
+        reading = arm.read(spec.id, f"Reading {spec.subject}", spec.api_version)
+        return waiting.settle(arm, reading, spec.id, spec.api_version, spec.subject) if patient else reading
+
+    if spec.state == "absent":
+        plan, body = carry_out(
+            arm,
+            spec.subject,
+            read,
+            lambda reading: _removal(arm, spec, reading),
+            lambda *_: _delete(arm, spec, patient),
+        )
+    else:
+        plan, body = carry_out(
+            arm,
+            spec.subject,
+            read,
+            lambda reading: plan_resource(reading.body, spec),
+            lambda plan, reading: _put(arm, spec, plan, reading, patient),
+        )
+    shown = plan.body if task.check_mode and plan.changed and spec.state == "present" else body
+    return Result.of(plan, {"id": spec.id, "resource": shown})
+
+
+def _removal(arm: Arm, spec: ResourceSpec, reading: Reading) -> Plan:
+    inside: Any = ()
+    if reading.body is not None and is_group(spec.type):
+        version = api_version_of("Microsoft.Resources/resources")
+        inside = arm.listed(f"{spec.id}/resources", f"Listing what {spec.subject} holds", version)
+    return plan_removal(reading.body, inside, spec)
+
+
+def _delete(arm: Arm, spec: ResourceSpec, wait: bool) -> None:
+    action = f"Deleting {spec.subject}"
+    response = arm.write("DELETE", spec.id, action, spec.api_version)
+    if wait:
+        waiting.follow(arm, response, spec.subject, action)
+
+
+def _put(arm: Arm, spec: ResourceSpec, plan: Plan, reading: Reading, wait: bool) -> Body:
+    creating = reading.body is None
+    action = f"{'Creating' if creating else 'Updating'} {spec.subject}"
+    method = "PATCH" if not creating and spec.manners.update_method == "patch" else "PUT"
+    etag = str((reading.body or {}).get(spec.manners.etag) or "") if spec.manners.etag else ""
+    response = arm.write(method, spec.id, action, spec.api_version, plan.body, etag=etag)
+    if not wait:
+        return response.json() or {}
+    waiting.follow(arm, response, spec.subject, action)
+    body = waiting.read_written(arm, spec.id, spec.api_version, spec.subject)
+    settled = waiting.settle(arm, Reading(body), spec.id, spec.api_version, spec.subject)
+    return settled.body or {}
+
+
+def info(task: Task) -> Result:
+    """One resource by name or id, or all of a type, in a group or in the subscription."""
+    params = task.params
+    subscription = resolve(params).subscription_id
+    if params.get("id") or params.get("name"):
+        resource_id, resource_type, name, problems = locate(params, subscription)
+        version = params.get("api_version") or api_version_of(resource_type)
+        if resource_type and not version:
+            problems.append(Problem("api_version", f"is needed: this collection pins none for {resource_type}"))
+        if problems:
+            raise InvalidInput(subject_of(resource_type or "resource", name), problems)
+        arm = Arm.connect(task)
+        body = arm.read(resource_id, f"Reading {subject_of(resource_type, name)}", version).body
+        return Result(changed=False, values={"resources": [] if body is None else [body]})
+    arm = Arm.connect(task)
+    return Result(changed=False, values={"resources": list(_listed(arm, params, subscription))})
+
+
+def _listed(arm: Arm, params: dict[str, Any], subscription: str) -> list[Body]:
+    group, resource_type = params.get("resource_group"), params.get("type")
+    scope = f"/subscriptions/{subscription}"
+    if resource_type and is_group(resource_type):
+        version = api_version_of(resource_type)
+        return list(arm.listed(f"{scope}/resourceGroups", "Listing resource groups", version))
+    path = f"{scope}/resourceGroups/{group}/resources" if group else f"{scope}/resources"
+    query = {"$filter": f"resourceType eq '{resource_type}'"} if resource_type else {}
+    found = arm.listed(path, "Listing resources", api_version_of("Microsoft.Resources/resources"), query)
+    # a service that does not know the filter answers everything
+    return [body for body in found if not resource_type or str(body.get("type")).lower() == resource_type.lower()]
