@@ -25,6 +25,13 @@ class Protocol(H11Protocol):
         super().connection_made(transport)
         self.app_state: dict[str, Any] = {**self.app_state, "transport": transport}
 
+    def shutdown(self) -> None:
+        """An idle client never answers the end of TLS; waiting for it would hold the server for seconds."""
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.abort()
+        else:
+            super().shutdown()
+
 
 def uvicorn_config(app: Starlette, config: AzureConfig) -> uvicorn.Config:
     return uvicorn.Config(

@@ -166,7 +166,7 @@ class Azure:
             self.token = self.post_token().json()["access_token"]
         return self.http.request(
             method,
-            path if path.startswith("/subscriptions") or path.startswith("/tenants") else f"{SUB}{path}",
+            path if path.startswith(("/subscriptions", "/tenants")) else f"{SUB}{path}",
             json=body,
             params={**({"api-version": version} if version else {}), **query},
             headers={"Authorization": f"Bearer {self.token}", **(headers or {})},

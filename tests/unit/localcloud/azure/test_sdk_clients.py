@@ -72,7 +72,7 @@ def test_pools_come_and_go(azure: Azure) -> None:
 
 def test_sizes_and_quotas(azure: Azure) -> None:
     compute = ComputeManagementClient(azure.credential(), SUBSCRIPTION, **azure.options())
-    machines = [sku for sku in compute.resource_skus.list(filter="location eq 'eastus'")]
+    machines = list(compute.resource_skus.list(filter="location eq 'eastus'"))
     assert len(machines) > 700
     usages = {usage.name.value: usage for usage in compute.usage.list("eastus")}
     assert usages["cores"].limit == 100
