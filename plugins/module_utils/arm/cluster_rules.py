@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.bodies import ARM_DEFAULT, envelope_rules
 from ansible_collections.mcpops.platform.plugins.module_utils.compare import Rule, Rules, as_set, case_insensitive
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Refusal
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Refusal
 
 POOLS = "properties.agentPoolProfiles"
 _ANY_CASE = Rule(case_insensitive, empty_is_absent=True)
@@ -127,4 +128,8 @@ def refusals(changes: list[Change]) -> list[Refusal]:
 
 
 def _word(change: Change) -> tuple[str, str]:
-    return str(change.before).lower(), str(change.after).lower()
+    return _spoken(change.before), _spoken(change.after)
+
+
+def _spoken(value: Any) -> str:
+    return "(absent)" if value is ABSENT else str(value).lower()

@@ -254,3 +254,12 @@ RULES: tuple[Rule, ...] = (
     _timeout,
 )
 CREATION: tuple[Rule, ...] = (_location_to_create, _pools_to_create)
+
+
+def removal_problems(params: Params) -> list[Problem]:
+    """Deleting and reading need names only."""
+    return [
+        problem
+        for option, kind in (("name", names.MANAGED_CLUSTERS), ("resource_group", names.RESOURCE_GROUPS))
+        if params.get(option) and (problem := names.name_problem(option, kind, params[option])) is not None
+    ]

@@ -1,0 +1,144 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An AKS cluster: present as declared, or absent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import names, waiting
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, Body, Reading
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_create import with_choices
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_facts import cluster_facts
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_plan import plan_cluster, plan_removal
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_pools import surplus_pools
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec import ClusterSpec, cluster_spec
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_validate import (
+    creation_problems,
+    problems_of,
+    removal_problems,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.converging import carry_out
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import resolve
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.remembered import recall
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
+
+API_VERSION = names.api_version_of(names.MANAGED_CLUSTERS)
+
+
+def converge(task: Task) -> Result:
+    params = task.params
+    present = params["state"] == "present"
+    subject = f"AKS cluster {params['name']}"
+    problems = _problems(params) if present else removal_problems(params)
+    if problems:
+        raise InvalidInput(subject, problems)
+    spec = cluster_spec(params, resolve(params).subscription_id)
+    arm = Arm.connect(task, params["wait_timeout"])
+    known = recall(task, spec.id)
+    if present and known is not None and not waiting.in_progress(known):
+        plan = plan_cluster(known, spec)
+        if not plan.changes and not plan.refused:
+            return Result.of(plan, {"cluster": cluster_facts(known)})
+    return _present(task, arm, spec) if present else _absent(task, arm, spec)
+
+
+def _problems(params: dict[str, Any]) -> list[Problem]:
+    """With other problems found, what only a creation needs is told as well: one round of corrections is enough."""
+    problems = problems_of(params)
+    if not problems:
+        return []
+    later = [Problem(item.path, f"{item.message} (if it does not exist yet)") for item in creation_problems(params)]
+    return problems + later
+
+
+def _present(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
+    patient = task.params["wait"] and not task.check_mode
+
+    def plan_of(reading: Reading) -> Plan:
+        if reading.body is None:
+            missing = creation_problems(task.params)
+            if missing:
+                raise InvalidInput(spec.subject, missing)
+        return plan_cluster(reading.body, with_choices(arm, spec, reading))
+
+    plan, body = carry_out(
+        arm,
+        spec.subject,
+        lambda: _read(arm, spec, patient),
+        plan_of,
+        lambda plan, reading: _apply(arm, spec, plan, reading, patient),
+    )
+    shown = plan.body if body is None and task.check_mode else body
+    return Result.of(plan, {"cluster": cluster_facts(shown, spec.id)})
+
+
+def _read(arm: Arm, spec: ClusterSpec, patient: bool) -> Reading:
+    """The cluster when nothing is in progress on it: the work of an earlier run that was killed is picked up here."""
+    reading = arm.read(spec.id, f"Reading {spec.subject}", API_VERSION)
+    return waiting.settle(arm, reading, spec.id, API_VERSION, spec.subject) if patient else reading
+
+
+def _apply(arm: Arm, spec: ClusterSpec, plan: Plan, reading: Reading, wait: bool) -> Body:
+    creating = reading.body is None
+    pools = ((reading.body or {}).get("properties") or {}).get("agentPoolProfiles") or []
+    surplus, _kept = surplus_pools(pools, spec)
+    body: Body = reading.body or {}
+    if len(plan.changes) > len(surplus):
+        action = f"{'Creating' if creating else 'Updating'} {spec.subject}"
+        etag = str(body.get("eTag") or "")
+        response = arm.write("PUT", spec.id, action, API_VERSION, plan.body, etag=etag, create=creating)
+        if not wait and not surplus:
+            return response.json() or {}
+        waiting.follow(arm, response, spec.subject, action)
+    for pool in surplus:
+        action = f"Deleting node pool {pool['name']} of {spec.subject}"
+        response = arm.write("DELETE", f"{spec.id}/agentPools/{pool['name']}", action, API_VERSION)
+        if wait:
+            waiting.follow(arm, response, spec.subject, action)
+    written = Reading(waiting.read_written(arm, spec.id, API_VERSION, spec.subject))
+    return waiting.settle(arm, written, spec.id, API_VERSION, spec.subject).body or {} if wait else written.body or {}
+
+
+def _absent(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
+    patient = task.params["wait"] and not task.check_mode
+
+    def delete(_plan: Plan, _reading: Reading) -> None:
+        action = f"Deleting {spec.subject}"
+        response = arm.write("DELETE", spec.id, action, API_VERSION)
+        if patient:
+            waiting.follow(arm, response, spec.subject, action)
+
+    plan, body = carry_out(
+        arm,
+        spec.subject,
+        lambda: _read(arm, spec, patient),
+        lambda reading: plan_removal(reading.body, spec),
+        delete,
+    )
+    return Result.of(plan, {"cluster": cluster_facts(body, spec.id)})
+
+
+def info(task: Task) -> Result:
+    """One cluster, those of a group, or all of the subscription."""
+    params = task.params
+    problems = removal_problems(params)
+    if params.get("name") and not params.get("resource_group"):
+        problems.append(Problem("resource_group", "is needed to find a cluster by name"))
+    if problems:
+        raise InvalidInput("AKS clusters", problems)
+    subscription = resolve(params).subscription_id
+    arm = Arm.connect(task)
+    if params.get("name"):
+        resource_id = names.cluster_id(subscription, params["resource_group"], params["name"])
+        body = arm.read(resource_id, f"Reading AKS cluster {params['name']}", API_VERSION).body
+        bodies = [body] if body is not None else []
+    else:
+        scope = names.group_id(subscription, params["resource_group"]) if params.get("resource_group") else ""
+        path = f"{scope or f'/subscriptions/{subscription}'}/providers/{names.MANAGED_CLUSTERS}"
+        bodies = list(arm.listed(path, "Listing AKS clusters", API_VERSION))
+    return Result(changed=False, values={"clusters": [cluster_facts(body) for body in bodies]})

@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Resource providers: a namespace must be registered with the subscription before its resources can be made."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import service_errors as errors
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, wait_timeout_problem
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.patience import backoff
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, NotReady, Problem, Reason
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
+
+_VERSION = names.api_version_of("Microsoft.Resources/providers")
+_SUBJECT = "resource providers"
+
+
+def converge(task: Task) -> Result:
+    namespaces = list(dict.fromkeys(task.params["namespaces"]))
+    problems = [
+        Problem("namespaces", f"{name!r} is no namespace: one reads Microsoft.ContainerService")
+        for name in namespaces
+        if not re.fullmatch(r"[A-Za-z0-9]+(\.[A-Za-z0-9]+)+", name)
+    ]
+    timeout = wait_timeout_problem(task.params["wait_timeout"])
+    if not namespaces:
+        problems.append(Problem("namespaces", "name at least one"))
+    if problems or timeout is not None:
+        raise InvalidInput(_SUBJECT, [*problems, *([timeout] if timeout is not None else [])])
+    arm = Arm.connect(task, task.params["wait_timeout"])
+    states = {name: _state(arm, name) for name in namespaces}
+    missing = [name for name in namespaces if states[name] != "Registered"]
+    plan = Plan(_SUBJECT, tuple(Change(name, states[name], "Registered") for name in missing))
+    if missing and not task.check_mode:
+        for name in missing:
+            if states[name] != "Registering":
+                _register(arm, name)
+        if task.params["wait"]:
+            _wait(arm, missing)
+            states.update(dict.fromkeys(missing, "Registered"))
+        else:
+            states.update(dict.fromkeys(missing, "Registering"))
+    return Result.of(plan, {"providers": states})
+
+
+def _path(arm: Arm, namespace: str) -> str:
+    return f"/subscriptions/{arm.subscription_id}/providers/{namespace}"
+
+
+def _state(arm: Arm, namespace: str) -> str:
+    action = f"Reading the registration of {namespace}"
+    response = arm.call("GET", arm.url(_path(arm, namespace), _VERSION), action)
+    if response.status != 200:
+        failure = errors.to_failure(action, response)
+        if response.status == 404 and not errors.is_absent(response) and failure.code.startswith("InvalidResource"):
+            failure.hint = "Check the spelling of the namespace."
+        raise failure
+    return str((response.json() or {}).get("registrationState") or "NotRegistered")
+
+
+def _register(arm: Arm, namespace: str) -> None:
+    action = f"Registering {namespace}"
+    response = arm.call("POST", arm.url(f"{_path(arm, namespace)}/register", _VERSION), action)
+    if response.status >= 400:
+        raise errors.to_failure(action, response)
+
+
+def _wait(arm: Arm, namespaces: list[str]) -> None:
+    pending = list(namespaces)
+    attempt = 0
+    while True:
+        pending = [name for name in pending if _state(arm, name) != "Registered"]
+        if not pending:
+            return
+        arm.progress(f"registering {', '.join(pending)} ({arm.deadline.elapsed:.0f} s)")
+        if not arm.deadline.pause(backoff(attempt)):
+            hint = "Registration can take minutes: run again to go on waiting, or raise wait_timeout"
+            reasons = [Reason(name, "Registering", "is not registered yet", hint) for name in pending]
+            raise NotReady("Registration of resource providers", reasons, waited=arm.deadline.elapsed)
+        attempt += 1

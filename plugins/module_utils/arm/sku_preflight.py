@@ -1,0 +1,134 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The size a node pool will get: the one it has, or the first candidate that region, subscription and quota allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import resolve
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.remembered import remember
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_list import find_skus
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_select import (
+    Quota,
+    Requirements,
+    Selection,
+    Verdict,
+    quota_key,
+    select,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
+
+_COMPUTE = "/subscriptions/{}/providers/Microsoft.Compute"
+
+
+def find_size(arm: Arm, candidates: Sequence[str], wanted: Requirements) -> Selection:
+    """Two kinds of requests: the region's sizes (some pages), and its usages when a candidate is in sight."""
+    base = _COMPUTE.format(arm.subscription_id)
+    location = wanted.location.replace(" ", "").lower()
+    skus = find_skus(_pages(arm, base, location), {name.lower() for name in candidates}, location)
+    without_quota = select(candidates, skus, {}, wanted)
+    if without_quota.chosen is None:
+        return without_quota
+    version = names.api_version_of("Microsoft.Compute/locations/usages")
+    path = f"{base}/locations/{location}/usages"
+    quotas = {
+        quota_key(row["name"]["value"]): Quota(int(row["currentValue"]), int(row["limit"]), row["name"]["value"])
+        for row in arm.listed(path, f"Reading the quota of {location}", version)
+    }
+    return select(candidates, skus, quotas, wanted)
+
+
+def _pages(arm: Arm, base: str, location: str) -> Iterator[bytes]:
+    query = {"$filter": f"location eq '{location}'"}
+    version = names.api_version_of("Microsoft.Compute/skus")
+    for page in arm.pages(f"{base}/skus", f"Listing the virtual machine sizes of {location}", version, query):
+        yield page.content
+
+
+def unviable(path: str, selection: Selection) -> list[Problem]:
+    """Every reason of every candidate, and what would help."""
+    problems = [Problem(f"{path}[{verdict.candidate}]", "; ".join(verdict.reasons)) for verdict in selection.verdicts]
+    return [*problems, Problem(path, f"none of them fits: {selection.advice()}")]
+
+
+def converge(task: Task) -> Result:
+    params = task.params
+    problems = _problems(params)
+    if problems:
+        raise InvalidInput("VM size preflight", problems)
+    arm = Arm.connect(task)
+    live = _live_size(task, arm)
+    if live:
+        # a pool that exists keeps its size: changing it would mean another pool
+        verdict = Verdict(live, (), ("is the size of the existing pool",))
+        return _result(live, [verdict], source="existing_pool")
+    selection = find_size(arm, params["candidates"], _requirements(params))
+    if selection.chosen is None:
+        subject = f"VM size for {params['node_count']} nodes in {params['location']}"
+        failure = InvalidInput(subject, unviable("candidates", selection))
+        failure.values["candidates"] = [verdict.as_dict() for verdict in selection.verdicts]
+        raise failure
+    return _result(selection.chosen.name, list(selection.verdicts), source="candidates", family=selection.chosen.family)
+
+
+def _result(size: str, verdicts: list[Verdict], source: str, family: str = "") -> Result:
+    values: dict[str, Any] = {
+        "vm_size": size,
+        "source": source,
+        "family": family,
+        "candidates": [verdict.as_dict() for verdict in verdicts],
+    }
+    return Result(changed=False, msg=f"{size} ({source.replace('_', ' ')})", values=values)
+
+
+def _requirements(params: dict[str, Any]) -> Requirements:
+    return Requirements(
+        location=params["location"],
+        node_count=params["node_count"],
+        surge_nodes=params["surge_nodes"],
+        architecture=params.get("architecture") or "",
+        allow_burstable=params["allow_burstable"],
+        zones=tuple(str(zone) for zone in params.get("zones") or ()),
+        system_pool=params["system_pool"],
+        min_memory_gb=params.get("min_memory_gb") or 0,
+        ephemeral_os_disk=params["ephemeral_os_disk"],
+        gpu=params["gpu"],
+    )
+
+
+def _problems(params: dict[str, Any]) -> list[Problem]:
+    problems = []
+    if not params["candidates"]:
+        problems.append(Problem("candidates", "name at least one size, for example Standard_D4s_v5"))
+    if params["node_count"] < 1:
+        problems.append(Problem("node_count", f"must be at least 1, is {params['node_count']}"))
+    if params["surge_nodes"] < 0:
+        problems.append(Problem("surge_nodes", f"must be at least 0, is {params['surge_nodes']}"))
+    for option, kind in (("cluster_name", names.MANAGED_CLUSTERS), ("resource_group", names.RESOURCE_GROUPS)):
+        problem = names.name_problem(option, kind, params[option]) if params.get(option) else None
+        problems += [problem] if problem is not None else []
+    return problems
+
+
+def _live_size(task: Task, arm: Arm) -> str:
+    """The size of the pool if it exists; the cluster that was read for it is left for aks_cluster."""
+    params = task.params
+    if not params.get("cluster_name"):
+        return ""
+    subscription = resolve(params).subscription_id
+    cluster = names.cluster_id(subscription, params["resource_group"], params["cluster_name"])
+    version = names.api_version_of(names.MANAGED_CLUSTERS)
+    reading = arm.read(cluster, f"Reading AKS cluster {params['cluster_name']}", version)
+    remember(task, cluster, reading.body)
+    pools = ((reading.body or {}).get("properties") or {}).get("agentPoolProfiles") or []
+    for pool in pools:
+        if str(pool.get("name")).lower() == params["node_pool"].lower():
+            return str(pool.get("vmSize") or "")
+    return ""

@@ -1,0 +1,178 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The first size of a list that a node pool can have: what each candidate lacks, in the user's order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_list import Sku
+
+# AKS refuses less in a system pool (SystemPoolSkuTooLow)
+_SYSTEM_VCPUS = 2
+_SYSTEM_MEMORY_GB = 4
+_ARCHITECTURES = {"amd64": "x64", "x64": "x64", "x86_64": "x64", "arm64": "arm64"}
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What the pool needs of a size, and of the quota."""
+
+    location: str
+    node_count: int
+    surge_nodes: int = 1
+    architecture: str = ""
+    allow_burstable: bool = False
+    zones: tuple[str, ...] = ()
+    system_pool: bool = False
+    min_memory_gb: float = 0
+    ephemeral_os_disk: bool = False
+    gpu: bool = False
+
+    @property
+    def nodes(self) -> int:
+        return self.node_count + self.surge_nodes
+
+
+@dataclass(frozen=True)
+class Quota:
+    used: int
+    limit: int
+    title: str = ""
+
+    @property
+    def left(self) -> int:
+        return max(0, self.limit - self.used)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What speaks against one candidate; `codes` are stable, `reasons` are sentences."""
+
+    candidate: str
+    codes: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def viable(self) -> bool:
+        return not self.codes
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "vm_size": self.candidate,
+            "viable": self.viable,
+            "codes": list(self.codes),
+            "reasons": list(self.reasons),
+        }
+
+
+@dataclass(frozen=True)
+class Selection:
+    """`chosen` is in the service's own spelling, None when nothing fits."""
+
+    chosen: Sku | None
+    verdicts: tuple[Verdict, ...]
+
+    def advice(self) -> str:
+        codes = {code for verdict in self.verdicts for code in verdict.codes}
+        return "; ".join(sentence for code, sentence in _ADVICE if code in codes)
+
+
+_ADVICE = (
+    ("FamilyQuota", "ask for quota of the family (https://learn.microsoft.com/azure/quotas/view-quotas)"),
+    ("RegionalQuota", "ask for regional vCPU quota, or use fewer or smaller nodes"),
+    ("Restricted", "ask for access to the size in this location"),
+    ("ZoneUnavailable", "relax zones"),
+    ("Burstable", "set allow_burstable to true"),
+    ("Architecture", "add candidates of the wanted architecture"),
+    ("SystemPool", "add candidates with at least 2 vCPUs and 4 GiB"),
+    ("Memory", "lower min_memory_gb or add larger candidates"),
+    ("EphemeralDisk", "set ephemeral_os_disk to false or add candidates with a cache or temporary disk"),
+    ("Gpu", "add candidates with GPUs"),
+    ("NotOffered", "check the spelling of the candidates, or use another location"),
+)
+
+
+def architecture_of(declared: str) -> str:
+    """Compute's spelling of what people call amd64 or arm64."""
+    return _ARCHITECTURES.get(declared.lower(), declared.lower())
+
+
+def quota_key(name: str) -> str:
+    """Some usages are named with blanks where the size's family has none."""
+    return name.replace(" ", "").lower()
+
+
+def select(
+    candidates: Sequence[str], skus: Mapping[str, Sku], quotas: Mapping[str, Quota], wanted: Requirements
+) -> Selection:
+    """`skus` by lower-case name, `quotas` by quota_key; every candidate is judged up to the first that fits."""
+    verdicts: list[Verdict] = []
+    seen: set[str] = set()
+    for candidate in candidates:
+        if candidate.lower() in seen:
+            continue
+        seen.add(candidate.lower())
+        sku = skus.get(candidate.lower())
+        verdict = _judge(candidate, sku, quotas, wanted)
+        verdicts.append(verdict)
+        if verdict.viable:
+            return Selection(sku, tuple(verdicts))
+    return Selection(None, tuple(verdicts))
+
+
+def _judge(candidate: str, sku: Sku | None, quotas: Mapping[str, Quota], wanted: Requirements) -> Verdict:
+    if sku is None:
+        return Verdict(candidate, ("NotOffered",), (f"{wanted.location} offers no size of this name",))
+    against = [*_availability(sku, wanted), *_capabilities(sku, wanted), *_quota(sku, quotas, wanted)]
+    return Verdict(sku.name, tuple(code for code, _ in against), tuple(reason for _, reason in against))
+
+
+def _availability(sku: Sku, wanted: Requirements) -> list[tuple[str, str]]:
+    if sku.restricted:
+        return [("Restricted", f"is closed to this subscription in {wanted.location} ({sku.restricted})")]
+    if not wanted.zones:
+        return []
+    usable = sku.zones - sku.restricted_zones
+    missing = [zone for zone in wanted.zones if zone not in usable]
+    if not missing:
+        return []
+    offered = ", ".join(sorted(usable)) or "none"
+    return [("ZoneUnavailable", f"is not available in zone {', '.join(missing)} (available: {offered})")]
+
+
+def _capabilities(sku: Sku, wanted: Requirements) -> list[tuple[str, str]]:
+    against = []
+    if wanted.architecture and sku.architecture != architecture_of(wanted.architecture):
+        against.append(("Architecture", f"is {sku.architecture}, not {architecture_of(wanted.architecture)}"))
+    if sku.burstable and not wanted.allow_burstable:
+        against.append(("Burstable", f"is burstable ({sku.family})"))
+    if wanted.system_pool and (sku.usable_vcpus < _SYSTEM_VCPUS or sku.memory_gb < _SYSTEM_MEMORY_GB):
+        have = f"{sku.usable_vcpus} vCPUs and {sku.memory_gb:g} GiB"
+        against.append(("SystemPool", f"has {have}, a system pool needs {_SYSTEM_VCPUS} and {_SYSTEM_MEMORY_GB}"))
+    if sku.memory_gb < wanted.min_memory_gb:
+        against.append(("Memory", f"has {sku.memory_gb:g} GiB of memory, {wanted.min_memory_gb:g} are needed"))
+    if wanted.ephemeral_os_disk and not sku.flag("EphemeralOSDiskSupported"):
+        against.append(("EphemeralDisk", "supports no ephemeral OS disk"))
+    if wanted.gpu and sku.gpus == 0:
+        against.append(("Gpu", "has no GPU"))
+    return against
+
+
+def _quota(sku: Sku, quotas: Mapping[str, Quota], wanted: Requirements) -> list[tuple[str, str]]:
+    needed = sku.vcpus * wanted.nodes
+    what = f"{wanted.node_count} nodes and {wanted.surge_nodes} surge of {sku.vcpus} vCPUs"
+    against = []
+    for code, key, title in (
+        ("FamilyQuota", quota_key(sku.family), sku.family),
+        ("RegionalQuota", "cores", "regional"),
+    ):
+        quota = quotas.get(key)
+        if quota is not None and quota.left < needed:
+            lack = needed - quota.left
+            have = f"{quota.left} of {quota.limit} {title} vCPUs are left"
+            against.append((code, f"needs {needed} vCPUs ({what}), {have}: {lack} short"))
+    return against
