@@ -11,6 +11,7 @@ from .cluster_work import context_of, new_etag
 from .fields import Context
 from .managed_clusters import check_idle, check_preconditions, lookup, poll_headers
 from .operations import OperationFailed, Settle, Work
+from .sdk_schema import read_body
 from .store import Operation, Resource
 from .wire import GATEWAY, AksError, ArmError, Body, Call, Reply, page
 
@@ -78,7 +79,7 @@ def put(call: Call) -> Reply:
         check_preconditions(call, standing.get("eTag") if standing else None, standing is not None)
         check_idle(call, cluster)
         name = standing["name"] if standing else call["pool"]
-        sent = {**call.object_body().get("properties", {}), "name": name}
+        sent = {**(read_body(call.object_body(), "AgentPool").get("properties") or {}), "name": name}
         outer = context_of(cloud, cluster)
         context = Context(
             cloud, outer.subscription, outer.group, outer.name, outer.location, outer.version, cluster.body

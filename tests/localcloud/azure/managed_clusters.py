@@ -10,6 +10,7 @@ from . import cluster_rules, groups, locations, pool_fields, versions
 from .cluster_fields import CLUSTER
 from .cluster_work import CONVERGE, DELETE, START, STOP, TAG, TYPE, backend_name, with_state
 from .fields import Context, read
+from .sdk_schema import read_body
 from .store import IN_PROGRESS, Operation, Resource
 from .wire import GATEWAY, AksError, ArmError, Body, Call, Reply, link, page
 
@@ -94,7 +95,7 @@ def busy(what: str, operation: str, started: str) -> AksError:
 
 
 def put(call: Call) -> Reply:
-    cloud, sent = call.cloud, call.object_body()
+    cloud, sent = call.cloud, read_body(call.object_body(), "ManagedCluster")
     cluster_rules.check_name(call["name"])
     group = groups.require_usable(cloud, call["sub"], call["group"])
     with cloud.store.transaction():
@@ -216,7 +217,7 @@ def patch(call: Call) -> Reply:
         check_preconditions(call, cluster.body.get("eTag"), True)
         check_idle(call, cluster)
         body = with_state(cluster.body, "Updating")
-        tags = call.object_body().get("tags")
+        tags = read_body(call.object_body(), "TagsObject").get("tags")
         if tags:
             body["tags"] = dict(tags)
         else:

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from localcloud.settings import Settings
@@ -33,7 +33,7 @@ class Protocol(H11Protocol):
             super().shutdown()
 
 
-def uvicorn_config(app: Starlette, config: AzureConfig) -> uvicorn.Config:
+def uvicorn_config(app: ASGIApp, config: AzureConfig) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         host=config.address,

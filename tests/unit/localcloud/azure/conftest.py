@@ -22,6 +22,7 @@ from localcloud.azure.app import create_app
 from localcloud.azure.cloud import Cloud
 from localcloud.azure.config import AzureConfig
 from localcloud.azure.faults import Faults
+from localcloud.azure.oracle import Oracle
 from localcloud.azure.requestlog import RequestLog
 from localcloud.azure.server import uvicorn_config
 from localcloud.clusters import ClusterError, ClusterInfo
@@ -79,7 +80,8 @@ class Server:
 
     def __init__(self, config: AzureConfig, backend: RememberedClusters) -> None:
         self.app = create_app(config, backend)
-        self._server = uvicorn.Server(uvicorn_config(self.app, config))
+        self.oracle = Oracle(self.app)
+        self._server = uvicorn.Server(uvicorn_config(self.oracle, config))
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
     def start(self, config: AzureConfig, ca: Path) -> None:
@@ -259,3 +261,4 @@ def azure(tmp_path: Path, pki: Path) -> Iterator[Azure]:
     running.backend.gate.set()
     running.http.close()
     running.server.stop()
+    assert running.server.oracle.violations == []

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judges every answer of the local Azure by the SDKs: the status has to be one they accept, the body their model's.
+
+`Oracle(app)` is an ASGI application around another one; what it finds wrong is in `violations`. Tests run the server
+inside it, whoever the client is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .routes import ARM_ROUTES, Route, match
+from .sdk_schema import COMPUTE, CONTAINER_SERVICE, SdkOperation, model_schema, operations, shape
+
+
+@dataclass(frozen=True)
+class Model:
+    package: str
+    name: str
+    many: bool = False
+
+
+AKS_TYPE = "/subscriptions/{}/resourcegroups/{}/providers/microsoft.containerservice/managedclusters"
+# (verbs, path) → the model of a successful answer with a body. The SDKs for groups, providers, subscriptions and
+# locations are not among our requirements: those routes have no model here.
+MODELS: dict[tuple[str, str], Model] = {
+    ("GET", "/subscriptions/{}/providers/microsoft.compute/skus"): Model(COMPUTE, "ResourceSku", many=True),
+    ("GET", "/subscriptions/{}/providers/microsoft.compute/locations/{}/usages"): Model(COMPUTE, "Usage", many=True),
+    ("GET", "/subscriptions/{}/providers/microsoft.containerservice/locations/{}/kubernetesversions"): Model(
+        CONTAINER_SERVICE, "KubernetesVersionListResult"
+    ),
+    ("GET", "/subscriptions/{}/providers/microsoft.containerservice/managedclusters"): Model(
+        CONTAINER_SERVICE, "ManagedCluster", many=True
+    ),
+    ("GET", AKS_TYPE): Model(CONTAINER_SERVICE, "ManagedCluster", many=True),
+    **{(verb, f"{AKS_TYPE}/{{}}"): Model(CONTAINER_SERVICE, "ManagedCluster") for verb in ("GET", "PUT", "PATCH")},
+    ("POST", f"{AKS_TYPE}/{{}}/listclusterusercredential"): Model(CONTAINER_SERVICE, "CredentialResults"),
+    ("POST", f"{AKS_TYPE}/{{}}/listclusteradmincredential"): Model(CONTAINER_SERVICE, "CredentialResults"),
+    ("GET", f"{AKS_TYPE}/{{}}/agentpools"): Model(CONTAINER_SERVICE, "AgentPool", many=True),
+    **{(verb, f"{AKS_TYPE}/{{}}/agentpools/{{}}"): Model(CONTAINER_SERVICE, "AgentPool") for verb in ("GET", "PUT")},
+}
+
+
+def key(route: Route) -> tuple[str, str]:
+    return route.method, shape(route.path)
+
+
+@lru_cache(maxsize=1)
+def sdk_operations() -> dict[tuple[str, str], SdkOperation]:
+    found = (*operations(CONTAINER_SERVICE), *operations(COMPUTE))
+    return {(operation.method, operation.path): operation for operation in found}
+
+
+@lru_cache(maxsize=32)
+def _validator(model: Model) -> Any:  # the library's class is not a type for mypy
+    return Draft202012Validator(model_schema(model.package, model.name, model.many))
+
+
+def judge(route: Route, status: int, body: bytes) -> list[str]:
+    """What an SDK would find wrong with this answer; errors have no model and are not looked at."""
+    where = f"{route.method} {route.path}"
+    if status >= 400:
+        return []
+    operation = sdk_operations().get(key(route))
+    wrong = []
+    if operation is not None and status not in operation.codes:
+        wrong.append(f"{where}: {status} is none of {sorted(operation.codes)}, which the SDK accepts")
+    model = MODELS.get(key(route))
+    if model is not None and body:
+        for error in _validator(model).iter_errors(json.loads(body)):
+            wrong.append(f"{where}: {'/'.join(map(str, error.absolute_path))}: {error.message[:300]}")
+    return wrong
+
+
+class Oracle:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.violations: list[str] = []
+        self.judged: Counter[tuple[str, str]] = Counter()  # answers by route, to see that something was judged
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status, parts = 0, []
+
+        async def listen(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            elif message["type"] == "http.response.body":
+                parts.append(message.get("body", b""))
+            await send(message)
+
+        await self._app(scope, receive, listen)
+        found: tuple[Route, dict[str, Any]] | None = match(ARM_ROUTES, scope["method"], scope["path"])
+        if found is not None and status:
+            self.judged[key(found[0])] += 1
+            self.violations += judge(found[0], status, b"".join(parts))
