@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import MissingLibrary
 
+__all__ = ["require", "urllib3", "yaml"]
+
 IMPORT_FAILURE: tuple[str, str] | None = None
 
 try:

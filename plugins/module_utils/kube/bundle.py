@@ -1,0 +1,283 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Many objects as one task: ordered by phase, concurrent inside, each compared with its declaration.
+
+Namespaces come first, then CustomResourceDefinitions until they are established and served, then the rest, then
+custom resources. An object whose declaration stands costs no request of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, Problem, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects as declared_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import (
+    Route,
+    Target,
+    removable,
+    remove_leaves,
+    server_side_apply,
+    undeclared_foreign,
+    value_at,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.definitions import served_types, wait_until_served
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.delete import wait_until_gone
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation, differences
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType, similar_kinds
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object, identity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import (
+    FIELD_MANAGER,
+    Verdict,
+    foreign_fields,
+    owned_fields,
+    route_path,
+    verdict,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+
+OWNERSHIP = "metadata.managedFields"
+
+
+@dataclass(frozen=True)
+class BundleOptions:
+    """How a bundle is applied.
+
+    `exclusive`: leaves of substance that other managers wrote are drift; declared ones are taken back, others
+    removed. `our_managers` are those whose leaves are not foreign.
+    """
+
+    subject: str = "objects"
+    namespace: str | None = None
+    force_conflicts: bool = False
+    exclusive: bool = False
+    manager: str = FIELD_MANAGER
+    our_managers: frozenset[str] = field(default_factory=lambda: frozenset({FIELD_MANAGER, "helm"}))
+    wait_timeout: float = 120.0
+
+
+def apply_bundle(kube: Kube, task: Task, items: Iterable[Object], options: BundleOptions) -> BundleOutcome:
+    """Make the cluster hold these objects; in check mode, find out by dry runs what that would change.
+
+    Objects that fail do not keep the others from being applied: see `BundleOutcome.raise_failures`.
+    """
+    return _Bundle(kube, task, options, dry_run=task.check_mode).run(list(items))
+
+
+def plan_bundle(kube: Kube, task: Task, items: Iterable[Object], options: BundleOptions) -> BundleOutcome:
+    """What `apply_bundle` would change, in any mode; nothing is written."""
+    return _Bundle(kube, task, options, dry_run=True).run(list(items))
+
+
+def plan_without_cluster(items: Iterable[Object], reason: str) -> BundleOutcome:
+    """The plan for a cluster that does not exist yet: everything is created."""
+    outcomes = []
+    for item in map(declared_objects.normalise, items):
+        who = identity(item)
+        outcomes.append(ObjectOutcome(who, Plan(str(who), creation(item), notes=(f"{who}: depends on {reason}",))))
+    return BundleOutcome(tuple(outcomes))
+
+
+class _Bundle:
+    """The run of one bundle: what all its objects share."""
+
+    def __init__(self, kube: Kube, task: Task, options: BundleOptions, dry_run: bool) -> None:
+        self._kube = kube
+        self._task = task
+        self._options = options
+        self._dry_run = dry_run
+        self._coming: dict[tuple[str, str], ResourceType] = {}
+        self._new_namespaces: set[str] = set()
+        self._failed_namespaces: set[str] = set()
+
+    def run(self, items: list[Object]) -> BundleOutcome:
+        declared = [declared_objects.normalise(item) for item in items]
+        self._coming = {
+            (resource.api_version, resource.kind): resource
+            for item in declared
+            if item["kind"] == "CustomResourceDefinition"
+            for resource in served_types(item)
+        }
+        targets = self._targets(declared)
+        live = read_objects(self._kube, [target for target in targets if self._is_served(target)])
+        done: dict[Identity, ObjectOutcome] = {}
+        ordered = sorted(targets, key=lambda target: declared_objects.phase(target.who))
+        for phase, group in itertools.groupby(ordered, key=lambda target: declared_objects.phase(target.who)):
+            batch = self._converge_all(list(group), live)
+            done.update({outcome.who: outcome for outcome in batch})
+            if phase == declared_objects.NAMESPACES:
+                self._remember_namespaces(batch)
+            elif phase == declared_objects.DEFINITIONS and not self._dry_run:
+                self._wait_for_definitions(batch, done)
+        return BundleOutcome(tuple(done[target.who] for target in targets))
+
+    def _targets(self, declared: list[Object]) -> list[Target]:
+        """Every object with its resource type and namespace; all problems found on the way at once."""
+        found: list[Target] = []
+        wrong: list[Problem] = []
+        for number, item in enumerate(declared):
+            place = f"definitions[{number}]"
+            resource = self._resource(item)
+            if resource is None:
+                wrong.append(Problem(place, self._unknown_kind(item)))
+                continue
+            metadata = dict(item["metadata"])
+            if resource.namespaced:
+                namespace = metadata.get("namespace") or self._options.namespace
+                if not namespace:
+                    wrong.append(Problem(place, f"{item['kind']} {metadata['name']} lives in a namespace: name one"))
+                    continue
+                metadata["namespace"] = namespace
+            else:
+                metadata.pop("namespace", None)
+            complete = {**item, "metadata": metadata}
+            found.append(Target(identity(complete), resource, complete))
+        if wrong:
+            raise InvalidInput(self._options.subject, wrong)
+        return found
+
+    def _resource(self, item: Object) -> ResourceType | None:
+        api_version, kind = str(item["apiVersion"]), str(item["kind"])
+        coming = self._coming.get((api_version, kind))
+        known = self._kube.resource_type(api_version, kind, refresh=coming is None)
+        if known or coming:
+            return known or coming
+        group = api_version.rpartition("/")[0]
+        if self._dry_run and not declared_objects.is_built_in(group):
+            # its CustomResourceDefinition comes with an earlier task; where it lives is told by the declaration
+            return ResourceType(api_version, kind, "", "namespace" in item["metadata"] or bool(self._options.namespace))
+        return None
+
+    def _unknown_kind(self, item: Object) -> str:
+        similar = ", ".join(similar_kinds(self._kube.kinds(), str(item["kind"])))
+        told = f"; the cluster serves {similar}" if similar else "; install its CustomResourceDefinition first"
+        return f"the cluster serves no {item['kind']} of {item['apiVersion']}{told}"
+
+    def _is_served(self, target: Target) -> bool:
+        who = target.who
+        return bool(target.resource.plural) and (
+            (who.api_version, who.kind) not in self._coming
+            or self._kube.resource_type(who.api_version, who.kind, refresh=False) is not None
+        )
+
+    def _converge_all(self, group: list[Target], live: Mapping[Identity, Object]) -> list[ObjectOutcome]:
+        outcomes: dict[Identity, ObjectOutcome] = {}
+        open_ones: list[tuple[Target, Object | None, Verdict]] = []
+        for target in group:
+            standing = live.get(target.who)
+            judged = Verdict.DIFFERS if standing is None else verdict(standing, target.declared, self._options.manager)
+            if standing is not None and judged is Verdict.STANDS and not self._foreign(target, standing):
+                outcomes[target.who] = ObjectOutcome(target.who, Plan(str(target.who)), standing)
+            else:
+                open_ones.append((target, standing, judged))
+        for outcome in at_once(lambda one: self._converge(*one), open_ones):
+            outcomes[outcome.who] = outcome
+        return [outcomes[target.who] for target in group]
+
+    def _converge(self, target: Target, live: Object | None, judged: Verdict) -> ObjectOutcome:
+        who = target.who
+        try:
+            if live is not None and (live.get("metadata") or {}).get("deletionTimestamp"):
+                if self._dry_run:
+                    return self._planned(target, f"{who}: is being deleted, and would be made anew when it is gone")
+                wait_until_gone(self._kube, self._task, [(target.path, who, None)], self._options.wait_timeout)
+                live = None
+            if live is not None:
+                return self._update(target, live, judged)
+            return self._create(target)
+        except Failure as failure:
+            return ObjectOutcome(who, Plan(str(who)), live, failure)
+
+    def _create(self, target: Target) -> ObjectOutcome:
+        who = target.who
+        if self._dry_run and not self._is_served(target):
+            return self._planned(target, f"{who}: depends on the CustomResourceDefinition of {who.kind}, not there yet")
+        if who.namespace in self._failed_namespaces:
+            raise ServiceError(f"apply {who}", f"its namespace {who.namespace} could not be applied")
+        if self._dry_run and who.namespace in self._new_namespaces:
+            return self._planned(target)
+        try:
+            after = self._apply(target, self._dry_run)
+        except ServiceError as refused:
+            if self._dry_run and refused.status == 404:
+                return self._planned(target, f"{who}: depends on the namespace {who.namespace}, not there yet")
+            raise
+        return ObjectOutcome(who, Plan(str(who), creation(target.declared), body=target.declared), after)
+
+    def _update(self, target: Target, live: Object, judged: Verdict) -> ObjectOutcome:
+        managers = dict(foreign_fields(live, self._options.our_managers))
+        changes, notes, standing = self._remove_foreign(target, live)
+        if judged is not Verdict.STANDS:
+            after = self._apply(target, self._dry_run or judged is Verdict.UNSURE)
+            wanted = _changes(standing, after, self._options.manager, managers)
+            if wanted and not self._dry_run and judged is Verdict.UNSURE:
+                after = self._apply(target, False)
+            changes += wanted
+            standing = after
+        return ObjectOutcome(
+            target.who, Plan(str(target.who), tuple(changes), body=target.declared, notes=notes), standing
+        )
+
+    def _remove_foreign(self, target: Target, live: Object) -> tuple[list[Change], tuple[str, ...], Object]:
+        foreign = self._foreign(target, live)
+        if not foreign:
+            return [], (), live
+        routes, kept = removable(self._kube, target, live, foreign)
+        notes = tuple(f"{target.who}: {route_path(route)} of {foreign[route]} cannot be removed" for route in kept)
+        changes = [
+            Change(route_path(route), value_at(live, route), ABSENT, route[0] == "f:data", f"set by {foreign[route]}")
+            for route in routes
+        ]
+        if routes and not self._dry_run:
+            live = remove_leaves(self._kube, target, live, routes, dry_run=False)
+        return changes, notes, live
+
+    def _foreign(self, target: Target, live: Object) -> dict[Route, str]:
+        if not self._options.exclusive:
+            return {}
+        return undeclared_foreign(live, target.declared, self._options.our_managers)
+
+    def _apply(self, target: Target, dry_run: bool) -> Object:
+        force = self._options.force_conflicts or self._options.exclusive
+        manager = self._options.manager
+        return server_side_apply(self._kube, target, force=force, dry_run=dry_run, manager=manager)
+
+    def _planned(self, target: Target, *notes: str) -> ObjectOutcome:
+        return ObjectOutcome(target.who, Plan(str(target.who), creation(target.declared), notes=notes))
+
+    def _remember_namespaces(self, batch: list[ObjectOutcome]) -> None:
+        self._failed_namespaces = {outcome.who.name for outcome in batch if outcome.failure is not None}
+        self._new_namespaces = {
+            outcome.who.name for outcome in batch if any(change.path == "" for change in outcome.plan.changes)
+        }
+
+    def _wait_for_definitions(self, batch: list[ObjectOutcome], done: dict[Identity, ObjectOutcome]) -> None:
+        applied = [outcome for outcome in batch if outcome.failure is None and outcome.live is not None]
+        failed = wait_until_served(
+            self._kube, self._task, [outcome.live for outcome in applied if outcome.live], self._options.wait_timeout
+        )
+        for outcome in applied:
+            if outcome.who.name in failed:
+                done[outcome.who] = ObjectOutcome(outcome.who, outcome.plan, outcome.live, failed[outcome.who.name])
+
+
+def _changes(before: Object, after: Object, manager: str, managers: Mapping[str, str]) -> list[Change]:
+    """Differing leaves, each with the manager who wrote the value that goes; at least the change of ownership."""
+    changes = [
+        Change(change.path, change.before, change.after, change.secret, f"set by {managers[change.path]}")
+        if change.path in managers
+        else change
+        for change in differences(before, after)
+    ]
+    if not changes and owned_fields(before, manager) != owned_fields(after, manager):
+        owner = "somebody else" if owned_fields(before, manager) is None else f"{manager}, in part"
+        return [Change(OWNERSHIP, owner, manager, note="the same values, owned by this declaration from now on")]
+    return changes

@@ -1,0 +1,173 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Deleting objects, and waiting until they are gone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
+    Failure,
+    InvalidInput,
+    NotReady,
+    Problem,
+    Reason,
+    ServiceError,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import removal
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import (
+    Identity,
+    Object,
+    identity,
+    normalise,
+    phase,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+
+POLL_SECONDS = 0.2
+Doomed = tuple[str, Identity, "str | None"]
+"""(path, object, uid of the life that is to end)"""
+
+
+@dataclass(frozen=True)
+class DeleteOptions:
+    """How objects are deleted. `propagation` is Kubernetes' propagationPolicy."""
+
+    subject: str = "objects"
+    namespace: str | None = None
+    propagation: str = "Background"
+    wait: bool = True
+    wait_timeout: float = 120.0
+
+
+def delete_objects(kube: Kube, task: Task, items: Iterable[Object], options: DeleteOptions) -> BundleOutcome:
+    """Delete those objects that exist, custom resources first, and wait until they are gone.
+
+    Of the declarations only apiVersion, kind, name and namespace matter. In check mode: what would be deleted.
+    """
+    targets, unknown = _targets(kube, items, options)
+    live = read_objects(kube, targets)
+    outcomes: dict[Identity, ObjectOutcome] = {who: ObjectOutcome(who, Plan(str(who))) for who in unknown}
+    existing = [target for target in targets if target.who in live]
+    outcomes |= {target.who: ObjectOutcome(target.who, Plan(str(target.who))) for target in targets}
+    for turn in sorted({phase(target.who) for target in existing}, reverse=True):
+        group = [target for target in existing if phase(target.who) == turn]
+        for outcome in at_once(lambda target: _delete(kube, task, target, live[target.who], options), group):
+            outcomes[outcome.who] = outcome
+        if options.wait and not task.check_mode:
+            _wait(kube, task, group, live, outcomes, options)
+    return BundleOutcome(tuple(outcomes[who] for who in outcomes))
+
+
+def wait_until_gone(kube: Kube, task: Task, doomed: Sequence[Doomed], timeout: float) -> None:
+    """Wait until every object is gone or lives anew under another uid (None: any object counts as the old one)."""
+    deadline = time.monotonic() + timeout
+    remaining = list(doomed)
+    pause = POLL_SECONDS
+    while True:
+        answers = at_once(lambda one: kube.get(one[0]), remaining)
+        left = [(one, live) for one, live in zip(remaining, answers) if live is not None and _same_life(one, live)]
+        if not left:
+            return
+        if time.monotonic() >= deadline:
+            stuck = [reason for (_path, who, _uid), live in left for reason in _why_still_there(who, live)]
+            raise NotReady("deletion", stuck, waited=timeout)
+        remaining = [one for one, _live in left]
+        task.progress(f"waiting until {len(remaining)} deleted objects are gone: {remaining[0][1]}")
+        time.sleep(pause)
+        pause = min(2.0, pause * 1.5)
+
+
+def _targets(kube: Kube, items: Iterable[Object], options: DeleteOptions) -> tuple[list[Target], list[Identity]]:
+    found: list[Target] = []
+    unknown: list[Identity] = []
+    wrong: list[Problem] = []
+    for number, item in enumerate(map(normalise, items)):
+        resource = kube.resource_type(str(item["apiVersion"]), str(item["kind"]))
+        if resource is None:
+            # a kind that is not served has no objects
+            unknown.append(identity(item))
+            continue
+        metadata = dict(item["metadata"])
+        if resource.namespaced:
+            metadata["namespace"] = metadata.get("namespace") or options.namespace
+            if not metadata["namespace"]:
+                told = f"{item['kind']} {metadata['name']} lives in a namespace: name one"
+                wrong.append(Problem(f"definitions[{number}]", told))
+                continue
+        else:
+            metadata.pop("namespace", None)
+        complete = {**item, "metadata": metadata}
+        found.append(Target(identity(complete), resource, complete))
+    if wrong:
+        raise InvalidInput(options.subject, wrong)
+    return found, unknown
+
+
+def _delete(kube: Kube, task: Task, target: Target, live: Object, options: DeleteOptions) -> ObjectOutcome:
+    who = target.who
+    plan = Plan(str(who), removal(live))
+    if live["metadata"].get("deletionTimestamp"):
+        # somebody asked before; only the waiting is ours
+        return ObjectOutcome(who, Plan(str(who)), live)
+    body = {
+        "kind": "DeleteOptions",
+        "apiVersion": "v1",
+        "propagationPolicy": options.propagation,
+        "preconditions": {"uid": live["metadata"]["uid"]},
+        **({"dryRun": ["All"]} if task.check_mode else {}),
+    }
+    query = {"dryRun": "All"} if task.check_mode else None
+    try:
+        kube.request("DELETE", target.path, query=query, body=body, accept_status=(404,), action=f"delete {who}")
+    except ServiceError as failure:
+        return ObjectOutcome(who, plan, live, failure)
+    return ObjectOutcome(who, plan)
+
+
+def _wait(
+    kube: Kube,
+    task: Task,
+    group: Sequence[Target],
+    live: dict[Identity, Object],
+    outcomes: dict[Identity, ObjectOutcome],
+    options: DeleteOptions,
+) -> None:
+    doomed = [
+        (target.path, target.who, str(live[target.who]["metadata"]["uid"]))
+        for target in group
+        if outcomes[target.who].failure is None
+    ]
+    try:
+        wait_until_gone(kube, task, doomed, options.wait_timeout)
+    except Failure as failure:
+        first = doomed[0][1]
+        outcomes[first] = ObjectOutcome(first, outcomes[first].plan, live[first], failure)
+
+
+def _same_life(doomed: Doomed, live: Object) -> bool:
+    return doomed[2] is None or live["metadata"].get("uid") == doomed[2]
+
+
+def _why_still_there(who: Identity, live: Object) -> list[Reason]:
+    metadata = live.get("metadata") or {}
+    finalizers = metadata.get("finalizers") or (live.get("spec") or {}).get("finalizers") or []
+    conditions = [
+        str(condition.get("message"))
+        for condition in (live.get("status") or {}).get("conditions") or []
+        if condition.get("status") == "True" and condition.get("message")
+    ]
+    if finalizers:
+        waiting = f"is being deleted and waits for its finalizers {', '.join(map(str, finalizers))}"
+        told = f"{waiting}: {'; '.join(conditions)}" if conditions else waiting
+        return [Reason(str(who), "Finalizers", told, "The controllers that set them must run to let it go.")]
+    return [Reason(str(who), "Deleting", "is still there; its pods or dependents have not ended")]

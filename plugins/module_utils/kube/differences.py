@@ -1,0 +1,146 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Two states of one object as changes by leaf. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import holds_secrets
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, join
+
+_SERVER_SIDE = frozenset(
+    {
+        ("status",),
+        ("metadata", "creationTimestamp"),
+        ("metadata", "generation"),
+        ("metadata", "managedFields"),
+        ("metadata", "resourceVersion"),
+        ("metadata", "selfLink"),
+        ("metadata", "uid"),
+    }
+)
+
+# what tells the items of a list apart, as the API's own list keys do; the first that fits both sides
+_ITEM_KEYS: tuple[tuple[str, ...], ...] = (
+    ("name",),
+    ("containerPort", "protocol"),
+    ("port", "protocol"),
+    ("mountPath",),
+    ("devicePath",),
+    ("topologyKey", "whenUnsatisfiable"),
+    ("type",),
+    ("ip",),
+    ("uid",),
+)
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Every leaf that differs, without what the server keeps for itself; a Secret's data is marked secret."""
+    secret = holds_secrets(after)
+    return tuple(_mapping(before, after, (), "", secret))
+
+
+def creation(item: Mapping[str, Any]) -> tuple[Change, ...]:
+    """The changes of an object that is not there yet."""
+    if not holds_secrets(item):
+        return (Change("", ABSENT, _shortened(item)),)
+    return tuple(
+        Change(join(key, name), ABSENT, value, secret=True)
+        if key == "data"
+        else Change(join(key, name) if name else key, ABSENT, value)
+        for key, below in item.items()
+        for name, value in (below.items() if isinstance(below, Mapping) else [("", below)])
+    )
+
+
+def removal(live: Mapping[str, Any]) -> tuple[Change, ...]:
+    """The change of an object that is to go: named, not printed in full."""
+    metadata = live.get("metadata") or {}
+    named = {key: metadata[key] for key in ("name", "namespace") if metadata.get(key)}
+    shown = {"apiVersion": live.get("apiVersion"), "kind": live.get("kind"), "metadata": named}
+    return (Change("", shown, ABSENT),)
+
+
+def _shortened(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The thousands of lines of a CustomResourceDefinition's schemas as their digests."""
+    if item.get("kind") != "CustomResourceDefinition":
+        return item
+    spec = dict(item.get("spec") or {})
+    spec["versions"] = [
+        {**version, "schema": _digest(version["schema"])} if version.get("schema") else version
+        for version in spec.get("versions") or []
+    ]
+    return {**item, "spec": spec}
+
+
+def _digest(value: Any) -> str:
+    return "sha256:" + hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _mapping(
+    before: Mapping[str, Any], after: Mapping[str, Any], route: tuple[str, ...], path: str, secret: bool
+) -> Iterator[Change]:
+    for key in [*before, *(key for key in after if key not in before)]:
+        here = (*route, str(key))
+        if here in _SERVER_SIDE:
+            continue
+        one, other = before.get(key, ABSENT), after.get(key, ABSENT)
+        # plain, identical parts are the rule: one comparison instead of a walk
+        if one != other:
+            yield from _value(one, other, here, join(path, str(key)), secret)
+
+
+def _value(before: Any, after: Any, route: tuple[str, ...], path: str, secret: bool) -> Iterator[Change]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        yield from _mapping(before, after, route, path, secret)
+        return
+    if isinstance(before, list) and isinstance(after, list):
+        key = _item_key(before, after)
+        if key is not None:
+            yield from _items(before, after, key, route, path, secret)
+            return
+    hidden = secret and route[0] in ("data", "stringData")
+    if hidden and (isinstance(before, Mapping) or isinstance(after, Mapping)):
+        names = {**(before if isinstance(before, Mapping) else {}), **(after if isinstance(after, Mapping) else {})}
+        for name in names:
+            one = before.get(name, ABSENT) if isinstance(before, Mapping) else ABSENT
+            other = after.get(name, ABSENT) if isinstance(after, Mapping) else ABSENT
+            yield Change(join(path, str(name)), one, other, secret=True)
+        return
+    yield Change(path, before, after, hidden)
+
+
+def _items(
+    before: list[Any], after: list[Any], key: tuple[str, ...], route: tuple[str, ...], path: str, secret: bool
+) -> Iterator[Change]:
+    standing = {_key_of(item, key): item for item in before}
+    wanted = {_key_of(item, key): item for item in after}
+    order = [name for name in standing if name in wanted]
+    if order != [name for name in wanted if name in standing]:
+        yield Change(f"{path} (order)", list(standing), list(wanted))
+    for name in [*standing, *(name for name in wanted if name not in standing)]:
+        one, other = standing.get(name, ABSENT), wanted.get(name, ABSENT)
+        if one != other:
+            yield from _value(one, other, (*route, name), f"{path}[{name}]", secret)
+
+
+def _item_key(before: list[Any], after: list[Any]) -> tuple[str, ...] | None:
+    every = [*before, *after]
+    if not every or not all(isinstance(item, Mapping) for item in every):
+        return None
+    for key in _ITEM_KEYS:
+        if all(field in item for item in every for field in key) and all(
+            len({_key_of(item, key) for item in side}) == len(side) for side in (before, after)
+        ):
+            return key
+    return None
+
+
+def _key_of(item: Mapping[str, Any], key: tuple[str, ...]) -> str:
+    return ",".join(str(item[field]) for field in key)

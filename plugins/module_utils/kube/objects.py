@@ -1,0 +1,188 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Kubernetes objects as a user declares them: reading, validating, normalising, ordering. No requests."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import require, yaml
+
+Object = dict[str, Any]
+
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_PATH_SEGMENT_KINDS = frozenset({"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
+_LABEL_KINDS = frozenset({"Namespace", "Service"})
+
+# set by the server, or of another life of the object: what kubectl get -o yaml prints and nobody means to declare
+_SERVER_METADATA = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What tells one object of a cluster from all others."""
+
+    api_version: str
+    kind: str
+    name: str
+    namespace: str | None = None
+
+    @property
+    def group(self) -> str:
+        return self.api_version.rpartition("/")[0]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+def identity(item: Mapping[str, Any]) -> Identity:
+    metadata = item.get("metadata") or {}
+    return Identity(str(item["apiVersion"]), str(item["kind"]), str(metadata["name"]), metadata.get("namespace"))
+
+
+def read(source: str, text: str) -> tuple[list[Any], list[Problem]]:
+    """The documents of a YAML (or JSON) text; `source` names it in problems."""
+    require()
+    try:
+        documents = [document for document in yaml.load_all(text, Loader=_loader()) if document is not None]
+    except yaml.YAMLError as exc:
+        mark = getattr(exc, "problem_mark", None)
+        place = f"{source} line {mark.line + 1}" if mark else source
+        return [], [Problem(place, f"is not YAML: {getattr(exc, 'problem', None) or 'cannot be parsed'}")]
+    return documents, []
+
+
+def flatten(documents: Iterable[Any]) -> list[Any]:
+    """`kind: List` (and lists of documents) opened."""
+    flat: list[Any] = []
+    for document in documents:
+        if isinstance(document, list):
+            flat += flatten(document)
+        elif isinstance(document, Mapping) and str(document.get("kind", "")).endswith("List") and "items" in document:
+            flat += flatten(document["items"] or [])
+        else:
+            flat.append(document)
+    return flat
+
+
+def problems(items: Sequence[Any]) -> list[Problem]:
+    """Everything wrong with these objects that can be told without asking a server."""
+    found: list[Problem] = []
+    seen: dict[Identity, int] = {}
+    for number, item in enumerate(items):
+        place = f"definitions[{number}]"
+        if not isinstance(item, Mapping):
+            found.append(Problem(place, f"is {type(item).__name__}, not an object with apiVersion, kind and metadata"))
+            continue
+        here = list(_shape_problems(item, place))
+        found += here
+        if here:
+            continue
+        who = identity(item)
+        if who in seen:
+            found.append(Problem(place, f"{who} is declared twice (also definitions[{seen[who]}])"))
+        seen.setdefault(who, number)
+    return found
+
+
+def _shape_problems(item: Mapping[str, Any], place: str) -> Iterable[Problem]:
+    for key in ("apiVersion", "kind"):
+        if not isinstance(item.get(key), str) or not item[key]:
+            yield Problem(place, f"{key} is missing")
+    metadata = item.get("metadata")
+    if not isinstance(metadata, Mapping):
+        yield Problem(place, "metadata with a name is missing")
+        return
+    if metadata.get("generateName"):
+        yield Problem(f"{place}.metadata.generateName", "makes a new object each run; give it a fixed name")
+        return
+    name, kind = metadata.get("name"), str(item.get("kind", ""))
+    if not isinstance(name, str) or not name:
+        yield Problem(f"{place}.metadata.name", "is missing")
+    else:
+        wrong = _name_problem(kind, name)
+        if wrong:
+            yield Problem(f"{place}.metadata.name", wrong)
+    if metadata.get("namespace") is not None:
+        yield from namespace_problems(f"{place}.metadata.namespace", metadata["namespace"])
+
+
+def namespace_problems(place: str, namespace: Any) -> list[Problem]:
+    """What is wrong with a namespace's name."""
+    if isinstance(namespace, str) and len(namespace) <= 63 and _LABEL.fullmatch(namespace):
+        return []
+    return [Problem(place, f"{namespace!r} is no namespace name: a-z, 0-9 and -, at most 63 characters")]
+
+
+def _name_problem(kind: str, name: str) -> str | None:
+    if kind in _PATH_SEGMENT_KINDS:
+        return f"{name!r} may not contain / or %" if re.search(r"[/%]", name) or name in (".", "..") else None
+    if kind in _LABEL_KINDS:
+        fits = len(name) <= 63 and _LABEL.fullmatch(name)
+        return None if fits else f"{name!r} is no {kind} name: a-z, 0-9 and -, at most 63 characters"
+    fits = len(name) <= 253 and _SUBDOMAIN.fullmatch(name)
+    return None if fits else f"{name!r} is no {kind} name: a-z, 0-9, - and ., at most 253 characters"
+
+
+def normalise(item: Mapping[str, Any]) -> Object:
+    """The declaration without what only a server sets; a Secret's stringData becomes data, as the server stores it."""
+    metadata = {key: value for key, value in item["metadata"].items() if key not in _SERVER_METADATA}
+    clean: Object = {**item, "metadata": metadata}
+    clean.pop("status", None)
+    if item["kind"] == "Secret" and item["apiVersion"] == "v1" and item.get("stringData") is not None:
+        encoded = {key: base64.b64encode(str(value).encode()).decode() for key, value in item["stringData"].items()}
+        clean["data"] = {**(item.get("data") or {}), **encoded}
+        del clean["stringData"]
+    return clean
+
+
+def holds_secrets(item: Mapping[str, Any]) -> bool:
+    """Its data is shown to nobody."""
+    return item.get("kind") == "Secret" and item.get("apiVersion") == "v1"
+
+
+_BUILT_IN = frozenset({"", "apps", "batch", "autoscaling", "policy", "extensions"})
+_WORKLOADS = frozenset(
+    {"Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "CronJob"}
+)
+_ADMISSION = frozenset(
+    {
+        "ValidatingWebhookConfiguration",
+        "MutatingWebhookConfiguration",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+        "APIService",
+    }
+)
+
+NAMESPACES, DEFINITIONS, BASE, WORKLOADS, CUSTOM = range(5)
+
+
+def phase(who: Identity) -> int:
+    """When an object of a bundle has its turn; whole phases follow each other, inside one all go at once."""
+    if who.kind == "Namespace" and who.group == "":
+        return NAMESPACES
+    if who.kind == "CustomResourceDefinition":
+        return DEFINITIONS
+    # admission refuses objects from the moment it is there, also those that make it answer
+    if who.kind in _ADMISSION or not is_built_in(who.group):
+        return CUSTOM
+    return WORKLOADS if who.kind in _WORKLOADS else BASE
+
+
+def is_built_in(group: str) -> bool:
+    """A group of Kubernetes itself: its kinds never come from a CustomResourceDefinition."""
+    reserved = group.endswith(".k8s.io") and not group.endswith((".x-k8s.io", "gateway.networking.k8s.io"))
+    return group in _BUILT_IN or (reserved and group.count(".") == 2)
+
+
+def _loader() -> Any:
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)

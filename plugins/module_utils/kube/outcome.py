@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What became of the objects of a bundle, one by one and as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
+
+
+@dataclass(frozen=True)
+class ObjectOutcome:
+    """One object: its plan, how it stands (or would stand) now, and why it does not."""
+
+    who: Identity
+    plan: Plan
+    live: Object | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class BundleOutcome:
+    """All objects in the order of their declaration."""
+
+    outcomes: tuple[ObjectOutcome, ...]
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        return tuple(outcome.plan for outcome in self.outcomes if outcome.failure is None)
+
+    @property
+    def objects(self) -> list[Object]:
+        """The objects as they stand now (in check mode: as they would), without those that could not be read."""
+        return [outcome.live for outcome in self.outcomes if outcome.live is not None and outcome.failure is None]
+
+    @property
+    def failures(self) -> tuple[ObjectOutcome, ...]:
+        return tuple(outcome for outcome in self.outcomes if outcome.failure is not None)
+
+    @property
+    def changed(self) -> bool:
+        return any(plan.changed for plan in self.plans)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One short row an object for a task's result."""
+        return [
+            {
+                "api_version": outcome.who.api_version,
+                "kind": outcome.who.kind,
+                "name": outcome.who.name,
+                **({"namespace": outcome.who.namespace} if outcome.who.namespace else {}),
+                "changed": outcome.plan.changed and outcome.failure is None,
+                **({"error": outcome.failure.message()} if outcome.failure is not None else {}),
+            }
+            for outcome in self.outcomes
+        ]
+
+    def summary(self, subject: str = "objects", deleted: bool = False) -> str:
+        changed = [plan for plan in self.plans if plan.changed]
+        if not changed:
+            return f"{len(self.outcomes)} {subject} as declared"
+        if len(changed) == 1 and not deleted:
+            return changed[0].summary()
+        names = ", ".join(plan.subject for plan in changed[:5]) + (
+            f" and {len(changed) - 5} more" if changed[5:] else ""
+        )
+        return f"{len(changed)} of {len(self.outcomes)} {subject} {'deleted' if deleted else 'changed'}: {names}"
+
+    def raise_failures(self, action: str) -> None:
+        """Fail with every failure at once; what did succeed is in the error's values."""
+        failed = self.failures
+        if not failed:
+            return
+        values = {"changed": self.changed, "objects": self.rows()}
+        first = failed[0].failure
+        if len(failed) == 1 and first is not None:
+            first.values.update(values)
+            raise first
+        listed = "\n".join(f"  {number}. {outcome.failure}" for number, outcome in enumerate(failed, 1))
+        raise ServiceError(
+            action,
+            f"{len(failed)} of {len(self.outcomes)} objects failed, the others were dealt with:\n{listed}\n",
+            values=values,
+        )

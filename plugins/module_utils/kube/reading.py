@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading the objects of a bundle: many of a kind by one LIST, few by their names, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import POOL_SIZE
+
+LIST_FROM = 4
+"""As many objects of a kind and namespace are read by one LIST; fewer are cheaper by name."""
+
+One = TypeVar("One")
+Other = TypeVar("Other")
+
+
+def at_once(work: Callable[[One], Other], things: Sequence[One]) -> list[Other]:
+    """`work` on all things, as many at a time as there are connections; the order is kept."""
+    if len(things) <= 1:
+        return [work(thing) for thing in things]
+    with ThreadPoolExecutor(max_workers=min(POOL_SIZE, len(things))) as pool:
+        return list(pool.map(work, things))
+
+
+def read_objects(kube: Kube, targets: Iterable[Target]) -> dict[Identity, Object]:
+    """The live objects of those targets that exist."""
+    groups: dict[tuple[ResourceType, str | None], list[Target]] = {}
+    for target in targets:
+        groups.setdefault((target.resource, target.who.namespace), []).append(target)
+    by_list = [group for group in groups.values() if len(group) >= LIST_FROM]
+    by_name = [target for group in groups.values() if len(group) < LIST_FROM for target in group]
+    found: dict[Identity, Object] = {}
+    for listed in at_once(lambda group: _list(kube, group), by_list):
+        found.update(listed)
+    for target, live in zip(by_name, at_once(lambda target: _get(kube, target), by_name)):
+        if live is not None:
+            found[target.who] = live
+    return found
+
+
+def _list(kube: Kube, group: list[Target]) -> dict[Identity, Object]:
+    resource, namespace = group[0].resource, group[0].who.namespace
+    try:
+        listed = kube.list_objects(resource, namespace)
+    except ServiceError as refused:
+        if refused.status != 403:
+            raise
+        # an identity may be allowed to read objects it knows by name, and not to list
+        live = at_once(lambda target: _get(kube, target), group)
+        return {target.who: item for target, item in zip(group, live) if item is not None}
+    wanted = {target.who.name: target.who for target in group}
+    return {wanted[name]: item for item in listed if (name := item["metadata"]["name"]) in wanted}
+
+
+def _get(kube: Kube, target: Target) -> Object | None:
+    return kube.get(target.path, action=f"read {target.who}")
