@@ -108,6 +108,8 @@ class NodeHelper:
     def answer(self, line: bytes) -> dict[str, Any]:
         try:
             request = json.loads(line)
+            if not isinstance(request, dict):
+                raise Refusal("A request is an object.")
             operation = self.operations.get(str(request.get("do")))
             if operation is None:
                 raise Refusal(f"The node helper does not know {request.get('do')!r}.")

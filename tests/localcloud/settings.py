@@ -16,6 +16,8 @@ TENANT_ID = "0f05f212-c61b-440a-9b80-9c0fde868da5"
 SUBSCRIPTION_ID = "c6ea63c3-38db-49d4-b778-4537c173ce9b"
 CLIENT_ID = "72d45ac9-e23e-4f72-8725-7284bd81abf0"
 
+LONGEST_SOCKET_PATH = 107  # sun_path of the kernel, less the final zero
+
 
 class SettingsError(Exception):
     """The environment asks for something that cannot work; the message says which variable and what it may be."""
@@ -70,7 +72,7 @@ class Settings:
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
         env = os.environ if environ is None else environ
         binaries, kubeconfig = env.get("LOCALCLOUD_BINARIES", ""), env.get("LOCALCLOUD_KUBECONFIG", "")
-        return cls(
+        settings = cls(
             cache=_directory(env, "LOCALCLOUD_CACHE", "XDG_CACHE_HOME", ".cache"),
             state=_directory(env, "LOCALCLOUD_STATE", "XDG_STATE_HOME", ".local/state"),
             network=_network(env),
@@ -79,6 +81,12 @@ class Settings:
             binaries=Path(binaries).expanduser().absolute() if binaries else None,
             kubeconfig=Path(kubeconfig).expanduser().absolute() if kubeconfig else None,
         )
+        if len(str(settings.helper_socket)) > LONGEST_SOCKET_PATH:
+            raise SettingsError(
+                f"The state directory {settings.state} is too long a path for a Unix socket. Set LOCALCLOUD_STATE to a "
+                "shorter one."
+            )
+        return settings
 
     # --- addresses
 

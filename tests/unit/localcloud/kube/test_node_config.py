@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import tomllib
+
+from localcloud.kube import addons, cgroups, node_config
+from localcloud.kube.api import PATHS
+from localcloud.kube.layout import ClusterLayout
+
+
+@pytest.fixture
+def files(layout: ClusterLayout) -> dict[str, str]:
+    return node_config.files(layout, Path("/parts"), "10.213.0.1:5000", "pause:1.0", "overlayfs")
+
+
+def test_kubelet_lets_nobody_in_who_did_not_authenticate(files: dict[str, str]) -> None:
+    kubelet = json.loads(files["kubelet.yaml"])
+    assert kubelet["authentication"]["anonymous"] == {"enabled": False}
+    assert kubelet["authorization"] == {"mode": "Webhook"}
+    assert kubelet["readOnlyPort"] == 0
+
+
+def test_the_audit_log_holds_no_bodies(files: dict[str, str]) -> None:
+    levels = {rule["level"] for rule in json.loads(files["audit/policy.yaml"])["rules"]}
+    assert levels == {"None", "Metadata"}
+
+
+def test_the_audit_log_holds_every_request_of_people_and_writes_of_controllers(files: dict[str, str]) -> None:
+    rules = json.loads(files["audit/policy.yaml"])["rules"]
+    assert rules[-1] == {"level": "Metadata"}
+    silent = [rule for rule in rules if rule["level"] == "None"]
+    assert all("users" in rule or "userGroups" in rule or "nonResourceURLs" in rule for rule in silent)
+    for rule in silent:
+        if "system:serviceaccounts" in rule.get("userGroups", []):
+            assert rule.get("verbs") == ["get", "list", "watch"] or rule["resources"][0]["resources"] == ["leases"]
+
+
+def test_containerd_pulls_ghcr_from_our_registry_only(files: dict[str, str]) -> None:
+    hosts = tomllib.loads(files["certs.d/ghcr.io/hosts.toml"])
+    assert hosts["server"] == "https://10.213.0.1:5000"
+    assert list(hosts["host"]) == ["https://10.213.0.1:5000"]
+    assert hosts["host"]["https://10.213.0.1:5000"]["capabilities"] == ["pull", "resolve"]
+    containerd = tomllib.loads(files["containerd.toml"])
+    assert containerd["plugins"]["io.containerd.grpc.v1.cri"]["sandbox_image"] == "10.213.0.1:5000/pause:1.0"
+
+
+def test_every_addon_is_of_a_kind_that_can_be_applied(layout: ClusterLayout) -> None:
+    documents = [*addons.cluster_dns("image"), *addons.storage(layout)]
+    assert {document["kind"] for document in documents} <= set(PATHS)
+
+
+def test_the_default_storage_class_has_aks_name(layout: ClusterLayout) -> None:
+    storage_class, *volumes = addons.storage(layout)
+    assert storage_class["metadata"]["name"] == "managed-csi"
+    assert {volume["spec"]["storageClassName"] for volume in volumes} == {"managed-csi"}
+    assert len({volume["spec"]["local"]["path"] for volume in volumes}) == len(volumes)
+
+
+def test_cgroup_hierarchies_of_version_1_are_read_from_mounts() -> None:
+    mounts = (
+        "tmpfs /sys/fs/cgroup tmpfs rw 0 0\n"
+        "cgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\n"
+        "cgroup /sys/fs/cgroup/systemd cgroup rw,name=systemd 0 0\n"
+        "cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n"
+    )
+    assert cgroups.hierarchies(mounts) == [Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup/systemd")]
