@@ -28,7 +28,7 @@ test: venv ## the gate: everything that must hold before a change lands
 	@$(GATE) --down
 
 .PHONY: test-long
-test-long: venv ## everything marked slow, after the gate (up to an hour)
+test-long: venv ## everything marked slow (up to an hour)
 	@$(GATE) --down long
 
 .PHONY: bench
