@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every module, in process and as a module on another connection: the same answer."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.playbook import CHECKOUT
+
+pytestmark = pytest.mark.integration
+
+FIXTURES = CHECKOUT / "tests/unit/plugins/plugin_utils/fixtures/collections"
+OTHER_HOST = {"ansible_connection": "test.adapters.namespace", "ansible_python_interpreter": sys.executable}
+# what the two may differ in: which interpreter said so, and what core itself adds
+ADAPTER_KEYS = {"invocation", "warnings", "deprecations", "exception", "ansible_facts"}
+VOLATILE_KEYS = {"duration_ms", "elapsed"}
+
+Arguments = Callable[[Path], dict[str, Any]]
+NAMED = {"name": "integration", "resource_group": "rg-integration"}
+CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "parity", "namespace": "default"}}
+
+# module: (arguments of a plan in check mode, arguments that its own validation refuses)
+MODULES: dict[str, tuple[Arguments, dict[str, Any] | None]] = {
+    "aks_sku_preflight": (
+        lambda tmp: {"location": "eastus2", "candidates": ["Standard_D2s_v5"], "node_count": 2},
+        {"location": "eastus2", "candidates": [], "node_count": 0},
+    ),
+    "azure_provider": (lambda tmp: {"namespaces": ["Microsoft.ContainerService"]}, {"namespaces": []}),
+    "azure_resource": (
+        lambda tmp: {
+            "type": "Microsoft.Resources/resourceGroups",
+            "name": "rg-integration",
+            "location": "eastus2",
+            "tags": {"parity": "planned"},
+        },
+        {"type": "Microsoft.Resources/resourceGroups", "name": "ends.with.", "location": "eastus2"},
+    ),
+    "azure_resource_info": (
+        lambda tmp: {"type": "Microsoft.Resources/resourceGroups", "name": "rg-integration"},
+        None,
+    ),
+    "aks_cluster": (
+        lambda tmp: {**NAMED, "location": "eastus2", "tags": {"parity": "planned"}},
+        {**NAMED, "name": "ends-with-", "location": "eastus2"},
+    ),
+    "aks_cluster_info": (lambda tmp: dict(NAMED), None),
+    "aks_kubeconfig": (lambda tmp: {**NAMED, "path": str(tmp / "kubeconfig")}, None),
+    "k8s_objects": (
+        lambda tmp: {"definitions": [{**CONFIG_MAP, "data": {"a": "1"}}]},
+        {"definitions": [{"kind": "x"}]},
+    ),
+    "k8s_objects_info": (lambda tmp: {"api_version": "v1", "kind": "Namespace", "name": "default"}, None),
+    "helm_release": (
+        lambda tmp: {"name": "parity", "namespace": "default", "state": "absent"},
+        {"name": "Not A Name", "namespace": "default", "state": "absent"},
+    ),
+    "kmcp_install": (lambda tmp: {"namespace": "parity-none", "state": "absent"}, {"version": "latest"}),
+    "mcp_server": (
+        lambda tmp: {"name": "parity", "namespace": "default", "state": "absent"},
+        {"name": "parity", "namespace": "default", "image": "x", "port": 70000},
+    ),
+    "mcp_probe": (lambda tmp: {"name": "nobody", "namespace": "default", "port": 3000, "wait_timeout": 1}, None),
+}
+
+
+def test_the_table_has_every_module() -> None:
+    present = {path.stem for path in (CHECKOUT / "plugins" / "modules").glob("*.py")} - {"__init__", "site_validate"}
+    assert set(MODULES) == present
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_both_adapters_plan_the_same(module: str, run_all: Any, cluster: Any, tmp_path: Path) -> None:
+    args = MODULES[module][0](tmp_path)
+    _equal(module, args, run_all, check=True)
+
+
+@pytest.mark.parametrize("module", [name for name, (_, invalid) in MODULES.items() if invalid is not None])
+def test_both_adapters_refuse_the_same(module: str, run_all: Any, cluster: Any) -> None:
+    invalid = MODULES[module][1]
+    assert invalid is not None
+    here = _equal(module, invalid, run_all, check=False)
+    assert here["error"]["kind"] in ("invalid_input", "refused"), here
+
+
+def _equal(module: str, args: dict[str, Any], run_all: Any, check: bool) -> dict[str, Any]:
+    task = [{f"mcpops.platform.{module}": args}]
+    here = run_all(task, check=check, collections=[FIXTURES])
+    there = run_all(task, check=check, collections=[FIXTURES], host=OTHER_HOST)
+    assert (here.returncode == 0) == (there.returncode == 0), here.output + there.output
+    assert _comparable(here.last) == _comparable(there.last)
+    result: dict[str, Any] = here.last
+    return result
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, dict):
+        dropped = ADAPTER_KEYS | VOLATILE_KEYS
+        return {
+            key: _comparable(item)
+            for key, item in value.items()
+            if key not in dropped and not key.startswith("_ansible")
+        }
+    return [_comparable(item) for item in value] if isinstance(value, list) else value
