@@ -61,12 +61,23 @@ def server_side_apply(
 
 
 def undeclared_foreign(live: Object, declared: Object, our_managers: Collection[str]) -> dict[Route, str]:
-    """Leaves of substance that somebody else added and the declaration does not have, with their managers."""
+    """Leaves of substance that somebody else added and the declaration does not have, with their managers.
+
+    A list item that the declaration does not have goes as a whole: without its key it would be no item.
+    """
     return {
-        route: manager
+        _whole_item(declared, route): manager
         for route, manager in foreign_routes(live, our_managers).items()
         if not _declares(declared, route)
     }
+
+
+def _whole_item(declared: Object, route: Route) -> Route:
+    """The route, cut at the first keyed list item that is not declared."""
+    for length, step in enumerate(route, 1):
+        if step.startswith("k:") and not _declares(declared, route[:length]):
+            return route[:length]
+    return route
 
 
 def remove_leaves(kube: Kube, target: Target, live: Object, routes: Collection[Route], *, dry_run: bool) -> Object:
