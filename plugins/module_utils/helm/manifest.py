@@ -7,17 +7,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, Object
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object, flatten, normalise
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import require, yaml
 
 _INTEGER = re.compile(r"[-+]?(?:0b[0-1_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)")
+_RETYPED = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:int")
+KEEP = "helm.sh/resource-policy"
+OWNER = "meta.helm.sh/release"
 
 
 def parse(release: Release) -> list[Object]:
@@ -29,51 +33,51 @@ def parse(release: Release) -> list[Object]:
         raise ServiceError(
             f"Reading the manifest of release {release.namespace}/{release.name}",
             f"revision {release.revision} is not YAML",
-            hint="Run helm upgrade for it again, or set state: absent and install it anew.",
+            hint="Install it anew: state absent, then present.",
         ) from failure
-    return [item for document in documents for item in _flatten(document)]
+    return [item for item in flatten(documents) if isinstance(item, dict) and item.get("kind")]
 
 
-def placed(objects: list[Object], kube: Kube, namespace: str) -> list[tuple[Object, ResourceType | None]]:
-    """Each object with how the cluster serves its kind (None: not at all), and with the release's namespace."""
-    result: list[tuple[Object, ResourceType | None]] = []
+def place(objects: list[Object], kube: Kube, release: Release) -> tuple[list[Target], list[Object]]:
+    """Where each object lives, and those of kinds that the cluster does not serve."""
+    targets, unserved = [], []
     for item in objects:
         resource = kube.resource_type(str(item["apiVersion"]), str(item["kind"]))
-        metadata = dict(item.get("metadata") or {})
-        if resource is not None and resource.namespaced:
-            metadata.setdefault("namespace", namespace)
-        result.append(({**item, "metadata": metadata}, resource))
-    return result
+        if resource is None:
+            unserved.append(item)
+        else:
+            targets.append(target_of(resource, complete(item, release, resource.namespaced)))
+    return targets, unserved
 
 
-def label(item: Mapping[str, Any]) -> str:
-    """`Deployment kmcp-system/kmcp-controller-manager`: how an object is called in paths and messages."""
-    metadata = item.get("metadata") or {}
-    namespace = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
-    return f"{item.get('kind')} {namespace}{metadata.get('name')}"
+def complete(item: Object, release: Release, namespaced: bool) -> Object:
+    """What helm adds to an object of a manifest: its namespace, and the marks by which helm knows it as its own.
+
+    Without these marks a later helm refuses an object that was created again ("invalid ownership metadata").
+    """
+    metadata = dict(item.get("metadata") or {})
+    if namespaced:
+        metadata.setdefault("namespace", release.namespace)
+    owner = {f"{OWNER}-name": release.name, f"{OWNER}-namespace": release.namespace}
+    metadata["labels"] = {**(metadata.get("labels") or {}), "app.kubernetes.io/managed-by": "Helm"}
+    metadata["annotations"] = {**(metadata.get("annotations") or {}), **owner}
+    return normalise({**item, "metadata": metadata})
 
 
-def _flatten(document: Any) -> Iterator[Object]:
-    if not isinstance(document, dict) or not document.get("kind"):
-        return
-    if str(document["kind"]).endswith("List") and isinstance(document.get("items"), list):
-        for item in document["items"]:
-            yield from _flatten(item)
-        return
-    yield document
+def kept(item: Mapping[str, Any]) -> bool:
+    """The chart asks that an uninstall leaves this object."""
+    return ((item.get("metadata") or {}).get("annotations") or {}).get(KEEP) == "keep"
 
 
 @lru_cache(maxsize=1)
 def _loader() -> Any:
     """YAML as Go reads it: a date and `12:30` are text, which YAML 1.1 makes a date and a number of base 60."""
     base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    unwanted = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:int")
     resolvers = {
-        first: [(tag, pattern) for tag, pattern in rows if tag not in unwanted]
+        first: [(tag, pattern) for tag, pattern in rows if tag not in _RETYPED]
         for first, rows in base.yaml_implicit_resolvers.items()
     }
-    loader = type("ManifestLoader", (base,), {"yaml_implicit_resolvers": resolvers})
-    loader.add_implicit_resolver(  # type: ignore[attr-defined]
-        "tag:yaml.org,2002:int", re.compile(f"^(?:{_INTEGER.pattern})$"), list("-+0123456789")
-    )
+    loader: Any = type("ManifestLoader", (base,), {"yaml_implicit_resolvers": resolvers})
+    whole = re.compile(f"^(?:{_INTEGER.pattern})$")
+    loader.add_implicit_resolver("tag:yaml.org,2002:int", whole, list("-+0123456789"))
     return loader

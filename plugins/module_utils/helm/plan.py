@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.manifest import kept
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import DEPLOYED, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, leaves
@@ -18,6 +19,7 @@ _SECRET_KEY = re.compile(
     r"passw(or)?d|passphrase|secret|token|credential|api[_-]?key|private[_-]?key|access[_-]?key|connection[_-]?string",
     re.IGNORECASE,
 )
+_SHORTEST_SECRET = 4  # masking "on" or "1" everywhere would make results unreadable
 _REFERENCE_KEY = re.compile(r"(name|ref|refs|enabled|create|existing\w*|namespace)$", re.IGNORECASE)
 
 
@@ -50,14 +52,29 @@ def plan_release(spec: ReleaseSpec, release: Release | None, namespace_missing: 
     return Plan(subject, tuple(changes), body=dict(values), notes=tuple(notes))
 
 
-def plan_removal(spec_name: str, namespace: str, release: Release, objects: list[Mapping[str, Any]]) -> Plan:
+def secret_values(values: Mapping[str, Any], everything: bool) -> list[str]:
+    """The texts among the values that must be masked wherever they turn up."""
+    document = dict(leaves(values, "values")) if values else {}
+    return [
+        value
+        for leaf, value in document.items()
+        if isinstance(value, str) and len(value) >= _SHORTEST_SECRET and (everything or _hidden(leaf, document))
+    ]
+
+
+def plan_removal(spec_name: str, namespace: str, release: Release, objects: Sequence[Mapping[str, Any]]) -> Plan:
     """Everything an uninstall takes away."""
     changes = [Change("release", f"{release.chart_name} {release.chart_version}", ABSENT)]
+    notes = []
     for item in objects:
         metadata = item.get("metadata") or {}
         place = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
-        changes.append(Change(f"objects[{item.get('kind')} {place}{metadata.get('name')}]", "present", ABSENT))
-    return Plan(f"release {namespace}/{spec_name}", tuple(changes))
+        called = f"{item.get('kind')} {place}{metadata.get('name')}"
+        if kept(item):
+            notes.append(f"{called} stays: its chart asks to keep it.")
+        else:
+            changes.append(Change(f"objects[{called}]", "present", ABSENT))
+    return Plan(f"release {namespace}/{spec_name}", tuple(changes), notes=tuple(notes))
 
 
 def document_changes(
@@ -72,15 +89,17 @@ def document_changes(
             leaf,
             standing.get(leaf, ABSENT),
             wanted.get(leaf, ABSENT),
-            secret or looks_secret(leaf) or _named(leaf, both),
+            secret or _hidden(leaf, both),
         )
         for leaf in sorted(both)
         if not _same(standing.get(leaf, ABSENT), wanted.get(leaf, ABSENT))
     ]
 
 
-def _named(leaf: str, document: Mapping[str, Any]) -> bool:
-    """`env: [{name: DB_PASSWORD, value: ...}]`: the name beside a value says what it is."""
+def _hidden(leaf: str, document: Mapping[str, Any]) -> bool:
+    """A leaf that looks secret, or whose name does: `env: [{name: DB_PASSWORD, value: ...}]`."""
+    if looks_secret(leaf):
+        return True
     beside = document.get(f"{leaf[: -len('value')]}name") if leaf.endswith("].value") else None
     return isinstance(beside, str) and looks_secret(beside)
 

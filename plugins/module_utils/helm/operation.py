@@ -1,0 +1,200 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One release: present with this chart, version and values and with every object as its manifest says, or absent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import drift, manifest, recovery
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import helm_files
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.drift import Inspection
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import plan_release, plan_removal, secret_values
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.process import Helm
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import History, Release
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.restore import await_ready, restore
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import (
+    Registry,
+    ReleaseSpec,
+    namespace_problems,
+    number_problems,
+    release_name_problems,
+    release_spec,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one release."""
+
+    plans: tuple[Plan, ...]
+    release: Release | None
+    inspection: Inspection | None = None
+
+    @property
+    def changed(self) -> bool:
+        return any(plan.changed for plan in self.plans)
+
+    @property
+    def live(self) -> list[Object]:
+        return list(self.inspection.live.values()) if self.inspection else []
+
+
+def converge(task: Task) -> Result:
+    """The operation of helm_release."""
+    if task.params["state"] == "absent":
+        return _absent(task)
+    spec = release_spec(task.params)
+    try:
+        kube = Kube.connect(task)
+    except ClusterPending as pending:
+        return result_of(pending_outcome(task, spec, pending.reason))
+    return result_of(ensure(task, kube, spec))
+
+
+def pending_outcome(task: Task, spec: ReleaseSpec, reason: str) -> Outcome:
+    """The plan for a cluster that an earlier task of the real run creates."""
+    protect(task, spec)
+    plan = plan_release(spec, None, namespace_missing=True)
+    return Outcome((plan.with_notes(f"{plan.subject} depends on the cluster: {reason}."),), None)
+
+
+def ensure(task: Task, kube: Kube, spec: ReleaseSpec) -> Outcome:
+    """Install, upgrade, repair, wait: whatever is needed, and nothing when the release is as declared."""
+    protect(task, spec)
+    found = recovery.read(kube, spec.namespace, spec.name)
+    if not task.check_mode:
+        found = recovery.settle(task, lambda: recovery.read(kube, spec.namespace, spec.name), found, spec.stale_after)
+    release = found.newest
+    missing = release is None and kube.get(f"/api/v1/namespaces/{spec.namespace}") is None
+    plan = plan_release(spec, release, missing)
+    left = recovery.note(found)
+    if left:
+        plan = plan.with_notes(left)
+    if plan.changes:
+        helm = Helm.find(task, spec.helm_binary)
+        if task.check_mode:
+            return Outcome((_without_namespace(plan, spec, missing),), release)
+        if missing and not spec.create_namespace:
+            raise _no_namespace(spec)
+        release = _run_helm(kube, helm, spec, found)
+    assert release is not None
+    inspection = drift.inspect(kube, release, spec.ignored)
+    plans = (plan, *inspection.plans)
+    if not task.check_mode:
+        inspection = restore(task, kube, release, spec, inspection)
+        if spec.wait:
+            await_ready(task, kube, spec, inspection)
+    return Outcome(plans, release, inspection)
+
+
+def remove(task: Task, kube: Kube, name: str, namespace: str, options: Mapping[str, Any]) -> Outcome:
+    """Uninstall the release if it is there. `options` are helm_binary, wait_timeout and stale_after."""
+    found = recovery.read(kube, namespace, name)
+    if not task.check_mode:
+        found = recovery.settle(task, lambda: recovery.read(kube, namespace, name), found, options["stale_after"])
+    release = found.newest
+    if release is None:
+        return Outcome((Plan(f"release {namespace}/{name}"),), None)
+    plan = plan_removal(name, namespace, release, manifest.parse(release))
+    helm = Helm.find(task, options.get("helm_binary"))
+    if not task.check_mode:
+        with helm_files(kube.access, Registry(), "") as files:
+            helm.uninstall(name, namespace, options["wait_timeout"], files)
+    return Outcome((plan,), release)
+
+
+def protect(task: Task, spec: ReleaseSpec) -> None:
+    """From here on no secret value of this release reaches a result or a message."""
+    for value in secret_values(spec.values or {}, spec.values_secret):
+        task.secret(value)
+
+
+def result_of(outcome: Outcome) -> Result:
+    shown = [plan.summary() for plan in outcome.plans if plan.changed] or [outcome.plans[0].summary()]
+    return Result(
+        changed=outcome.changed,
+        msg="; ".join(shown),
+        plans=outcome.plans,
+        values={"release": describe(outcome.release)},
+    )
+
+
+def describe(release: Release | None) -> dict[str, Any] | None:
+    """What a result says about a release: never its values."""
+    if release is None:
+        return None
+    return {
+        "name": release.name,
+        "namespace": release.namespace,
+        "revision": release.revision,
+        "status": release.status,
+        "chart": release.chart_name,
+        "chart_version": release.chart_version,
+        "app_version": release.app_version,
+    }
+
+
+def _absent(task: Task) -> Result:
+    params = task.params
+    name, namespace = params["name"], params["namespace"]
+    problems = release_name_problems("name", name) + namespace_problems("namespace", namespace)
+    problems += number_problems(params, "wait_timeout", "stale_after")
+    if problems:
+        raise InvalidInput(f"release {namespace}/{name}", problems)
+    try:
+        kube = Kube.connect(task)
+    except ClusterPending as pending:
+        plan = Plan(f"release {namespace}/{name}", notes=(f"There is no cluster yet: {pending.reason}.",))
+        return result_of(Outcome((plan,), None))
+    outcome = remove(task, kube, name, namespace, params)
+    return result_of(Outcome(outcome.plans, None))
+
+
+def _run_helm(kube: Kube, helm: Helm, spec: ReleaseSpec, found: History) -> Release:
+    """Recover what was left behind, then install or upgrade; returns the record helm has written."""
+    with helm_files(kube.access, spec.registry, spec.chart.registry) as files:
+        release = found.newest
+        if release is not None and release.unfinished:
+            if found.deployed is not None:
+                helm.rollback(spec, found.deployed.revision, files)
+            else:
+                recovery.drop_record(kube, release)
+            release = recovery.read(kube, spec.namespace, spec.name).newest
+        plan = plan_release(spec, release)
+        if plan.changes:
+            helm.upgrade(spec, plan.body, files)
+    written = recovery.read(kube, spec.namespace, spec.name).newest
+    if written is None or written.status != "deployed":
+        raise ServiceError(
+            f"Installing release {spec.namespace}/{spec.name}",
+            f"helm succeeded, and its record is {written.status if written else 'missing'}",
+            code="RecordNotDeployed",
+            hint="Another helm changed the release at the same time; run again.",
+        )
+    return written
+
+
+def _without_namespace(plan: Plan, spec: ReleaseSpec, missing: bool) -> Plan:
+    if not missing or spec.create_namespace:
+        return plan
+    return plan.with_notes(f"{plan.subject} depends on the namespace {spec.namespace}, which does not exist yet.")
+
+
+def _no_namespace(spec: ReleaseSpec) -> ServiceError:
+    return ServiceError(
+        f"Installing release {spec.namespace}/{spec.name}",
+        f"there is no namespace {spec.namespace}",
+        code="NamespaceNotFound",
+        hint="Create the namespace first, or set create_namespace: true.",
+    )

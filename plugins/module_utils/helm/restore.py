@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""After helm, or instead of it: bring the live objects back to the manifest and wait until they are ready."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import drift, manifest
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.drift import Drift, Inspection
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.definitions import wait_until_served
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness import has_verdict, reasons
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.wait import wait_ready
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+
+DEFINITION = "CustomResourceDefinition"
+
+
+def restore(task: Task, kube: Kube, release: Release, spec: ReleaseSpec, found: Inspection) -> Inspection:
+    """Repair what drifted; returns the objects as they stand then. Without drift nothing is sent."""
+    if not found.drifts and not found.unserved:
+        return found
+    task.progress(f"restoring objects of release {release.namespace}/{release.name}")
+    drift.repair(kube, found.drifts)
+    _await_definitions(task, kube, [item.target.declared for item in found.drifts], spec.wait_timeout)
+    _create_unserved(kube, release, found.unserved)
+    after = drift.inspect(kube, release, spec.ignored)
+    for item in after.drifts:
+        paths = ", ".join(change.path or "the whole object" for change in item.changes)
+        task.warn(
+            f"release {release.namespace}/{release.name}: {item.target.who} was restored and differs again at once "
+            f"({paths}). Something keeps setting it: stop that, or name it in ignore_differences."
+        )
+    return after
+
+
+def await_ready(task: Task, kube: Kube, spec: ReleaseSpec, found: Inspection) -> None:
+    """Wait for the workloads of the manifest; what was just read and is ready costs no request."""
+    _await_definitions(task, kube, list(found.live.values()), spec.wait_timeout)
+    waited_for = [item for item in found.live.values() if has_verdict(item) and item["kind"] != DEFINITION]
+    if any(reasons(item) for item in waited_for):
+        wait_ready(kube, task, waited_for, spec.wait_timeout)
+
+
+def _await_definitions(task: Task, kube: Kube, objects: Sequence[Object], timeout: float) -> None:
+    definitions = [item for item in objects if item["kind"] == DEFINITION]
+    for failure in wait_until_served(kube, task, definitions, timeout).values():
+        raise failure
+
+
+def _create_unserved(kube: Kube, release: Release, items: Sequence[Object]) -> None:
+    """Objects whose definition has just come back."""
+    targets, unserved = manifest.place(list(items), kube, release)
+    drift.repair(kube, [Drift(target, None, creation(target.declared), to_apply=True) for target in targets])
+    if unserved:
+        names = ", ".join(sorted({f"{item['apiVersion']} {item['kind']}" for item in unserved}))
+        raise ServiceError(
+            f"Restoring release {release.namespace}/{release.name}",
+            f"the cluster does not serve {names}",
+            code="KindNotServed",
+            hint="Install the CustomResourceDefinitions this chart needs.",
+        )
