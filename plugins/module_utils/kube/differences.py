@@ -26,6 +26,9 @@ _SERVER_SIDE = frozenset(
     }
 )
 
+# annotations that Kubernetes' controllers keep for themselves and may write between two of our requests
+_CONTROLLER_ANNOTATIONS = ("deployment.kubernetes.io/", "pv.kubernetes.io/", "autoscaling.alpha.kubernetes.io/")
+
 # what tells the items of a list apart, as the API's own list keys do; the first that fits both sides
 _ITEM_KEYS: tuple[tuple[str, ...], ...] = (
     ("name",),
@@ -88,7 +91,9 @@ def _mapping(
 ) -> Iterator[Change]:
     for key in [*before, *(key for key in after if key not in before)]:
         here = (*route, str(key))
-        if here in _SERVER_SIDE:
+        if here in _SERVER_SIDE or (
+            route == ("metadata", "annotations") and str(key).startswith(_CONTROLLER_ANNOTATIONS)
+        ):
             continue
         one, other = before.get(key, ABSENT), after.get(key, ABSENT)
         # plain, identical parts are the rule: one comparison instead of a walk

@@ -29,6 +29,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (r"denied the request", "An admission policy of this cluster forbids it; its message says what it wants."),
     (r"namespaces .* not found", "Create the namespace first; k8s_objects does so when it is one of the definitions."),
     (r"(field not declared in schema|unknown field)", "Correct the field's name; kubectl explain shows what exists."),
+    (r"expected string, got", "Quote numbers and booleans that are meant as text."),
     (r"field is immutable", "The field can only be set at creation: delete the object first, or use another name."),
     (r"cannot .* resource", "Grant this identity the verb with a Role or ClusterRole, or use another identity."),
     (r"no matches for kind|could not find the requested resource", "Install the CustomResourceDefinition first."),
@@ -53,7 +54,7 @@ def from_response(action: str, status: int, body: bytes, origin: str) -> Service
             hint="Check the server address and the proxy; something between answered instead.",
             body=body[:2000].decode(errors="replace"),
         )
-    message = str(answer.get("message") or answer.get("reason") or "no reason given")
+    message = _plain(str(answer.get("message") or answer.get("reason") or "no reason given"))
     causes = (answer.get("details") or {}).get("causes") or []
     conflicts = [cause for cause in causes if cause.get("reason") == "FieldManagerConflict"]
     if conflicts:
@@ -70,6 +71,12 @@ def from_response(action: str, status: int, body: bytes, origin: str) -> Service
         hint=hint_for(status, message),
         body=answer,
     )
+
+
+def _plain(message: str) -> str:
+    """The API server's message without the Go types it sometimes prints."""
+    message = re.sub(r"^failed to create typed patch object \([^)]*\): ", "", message)
+    return re.sub(r"&value\.valueUnstructured\{Value:([^}]*)\}", r"\1", message)
 
 
 def field_conflict(action: str, conflicts: list[Mapping[str, Any]], answer: Mapping[str, Any]) -> ServiceError:
