@@ -141,4 +141,8 @@ def info(task: Task) -> Result:
         scope = names.group_id(subscription, params["resource_group"]) if params.get("resource_group") else ""
         path = f"{scope or f'/subscriptions/{subscription}'}/providers/{names.MANAGED_CLUSTERS}"
         bodies = list(arm.listed(path, "Listing AKS clusters", API_VERSION))
-    return Result(changed=False, values={"clusters": [cluster_facts(body) for body in bodies]})
+    return Result(changed=False, values={"clusters": [_told(body) for body in bodies]})
+
+
+def _told(body: Body) -> dict[str, Any]:
+    return {**cluster_facts(body), "properties": body.get("properties") or {}}

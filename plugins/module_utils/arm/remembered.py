@@ -28,9 +28,10 @@ def remember(task: Task, resource_id: str, body: dict[str, Any] | None) -> None:
         cache.get_or_make(_key(task, resource_id), lambda: (body, _GOOD_FOR_SECONDS))
 
 
-def recall(task: Task, resource_id: str) -> dict[str, Any] | None:
-    """What was remembered, once: a caller that changes something, or runs again, reads for itself."""
+def recall(task: Task, resource_id: str, keep: bool = False) -> dict[str, Any] | None:
+    """What was remembered, once unless `keep`: a caller that changes something, or runs again, reads for itself."""
     cache = RunCache(task.run_directory)
     found: dict[str, Any] | None = cache.get_or_make(_key(task, resource_id), lambda: (None, 0.0))
-    cache.forget(_key(task, resource_id))
+    if not keep:
+        cache.forget(_key(task, resource_id))
     return found

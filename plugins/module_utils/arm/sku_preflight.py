@@ -12,8 +12,8 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import resolve
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.remembered import remember
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_list import find_skus
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.remembered import recall, remember
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_list import Sku, find_skus
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_select import (
     Quota,
     Requirements,
@@ -68,21 +68,32 @@ def converge(task: Task) -> Result:
     if live:
         # a pool that exists keeps its size: changing it would mean another pool
         verdict = Verdict(live, (), ("is the size of the existing pool",))
-        return _result(live, [verdict], source="existing_pool")
+        return _result({"name": live}, [verdict], source="existing_pool")
     selection = find_size(arm, params["candidates"], _requirements(params))
     if selection.chosen is None:
         subject = f"VM size for {params['node_count']} nodes in {params['location']}"
         failure = InvalidInput(subject, unviable("candidates", selection))
         failure.values["candidates"] = [verdict.as_dict() for verdict in selection.verdicts]
         raise failure
-    return _result(selection.chosen.name, list(selection.verdicts), source="candidates", family=selection.chosen.family)
+    return _result(_described(selection.chosen), list(selection.verdicts), source="candidates")
 
 
-def _result(size: str, verdicts: list[Verdict], source: str, family: str = "") -> Result:
+def _described(sku: Sku) -> dict[str, Any]:
+    return {
+        "name": sku.name,
+        "family": sku.family,
+        "vcpus": sku.vcpus,
+        "memory_gb": sku.memory_gb,
+        "architecture": sku.architecture,
+    }
+
+
+def _result(selected: dict[str, Any], verdicts: list[Verdict], source: str) -> Result:
+    size = selected["name"]
     values: dict[str, Any] = {
         "vm_size": size,
         "source": source,
-        "family": family,
+        "selected": selected,
         "candidates": [verdict.as_dict() for verdict in verdicts],
     }
     return Result(changed=False, msg=f"{size} ({source.replace('_', ' ')})", values=values)
@@ -125,9 +136,11 @@ def _live_size(task: Task, arm: Arm) -> str:
     subscription = resolve(params).subscription_id
     cluster = names.cluster_id(subscription, params["resource_group"], params["cluster_name"])
     version = names.api_version_of(names.MANAGED_CLUSTERS)
-    reading = arm.read(cluster, f"Reading AKS cluster {params['cluster_name']}", version)
-    remember(task, cluster, reading.body)
-    pools = ((reading.body or {}).get("properties") or {}).get("agentPoolProfiles") or []
+    body = recall(task, cluster, keep=True)
+    if body is None:
+        body = arm.read(cluster, f"Reading AKS cluster {params['cluster_name']}", version).body
+        remember(task, cluster, body)
+    pools = ((body or {}).get("properties") or {}).get("agentPoolProfiles") or []
     for pool in pools:
         if str(pool.get("name")).lower() == params["node_pool"].lower():
             return str(pool.get("vmSize") or "")

@@ -1,0 +1,403 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: aks_cluster
+short_description: Manages an AKS cluster and its node pools
+version_added: 0.1.0
+author: The mcpops.platform contributors (@mcpops)
+description:
+  - Creates, updates and deletes a cluster of Azure Kubernetes Service.
+  - Only what is declared is compared and changed. An option that is left out keeps its value; a list is the whole list;
+    node pools are compared one by one, and pools that are not listed are left alone.
+  - All problems of the options are reported together, and what the service cannot change in place is refused, before
+    anything is changed.
+  - An operation in progress, for example of a run that was killed, is waited for first. A cluster whose last operation
+    failed is repaired by sending its declaration again.
+extends_documentation_fragment:
+  - mcpops.platform.azure
+  - mcpops.platform.attributes
+attributes:
+  action_group:
+    description: Use C(group/mcpops.platform.azure) in C(module_defaults) to set the credentials of all modules.
+    support: full
+    membership:
+      - mcpops.platform.azure
+options:
+  name:
+    description: Name of the cluster.
+    type: str
+    required: true
+  resource_group:
+    description: Resource group of the cluster.
+    type: str
+    required: true
+  state:
+    description:
+      - V(absent) deletes the cluster. One that carries the tags of another owner is never deleted; with O(owner) one
+        without tags is deleted only with O(force_delete).
+    type: str
+    choices: [present, absent]
+    default: present
+  location:
+    description: Azure region; needed to create the cluster.
+    type: str
+  tags:
+    description: Tags; others stay unless O(purge_tags). A tag set to null is removed.
+    type: dict
+  purge_tags:
+    description: Whether to remove tags that are not listed in O(tags); the tags of O(owner) stay.
+    type: bool
+    default: false
+  kubernetes_version:
+    description:
+      - Lowest Kubernetes version, V(1.34) or V(1.34.2). A cluster that the service has moved to a newer patch is as
+        declared; so is one that its upgrade channel (V(stable) or V(rapid)) has moved to a newer minor version.
+      - An older minor version than the cluster's is refused, and so is skipping one.
+    type: str
+  sku_tier:
+    description: Tier of the control plane; the service's default for a new cluster is V(Free).
+    type: str
+    choices: [Free, Standard, Premium]
+  identity:
+    description: Identity of the control plane; system-assigned for a new cluster if not set.
+    type: dict
+    suboptions:
+      type:
+        description: Kind of the identity.
+        type: str
+        choices: [SystemAssigned, UserAssigned]
+        required: true
+      user_assigned_identities:
+        description: Id of the user-assigned identity; exactly one.
+        type: list
+        elements: str
+  oidc_issuer:
+    description: Whether the cluster is an OIDC issuer; it cannot be turned off again.
+    type: bool
+  workload_identity:
+    description: Whether workloads get federated tokens; needs O(oidc_issuer).
+    type: bool
+  dns_prefix:
+    description: First part of the API server's name; the cluster's name for a new cluster if not set.
+    type: str
+  node_resource_group:
+    description: Resource group that the service makes for the nodes.
+    type: str
+  node_pools:
+    description:
+      - Node pools by name. A new cluster needs one of mode V(System); where no pool says its mode, the first is it.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the pool.
+        type: str
+        required: true
+      mode:
+        description: Whether the cluster's own components run there.
+        type: str
+        choices: [System, User]
+      count:
+        description: Number of nodes; with the autoscaler only where it starts. 1 for a new pool if not set.
+        type: int
+      enable_auto_scaling:
+        description: Whether the autoscaler decides the number of nodes.
+        type: bool
+      min_count:
+        description: Least number of nodes of the autoscaler.
+        type: int
+      max_count:
+        description: Greatest number of nodes of the autoscaler.
+        type: int
+      vm_size:
+        description: Size of the virtual machines.
+        type: str
+      vm_size_candidates:
+        description:
+          - Sizes in the order in which they are wanted, instead of O(node_pools[].vm_size). The first that location,
+            subscription and quota allow is taken when the pool is created; an existing pool keeps its size.
+        type: list
+        elements: str
+      os_disk_type:
+        description: Kind of the OS disk.
+        type: str
+        choices: [Managed, Ephemeral]
+      os_disk_size_gb:
+        description: Size of the OS disk in GB; 0 is the default of the size.
+        type: int
+      os_sku:
+        description: Operating system, for example V(Ubuntu) or V(AzureLinux).
+        type: str
+      max_pods:
+        description: Most pods on a node.
+        type: int
+      labels:
+        description: Labels of the nodes; others stay unless O(node_pools[].purge_labels). Null removes one.
+        type: dict
+      purge_labels:
+        description: Whether to remove labels that are not listed; those that AKS itself sets stay.
+        type: bool
+        default: false
+      taints:
+        description: Taints of the nodes, C(key=value:effect); all of them.
+        type: list
+        elements: str
+      zones:
+        description: Availability zones, all of them.
+        type: list
+        elements: str
+      properties:
+        description: Raw ARM properties of the pool that have no option here, merged and compared the same way.
+        type: dict
+  purge_node_pools:
+    description:
+      - Whether to delete node pools that are not listed in O(node_pools). Only pools that carry the tags of O(owner)
+        are deleted.
+    type: bool
+    default: false
+  network:
+    description: Network of the cluster.
+    type: dict
+    suboptions:
+      plugin:
+        description: Network plugin.
+        type: str
+        choices: [azure, kubenet, none]
+      plugin_mode:
+        description: Mode of the plugin.
+        type: str
+        choices: [overlay]
+      policy:
+        description: Engine of network policies.
+        type: str
+        choices: [azure, calico, cilium, none]
+      pod_cidr:
+        description: Addresses of pods.
+        type: str
+      service_cidr:
+        description: Addresses of Services.
+        type: str
+      dns_service_ip:
+        description: Address of the cluster's DNS, in O(network.service_cidr).
+        type: str
+  properties:
+    description: Raw ARM properties of the cluster that have no option here, merged and compared the same way.
+    type: dict
+  owner:
+    description:
+      - Who manages the cluster. Its tags C(mcpops-collection), C(mcpops-host) and C(mcpops-environment) are set when
+        the cluster or a pool is created; a cluster found in place is adopted without them.
+    type: dict
+    suboptions:
+      host:
+        description: Inventory host, usually C(inventory_hostname).
+        type: str
+        required: true
+      environment:
+        description: Environment of the inventory.
+        type: str
+  force_delete:
+    description: Whether to delete a cluster that carries no tags of an owner.
+    type: bool
+    default: false
+  wait:
+    description: Whether to wait until the operation has ended.
+    type: bool
+    default: true
+  wait_timeout:
+    description: Longest wait, in seconds.
+    type: int
+    default: 3600
+"""
+
+EXAMPLES = r"""
+- name: A small cluster
+  mcpops.platform.aks_cluster:
+    name: agents
+    resource_group: rg-agents
+    location: eastus2
+    node_pools:
+      - name: system
+        count: 2
+        vm_size_candidates: [Standard_D2s_v5, Standard_D2s_v4, Standard_D2s_v3]
+
+- name: A cluster with workload identity, overlay network and an autoscaled pool
+  mcpops.platform.aks_cluster:
+    name: agents
+    resource_group: rg-agents
+    location: eastus2
+    kubernetes_version: "1.34"
+    sku_tier: Standard
+    oidc_issuer: true
+    workload_identity: true
+    network:
+      plugin: azure
+      plugin_mode: overlay
+    node_pools:
+      - name: system
+        mode: System
+        count: 2
+        vm_size: Standard_D4s_v5
+      - name: work
+        mode: User
+        enable_auto_scaling: true
+        min_count: 1
+        max_count: 5
+        vm_size: Standard_D8s_v5
+        labels:
+          workload: agents
+    properties:
+      autoUpgradeProfile:
+        upgradeChannel: patch
+    owner:
+      host: "{{ inventory_hostname }}"
+      environment: prod
+
+- name: The cluster is gone, if this host made it
+  mcpops.platform.aks_cluster:
+    name: agents
+    resource_group: rg-agents
+    owner:
+      host: "{{ inventory_hostname }}"
+      environment: prod
+    state: absent
+"""
+
+RETURN = r"""
+cluster:
+  description: The cluster, without credentials; in check mode as it stands, or as it is planned if it does not exist.
+  returned: success
+  type: dict
+  contains:
+    exists:
+      description: Whether the cluster exists.
+      type: bool
+    id:
+      description: Id of the cluster.
+      type: str
+    name:
+      description: Name of the cluster.
+      type: str
+    location:
+      description: Azure region.
+      type: str
+    tags:
+      description: Tags.
+      type: dict
+    sku_tier:
+      description: Tier of the control plane.
+      type: str
+    kubernetes_version:
+      description: The version that runs.
+      type: str
+    provisioning_state:
+      description: State of the last operation.
+      type: str
+    power_state:
+      description: Running or Stopped.
+      type: str
+    fqdn:
+      description: Name of the API server.
+      type: str
+    node_resource_group:
+      description: Resource group of the nodes.
+      type: str
+    oidc_issuer_url:
+      description: URL of the OIDC issuer.
+      type: str
+    principal_id:
+      description: Object id of a system-assigned identity.
+      type: str
+    kubelet_object_id:
+      description: Object id of the nodes' identity, which pulls images.
+      type: str
+    network_plugin:
+      description: Network plugin.
+      type: str
+    node_pools:
+      description: The node pools, each with name, mode, size, counts and version.
+      type: list
+      elements: dict
+notes:
+  description: What is worth knowing, for example which node pools are left alone.
+  returned: when there is something to say
+  type: list
+  elements: str
+"""
+
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import cluster
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import azure_argument_spec
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.ownership import OWNER_OPTION
+from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
+
+_POOL_OPTIONS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "mode": {"type": "str", "choices": ["System", "User"]},
+    "count": {"type": "int"},
+    "enable_auto_scaling": {"type": "bool"},
+    "min_count": {"type": "int"},
+    "max_count": {"type": "int"},
+    "vm_size": {"type": "str"},
+    "vm_size_candidates": {"type": "list", "elements": "str"},
+    "os_disk_type": {"type": "str", "choices": ["Managed", "Ephemeral"]},
+    "os_disk_size_gb": {"type": "int"},
+    "os_sku": {"type": "str"},
+    "max_pods": {"type": "int"},
+    "labels": {"type": "dict"},
+    "purge_labels": {"type": "bool", "default": False},
+    "taints": {"type": "list", "elements": "str"},
+    "zones": {"type": "list", "elements": "str"},
+    "properties": {"type": "dict"},
+}
+_NETWORK_OPTIONS: dict[str, Any] = {
+    "plugin": {"type": "str", "choices": ["azure", "kubenet", "none"]},
+    "plugin_mode": {"type": "str", "choices": ["overlay"]},
+    "policy": {"type": "str", "choices": ["azure", "calico", "cilium", "none"]},
+    "pod_cidr": {"type": "str"},
+    "service_cidr": {"type": "str"},
+    "dns_service_ip": {"type": "str"},
+}
+_IDENTITY_OPTIONS: dict[str, Any] = {
+    "type": {"type": "str", "choices": ["SystemAssigned", "UserAssigned"], "required": True},
+    "user_assigned_identities": {"type": "list", "elements": "str"},
+}
+ARGUMENT_SPEC: dict[str, Any] = {
+    **azure_argument_spec(),
+    "name": {"type": "str", "required": True},
+    "resource_group": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "location": {"type": "str"},
+    "tags": {"type": "dict"},
+    "purge_tags": {"type": "bool", "default": False},
+    "kubernetes_version": {"type": "str"},
+    "sku_tier": {"type": "str", "choices": ["Free", "Standard", "Premium"]},
+    "identity": {"type": "dict", "options": _IDENTITY_OPTIONS},
+    "oidc_issuer": {"type": "bool"},
+    "workload_identity": {"type": "bool"},
+    "dns_prefix": {"type": "str"},
+    "node_resource_group": {"type": "str"},
+    "node_pools": {"type": "list", "elements": "dict", "options": _POOL_OPTIONS},
+    "purge_node_pools": {"type": "bool", "default": False},
+    "network": {"type": "dict", "options": _NETWORK_OPTIONS},
+    "properties": {"type": "dict"},
+    "owner": OWNER_OPTION,
+    "force_delete": {"type": "bool", "default": False},
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 3600},
+}
+OPERATION = cluster.converge
+
+
+def main() -> None:
+    run_module(ARGUMENT_SPEC, OPERATION)
+
+
+if __name__ == "__main__":
+    main()

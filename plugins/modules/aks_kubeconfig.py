@@ -1,0 +1,110 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: aks_kubeconfig
+short_description: Keeps the kubeconfig of an AKS cluster in a private file
+version_added: 0.1.0
+author: The mcpops.platform contributors (@mcpops)
+description:
+  - Writes the kubeconfig that the service gives for the cluster into a file of its own, readable by its owner only,
+    completely or not at all. A directory that has to be made for it is private too.
+  - A file that holds contexts of other clusters is never touched, and no current context but the file's own is set.
+  - In check mode the file is not touched; later tasks of the run find a private copy, or learn that the cluster does
+    not exist yet.
+extends_documentation_fragment:
+  - mcpops.platform.azure
+  - mcpops.platform.attributes
+attributes:
+  action_group:
+    description: Use C(group/mcpops.platform.azure) in C(module_defaults) to set the credentials of all modules.
+    support: full
+    membership:
+      - mcpops.platform.azure
+options:
+  name:
+    description: Name of the cluster.
+    type: str
+    required: true
+  resource_group:
+    description: Resource group of the cluster.
+    type: str
+    required: true
+  path:
+    description: The file. Use one per cluster.
+    type: path
+    required: true
+  credential:
+    description: Whose credential it holds, the cluster V(user)'s or the V(admin)'s.
+    type: str
+    choices: [user, admin]
+    default: user
+  state:
+    description: V(absent) removes the file, without asking the service.
+    type: str
+    choices: [present, absent]
+    default: present
+"""
+
+EXAMPLES = r"""
+- name: The kubeconfig of the cluster
+  mcpops.platform.aks_kubeconfig:
+    name: agents
+    resource_group: rg-agents
+    path: ~/.kube/agents
+
+- name: The administrator's
+  mcpops.platform.aks_kubeconfig:
+    name: agents
+    resource_group: rg-agents
+    path: ~/.kube/agents-admin
+    credential: admin
+"""
+
+RETURN = r"""
+path:
+  description: The file.
+  returned: success
+  type: str
+context:
+  description: Its current context; null when it is absent, or in check mode when the cluster does not exist yet.
+  returned: success
+  type: str
+server:
+  description: Address of the API server; null when RV(context) is.
+  returned: success
+  type: str
+notes:
+  description: What is worth knowing, for example that the cluster does not exist yet.
+  returned: when there is something to say
+  type: list
+  elements: str
+"""
+
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import kubeconfig
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import azure_argument_spec
+from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    **azure_argument_spec(),
+    "name": {"type": "str", "required": True},
+    "resource_group": {"type": "str", "required": True},
+    "path": {"type": "path", "required": True},
+    "credential": {"type": "str", "choices": ["user", "admin"], "default": "user"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+OPERATION = kubeconfig.converge
+
+
+def main() -> None:
+    run_module(ARGUMENT_SPEC, OPERATION)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: azure_resource
+short_description: Manages any Azure resource
+version_added: 0.1.0
+author: The mcpops.platform contributors (@mcpops)
+description:
+  - Creates, updates and deletes a resource of any type through Azure Resource Manager.
+  - Only what is declared is compared and changed. An option that is left out, or a property that is not listed, keeps
+    its value; a property set to null is cleared where the service can; a list is the whole list.
+  - What cannot change in place is refused before anything is changed.
+extends_documentation_fragment:
+  - mcpops.platform.azure
+  - mcpops.platform.attributes
+attributes:
+  action_group:
+    description: Use C(group/mcpops.platform.azure) in C(module_defaults) to set the credentials of all modules.
+    support: full
+    membership:
+      - mcpops.platform.azure
+options:
+  id:
+    description: Id of the resource, instead of O(type), O(name) and O(resource_group).
+    type: str
+  type:
+    description: Type of the resource, for example V(Microsoft.Resources/resourceGroups).
+    type: str
+  name:
+    description: Name of the resource; V(parent/child) for a nested type.
+    type: str
+  resource_group:
+    description: Resource group that holds it; not for a resource group itself.
+    type: str
+  state:
+    description:
+      - V(absent) deletes the resource, and with a resource group everything in it.
+      - A resource that carries the tags of another owner is never deleted, and neither is a resource group that holds
+        one. A resource group without the tags of O(owner), and with O(owner) any resource without them, is deleted
+        only with O(force_delete).
+    type: str
+    choices: [present, absent]
+    default: present
+  location:
+    description: Azure region; needed to create a resource group.
+    type: str
+  tags:
+    description: Tags; others stay unless O(purge_tags). A tag set to null is removed.
+    type: dict
+  purge_tags:
+    description: Whether to remove tags that are not listed in O(tags); the tags of O(owner) stay.
+    type: bool
+    default: false
+  sku:
+    description: SKU of the resource as its ARM body has it.
+    type: dict
+  kind:
+    description: Kind of the resource.
+    type: str
+  identity:
+    description: Identity of the resource as its ARM body has it.
+    type: dict
+  properties:
+    description: Properties as the ARM body has them.
+    type: dict
+  api_version:
+    description: API version; the collection's own if not set, for the types it pins one for.
+    type: str
+  update_method:
+    description:
+      - How an existing resource is updated. V(patch) sends what is declared with PATCH, V(put_merged) the present
+        resource with the declared values in it with PUT, V(put_declared) the declared values only with PUT.
+      - Needed for all types but resource groups, because it depends on the service which of them is right.
+    type: str
+    choices: [patch, put_declared, put_merged]
+  owner:
+    description:
+      - Who manages the resource. Its tags C(mcpops-collection), C(mcpops-host) and C(mcpops-environment) are set when
+        the resource is created; a resource found in place is adopted without them.
+    type: dict
+    suboptions:
+      host:
+        description: Inventory host, usually C(inventory_hostname).
+        type: str
+        required: true
+      environment:
+        description: Environment of the inventory.
+        type: str
+  force_delete:
+    description: Whether to delete what carries no tags of an owner.
+    type: bool
+    default: false
+  wait:
+    description: Whether to wait until the operation has ended.
+    type: bool
+    default: true
+  wait_timeout:
+    description: Longest wait, in seconds.
+    type: int
+    default: 1800
+"""
+
+EXAMPLES = r"""
+- name: A resource group
+  mcpops.platform.azure_resource:
+    type: Microsoft.Resources/resourceGroups
+    name: rg-agents
+    location: eastus2
+    tags:
+      team: agents
+
+- name: An identity for workloads
+  mcpops.platform.azure_resource:
+    type: Microsoft.ManagedIdentity/userAssignedIdentities
+    resource_group: rg-agents
+    name: id-agents
+    location: eastus2
+    update_method: put_merged
+
+- name: The resource group is gone, if this host made it
+  mcpops.platform.azure_resource:
+    type: Microsoft.Resources/resourceGroups
+    name: rg-agents
+    owner:
+      host: "{{ inventory_hostname }}"
+    state: absent
+"""
+
+RETURN = r"""
+id:
+  description: Id of the resource.
+  returned: success
+  type: str
+resource:
+  description: The resource as ARM answers it, in check mode the body that would be sent; null when it is absent.
+  returned: success
+  type: dict
+notes:
+  description: What is worth knowing, for example which prerequisite does not exist yet.
+  returned: when there is something to say
+  type: list
+  elements: str
+"""
+
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import resource
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import azure_argument_spec
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.ownership import OWNER_OPTION
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_types import UPDATE_METHODS
+from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    **azure_argument_spec(),
+    "id": {"type": "str"},
+    "type": {"type": "str"},
+    "name": {"type": "str"},
+    "resource_group": {"type": "str"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "location": {"type": "str"},
+    "tags": {"type": "dict"},
+    "purge_tags": {"type": "bool", "default": False},
+    "sku": {"type": "dict"},
+    "kind": {"type": "str"},
+    "identity": {"type": "dict"},
+    "properties": {"type": "dict"},
+    "api_version": {"type": "str"},
+    "update_method": {"type": "str", "choices": list(UPDATE_METHODS)},
+    "owner": OWNER_OPTION,
+    "force_delete": {"type": "bool", "default": False},
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 1800},
+}
+RULES = {
+    "required_one_of": [["id", "name"]],
+    "mutually_exclusive": [["id", "name"], ["id", "type"], ["id", "resource_group"]],
+    "required_together": [["type", "name"]],
+}
+OPERATION = resource.converge
+
+
+def main() -> None:
+    run_module(ARGUMENT_SPEC, OPERATION, RULES)
+
+
+if __name__ == "__main__":
+    main()
