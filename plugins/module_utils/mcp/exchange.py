@@ -81,6 +81,7 @@ def url_opener(
     }
     named = getproxies_environment()
     proxy = named.get(urlsplit(url).scheme)
+    pool: Any
     if proxy and not bypasses(url, named.get("no", "")):
         pool = sdk.urllib3.ProxyManager(proxy, **settings)
     else:

@@ -1,0 +1,198 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The objects that the KMCP controller makes of an MCPServer: whose they are, and whether they still are as made.
+
+The controller does not watch them: what is deleted or edited stays so until the MCPServer's spec or labels change.
+They are judged by who owns their fields, and by the few leaves that are copied from the MCPServer as they are; they
+are repaired by the controller, not by translating the resource here. No input or output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import COMMANDS_WITH_IMAGE, KIND
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import value_at
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import foreign_routes, route_path
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Refusal
+
+Object = Mapping[str, Any]
+
+# kind → apiVersion; all carry the server's name
+KINDS: Mapping[str, str] = {"Deployment": "apps/v1", "Service": "v1", "ConfigMap": "v1", "ServiceAccount": "v1"}
+# what the controller's requests are signed with: the name of its binary in the image, and when built by `go install`
+CONTROLLER_MANAGERS = ("manager", "cmd")
+MADE_BY_KMCP = "(made by KMCP)"
+_CONTAINER_ROUTE = ("f:spec", "f:template", "f:spec", "f:containers", 'k:{"name":"mcp-server"}')
+_ENVIRONMENT_ROUTE = (*_CONTAINER_ROUTE, "f:env")
+
+
+def expected_kinds(server: Object) -> tuple[str, ...]:
+    """Which children there must be: a server that uses an existing service account gets none of its own."""
+    own_account = not server["spec"].get("deployment", {}).get("serviceAccountName")
+    return tuple(kind for kind in KINDS if kind != "ServiceAccount" or own_account)
+
+
+def belongs_to(child: Object, name: str) -> bool:
+    return any(
+        owner.get("kind") == KIND and owner.get("name") == name
+        for owner in child["metadata"].get("ownerReferences") or []
+    )
+
+
+def collisions(kinds: Sequence[str], name: str, children: Mapping[str, Object]) -> list[Refusal]:
+    """Objects of the server's name that belong to somebody: the controller would overwrite them without asking."""
+    return [
+        Refusal(
+            f"{kind}/{name}",
+            "an object that belongs to no MCPServer",
+            "one that KMCP makes for this server",
+            "KMCP would overwrite it, and deleting the server would delete it: give the server another name, "
+            "or delete the object if nobody needs it.",
+        )
+        for kind in kinds
+        if kind in children and not belongs_to(children[kind], name)
+    ]
+
+
+def is_reconciled(server: Object) -> bool:
+    """The controller has seen this generation; before that its children lag behind for good reason."""
+    return bool((server.get("status") or {}).get("observedGeneration") == server["metadata"].get("generation"))
+
+
+def drift(server: Object, children: Mapping[str, Object]) -> list[Change]:
+    """What is missing, differs from the server, or was put in by others, with the name of who did it."""
+    found: list[Change] = []
+    for kind in expected_kinds(server):
+        child = children.get(kind)
+        if child is None:
+            found.append(Change(kind, ABSENT, MADE_BY_KMCP, note="is missing"))
+        else:
+            found += _child_drift(kind, server, child)
+    return found
+
+
+def _child_drift(kind: str, server: Object, child: Object) -> list[Change]:
+    owners = foreign_routes(child, CONTROLLER_MANAGERS)
+    foreign = {route_path(route): (route, manager) for route, manager in owners.items()}
+    found: list[Change] = []
+    explained: set[str] = set()
+    for route, wanted in _copied(kind, server).items():
+        path = route_path(route)
+        current = value_at(child, route)
+        below = [manager for place, (_, manager) in foreign.items() if _is_at_or_below(place, path)]
+        explained.update(place for place in foreign if _is_at_or_below(place, path))
+        if not _same(current, wanted):
+            note = f"changed by {', '.join(sorted(set(below)))}" if below else "changed by another program"
+            here = Change(f"{kind}.{path}", _shown(current), _shown(wanted), note=note)
+            found += _by_variable(here) if route == _ENVIRONMENT_ROUTE else [here]
+    for path, (route, manager) in foreign.items():
+        if path not in explained:
+            current = value_at(child, route)
+            if current is not None:
+                found.append(Change(f"{kind}.{path}", current, ABSENT, note=f"set by {manager}"))
+    return found
+
+
+def _copied(kind: str, server: Object) -> dict[tuple[str, ...], Any]:
+    """Leaves that the controller copies as they are (kmcp 0.2.3 to 0.3.0), by their place in the child."""
+    spec, name = server["spec"], server["metadata"]["name"]
+    deployment = spec.get("deployment", {})
+    port = deployment.get("port", 3000)
+    if kind == "Service":
+        return {
+            ("f:spec", "f:selector"): {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": name},
+            ("f:spec", "f:ports", f'k:{{"port":{port},"protocol":"TCP"}}', "f:targetPort"): port,
+        }
+    if kind != "Deployment":
+        return {}
+    leaves: dict[tuple[str, ...], Any] = {("f:spec", "f:replicas"): deployment.get("replicas", 1)}
+
+    def copied(field: str, value: Any) -> None:
+        route = (*_CONTAINER_ROUTE, f"f:{field}")
+        leaves[route] = value
+
+    copied("env", _environment(deployment))
+    copied("envFrom", _secrets(deployment))
+    if deployment.get("image") or deployment.get("cmd") not in COMMANDS_WITH_IMAGE:
+        copied("image", deployment.get("image"))
+    if spec.get("transportType") == "http":
+        copied("command", [deployment["cmd"]] if deployment.get("cmd") else None)
+        copied("args", deployment.get("args") or None)
+    return leaves
+
+
+def _environment(deployment: Object) -> list[dict[str, str]] | None:
+    env = deployment.get("env") or {}
+    return [{"name": name, "value": env[name]} if env[name] else {"name": name} for name in sorted(env)] or None
+
+
+def _secrets(deployment: Object) -> list[dict[str, Any]] | None:
+    refs = [ref["name"] for ref in deployment.get("secretRefs") or [] if ref.get("name")]
+    return [{"secretRef": {"name": name}} for name in refs] or None
+
+
+def environment_of(children: Mapping[str, Object]) -> dict[str, Any]:
+    """The variables of the Deployment's containers as they stand, whoever has put them there."""
+    deployment = children.get("Deployment")
+    containers = deployment["spec"]["template"]["spec"].get("containers") or [] if deployment else []
+    return {name: value for container in containers for name, value in _by_name(container.get("env")).items()}
+
+
+def _by_variable(change: Change) -> list[Change]:
+    """The changes of an environment, variable by variable; a list of all would hide the one that counts."""
+    before, after = _by_name(change.before), _by_name(change.after)
+    return [
+        Change(f"{change.path}[{name}]", before.get(name, ABSENT), after.get(name, ABSENT), note=change.note)
+        for name in sorted({*before, *after})
+        if before.get(name, ABSENT) != after.get(name, ABSENT)
+    ]
+
+
+def _by_name(variables: Any) -> dict[str, Any]:
+    listed = variables if isinstance(variables, list) else []
+    return {item["name"]: item.get("value", item.get("valueFrom", "")) for item in listed}
+
+
+def _shown(value: Any) -> Any:
+    return ABSENT if value is None else value
+
+
+def _same(current: Any, wanted: Any) -> bool:
+    return (current or None) == (wanted or None) if not isinstance(wanted, int) else current == wanted
+
+
+def _is_at_or_below(place: str, path: str) -> bool:
+    return place == path or place.startswith((f"{path}.", f"{path}["))
+
+
+def released(child: Object) -> list[dict[str, Any]]:
+    """The child's managedFields without the leaves of substance that others own; the values stay as they are."""
+    doomed = set(foreign_routes(child, CONTROLLER_MANAGERS))
+    kept = []
+    for entry in child["metadata"].get("managedFields") or []:
+        if entry.get("manager") in CONTROLLER_MANAGERS or entry.get("subresource") == "status":
+            kept.append(entry)
+            continue
+        fields = _pruned(entry.get("fieldsV1") or {}, (), doomed)
+        if fields:
+            kept.append({**entry, "fieldsV1": fields})
+    return kept
+
+
+def _pruned(fields: Mapping[str, Any], above: tuple[str, ...], doomed: set[tuple[str, ...]]) -> dict[str, Any]:
+    left: dict[str, Any] = {}
+    for key, below in fields.items():
+        if key == ".":
+            continue
+        here = (*above, key)
+        if below:
+            deeper = _pruned(below, here, doomed)
+            if deeper:
+                left[key] = deeper
+        elif here not in doomed:
+            left[key] = below
+    return left

@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether an MCP server really runs. No input or output.
+
+The resource's own condition Ready is no help: it comes late, stays True when pods crash or children are deleted,
+and right after a change it still speaks of the old pods. So the children themselves are judged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import readiness
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change
+
+Object = Mapping[str, Any]
+
+NOT_RECONCILED = "NotReconciled"
+NOT_REPAIRED = "NotRepaired"
+# errors of the controller that it repeats for ever
+_LASTING = re.compile(r"is invalid|forbidden|immutable|requires a target port|must be specified|unsupported", re.I)
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One server as it was seen: the resource, its children by kind, and whether its Service has ready pods."""
+
+    server: Object | None = None
+    children: Mapping[str, Object] = field(default_factory=dict)
+    has_endpoints: bool | None = None
+
+    @property
+    def wants_pods(self) -> bool:
+        deployment = self.children.get("Deployment")
+        return deployment is None or int(deployment["spec"].get("replicas", 1)) > 0
+
+
+def judge(label: str, sight: Sight) -> list[Reason]:
+    """The first stage that has not been reached; empty when the server runs."""
+    if sight.server is None:
+        return [Reason(label, "Missing", "the resource does not exist")]
+    if not server_children.is_reconciled(sight.server):
+        return [
+            Reason(
+                label,
+                NOT_RECONCILED,
+                "the KMCP controller has not looked at the latest change yet",
+                "Is the controller running? kmcp_install installs it.",
+            )
+        ]
+    refused = _condition_reasons(label, sight.server)
+    if refused:
+        return refused
+    differing = server_children.drift(sight.server, sight.children)
+    if differing:
+        return [
+            Reason(
+                label,
+                NOT_REPAIRED,
+                f"KMCP has not put its objects in order yet: {', '.join(change.path for change in differing)}",
+                "Is the controller running? kmcp_install installs it.",
+            )
+        ]
+    waiting = readiness.reasons(sight.children["Deployment"])
+    if waiting:
+        return waiting
+    if sight.wants_pods and sight.has_endpoints is False:
+        return [Reason(label, "NoEndpoints", "its pods are ready and its Service leads to none of them yet")]
+    return []
+
+
+def only_ownership(differing: Iterable[Change]) -> bool:
+    """What is left are leaves that others own, none that is missing or known to have another value."""
+    return all(change.after is ABSENT and change.note.startswith("set by ") for change in differing)
+
+
+def _condition_reasons(label: str, server: Object) -> list[Reason]:
+    conditions = {item["type"]: item for item in (server.get("status") or {}).get("conditions") or []}
+    accepted, programmed = conditions.get("Accepted"), conditions.get("Programmed")
+    if accepted is not None and accepted.get("status") == "False":
+        told = str(accepted.get("message") or accepted.get("reason"))
+        return [Reason(label, str(accepted.get("reason")), f"KMCP does not accept it: {told}", terminal=True)]
+    if programmed is not None and programmed.get("status") == "False":
+        told = str(programmed.get("message") or programmed.get("reason"))
+        lasting = bool(_LASTING.search(told))
+        return [Reason(label, str(programmed.get("reason")), f"KMCP cannot make its objects: {told}", "", lasting)]
+    return []

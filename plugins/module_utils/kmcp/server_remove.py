@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Removes MCP servers, and waits until nothing of them runs any more.
+
+The resource has no finalizer: it goes at once, and its children are collected afterwards.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children, server_sight
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import Sight
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_sight import Key
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.delete import (
+    DeleteOptions,
+    delete_objects,
+    wait_until_gone,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import PODS
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
+
+
+def remove(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) -> Result:
+    sights = server_sight.look_at(kube, servers, resource_served=served)
+    timeout = float(task.params["wait_timeout"])
+    started = time.monotonic()
+    outcome = delete_objects(
+        kube,
+        task,
+        [dict(server.resource) for server in servers],
+        DeleteOptions(subject="MCP servers", wait=bool(task.params["wait"]), wait_timeout=timeout),
+    )
+    outcome.raise_failures("delete MCP servers")
+    if task.params["wait"] and not task.check_mode:
+        _wait_for_children(kube, task, sights, timeout - (time.monotonic() - started))
+    rows = [
+        {"name": server.name, "namespace": server.namespace, "changed": plan.changed}
+        for server, plan in zip(servers, outcome.plans)
+    ]
+    return Result(
+        changed=outcome.changed,
+        msg=outcome.summary("MCP servers", deleted=True) if outcome.changed else "no such MCP server is there",
+        plans=outcome.plans,
+        values={"servers": rows},
+    )
+
+
+def _wait_for_children(kube: Kube, task: Task, sights: Mapping[Key, Sight], left: float) -> None:
+    """Deployment, Service and the rest, then the pods; also those that an interrupted run has left on their way."""
+    deadline = time.monotonic() + max(1.0, left)
+    doomed = [
+        (
+            resource.path(namespace, name),
+            Identity(resource.api_version, kind, name, namespace),
+            child["metadata"]["uid"],
+        )
+        for (namespace, name), sight in sights.items()
+        for kind, child in sight.children.items()
+        if server_children.belongs_to(child, name)
+        for resource in (server_sight.CHILDREN[kind],)
+    ]
+    if not doomed:
+        return
+    wait_until_gone(kube, task, doomed, deadline - time.monotonic())
+    pods = [
+        (
+            PODS.path(namespace, pod["metadata"]["name"]),
+            Identity("v1", "Pod", pod["metadata"]["name"], namespace),
+            pod["metadata"]["uid"],
+        )
+        for namespace in sorted({namespace for namespace, _name in sights})
+        for pod in kube.list_objects(PODS, namespace, label_selector="app.kubernetes.io/managed-by=kmcp")
+        if (namespace, pod["metadata"]["labels"].get("app.kubernetes.io/instance")) in sights
+    ]
+    wait_until_gone(kube, task, pods, max(1.0, deadline - time.monotonic()))

@@ -1,0 +1,224 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the API server accepts in an MCPServer and the controller or the pods then break on. No input or output.
+
+A rule takes a declared server and yields what is wrong; `problems` applies all rules to all servers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import COMMANDS_WITH_IMAGE, Declared
+
+Found = Iterator[tuple[str, str]]
+Rule = Callable[[Declared], Found]
+
+_DNS_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_DNS_1123 = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
+_DURATION = re.compile(r"(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+")
+_IMAGE = re.compile(
+    r"([a-zA-Z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?"
+)
+_SECRET_NAME = re.compile(
+    r"passw|secret|token|credential|api[_-]?key|private[_-]?key|access[_-]?key|connection[_-]?string", re.I
+)
+_REFERENCE_ONLY = re.compile(r"(_FILE|_PATH|_NAME|_URL|_HEADER|_ID)$", re.I)
+
+# agentgateway, which carries stdio servers, listens there: port → the variable that moves it
+_ADAPTER_PORTS = {15000: "ADMIN_ADDR", 15020: "STATS_ADDR", 15021: "READINESS_ADDR"}
+# what the controller adds to every pod
+_OWN_VOLUMES = {"http": ("config",), "stdio": ("config", "binary")}
+_OWN_MOUNTS = {"http": ("/config",), "stdio": ("/config", "/adapterbin")}
+_OWN_CONTAINER = "mcp-server"
+_SELECTOR_LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/instance")
+_CONFIG_MAP_NAME = 63 - len("cm-")
+
+
+def problems(servers: Sequence[Declared]) -> list[Problem]:
+    found = [
+        Problem(f"{server.where}.{path}" if server.where else path, message)
+        for server in servers
+        for rule in RULES
+        for path, message in rule(server)
+    ]
+    seen: dict[tuple[str, str], str] = {}
+    for server in servers:
+        if server.key in seen and server.name:
+            found.append(Problem(f"{server.where}.name", f"{server.label} is declared twice (also {seen[server.key]})"))
+        seen.setdefault(server.key, server.where)
+    return found
+
+
+def absence_problems(servers: Sequence[Declared]) -> list[Problem]:
+    """To remove a server, its name is enough."""
+    return [
+        Problem(f"{server.where}.{path}" if server.where else path, message)
+        for server in servers
+        for path, message in _name(server)
+    ]
+
+
+def warnings(server: Declared) -> list[str]:
+    """What works and is likely not meant."""
+    deployment, found = server.deployment, []
+    exposed = sorted(secret_env(server.deployment))
+    if exposed:
+        found.append(
+            f"{server.label}: env holds {', '.join(exposed)} in clear, readable for everybody who may read the "
+            "MCPServer; put it into a Secret and name that in secret_refs."
+        )
+    if isinstance(deployment.get("replicas"), int) and deployment["replicas"] > 1:
+        found.append(
+            f"{server.label}: {deployment['replicas']} replicas share no sessions and the Service has no affinity; "
+            "clients of a server that is not stateless get 404 Session not found."
+        )
+    image = deployment.get("image")
+    if isinstance(image, str) and "@" not in image and image.rpartition("/")[2].partition(":")[2] in ("", "latest"):
+        found.append(f"{server.label}: image {image} names no version, so nodes may run different ones.")
+    return found
+
+
+def secret_env(deployment: Mapping[str, Any]) -> dict[str, str]:
+    """Variables of `spec.deployment.env` whose names say that their values are secret."""
+    env = deployment.get("env")
+    return secret_values(env if isinstance(env, Mapping) else {})
+
+
+def secret_values(variables: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in variables.items()
+        if _SECRET_NAME.search(name) and not _REFERENCE_ONLY.search(name) and isinstance(value, str)
+        # switches such as USE_TOKEN=true are no secrets, and hiding the word would garble everything else
+        if value and value.lower() not in ("true", "false", "yes", "no", "on", "off") and not (value.isdigit() and len(value) < 6)
+    }
+
+
+def _name(server: Declared) -> Found:
+    if not server.name:
+        yield "name", "is missing"
+    elif len(server.name) > 63 or not _DNS_1035.fullmatch(server.name):
+        yield (
+            "name",
+            f"{server.name!r} cannot name a Service: a lower-case letter, then letters, digits and -, 63 at most",
+        )
+    if not server.namespace:
+        yield "namespace", "is missing"
+    elif len(server.namespace) > 63 or not _DNS_1123.fullmatch(server.namespace):
+        yield "namespace", f"{server.namespace!r} is no namespace name"
+
+
+def _ports(server: Declared) -> Found:
+    port = server.deployment.get("port")
+    if not _is_port(port):
+        # such a number is stored, and then no MCPServer of the cluster is reconciled any more
+        yield "port", f"{port!r} is no port (1 to 65535); the controller would stop working for all servers"
+    transport = server.resource["spec"].get("transportType")
+    target = (server.resource["spec"].get("httpTransport") or {}).get("targetPort")
+    if transport == "http" and target != port:
+        yield (
+            "spec.httpTransport.targetPort",
+            f"is {target}, and the Service leads to port {port}: they must be equal, the controller maps nothing",
+        )
+    env = server.deployment.get("env") or {}
+    moved_by = _ADAPTER_PORTS.get(port) if isinstance(port, int) else None
+    if transport == "stdio" and moved_by and moved_by not in env:
+        yield "port", f"{port} is used by the adapter of stdio servers; choose another, or move it with env {moved_by}"
+
+
+def _transport(server: Declared) -> Found:
+    spec = server.resource["spec"]
+    transport, deployment = spec.get("transportType"), server.deployment
+    if transport not in ("http", "stdio"):
+        yield "transport", f"{transport!r} is neither http nor stdio"
+    command, image = deployment.get("cmd"), deployment.get("image")
+    if not image and command not in COMMANDS_WITH_IMAGE:
+        yield "image", "is missing; only the commands npx and uvx have an image of their own"
+    if image and not _IMAGE.fullmatch(str(image)):
+        yield "image", f"{image!r} is no image reference, for example registry.example.com/team/server:1.4.2"
+    if transport == "stdio" and not command:
+        yield "command", "is missing: a stdio server is started by it for every session"
+    path = (spec.get("httpTransport") or {}).get("path")
+    if path and not str(path).startswith("/"):
+        yield "path", f"{path!r} does not start with /"
+    timeout = spec.get("timeout")
+    if timeout is not None and not _DURATION.fullmatch(str(timeout)):
+        yield "timeout", f"{timeout!r} is no duration such as 30s or 1m30s"
+
+
+def _environment(server: Declared) -> Found:
+    for name, value in (server.deployment.get("env") or {}).items():
+        if not _ENV_NAME.fullmatch(name):
+            yield f"env.{name}", "is no name of an environment variable"
+        if not isinstance(value, str):
+            yield f"env.{name}", f"is a {type(value).__name__}: give a text, values from Secrets go through secret_refs"
+
+
+def _references(server: Declared) -> Found:
+    for field, option in (("secretRefs", "secret_refs"), ("imagePullSecrets", "image_pull_secrets")):
+        for index, item in enumerate(server.deployment.get(field) or []):
+            if not isinstance(item, Mapping) or not item.get("name"):
+                yield f"{option}[{index}]", "names no Secret"
+    for index, item in enumerate(server.deployment.get("configMapRefs") or []):
+        name = str(item.get("name") or "") if isinstance(item, Mapping) else ""
+        if not name or len(name) > _CONFIG_MAP_NAME or not _DNS_1123.fullmatch(name):
+            yield (
+                f"config_map_refs[{index}]",
+                f"{name!r} cannot become the volume cm-{name}: letters, digits and -, {_CONFIG_MAP_NAME} at most",
+            )
+
+
+def _identity(server: Declared) -> Found:
+    deployment = server.deployment
+    if deployment.get("serviceAccount") is not None and deployment.get("serviceAccountName"):
+        yield "service_account", "and service_account_name exclude each other: one makes an account, one uses another's"
+    for label in _SELECTOR_LABELS:
+        if label in (deployment.get("labels") or {}):
+            yield f"labels.{label}", "is what the Deployment selects its pods by; overriding it breaks the server"
+    replicas = deployment.get("replicas")
+    if replicas is not None and (not isinstance(replicas, int) or replicas < 0):
+        yield "replicas", f"{replicas!r} is no number of pods"
+
+
+def _volumes(server: Declared) -> Found:
+    deployment, transport = server.deployment, str(server.resource["spec"].get("transportType"))
+    own = [*_OWN_VOLUMES.get(transport, ()), *(f"cm-{item}" for item in _names(deployment.get("configMapRefs")))]
+    known = set(own)
+    for index, name in enumerate(_names(deployment.get("volumes"))):
+        if name in known:
+            yield f"volumes[{index}]", f"the volume name {name!r} is taken{' by the controller' if name in own else ''}"
+        known.add(name)
+    taken = {
+        *_OWN_MOUNTS.get(transport, ()),
+        *(f"/configmaps/{item}" for item in _names(deployment.get("configMapRefs"))),
+    }
+    for index, mount in enumerate(deployment.get("volumeMounts") or []):
+        name, place = mount.get("name"), str(mount.get("mountPath", "")).rstrip("/") or "/"
+        if name not in known:
+            yield f"volume_mounts[{index}]", f"mounts the volume {name!r}, which is not declared in volumes"
+        if place in taken:
+            yield f"volume_mounts[{index}]", f"{place} is mounted already"
+        taken.add(place)
+    containers = {_OWN_CONTAINER}
+    for index, name in enumerate(_names(deployment.get("sidecars"))):
+        if name in containers:
+            yield f"sidecars[{index}]", f"the container name {name!r} is taken"
+        containers.add(name)
+
+
+RULES: tuple[Rule, ...] = (_name, _transport, _ports, _environment, _references, _identity, _volumes)
+
+
+def _is_port(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535
+
+
+def _names(items: Any) -> list[str]:
+    return [str(item.get("name")) for item in items or [] if isinstance(item, Mapping)]

@@ -1,0 +1,104 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading MCP servers and their children: a LIST a kind for many, nothing per server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_readiness
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import Sight
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import API_VERSION, KIND, Declared
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import read_objects
+
+Key = tuple[str, str]
+
+SERVERS = ResourceType(API_VERSION, KIND, "mcpservers", True)
+DEPLOYMENTS = ResourceType("apps/v1", "Deployment", "deployments", True)
+CHILDREN: Mapping[str, ResourceType] = {
+    "Deployment": DEPLOYMENTS,
+    "Service": ResourceType("v1", "Service", "services", True),
+    "ConfigMap": ResourceType("v1", "ConfigMap", "configmaps", True),
+    "ServiceAccount": ResourceType("v1", "ServiceAccount", "serviceaccounts", True),
+}
+ENDPOINTS = ResourceType("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", True)
+_SERVICE_OF = "kubernetes.io/service-name"
+_NAMED_IN_A_QUERY = 50
+
+
+def look_at(kube: Kube, servers: Iterable[Declared], *, resource_served: bool = True) -> dict[Key, Sight]:
+    """Every server as it stands; without the resource type only the objects that have the servers' names."""
+    declared = list(servers)
+    kinds = [*CHILDREN.values(), *([SERVERS] if resource_served else [])]
+    targets = [_target(resource, server.key) for server in declared for resource in kinds]
+    live = read_objects(kube, targets)
+    sights = {}
+    for server in declared:
+        own = {kind: live.get(_target(resource, server.key).who) for kind, resource in CHILDREN.items()}
+        children = {kind: child for kind, child in own.items() if child is not None}
+        sights[server.key] = Sight(live.get(_target(SERVERS, server.key).who), children)
+    return sights
+
+
+def with_endpoints(kube: Kube, sights: Mapping[Key, Sight]) -> dict[Key, Sight]:
+    """The same with what is asked last: whether the Services lead to ready pods."""
+    ready: set[Key] = set()
+    for namespace in sorted({namespace for namespace, _name in sights}):
+        names = [name for place, name in sights if place == namespace]
+        chosen = f"{_SERVICE_OF} in ({','.join(names)})" if len(names) <= _NAMED_IN_A_QUERY else _SERVICE_OF
+        for item in kube.list_objects(ENDPOINTS, namespace, label_selector=chosen):
+            if any((one.get("conditions") or {}).get("ready") is not False for one in item.get("endpoints") or []):
+                ready.add((namespace, item["metadata"]["labels"][_SERVICE_OF]))
+    return {key: Sight(sight.server, sight.children, key in ready) for key, sight in sights.items()}
+
+
+def judged(kube: Kube, labels: Mapping[Key, str], sights: Mapping[Key, Sight]) -> dict[Key, list[Reason]]:
+    """The reasons of every server that does not run yet; the endpoints are asked for only where all else is well."""
+    found = {key: server_readiness.judge(labels[key], sight) for key, sight in sights.items()}
+    well = {key: sights[key] for key, reasons in found.items() if not reasons and sights[key].wants_pods}
+    for key, sight in with_endpoints(kube, well).items():
+        found[key] = server_readiness.judge(labels[key], sight)
+    return {key: reasons for key, reasons in found.items() if reasons}
+
+
+def revision_hash(kube: Kube, deployment: Mapping[str, Any]) -> str | None:
+    """What tells the pods of a Deployment's present revision from those of an older one that is being replaced."""
+    metadata = deployment["metadata"]
+    revision = (metadata.get("annotations") or {}).get("deployment.kubernetes.io/revision")
+    replica_sets = ResourceType("apps/v1", "ReplicaSet", "replicasets", True)
+    chosen = ",".join(f"{key}={value}" for key, value in deployment["spec"]["selector"]["matchLabels"].items())
+    for item in kube.list_objects(replica_sets, metadata["namespace"], label_selector=chosen):
+        theirs = (item["metadata"].get("annotations") or {}).get("deployment.kubernetes.io/revision")
+        if theirs == revision:
+            return str(item["metadata"]["labels"].get("pod-template-hash"))
+    return None
+
+
+def controller_trouble(kube: Kube) -> str:
+    """What is wrong with the KMCP controller, as far as this identity may see; empty when nothing seems to be."""
+    chosen = "app.kubernetes.io/name=kmcp,control-plane=controller-manager"
+    try:
+        found = kube.list_objects(DEPLOYMENTS, label_selector=chosen)
+    except ServiceError:
+        return ""
+    if not found:
+        return "there is no KMCP controller in this cluster"
+    broken = [item for item in found if not int((item.get("status") or {}).get("availableReplicas", 0))]
+    if len(broken) < len(found):
+        return ""
+    metadata = broken[0]["metadata"]
+    return f"the KMCP controller {metadata['namespace']}/{metadata['name']} has no available pod"
+
+
+def _target(resource: ResourceType, key: Key) -> Target:
+    namespace, name = key
+    who = Identity(resource.api_version, resource.kind, name, namespace)
+    return Target(who, resource, {"apiVersion": resource.api_version, "kind": resource.kind})

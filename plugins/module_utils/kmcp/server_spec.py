@@ -1,0 +1,177 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the options of `mcp_server` to the MCPServer resource, secure unless said otherwise. No input or output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+API_VERSION = "kagent.dev/v1alpha1"
+KIND = "MCPServer"
+CRD = "mcpservers.kagent.dev"
+DEFAULT_PORT = 3000
+DEFAULT_PATH = "/mcp"
+# commands for which the controller knows an image
+COMMANDS_WITH_IMAGE = ("npx", "uvx")
+# a new value makes the controller write all children anew; it watches generation and labels only
+RECONCILE_LABEL = "mcpops.io/reconcile"
+
+# what Pod Security "restricted" demands
+POD_SECURITY: Mapping[str, Any] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+CONTAINER_SECURITY: Mapping[str, Any] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+# option → field of spec.deployment, for what is passed on as it is
+_PASSED: Mapping[str, str] = {
+    "image": "image",
+    "image_pull_policy": "imagePullPolicy",
+    "command": "cmd",
+    "args": "args",
+    "labels": "labels",
+    "annotations": "annotations",
+    "replicas": "replicas",
+    "resources": "resources",
+    "service_account": "serviceAccount",
+    "service_account_name": "serviceAccountName",
+    "node_selector": "nodeSelector",
+    "tolerations": "tolerations",
+    "affinity": "affinity",
+    "volumes": "volumes",
+    "volume_mounts": "volumeMounts",
+    "sidecars": "sidecars",
+    "init_container": "initContainer",
+}
+_REFERENCES: Mapping[str, str] = {
+    "secret_refs": "secretRefs",
+    "config_map_refs": "configMapRefs",
+    "image_pull_secrets": "imagePullSecrets",
+}
+FIELDS = ("name", "namespace", "transport", "port", "path", "env", "timeout", "server_labels", "server_annotations")
+OPTIONS = (*FIELDS, *_PASSED, *_REFERENCES, "security_context", "pod_security_context", "spec")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One declared server: where its options stood in the task, the options, and the resource they make."""
+
+    where: str
+    options: Mapping[str, Any]
+    resource: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.options.get("name") or "")
+
+    @property
+    def namespace(self) -> str:
+        return str(self.options.get("namespace") or "")
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return (self.namespace, self.name)
+
+    @property
+    def deployment(self) -> Mapping[str, Any]:
+        """`spec.deployment` of the resource."""
+        found: Mapping[str, Any] = self.resource["spec"]["deployment"]
+        return found
+
+    @property
+    def label(self) -> str:
+        return f"MCPServer {self.namespace}/{self.name}"
+
+
+def declared_from(params: Mapping[str, Any]) -> list[Declared]:
+    """The servers of a task: the entries of `servers`, or the one that the top-level options describe."""
+    if params.get("servers") is None:
+        options = {key: params[key] for key in OPTIONS if params.get(key) is not None}
+        return [Declared("", options, resource(options))]
+    found = []
+    for index, entry in enumerate(params["servers"]):
+        options = {key: value for key, value in entry.items() if value is not None}
+        options.setdefault("namespace", params.get("namespace"))
+        found.append(Declared(f"servers[{index}]", options, resource(options)))
+    return found
+
+
+def resource(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The MCPServer; `spec` of the options is merged over everything else, null removes."""
+    transport = options.get("transport") or "http"
+    port = options.get("port") or DEFAULT_PORT
+    deployment: dict[str, Any] = {
+        "port": port,
+        "podSecurityContext": POD_SECURITY,
+        "securityContext": CONTAINER_SECURITY,
+    }
+    deployment = overlaid(
+        deployment,
+        {
+            field: options[option]
+            for option, field in (
+                *_PASSED.items(),
+                ("security_context", "securityContext"),
+                ("pod_security_context", "podSecurityContext"),
+            )
+            if options.get(option) is not None
+        },
+    )
+    if options.get("env") is not None:
+        deployment["env"] = {str(key): env_text(value) for key, value in options["env"].items()}
+    for option, field in _REFERENCES.items():
+        if options.get(option) is not None:
+            deployment[field] = [item if isinstance(item, Mapping) else {"name": item} for item in options[option]]
+    spec: dict[str, Any] = {"transportType": transport, "deployment": deployment}
+    if transport == "http":
+        spec["httpTransport"] = {"targetPort": port, "path": options.get("path") or DEFAULT_PATH}
+    else:
+        spec["stdioTransport"] = {}
+    if options.get("timeout"):
+        spec["timeout"] = options["timeout"]
+    metadata: dict[str, Any] = {"name": options.get("name"), "namespace": options.get("namespace")}
+    for option, field in (("server_labels", "labels"), ("server_annotations", "annotations")):
+        if options.get(option):
+            metadata[field] = {str(key): str(value) for key, value in options[option].items()}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": metadata,
+        "spec": overlaid(spec, options.get("spec") or {}),
+    }
+
+
+def overlaid(base: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` merged over `base`: mappings merge, lists and scalars replace, null removes."""
+    merged = dict(base)
+    for key, value in above.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = overlaid(merged[key], value)
+        else:
+            merged[key] = overlaid({}, value) if isinstance(value, Mapping) else value
+    return merged
+
+
+def env_text(value: Any) -> Any:
+    """YAML's booleans and numbers as programs expect them in their environment; structures stay for validation."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return str(value)
+    return "" if value is None else value
+
+
+def with_reconcile_label(declared: Mapping[str, Any], live: Mapping[str, Any] | None, bump: bool) -> dict[str, Any]:
+    """The resource with the reconcile label that stands, or with the next one if its children need repair."""
+    standing = ((live or {}).get("metadata") or {}).get("labels", {}).get(RECONCILE_LABEL)
+    value = standing
+    if bump:
+        value = str(int(standing) + 1) if isinstance(standing, str) and standing.isdigit() else "1"
+    if value is None:
+        return dict(declared)
+    metadata = declared["metadata"]
+    labels = {**metadata.get("labels", {}), RECONCILE_LABEL: value}
+    return {**declared, "metadata": {**metadata, "labels": labels}}

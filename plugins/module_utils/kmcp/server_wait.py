@@ -1,0 +1,136 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Waiting until MCP servers really run, and saying why they do not."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children, server_sight
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import (
+    NOT_RECONCILED,
+    NOT_REPAIRED,
+    Sight,
+    only_ownership,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_sight import Key
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import explain_workload
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+
+FIRST_POLL_SECONDS = 0.2
+LAST_POLL_SECONDS = 1.5
+# how long a fault must stand that waiting does not heal: a Secret may be made a moment after its pod
+TERMINAL_SECONDS = 4.0
+# the controller answers a new label within a second; what others still own then has the value it wants
+SETTLED_SECONDS = 5.0
+
+
+def wait_until_running(
+    kube: Kube, task: Task, servers: Sequence[Declared], seen: Mapping[Key, Sight] | None, timeout: float
+) -> dict[Key, Sight]:
+    """Wait for all servers and return them as they stand. `seen` spares the first look when nothing was changed."""
+    labels = {server.key: server.label for server in servers}
+    waiting = {server.key: server for server in servers}
+    standing: dict[Key, Sight] = {}
+    started = time.monotonic()
+    terminal_since: float | None = None
+    pause = FIRST_POLL_SECONDS
+    while True:
+        sights = (
+            {key: seen[key] for key in waiting} if seen is not None else server_sight.look_at(kube, waiting.values())
+        )
+        seen = None
+        standing.update(sights)
+        found = server_sight.judged(kube, labels, sights)
+        waiting = {key: server for key, server in waiting.items() if key in found}
+        if not waiting:
+            return standing
+        found = {key: _deeper(kube, sights[key], reasons) for key, reasons in found.items()}
+        now = time.monotonic()
+        terminal = any(reason.terminal for reasons in found.values() for reason in reasons)
+        terminal_since = (terminal_since or now) if terminal else None
+        lasting = terminal_since is not None and now - terminal_since >= TERMINAL_SECONDS
+        if lasting or now - started >= timeout:
+            raise _failure(kube, waiting.values(), sights, found, now - started)
+        if now - started >= SETTLED_SECONDS:
+            _release(kube, sights, found)
+        first = next(iter(found.values()))[0]
+        task.progress(f"waiting for {len(waiting)} of {len(servers)} MCP servers: {first}")
+        time.sleep(min(pause, max(0.05, timeout - (now - started))))
+        pause = min(LAST_POLL_SECONDS, pause * 1.3)
+
+
+def _deeper(kube: Kube, sight: Sight, reasons: list[Reason]) -> list[Reason]:
+    """With those faults of the pods that will not heal: they are known long before the Deployment gives up."""
+    deployment = sight.children.get("Deployment")
+    if deployment is None or reasons[0].code not in ("Progressing", "PodsNotReady", "ProgressDeadlineExceeded"):
+        return reasons
+    return [*reasons, *(reason for reason in _pods(kube, deployment, logs=False) if reason.terminal)]
+
+
+def _pods(kube: Kube, deployment: Mapping[str, Any], *, logs: bool) -> list[Reason]:
+    """What the pods of the present revision say; those of an older one are on their way out."""
+    return explain_workload(
+        kube,
+        str(deployment["metadata"]["namespace"]),
+        deployment["spec"]["selector"],
+        logs=logs,
+        template_hash=server_sight.revision_hash(kube, deployment),
+    )
+
+
+def _failure(
+    kube: Kube,
+    waiting: Any,
+    sights: Mapping[Key, Sight],
+    found: Mapping[Key, list[Reason]],
+    waited: float,
+) -> NotReady:
+    told: list[Reason] = []
+    for server in waiting:
+        reasons = list(found[server.key])
+        deployment = sights[server.key].children.get("Deployment")
+        if deployment is not None and reasons[0].subject.startswith("Deployment ") and reasons[0].code != "PodsRefused":
+            reasons = _pods(kube, deployment, logs=True) or reasons
+        told += reasons
+    if any(reason.code in (NOT_RECONCILED, NOT_REPAIRED) for reason in told):
+        trouble = server_sight.controller_trouble(kube)
+        told += [Reason("KMCP", "ControllerDown", trouble, "Run kmcp_install.")] if trouble else []
+    labels = [server.label for server in waiting]
+    subject = labels[0] if len(labels) == 1 else f"{len(labels)} MCP servers ({', '.join(labels)})"
+    return NotReady(subject, told, waited=waited)
+
+
+def _release(kube: Kube, sights: Mapping[Key, Sight], found: Mapping[Key, list[Reason]]) -> None:
+    """Take leaves from managers who own them with the very value that KMCP gives them.
+
+    The controller writes whole objects, which changes who owns a leaf only together with its value. A leaf that
+    somebody has edited to and fro would look like drift for ever.
+    """
+    stuck = {key: sights[key] for key, reasons in found.items() if reasons[0].code == NOT_REPAIRED}
+    if not stuck or server_sight.controller_trouble(kube):
+        return
+    for (namespace, name), sight in stuck.items():
+        if sight.server is None or not only_ownership(server_children.drift(sight.server, sight.children)):
+            continue
+        for kind, child in sight.children.items():
+            managed = server_children.released(child)
+            if managed == child["metadata"].get("managedFields"):
+                continue
+            body = {"metadata": {"resourceVersion": child["metadata"]["resourceVersion"], "managedFields": managed}}
+            kube.request(
+                "PATCH",
+                server_sight.CHILDREN[kind].path(namespace, name),
+                body=json.dumps(body),
+                content_type="application/merge-patch+json",
+                accept_status=(404, 409),
+                action=f"release the fields of others in {kind} {namespace}/{name}",
+            )

@@ -1,0 +1,426 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mcp_server
+short_description: Declares MCP servers that KMCP runs, and waits until they really run
+version_added: 0.1.0
+author: The mcpops.platform contributors (@mcpops)
+description:
+  - Writes C(MCPServer) resources (C(kagent.dev/v1alpha1)) by server-side apply, one server or many in one task.
+  - What this module writes is owned whole; a field that somebody else has put into a server's C(spec) is removed.
+  - Refuses before the first change what the API server accepts and the controller or the pods then break on, all
+    problems of all servers at once.
+  - Pods are as secure as the Pod Security level C(restricted) demands unless the options say otherwise.
+  - A server is ready when the controller has dealt with its latest change, the Deployment runs the right pods and the
+    Service leads to them. The resource's own condition C(Ready) is not waited for; it comes late and stays true when
+    pods crash. M(mcpops.platform.mcp_probe) then asks the server itself.
+  - What KMCP has made of a server (Deployment, Service, ConfigMap, ServiceAccount) and somebody has deleted, scaled or
+    edited is shown as a change with the name of who did it, and repaired by making the controller write it anew; the
+    label C(mcpops.io/reconcile) of the MCPServer counts these repairs.
+extends_documentation_fragment:
+  - mcpops.platform.kubernetes
+  - mcpops.platform.attributes
+attributes:
+  action_group:
+    description: Use C(group/mcpops.platform.kubernetes) in C(module_defaults) to set the connection of all modules.
+    support: full
+    membership:
+      - mcpops.platform.kubernetes
+options:
+  state:
+    description:
+      - V(present) makes the servers as declared.
+      - V(absent) removes them and waits until their pods have ended; only names and namespaces matter.
+    type: str
+    choices: [present, absent]
+    default: present
+  name:
+    description: Name of the server, of its Service and of everything else KMCP makes for it.
+    type: str
+  namespace:
+    description: Namespace of the server, and of entries of O(servers) that name none. It must exist.
+    type: str
+  transport:
+    description: Transport that the program itself speaks; V(http) if not set. KMCP wraps V(stdio) servers.
+    type: str
+    choices: [http, stdio]
+  image:
+    description: Container image; only the commands C(npx) and C(uvx) have one of their own.
+    type: str
+  image_pull_policy:
+    description: When nodes pull the image; KMCP uses V(IfNotPresent) if not set.
+    type: str
+    choices: [Always, IfNotPresent, Never]
+  port:
+    description:
+      - Port on which the server listens and its Service is reached; 3000 if not set. The server must listen on
+        0.0.0.0.
+    type: int
+  path:
+    description: Path of the endpoint of an HTTP server; V(/mcp) if not set.
+    type: str
+  command:
+    description: Program to run instead of the image's own; needed for V(stdio).
+    type: str
+  args:
+    description: Arguments of the program.
+    type: list
+    elements: str
+  env:
+    description: Environment variables, readable for everybody who may read the resource; secrets belong into O(secret_refs).
+    type: dict
+  secret_refs:
+    description: Names of Secrets whose keys become environment variables.
+    type: list
+    elements: str
+  config_map_refs:
+    description: Names of ConfigMaps, mounted below C(/configmaps/NAME).
+    type: list
+    elements: str
+  labels:
+    description: Labels of the pods.
+    type: dict
+  annotations:
+    description: Annotations of the pods.
+    type: dict
+  server_labels:
+    description: Labels of the MCPServer itself.
+    type: dict
+  server_annotations:
+    description: Annotations of the MCPServer itself.
+    type: dict
+  replicas:
+    description: Number of pods; 1 if not set. Sessions are not shared between pods.
+    type: int
+  resources:
+    description: Requests and limits of the container, as in Kubernetes.
+    type: dict
+  security_context:
+    description:
+      - Security context of the container, merged over the secure default (no privilege escalation, all capabilities
+        dropped); null removes a key of it.
+    type: dict
+  pod_security_context:
+    description:
+      - Security context of the pod, merged over the secure default (non-root, seccomp profile of the runtime); null
+        removes a key of it.
+    type: dict
+  service_account:
+    description: Annotations and labels of the service account that KMCP makes for the server.
+    type: dict
+  service_account_name:
+    description: Existing service account to use instead.
+    type: str
+  image_pull_secrets:
+    description: Names of Secrets with registry credentials.
+    type: list
+    elements: str
+  node_selector:
+    description: Labels of the nodes the pods may run on.
+    type: dict
+  tolerations:
+    description: Tolerations, as in Kubernetes.
+    type: list
+    elements: dict
+  affinity:
+    description: Affinity, as in Kubernetes.
+    type: dict
+  volumes:
+    description: Volumes, as in Kubernetes.
+    type: list
+    elements: dict
+  volume_mounts:
+    description: Where the volumes are mounted, as in Kubernetes.
+    type: list
+    elements: dict
+  sidecars:
+    description: Further containers, as in Kubernetes.
+    type: list
+    elements: dict
+  init_container:
+    description:
+      - Image, pull policy, resources and security context of the container that brings the adapter to V(stdio)
+        servers.
+    type: dict
+  timeout:
+    description: Timeout that clients such as kagent use for the server, for example V(30s).
+    type: str
+  spec:
+    description: Raw C(spec) of the MCPServer for what has no option here, merged over everything else; null removes.
+    type: dict
+  servers:
+    description: Many servers in one task, each with the options of a single one.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: As O(name).
+        type: str
+      namespace:
+        description: As O(namespace).
+        type: str
+      transport:
+        description: As O(transport).
+        type: str
+        choices: [http, stdio]
+      image:
+        description: As O(image).
+        type: str
+      image_pull_policy:
+        description: As O(image_pull_policy).
+        type: str
+        choices: [Always, IfNotPresent, Never]
+      port:
+        description: As O(port).
+        type: int
+      path:
+        description: As O(path).
+        type: str
+      command:
+        description: As O(command).
+        type: str
+      args:
+        description: As O(args).
+        type: list
+        elements: str
+      env:
+        description: As O(env).
+        type: dict
+      secret_refs:
+        description: As O(secret_refs).
+        type: list
+        elements: str
+      config_map_refs:
+        description: As O(config_map_refs).
+        type: list
+        elements: str
+      labels:
+        description: As O(labels).
+        type: dict
+      annotations:
+        description: As O(annotations).
+        type: dict
+      server_labels:
+        description: As O(server_labels).
+        type: dict
+      server_annotations:
+        description: As O(server_annotations).
+        type: dict
+      replicas:
+        description: As O(replicas).
+        type: int
+      resources:
+        description: As O(resources).
+        type: dict
+      security_context:
+        description: As O(security_context).
+        type: dict
+      pod_security_context:
+        description: As O(pod_security_context).
+        type: dict
+      service_account:
+        description: As O(service_account).
+        type: dict
+      service_account_name:
+        description: As O(service_account_name).
+        type: str
+      image_pull_secrets:
+        description: As O(image_pull_secrets).
+        type: list
+        elements: str
+      node_selector:
+        description: As O(node_selector).
+        type: dict
+      tolerations:
+        description: As O(tolerations).
+        type: list
+        elements: dict
+      affinity:
+        description: As O(affinity).
+        type: dict
+      volumes:
+        description: As O(volumes).
+        type: list
+        elements: dict
+      volume_mounts:
+        description: As O(volume_mounts).
+        type: list
+        elements: dict
+      sidecars:
+        description: As O(sidecars).
+        type: list
+        elements: dict
+      init_container:
+        description: As O(init_container).
+        type: dict
+      timeout:
+        description: As O(timeout).
+        type: str
+      spec:
+        description: As O(spec).
+        type: dict
+  wait:
+    description: Whether to wait until the servers run, or are gone.
+    type: bool
+    default: true
+  wait_timeout:
+    description: Longest wait for all servers together, in seconds. What waiting cannot heal ends it early.
+    type: int
+    default: 300
+"""
+
+EXAMPLES = r"""
+- name: One HTTP server
+  mcpops.platform.mcp_server:
+    kubeconfig: "{{ mcpops_kubeconfig }}"
+    namespace: mcp
+    name: echo
+    image: registry.example.com/echo-mcp:1.0.0
+    port: 3000
+
+- name: Many servers in one task
+  mcpops.platform.mcp_server:
+    kubeconfig: "{{ mcpops_kubeconfig }}"
+    namespace: mcp
+    servers:
+      - name: echo
+        image: registry.example.com/echo-mcp:1.0.0
+      - name: weather
+        image: registry.example.com/weather-mcp:1.4.2
+        port: 8080
+        args: [--host, 0.0.0.0, --port, "8080"]
+        env:
+          LOG_LEVEL: info
+        secret_refs: [weather-keys]
+        resources:
+          requests: {cpu: 100m, memory: 128Mi}
+
+- name: A server that uses workload identity
+  mcpops.platform.mcp_server:
+    kubeconfig: "{{ mcpops_kubeconfig }}"
+    namespace: mcp
+    name: keyvault-reader
+    image: registry.example.com/kv-mcp:0.9.0
+    labels:
+      azure.workload.identity/use: "true"
+    service_account:
+      annotations:
+        azure.workload.identity/client-id: "{{ kv_client_id }}"
+
+- name: Remove a server
+  mcpops.platform.mcp_server:
+    kubeconfig: "{{ mcpops_kubeconfig }}"
+    namespace: mcp
+    name: weather
+    state: absent
+"""
+
+RETURN = r"""
+servers:
+  description: One entry for each declared server, in the order given.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the server.
+      type: str
+    namespace:
+      description: Namespace of the server.
+      type: str
+    changed:
+      description: Whether this server was (or would be) changed or repaired.
+      type: bool
+    port:
+      description: Port of its Service; only with O(state=present).
+      type: int
+    path:
+      description: Path of its endpoint; only with O(state=present).
+      type: str
+    image:
+      description: Image of its container; only with O(state=present).
+      type: str
+    ready_replicas:
+      description: Pods that are ready; only with O(state=present).
+      type: int
+  sample:
+    - name: echo
+      namespace: mcp
+      changed: false
+      port: 3000
+      path: /mcp
+      image: registry.example.com/echo-mcp:1.0.0
+      ready_replicas: 1
+notes:
+  description: What a check mode run depends on, and other remarks.
+  returned: when there is something to say
+  type: list
+  elements: str
+"""
+
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
+from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
+
+SERVER: dict[str, Any] = {
+    "name": {"type": "str"},
+    "namespace": {"type": "str"},
+    "transport": {"type": "str", "choices": ["http", "stdio"]},
+    "image": {"type": "str"},
+    "image_pull_policy": {"type": "str", "choices": ["Always", "IfNotPresent", "Never"]},
+    "port": {"type": "int"},
+    "path": {"type": "str"},
+    "command": {"type": "str"},
+    "args": {"type": "list", "elements": "str"},
+    "env": {"type": "dict"},
+    "secret_refs": {"type": "list", "elements": "str", "no_log": False},
+    "config_map_refs": {"type": "list", "elements": "str"},
+    "labels": {"type": "dict"},
+    "annotations": {"type": "dict"},
+    "server_labels": {"type": "dict"},
+    "server_annotations": {"type": "dict"},
+    "replicas": {"type": "int"},
+    "resources": {"type": "dict"},
+    "security_context": {"type": "dict"},
+    "pod_security_context": {"type": "dict"},
+    "service_account": {"type": "dict"},
+    "service_account_name": {"type": "str"},
+    "image_pull_secrets": {"type": "list", "elements": "str", "no_log": False},
+    "node_selector": {"type": "dict"},
+    "tolerations": {"type": "list", "elements": "dict"},
+    "affinity": {"type": "dict"},
+    "volumes": {"type": "list", "elements": "dict"},
+    "volume_mounts": {"type": "list", "elements": "dict"},
+    "sidecars": {"type": "list", "elements": "dict"},
+    "init_container": {"type": "dict"},
+    "timeout": {"type": "str"},
+    "spec": {"type": "dict"},
+}
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    **kubernetes_argument_spec(),
+    **SERVER,
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "servers": {"type": "list", "elements": "dict", "options": SERVER},
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 300},
+}
+
+RULES: dict[str, Any] = {"mutually_exclusive": [["name", "servers"]], "required_one_of": [["name", "servers"]]}
+
+OPERATION = server.converge
+
+
+def main() -> None:
+    run_module(ARGUMENT_SPEC, OPERATION, RULES)
+
+
+if __name__ == "__main__":
+    main()
