@@ -28,8 +28,12 @@ test: venv ## the gate: everything that must hold before a change lands
 	@$(GATE) --down
 
 .PHONY: test-long
-test-long: venv ## everything marked slow (up to an hour)
-	@$(GATE) --down long
+test-long: venv ## everything marked slow, and the other core versions (up to an hour)
+	@$(GATE) --down long matrix
+
+.PHONY: matrix
+matrix: venv ## sanity and unit tests on every supported ansible-core
+	@$(GATE) matrix
 
 .PHONY: bench
 bench: venv ## benchmarks

@@ -111,6 +111,13 @@ def bench() -> list[Step]:
     return [Step("bench", (sys.executable, "-m", "bench"))]
 
 
+def matrix() -> list[Step]:
+    # Not imported at the top: the matrix itself builds on this module.
+    from gate.matrix import ROWS
+
+    return [Step(f"core {row.core}", (sys.executable, "-m", "gate.matrix", row.core)) for row in ROWS]
+
+
 def pytest_step(name: str, directories: list[str], markers: str, *, workers: bool = False) -> Step:
     present = [directory for directory in directories if any((CHECKOUT / directory).rglob("test_*.py"))]
     if not present:
@@ -164,6 +171,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("molecule", "a scenario per role", molecule, needs=("cloud",)),
     Stage("docs", "every example in the documentation", docs),
     Stage("long", "everything marked slow", long, needs=("cloud",)),
+    Stage("matrix", "sanity and unit tests on every supported ansible-core", matrix),
     Stage("bench", "benchmarks", bench, needs=("cloud",)),
 )
 
