@@ -66,15 +66,15 @@ def _present(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
                 raise InvalidInput(spec.subject, missing)
         return plan_cluster(reading.body, with_choices(arm, spec, reading))
 
-    plan, body = carry_out(
+    outcome = carry_out(
         arm,
         spec.subject,
         lambda: _read(arm, spec, patient),
         plan_of,
         lambda plan, reading: _apply(arm, spec, plan, reading, patient),
     )
-    shown = plan.body if body is None and task.check_mode else body
-    return Result.of(plan, {"cluster": cluster_facts(shown, spec.id)})
+    shown = outcome.plan.body if outcome.after is None and task.check_mode else outcome.after
+    return Result.of(outcome.plan, {"cluster": cluster_facts(shown, spec.id)}, outcome.headline(task.check_mode))
 
 
 def _read(arm: Arm, spec: ClusterSpec, patient: bool) -> Reading:
@@ -113,14 +113,15 @@ def _absent(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
         if patient:
             waiting.follow(arm, response, spec.subject, action)
 
-    plan, body = carry_out(
+    outcome = carry_out(
         arm,
         spec.subject,
         lambda: _read(arm, spec, patient),
         lambda reading: plan_removal(reading.body, spec),
         delete,
     )
-    return Result.of(plan, {"cluster": cluster_facts(body, spec.id)})
+    values = {"cluster": cluster_facts(outcome.after, spec.id)}
+    return Result.of(outcome.plan, values, outcome.headline(task.check_mode))
 
 
 def info(task: Task) -> Result:

@@ -7,12 +7,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, Body, LostRace, Reading
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Refused, ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Plan
 
 _RACES = 5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The plan, and the resource before and after it (in check mode both are as it stands)."""
+
+    plan: Plan
+    before: Body | None
+    after: Body | None
+
+    def headline(self, check_mode: bool) -> str:
+        """One line for `msg`: a creation or deletion is told as such, a change by what changes."""
+        would = "would be " if check_mode else ""
+        if self.plan.changed and self.before is None:
+            return f"{self.plan.subject}: {would}created"
+        if any(change.path == "" and change.after is ABSENT for change in self.plan.changes):
+            return f"{self.plan.subject}: {would}deleted"
+        return self.plan.summary()
 
 
 def carry_out(
@@ -21,9 +40,9 @@ def carry_out(
     read: Callable[[], Reading],
     plan_of: Callable[[Reading], Plan],
     apply: Callable[[Plan, Reading], Body | None],
-) -> tuple[Plan, Body | None]:
-    """The plan, and the resource as it stands afterwards (in check mode: before)."""
-    lost: Plan | None = None
+) -> Outcome:
+    """Converge, and say how it was and is."""
+    lost: Outcome | None = None
     for _attempt in range(_RACES):
         reading = read()
         plan = plan_of(reading)
@@ -33,14 +52,14 @@ def carry_out(
             raise Refused(subject, plan.refused)
         if not plan.changes and lost is not None and arm.write_uncertain:
             # our own write took effect although its answer was lost
-            return lost, reading.body
+            return Outcome(lost.plan, lost.before, reading.body)
         if not plan.changes or arm.check_mode:
-            return plan, reading.body
+            return Outcome(plan, reading.body, reading.body)
         try:
-            return plan, apply(plan, reading)
+            return Outcome(plan, reading.body, apply(plan, reading))
         except LostRace:
             arm.progress(f"{subject}: changed by somebody else in between, planning again")
-            lost = plan
+            lost = Outcome(plan, reading.body, None)
     raise ServiceError(
         f"Changing {subject}",
         f"somebody else changed it each of the {_RACES} times between reading and writing",

@@ -55,17 +55,19 @@ def _present(task: Task, path: Path, subject: str) -> Result:
         plan = Plan(
             subject, (Change("", ABSENT, f"the {task.params['credential']} credential of {cluster}"),), notes=(note,)
         )
-        return Result.of(plan, _values(path, None))
+        return Result.of(plan, _values(path, None), f"{subject}: would be written")
     for credential in wanted.credentials():
         task.secret(credential)
-    plan = plan_file(path, _standing(task, path), wanted)
+    standing = _standing(task, path)
+    plan = plan_file(path, standing, wanted)
     if plan.refused:
         raise Refused(subject, plan.refused)
     if plan.changes and task.check_mode:
         write_check_mode_copy(task, path, wanted.text)
     elif plan.changes:
         write_private(path, wanted.text)
-    return Result.of(plan, _values(path, wanted))
+    written = f"{subject}: {'would be written' if task.check_mode else 'written'}"
+    return Result.of(plan, _values(path, wanted), written if standing is None else "")
 
 
 def _absent(task: Task, path: Path, subject: str) -> Result:

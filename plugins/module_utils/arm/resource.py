@@ -36,7 +36,7 @@ def converge(task: Task) -> Result:
         return waiting.settle(arm, reading, spec.id, spec.api_version, spec.subject) if patient else reading
 
     if spec.state == "absent":
-        plan, body = carry_out(
+        outcome = carry_out(
             arm,
             spec.subject,
             read,
@@ -44,15 +44,16 @@ def converge(task: Task) -> Result:
             lambda *_: _delete(arm, spec, patient),
         )
     else:
-        plan, body = carry_out(
+        outcome = carry_out(
             arm,
             spec.subject,
             read,
             lambda reading: plan_resource(reading.body, spec),
             lambda plan, reading: _put(arm, spec, plan, reading, patient),
         )
-    shown = plan.body if task.check_mode and plan.changed and spec.state == "present" else body
-    return Result.of(plan, {"id": spec.id, "resource": shown})
+    planned = task.check_mode and outcome.plan.changed and spec.state == "present"
+    values = {"id": spec.id, "resource": outcome.plan.body if planned else outcome.after}
+    return Result.of(outcome.plan, values, outcome.headline(task.check_mode))
 
 
 def _removal(arm: Arm, spec: ResourceSpec, reading: Reading) -> Plan:
