@@ -69,10 +69,13 @@ def pending_outcome(task: Task, spec: ReleaseSpec, reason: str) -> Outcome:
     return Outcome((plan.with_notes(f"{plan.subject} depends on the cluster: {reason}."),), None)
 
 
-def ensure(task: Task, kube: Kube, spec: ReleaseSpec) -> Outcome:
-    """Install, upgrade, repair, wait: whatever is needed, and nothing when the release is as declared."""
+def ensure(task: Task, kube: Kube, spec: ReleaseSpec, known: History | None = None) -> Outcome:
+    """Install, upgrade, repair, wait: whatever is needed, and nothing when the release is as declared.
+
+    `known` is the release's history where the caller has just read it.
+    """
     protect(task, spec)
-    found = recovery.read(kube, spec.namespace, spec.name)
+    found = known or recovery.read(kube, spec.namespace, spec.name)
     if not task.check_mode:
         found = recovery.settle(task, lambda: recovery.read(kube, spec.namespace, spec.name), found, spec.stale_after)
     release = found.newest
