@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import manifest, record
+
+RELEASE = record.decode(json.loads((Path(__file__).parent / "records" / "deployed.json").read_text()))
+
+
+def test_the_objects_of_a_record() -> None:
+    assert [item["kind"] for item in manifest.parse(RELEASE)] == [
+        "Secret",
+        "ConfigMap",
+        "ClusterRole",
+        "Service",
+        "Deployment",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("12:30", "12:30"),
+        ("2026-11-20", "2026-11-20"),
+        ("0644", 420),
+        ("0x10", 16),
+        ("15", 15),
+        ("-3", -3),
+        ("1.5", 1.5),
+        ("'15'", "15"),
+        ("true", True),
+        ("1_000", 1000),
+    ],
+)
+def test_yaml_is_read_as_go_reads_it(text: str, value: object) -> None:
+    body = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata: {{v: {text}}}\n"
+    [item] = manifest.parse(replace(RELEASE, manifest=body))
+    assert item["data"]["v"] == value
+    assert type(item["data"]["v"]) is type(value)
+
+
+def test_lists_are_opened_and_empty_documents_are_nothing() -> None:
+    text = "---\n# only a comment\n---\nkind: List\nitems:\n- {kind: ConfigMap, metadata: {name: a}}\n---\n"
+    assert [item["metadata"]["name"] for item in manifest.parse(replace(RELEASE, manifest=text))] == ["a"]
+
+
+def test_a_broken_manifest_is_told() -> None:
+    with pytest.raises(ServiceError, match="release d2rec/rec: revision 1 is not YAML"):
+        manifest.parse(replace(RELEASE, manifest="a: ["))
+
+
+def test_an_object_is_completed_as_helm_does() -> None:
+    item = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "stringData": {"k": "v"}}
+    done = manifest.complete(item, RELEASE, namespaced=True)
+    assert done["metadata"] == {
+        "name": "a",
+        "namespace": "d2rec",
+        "labels": {"app.kubernetes.io/managed-by": "Helm"},
+        "annotations": {"meta.helm.sh/release-name": "rec", "meta.helm.sh/release-namespace": "d2rec"},
+    }
+    assert done["data"] == {"k": "dg=="}
+    assert "namespace" not in manifest.complete(item, RELEASE, namespaced=False)["metadata"]
+    assert item["metadata"] == {"name": "a"}
+
+
+def test_objects_a_chart_asks_to_keep() -> None:
+    assert manifest.kept({"metadata": {"annotations": {"helm.sh/resource-policy": "keep"}}})
+    assert not manifest.kept({"metadata": {}})

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import charts
+
+GOOD: dict[str, Any] = {
+    "version": "v0.3.0",
+    "namespace": "kmcp-system",
+    "create_namespace": True,
+    "chart_repository": "oci://ghcr.io/kagent-dev/kmcp/helm/",
+    "crds_chart": "kmcp-crds",
+    "controller_chart": "kmcp",
+    "crds_release_name": "kmcp-crds",
+    "release_name": "kmcp",
+    "values": {"controller": {"replicaCount": 2}},
+    "wait": True,
+    "wait_timeout": 300,
+    "stale_after": 60,
+    "plain_http": False,
+}
+
+
+def test_two_releases_of_one_version() -> None:
+    spec = charts.kmcp_spec(GOOD)
+    assert spec.definitions.chart == Chart("oci://ghcr.io/kagent-dev/kmcp/helm/kmcp-crds", "kmcp-crds", "0.3.0")
+    assert spec.controller.chart == Chart("oci://ghcr.io/kagent-dev/kmcp/helm/kmcp", "kmcp", "0.3.0")
+    assert (spec.definitions.name, spec.controller.name) == ("kmcp-crds", "kmcp")
+    assert spec.definitions.namespace == spec.controller.namespace == spec.namespace == "kmcp-system"
+    assert spec.definitions.values == {}
+    assert spec.controller.values == {"controller": {"replicaCount": 2}}
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "text"),
+    [
+        ({"version": "0.3"}, "version", "all three numbers"),
+        ({"version": ""}, "version", "all three numbers"),
+        ({"version": "latest"}, "version", "all three numbers"),
+        ({"version": "0.1.9"}, "version", "older than 0.2.6"),
+        ({"namespace": "Kmcp"}, "namespace", "a-z"),
+        ({"release_name": "kmcp-crds"}, "crds_release_name", "must differ"),
+        ({"chart_repository": "https://charts.example.org"}, "chart_repository", "neither oci://"),
+        ({"values": {"rbac": {"clusterScoped": True}}}, "values.rbac.clusterScoped", "rbac.namespaces"),
+        ({"values": {"image": {"tag": "v0.3.0"}}}, "values.image.tag", '"0.3.0"'),
+    ],
+)
+def test_one_thing_wrong(change: dict[str, Any], path: str, text: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        charts.kmcp_spec({**GOOD, **change})
+    assert {problem.path for problem in caught.value.problems} == {path}
+    assert text in caught.value.problems[0].message
+
+
+def test_two_things_wrong_are_both_said() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        charts.kmcp_spec({**GOOD, "version": "0.3", "namespace": "Bad_"})
+    assert [problem.path for problem in caught.value.problems] == ["version", "namespace"]
+
+
+def test_a_value_the_older_chart_had() -> None:
+    spec = charts.kmcp_spec({**GOOD, "version": "0.2.8", "values": {"rbac": {"clusterScoped": True}}})
+    assert spec.version == "0.2.8"

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Refused
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.ownership import conflict
+
+SPEC = ReleaseSpec("kmcp-crds", "kmcp-system", Chart("oci://r/kmcp-crds", "kmcp-crds", "0.3.0"))
+
+
+def definition(name: str | None, namespace: str | None, managed: bool = True) -> dict[str, Any]:
+    marks = {"meta.helm.sh/release-name": name, "meta.helm.sh/release-namespace": namespace}
+    labels = {"app.kubernetes.io/managed-by": "Helm"} if managed else {}
+    return {"metadata": {"annotations": {key: value for key, value in marks.items() if value}, "labels": labels}}
+
+
+@pytest.mark.parametrize(
+    "standing",
+    [
+        pytest.param(None, id="no definition"),
+        pytest.param(definition("kmcp-crds", "kmcp-system"), id="ours, from a run that was killed"),
+    ],
+)
+def test_no_conflict(standing: dict[str, Any] | None) -> None:
+    assert conflict(standing, SPEC) is None
+
+
+@pytest.mark.parametrize(
+    ("standing", "before", "remedy"),
+    [
+        pytest.param(
+            definition("kagent-crds", "kagent"), "release kagent/kagent-crds", "kmcp.enabled=false", id="kagent"
+        ),
+        pytest.param(
+            definition("kmcp-crds", "other"), "release other/kmcp-crds", "namespace: other", id="another namespace"
+        ),
+        pytest.param(definition(None, None, managed=False), "no Helm release", "kubectl annotate crd", id="by hand"),
+        pytest.param(
+            definition("kmcp-crds", "kmcp-system", managed=False), "no Helm release", "kubectl label crd", id="no label"
+        ),
+    ],
+)
+def test_a_conflict_names_the_owner_and_the_way_out(standing: dict[str, Any], before: str, remedy: str) -> None:
+    refusal = conflict(standing, SPEC)
+    assert refusal is not None
+    assert refusal.before == before
+    assert remedy in refusal.remedy
+    message = Refused("kmcp", [refusal]).message()
+    assert "mcpservers.kagent.dev" in message
+    assert "release kmcp-system/kmcp-crds" in message
