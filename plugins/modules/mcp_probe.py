@@ -163,18 +163,18 @@ servers:
       description: What the server says of itself.
       type: dict
     tools:
-      description: Names of its tools.
+      description: Its tools, each with C(name) and C(description).
       type: list
-      elements: str
+      elements: dict
     tool:
       description: Tool that was called.
       type: str
     answer:
       description: Text of the tool's answer.
       type: str
-    duration:
-      description: Seconds the whole conversation took.
-      type: float
+    duration_ms:
+      description: Milliseconds the whole conversation took.
+      type: int
     error:
       description: Why it is not reachable, a C(code), a C(message) and a C(hint).
       type: dict
@@ -186,10 +186,12 @@ servers:
       server_info:
         name: echo-mcp
         version: 1.0.0
-      tools: [echo, add]
+      tools:
+        - name: echo
+          description: Return the text unchanged.
       tool: echo
       answer: hello
-      duration: 0.041
+      duration_ms: 41
 notes:
   description: What check mode left out or found unanswered.
   returned: when there is something to say

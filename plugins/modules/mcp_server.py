@@ -72,7 +72,9 @@ options:
     type: list
     elements: str
   env:
-    description: Environment variables, readable for everybody who may read the resource; secrets belong into O(secret_refs).
+    description:
+      - Environment variables. Everybody who may read the resource may read them, so secrets belong into
+        O(secret_refs).
     type: dict
   secret_refs:
     description: Names of Secrets whose keys become environment variables.
@@ -102,13 +104,13 @@ options:
     type: dict
   security_context:
     description:
-      - Security context of the container, merged over the secure default (no privilege escalation, all capabilities
-        dropped); null removes a key of it.
+      - Security context of the container, merged over the secure default (no privilege escalation, all
+        capabilities dropped); null removes a key of it.
     type: dict
   pod_security_context:
     description:
-      - Security context of the pod, merged over the secure default (non-root, seccomp profile of the runtime); null
-        removes a key of it.
+      - Security context of the pod, merged over the secure default (non-root, seccomp profile of the runtime);
+        null removes a key of it.
     type: dict
   service_account:
     description: Annotations and labels of the service account that KMCP makes for the server.

@@ -96,9 +96,13 @@ def secret_values(variables: Mapping[str, Any]) -> dict[str, str]:
         name: value
         for name, value in variables.items()
         if _SECRET_NAME.search(name) and not _REFERENCE_ONLY.search(name) and isinstance(value, str)
-        # switches such as USE_TOKEN=true are no secrets, and hiding the word would garble everything else
-        if value and value.lower() not in ("true", "false", "yes", "no", "on", "off") and not (value.isdigit() and len(value) < 6)
+        if not _is_switch(value)
     }
+
+
+def _is_switch(value: str) -> bool:
+    """USE_TOKEN=true and TOKEN_DAYS=30 are no secrets, and hiding such words would garble everything else."""
+    return value.lower() in ("", "true", "false", "yes", "no", "on", "off") or (value.isdigit() and len(value) < 6)
 
 
 def _name(server: Declared) -> Found:

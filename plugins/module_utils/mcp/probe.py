@@ -77,8 +77,9 @@ def ask(target: Target, connect: Connect, call_tool: bool) -> dict[str, Any]:
             "server_info": session.server_info,
             "tools": tools,
         }
-        if target.tool and target.tool not in tools:
-            listed = ", ".join(tools) or "none"
+        names = [tool["name"] for tool in tools]
+        if target.tool and target.tool not in names:
+            listed = ", ".join(names) or "none"
             raise Unanswered(
                 "tool_missing",
                 f"it answers, and has no tool {target.tool!r}; its tools: {listed}",
@@ -87,7 +88,7 @@ def ask(target: Target, connect: Connect, call_tool: bool) -> dict[str, Any]:
             )
         if target.tool and call_tool:
             row |= {"tool": target.tool, "answer": _called(target, session)}
-    row["duration"] = round(time.monotonic() - started, 3)
+    row["duration_ms"] = round((time.monotonic() - started) * 1000)
     return row
 
 

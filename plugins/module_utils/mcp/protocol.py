@@ -114,11 +114,13 @@ def negotiated(result: Mapping[str, Any]) -> str:
     return version
 
 
-def tool_names(result: Mapping[str, Any]) -> list[str]:
+def tools_of(result: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Name and description of each tool of a page."""
     tools = result.get("tools")
     if not isinstance(tools, list):
         raise Unanswered("not_mcp", "it answered tools/list without a list of tools", terminal=True)
-    return [str(tool["name"]) for tool in tools if isinstance(tool, dict) and "name" in tool]
+    named = [tool for tool in tools if isinstance(tool, dict) and "name" in tool]
+    return [{"name": str(tool["name"]), "description": str(tool.get("description") or "")} for tool in named]
 
 
 def answer_text(result: Mapping[str, Any]) -> str:

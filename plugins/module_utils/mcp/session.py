@@ -56,16 +56,16 @@ class Session:
     def __exit__(self, *exception: object) -> None:
         self._end()
 
-    def tools(self) -> list[str]:
-        """The names of all tools, over all pages."""
-        names: list[str] = []
+    def tools(self) -> list[dict[str, str]]:
+        """All tools, over all pages."""
+        tools: list[dict[str, str]] = []
         cursor: Any = None
         for _page in range(protocol.MAX_TOOL_PAGES):
             result = self._ask("tools/list", {} if cursor is None else {"cursor": cursor})
-            names += protocol.tool_names(result)
+            tools += protocol.tools_of(result)
             cursor = result.get("nextCursor")
             if not cursor:
-                return names
+                return tools
         raise Unanswered(
             "endless_tools",
             f"its list of tools has more than {protocol.MAX_TOOL_PAGES} pages",

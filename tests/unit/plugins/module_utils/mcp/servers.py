@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,16 +89,42 @@ def misbehaving(mode: str) -> Iterator[str]:
     process = subprocess.Popen(
         [sys.executable, "-u", str(MISBEHAVING)],
         env={**os.environ, "MODE": mode, "PORT": str(port)},
-        stdout=subprocess.PIPE,
-        text=True,
+        stdout=subprocess.DEVNULL,
     )
     try:
-        assert process.stdout is not None
-        process.stdout.readline()  # written before it serves; the probe's own retries bridge the rest
+        _wait_for(port)
         yield f"http://127.0.0.1:{port}/mcp"
     finally:
         process.kill()
         process.wait()
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def together(app: Starlette, parties: int) -> Any:
+    """Answers the first requests only when that many are there at the same time."""
+    waiting: list[asyncio.Event] = []
+
+    async def gate(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and len(waiting) < parties:
+            arrived = asyncio.Event()
+            waiting.append(arrived)
+            if len(waiting) == parties:
+                for event in waiting:
+                    event.set()
+            await arrived.wait()
+        await app(scope, receive, send)
+
+    return gate
 
 
 def free_port() -> int:

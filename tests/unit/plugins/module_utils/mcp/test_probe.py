@@ -63,13 +63,14 @@ def test_a_server_of_the_sdk_is_asked_and_called(stateless: bool, json_response:
     assert result["changed"] is False
     assert (row["reachable"], row["protocol_version"]) == (True, "2025-11-25")
     assert row["server_info"]["name"] == "echo"
-    assert row["tools"] == ["say", "fail", "talk_much"]
+    assert [tool["name"] for tool in row["tools"]] == ["say", "fail", "talk_much"]
     assert (row["tool"], row["answer"]) == ("say", "grüß dich")
 
 
 def test_all_pages_of_tools_are_read() -> None:
     with servers.serving(servers.paged(3)) as url:
-        assert run(url=url + "/")["servers"][0]["tools"] == ["tool0", "tool1", "tool2"]
+        tools = run(url=url + "/")["servers"][0]["tools"]
+    assert [tool["name"] for tool in tools] == ["tool0", "tool1", "tool2"]
 
 
 def test_an_endless_list_of_tools_ends() -> None:
@@ -151,15 +152,19 @@ def test_a_server_that_comes_late_is_waited_for() -> None:
     assert outcome[0]["servers"][0]["reachable"] is True
 
 
-def test_many_servers_are_asked_at_once_and_every_silence_is_reported(echo: str) -> None:
+def test_many_servers_are_asked_at_once() -> None:
+    """This one answers nobody before eight have asked."""
+    app = servers.together(servers.echo(stateless=True, json_response=True), 8)
+    with servers.serving(app) as url:
+        result = run(servers=[{"url": url}] * 8, timeout=30.0)
+    assert all(row["reachable"] for row in result["servers"])
+
+
+def test_every_silence_is_reported(echo: str) -> None:
     with servers.misbehaving("hang") as silent, servers.misbehaving("text") as wrong:
-        started = time.monotonic()
-        found = failure(
-            timeout=1.0, servers=[{"url": echo}, {"url": silent}, {"url": silent}, {"url": silent}, {"url": wrong}]
-        )
-    assert time.monotonic() - started < 2.5
-    assert [row["reachable"] for row in found.values["servers"]] == [True, False, False, False, False]
-    assert "4 of 5 MCP probes" in found.message()
+        found = failure(timeout=1.0, servers=[{"url": echo}, {"url": silent}, {"url": wrong}])
+    assert [row["reachable"] for row in found.values["servers"]] == [True, False, False]
+    assert "2 of 3 MCP probes" in found.message()
     assert {reason.code for reason in found.reasons} == {"timeout", "not_mcp"}
 
 

@@ -48,7 +48,7 @@ def test_a_json_answer_and_a_batch_are_understood() -> None:
     other = {"jsonrpc": "2.0", "method": "notifications/message", "params": {}}
     for body in (message, [other, message]):
         result = protocol.read_answer(Reply(200, JSON, [json.dumps(body).encode()]), 4)
-        assert protocol.tool_names(result) == ["echo"]
+        assert protocol.tools_of(result) == [{"name": "echo", "description": ""}]
 
 
 def test_text_of_an_answer_leaves_pictures_out() -> None:
