@@ -231,9 +231,10 @@ class _Bundle:
         if not foreign:
             return [], (), live
         routes, kept = removable(self._kube, target, live, foreign)
+        secret = declared_objects.holds_secrets(live)
         notes = tuple(f"{target.who}: {route_path(route)} of {foreign[route]} cannot be removed" for route in kept)
         changes = [
-            Change(route_path(route), value_at(live, route), ABSENT, route[0] == "f:data", f"set by {foreign[route]}")
+            Change(route_path(route), value_at(live, route), ABSENT, secret, f"set by {foreign[route]}")
             for route in routes
         ]
         if routes and not self._dry_run:
