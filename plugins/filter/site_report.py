@@ -50,9 +50,9 @@ def site_report(hosts: Iterable[Mapping[str, Any]], inventory: str = "inventorie
 
 
 def _rows(host: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    nodes = host.get("site_verify_nodes", {}).get("resources", [])
+    nodes = host.get("site_verify_nodes", {}).get("objects", [])
     versions = sorted({node["status"]["nodeInfo"]["kubeletVersion"].lstrip("v") for node in nodes})
-    controllers = host.get("site_verify_kmcp", {}).get("resources", [])
+    controllers = host.get("site_verify_kmcp", {}).get("objects", [])
     kmcp = [item["metadata"].get("labels", {}).get("app.kubernetes.io/version", "?") for item in controllers]
     cluster = (
         str(host["inventory_hostname"]),
@@ -78,11 +78,16 @@ def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
 
 
 def _next_commands(inventory: str, cluster: str) -> list[str]:
+    again = f"ansible-playbook site.yml -i {inventory}"
+    # short lines: callbacks that print YAML fold longer ones
     return [
-        "Next:",
-        f"  ansible-playbook site.yml -i {inventory}                   # again: changes nothing",
-        f"  ansible-playbook site.yml -i {inventory} --check --diff    # shows what was changed by hand",
-        f"  ansible-playbook mcpops.platform.teardown -i {inventory} -e teardown_confirm={cluster}",
+        "a second run, which changes nothing:",
+        f"  {again}",
+        "what was changed by hand, shown and not touched:",
+        f"  {again} --check --diff",
+        "the end of it:",
+        f"  ansible-playbook playbooks/teardown.yml -i {inventory} \\",
+        f"    -e teardown_confirm={cluster}",
     ]
 
 

@@ -62,8 +62,8 @@ def test_a_call_for_an_unknown_server_is_refused() -> None:
 
 HOST = {
     "inventory_hostname": "local-1",
-    "site_verify_nodes": {"resources": [{"status": {"nodeInfo": {"kubeletVersion": "v1.35.4"}}}]},
-    "site_verify_kmcp": {"resources": [{"metadata": {"labels": {"app.kubernetes.io/version": "0.3.0"}}}]},
+    "site_verify_nodes": {"objects": [{"status": {"nodeInfo": {"kubeletVersion": "v1.35.4"}}}]},
+    "site_verify_kmcp": {"objects": [{"metadata": {"labels": {"app.kubernetes.io/version": "0.3.0"}}}]},
     "site_verify_result": {
         "servers": [
             {
