@@ -58,3 +58,19 @@ rules:
   - apiGroups: [""]
     resources: [configmaps]
     verbs: [get, list]
+{{- if .Values.hold }}
+---
+# a hook that never ends keeps helm at work until it is killed
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ .Release.Name }}-hold
+  annotations: {helm.sh/hook: "pre-install,pre-upgrade"}
+spec:
+  suspend: true
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - {name: main, image: {{ .Values.image }}}
+{{- end }}

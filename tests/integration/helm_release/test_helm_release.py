@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""helm_release against a real cluster: the whole life of a release of a small chart of our own."""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+CHART = Path(__file__).parent / "charts" / "greeting"
+CANARY = "canary-7f3a-password"
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def release(cloud: Any, cluster: Any, namespace: str) -> Iterator[dict[str, Any]]:
+    """A declaration whose pods really run."""
+    values = {"text": "hi", "password": CANARY, "image": f"{cloud.registry}/pause:1.0"}
+    yield {"name": "hello", "namespace": namespace, "chart_ref": str(CHART), "values": values, "wait_timeout": 120}
+    cluster.kubectl("delete", "clusterrole", f"{namespace}-hello", f"{namespace}-other", check=False)
+
+
+@pytest.fixture
+def helm(cluster: Any, cloud: Any, namespace: str) -> Callable[..., list[str]]:
+    """The command line of a person's own helm."""
+
+    def command(*arguments: str) -> list[str]:
+        place = ["--namespace", namespace, "--kubeconfig", str(cluster.kubeconfig)]
+        return [cloud.environment["helm"], *arguments, *place]
+
+    return command
+
+
+def paths(result: dict[str, Any]) -> list[str]:
+    """`subject: line` of every line that the diff shows on either side."""
+    return [
+        f"{part['before_header']}: {line}"
+        for part in result["diff"]
+        for line in (part["before"] + part["after"]).splitlines()
+    ]
+
+
+def test_the_life_of_a_release(cluster: Any, namespace: str, release: dict[str, Any], run_task: Run) -> None:
+    planned = run_task("helm_release", release, check=True)
+    assert planned["changed"]
+    assert planned["release"] is None
+    assert cluster.get("secrets", "-n", namespace, "-l", "owner=helm")["items"] == []
+    assert 'version: "1.0.0"' in planned["diff"][0]["after"]
+
+    made = run_task("helm_release", release)
+    assert made["changed"]
+    assert (made["release"]["revision"], made["release"]["status"]) == (1, "deployed")
+    assert cluster.get("deployment", "hello", "-n", namespace)["status"]["readyReplicas"] == 1
+    assert CANARY not in str(planned) + str(made)
+
+    again = run_task("helm_release", release)
+    assert not again["changed"]
+    assert again["release"]["revision"] == 1
+
+    changed = {**release, "values": {**release["values"], "text": "hello there"}}
+    assert run_task("helm_release", changed, check=True)["release"]["revision"] == 1
+    upgraded = run_task("helm_release", changed)
+    assert upgraded["release"]["revision"] == 2
+    assert cluster.get("configmap", "hello-text", "-n", namespace)["data"]["text"] == "hello there"
+
+    unsaid = {key: value for key, value in release.items() if key != "values"}
+    assert not run_task("helm_release", unsaid)["changed"]
+
+    gone = {"name": "hello", "namespace": namespace, "state": "absent"}
+    assert run_task("helm_release", gone, check=True)["changed"]
+    assert cluster.get("deployment", "hello", "-n", namespace)
+    removed = run_task("helm_release", gone)
+    assert removed["changed"]
+    assert any("Deployment" in line for line in paths(removed))
+    assert cluster.get("deployment", "-n", namespace)["items"] == []
+    assert not run_task("helm_release", gone)["changed"]
+
+
+def _scale(cluster: Any, namespace: str) -> None:
+    cluster.kubectl("scale", "deployment", "hello", "--replicas=0", "-n", namespace)
+
+
+def _add_environment(cluster: Any, namespace: str) -> None:
+    cluster.kubectl("set", "env", "deployment/hello", "EXTRA=1", "-n", namespace)
+
+
+def _add_container(cluster: Any, namespace: str) -> None:
+    side = '{"spec":{"template":{"spec":{"containers":[{"name":"side","image":"example.org/side:1"}]}}}}'
+    cluster.kubectl("patch", "deployment", "hello", "-n", namespace, "-p", side)
+
+
+def _edit_data(cluster: Any, namespace: str) -> None:
+    cluster.kubectl("patch", "configmap", "hello-text", "-n", namespace, "-p", '{"data":{"text":"bye","more":"x"}}')
+
+
+def _edit_secret(cluster: Any, namespace: str) -> None:
+    value = base64.b64encode(b"canary-other-value").decode()
+    cluster.kubectl("patch", "secret", "hello-login", "-n", namespace, "-p", f'{{"data":{{"password":"{value}"}}}}')
+
+
+def _delete_service(cluster: Any, namespace: str) -> None:
+    cluster.kubectl("delete", "service", "hello", "-n", namespace)
+
+
+def _delete_role(cluster: Any, namespace: str) -> None:
+    cluster.kubectl("delete", "clusterrole", f"{namespace}-hello")
+
+
+@pytest.mark.parametrize(
+    ("disturb", "shown"),
+    [
+        pytest.param(_scale, "spec.replicas: 0", id="scaled to nothing"),
+        pytest.param(_add_environment, 'env[EXTRA].value: "1"  # set by kubectl-set', id="environment added"),
+        pytest.param(_add_container, 'containers[side].image: "example.org/side:1"  # set by', id="container added"),
+        pytest.param(_edit_data, 'data.more: "x"  # set by kubectl-patch', id="data added"),
+        pytest.param(_edit_secret, "data.password: ********", id="secret changed"),
+        pytest.param(_delete_service, 'Service: kind: "Service"', id="service deleted"),
+        pytest.param(_delete_role, 'kind: "ClusterRole"', id="role deleted"),
+    ],
+)
+def test_what_is_changed_behind_its_back_is_shown_and_repaired(
+    cluster: Any, namespace: str, release: dict[str, Any], run_task: Run, disturb: Any, shown: str
+) -> None:
+    release = {**release, "wait": False}
+    run_task("helm_release", release)
+    before = _substance(cluster, namespace)
+    disturb(cluster, namespace)
+    assert _substance(cluster, namespace) != before
+
+    planned = run_task("helm_release", release, check=True)
+    assert planned["changed"]
+    wanted = shown.removeprefix("Service: ")
+    assert any(wanted in line for line in paths(planned)), paths(planned)
+    assert "canary" not in str(planned)
+    assert _substance(cluster, namespace) != before
+
+    repaired = run_task("helm_release", release)
+    assert paths(repaired) == paths(planned)
+    assert repaired["release"]["revision"] == 1
+    assert _substance(cluster, namespace) == before
+    assert not run_task("helm_release", release)["changed"]
+
+
+def _substance(cluster: Any, namespace: str) -> list[Any]:
+    """Everything of the release that is not the server's own bookkeeping."""
+    found = [
+        *cluster.get("deployment,service,configmap", "-n", namespace)["items"],
+        cluster.get("secret", "hello-login", "-n", namespace),
+        *[item for item in cluster.get("clusterrole")["items"] if item["metadata"]["name"].startswith(namespace)],
+    ]
+    keep = ("spec", "data", "rules")
+    picked = [
+        (item["kind"], item["metadata"]["name"], {key: item[key] for key in keep if key in item})
+        for item in found
+        if item["metadata"]["name"] != "kube-root-ca.crt"
+    ]
+    for _kind, _name, body in picked:
+        for assigned in ("clusterIP", "clusterIPs"):
+            body.get("spec", {}).pop(assigned, None)
+    return sorted(picked, key=lambda item: item[:2])
+
+
+def test_metadata_of_others_and_ignored_leaves_are_left_alone(
+    cluster: Any, namespace: str, release: dict[str, Any], run_task: Run
+) -> None:
+    ignoring = [{"kind": "Deployment", "name": "hello", "paths": ["spec.replicas"]}]
+    release = {**release, "wait": False, "ignore_differences": ignoring}
+    run_task("helm_release", release)
+    cluster.kubectl("label", "service", "hello", "team=blue", "-n", namespace)
+    cluster.kubectl("annotate", "deployment", "hello", "note=mine", "-n", namespace)
+    _scale(cluster, namespace)
+    assert not run_task("helm_release", release)["changed"]
+
+    # another repair of the same object does not take the ignored leaf back
+    _add_environment(cluster, namespace)
+    assert run_task("helm_release", release)["changed"]
+    assert cluster.get("deployment", "hello", "-n", namespace)["spec"]["replicas"] == 0
+
+
+def test_a_helm_that_was_killed_is_recovered(
+    cluster: Any, namespace: str, release: dict[str, Any], run_task: Run, helm: Callable[..., list[str]]
+) -> None:
+    release = {**release, "wait": False, "stale_after": 2}
+    run_task("helm_release", release)
+    _killed(
+        cluster, namespace, helm("upgrade", "hello", str(CHART), "--reuse-values", "--set", "hold=true,text=half"), 2
+    )
+
+    planned = run_task("helm_release", release, check=True)
+    assert any("goes back to revision 1" in note for note in planned["notes"])
+    assert 'status: "pending-upgrade"' in planned["diff"][0]["before"]
+
+    recovered = run_task("helm_release", release)
+    assert recovered["release"]["status"] == "deployed"
+    assert any("goes back to revision 1" in note for note in recovered["notes"])
+    assert cluster.get("configmap", "hello-text", "-n", namespace)["data"]["text"] == "hi"
+    assert not run_task("helm_release", release)["changed"]
+
+
+def test_a_first_install_that_was_killed_is_recovered(
+    cluster: Any, namespace: str, release: dict[str, Any], run_task: Run, helm: Callable[..., list[str]]
+) -> None:
+    release = {**release, "wait": False, "stale_after": 2}
+    _killed(cluster, namespace, helm("install", "hello", str(CHART), "--set", "hold=true"), 1)
+    recovered = run_task("helm_release", release)
+    assert (recovered["release"]["revision"], recovered["release"]["status"]) == (1, "deployed")
+    assert any("record is deleted" in note for note in recovered["notes"])
+    assert not run_task("helm_release", release)["changed"]
+
+
+def _killed(cluster: Any, namespace: str, command: list[str], revision: int) -> None:
+    """Start helm, and kill it once its record says that it is at work."""
+    started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 30
+        name = f"sh.helm.release.v1.hello.v{revision}"
+        while not cluster.kubectl("get", "job", "hello-hold", "-n", namespace, "-o", "name", check=False):
+            assert started.poll() is None, "helm ended before it could be killed"
+            assert time.monotonic() < deadline, "helm did not come to its hook"
+            time.sleep(0.1)
+        assert "pending" in cluster.get("secret", name, "-n", namespace)["metadata"]["labels"]["status"]
+    finally:
+        os.kill(started.pid, signal.SIGKILL)
+        started.wait()
+
+
+def test_a_failed_upgrade_is_repeated(
+    cluster: Any, namespace: str, release: dict[str, Any], run_task: Run, helm: Callable[..., list[str]]
+) -> None:
+    run_task("helm_release", {**release, "wait": False})
+    failed = helm("upgrade", "hello", str(CHART), "--reuse-values", "--set", "hold=true", "--timeout", "1s")
+    assert subprocess.run(failed, capture_output=True, check=False).returncode != 0
+    planned = run_task("helm_release", {**release, "wait": False}, check=True)
+    assert 'status: "failed"' in planned["diff"][0]["before"]
+    assert run_task("helm_release", {**release, "wait": False})["release"]["status"] == "deployed"
+
+
+def test_pods_that_cannot_start_are_explained(release: dict[str, Any], cloud: Any, run_task: Run) -> None:
+    image = f"{cloud.registry}/pause:no-such-tag"
+    result = run_task("helm_release", {**release, "values": {"image": image}}, fails=True)
+    assert image in result["msg"]
+    assert "deadline exceeded" not in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("change", "texts"),
+    [
+        pytest.param(
+            {"chart_ref": "oci://{registry}/no/such/chart", "chart_version": "1.0.0", "ca_file": "{ca}"},
+            ["no version 1.0.0", "ChartVersionNotFound"],
+            id="chart not found",
+        ),
+        pytest.param(
+            {"chart_ref": "oci://{registry}/kagent-dev/kmcp/helm/kmcp", "chart_version": "9.9.9", "ca_file": "{ca}"},
+            ["kmcp has no version 9.9.9", "ChartVersionNotFound"],
+            id="chart version not found",
+        ),
+        pytest.param(
+            {"chart_ref": "oci://127.0.0.1:1/charts/web", "chart_version": "1.0.0"},
+            ["127.0.0.1:1 does not answer", "RegistryUnreachable"],
+            id="registry down",
+        ),
+        pytest.param(
+            {"values": {"refuse": "choose a colour"}}, ["choose a colour", "ChartRefusedValues"], id="refused"
+        ),
+        pytest.param(
+            {"chart_version": "1.0", "name": "Hello"}, ["2 problems", "all three numbers", "1 to 53"], id="two problems"
+        ),
+        pytest.param({"helm_binary": "/nonexistent/helm"}, ["not an executable file"], id="no helm"),
+        pytest.param(
+            {"namespace": "it-not-there"}, ["no namespace it-not-there", "create_namespace"], id="no namespace"
+        ),
+    ],
+)
+def test_what_cannot_work_is_told(
+    cloud: Any, release: dict[str, Any], run_task: Run, change: dict[str, Any], texts: list[str]
+) -> None:
+    places = {"registry": cloud.registry, "ca": cloud.environment["registry_ca_file"]}
+    filled = {
+        key: value.format(**places) if isinstance(value, str) and "{" in value else value
+        for key, value in change.items()
+    }
+    result = run_task("helm_release", {**release, **filled}, fails=True)
+    for text in texts:
+        assert text in result["msg"]
+
+
+def test_an_object_of_another_release(cluster: Any, namespace: str, release: dict[str, Any], run_task: Run) -> None:
+    run_task("helm_release", {**release, "wait": False})
+    other = {**release, "name": "other", "wait": False}
+    cluster.kubectl("create", "configmap", "other-text", "-n", namespace)
+    result = run_task("helm_release", other, fails=True)
+    assert "OwnedByAnotherRelease" in result["msg"]
+    assert "meta.helm.sh/release-name" in result["msg"]
+
+
+def test_check_mode_without_the_namespace(release: dict[str, Any], run_task: Run) -> None:
+    planned = run_task("helm_release", {**release, "namespace": "it-not-there"}, check=True)
+    assert planned["changed"]
+    assert any("depends on the namespace it-not-there" in note for note in planned["notes"])
+
+
+def test_check_mode_without_the_cluster(release: dict[str, Any], run_task: Run, tmp_path: Path) -> None:
+    nowhere = {**release, "kubeconfig": str(tmp_path / "none")}
+    planned = run_task("helm_release", nowhere, check=True)
+    assert planned["changed"]
+    assert any("does not exist yet" in note for note in planned["notes"])
+    assert not run_task("helm_release", {**nowhere, "state": "absent"}, check=True)["changed"]
+
+
+def test_no_secret_is_seen_by_helm_or_by_a_reader(
+    cloud: Any, release: dict[str, Any], run_all: Callable[..., Any], tmp_path: Path
+) -> None:
+    seen = tmp_path / "seen"
+    spy = tmp_path / "helm"
+    spy.write_text(f'#!/bin/sh\necho "$@" >> {seen}\nenv >> {seen}\nexec {cloud.environment["helm"]} "$@"\n')
+    spy.chmod(0o755)
+    login = {"registry_username": "reader", "registry_password": "canary-registry"}
+    args = {**release, **login, "wait": False, "helm_binary": str(spy)}
+    done = run_all([{"mcpops.platform.helm_release": args}], verbosity=4).ok()
+    assert "upgrade" in seen.read_text()
+    assert "canary" not in seen.read_text()
+    assert CANARY not in done.output
+    assert CANARY not in str(done.results)
+    assert "canary-registry" not in done.output
