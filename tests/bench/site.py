@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections import Counter
 from dataclasses import dataclass
@@ -37,7 +36,7 @@ class Site:
 
     @property
     def kubeconfig(self) -> Path:
-        return Path(os.environ["HOME"], ".kube", "mcpops", f"local-{CLUSTER}")
+        return self.settings.state / "kubeconfigs" / CLUSTER
 
     def kubeconfig_content(self) -> dict[str, Any]:
         content: dict[str, Any] = yaml.safe_load(self.kubeconfig.read_text(encoding="utf-8"))

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ class Site:
 
     @property
     def kubeconfig(self) -> Path:
-        return Path(os.environ["HOME"], ".kube", "mcpops", "local-local-1")
+        return self.state / "kubeconfigs" / "local-1"
 
     def kubectl(self, *arguments: str) -> str:
         done = subprocess.run(

@@ -35,7 +35,7 @@ class Victim:
 
     @property
     def kubeconfig(self) -> Path:
-        return Path(os.environ["HOME"], ".kube", "mcpops", f"local-{CLUSTER}")
+        return self._site.state / "kubeconfigs" / CLUSTER
 
     def kubectl(self, *arguments: str) -> str:
         command = [self._site.kubectl_binary, "--kubeconfig", str(self.kubeconfig), *arguments]
@@ -110,7 +110,7 @@ def test_killed_while_the_kubeconfig_is_written(site: Site, victim: Victim) -> N
     before = victim.asked("POST", ending)
     victim.run_until(lambda: victim.asked("POST", ending) > before)
     _converges(site, victim)
-    leftovers = [path.name for path in victim.kubeconfig.parent.iterdir() if f"local-{CLUSTER}" in path.name]
+    leftovers = [path.name for path in victim.kubeconfig.parent.iterdir() if CLUSTER in path.name]
     assert leftovers == [victim.kubeconfig.name]
 
 
