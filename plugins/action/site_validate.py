@@ -1,0 +1,186 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Checks all hosts' variables at once, which only the controller knows: there is no module form of this action."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible import constants
+from ansible.errors import AnsibleError, AnsibleUndefinedVariable
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+from ansible.utils.collection_loader._collection_finder import _get_collection_role_path
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
+from ansible_collections.mcpops.platform.plugins.module_utils.site import role_arguments, rules
+from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import (
+    PLATFORM_VARIABLE,
+    Finding,
+    Host,
+    as_problems,
+    roles_of,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
+from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, mcp_server, site_validate
+
+SUBJECT = "site_validate"
+MODULE_SPECS = {"aks_cluster": aks_cluster.ARGUMENT_SPEC, "mcp_server": mcp_server.ARGUMENT_SPEC}
+# what rules between hosts look at beside the options of the roles
+FURTHER_VARIABLES = (PLATFORM_VARIABLE, "mcpops_subscription_id")
+# nobody but the inventory sets these
+OWN_VARIABLE = re.compile(r"'(mcpops_\w+)' is undefined")
+
+
+class Role:
+    """What a role accepts and assumes; empty where it says nothing."""
+
+    def __init__(self, name: str, path: Path, load: Any) -> None:
+        self.name = name.rpartition(".")[2]
+        self.options = role_arguments.main_entry_point(_first(path / "meta", "argument_specs", load))
+        self.defaults: dict[str, Any] = _first(path / "defaults", "main", load) or {}
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    BYPASS_HOST_LOOP = True
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_diff = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        try:
+            return {**result, **self._validate(task_vars or {}).to_dict(diff_mode=False)}
+        except Failure as failure:
+            return {**result, **failure.to_result()}
+
+    def _validate(self, task_vars: Mapping[str, Any]) -> Result:
+        params = self._params()
+        roles = self._roles(params["roles"], str(task_vars.get("playbook_dir", ".")))
+        names = params["hosts"] or task_vars["ansible_play_hosts_all"]
+        groups = {str(name): list(map(str, members)) for name, members in task_vars["groups"].items()}
+        unknown = [name for name in names if name not in groups["all"]]
+        if unknown:
+            raise InvalidInput(SUBJECT, [Problem("hosts", f"{name!r} is not in the inventory") for name in unknown])
+        findings: list[Finding] = []
+        hosts = [self._host(str(name), groups, params["roles"], roles, task_vars, findings) for name in names]
+        for host in hosts:
+            for name in host.roles:
+                findings += role_arguments.findings(host, name, roles[name].options or {})
+        findings += rules.all_findings(hosts, groups, MODULE_SPECS)
+        if findings:
+            raise InvalidInput("inventory", as_problems(findings))
+        return _result(hosts)
+
+    def _params(self) -> dict[str, Any]:
+        arguments = json.loads(json.dumps(self._task.args, default=str))
+        validated = ArgumentSpecValidator(site_validate.ARGUMENT_SPEC).validate(arguments)
+        problems = [Problem("", message) for message in validated.error_messages]
+        params: dict[str, Any] = validated.validated_parameters
+        for group, listed in (params.get("roles") or {}).items():
+            if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+                problems.append(Problem(f"roles.{group}", "is no list of role names"))
+        if problems:
+            raise InvalidInput(SUBJECT, problems)
+        return params
+
+    def _roles(self, listed: Mapping[str, list[str]], playbook: str) -> dict[str, Role]:
+        found: dict[str, Role] = {}
+        missing: list[Problem] = []
+        for name in dict.fromkeys(name for names in listed.values() for name in names):
+            path = _role_path(name, playbook)
+            if path is None:
+                missing.append(Problem("roles", f"the role {name!r} is not installed"))
+                continue
+            role = Role(name, path, self._load)
+            if role.options is None:
+                missing.append(Problem("roles", f"the role {name!r} has no meta/argument_specs.yml with an entry main"))
+            found[role.name] = role
+        if missing:
+            raise InvalidInput(SUBJECT, missing)
+        return found
+
+    def _host(
+        self,
+        name: str,
+        groups: Mapping[str, list[str]],
+        listed: Mapping[str, list[str]],
+        roles: Mapping[str, Role],
+        task_vars: Mapping[str, Any],
+        findings: list[Finding],
+    ) -> Host:
+        own = tuple(group for group, members in groups.items() if name in members)
+        applying = [role.rpartition(".")[2] for role in roles_of(own, listed)]
+        variables: dict[str, Any] = {}
+        for role in applying:
+            variables.update(roles[role].defaults)
+        # inventory, extra variables and the magic ones, not rendered yet
+        variables |= {**task_vars["hostvars"].raw_get(name), "hostvars": task_vars["hostvars"]}
+        wanted = dict.fromkeys(
+            [*FURTHER_VARIABLES, *(option for role in applying for option in roles[role].options or {})]
+        )
+        templar = self._templar.copy_with_new_env(available_variables=variables)
+        values: dict[str, Any] = {}
+        deferred: dict[str, str] = {}
+        for variable in wanted:
+            if variable not in variables:
+                continue
+            try:
+                values[variable] = json.loads(json.dumps(templar.template(variables[variable]), default=str))
+            except AnsibleUndefinedVariable as exc:
+                deferred[variable] = _reason(exc)
+                missing = OWN_VARIABLE.search(str(exc))
+                if missing and variable not in FURTHER_VARIABLES:
+                    findings.append(Finding(name, missing[1], f"is not set, and {variable} needs it"))
+            except AnsibleError as exc:
+                deferred[variable] = _reason(exc)
+                findings.append(Finding(name, variable, f"cannot be evaluated: {_reason(exc)}"))
+        return Host(name, own, values, deferred, tuple(applying))
+
+    def _load(self, path: Path) -> Any:
+        # what a role ships is as trusted as the role itself: its templates are rendered
+        return self._loader.load_from_file(str(path), cache="all", trusted_as_template=True)
+
+
+def _role_path(name: str, playbook: str) -> Path | None:
+    if name.count(".") >= 2:
+        found = _get_collection_role_path(name)
+        return Path(found[1]) if found else None
+    places: Iterable[str] = [f"{playbook}/roles", *constants.DEFAULT_ROLES_PATH, playbook]  # type: ignore[attr-defined]
+    return next((Path(place, name) for place in places if Path(place, name).is_dir()), None)
+
+
+def _first(directory: Path, stem: str, load: Any) -> Any:
+    for suffix in (".yml", ".yaml"):
+        if (directory / (stem + suffix)).is_file():
+            return load(directory / (stem + suffix))
+    return None
+
+
+def _reason(exc: Exception) -> str:
+    """The first line of Ansible's explanation; the rest shows sources."""
+    return str(exc).strip().splitlines()[0]
+
+
+def _result(hosts: list[Host]) -> Result:
+    deferred = [
+        {"host": host.name, "variable": variable, "reason": reason}
+        for host in hosts
+        for variable, reason in host.deferred.items()
+    ]
+    notes = tuple(f"{row['host']}: {row['variable']} is known later: {row['reason']}" for row in deferred)
+    checked = sum(len(host.variables) for host in hosts)
+    return Result(
+        changed=False,
+        msg=f"{checked} variables of {len(hosts)} hosts are valid",
+        plans=(Plan("inventory", notes=notes),),
+        values={"hosts": [host.name for host in hosts], "deferred": deferred},
+    )

@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is known about the hosts of a site before anything runs. Values only, no input or output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
+
+PLATFORM_VARIABLE = "mcpops_platform"
+SHOWN_HOSTS = 3
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host: its groups, the values of its variables, and those that cannot be told yet, with the reason."""
+
+    name: str
+    groups: tuple[str, ...]
+    variables: Mapping[str, Any]
+    deferred: Mapping[str, str] = field(default_factory=dict)
+    roles: tuple[str, ...] = ()
+    """Which of the checked roles apply to it, by their short names."""
+
+    def get(self, variable: str) -> Any:
+        return self.variables.get(variable)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with a variable of a host."""
+
+    host: str
+    path: str
+    message: str
+
+
+def roles_of(groups: Iterable[str], roles: Mapping[str, Sequence[str]]) -> list[str]:
+    """The roles that apply to a host of these groups, each once, in the order given."""
+    own = set(groups)
+    return list(dict.fromkeys(role for group, listed in roles.items() if group in own for role in listed))
+
+
+def as_problems(findings: Iterable[Finding]) -> list[Problem]:
+    """One problem for what many hosts have in common: a fault in a group variable is one fault."""
+    hosts: dict[tuple[str, str], list[str]] = {}
+    for finding in findings:
+        affected = hosts.setdefault((finding.path, finding.message), [])
+        if finding.host not in affected:
+            affected.append(finding.host)
+    return [Problem(f"{_named(affected)}: {path}", message) for (path, message), affected in hosts.items()]
+
+
+def _named(hosts: Sequence[str]) -> str:
+    more = f" and {len(hosts) - SHOWN_HOSTS} more" if len(hosts) > SHOWN_HOSTS else ""
+    return ", ".join(hosts[:SHOWN_HOSTS]) + more

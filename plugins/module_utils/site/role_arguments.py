@@ -1,0 +1,34 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Variables against the argument specification of a role, as Ansible itself would judge them when the role runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+
+from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Finding, Host
+
+Spec = Mapping[str, Any]
+
+
+def main_entry_point(argument_specs: Any) -> dict[str, Any] | None:
+    """The options of `main` in a role's meta/argument_specs.yml, or None where there are none."""
+    specs = argument_specs.get("argument_specs") if isinstance(argument_specs, Mapping) else None
+    main = specs.get("main") if isinstance(specs, Mapping) else None
+    options = main.get("options") if isinstance(main, Mapping) else None
+    return dict(options) if isinstance(options, Mapping) else None
+
+
+def findings(host: Host, role: str, options: Spec) -> Iterator[Finding]:
+    """What is wrong with a host's variables for a role; a variable that is not known yet is not judged."""
+    known = {name: spec for name, spec in options.items() if name not in host.deferred}
+    given = {name: host.variables[name] for name in known if name in host.variables}
+    validated = ArgumentSpecValidator(known).validate(given, validate_role_argument_spec=True)
+    for message in validated.error_messages:
+        yield Finding(host.name, f"role {role}", str(remove_values(message, validated._no_log_values)))

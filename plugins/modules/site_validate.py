@@ -1,0 +1,96 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: site_validate
+short_description: Checks the variables of all hosts before anything changes
+version_added: 0.1.0
+author: The mcpops.platform contributors (@mcpops)
+description:
+  - Checks for every host the variables of the roles that apply to it against their C(meta/argument_specs.yml), role
+    defaults included, and the rules that hold between variables and between hosts, for example that two hosts do not
+    name the same cluster, or that workload identity has an OIDC issuer.
+  - Reports every problem of every host in one message; what hosts have in common is told once.
+  - Run it once, in the first play of a site, with C(run_once).
+  - A value that depends on what only a later task can know, such as facts, is not judged, and listed in RV(deferred).
+    An undefined variable whose name starts with C(mcpops_) is a problem, because only the inventory can set it.
+  - Variables come from inventory and command line and from the defaults of the roles. What a single play sets in its
+    own C(vars) is not seen.
+  - Runs on the controller always, whatever the connection; it reads the inventory and asks no service.
+extends_documentation_fragment:
+  - mcpops.platform.attributes.info
+attributes:
+  action:
+    description: Is an action plugin only; it cannot run on a remote host.
+    support: full
+  async:
+    support: none
+options:
+  roles:
+    description:
+      - Roles to check, by group; a role is checked for the hosts of its group.
+      - Names are short for roles of the playbook and full, C(namespace.collection.role), for those of collections.
+    type: dict
+    required: true
+  hosts:
+    description: Hosts to check; all hosts of the play if not set.
+    type: list
+    elements: str
+"""
+
+EXAMPLES = r"""
+- name: Check every variable before anything changes
+  hosts: platforms:clusters
+  gather_facts: false
+  tasks:
+    - name: Validate the inventory
+      mcpops.platform.site_validate:
+        roles:
+          platforms:
+            - mcpops.platform.azure_platform
+          clusters:
+            - mcpops.platform.aks_cluster
+            - mcpops.platform.mcp_servers
+      run_once: true
+"""
+
+RETURN = r"""
+hosts:
+  description: Hosts that were checked.
+  returned: success
+  type: list
+  elements: str
+  sample: [dev, dev-eus2]
+deferred:
+  description: Values that could not be judged yet, each with C(host), C(variable) and C(reason).
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+error:
+  description: The kind of failure, and its C(problems) with C(path) and C(message).
+  returned: failure
+  type: dict
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "roles": {"type": "dict", "required": True},
+    "hosts": {"type": "list", "elements": "str"},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    module.fail_json(msg="site_validate runs on the controller, as an action; it was started as a module.")
+
+
+if __name__ == "__main__":
+    main()
