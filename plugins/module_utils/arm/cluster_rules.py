@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.bodies import ARM_DEFAULT, envelope_rules
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.bodies import ARM_DEFAULT, arm_value, envelope_rules
 from ansible_collections.mcpops.platform.plugins.module_utils.compare import Rule, Rules, as_set, case_insensitive
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Refusal
 
@@ -21,6 +21,8 @@ _SET = Rule(as_set, empty_is_absent=True)
 # the first row that matches a path wins
 _TABLE = {
     "identity.userAssignedIdentities": Rule(purge=True, empty_is_absent=True),
+    # keys with slashes need the double star; an empty object stands for an identity, and "" for a label's value
+    "identity.userAssignedIdentities.**": Rule(arm_value),
     "properties.networkProfile.networkPlugin": _ANY_CASE,
     "properties.networkProfile.networkPluginMode": _ANY_CASE,
     "properties.networkProfile.networkPolicy": _ANY_CASE,
@@ -41,7 +43,7 @@ _TABLE = {
     f"{POOLS}.*.nodeTaints": _SET,
     f"{POOLS}.*.availabilityZones": _SET,
     f"{POOLS}.*.nodeLabels": Rule(empty_is_absent=True),
-    f"{POOLS}.*.nodeLabels.*": Rule(),
+    f"{POOLS}.*.nodeLabels.**": Rule(),
     f"{POOLS}.*.tags.*": Rule(),
 }
 

@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a declaration changes at a cluster that stands, and what it leaves alone."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import azure.mgmt.containerservice.models as sdk_models
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import cluster_rules
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_plan import (
+    default_dns_prefix,
+    plan_cluster,
+    plan_removal,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_pools import surplus_pools
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec import ClusterSpec, cluster_spec
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
+from ansible_collections.mcpops.platform.plugins.modules import aks_cluster
+
+STANDING: dict[str, Any] = json.loads(Path(__file__).with_name("bodies").joinpath("cluster.json").read_text())
+OWNER = {"host": "h1", "environment": "dev"}
+OURS = {"mcpops-collection": "mcpops.platform", "mcpops-host": "h1", "mcpops-environment": "dev"}
+SYSTEM = {"name": "system"}
+
+
+def spec(**options: Any) -> ClusterSpec:
+    arguments = {"name": "agents", "resource_group": "rg", **options}
+    validated = ArgumentSpecValidator(aks_cluster.ARGUMENT_SPEC).validate(arguments)
+    assert not validated.error_messages, validated.error_messages
+    return cluster_spec(validated.validated_parameters, "00000000-0000-0000-0000-000000000001")
+
+
+def standing(change: Callable[[dict[str, Any]], Any] = lambda body: None) -> dict[str, Any]:
+    body = copy.deepcopy(STANDING)
+    change(body)
+    return body
+
+
+def planned(*, change: Callable[[dict[str, Any]], Any] = lambda body: None, **options: Any) -> Plan:
+    return plan_cluster(standing(change), spec(**options))
+
+
+def pool(body: Any, name: str = "system") -> dict[str, Any]:
+    found: dict[str, Any] = next(item for item in body["properties"]["agentPoolProfiles"] if item["name"] == name)
+    return found
+
+
+def work(**options: Any) -> dict[str, Any]:
+    return {"node_pools": [{"name": "work", **options}]}
+
+
+UNCHANGED = {
+    "nothing declared": {},
+    "location spelled as people do": {"location": "East US 2"},
+    "version as a minor": {"kubernetes_version": "1.34"},
+    "version the service has passed": {"kubernetes_version": "1.34.1"},
+    "tags in another case of the name": {"tags": {"TEAM": "agents"}},
+    "a flag that is off and was never on": {"workload_identity": False},
+    "an empty map": {"tags": {}, "properties": {}},
+    "an enum in another case": {"network": {"plugin": "azure", "plugin_mode": "overlay"}, "sku_tier": "Free"},
+    "raw properties": {"properties": {"storageProfile": {"diskCSIDriver": {"enabled": True}}}},
+    "a false that reads as absent in raw properties": {"properties": {"azureMonitorProfile": {"metrics": None}}},
+    "a size in another case": {"node_pools": [{"name": "system", "vm_size": "standard_d2s_V5"}]},
+    "the count of an autoscaled pool": work(enable_auto_scaling=True, min_count=1, max_count=5, count=1),
+    "the count alone of an autoscaled pool": work(count=1),
+    "zones in another order": work(zones=["2", "3"]),
+    "a label": work(labels={"workload": "agents"}),
+    "no taints where there are none": {"node_pools": [{"name": "system", "taints": []}]},
+    "the default OS disk": {"node_pools": [{"name": "system", "os_disk_size_gb": 0}]},
+    "candidates of a pool that stands": {"node_pools": [{"name": "system", "vm_size_candidates": ["Standard_E8s_v5"]}]},
+}
+
+
+@pytest.mark.parametrize("options", UNCHANGED.values(), ids=UNCHANGED.keys())
+def test_is_as_declared(options: dict[str, Any]) -> None:
+    plan = planned(**options)
+    assert not plan.changes
+    assert not plan.refused
+
+
+CHANGED: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, Any]]]] = {
+    "a tag": ({"tags": {"team": "other"}}, {"tags.team": ("agents", "other")}),
+    "a higher patch": ({"kubernetes_version": "1.34.9"}, {"properties.kubernetesVersion": ("1.34", "1.34.9")}),
+    "the next minor": ({"kubernetes_version": "1.35"}, {"properties.kubernetesVersion": ("1.34", "1.35")}),
+    "the tier": ({"sku_tier": "Standard"}, {"sku.tier": ("Free", "Standard")}),
+    "workload identity": (
+        {"oidc_issuer": True, "workload_identity": True},
+        {"properties.securityProfile.workloadIdentity.enabled": ("(absent)", True)},
+    ),
+    "a fixed count": (
+        {"node_pools": [{"name": "system", "count": 3}]},
+        {"properties.agentPoolProfiles[system].count": (2, 3)},
+    ),
+    "a bound": (
+        work(enable_auto_scaling=True, min_count=2, max_count=5),
+        {"properties.agentPoolProfiles[work].minCount": (1, 2)},
+    ),
+    "a label that differs in case only": (
+        work(labels={"workload": "Agents"}),
+        {"properties.agentPoolProfiles[work].nodeLabels.workload": ("agents", "Agents")},
+    ),
+    "a label set to null": (
+        work(labels={"workload": None}),
+        {"properties.agentPoolProfiles[work].nodeLabels.workload": ("agents", "(absent)")},
+    ),
+    "labels purged": (
+        work(labels={"tier": "a"}, purge_labels=True),
+        {
+            "properties.agentPoolProfiles[work].nodeLabels.workload": ("agents", "(absent)"),
+            "properties.agentPoolProfiles[work].nodeLabels.tier": ("(absent)", "a"),
+        },
+    ),
+    "an empty label with a prefix": (
+        work(labels={"example.org/gpu": ""}),
+        {'properties.agentPoolProfiles[work].nodeLabels."example.org/gpu"': ("(absent)", "")},
+    ),
+    "a taint less": (
+        work(taints=[]),
+        {"properties.agentPoolProfiles[work].nodeTaints": (["team=agents:NoSchedule"], [])},
+    ),
+    "another list of the same length": (
+        {"properties": {"apiServerAccessProfile": {"authorizedIPRanges": ["10.1.0.0/16"]}}},
+        {"properties.apiServerAccessProfile.authorizedIPRanges": (["10.0.0.0/16"], ["10.1.0.0/16"])},
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "changes"), CHANGED.values(), ids=CHANGED.keys())
+def test_changes(options: dict[str, Any], changes: dict[str, tuple[Any, Any]]) -> None:
+    def ranges(body: dict[str, Any]) -> None:
+        body["properties"]["apiServerAccessProfile"] = {"authorizedIPRanges": ["10.0.0.0/16"]}
+
+    plan = planned(change=ranges, **options)
+    shown = {
+        change.path: tuple(
+            "(absent)" if repr(value) == "(absent)" else value for value in (change.before, change.after)
+        )
+        for change in plan.changes
+    }
+    assert shown == changes
+    assert not plan.refused
+
+
+REFUSED = {
+    "location": ({"location": "westus2"}, "location"),
+    "prefix": ({"dns_prefix": "other"}, "properties.dnsPrefix"),
+    "node group": ({"node_resource_group": "other"}, "properties.nodeResourceGroup"),
+    "service addresses": ({"network": {"service_cidr": "10.9.0.0/16"}}, "properties.networkProfile.serviceCidr"),
+    "plugin": ({"network": {"plugin": "kubenet"}}, "properties.networkProfile.networkPlugin"),
+    "issuer off": ({"oidc_issuer": False}, "properties.oidcIssuerProfile.enabled"),
+    "size": (work(vm_size="Standard_D8s_v5"), "properties.agentPoolProfiles[work].vmSize"),
+    "disk": (work(os_disk_size_gb=256), "properties.agentPoolProfiles[work].osDiskSizeGB"),
+    "zones": (work(zones=["1"]), "properties.agentPoolProfiles[work].availabilityZones"),
+    "pods": (work(max_pods=30), "properties.agentPoolProfiles[work].maxPods"),
+    "system": (work(os_sku="Windows2022"), "properties.agentPoolProfiles[work].osSKU"),
+    "downgrade": ({"kubernetes_version": "1.33"}, "properties.kubernetesVersion"),
+    "a minor skipped": ({"kubernetes_version": "1.36"}, "properties.kubernetesVersion"),
+}
+
+
+@pytest.mark.parametrize(("options", "path"), REFUSED.values(), ids=REFUSED.keys())
+def test_refuses(options: dict[str, Any], path: str) -> None:
+    refusals = planned(**options).refused
+    assert [refusal.path for refusal in refusals] == [path]
+    assert refusals[0].remedy
+
+
+def test_allows_what_the_service_migrates() -> None:
+    def kubenet(body: dict[str, Any]) -> None:
+        body["properties"]["networkProfile"].update(networkPlugin="kubenet", networkPluginMode=None)
+
+    plan = planned(change=kubenet, network={"plugin": "azure", "plugin_mode": "overlay"})
+    assert plan.changed
+    assert not plan.refused
+    assert not planned(**work(os_sku="AzureLinux")).refused
+
+
+def test_refuses_everything_at_once() -> None:
+    plan = planned(location="westus2", kubernetes_version="1.33", **work(vm_size="Standard_D8s_v5"))
+    assert len(plan.refused) == 3
+
+
+def test_an_upgrade_channel_excuses_a_newer_minor() -> None:
+    def rapid(body: dict[str, Any]) -> None:
+        body["properties"]["autoUpgradeProfile"]["upgradeChannel"] = "rapid"
+
+    plan = planned(change=rapid, kubernetes_version="1.33")
+    assert not plan.changes
+    assert not plan.refused
+    assert any("rapid" in note for note in plan.notes)
+
+
+def test_an_update_carries_all_that_stands() -> None:
+    """A PUT replaces the cluster: pools nobody listed, taints, bounds and profiles must be in it."""
+    body = planned(**work(labels={"tier": "a"})).body
+    assert {item["name"] for item in body["properties"]["agentPoolProfiles"]} == {"system", "work"}
+    sent = pool(body, "work")
+    kept = pool(STANDING, "work")
+    for key in ("nodeTaints", "minCount", "maxCount", "maxPods", "count", "availabilityZones", "vmSize"):
+        assert sent[key] == kept[key]
+    assert sent["nodeLabels"] == {"workload": "agents", "tier": "a"}
+    assert body["properties"]["networkProfile"]["podCidr"] == "10.244.0.0/16"
+
+
+def test_an_update_leaves_out_what_the_service_only_answers() -> None:
+    body = planned(tags={"a": "b"}).body
+    for key in ("id", "name", "type", "eTag"):
+        assert key not in body
+    assert "fqdn" not in body["properties"]
+    assert "eTag" not in pool(body)
+    assert body["identity"] == {"type": "SystemAssigned"}
+
+
+def test_read_only_fields_are_those_of_the_sdk() -> None:
+    """The oracle is Microsoft's own models."""
+    models = {
+        "": sdk_models.ManagedCluster,
+        "identity": sdk_models.ManagedClusterIdentity,
+        "properties": sdk_models.ManagedClusterProperties,
+        "properties.oidcIssuerProfile": sdk_models.ManagedClusterOIDCIssuerProfile,
+        "properties.networkProfile.loadBalancerProfile": sdk_models.ManagedClusterLoadBalancerProfile,
+        "properties.networkProfile.natGatewayProfile": sdk_models.ManagedClusterNATGatewayProfile,
+        cluster_rules.POOLS + ".*": sdk_models.ManagedClusterAgentPoolProfile,
+    }
+    for path, model in models.items():
+        model({})
+        read_only = {f._rest_name for f in model._attr_to_rest_field.values() if f._visibility == ["read"]}
+        prefix = f"{path}." if path else ""
+        listed = {row.removeprefix(prefix) for row in cluster_rules.READ_ONLY if row.startswith(prefix)}
+        assert read_only <= listed, path
+
+
+def test_removed_bounds_do_not_stay_in_the_body() -> None:
+    body = planned(**work(enable_auto_scaling=False, count=2)).body
+    assert "minCount" not in pool(body, "work")
+    assert pool(body, "work")["count"] == 2
+
+
+def test_a_count_outside_new_bounds_is_moved_into_them() -> None:
+    body = planned(**work(enable_auto_scaling=True, min_count=4, max_count=6)).body
+    assert pool(body, "work")["count"] == 4
+
+
+def test_a_failed_cluster_is_drift() -> None:
+    def failed(body: dict[str, Any]) -> None:
+        body["properties"]["provisioningState"] = "Failed"
+
+    plan = planned(change=failed)
+    assert [change.path for change in plan.changes] == ["properties.provisioningState"]
+    # and real drift is seen all the same
+    assert [change.path for change in planned(change=failed, tags={"a": "b"}).changes] == ["tags.a"]
+
+
+def test_unlisted_pools_are_left_alone_and_named() -> None:
+    plan = planned(node_pools=[SYSTEM])
+    assert not plan.changes
+    assert any("work" in note for note in plan.notes)
+
+
+def test_purging_deletes_only_pools_with_our_tags() -> None:
+    declared = spec(node_pools=[SYSTEM], purge_node_pools=True, owner=OWNER)
+    assert [change.path for change in plan_cluster(standing(), declared).changes] == []
+
+    def tagged(body: dict[str, Any]) -> None:
+        pool(body, "work")["tags"] = OURS
+
+    plan = plan_cluster(standing(tagged), declared)
+    assert [change.path for change in plan.changes] == ["properties.agentPoolProfiles[work]"]
+    # the PUT still carries it: pools are deleted by a request of their own
+    assert pool(plan.body, "work")
+    assert [
+        item["name"] for item in surplus_pools(standing(tagged)["properties"]["agentPoolProfiles"], declared)[0]
+    ] == ["work"]
+
+
+def test_a_cluster_keeps_a_system_pool() -> None:
+    with pytest.raises(InvalidInput, match="System"):
+        planned(node_pools=[{"name": "system", "mode": "User"}])
+
+
+def test_purging_tags_keeps_the_mark_of_ownership() -> None:
+    def tagged(body: dict[str, Any]) -> None:
+        body["tags"].update(OURS)
+
+    plan = planned(change=tagged, tags={"a": "b"}, purge_tags=True, owner=OWNER)
+    assert {change.path for change in plan.changes} == {"tags.a", "tags.team"}
+    assert plan.body["tags"] == {"a": "b", **OURS}
+
+
+def test_two_owners_are_told() -> None:
+    def tagged(body: dict[str, Any]) -> None:
+        body["tags"].update({**OURS, "mcpops-host": "h2"})
+
+    assert any("h2" in note for note in planned(change=tagged, owner=OWNER).notes)
+
+
+def test_an_identity_is_found_in_any_case() -> None:
+    one = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/one"
+
+    def assigned(body: dict[str, Any]) -> None:
+        body["identity"] = {"type": "UserAssigned", "userAssignedIdentities": {one.lower(): {"clientId": "x"}}}
+
+    identity = {"type": "UserAssigned", "user_assigned_identities": [one]}
+    assert not planned(change=assigned, identity=identity).changes
+    other = planned(change=assigned, identity={**identity, "user_assigned_identities": [one.replace("one", "two")]})
+    assert set(other.body["identity"]["userAssignedIdentities"]) == {one.replace("one", "two")}
+
+
+def test_a_creation_has_safe_defaults() -> None:
+    declared = spec(location="eastus2", node_pools=[{"name": "a"}, {"name": "b"}], owner=OWNER)
+    body = plan_cluster(None, declared).body
+    assert body["identity"] == {"type": "SystemAssigned"}
+    assert body["properties"]["enableRBAC"] is True
+    assert body["tags"] == OURS
+    modes = {item["name"]: item["mode"] for item in body["properties"]["agentPoolProfiles"]}
+    assert modes == {"a": "System", "b": "User"}
+    assert all(item["tags"] == OURS for item in body["properties"]["agentPoolProfiles"])
+
+
+@pytest.mark.parametrize(("name", "prefix"), [("agents", "agents"), ("a_b", "a-b"), ("x" * 63, "x" * 54), ("_", "aks")])
+def test_dns_prefix(name: str, prefix: str) -> None:
+    assert default_dns_prefix(name) == prefix
+
+
+@pytest.mark.parametrize(
+    ("tags", "options", "refused"),
+    [
+        pytest.param({}, {}, False, id="nobody's, no owner said"),
+        pytest.param({}, {"owner": OWNER}, True, id="nobody's, owner said"),
+        pytest.param({}, {"owner": OWNER, "force_delete": True}, False, id="nobody's, forced"),
+        pytest.param(OURS, {"owner": OWNER}, False, id="ours"),
+        pytest.param({**OURS, "mcpops-host": "h2"}, {"owner": OWNER, "force_delete": True}, True, id="another host's"),
+        pytest.param({**OURS, "mcpops-environment": "prod"}, {"owner": OWNER}, True, id="another environment's"),
+        pytest.param(OURS, {}, True, id="somebody's, no owner said"),
+    ],
+)
+def test_who_may_delete(tags: dict[str, str], options: dict[str, Any], refused: bool) -> None:
+    def tagged(body: dict[str, Any]) -> None:
+        body["tags"] = tags
+
+    assert bool(plan_removal(standing(tagged), spec(state="absent", **options)).refused) == refused
+    assert not plan_removal(None, spec(state="absent", **options)).changes
