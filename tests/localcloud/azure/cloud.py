@@ -26,14 +26,18 @@ class Cloud:
         self.faults = Faults(self.store)
         self.entra = Entra(config)
         self.catalog = Catalog(self.faults)
-        self.operations = Operations(self.store, config.operation_seconds, self._operation_fault)
-        self.operations.works = {**groups.works(self), **cluster_work.works(self), **agent_pools.works(self)}
+        self.operations = self.make_operations()
         self.log = RequestLog(config.state)
         self.starter = cluster_work.Starter(self)
 
+    def make_operations(self) -> Operations:
+        operations = Operations(self.store, self.config.operation_seconds, self._operation_fault)
+        operations.works = {**groups.works(self), **cluster_work.works(self), **agent_pools.works(self)}
+        return operations
+
     def _operation_fault(self, operation: Operation) -> None:
         for fault in self.faults.active("operation-failed"):
-            if fault.matches("PUT", operation.resource_id) and re.fullmatch(fault.options["kind"], operation.kind):
+            if fault.matches("PUT", operation.resource_id) and re.fullmatch(fault.options["operation"], operation.kind):
                 self.faults.use(fault)
                 message = fault.options["message"] or f"The operation {operation.kind} failed on request of a test."
                 raise OperationFailed(fault.options["code"], message)

@@ -26,13 +26,14 @@ KNOWN_AUDIENCES = (
     "https://containerregistry.azure.net",
     "6dae42f8-4368-4678-94ff-3960e28e3630",  # the AKS server application, what kubelogin asks for
 )
+KEY_FILE = "token-signing.key"
 NAMESPACE = uuid.UUID("5d0a3c67-5f0d-4a7e-8f6e-1d4b5b7c9e02")  # makes object ids from client ids, the same every time
 
 
 class Entra:
     def __init__(self, config: AzureConfig) -> None:
         self._config = config
-        self._key = _load_or_make_key(config.state / "token-signing.key")
+        self._key = load_or_make_key(config.state / KEY_FILE)
         self._public = self._key.public_key()
         numbers = self._public.public_numbers()
         self._kid = base64.urlsafe_b64encode(numbers.n.to_bytes(256, "big")[:15]).decode().rstrip("=")
@@ -109,7 +110,7 @@ def _b64(number: int) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def _load_or_make_key(path: Path) -> rsa.RSAPrivateKey:
+def load_or_make_key(path: Path) -> rsa.RSAPrivateKey:
     """Kept across restarts, so that a token of before is still good after one."""
     if path.exists():
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)

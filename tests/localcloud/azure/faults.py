@@ -50,7 +50,7 @@ KINDS: dict[str, Kind] = {
     "forbidden": Kind("answer 403 for actions that match a pattern", count=None, options={"action": "*"}),
     "operation-failed": Kind(
         "let the next operation end as Failed",
-        options={"kind": ".*", "code": "SkuNotAvailable", "message": ""},
+        options={"operation": ".*", "code": "SkuNotAvailable", "message": ""},
     ),
     "quota": Kind(
         "set a limit of a family, of cores or lowPriorityCores, in a location ('*': everywhere)",

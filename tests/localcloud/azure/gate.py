@@ -27,9 +27,9 @@ def check_version(query: Mapping[str, str], namespace: str, path: str) -> None:
             "The api-version query parameter (?api-version=) is required for all requests.",
         )
     offered = sorted(providers.NAMESPACES[namespace][1])
-    if VERSION.fullmatch(version) and offered[0] <= version <= offered[-1]:
+    if VERSION.fullmatch(version) and offered[0] <= version.removesuffix("-preview") <= providers.NEWEST:
         return
-    named = "','".join(reversed(offered[:-1]))
+    named = "','".join(reversed(offered))
     if namespace == RESOURCES:
         raise ArmError(
             400,

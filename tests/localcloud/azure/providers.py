@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from .cloud import Cloud
 
 # namespace → (resource types, api-versions newest first). Clients mix versions within one run, so any version
-# between the oldest and the newest is accepted; the list is what a refusal names.
+# from the oldest to NEWEST is accepted; the list is what a refusal names.
+NEWEST = "2026-12-31"
 NAMESPACES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "Microsoft.Resources": (
         ("subscriptions", "resourceGroups", "resources", "tenants", "providers", "operationResults"),
@@ -25,7 +26,7 @@ NAMESPACES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "Microsoft.Compute": (
         ("skus", "locations/usages", "virtualMachines", "virtualMachineScaleSets"),
-        ("2026-12-31", "2026-04-01", "2024-11-01", "2021-07-01", "2019-04-01", "2017-09-01", "2016-03-30"),
+        ("2026-04-01", "2024-11-01", "2021-07-01", "2019-04-01", "2017-09-01", "2016-03-30"),
     ),
     "Microsoft.ContainerService": (
         (
@@ -36,7 +37,6 @@ NAMESPACES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "locations/kubernetesVersions",
         ),
         (
-            "2026-12-31",
             "2026-08-01",
             "2026-06-01",
             "2026-02-01",
@@ -47,18 +47,18 @@ NAMESPACES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "2016-03-30",
         ),
     ),
-    "Microsoft.ContainerRegistry": (("registries",), ("2026-12-31", "2025-11-01", "2019-05-01")),
-    "Microsoft.ManagedIdentity": (("userAssignedIdentities",), ("2026-12-31", "2024-11-30", "2018-11-30")),
-    "Microsoft.Network": (("virtualNetworks", "publicIPAddresses"), ("2026-12-31", "2026-03-01", "2018-01-01")),
-    "Microsoft.Storage": (("storageAccounts",), ("2026-12-31", "2025-01-01", "2018-02-01")),
-    "Microsoft.KeyVault": (("vaults",), ("2026-12-31", "2024-11-01", "2018-02-14")),
+    "Microsoft.ContainerRegistry": (("registries",), ("2025-11-01", "2019-05-01")),
+    "Microsoft.ManagedIdentity": (("userAssignedIdentities",), ("2024-11-30", "2018-11-30")),
+    "Microsoft.Network": (("virtualNetworks", "publicIPAddresses"), ("2026-03-01", "2018-01-01")),
+    "Microsoft.Storage": (("storageAccounts",), ("2025-01-01", "2018-02-01")),
+    "Microsoft.KeyVault": (("vaults",), ("2024-11-01", "2018-02-14")),
     "Microsoft.KubernetesConfiguration": (
         ("extensions", "fluxConfigurations"),
-        ("2026-12-31", "2025-03-01", "2021-03-01"),
+        ("2025-03-01", "2021-03-01"),
     ),
-    "Microsoft.OperationalInsights": (("workspaces",), ("2026-12-31", "2025-07-01", "2020-08-01")),
-    "Microsoft.Monitor": (("accounts",), ("2026-12-31", "2025-10-03", "2023-04-03")),
-    "Microsoft.App": (("agents", "managedEnvironments"), ("2026-12-31", "2025-07-01", "2022-03-01")),
+    "Microsoft.OperationalInsights": (("workspaces",), ("2025-07-01", "2020-08-01")),
+    "Microsoft.Monitor": (("accounts",), ("2025-10-03", "2023-04-03")),
+    "Microsoft.App": (("agents", "managedEnvironments"), ("2025-07-01", "2022-03-01")),
 }
 CANONICAL = {namespace.lower(): namespace for namespace in NAMESPACES}
 
@@ -137,7 +137,6 @@ def _namespace(call: Call) -> str:
 
 def _answer(call: Call, namespace: str) -> Body:
     types, versions = NAMESPACES[namespace]
-    offered = [version for version in versions if version != "2026-12-31"]
     displays = [region.display for region in REGIONS]
     registered = state(call.cloud, call["sub"], namespace)
     return {
@@ -149,8 +148,8 @@ def _answer(call: Call, namespace: str) -> Body:
             {
                 "resourceType": kind,
                 "locations": displays,
-                "apiVersions": offered,
-                "defaultApiVersion": offered[0],
+                "apiVersions": list(versions),
+                "defaultApiVersion": versions[0],
                 "capabilities": "SupportsTags, SupportsLocation",
             }
             for kind in types

@@ -59,7 +59,7 @@ def _intel(letter: str, memory: float, steps: Mapping[int, tuple[int, ...]]) -> 
         Series(f"{letter}{{n}}_v5", f"standard{letter}v5Family", full, memory, premium=False),
         Series(f"{letter}{{n}}s_v5", f"standard{letter}Sv5Family", full, memory, constrained=cut),
         Series(f"{letter}{{n}}d_v5", f"standard{letter}Dv5Family", full, memory, 37.5, premium=False),
-        Series(f"{letter}{{n}}ds_v5", f"standard{letter}DDSv5Family", full, memory, 37.5, 25, constrained=cut),
+        Series(f"{letter}{{n}}ds_v5", f"standard{letter}DSv5Family", full, memory, 37.5, 25, constrained=cut),
     )
 
 

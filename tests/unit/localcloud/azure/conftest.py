@@ -21,6 +21,7 @@ from localcloud.authority import Authority
 from localcloud.azure.app import create_app
 from localcloud.azure.cloud import Cloud
 from localcloud.azure.config import AzureConfig
+from localcloud.azure.entra import KEY_FILE, load_or_make_key
 from localcloud.azure.faults import Faults
 from localcloud.azure.oracle import Oracle
 from localcloud.azure.requestlog import RequestLog
@@ -123,6 +124,17 @@ class Azure:
     @property
     def log(self) -> RequestLog:
         return RequestLog(self.config.state)
+
+    def empty(self) -> None:
+        """Let what is under way end, then forget everything."""
+        self.backend.gate.set()
+        self.cloud.operations.close()
+        self.cloud.operations = self.cloud.make_operations()
+        for table in ("resources", "operations", "registrations", "faults"):
+            self.cloud.store.change(f"DELETE FROM {table}")
+        self.backend.__init__()  # type: ignore[misc]
+        for file in (self.log.requests_file, self.log.writes_file):
+            file.unlink(missing_ok=True)
 
     def credential(self, secret: str = SECRET) -> ClientSecretCredential:
         return ClientSecretCredential(
@@ -247,6 +259,12 @@ def make_config(state: Path, pki: Path, **changes: Any) -> AzureConfig:
 
 def launch(config: AzureConfig, pki: Path, backend: RememberedClusters | None = None) -> Azure:
     backend = backend or RememberedClusters()
+    config.state.mkdir(parents=True, exist_ok=True)
+    key = config.state / KEY_FILE
+    if not key.exists():  # making one takes longer than most tests
+        load_or_make_key(pki / KEY_FILE)
+        key.write_bytes((pki / KEY_FILE).read_bytes())
+        key.chmod(0o600)
     server = Server(config, backend)
     server.start(config, pki / "ca.crt")
     trust = ssl.create_default_context(cafile=pki / "ca.crt")
@@ -254,11 +272,20 @@ def launch(config: AzureConfig, pki: Path, backend: RememberedClusters | None = 
     return Azure(config, pki / "ca.crt", backend, server, http)
 
 
-@pytest.fixture
-def azure(tmp_path: Path, pki: Path) -> Iterator[Azure]:
-    running = launch(make_config(tmp_path / "azure", pki), pki)
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory, pki: Path) -> Iterator[Azure]:
+    """One server for all tests that need none of their own: starting one takes longer than most tests."""
+    running = launch(make_config(tmp_path_factory.mktemp("azure"), pki), pki)
+    running.token = running.post_token().json()["access_token"]
     yield running
-    running.backend.gate.set()
     running.http.close()
     running.server.stop()
-    assert running.server.oracle.violations == []
+
+
+@pytest.fixture
+def azure(served: Azure) -> Iterator[Azure]:
+    """An empty subscription; afterwards every answer given has been judged by the SDKs' schemas."""
+    yield served
+    served.empty()
+    violations, served.server.oracle.violations = served.server.oracle.violations, []
+    assert violations == []

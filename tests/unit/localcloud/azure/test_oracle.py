@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The judge itself, and what of the SDKs' operations is claimed."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from localcloud.azure.oracle import MODELS, judge, key, sdk_operations
+from localcloud.azure.routes import ARM_ROUTES, Route, match
+from localcloud.azure.sdk_schema import CONTAINER_SERVICE, model_schema
+
+from .conftest import SUB, Azure, cluster_path
+
+CLAIMED = {
+    "managed_clusters_get",
+    "managed_clusters_create_or_update",
+    "managed_clusters_update_tags",
+    "managed_clusters_delete",
+    "managed_clusters_list",
+    "managed_clusters_list_by_resource_group",
+    "managed_clusters_list_cluster_user_credentials",
+    "managed_clusters_list_cluster_admin_credentials",
+    "managed_clusters_list_kubernetes_versions",
+    "managed_clusters_start",
+    "managed_clusters_stop",
+    "agent_pools_get",
+    "agent_pools_list",
+    "agent_pools_create_or_update",
+    "agent_pools_delete",
+    "resource_skus_list",
+    "usage_list",
+}
+# Polling is not a call of the SDKs: they follow the links they are given.
+NOT_IN_AN_SDK = {"operation_status", "operation_result"}
+# Answers nobody's model judges: the SDKs for them are not among our requirements. The number may only fall.
+MOST_WITHOUT_MODEL = 19
+
+
+def test_claimed_operations_are_routes() -> None:
+    served = {operation.name for route in ARM_ROUTES if (operation := sdk_operations().get(key(route)))}
+    assert served == CLAIMED
+
+
+def test_every_other_provider_route_is_known() -> None:
+    others = [
+        route.handler.__name__
+        for route in ARM_ROUTES
+        if route.namespace != "Microsoft.Resources" and key(route) not in sdk_operations()
+    ]
+    assert set(others) == NOT_IN_AN_SDK
+
+
+def test_routes_without_a_model_are_capped() -> None:
+    bare = [route for route in ARM_ROUTES if route.method in ("GET", "PUT", "PATCH") and key(route) not in MODELS]
+    assert len(bare) <= MOST_WITHOUT_MODEL
+    assert set(MODELS) <= {key(route) for route in ARM_ROUTES}
+
+
+def route_of(method: str) -> Route:
+    found = match(ARM_ROUTES, method, f"{SUB}{cluster_path()}")
+    assert found is not None
+    return found[0]
+
+
+MUTATIONS: dict[str, tuple[tuple[str, ...], Any]] = {
+    "misspelt member": (("properties", "kubernetesVersoin"), "1.35"),
+    "wrong type": (("properties", "maxAgentPools"), "100"),
+    "unknown member of a pool": (("properties", "agentPoolProfiles", "0", "cuont"), 1),
+    "no location": (("location",), None),
+}
+
+
+@pytest.mark.parametrize(("path", "value"), MUTATIONS.values(), ids=MUTATIONS)
+def test_the_judge_sees(azure: Azure, path: tuple[str, ...], value: Any) -> None:
+    azure.group()
+    body = azure.cluster()
+    assert judge(route_of("GET"), 200, json.dumps(body).encode()) == []
+    spoilt = copy.deepcopy(body)
+    target: Any = spoilt
+    for part in path[:-1]:
+        target = target[int(part)] if part.isdigit() else target[part]
+    target[path[-1]] = value
+    assert judge(route_of("GET"), 200, json.dumps(spoilt).encode()) != []
+
+
+def test_the_judge_sees_statuses() -> None:
+    assert judge(route_of("PUT"), 202, b"") != []
+    assert judge(route_of("DELETE"), 202, b"") == []
+
+
+def test_answers_were_judged(azure: Azure) -> None:
+    azure.server.oracle.judged.clear()
+    azure.group()
+    azure.cluster()
+    assert azure.server.oracle.judged[key(route_of("PUT"))] == 1
+
+
+def test_what_is_read_only_comes_from_the_sdk() -> None:
+    definitions = model_schema(CONTAINER_SERVICE, "ManagedCluster")["$defs"]
+    properties = definitions["ManagedClusterProperties"]["properties"]
+    assert [name for name in ("fqdn", "maxAgentPools", "resourceUID") if not properties[name].get("readOnly")] == []
+    assert "x-known-values" in json.dumps(definitions["ContainerServiceNetworkProfile"])
