@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from gate import examples, stages
+from gate import examples
+from gate.checkout import CHECKOUT
 from gate.examples import Call, Example
 
-SHOWN = [*examples.of_modules(stages.CHECKOUT), *examples.of_pages(stages.CHECKOUT)]
+SHOWN = [*examples.of_modules(CHECKOUT), *examples.of_pages(CHECKOUT)]
 INVENTORY = "[clusters]\ncluster-1\n[platforms]\nplatform-1\n"
 
 
@@ -72,7 +73,7 @@ def test_every_example_passes_the_syntax_check(tmp_path: Path) -> None:
 def syntax_check(inventory: Path, playbooks: list[Path]) -> str:
     """What ansible-playbook says against them; nothing when it accepts them all."""
     command = [Path(sys.prefix) / "bin" / "ansible-playbook", "--syntax-check", "-i", inventory, *playbooks]
-    done = subprocess.run(command, cwd=stages.CHECKOUT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     return f"{playbooks[0].name}: {done.stdout}{done.stderr}" if done.returncode else ""
 
 

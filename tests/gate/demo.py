@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 
-from gate.stages import CHECKOUT, environment, tool
+from gate.checkout import CHECKOUT
+from gate.stages import environment, tool
 
 STEPS = (
     tool("localcloud", "doctor"),

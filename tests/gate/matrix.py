@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gate.stages import CHECKOUT, WORKERS
+from gate.checkout import CHECKOUT
+from gate.stages import WORKERS
 
 REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
 

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gate.stages import CHECKOUT, Step
+from gate.checkout import CHECKOUT
+from gate.stages import Step
 
 # How long a process may take to clean up after itself once it was told to stop.
 GRACE_SECONDS = 20

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gate.checkout import CHECKOUT
 from gate.rules import roles
+from gate.sanity import PARTS as SANITY_PARTS
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 LOGS = CHECKOUT / "build" / "gate"
 
 COLLECTION = "ansible_collections.mcpops.platform.plugins"
@@ -74,7 +75,7 @@ def lint() -> list[Step]:
 
 
 def sanity() -> list[Step]:
-    return [Step("ansible-test sanity", (sys.executable, "-m", "gate.sanity"), Counting.SANITY)]
+    return [Step(part, (sys.executable, "-m", "gate.sanity", part), Counting.SANITY) for part in SANITY_PARTS]
 
 
 def unit() -> list[Step]:
@@ -157,7 +158,7 @@ STAGES: tuple[Stage, ...] = (
         supporting=True,
     ),
     Stage("lint", "ruff, mypy, yamllint, ansible-lint", lint, parallel=True),
-    Stage("sanity", "ansible-test sanity on one core version", sanity),
+    Stage("sanity", "ansible-test sanity on one core version", sanity, parallel=True),
     Stage("unit", "pure parts and the repository itself", unit),
     Stage("contract", "the local Azure against the SDKs", contract),
     Stage(

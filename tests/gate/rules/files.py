@@ -23,7 +23,7 @@ SEARCHED_SUFFIXES = SOURCE_SUFFIXES | {".go", ".md", ".txt"}
 GENERATED = re.compile(r"^changelogs/changelog\.yaml$|/fixtures/")
 
 # The character classes keep these patterns from finding themselves.
-MACHINE_PATHS = re.compile(r"/wor[k]/|/roo[t]/\.|/opt/wheel[s]")
+MACHINE_PATHS = re.compile(r"/wor[k]/(?:main|shared|\.)|/roo[t]/\.|/opt/wheel[s]")
 STUBS = re.compile(
     r"\b(?:TOD[O]|FIXM[E]|XX[X])\b|NotImplemente[d]|pytest\.(?:ski[p]|importorski[p]|xfai[l])\b|mark\.(?:ski[p]|xfai[l])"
 )

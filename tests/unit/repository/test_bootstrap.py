@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gate.stages import CHECKOUT
+from gate.checkout import CHECKOUT
 
 SCRIPTS = ("bootstrap.sh", "localcloud.sh")
 TOOLS = ("bash", "cat", "cut", "dirname", "env", "flock", "id", "install", "ln", "mkdir", "mv", "readlink", "rm")

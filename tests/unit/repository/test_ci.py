@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from gate.stages import CHECKOUT
+from gate.checkout import CHECKOUT
 
 from localcloud import doctor
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from gate.checkout import CHECKOUT
 from gate.matrix import ROWS, NoPython, Row, find_python
-from gate.stages import CHECKOUT
 
 ROW = Row("2.99", ("3.13", "3.11"))
 

@@ -116,7 +116,7 @@ def test_a_violation_is_named(
     [
         (files.missing_headers, "plugins/modules/thing.py", "# " + files.SPDX),
         (files.missing_headers, "site.yml", "- hosts: all"),
-        (files.machine_paths, "docs/x.md", "See /wo" + "rk/somewhere."),
+        (files.machine_paths, "docs/x.md", "See /wo" + "rk/shared/somewhere."),
         (files.stubs, "a.py", "# TO" + "DO: later"),
         (files.stubs, "a.py", "raise NotImple" + "mentedError"),
         (files.stubs, "a.py", "@pytest.mark.sk" + "ip"),

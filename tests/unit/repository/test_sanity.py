@@ -79,5 +79,5 @@ def test_sanity_judges(module: str, verdict: int, tmp_path: Path, capfd: pytest.
     (collection / "galaxy.yml").write_text(GALAXY, encoding="utf-8")
     (collection / "plugins" / "modules" / "greeting.py").write_text(module, encoding="utf-8")
     git(collection, "init", "--quiet")
-    assert sanity.run(collection, ["--test", "validate-modules"]) == verdict
+    assert sanity.run(collection, "rest", "--test", "validate-modules") == verdict
     assert ("undocumented-parameter" in capfd.readouterr().out) is bool(verdict)

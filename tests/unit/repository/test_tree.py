@@ -12,13 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from gate import sanity, stages
+from gate import sanity
+from gate.checkout import CHECKOUT
 from gate.rules import files, modules, roles, tarball
 
 TREE_RULES: dict[str, Callable[[Path], list[str]]] = {
     "every module has an action twin": modules.missing_twins,
     "every module is documented with attributes and an example": modules.documentation_gaps,
     "every module is in the action groups of its credentials": modules.group_mismatches,
+    "action groups list modules only": modules.dangling_group_entries,
     "every role has its files": roles.missing_files,
     "every role variable is documented and prefixed": roles.undocumented_variables,
 }
@@ -31,13 +33,13 @@ FILE_RULES: dict[str, Callable[[Path, list[Path]], list[str]]] = {
 
 @pytest.mark.parametrize("rule", TREE_RULES.values(), ids=TREE_RULES.keys())
 def test_tree(rule: Callable[[Path], list[str]]) -> None:
-    problems = rule(stages.CHECKOUT)
+    problems = rule(CHECKOUT)
     assert not problems, "\n".join(problems)
 
 
 @pytest.mark.parametrize("rule", FILE_RULES.values(), ids=FILE_RULES.keys())
 def test_files(rule: Callable[[Path, list[Path]], list[str]]) -> None:
-    problems = rule(stages.CHECKOUT, sanity.committed_files(stages.CHECKOUT))
+    problems = rule(CHECKOUT, sanity.committed_files(CHECKOUT))
     assert not problems, "\n".join(problems)
 
 
@@ -51,7 +53,7 @@ def ansible(command: str, *arguments: object, cwd: Path) -> str:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("built")
-    ansible("ansible-galaxy", "collection", "build", "--output-path", directory, cwd=stages.CHECKOUT)
+    ansible("ansible-galaxy", "collection", "build", "--output-path", directory, cwd=CHECKOUT)
     (archive,) = directory.glob("*.tar.gz")
     return archive
 
@@ -68,14 +70,14 @@ def test_what_users_get_installs_and_documents_itself(built: Path, tmp_path: Pat
     ansible("ansible-galaxy", "collection", "install", "--offline", "-p", tmp_path, built, cwd=tmp_path)
     listed = ansible("ansible-doc", "--list", "--json", "mcpops.platform", cwd=tmp_path)
     found = {name.removeprefix("mcpops.platform.") for name in json.loads(listed)}
-    assert found == set(modules.module_names(stages.CHECKOUT))
+    assert found == set(modules.module_names(CHECKOUT))
 
 
 def test_the_link_that_makes_a_clone_importable_is_committed() -> None:
-    link = stages.CHECKOUT / "collections" / "ansible_collections" / "mcpops" / "platform"
+    link = CHECKOUT / "collections" / "ansible_collections" / "mcpops" / "platform"
     assert link.is_symlink()
-    assert link.resolve() == stages.CHECKOUT
+    assert link.resolve() == CHECKOUT
     listed = subprocess.run(
-        ["git", "ls-files", "--stage", "collections"], cwd=stages.CHECKOUT, check=True, capture_output=True, text=True
+        ["git", "ls-files", "--stage", "collections"], cwd=CHECKOUT, check=True, capture_output=True, text=True
     ).stdout
     assert listed.startswith("120000 ")
