@@ -46,7 +46,9 @@ disabled_plugins = [
 def registry_hosts(registry: str, ca_file: Path) -> dict[str, str]:
     """certs.d: host → hosts.toml. ghcr.io is answered by our registry and by nobody else: an image that is not there
     is an error that says so, not a wait for a network the cluster does not have."""
+    # the top-level ca is for the second attempt, at `server` itself: without it its TLS error hides the first answer
     content = f"""server = "https://{registry}"
+ca = "{ca_file}"
 [host."https://{registry}"]
   capabilities = ["pull", "resolve"]
   ca = "{ca_file}"
