@@ -7,9 +7,10 @@ import copy
 from typing import TYPE_CHECKING
 
 from . import cluster_rules, groups, pool_fields
+from .aks_operations import poll_headers
 from .cluster_work import context_of, new_etag
 from .fields import Context
-from .managed_clusters import check_idle, check_preconditions, lookup, poll_headers
+from .managed_clusters import check_idle, check_preconditions, lookup
 from .operations import OperationFailed, Settle, Work
 from .sdk_schema import read_body
 from .store import Operation, Resource

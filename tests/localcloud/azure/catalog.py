@@ -8,7 +8,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from .faults import Faults
 from .locations import BY_NAME, Region
@@ -144,22 +144,31 @@ class Offer:
         return tuple(sorted(set(self.zones) - set(self.barred_zones)))
 
 
+@lru_cache(maxsize=len(BY_NAME))
+def sizes_in(location: str) -> tuple[Size, ...]:
+    """Scarce series exist in about half of the regions; everything else exists everywhere."""
+    if location not in BY_NAME:
+        return ()
+    return tuple(
+        size for size in SIZES.values() if not size.series.scarce or _spread(f"{location} {size.family}") % 2 == 0
+    )
+
+
 class Catalog:
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
 
-    def offers(self, location: str) -> list[Offer]:
-        region = BY_NAME.get(location)
-        if region is None:
-            return []
+    def offers(self, location: str, first: int = 0, end: int | None = None) -> list[Offer]:
+        """The sizes of a region, or a part of them, with this subscription's restrictions as they are now."""
         extra = self._restrictions(location)
-        return [_offer(size, region, extra.get(size.name.lower())) for size in SIZES.values() if _offered(size, region)]
+        chosen = sizes_in(location)[first:end]
+        return [_offer(size, BY_NAME[location], extra.get(size.name.lower())) for size in chosen]
 
     def offer(self, location: str, name: str) -> Offer | None:
-        size, region = SIZES.get(name.lower()), BY_NAME.get(location)
-        if size is None or region is None or not _offered(size, region):
+        size = SIZES.get(name.lower())
+        if size is None or size not in sizes_in(location):
             return None
-        return _offer(size, region, self._restrictions(location).get(name.lower()))
+        return _offer(size, BY_NAME[location], self._restrictions(location).get(name.lower()))
 
     def _restrictions(self, location: str) -> dict[str, tuple[str, ...]]:
         """Sizes restricted on request: no zones means everywhere in the region."""
@@ -173,11 +182,6 @@ class Catalog:
 
 def _spread(text: str) -> int:
     return zlib.crc32(text.encode())
-
-
-def _offered(size: Size, region: Region) -> bool:
-    """Scarce series exist in about half of the regions; everything else exists everywhere."""
-    return not size.series.scarce or _spread(f"{region.name} {size.family}") % 2 == 0
 
 
 def _offer(size: Size, region: Region, requested: tuple[str, ...] | None) -> Offer:
@@ -237,13 +241,13 @@ OTHER_SKUS: tuple[tuple[str, str, str, str, dict[str, str]], ...] = (
 )
 
 
-def other_entries(region: Region) -> Iterator[str]:
+def other_entries(region: str) -> Iterator[str]:
     for kind, name, tier, size, capabilities in OTHER_SKUS:
         entry: Body = {
             "resourceType": kind,
             "name": name,
-            "locations": [region.name],
-            "locationInfo": [{"location": region.name, "zones": [], "zoneDetails": []}],
+            "locations": [region],
+            "locationInfo": [{"location": region, "zones": [], "zoneDetails": []}],
             "capabilities": [{"name": key, "value": value} for key, value in capabilities.items()],
             "restrictions": [],
         }

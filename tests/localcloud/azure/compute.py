@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from . import locations
-from .catalog import SIZES, Offer, entry_json, other_entries
+from .catalog import SIZES, entry_json, other_entries, sizes_in
 from .wire import ArmError, Body, Call, Reply, link, page
 
 if TYPE_CHECKING:
@@ -31,21 +31,28 @@ def list_skus(call: Call) -> Reply:
     if asked and not match:
         raise ArmError(400, "InvalidFilter", f"The filter '{asked}' is not supported. Only location can be filtered.")
     names = [locations.normalise(match[1])] if match else list(locations.BY_NAME)
-    entries = [entry for name in names for entry in _entries(call.cloud, name)]
     raw_start, size = call.query.get("$skiptoken", "0"), call.cloud.config.page_size
     start = int(raw_start) if raw_start.isdigit() else 0
-    # Only this page becomes text: the whole list is tens of megabytes.
-    texts = [entry if isinstance(entry, str) else entry_json(entry) for entry in entries[start : start + size]]
+    texts, total = _page(call.cloud, names, start, start + size)
     answer = f'{{"value": [{", ".join(texts)}]'
-    if start + size < len(entries):
+    if start + size < total:
         following = link(call, call.path, {**call.query, "$skiptoken": str(start + size)})
         answer += f', "nextLink": {json.dumps(following)}'
     return Reply(200, raw=(answer + "}").encode())
 
 
-def _entries(cloud: Cloud, location: str) -> list[Offer | str]:
-    region = locations.BY_NAME.get(location)
-    return [] if region is None else [*cloud.catalog.offers(location), *other_entries(region)]
+def _page(cloud: Cloud, regions: list[str], start: int, end: int) -> tuple[list[str], int]:
+    """The entries from start to end of all regions' as text, and how many there are: only the page is written."""
+    texts: list[str] = []
+    before = 0
+    for name in regions:
+        machines = len(sizes_in(name))
+        others = list(other_entries(name)) if machines else []
+        first, last = max(0, start - before), max(0, end - before)
+        texts += [entry_json(offer) for offer in cloud.catalog.offers(name, first, min(last, machines))]
+        texts += others[max(0, first - machines) : max(0, last - machines)]
+        before += machines + len(others)
+    return texts, before
 
 
 # --- quota

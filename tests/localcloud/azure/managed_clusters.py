@@ -4,17 +4,15 @@
 from __future__ import annotations
 
 import copy
-import secrets
 
 from . import cluster_rules, groups, locations, pool_fields, versions
+from .aks_operations import poll_headers
 from .cluster_fields import CLUSTER
 from .cluster_work import CONVERGE, DELETE, START, STOP, TAG, TYPE, backend_name, with_state
 from .fields import Context, read
 from .sdk_schema import read_body
-from .store import IN_PROGRESS, Operation, Resource
-from .wire import GATEWAY, AksError, ArmError, Body, Call, Reply, link, page
-
-OPERATIONS_VERSION = "2025-03-01"  # what AKS puts into the links it makes, whatever the client's version
+from .store import Resource
+from .wire import GATEWAY, AksError, ArmError, Body, Call, Reply, page
 
 
 def cluster_id(subscription: str, group: str, name: str) -> str:
@@ -256,55 +254,3 @@ def _power(call: Call, kind: str, state: str) -> Reply:
         call.cloud.store.update(cluster, body=with_state(cluster.body, state))
         operation = call.cloud.operations.begin(kind, cluster.id, cluster.body["location"])
     return Reply(202, headers=poll_headers(call, operation, result=True))
-
-
-# --- operations
-
-
-def poll_headers(call: Call, operation: Operation, *, result: bool = False) -> dict[str, str]:
-    """AKS signs its links at length (some kilobytes); a client has to carry them as they are."""
-    base = f"/subscriptions/{call['sub']}/providers/Microsoft.ContainerService/locations/{operation.location}"
-    signature = {
-        "api-version": OPERATIONS_VERSION,
-        "t": str(int.from_bytes(secrets.token_bytes(7), "big")),
-        "c": secrets.token_urlsafe(900),
-        "s": secrets.token_urlsafe(256),
-        "h": secrets.token_urlsafe(32),
-    }
-    headers = {"azure-asyncoperation": link(call, f"{base}/operations/{operation.id}", signature)}
-    if result:
-        headers["location"] = link(call, f"{base}/operationresults/{operation.id}", signature)
-    return {**headers, **pace(call)}
-
-
-def pace(call: Call) -> dict[str, str]:
-    """The one thing real AKS does not send; without it SDKs sleep 30 s between two polls."""
-    milliseconds = call.cloud.config.poll_milliseconds
-    return {} if milliseconds is None else {"retry-after-ms": str(milliseconds)}
-
-
-def _operation(call: Call) -> Operation:
-    operation = call.cloud.store.operation(call["operation"])
-    if operation is None or operation.location != locations.normalise(call["location"]):
-        raise AksError(404, "NotFound", f"Operation {call['operation']} was not found in location {call['location']}.")
-    return operation
-
-
-def operation_status(call: Call) -> Reply:
-    operation = _operation(call)
-    body: Body = {"name": operation.id, "status": operation.status, "startTime": operation.started}
-    if operation.status == IN_PROGRESS:
-        return Reply(200, body, pace(call))
-    body["endTime"] = operation.ended
-    if operation.error:
-        body["error"] = operation.error
-    return Reply(200, body)
-
-
-def operation_result(call: Call) -> Reply:
-    operation = _operation(call)
-    if operation.status == IN_PROGRESS:
-        return Reply(202, headers={"location": link(call, call.path, call.query), **pace(call)})
-    if operation.error:
-        raise AksError(409, operation.error["code"], operation.error["message"])
-    return Reply(204)

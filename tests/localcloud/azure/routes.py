@@ -10,6 +10,7 @@ from functools import cached_property
 
 from . import (
     agent_pools,
+    aks_operations,
     compute,
     credentials,
     entra,
@@ -112,14 +113,14 @@ ARM_ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         f"{PLACE}/operations/{{operation}}",
-        managed_clusters.operation_status,
+        aks_operations.operation_status,
         AKS,
         f"{AKS}/locations/operations/read",
     ),
     Route(
         "GET",
         f"{PLACE}/operationresults/{{operation}}",
-        managed_clusters.operation_result,
+        aks_operations.operation_result,
         AKS,
         f"{AKS}/locations/operationresults/read",
     ),

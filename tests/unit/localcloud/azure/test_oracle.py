@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from localcloud.azure import oracle
 from localcloud.azure.oracle import MODELS, judge, key, sdk_operations
-from localcloud.azure.routes import ARM_ROUTES, Route, match
+from localcloud.azure.routes import ARM_ROUTES, OPEN_ROUTES, Route, match
 from localcloud.azure.sdk_schema import CONTAINER_SERVICE, model_schema
 
 from .conftest import SUB, Azure, cluster_path
@@ -104,3 +107,16 @@ def test_what_is_read_only_comes_from_the_sdk() -> None:
     properties = definitions["ManagedClusterProperties"]["properties"]
     assert [name for name in ("fqdn", "maxAgentPools", "resourceUID") if not properties[name].get("readOnly")] == []
     assert "x-known-values" in json.dumps(definitions["ContainerServiceNetworkProfile"])
+
+
+def test_the_readme_names_every_route() -> None:
+    readme = (Path(oracle.__file__).parent / "README.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1:3] for line in readme.splitlines() if re.match(r"\| [A-Z, ]+ \| [/…]", line)]
+    documented = set()
+    for methods, paths in rows:
+        first = paths.strip().split(", ")[0]
+        for path in paths.strip().split(", "):
+            whole = first.rsplit("/", 1)[0] + path[1:] if path.startswith("…") and path != first else path
+            documented |= {(method.strip(), whole.split("managedClusters")[-1]) for method in methods.split(",")}
+    served = {(route.method, route.path.split("managedClusters")[-1]) for route in (*OPEN_ROUTES, *ARM_ROUTES)}
+    assert documented == served
