@@ -131,7 +131,8 @@ def value_at(item: Any, route: Sequence[str]) -> Any:
 
 
 def _gone(live: Object, after: Object, routes: Collection[Route]) -> list[Route]:
-    return [route for route in routes if value_at(live, route) is not None and value_at(after, route) is None]
+    # a default may take the place of the value: then it is that value which goes
+    return [route for route in routes if value_at(live, route) not in (None, value_at(after, route))]
 
 
 def _declares(declared: Any, route: Sequence[str]) -> bool:
