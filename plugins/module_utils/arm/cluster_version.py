@@ -48,7 +48,7 @@ def version_step(cluster: Mapping[str, Any], declared: str) -> VersionStep:
         remedy = f"A cluster cannot be downgraded: declare {_short(have)}"
         return VersionStep(settled=True, refused=(Refusal(_PATH, have, declared, remedy),))
     if behind < -1:
-        following = f"{have.split('.')[0]}.{_minor(have) + 1}"
+        following = f"{have.split('.', maxsplit=1)[0]}.{_minor(have) + 1}"
         remedy = f"Upgrades go one minor version at a time: declare {following} first"
         return VersionStep(settled=False, refused=(Refusal(_PATH, have, declared, remedy),))
     return VersionStep(settled=False, notes=("the control plane is upgraded, node pools keep their version",))

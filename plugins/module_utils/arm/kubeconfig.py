@@ -135,21 +135,20 @@ def _standing(task: Task, path: Path) -> Kubeconfig | None:
 
 def path_problems(path: Path, state: str) -> list[Problem]:
     """Whether this user can have a file there, told before a credential is asked for."""
-    if path.is_dir():
+    # os.path: what lies in a directory that may not be entered does not exist, where pathlib would raise
+    there = os.path.exists(path)
+    if os.path.isdir(path):
         return [Problem("path", f"{path} is a directory: name a file in it")]
-    if not path.exists() and state == "absent":
-        return []
     parent = path.parent
-    while not parent.exists() and parent != parent.parent:
+    while not os.path.exists(parent) and parent != parent.parent:
         parent = parent.parent
-    if not parent.is_dir():
+    if not os.path.isdir(parent):
         return [Problem("path", f"{parent} is no directory, so {path} cannot be made")]
-    if not os.access(parent, os.W_OK | os.X_OK):
-        return [
-            Problem("path", f"user {os.geteuid()} may not write in {parent}: name a path in a directory of its own")
-        ]
-    if path.exists() and not os.access(path, os.R_OK):
-        return [Problem("path", f"user {os.geteuid()} may not read {path}: name another path, or correct its owner")]
+    user = f"user {os.geteuid()}"
+    if not os.access(parent, os.X_OK) or (not os.access(parent, os.W_OK) and (there or state == "present")):
+        return [Problem("path", f"{user} may not write in {parent}: name a path in a directory of its own")]
+    if there and not os.access(path, os.R_OK):
+        return [Problem("path", f"{user} may not read {path}: name another path, or correct its owner")]
     return []
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import MissingLibrary
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, leaves
 
+YAML_ERROR = ""
 try:
     import yaml
 except ImportError as _exc:

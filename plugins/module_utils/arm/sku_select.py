@@ -128,7 +128,7 @@ def _judge(candidate: str, sku: Sku | None, quotas: Mapping[str, Quota], wanted:
     if sku is None:
         return Verdict(candidate, ("NotOffered",), (f"{wanted.location} offers no size of this name",))
     against = [*_availability(sku, wanted), *_capabilities(sku, wanted), *_quota(sku, quotas, wanted)]
-    return Verdict(sku.name, tuple(code for code, _ in against), tuple(reason for _, reason in against))
+    return Verdict(sku.name, tuple(code for code, reason in against), tuple(reason for code, reason in against))
 
 
 def _availability(sku: Sku, wanted: Requirements) -> list[tuple[str, str]]:

@@ -1,138 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The local Azure on a free port with clusters that are only remembered, and a task to run operations with."""
+"""A fresh local Azure for each test that asks for one."""
 
 from __future__ import annotations
 
-import socket
-import ssl
-import threading
-import urllib.request
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
-import uvicorn
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from support.local_azure import SECRET, Azure, free_port, served
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure
 from localcloud.authority import Authority
-from localcloud.azure.app import create_app
 from localcloud.azure.config import AzureConfig
-from localcloud.azure.faults import Faults
-from localcloud.azure.requestlog import RequestLog
-from localcloud.azure.server import uvicorn_config
-from localcloud.clusters import ClusterInfo
-
-SECRET = "a-secret-of-the-tests"
-
-
-class RememberedClusters:
-    """Stands for the Kubernetes behind the clusters, which is not what these tests are about."""
-
-    def __init__(self) -> None:
-        self.clusters: dict[str, ClusterInfo] = {}
-
-    def versions(self) -> list[str]:
-        return ["1.34.4", "1.35.3", "1.35.4"]
-
-    def create(self, name: str, kubernetes_version: str) -> ClusterInfo:
-        self.clusters[name] = ClusterInfo(name, "running", "https://10.213.1.2:6443", kubernetes_version)
-        return self.clusters[name]
-
-    def stop(self, name: str) -> None:
-        info = self.clusters[name]
-        self.clusters[name] = ClusterInfo(name, "stopped", info.api_server, info.kubernetes_version)
-
-    def delete(self, name: str) -> None:
-        self.clusters.pop(name, None)
-
-    def get(self, name: str) -> ClusterInfo | None:
-        return self.clusters.get(name)
-
-    def admin_kubeconfig(self, name: str) -> dict[str, Any]:
-        return {
-            "clusters": [{"name": "x", "cluster": {"server": "https://10.213.1.2:6443"}}],
-            "users": [{"name": "x", "user": {"client-certificate-data": "Y2VydA==", "client-key-data": "a2V5LWE="}}],
-        }
-
-
-@dataclass
-class FakeTask:
-    """What an operation is given, remembering what it says."""
-
-    params: dict[str, Any]
-    check_mode: bool = False
-    diff_mode: bool = True
-    run_directory: Path | None = None
-    warnings: list[str] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
-    secrets: set[str] = field(default_factory=set)
-
-    def run_command(self, argv: Any, stdin: str | None = None, env: Mapping[str, str] | None = None) -> Any:
-        raise AssertionError(f"nothing here runs a command, but {argv}")
-
-    def warn(self, message: str) -> None:
-        self.warnings.append(message)
-
-    def progress(self, message: str) -> None:
-        self.told.append(message)
-
-    def secret(self, value: str) -> None:
-        self.secrets.add(value)
-
-
-@dataclass
-class Azure:
-    """One running local Azure; `run` is a task of a playbook run in check mode or not."""
-
-    config: AzureConfig
-    ca: Path
-    run_directory: Path
-
-    @property
-    def faults(self) -> Faults:
-        return Faults(self.config.state)
-
-    @property
-    def log(self) -> RequestLog:
-        return RequestLog(self.config.state)
-
-    def auth(self) -> dict[str, Any]:
-        return {
-            "auth_source": "env",
-            "cloud_environment": self.config.endpoint,
-            "subscription_id": self.config.subscription_id,
-            "client_id": self.config.client_id,
-            "tenant": self.config.tenant_id,
-            "secret": SECRET,
-        }
-
-    def task(self, module: ModuleType, args: Mapping[str, Any], check: bool = False) -> FakeTask:
-        spec = ArgumentSpecValidator(module.ARGUMENT_SPEC, **getattr(module, "RULES", {}))
-        validated = spec.validate({**self.auth(), **args})
-        assert not validated.error_messages, validated.error_messages
-        return FakeTask(validated.validated_parameters, check_mode=check, run_directory=self.run_directory)
-
-    def run(self, module: ModuleType, args: Mapping[str, Any], check: bool = False) -> dict[str, Any]:
-        """The result as Ansible would see it, failed or not."""
-        try:
-            result: dict[str, Any] = module.OPERATION(self.task(module, args, check)).to_dict(True)
-        except Failure as failure:
-            return failure.to_result()
-        return result
-
-    def requests(self) -> list[tuple[str, str]]:
-        """Method and last parts of the path of every ARM request so far."""
-        return [(entry["method"], entry["path"]) for entry in self.log.requests() if "oauth2" not in entry["path"]]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
@@ -166,21 +44,5 @@ def azure(pki: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         registration_seconds=0.05,
     )
     config.state.mkdir(mode=0o700)
-    server = uvicorn.Server(uvicorn_config(create_app(config, RememberedClusters()), config))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    _await(thread, config, pki)
-    yield Azure(config, pki / "ca.crt", tmp_path / "run")
-    server.should_exit = True
-    thread.join(20)
-
-
-def _await(thread: threading.Thread, config: AzureConfig, pki: Path) -> None:
-    context = ssl.create_default_context(cafile=pki / "ca.crt")
-    while thread.is_alive():
-        try:
-            with urllib.request.urlopen(f"{config.endpoint}/localcloud/health", context=context, timeout=5):
-                return
-        except OSError:
-            continue
-    raise RuntimeError("the local Azure did not start")
+    with served(config, pki / "ca.crt"):
+        yield Azure(config, tmp_path / "run")

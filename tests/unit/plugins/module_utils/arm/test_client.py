@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Patience with a service: what is repeated, how long, what is followed, and what is said in the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import service_errors, waiting
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, LostRace
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.patience import Clock, backoff
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.transport import Request, Response, Unreachable
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, ServiceError
+
+GROUP = "/subscriptions/s/resourceGroups/rg"
+ID = f"{GROUP}/providers/Microsoft.ContainerService/managedClusters/c"
+RESET = Unreachable("connection reset", sent=True)
+
+
+def answer(status: int, body: Any = None, **headers: str) -> Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(status, named, b"" if body is None else json.dumps(body).encode())
+
+
+def error(status: int, code: str, message: str = "no", flat: bool = False, **headers: str) -> Response:
+    inner = {"code": code, "message": message}
+    return answer(status, inner if flat else {"error": inner}, **headers)
+
+
+@dataclass
+class Script:
+    """A service that gives these answers one after the other, and time that passes by sleeping only."""
+
+    answers: list[Response | Unreachable]
+    requests: list[Request] = field(default_factory=list)
+    renewed: int = 0
+    slept: list[float] = field(default_factory=list)
+
+    def send(self, request: Request) -> Response:
+        self.requests.append(request)
+        given = self.answers.pop(0)
+        if isinstance(given, Unreachable):
+            raise given
+        return given
+
+    def renew(self) -> None:
+        self.renewed += 1
+
+    def arm(self, timeout: float = 600, check_mode: bool = False) -> Arm:
+        clock = Clock(now=lambda: sum(self.slept), sleep=self.slept.append)
+        return Arm(self, "https://arm", "s", timeout=timeout, clock=clock, check_mode=check_mode)
+
+
+def get(script: Script, **options: Any) -> Response:
+    return script.arm(**options).call("GET", "https://arm/x", "Reading x")
+
+
+REPEATED: dict[str, tuple[list[Response | Unreachable], list[float]]] = {
+    "throttled with seconds": ([error(429, "Throttled", flat=True, retry_after="7")], [7.0]),
+    "throttled with milliseconds": ([error(429, "Throttled", retry_after_ms="50")], [0.05]),
+    "throttled without a word": ([error(429, "TooManyRequests")], [0.5]),
+    "unavailable": ([error(503, "ServiceUnavailable")], [0.5]),
+    "a gateway's page": ([Response(502, {}, b"<html>")], [0.5]),
+    "cut off twice": ([RESET, RESET], [0.5, 0.75]),
+}
+
+
+@pytest.mark.parametrize(("answers", "pauses"), REPEATED.values(), ids=REPEATED.keys())
+def test_is_repeated(answers: list[Response | Unreachable], pauses: list[float]) -> None:
+    script = Script([*answers, answer(200, {"ok": True})])
+    assert get(script).json() == {"ok": True}
+    assert script.slept == pauses
+
+
+def test_throttling_is_endured_until_the_deadline() -> None:
+    script = Script([error(429, "Throttled", retry_after="10")] * 20)
+    with pytest.raises(ServiceError, match="Throttled") as failure:
+        get(script, timeout=45)
+    assert len(script.requests) == 5
+    assert "forks" in failure.value.hint
+
+
+def test_unavailability_is_not_endured_for_ever() -> None:
+    script = Script([error(503, "ServiceUnavailable")] * 20)
+    with pytest.raises(ServiceError):
+        get(script)
+    assert len(script.requests) == 5
+
+
+def test_unreachable_says_what_to_check() -> None:
+    with pytest.raises(ServiceError, match="REQUESTS_CA_BUNDLE"):
+        get(Script([Unreachable("refused", sent=False)] * 20))
+
+
+def test_an_expired_token_is_renewed_once() -> None:
+    script = Script([error(401, "ExpiredAuthenticationToken"), answer(200, {})])
+    get(script)
+    assert script.renewed == 1
+    script = Script([error(401, "ExpiredAuthenticationToken")] * 2)
+    assert get(script).status == 401
+
+
+@pytest.mark.parametrize(
+    ("response", "missing"),
+    [
+        pytest.param(error(404, "ResourceNotFound"), "", id="resource"),
+        pytest.param(error(404, "ResourceGroupNotFound"), "resource group rg", id="group"),
+        pytest.param(error(404, "ParentResourceNotFound"), "the resource it belongs to", id="parent"),
+    ],
+)
+def test_absence_is_no_failure(response: Response, missing: str) -> None:
+    reading = Script([response]).arm().read(ID, "Reading c", "v")
+    assert reading.body is None
+    assert reading.missing == missing
+
+
+@pytest.mark.parametrize("code", ["SubscriptionNotFound", "InvalidResourceType", ""])
+def test_a_wrong_place_is_a_failure(code: str) -> None:
+    with pytest.raises(ServiceError):
+        Script([error(404, code)]).arm().read(ID, "Reading c", "v")
+
+
+def test_an_unregistered_provider_is_a_prerequisite_in_check_mode_only() -> None:
+    response = error(409, "MissingSubscriptionRegistration")
+    assert "Microsoft.ContainerService" in Script([response]).arm(check_mode=True).read(ID, "Reading c", "v").missing
+    with pytest.raises(ServiceError, match="azure_provider"):
+        Script([response]).arm().read(ID, "Reading c", "v")
+
+
+def write(script: Script, **options: Any) -> Response:
+    return script.arm().write("PUT", ID, "Updating c", "v", {"a": 1}, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "headers"),
+    [({"etag": "e"}, {"If-Match": "e"}), ({"create": True}, {"If-None-Match": "*"}), ({}, {})],
+)
+def test_a_write_says_what_it_expects(options: dict[str, Any], headers: Mapping[str, str]) -> None:
+    script = Script([answer(200, {})])
+    write(script, **options)
+    assert script.requests[0].headers == headers
+
+
+BUSY = [
+    "Operation is not allowed because there's an in progress update managed cluster operation (operation ID: 1).",
+    "Operation is not allowed: Another operation (nodepool1 - Updating) is in progress, please wait.",
+    "because there's an in-progress create node pool operation",
+]
+
+
+@pytest.mark.parametrize("message", BUSY)
+def test_an_operation_in_progress_is_waited_for(message: str) -> None:
+    script = Script([error(409, "OperationNotAllowed", message, flat=True)] * 3 + [answer(200, {})])
+    assert write(script).status == 200
+    assert len(script.slept) == 3
+
+
+@pytest.mark.parametrize("message", ["exceeding approved cores quota", "the cluster is stopped"])
+def test_what_waiting_does_not_cure_is_told_at_once(message: str) -> None:
+    script = Script([error(409, "OperationNotAllowed", message, flat=True)])
+    with pytest.raises(ServiceError, match=message):
+        write(script)
+    assert script.slept == []
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        error(412, "PreconditionFailed"),
+        error(409, "EtagMismatch", "Operation is not allowed: Another operation is in progress", flat=True),
+    ],
+    ids=["412", "409"],
+)
+def test_a_lost_race_is_planned_again(response: Response) -> None:
+    with pytest.raises(LostRace):
+        write(Script([response]), etag="e")
+
+
+def test_a_write_without_an_answer_may_have_happened() -> None:
+    script = Script([RESET, error(412, "PreconditionFailed")])
+    arm = script.arm()
+    with pytest.raises(LostRace):
+        arm.write("PUT", ID, "Updating c", "v", {}, etag="e")
+    assert arm.write_uncertain
+
+
+def follow(script: Script, timeout: float = 600, **headers: str) -> Arm:
+    arm = script.arm(timeout)
+    waiting.follow(arm, answer(201 if "azure_asyncoperation" in headers else 202, {}, **headers), "c", "Creating c")
+    return arm
+
+
+def test_an_operation_is_followed_to_its_end() -> None:
+    running = answer(200, {"status": "InProgress"}, retry_after="3")
+    script = Script([running, running, answer(200, {"status": "Succeeded"})])
+    follow(script, azure_asyncoperation="https://arm/op")
+    assert script.slept == [0.5, 3.0, 3.0]
+
+
+def test_a_replica_may_not_know_the_operation_yet() -> None:
+    follow(
+        Script([error(404, "NotFound"), answer(200, {"status": "Succeeded"})]), azure_asyncoperation="https://arm/op"
+    )
+
+
+def test_a_location_is_followed_where_it_leads() -> None:
+    script = Script([answer(202, None, location="https://arm/two"), answer(200)])
+    follow(script, location="https://arm/one")
+    assert [request.url for request in script.requests] == ["https://arm/one", "https://arm/two"]
+
+
+def test_a_failed_operation_speaks_for_itself() -> None:
+    failed = {"status": "Failed", "error": {"code": "SkuNotAvailable", "message": "no capacity", "details": []}}
+    with pytest.raises(ServiceError, match=r"Creating c: no capacity \(SkuNotAvailable\)\. .*aks_sku_preflight"):
+        follow(Script([answer(200, failed)]), azure_asyncoperation="https://arm/op")
+
+
+def test_waiting_ends() -> None:
+    script = Script([answer(200, {"status": "InProgress"})] * 1000)
+    with pytest.raises(NotReady, match="wait_timeout"):
+        follow(script, timeout=100, azure_asyncoperation="https://arm/op")
+    assert sum(script.slept) <= 100
+
+
+def test_another_runs_operation_is_waited_for() -> None:
+    busy = {"properties": {"provisioningState": "Creating"}}
+    done = {"properties": {"provisioningState": "Succeeded"}}
+    script = Script([answer(200, busy), answer(200, done)])
+    arm = script.arm()
+    settled = waiting.settle(arm, arm.read(ID, "Reading c", "v"), ID, "v", "c")
+    assert settled.body == done
+
+
+def test_what_was_written_is_found_even_late() -> None:
+    script = Script([error(404, "ResourceNotFound"), error(404, "ResourceNotFound"), answer(200, {"id": ID})])
+    assert waiting.read_written(script.arm(), ID, "v", "c") == {"id": ID}
+
+
+def test_pages_follow_their_links() -> None:
+    script = Script([answer(200, {"value": [1, 2], "nextLink": "https://arm/2"}), answer(200, {"value": [3]})])
+    assert list(script.arm().listed("/list", "Listing", "v")) == [1, 2, 3]
+
+
+def test_pauses_grow_to_a_bound() -> None:
+    pauses = [backoff(attempt) for attempt in range(20)]
+    assert pauses == sorted(pauses)
+    assert pauses[0] == 0.5
+    assert pauses[-1] == 15.0
+
+
+@pytest.mark.parametrize("code", sorted(service_errors.HINTS))
+@pytest.mark.parametrize("flat", [True, False])
+def test_every_known_code_has_its_hint(code: str, flat: bool) -> None:
+    failure = service_errors.to_failure("Creating c", error(400, code, "it said so", flat=flat))
+    text = failure.message()
+    assert text.startswith(f"Creating c: it said so ({code}). ")
+    assert failure.hint.endswith(".")
+
+
+def test_sizes_that_the_service_offers_are_named() -> None:
+    message = "The VM size of X is not allowed in your subscription. The available VM sizes are 'standard_a,standard_b'"
+    assert "standard_a, standard_b" in service_errors.to_failure("x", error(400, "BadRequest", message, flat=True)).hint
+
+
+@pytest.mark.parametrize("body", [None, [], "text", {"error": "text"}, {"error": {"code": None, "details": None}}])
+def test_an_odd_error_is_still_an_error(body: Any) -> None:
+    assert "500" in service_errors.to_failure("Reading", answer(500, body)).message() or body == {"error": "text"}
