@@ -149,7 +149,39 @@ def holds_secrets(item: Mapping[str, Any]) -> bool:
     return item.get("kind") == "Secret" and item.get("apiVersion") == "v1"
 
 
-_BUILT_IN = frozenset({"", "apps", "batch", "autoscaling", "policy", "extensions"})
+# the groups of kube-apiserver; others under k8s.io (Gateway API, snapshots) come as CustomResourceDefinitions
+_BUILT_IN = frozenset(
+    {
+        "",
+        "apps",
+        "autoscaling",
+        "batch",
+        "policy",
+        *(
+            f"{group}.k8s.io"
+            for group in (
+                "admissionregistration",
+                "apiextensions",
+                "apiregistration",
+                "authentication",
+                "authorization",
+                "certificates",
+                "coordination",
+                "discovery",
+                "events",
+                "flowcontrol.apiserver",
+                "internal.apiserver",
+                "networking",
+                "node",
+                "rbac.authorization",
+                "resource",
+                "scheduling",
+                "storage",
+                "storagemigration",
+            )
+        ),
+    }
+)
 _WORKLOADS = frozenset(
     {"Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "CronJob"}
 )
@@ -180,8 +212,7 @@ def phase(who: Identity) -> int:
 
 def is_built_in(group: str) -> bool:
     """A group of Kubernetes itself: its kinds never come from a CustomResourceDefinition."""
-    reserved = group.endswith(".k8s.io") and not group.endswith((".x-k8s.io", "gateway.networking.k8s.io"))
-    return group in _BUILT_IN or (reserved and group.count(".") == 2)
+    return group in _BUILT_IN
 
 
 def _loader() -> Any:

@@ -23,7 +23,7 @@ LOG_LINE_LENGTH = 300
 # what registries and the kubelet say when trying again is no use
 _IMAGE_IS_WRONG = re.compile(
     r"not found|manifest unknown|denied|unauthorized|authorization failed|invalid reference|no match for platform"
-    r"|does not exist|forbidden",
+    r"|does not exist|forbidden|x509:",
     re.IGNORECASE,
 )
 
@@ -113,10 +113,10 @@ def _container_reason(where: str, container: Mapping[str, Any], image: str) -> R
         return _waiting(subject, container, image, str(waiting.get("reason", "")), str(waiting.get("message", "")))
     ended = state.get("terminated")
     if ended and ended.get("exitCode") != 0:
-        told = f"ended with {_exit(ended)}"
-        return Reason(
-            subject, "Crashed", told, terminal=int(container.get("restartCount", 0)) >= CRASHES_THAT_ARE_A_LOOP
-        )
+        crashes = int(container.get("restartCount", 0))
+        if crashes:
+            return _crash_loop(subject, crashes, ended)
+        return Reason(subject, "Crashed", f"ended with {_exit(ended)}")
     if state.get("running") and not container.get("ready", True) and container.get("started") is not None:
         restarts = int(container.get("restartCount", 0))
         told = "runs, and does not pass its probes" + (f" (restarted {restarts} times)" if restarts else "")
@@ -134,12 +134,15 @@ def _waiting(subject: str, container: Mapping[str, Any], image: str, code: str, 
         return Reason(subject, code, message or "its container cannot be created", hint, terminal=True)
     if code == "CrashLoopBackOff":
         ended = (container.get("lastState") or {}).get("terminated") or {}
-        crashes = int(container.get("restartCount", 0))
-        told = f"crashes again and again ({crashes} restarts), last with {_exit(ended)}"
-        return Reason(subject, "CrashLoop", told, terminal=crashes >= CRASHES_THAT_ARE_A_LOOP)
+        return _crash_loop(subject, int(container.get("restartCount", 0)), ended)
     if code in ("ContainerCreating", "PodInitializing", ""):
         return None
     return Reason(subject, code, message or code)
+
+
+def _crash_loop(subject: str, crashes: int, ended: Mapping[str, Any]) -> Reason:
+    told = f"crashes again and again ({crashes} restarts), last with {_exit(ended)}"
+    return Reason(subject, "CrashLoop", told, terminal=crashes >= CRASHES_THAT_ARE_A_LOOP)
 
 
 def _unschedulable(where: str, message: str) -> Reason:
@@ -185,8 +188,8 @@ def _with_evidence(kube: Kube, namespace: str, reason: Reason, pods: Sequence[Ob
 
 
 def last_log_lines(kube: Kube, namespace: str, pod: str, container: str) -> list[str]:
-    """The end of a container's log; of its previous life when this one has said nothing."""
-    for previous in ("true", "false"):
+    """The end of a container's log; of its previous life when nothing is known of this one."""
+    for previous in ("false", "true"):
         query = {"container": container, "tailLines": LOG_LINES, "previous": previous, "limitBytes": 20000}
         try:
             response = kube.request(
@@ -194,7 +197,10 @@ def last_log_lines(kube: Kube, namespace: str, pod: str, container: str) -> list
             )
         except ServiceError:
             continue
-        lines = [line[:LOG_LINE_LENGTH] for line in response.body.decode(errors="replace").splitlines() if line.strip()]
+        text = response.body.decode(errors="replace")
+        # what the kubelet answers, with status 200, when the container's log is already removed
+        lost = text.startswith("unable to retrieve container logs")
+        lines = [] if lost else [line[:LOG_LINE_LENGTH] for line in text.splitlines() if line.strip()]
         if lines:
             return lines[-LOG_LINES:]
     return []

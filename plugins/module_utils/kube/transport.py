@@ -95,7 +95,8 @@ class Transport:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         elif access.username:
-            headers.extend(urllib3.util.make_headers(basic_auth=f"{access.username}:{access.password or ''}"))
+            login = urllib3.util.make_headers(basic_auth=f"{access.username}:{access.password or ''}")
+            headers["Authorization"] = login["authorization"]
         if access.impersonate_user:
             headers["Impersonate-User"] = access.impersonate_user
         for group in access.impersonate_groups:

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
+    CheckModeViolation,
+    InvalidInput,
+    ServiceError,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import APPLY, Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import (
+    ClusterPending,
+    mark_pending,
+    write_check_mode_copy,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput
+
+from .conftest import Answer, FakeTask, Server, status_object
+
+Connect = Callable[..., Kube]
+CONFIG_MAPS = ResourceType("v1", "ConfigMap", "configmaps", True)
+BUSY = Answer(429, status_object(429, "TooManyRequests", "come back"), {"Retry-After": "0"})
+
+
+def test_get_is_the_object_or_none(server: Server, connect: Connect, task: FakeTask) -> None:
+    server.on("/api/v1/namespaces/a", Answer(body={"kind": "Namespace"}))
+    kube = connect(task, token="t0ken")
+    assert kube.get("/api/v1/namespaces/a") == {"kind": "Namespace"}
+    assert kube.get("/api/v1/namespaces/b") is None
+    assert server.requests[0].headers["Authorization"] == "Bearer t0ken"
+    assert "t0ken" in task.secrets
+
+
+def test_identity_headers(server: Server, connect: Connect, task: FakeTask) -> None:
+    server.on("/x", Answer(body={}))
+    connect(task, username="u", password="p", impersonate_user="me", impersonate_groups=("a", "b")).get("/x")
+    sent = server.requests[0].headers
+    assert sent["Authorization"] == "Basic dTpw"
+    assert (sent["Impersonate-User"], sent["Impersonate-Group"]) == ("me", "a,b")
+
+
+def test_a_list_is_read_page_by_page(server: Server, connect: Connect, task: FakeTask) -> None:
+    path = "/api/v1/namespaces/a/configmaps"
+    server.on(
+        f"{path}?limit=1000", Answer(body={"items": [{"metadata": {"name": "1"}}], "metadata": {"continue": "c"}})
+    )
+    server.on(f"{path}?limit=1000&continue=c", Answer(body={"items": [{"metadata": {"name": "2"}}], "metadata": {}}))
+    found = connect(task).list_objects(CONFIG_MAPS, "a")
+    assert [(item["kind"], item["metadata"]["name"]) for item in found] == [("ConfigMap", "1"), ("ConfigMap", "2")]
+
+
+RETRIED = {
+    "too many requests": (BUSY, "POST"),
+    "restarting": (Answer(503, status_object(503, "ServiceUnavailable", "no")), "GET"),
+    "leader change": (Answer(500, status_object(500, "", "etcdserver: leader changed")), "PATCH"),
+    "reset": (Answer(hang_up=True), "DELETE"),
+}
+
+
+@pytest.mark.parametrize("case", RETRIED)
+def test_what_is_tried_again(server: Server, connect: Connect, task: FakeTask, case: str) -> None:
+    first, method = RETRIED[case]
+    server.on("/x", first, Answer(body={"ok": True}))
+    content_type = APPLY if method == "PATCH" else "application/json"
+    body = None if method == "GET" else {}
+    response = connect(task).request(method, "/x", body=body, content_type=content_type)
+    assert response.json() == {"ok": True}
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "method"),
+    [
+        (Answer(503, status_object(503, "ServiceUnavailable", "no")), "POST"),
+        (Answer(500, status_object(500, "InternalError", "a bug")), "GET"),
+        (Answer(409, status_object(409, "AlreadyExists", "there")), "POST"),
+    ],
+    ids=["a create may have happened", "an error that stays", "a conflict"],
+)
+def test_what_is_not_tried_again(server: Server, connect: Connect, task: FakeTask, answer: Answer, method: str) -> None:
+    server.on("/x", answer)
+    with pytest.raises(ServiceError) as failure:
+        connect(task).request(method, "/x", body=None if method == "GET" else {})
+    assert failure.value.status == answer.status
+    assert len(server.requests) == 1
+
+
+def test_a_request_may_be_sent_once_and_unchecked(server: Server, connect: Connect, task: FakeTask) -> None:
+    server.on("/x", Answer(503, {"error": "mine"}))
+    response = connect(task).request("GET", "/x", retry=False, check=False)
+    assert (response.status, response.json()) == (503, {"error": "mine"})
+    assert len(server.requests) == 1
+
+
+def test_retries_end_at_the_deadline(server: Server, connect: Connect, task: FakeTask) -> None:
+    server.on("/x", BUSY)
+    with pytest.raises(ServiceError) as failure:
+        connect(task).request("GET", "/x")
+    assert "overloaded" in failure.value.message()
+
+
+def test_nobody_listens(server: Server, connect: Connect, task: FakeTask) -> None:
+    kube = connect(task)
+    server.close()
+    with pytest.raises(ServiceError) as failure:
+        kube.request("GET", "/x", action="read x")
+    assert failure.value.message().startswith(f"read x: cluster unreachable: {server.url} refuses connections")
+    assert "address from a test" in failure.value.message()
+
+
+@pytest.fixture(autouse=True)
+def quiet_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that closed the server itself may let the fixture do so again."""
+    closed: set[int] = set()
+    original = Server.close
+
+    def once(self: Server) -> None:
+        if id(self) not in closed:
+            closed.add(id(self))
+            original(self)
+
+    monkeypatch.setattr(Server, "close", once)
+
+
+def test_check_mode_lets_reads_and_dry_runs_out(server: Server, connect: Connect, task: FakeTask) -> None:
+    server.on("/x", Answer(body={}))
+    server.on("/x?dryRun=All", Answer(body={}))
+    task.check_mode = True
+    kube = connect(task)
+    kube.request("GET", "/x")
+    kube.request("PATCH", "/x", query={"dryRun": "All"}, body={})
+    with pytest.raises(CheckModeViolation):
+        kube.request("PATCH", "/x", body={})
+    with pytest.raises(CheckModeViolation):
+        kube.open("POST", "/x")
+    assert [request.method for request in server.requests] == ["GET", "PATCH"]
+
+
+def discovery(group: str, version: str, kind: str, plural: str) -> dict[str, object]:
+    row = {"resource": plural, "responseKind": {"kind": kind}, "scope": "Namespaced", "verbs": ["get"]}
+    return {"metadata": {"name": group}, "versions": [{"version": version, "resources": [row]}]}
+
+
+def test_kinds_are_asked_for_once_a_run(server: Server, connect: Connect, task: FakeTask) -> None:
+    answer = {"kind": "APIGroupDiscoveryList"}
+    server.on("/api", Answer(body={**answer, "items": [discovery("", "v1", "ConfigMap", "configmaps")]}))
+    server.on("/apis", Answer(body={**answer, "items": [discovery("apps", "v1", "Deployment", "deployments")]}))
+    assert connect(task).resource_type("v1", "ConfigMap") == ResourceType(
+        "v1", "ConfigMap", "configmaps", True, ("get",)
+    )
+    found = connect(task).resource_type("apps/v1", "Deployment")
+    assert found is not None
+    assert found.path("a b", "c") == "/apis/apps/v1/namespaces/a%20b/deployments/c"
+    assert [request.target for request in server.requests] == ["/api", "/apis"]
+    # a kind that came later costs one request, and is known from then on
+    rows = [
+        {"name": "boxes", "kind": "Box", "namespaced": False},
+        {"name": "boxes/status", "kind": "Box", "namespaced": False},
+    ]
+    server.on("/apis/x.io/v1", Answer(body={"groupVersion": "x.io/v1", "resources": rows}))
+    assert connect(task).resource_type("x.io/v1", "Box") == ResourceType("x.io/v1", "Box", "boxes", False)
+    assert connect(task).resource_type("x.io/v1", "Box") is not None
+    assert connect(task).resource_type("y.io/v1", "Box", refresh=False) is None
+    assert [request.target for request in server.requests] == ["/api", "/apis", "/apis/x.io/v1"]
+
+
+def test_a_refused_exec_credential_is_renewed_once(server: Server, connect: Connect, task: FakeTask) -> None:
+    server.on("/x", Answer(401, status_object(401, "Unauthorized", "Unauthorized")), Answer(body={}))
+    task.output = CommandOutput(0, json.dumps({"status": {"token": "fresh"}}), "")
+    connect(task, exec_spec={"command": "kubelogin"}).request("GET", "/x")
+    assert len(task.commands) == 2
+    server.on("/x", Answer(401, status_object(401, "Unauthorized", "Unauthorized")))
+    with pytest.raises(ServiceError) as failure:
+        connect(task, exec_spec={"command": "kubelogin"}).request("GET", "/x")
+    assert "does not accept the credentials" in failure.value.message()
+
+
+def kubeconfig(server: str) -> str:
+    return json.dumps(
+        {
+            "current-context": "c",
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+            "clusters": [{"name": "c", "cluster": {"server": server}}],
+            "users": [{"name": "u", "user": {"token": "t"}}],
+        }
+    )
+
+
+def test_connect_in_check_mode(task: FakeTask, tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    task.params = {"kubeconfig": str(path)}
+    with pytest.raises(InvalidInput, match="write it with aks_kubeconfig"):
+        Kube.connect(task)
+    task.check_mode = True
+    with pytest.raises(ClusterPending, match="does not exist yet"):
+        Kube.connect(task)
+    mark_pending(task, path, "the cluster blue does not exist yet")
+    with pytest.raises(ClusterPending, match="blue"):
+        Kube.connect(task)
+    write_check_mode_copy(task, path, kubeconfig("http://copy"))
+    assert Kube.connect(task).server == "http://copy"
+    path.write_text(kubeconfig("http://real"))
+    assert Kube.connect(task).server == "http://copy"
+    # the copy is for check mode only
+    task.check_mode = False
+    assert Kube.connect(task).server == "http://real"
+
+
+def test_connect_without_any_cluster(task: FakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KUBECONFIG", "K8S_AUTH_KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(InvalidInput, match="no cluster is named"):
+        Kube.connect(task)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation, differences, removal
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Plan
+
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], list[tuple[str, Any, Any]]]] = {
+    "nothing": ({"spec": {"a": 1}}, {"spec": {"a": 1}}, []),
+    "a leaf": ({"spec": {"a": 1}}, {"spec": {"a": 2}}, [("spec.a", 1, 2)]),
+    "a key goes": ({"data": {"a": "1", "b": "2"}}, {"data": {"a": "1"}}, [("data.b", "2", ABSENT)]),
+    "what the server keeps": (
+        {"metadata": {"resourceVersion": "1", "generation": 1, "managedFields": [1]}, "status": {"x": 1}},
+        {"metadata": {"resourceVersion": "2", "generation": 2, "managedFields": [2]}, "status": {"x": 2}},
+        [],
+    ),
+    "what a controller notes": (
+        {"metadata": {"annotations": {"deployment.kubernetes.io/revision": "1", "a": "1"}}},
+        {"metadata": {"annotations": {"deployment.kubernetes.io/revision": "2", "a": "2"}}},
+        [("metadata.annotations.a", "1", "2")],
+    ),
+    "items by name": (
+        {"spec": {"containers": [{"name": "a", "image": "1"}, {"name": "b", "image": "1"}]}},
+        {"spec": {"containers": [{"name": "a", "image": "1"}, {"name": "b", "image": "2"}]}},
+        [("spec.containers[b].image", "1", "2")],
+    ),
+    "an item comes": (
+        {"spec": {"ports": [{"port": 80, "protocol": "TCP"}]}},
+        {"spec": {"ports": [{"port": 80, "protocol": "TCP"}, {"port": 81, "protocol": "TCP"}]}},
+        [("spec.ports[81,TCP]", ABSENT, {"port": 81, "protocol": "TCP"})],
+    ),
+    "another order": (
+        {"spec": {"env": [{"name": "a"}, {"name": "b"}]}},
+        {"spec": {"env": [{"name": "b"}, {"name": "a"}]}},
+        [("spec.env (order)", ["a", "b"], ["b", "a"])],
+    ),
+    "plain lists are one": ({"spec": {"args": ["a"]}}, {"spec": {"args": ["b"]}}, [("spec.args", ["a"], ["b"])]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_differences(case: str) -> None:
+    before, after, expected = CASES[case]
+    assert [(change.path, change.before, change.after) for change in differences(before, after)] == expected
+
+
+SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"p": "b25l"}}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        differences(SECRET, {**SECRET, "data": {"p": "dHdv", "q": "b25l"}}),
+        differences({**SECRET, "data": {}}, SECRET),
+        differences({key: value for key, value in SECRET.items() if key != "data"}, SECRET),
+        creation(SECRET),
+        removal(SECRET),
+    ],
+    ids=["changed", "filled", "added", "created", "removed"],
+)
+def test_secret_values_are_never_shown(changes: Any) -> None:
+    shown = str(Plan("Secret s", tuple(changes)).diff())
+    assert "b25l" not in shown
+    assert "dHdv" not in shown
+    assert changes
+
+
+def test_schemas_of_a_definition_are_shown_short() -> None:
+    version = {"name": "v1", "schema": {"openAPIV3Schema": {"type": "object"}}}
+    definition = {"kind": "CustomResourceDefinition", "spec": {"versions": [version, {"name": "v2"}]}}
+    shown = Plan("x", creation(definition)).diff()["after"]
+    assert "openAPIV3Schema" not in shown
+    assert "sha256:" in shown

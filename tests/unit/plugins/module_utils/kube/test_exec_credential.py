@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.exec_credential import credential, forget
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
+from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput
+
+from .conftest import FakeTask
+
+
+def access(**spec: Any) -> Access:
+    exec_spec = {"command": "kubelogin", "args": ["get-token"], **spec}
+    return Access(server="https://api", exec_spec=exec_spec, exec_directory=Path("/conf"), origin="a test")
+
+
+def answer(seconds: float | None, **status: Any) -> CommandOutput:
+    if seconds is not None:
+        moment = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
+        status["expirationTimestamp"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return CommandOutput(0, json.dumps({"kind": "ExecCredential", "status": status}), "")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "runs"), [(3600, 1), (None, 1), (30, 2)], ids=["valid", "no expiry", "about to end"]
+)
+def test_the_plugin_runs_once_while_its_token_is_good(task: FakeTask, seconds: float | None, runs: int) -> None:
+    task.output = answer(seconds, token="t")
+    assert credential(task, access())["token"] == "t"
+    assert credential(task, access())["token"] == "t"
+    assert len(task.commands) == runs
+    assert "t" in task.secrets
+
+
+def test_another_identity_or_a_refusal_asks_again(task: FakeTask) -> None:
+    task.output = answer(3600, token="t")
+    credential(task, access())
+    credential(task, access(args=["get-token", "--other"]))
+    assert len(task.commands) == 2
+    forget(task, access())
+    credential(task, access())
+    assert len(task.commands) == 3
+
+
+def test_what_the_plugin_is_told(task: FakeTask) -> None:
+    task.output = answer(3600, token="t")
+    spec = {"command": "bin/login", "env": [{"name": "A", "value": "1"}], "provideClusterInfo": True}
+    extension = {"name": "client.authentication.k8s.io/exec", "extension": {"audience": "x"}}
+    given = Access(
+        server="https://api",
+        exec_spec=spec,
+        exec_directory=Path("/conf"),
+        exec_cluster={"server": "https://api", "extensions": [extension]},
+    )
+    credential(task, given)
+    argv, environment = task.commands[0]
+    assert argv == ["/conf/bin/login"]
+    assert environment["A"] == "1"
+    told = json.loads(environment["KUBERNETES_EXEC_INFO"])
+    assert told["spec"] == {"interactive": False, "cluster": {"server": "https://api", "config": {"audience": "x"}}}
+
+
+WRONG = {
+    "failed": (CommandOutput(1, "", "first\nlogin expired"), "login expired (exit 1)"),
+    "silent": (CommandOutput(2, "", ""), "it said nothing (exit 2)"),
+    "no json": (CommandOutput(0, "hello", ""), "no ExecCredential"),
+    "nothing in it": (answer(1), "neither a token nor a client certificate"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_went_wrong_is_said(task: FakeTask, case: str) -> None:
+    task.output, told = WRONG[case]
+    with pytest.raises(ServiceError) as failure:
+        credential(task, access())
+    assert told in failure.value.message()
+    assert "kubelogin" in failure.value.message()
+
+
+def test_a_plugin_that_is_not_there(task: FakeTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_args: Any, **_more: Any) -> CommandOutput:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(task, "run_command", missing)
+    with pytest.raises(ServiceError, match="Get it from the shelf"):
+        credential(task, access(installHint="Get it from the shelf"))

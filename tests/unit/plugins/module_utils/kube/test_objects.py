@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, flatten, normalise, phase
+
+
+def item(kind: str = "ConfigMap", name: Any = "a", api_version: str = "v1", **metadata: Any) -> dict[str, Any]:
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name, **metadata}}
+
+
+WRONG: dict[str, tuple[list[Any], list[str]]] = {
+    "no mapping": (["text"], ["definitions[0]: is str, not an object"]),
+    "nothing in it": ([{}], ["apiVersion is missing", "kind is missing", "metadata with a name is missing"]),
+    "no name": ([item(name=None)], ["definitions[0].metadata.name: is missing"]),
+    "generated name": ([{**item(), "metadata": {"generateName": "a-"}}], ["makes a new object each run"]),
+    "upper case": ([item(name="Web")], ["'Web' is no ConfigMap name"]),
+    "namespace with a dot": ([item("Namespace", "a.b")], ["'a.b' is no Namespace name", "at most 63"]),
+    "long service": ([item("Service", "a" * 64)], ["is no Service name"]),
+    "role with a slash": ([item("Role", "a/b")], ["may not contain / or %"]),
+    "bad namespace": ([item(namespace="Not")], ["'Not' is no namespace name"]),
+    "twice": ([item(), item()], ["ConfigMap a is declared twice (also definitions[0])"]),
+    "all at once": ([item(name="X"), {"kind": "A"}, item(), item()], ["'X'", "apiVersion is missing", "twice"]),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_problems(case: str) -> None:
+    items, told = WRONG[case]
+    text = "\n".join(map(str, objects.problems(items)))
+    for words in told:
+        assert words in text
+
+
+def test_what_is_right_has_no_problem() -> None:
+    role = item("ClusterRole", "system:Reader", "rbac.authorization.k8s.io/v1")
+    other_namespace = item(namespace="b")
+    definition = item("CustomResourceDefinition", "boxes.example.com", "apiextensions.k8s.io/v1")
+    assert objects.problems([role, item(), other_namespace, definition]) == []
+
+
+def test_reading_text() -> None:
+    documents, wrong = objects.read("file", "a: 1\n---\n---\nb: 2\n")
+    assert (documents, wrong) == ([{"a": 1}, {"b": 2}], [])
+    documents, wrong = objects.read("file", "a: 1\nb: [\n")
+    assert documents == []
+    assert str(wrong[0]).startswith("file line 3: is not YAML")
+
+
+def test_lists_are_opened() -> None:
+    nested = {"kind": "List", "items": [item(name="a"), {"kind": "ConfigMapList", "items": [item(name="b")]}]}
+    assert [one["metadata"]["name"] for one in flatten([nested, [item(name="c")]])] == ["a", "b", "c"]
+
+
+def test_what_only_a_server_sets_is_left_out() -> None:
+    given = {**item(resourceVersion="1", uid="u", labels={"a": "b"}), "status": {"x": 1}}
+    assert normalise(given) == item(labels={"a": "b"})
+    assert given["status"] == {"x": 1}
+
+
+def test_text_of_a_secret_is_stored_encoded() -> None:
+    given = {**item("Secret"), "data": {"a": "YQ=="}, "stringData": {"b": "b"}}
+    assert normalise(given)["data"] == {"a": "YQ==", "b": "Yg=="}
+    assert "stringData" not in normalise(given)
+
+
+PHASES = [
+    ("v1", "Namespace", objects.NAMESPACES),
+    ("apiextensions.k8s.io/v1", "CustomResourceDefinition", objects.DEFINITIONS),
+    ("v1", "ConfigMap", objects.BASE),
+    ("rbac.authorization.k8s.io/v1", "Role", objects.BASE),
+    ("apps/v1", "Deployment", objects.WORKLOADS),
+    ("kagent.dev/v1alpha1", "MCPServer", objects.CUSTOM),
+    ("gateway.networking.k8s.io/v1", "Gateway", objects.CUSTOM),
+    ("cluster.x-k8s.io/v1beta1", "Cluster", objects.CUSTOM),
+    ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", objects.CUSTOM),
+]
+
+
+@pytest.mark.parametrize(("api_version", "kind", "expected"), PHASES)
+def test_phases(api_version: str, kind: str, expected: int) -> None:
+    assert phase(Identity(api_version, kind, "a")) == expected
