@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When a declaration stands without asking the server, and whose leaves are whose."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import (
+    Target,
+    remove_leaves,
+    undeclared_foreign,
+    value_at,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import identity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import (
+    Verdict,
+    foreign_fields,
+    route_path,
+    verdict,
+)
+
+from .conftest import Answer, FakeTask, Server
+
+FIXTURES = Path(__file__).parent / "fixtures"
+STANDS, UNSURE, DIFFERS = Verdict.STANDS, Verdict.UNSURE, Verdict.DIFFERS
+OURS = frozenset({"mcpops", "helm"})
+
+
+def fixture(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((FIXTURES / f"{name}.yaml").read_text())
+    return loaded
+
+
+def container(item: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = pod(item)["containers"][0]
+    return found
+
+
+def pod(item: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = item["spec"]["template"]["spec"]
+    return found
+
+
+Edit = Callable[[dict[str, Any]], Any]
+
+# what is edited in the declaration of the fixture, and the verdict
+DECLARATIONS: dict[str, tuple[Edit, Verdict]] = {
+    "as applied": (lambda d: None, STANDS),
+    "other server fields": (lambda d: d.update(spec=dict(d["spec"])), STANDS),
+    "quantities in another form": (lambda d: container(d)["resources"]["limits"].update(cpu=1, memory="1Gi"), STANDS),
+    "another quantity": (lambda d: container(d)["resources"]["limits"].update(cpu="2"), DIFFERS),
+    "a default key written out": (lambda d: container(d)["ports"][0].update(protocol="TCP"), UNSURE),
+    "another protocol": (lambda d: container(d)["ports"][0].update(protocol="UDP"), DIFFERS),
+    "another scalar": (lambda d: d["spec"].update(replicas=3), DIFFERS),
+    "another text": (lambda d: container(d).update(image="registry.example.com/web:2"), DIFFERS),
+    "a variable goes": (lambda d: container(d)["env"].pop(), DIFFERS),
+    "a variable comes": (lambda d: container(d)["env"].append({"name": "FOUR", "value": "4"}), DIFFERS),
+    "variables in another order": (lambda d: container(d)["env"].reverse(), UNSURE),
+    "a label goes": (lambda d: d["metadata"].pop("labels"), DIFFERS),
+    "a label comes": (lambda d: d["metadata"]["labels"].update(b="c"), UNSURE),
+    "a whole map goes": (lambda d: container(d).pop("resources"), DIFFERS),
+    "a zero value goes": (lambda d: pod(d).pop("hostNetwork"), DIFFERS),
+    "a zero value comes": (lambda d: pod(d).update(hostPID=False), UNSURE),
+    "a list that is one leaf": (lambda d: pod(d)["tolerations"][0].update(effect="NoSchedule"), UNSURE),
+    "another volume": (lambda d: pod(d)["volumes"][0].update(name="other"), DIFFERS),
+    "null for what is absent": (lambda d: d["spec"].update(paused=None), STANDS),
+    "null for what is there": (lambda d: d["spec"].update(strategy=None), DIFFERS),
+    "another version of the API": (lambda d: d.update(apiVersion="apps/v1beta1"), UNSURE),
+}
+
+
+@pytest.mark.parametrize("case", DECLARATIONS)
+def test_an_edited_declaration(case: str) -> None:
+    edit, expected = DECLARATIONS[case]
+    declared = fixture("deployment_declared")
+    edit(declared)
+    assert verdict(fixture("deployment_live"), declared) is expected
+
+
+# what is edited in the live object behind our back; a changed leaf changes owner
+LIVE: dict[str, tuple[Edit, Verdict]] = {
+    "another scalar": (lambda d: d["spec"].update(replicas=0), DIFFERS),
+    "a variable is gone": (lambda d: container(d)["env"].pop(0), DIFFERS),
+    "a label of others": (lambda d: d["metadata"]["labels"].update(x="y"), STANDS),
+    "our label": (lambda d: d["metadata"]["labels"].update(app="x"), DIFFERS),
+    "nothing is ours": (lambda d: d["metadata"].pop("managedFields"), UNSURE),
+    "a leaf was taken over": (lambda d: owned(d)["f:spec"].pop("f:replicas"), UNSURE),
+}
+
+
+def owned(item: dict[str, Any]) -> dict[str, Any]:
+    fields: dict[str, Any] = item["metadata"]["managedFields"][0]["fieldsV1"]
+    return fields
+
+
+@pytest.mark.parametrize("case", LIVE)
+def test_an_edited_object(case: str) -> None:
+    edit, expected = LIVE[case]
+    live = fixture("deployment_live")
+    edit(live)
+    assert verdict(live, fixture("deployment_declared")) is expected
+
+
+def simple(managed: dict[str, Any], **live: Any) -> dict[str, Any]:
+    entry = {"manager": "mcpops", "operation": "Apply", "apiVersion": "v1", "fieldsV1": managed}
+    return {"apiVersion": "v1", "kind": "X", "metadata": {"name": "a", "managedFields": [entry]}, **live}
+
+
+def test_sets_are_compared_as_sets() -> None:
+    live = simple({"f:spec": {"f:tags": {'v:"a"': {}, 'v:"b"': {}}}}, spec={"tags": ["c", "b", "a"]})
+    declared = {"apiVersion": "v1", "kind": "X", "metadata": {"name": "a"}}
+    assert verdict(live, {**declared, "spec": {"tags": ["b", "a"]}}) is STANDS
+    assert verdict(live, {**declared, "spec": {"tags": ["a"]}}) is DIFFERS
+    assert verdict(live, {**declared, "spec": {"tags": ["a", "b", "c"]}}) is DIFFERS
+
+
+def test_empty_values_that_the_api_drops() -> None:
+    live = simple({"f:data": {}, "f:spec": {"f:text": {}}}, spec={})
+    declared = {"apiVersion": "v1", "kind": "X", "metadata": {"name": "a"}, "data": {}, "spec": {"text": ""}}
+    assert verdict(live, declared) is STANDS
+    assert verdict(live, {**declared, "spec": {"text": "x"}}) is DIFFERS
+
+
+def test_true_is_not_one() -> None:
+    live = simple({"f:spec": {"f:a": {}}}, spec={"a": 1})
+    assert (
+        verdict(live, {"apiVersion": "v1", "kind": "X", "metadata": {"name": "a"}, "spec": {"a": True}}) is not STANDS
+    )
+
+
+def test_whose_leaves() -> None:
+    live = fixture("deployment_live")
+    assert foreign_fields(live, OURS) == [
+        ("spec.template.spec.containers[main].env[THREE].name", "kubectl-set"),
+        ("spec.template.spec.containers[main].env[THREE].value", "kubectl-set"),
+    ]
+    assert foreign_fields(live, OURS | {"kubectl-set"}) == []
+    # without an entry of ours, what we applied is nobody's we know
+    live["metadata"]["managedFields"][0]["manager"] = "somebody"
+    assert ("spec.replicas", "somebody") in foreign_fields(live, OURS)
+
+
+EXPECTED_MANAGERS = [
+    ("kube-controller-manager", "Deployment", {"f:spec": {"f:replicas": {}}}, False),
+    ("kubectl-scale", "Deployment", {"f:spec": {"f:replicas": {}}}, True),
+    ("cert-manager-cainjector", "X", {"f:webhooks": {'k:{"name":"a"}': {"f:clientConfig": {"f:caBundle": {}}}}}, False),
+    ("cert-manager-cainjector", "X", {"f:webhooks": {'k:{"name":"a"}': {"f:failurePolicy": {}}}}, True),
+    ("kubectl-edit", "X", {"f:metadata": {"f:labels": {"f:a": {}}}}, False),
+    ("kubectl-edit", "X", {"f:rules": {}}, True),
+]
+
+
+@pytest.mark.parametrize(("manager", "kind", "fields", "drift"), EXPECTED_MANAGERS)
+def test_who_may_write_where(manager: str, kind: str, fields: dict[str, Any], drift: bool) -> None:
+    entry = {"manager": manager, "operation": "Update", "fieldsV1": fields}
+    assert bool(foreign_fields({"kind": kind, "metadata": {"managedFields": [entry]}}, OURS)) is drift
+
+
+def test_a_shared_leaf_is_ours_too() -> None:
+    live = simple({"f:data": {"f:a": {}}}, data={"a": "1"})
+    live["metadata"]["managedFields"].append(
+        {"manager": "kubectl", "operation": "Update", "fieldsV1": {"f:data": {"f:a": {}, "f:b": {}}}}
+    )
+    assert foreign_fields(live, OURS) == [("data.b", "kubectl")]
+
+
+def test_a_foreign_item_is_removed_as_a_whole() -> None:
+    live, declared = fixture("deployment_live"), fixture("deployment_declared")
+    routes = undeclared_foreign(live, declared, OURS)
+    assert [route_path(route) for route in routes] == ["spec.template.spec.containers[main].env[THREE]"]
+    assert [value_at(live, route) for route in routes] == [{"name": "THREE", "value": "3"}]
+    # what is declared is taken back by applying, not removed
+    container(declared)["env"].append({"name": "THREE", "value": "mine"})
+    assert undeclared_foreign(live, declared, OURS) == {}
+
+
+def test_removals_do_not_move_each_other(server: Server, connect: Callable[..., Kube], task: FakeTask) -> None:
+    live = {
+        "metadata": {"resourceVersion": "7"},
+        "spec": {"a/b": 1, "l": [{"name": "x"}, {"name": "y"}, {"name": "z"}]},
+    }
+    target = Target(
+        identity({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "n"}}),
+        ResourceType("v1", "ConfigMap", "configmaps", True),
+        {},
+    )
+    server.on("/api/v1/namespaces/n/configmaps/a?fieldManager=mcpops&dryRun=All", Answer(body={}))
+    routes = [("f:spec", "f:a/b"), ("f:spec", "f:l", 'k:{"name":"y"}'), ("f:spec", "f:l", 'k:{"name":"z"}')]
+    before = copy.deepcopy(live)
+    remove_leaves(connect(task), target, live, [*routes, ("f:spec", "f:gone")], dry_run=True)
+    assert live == before
+    assert json.loads(server.requests[0].body) == [
+        {"op": "test", "path": "/metadata/resourceVersion", "value": "7"},
+        {"op": "remove", "path": "/spec/l/2"},
+        {"op": "remove", "path": "/spec/l/1"},
+        {"op": "remove", "path": "/spec/a~1b"},
+    ]
