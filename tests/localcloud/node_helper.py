@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.files import write_atomically
-from localcloud.kube import cgroups, namespaces
+from localcloud.kube import cgroups, limits, namespaces
 from localcloud.kube.layout import ClusterLayout
 from localcloud.processes import start_time
 
@@ -57,6 +57,10 @@ class NodeHelper:
     def cloud_interface(self) -> str:
         return f"lc{self.instance}-0"
 
+    @property
+    def remembered_limit(self) -> Path:
+        return self.state / "run" / "inotify-instances"
+
     def layout(self, request: dict[str, Any]) -> ClusterLayout:
         """A cluster by its directory's name; where that is and whose it is, is not the caller's choice."""
         name = str(request.get("directory", ""))
@@ -72,6 +76,7 @@ class NodeHelper:
 
     def network_up(self, request: dict[str, Any]) -> dict[str, Any]:
         namespaces.add_host_address(self.cloud_interface, str(request["address"]))
+        limits.raise_inotify_instances(self.remembered_limit)
         return {}
 
     def start(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -101,6 +106,7 @@ class NodeHelper:
             if (directory / "cluster.json").exists():
                 end({"directory": directory.name})
         namespaces.remove_interface(self.cloud_interface)
+        limits.restore_inotify_instances(self.remembered_limit)
         interfaces = [path.name for path in Path("/sys/class/net").glob(f"lc{self.instance}-*")]
         left = interfaces + [str(path) for path in cgroups.existing(f"localcloud-{self.instance}-")]
         return {"left": left}
