@@ -10,8 +10,9 @@ that somebody changed. Repairs go by server-side apply under helm's own field ma
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import manifest
@@ -21,6 +22,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.ignored impor
     may_be_missing,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.replacement import replacement
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import IgnoredDifference
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.standing import stands
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import (
@@ -52,6 +54,7 @@ HELM_MANAGER = "helm"
 OUR_MANAGERS = (HELM_MANAGER, FIELD_MANAGER)
 _NOT_COMPARED = ("apiVersion", "kind")
 _ATTEMPTS = 5
+_CONFLICT, _INVALID = 409, 422
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class Drift:
     to_apply: bool
     to_remove: tuple[Route, ...] = ()
     notes: tuple[str, ...] = ()
+    in_one_piece: bool = False
+    """Repaired by replacing the object, because its changes depend on each other."""
 
     @property
     def plan(self) -> Plan:
@@ -124,7 +129,12 @@ def _inspect_one(
     body = {key: value for key, value in target.declared.items() if key not in _NOT_COMPARED}
     if not foreign and stands(body, live):
         return None
-    after = server_side_apply(kube, target, force=True, dry_run=True, manager=HELM_MANAGER)
+    try:
+        after = server_side_apply(kube, target, force=True, dry_run=True, manager=HELM_MANAGER)
+    except ServiceError as refused:
+        if refused.status != _INVALID or not foreign:
+            raise
+        return _in_one_piece(kube, target, live, foreign)
     changed = attributed(differences(live, after), live)
     gone, kept = removable(kube, target, live, foreign) if foreign else ([], [])
     if kept:
@@ -143,6 +153,18 @@ def _inspect_one(
     if not changed and not removed:
         return None
     return Drift(target, live, changed + removed, bool(changed), tuple(gone), notes)
+
+
+def _in_one_piece(kube: Kube, target: Target, live: Object, foreign: Mapping[Route, str]) -> Drift:
+    after = _replace(kube, target, live, foreign, dry_run=True)
+    return Drift(target, live, attributed(differences(live, after), live), False, tuple(foreign), in_one_piece=True)
+
+
+def _replace(kube: Kube, target: Target, live: Object, foreign: Collection[Route], *, dry_run: bool) -> Object:
+    """Put the whole object; its resourceVersion makes sure that nobody wrote in between."""
+    query = {"fieldManager": HELM_MANAGER} | ({"dryRun": "All"} if dry_run else {})
+    body = replacement(live, target.declared, foreign)
+    return cast(Object, kube.request("PUT", target.path, query=query, body=body, action=f"restore {target.who}").json())
 
 
 def _version(live: Object) -> str:
@@ -174,13 +196,16 @@ def _repair_one(kube: Kube, drift: Drift) -> None:
         standing = server_side_apply(kube, drift.target, force=True, manager=HELM_MANAGER)
     for attempt in range(1, _ATTEMPTS + 1):
         routes = [route for route in drift.to_remove if standing and value_at(standing, route) is not None]
-        if not routes or standing is None:
+        if standing is None or not (routes or drift.in_one_piece):
             return
         try:
-            remove_leaves(kube, drift.target, standing, routes, dry_run=False)
+            if drift.in_one_piece:
+                _replace(kube, drift.target, standing, routes, dry_run=False)
+            else:
+                remove_leaves(kube, drift.target, standing, routes, dry_run=False)
             return
         except ServiceError as refused:
-            # the removal holds for one version of the object, and a controller may just have written its status
-            if refused.status not in (409, 422) or attempt == _ATTEMPTS:
+            # this holds for one version of the object, and a controller may just have written its status
+            if refused.status not in (_CONFLICT, _INVALID) or attempt == _ATTEMPTS:
                 raise
             standing = kube.get(drift.target.path)

@@ -91,7 +91,8 @@ def ensure(task: Task, kube: Kube, spec: ReleaseSpec, known: History | None = No
         if missing and not spec.create_namespace:
             raise _no_namespace(spec)
         release = _run_helm(kube, helm, spec, found)
-    assert release is not None
+    if release is None:
+        raise AssertionError("a release that is not there has been installed above")
     inspection = drift.inspect(kube, release, spec.ignored)
     plans = (plan, *inspection.plans)
     if not task.check_mode:

@@ -45,15 +45,20 @@ def _list_stands(declared: list[Any], live: Any) -> bool:
         return False
     if not all(isinstance(item, Mapping) for item in [*declared, *live]):
         return declared == live
-    key = next((key for key in _KEYS if _names_each(declared, key) and _names_each(live, key)), None)
+    key = item_key(declared, live)
     if key is None:
         return all(stands(item, other) for item, other in zip(declared, live))
     standing = {item[key]: item for item in live}
     return all(stands(item, standing.get(item[key], ABSENT)) for item in declared)
 
 
+def item_key(declared: list[Any], live: list[Any]) -> str | None:
+    """The field that names every item on both sides, or None."""
+    return next((key for key in _KEYS if _names_each(declared, key) and _names_each(live, key)), None)
+
+
 def _names_each(items: list[Any], key: str) -> bool:
-    names = [repr(item[key]) for item in items if key in item]
+    names = [repr(item[key]) for item in items if isinstance(item, Mapping) and key in item]
     return len(names) == len(items) == len(set(names))
 
 
