@@ -164,7 +164,8 @@ def _merge_keyed(
     route: tuple[str, ...],
     changes: list[Change],
 ) -> list[Any]:
-    assert rule.key is not None
+    if rule.key is None:
+        raise AssertionError("only rules with a key compare keyed lists")
     standing = {_fold(item.get(rule.key)): item for item in current} if isinstance(current, list) else {}
     wanted = {_fold(item.get(rule.key)): item for item in declared}
     merged: list[Any] = []

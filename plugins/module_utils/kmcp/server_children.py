@@ -83,7 +83,7 @@ def _child_drift(kind: str, server: Object, child: Object) -> list[Change]:
     for route, wanted in _copied(kind, server).items():
         path = route_path(route)
         current = value_at(child, route)
-        below = [manager for place, (_, manager) in foreign.items() if _is_at_or_below(place, path)]
+        below = [manager for place, (owned, manager) in foreign.items() if _is_at_or_below(place, path)]
         explained.update(place for place in foreign if _is_at_or_below(place, path))
         if not _same(current, wanted):
             note = f"changed by {', '.join(sorted(set(below)))}" if below else "changed by another program"
