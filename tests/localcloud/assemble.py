@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,11 +32,19 @@ def build(settings: Settings, progress: Progress) -> Parts:
 
     settings.cache.mkdir(parents=True, exist_ok=True)
     with locked(settings.cache / "build.lock", on_wait):
+        remove_unfinished(settings)
         node_parts = ensure_node_parts(settings, progress)
         binaries = ensure_binaries(settings, progress)
         images = ensure_images(settings, binaries, progress)
         charts = ensure_charts(settings, progress)
     return Parts(binaries, node_parts, images, charts)
+
+
+def remove_unfinished(settings: Settings) -> None:
+    """What a build that was killed left behind. Nobody else builds now: the caller holds the lock."""
+    for path in [*settings.cache.glob("*/.*"), settings.cache / "go-caches"]:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def link(source: Path, target: Path) -> None:

@@ -21,6 +21,7 @@ from localcloud.settings import Settings
 
 OLDEST_PYTHON = (3, 11)
 GIGABYTE = 1 << 30
+IP_FREEBIND = 15  # linux/in.h; the socket module does not name it before Python 3.14
 NEEDED_DISK = 8 * GIGABYTE  # Go's caches while building; a third of it stays
 NEEDED_MEMORY = 2 * GIGABYTE
 
@@ -120,14 +121,16 @@ def check_disk(settings: Settings, free: int) -> Finding:
     return Finding(f"disk {free / GIGABYTE:.1f} GB free", problem, "set LOCALCLOUD_CACHE to a directory with more room")
 
 
-def check_port(settings: Settings, server: str, port: int, variable: str) -> Finding:
+def check_port(settings: Settings, server: str, address: str, port: int, variable: str) -> Finding:
     subject = f"port {port} for the {server} server"
     if Server(settings, server).pid() is not None:
         return Finding(subject, "")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # The registry's address is there only while the cloud is up.
+        probe.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((address, port))
         except OSError:
             return Finding(subject, "another program listens there", f"set {variable} to a free port")
     return Finding(subject, "")
@@ -149,8 +152,8 @@ def examine(settings: Settings) -> list[Finding]:
         *check_kernel(Path("/proc/filesystems").read_text(), set(os.listdir("/proc/self/ns"))),
         check_memory(Path("/proc/meminfo").read_text()),
         check_disk(settings, shutil.disk_usage(_existing_parent(settings.cache)).free),
-        check_port(settings, "azure", settings.azure_port, "LOCALCLOUD_AZURE_PORT"),
-        check_port(settings, "registry", settings.registry_port, "LOCALCLOUD_REGISTRY_PORT"),
+        check_port(settings, "azure", settings.azure_address, settings.azure_port, "LOCALCLOUD_AZURE_PORT"),
+        check_port(settings, "registry", settings.host_address, settings.registry_port, "LOCALCLOUD_REGISTRY_PORT"),
     ]
 
 

@@ -106,7 +106,8 @@ class NodeHelper:
             if (directory / "cluster.json").exists():
                 end({"directory": directory.name})
         namespaces.remove_interface(self.cloud_interface)
-        limits.restore_inotify_instances(self.remembered_limit)
+        if not list(Path("/sys/class/net").glob("lc*-0")):  # another local cloud still needs it
+            limits.restore_inotify_instances(self.remembered_limit)
         interfaces = [path.name for path in Path("/sys/class/net").glob(f"lc{self.instance}-*")]
         left = interfaces + [str(path) for path in cgroups.existing(f"localcloud-{self.instance}-")]
         return {"left": left}

@@ -29,7 +29,8 @@ def ask(settings: Settings, operation: str, timeout: float = 120.0, **arguments:
             connection.shutdown(socket.SHUT_WR)
             with connection.makefile("rb") as stream:
                 line = stream.readline()
-        except (FileNotFoundError, ConnectionRefusedError) as exc:
+        # Reset: it was ending when we connected.
+        except (FileNotFoundError, ConnectionRefusedError, ConnectionResetError, BrokenPipeError) as exc:
             raise ClusterError(
                 f"The node helper does not run (no answer at {settings.helper_socket}). Run `localcloud up`."
             ) from exc
@@ -62,7 +63,7 @@ def _helper_sources() -> str:
 
 
 def _is_of_helper(path: Path) -> bool:
-    names = ("node_helper", "namespaces", "cgroups", "layout", "processes", "files")
+    names = ("node_helper", "namespaces", "cgroups", "layout", "processes", "files", "limits")
     return path.stem in names and path.parent.name in ("localcloud", "kube")
 
 

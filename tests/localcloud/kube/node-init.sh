@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PID 1 of one cluster. The node helper starts it inside new PID, mount, network, IPC, UTS and cgroup namespaces;
 # whatever it mounts, routes or starts dies with it, which is what makes teardown one kill.
@@ -107,6 +107,11 @@ start etcd etcd --name default --data-dir "$dir/etcd" --log-level warn \
   --listen-peer-urls http://127.0.0.1:2380 --initial-advertise-peer-urls http://127.0.0.1:2380 \
   --initial-cluster default=http://127.0.0.1:2380 --unsafe-no-fsync \
   --client-cert-auth --trusted-ca-file "$pki/ca.crt" --cert-file "$pki/etcd.crt" --key-file "$pki/etcd.key"
+# a refused connection would cost the API server a second before it tries again
+for _ in $(seq 200); do
+  (: </dev/tcp/127.0.0.1/2379) 2>/dev/null && break
+  sleep 0.02
+done
 start kube-apiserver kube-apiserver --bind-address=0.0.0.0 --advertise-address="$LC_NODE_ADDRESS" \
   --secure-port="$LC_API_PORT" --etcd-servers=https://127.0.0.1:2379 --etcd-cafile="$pki/ca.crt" \
   --etcd-certfile="$pki/etcd.crt" --etcd-keyfile="$pki/etcd.key" \

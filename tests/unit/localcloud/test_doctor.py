@@ -70,5 +70,5 @@ def test_a_port_of_another_program_is_named(cloud_settings: Settings) -> None:
         other.listen()
         port = other.getsockname()[1]
         settings = dataclasses.replace(cloud_settings, azure_port=port)
-        finding = doctor.check_port(settings, "azure", port, "LOCALCLOUD_AZURE_PORT")
+        finding = doctor.check_port(settings, "azure", "127.0.0.1", port, "LOCALCLOUD_AZURE_PORT")
     assert finding.problem and "LOCALCLOUD_AZURE_PORT" in finding.remedy
