@@ -90,6 +90,7 @@ def test_root_runs_the_standard_library_and_few_files_of_ours() -> None:
         "localcloud.files",
         "localcloud.kube.cgroups",
         "localcloud.kube.layout",
+        "localcloud.kube.limits",
         "localcloud.kube.namespaces",
         "localcloud.node_helper",
         "localcloud.processes",
