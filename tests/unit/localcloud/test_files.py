@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import multiprocessing
+import threading
 from pathlib import Path
 
 import pytest
@@ -30,16 +30,15 @@ def test_keys_do_not_run_together() -> None:
     assert key_of("ab", "c") != key_of("a", "bc")
 
 
-def _hold(path: Path, started: multiprocessing.synchronize.Event, leave: multiprocessing.synchronize.Event) -> None:
+def _hold(path: Path, started: threading.Event, leave: threading.Event) -> None:
     with locked(path):
         started.set()
         leave.wait(30)
 
 
 def test_the_second_waits_and_says_so(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork")
-    started, leave = context.Event(), context.Event()
-    holder = context.Process(target=_hold, args=(tmp_path / "lock", started, leave))
+    started, leave = threading.Event(), threading.Event()
+    holder = threading.Thread(target=_hold, args=(tmp_path / "lock", started, leave))
     holder.start()
     assert started.wait(30)
     waited = []
