@@ -20,7 +20,7 @@ from ansible.utils.collection_loader._collection_finder import _get_collection_r
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
-from ansible_collections.mcpops.platform.plugins.module_utils.site import role_arguments, rules
+from ansible_collections.mcpops.platform.plugins.module_utils.site import module_options, role_arguments, rules
 from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import (
     PLATFORM_VARIABLE,
     Finding,
@@ -32,7 +32,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, mcp_server, site_validate
 
 SUBJECT = "site_validate"
-MODULE_SPECS = {"aks_cluster": aks_cluster.ARGUMENT_SPEC, "mcp_server": mcp_server.ARGUMENT_SPEC}
 # what rules between hosts look at beside the options of the roles
 FURTHER_VARIABLES = (PLATFORM_VARIABLE, "mcpops_subscription_id")
 # nobody but the inventory sets these
@@ -75,7 +74,9 @@ class ActionModule(ActionBase):
         for host in hosts:
             for name in host.roles:
                 findings += role_arguments.findings(host, name, roles[name].options or {})
-        findings += rules.all_findings(hosts, groups, MODULE_SPECS)
+            findings += module_options.cluster_findings(host, aks_cluster.ARGUMENT_SPEC)
+            findings += module_options.server_findings(host, mcp_server.SERVER)
+        findings += rules.all_findings(hosts, groups)
         if findings:
             raise InvalidInput("inventory", as_problems(findings))
         return _result(hosts)
@@ -139,7 +140,7 @@ class ActionModule(ActionBase):
                 deferred[variable] = _reason(exc)
                 missing = OWN_VARIABLE.search(str(exc))
                 if missing and variable not in FURTHER_VARIABLES:
-                    findings.append(Finding(name, missing[1], f"is not set, and {variable} needs it"))
+                    findings.append(Finding(name, missing[1], "is not set, and roles need it"))
             except AnsibleError as exc:
                 deferred[variable] = _reason(exc)
                 findings.append(Finding(name, variable, f"cannot be evaluated: {_reason(exc)}"))

@@ -10,7 +10,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Refused, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
+    InvalidInput,
+    NotReady,
+    Refused,
+    ServiceError,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_children,
     server_remove,
@@ -94,7 +99,11 @@ def _present(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) 
     changed = any(plan.changed for plan in plans)
     if task.params["wait"] and not task.check_mode:
         left = max(1.0, timeout - (time.monotonic() - started))
-        sights = server_wait.wait_until_running(kube, task, servers, None if changed else sights, left)
+        try:
+            sights = server_wait.wait_until_running(kube, task, servers, None if changed else sights, left)
+        except NotReady as waiting:
+            waiting.values.update(changed=changed)
+            raise
     rows = [_row(server, sights.get(server.key), plan.changed) for server, plan in zip(servers, plans)]
     return Result(changed=changed, msg=_summary(plans), plans=tuple(plans), values={"servers": rows})
 

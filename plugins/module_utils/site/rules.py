@@ -8,83 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from typing import Any
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.common.parameters import remove_values
-
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import cluster_validate
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_rules, server_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import PLATFORM_VARIABLE, Finding, Host
 
 Groups = Mapping[str, Sequence[str]]
 Rule = Callable[[Sequence[Host], Groups], Iterator[Finding]]
-ModuleSpecs = Mapping[str, Mapping[str, Any]]
 
 PLATFORMS, CLUSTERS = "platforms", "clusters"
 
-# module: (role that runs it, option → variable of the role, what the module says beyond its argument spec)
-_MODULES: Mapping[str, tuple[str, Mapping[str, str], Callable[[Mapping[str, Any]], list[Problem]]]] = {
-    "aks_cluster": (
-        "aks_cluster",
-        {
-            "name": "aks_cluster_name",
-            "resource_group": "aks_cluster_resource_group",
-            "location": "aks_cluster_location",
-            "kubernetes_version": "aks_cluster_kubernetes_version",
-            "sku_tier": "aks_cluster_sku_tier",
-            "oidc_issuer": "aks_cluster_oidc_issuer",
-            "workload_identity": "aks_cluster_workload_identity",
-            "node_pools": "aks_cluster_node_pools",
-            "network": "aks_cluster_network",
-            "properties": "aks_cluster_properties",
-            "tags": "aks_cluster_tags",
-            "wait_timeout": "aks_cluster_wait_timeout",
-        },
-        cluster_validate.problems_of,
-    ),
-    "mcp_server": (
-        "mcp_servers",
-        {"servers": "mcp_servers_servers", "namespace": "mcp_servers_namespace"},
-        lambda params: server_rules.problems(server_spec.declared_from(params)),
-    ),
-}
 
-
-def all_findings(hosts: Sequence[Host], groups: Groups, specs: ModuleSpecs) -> list[Finding]:
-    """Every rule on all hosts.
-
-    `groups` are those of the whole inventory, of which `hosts` may be a part; `specs` are the argument
-    specifications of the modules that roles run.
-    """
-    return [finding for rule in RULES for finding in rule(hosts, groups)] + [
-        finding for host in hosts for finding in module_findings(host, specs)
-    ]
-
-
-def module_findings(host: Host, specs: ModuleSpecs) -> Iterator[Finding]:
-    """What a role's module would say about its options, told before the first play changes anything."""
-    for module, (role, options, more) in _MODULES.items():
-        known = {option: host.get(name) for option, name in options.items() if name not in host.deferred}
-        params = {option: value for option, value in known.items() if value not in (None, "")}
-        if role not in host.roles or module not in specs or len(known) < len(options):
-            continue
-        validated = ArgumentSpecValidator(dict(specs[module])).validate(params)
-        problems = [Problem("", str(message)) for message in validated.error_messages]
-        if not problems:
-            problems = more(validated.validated_parameters)
-        for problem in problems:
-            message = str(remove_values(problem.message, validated._no_log_values))
-            yield Finding(host.name, _variable_path(problem.path, options) or f"module {module}", message)
-
-
-def _variable_path(path: str, options: Mapping[str, str]) -> str:
-    """`node_pools[0].count` of the module as `aks_cluster_node_pools[0].count` of the role."""
-    for option, variable in options.items():
-        if path == option or path.startswith((f"{option}.", f"{option}[")):
-            return variable + path[len(option) :]
-    return path
+def all_findings(hosts: Sequence[Host], groups: Groups) -> list[Finding]:
+    """Every rule on all hosts; `groups` are those of the whole inventory, of which `hosts` may be a part."""
+    return [finding for rule in RULES for finding in rule(hosts, groups)]
 
 
 def _platform(hosts: Sequence[Host], groups: Groups) -> Iterator[Finding]:

@@ -1,0 +1,103 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the modules that roles run would say about their options, told before the first play changes anything.
+
+The argument specifications of the modules come from the caller: nothing here imports a module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.errors import UnsupportedError
+
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import cluster_validate
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_rules, server_spec
+from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Finding, Host
+
+Spec = Mapping[str, Any]
+
+# option of the module → variable of the role, as roles/aks_cluster/tasks/main.yml passes them
+AKS_CLUSTER: Mapping[str, str] = {
+    "name": "aks_cluster_name",
+    "resource_group": "aks_cluster_resource_group",
+    "location": "aks_cluster_location",
+    "kubernetes_version": "aks_cluster_kubernetes_version",
+    "sku_tier": "aks_cluster_sku_tier",
+    "oidc_issuer": "aks_cluster_oidc_issuer",
+    "workload_identity": "aks_cluster_workload_identity",
+    "node_pools": "aks_cluster_node_pools",
+    "network": "aks_cluster_network",
+    "properties": "aks_cluster_properties",
+    "tags": "aks_cluster_tags",
+    "wait_timeout": "aks_cluster_wait_timeout",
+}
+SERVERS, NAMESPACE = "mcp_servers_servers", "mcp_servers_namespace"
+
+
+def cluster_findings(host: Host, spec: Spec) -> Iterator[Finding]:
+    """The options of aks_cluster, if its role applies and the cluster's name is known."""
+    given = {option: host.get(name) for option, name in AKS_CLUSTER.items() if host.get(name) not in (None, "")}
+    if "aks_cluster" not in host.roles or not {"name", "resource_group"} <= given.keys():
+        return
+    params: dict[str, Any] = {option: rule.get("default") for option, rule in spec.items()}
+    for option, value in given.items():
+        problems, validated = _validated({option: spec[option]}, {option: value})
+        if not problems:
+            params[option] = validated[option]
+        # of plain options the role's own argument specification says the same
+        for problem in problems if spec[option].get("options") else ():
+            yield Finding(host.name, AKS_CLUSTER[option], problem.message)
+    for problem in cluster_validate.problems_of(params):
+        option = problem.path.replace("[", ".").partition(".")[0]
+        # what is known later only cannot be wrong now
+        if AKS_CLUSTER.get(option) not in host.deferred:
+            yield Finding(host.name, _variable_path(problem.path) or "aks_cluster", problem.message)
+
+
+def server_findings(host: Host, spec: Spec) -> Iterator[Finding]:
+    """The servers of mcp_server, one by one: what is wrong with one does not hide the faults of the others."""
+    entries = host.get(SERVERS)
+    if "mcp_servers" not in host.roles or not isinstance(entries, list) or NAMESPACE in host.deferred:
+        return
+    sound: list[server_spec.Declared] = []
+    for index, entry in enumerate(entries):
+        where = f"{SERVERS}[{index}]"
+        if not isinstance(entry, Mapping):
+            yield Finding(host.name, where, f"is a {type(entry).__name__}, not the options of a server")
+            continue
+        problems, validated = _validated(spec, entry)
+        for problem in problems:
+            yield Finding(host.name, where, problem.message)
+        if not problems:
+            options = {key: value for key, value in validated.items() if value is not None}
+            options.setdefault("namespace", host.get(NAMESPACE))
+            sound.append(server_spec.Declared(where, options, server_spec.resource(options)))
+    for problem in server_rules.problems(sound):
+        yield Finding(host.name, problem.path, problem.message)
+
+
+def _validated(spec: Spec, params: Mapping[str, Any]) -> tuple[list[Problem], dict[str, Any]]:
+    validated = ArgumentSpecValidator(dict(spec)).validate(dict(params))
+    hidden = validated._no_log_values
+    problems = [Problem("", str(remove_values(_told(error), hidden))) for error in validated.errors]
+    return problems, validated.validated_parameters
+
+
+def _told(error: Exception) -> str:
+    """Core's message; that of an unknown option is a bare list of names."""
+    return f"has an unknown option: {error}" if isinstance(error, UnsupportedError) else str(error)
+
+
+def _variable_path(path: str) -> str:
+    """`node_pools[0].count` of the module as `aks_cluster_node_pools[0].count` of the role."""
+    for option, variable in AKS_CLUSTER.items():
+        if path == option or path.startswith((f"{option}.", f"{option}[")):
+            return variable + path[len(option) :]
+    return path

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The probe through the API server's proxy, against real pods that answer, and others that do not."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support import kmcp as support
+
+pytestmark = pytest.mark.integration
+
+MODES = ("text", "hang", "huge", "port")
+
+
+@pytest.fixture(scope="module")
+def servers(cloud: Any, cluster: Any, kmcp: None) -> Iterator[str]:
+    """A namespace with the echo server, one without pods, and all that misbehave; whoever asks them needs them up."""
+    namespace = f"it-probe-{uuid.uuid4().hex[:6]}"
+    cluster.kubectl("create", "namespace", namespace)
+    misbehaving = {"image": f"{cloud.registry}/mcp-misbehaving:1.0.0"}
+    echo = {"image": f"{cloud.registry}/echo-mcp:1.0.0"}
+    declared = [
+        {"name": "echo", **echo},
+        {"name": "asleep", **echo, "replicas": 0},
+        *({"name": mode, **misbehaving, "env": {"MODE": mode}} for mode in MODES),
+    ]
+    support.run(cloud, cluster, {"mcpops.platform.mcp_server": {"namespace": namespace, "servers": declared}})
+    yield namespace
+    cluster.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+def test_the_echo_server_answers(run_task: Any, servers: str) -> None:
+    call = {"tool": "echo", "arguments": {"text": "hello there"}, "expect": "hello there"}
+    result = run_task("mcp_probe", {"name": "echo", "namespace": servers, **call})
+    [row] = result["servers"]
+    assert not result["changed"]
+    assert (row["reachable"], row["answer"]) == (True, "hello there")
+    assert row["protocol_version"] >= "2025-06-18"
+    assert {"echo", "add"} <= {tool["name"] for tool in row["tools"]}
+
+
+# who is asked → (classified reason, words of the message)
+SILENT = {
+    "asleep": ("no_endpoints", "no ready pods"),
+    "text": ("not_mcp", "text/plain, not MCP"),
+    "hang": ("timeout", "did not answer within 2 s"),
+    "huge": ("oversize", "larger than 1024 KiB"),
+    "port": ("connection_refused", "nothing listens on the port"),
+    "nobody": ("no_service", "has no Service"),
+}
+
+
+def test_every_kind_of_silence_has_its_reason(run_task: Any, servers: str) -> None:
+    asked = [{"name": name} for name in ("echo", *SILENT)]
+    options = {"namespace": servers, "servers": asked, "timeout": 2, "wait_timeout": 1}
+    failed = run_task("mcp_probe", options, fails=True)
+    answered, *silent = failed["servers"]
+    assert answered["reachable"]
+    assert {row["name"]: row["error"]["code"] for row in silent} == {name: row[0] for name, row in SILENT.items()}
+    assert "6 of 7 MCP probes" in failed["msg"]
+    for _code, words in SILENT.values():
+        assert words in failed["msg"]
+
+
+def test_check_mode_calls_nothing_and_forgives_silence(run_task: Any, servers: str) -> None:
+    asked = [{"name": "echo", "tool": "echo", "arguments": {"text": "x"}}, {"name": "asleep"}]
+    result = run_task("mcp_probe", {"namespace": servers, "servers": asked}, check=True)
+    assert [row["reachable"] for row in result["servers"]] == [True, False]
+    assert "answer" not in result["servers"][0]
+    assert any("no tool was called" in note for note in result["notes"])
+
+
+def test_who_may_not_use_the_proxy_is_told_which_right_is_missing(run_task: Any, servers: str, cluster: Any) -> None:
+    cluster.kubectl("-n", servers, "create", "serviceaccount", "reader")
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "reader"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
+        "subjects": [{"kind": "ServiceAccount", "name": "reader", "namespace": servers}],
+    }
+    cluster.kubectl("-n", servers, "create", "-f", "-", stdin=json.dumps(binding))
+    options = {"name": "echo", "namespace": servers, "impersonate_user": f"system:serviceaccount:{servers}:reader"}
+    failed = run_task("mcp_probe", {**options, "wait_timeout": 30}, fails=True)
+    assert failed["error"]["reasons"][0]["code"] == "proxy_forbidden"
+    assert "services/proxy" in failed["msg"]

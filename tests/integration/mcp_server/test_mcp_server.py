@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""MCP servers on the real controller, with real pods: made, left alone, repaired, explained, removed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("kmcp")]
+
+Apply = Callable[..., dict[str, Any]]
+CHILDREN = "deployment,service,configmap,serviceaccount"
+
+
+@pytest.fixture
+def apply(run_task: Any, cloud: Any, namespace: str) -> Apply:
+    """`apply(name, image, check=, ...options)` declares one server in this test's namespace."""
+
+    def run(
+        name: str = "echo", image: str = "echo-mcp:1.0.0", *, check: bool = False, fails: bool = False, **options: Any
+    ) -> dict[str, Any]:
+        declared = {"name": name, "namespace": namespace, "image": f"{cloud.registry}/{image}", "wait_timeout": 90}
+        result: dict[str, Any] = run_task("mcp_server", {**declared, **options}, check=check, fails=fails)
+        return result
+
+    return run
+
+
+def shown(result: dict[str, Any]) -> str:
+    return "".join(part["before"] + part["after"] for part in result["diff"])
+
+
+def test_a_server_from_nothing_to_gone(apply: Apply, cluster: Any, namespace: str) -> None:
+    planned = apply(check=True)
+    assert planned["changed"]
+    assert 'kind: "MCPServer"' in shown(planned)
+    assert cluster.get("mcpservers.kagent.dev", "-n", namespace)["items"] == []
+
+    made = apply()
+    assert made["changed"]
+    assert made["servers"][0]["ready_replicas"] == 1
+    # ready means ready: no pod may still be starting now
+    [pod] = cluster.get("pods", "-n", namespace)["items"]
+    assert pod["status"]["containerStatuses"][0]["ready"]
+
+    for check in (True, False):
+        again = apply(check=check)
+        assert not again["changed"]
+        assert again["diff"] == []
+
+    cluster.kubectl("-n", namespace, "delete", "service", "echo")
+    cluster.kubectl("-n", namespace, "scale", "deployment", "echo", "--replicas=0")
+    drifted = apply(check=True)
+    assert drifted["changed"]
+    assert "Deployment.spec.replicas: 0" in shown(drifted)
+    assert "Service:" in shown(drifted)
+    assert cluster.kubectl("-n", namespace, "get", "service", "echo", check=False) == ""
+
+    repaired = apply()
+    assert repaired["changed"]
+    assert repaired["servers"][0]["ready_replicas"] == 1
+    assert cluster.get("service", "echo", "-n", namespace)["spec"]["ports"][0]["port"] == 3000
+    assert not apply()["changed"]
+
+    assert apply(check=True, state="absent")["changed"]
+    assert cluster.get("mcpservers.kagent.dev", "-n", namespace)["items"] != []
+    assert apply(state="absent")["changed"]
+    assert cluster.get("pods", "-n", namespace)["items"] == []
+    left = [item["metadata"]["name"] for item in cluster.get(CHILDREN, "-n", namespace)["items"]]
+    assert "echo" not in left
+    assert not apply(state="absent")["changed"]
+
+
+def test_what_others_put_into_a_server_and_its_children_is_named_and_removed(
+    apply: Apply, cluster: Any, namespace: str
+) -> None:
+    apply(env={"LOG_LEVEL": "info"})
+
+    def patch(kind: str, body: dict[str, Any]) -> None:
+        cluster.kubectl("-n", namespace, "patch", kind, "echo", "--type=merge", "-p", json.dumps(body))
+
+    cluster.kubectl("-n", namespace, "set", "env", "deployment/echo", "LOG_LEVEL=debug", "EXTRA=1")
+    patch("service", {"spec": {"sessionAffinity": "ClientIP"}})
+    patch("configmap", {"data": {"extra": "1"}})
+    # edited to and fro: the value is KMCP's, the owner is not
+    patch("deployment", {"spec": {"revisionHistoryLimit": 5}})
+    patch("deployment", {"spec": {"revisionHistoryLimit": 10}})
+
+    text = shown(apply(env={"LOG_LEVEL": "info"}, check=True))
+    assert 'env[LOG_LEVEL]: "debug"  # changed by kubectl-set' in text
+    assert 'env[EXTRA]: "1"  # changed by kubectl-set' in text
+    assert 'Service.spec.sessionAffinity: "ClientIP"  # set by kubectl-patch' in text
+    assert 'ConfigMap.data.extra: "1"  # set by kubectl-patch' in text
+
+    assert apply(env={"LOG_LEVEL": "info"})["changed"]
+    assert not apply(env={"LOG_LEVEL": "info"})["changed"]
+    deployment = cluster.get("deployment", "echo", "-n", namespace)
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    assert container["env"] == [{"name": "LOG_LEVEL", "value": "info"}]
+    assert "extra" not in cluster.get("configmap", "echo", "-n", namespace)["data"]
+    assert cluster.get("service", "echo", "-n", namespace)["spec"]["sessionAffinity"] == "None"
+
+    patch("mcpservers.kagent.dev", {"spec": {"timeout": "99s"}})
+    assert 'spec.timeout: "99s"  # set by kubectl-patch' in shown(apply(env={"LOG_LEVEL": "info"}))
+    assert cluster.get("mcpservers.kagent.dev", "echo", "-n", namespace)["spec"]["timeout"] == "30s"
+    assert not apply(env={"LOG_LEVEL": "info"})["changed"]
+
+
+def test_an_option_that_is_declared_no_more_goes(apply: Apply, cluster: Any, namespace: str) -> None:
+    apply(env={"A": "1", "B": "2"}, labels={"team": "tools"}, wait=False)
+    changed = apply(env={"A": "1"}, wait=False)
+    assert changed["changed"]
+    spec = cluster.get("mcpservers.kagent.dev", "echo", "-n", namespace)["spec"]["deployment"]
+    assert spec["env"] == {"A": "1"}
+    assert "labels" not in spec
+
+
+def test_an_image_that_is_not_there_is_told_early_and_a_right_one_heals(
+    apply: Apply, cluster: Any, namespace: str
+) -> None:
+    started = time.monotonic()
+    failed = apply(image="no-such-image:9.9.9", fails=True, wait_timeout=300)
+    assert time.monotonic() - started < 120
+    assert "no-such-image:9.9.9 cannot be pulled" in failed["msg"]
+    assert failed["error"]["reasons"][0]["code"] == "ImagePull"
+    assert failed["changed"]
+    # pods of the broken revision must not fail the one that replaces it
+    assert apply()["servers"][0]["ready_replicas"] == 1
+
+
+def test_a_crash_loop_is_told_with_its_last_log_lines(apply: Apply) -> None:
+    failed = apply("crash", "mcp-misbehaving:1.0.0", env={"MODE": "crash"}, fails=True, wait_timeout=25)
+    assert "FATAL: the setting UPSTREAM_URL is missing" in failed["msg"]
+    assert "exit code 3" in failed["msg"]
+
+
+def test_two_servers_that_fail_are_both_told(run_task: Any, cloud: Any, namespace: str) -> None:
+    image = f"{cloud.registry}/mcp-misbehaving:1.0.0"
+    servers = [
+        {"name": "crash", "image": image, "env": {"MODE": "crash"}},
+        {"name": "unpullable", "image": f"{cloud.registry}/no-such-image:9.9.9"},
+    ]
+    failed = run_task("mcp_server", {"namespace": namespace, "servers": servers, "wait_timeout": 25}, fails=True)
+    assert "UPSTREAM_URL" in failed["msg"]
+    assert "no-such-image" in failed["msg"]
+
+
+def test_an_object_of_somebody_else_with_the_servers_name_is_not_taken_over(
+    apply: Apply, cluster: Any, namespace: str
+) -> None:
+    cluster.kubectl("-n", namespace, "create", "configmap", "echo", "--from-literal=mine=1")
+    for check in (True, False):
+        refused = apply(check=check, fails=True)
+        assert refused["error"]["kind"] == "refused"
+        assert "ConfigMap/echo" in refused["msg"]
+    assert cluster.get("configmap", "echo", "-n", namespace)["data"] == {"mine": "1"}
+
+
+def test_check_mode_before_namespace_and_kubeconfig_exist(run_task: Any, cluster: Any, tmp_path: Any) -> None:
+    declared = {"name": "echo", "image": "registry.example.com/echo:1.0.0"}
+    early = run_task("mcp_server", {**declared, "namespace": "not-there-yet"}, check=True)
+    assert early["changed"]
+    assert any("not-there-yet" in note for note in early["notes"])
+    missing = str(tmp_path / "kubeconfig")
+    earlier = run_task("mcp_server", {**declared, "namespace": "mcp", "kubeconfig": missing}, check=True)
+    assert earlier["changed"]
+    assert any(missing in note for note in earlier["notes"])
