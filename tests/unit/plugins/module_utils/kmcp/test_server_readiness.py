@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import Sight, judge
+
+OBJECTS = Path(__file__).parent / "children"
+
+
+def running() -> dict[str, Any]:
+    """The objects of a real server, with the status its Deployment has when it runs."""
+    objects: dict[str, Any] = json.loads((OBJECTS / "pristine.json").read_text(encoding="utf-8"))
+    deployment = objects["Deployment"]
+    counts = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 1)
+    deployment["status"] = {"observedGeneration": deployment["metadata"]["generation"], **counts}
+    return objects
+
+
+def sight(objects: dict[str, Any], has_endpoints: bool | None = True) -> Sight:
+    children = {kind: objects[kind] for kind in server_children.KINDS if kind in objects}
+    return Sight(objects.get("MCPServer"), children, has_endpoints)
+
+
+def condition(objects: dict[str, Any], kind: str, reason: str, message: str) -> None:
+    for item in objects["MCPServer"]["status"]["conditions"]:
+        if item["type"] == kind:
+            item.update(status="False", reason=reason, message=message)
+
+
+def _new_generation(objects: dict[str, Any]) -> None:
+    objects["MCPServer"]["metadata"]["generation"] += 1
+
+
+def _never_seen(objects: dict[str, Any]) -> None:
+    del objects["MCPServer"]["status"]
+
+
+def _not_accepted(objects: dict[str, Any]) -> None:
+    condition(objects, "Accepted", "InvalidConfig", "unsupported transport type: ")
+
+
+def _denied(objects: dict[str, Any]) -> None:
+    condition(objects, "Programmed", "DeploymentFailed", "deployments.apps is forbidden: exceeded quota")
+
+
+def _conflict(objects: dict[str, Any]) -> None:
+    condition(objects, "Programmed", "DeploymentFailed", "the object has been modified")
+
+
+def _no_service(objects: dict[str, Any]) -> None:
+    del objects["Service"]
+
+
+def _pod_not_ready(objects: dict[str, Any]) -> None:
+    objects["Deployment"]["status"].update(readyReplicas=0, availableReplicas=0)
+
+
+def _old_pods(objects: dict[str, Any]) -> None:
+    """The resource's condition Ready is True here, as it is right after a change."""
+    objects["Deployment"]["status"]["updatedReplicas"] = 0
+
+
+STAGES: dict[str, tuple[Callable[[dict[str, Any]], None], str, bool]] = {
+    "new generation": (_new_generation, "NotReconciled", False),
+    "controller never looked": (_never_seen, "NotReconciled", False),
+    "not accepted": (_not_accepted, "InvalidConfig", True),
+    "denied": (_denied, "DeploymentFailed", True),
+    "conflict": (_conflict, "DeploymentFailed", False),
+    "child missing": (_no_service, "NotRepaired", False),
+    "pod not ready": (_pod_not_ready, "PodsNotReady", False),
+    "old pods": (_old_pods, "Progressing", False),
+}
+
+
+@pytest.mark.parametrize(("spoil", "code", "terminal"), STAGES.values(), ids=STAGES)
+def test_the_first_stage_that_is_not_reached_is_the_reason(
+    spoil: Callable[[dict[str, Any]], None], code: str, terminal: bool
+) -> None:
+    objects = running()
+    spoil(objects)
+    [reason] = judge("MCPServer mcp/echo", sight(objects))
+    assert (reason.code, reason.terminal) == (code, terminal)
+
+
+def test_a_running_server_is_ready_whatever_its_own_condition_says() -> None:
+    objects = running()
+    condition(objects, "Ready", "NotAvailable", "Deployment not ready: 0/1 replicas available")
+    assert judge("MCPServer mcp/echo", sight(objects)) == []
+
+
+def test_ready_pods_that_the_service_does_not_lead_to() -> None:
+    seen = sight(running(), has_endpoints=False)
+    assert [reason.code for reason in judge("MCPServer mcp/echo", seen)] == ["NoEndpoints"]
+
+
+def test_no_pods_are_wanted_and_none_are_missed() -> None:
+    objects = running()
+    objects["MCPServer"]["spec"]["deployment"]["replicas"] = 0
+    objects["Deployment"]["spec"]["replicas"] = 0
+    objects["Deployment"]["status"] = {"observedGeneration": objects["Deployment"]["metadata"]["generation"]}
+    assert judge("MCPServer mcp/echo", sight(objects, has_endpoints=False)) == []
+
+
+def test_a_server_that_is_not_there() -> None:
+    assert judge("MCPServer mcp/echo", replace(sight(running()), server=None))[0].code == "Missing"

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the API server accepts and KMCP or the pods break on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_rules
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import declared_from
+
+SOUND = {"name": "echo", "namespace": "mcp", "image": "registry.example.com:5000/team/echo:1.0.0"}
+DIGEST = "@sha256:" + "0" * 64
+
+
+def problems(*entries: dict[str, Any]) -> list[str]:
+    declared = declared_from({"servers": [{**SOUND, **entry} for entry in entries]})
+    return [str(problem) for problem in server_rules.problems(declared)]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"image": "echo"},
+        {"image": "10.213.0.1:5000/echo-mcp:1.0.0" + DIGEST},
+        {"image": None, "command": "npx", "transport": "stdio"},
+        {"port": 15000},
+        {"port": 15000, "transport": "stdio", "command": "x", "env": {"ADMIN_ADDR": "127.0.0.1:15001"}},
+        {"timeout": "1m30s", "replicas": 0},
+        {"volumes": [{"name": "scratch", "emptyDir": {}}], "volume_mounts": [{"name": "scratch", "mountPath": "/s"}]},
+        {"config_map_refs": ["settings"], "secret_refs": ["keys"]},
+    ],
+    ids=str,
+)
+def test_sound_servers_pass(options: dict[str, Any]) -> None:
+    assert problems(options) == []
+
+
+# options → (path, words)
+UNSOUND: dict[str, tuple[dict[str, Any], str, str]] = {
+    "no name": ({"name": ""}, "name", "is missing"),
+    "capital letter": ({"name": "Echo"}, "name", "cannot name a Service"),
+    "starts with a digit": ({"name": "1echo"}, "name", "cannot name a Service"),
+    "dot": ({"name": "echo.one"}, "name", "cannot name a Service"),
+    "long name": ({"name": "e" * 64}, "name", "63 at most"),
+    "no namespace": ({"namespace": None}, "namespace", "is missing"),
+    "bad namespace": ({"namespace": "My_Ns"}, "namespace", "no namespace name"),
+    "port 0": ({"spec": {"deployment": {"port": 0}, "httpTransport": {"targetPort": 0}}}, "port", "0 is no port"),
+    "port too large": ({"port": 70000}, "port", "would stop working for all servers"),
+    "negative port": ({"port": -1}, "port", "-1 is no port"),
+    "two ports": ({"spec": {"httpTransport": {"targetPort": 8080}}}, "spec.httpTransport.targetPort", "must be equal"),
+    "adapter's port": ({"port": 15020, "transport": "stdio", "command": "x"}, "port", "env STATS_ADDR"),
+    "no image": ({"image": None}, "image", "is missing"),
+    "no image reference": ({"image": "Registry/Echo:1 0"}, "image", "no image reference"),
+    "stdio without command": ({"transport": "stdio"}, "command", "started by it for every session"),
+    "relative path": ({"path": "mcp"}, "path", "does not start with /"),
+    "no duration": ({"timeout": "30"}, "timeout", "30s or 1m30s"),
+    "env name": ({"env": {"A B": "x"}}, "env.A B", "no name of an environment variable"),
+    "env structure": ({"env": {"A": {"valueFrom": {}}}}, "env.A", "secret_refs"),
+    "secret without name": ({"secret_refs": [""]}, "secret_refs[0]", "names no Secret"),
+    "config map with a dot": ({"config_map_refs": ["a.b"]}, "config_map_refs[0]", "volume cm-a.b"),
+    "long config map": ({"config_map_refs": ["a" * 61]}, "config_map_refs[0]", "60 at most"),
+    "two service accounts": (
+        {"service_account": {}, "service_account_name": "x"},
+        "service_account",
+        "exclude each other",
+    ),
+    "selector label": (
+        {"labels": {"app.kubernetes.io/name": "x"}},
+        "labels.app.kubernetes.io/name",
+        "breaks the server",
+    ),
+    "negative replicas": ({"replicas": -1}, "replicas", "no number of pods"),
+    "controller's volume": ({"volumes": [{"name": "config"}]}, "volumes[0]", "taken by the controller"),
+    "volume twice": ({"volumes": [{"name": "a"}, {"name": "a"}]}, "volumes[1]", "is taken"),
+    "unknown volume": ({"volume_mounts": [{"name": "a", "mountPath": "/a"}]}, "volume_mounts[0]", "not declared"),
+    "taken mount": ({"volume_mounts": [{"name": "config", "mountPath": "/config/"}]}, "volume_mounts[0]", "already"),
+    "sidecar's name": ({"sidecars": [{"name": "mcp-server"}]}, "sidecars[0]", "is taken"),
+}
+
+
+@pytest.mark.parametrize(("options", "path", "words"), UNSOUND.values(), ids=UNSOUND)
+def test_what_would_break_is_refused(options: dict[str, Any], path: str, words: str) -> None:
+    [problem] = problems(options)
+    assert problem.startswith(f"servers[0].{path}: ")
+    assert words in problem
+
+
+def test_all_problems_of_all_servers_are_told_at_once() -> None:
+    found = problems({"port": 70000, "image": None}, {"timeout": "soon"}, {"name": "other"})
+    assert [problem.partition(": ")[0] for problem in found] == [
+        "servers[0].image",
+        "servers[0].port",
+        "servers[1].timeout",
+        "servers[1].name",
+    ]
+    assert "declared twice (also servers[0])" in found[-1]
+
+
+def test_the_paths_of_a_single_server_are_its_options() -> None:
+    [problem] = server_rules.problems(declared_from({**SOUND, "port": 70000}))
+    assert problem.path == "port"
+
+
+def test_a_name_is_enough_to_remove_a_server() -> None:
+    assert server_rules.absence_problems(declared_from({"name": "echo", "namespace": "mcp"})) == []
+    [problem] = server_rules.absence_problems(declared_from({"name": "echo"}))
+    assert problem.path == "namespace"
+
+
+# options → words of the warning
+DOUBTFUL: dict[str, tuple[dict[str, Any], str]] = {
+    "secret in clear": ({"env": {"GITHUB_TOKEN": "ghp_x", "LOG": "x"}}, "env holds GITHUB_TOKEN in clear"),
+    "sessions": ({"replicas": 2}, "404 Session not found"),
+    "no version": ({"image": "registry.example.com:5000/echo"}, "names no version"),
+    "latest": ({"image": "echo:latest"}, "names no version"),
+}
+
+
+@pytest.mark.parametrize(("options", "words"), DOUBTFUL.values(), ids=DOUBTFUL)
+def test_what_is_likely_not_meant_is_said(options: dict[str, Any], words: str) -> None:
+    [server] = declared_from({"servers": [{**SOUND, **options}]})
+    [warning] = server_rules.warnings(server)
+    assert words in warning
+    assert "ghp_x" not in warning
+
+
+def test_values_that_look_secret_are_found_and_switches_are_not() -> None:
+    env = {
+        "API_KEY": "abc",
+        "DB_PASSWORD": "hunter2",
+        "PIN_SECRET": "123456",
+        "USE_TOKEN": "true",
+        "TOKEN_DAYS": "30",
+        "TOKEN_FILE": "/run/token",
+        "LOG_LEVEL": "info",
+    }
+    assert set(server_rules.secret_env({"env": env})) == {"API_KEY", "DB_PASSWORD", "PIN_SECRET"}
