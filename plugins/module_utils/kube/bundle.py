@@ -11,6 +11,7 @@ custom resources. An object whose declaration stands costs no request of its own
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -19,17 +20,15 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube import object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import (
     Route,
     Target,
-    removable,
-    remove_leaves,
     server_side_apply,
     undeclared_foreign,
-    value_at,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.definitions import served_types, wait_until_served
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.delete import wait_until_gone
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation, differences
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType, similar_kinds
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.exclusive import remove_foreign
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object, identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import (
@@ -37,14 +36,15 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership imp
     Verdict,
     foreign_fields,
     owned_fields,
-    route_path,
     verdict,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_objects
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 OWNERSHIP = "metadata.managedFields"
+SETTLING_SECONDS = 10.0
+SETTLING_POLL_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -205,16 +205,25 @@ class _Bundle:
         if self._dry_run and who.namespace in self._new_namespaces:
             return self._planned(target)
         try:
-            after = self._apply(target, self._dry_run)
+            after = self._apply_new(target)
         except ServiceError as refused:
             if self._dry_run and refused.status == 404:
-                return self._planned(target, f"{who}: depends on the namespace {who.namespace}, not there yet")
+                needed = (
+                    f"namespace {who.namespace}" if "namespaces " in refused.reason else f"definition of {who.kind}"
+                )
+                return self._planned(target, f"{who}: depends on the {needed}, not there yet")
             raise
         return ObjectOutcome(who, Plan(str(who), creation(target.declared), body=target.declared), after)
 
     def _update(self, target: Target, live: Object, judged: Verdict) -> ObjectOutcome:
         managers = dict(foreign_fields(live, self._options.our_managers))
-        changes, notes, standing = self._remove_foreign(target, live)
+        changes: list[Change] = []
+        notes: tuple[str, ...] = ()
+        standing = live
+        if self._options.exclusive:
+            changes, notes, standing = remove_foreign(
+                self._kube, target, live, self._options.our_managers, dry_run=self._dry_run
+            )
         if judged is not Verdict.STANDS:
             after = self._apply(target, self._dry_run or judged is Verdict.UNSURE)
             wanted = _changes(standing, after, self._options.manager, managers)
@@ -226,25 +235,22 @@ class _Bundle:
             target.who, Plan(str(target.who), tuple(changes), body=target.declared, notes=notes), standing
         )
 
-    def _remove_foreign(self, target: Target, live: Object) -> tuple[list[Change], tuple[str, ...], Object]:
-        foreign = self._foreign(target, live)
-        if not foreign:
-            return [], (), live
-        routes, kept = removable(self._kube, target, live, foreign)
-        secret = declared_objects.holds_secrets(live)
-        notes = tuple(f"{target.who}: {route_path(route)} of {foreign[route]} cannot be removed" for route in kept)
-        changes = [
-            Change(route_path(route), value_at(live, route), ABSENT, secret, f"set by {foreign[route]}")
-            for route in routes
-        ]
-        if routes and not self._dry_run:
-            live = remove_leaves(self._kube, target, live, routes, dry_run=False)
-        return changes, notes, live
-
     def _foreign(self, target: Target, live: Object) -> dict[Route, str]:
         if not self._options.exclusive:
             return {}
         return undeclared_foreign(live, target.declared, self._options.our_managers)
+
+    def _apply_new(self, target: Target) -> Object:
+        """The first apply of an object, with patience where what it needs was made a moment ago."""
+        deadline = time.monotonic() + SETTLING_SECONDS
+        while True:
+            try:
+                return self._apply(target, self._dry_run)
+            except ServiceError as refused:
+                new = (target.who.api_version, target.who.kind) in self._coming or bool(self._new_namespaces)
+                if self._dry_run or not new or not _is_a_moment_behind(refused) or time.monotonic() >= deadline:
+                    raise
+            time.sleep(SETTLING_POLL_SECONDS)
 
     def _apply(self, target: Target, dry_run: bool) -> Object:
         force = self._options.force_conflicts or self._options.exclusive
@@ -260,14 +266,29 @@ class _Bundle:
             outcome.who.name for outcome in batch if any(change.path == "" for change in outcome.plan.changes)
         }
 
+    def _is_news(self, definition: ObjectOutcome) -> bool:
+        """Whether the API server may not serve yet what this definition says."""
+        return definition.plan.changed or any(
+            self._kube.resource_type(kind.api_version, kind.kind, refresh=False) is None
+            for kind in served_types(definition.live or {})
+        )
+
     def _wait_for_definitions(self, batch: list[ObjectOutcome], done: dict[Identity, ObjectOutcome]) -> None:
-        applied = [outcome for outcome in batch if outcome.failure is None and outcome.live is not None]
+        # one that stands as declared was served before
+        applied = [one for one in batch if one.failure is None and one.live is not None and self._is_news(one)]
         failed = wait_until_served(
             self._kube, self._task, [outcome.live for outcome in applied if outcome.live], self._options.wait_timeout
         )
         for outcome in applied:
             if outcome.who.name in failed:
                 done[outcome.who] = ObjectOutcome(outcome.who, outcome.plan, outcome.live, failed[outcome.who.name])
+
+
+def _is_a_moment_behind(refused: ServiceError) -> bool:
+    """Not there for every API server or controller yet: a new kind, or the service account of a new namespace."""
+    return (refused.status == 404 and "could not find the requested resource" in refused.reason) or (
+        refused.status == 403 and "error looking up service account" in refused.reason
+    )
 
 
 def _changes(before: Object, after: Object, manager: str, managers: Mapping[str, str]) -> list[Change]:

@@ -65,6 +65,7 @@ class Kube:
         self._cache = RunCache(task.run_directory)
         self._kinds: discovery.KindTable | None = None
         self._reached = False
+        self._warned: set[str] = set()
 
     @classmethod
     def connect(cls, task: Task) -> Kube:
@@ -183,16 +184,20 @@ class Kube:
         known = discovery.find(self.kinds(), api_version, kind)
         if known is not None or not refresh:
             return known
+        return self.resource_type_now(api_version, kind)
+
+    def resource_type_now(self, api_version: str, kind: str) -> ResourceType | None:
+        """The same, asked of the API server now whatever the cache says; the answer goes into the cache."""
         path = discovery.group_path(api_version)
         response = self.request("GET", path, accept_status=(404,), action=f"discover {api_version}")
-        if response.status == 404:
-            return None
-        rows = discovery.from_resource_list(response.json())
-        if rows:
-            table = {**self.kinds(), **rows}
+        rows = {} if response.status == 404 else discovery.from_resource_list(response.json())
+        known = self.kinds()
+        kept = {key: row for key, row in known.items() if key.rpartition("/")[0] != api_version}
+        if {**kept, **rows} != known:
+            table = {**kept, **rows}
             self._cache.forget(self._discovery_key)
             self._kinds = self._cache.get_or_make(self._discovery_key, lambda: (table, discovery.GOOD_FOR_SECONDS))
-        return discovery.find(self.kinds(), api_version, kind)
+        return discovery.find(rows, api_version, kind)
 
     def kinds(self) -> discovery.KindTable:
         """Every kind this cluster serves, by `apiVersion/kind`."""
@@ -248,10 +253,18 @@ class Kube:
                 continue
             self._reached = True
             response = Response(raw.status, raw.headers, raw.data)
+            self._pass_on_warnings(raw.headers)
             if not retry or not _busy(response, repeatable):
                 return response
             if not self._pause(_retry_after(response) or _backoff(attempt), deadline, action):
                 return response
+
+    def _pass_on_warnings(self, headers: Any) -> None:
+        """What the API server wants a person to know: deprecated versions, Pod Security below the enforced level."""
+        for text in failures.warnings(headers.getlist("Warning")):
+            if text not in self._warned:
+                self._warned.add(text)
+                self.task.warn(f"{self.server}: {text}")
 
     def _pause(self, seconds: float, deadline: float, action: str) -> bool:
         if time.monotonic() + seconds > deadline:

@@ -57,8 +57,9 @@ def _missing(kube: Kube, definition: Object) -> list[Reason]:
     found = reasons(definition)
     if found:
         return found
+    # what the run knew of this group is older than the definition
     return [
         Reason("", "NotServed", f"{resource.api_version} {resource.kind} is not in the API server's discovery yet")
         for resource in served_types(definition)
-        if kube.resource_type(resource.api_version, resource.kind) is None
+        if kube.resource_type_now(resource.api_version, resource.kind) is None
     ]

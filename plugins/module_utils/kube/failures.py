@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
@@ -96,6 +96,12 @@ def manager_of(message: str) -> str:
     """The manager in `conflict with "kubectl" with subresource "scale" using apps/v1`."""
     found = re.search(r'conflict with "([^"]+)"', message)
     return found.group(1) if found else message
+
+
+def warnings(headers: Iterable[str]) -> list[str]:
+    """The texts of HTTP Warning headers of the API server: `299 - "text"`."""
+    found = [re.fullmatch(r'299 \S+ "(.*)"', header.strip()) for header in headers]
+    return [match.group(1).replace('\\"', '"') for match in found if match]
 
 
 def hint_for(status: int, message: str) -> str:

@@ -49,7 +49,10 @@ class Access:
 
     def secrets(self) -> list[str]:
         """What must appear in no result: whole values, and the lines of a key (a PEM rarely leaks in one piece)."""
-        key_lines = [line for line in (self.client_key_pem or "").splitlines() if line and "-----" not in line]
+        # not the last, short line: it would mask innocent text
+        key_lines = [
+            line for line in (self.client_key_pem or "").splitlines() if len(line) > 40 and "-----" not in line
+        ]
         return [value for value in (self.token, self.password, *key_lines) if value]
 
 

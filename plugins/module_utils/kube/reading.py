@@ -53,6 +53,9 @@ def _list(kube: Kube, group: list[Target]) -> dict[Identity, Object]:
     try:
         listed = kube.list_objects(resource, namespace)
     except ServiceError as refused:
+        if refused.status == 404:
+            # its CustomResourceDefinition went since the kinds were discovered
+            return {}
         if refused.status != 403:
             raise
         # an identity may be allowed to read objects it knows by name, and not to list

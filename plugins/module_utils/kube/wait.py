@@ -30,6 +30,7 @@ TERMINAL_SECONDS = 4.0
 """How long a terminal reason must stand: a Secret or an image may be a moment behind its pod."""
 
 _WITH_PODS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"})
+_WITHOUT_PODS = frozenset({"PodsRefused", "QuotaExceeded", "Missing"})
 _AT_ONCE = frozenset({"JobFailed", "VolumeLost", "NamesNotAccepted", "PodFailed", "Suspended"})
 
 
@@ -71,19 +72,14 @@ def wait_ready(
 
 
 def explain(kube: Kube, items: Sequence[Object], known: Sequence[Reason]) -> list[Reason]:
-    """The same reasons, those about pods with what the pods themselves tell."""
+    """The same reasons, those about workloads with what their pods tell."""
     told: list[Reason] = []
     for item in items:
         own = [reason for reason in known if reason.subject == subject(item)]
-        deeper = _pods_of(kube, item, logs=True) if item.get("kind") in _WITH_PODS else []
-        told += deeper if deeper and not any(reason.code == "PodsRefused" for reason in own) else own
-    named = {id(reason) for reason in told}
-    missing = [reason for reason in known if id(reason) not in named and not any(_covers(one, reason) for one in told)]
-    return told + [reason for reason in missing if not reason.subject.startswith("Pod ")] if told else list(known)
-
-
-def _covers(told: Reason, reason: Reason) -> bool:
-    return told.subject == reason.subject or reason.code == "PodsNotReady" or reason.code == "Progressing"
+        # pods that admission refuses do not exist: there is nobody to ask
+        ask = item.get("kind") in _WITH_PODS and not any(reason.code in _WITHOUT_PODS for reason in own)
+        told += (_pods_of(kube, item, logs=True) if ask else []) or own
+    return told or list(known)
 
 
 def _verdict(kube: Kube, target: Target, live: Object | None, condition: tuple[str, str] | None) -> list[Reason]:

@@ -28,6 +28,7 @@ class FakeTask:
     output: CommandOutput = field(default_factory=lambda: CommandOutput(0, "", ""))
     commands: list[tuple[list[str], dict[str, str]]] = field(default_factory=list)
     secrets: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def run_command(
         self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
@@ -35,7 +36,8 @@ class FakeTask:
         self.commands.append((list(argv), dict(env or {})))
         return self.output
 
-    def warn(self, message: str) -> None: ...
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
 
     def progress(self, message: str) -> None: ...
 

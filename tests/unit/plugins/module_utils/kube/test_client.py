@@ -218,3 +218,23 @@ def test_connect_without_any_cluster(task: FakeTask, tmp_path: Path, monkeypatch
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(InvalidInput, match="no cluster is named"):
         Kube.connect(task)
+
+
+def test_warnings_of_the_api_server_are_passed_on_once(server: Server, connect: Connect, task: FakeTask) -> None:
+    text = '299 - "would violate PodSecurity \\"restricted:latest\\""'
+    server.on("/x", Answer(body={}, headers={"Warning": text}))
+    kube = connect(task)
+    kube.get("/x")
+    kube.get("/x")
+    assert task.warnings == [f'{server.url}: would violate PodSecurity "restricted:latest"']
+
+
+def test_a_group_is_asked_again_when_its_definition_is_new(server: Server, connect: Connect, task: FakeTask) -> None:
+    answer = {"kind": "APIGroupDiscoveryList", "items": []}
+    server.on("/api", Answer(body=answer))
+    server.on("/apis", Answer(body={**answer, "items": [discovery("x.io", "v1", "Box", "boxes")]}))
+    kube = connect(task)
+    assert kube.resource_type("x.io/v1", "Box") is not None
+    # served by the cache's word, and not by the server's
+    assert kube.resource_type_now("x.io/v1", "Box") is None
+    assert connect(task).resource_type("x.io/v1", "Box", refresh=False) is None

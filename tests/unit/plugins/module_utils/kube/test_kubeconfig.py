@@ -18,6 +18,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.options impor
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import bypasses, proxy_for
 
 HERE = Path("/nowhere")
+KEY = f"-----BEGIN\n{'k' * 64}\nkk==\n-----END"
 
 
 def config(cluster: dict[str, Any] | None = None, user: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -43,13 +44,13 @@ def test_everything_a_kubeconfig_says() -> None:
         "proxy-url": "http://proxy",
         "insecure-skip-tls-verify": True,
     }
-    user = {"client-certificate-data": encoded("CERT"), "client-key-data": encoded("KEY\n-----END"), "token": "t"}
+    user = {"client-certificate-data": encoded("CERT"), "client-key-data": encoded(KEY), "token": "t"}
     access = from_config(config(cluster, user), None, HERE, "file")
     assert access.server == "https://api:6443"
-    assert (access.ca_pem, access.client_cert_pem, access.client_key_pem) == ("CA", "CERT", "KEY\n-----END")
+    assert (access.ca_pem, access.client_cert_pem, access.client_key_pem) == ("CA", "CERT", KEY)
     assert (access.tls_server_name, access.proxy, access.verify) == ("inside", "http://proxy", False)
     assert access.origin == "file, context c"
-    assert access.secrets() == ["t", "KEY"]
+    assert access.secrets() == ["t", "k" * 64]
 
 
 WRONG = {
