@@ -104,12 +104,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 vm_size:
-  description: The size, in the service's spelling.
+  description: The size, in the service's spelling; null in check mode before Microsoft.Compute is registered.
   returned: success
   type: str
   sample: Standard_D4s_v5
 source:
-  description: Where it comes from, V(candidates) or V(existing_pool).
+  description: Where it comes from, V(candidates), V(existing_pool) or V(unknown).
   returned: success
   type: str
 selected:

@@ -100,8 +100,9 @@ def _apply(arm: Arm, spec: ClusterSpec, plan: Plan, reading: Reading, wait: bool
         response = arm.write("DELETE", f"{spec.id}/agentPools/{pool['name']}", action, API_VERSION)
         if wait:
             waiting.follow(arm, response, spec.subject, action)
-    written = Reading(waiting.read_written(arm, spec.id, API_VERSION, spec.subject))
-    return waiting.settle(arm, written, spec.id, API_VERSION, spec.subject).body or {} if wait else written.body or {}
+    if not wait:
+        return waiting.read_written(arm, spec.id, API_VERSION, spec.subject)
+    return waiting.finished(arm, spec.id, API_VERSION, spec.subject, f"Converging {spec.subject}")
 
 
 def _absent(task: Task, arm: Arm, spec: ClusterSpec) -> Result:

@@ -16,10 +16,13 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_versio
     offered_problem,
     version_step,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.service_errors import parse_error
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.service_errors import (
+    concerns_registration,
+    parse_error,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_preflight import find_size, unviable
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_select import Requirements
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_select import Requirements, Selection
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
 
 # answers that leave the decision to the service: no right to ask, or no provider registered yet
 _UNDECIDED = (401, 403, 409)
@@ -37,8 +40,10 @@ def with_choices(arm: Arm, spec: ClusterSpec, reading: Reading) -> ClusterSpec:
     pools: list[PoolSpec] = []
     for pool in spec.pools:
         if pool.name in fresh and pool.candidates and not pool.declared.get("vmSize"):
-            selection = find_size(arm, pool.candidates, _requirements(pool, location))
-            if selection.chosen is None:
+            selection = _selection(arm, pool, location)
+            if selection is None:
+                pass
+            elif selection.chosen is None:
                 problems += unviable(f"node_pools[{pool.name}].vm_size_candidates", selection)
             else:
                 pool = replace(pool, declared={**pool.declared, "vmSize": selection.chosen.name})
@@ -46,6 +51,16 @@ def with_choices(arm: Arm, spec: ClusterSpec, reading: Reading) -> ClusterSpec:
     if problems:
         raise InvalidInput(spec.subject, problems)
     return replace(spec, pools=tuple(pools))
+
+
+def _selection(arm: Arm, pool: PoolSpec, location: str) -> Selection | None:
+    """None in check mode when the sizes cannot be asked for yet."""
+    try:
+        return find_size(arm, pool.candidates, _requirements(pool, location))
+    except ServiceError as failure:
+        if arm.check_mode and concerns_registration(failure):
+            return None
+        raise
 
 
 def _requirements(pool: PoolSpec, location: str) -> Requirements:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, Body, LostRace, Reading
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.waiting import in_progress, provisioning_state
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Refused, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Plan
 
@@ -48,6 +49,9 @@ def carry_out(
         plan = plan_of(reading)
         if reading.missing and arm.check_mode and plan.changes:
             plan = plan.with_notes(f"{subject} depends on {reading.missing}, which does not exist yet")
+        if arm.check_mode and in_progress(reading.body):
+            state = provisioning_state(reading.body)
+            plan = plan.with_notes(f"an operation is in progress on {subject} ({state}), a run would wait for it first")
         if plan.refused:
             raise Refused(subject, plan.refused)
         if not plan.changes and lost is not None and arm.write_uncertain:

@@ -80,9 +80,7 @@ def _put(arm: Arm, spec: ResourceSpec, plan: Plan, reading: Reading, wait: bool)
     if not wait:
         return response.json() or {}
     waiting.follow(arm, response, spec.subject, action)
-    body = waiting.read_written(arm, spec.id, spec.api_version, spec.subject)
-    settled = waiting.settle(arm, Reading(body), spec.id, spec.api_version, spec.subject)
-    return settled.body or {}
+    return waiting.finished(arm, spec.id, spec.api_version, spec.subject, action)
 
 
 def info(task: Task) -> Result:

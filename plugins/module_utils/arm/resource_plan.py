@@ -77,4 +77,5 @@ def plan_removal(current: dict[str, Any] | None, inside: Iterable[Mapping[str, A
         if stranger is not None:
             remedy = f"It belongs to inventory host {stranger} and would go with the group. Tear that host down first"
             refused.append(Refusal(str(resource.get("id") or resource.get("name")), "present", "absent", remedy))
-    return Plan(spec.subject, (Change("", bodies.without(current, ()), ABSENT),), tuple(refused))
+    shown = {key: current[key] for key in ("id", "location", "tags") if current.get(key)}
+    return Plan(spec.subject, (Change("", shown, ABSENT),), tuple(refused))

@@ -14,6 +14,8 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.transport import Response
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 
+UNREGISTERED = "MissingSubscriptionRegistration"
+
 # code: what to do
 HINTS = {
     "AuthenticationFailed": "The token was not accepted: check tenant, cloud_environment and the clock.",
@@ -88,7 +90,11 @@ def is_absent(response: Response) -> bool:
 
 
 def is_unregistered(response: Response) -> bool:
-    return response.status == 409 and parse_error(response.json()).code == "MissingSubscriptionRegistration"
+    return response.status == 409 and parse_error(response.json()).code == UNREGISTERED
+
+
+def concerns_registration(failure: ServiceError) -> bool:
+    return failure.code == UNREGISTERED
 
 
 def is_lost_race(response: Response) -> bool:

@@ -13,6 +13,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import resolve
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.remembered import recall, remember
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.service_errors import concerns_registration
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_list import Sku, find_skus
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_select import (
     Quota,
@@ -22,7 +23,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_select imp
     quota_key,
     select,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 
 _COMPUTE = "/subscriptions/{}/providers/Microsoft.Compute"
@@ -69,7 +70,13 @@ def converge(task: Task) -> Result:
         # a pool that exists keeps its size: changing it would mean another pool
         verdict = Verdict(live, (), ("is the size of the existing pool",))
         return _result({"name": live}, [verdict], source="existing_pool")
-    selection = find_size(arm, params["candidates"], _requirements(params))
+    try:
+        selection = find_size(arm, params["candidates"], _requirements(params))
+    except ServiceError as exc:
+        if not (task.check_mode and concerns_registration(exc)):
+            raise
+        note = "the sizes are known only once the resource provider Microsoft.Compute is registered"
+        return Result(changed=False, values={"vm_size": None, "source": "unknown", "candidates": [], "notes": [note]})
     if selection.chosen is None:
         subject = f"VM size for {params['node_count']} nodes in {params['location']}"
         failure = InvalidInput(subject, unviable("candidates", selection))
@@ -138,7 +145,13 @@ def _live_size(task: Task, arm: Arm) -> str:
     version = names.api_version_of(names.MANAGED_CLUSTERS)
     body = recall(task, cluster, keep=True)
     if body is None:
-        body = arm.read(cluster, f"Reading AKS cluster {params['cluster_name']}", version).body
+        try:
+            body = arm.read(cluster, f"Reading AKS cluster {params['cluster_name']}", version).body
+        except ServiceError as exc:
+            if not concerns_registration(exc):
+                raise
+            # no provider, no cluster; the provider is registered by a later task
+            return ""
         remember(task, cluster, body)
     pools = ((body or {}).get("properties") or {}).get("agentPoolProfiles") or []
     for pool in pools:

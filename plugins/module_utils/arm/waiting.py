@@ -96,6 +96,17 @@ def read_written(arm: Arm, resource_id: str, api_version: str, subject: str) -> 
         attempt += 1
 
 
+def finished(arm: Arm, resource_id: str, api_version: str, subject: str, action: str) -> Body:
+    """The resource once nothing is in progress on it, also where the service gave no operation to follow."""
+    written = Reading(read_written(arm, resource_id, api_version, subject))
+    body = settle(arm, written, resource_id, api_version, subject).body or {}
+    if failed(body):
+        status = (body.get("properties") or {}).get("status") or {}
+        error = status.get("provisioningError") if isinstance(status, dict) else None
+        raise errors.operation_failure(action, provisioning_state(body), {"error": error})
+    return body
+
+
 def _pause(arm: Arm, response: Response | None, attempt: int, subject: str, action: str, status: str) -> None:
     seconds = (pause_asked_for(response.headers) if response is not None else None) or backoff(attempt)
     arm.progress(f"{subject}: {status} ({arm.deadline.elapsed:.0f} s)")

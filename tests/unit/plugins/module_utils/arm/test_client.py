@@ -12,9 +12,11 @@ import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import service_errors, waiting
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, LostRace
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.converging import carry_out
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.patience import Clock, backoff
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.transport import Request, Response, Unreachable
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan
 
 GROUP = "/subscriptions/s/resourceGroups/rg"
 ID = f"{GROUP}/providers/Microsoft.ContainerService/managedClusters/c"
@@ -233,6 +235,34 @@ def test_another_runs_operation_is_waited_for() -> None:
     arm = script.arm()
     settled = waiting.settle(arm, arm.read(ID, "Reading c", "v"), ID, "v", "c")
     assert settled.body == done
+
+
+def test_check_mode_tells_of_an_operation_in_progress() -> None:
+    script = Script([answer(200, {"properties": {"provisioningState": "Updating"}})])
+    arm = script.arm(check_mode=True)
+    outcome = carry_out(arm, "c", lambda: arm.read(ID, "Reading c", "v"), lambda _reading: Plan("c"), lambda *_: {})
+    assert "in progress" in outcome.plan.notes[0]
+
+
+def test_a_failure_without_an_operation_is_seen() -> None:
+    told = {"provisioningState": "Failed", "status": {"provisioningError": {"code": "Odd", "message": "it broke"}}}
+    script = Script([answer(200, {"properties": {"provisioningState": "Creating"}}), answer(200, {"properties": told})])
+    with pytest.raises(ServiceError, match=r"Creating c: it broke \(Odd\)"):
+        waiting.finished(script.arm(), ID, "v", "c", "Creating c")
+
+
+def test_who_loses_every_race_is_told() -> None:
+    script = Script([answer(200, {}), error(412, "PreconditionFailed")] * 5)
+    arm = script.arm()
+    plan = Plan("c", (Change("a", 1, 2),))
+    with pytest.raises(ServiceError, match="EtagMismatch"):
+        carry_out(
+            arm,
+            "c",
+            lambda: arm.read(ID, "Reading c", "v"),
+            lambda _reading: plan,
+            lambda *_: arm.write("PUT", ID, "Updating c", "v", {}, etag="e").json(),
+        )
 
 
 def test_what_was_written_is_found_even_late() -> None:

@@ -181,6 +181,8 @@ def test_allows_what_the_service_migrates() -> None:
     assert plan.changed
     assert not plan.refused
     assert not planned(**work(os_sku="AzureLinux")).refused
+    one = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/one"
+    assert not planned(identity={"type": "UserAssigned", "user_assigned_identities": [one]}).refused
 
 
 def test_refuses_everything_at_once() -> None:

@@ -187,6 +187,29 @@ def test_check_mode_from_nothing(azure: Azure, tmp_path: Path) -> None:
     assert not path.parent.exists()
 
 
+@pytest.mark.usefixtures("check_mode_writes_nothing")
+def test_check_mode_on_an_empty_subscription(azure: Azure) -> None:
+    """No provider is registered, no group exists: the plan is whole, and says what it waits for."""
+    for namespace in ("Microsoft.ContainerService", "Microsoft.Compute"):
+        azure.faults.add("unregistered", namespace=namespace)
+    preflight = {
+        "location": "eastus2",
+        "candidates": ["Standard_D2s_v5"],
+        "cluster_name": "c1",
+        "resource_group": "rg",
+        "node_pool": "system",
+    }
+    sized = azure.run(aks_sku_preflight, preflight, check=True)
+    assert sized["vm_size"] is None
+    assert "Microsoft.Compute" in sized["notes"][0]
+    candidates = [{"name": "system", "vm_size_candidates": ["Standard_D2s_v5"]}]
+    planned = azure.run(aks_cluster, {**CLUSTER, "kubernetes_version": "1.35", "node_pools": candidates}, check=True)
+    assert planned["changed"]
+    assert "registration" in planned["notes"][0]
+    failed = azure.run(aks_sku_preflight, preflight)
+    assert "azure_provider" in failed["msg"]
+
+
 def test_cluster_from_nothing_to_nothing(group: Azure) -> None:
     checked = group.run(aks_cluster, CLUSTER, check=True)
     made = group.run(aks_cluster, CLUSTER)
@@ -425,15 +448,11 @@ def test_path_that_cannot_be_written(azure: Azure, tmp_path: Path) -> None:
 def test_path_that_another_user_may_not_write(tmp_path: Path) -> None:
     """To root everything is writable: root asks as somebody else, anybody else about a place of root's."""
     place, user = (tmp_path, 65534) if os.geteuid() == 0 else (Path("/"), os.geteuid())
-    child = os.fork()
-    if child == 0:
-        # whatever happens, the child must not go on as a second pytest
-        verdict = 1
-        try:
-            if os.geteuid() == 0:
-                os.setresuid(user, user, user)
-            problems = path_problems(place / "kube" / "c1", "present")
-            verdict = 0 if problems and f"user {user} may not write" in problems[0].message else 1
-        finally:
-            os._exit(verdict)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    mine = os.getresuid()
+    if os.geteuid() == 0:
+        os.setresuid(user, user, 0)
+    try:
+        problems = path_problems(place / "kube" / "c1", "present")
+    finally:
+        os.setresuid(*mine)
+    assert f"user {user} may not write" in problems[0].message
