@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import MissingLibrary
 
 REQUIREMENT = "azure-identity>=1.25 azure-mgmt-core>=1.6"
@@ -36,6 +39,10 @@ except ImportError as _exc:
     RequestsTransport = object  # a base class in transport.py
 else:
     IMPORT_ERROR = None
+    # azure-core imports these at the first request: here it is paid once a playbook, there once a task
+    for _late in ("requests", "azure.core.rest._requests_basic"):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(_late)
 
 __all__ = [
     "ARMChallengeAuthenticationPolicy",
