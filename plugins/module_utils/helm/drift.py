@@ -157,7 +157,9 @@ def _inspect_one(
 
 def _in_one_piece(kube: Kube, target: Target, live: Object, foreign: Mapping[Route, str]) -> Drift:
     after = _replace(kube, target, live, foreign, dry_run=True)
-    return Drift(target, live, attributed(differences(live, after), live), False, tuple(foreign), in_one_piece=True)
+    by = f"set by {', '.join(sorted(set(foreign.values())))}"
+    changes = tuple(replace(change, note=change.note or by) for change in attributed(differences(live, after), live))
+    return Drift(target, live, changes, False, tuple(foreign), in_one_piece=True)
 
 
 def _replace(kube: Kube, target: Target, live: Object, foreign: Collection[Route], *, dry_run: bool) -> Object:

@@ -68,9 +68,9 @@ _ROWS = (
         "Install the CRDs this chart needs first; where they are there, the chart is older or newer than they.",
     ),
     _row(
-        r"x509: |certificate signed by unknown authority|tls: failed to verify",
+        r"x509: |certificate signed by unknown authority|tls: failed to verify|can't create TLS config|append certs",
         "CertificateNotTrusted",
-        "Set ca_file to the authority that signed the registry's certificate.",
+        "Set ca_file to a PEM file with the authority that signed the registry's certificate.",
     ),
     _row(
         r"server gave HTTP response to HTTPS client",

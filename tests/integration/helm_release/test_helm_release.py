@@ -49,40 +49,55 @@ def paths(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def test_the_life_of_a_release(cluster: Any, namespace: str, release: dict[str, Any], run_task: Run) -> None:
+def each(run_all: Callable[..., Any], *steps: dict[str, Any]) -> list[dict[str, Any]]:
+    """The results of several helm_release tasks in one playbook; `check` and `fails` belong to the step."""
+    tasks = []
+    for step in steps:
+        options = {key: value for key, value in step.items() if key not in ("check", "fails")}
+        task: dict[str, Any] = {"mcpops.platform.helm_release": options}
+        if "check" in step:
+            task["check_mode"] = step["check"]
+        if step.get("fails"):
+            task["ignore_errors"] = True
+        tasks.append(task)
+    results = [entry["result"] for entry in run_all(tasks).ok().results]
+    assert ["error" in result for result in results] == [bool(step.get("fails")) for step in steps]
+    return results
+
+
+def test_the_life_of_a_release(
+    cluster: Any, namespace: str, release: dict[str, Any], run_task: Run, run_all: Callable[..., Any]
+) -> None:
     planned = run_task("helm_release", release, check=True)
     assert planned["changed"]
     assert planned["release"] is None
     assert cluster.get("secrets", "-n", namespace, "-l", "owner=helm")["items"] == []
     assert 'version: "1.0.0"' in planned["diff"][0]["after"]
 
-    made = run_task("helm_release", release)
+    made, again = each(run_all, release, release)
     assert made["changed"]
     assert (made["release"]["revision"], made["release"]["status"]) == (1, "deployed")
     assert cluster.get("deployment", "hello", "-n", namespace)["status"]["readyReplicas"] == 1
     assert CANARY not in str(planned) + str(made)
-
-    again = run_task("helm_release", release)
     assert not again["changed"]
     assert again["release"]["revision"] == 1
 
     changed = {**release, "values": {**release["values"], "text": "hello there"}}
-    assert run_task("helm_release", changed, check=True)["release"]["revision"] == 1
-    upgraded = run_task("helm_release", changed)
+    unsaid = {key: value for key, value in release.items() if key != "values"}
+    planned, upgraded, unchanged = each(run_all, {**changed, "check": True}, changed, unsaid)
+    assert planned["release"]["revision"] == 1
     assert upgraded["release"]["revision"] == 2
     assert cluster.get("configmap", "hello-text", "-n", namespace)["data"]["text"] == "hello there"
-
-    unsaid = {key: value for key, value in release.items() if key != "values"}
-    assert not run_task("helm_release", unsaid)["changed"]
+    assert not unchanged["changed"]
 
     gone = {"name": "hello", "namespace": namespace, "state": "absent"}
     assert run_task("helm_release", gone, check=True)["changed"]
     assert cluster.get("deployment", "hello", "-n", namespace)
-    removed = run_task("helm_release", gone)
+    removed, again = each(run_all, gone, gone)
     assert removed["changed"]
     assert any("Deployment" in line for line in paths(removed))
     assert cluster.get("deployment", "-n", namespace)["items"] == []
-    assert not run_task("helm_release", gone)["changed"]
+    assert not again["changed"]
 
 
 def _scale(cluster: Any, namespace: str) -> None:
@@ -115,39 +130,51 @@ def _delete_role(cluster: Any, namespace: str) -> None:
     cluster.kubectl("delete", "clusterrole", f"{namespace}-hello")
 
 
-@pytest.mark.parametrize(
-    ("disturb", "shown"),
-    [
-        pytest.param(_scale, "spec.replicas: 0", id="scaled to nothing"),
-        pytest.param(_add_environment, 'env[EXTRA].value: "1"  # set by kubectl-set', id="environment added"),
-        pytest.param(_add_container, 'containers[side].image: "example.org/side:1"  # set by', id="container added"),
-        pytest.param(_edit_data, 'data.more: "x"  # set by kubectl-patch', id="data added"),
-        pytest.param(_edit_secret, "data.password: ********", id="secret changed"),
-        pytest.param(_delete_service, 'Service: kind: "Service"', id="service deleted"),
-        pytest.param(_delete_role, 'kind: "ClusterRole"', id="role deleted"),
-    ],
+def _change_port(cluster: Any, namespace: str) -> None:
+    port = '[{"op":"replace","path":"/spec/ports/0/port","value":81}]'
+    cluster.kubectl("patch", "service", "hello", "-n", namespace, "--type=json", "-p", port)
+
+
+EDITED = (
+    (_scale, "spec.replicas: 0"),
+    (_add_environment, 'env[EXTRA].value: "1"  # set by kubectl-set'),
+    (_add_container, 'containers[side].image: "example.org/side:1"  # set by kubectl-patch'),
+    (_edit_data, 'data.more: "x"  # set by kubectl-patch'),
+    (_edit_secret, "data.password: ********"),
+    (_change_port, "spec.ports[http].port: 81  # set by kubectl-patch"),
+    (_delete_role, 'kind: "ClusterRole"'),
 )
+DELETED = ((_delete_service, 'kind: "Service"'),)
+
+
+@pytest.mark.parametrize("disturbances", [pytest.param(EDITED, id="edited"), pytest.param(DELETED, id="deleted")])
 def test_what_is_changed_behind_its_back_is_shown_and_repaired(
-    cluster: Any, namespace: str, release: dict[str, Any], run_task: Run, disturb: Any, shown: str
+    cluster: Any,
+    namespace: str,
+    release: dict[str, Any],
+    run_task: Run,
+    run_all: Callable[..., Any],
+    disturbances: tuple[tuple[Callable[[Any, str], None], str], ...],
 ) -> None:
     release = {**release, "wait": False}
     run_task("helm_release", release)
     before = _substance(cluster, namespace)
-    disturb(cluster, namespace)
-    assert _substance(cluster, namespace) != before
+    for disturb, _shown in disturbances:
+        disturb(cluster, namespace)
+    disturbed = _substance(cluster, namespace)
 
     planned = run_task("helm_release", release, check=True)
     assert planned["changed"]
-    wanted = shown.removeprefix("Service: ")
-    assert any(wanted in line for line in paths(planned)), paths(planned)
+    for _disturb, shown in disturbances:
+        assert any(shown in line for line in paths(planned)), (shown, paths(planned))
     assert "canary" not in str(planned)
-    assert _substance(cluster, namespace) != before
+    assert _substance(cluster, namespace) == disturbed != before
 
-    repaired = run_task("helm_release", release)
+    repaired, again = each(run_all, release, release)
     assert paths(repaired) == paths(planned)
     assert repaired["release"]["revision"] == 1
     assert _substance(cluster, namespace) == before
-    assert not run_task("helm_release", release)["changed"]
+    assert not again["changed"]
 
 
 def _substance(cluster: Any, namespace: str) -> list[Any]:
@@ -251,47 +278,47 @@ def test_pods_that_cannot_start_are_explained(release: dict[str, Any], cloud: An
     assert "deadline exceeded" not in result["msg"]
 
 
-@pytest.mark.parametrize(
-    ("change", "texts"),
-    [
-        pytest.param(
-            {"chart_ref": "oci://{registry}/no/such/chart", "chart_version": "1.0.0", "ca_file": "{ca}"},
-            ["no version 1.0.0", "ChartVersionNotFound"],
-            id="chart not found",
-        ),
-        pytest.param(
-            {"chart_ref": "oci://{registry}/kagent-dev/kmcp/helm/kmcp", "chart_version": "9.9.9", "ca_file": "{ca}"},
-            ["kmcp has no version 9.9.9", "ChartVersionNotFound"],
-            id="chart version not found",
-        ),
-        pytest.param(
-            {"chart_ref": "oci://127.0.0.1:1/charts/web", "chart_version": "1.0.0"},
-            ["127.0.0.1:1 does not answer", "RegistryUnreachable"],
-            id="registry down",
-        ),
-        pytest.param(
-            {"values": {"refuse": "choose a colour"}}, ["choose a colour", "ChartRefusedValues"], id="refused"
-        ),
-        pytest.param(
-            {"chart_version": "1.0", "name": "Hello"}, ["2 problems", "all three numbers", "1 to 53"], id="two problems"
-        ),
-        pytest.param({"helm_binary": "/nonexistent/helm"}, ["not an executable file"], id="no helm"),
-        pytest.param(
-            {"namespace": "it-not-there"}, ["no namespace it-not-there", "create_namespace"], id="no namespace"
-        ),
-    ],
-)
-def test_what_cannot_work_is_told(
-    cloud: Any, release: dict[str, Any], run_task: Run, change: dict[str, Any], texts: list[str]
-) -> None:
-    places = {"registry": cloud.registry, "ca": cloud.environment["registry_ca_file"]}
-    filled = {
-        key: value.format(**places) if isinstance(value, str) and "{" in value else value
-        for key, value in change.items()
+WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "chart not found": (
+        {"chart_ref": "oci://{registry}/no/such/chart", "chart_version": "1.0.0", "ca_file": "{ca}"},
+        ["no version 1.0.0", "ChartVersionNotFound"],
+    ),
+    "chart version not found": (
+        {"chart_ref": "oci://{registry}/kagent-dev/kmcp/helm/kmcp", "chart_version": "9.9.9", "ca_file": "{ca}"},
+        ["kmcp has no version 9.9.9", "ChartVersionNotFound"],
+    ),
+    "registry down": (
+        {"chart_ref": "oci://127.0.0.1:1/charts/web", "chart_version": "1.0.0"},
+        ["127.0.0.1:1 does not answer", "RegistryUnreachable"],
+    ),
+    "authority not given": (
+        {"chart_ref": "oci://{registry}/kagent-dev/kmcp/helm/kmcp", "chart_version": "0.3.0", "ca_file": "{chart}"},
+        ["ca_file"],
+    ),
+    "values refused by the chart": ({"values": {"refuse": "choose a colour"}}, ["choose a colour", "ChartRefused"]),
+    "two problems": ({"chart_version": "1.0", "name": "Hello"}, ["2 problems", "all three numbers", "1 to 53"]),
+    "no helm": ({"helm_binary": "/nonexistent/helm"}, ["not an executable file"]),
+    "no namespace": ({"namespace": "it-not-there"}, ["no namespace it-not-there", "create_namespace"]),
+}
+
+
+def test_what_cannot_work_is_told(cloud: Any, release: dict[str, Any], run_all: Callable[..., Any]) -> None:
+    places = {
+        "registry": cloud.registry,
+        "ca": cloud.environment["registry_ca_file"],
+        "chart": str(CHART / "Chart.yaml"),
     }
-    result = run_task("helm_release", {**release, **filled}, fails=True)
-    for text in texts:
-        assert text in result["msg"]
+    steps = []
+    for change, _texts in WRONG.values():
+        filled = {
+            key: value.format(**places) if isinstance(value, str) and "{" in value else value
+            for key, value in change.items()
+        }
+        steps.append({**release, **filled, "fails": True})
+    results = each(run_all, *steps)
+    for (case, (_change, texts)), result in zip(WRONG.items(), results):
+        for text in texts:
+            assert text in result["msg"], (case, result["msg"])
 
 
 def test_an_object_of_another_release(cluster: Any, namespace: str, release: dict[str, Any], run_task: Run) -> None:

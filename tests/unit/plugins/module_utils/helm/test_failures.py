@@ -43,6 +43,11 @@ OWNED = (
             "CertificateNotTrusted",
             "ca_file",
         ),
+        (
+            "Error: missing registry client: can't create TLS config for client: failed to append certs from file: /c",
+            "CertificateNotTrusted",
+            "PEM file",
+        ),
         (f"Error: {HEAD}http: server gave HTTP response to HTTPS client", "PlainHttp", "plain_http: true"),
         (f"Error: {OWNED}", "OwnedByAnotherRelease", "release-name"),
         (
