@@ -161,8 +161,6 @@ def _settle(cloud: Cloud, operation: Operation, state: str) -> None:
     if cluster is None or pool is None:
         return
     pool = {**pool, "provisioningState": state, "eTag": new_etag()}
-    if not pool.get("nodeLabels"):
-        pool.pop("nodeLabels", None)
     cloud.store.update(cluster, body=_with_pool(cluster.body, pool))
 
 

@@ -126,8 +126,6 @@ def settle(cloud: Cloud, resource_id: str, *, running: str = "", power: str = ""
         properties["currentKubernetesVersion"] = running
     for pool in properties["agentPoolProfiles"]:
         pool["eTag"] = new_etag()
-        if not pool.get("nodeLabels"):
-            pool.pop("nodeLabels", None)
         if power:
             pool["powerState"] = {"code": power}
         if running:

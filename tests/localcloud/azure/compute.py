@@ -33,7 +33,7 @@ def list_skus(call: Call) -> Reply:
     names = [locations.normalise(match[1])] if match else list(locations.BY_NAME)
     raw_start, size = call.query.get("$skiptoken", "0"), call.cloud.config.page_size
     start = int(raw_start) if raw_start.isdigit() else 0
-    texts, total = _page(call.cloud, names, start, start + size)
+    texts, total = entries(call.cloud, names, start, start + size)
     answer = f'{{"value": [{", ".join(texts)}]'
     if start + size < total:
         following = link(call, call.path, {**call.query, "$skiptoken": str(start + size)})
@@ -41,7 +41,7 @@ def list_skus(call: Call) -> Reply:
     return Reply(200, raw=(answer + "}").encode())
 
 
-def _page(cloud: Cloud, regions: list[str], start: int, end: int) -> tuple[list[str], int]:
+def entries(cloud: Cloud, regions: list[str], start: int, end: int) -> tuple[list[str], int]:
     """The entries from start to end of all regions' as text, and how many there are: only the page is written."""
     texts: list[str] = []
     before = 0

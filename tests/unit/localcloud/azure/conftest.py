@@ -6,10 +6,11 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -31,6 +32,8 @@ from localcloud.clusters import ClusterError, ClusterInfo
 TENANT = "6f1c2b0e-7a55-4f0e-9a43-2f6f3f0d1b11"
 SUBSCRIPTION = "1d0c7a52-3b7e-4a53-8f0e-7f2d9f9f5c22"
 CLIENT = "0b9a3c44-5f6e-4d2c-8a77-6e5d4c3b2a33"
+T = TypeVar("T")
+PATIENCE = 30.0  # seconds for what takes milliseconds on an idle machine
 SECRET = "a-secret-of-the-tests"
 
 
@@ -193,11 +196,14 @@ class Azure:
         """Poll an operation to its end, as a client does."""
         assert response.is_success, response.text
         url = response.headers["azure-asyncoperation"]
-        while True:
+
+        def ended() -> dict[str, Any] | None:
             answer = self.http.get(url, headers={"Authorization": f"Bearer {self.token}"})
+            assert answer.status_code == 200, answer.text
             status: dict[str, Any] = answer.json()
-            if status["status"] != "InProgress":
-                return status
+            return None if status["status"] == "InProgress" else status
+
+        return until(ended)
 
     def cluster(self, name: str = "c1", **changes: Any) -> dict[str, Any]:
         """Create a cluster and wait for it; the answer is what a GET says then."""
@@ -221,6 +227,15 @@ def cluster_body(**properties: Any) -> dict[str, Any]:
         "identity": {"type": "SystemAssigned"},
         "properties": {"dnsPrefix": "c1", "agentPoolProfiles": [pool], **properties},
     }
+
+
+def until(check: Callable[[], T | None]) -> T:
+    """Ask again until there is an answer; the pause leaves the processor to the server, which is in this process."""
+    deadline = time.monotonic() + PATIENCE
+    while (answer := check()) is None:
+        assert time.monotonic() < deadline, "it does not come to an end"
+        time.sleep(0.005)
+    return answer
 
 
 def free_port() -> int:

@@ -99,6 +99,7 @@ def test_what_is_logged(azure: Azure) -> None:
     azure.group()
     azure.cluster()
     before, written = len(azure.log.requests()), len(azure.log.writes())
+    assert [(entry["method"], entry["status"]) for entry in azure.log.writes()] == [("PUT", 201), ("PUT", 201)]
     azure.request("GET", cluster_path())
     azure.request("POST", f"{cluster_path()}/listClusterUserCredential")
     azure.post_token()

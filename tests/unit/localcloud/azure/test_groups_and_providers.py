@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .conftest import Azure, cluster_body, cluster_path, launch, make_config
+from .conftest import Azure, cluster_body, cluster_path, launch, make_config, until
 
 RG = "/resourceGroups/rg"
 REFUSED = {
@@ -45,11 +45,12 @@ def test_a_group_lives(azure: Azure) -> None:
 
 def finish_deletion(azure: Azure, answer: httpx.Response) -> None:
     assert answer.status_code == 202, answer.text
-    while True:
+
+    def ended() -> int | None:
         polled = azure.http.get(answer.headers["location"], headers={"Authorization": f"Bearer {azure.token}"})
-        if polled.status_code != 202:
-            assert polled.status_code == 200, polled.text
-            return
+        return None if polled.status_code == 202 else polled.status_code
+
+    assert until(ended) == 200
 
 
 def test_deleting_a_group_deletes_its_clusters(azure: Azure) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from localcloud.azure.store import IN_PROGRESS, Operation
 
-from .conftest import Azure, RememberedClusters, cluster_body, cluster_path, launch, make_config
+from .conftest import Azure, RememberedClusters, cluster_body, cluster_path, launch, make_config, until
 
 
 def health(azure: Azure) -> dict[str, object]:
@@ -27,8 +27,7 @@ def test_running_clusters_start_again_and_stopped_ones_do_not(tmp_path: Path, pk
     backend = RememberedClusters()
     second = launch(config, pki, backend)
     try:
-        while health(second)["starting"]:
-            pass
+        until(lambda: None if health(second)["starting"] else True)
         names = {cluster["name"]: cluster for cluster in second.request("GET", cluster_path("")[:-1]).json()["value"]}
         assert set(names) == {"runs", "stopped"}
         assert [(call[0], call[2]) for call in backend.calls] == [("create", "1.34.4")]
@@ -47,8 +46,7 @@ def test_a_cluster_that_does_not_start_again_is_named(tmp_path: Path, pki: Path)
     backend.fails = "no room"
     second = launch(config, pki, backend)
     try:
-        while health(second)["starting"]:
-            pass
+        until(lambda: None if health(second)["starting"] else True)
         assert health(second)["failed"] == {"c1": "no room"}
     finally:
         second.server.stop()
@@ -80,6 +78,6 @@ def test_an_operation_on_something_gone_ends(azure: Azure) -> None:
     azure.cloud.store.put_operation(gone)
     azure.cloud.operations.resume()
     path = f"/providers/Microsoft.ContainerService/locations/eastus/operations/{gone.id}"
-    while (status := azure.request("GET", path).json())["status"] == IN_PROGRESS:
-        pass
+    until(lambda: None if azure.request("GET", path).json()["status"] == IN_PROGRESS else True)
+    status = azure.request("GET", path).json()
     assert (status["status"], status["error"]["code"]) == ("Failed", "NotFound")
