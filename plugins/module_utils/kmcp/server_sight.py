@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason, ServiceError
@@ -14,9 +16,10 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import Sight
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import API_VERSION, KIND, Declared
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import PODS
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import read_objects
 
 Key = tuple[str, str]
@@ -31,6 +34,8 @@ CHILDREN: Mapping[str, ResourceType] = {
 }
 ENDPOINTS = ResourceType("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", True)
 _SERVICE_OF = "kubernetes.io/service-name"
+_INSTANCE = "app.kubernetes.io/instance"
+MADE_BY_KMCP = "app.kubernetes.io/managed-by=kmcp"
 _NAMED_IN_A_QUERY = 50
 
 
@@ -48,23 +53,33 @@ def look_at(kube: Kube, servers: Iterable[Declared], *, resource_served: bool = 
     return sights
 
 
-def with_endpoints(kube: Kube, sights: Mapping[Key, Sight]) -> dict[Key, Sight]:
-    """The same with what is asked last: whether the Services lead to ready pods."""
+def with_pods(kube: Kube, sights: Mapping[Key, Sight]) -> dict[Key, Sight]:
+    """The same with what is asked last: whether the Services lead to ready pods, and since when those run."""
     ready: set[Key] = set()
+    pods: dict[Key, list[Object]] = {}
+    now: datetime | None = None
     for namespace in sorted({namespace for namespace, _name in sights}):
         names = [name for place, name in sights if place == namespace]
         chosen = f"{_SERVICE_OF} in ({','.join(names)})" if len(names) <= _NAMED_IN_A_QUERY else _SERVICE_OF
         for item in kube.list_objects(ENDPOINTS, namespace, label_selector=chosen):
             if any((one.get("conditions") or {}).get("ready") is not False for one in item.get("endpoints") or []):
                 ready.add((namespace, item["metadata"]["labels"][_SERVICE_OF]))
-    return {key: Sight(sight.server, sight.children, key in ready) for key, sight in sights.items()}
+        query = {"labelSelector": MADE_BY_KMCP}
+        answer = kube.request("GET", PODS.path(namespace), query=query, action=f"list pods in {namespace}")
+        # ages are told by the cluster's clock, not by this machine's
+        now = parsedate_to_datetime(answer.headers["Date"])
+        for pod in answer.json().get("items") or []:
+            pods.setdefault((namespace, pod["metadata"]["labels"].get(_INSTANCE, "")), []).append(pod)
+    return {
+        key: Sight(sight.server, sight.children, key in ready, pods.get(key, ()), now) for key, sight in sights.items()
+    }
 
 
 def judged(kube: Kube, labels: Mapping[Key, str], sights: Mapping[Key, Sight]) -> dict[Key, list[Reason]]:
     """The reasons of every server that does not run yet; the endpoints are asked for only where all else is well."""
     found = {key: server_readiness.judge(labels[key], sight) for key, sight in sights.items()}
     well = {key: sights[key] for key, reasons in found.items() if not reasons and sights[key].wants_pods}
-    for key, sight in with_endpoints(kube, well).items():
+    for key, sight in with_pods(kube, well).items():
         found[key] = server_readiness.judge(labels[key], sight)
     return {key: reasons for key, reasons in found.items() if reasons}
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children, server_sight
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import (
+    CRASHING,
     NOT_RECONCILED,
     NOT_REPAIRED,
     Sight,
@@ -22,7 +24,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readin
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_sight import Key
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import explain_workload
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import explain_workload, last_log_lines
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 FIRST_POLL_SECONDS = 0.2
@@ -100,6 +102,7 @@ def _failure(
         deployment = sights[server.key].children.get("Deployment")
         if deployment is not None and reasons[0].subject.startswith("Deployment ") and reasons[0].code != "PodsRefused":
             reasons = _pods(kube, deployment, logs=True) or reasons
+        reasons = [_with_log(kube, server.namespace, reason) for reason in reasons]
         told += reasons
     if any(reason.code in (NOT_RECONCILED, NOT_REPAIRED) for reason in told):
         trouble = server_sight.controller_trouble(kube)
@@ -107,6 +110,16 @@ def _failure(
     labels = [server.label for server in waiting]
     subject = labels[0] if len(labels) == 1 else f"{len(labels)} MCP servers ({', '.join(labels)})"
     return NotReady(subject, told, waited=waited)
+
+
+def _with_log(kube: Kube, namespace: str, reason: Reason) -> Reason:
+    """What a program that keeps crashing has said last; it may run at the moment."""
+    pod = re.fullmatch(r"Pod [^/]+/(\S+) container (\S+)", reason.subject)
+    lines = last_log_lines(kube, namespace, *pod.groups()) if pod and reason.code == CRASHING else []
+    if not lines:
+        return reason
+    told = f"{reason.message}. Its last log lines:\n" + "\n".join(f"    {line}" for line in lines)
+    return Reason(reason.subject, reason.code, told, reason.hint, reason.terminal)
 
 
 def _release(kube: Kube, sights: Mapping[Key, Sight], found: Mapping[Key, list[Reason]]) -> None:

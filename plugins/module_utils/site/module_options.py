@@ -38,6 +38,8 @@ AKS_CLUSTER: Mapping[str, str] = {
     "tags": "aks_cluster_tags",
     "wait_timeout": "aks_cluster_wait_timeout",
 }
+# option → another that can only be judged together with it
+_JUDGED_WITH: Mapping[str, str] = {"workload_identity": "oidc_issuer"}
 SERVERS, NAMESPACE = "mcp_servers_servers", "mcp_servers_namespace"
 
 
@@ -48,6 +50,8 @@ def cluster_findings(host: Host, spec: Spec) -> Iterator[Finding]:
         return
     params: dict[str, Any] = {option: rule.get("default") for option, rule in spec.items()}
     for option, value in given.items():
+        if AKS_CLUSTER.get(_JUDGED_WITH.get(option, "")) in host.deferred:
+            continue
         problems, validated = _validated({option: spec[option]}, {option: value})
         if not problems:
             params[option] = validated[option]

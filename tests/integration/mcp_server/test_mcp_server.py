@@ -34,6 +34,12 @@ def shown(result: dict[str, Any]) -> str:
     return "".join(part["before"] + part["after"] for part in result["diff"])
 
 
+def left_alone(cluster: Any, namespace: str) -> None:
+    """Until its condition Ready is true, the controller looks every ten seconds and repairs by itself; then never."""
+    ready = ("mcpservers.kagent.dev/echo", "--for=condition=Ready", "--timeout=60s")
+    cluster.kubectl("-n", namespace, "wait", *ready)
+
+
 def test_a_server_from_nothing_to_gone(apply: Apply, cluster: Any, namespace: str) -> None:
     planned = apply(check=True)
     assert planned["changed"]
@@ -52,6 +58,7 @@ def test_a_server_from_nothing_to_gone(apply: Apply, cluster: Any, namespace: st
         assert not again["changed"]
         assert again["diff"] == []
 
+    left_alone(cluster, namespace)
     cluster.kubectl("-n", namespace, "delete", "service", "echo")
     cluster.kubectl("-n", namespace, "scale", "deployment", "echo", "--replicas=0")
     drifted = apply(check=True)
@@ -79,6 +86,7 @@ def test_what_others_put_into_a_server_and_its_children_is_named_and_removed(
     apply: Apply, cluster: Any, namespace: str
 ) -> None:
     apply(env={"LOG_LEVEL": "info"})
+    left_alone(cluster, namespace)
 
     def patch(kind: str, body: dict[str, Any]) -> None:
         cluster.kubectl("-n", namespace, "patch", kind, "echo", "--type=merge", "-p", json.dumps(body))
@@ -136,6 +144,15 @@ def test_a_crash_loop_is_told_with_its_last_log_lines(apply: Apply) -> None:
     failed = apply("crash", "mcp-misbehaving:1.0.0", env={"MODE": "crash"}, fails=True, wait_timeout=25)
     assert "FATAL: the setting UPSTREAM_URL is missing" in failed["msg"]
     assert "exit code 3" in failed["msg"]
+
+
+def test_a_server_that_crashes_after_a_moment_is_not_called_ready(apply: Apply, cluster: Any, namespace: str) -> None:
+    """Without probes its pod is ready whenever it happens to run."""
+    script = "import time; print('about to fail', flush=True); time.sleep(1); raise SystemExit(7)"
+    options = {"command": "python", "args": ["-c", script]}
+    failed = apply("moment", "mcp-misbehaving:1.0.0", fails=True, wait_timeout=20, **options)
+    assert "about to fail" in failed["msg"]
+    assert "exit code 7" in failed["msg"]
 
 
 def test_two_servers_that_fail_are_both_told(run_task: Any, cloud: Any, namespace: str) -> None:

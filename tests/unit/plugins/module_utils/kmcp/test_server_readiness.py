@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,31 @@ def test_no_pods_are_wanted_and_none_are_missed() -> None:
     objects["Deployment"]["spec"]["replicas"] = 0
     objects["Deployment"]["status"] = {"observedGeneration": objects["Deployment"]["metadata"]["generation"]}
     assert judge("MCPServer mcp/echo", sight(objects, has_endpoints=False)) == []
+
+
+def _pod(started: str, restarts: int) -> dict[str, Any]:
+    running = {"name": "mcp-server", "restartCount": restarts, "state": {"running": {"startedAt": started}}}
+    ended = {"lastState": {"terminated": {"exitCode": 3}}} if restarts else {}
+    return {"metadata": {"namespace": "mcp", "name": "echo-1"}, "status": {"containerStatuses": [running | ended]}}
+
+
+# (seconds the container runs, restarts) → code
+AGES = {
+    "just started": (1, 0, "Starting"),
+    "started": (2, 0, None),
+    "just restarted": (5, 2, "Crashing"),
+    "long since restarted": (10, 2, None),
+}
+
+
+@pytest.mark.parametrize(("age", "restarts", "code"), AGES.values(), ids=AGES)
+def test_a_pod_is_believed_after_it_has_run_for_a_while(age: int, restarts: int, code: str | None) -> None:
+    now = datetime(2026, 1, 1, 12, 0, age, tzinfo=timezone.utc)
+    seen = replace(sight(running()), pods=[_pod("2026-01-01T12:00:00Z", restarts)], now=now)
+    reasons = judge("MCPServer mcp/echo", seen)
+    assert [reason.code for reason in reasons] == ([code] if code else [])
+    if code == "Crashing":
+        assert "ended 2 times before, last with exit code 3" in reasons[0].message
 
 
 def test_a_server_that_is_not_there() -> None:

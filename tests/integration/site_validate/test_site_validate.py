@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The first play of a site, as ansible-playbook runs it: no cloud, no cluster, only an inventory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.playbook import LOCAL_HOST, Run, run_playbook
+
+pytestmark = pytest.mark.integration
+
+ROLES_PATH = Path(__file__).parent / "roles"
+Validate = Callable[..., Run]
+
+
+@pytest.fixture
+def validate(tmp_path: Path) -> Validate:
+    def run(
+        hosts: dict[str, dict[str, Any]], *arguments: str, options: dict[str, Any] | None = None, **play: Any
+    ) -> Run:
+        task = {"roles": {"clusters": ["fixture_cluster"]}, **(options or {})}
+        inventory = {
+            "all": {
+                "vars": {**LOCAL_HOST, "mcpops_platform": "shared"},
+                "children": {"platforms": {"hosts": {"shared": {}}}, "clusters": {"hosts": hosts}},
+            }
+        }
+        playbook = [{"hosts": "all", "gather_facts": False, **play, "tasks": [{"mcpops.platform.site_validate": task}]}]
+        (tmp_path / "hosts.json").write_text(json.dumps(inventory), encoding="utf-8")
+        (tmp_path / "play.yml").write_text(json.dumps(playbook), encoding="utf-8")
+        places = (tmp_path / "hosts.json", tmp_path / "play.yml")
+        return run_playbook("-i", *places, *arguments, env={"ANSIBLE_ROLES_PATH": str(ROLES_PATH)})
+
+    return run
+
+
+def test_a_sound_inventory_passes_once_for_all_hosts(validate: Validate) -> None:
+    run = validate({name: {"mcpops_location": "eastus2"} for name in ("one", "two")}).ok()
+    assert len(run.results) == 1
+    assert run.last["hosts"] == ["shared", "one", "two"]
+    assert run.last["changed"] is False
+    # the address is a fact: nobody has gathered it yet
+    assert {(row["host"], row["variable"]) for row in run.last["deferred"]} == {
+        ("one", "fixture_cluster_address"),
+        ("two", "fixture_cluster_address"),
+    }
+
+
+def test_every_problem_of_every_host_is_in_one_message(validate: Validate) -> None:
+    run = validate(
+        {
+            "one": {"fixture_cluster_level": "mid", "mcpops_platform": "elsewhere"},
+            "two": {"fixture_cluster_name": {"not": "text"}, "mcpops_location": "{{ lookup('file', 'missing') }}"},
+        }
+    )
+    assert run.returncode != 0
+    problems = {problem["path"]: problem["message"] for problem in run.last["error"]["problems"]}
+    assert "must be one of: low, high" in problems["one: role fixture_cluster"]
+    assert "'elsewhere' is no host of group platforms (shared)" in problems["one: mcpops_platform"]
+    assert "is not set" in problems["one: mcpops_location"]
+    assert "cannot be evaluated" in problems["two: fixture_cluster_location"]
+    assert "nothing was changed" in run.last["msg"]
+
+
+def test_a_limit_leaves_hosts_out_and_groups_whole(validate: Validate) -> None:
+    run = validate({"one": {"mcpops_location": "x"}, "two": {}}, "--limit", "one").ok()
+    assert run.last["hosts"] == ["one"]
+
+
+def test_extra_variables_and_jump_hosts(validate: Validate) -> None:
+    """An action runs on the controller even when a host is somewhere else."""
+    far = {"ansible_connection": "ssh", "ansible_host": "192.0.2.1"}
+    assert validate({"one": far}, "-e", "mcpops_location=eastus2", "--check").ok().last["changed"] is False
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown role": ({"roles": {"clusters": ["nowhere"]}}, "'nowhere' is not installed"),
+    "role without specification": ({"roles": {"clusters": ["fixture_plain"]}}, "no meta/argument_specs.yml"),
+    "no list": ({"roles": {"clusters": "fixture_cluster"}}, "is no list of role names"),
+    "unknown host": ({"hosts": ["nobody"]}, "'nobody' is not in the inventory"),
+    "unknown option": ({"role": "x"}, "role"),
+}
+
+
+@pytest.mark.parametrize(("options", "words"), WRONG.values(), ids=WRONG)
+def test_its_own_options_are_checked(validate: Validate, options: dict[str, Any], words: str) -> None:
+    run = validate({"one": {"mcpops_location": "x"}}, options=options)
+    assert run.returncode != 0
+    assert words in run.last["msg"]
+
+
+def test_the_collections_own_roles_accept_the_example_inventories() -> None:
+    root = Path(__file__).resolve().parents[3]
+    run = run_playbook(root / "playbooks" / "preflight.yml", "-i", root / "inventories" / "dev", "--check")
+    assert run.results[0]["result"].get("failed") is not True, run.output

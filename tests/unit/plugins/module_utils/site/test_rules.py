@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.site import module_options, role_arguments, rules
+from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import (
+    Finding,
+    Host,
+    as_problems,
+    roles_of,
+)
+from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, mcp_server
+
+ROLES = ("aks_cluster", "mcp_servers", "site_verify")
+GROUPS = {"platforms": ["dev"], "clusters": ["one", "two"]}
+CLUSTER: dict[str, Any] = {
+    "mcpops_platform": "dev",
+    "mcpops_subscription_id": "s",
+    "aks_cluster_resource_group": "rg-dev",
+    "aks_cluster_oidc_issuer": True,
+    "aks_cluster_workload_identity": True,
+    "aks_cluster_node_pools": [{"name": "system", "mode": "System", "count": 2, "vm_size": "Standard_D2s_v5"}],
+    "mcp_servers_servers": [{"name": "echo", "image": "echo:1"}],
+    "mcp_servers_namespace": "mcp",
+    "site_verify_servers": [{"name": "echo", "image": "echo:1"}],
+    "site_verify_calls": [{"server": "echo", "tool": "echo"}],
+}
+
+
+def cluster(name: str, deferred: dict[str, str] | None = None, **variables: Any) -> Host:
+    own = {"aks_cluster_name": name, "aks_cluster_kubeconfig": f"~/.kube/{name}"}
+    known = {key: value for key, value in {**CLUSTER, **own, **variables}.items() if key not in (deferred or {})}
+    return Host(name, ("all", "clusters"), known, deferred or {}, ROLES)
+
+
+def findings(*hosts: Host) -> list[tuple[str, str, str]]:
+    found = rules.all_findings(hosts, GROUPS)
+    for host in hosts:
+        found += module_options.cluster_findings(host, aks_cluster.ARGUMENT_SPEC)
+        found += module_options.server_findings(host, mcp_server.SERVER)
+    return [(item.host, item.path, item.message) for item in found]
+
+
+def test_a_sound_site_has_no_findings() -> None:
+    assert findings(cluster("one"), cluster("two")) == []
+
+
+# variables of host two → (path, words)
+FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "no platform": ({"mcpops_platform": None}, "mcpops_platform", "name a host of group platforms (dev)"),
+    "unknown platform": ({"mcpops_platform": "prod"}, "mcpops_platform", "'prod' is no host of group platforms"),
+    "same cluster": ({"aks_cluster_name": "ONE"}, "aks_cluster_name", "the cluster of host one"),
+    "same kubeconfig": ({"aks_cluster_kubeconfig": "~/.kube/../.kube/one"}, "aks_cluster_kubeconfig", "of host one"),
+    "call of nobody": (
+        {"site_verify_calls": [{"server": "ecco"}]},
+        "site_verify_calls[0].server",
+        "'ecco' is no MCP server of this host (echo)",
+    ),
+    "workload identity": ({"aks_cluster_oidc_issuer": False}, "aks_cluster_workload_identity", "OIDC"),
+    "cluster name": ({"aks_cluster_name": "-bad-"}, "aks_cluster_name", "1 to 63"),
+    "pool name": (
+        {"aks_cluster_node_pools": [{"name": "UPPER", "mode": "System", "count": 1}]},
+        "aks_cluster_node_pools[UPPER].name",
+        "lower-case",
+    ),
+    "unknown option": (
+        {"mcp_servers_servers": [{"name": "a", "image": "a:1", "imge": "x"}]},
+        "mcp_servers_servers[0]",
+        "unknown option: imge",
+    ),
+    "port of a server": (
+        {"mcp_servers_servers": [{"name": "a", "image": "a:1", "port": 70000}]},
+        "mcp_servers_servers[0].port",
+        "70000",
+    ),
+    "no server": ({"mcp_servers_servers": ["echo"]}, "mcp_servers_servers[0]", "not the options of a server"),
+}
+
+
+@pytest.mark.parametrize(("variables", "path", "words"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_is_told_with_host_and_variable(variables: dict[str, Any], path: str, words: str) -> None:
+    [(host, where, message)] = findings(cluster("one"), cluster("two", **variables))
+    assert (host, where) == ("two", path)
+    assert words in message
+
+
+def test_one_faulty_server_does_not_hide_another() -> None:
+    servers = [{"name": "a", "image": "a:1", "replicas": "many"}, {"name": "B", "image": "b:1"}]
+    found = findings(cluster("one", mcp_servers_servers=servers))
+    assert [path for _host, path, _message in found] == ["mcp_servers_servers[0]", "mcp_servers_servers[1].name"]
+
+
+@pytest.mark.parametrize("variable", ["mcpops_platform", "aks_cluster_name", "aks_cluster_oidc_issuer"])
+def test_what_is_known_later_is_not_judged_now(variable: str) -> None:
+    assert findings(cluster("one", deferred={variable: "'fact' is undefined"})) == []
+
+
+def test_the_same_name_in_another_group_or_subscription_is_another_cluster() -> None:
+    assert findings(cluster("one"), cluster("two", aks_cluster_name="one", aks_cluster_resource_group="rg-2")) == []
+    assert findings(cluster("one"), cluster("two", aks_cluster_name="one", mcpops_subscription_id="other")) == []
+
+
+def test_what_hosts_have_in_common_is_one_problem() -> None:
+    found = [Finding(f"c{number}", "x", "is wrong") for number in range(5)] + [Finding("c1", "x", "is odd")]
+    assert [str(problem) for problem in as_problems(found)] == [
+        "c0, c1, c2 and 2 more: x: is wrong",
+        "c1: x: is odd",
+    ]
+
+
+def test_roles_follow_groups() -> None:
+    listed = {"platforms": ["p"], "clusters": ["a", "b"], "all": ["a"]}
+    assert roles_of(["all", "clusters"], listed) == ["a", "b"]
+
+
+SPEC = {
+    "r_name": {"type": "str", "required": True},
+    "r_level": {"type": "str", "choices": ["low", "high"]},
+    "r_items": {"type": "list", "elements": "dict", "options": {"name": {"type": "str", "required": True}}},
+}
+ARGUMENTS: dict[str, tuple[dict[str, Any], dict[str, str], list[str]]] = {
+    "sound": ({"r_name": "x", "r_level": "low"}, {}, []),
+    "missing": ({}, {}, ["missing required arguments: r_name"]),
+    "missing, but known later": ({}, {"r_name": "a fact"}, []),
+    "choice": ({"r_name": "x", "r_level": "mid"}, {}, ["must be one of: low, high"]),
+    "nested": ({"r_name": "x", "r_items": [{}]}, {}, ["missing required arguments: name found in r_items"]),
+    "two at once": ({"r_level": "mid"}, {}, ["missing required arguments", "must be one of"]),
+    "other variables": ({"r_name": "x", "unrelated": 1}, {}, []),
+}
+
+
+@pytest.mark.parametrize(("variables", "deferred", "words"), ARGUMENTS.values(), ids=ARGUMENTS)
+def test_variables_are_judged_as_the_role_would(
+    variables: dict[str, Any], deferred: dict[str, str], words: list[str]
+) -> None:
+    host = Host("one", (), variables, deferred, ("r",))
+    found = list(role_arguments.findings(host, "r", SPEC))
+    assert len(found) == len(words)
+    assert all(word in item.message for word, item in zip(words, found))
+
+
+def test_an_entry_point_is_found_or_missed() -> None:
+    assert role_arguments.main_entry_point({"argument_specs": {"main": {"options": SPEC}}}) == SPEC
+    for nothing in (None, {}, {"argument_specs": {"other": {}}}, {"argument_specs": {"main": {}}}):
+        assert role_arguments.main_entry_point(nothing) is None
