@@ -71,7 +71,7 @@ class Site:
 
 
 def azure_requests(settings: Settings) -> list[dict[str, Any]]:
-    log = settings.state / "azure-requests.jsonl"
+    log = settings.state / "azure" / "azure-requests.jsonl"
     return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
 
 

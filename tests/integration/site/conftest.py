@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,11 +40,28 @@ class Site:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def cluster_writes(self) -> list[str]:
+        """Writes that clients of this cluster asked for, from its audit log; an MCP handshake is none."""
+        address = self.kubectl("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}")
+        (record,) = (
+            path
+            for path in (self.state / "clusters").glob("*/cluster.json")
+            if f"//{json.loads(path.read_text(encoding='utf-8'))['node_address']}:" in address
+        )
+        return [
+            f"{event['verb']} {event['requestURI']} by {event['user']['username']}"
+            for event in _lines(record.parent / "audit" / "audit.log")
+            if event["verb"] in ("create", "update", "patch", "delete", "deletecollection")
+            and event["user"]["username"] == "kubernetes-admin"
+            and "dryRun=All" not in event["requestURI"]
+            and not re.search(r"/(services|pods)/[^/]+/proxy/", event["requestURI"])
+        ]
+
     def azure_writes(self) -> list[dict[str, Any]]:
-        return _lines(self.state / "azure-writes.jsonl")
+        return _lines(self.state / "azure" / "azure-writes.jsonl")
 
     def azure_requests(self) -> list[dict[str, Any]]:
-        return _lines(self.state / "azure-requests.jsonl")
+        return _lines(self.state / "azure" / "azure-requests.jsonl")
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import stat
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -11,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from mcp import ClientSession
+from mcp.client.streamable_http import streamablehttp_client
+from support.playbook import CHECKOUT, run_playbook
 from support.snapshot import snapshot
 
 from .conftest import Site
@@ -68,16 +74,56 @@ def test_drift_is_shown_then_repaired_and_nothing_else_moves(site: Site, drift: 
     drifted = snapshot(site.kubectl)
     assert drifted != clean
 
+    azure_writes, cluster_writes = site.azure_writes(), site.cluster_writes()
     shown = site.run("--check", "--diff").ok()
     assert shown.changed, shown.output
     for word in drift.shown:
         assert word in shown.output
     assert snapshot(site.kubectl) == drifted, "check mode changed something"
+    assert site.azure_writes() == azure_writes
+    assert site.cluster_writes() == cluster_writes
 
     repaired = site.run("--diff").ok()
     assert repaired.changed, repaired.output
     assert snapshot(site.kubectl) == clean
     assert site.run().ok().changed == []
+
+
+def test_check_mode_from_nothing_lists_everything_and_writes_nothing(site: Site, tmp_path: Path) -> None:
+    writes = site.azure_writes()
+    (tmp_path / "group_vars").symlink_to(CHECKOUT / "inventories" / "local" / "group_vars")
+    own = {"mcpops_resource_group": "rg-nothing-yet", "mcpops_kubeconfig": str(tmp_path / "kubeconfig")}
+    platform = {"hosts": {"nothing": own}}
+    clusters = {"hosts": {"nothing-1": {**own, "mcpops_platform": "nothing"}}}
+    inventory = {"all": {"children": {"platforms": platform, "clusters": clusters}}}
+    (tmp_path / "hosts.json").write_text(json.dumps(inventory), encoding="utf-8")
+    run = run_playbook("-i", tmp_path, CHECKOUT / "site.yml", "--check", "--diff").ok()
+    for planned in ("rg-nothing-yet", "nothing-1", "Namespace mcp", "kmcp-crds", "MCPServer mcp/echo"):
+        assert planned in run.output, planned
+    assert len(run.changed) >= 6, run.changed
+    assert site.azure_writes() == writes
+    assert not (tmp_path / "kubeconfig").exists()
+
+
+def test_the_official_client_calls_the_server_through_a_port_forward(site: Site) -> None:
+    command = [site.kubectl_binary, "--kubeconfig", str(site.kubeconfig)]
+    command += ["-n", "mcp", "port-forward", "service/echo", ":3000", "--address", "127.0.0.1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as forward:
+        try:
+            assert forward.stdout is not None
+            # "Forwarding from 127.0.0.1:45555 -> 3000"
+            port = forward.stdout.readline().split(" -> ")[0].rsplit(":", 1)[1]
+            assert asyncio.run(_echo(f"http://127.0.0.1:{port}/mcp", "over a port-forward")) == "over a port-forward"
+        finally:
+            forward.kill()
+
+
+async def _echo(url: str, text: str) -> str:
+    async with streamablehttp_client(url) as (read, write, _), ClientSession(read, write) as session:
+        await session.initialize()
+        answer = await session.call_tool("echo", {"text": text})
+        (content,) = answer.content
+        return str(getattr(content, "text", ""))
 
 
 def test_the_kubeconfig_is_private(site: Site) -> None:
