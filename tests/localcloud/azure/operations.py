@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 import traceback
 import uuid
 from collections.abc import Callable
@@ -61,11 +62,12 @@ class Operations:
         for operation in self._store.running():
             self._start(operation)
 
-    def close(self, timeout: float = 5.0) -> None:
+    def close(self, timeout: float = 3.0) -> None:
         """Stop waiting operations; those that are at work end with the process and are resumed at its next start."""
         self._stopping.set()
+        deadline = time.monotonic() + timeout
         for thread in list(self._threads):
-            thread.join(timeout)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _start(self, operation: Operation) -> None:
         thread = threading.Thread(target=self._run, args=(operation,), name=f"operation-{operation.id}", daemon=True)
@@ -81,7 +83,8 @@ class Operations:
                 self._fault(operation)
                 settle = work.run(operation)
             except OperationFailed as exc:
-                self._fail(operation, work, exc.code, exc.message)
+                if not self._stopping.is_set():  # what fails while everything ends is tried again at the next start
+                    self._fail(operation, work, exc.code, exc.message)
             except Exception as exc:
                 if self._stopping.is_set():
                     return

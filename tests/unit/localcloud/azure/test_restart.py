@@ -71,6 +71,26 @@ def test_an_interrupted_operation_is_finished(tmp_path: Path, pki: Path) -> None
         second.server.stop()
 
 
+def test_what_fails_because_the_server_ends_is_tried_again(tmp_path: Path, pki: Path) -> None:
+    config = make_config(tmp_path, pki)
+    first = launch(config, pki)
+    first.group()
+    first.backend.gate.clear()
+    first.backend.fails = "killed"
+    accepted = first.request("PUT", cluster_path(), cluster_body())
+    until(lambda: first.backend.calls or None)
+    first.cloud.operations._stopping.set()
+    first.backend.gate.set()
+    first.server.stop()
+
+    second = launch(config, pki)
+    second.token = first.token
+    try:
+        assert second.finish(accepted)["status"] == "Succeeded"
+    finally:
+        second.server.stop()
+
+
 def test_an_operation_on_something_gone_ends(azure: Azure) -> None:
     azure.group()
     azure.cluster()
