@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .routes import ARM_ROUTES, Route, match
 from .sdk_schema import COMPUTE, CONTAINER_SERVICE, SdkOperation, model_schema, operations, shape
 
-SAMPLE = 50
+SAMPLE = 12
 
 
 @dataclass(frozen=True)
