@@ -12,6 +12,7 @@ from typing import Any
 import azure.mgmt.containerservice.models as sdk_models
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from jsonschema import Draft202012Validator
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import cluster_rules
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_plan import (
@@ -24,6 +25,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec i
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster
+from localcloud.azure.sdk_schema import CONTAINER_SERVICE, model_schema
 
 STANDING: dict[str, Any] = json.loads(Path(__file__).with_name("bodies").joinpath("cluster.json").read_text())
 OWNER = {"host": "h1", "environment": "dev"}
@@ -325,6 +327,59 @@ def test_a_creation_has_safe_defaults() -> None:
     modes = {item["name"]: item["mode"] for item in body["properties"]["agentPoolProfiles"]}
     assert modes == {"a": "System", "b": "User"}
     assert all(item["tags"] == OURS for item in body["properties"]["agentPoolProfiles"])
+
+
+FULL: dict[str, Any] = {
+    "location": "eastus2",
+    "kubernetes_version": "1.34",
+    "sku_tier": "Standard",
+    "identity": {"type": "SystemAssigned"},
+    "oidc_issuer": True,
+    "workload_identity": True,
+    "dns_prefix": "agents",
+    "node_resource_group": "nodes",
+    "network": {
+        "plugin": "azure",
+        "plugin_mode": "overlay",
+        "policy": "cilium",
+        "pod_cidr": "10.244.0.0/16",
+        "service_cidr": "10.0.0.0/16",
+        "dns_service_ip": "10.0.0.10",
+    },
+    "node_pools": [
+        {
+            "name": "system",
+            "mode": "System",
+            "count": 2,
+            "enable_auto_scaling": True,
+            "min_count": 1,
+            "max_count": 3,
+            "vm_size": "Standard_D2s_v5",
+            "os_disk_type": "Managed",
+            "os_disk_size_gb": 128,
+            "os_sku": "Ubuntu",
+            "max_pods": 110,
+            "labels": {"a": "b"},
+            "taints": ["CriticalAddonsOnly=true:NoSchedule"],
+            "zones": ["1"],
+            "properties": {"upgradeSettings": {"maxSurge": "33%"}},
+        }
+    ],
+    "properties": {"autoUpgradeProfile": {"upgradeChannel": "patch"}},
+    "tags": {"team": "agents"},
+    "owner": OWNER,
+}
+
+
+@pytest.mark.parametrize(
+    "body", [plan_cluster(None, spec(**FULL)).body, planned(tags={"a": "b"}).body], ids=["PUT", "update"]
+)
+def test_bodies_are_what_the_sdk_would_send(body: dict[str, Any]) -> None:
+    """Every key and type is one of Microsoft's models."""
+    schema = model_schema(CONTAINER_SERVICE, "ManagedCluster")
+    assert [error.message for error in Draft202012Validator(schema).iter_errors(body)] == []
+    body["properties"]["misspelt"] = 1
+    assert list(Draft202012Validator(schema).iter_errors(body))
 
 
 @pytest.mark.parametrize(("name", "prefix"), [("agents", "agents"), ("a_b", "a-b"), ("x" * 63, "x" * 54), ("_", "aks")])

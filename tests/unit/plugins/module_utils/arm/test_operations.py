@@ -245,6 +245,9 @@ def test_a_preflight_spares_the_cluster_a_request(cluster: Azure) -> None:
     assert not cluster.run(aks_cluster, CLUSTER)["changed"]
     assert len(requests.all()) == 1
     # what was remembered is good for one look, and for no write
+    requests = Requests(cluster)
+    assert not cluster.run(aks_cluster, CLUSTER)["changed"]
+    assert len(requests.all()) == 1
     assert cluster.run(aks_sku_preflight, {**live, "node_pool": "system"})["source"] == "existing_pool"
     assert cluster.run(aks_cluster, {**CLUSTER, "tags": {"a": "b"}})["changed"]
     assert not cluster.run(aks_cluster, {**CLUSTER, "tags": {"a": "b"}})["changed"]
