@@ -79,7 +79,7 @@ def kmcp_spec(params: Mapping[str, Any]) -> KmcpSpec:
     }
     return KmcpSpec(
         version,
-        ReleaseSpec(name=params["crds_release_name"], chart=found[0], values={}, **common),
+        ReleaseSpec(name=params["crds_release_name"], chart=found[0], values={}, **{**common, "wait": True}),
         ReleaseSpec(name=params["release_name"], chart=found[1], values=params.get("values"), **common),
     )
 

@@ -36,6 +36,11 @@ def test_two_releases_of_one_version() -> None:
     assert spec.controller.values == {"controller": {"replicaCount": 2}}
 
 
+def test_the_definition_is_waited_for_in_any_case() -> None:
+    spec = charts.kmcp_spec({**GOOD, "wait": False})
+    assert (spec.definitions.wait, spec.controller.wait) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("change", "path", "text"),
     [
