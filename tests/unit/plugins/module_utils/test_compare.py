@@ -150,3 +150,17 @@ def test_keyed_items_that_are_not_declared_are_removed_unless_kept() -> None:
 )
 def test_comparators(comparator: Any, current: Any, declared: Any, equal: bool) -> None:
     assert comparator(current, declared) is equal
+
+
+@pytest.mark.parametrize(
+    ("current", "changes"),
+    [
+        pytest.param({}, [], id="a flag nobody set is off"),
+        pytest.param({"flag": None}, [], id="so is null"),
+        pytest.param({"flag": True}, [("flag", True, False)], id="one that is on is not"),
+    ],
+)
+def test_false_may_stand_for_absent(current: dict[str, Any], changes: list[tuple[str, Any, Any]]) -> None:
+    merged = merge(current, {"flag": False}, Rules({"flag": Rule(false_is_absent=True)}))
+    assert [(change.path, change.before, change.after) for change in merged.changes] == changes
+    assert [change.path for change in merge({}, {"flag": False}, PLAIN).changes] == ["flag"]
