@@ -61,6 +61,8 @@ def converge(task: Task) -> Result:
         shown = [_without_subject(reason) for reason in reasons] if len(targets) == 1 else reasons
         raise NotReady(subject, shown, waited=time.monotonic() - started, values={"servers": rows})
     notes = [f"{reason} A run that repairs it may come first." for reason in reasons]
+    for note in notes:
+        task.warn(note)
     if task.check_mode and any(target.tool for target in targets):
         notes.append("Check mode: no tool was called.")
     plan = Plan(_subject(targets), notes=tuple(notes))
