@@ -25,12 +25,14 @@ class ProbeTask:
     diff_mode: bool = False
     run_directory: Path | None = None
     told: list[str] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)
 
     def progress(self, message: str) -> None:
         self.told.append(message)
 
     def warn(self, message: str) -> None:
-        raise AssertionError(message)
+        assert self.check_mode, message
+        self.warned.append(message)
 
     def secret(self, value: str) -> None:
         pass
@@ -39,7 +41,8 @@ class ProbeTask:
 def run(check: bool = False, **options: Any) -> dict[str, Any]:
     defaults = {name: spec.get("default") for name, spec in mcp_probe.ARGUMENT_SPEC.items()}
     task = ProbeTask({**defaults, "wait_timeout": 0.0, "timeout": 5.0, **options}, check_mode=check)
-    return probe.converge(task).to_dict(diff_mode=False)  # type: ignore[arg-type]
+    result = probe.converge(task).to_dict(diff_mode=False)  # type: ignore[arg-type]
+    return {**result, "warned": task.warned}
 
 
 def failure(**options: Any) -> NotReady:
@@ -176,6 +179,8 @@ def test_check_mode_calls_no_tool_and_does_not_fail_for_a_silent_server(echo: st
     assert "answer" not in answered
     assert unanswered["error"]["code"] == "connection_refused"
     assert any("no tool was called" in note for note in result["notes"])
+    (warning,) = result["warned"]
+    assert silent in warning
 
 
 def test_check_mode_before_the_cluster_exists_asks_nothing(tmp_path: Path) -> None:
