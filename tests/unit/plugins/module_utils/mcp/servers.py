@@ -127,6 +127,27 @@ def together(app: Starlette, parties: int) -> Any:
     return gate
 
 
+def dripping() -> Any:
+    """Keeps the connection busy with comments and never answers."""
+
+    async def drip(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        headers = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        gone = asyncio.ensure_future(receive_until_gone(receive))
+        while not gone.done():
+            await send({"type": "http.response.body", "body": b": ping\n\n", "more_body": True})
+            await asyncio.sleep(0.05)
+
+    return drip
+
+
+async def receive_until_gone(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

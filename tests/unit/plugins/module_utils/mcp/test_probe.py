@@ -132,6 +132,11 @@ def test_a_server_that_speaks_no_mcp_hangs_or_floods_is_told_apart(mode: str, co
     assert words in found.message()
 
 
+def test_a_stream_that_only_drips_ends_with_the_request_time() -> None:
+    with servers.serving(servers.dripping()) as url:
+        assert failure(url=url, timeout=1.0).reasons[0].code == "timeout"
+
+
 def test_a_port_where_nothing_listens_is_refused() -> None:
     found = failure(url=f"http://127.0.0.1:{servers.free_port()}/mcp")
     assert found.reasons[0].code == "connection_refused"
