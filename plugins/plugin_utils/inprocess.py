@@ -120,7 +120,7 @@ class InProcessAction(ActionBase):
             )
         finally:
             if not wrap_async:
-                self._remove_tmp_path(self._connection._shell.tmpdir)
+                self._remove_tmp_path(self._connection._shell.tmpdir)  # type: ignore[no-untyped-call]
         return outcome
 
     def _converge(self, task_vars: dict[str, Any]) -> dict[str, Any]:
