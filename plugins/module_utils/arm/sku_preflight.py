@@ -73,9 +73,11 @@ def converge(task: Task) -> Result:
     try:
         selection = find_size(arm, params["candidates"], _requirements(params))
     except ServiceError as exc:
-        if not (task.check_mode and concerns_registration(exc)):
+        if not concerns_registration(exc):
             raise
+        # a new subscription: what registers the provider comes after the preflight, and aks_cluster chooses again
         note = "the sizes are known only once the resource provider Microsoft.Compute is registered"
+        task.warn(f"VM size preflight: {note}.")
         return Result(changed=False, values={"vm_size": None, "source": "unknown", "candidates": [], "notes": [note]})
     if selection.chosen is None:
         subject = f"VM size for {params['node_count']} nodes in {params['location']}"
