@@ -58,7 +58,7 @@ class Site:
             "secret": self.settings.client_secret,
         }
         return {
-            "environment": {"REQUESTS_CA_BUNDLE": known["ca_file"], "NO_PROXY": "127.0.0.1,10.213.0.0/16"},
+            "environment": {"REQUESTS_CA_BUNDLE": known["ca_file"], "NO_PROXY": f"127.0.0.1,{self.settings.network}"},
             "module_defaults": {
                 "group/mcpops.platform.azure": auth,
                 "group/mcpops.platform.kubernetes": {"kubeconfig": str(self.kubeconfig)},

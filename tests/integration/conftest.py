@@ -56,7 +56,7 @@ class Cloud:
         return {
             "REQUESTS_CA_BUNDLE": self.environment["ca_file"],
             "SSL_CERT_FILE": self.environment["ca_file"],
-            "NO_PROXY": "127.0.0.1,localhost,10.213.0.0/16",
+            "NO_PROXY": f"127.0.0.1,localhost,{self.settings.network}",
         }
 
 

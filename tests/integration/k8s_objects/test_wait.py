@@ -83,7 +83,7 @@ REASONS = {
     "image that is not there": (
         lambda registry: deployment(pod_spec(registry, SLEEP, image=f"{registry}/nowhere:1.0")),
         30,
-        ["image 10.213.0.1:5000/nowhere:1.0 cannot be pulled", "not found", "will not become ready by waiting"],
+        ["/nowhere:1.0 cannot be pulled", "not found", "will not become ready by waiting"],
     ),
     "crash loop": (
         lambda registry: deployment(pod_spec(registry, CRASH)),
