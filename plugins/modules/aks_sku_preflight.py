@@ -104,7 +104,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 vm_size:
-  description: The size, in the service's spelling; null, with a note and a warning, before Microsoft.Compute is registered.
+  description: The size in the service's spelling; null, with a note, before Microsoft.Compute is registered.
   returned: success
   type: str
   sample: Standard_D4s_v5
