@@ -29,6 +29,7 @@ def main() -> int:
             print("demo: make demo continues where it stopped, make demo-down removes everything.", flush=True)
             return returncode
     print(f"\ndemo: {time.monotonic() - started:.0f} s in all", flush=True)
+    print('demo: for the commands above: export PATH="$PWD/.venv/bin:$PATH"', flush=True)
     return 0
 
 
