@@ -10,9 +10,8 @@ that somebody changed. Repairs go by server-side apply under helm's own field ma
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import manifest
@@ -22,7 +21,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.ignored impor
     may_be_missing,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.replacement import replacement
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import IgnoredDifference
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.standing import stands
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import (
@@ -36,6 +34,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import 
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation, differences
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.exclusive import CONFLICT, INVALID, put_whole
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import (
     Identity,
     Object,
@@ -54,7 +53,6 @@ HELM_MANAGER = "helm"
 OUR_MANAGERS = (HELM_MANAGER, FIELD_MANAGER)
 _NOT_COMPARED = ("apiVersion", "kind")
 _ATTEMPTS = 5
-_CONFLICT, _INVALID = 409, 422
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,7 @@ def _inspect_one(
     try:
         after = server_side_apply(kube, target, force=True, dry_run=True, manager=HELM_MANAGER)
     except ServiceError as refused:
-        if refused.status != _INVALID or not foreign:
+        if refused.status != INVALID or not foreign:
             raise
         return _in_one_piece(kube, target, live, foreign)
     changed = attributed(differences(live, after), live)
@@ -156,17 +154,10 @@ def _inspect_one(
 
 
 def _in_one_piece(kube: Kube, target: Target, live: Object, foreign: Mapping[Route, str]) -> Drift:
-    after = _replace(kube, target, live, foreign, dry_run=True)
+    after = put_whole(kube, target, live, foreign, HELM_MANAGER, dry_run=True)
     by = f"set by {', '.join(sorted(set(foreign.values())))}"
     changes = tuple(replace(change, note=change.note or by) for change in attributed(differences(live, after), live))
     return Drift(target, live, changes, False, tuple(foreign), in_one_piece=True)
-
-
-def _replace(kube: Kube, target: Target, live: Object, foreign: Collection[Route], *, dry_run: bool) -> Object:
-    """Put the whole object; its resourceVersion makes sure that nobody wrote in between."""
-    query = {"fieldManager": HELM_MANAGER} | ({"dryRun": "All"} if dry_run else {})
-    body = replacement(live, target.declared, foreign)
-    return cast(Object, kube.request("PUT", target.path, query=query, body=body, action=f"restore {target.who}").json())
 
 
 def _version(live: Object) -> str:
@@ -202,12 +193,12 @@ def _repair_one(kube: Kube, drift: Drift) -> None:
             return
         try:
             if drift.in_one_piece:
-                _replace(kube, drift.target, standing, routes, dry_run=False)
+                put_whole(kube, drift.target, standing, routes, HELM_MANAGER, dry_run=False)
             else:
                 remove_leaves(kube, drift.target, standing, routes, dry_run=False)
             return
         except ServiceError as refused:
             # this holds for one version of the object, and a controller may just have written its status
-            if refused.status not in (_CONFLICT, _INVALID) or attempt == _ATTEMPTS:
+            if refused.status not in (CONFLICT, INVALID) or attempt == _ATTEMPTS:
                 raise
             standing = kube.get(drift.target.path)

@@ -6,29 +6,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_documents
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object, flatten, normalise
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import require, yaml
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import yaml
 
-_INTEGER = re.compile(r"[-+]?(?:0b[0-1_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)")
-_RETYPED = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:int")
 KEEP = "helm.sh/resource-policy"
 OWNER = "meta.helm.sh/release"
 
 
 def parse(release: Release) -> list[Object]:
     """Every object helm applied for this revision, in the manifest's order."""
-    require()
     try:
-        documents = list(yaml.load_all(release.manifest, Loader=_loader()))
+        documents = read_documents(release.manifest)
     except yaml.YAMLError as failure:
         raise ServiceError(
             f"Reading the manifest of release {release.namespace}/{release.name}",
@@ -67,17 +63,3 @@ def complete(item: Object, release: Release, namespaced: bool) -> Object:
 def kept(item: Mapping[str, Any]) -> bool:
     """The chart asks that an uninstall leaves this object."""
     return ((item.get("metadata") or {}).get("annotations") or {}).get(KEEP) == "keep"
-
-
-@lru_cache(maxsize=1)
-def _loader() -> Any:
-    """YAML as Go reads it: a date and `12:30` are text, which YAML 1.1 makes a date and a number of base 60."""
-    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    resolvers = {
-        first: [(tag, pattern) for tag, pattern in rows if tag not in _RETYPED]
-        for first, rows in base.yaml_implicit_resolvers.items()
-    }
-    loader: Any = type("ManifestLoader", (base,), {"yaml_implicit_resolvers": resolvers})
-    whole = re.compile(f"^(?:{_INTEGER.pattern})$")
-    loader.add_implicit_resolver("tag:yaml.org,2002:int", whole, list("-+0123456789"))
-    return loader

@@ -13,10 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import same_quantity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.replacement import item_key
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT
 
-# what names an item of a list, most telling first; a list whose items carry none of these is compared in order
-_KEYS = ("name", "containerPort", "port", "mountPath", "ip", "key", "type", "topologyKey")
 _QUANTITIES = ("limits", "requests", "storage", "hard")
 
 
@@ -50,16 +49,6 @@ def _list_stands(declared: list[Any], live: Any) -> bool:
         return all(stands(item, other) for item, other in zip(declared, live))
     standing = {item[key]: item for item in live}
     return all(stands(item, standing.get(item[key], ABSENT)) for item in declared)
-
-
-def item_key(declared: list[Any], live: list[Any]) -> str | None:
-    """The field that names every item on both sides, or None."""
-    return next((key for key in _KEYS if _names_each(declared, key) and _names_each(live, key)), None)
-
-
-def _names_each(items: list[Any], key: str) -> bool:
-    names = [repr(item[key]) for item in items if isinstance(item, Mapping) and key in item]
-    return len(names) == len(items) == len(set(names))
 
 
 def _nothing(value: Any) -> bool:

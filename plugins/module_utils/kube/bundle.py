@@ -26,23 +26,27 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.definitions import served_types, wait_until_served
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.delete import wait_until_gone
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation, differences
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType, similar_kinds
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.exclusive import remove_foreign
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.exclusive import (
+    INVALID,
+    attributed_changes,
+    give_up,
+    remove_foreign,
+    replace_whole,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object, identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import (
     FIELD_MANAGER,
     Verdict,
     foreign_fields,
-    owned_fields,
     verdict,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_objects
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
-OWNERSHIP = "metadata.managedFields"
 SETTLING_SECONDS = 10.0
 SETTLING_POLL_SECONDS = 0.25
 
@@ -225,8 +229,16 @@ class _Bundle:
                 self._kube, target, live, self._options.our_managers, dry_run=self._dry_run
             )
         if judged is not Verdict.STANDS:
-            after = self._apply(target, self._dry_run or judged is Verdict.UNSURE)
-            wanted = _changes(standing, after, self._options.manager, managers)
+            try:
+                after = self._apply(target, self._dry_run or judged is Verdict.UNSURE)
+            except ServiceError as refused:
+                if refused.status != INVALID or not self._foreign(target, standing):
+                    raise
+                after, notes = self._replace(target, standing)
+                # a dry run of the replacement shows the removals as well
+                changes = [] if self._dry_run else changes
+                judged = Verdict.DIFFERS
+            wanted = attributed_changes(standing, after, self._options.manager, managers)
             if wanted and not self._dry_run and judged is Verdict.UNSURE:
                 after = self._apply(target, False)
             changes += wanted
@@ -234,6 +246,12 @@ class _Bundle:
         return ObjectOutcome(
             target.who, Plan(str(target.who), tuple(changes), body=target.declared, notes=notes), standing
         )
+
+    def _replace(self, target: Target, standing: Object) -> tuple[Object, tuple[str, ...]]:
+        """A changed port number of a Service, for one: the declared port cannot come while the other is there."""
+        after, notes = replace_whole(self._kube, target, standing, self._options.our_managers, dry_run=self._dry_run)
+        # applied once more, the declaration owns what was written
+        return (after if self._dry_run else give_up(self._kube, target, self._apply(target, False))), notes
 
     def _foreign(self, target: Target, live: Object) -> dict[Route, str]:
         if not self._options.exclusive:
@@ -289,17 +307,3 @@ def _is_a_moment_behind(refused: ServiceError) -> bool:
     return (refused.status == 404 and "could not find the requested resource" in refused.reason) or (
         refused.status == 403 and "error looking up service account" in refused.reason
     )
-
-
-def _changes(before: Object, after: Object, manager: str, managers: Mapping[str, str]) -> list[Change]:
-    """Differing leaves, each with the manager who wrote the value that goes; at least the change of ownership."""
-    changes = [
-        Change(change.path, change.before, change.after, change.secret, f"set by {managers[change.path]}")
-        if change.path in managers
-        else change
-        for change in differences(before, after)
-    ]
-    if not changes and owned_fields(before, manager) != owned_fields(after, manager):
-        owner = "somebody else" if owned_fields(before, manager) is None else f"{manager}, in part"
-        return [Change(OWNERSHIP, owner, manager, note="the same values, owned by this declaration from now on")]
-    return changes

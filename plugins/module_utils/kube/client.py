@@ -244,7 +244,7 @@ class Kube:
             try:
                 raw = self.transport.send(method, target, headers=headers, body=content, timeout=timeout)
             except urllib3.exceptions.HTTPError as exc:
-                again = retry and (repeatable or _never_sent(exc)) and not isinstance(exc, urllib3.exceptions.SSLError)
+                again = retry and (repeatable or _never_sent(exc)) and not failures.untrusted(exc)
                 if not again or not self._pause(_backoff(attempt), deadline, action):
                     raise failures.from_exception(action, exc, self.server, self.access.origin) from exc
                 continue

@@ -128,7 +128,7 @@ def _explain(exc: Exception) -> tuple[str, str]:
     if isinstance(exc, known.ProxyError):
         return "cannot be reached through the proxy", "Check proxy and no_proxy."
     if isinstance(exc, known.SSLError):
-        if "CERTIFICATE_VERIFY_FAILED" in str(exc):
+        if untrusted(exc):
             return (
                 "presents a certificate that is not trusted",
                 "Fetch the kubeconfig again with aks_kubeconfig, or set ca_cert to the cluster's authority.",
@@ -147,6 +147,11 @@ def _explain(exc: Exception) -> tuple[str, str]:
     if isinstance(exc, known.ReadTimeoutError):
         return "did not answer in time", running
     return "closed the connection before it answered", running
+
+
+def untrusted(exc: Exception) -> bool:
+    """The server's certificate is not accepted: asking again changes nothing, as it may for other breaks of TLS."""
+    return isinstance(exc, urllib3.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(exc)
 
 
 def _status_object(body: bytes) -> Mapping[str, Any] | None:

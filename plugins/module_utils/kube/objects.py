@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import require, yaml
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_documents
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import yaml
 
 Object = dict[str, Any]
 
@@ -50,9 +51,8 @@ def identity(item: Mapping[str, Any]) -> Identity:
 
 def read(source: str, text: str) -> tuple[list[Any], list[Problem]]:
     """The documents of a YAML (or JSON) text; `source` names it in problems."""
-    require()
     try:
-        documents = [document for document in yaml.load_all(text, Loader=_loader()) if document is not None]
+        documents = read_documents(text)
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         place = f"{source} line {mark.line + 1}" if mark else source
@@ -213,7 +213,3 @@ def phase(who: Identity) -> int:
 def is_built_in(group: str) -> bool:
     """A group of Kubernetes itself: its kinds never come from a CustomResourceDefinition."""
     return group in _BUILT_IN
-
-
-def _loader() -> Any:
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -121,6 +121,36 @@ def test_exclusive_removes_what_others_wrote(run_task: TaskRunner, cluster: Any,
     assert live["metadata"]["labels"] == {"team": "them"}
 
 
+def test_a_changed_port_number_is_restored(run_task: TaskRunner, cluster: Any, namespace: str) -> None:
+    """Another port of the same name: it can neither stand beside the declared one nor go before it."""
+    ports = [{"name": "http", "port": 80, "targetPort": 3000}]
+    spec = {"selector": {"app": "web"}, "ports": ports}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": spec}
+    args = {"namespace": namespace, "exclusive": True, "definitions": [service]}
+    run_task("k8s_objects", args)
+    address = cluster.get("service", "web", "-n", namespace)["spec"]["clusterIP"]
+    changed = '[{"op":"replace","path":"/spec/ports/0/port","value":81}]'
+    cluster.kubectl("patch", "service", "web", "-n", namespace, "--type=json", "-p", changed)
+
+    shown = run_task("k8s_objects", args, check=True)
+    assert "spec.ports[http].port: 81" in before(shown)
+    assert "spec.ports[http].port: 80" in after(shown)
+    repaired = run_task("k8s_objects", args)
+    assert repaired["diff"] == shown["diff"]
+    assert not repaired.get("notes")
+    live = cluster.get("service", "web", "-n", namespace)
+    assert [port["port"] for port in live["spec"]["ports"]] == [80]
+    assert live["spec"]["clusterIP"] == address
+    assert not run_task("k8s_objects", args)["changed"]
+
+    # what was written in one piece goes like any other item once it is declared no more
+    other = {**service, "spec": {**spec, "ports": [{"name": "other", "port": 90}]}}
+    assert run_task("k8s_objects", {**args, "definitions": [other]})["changed"]
+    live = cluster.get("service", "web", "-n", namespace)
+    assert [port["port"] for port in live["spec"]["ports"]] == [90]
+    assert not run_task("k8s_objects", {**args, "definitions": [other]})["changed"]
+
+
 def test_definitions_and_their_objects_in_one_bundle(run_task: TaskRunner, cluster: Any, namespace: str) -> None:
     group = f"{namespace[-6:]}.example.com"
     schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"size": {"type": "integer"}}}}}

@@ -4,8 +4,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import urllib3
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
     CheckModeViolation,
@@ -103,6 +105,43 @@ def test_retries_end_at_the_deadline(server: Server, connect: Connect, task: Fak
     with pytest.raises(ServiceError) as failure:
         connect(task).request("GET", "/x")
     assert "overloaded" in failure.value.message()
+
+
+BROKEN_TLS = "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol"
+NOT_TRUSTED = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate"
+
+
+@pytest.mark.parametrize(
+    ("method", "text", "sent"),
+    [("GET", BROKEN_TLS, 2), ("POST", BROKEN_TLS, 1), ("GET", NOT_TRUSTED, 1)],
+    ids=["a read", "a create may have happened", "a certificate stays what it is"],
+)
+def test_tls_that_breaks(
+    server: Server,
+    connect: Connect,
+    task: FakeTask,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    text: str,
+    sent: int,
+) -> None:
+    server.on("/x", Answer(body={"ok": True}))
+    kube = connect(task)
+    original, calls = kube.transport.send, []
+
+    def breaks_once(*args: Any, **options: Any) -> Any:
+        calls.append(args)
+        if len(calls) == 1:
+            raise urllib3.exceptions.SSLError(text)
+        return original(*args, **options)
+
+    monkeypatch.setattr(kube.transport, "send", breaks_once)
+    if sent == 1:
+        with pytest.raises(ServiceError, match="cluster unreachable"):
+            kube.request(method, "/x")
+    else:
+        assert kube.request(method, "/x").json() == {"ok": True}
+    assert len(calls) == sent
 
 
 def test_nobody_listens(server: Server, connect: Connect, task: FakeTask) -> None:

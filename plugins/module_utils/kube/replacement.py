@@ -4,7 +4,7 @@
 
 """The object as it ought to be, in one piece, for what server-side apply cannot express. Pure.
 
-A Service port whose number was changed is another list item to server-side apply: it would add the chart's port beside
+A Service port whose number was changed is another list item to server-side apply: it would add the declared port beside
 the changed one, which the API refuses because of their common name, and without any port it refuses the removal.
 """
 
@@ -14,9 +14,11 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.standing import item_key
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Route
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
+
+# what names an item of a list, most telling first; a list whose items carry none of these is compared in order
+_KEYS = ("name", "containerPort", "port", "mountPath", "ip", "key", "type", "topologyKey")
 
 
 def replacement(live: Object, declared: Object, foreign: Collection[Route]) -> Object:
@@ -62,3 +64,13 @@ def _with(live: Any, declared: Any) -> Any:
             others = [item for name, item in standing.items() if name not in wanted]
             return [_with(standing.get(name), item) for name, item in wanted.items()] + others
     return declared
+
+
+def item_key(declared: list[Any], live: list[Any]) -> str | None:
+    """The field that names every item on both sides, or None."""
+    return next((key for key in _KEYS if _names_each(declared, key) and _names_each(live, key)), None)
+
+
+def _names_each(items: list[Any], key: str) -> bool:
+    names = [repr(item[key]) for item in items if isinstance(item, Mapping) and key in item]
+    return len(names) == len(items) == len(set(names))

@@ -4,7 +4,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.replacement import replacement
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.replacement import replacement
 
 LIVE: dict[str, Any] = {
     "metadata": {"name": "web", "resourceVersion": "7", "labels": {"team": "blue"}},
