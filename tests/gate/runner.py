@@ -149,7 +149,9 @@ class Gate:
 
     def _clean_up(self) -> None:
         processes = Processes(self._processes.environment)
-        running = processes.start(Step("down", stages.tool("localcloud", "down")), stages.LOGS / "down.log")
+        running = processes.start(
+            Step("down", stages.tool("python", "-m", "gate.clouds", "down")), stages.LOGS / "down.log"
+        )
         finished = running.wait(time.monotonic() + CLEAN_UP_SECONDS)
         tally, remark = self._judge("down", running, finished)
         stage = Stage("down", "the local cloud, down", list, supporting=True)

@@ -86,8 +86,21 @@ def contract() -> list[Step]:
     return [pytest_step("contract", ["tests/unit", "tests/contract"], "contract and not slow", workers=True)]
 
 
+# Which local cloud of its own (clouds.py) a directory of the integration level runs on; the rest: "kubernetes".
+CLOUDS = {"aks_": "azure", "azure_": "azure", "engine": "azure", "site": "azure", "kmcp_": "kmcp", "mcp_": "kmcp"}
+
+
 def integration() -> list[Step]:
-    return [pytest_step("integration", ["tests/integration"], "not slow")]
+    """Parts that run side by side, each on a local cloud of its own: most of their time is waiting."""
+    parts: dict[str, list[str]] = {}
+    for directory in sorted(path for path in (CHECKOUT / "tests" / "integration").iterdir() if path.is_dir()):
+        cloud = next((cloud for start, cloud in CLOUDS.items() if directory.name.startswith(start)), "kubernetes")
+        parts.setdefault(cloud, []).append(str(directory.relative_to(CHECKOUT)))
+    return [on_own_cloud(name, pytest_step(f"integration-{name}", found, "not slow")) for name, found in parts.items()]
+
+
+def on_own_cloud(cloud: str, step: Step) -> Step:
+    return Step(step.name, (sys.executable, "-m", "gate.clouds", "with", cloud, *step.argv), step.counting)
 
 
 def docs() -> list[Step]:
@@ -168,7 +181,7 @@ STAGES: tuple[Stage, ...] = (
         needs=("build",),
         supporting=True,
     ),
-    Stage("integration", "modules and playbooks on a real cluster", integration, needs=("cloud",)),
+    Stage("integration", "modules and playbooks on a real cluster", integration, needs=("build",), parallel=True),
     Stage("molecule", "a scenario per role", molecule, needs=("cloud",)),
     Stage("docs", "every example in the documentation", docs),
     Stage("long", "everything marked slow", long, needs=("cloud",)),

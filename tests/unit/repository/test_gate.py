@@ -105,7 +105,7 @@ def test_a_signal_still_takes_the_cloud_down(gate: Gate, tmp_path: Path, monkeyp
     script = f"kill -TERM $PPID; sleep 0.1; echo $@ > {tmp_path}/down"
     monkeypatch.setattr(stages, "tool", lambda *argv: ("sh", "-c", script, "-", *argv))
     outcomes = gate.run([stage("unit", "kill -TERM $PPID; sleep 600"), stage("docs", "true")], down=True)
-    assert (tmp_path / "down").read_text() == "localcloud down\n"
+    assert (tmp_path / "down").read_text() == "python -m gate.clouds down\n"
     assert [(outcome.stage, outcome.remark) for outcome in outcomes] == [
         ("interrupted", "stopped by SIGTERM"),
         ("down", ""),
