@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 from collections.abc import Callable
@@ -43,3 +44,20 @@ def test_from_nothing_to_nothing(run_task: TaskRunner, cluster: Any, tmp_path: P
     assert run_task("aks_kubeconfig", {**declared, "state": "absent"})["changed"]
     assert not path.exists()
     assert not run_task("aks_kubeconfig", {**declared, "state": "absent"})["changed"]
+
+
+def test_a_place_that_belongs_to_another_user(run_task: TaskRunner, cluster: Any, tmp_path: Path) -> None:
+    """To root everything is writable: root runs it as somebody else, anybody else names a place of root's."""
+    is_root = os.geteuid() == 0
+    user = 65534 if is_root else None
+    theirs, own = (tmp_path, tmp_path / "own") if is_root else (Path("/"), tmp_path)
+    if user is not None:
+        own.mkdir(mode=0o700)
+        os.chown(own, user, user)
+    named = {"name": cluster.name, "resource_group": cluster.resource_group}
+    for check in (True, False):
+        failed = run_task("aks_kubeconfig", {**named, "path": str(theirs / "c1")}, user=user, check=check, fails=True)
+        assert f"user {user or os.geteuid()} may not write in {theirs}" in failed["msg"]
+        assert "name a path in a directory of its own" in failed["msg"]
+    assert run_task("aks_kubeconfig", {**named, "path": str(own / "c1")}, user=user)["changed"]
+    assert ((own / "c1").stat().st_uid, mode(own / "c1")) == (user or os.geteuid(), 0o600)
