@@ -155,8 +155,8 @@ class Reason:
     terminal: bool = False
 
     def __str__(self) -> str:
-        hint = f" {_sentence(self.hint)}" if self.hint else ""
-        return f"{self.subject}: {_sentence(self.message)}{hint}" if self.subject else f"{self.message}{hint}"
+        text = f"{self.subject}: {_sentence(self.message)}" if self.subject else self.message
+        return f"{_sentence(text)} {_sentence(self.hint)}" if self.hint else text
 
 
 class NotReady(Failure):

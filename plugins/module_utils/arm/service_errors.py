@@ -31,6 +31,7 @@ HINTS = {
     "InvalidResourceGroupLocation": "The group exists elsewhere: use its location, or another name.",
     "InvalidSubscriptionId": "Check subscription_id (AZURE_SUBSCRIPTION_ID): it is a GUID.",
     "K8sVersionNotSupported": "Use a version that `az aks get-versions --location <location>` lists.",
+    "LocationNotAvailableForResourceGroup": "Use one of the locations that the message lists.",
     "LocationNotAvailableForResourceType": "Use one of the locations that the message lists.",
     "MissingSubscriptionRegistration": "Register the namespace with mcpops.platform.azure_provider first.",
     "NoRegisteredProviderFound": "Use an api-version and a location that the message lists.",

@@ -92,7 +92,7 @@ _ADVICE = (
     ("Memory", "lower min_memory_gb or add larger candidates"),
     ("EphemeralDisk", "set ephemeral_os_disk to false or add candidates with a cache or temporary disk"),
     ("Gpu", "add candidates with GPUs"),
-    ("NotOffered", "check the spelling of the candidates, or use another location"),
+    ("NotOffered", "check the spelling of the candidates and of the location, or use another location"),
 )
 
 

@@ -60,6 +60,10 @@ ONE_OF_EACH: dict[str, tuple[Failure, str]] = {
         "MCP servers is not ready and will not become ready by waiting:\n"
         "  1. echo: exits with 1. Read its log.\n  2. other: no node fits.",
     ),
+    "what was asked for itself": (
+        NotReady("MCP server mcp/echo", [Reason("", "timeout", "it did not answer within 2 s", "Raise timeout")]),
+        "MCP server mcp/echo is not ready: it did not answer within 2 s. Raise timeout.",
+    ),
     "check mode": (
         CheckModeViolation("arm", "PUT", "/subscriptions/x"),
         "arm PUT /subscriptions/x: refused in check mode, because it would change something. "

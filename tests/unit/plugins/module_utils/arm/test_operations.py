@@ -312,6 +312,19 @@ def test_bad_cluster(group: Azure, changes: dict[str, Any], message: str) -> Non
     assert message in failed["msg"]
 
 
+def test_unknown_location_of_a_group(azure: Azure) -> None:
+    failed = azure.run(azure_resource, {**GROUP, "location": "atlantis"})
+    assert "'atlantis' is not available" in failed["msg"]
+    assert failed["error"]["hint"].startswith("Use one of the locations")
+
+
+def test_unknown_location_of_a_preflight(azure: Azure) -> None:
+    wanted = {"location": "atlantis", "candidates": ["Standard_D2s_v5"], "node_count": 1}
+    failed = azure.run(aks_sku_preflight, wanted)
+    assert "atlantis offers no size of this name" in failed["msg"]
+    assert "spelling of the candidates and of the location" in failed["msg"]
+
+
 def test_two_problems_of_the_service_are_told_together(group: Azure) -> None:
     pools = [{"name": "system", "vm_size_candidates": ["Standard_Nope"]}]
     failed = group.run(aks_cluster, {**CLUSTER, "kubernetes_version": "1.12", "node_pools": pools})
