@@ -49,7 +49,8 @@ class Stage:
     what: str
     steps: Callable[[], list[Step]]
     needs: tuple[str, ...] = ()
-    parallel: bool = False
+    # How many of its steps run side by side.
+    at_once: int = 1
     background: bool = False
     # Stages that set something up are not levels of their own: they run when a level asks for them, and count nothing.
     supporting: bool = False
@@ -170,8 +171,8 @@ STAGES: tuple[Stage, ...] = (
         background=True,
         supporting=True,
     ),
-    Stage("lint", "ruff, mypy, yamllint, ansible-lint", lint, parallel=True),
-    Stage("sanity", "ansible-test sanity on one core version", sanity, parallel=True),
+    Stage("lint", "ruff, mypy, yamllint, ansible-lint", lint, at_once=2),
+    Stage("sanity", "ansible-test sanity on one core version", sanity, at_once=2),
     Stage("unit", "pure parts and the repository itself", unit),
     Stage("contract", "the local Azure against the SDKs", contract),
     Stage(
@@ -181,7 +182,7 @@ STAGES: tuple[Stage, ...] = (
         needs=("build",),
         supporting=True,
     ),
-    Stage("integration", "modules and playbooks on a real cluster", integration, needs=("build",), parallel=True),
+    Stage("integration", "modules and playbooks on a real cluster", integration, needs=("build",), at_once=3),
     Stage("molecule", "a scenario per role", molecule, needs=("cloud",)),
     Stage("docs", "every example in the documentation", docs),
     Stage("long", "everything marked slow", long, needs=("cloud",)),
