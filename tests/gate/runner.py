@@ -89,7 +89,7 @@ class Gate:
             self._background[stage.name] = self._start(stage.name, step)
             return
         started = time.monotonic()
-        with concurrent.futures.ThreadPoolExecutor(2 if stage.parallel else 1) as pool:
+        with concurrent.futures.ThreadPoolExecutor(stage.at_once) as pool:
             try:
                 results = list(pool.map(lambda step: self._run_step(stage.name, step), steps))
             except BaseException:
@@ -133,7 +133,7 @@ class Gate:
         lines = [f"[{self._clock()}] {stage_name}: {step.name}: {verdict} in {finished.seconds:.1f} s ({tally})"]
         if tally.failed:
             lines += [remark, "-" * 100, report.excerpt(finished.output, running.log), "-" * 100]
-        # One call: steps of a parallel stage finish side by side.
+        # One call: steps that run at once finish side by side.
         print("\n".join(line for line in lines if line), flush=True)
         return tally, remark
 
