@@ -19,6 +19,7 @@ description:
   - Removing the definition deletes every C(MCPServer) with its workloads; see O(delete_crds) and O(delete_servers).
 extends_documentation_fragment:
   - mcpops.platform.kubernetes
+  - mcpops.platform.helm
   - mcpops.platform.attributes
 attributes:
   action_group:
@@ -67,43 +68,6 @@ options:
       - The whole of the user values of the controller's chart. The chart has no schema and ignores unknown keys.
       - Without this option the values of the release stay as they are. V({}) stands for no user values.
     type: dict
-  ca_file:
-    description: PEM file of the authority that signed the registry's certificate.
-    type: path
-  plain_http:
-    description: Speak HTTP instead of HTTPS with the registry.
-    type: bool
-    default: false
-  registry_username:
-    description:
-      - User name for the registry. Without it, what C(helm registry login) or C(docker login) stored is used.
-    type: str
-  registry_password:
-    description: Password or token for the registry; it reaches C(helm) in a private file.
-    type: str
-  helm_binary:
-    description:
-      - Path of the C(helm) program.
-      - It is looked for in E(PATH) and beside the Python interpreter if not set.
-    type: path
-  ignore_differences:
-    description: Leaves of live objects that others may set without it being drift.
-    type: list
-    elements: dict
-    suboptions:
-      kind:
-        description: Kind of the objects.
-        type: str
-        required: true
-      name:
-        description: Name of the object; all of this kind if not set.
-        type: str
-      paths:
-        description:
-          - Paths such as C(spec.replicas); C(*) stands for one key or list item, and a path covers everything below it.
-        type: list
-        elements: str
-        required: true
   delete_crds:
     description:
       - With O(state=absent), remove the release with the definition, too.
