@@ -69,6 +69,8 @@ def run_playbook(
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_RETRY_FILES_ENABLED": "false",
+            # core looks for a job in the user's home of the password file, and writes it in $HOME
+            "ANSIBLE_ASYNC_DIR": str(Path(scratch) / "async"),
             "MCPOPS_RESULTS_FILE": str(results),
             **(env or {}),
         }

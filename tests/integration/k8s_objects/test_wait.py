@@ -58,7 +58,8 @@ def job(spec: Mapping[str, Any]) -> Object:
 
 
 SLEEP = "import time; time.sleep(600)"
-CRASH = "print('cannot open the ledger', flush=True); raise SystemExit(3)"
+# A shell ends before its container is called running; an interpreter that starts slowly is ready for a moment.
+CRASH = ["sh", "-c", "echo cannot open the ledger; exit 3"]
 
 
 def test_ready_and_complete(run_task: TaskRunner, cloud: Any, namespace: str) -> None:
@@ -86,7 +87,7 @@ REASONS = {
         ["/nowhere:1.0 cannot be pulled", "not found", "will not become ready by waiting"],
     ),
     "crash loop": (
-        lambda registry: deployment(pod_spec(registry, CRASH)),
+        lambda registry: deployment(pod_spec(registry, "", command=CRASH)),
         75,
         ["crashes again and again", "exit code 3", "cannot open the ledger", "will not become ready by waiting"],
     ),
@@ -105,7 +106,7 @@ REASONS = {
         ["violates PodSecurity", "securityContext"],
     ),
     "failed job": (
-        lambda registry: job(pod_spec(registry, CRASH)),
+        lambda registry: job(pod_spec(registry, "", command=CRASH)),
         30,
         ["Job", "cannot open the ledger"],
     ),

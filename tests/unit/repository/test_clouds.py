@@ -13,8 +13,8 @@ from gate import clouds, stages
 from localcloud.settings import Settings
 
 
-def test_no_two_clouds_share_anything(tmp_path: Path) -> None:
-    base = {"LOCALCLOUD_STATE": str(tmp_path / "usual")}
+def test_no_two_clouds_share_anything() -> None:
+    base = {"LOCALCLOUD_STATE": "/nowhere/usual"}
     known = [Settings.load(base), *(Settings.load({**base, **clouds.variables(name, base)}) for name in clouds.OWN)]
     for one, other in itertools.combinations(known, 2):
         for attribute in ("state", "network", "azure_port", "registry_port", "instance"):
