@@ -114,7 +114,9 @@ def join(path: str, key: str) -> str:
 def _lines(change: Change, value: Any, side: str) -> list[str]:
     if value is ABSENT:
         return []
-    note = f"  # {change.note}" if change.note else ""
+    # a note tells of what stands (who set it, that it is missing), not of what comes
+    tells = change.note and (side == "before" or change.before is ABSENT)
+    note = f"  # {change.note}" if tells else ""
     if change.secret:
         return [f"{change.path}: {REDACTED} ({side}){note}\n"]
     shown = [(path, json.dumps(leaf, ensure_ascii=False, default=str)) for path, leaf in leaves(value, change.path)]

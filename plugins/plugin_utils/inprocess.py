@@ -50,6 +50,7 @@ class InProcessTask:
         self.warnings: list[str] = []
         self._host = host
         self._shown = 0.0
+        self._told = ""
 
     def run_command(
         self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
@@ -70,8 +71,8 @@ class InProcessTask:
 
     def progress(self, message: str) -> None:
         now = time.monotonic()
-        if now - self._shown >= PROGRESS_EVERY_SECONDS:
-            self._shown = now
+        if now - self._shown >= PROGRESS_EVERY_SECONDS and message != self._told:
+            self._shown, self._told = now, message
             Display().display(f"  [{self._host}] {remove_values(message, self.secrets)}")
 
     def secret(self, value: str) -> None:
@@ -141,7 +142,7 @@ class InProcessAction(ActionBase):
             if validated.error_messages:
                 raise InvalidInput(
                     self._name(),
-                    [Problem("", message) for message in validated.error_messages],
+                    [Problem("", _complete(message)) for message in validated.error_messages],
                 )
             outcome = self.MODULE.OPERATION(task).to_dict(task.diff_mode)
         except Failure as failure:
@@ -151,6 +152,11 @@ class InProcessAction(ActionBase):
         plain: dict[str, Any] = json.loads(json.dumps(outcome, default=str))
         cleaned: dict[str, Any] = remove_values(plain, task.secrets)
         return cleaned
+
+
+def _complete(message: str) -> str:
+    """Core's validator names options that do not exist without saying what is wrong with them."""
+    return f"unknown options: {message}" if ". Supported parameters include:" in message else message
 
 
 @contextmanager

@@ -93,7 +93,8 @@ def plan_file(path: Path, standing: Kubeconfig | None, wanted: Kubeconfig) -> Pl
         others = [name for name in standing.contexts if name not in wanted.contexts]
         if others or (standing.document is None and standing.text.strip()):
             what = f"contexts of other clusters ({', '.join(others)})" if others else "something that is no kubeconfig"
-            remedy = f"The file holds {what}. Give this cluster a file of its own"
+            advice = "Give" if others else "Remove it if nobody needs it, or give"
+            remedy = f"The file holds {what}. {advice} this cluster a file of its own"
             refused.append(Refusal(str(path), "another content", "the kubeconfig", remedy))
     changes = differences(standing, wanted)
     if standing is not None and stat.S_IMODE(path.stat().st_mode) & 0o077:

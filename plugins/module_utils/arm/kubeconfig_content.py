@@ -35,7 +35,7 @@ class Kubeconfig:
 
     @property
     def contexts(self) -> list[str]:
-        return [str(item.get("name")) for item in _named(self.document, "contexts")]
+        return [str(item["name"]) for item in _named(self.document, "contexts") if item.get("name")]
 
     @property
     def current_context(self) -> str:

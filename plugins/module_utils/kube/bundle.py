@@ -177,8 +177,9 @@ class _Bundle:
         open_ones: list[tuple[Target, Object | None, Verdict]] = []
         for target in group:
             standing = live.get(target.who)
-            judged = Verdict.DIFFERS if standing is None else verdict(standing, target.declared, self._options.manager)
-            if standing is not None and judged is Verdict.STANDS and not self._foreign(target, standing):
+            going = standing is not None and "deletionTimestamp" in (standing.get("metadata") or {})
+            judged = verdict(standing, target.declared, self._options.manager) if standing else Verdict.DIFFERS
+            if standing is not None and not going and judged is Verdict.STANDS and not self._foreign(target, standing):
                 outcomes[target.who] = ObjectOutcome(target.who, Plan(str(target.who)), standing)
             else:
                 open_ones.append((target, standing, judged))

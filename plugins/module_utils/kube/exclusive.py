@@ -52,6 +52,8 @@ def remove_foreign(
             if refused.status != INVALID or attempt == ATTEMPTS:
                 raise
             routes, kept, after = [], list(foreign), live
+        if routes and not dry_run:
+            after = _without_emptied(kube, target, after, our_managers)
         if kept and attempt < ATTEMPTS:
             # refused, or meant for a version that is no longer there?
             fresh = kube.get(target.path)
@@ -61,6 +63,22 @@ def remove_foreign(
                 continue
         return removed + _changes(live, routes, foreign), _notes(target, kept, foreign), after
     raise AssertionError("the last attempt returns or raises")
+
+
+def _without_emptied(kube: Kube, target: Target, live: Object, our_managers: Collection[str]) -> Object:
+    """Without its last item a map is empty and still the other manager's: it goes as well, level by level."""
+    for _ in range(ATTEMPTS):
+        foreign = undeclared_foreign(live, target.declared, our_managers)
+        emptied = [route for route in foreign if value_at(live, route) in ({}, [])]
+        if not emptied:
+            break
+        try:
+            live = remove_leaves(kube, target, live, emptied, dry_run=False)
+        except ServiceError as refused:
+            if refused.status != INVALID:
+                raise
+            live = kube.get(target.path) or live
+    return live
 
 
 def replace_whole(

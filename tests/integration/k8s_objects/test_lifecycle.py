@@ -241,3 +241,18 @@ def test_yaml_text_and_files(run_task: TaskRunner, cluster: Any, namespace: str,
     refused = run_task("k8s_objects", {"definitions": [{"kind": "X"}], "src": str(tmp_path)}, fails=True)
     assert "broken.yaml line 2: is not YAML" in refused["msg"]
     assert "apiVersion is missing" in refused["msg"]
+
+
+def test_a_namespace_that_is_being_deleted_is_made_anew(run_task: TaskRunner, cluster: Any) -> None:
+    name = "it-deleted-and-made-anew"
+    args = {"definitions": [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}], "wait": True}
+    try:
+        run_task("k8s_objects", args)
+        before = cluster.get("namespace", name)["metadata"]["uid"]
+        cluster.kubectl("delete", "namespace", name, "--wait=false")
+        assert run_task("k8s_objects", args)["changed"]
+        after = cluster.get("namespace", name)
+        assert after["metadata"]["uid"] != before
+        assert after["status"]["phase"] == "Active"
+    finally:
+        cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")

@@ -58,6 +58,12 @@ DRIFTS = {
     "the server's Deployment is scaled to zero": Drift(
         lambda site: site.kubectl("scale", "deployment", "echo", "-n", "mcp", "--replicas=0"), ("replicas", "0")
     ),
+    "an environment variable is added to the server": Drift(
+        lambda site: site.kubectl(
+            "patch", "mcpserver", "echo", "-n", "mcp", "--type=merge", "-p", '{"spec":{"deployment":{"env":{"X":"1"}}}}'
+        ),
+        ("spec.deployment.env.X", "kubectl-patch"),
+    ),
     "the namespace's Pod Security label is edited": Drift(
         lambda site: site.kubectl(
             "label", "namespace", "mcp", "pod-security.kubernetes.io/enforce=privileged", "--overwrite"
