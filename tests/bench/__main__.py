@@ -13,12 +13,18 @@ from bench.measure import Row, table
 
 def main() -> int:
     converged = site.Site.converged()
-    found: list[Row] = site.rows(converged)
-    found += adapters.rows()
+    found: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="mcpops-bench-") as scratch:
-        found += preflight.rows(converged, Path(scratch))
-        found += objects.rows(converged, Path(scratch))
-    print(table(found))
+        for measure in (
+            lambda: site.rows(converged),
+            adapters.rows,
+            lambda: preflight.rows(converged, Path(scratch)),
+            lambda: objects.rows(converged, Path(scratch)),
+        ):
+            # shown as it comes: the whole takes minutes
+            rows = measure()
+            print(table(rows), end="\n\n", flush=True)
+            found += rows
     missed = [row.what for row in found if row.met is False]
     if missed:
         print(f"\nover budget: {'; '.join(missed)}")
