@@ -67,7 +67,7 @@ def remove_foreign(
 
 def _without_emptied(kube: Kube, target: Target, live: Object, our_managers: Collection[str]) -> Object:
     """Without its last item a map is empty and still the other manager's: it goes as well, level by level."""
-    for _ in range(ATTEMPTS):
+    for _level in range(ATTEMPTS):
         foreign = undeclared_foreign(live, target.declared, our_managers)
         emptied = [route for route in foreign if value_at(live, route) in ({}, [])]
         if not emptied:
