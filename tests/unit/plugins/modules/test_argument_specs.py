@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What modules without a planner of their own demand at least, and that nothing secret has an open option."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.mcpops.platform.plugins.modules import (
+    helm_release,
+    k8s_objects,
+    k8s_objects_info,
+    kmcp_install,
+    site_validate,
+)
+
+LEAST: dict[str, tuple[ModuleType, dict[str, Any]]] = {
+    "helm_release": (helm_release, {"name": "x", "namespace": "y", "chart_ref": "oci://z/x", "chart_version": "1.0.0"}),
+    "k8s_objects": (k8s_objects, {"definitions": [{"kind": "Namespace"}]}),
+    "k8s_objects_info": (k8s_objects_info, {"kind": "Node"}),
+    "kmcp_install": (kmcp_install, {}),
+    "site_validate": (site_validate, {"roles": {"clusters": ["mcpops.platform.kmcp"]}}),
+}
+
+
+def complaints(module: ModuleType, arguments: dict[str, Any]) -> list[str]:
+    validator = ArgumentSpecValidator(module.ARGUMENT_SPEC, **getattr(module, "RULES", {}))
+    messages: list[str] = validator.validate(arguments).error_messages
+    return messages
+
+
+@pytest.mark.parametrize(("module", "least"), LEAST.values(), ids=LEAST.keys())
+def test_the_least_is_enough_and_a_misspelt_option_is_not(module: ModuleType, least: dict[str, Any]) -> None:
+    assert complaints(module, least) == []
+    assert any("misspelt" in message for message in complaints(module, {**least, "misspelt": 1}))
+
+
+@pytest.mark.parametrize(("module", "least"), LEAST.values(), ids=LEAST.keys())
+def test_options_for_secrets_are_not_logged(module: ModuleType, least: dict[str, Any]) -> None:
+    named = {name for name in module.ARGUMENT_SPEC if name.endswith(("password", "api_key", "_secret"))}
+    assert {name for name in named if "no_log" not in module.ARGUMENT_SPEC[name]} - {"values_secret"} == set()
