@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -53,14 +54,36 @@ class Victim:
         )
         deadline = time.monotonic() + DEADLINE_SECONDS
         try:
-            while not reached():
-                assert process.poll() is None, f"the run ended before its kill point:\n{process.communicate()[0]}"
-                assert time.monotonic() < deadline, "the kill point was never reached"
+            while not (there := reached()) and process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.02)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            output = process.communicate()[0]
+        assert there, f"the run ended, or {DEADLINE_SECONDS:g} s passed, before its kill point:\n{output}"
+
+    @contextlib.contextmanager
+    def seen(self, kind: str, selector: str) -> Iterator[Callable[[], bool]]:
+        """Whether an object came by since, however briefly: the server tells, where asking again and again may miss."""
+        command = [self._site.kubectl_binary, "--kubeconfig", str(self.kubeconfig), "get", kind, "--all-namespaces"]
+        watch = subprocess.Popen(
+            [*command, "--selector", selector, "--watch", "--output", "name"], stdout=subprocess.PIPE, text=True
+        )
+        came_by = threading.Event()
+
+        def listen() -> None:
+            assert watch.stdout is not None
+            for _line in watch.stdout:
+                came_by.set()
+
+        listener = threading.Thread(target=listen)
+        listener.start()
+        try:
+            yield came_by.is_set
+        finally:
+            watch.kill()
+            watch.wait()
+            listener.join()
 
     def count(self, kind: str, *arguments: str) -> int:
         return len(json.loads(self.kubectl("get", kind, *arguments, "-o", "json"))["items"])
@@ -128,7 +151,9 @@ def test_killed_between_definitions_and_controller(site: Site, victim: Victim) -
 
 def test_killed_while_helm_is_pending(site: Site, victim: Victim) -> None:
     victim.wipe_the_cluster()
-    victim.run_until(lambda: victim.count("secrets", "-n", "kmcp-system", "-l", "name=kmcp,status=pending-install") > 0)
+    with victim.seen("secrets", "owner=helm,name=kmcp,status=pending-install") as seen:
+        victim.run_until(seen)
+    assert victim.count("secrets", "-n", "kmcp-system", "-l", "name=kmcp,status=deployed") == 0
     _converges(site, victim)
 
 
