@@ -17,10 +17,17 @@ from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.collection_loader._collection_finder import _get_collection_role_path
+from ansible.utils.display import Display
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
-from ansible_collections.mcpops.platform.plugins.module_utils.site import module_options, role_arguments, rules
+from ansible_collections.mcpops.platform.plugins.module_utils.site import (
+    module_options,
+    role_arguments,
+    rules,
+    spelling,
+    unread_variables,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import (
     PLATFORM_VARIABLE,
     Finding,
@@ -43,6 +50,7 @@ class Role:
 
     def __init__(self, name: str, path: Path, load: Any) -> None:
         self.name = name.rpartition(".")[2]
+        self.path = path
         self.options = role_arguments.main_entry_point(_first(path / "meta", "argument_specs", load))
         self.defaults: dict[str, Any] = _first(path / "defaults", "main", load) or {}
 
@@ -77,8 +85,12 @@ class ActionModule(ActionBase):
             findings += module_options.cluster_findings(host, aks_cluster.ARGUMENT_SPEC)
             findings += module_options.server_findings(host, mcp_server.SERVER)
         findings += rules.all_findings(hosts, groups)
+        unread = _unread(hosts, roles, task_vars["hostvars"])
+        findings += [finding for resembles, finding in unread if resembles]
         if findings:
-            raise InvalidInput("inventory", as_problems(findings))
+            raise InvalidInput("inventory", as_problems(findings, {host.name: host.spelled for host in hosts}))
+        for problem in as_problems(finding for _resembles, finding in unread):
+            Display().warning(f"inventory: {problem}")
         return _result(hosts)
 
     def _params(self) -> dict[str, Any]:
@@ -124,7 +136,9 @@ class ActionModule(ActionBase):
         for role in applying:
             variables.update(roles[role].defaults)
         # inventory, extra variables and the magic ones, not rendered yet
-        variables |= {**task_vars["hostvars"].raw_get(name), "hostvars": task_vars["hostvars"]}
+        given = task_vars["hostvars"].raw_get(name)
+        spelled = spelling.spellings(variables, given)
+        variables |= {**given, "hostvars": task_vars["hostvars"]}
         wanted = dict.fromkeys(
             [*FURTHER_VARIABLES, *(option for role in applying for option in roles[role].options or {})]
         )
@@ -144,7 +158,7 @@ class ActionModule(ActionBase):
             except AnsibleError as exc:
                 deferred[variable] = _reason(exc)
                 findings.append(Finding(name, variable, f"cannot be evaluated: {_reason(exc)}"))
-        return Host(name, own, values, deferred, tuple(applying))
+        return Host(name, own, values, deferred, tuple(applying), spelled)
 
     def _load(self, path: Path) -> Any:
         # what a role ships is as trusted as the role itself: its templates are rendered
@@ -157,6 +171,26 @@ def _role_path(name: str, playbook: str) -> Path | None:
         return Path(found[1]) if found else None
     places: Iterable[str] = [f"{playbook}/roles", *constants.DEFAULT_ROLES_PATH, playbook]  # type: ignore[attr-defined]
     return next((Path(place, name) for place in places if Path(place, name).is_dir()), None)
+
+
+def _unread(hosts: Iterable[Host], roles: Mapping[str, Role], hostvars: Any) -> list[tuple[str, Finding]]:
+    """Variables that nothing reads, each with the known name that it resembles, or "".
+
+    Roles that this playbook does not run are known as well when they lie beside one that it runs.
+    """
+    places = {place.parent for role in roles.values() for place in role.path.parent.glob("*/meta")}
+    directories = [place / part for place in places for part in ("defaults", "meta", "tasks", "vars")]
+    directories += {place.parent.parent / "playbooks" for place in places}
+    files = (path for directory in directories for path in directory.glob("*.y*ml"))
+    known = unread_variables.words(path.read_text(encoding="utf-8", errors="replace") for path in files)
+    prefixes = [unread_variables.COMMON_PREFIX, *(f"{place.name}_" for place in places)]
+    found = []
+    for host in hosts:
+        given = hostvars.raw_get(host.name)
+        for name, resembled in unread_variables.unread(given, known | unread_variables.ALWAYS_KNOWN, prefixes):
+            advice = f"did you mean {resembled}?" if resembled else "no role and no other variable reads it"
+            found.append((resembled, Finding(host.name, name, f"is not known: {advice}")))
+    return found
 
 
 def _first(directory: Path, stem: str, load: Any) -> Any:

@@ -21,6 +21,10 @@ options:
     description: The inventory of this run, as shown in the next commands.
     type: str
     default: inventories/local
+  check_mode:
+    description: Whether this run itself is in check mode, so that the advice to use it is left out.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -42,11 +46,13 @@ from typing import Any
 HEADER = ("cluster", "kubernetes", "nodes", "kmcp", "mcp server", "tools", "answer", "ms")
 
 
-def site_report(hosts: Iterable[Mapping[str, Any]], inventory: str = "inventories/local") -> list[str]:
+def site_report(
+    hosts: Iterable[Mapping[str, Any]], inventory: str = "inventories/local", check_mode: bool = False
+) -> list[str]:
     verified = list(hosts)
     rows = [row for host in verified for row in _rows(host)]
-    first = str(verified[0]["inventory_hostname"]) if verified else "CLUSTER"
-    return [*_aligned([HEADER, *rows]), "", *_next_commands(inventory, first)]
+    names = [str(host["inventory_hostname"]) for host in verified] or ["CLUSTER"]
+    return [*_aligned([HEADER, *rows]), "", *_next_commands(inventory, names, check_mode)]
 
 
 def _rows(host: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -77,17 +83,19 @@ def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _next_commands(inventory: str, cluster: str) -> list[str]:
+def _next_commands(inventory: str, clusters: list[str], check_mode: bool) -> list[str]:
     again = f"ansible-playbook site.yml -i {inventory}"
     # short lines: callbacks that print YAML fold longer ones
+    if check_mode:
+        return ["nothing was touched; to make it so:", f"  {again}"]
     return [
         "a second run, which changes nothing:",
         f"  {again}",
         "what was changed by hand, shown and not touched:",
         f"  {again} --check --diff",
-        "the end of it:",
+        "the end of it:" if len(clusters) == 1 else "the end of them, or of those that you name:",
         f"  ansible-playbook playbooks/teardown.yml -i {inventory} \\",
-        f"    -e teardown_confirm={cluster}",
+        f"    -e teardown_confirm={','.join(clusters)}",
     ]
 
 

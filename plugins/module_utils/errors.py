@@ -10,6 +10,7 @@ A message reads: what failed: why (code). What to do next.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -182,9 +183,9 @@ class NotReady(Failure):
         terminal = " and will not become ready by waiting" if any(reason.terminal for reason in self.reasons) else ""
         if len(self.reasons) == 1:
             reason = self.reasons[0]
-            return f"{self.subject} is not ready{waited}{terminal}: {_sentence(str(reason))}"
+            return f"{self.subject} {_be(self.subject)} not ready{waited}{terminal}: {_sentence(str(reason))}"
         listed = "\n".join(f"  {number}. {reason}" for number, reason in enumerate(self.reasons, 1))
-        return f"{self.subject} is not ready{waited}{terminal}:\n{listed}"
+        return f"{self.subject} {_be(self.subject)} not ready{waited}{terminal}:\n{listed}"
 
     def details(self) -> dict[str, Any]:
         return {
@@ -227,6 +228,13 @@ class MissingLibrary(Failure):
             f"(pip install '{self.requirement}'), or point ansible_python_interpreter at an interpreter that has it; "
             'for hosts with ansible_connection local that is "{{ ansible_playbook_python }}".'
         )
+
+
+def _be(subject: str) -> str:
+    """The verb of `2 of 3 MCP probes`, of `A, B`, of `MCP servers`, and of one thing with a name."""
+    number = re.match(r"(\d+) ", subject)
+    several = int(number[1]) != 1 if number else ", " in subject.partition("(")[0] or subject.endswith(" servers")
+    return "are" if several else "is"
 
 
 def _sentence(text: str) -> str:

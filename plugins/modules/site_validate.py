@@ -14,7 +14,10 @@ description:
   - Checks for every host the variables of the roles that apply to it against their C(meta/argument_specs.yml), role
     defaults included, and the rules that hold between variables and between hosts, for example that two hosts do not
     name the same cluster, or that workload identity has an OIDC issuer.
-  - Reports every problem of every host in one message; what hosts have in common is told once.
+  - Names variables that begin with C(mcpops_) or with the name of a role and that no role and no other variable reads,
+    as a problem when the name resembles a known one, as a warning otherwise.
+  - Reports every problem of every host in one message; what hosts have in common is told once, with their names.
+    A variable is called what the inventory calls it, C(mcpops_mcp_servers) rather than the role's own name for it.
   - Run it once, in the first play of a site, with C(run_once).
   - A value that depends on what only a later task can know, such as facts, is not judged, and listed in RV(deferred).
     An undefined variable whose name starts with C(mcpops_) is a problem, because only the inventory can set it.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import names, waiting
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import names, ownership, waiting
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, Body, Reading
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_create import with_choices
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_facts import cluster_facts
@@ -43,6 +43,8 @@ def converge(task: Task) -> Result:
     if present and known is not None and not waiting.in_progress(known):
         plan = plan_cluster(known, spec)
         if not plan.changes and not plan.refused:
+            for text in ownership.warnings(spec.subject, known, spec.owner):
+                task.warn(text)
             return Result.of(plan, {"cluster": cluster_facts(known)})
     return _present(task, arm, spec) if present else _absent(task, arm, spec)
 
@@ -64,6 +66,8 @@ def _present(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
             missing = creation_problems(task.params)
             if missing:
                 raise InvalidInput(spec.subject, missing)
+        for text in ownership.warnings(spec.subject, reading.body, spec.owner):
+            task.warn(text)
         return plan_cluster(reading.body, with_choices(arm, spec, reading))
 
     outcome = carry_out(

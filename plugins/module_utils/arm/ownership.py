@@ -65,6 +65,24 @@ def foreign(body: Mapping[str, Any], owner: Owner | None) -> Owner | None:
     return None if found is None or found == owner else found
 
 
+def warnings(subject: str, body: Mapping[str, Any] | None, owner: Owner | None) -> list[str]:
+    """What is odd about the tags of a resource that `owner` declares: it is somebody else's, or nobody's."""
+    if body is None or owner is None:
+        return []
+    found = owner_of(body)
+    if found is None:
+        return [
+            f"{subject} carries no ownership tags: it was here before, or somebody removed them. Teardown will leave "
+            f"it alone; to own it, tag it {', '.join(f'{name}={value}' for name, value in owner.tags().items())}."
+        ]
+    if found != owner:
+        return [
+            f"{subject} carries the tags of inventory host {found}, and {owner} declares it, too: "
+            "they will undo each other's changes. Let one host declare it, or correct its tags."
+        ]
+    return []
+
+
 def refuse_deletion(body: Mapping[str, Any], owner: Owner | None, force_delete: bool, always: bool) -> list[Refusal]:
     """Why this resource must not be deleted. `always`: even without `owner` an untagged one needs force_delete."""
     found = owner_of(body)
@@ -79,7 +97,7 @@ def refuse_deletion(body: Mapping[str, Any], owner: Owner | None, force_delete: 
     if found is None and not force_delete and (owner is not None or always):
         remedy = (
             "It carries no tag of this collection, so somebody else made it. "
-            "Set force_delete to true to delete it all the same"
+            "Set force_delete to true to delete it all the same (site_teardown_force_delete in the playbook)"
         )
         return [Refusal(name, "present", "absent", remedy)]
     return []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import waiting
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import ownership, waiting
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, Body, Reading
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.converging import carry_out
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.names import api_version_of
@@ -48,12 +48,18 @@ def converge(task: Task) -> Result:
             arm,
             spec.subject,
             read,
-            lambda reading: plan_resource(reading.body, spec),
+            lambda reading: _plan(task, spec, reading),
             lambda plan, reading: _put(arm, spec, plan, reading, patient),
         )
     planned = task.check_mode and outcome.plan.changed and spec.state == "present"
     values = {"id": spec.id, "resource": outcome.plan.body if planned else outcome.after}
     return Result.of(outcome.plan, values, outcome.headline(task.check_mode))
+
+
+def _plan(task: Task, spec: ResourceSpec, reading: Reading) -> Plan:
+    for text in ownership.warnings(spec.subject, reading.body, spec.owner):
+        task.warn(text)
+    return plan_resource(reading.body, spec)
 
 
 def _removal(arm: Arm, spec: ResourceSpec, reading: Reading) -> Plan:

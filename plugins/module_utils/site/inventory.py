@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.site.spelling import as_written
 
 PLATFORM_VARIABLE = "mcpops_platform"
-SHOWN_HOSTS = 3
+SHOWN_HOSTS = 20
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Host:
     deferred: Mapping[str, str] = field(default_factory=dict)
     roles: tuple[str, ...] = ()
     """Which of the checked roles apply to it, by their short names."""
+    spelled: Mapping[str, str] = field(default_factory=dict)
+    """Role variable → the common variable the user wrote instead."""
 
     def get(self, variable: str) -> Any:
         return self.variables.get(variable)
@@ -46,11 +49,16 @@ def roles_of(groups: Iterable[str], roles: Mapping[str, Sequence[str]]) -> list[
     return list(dict.fromkeys(role for group, listed in roles.items() if group in own for role in listed))
 
 
-def as_problems(findings: Iterable[Finding]) -> list[Problem]:
-    """One problem for what many hosts have in common: a fault in a group variable is one fault."""
+def as_problems(findings: Iterable[Finding], spelled: Mapping[str, Mapping[str, str]] | None = None) -> list[Problem]:
+    """One problem for what many hosts have in common: a fault in a group variable is one fault.
+
+    `spelled` says by host how its user wrote the variables of roles.
+    """
     hosts: dict[tuple[str, str], list[str]] = {}
     for finding in findings:
-        affected = hosts.setdefault((finding.path, finding.message), [])
+        written = (spelled or {}).get(finding.host, {})
+        where, what = (as_written(text, written) for text in (finding.path, finding.message))
+        affected = hosts.setdefault((where, what), [])
         if finding.host not in affected:
             affected.append(finding.host)
     return [Problem(f"{_named(affected)}: {path}", message) for (path, message), affected in hosts.items()]

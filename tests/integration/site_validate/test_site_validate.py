@@ -62,8 +62,18 @@ def test_every_problem_of_every_host_is_in_one_message(validate: Validate) -> No
     assert "must be one of: low, high" in problems["one: role fixture_cluster"]
     assert "'elsewhere' is no host of group platforms (shared)" in problems["one: mcpops_platform"]
     assert "is not set" in problems["one: mcpops_location"]
-    assert "cannot be evaluated" in problems["two: fixture_cluster_location"]
+    # by the name that the inventory uses, not the role's
+    assert "cannot be evaluated" in problems["two: mcpops_location"]
     assert "nothing was changed" in run.last["msg"]
+
+
+def test_a_misspelt_variable_is_a_problem_and_a_strange_one_a_warning(validate: Validate) -> None:
+    run = validate({"one": {"mcpops_location": "x", "fixture_cluster_nmae": "a"}})
+    assert run.returncode != 0
+    assert "one: fixture_cluster_nmae: is not known: did you mean fixture_cluster_name?" in run.last["msg"]
+    run = validate({"one": {"mcpops_location": "x", "mcpops_colour": "red"}}).ok()
+    shown = " ".join(run.output.split())
+    assert "one: mcpops_colour: is not known: no role and no other variable reads it" in shown
 
 
 def test_a_limit_leaves_hosts_out_and_groups_whole(validate: Validate) -> None:

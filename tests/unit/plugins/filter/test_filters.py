@@ -99,3 +99,14 @@ def test_the_report_is_aligned_and_complete() -> None:
 def test_a_host_where_nothing_was_found_still_has_a_row() -> None:
     row = site_report([{"inventory_hostname": "local-2"}])[1]
     assert row.split() == ["local-2", "-", "0", "-", "-", "-", "-", "-"]
+
+
+def test_the_end_of_all_clusters_is_offered() -> None:
+    report = site_report([HOST, {"inventory_hostname": "local-2"}])
+    assert report[-1].strip() == "-e teardown_confirm=local-1,local-2"
+
+
+def test_in_check_mode_check_mode_is_not_advised() -> None:
+    report = site_report([HOST], "inventories/x", check_mode=True)
+    assert not any("--check" in line or "teardown" in line for line in report)
+    assert report[-1].strip() == "ansible-playbook site.yml -i inventories/x"

@@ -49,6 +49,22 @@ ONE_OF_EACH: dict[str, tuple[Failure, str]] = {
         NotReady("Deployment mcp/echo", [Reason("pod echo-1", "ImagePullBackOff", "image not found")], waited=12.4),
         "Deployment mcp/echo is not ready after 12 s: pod echo-1: image not found.",
     ),
+    "several not ready": (
+        NotReady("Job a/x, Job a/y", [Reason("", "Failed", "no quota")]),
+        "Job a/x, Job a/y are not ready: no quota.",
+    ),
+    "one of several not ready": (
+        NotReady("1 of 3 MCP probes", [Reason("", "Failed", "no answer")]),
+        "1 of 3 MCP probes is not ready: no answer.",
+    ),
+    "some of several not ready": (
+        NotReady("2 of 3 MCP probes (a, b)", [Reason("", "Failed", "no answer")]),
+        "2 of 3 MCP probes (a, b) are not ready: no answer.",
+    ),
+    "one with a list in brackets": (
+        NotReady("release web (a, b)", [Reason("", "Failed", "no answer")]),
+        "release web (a, b) is not ready: no answer.",
+    ),
     "never ready": (
         NotReady(
             "MCP servers",
@@ -57,7 +73,7 @@ ONE_OF_EACH: dict[str, tuple[Failure, str]] = {
                 Reason("other", "Pending", "no node fits"),
             ],
         ),
-        "MCP servers is not ready and will not become ready by waiting:\n"
+        "MCP servers are not ready and will not become ready by waiting:\n"
         "  1. echo: exits with 1. Read its log.\n  2. other: no node fits.",
     ),
     "what was asked for itself": (

@@ -472,3 +472,22 @@ def test_path_that_another_user_may_not_write(tmp_path: Path) -> None:
     finally:
         os.setresuid(*mine)
     assert f"user {user} may not write" in problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("tags", "words"),
+    [
+        ({}, "carries no ownership tags"),
+        ({"mcpops-host": "h2", "mcpops-environment": "dev"}, "carries the tags of inventory host h2 (dev)"),
+        ({"mcpops-host": "h1", "mcpops-environment": "dev"}, ""),
+    ],
+    ids=["lost", "foreign", "ours"],
+)
+def test_odd_ownership_tags_are_warned_of(azure: Azure, tags: dict[str, str], words: str) -> None:
+    plain = {key: value for key, value in GROUP.items() if key != "owner"}
+    azure.run(azure_resource, {**plain, "tags": tags})
+    azure.run(aks_cluster, {**{key: value for key, value in CLUSTER.items() if key != "owner"}, "tags": tags})
+    for module, args in ((azure_resource, GROUP), (aks_cluster, CLUSTER)):
+        task = azure.task(module, args, check=True)
+        module.OPERATION(task)
+        assert [words in warning for warning in task.warnings] == ([True] if words else []), task.warnings
