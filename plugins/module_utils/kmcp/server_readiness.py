@@ -13,23 +13,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import readiness
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.pods import settling
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change
 
 Object = Mapping[str, Any]
 
 NOT_RECONCILED = "NotReconciled"
 NOT_REPAIRED = "NotRepaired"
-STARTING, CRASHING = "Starting", "Crashing"
-# how long a program must have run before its pod is believed; longer once it has crashed, whose restarts are 10 s
-# apart and more
-STARTED_SECONDS = 2.0
-STEADY_SECONDS = 10.0
 # errors of the controller that it repeats for ever
 _LASTING = re.compile(r"is invalid|forbidden|immutable|requires a target port|must be specified|unsupported", re.I)
 
@@ -82,38 +78,8 @@ def judge(label: str, sight: Sight) -> list[Reason]:
         return waiting
     if sight.wants_pods and sight.has_endpoints is False:
         return [Reason(label, "NoEndpoints", "its pods are ready and its Service leads to none of them yet")]
-    return _settling(sight)
-
-
-def _settling(sight: Sight) -> list[Reason]:
-    """Pods whose program has only just started.
-
-    KMCP gives them no probes: a program that crashes after a moment is ready for that moment, again and again.
-    """
-    found = []
-    for pod in sight.pods:
-        metadata, status = pod["metadata"], pod.get("status") or {}
-        for container in status.get("containerStatuses") or []:
-            started = ((container.get("state") or {}).get("running") or {}).get("startedAt")
-            if metadata.get("deletionTimestamp") or not started or sight.now is None:
-                continue
-            crashes = int(container.get("restartCount", 0))
-            age = (sight.now - _time(started)).total_seconds()
-            if age < (STEADY_SECONDS if crashes else STARTED_SECONDS):
-                where = f"Pod {metadata['namespace']}/{metadata['name']} container {container['name']}"
-                told = f"runs for {max(age, 0):.0f} s only"
-                told += f" and has ended {crashes} times before, last with {_ending(container)}" if crashes else ""
-                found.append(Reason(where, CRASHING if crashes else STARTING, told))
-    return found
-
-
-def _ending(container: Object) -> str:
-    ended = (container.get("lastState") or {}).get("terminated") or {}
-    return f"exit code {ended.get('exitCode', '?')}"
-
-
-def _time(text: str) -> datetime:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    # KMCP gives its pods no probes
+    return settling(sight.pods, sight.now)
 
 
 def only_ownership(differing: Iterable[Change]) -> bool:

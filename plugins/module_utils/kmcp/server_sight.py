@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason, ServiceError
@@ -57,19 +55,16 @@ def with_pods(kube: Kube, sights: Mapping[Key, Sight]) -> dict[Key, Sight]:
     """The same with what is asked last: whether the Services lead to ready pods, and since when those run."""
     ready: set[Key] = set()
     pods: dict[Key, list[Object]] = {}
-    now: datetime | None = None
     for namespace in sorted({namespace for namespace, _name in sights}):
         names = [name for place, name in sights if place == namespace]
         chosen = f"{_SERVICE_OF} in ({','.join(names)})" if len(names) <= _NAMED_IN_A_QUERY else _SERVICE_OF
         for item in kube.list_objects(ENDPOINTS, namespace, label_selector=chosen):
             if any((one.get("conditions") or {}).get("ready") is not False for one in item.get("endpoints") or []):
                 ready.add((namespace, item["metadata"]["labels"][_SERVICE_OF]))
-        query = {"labelSelector": MADE_BY_KMCP}
-        answer = kube.request("GET", PODS.path(namespace), query=query, action=f"list pods in {namespace}")
-        # ages are told by the cluster's clock, not by this machine's
-        now = parsedate_to_datetime(answer.headers["Date"])
-        for pod in answer.json().get("items") or []:
+        for pod in kube.list_objects(PODS, namespace, label_selector=MADE_BY_KMCP):
             pods.setdefault((namespace, pod["metadata"]["labels"].get(_INSTANCE, "")), []).append(pod)
+    # ages are told by the cluster's clock, not by this machine's
+    now = kube.now
     return {
         key: Sight(sight.server, sight.children, key in ready, pods.get(key, ()), now) for key, sight in sights.items()
     }

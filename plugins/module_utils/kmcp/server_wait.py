@@ -15,7 +15,6 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children, server_sight
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import (
-    CRASHING,
     NOT_RECONCILED,
     NOT_REPAIRED,
     Sight,
@@ -24,7 +23,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readin
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_sight import Key
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import explain_workload, last_log_lines
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import (
+    explain_workload,
+    last_log_lines,
+    with_log,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 FIRST_POLL_SECONDS = 0.2
@@ -33,6 +36,8 @@ LAST_POLL_SECONDS = 1.5
 TERMINAL_SECONDS = 4.0
 # the controller answers a new label within a second; what others still own then has the value it wants
 SETTLED_SECONDS = 5.0
+# pods that admission refuses do not exist: there is nobody to ask
+_WITHOUT_PODS = frozenset({"PodsRefused", "QuotaExceeded", "WebhookDown"})
 
 
 def wait_until_running(
@@ -100,7 +105,11 @@ def _failure(
     for server in waiting:
         reasons = list(found[server.key])
         deployment = sights[server.key].children.get("Deployment")
-        if deployment is not None and reasons[0].subject.startswith("Deployment ") and reasons[0].code != "PodsRefused":
+        if (
+            deployment is not None
+            and reasons[0].subject.startswith("Deployment ")
+            and reasons[0].code not in _WITHOUT_PODS
+        ):
             reasons = _pods(kube, deployment, logs=True) or reasons
         reasons = [_with_log(kube, server.namespace, reason) for reason in reasons]
         told += reasons
@@ -115,11 +124,9 @@ def _failure(
 def _with_log(kube: Kube, namespace: str, reason: Reason) -> Reason:
     """What a program that keeps crashing has said last; it may run at the moment."""
     pod = re.fullmatch(r"Pod [^/]+/(\S+) container (\S+)", reason.subject)
-    lines = last_log_lines(kube, namespace, *pod.groups()) if pod and reason.code == CRASHING else []
-    if not lines:
+    if pod is None or reason.code != "Crashing":
         return reason
-    told = f"{reason.message}. Its last log lines:\n" + "\n".join(f"    {line}" for line in lines)
-    return Reason(reason.subject, reason.code, told, reason.hint, reason.terminal)
+    return with_log(reason, last_log_lines(kube, namespace, pod.group(1), pod.group(2)))
 
 
 def _release(kube: Kube, sights: Mapping[Key, Sight], found: Mapping[Key, list[Reason]]) -> None:

@@ -13,8 +13,10 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -52,6 +54,18 @@ class Response:
         return json.loads(self.body)
 
 
+@dataclass(frozen=True)
+class Page:
+    """Some of the objects of a list, and how many are said to follow (0 where the server does not say)."""
+
+    items: list[Object]
+    remaining: int
+
+
+class ListExpired(Exception):
+    """The API server has forgotten the state that the next page would have been of (410)."""
+
+
 class Kube:
     """One API server as one identity; safe to use from several threads."""
 
@@ -65,6 +79,7 @@ class Kube:
         self._cache = RunCache(task.run_directory)
         self._kinds: discovery.KindTable | None = None
         self._reached = False
+        self._date = ""
         self._warned: set[str] = set()
 
     @classmethod
@@ -158,26 +173,55 @@ class Kube:
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        accept: str | None = None,
+        retry: bool = True,
     ) -> list[Object]:
-        """All objects of a kind (of one namespace), complete with apiVersion and kind, page by page."""
-        query: dict[str, Any] = {"limit": PAGE}
-        if label_selector:
-            query["labelSelector"] = label_selector
-        if field_selector:
-            query["fieldSelector"] = field_selector
-        found: list[Object] = []
+        """All objects of a kind (of one namespace), complete with apiVersion and kind.
+
+        `accept` asks for another form of them, such as their metadata alone; `retry` false asks once.
+        """
+        selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
+        query: dict[str, Any] = {key: value for key, value in selectors.items() if value}
+        try:
+            return [item for page in self.pages(resource, namespace, query, accept, retry) for item in page.items]
+        except ListExpired:
+            # longer than the server remembers: in one piece, then
+            query["limit"] = 0
+            return [item for page in self.pages(resource, namespace, query, accept, retry) for item in page.items]
+
+    def pages(
+        self,
+        resource: ResourceType,
+        namespace: str | None = None,
+        query: Mapping[str, Any] | None = None,
+        accept: str | None = None,
+        retry: bool = True,
+    ) -> Iterator[Page]:
+        """The same page by page; ListExpired when it has to be begun anew."""
+        asked: dict[str, Any] = {"limit": PAGE, **(query or {})}
         action = f"list {resource.plural}" + (f" in namespace {namespace}" if namespace else "")
+        headers = {"Accept": accept} if accept else None
         while True:
-            page = self.request("GET", resource.path(namespace), query=query, action=action).json()
-            found += page.get("items") or []
-            token = (page.get("metadata") or {}).get("continue")
-            if not token:
-                break
-            query["continue"] = token
-        for item in found:
-            item.setdefault("apiVersion", resource.api_version)
-            item.setdefault("kind", resource.kind)
-        return found
+            again = (410,) if "continue" in asked else ()
+            answer = self.request(
+                "GET",
+                resource.path(namespace),
+                query=asked,
+                headers=headers,
+                accept_status=again,
+                retry=retry,
+                action=action,
+            )
+            if answer.status == 410:
+                raise ListExpired
+            page = answer.json()
+            metadata = page.get("metadata") or {}
+            # the metadata alone comes as a kind of its own
+            own = {"apiVersion": resource.api_version, "kind": resource.kind}
+            yield Page([{**item, **own} for item in page.get("items") or []], metadata.get("remainingItemCount") or 0)
+            if not metadata.get("continue"):
+                return
+            asked["continue"] = metadata["continue"]
 
     def resource_type(self, api_version: str, kind: str, *, refresh: bool = True) -> ResourceType | None:
         """How this cluster serves a kind, or None; a kind unknown so far is asked for once more (`refresh`)."""
@@ -204,6 +248,11 @@ class Kube:
         if self._kinds is None:
             self._kinds = self._cache.get_or_make(self._discovery_key, self._discover)
         return self._kinds
+
+    @property
+    def now(self) -> datetime | None:
+        """The API server's clock at its last answer: ages are told by it, not by this machine's."""
+        return parsedate_to_datetime(self._date) if self._date else None
 
     def close(self) -> None:
         self.transport.close()
@@ -252,6 +301,7 @@ class Kube:
                 renewed = True
                 continue
             self._reached = True
+            self._date = raw.headers.get("Date", self._date)
             response = Response(raw.status, raw.headers, raw.data)
             self._pass_on_warnings(raw.headers)
             if not retry or not _busy(response, repeatable):

@@ -7,31 +7,42 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import vocabulary
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import explain_workload
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import explain_pods, with_evidence
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness import (
     condition_reasons,
     has_verdict,
     reasons,
     subject,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import read_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.redaction import redact
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.surroundings import WITH_PODS, Surroundings
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.events import last_words
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 FIRST_POLL_SECONDS = 0.2
 LAST_POLL_SECONDS = 1.5
 TERMINAL_SECONDS = 4.0
 """How long a terminal reason must stand: a Secret or an image may be a moment behind its pod."""
+EXPLAINED = 10
+"""How many objects that are not ready are asked for logs and events; of the others, what is known is told."""
+TOLD = 30
+"""How many reasons an error lists."""
 
-_WITH_PODS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"})
-_WITHOUT_PODS = frozenset({"PodsRefused", "QuotaExceeded", "Missing"})
-_AT_ONCE = frozenset({"JobFailed", "VolumeLost", "NamesNotAccepted", "PodFailed", "Suspended"})
+# what the object itself says; its pods would not say it better, or do not exist
+_OWN_WORDS = frozenset(
+    {"PodsRefused", "QuotaExceeded", "WebhookDown", "Missing", "Suspended", "Deleting", "MissingObject"}
+)
+# what the object says and its pods explain
+_BOTH = frozenset({"JobFailed", "Paused"})
 
 
 def wait_ready(
@@ -45,79 +56,107 @@ def wait_ready(
     targets = _targets(kube, items)
     started = time.monotonic()
     pause = FIRST_POLL_SECONDS
-    terminal_since: float | None = None
-    live: dict[Identity, Object] = {}
+    standing_reasons = _Standing()
+    ready: dict[Identity, Object] = {}
     waiting = targets
     while True:
-        live.update(_fresh(kube, waiting))
-        found = {target.who: _verdict(kube, target, live.get(target.who), condition) for target in waiting}
+        # what vanished is not there: an earlier sight of it says nothing
+        live = read_objects(kube, waiting)
+        around = Surroundings(kube, [(target.who.kind, target.who.namespace) for target in waiting])
+        found = _verdicts(waiting, live, condition, around)
+        ready.update({target.who: live[target.who] for target in waiting if not found[target.who]})
         waiting = [target for target in waiting if found[target.who]]
         if not waiting:
-            return [live[target.who] for target in targets if target.who in live]
+            return [ready[target.who] for target in targets]
         now = time.monotonic()
-        open_reasons = [reason for target in waiting for reason in found[target.who]]
-        ending = any(reason.terminal for reason in open_reasons)
-        terminal_since = (terminal_since or now) if ending else None
-        settled = any(reason.code in _AT_ONCE and reason.terminal for reason in open_reasons)
-        over = now - started >= timeout
-        if over or settled or (terminal_since is not None and now - terminal_since >= TERMINAL_SECONDS):
-            raise NotReady(
-                _named(waiting),
-                explain(kube, [live.get(target.who, target.declared) for target in waiting], open_reasons),
-                waited=now - started,
-            )
-        task.progress(f"waiting for {len(waiting)} of {len(targets)}: {open_reasons[0]}")
+        final = standing_reasons.final(found, now)
+        if final or now - started >= timeout:
+            told = explain(kube, [live.get(target.who, target.declared) for target in waiting], found, around)
+            raise NotReady(_named(waiting, len(targets)), told, waited=now - started)
+        first = next(reason for target in waiting for reason in found[target.who])
+        task.progress(f"waiting for {len(waiting)} of {len(targets)}: {first}")
         time.sleep(min(pause, max(0.05, timeout - (now - started))))
         pause = min(LAST_POLL_SECONDS, pause * 1.3)
 
 
-def explain(kube: Kube, items: Sequence[Object], known: Sequence[Reason]) -> list[Reason]:
-    """The same reasons, those about workloads with what their pods tell."""
-    told: list[Reason] = []
-    for item in items:
-        own = [reason for reason in known if reason.subject == subject(item)]
-        # pods that admission refuses do not exist: there is nobody to ask
-        ask = item.get("kind") in _WITH_PODS and not any(reason.code in _WITHOUT_PODS for reason in own)
-        told += (_pods_of(kube, item, logs=True) if ask else []) or own
-    return told or list(known)
+class _Standing:
+    """Since when each object has shown each terminal reason without a break."""
+
+    def __init__(self) -> None:
+        self._since: dict[tuple[Identity, str], float] = {}
+
+    def final(self, found: dict[Identity, list[Reason]], now: float) -> bool:
+        """Whether a reason has stood long enough, or is of a kind that does not change any more."""
+        shown = {(who, one.code): one for who, told in found.items() for one in told if one.terminal}
+        self._since = {key: self._since.get(key, now) for key in shown}
+        return any(
+            vocabulary.meaning(one.code).at_once or now - self._since[key] >= TERMINAL_SECONDS
+            for key, one in shown.items()
+        )
 
 
-def _verdict(kube: Kube, target: Target, live: Object | None, condition: tuple[str, str] | None) -> list[Reason]:
+def explain(
+    kube: Kube, items: Sequence[Object], found: dict[Identity, list[Reason]], around: Surroundings
+) -> list[Reason]:
+    """The reasons of these objects, those about workloads with what their pods, logs and events tell."""
+    known = {str(who): told for who, told in found.items()}
+    pairs = [(item, known.get(subject(item), [])) for item in items]
+    deep = at_once(lambda pair: _explained(kube, *pair, around), pairs[:EXPLAINED])
+    told = [reason for one in deep for reason in one] + [reason for _item, own in pairs[EXPLAINED:] for reason in own]
+    left = len(told) - TOLD
+    return told if left <= 0 else [*told[:TOLD], Reason("", "More", f"and {left} more reasons of other objects")]
+
+
+def _explained(kube: Kube, item: Object, own: list[Reason], around: Surroundings) -> list[Reason]:
+    kind, namespace = item.get("kind"), str((item.get("metadata") or {}).get("namespace"))
+    if any(reason.code in _OWN_WORDS for reason in own):
+        return own
+    try:
+        if kind in WITH_PODS or kind in ("Pod", "Service"):
+            pods = [item] if kind == "Pod" else around.pods_of(item) or []
+            told = with_evidence(kube, namespace, _of_pods(own, pods), pods)
+            both = kind == "Service" or any(reason.code in _BOTH for reason in own)
+            return _unique([*(reason for reason in own if both), *told]) or own
+        if kind in ("PersistentVolumeClaim", "Ingress", "Service"):
+            said = redact(last_words(item, around.warnings(namespace)))
+            return [replace(one, message=f"{one.message}: {said}") if said else one for one in own]
+    except ServiceError as refused:
+        # an explanation that fails must not hide what was found
+        return [*own, Reason("", "NotExplained", refused.message())]
+    return own
+
+
+def _of_pods(own: list[Reason], pods: Sequence[Object]) -> list[Reason]:
+    """What the pods say, or, when all of them seem well, what was said of one of them (that it runs a moment only)."""
+    hindered = [reason for reason in own if reason.subject.startswith("Pod ") and reason.code != "Starting"]
+    told = explain_pods(pods)
+    better = {reason.subject for reason in hindered}
+    return [*hindered, *(one for one in told if one.subject not in better)]
+
+
+def _unique(told: Iterable[Reason]) -> list[Reason]:
+    return list(dict.fromkeys(told))
+
+
+def _verdicts(
+    waiting: Sequence[Target],
+    live: dict[Identity, Object],
+    condition: tuple[str, str] | None,
+    around: Surroundings,
+) -> dict[Identity, list[Reason]]:
+    verdicts = at_once(lambda target: _verdict(target, live.get(target.who), condition, around), list(waiting))
+    return {target.who: found for target, found in zip(waiting, verdicts)}
+
+
+def _verdict(
+    target: Target, live: Object | None, condition: tuple[str, str] | None, around: Surroundings
+) -> list[Reason]:
     if live is None:
-        return [Reason(str(target.who), "Missing", "does not exist")]
+        gone = "does not exist (any more): something has deleted it"
+        return [vocabulary.reason(str(target.who), "Missing", gone, terminal=True)]
     if not has_verdict(live):
         return condition_reasons(live, *condition) if condition else reasons(live)
-    found = reasons(live)
-    if not found:
-        return []
-    if target.who.kind in _WITH_PODS and not any(reason.terminal for reason in found):
-        # the pods know of faults that waiting will not heal long before the workload's deadline
-        return [*found, *(reason for reason in _pods_of(kube, live, logs=False) if reason.terminal)]
-    if target.who.kind == "PersistentVolumeClaim" and _waits_for_consumer(kube, live):
-        return []
-    return found
-
-
-def _pods_of(kube: Kube, item: Object, *, logs: bool) -> list[Reason]:
-    selector: Mapping[str, Any] | None = (item.get("spec") or {}).get("selector")
-    if not selector:
-        return []
-    namespace = str(item["metadata"].get("namespace"))
-    return explain_workload(kube, namespace, selector, logs=logs)
-
-
-def _waits_for_consumer(kube: Kube, claim: Object) -> bool:
-    """A claim whose class binds at the first pod is as ready as it can be before there is one."""
-    name = (claim.get("spec") or {}).get("storageClassName")
-    chosen = (claim["metadata"].get("annotations") or {}).get("volume.kubernetes.io/selected-node")
-    if not name or chosen:
-        return False
-    storage_class = kube.get(f"/apis/storage.k8s.io/v1/storageclasses/{name}") or {}
-    return storage_class.get("volumeBindingMode") == "WaitForFirstConsumer"
-
-
-def _fresh(kube: Kube, waiting: Sequence[Target]) -> dict[Identity, Object]:
-    return read_objects(kube, waiting)
+    return around.judge(live, reasons(live))
 
 
 def _targets(kube: Kube, items: Sequence[Object]) -> list[Target]:
@@ -129,6 +168,7 @@ def _targets(kube: Kube, items: Sequence[Object]) -> list[Target]:
     return found
 
 
-def _named(waiting: Sequence[Target]) -> str:
+def _named(waiting: Sequence[Target], total: int) -> str:
     names = ", ".join(str(target.who) for target in waiting[:3])
-    return names + (f" and {len(waiting) - 3} more" if len(waiting) > 3 else "")
+    more = f" and {len(waiting) - 3} more" if len(waiting) > 3 else ""
+    return names + more + (f" ({len(waiting)} of {total} objects)" if total > 1 else "")

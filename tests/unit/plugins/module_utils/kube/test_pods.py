@@ -9,11 +9,8 @@ import pytest
 import yaml
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import (
-    explain_workload,
-    pod_reasons,
-    selector_text,
-)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import explain_workload
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.pods import pod_reasons
 
 from .conftest import Answer, FakeTask, Server
 
@@ -48,8 +45,15 @@ def test_pods_without_a_container_state() -> None:
     (reason,) = pod_reasons(pod(conditions=scheduled))
     assert (reason.code, reason.terminal) == ("Unschedulable", False)
     assert "Insufficient cpu" in reason.message
+    gone = 'persistentvolumeclaim "disk" not found'
+    (reason,) = pod_reasons(pod(conditions=[{"type": "PodScheduled", "status": "False", "message": gone}]))
+    assert (reason.code, reason.message) == ("MissingObject", gone)
     (reason,) = pod_reasons(pod(phase="Failed", reason="Evicted"))
     assert (reason.code, reason.terminal) == ("PodFailed", True)
+    evicted = pod(phase="Failed", reason="Evicted")
+    evicted["metadata"]["ownerReferences"] = [{"kind": "ReplicaSet", "name": "web-7", "controller": True}]
+    (reason,) = pod_reasons(evicted)
+    assert not reason.terminal, "its ReplicaSet makes another one"
     assert pod_reasons(pod(phase="Succeeded")) == []
     assert pod_reasons(pod(phase="Running", conditions=[{"type": "Ready", "status": "True"}])) == []
     (reason,) = pod_reasons(pod())
@@ -83,25 +87,43 @@ def test_a_kubelet_that_lost_the_log_is_not_quoted(
     assert "unable" not in reason.message
 
 
+def warning(message: str, time: str, reason: str = "Unhealthy") -> dict[str, Any]:
+    involved = {"kind": "Pod", "name": "web-1", "namespace": "tools"}
+    return {"involvedObject": involved, "reason": reason, "message": message, "lastTimestamp": time}
+
+
+def test_what_a_log_says_is_told_without_what_is_secret(
+    server: Server, connect: Callable[..., Kube], task: FakeTask
+) -> None:
+    crashing = pod("web-1", "crash loop")
+    crashing["spec"]["containers"][0]["env"] = [{"name": "LEDGER", "value": "ledger.example.com"}]
+    server.on(f"{PODS}?limit=1000&labelSelector=a", Answer(body={"items": [crashing]}))
+    log = f"{PODS}/web-1/log?container=main&tailLines=8&previous=false&limitBytes=20000"
+    server.on(log, Answer(body=b"no route to ledger.example.com\nDB_PASSWORD=hunter2 was not accepted\n"))
+    (reason,) = explain_workload(connect(task), "tools", "a")
+    assert "no route to $(LEDGER)" in reason.message
+    assert "DB_PASSWORD=******** was not accepted" in reason.message
+
+
+def test_a_pod_that_cannot_start_is_explained_by_its_mounts(
+    server: Server, connect: Callable[..., Kube], task: FakeTask
+) -> None:
+    server.on(f"{PODS}?limit=1000&labelSelector=a", Answer(body={"items": [pod()]}))
+    chosen = "involvedObject.kind%3DPod%2CinvolvedObject.name%3Dweb-1%2Ctype%3DWarning"
+    said = 'MountVolume.SetUp failed for volume "x" : secret "absent" not found'
+    events = [warning(said, "2026-01-01T00:00:00Z", "FailedMount")]
+    server.on(f"/api/v1/namespaces/tools/events?limit=1000&fieldSelector={chosen}", Answer(body={"items": events}))
+    (reason,) = explain_workload(connect(task), "tools", "a")
+    assert (reason.code, reason.message) == ("MissingObject", said)
+
+
 def test_a_probe_is_explained_by_its_last_event(server: Server, connect: Callable[..., Kube], task: FakeTask) -> None:
     server.on(f"{PODS}?limit=1000&labelSelector=a", Answer(body={"items": [pod(case="probe does not pass")]}))
     chosen = "involvedObject.kind%3DPod%2CinvolvedObject.name%3Dweb-1%2Ctype%3DWarning"
     events = [
-        {"message": "Readiness probe failed: connection refused", "lastTimestamp": "2026-01-02T00:00:00Z"},
-        {"message": "older", "lastTimestamp": "2026-01-01T00:00:00Z"},
+        warning("Readiness probe failed: connection refused", "2026-01-02T00:00:00Z"),
+        warning("older", "2026-01-01T00:00:00Z"),
     ]
     server.on(f"/api/v1/namespaces/tools/events?limit=1000&fieldSelector={chosen}", Answer(body={"items": events}))
     (reason,) = explain_workload(connect(task), "tools", "a")
     assert reason.message.endswith("Readiness probe failed: connection refused")
-
-
-def test_selectors_as_text() -> None:
-    expressions = [
-        {"key": "tier", "operator": "In", "values": ["a", "b"]},
-        {"key": "old", "operator": "DoesNotExist"},
-        {"key": "new", "operator": "Exists"},
-        {"key": "env", "operator": "NotIn", "values": ["x"]},
-    ]
-    selector = {"matchLabels": {"app": "web"}, "matchExpressions": expressions}
-    assert selector_text(selector) == "app=web,tier in (a,b),!old,new,env notin (x)"
-    assert selector_text({"app": "web", "b": "c"}) == "app=web,b=c"

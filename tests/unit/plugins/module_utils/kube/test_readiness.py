@@ -30,6 +30,8 @@ CUSTOM = {"kind": "Box", "metadata": {"name": "a", "generation": 2}}
         ({}, ["NoCondition"]),
         ({"conditions": [{"type": "Ready", "status": "True"}]}, []),
         ({"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}]}, ["NotObserved"]),
+        ({"conditions": [{"type": "Ready", "status": "True", "observedGeneration": 1}]}, ["NotObserved"]),
+        ({"conditions": [{"type": "Ready", "status": "True", "observedGeneration": 2}]}, []),
         ({"conditions": [{"type": "Ready", "status": "False", "reason": "NoDisk", "message": "full"}]}, ["NoDisk"]),
     ],
 )
