@@ -93,7 +93,8 @@ def cloud() -> Cloud:
     return Cloud(json.loads(settings.environment_file.read_text(encoding="utf-8")), settings)
 
 
-def _play(cloud: Cloud, kubeconfig: Path | None, auth: Mapping[str, Any] | None) -> dict[str, Any]:
+def play_options(cloud: Cloud, kubeconfig: Path | None, auth: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The keywords of a play whose tasks use this cloud and the cluster of this kubeconfig."""
     groups: dict[str, Any] = {"group/mcpops.platform.azure": dict(cloud.auth() if auth is None else auth)}
     if kubeconfig is not None:
         groups["group/mcpops.platform.kubernetes"] = {"kubeconfig": str(kubeconfig)}
@@ -123,7 +124,7 @@ def cluster(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
             },
             {"mcpops.platform.aks_kubeconfig": {**named, "path": str(kubeconfig), "credential": "admin"}},
         ],
-        play=_play(cloud, None, None),
+        play=play_options(cloud, None, None),
     ).ok()
     return Cluster(SHARED_CLUSTER, SHARED_GROUP, kubeconfig, cloud.environment["kubectl"])
 
@@ -160,7 +161,7 @@ def run_all(cloud: Cloud, request: pytest.FixtureRequest) -> TasksRunner:
         host: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Run:
-        play = _play(cloud, kubeconfig or _kubeconfig(request), auth)
+        play = play_options(cloud, kubeconfig or _kubeconfig(request), auth)
         play["environment"] = {**play["environment"], **(env or {})}
         return run_tasks(tasks, play=play, hosts={"test": {**LOCAL_HOST, **(host or {})}}, **options)
 

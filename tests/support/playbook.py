@@ -37,6 +37,14 @@ class Run:
         assert self.returncode == 0, self.output
         return self
 
+    def of(self, host: str, task: str) -> dict[str, Any]:
+        """The result of the task called `task` on `host`; its absence is shown with the output."""
+        for entry in self.results:
+            if entry["host"] == host and entry["task"] == task:
+                result: dict[str, Any] = entry["result"]
+                return result
+        raise AssertionError(f"{task} did not run on {host}:\n{self.output}")
+
     @property
     def changed(self) -> list[str]:
         return [entry["task"] for entry in self.results if entry["result"].get("changed")]

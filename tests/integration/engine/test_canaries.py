@@ -8,18 +8,20 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.playbook import CHECKOUT
+from support.playbook import CHECKOUT, LOCAL_HOST, Run, run_tasks
+
+from ..conftest import Cloud, Cluster, play_options
 
 pytestmark = pytest.mark.integration
 
 FIXTURES = CHECKOUT / "tests/unit/plugins/plugin_utils/fixtures/collections"
 OTHER_HOST = {"ansible_connection": "test.adapters.namespace", "ansible_python_interpreter": sys.executable}
 CANARY = "canary-6f1d2b"
-NOWHERE = {"host": "https://127.0.0.1:9", "validate_certs": False}
 REQUIRED: dict[str, dict[str, Any]] = {
     "aks_sku_preflight": {"location": "eastus2", "candidates": ["Standard_D2s_v5"], "node_count": 1},
     "azure_provider": {"namespaces": ["Microsoft.Compute"]},
@@ -29,60 +31,85 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "aks_cluster_info": {"name": "x", "resource_group": "rg-x"},
     "aks_kubeconfig": {"name": "x", "resource_group": "rg-x", "path": "kubeconfig"},
     "k8s_objects": {
-        **NOWHERE,
         "definitions": [
             {
                 "apiVersion": "v1",
                 "kind": "Secret",
                 "metadata": {"name": "x", "namespace": "x"},
-                "stringData": {"password": f"{CANARY}-data"},
+                "stringData": {"password": f"{CANARY}-k8s_objects-data"},
             }
         ],
     },
-    "k8s_objects_info": {**NOWHERE, "kind": "Secret", "api_version": "v1"},
+    "k8s_objects_info": {"kind": "Secret", "api_version": "v1"},
     "helm_release": {
-        **NOWHERE,
         "name": "x",
         "namespace": "x",
         "chart_ref": "oci://127.0.0.1:9/x",
         "chart_version": "1.0.0",
+        "registry_username": "x",
     },
-    "kmcp_install": {**NOWHERE, "chart_repository": "oci://127.0.0.1:9/x"},
-    "mcp_server": {**NOWHERE, "name": "x", "namespace": "x", "image": "x", "port": 3000},
-    "mcp_probe": {**NOWHERE, "name": "x", "namespace": "x", "port": 3000, "wait_timeout": 1},
+    "kmcp_install": {"chart_repository": "oci://127.0.0.1:9/x", "registry_username": "x"},
+    "mcp_server": {"name": "x", "namespace": "x", "image": "x", "port": 3000},
+    "mcp_probe": {"name": "x", "namespace": "x", "port": 3000, "wait_timeout": 1},
 }
 
 
-def _secret_options() -> list[tuple[str, str]]:
-    found = []
+def _secrets() -> dict[str, dict[str, Any]]:
+    """By module: a canary of its own for every option that is declared secret."""
+    found: dict[str, dict[str, Any]] = {}
     for module in REQUIRED:
         loaded = importlib.import_module(f"ansible_collections.mcpops.platform.plugins.modules.{module}")
-        found += [(module, name) for name, option in loaded.ARGUMENT_SPEC.items() if option.get("no_log") is True]
+        for name, option in loaded.ARGUMENT_SPEC.items():
+            if option.get("no_log") is True:
+                canary = f"{CANARY}-{module}-{name}"
+                found.setdefault(module, {})[name] = {"X-Key": canary} if option["type"] == "dict" else canary
     return found
 
 
-@pytest.mark.parametrize("host", [{}, OTHER_HOST], ids=["in process", "module"])
-@pytest.mark.parametrize("module", sorted({module for module, _ in _secret_options()}))
-def test_canaries_are_found_nowhere(
-    module: str, host: dict[str, Any], run_all: Any, cloud: Any, tmp_path: Path
-) -> None:
-    secrets = {name: f"{CANARY}-{name}" for owner, name in _secret_options() if owner == module}
-    auth = {key: value for key, value in cloud.auth().items() if key not in secrets}
-    args = {**REQUIRED[module], **secrets}
+@dataclass(frozen=True)
+class Watched:
+    run: Run
+    command_lines: list[str]
+    home: Path
+
+
+@pytest.fixture(scope="module")
+def watched(cloud: Cloud, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Watched:
+    """One run at -vvvv of every module with canaries, in process and as a module on another connection."""
+    home = tmp_path_factory.mktemp("home")
+    play = play_options(cloud, None, None)
+    server = cluster.kubectl("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}")
+    play["module_defaults"]["group/mcpops.platform.kubernetes"] = {"host": server, "validate_certs": False}
     with _watched_command_lines() as seen:
-        run = run_all(
-            [{f"mcpops.platform.{module}": args}],
-            auth=auth,
+        run = run_tasks(
+            [
+                {"name": module, f"mcpops.platform.{module}": {**REQUIRED[module], **secrets}, "ignore_errors": True}
+                for module, secrets in _secrets().items()
+            ],
+            play={**play, "environment": {**play["environment"], "HOME": str(home)}},
+            hosts={"here": LOCAL_HOST, "there": OTHER_HOST},
             collections=[FIXTURES],
-            host=host,
-            env={"HOME": str(tmp_path)},
             verbosity=4,
         )
-    assert run.returncode != 0, "the canaries are no real credentials"
-    assert CANARY not in run.output
-    assert CANARY not in str(run.results)
-    assert not seen, seen
-    assert not [path for path in tmp_path.rglob("*") if path.is_file() and CANARY.encode() in path.read_bytes()]
+    return Watched(run, seen, home)
+
+
+@pytest.mark.parametrize("host", ["here", "there"])
+@pytest.mark.parametrize("module", sorted(_secrets()))
+def test_every_module_ran_and_was_refused(module: str, host: str, watched: Watched) -> None:
+    assert watched.run.of(host, module)["error"]["kind"] in ("service_error", "not_ready"), (
+        "the canaries are no real credentials"
+    )
+
+
+@pytest.mark.parametrize("module", sorted(_secrets()))
+def test_canaries_are_found_nowhere(module: str, watched: Watched) -> None:
+    canary = f"{CANARY}-{module}"
+    assert canary not in watched.run.output
+    assert canary not in str(watched.run.results)
+    assert not [line for line in watched.command_lines if canary in line]
+    files = [path for path in watched.home.rglob("*") if path.is_file()]
+    assert not [path for path in files if canary.encode() in path.read_bytes()]
 
 
 @contextmanager
@@ -92,7 +119,7 @@ def _watched_command_lines() -> Iterator[list[str]]:
     over = threading.Event()
 
     def watch() -> None:
-        while not over.wait(0.02):
+        while not over.wait(0.05):
             for path in Path("/proc").glob("[0-9]*/cmdline"):
                 try:
                     content = path.read_bytes()

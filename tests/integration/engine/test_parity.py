@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.playbook import CHECKOUT
+from support.playbook import CHECKOUT, LOCAL_HOST, Run, run_tasks
+
+from ..conftest import Cloud, Cluster, play_options
 
 pytestmark = pytest.mark.integration
 
@@ -72,28 +74,43 @@ def test_the_table_has_every_module() -> None:
     assert set(MODULES) == present
 
 
+@pytest.fixture(scope="module")
+def both(cloud: Cloud, cluster: Cluster) -> Callable[[Mapping[str, Any], bool], Run]:
+    """One playbook run of many modules on two hosts: `here` runs in process, `there` is another connection."""
+
+    def run(tasks: Mapping[str, Any], check: bool) -> Run:
+        return run_tasks(
+            [{"name": name, f"mcpops.platform.{name}": args, "ignore_errors": True} for name, args in tasks.items()],
+            play=play_options(cloud, cluster.kubeconfig, None),
+            hosts={"here": LOCAL_HOST, "there": OTHER_HOST},
+            check=check,
+            collections=[FIXTURES],
+        ).ok()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def planned(both: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    scratch = tmp_path_factory.mktemp("parity")
+    return both({module: arguments(scratch) for module, (arguments, _) in MODULES.items()}, True)
+
+
+@pytest.fixture(scope="module")
+def refused(both: Callable[..., Run]) -> Run:
+    return both({module: invalid for module, (_, invalid) in MODULES.items() if invalid is not None}, False)
+
+
 @pytest.mark.parametrize("module", MODULES)
-def test_both_adapters_plan_the_same(module: str, run_all: Any, cluster: Any, tmp_path: Path) -> None:
-    args = MODULES[module][0](tmp_path)
-    _equal(module, args, run_all, check=True)
+def test_both_adapters_plan_the_same(module: str, planned: Run) -> None:
+    assert _comparable(planned.of("here", module)) == _comparable(planned.of("there", module))
 
 
 @pytest.mark.parametrize("module", [name for name, (_, invalid) in MODULES.items() if invalid is not None])
-def test_both_adapters_refuse_the_same(module: str, run_all: Any, cluster: Any) -> None:
-    invalid = MODULES[module][1]
-    assert invalid is not None
-    here = _equal(module, invalid, run_all, check=False)
+def test_both_adapters_refuse_the_same(module: str, refused: Run) -> None:
+    here = refused.of("here", module)
     assert here["error"]["kind"] in ("invalid_input", "refused"), here
-
-
-def _equal(module: str, args: dict[str, Any], run_all: Any, check: bool) -> dict[str, Any]:
-    task = [{f"mcpops.platform.{module}": args}]
-    here = run_all(task, check=check, collections=[FIXTURES])
-    there = run_all(task, check=check, collections=[FIXTURES], host=OTHER_HOST)
-    assert (here.returncode == 0) == (there.returncode == 0), here.output + there.output
-    assert _comparable(here.last) == _comparable(there.last)
-    result: dict[str, Any] = here.last
-    return result
+    assert _comparable(here) == _comparable(refused.of("there", module))
 
 
 def _comparable(value: Any) -> Any:

@@ -22,14 +22,6 @@ def observe(args: dict[str, Any], *, task: dict[str, Any] | None = None, **optio
     return run_tasks([{"test.adapters.observe": args, **(task or {})}], collections=[COLLECTIONS], **options)
 
 
-def in_both(args: dict[str, Any], **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The result in process and the result of the same task as a module."""
-    here = observe(args, **options).last
-    there = observe(args, hosts={"other": OTHER_HOST}, **options).last
-    assert here.get("in_controller", True) and not there.get("in_controller", False)
-    return here, there
-
-
 def test_a_local_connection_runs_in_the_controller() -> None:
     result = observe({"text": "x"}).ok().last
     assert result["in_controller"] and result["host"] == socket.gethostname()
@@ -47,19 +39,30 @@ def test_delegation_to_another_connection_runs_the_module_there() -> None:
     assert {entry["result"]["host"] for entry in result.results} == {"another-host"}
 
 
-@pytest.mark.parametrize(
-    "args",
-    [
-        pytest.param({"text": "x"}, id="plain"),
-        pytest.param({"number": "7", "text": "x"}, id="converted number"),
-        pytest.param({"mapping": {"8080": {"a": None, "b": [1, "2", True]}}}, id="nested mapping"),
-        pytest.param({"fail": True}, id="failure"),
-        pytest.param({"password": SECRET}, id="secret option"),
-    ],
-)
-@pytest.mark.parametrize("check", [False, True], ids=["apply", "check"])
-def test_both_adapters_report_the_same(args: dict[str, Any], check: bool) -> None:
-    here, there = in_both(args, check=check)
+CASES: dict[str, dict[str, Any]] = {
+    "plain": {"text": "x"},
+    "converted number": {"number": "7", "text": "x"},
+    "nested mapping": {"mapping": {"8080": {"a": None, "b": [1, "2", True]}}},
+    "failure": {"fail": True},
+    "secret option": {"password": SECRET},
+}
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["apply", "check"])
+def reports(request: pytest.FixtureRequest) -> Run:
+    """All cases in one run, in process on the host `here` and as a module on the host `there`."""
+    return run_tasks(
+        [{"name": name, "test.adapters.observe": args, "ignore_errors": True} for name, args in CASES.items()],
+        hosts={"here": LOCAL_HOST, "there": OTHER_HOST},
+        check=request.param,
+        collections=[COLLECTIONS],
+    ).ok()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_both_adapters_report_the_same(case: str, reports: Run) -> None:
+    here, there = reports.of("here", case), reports.of("there", case)
+    assert here.get("in_controller", True) and not there.get("in_controller", False)
     own = {"pid", "host", "in_controller", "warnings", "invocation", "exception", "ansible_facts", "echoed"}
     assert {key: here[key] for key in here if key not in own and not key.startswith("_")} == {
         key: there[key] for key in there if key not in own and not key.startswith("_")
