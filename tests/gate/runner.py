@@ -43,8 +43,8 @@ class Gate:
         heartbeat = threading.Thread(target=self._tell_progress, daemon=True)
         heartbeat.start()
         try:
-            for stage in chosen:
-                self._run_stage(stage)
+            for together in stages.groups(chosen):
+                self._run_together(together)
         except Interrupted as exc:
             self._record(Outcome("interrupted", 0.0, Tally(failed=1), str(exc)))
         finally:
@@ -63,6 +63,17 @@ class Gate:
         if not self._stopping:
             self._stopping = True
             raise Interrupted(f"stopped by {signal.Signals(number).name}")
+
+    def _run_together(self, together: list[Stage]) -> None:
+        with concurrent.futures.ThreadPoolExecutor(len(together)) as pool:
+            try:
+                running = [pool.submit(self._run_stage, stage) for stage in together]
+                for stage in running:
+                    stage.result()
+            except BaseException:
+                # Leaving the pool waits for its threads, and those wait for processes.
+                self._processes.stop_all()
+                raise
 
     def _run_stage(self, stage: Stage) -> None:
         if stage.name in self._skip:
@@ -90,12 +101,10 @@ class Gate:
             return
         started = time.monotonic()
         with concurrent.futures.ThreadPoolExecutor(stage.at_once) as pool:
-            try:
-                results = list(pool.map(lambda step: self._run_step(stage.name, step), steps))
-            except BaseException:
-                # Leaving the pool waits for its threads, and those wait for processes.
-                self._processes.stop_all()
-                raise
+            results = list(pool.map(lambda step: self._run_step(stage.name, step), steps))
+        if self._stopping:
+            # What was ended by us says nothing about the stage.
+            return
         tally = sum((result[0] for result in results), Tally())
         self._conclude(stage, time.monotonic() - started, tally, [remark for tallied, remark in results if remark])
 

@@ -52,6 +52,8 @@ class Stage:
     # How many of its steps run side by side.
     at_once: int = 1
     background: bool = False
+    # The stage that it runs at the same time as, when both are wanted.
+    beside: str = ""
     # Stages that set something up are not levels of their own: they run when a level asks for them, and count nothing.
     supporting: bool = False
 
@@ -172,7 +174,7 @@ STAGES: tuple[Stage, ...] = (
         supporting=True,
     ),
     Stage("lint", "ruff, mypy, yamllint, ansible-lint", lint, at_once=2),
-    Stage("sanity", "ansible-test sanity on one core version", sanity, at_once=2),
+    Stage("sanity", "ansible-test sanity on one core version", sanity, at_once=2, beside="lint"),
     Stage("unit", "pure parts and the repository itself", unit),
     Stage("contract", "the local Azure against the SDKs", contract),
     Stage(
@@ -183,7 +185,8 @@ STAGES: tuple[Stage, ...] = (
         supporting=True,
     ),
     Stage("integration", "modules and playbooks on a real cluster", integration, needs=("build",), at_once=3),
-    Stage("molecule", "a scenario per role", molecule, needs=("cloud",)),
+    # Both wait for clusters most of the time, each for its own.
+    Stage("molecule", "a scenario per role", molecule, needs=("cloud",), beside="integration"),
     Stage("docs", "every example in the documentation", docs),
     Stage("long", "everything marked slow", long, needs=("cloud",)),
     Stage("matrix", "sanity and unit tests on every supported ansible-core", matrix),
@@ -210,6 +213,14 @@ def select(wanted: tuple[str, ...]) -> list[Stage]:
     for name in wanted:
         add(name)
     return [stage for stage in STAGES if stage.name in chosen]
+
+
+def groups(chosen: list[Stage]) -> list[list[Stage]]:
+    """What runs together, in order: a stage joins the one that it runs beside, if that is chosen too."""
+    found: dict[str, list[Stage]] = {}
+    for stage in chosen:
+        found.setdefault(stage.beside if stage.beside in found else stage.name, []).append(stage)
+    return list(found.values())
 
 
 def environment(base: Mapping[str, str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,21 @@ def test_a_background_stage_is_waited_for_by_what_needs_it(tmp_path: Path, monke
     monkeypatch.setattr(stages, "STAGES", (build, unit, cloud))
     outcomes = run(build, unit, cloud)
     assert [outcome.tally for outcome in outcomes.values()] == [Tally(passed=1), Tally(), Tally(passed=1)]
+
+
+def test_stages_beside_each_other_run_at_the_same_time(tmp_path: Path) -> None:
+    def meets(own: str, other: str) -> str:
+        return f"touch {tmp_path}/{own}; while [ ! -e {tmp_path}/{other} ]; do sleep 0.02; done"
+
+    integration = stage("integration", meets("integration", "molecule"))
+    molecule = replace(stage("molecule", meets("molecule", "integration")), beside="integration")
+    outcomes = run(integration, molecule, stage("docs", f"test -e {tmp_path}/molecule"), seconds=20)
+    assert all(outcome.tally == Tally(passed=1) for outcome in outcomes.values())
+
+
+def test_a_stage_whose_neighbour_is_not_wanted_runs_alone() -> None:
+    molecule = replace(stage("molecule", "true"), beside="integration")
+    assert run(molecule)["molecule"].tally == Tally(passed=1)
 
 
 def test_the_deadline_names_what_overran_and_ends_it(tmp_path: Path) -> None:
