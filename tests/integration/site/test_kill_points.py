@@ -7,9 +7,9 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +18,7 @@ import pytest
 from support.playbook import CHECKOUT, Run, run_playbook
 from support.snapshot import snapshot
 
+from ..conftest import Cloud
 from .conftest import Site
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -38,9 +39,9 @@ class Victim:
     def kubeconfig(self) -> Path:
         return self._site.state / "kubeconfigs" / CLUSTER
 
-    def kubectl(self, *arguments: str) -> str:
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         command = [self._site.kubectl_binary, "--kubeconfig", str(self.kubeconfig), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120, check=False)
         return done.stdout if done.returncode == 0 else '{"items": []}'
 
     def run(self) -> Run:
@@ -63,27 +64,35 @@ class Victim:
         assert there, f"the run ended, or {DEADLINE_SECONDS:g} s passed, before its kill point:\n{output}"
 
     @contextlib.contextmanager
-    def seen(self, kind: str, selector: str) -> Iterator[Callable[[], bool]]:
-        """Whether an object came by since, however briefly: the server tells, where asking again and again may miss."""
-        command = [self._site.kubectl_binary, "--kubeconfig", str(self.kubeconfig), "get", kind, "--all-namespaces"]
-        watch = subprocess.Popen(
-            [*command, "--selector", selector, "--watch", "--output", "name"], stdout=subprocess.PIPE, text=True
-        )
-        came_by = threading.Event()
-
-        def listen() -> None:
-            assert watch.stdout is not None
-            for _line in watch.stdout:
-                came_by.set()
-
-        listener = threading.Thread(target=listen)
-        listener.start()
-        try:
-            yield came_by.is_set
-        finally:
-            watch.kill()
-            watch.wait()
-            listener.join()
+    def slow_deployments(self, address: str) -> Iterator[None]:
+        """Creating a Deployment takes long while this lasts: the API server asks a webhook that never answers."""
+        with socket.create_server((address, 0)) as mute:
+            rule = {
+                "apiGroups": ["apps"],
+                "apiVersions": ["v1"],
+                "operations": ["CREATE"],
+                "resources": ["deployments"],
+            }
+            webhook = {
+                "name": "mute.example.com",
+                "clientConfig": {"url": f"https://{address}:{mute.getsockname()[1]}/"},
+                "rules": [rule],
+                "failurePolicy": "Ignore",
+                "timeoutSeconds": 30,
+                "sideEffects": "None",
+                "admissionReviewVersions": ["v1"],
+            }
+            configuration = {
+                "apiVersion": "admissionregistration.k8s.io/v1",
+                "kind": "ValidatingWebhookConfiguration",
+                "metadata": {"name": "mute"},
+                "webhooks": [webhook],
+            }
+            self.kubectl("create", "-f", "-", stdin=json.dumps(configuration))
+            try:
+                yield
+            finally:
+                self.kubectl("delete", "validatingwebhookconfiguration", "mute")
 
     def count(self, kind: str, *arguments: str) -> int:
         return len(json.loads(self.kubectl("get", kind, *arguments, "-o", "json"))["items"])
@@ -149,11 +158,12 @@ def test_killed_between_definitions_and_controller(site: Site, victim: Victim) -
     _converges(site, victim)
 
 
-def test_killed_while_helm_is_pending(site: Site, victim: Victim) -> None:
+def test_killed_while_helm_is_pending(site: Site, victim: Victim, cloud: Cloud) -> None:
     victim.wipe_the_cluster()
-    with victim.seen("secrets", "owner=helm,name=kmcp,status=pending-install") as seen:
-        victim.run_until(seen)
-    assert victim.count("secrets", "-n", "kmcp-system", "-l", "name=kmcp,status=deployed") == 0
+    pending = "owner=helm,name=kmcp,status=pending-install"
+    with victim.slow_deployments(cloud.registry.split(":")[0]):
+        victim.run_until(lambda: victim.count("secrets", "-n", "kmcp-system", "-l", pending) > 0)
+    assert victim.count("secrets", "-n", "kmcp-system", "-l", pending) == 1
     _converges(site, victim)
 
 
