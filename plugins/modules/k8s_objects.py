@@ -19,6 +19,8 @@ description:
     objects of a kind are read by one list.
   - Fields that other managers own are left alone unless O(exclusive=true); a declared field that another manager has
     set to another value is a conflict that names field and manager unless O(force_conflicts=true).
+  - What a run can find out only by a dry run, and an admission webhook refuses dry runs, is applied at once; in check
+    mode the result says that it would be applied and which webhook refuses.
   - An object that fails does not keep the others from being applied; all failures are reported together.
 options:
   definitions:
@@ -30,9 +32,28 @@ options:
     type: raw
   src:
     description:
-      - A file with objects, or a directory whose YAML and JSON files are read in the order of their names, on the
-        machine where the module runs. Added to O(definitions).
-    type: path
+      - Files with objects, and directories whose YAML and JSON files are read in the order of their names (not those of
+        directories below), on the machine where the module runs. Added to O(definitions).
+      - A URL is refused; fetch it with a checksum first.
+    type: list
+    elements: path
+  template:
+    description:
+      - Templates of objects, rendered on the controller with the variables of the task, as M(ansible.builtin.template)
+        would. Added to O(definitions).
+      - Each is a path, searched for as templates of a role or playbook are, or a mapping with C(path) and any of
+        C(newline_sequence), C(block_start_string), C(block_end_string), C(variable_start_string),
+        C(variable_end_string), C(comment_start_string), C(comment_end_string), C(trim_blocks) (default V(true)) and
+        C(lstrip_blocks) (default V(false)).
+      - Only the action plugin renders; a module that was run without it says so and changes nothing.
+    type: list
+    elements: raw
+  kustomize:
+    description:
+      - Directories of kustomizations, built by C(kustomize) or else C(kubectl) from E(PATH) on the machine where the
+        module runs. Added to O(definitions). This is the one source that starts a process each run.
+    type: list
+    elements: path
   namespace:
     description:
       - The namespace of namespaced objects that name none themselves. It is not created; declare it as one of the
@@ -57,12 +78,76 @@ options:
         labels, annotations and other metadata.
     type: bool
     default: false
+  recreate:
+    description:
+      - What happens when the API server refuses a change because a field is immutable. V(never) fails and says so,
+        V(on_immutable) deletes the object, waits until it is gone and creates it anew. Dependents go as
+        O(delete_propagation) says.
+      - Namespaces, CustomResourceDefinitions, PersistentVolumes and PersistentVolumeClaims are never recreated, because
+        what they hold would be lost.
+    type: str
+    choices: [never, on_immutable]
+    default: never
+  object_options:
+    description:
+      - Options that hold for some of the objects only. A row holds for every object that has all the properties it
+        names; of several rows the last one that says something wins. A row that no declared object fits is an error.
+    type: list
+    elements: dict
+    suboptions:
+      kind:
+        description:
+          - Kind of the objects, such as V(Deployment).
+        type: str
+      name:
+        description:
+          - Name of the object.
+        type: str
+      namespace:
+        description:
+          - Namespace of the objects.
+        type: str
+      force_conflicts:
+        description:
+          - O(force_conflicts) for these objects.
+        type: bool
+      exclusive:
+        description:
+          - O(exclusive) for these objects.
+        type: bool
+      recreate:
+        description:
+          - O(recreate) for these objects.
+        type: str
+        choices: [never, on_immutable]
+  bundle:
+    description:
+      - Name of the bundle, unique in the cluster. Every object gets it as the label C(mcpops.io/bundle), by which later
+        runs know what belongs together. An object that carries another bundle's name is refused, unless
+        O(force_conflicts) holds for it.
+    type: str
+  prune:
+    description:
+      - Delete what carries the label of this O(bundle), was applied by this collection, and is declared no more. In
+        check mode these objects are listed.
+      - Namespaces, CustomResourceDefinitions, PersistentVolumes and PersistentVolumeClaims are never pruned; a note
+        names those that are declared no more. Nothing is pruned while another object of the bundle fails.
+      - Costs a list of the metadata of each kind the cluster serves. Kinds that this identity may not list in all
+        namespaces are looked for in the namespaces of the declared objects.
+    type: bool
+    default: false
+  prune_max_percent:
+    description:
+      - Refuse to prune more than this percentage of the bundle's objects, and change nothing then. V(100) allows all.
+        An empty declaration is always refused.
+    type: int
+    default: 50
   wait:
     description:
       - Wait until the objects are ready, or, with O(state=absent), until they are gone.
       - Workloads are ready when every replica of the latest version is, jobs when they are complete, claims when
         they are bound or wait for their first pod, load balancers when they have an address. Other kinds are ready
-        by existing, unless O(wait_condition) says more.
+        by existing, unless O(wait_conditions) says more.
       - What waiting cannot heal, such as an image that does not exist, a crash loop or a failed job, ends the wait
         early. The error names the reason, with the last log lines of a crashing container.
     type: bool
@@ -72,26 +157,55 @@ options:
       - Seconds to wait at most.
     type: int
     default: 120
-  wait_condition:
+  wait_conditions:
     description:
-      - A condition that objects of kinds without a readiness of their own, such as custom resources, must show.
-    type: dict
+      - What objects must show before the wait ends, in addition to the readiness of their kind. All rows must hold.
+      - A row is about the objects that have the C(kind), C(name) and C(namespace) it names; a row that names none of
+        them is about every object of a kind without a readiness of its own, such as custom resources.
+      - While C(status.observedGeneration) is behind, nothing holds.
+    type: list
+    elements: dict
     suboptions:
+      kind:
+        description:
+          - Kind of the objects.
+        type: str
+      name:
+        description:
+          - Name of the object.
+        type: str
+      namespace:
+        description:
+          - Namespace of the objects.
+        type: str
       type:
         description:
-          - Type of the condition.
+          - Type of an entry of C(status.conditions). Either this or C(path).
         type: str
-        required: true
       status:
         description:
-          - Wanted status of the condition.
+          - Wanted status of that entry, V(True) when left out.
         type: str
         choices: ["True", "False", "Unknown"]
-        default: "True"
+      path:
+        description:
+          - A JSONPath such as C({.status.phase}), C(.status.endpoints[*].ready) or
+            C(.status.conditions[?(@.type=="Ready")].reason). Braces may be left out. Fields, indexes, C([*]) and
+            filters with C(==) and C(!=) are understood.
+          - Without C(value) and C(regex) something that is not empty must be there.
+        type: str
+      value:
+        description:
+          - Text that everything the path leads to must be equal to; numbers and booleans as JSON writes them.
+        type: str
+      regex:
+        description:
+          - A Python regular expression that must be found in everything the path leads to.
+        type: str
   delete_propagation:
     description:
-      - What happens to dependents with O(state=absent). V(Background) deletes them afterwards, V(Foreground) before the
-        object itself goes, V(Orphan) leaves them.
+      - What happens to dependents of an object that is deleted by O(state=absent), O(prune) or O(recreate).
+        V(Background) deletes them afterwards, V(Foreground) before the object itself goes, V(Orphan) leaves them.
     type: str
     choices: [Background, Foreground, Orphan]
     default: Background
@@ -142,10 +256,48 @@ EXAMPLES = r"""
 - name: Apply a directory of manifests into one namespace and wait until everything is ready
   mcpops.platform.k8s_objects:
     kubeconfig: ~/.kube/config
-    src: /etc/platform/manifests
+    src:
+      - /etc/platform/manifests
     namespace: tools
     wait: true
     wait_timeout: 300
+
+- name: Own the objects of a kustomization, and delete those that leave it
+  mcpops.platform.k8s_objects:
+    kubeconfig: ~/.kube/config
+    kustomize:
+      - /etc/platform/overlays/production
+    namespace: tools
+    bundle: platform-tools
+    prune: true
+
+- name: Replace a job whose template changed, and take over the replicas of one deployment
+  mcpops.platform.k8s_objects:
+    kubeconfig: ~/.kube/config
+    src:
+      - /etc/platform/migration.yaml
+    object_options:
+      - kind: Job
+        recreate: on_immutable
+      - kind: Deployment
+        name: web
+        namespace: tools
+        force_conflicts: true
+
+- name: Wait for what custom resources show
+  mcpops.platform.k8s_objects:
+    kubeconfig: ~/.kube/config
+    src:
+      - /etc/platform/databases.yaml
+    wait: true
+    wait_conditions:
+      - kind: Database
+        path: '{.status.phase}'
+        value: Running
+      - kind: Database
+        name: ledger
+        path: .status.endpoints[*].address
+        regex: '^10\.'
 
 - name: Delete a ConfigMap
   mcpops.platform.k8s_objects:
@@ -196,6 +348,11 @@ objects:
       type: bool
       returned: always
       sample: true
+    pruned:
+      description: This object is not declared and was, or would be, deleted for that. They follow the declared ones.
+      type: bool
+      returned: for objects that are pruned
+      sample: true
     error:
       description: Why this object could not be applied or deleted.
       type: str
@@ -218,18 +375,43 @@ from ansible_collections.mcpops.platform.plugins.module_utils.module import run_
 ARGUMENT_SPEC: dict[str, Any] = {
     **kubernetes_argument_spec(),
     "definitions": {"type": "raw"},
-    "src": {"type": "path"},
+    "src": {"type": "list", "elements": "path"},
+    "template": {"type": "list", "elements": "raw"},
+    "kustomize": {"type": "list", "elements": "path"},
     "namespace": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "force_conflicts": {"type": "bool", "default": False},
     "exclusive": {"type": "bool", "default": False},
+    "recreate": {"type": "str", "choices": ["never", "on_immutable"], "default": "never"},
+    "object_options": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "kind": {"type": "str"},
+            "name": {"type": "str"},
+            "namespace": {"type": "str"},
+            "force_conflicts": {"type": "bool"},
+            "exclusive": {"type": "bool"},
+            "recreate": {"type": "str", "choices": ["never", "on_immutable"]},
+        },
+    },
+    "bundle": {"type": "str"},
+    "prune": {"type": "bool", "default": False},
+    "prune_max_percent": {"type": "int", "default": 50},
     "wait": {"type": "bool", "default": False},
     "wait_timeout": {"type": "int", "default": 120},
-    "wait_condition": {
-        "type": "dict",
+    "wait_conditions": {
+        "type": "list",
+        "elements": "dict",
         "options": {
-            "type": {"type": "str", "required": True},
-            "status": {"type": "str", "choices": ["True", "False", "Unknown"], "default": "True"},
+            "kind": {"type": "str"},
+            "name": {"type": "str"},
+            "namespace": {"type": "str"},
+            "type": {"type": "str"},
+            "status": {"type": "str", "choices": ["True", "False", "Unknown"]},
+            "path": {"type": "str"},
+            "value": {"type": "str"},
+            "regex": {"type": "str"},
         },
     },
     "delete_propagation": {
@@ -238,7 +420,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
         "default": "Background",
     },
 }
-RULES = {"required_one_of": [["definitions", "src"]]}
+RULES = {"required_one_of": [["definitions", "src", "template", "kustomize"]]}
+TEMPLATE_OPTIONS = ("template",)
 OPERATION = object_set.converge
 
 

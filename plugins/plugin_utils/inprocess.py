@@ -29,6 +29,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput
+from ansible_collections.mcpops.platform.plugins.plugin_utils.templates import render
 
 try:  # ansible-core 2.22 masks registered values everywhere, also in what other plugins print
     from ansible.module_utils.secrets import register_secret
@@ -93,12 +94,24 @@ class InProcessAction(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
+        try:
+            arguments = self._with_templates(task_vars or {})
+        except Failure as failure:
+            return {**result, **failure.to_result()}
         if not self._in_process():
-            return {**result, **self._in_module(task_vars)}
+            return {**result, **self._in_module(arguments, task_vars)}
         environment: dict[str, Any] = {}
         self._compute_environment_string(environment)
         with _environment(environment):
-            return {**result, **self._converge(task_vars or {})}
+            return {**result, **self._converge(arguments, task_vars or {})}
+
+    def _with_templates(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """The task's arguments, those that the module names in TEMPLATE_OPTIONS with what they render to."""
+        arguments: dict[str, Any] = dict(self._task.args)
+        for option in getattr(self.MODULE, "TEMPLATE_OPTIONS", ()):
+            if arguments.get(option) is not None:
+                arguments[option] = render(self, self._name(), option, arguments[option], task_vars)
+        return arguments
 
     def _in_process(self) -> bool:
         return (
@@ -112,21 +125,21 @@ class InProcessAction(ActionBase):
         parts = self.MODULE.__name__.split(".")
         return ".".join((*parts[1:3], parts[-1]))
 
-    def _in_module(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
+    def _in_module(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """The same operation as a module: another connection, become, or async."""
         wrap_async = bool(self._task.async_val) and not self._connection.has_native_async
         try:
             outcome: dict[str, Any] = self._execute_module(
-                module_name=self._name(), task_vars=task_vars, wrap_async=wrap_async
+                module_name=self._name(), module_args=arguments, task_vars=task_vars, wrap_async=wrap_async
             )
         finally:
             if not wrap_async:
                 self._remove_tmp_path(self._connection._shell.tmpdir)  # type: ignore[no-untyped-call]
         return outcome
 
-    def _converge(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+    def _converge(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         # plain JSON types: tagged strings break YAML dumpers and type checks of other libraries
-        arguments = json.loads(json.dumps(self._task.args, default=str))
+        arguments = json.loads(json.dumps(arguments, default=str))
         validated = ArgumentSpecValidator(self.MODULE.ARGUMENT_SPEC, **getattr(self.MODULE, "RULES", {})).validate(
             arguments
         )

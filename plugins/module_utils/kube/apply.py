@@ -15,7 +15,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Serv
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import APPLY, Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object, identity
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import FIELD_MANAGER, foreign_routes
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import (
+    FIELD_MANAGER,
+    foreign_routes,
+    own_routes,
+)
 
 JSON_PATCH = "application/json-patch+json"
 Route = tuple[str, ...]
@@ -70,6 +74,12 @@ def undeclared_foreign(live: Object, declared: Object, our_managers: Collection[
         for route, manager in foreign_routes(live, our_managers).items()
         if not _declares(declared, route)
     }
+
+
+def undeclared_own(live: Object, declared: Object, manager: str) -> list[Route]:
+    """Leaves that `manager` once applied and the declaration has no more; a list item goes as a whole."""
+    gone = [route for route in own_routes(live, manager) if not _declares(declared, route)]
+    return list(dict.fromkeys(_whole_item(declared, route) for route in gone))
 
 
 def _whole_item(declared: Object, route: Route) -> Route:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
@@ -21,6 +21,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import removal
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.dry_run import refusing_webhook
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import (
     Identity,
     Object,
@@ -30,6 +31,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects impor
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.targets import placed
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
@@ -56,16 +58,48 @@ def delete_objects(kube: Kube, task: Task, items: Iterable[Object], options: Del
     """
     targets, unknown = _targets(kube, items, options)
     live = read_objects(kube, targets)
-    outcomes: dict[Identity, ObjectOutcome] = {who: ObjectOutcome(who, Plan(str(who))) for who in unknown}
     existing = [target for target in targets if target.who in live]
-    outcomes |= {target.who: ObjectOutcome(target.who, Plan(str(target.who))) for target in targets}
-    for turn in sorted({phase(target.who) for target in existing}, reverse=True):
-        group = [target for target in existing if phase(target.who) == turn]
-        for outcome in at_once(lambda target: _delete(kube, task, target, live[target.who], options), group):
+    done = {
+        outcome.who: outcome for outcome in delete_existing(kube, task, existing, live, options, dry=task.check_mode)
+    }
+    nothing = {who: ObjectOutcome(who, Plan(str(who))) for who in (*unknown, *(target.who for target in targets))}
+    return BundleOutcome(tuple(done.get(who, outcome) for who, outcome in nothing.items()))
+
+
+def delete_existing(
+    kube: Kube,
+    task: Task,
+    targets: Sequence[Target],
+    live: Mapping[Identity, Object],
+    options: DeleteOptions,
+    *,
+    dry: bool,
+) -> list[ObjectOutcome]:
+    """Delete objects that are known to exist, custom resources first; with `dry`, ask whether that would be allowed."""
+    outcomes: dict[Identity, ObjectOutcome] = {}
+    for turn in sorted({phase(target.who) for target in targets}, reverse=True):
+        group = [target for target in targets if phase(target.who) == turn]
+        for outcome in at_once(lambda target: _delete(kube, target, live[target.who], options, dry), group):
             outcomes[outcome.who] = outcome
-        if options.wait and not task.check_mode:
+        if options.wait and not dry:
             _wait(kube, task, group, live, outcomes, options)
-    return BundleOutcome(tuple(outcomes[who] for who in outcomes))
+    return [outcomes[target.who] for target in targets]
+
+
+def request_deletion(kube: Kube, target: Target, live: Object, propagation: str, *, dry: bool) -> None:
+    """Ask for the end of this life of the object; one that is gone already, or lives anew, is no error."""
+    body = {
+        "kind": "DeleteOptions",
+        "apiVersion": "v1",
+        "propagationPolicy": propagation,
+        "preconditions": {"uid": live["metadata"]["uid"]},
+        **({"dryRun": ["All"]} if dry else {}),
+    }
+    query = {"dryRun": "All"} if dry else None
+    # 404: gone; 409: the uid is another one
+    accepted = (404, 409)
+    action = f"delete {target.who}"
+    kube.request("DELETE", target.path, query=query, body=body, accept_status=accepted, action=action)
 
 
 def wait_until_gone(kube: Kube, task: Task, doomed: Sequence[Doomed], timeout: float) -> None:
@@ -91,46 +125,35 @@ def _targets(kube: Kube, items: Iterable[Object], options: DeleteOptions) -> tup
     found: list[Target] = []
     unknown: list[Identity] = []
     wrong: list[Problem] = []
-    for number, item in enumerate(map(normalise, items)):
+    for item in map(normalise, items):
         resource = kube.resource_type(str(item["apiVersion"]), str(item["kind"]))
         if resource is None:
             # a kind that is not served has no objects
             unknown.append(identity(item))
             continue
-        metadata = dict(item["metadata"])
-        if resource.namespaced:
-            metadata["namespace"] = metadata.get("namespace") or options.namespace
-            if not metadata["namespace"]:
-                told = f"{item['kind']} {metadata['name']} lives in a namespace: name one"
-                wrong.append(Problem(f"definitions[{number}]", told))
-                continue
+        target = placed(item, resource, options.namespace)
+        if isinstance(target, Problem):
+            wrong.append(target)
         else:
-            metadata.pop("namespace", None)
-        complete = {**item, "metadata": metadata}
-        found.append(Target(identity(complete), resource, complete))
+            found.append(target)
     if wrong:
         raise InvalidInput(options.subject, wrong)
     return found, unknown
 
 
-def _delete(kube: Kube, task: Task, target: Target, live: Object, options: DeleteOptions) -> ObjectOutcome:
+def _delete(kube: Kube, target: Target, live: Object, options: DeleteOptions, dry: bool) -> ObjectOutcome:
     who = target.who
-    plan = Plan(str(who), removal(live))
     if live["metadata"].get("deletionTimestamp"):
         # somebody asked before; only the waiting is ours
         return ObjectOutcome(who, Plan(str(who)), live)
-    body = {
-        "kind": "DeleteOptions",
-        "apiVersion": "v1",
-        "propagationPolicy": options.propagation,
-        "preconditions": {"uid": live["metadata"]["uid"]},
-        **({"dryRun": ["All"]} if task.check_mode else {}),
-    }
-    query = {"dryRun": "All"} if task.check_mode else None
+    plan = Plan(str(who), removal(live))
     try:
-        kube.request("DELETE", target.path, query=query, body=body, accept_status=(404,), action=f"delete {who}")
+        request_deletion(kube, target, live, options.propagation, dry=dry)
     except ServiceError as failure:
-        return ObjectOutcome(who, plan, live, failure)
+        webhook = refusing_webhook(failure) if dry else None
+        if webhook is None:
+            return ObjectOutcome(who, plan, live, failure)
+        plan = plan.with_notes(f"{who}: would be deleted; the admission webhook {webhook} refuses dry runs")
     return ObjectOutcome(who, plan)
 
 
@@ -138,7 +161,7 @@ def _wait(
     kube: Kube,
     task: Task,
     group: Sequence[Target],
-    live: dict[Identity, Object],
+    live: Mapping[Identity, Object],
     outcomes: dict[Identity, ObjectOutcome],
     options: DeleteOptions,
 ) -> None:
@@ -149,6 +172,13 @@ def _wait(
     ]
     try:
         wait_until_gone(kube, task, doomed, options.wait_timeout)
+    except NotReady as failure:
+        # those that went are no failures
+        for one in (who for _path, who, _uid in doomed):
+            own = [reason for reason in failure.reasons if reason.subject == str(one)]
+            if own:
+                stuck = NotReady(f"deletion of {one}", own, waited=failure.waited)
+                outcomes[one] = ObjectOutcome(one, outcomes[one].plan, live[one], stuck)
     except Failure as failure:
         first = doomed[0][1]
         outcomes[first] = ObjectOutcome(first, outcomes[first].plan, live[first], failure)

@@ -73,12 +73,12 @@ def flatten(documents: Iterable[Any]) -> list[Any]:
     return flat
 
 
-def problems(items: Sequence[Any]) -> list[Problem]:
-    """Everything wrong with these objects that can be told without asking a server."""
+def problems(items: Sequence[Any], places: Sequence[str] | None = None) -> list[Problem]:
+    """Everything wrong with these objects that can be told without asking a server; `places` say where each stood."""
     found: list[Problem] = []
-    seen: dict[Identity, int] = {}
+    seen: dict[Identity, str] = {}
     for number, item in enumerate(items):
-        place = f"definitions[{number}]"
+        place = places[number] if places is not None else f"definitions[{number}]"
         if not isinstance(item, Mapping):
             found.append(Problem(place, f"is {type(item).__name__}, not an object with apiVersion, kind and metadata"))
             continue
@@ -88,8 +88,8 @@ def problems(items: Sequence[Any]) -> list[Problem]:
             continue
         who = identity(item)
         if who in seen:
-            found.append(Problem(place, f"{who} is declared twice (also definitions[{seen[who]}])"))
-        seen.setdefault(who, number)
+            found.append(Problem(place, f"{who} is declared twice (also {seen[who]})"))
+        seen.setdefault(who, place)
     return found
 
 
@@ -113,6 +113,31 @@ def _shape_problems(item: Mapping[str, Any], place: str) -> Iterable[Problem]:
             yield Problem(f"{place}.metadata.name", wrong)
     if metadata.get("namespace") is not None:
         yield from namespace_problems(f"{place}.metadata.namespace", metadata["namespace"])
+    if holds_secrets(item):
+        yield from _secret_problems(item, place)
+
+
+def _secret_problems(item: Mapping[str, Any], place: str) -> Iterable[Problem]:
+    """What the server would refuse, or store in another form than meant; the values are not shown."""
+    for key in ("data", "stringData"):
+        values = item.get(key)
+        if values is not None and not isinstance(values, Mapping):
+            yield Problem(f"{place}.{key}", "is no mapping of names to values")
+            continue
+        for name, value in (values or {}).items():
+            if not isinstance(value, str):
+                # true would become "True", and 0123 another number
+                yield Problem(f"{place}.{key}.{name}", f"is {type(value).__name__}, not text: quote it")
+            elif key == "data" and not _is_base64(value):
+                yield Problem(f"{place}.data.{name}", "is not base64; plain text goes into stringData")
+
+
+def _is_base64(value: str) -> bool:
+    try:
+        base64.b64decode("".join(value.split("\n")), validate=True)
+    except ValueError:
+        return False
+    return True
 
 
 def namespace_problems(place: str, namespace: Any) -> list[Problem]:
@@ -138,7 +163,7 @@ def normalise(item: Mapping[str, Any]) -> Object:
     clean: Object = {**item, "metadata": metadata}
     clean.pop("status", None)
     if item["kind"] == "Secret" and item["apiVersion"] == "v1" and item.get("stringData") is not None:
-        encoded = {key: base64.b64encode(str(value).encode()).decode() for key, value in item["stringData"].items()}
+        encoded = {key: base64.b64encode(value.encode()).decode() for key, value in item["stringData"].items()}
         clean["data"] = {**(item.get("data") or {}), **encoded}
         del clean["stringData"]
     return clean

@@ -16,23 +16,29 @@ from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 
 @dataclass(frozen=True)
 class ObjectOutcome:
-    """One object: its plan, how it stands (or would stand) now, and why it does not."""
+    """One object: its plan, how it stands (or would stand) now, and why it does not.
+
+    `pruned`: it was not declared, and went for that.
+    """
 
     who: Identity
     plan: Plan
     live: Object | None = None
     failure: Failure | None = None
+    pruned: bool = False
 
 
 @dataclass(frozen=True)
 class BundleOutcome:
-    """All objects in the order of their declaration."""
+    """All objects in the order of their declaration, then those that were pruned; `notes` are about the whole."""
 
     outcomes: tuple[ObjectOutcome, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def plans(self) -> tuple[Plan, ...]:
-        return tuple(outcome.plan for outcome in self.outcomes if outcome.failure is None)
+        plans = tuple(outcome.plan for outcome in self.outcomes if outcome.failure is None)
+        return (*plans, Plan("bundle", notes=self.notes)) if self.notes else plans
 
     @property
     def objects(self) -> list[Object]:
@@ -56,6 +62,7 @@ class BundleOutcome:
                 "name": outcome.who.name,
                 **({"namespace": outcome.who.namespace} if outcome.who.namespace else {}),
                 "changed": outcome.plan.changed and outcome.failure is None,
+                **({"pruned": True} if outcome.pruned else {}),
                 **({"error": outcome.failure.message()} if outcome.failure is not None else {}),
             }
             for outcome in self.outcomes
@@ -77,7 +84,11 @@ class BundleOutcome:
         failed = self.failures
         if not failed:
             return
-        values = {"changed": self.changed, "objects": self.rows()}
+        # what was made anew halfway is changed although it failed
+        changed = self.changed or any(one.failure and one.failure.values.get("changed") for one in failed)
+        values = {"changed": changed, "objects": self.rows()}
+        if self.notes:
+            values["notes"] = list(self.notes)
         first = failed[0].failure
         if len(failed) == 1 and first is not None:
             first.values.update(values)

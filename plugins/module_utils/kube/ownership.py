@@ -34,6 +34,11 @@ _QUANTITY_KEYS = frozenset({"storage", "sizeLimit", "divisor", "memory", "cpu"})
 _NOT_COMPARED = ("apiVersion", "kind")
 
 
+def is_quantity(key: str, parent: str) -> bool:
+    """Whether the field `key` of `parent` is an amount, which has more than one spelling."""
+    return key in _QUANTITY_KEYS or parent in _QUANTITY_PARENTS
+
+
 def owned_fields(live: Mapping[str, Any], manager: str = FIELD_MANAGER) -> tuple[str, Mapping[str, Any]] | None:
     """(apiVersion, fieldsV1) of what `manager` has applied, or None."""
     for entry in (live.get("metadata") or {}).get("managedFields") or []:
@@ -97,7 +102,7 @@ def _zero(owned: Any) -> Verdict:
 def _leaf(declared: Any, live: Any, key: str, parent: str) -> Verdict:
     if declared == live and isinstance(declared, bool) == isinstance(live, bool):
         return Verdict.STANDS
-    if key in _QUANTITY_KEYS or parent in _QUANTITY_PARENTS:
+    if is_quantity(key, parent):
         return Verdict.STANDS if same_quantity(declared, live) else Verdict.DIFFERS
     # structures that are owned as one: the server may have completed them
     return (
@@ -217,6 +222,12 @@ def foreign_routes(live: Mapping[str, Any], our_managers: Collection[str]) -> di
             if wanted.get(route_path(route)) == str(entry.get("manager")):
                 routes[route] = str(entry.get("manager"))
     return routes
+
+
+def own_routes(live: Mapping[str, Any], manager: str) -> list[tuple[str, ...]]:
+    """The fieldsV1 routes of every leaf that `manager` has applied."""
+    found = owned_fields(live, manager)
+    return list(_routes(found[1])) if found is not None else []
 
 
 def route_path(route: tuple[str, ...]) -> str:

@@ -12,13 +12,15 @@ from typing import TypeVar
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, ListExpired
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import POOL_SIZE
 
 LIST_FROM = 4
 """As many objects of a kind and namespace are read by one LIST; fewer are cheaper by name."""
+OTHERS_PER_NAME = 50
+"""As many objects more come by LIST in the time that one takes by its name."""
 
 One = TypeVar("One")
 Other = TypeVar("Other")
@@ -49,9 +51,24 @@ def read_objects(kube: Kube, targets: Iterable[Target]) -> dict[Identity, Object
 
 
 def _list(kube: Kube, group: list[Target]) -> dict[Identity, Object]:
+    """The objects of one kind and namespace, by as much of its list as is needed; nothing else is kept."""
     resource, namespace = group[0].resource, group[0].who.namespace
+    missing = {target.who.name: target for target in group}
+    found: dict[Identity, Object] = {}
     try:
-        listed = kube.list_objects(resource, namespace)
+        for page in kube.pages(resource, namespace):
+            for item in page.items:
+                target = missing.pop(item["metadata"]["name"], None)
+                if target is not None:
+                    found[target.who] = item
+            # among very many others those that are left are cheaper by name
+            if not missing or page.remaining > OTHERS_PER_NAME * len(missing):
+                break
+        else:
+            return found
+    except ListExpired:
+        # the rest by name
+        pass
     except ServiceError as refused:
         if refused.status == 404:
             # its CustomResourceDefinition went since the kinds were discovered
@@ -59,10 +76,9 @@ def _list(kube: Kube, group: list[Target]) -> dict[Identity, Object]:
         if refused.status != 403:
             raise
         # an identity may be allowed to read objects it knows by name, and not to list
-        live = at_once(lambda target: _get(kube, target), group)
-        return {target.who: item for target, item in zip(group, live) if item is not None}
-    wanted = {target.who.name: target.who for target in group}
-    return {wanted[name]: item for item in listed if (name := item["metadata"]["name"]) in wanted}
+    rest = list(missing.values())
+    live = at_once(lambda target: _get(kube, target), rest)
+    return found | {target.who: item for target, item in zip(rest, live) if item is not None}
 
 
 def _get(kube: Kube, target: Target) -> Object | None:

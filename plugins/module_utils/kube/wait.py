@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason, ServiceError
@@ -17,7 +17,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import explain_pods, with_evidence
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness import (
-    condition_reasons,
     has_verdict,
     reasons,
     subject,
@@ -37,6 +36,9 @@ EXPLAINED = 10
 TOLD = 30
 """How many reasons an error lists."""
 
+Unmet = Callable[[Object], "list[Reason]"]
+"""What is missing from an object that is ready by its kind's verdict."""
+
 # what the object itself says; its pods would not say it better, or do not exist
 _OWN_WORDS = frozenset(
     {"PodsRefused", "QuotaExceeded", "WebhookDown", "Missing", "Suspended", "Deleting", "MissingObject"}
@@ -46,12 +48,12 @@ _BOTH = frozenset({"JobFailed", "Paused"})
 
 
 def wait_ready(
-    kube: Kube, task: Task, items: Sequence[Object], timeout: float, condition: tuple[str, str] | None = None
+    kube: Kube, task: Task, items: Sequence[Object], timeout: float, condition: Unmet | None = None
 ) -> list[Object]:
     """Wait until every object is ready and return them as they stand; NotReady with reasons otherwise.
 
-    `items` need apiVersion, kind, name and namespace. Kinds without a verdict are ready by existing, unless
-    `condition` (type, status) names what to wait for.
+    `items` need apiVersion, kind, name and namespace. Kinds without a verdict are ready by existing; `condition`
+    says what else is missing from an object, in addition to the verdict of its kind.
     """
     targets = _targets(kube, items)
     started = time.monotonic()
@@ -141,22 +143,19 @@ def _unique(told: Iterable[Reason]) -> list[Reason]:
 def _verdicts(
     waiting: Sequence[Target],
     live: dict[Identity, Object],
-    condition: tuple[str, str] | None,
+    condition: Unmet | None,
     around: Surroundings,
 ) -> dict[Identity, list[Reason]]:
     verdicts = at_once(lambda target: _verdict(target, live.get(target.who), condition, around), list(waiting))
     return {target.who: found for target, found in zip(waiting, verdicts)}
 
 
-def _verdict(
-    target: Target, live: Object | None, condition: tuple[str, str] | None, around: Surroundings
-) -> list[Reason]:
+def _verdict(target: Target, live: Object | None, condition: Unmet | None, around: Surroundings) -> list[Reason]:
     if live is None:
         gone = "does not exist (any more): something has deleted it"
         return [vocabulary.reason(str(target.who), "Missing", gone, terminal=True)]
-    if not has_verdict(live):
-        return condition_reasons(live, *condition) if condition else reasons(live)
-    return around.judge(live, reasons(live))
+    found = around.judge(live, reasons(live)) if has_verdict(live) else reasons(live)
+    return found or (condition(live) if condition else [])
 
 
 def _targets(kube: Kube, items: Sequence[Object]) -> list[Target]:

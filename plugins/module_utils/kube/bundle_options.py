@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a bundle is applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.object_options import (
+    NEVER,
+    ObjectOptions,
+    Settings,
+    settings_for,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import FIELD_MANAGER
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """What is deleted because the bundle declares it no more.
+
+    `max_percent`: more than this share of the bundle's objects is refused. `wait`: until they are gone.
+    """
+
+    max_percent: int = 50
+    wait: bool = False
+
+
+@dataclass(frozen=True)
+class BundleOptions:
+    """How a bundle is applied.
+
+    `exclusive`: leaves of substance that other managers wrote are drift; declared ones are taken back, others
+    removed. `our_managers` are those whose leaves are not foreign. `per_object` rows change force_conflicts,
+    exclusive and recreate for the objects they choose. `propagation` is Kubernetes' propagationPolicy for what is
+    deleted on the way. `bundle` is the name in the label of objects that belong together.
+    """
+
+    subject: str = "objects"
+    namespace: str | None = None
+    force_conflicts: bool = False
+    exclusive: bool = False
+    recreate: str = NEVER
+    per_object: tuple[ObjectOptions, ...] = ()
+    manager: str = FIELD_MANAGER
+    our_managers: frozenset[str] = field(default_factory=lambda: frozenset({FIELD_MANAGER, "helm"}))
+    wait_timeout: float = 120.0
+    propagation: str = "Background"
+    bundle: str | None = None
+    pruning: Pruning | None = None
+
+    def settings(self, who: Identity) -> Settings:
+        """What holds for this object."""
+        whole = Settings(self.force_conflicts, self.exclusive, self.recreate)
+        return settings_for(self.per_object, whole, who) if self.per_object else whole

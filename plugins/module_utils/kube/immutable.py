@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Changes that the API accepts only at creation: recognised, and turned into a refusal that says what to do. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
+
+INVALID = 422
+
+HOLDS_OTHERS = frozenset(
+    {
+        ("", "Namespace"),
+        ("", "PersistentVolume"),
+        ("", "PersistentVolumeClaim"),
+        ("apiextensions.k8s.io", "CustomResourceDefinition"),
+    }
+)
+"""Kinds whose end is the end of other objects or of data: never deleted unless they are what is to be deleted."""
+
+_IMMUTABLE = re.compile(
+    r"immutable|may not change once set|updates to .* (?:is|are) forbidden|updates to .* for fields other than"
+    r"|may not change fields other than|cannot change roleRef|may not be changed",
+    re.IGNORECASE,
+)
+
+
+def is_immutable(refused: ServiceError) -> bool:
+    """Whether the API server refused because a field cannot be changed in place."""
+    return refused.status == INVALID and _IMMUTABLE.search(refused.reason) is not None
+
+
+def holds_others(who: Identity) -> bool:
+    return (who.group, who.kind) in HOLDS_OTHERS
+
+
+def with_remedy(who: Identity, refused: ServiceError, asked: bool) -> ServiceError:
+    """The refusal with the way out; `asked` says that recreation was asked for and is not done for this kind."""
+    if asked:
+        hint = (
+            f"A {who.kind} is not recreated, because what it holds would be lost: declare what stands, move over to "
+            "one of another name, or delete it yourself."
+        )
+    else:
+        hint = (
+            "Declare what stands, or let k8s_objects delete it and create it anew with recreate: on_immutable (for "
+            "one object in object_options)."
+        )
+    return ServiceError(
+        refused.action, refused.reason, code=refused.code, status=refused.status, hint=hint, body=refused.body
+    )

@@ -1,0 +1,33 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Declared objects with the resource types that a cluster serves them by."""
+
+from __future__ import annotations
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType, similar_kinds
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
+
+
+def placed(item: Object, resource: ResourceType, namespace: str | None) -> Target | Problem:
+    """The object where it lives: in its own namespace or else the default one; none for what is cluster-wide."""
+    metadata = dict(item["metadata"])
+    if not resource.namespaced:
+        metadata.pop("namespace", None)
+    elif metadata.get("namespace") or namespace:
+        metadata["namespace"] = metadata.get("namespace") or namespace
+    else:
+        return Problem(f"{item['kind']} {metadata['name']}", "lives in a namespace: name one")
+    return target_of(resource, {**item, "metadata": metadata})
+
+
+def unknown_kind(kube: Kube, item: Object) -> Problem:
+    """The cluster does not serve this kind; it may serve another version of it."""
+    similar = ", ".join(similar_kinds(kube.kinds(), str(item["kind"])))
+    told = f"; the cluster serves {similar}" if similar else "; install its CustomResourceDefinition first"
+    place = f"{item['kind']} {item['metadata']['name']}"
+    return Problem(place, f"the cluster serves no {item['kind']} of {item['apiVersion']}{told}")
