@@ -90,7 +90,15 @@ def contract() -> list[Step]:
 
 
 # Which local cloud of its own (clouds.py) a directory of the integration level runs on; the rest: "kubernetes".
-CLOUDS = {"aks_": "azure", "azure_": "azure", "engine": "azure", "site": "azure", "kmcp_": "kmcp", "mcp_": "kmcp"}
+CLOUDS = {
+    "aks_": "azure",
+    "azure_": "azure",
+    "engine": "azure",
+    "site_lock": "kubernetes",
+    "site": "azure",
+    "kmcp_": "kmcp",
+    "mcp_": "kmcp",
+}
 
 
 def integration() -> list[Step]:

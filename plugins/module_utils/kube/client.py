@@ -21,7 +21,13 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import discovery, failures, kubeconfig, options
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import (
+    discovery,
+    failures,
+    kubeconfig,
+    lease_keeping,
+    options,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import (
     ClusterPending,
@@ -81,6 +87,7 @@ class Kube:
         self._reached = False
         self._date = ""
         self._warned: set[str] = set()
+        lease_keeping.keep(task, access.server, Kube.connect)
 
     @classmethod
     def connect(cls, task: Task) -> Kube:

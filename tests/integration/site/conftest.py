@@ -29,9 +29,10 @@ class Site:
     def kubeconfig(self) -> Path:
         return self.state / "kubeconfigs" / "local-1"
 
-    def kubectl(self, *arguments: str) -> str:
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         done = subprocess.run(
             [self.kubectl_binary, "--kubeconfig", str(self.kubeconfig), *arguments],
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=120,

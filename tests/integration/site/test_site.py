@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,15 @@ pytestmark = pytest.mark.integration
 
 def test_a_second_run_changes_nothing_and_asks_once(site: Site, tmp_path: Path) -> None:
     before, writes = len(site.azure_requests()), len(site.azure_writes())
+    cluster_writes = len(site.cluster_writes())
     run = site.run(env=_counting_helm(tmp_path)).ok()
     assert run.changed == []
     asked = site.azure_requests()[before:]
     assert site.azure_writes()[writes:] == []
+    # the lease comes and goes
+    leases = [write.partition("?")[0] for write in site.cluster_writes()[cluster_writes:]]
+    assert [write.split("/leases")[0].split(" ")[0] for write in leases] == ["create", "delete"], leases
+    assert all("/namespaces/kube-system/leases" in write for write in leases), leases
     assert len([request for request in asked if "/oauth2/" in request["path"]]) <= 1
     resources = Counter(request["path"].split("?")[0].lower() for request in asked if "/providers/" in request["path"])
     assert max(resources.values()) == 1, resources
@@ -121,6 +127,29 @@ def test_check_mode_from_nothing_lists_everything_and_writes_nothing(site: Site,
     assert len(run.changed) >= 6, run.changed
     assert site.azure_writes() == writes
     assert not (tmp_path / "kubeconfig").exists()
+
+
+@pytest.mark.slow
+def test_another_run_is_told_who_is_at_work_and_a_failing_run_leaves_the_cluster_free(site: Site) -> None:
+    lease = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "mcpops-platform", "namespace": "kube-system"},
+        "spec": {
+            "holderIdentity": "alice@another-controller",
+            "leaseDurationSeconds": 60,
+            "renewTime": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        },
+    }
+    site.kubectl("create", "-f", "-", stdin=json.dumps(lease))
+    refused = site.run("--tags", "setup")
+    assert refused.returncode != 0
+    assert "another run is at work" in refused.output and "alice@another-controller works on it" in refused.output
+    assert "mcpops-platform" in site.kubectl("get", "leases", "-n", "kube-system", "-o", "name")
+    site.kubectl("delete", "lease", "mcpops-platform", "-n", "kube-system")
+    failed = site.run("--tags", "setup", "-e", '{"cluster_setup_objects": [{"apiVersion": "v1", "kind": "ConfigMap"}]}')
+    assert failed.returncode != 0 and "metadata" in failed.output
+    assert "mcpops-platform" not in site.kubectl("get", "leases", "-n", "kube-system", "-o", "name")
 
 
 def test_the_official_client_calls_the_server_through_a_port_forward(site: Site) -> None:

@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which run this is, and whether the process of another still lives on this machine."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import socket
+from pathlib import Path
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.lease import Holder
+
+_PROC = Path("/proc")
+# core names the directory of a run after the process that made it: ansible-local-4711ab_c3
+_RUN = re.compile(r"(?:ansible-local-)?((\d*).*)")
+
+
+def this_run(run_directory: Path, playbook: str) -> Holder:
+    """The run whose private directory this is; all tasks of a run say the same."""
+    found = _RUN.fullmatch(run_directory.name)
+    run, pid = (found[1], int(found[2] or 0)) if found else (run_directory.name, 0)
+    started = _started(pid)
+    machine = _machine() if started else ""
+    return Holder(_user(), socket.gethostname(), run, playbook, pid if started else 0, started, machine)
+
+
+def runs(holder: Holder) -> bool | None:
+    """Whether the holder's process lives; None when it is of another machine, container or boot, or unknown."""
+    if not holder.pid or not holder.machine or holder.host != socket.gethostname() or holder.machine != _machine():
+        return None
+    return _started(holder.pid) == holder.started
+
+
+def _started(pid: int) -> str:
+    """When a process started, in ticks since boot; empty when there is none, or only its remains."""
+    try:
+        # the name, in brackets, may hold anything
+        fields = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in ("Z", "X") else fields[19]
+
+
+def _machine() -> str:
+    """The boot and the process namespace: what makes equal process numbers mean the same process."""
+    try:
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink(_PROC / 'self/ns/pid')}"
+    except OSError:
+        return ""
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        # a container's arbitrary user has no name
+        return f"uid {os.geteuid()}"
