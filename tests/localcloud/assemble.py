@@ -62,11 +62,15 @@ def link_parts(settings: Settings, parts: Parts) -> None:
         link(parts.binaries.kube, settings.node_binaries / name)
     link(parts.node_parts, settings.node_parts)
     libraries = parts.node_parts / library_directory()
-    write_atomically(
-        settings.node_binaries / "nft",
-        "#!/bin/sh\n# the unpacked nft finds its libraries here\n"
-        f'LD_LIBRARY_PATH="{libraries}" exec "{parts.node_parts}/usr/sbin/nft" "$@"\n',
-        0o755,
-    )
+    link(parts.binaries.network_policies, settings.node_binaries / "network-policies")
+    link(parts.binaries.local_path_provisioner, settings.node_binaries / "local-path-provisioner")
+    # unpacked, they find their libraries here
+    for name, command in (("nft", "nft"), ("iptables", "xtables-nft-multi iptables")):
+        write_atomically(
+            settings.node_binaries / name,
+            f'#!/bin/sh\nexport LD_LIBRARY_PATH="{libraries}" XTABLES_LIBDIR="{libraries}/xtables"\n'
+            f'exec "{parts.node_parts}/usr/sbin/"{command} "$@"\n',
+            0o755,
+        )
     link(parts.binaries.kube, settings.tools / "kubectl")
     link(settings.helm, settings.tools / "helm")

@@ -20,6 +20,7 @@ from localcloud.settings import Settings, SettingsError
 
 GO_SOURCES = Path(__file__).parent / "go"
 KMCP_MODULE = "github.com/kagent-dev/kmcp"
+PROVISIONER_MODULE = "github.com/rancher/local-path-provisioner"
 # The names the multi-call binary answers to.
 KUBE_NAMES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl")
 
@@ -38,6 +39,9 @@ PROGRAMS = (
     GoProgram("kube", "kube", "./multi", "k8s.io/kubernetes", "4 minutes"),
     GoProgram("coredns", "coredns", ".", "github.com/coredns/coredns", "1 minute"),
     GoProgram("kmcp-manager", "kmcp", f"{KMCP_MODULE}/cmd", KMCP_MODULE, "2 minutes"),
+    # Both share their Kubernetes client's version with kube, so that it is compiled once.
+    GoProgram("network-policies", "netpol", ".", "sigs.k8s.io/kube-network-policies", "half a minute"),
+    GoProgram("local-path-provisioner", "volumes", PROVISIONER_MODULE, PROVISIONER_MODULE, "half a minute"),
 )
 
 
@@ -47,6 +51,8 @@ class Binaries:
     kube: Path
     coredns: Path
     kmcp_manager: Path
+    network_policies: Path
+    local_path_provisioner: Path
 
 
 def module_version(go_mod: str, module: str) -> str:

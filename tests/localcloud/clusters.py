@@ -27,8 +27,12 @@ class ClusterBackend(Protocol):
     def versions(self) -> list[str]:
         """Full Kubernetes versions that can be started here, newest last."""
 
-    def create(self, name: str, kubernetes_version: str) -> ClusterInfo:
-        """Start a cluster (or start it again with its data) and wait until its API and node are ready."""
+    def default_version(self) -> str:
+        """The version that is at hand without building anything."""
+
+    def create(self, name: str, kubernetes_version: str, *, network_policy: bool = False) -> ClusterInfo:
+        """Start a cluster (or start it again with its data) and wait until its API and node are ready. With
+        `network_policy` NetworkPolicies are enforced; a running cluster is started again to change that."""
 
     def stop(self, name: str) -> None:
         """End its processes and keep its data."""

@@ -27,6 +27,11 @@ NODE_PACKAGES = (
     "libmnl0",
     "libjansson4",
     "libxtables12",
+    "iptables",
+    "libip4tc2",
+    "libip6tc2",
+    "libnetfilter-conntrack3",
+    "libnfnetlink0",
     "docker-registry",
 )
 TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
@@ -84,11 +89,11 @@ def merged_usr(root: Path) -> None:
 
 
 def ensure_node_parts(settings: Settings, progress: Progress) -> Path:
-    """containerd, runc, CNI plugins, nft and docker-registry, unpacked under the cache."""
+    """containerd, runc, CNI plugins, nft, iptables and docker-registry, unpacked under the cache."""
     target = settings.cache / "node-parts" / key_of(machine(), release(), *NODE_PACKAGES)
     if (target / "usr/sbin/nft").exists():
         return target
-    progress("fetching containerd, runc, CNI plugins, nftables and docker-registry from Debian")
+    progress("fetching containerd, runc, CNI plugins, nftables, iptables and docker-registry from Debian")
     with fresh_directory(target) as root, tempfile.TemporaryDirectory() as downloads:
         merged_usr(root)
         packages = download(settings, NODE_PACKAGES, Path(downloads), progress)

@@ -37,7 +37,10 @@ class RememberedClusters:
     def versions(self) -> list[str]:
         return ["1.34.4", "1.35.3", "1.35.4"]
 
-    def create(self, name: str, kubernetes_version: str) -> ClusterInfo:
+    def default_version(self) -> str:
+        return "1.34.4"
+
+    def create(self, name: str, kubernetes_version: str, *, network_policy: bool = False) -> ClusterInfo:
         self.clusters[name] = ClusterInfo(name, "running", "https://10.213.1.2:6443", kubernetes_version)
         return self.clusters[name]
 

@@ -43,6 +43,7 @@ class RememberedClusters:
     def __init__(self) -> None:
         self.clusters: dict[str, ClusterInfo] = {}
         self.calls: list[tuple[str, ...]] = []
+        self.enforces: dict[str, bool] = {}
         self.fails = ""
         self.gate = threading.Event()
         self.gate.set()
@@ -50,8 +51,12 @@ class RememberedClusters:
     def versions(self) -> list[str]:
         return ["1.34.4", "1.35.3", "1.35.4"]
 
-    def create(self, name: str, kubernetes_version: str) -> ClusterInfo:
+    def default_version(self) -> str:
+        return "1.34.4"
+
+    def create(self, name: str, kubernetes_version: str, *, network_policy: bool = False) -> ClusterInfo:
         self.calls.append(("create", name, kubernetes_version))
+        self.enforces[name] = network_policy
         self.gate.wait(30)
         if self.fails:
             raise ClusterError(self.fails)

@@ -29,6 +29,15 @@ def pools(*given: dict[str, Any]) -> dict[str, Any]:
 # --- creating
 
 
+@pytest.mark.parametrize(("profile", "enforces"), [({}, False), ({"networkPolicy": "azure"}, True)])
+def test_the_kubernetes_behind_enforces_policies_where_the_cluster_has_an_engine(
+    azure: Azure, profile: dict[str, str], enforces: bool
+) -> None:
+    azure.group("rg")
+    azure.finish(azure.request("PUT", cluster_path(), cluster_body(networkProfile=profile)))
+    assert list(azure.backend.enforces.values()) == [enforces]
+
+
 def test_creating_answers_as_aks_does(azure: Azure) -> None:
     azure.group("Rg")
     azure.backend.gate.clear()

@@ -25,6 +25,7 @@ PAUSE = "pause:1.0"
 COREDNS = "coredns:" + module_version((GO_SOURCES / "coredns" / "go.mod").read_text(), "github.com/coredns/coredns")
 # Where the chart's defaults look for it, so that they work unmodified through containerd's mirror of ghcr.io.
 KMCP_CONTROLLER = f"kagent-dev/kmcp/controller:{kmcp_version()}"
+VOLUME_HELPER = "volume-helper:1.0"
 ECHO_MCP = "echo-mcp:1.0.0"
 MISBEHAVING_MCP = "mcp-misbehaving:1.0.0"
 
@@ -50,6 +51,33 @@ def _program_layer(binary: Path, name: str) -> list[Layer]:
 def _program(image: str, binary: Path, name: str, user: str, ports: tuple[int, ...] = ()) -> Recipe:
     config = ImageConfig(entrypoint=[f"/{name}"], user=user, ports=ports)
     return Recipe(image, sha256_of(binary), lambda: _program_layer(binary, name), config)
+
+
+# What the provisioner of volumes runs in a pod, with the directory in VOL_DIR.
+VOLUME_SCRIPTS = {
+    "setup": '#!/bin/sh\nmkdir -m 0777 -p "$VOL_DIR"\n',
+    "teardown": '#!/bin/sh\nrm -rf "$VOL_DIR"\n',
+}
+
+
+def _volume_helper_layers(base: Path) -> list[Layer]:
+    with tempfile.TemporaryDirectory() as temporary:
+        root = Path(temporary)
+        (root / "bin").mkdir()
+        shutil.copyfile(base / "usr" / "bin" / "busybox", root / "bin" / "busybox")
+        (root / "bin" / "busybox").chmod(0o755)
+        for command in ("sh", "mkdir", "rm"):
+            (root / "bin" / command).symlink_to("busybox")
+        for name, script in VOLUME_SCRIPTS.items():
+            (root / name).write_text(script)
+            (root / name).chmod(0o755)
+        return [layer(Tree(root))]
+
+
+def _volume_helper(image: str, base: Path) -> Recipe:
+    # root: only it may remove what a pod's user has written
+    config = ImageConfig(entrypoint=["/bin/sh"], user="0:0")
+    return Recipe(image, key_of(base.name, repr(VOLUME_SCRIPTS)), lambda: _volume_helper_layers(base), config)
 
 
 def _python_layers(base: Path, server: Path, requirements: list[str]) -> list[Layer]:
@@ -89,6 +117,7 @@ def recipes(settings: Settings, binaries: Binaries, progress: Progress) -> list[
         _program(PAUSE, binaries.pause, "pause", "65535:65535"),
         _program(COREDNS, binaries.coredns, "coredns", "65532:65532"),
         _program(KMCP_CONTROLLER, binaries.kmcp_manager, "manager", "65532:65532", (8081, 8443)),
+        _volume_helper(VOLUME_HELPER, base),
         _python_server(ECHO_MCP, base, ECHO_SERVER, [MCP_REQUIREMENT], 3000),
         _python_server(MISBEHAVING_MCP, base, MISBEHAVING_SERVER, [], 3000),
     ]

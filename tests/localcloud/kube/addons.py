@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an AKS cluster has from the start and ours gets too: cluster DNS and the storage class managed-csi."""
+"""What an AKS cluster has from the start and ours gets too: cluster DNS."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from localcloud.kube.layout import DNS_SERVICE_ADDRESS, VOLUMES, ClusterLayout
+from localcloud.kube.layout import DNS_SERVICE_ADDRESS
 
-COREFILE = """.:5353 {
+COREFILE = """.:53 {
     errors
     health :8080 {
         lameduck 1s
@@ -25,10 +25,21 @@ NAMESPACE = "kube-system"
 DNS_LABELS = {"k8s-app": "kube-dns"}
 
 
-def _object(api_version: str, kind: str, name: str, namespace: str = "", **content: Any) -> dict[str, Any]:
+def new_object(api_version: str, kind: str, name: str, namespace: str = "", **content: Any) -> dict[str, Any]:
     metadata: dict[str, Any] = {"name": name, **({"namespace": namespace} if namespace else {})}
     metadata |= content.pop("metadata", {})
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **content}
+
+
+def role_of_user(user: str, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A role of the same name and its binding, for a program that runs beside the cluster's own parts."""
+    rbac = "rbac.authorization.k8s.io"
+    subject = {"apiGroup": rbac, "kind": "User", "name": user}
+    reference = {"apiGroup": rbac, "kind": "ClusterRole", "name": user}
+    return [
+        new_object(f"{rbac}/v1", "ClusterRole", user, rules=rules),
+        new_object(f"{rbac}/v1", "ClusterRoleBinding", user, roleRef=reference, subjects=[subject]),
+    ]
 
 
 def _dns_pod(image: str) -> dict[str, Any]:
@@ -37,7 +48,13 @@ def _dns_pod(image: str) -> dict[str, Any]:
         "dnsPolicy": "Default",
         "priorityClassName": "system-cluster-critical",
         "tolerations": [{"operator": "Exists"}],
-        "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+            # Port 53 in the pod too, as on AKS: network policies see the pod's port, and everybody's say 53.
+            "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
+        },
         "containers": [
             {
                 "name": "coredns",
@@ -66,21 +83,21 @@ def cluster_dns(image: str) -> list[dict[str, Any]]:
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
     ]
     ports = [
-        {"name": "dns", "port": 53, "targetPort": 5353, "protocol": "UDP"},
-        {"name": "dns-tcp", "port": 53, "targetPort": 5353, "protocol": "TCP"},
+        {"name": "dns", "port": 53, "targetPort": 53, "protocol": "UDP"},
+        {"name": "dns-tcp", "port": 53, "targetPort": 53, "protocol": "TCP"},
     ]
     return [
-        _object("v1", "ServiceAccount", "coredns", NAMESPACE),
-        _object("v1", "ConfigMap", "coredns", NAMESPACE, data={"Corefile": COREFILE}),
-        _object(f"{rbac}/v1", "ClusterRole", "system:coredns", rules=rules),
-        _object(
+        new_object("v1", "ServiceAccount", "coredns", NAMESPACE),
+        new_object("v1", "ConfigMap", "coredns", NAMESPACE, data={"Corefile": COREFILE}),
+        new_object(f"{rbac}/v1", "ClusterRole", "system:coredns", rules=rules),
+        new_object(
             f"{rbac}/v1",
             "ClusterRoleBinding",
             "system:coredns",
             roleRef={"apiGroup": rbac, "kind": "ClusterRole", "name": "system:coredns"},
             subjects=[{"kind": "ServiceAccount", "name": "coredns", "namespace": NAMESPACE}],
         ),
-        _object(
+        new_object(
             "v1",
             "Service",
             "kube-dns",
@@ -88,7 +105,7 @@ def cluster_dns(image: str) -> list[dict[str, Any]]:
             metadata={"labels": DNS_LABELS},
             spec={"clusterIP": DNS_SERVICE_ADDRESS, "selector": DNS_LABELS, "ports": ports},
         ),
-        _object(
+        new_object(
             "apps/v1",
             "Deployment",
             "coredns",
@@ -101,35 +118,3 @@ def cluster_dns(image: str) -> list[dict[str, Any]]:
             },
         ),
     ]
-
-
-def storage(layout: ClusterLayout) -> list[dict[str, Any]]:
-    """Volumes made beforehand, under the name of AKS' default class. "local" and not hostPath: only it honours
-    fsGroup, which every pod that does not run as root needs."""
-    default = {"storageclass.kubernetes.io/is-default-class": "true"}
-    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [layout.node_name]}
-    volumes = [
-        _object(
-            "v1",
-            "PersistentVolume",
-            f"local-{number}",
-            spec={
-                "capacity": {"storage": "5Gi"},
-                "accessModes": ["ReadWriteOnce", "ReadWriteMany"],
-                "persistentVolumeReclaimPolicy": "Retain",
-                "storageClassName": "managed-csi",
-                "local": {"path": f"{layout.path}/pv/{number}"},
-                "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
-            },
-        )
-        for number in range(VOLUMES)
-    ]
-    storage_class = _object(
-        "storage.k8s.io/v1",
-        "StorageClass",
-        "managed-csi",
-        metadata={"annotations": default},
-        provisioner="kubernetes.io/no-provisioner",
-        volumeBindingMode="WaitForFirstConsumer",
-    )
-    return [storage_class, *volumes]

@@ -20,7 +20,6 @@ PATHS = {
     "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
     "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
     "StorageClass": "/apis/storage.k8s.io/v1/storageclasses",
-    "PersistentVolume": "/api/v1/persistentvolumes",
 }
 
 
@@ -74,8 +73,13 @@ class Api:
         """Server-side apply, forced: the add-ons are ours."""
         metadata = document["metadata"]
         collection = PATHS[document["kind"]].format(namespace=metadata.get("namespace", ""))
-        path = f"{collection}/{metadata['name']}?fieldManager={FIELD_MANAGER}&force=true"
-        status, body = self.request("PATCH", path, document, "application/apply-patch+yaml")
+        path = f"{collection}/{metadata['name']}"
+        apply = (f"{path}?fieldManager={FIELD_MANAGER}&force=true", document, "application/apply-patch+yaml")
+        status, body = self.request("PATCH", *apply)
+        if status == 422 and document["kind"] == "StorageClass":
+            # Its provisioner cannot change, and an older local cloud had another one. Volumes outlive their class.
+            self.request("DELETE", path)
+            status, body = self.request("PATCH", *apply)
         if status not in (200, 201):
             raise ApiError(
                 f"{document['kind']} {metadata['name']} was refused ({status}): {body[:300].decode(errors='replace')}"

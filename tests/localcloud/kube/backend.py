@@ -14,11 +14,11 @@ from typing import Any
 from localcloud.binaries import kubernetes_version
 from localcloud.clusters import ClusterBackend, ClusterError, ClusterInfo
 from localcloud.files import locked, write_atomically
-from localcloud.images.catalog import COREDNS, PAUSE
-from localcloud.kube import addons, helper_client, node_config, pki, readiness
+from localcloud.images.catalog import COREDNS, PAUSE, VOLUME_HELPER
+from localcloud.kube import addons, helper_client, node_config, pki, policies, readiness, volumes
 from localcloud.kube.api import Api, ApiError
 from localcloud.kube.existing import ExistingCluster
-from localcloud.kube.layout import VOLUMES, ClusterLayout, directory_name, lowest_free
+from localcloud.kube.layout import ClusterLayout, directory_name, lowest_free
 from localcloud.processes import start_time
 from localcloud.settings import Settings
 
@@ -82,11 +82,17 @@ class LocalClusters(ClusterBackend):
             raise ClusterError(f"There is no cluster {name}.")
         return pki.kubeconfig(layout, "admin")
 
-    def create(self, name: str, kubernetes_version: str) -> ClusterInfo:
+    def default_version(self) -> str:
+        return kubernetes_version()
+
+    def create(self, name: str, kubernetes_version: str, *, network_policy: bool = False) -> ClusterInfo:
         if kubernetes_version not in self.versions():
             raise ClusterError(f"Kubernetes {kubernetes_version} is not built here; {', '.join(self.versions())} is.")
         with self._exclusively(name):
-            layout = self._ensure_layout(name, kubernetes_version)
+            present = self.layout(name)
+            if present is not None and present.network_policy != network_policy:
+                helper_client.ask(self.settings, "stop", directory=present.path.name)
+            layout = self._ensure_layout(name, kubernetes_version, network_policy)
             if self._started_at(layout) is None:
                 self._write_files(layout)
                 helper_client.ask(
@@ -118,7 +124,7 @@ class LocalClusters(ClusterBackend):
     def _exclusively(self, name: str) -> AbstractContextManager[None]:
         return locked(self.settings.clusters / f".{directory_name(name)}.lock")
 
-    def _ensure_layout(self, name: str, version: str) -> ClusterLayout:
+    def _ensure_layout(self, name: str, version: str, network_policy: bool = False) -> ClusterLayout:
         settings = self.settings
         with locked(settings.clusters / ".index.lock"):
             present = self.layout(name)
@@ -137,6 +143,7 @@ class LocalClusters(ClusterBackend):
                 cloud_address=settings.host_address,
                 cloud_ports=(settings.registry_port, settings.azure_port),
                 kubernetes_version=version,
+                network_policy=network_policy,
             )
             layout.path.mkdir(exist_ok=True)
             layout.path.chmod(0o755)
@@ -145,13 +152,13 @@ class LocalClusters(ClusterBackend):
 
     def _write_files(self, layout: ClusterLayout) -> None:
         pki.ensure_pki(layout)
-        for number in range(VOLUMES):
-            (layout.path / "pv" / str(number)).mkdir(parents=True, exist_ok=True)
-            (layout.path / "pv" / str(number)).chmod(0o755)
         (layout.path / "cloud-ca.crt").write_bytes(self.settings.ca_file.read_bytes())
-        files = node_config.files(
-            layout, self.settings.node_parts, self.settings.registry, PAUSE, snapshotter(layout.path)
-        )
+        files = {
+            **node_config.files(
+                layout, self.settings.node_parts, self.settings.registry, PAUSE, snapshotter(layout.path)
+            ),
+            **volumes.files(layout, f"{self.settings.registry}/{VOLUME_HELPER}"),
+        }
         for name, content in files.items():
             file = layout.path / name
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -187,7 +194,11 @@ class LocalClusters(ClusterBackend):
             time.sleep(0.1)
 
     def _apply_addons(self, api: Api, layout: ClusterLayout) -> str:
-        for document in (*addons.cluster_dns(f"{self.settings.registry}/{COREDNS}"), *addons.storage(layout)):
+        for document in (
+            *addons.cluster_dns(f"{self.settings.registry}/{COREDNS}"),
+            *volumes.objects(),
+            *policies.objects(),
+        ):
             api.apply(document)
         return ""
 

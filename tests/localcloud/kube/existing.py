@@ -35,7 +35,10 @@ class ExistingCluster(ClusterBackend):
         # Providers add a suffix to the version: v1.35.4+k3s1
         return [json.loads(done.stdout)["serverVersion"]["gitVersion"].lstrip("v").split("+")[0].split("-")[0]]
 
-    def create(self, name: str, kubernetes_version: str) -> ClusterInfo:
+    def default_version(self) -> str:
+        return self.versions()[-1]
+
+    def create(self, name: str, kubernetes_version: str, *, network_policy: bool = False) -> ClusterInfo:
         return self._info(name)
 
     def stop(self, name: str) -> None:

@@ -17,7 +17,8 @@ API_SERVICE_ADDRESS = "10.96.0.1"
 DNS_SERVICE_ADDRESS = "10.96.0.10"
 API_PORT = 6443
 HIGHEST_INDEX = 250
-VOLUMES = 6
+# Where packets wait until the network policies have been asked.
+POLICY_QUEUE = 100
 
 
 def directory_name(name: str) -> str:
@@ -41,6 +42,7 @@ class ClusterLayout:
     cloud_address: str  # the host address where registry and Azure answer
     cloud_ports: tuple[int, ...]
     kubernetes_version: str
+    network_policy: bool = False  # whether NetworkPolicies are enforced
 
     @property
     def path(self) -> Path:
@@ -65,6 +67,11 @@ class ClusterLayout:
     @property
     def pki(self) -> Path:
         return self.path / "pki"
+
+    @property
+    def volumes(self) -> Path:
+        """Where the provisioner makes directories for claims."""
+        return self.path / "volumes"
 
     @property
     def audit_log(self) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from localcloud.files import write_atomically
 from localcloud.kube import cgroups
-from localcloud.kube.layout import API_PORT, POD_NETWORK, SERVICE_NETWORK, ClusterLayout
+from localcloud.kube.layout import API_PORT, POD_NETWORK, POLICY_QUEUE, SERVICE_NETWORK, ClusterLayout
 from localcloud.processes import start_time, wait_until_gone
 
 INIT = Path(__file__).parent / "node-init.sh"
@@ -78,6 +78,7 @@ def _environment(layout: ClusterLayout, binaries: str, parts: str) -> dict[str, 
         "LC_API_PORT": str(API_PORT),
         "LC_POD_NETWORK": POD_NETWORK,
         "LC_SERVICE_NETWORK": SERVICE_NETWORK,
+        "LC_POLICY_QUEUE": str(POLICY_QUEUE) if layout.network_policy else "",
     }
 
 
@@ -100,7 +101,7 @@ def init_pid(layout: ClusterLayout) -> int | None:
 
 
 def _prepare_directories(layout: ClusterLayout, owner: tuple[int, int]) -> None:
-    for name in ("etcd", "containerd", "kubelet", "varlog", "pv"):
+    for name in ("etcd", "containerd", "kubelet", "varlog", "volumes"):
         (layout.path / name).mkdir(exist_ok=True)
         (layout.path / name).chmod(0o700 if name == "etcd" else 0o755)
     # The API server opens these as root; their owner is to read them.

@@ -91,6 +91,22 @@ table inet localcloud {
 }
 EOF
 
+# The first packet of every connection from or to a pod waits for the verdict of network-policies; while that does not
+# run, it is dropped. By iptables' extension: nft's own `queue` is missing from small kernels. INPUT is for what pods
+# send to this node, the API server above all, whose address their requests have by then. The node's own requests
+# (kubelet's probes) are never asked about.
+if [ -n "$LC_POLICY_QUEUE" ]; then
+  for hook in INPUT POSTROUTING; do
+    iptables -t mangle -A $hook -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT &&
+      { [ $hook = INPUT ] || iptables -t mangle -A $hook -m owner --uid-owner 0 -j ACCEPT; } &&
+      iptables -t mangle -A $hook -s "$LC_POD_NETWORK" -j NFQUEUE --queue-num "$LC_POLICY_QUEUE" &&
+      iptables -t mangle -A $hook -d "$LC_POD_NETWORK" -j NFQUEUE --queue-num "$LC_POLICY_QUEUE" || {
+      echo "the packet filter cannot queue, so NetworkPolicies cannot be enforced" >&2
+      exit 1
+    }
+  done
+fi
+
 # start NAME COMMAND...: run, and run again when it ends (an API server that came up before etcd, a crash)
 start() {
   local name=$1
@@ -146,6 +162,13 @@ start containerd containerd --config "$dir/containerd.toml"
 start kubelet kubelet --config="$dir/kubelet.yaml" --kubeconfig="$pki/kubelet.kubeconfig" --root-dir="$dir/kubelet" \
   --hostname-override="$LC_NODE_NAME" --node-ip="$LC_NODE_ADDRESS"
 start kube-proxy kube-proxy --config="$dir/kube-proxy.yaml" --hostname-override="$LC_NODE_NAME"
+start volumes local-path-provisioner start --kubeconfig "$pki/volumes.kubeconfig" --provisioner-name rancher.io/local-path \
+  --namespace kube-system --service-account-name volume-helper --config "$dir/volume-provisioner/config.json" \
+  --helper-pod-file "$dir/volume-provisioner/helper-pod.yaml"
+if [ -n "$LC_POLICY_QUEUE" ]; then
+  start network-policies network-policies --kubeconfig "$pki/network-policies.kubeconfig" --node "$LC_NODE_NAME" \
+    --queue "$LC_POLICY_QUEUE"
+fi
 
 # bash reaps the orphans; PID 1 stays until it is killed
 while :; do

@@ -16,11 +16,14 @@ from localcloud.files import write_atomically
 from localcloud.kube.layout import API_SERVICE_ADDRESS, ClusterLayout
 
 # kubeconfig name: (user, group)
-CLIENTS = {
-    "admin": ("kubernetes-admin", "system:masters"),
+CLIENTS: dict[str, tuple[str, str | None]] = {
     "controller-manager": ("system:kube-controller-manager", None),
     "scheduler": ("system:kube-scheduler", None),
     "kube-proxy": ("system:kube-proxy", None),
+    "network-policies": ("system:network-policies", None),
+    "volumes": ("system:volumes", None),
+    # last: its kubeconfig says that everything else is there
+    "admin": ("kubernetes-admin", "system:masters"),
 }
 
 
@@ -53,10 +56,21 @@ def _service_account_keys(directory: Path) -> None:
     write_atomically(directory / "sa.pub", public)
 
 
+def _ensure_clients(layout: ClusterLayout, root: Authority) -> None:
+    """Those that are not there yet: a cluster made by an older local cloud knows fewer."""
+    node = (f"system:node:{layout.node_name}", "system:nodes")
+    for name, (user, group) in {"kubelet": node, **CLIENTS}.items():
+        file = layout.pki / f"{name}.kubeconfig"
+        if not file.exists():
+            root.issue(user, group, client=True).write(layout.pki / f"{name}.crt", layout.pki / f"{name}.key")
+            write_atomically(file, json.dumps(kubeconfig(layout, name), indent=1))
+
+
 def ensure_pki(layout: ClusterLayout) -> None:
     """Everything once; the admin kubeconfig is written last and says that the rest is there."""
     last = layout.pki / "admin.kubeconfig"
     if last.exists():
+        _ensure_clients(layout, Authority.load(layout.pki / "ca.crt", layout.pki / "ca.key"))
         return
     layout.pki.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -76,8 +90,5 @@ def ensure_pki(layout: ClusterLayout) -> None:
     write(front, "front-proxy-client", "front-proxy-client", client=True)
     node = (f"system:node:{layout.node_name}", "system:nodes")
     write(root, "kubelet-server", *node, names=[layout.node_name, layout.node_address, "127.0.0.1"], server=True)
-    for name, (user, group) in {"kubelet": node, **CLIENTS}.items():
-        write(root, name, user, group, client=True)
     _service_account_keys(layout.pki)
-    for name in ("kubelet", "controller-manager", "scheduler", "kube-proxy", "admin"):
-        write_atomically(layout.pki / f"{name}.kubeconfig", json.dumps(kubeconfig(layout, name), indent=1))
+    _ensure_clients(layout, root)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import tomllib
 
-from localcloud.kube import addons, cgroups, node_config
+from localcloud.kube import addons, cgroups, node_config, policies, volumes
 from localcloud.kube.api import PATHS
 from localcloud.kube.layout import ClusterLayout
 
@@ -48,16 +48,28 @@ def test_containerd_pulls_ghcr_from_our_registry_only(files: dict[str, str]) -> 
     assert containerd["plugins"]["io.containerd.grpc.v1.cri"]["sandbox_image"] == "10.213.0.1:5000/pause:1.0"
 
 
-def test_every_addon_is_of_a_kind_that_can_be_applied(layout: ClusterLayout) -> None:
-    documents = [*addons.cluster_dns("image"), *addons.storage(layout)]
+def test_every_addon_is_of_a_kind_that_can_be_applied() -> None:
+    documents = [*addons.cluster_dns("image"), *volumes.objects(), *policies.objects()]
     assert {document["kind"] for document in documents} <= set(PATHS)
 
 
-def test_the_default_storage_class_has_aks_name(layout: ClusterLayout) -> None:
-    storage_class, *volumes = addons.storage(layout)
-    assert storage_class["metadata"]["name"] == "managed-csi"
-    assert {volume["spec"]["storageClassName"] for volume in volumes} == {"managed-csi"}
-    assert len({volume["spec"]["local"]["path"] for volume in volumes}) == len(volumes)
+def test_storage_classes_have_the_names_and_the_default_of_aks() -> None:
+    classes = [one["metadata"] for one in volumes.objects() if one["kind"] == "StorageClass"]
+    default = "storageclass.kubernetes.io/is-default-class"
+    assert {one["name"] for one in classes} >= {"managed-csi", "managed-csi-premium", "azurefile-csi"}
+    assert [one["name"] for one in classes if one["annotations"][default] == "true"] == ["default"]
+
+
+def test_the_provisioner_knows_every_class(layout: ClusterLayout) -> None:
+    names = {one["metadata"]["name"] for one in volumes.objects() if one["kind"] == "StorageClass"}
+    configuration = json.loads(volumes.files(layout, "image")["volume-provisioner/config.json"])
+    assert set(configuration["storageClassConfigs"]) == names
+
+
+def test_a_description_of_an_older_local_cloud_is_read(layout: ClusterLayout) -> None:
+    older = json.loads(layout.to_json())
+    del older["network_policy"]
+    assert ClusterLayout.from_json(json.dumps(older)) == layout
 
 
 def test_cgroup_hierarchies_of_version_1_are_read_from_mounts() -> None:

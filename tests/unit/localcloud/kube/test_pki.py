@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,16 @@ from localcloud.kube.pki import ensure_pki, kubeconfig
 def pki(layout: ClusterLayout) -> Path:
     ensure_pki(layout)
     return layout.pki
+
+
+def test_a_cluster_of_an_older_local_cloud_gets_the_identities_it_lacks(layout: ClusterLayout, pki: Path) -> None:
+    standing = (pki / "admin.crt").read_bytes()
+    for file in pki.glob("volumes.*"):
+        file.unlink()
+    ensure_pki(layout)
+    assert certificate(pki / "volumes.crt").issuer == certificate(pki / "ca.crt").subject
+    assert kubeconfig(layout, "volumes") == json.loads((pki / "volumes.kubeconfig").read_text())
+    assert (pki / "admin.crt").read_bytes() == standing
 
 
 def certificate(path: Path) -> x509.Certificate:
