@@ -156,6 +156,9 @@ def _wait_for_helper_to_leave(settings: Settings, seconds: float = 10.0) -> None
 
 def status(settings: Settings) -> list[tuple[str, str, str]]:
     """Rows of part, state and detail."""
+    # Not at the top: every other command starts without loading the local Azure.
+    from localcloud.azure import faults, names
+
     rows = []
     details = {
         "node-helper": str(settings.helper_socket),
@@ -165,6 +168,9 @@ def status(settings: Settings) -> list[tuple[str, str, str]]:
     for name, detail in details.items():
         pid = Server(settings, name).pid()
         rows.append((name, f"running (pid {pid})" if pid else "stopped", detail))
+    owners = names.of_backends(settings.state / "azure" / faults.DATABASE)
     for cluster in LocalClusters(settings).list():
-        rows.append((f"cluster {cluster.name}", cluster.state, f"{cluster.api_server} {cluster.kubernetes_version}"))
+        whose = f"AKS {owners[cluster.name]}" if cluster.name in owners else "no AKS resource"
+        detail = f"{cluster.api_server} {cluster.kubernetes_version}, {whose}"
+        rows.append((f"cluster {cluster.name}", cluster.state, detail))
     return rows

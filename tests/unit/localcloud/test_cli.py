@@ -6,7 +6,11 @@ import subprocess
 import pytest
 
 from localcloud import certs, cli, lifecycle, shell
+from localcloud.azure.cluster_work import TYPE
+from localcloud.azure.faults import DATABASE
+from localcloud.azure.store import Resource, Store
 from localcloud.files import write_atomically
+from localcloud.kube.backend import LocalClusters
 from localcloud.settings import Settings
 
 
@@ -35,6 +39,22 @@ def test_status_of_what_is_down(environment: Settings, capsys: pytest.CaptureFix
     assert cli.main(["status"]) == 3
     rows = capsys.readouterr().out.splitlines()
     assert [row.split()[:2] for row in rows] == [[n, "stopped"] for n in ("node-helper", "registry", "azure")]
+
+
+def test_status_says_which_aks_resource_a_cluster_belongs_to(
+    environment: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clusters = LocalClusters(environment)
+    for name in ("aks12345678", "by-hand"):
+        clusters._ensure_layout(name, clusters.default_version())
+    store = Store(environment.state / "azure" / DATABASE)
+    resource = {"id": "/x", "type": TYPE, "subscription": "s", "group": "rg-agents", "name": "agents", "body": {}}
+    store.put(Resource(**resource, private={"backend": "aks12345678"}))
+    cli.main(["status"])
+    rows = {row.split("  ")[0]: row for row in capsys.readouterr().out.splitlines()}
+    assert rows["cluster aks12345678"].endswith("AKS rg-agents/agents")
+    assert rows["cluster by-hand"].endswith("no AKS resource")
+    store.close()
 
 
 def test_down_of_what_is_down_asks_nobody_to_be_root(environment: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
