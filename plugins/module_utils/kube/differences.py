@@ -29,6 +29,11 @@ _SERVER_SIDE = frozenset(
 # annotations that Kubernetes' controllers keep for themselves and may write between two of our requests
 _CONTROLLER_ANNOTATIONS = ("deployment.kubernetes.io/", "pv.kubernetes.io/", "autoscaling.alpha.kubernetes.io/")
 
+# of a Secret: its values, also as kubectl notes them down beside the object
+_SECRET_ROUTES = frozenset(
+    {("data",), ("stringData",), ("metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration")}
+)
+
 # what tells the items of a list apart, as the API's own list keys do; the first that fits both sides
 _ITEM_KEYS: tuple[tuple[str, ...], ...] = (
     ("name",),
@@ -53,13 +58,7 @@ def creation(item: Mapping[str, Any]) -> tuple[Change, ...]:
     """The changes of an object that is not there yet."""
     if not holds_secrets(item):
         return (Change("", ABSENT, _shortened(item)),)
-    return tuple(
-        Change(join(key, name), ABSENT, value, secret=True)
-        if key == "data"
-        else Change(join(key, name) if name else key, ABSENT, value)
-        for key, below in item.items()
-        for name, value in (below.items() if isinstance(below, Mapping) else [("", below)])
-    )
+    return tuple(_leaves(item, (), ""))
 
 
 def removal(live: Mapping[str, Any]) -> tuple[Change, ...]:
@@ -68,6 +67,19 @@ def removal(live: Mapping[str, Any]) -> tuple[Change, ...]:
     named = {key: metadata[key] for key in ("name", "namespace") if metadata.get(key)}
     shown = {"apiVersion": live.get("apiVersion"), "kind": live.get("kind"), "metadata": named}
     return (Change("", shown, ABSENT),)
+
+
+def _leaves(value: Mapping[str, Any], route: tuple[str, ...], path: str) -> Iterator[Change]:
+    for key, below in value.items():
+        here, name = (*route, str(key)), join(path, str(key))
+        if isinstance(below, Mapping) and below:
+            yield from _leaves(below, here, name)
+        else:
+            yield Change(name, ABSENT, below, _is_secret(here))
+
+
+def _is_secret(route: tuple[str, ...]) -> bool:
+    return any(route[:length] in _SECRET_ROUTES for length in (1, 3))
 
 
 def _shortened(item: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -110,15 +122,12 @@ def _value(before: Any, after: Any, route: tuple[str, ...], path: str, secret: b
         if key is not None:
             yield from _items(before, after, key, route, path, secret)
             return
-    hidden = secret and route[0] in ("data", "stringData")
-    if hidden and (isinstance(before, Mapping) or isinstance(after, Mapping)):
-        names = {**(before if isinstance(before, Mapping) else {}), **(after if isinstance(after, Mapping) else {})}
-        for name in names:
-            one = before.get(name, ABSENT) if isinstance(before, Mapping) else ABSENT
-            other = after.get(name, ABSENT) if isinstance(after, Mapping) else ABSENT
-            yield Change(join(path, str(name)), one, other, secret=True)
+    one, other = (side if isinstance(side, Mapping) else {} for side in (before, after))
+    if secret and (one or other):
+        # each value for itself: some of them may be secret
+        yield from _mapping(one, other, route, path, secret)
         return
-    yield Change(path, before, after, hidden)
+    yield Change(path, before, after, secret and _is_secret(route))
 
 
 def _items(

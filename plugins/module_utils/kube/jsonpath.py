@@ -50,7 +50,7 @@ class Filter:
 Step = Key | Index | Every | Filter
 Path = tuple[Step, ...]
 
-_FIELD = re.compile(r"\.?((?:[^.\[\]\\{}'\"\s]|\\.)+)")
+_FIELD = re.compile(r"\.?((?:[\w/-]|\\.)+|\*)")
 _BRACKET = re.compile(
     r"""\[(?:
         (?P<index>-?\d+) | (?P<every>\*) | '(?P<single>[^']*)' | "(?P<double>[^"]*)"

@@ -57,6 +57,25 @@ def test_a_list_is_read_page_by_page(server: Server, connect: Connect, task: Fak
     assert [(item["kind"], item["metadata"]["name"]) for item in found] == [("ConfigMap", "1"), ("ConfigMap", "2")]
 
 
+def test_a_list_that_expires_is_read_anew_in_one_piece(server: Server, connect: Connect, task: FakeTask) -> None:
+    path = "/api/v1/namespaces/a/configmaps"
+    first = {"items": [{"metadata": {"name": "1"}}], "metadata": {"continue": "c"}}
+    server.on(f"{path}?limit=1000", Answer(body=first))
+    server.on(f"{path}?limit=1000&continue=c", Answer(410, status_object(410, "Expired", "too old")))
+    both = {"items": [{"metadata": {"name": "1"}}, {"metadata": {"name": "2"}}], "metadata": {}}
+    server.on(f"{path}?limit=0", Answer(body=both))
+    found = connect(task).list_objects(CONFIG_MAPS, "a")
+    assert [item["metadata"]["name"] for item in found] == ["1", "2"]
+
+
+def test_metadata_alone_keeps_its_kind(server: Server, connect: Connect, task: FakeTask) -> None:
+    item = {"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": {"name": "1"}}
+    server.on("/api/v1/configmaps?limit=1000", Answer(body={"items": [item], "metadata": {}}))
+    (found,) = connect(task).list_objects(CONFIG_MAPS, accept="application/json;as=PartialObjectMetadataList")
+    assert (found["apiVersion"], found["kind"]) == ("v1", "ConfigMap")
+    assert server.requests[0].headers["Accept"] == "application/json;as=PartialObjectMetadataList"
+
+
 RETRIED = {
     "too many requests": (BUSY, "POST"),
     "restarting": (Answer(503, status_object(503, "ServiceUnavailable", "no")), "GET"),

@@ -50,22 +50,54 @@ def test_differences(case: str) -> None:
 SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"p": "b25l"}}
 
 
+NOTED = {
+    "kubectl.kubernetes.io/last-applied-configuration": '{"data":{"p":"b25l"},"stringData":{"p":"dHdv"}}',
+    "team": "them",
+}
+
+
+def noted(**annotations: str) -> dict[str, Any]:
+    return {**SECRET, "metadata": {"name": "s", "annotations": annotations}}
+
+
 @pytest.mark.parametrize(
     "changes",
     [
+        differences(SECRET, noted(**NOTED)),
+        differences(noted(**NOTED), SECRET),
+        differences(noted(team="us"), noted(**NOTED)),
+        creation(noted(**NOTED)),
+        creation({**SECRET, "stringData": {"p": "dHdv"}}),
         differences(SECRET, {**SECRET, "data": {"p": "dHdv", "q": "b25l"}}),
         differences({**SECRET, "data": {}}, SECRET),
         differences({key: value for key, value in SECRET.items() if key != "data"}, SECRET),
         creation(SECRET),
         removal(SECRET),
     ],
-    ids=["changed", "filled", "added", "created", "removed"],
+    ids=[
+        "noted",
+        "noted no more",
+        "noted beside",
+        "created with notes",
+        "created in words",
+        "changed",
+        "filled",
+        "added",
+        "created",
+        "removed",
+    ],
 )
 def test_secret_values_are_never_shown(changes: Any) -> None:
     shown = str(Plan("Secret s", tuple(changes)).diff())
     assert "b25l" not in shown
     assert "dHdv" not in shown
     assert changes
+
+
+def test_what_is_not_secret_of_a_secret_is_shown() -> None:
+    shown = Plan("Secret s", differences(SECRET, noted(**NOTED))).diff()["after"]
+    assert 'metadata.annotations.team: "them"' in shown
+    assert 'type: "Opaque"' in Plan("Secret s", creation({**SECRET, "type": "Opaque"})).diff()["after"]
 
 
 def test_schemas_of_a_definition_are_shown_short() -> None:

@@ -23,6 +23,15 @@ WRONG: dict[str, tuple[list[Any], list[str]]] = {
     "long service": ([item("Service", "a" * 64)], ["is no Service name"]),
     "role with a slash": ([item("Role", "a/b")], ["may not contain / or %"]),
     "bad namespace": ([item(namespace="Not")], ["'Not' is no namespace name"]),
+    "secret that is no text": (
+        [{**item("Secret"), "stringData": {"flag": True, "pin": 123}}],
+        ["stringData.flag: is bool, not text: quote it", "stringData.pin: is int"],
+    ),
+    "secret that is not encoded": (
+        [{**item("Secret"), "data": {"p": "plain text"}}],
+        ["definitions[0].data.p: is not base64; plain text goes into stringData"],
+    ),
+    "secret that is no mapping": ([{**item("Secret"), "data": "x"}], ["data: is no mapping"]),
     "twice": ([item(), item()], ["ConfigMap a is declared twice (also definitions[0])"]),
     "all at once": ([item(name="X"), {"kind": "A"}, item(), item()], ["'X'", "apiVersion is missing", "twice"]),
 }
@@ -36,11 +45,24 @@ def test_problems(case: str) -> None:
         assert words in text
 
 
+def test_values_of_a_secret_are_in_no_problem() -> None:
+    given = {**item("Secret"), "data": {"p": "not base64 canary"}, "stringData": {"n": 4711}}
+    text = "\n".join(map(str, objects.problems([given])))
+    assert "canary" not in text
+    assert "4711" not in text
+
+
+def test_places_are_those_that_were_given() -> None:
+    (wrong,) = objects.problems([{"kind": "A", "metadata": {"name": "a"}}], ["web.yaml document 2"])
+    assert str(wrong) == "web.yaml document 2: apiVersion is missing"
+
+
 def test_what_is_right_has_no_problem() -> None:
     role = item("ClusterRole", "system:Reader", "rbac.authorization.k8s.io/v1")
     other_namespace = item(namespace="b")
     definition = item("CustomResourceDefinition", "boxes.example.com", "apiextensions.k8s.io/v1")
-    assert objects.problems([role, item(), other_namespace, definition]) == []
+    secret = {**item("Secret"), "data": {"folded": "YWJj\nZGVm\n", "empty": ""}}
+    assert objects.problems([role, item(), other_namespace, definition, secret]) == []
 
 
 def test_reading_text() -> None:

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.conditions import parse, unmet
+
+
+def box(**more: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "example.com/v1",
+        "kind": "Box",
+        "metadata": {"name": "one", "namespace": "shop", "generation": 2},
+        "status": {
+            "observedGeneration": 2,
+            "phase": "Running",
+            "replicas": 3,
+            "ready": False,
+            "addresses": ["10.0.0.1", "10.0.0.2"],
+            "conditions": [{"type": "Ready", "status": "False", "reason": "Booting", "message": "still booting"}],
+        },
+        **more,
+    }
+
+
+DEPLOYMENT = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "status": {"replicas": 1}}
+
+# the rows of the option, and what is missing from the box
+UNMET: dict[str, tuple[dict[str, Any], str | None]] = {
+    "value": ({"path": ".status.phase", "value": "Running"}, None),
+    "another value": (
+        {"path": "{.status.phase}", "value": "Done"},
+        "{.status.phase} is 'Running'; waiting for 'Done'",
+    ),
+    "number": ({"path": ".status.replicas", "value": "3"}, None),
+    "boolean": ({"path": ".status.ready", "value": "false"}, None),
+    "all of several": ({"path": ".status.addresses[*]", "regex": r"^10\."}, None),
+    "not all of several": (
+        {"path": ".status.addresses[*]", "regex": r"\.1$"},
+        ".status.addresses[*] is '10.0.0.1', '10.0.0.2'; waiting for text matching '\\\\.1$'",
+    ),
+    "missing": ({"path": ".status.url", "value": "x"}, ".status.url is nothing; waiting for 'x'"),
+    "there": ({"path": ".status.addresses"}, None),
+    "not there": ({"path": ".status.url"}, ".status.url is nothing; waiting for a value"),
+    "type": ({"type": "Ready", "status": "False"}, None),
+    "type not yet": ({"type": "Ready"}, "condition Ready: still booting"),
+    "type that is missing": ({"type": "Synced"}, "has no condition Synced yet"),
+    "another kind": ({"kind": "Lid", "path": ".status.url"}, None),
+    "another name": ({"name": "two", "path": ".status.url"}, None),
+    "another namespace": ({"namespace": "other", "path": ".status.url"}, None),
+    "its name": ({"kind": "Box", "name": "one", "path": ".status.url"}, ".status.url is nothing; waiting for a value"),
+}
+
+
+@pytest.mark.parametrize("case", UNMET)
+def test_unmet(case: str) -> None:
+    row, told = UNMET[case]
+    found = unmet(parse([row]), box())
+    assert [reason.message for reason in found] == ([] if told is None else [told])
+    assert all(reason.subject == "Box shop/one" and not reason.terminal for reason in found)
+
+
+def test_the_interface_of_one_condition() -> None:
+    (condition,) = parse([{"path": ".status.phase", "value": "Done"}])
+    assert condition.unmet(box()) == ".status.phase is 'Running'; waiting for 'Done'"
+    (condition,) = parse([{"path": ".status.phase"}])
+    assert condition.unmet(box()) is None
+
+
+def test_a_status_of_an_older_generation_holds_nothing() -> None:
+    old = box(metadata={"name": "one", "namespace": "shop", "generation": 3})
+    (reason,) = unmet(parse([{"path": ".status.phase", "value": "Running"}]), old)
+    assert reason.code == "NotObserved"
+
+
+def test_a_row_that_names_nothing_is_about_kinds_without_a_verdict() -> None:
+    anything = parse([{"path": ".status.url"}])
+    named = parse([{"kind": "Deployment", "path": ".status.url"}])
+    assert unmet(anything, box())
+    assert not unmet(anything, DEPLOYMENT)
+    assert unmet(named, DEPLOYMENT)
+
+
+def test_several_rows_are_all_told() -> None:
+    rows = [{"path": ".status.url"}, {"type": "Ready"}, {"path": ".status.phase", "value": "Running"}]
+    assert len(unmet(parse(rows), box())) == 2
+
+
+def test_values_of_a_secret_are_not_told() -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"p": "aHVzaA=="}}
+    (reason,) = unmet(parse([{"kind": "Secret", "path": ".data.p", "value": "x"}]), secret)
+    assert "aHVzaA" not in reason.message
+
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "neither": ({"kind": "Box"}, "wait_conditions[0]: needs either type"),
+    "both": ({"type": "Ready", "path": ".a"}, "wait_conditions[0]: needs either type"),
+    "value without path": ({"type": "Ready", "value": "x"}, "value and regex compare what path leads to"),
+    "status without type": ({"path": ".a", "status": "True"}, "status belongs to type"),
+    "value and regex": ({"path": ".a", "value": "x", "regex": "y"}, "takes value or regex, not both"),
+    "no regex": ({"path": ".a", "regex": "("}, "'(' is no regular expression"),
+    "no path": ({"path": ".a[1:2]"}, "'.a[1:2]' is no path: it cannot be read from '[1:2]' on"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_rows(case: str) -> None:
+    row, told = BAD[case]
+    with pytest.raises(InvalidInput) as wrong:
+        parse([row])
+    assert told in wrong.value.message()
+
+
+def test_all_bad_rows_are_told_together() -> None:
+    with pytest.raises(InvalidInput) as wrong:
+        parse([row for row, _told in BAD.values()])
+    assert len(wrong.value.problems) >= len(BAD)

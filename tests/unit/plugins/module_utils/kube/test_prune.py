@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Refused
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import prune
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions, Pruning
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.object_options import ObjectOptions
+
+from .conftest import Answer, FakeTask, Server, status_object
+
+LABEL = prune.BUNDLE_LABEL
+SELECTED = f"?limit=1000&labelSelector={LABEL.replace('/', '%2F')}%3Dshop"
+
+
+def member(name: str, manager: str = "mcpops", **metadata: Any) -> dict[str, Any]:
+    owned = {"f:metadata": {"f:labels": {f"f:{LABEL}": {}}}}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": name,
+            "namespace": "a",
+            "uid": f"uid-{name}",
+            "labels": {LABEL: "shop"},
+            "managedFields": [{"manager": manager, "operation": "Apply", "apiVersion": "v1", "fieldsV1": owned}],
+            **metadata,
+        },
+    }
+
+
+OURS = {
+    "applied by us": (member("a"), True),
+    "applied by somebody else": (member("a", "helm"), False),
+    "being deleted": (member("a", deletionTimestamp="2026-01-01T00:00:00Z"), False),
+    "copied with its labels": (member("a", managedFields=[]), False),
+    "applied by us, labelled by somebody else": (
+        member(
+            "a",
+            managedFields=[
+                {"manager": "mcpops", "operation": "Apply", "apiVersion": "v1", "fieldsV1": {"f:data": {"f:x": {}}}}
+            ],
+        ),
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OURS)
+def test_only_what_we_labelled_is_ours(case: str) -> None:
+    item, ours = OURS[case]
+    assert prune.is_ours(item, "mcpops") is ours
+
+
+def target(kind: str, name: str, api_version: str = "v1", **metadata: Any) -> Target:
+    namespaced = kind not in ("Namespace", "CustomResourceDefinition", "PersistentVolume")
+    where = {"namespace": "a"} if namespaced else {}
+    item = {"apiVersion": api_version, "kind": kind, "metadata": {"name": name, **where, **metadata}}
+    return target_of(ResourceType(api_version, kind, kind.lower() + "s", namespaced), item)
+
+
+def test_namespaces_definitions_and_volumes_are_held() -> None:
+    members = [
+        target("ConfigMap", "stays"),
+        target("ConfigMap", "goes"),
+        target("Namespace", "a"),
+        target("PersistentVolumeClaim", "disk"),
+        target("PersistentVolume", "disk"),
+        target("CustomResourceDefinition", "boxes.example.com", "apiextensions.k8s.io/v1"),
+    ]
+    going, kept, held = prune.choose(members, {prune.key_of(target("ConfigMap", "stays").who)})
+    assert [str(one.who) for one in going] == ["ConfigMap a/goes"]
+    assert [str(one.who) for one in kept] == ["ConfigMap a/stays"]
+    assert sorted(one.who.kind for one in held) == [
+        "CustomResourceDefinition",
+        "Namespace",
+        "PersistentVolume",
+        "PersistentVolumeClaim",
+    ]
+
+
+def test_another_version_of_a_kind_is_the_same_object() -> None:
+    declared = {prune.key_of(target("HorizontalPodAutoscaler", "web", "autoscaling/v2").who)}
+    going, kept, _held = prune.choose([target("HorizontalPodAutoscaler", "web", "autoscaling/v1")], declared)
+    assert (going, len(kept)) == ([], 1)
+
+
+OTHER = {
+    "nobody's": ({}, [], 0),
+    "ours": ({LABEL: "shop"}, [], 0),
+    "another's": ({LABEL: "till"}, [], 1),
+    "another's, and taken over": ({LABEL: "till"}, [ObjectOptions(name="x", force_conflicts=True)], 0),
+}
+
+
+@pytest.mark.parametrize("case", OTHER)
+def test_objects_of_another_bundle(case: str) -> None:
+    labels, rows, refused = OTHER[case]
+    one = target("ConfigMap", "x", labels=labels)
+    options = BundleOptions(bundle="shop", per_object=tuple(rows))
+    found = prune.other_bundles(options, [one], {one.who: one.declared})
+    assert len(found) == refused
+    assert prune.other_bundles(BundleOptions(), [one], {one.who: one.declared}) == []
+
+
+@pytest.fixture
+def kube(server: Server, connect: Callable[..., Kube], task: FakeTask) -> Kube:
+    """A cluster that serves ConfigMaps, and a kind of an extension API server that is down."""
+
+    def row(kind: str, plural: str, verbs: list[str]) -> dict[str, Any]:
+        return {"resource": plural, "responseKind": {"kind": kind}, "scope": "Namespaced", "verbs": verbs}
+
+    everything = ["get", "list", "delete"]
+    core = [row("ConfigMap", "configmaps", everything), row("Binding", "bindings", ["create"])]
+    answer = {"kind": "APIGroupDiscoveryList"}
+    server.on("/api", Answer(body={**answer, "items": [_group("", core)]}))
+    down = _group("down.example.com", [row("Metric", "metrics", everything)])
+    server.on("/apis", Answer(body={**answer, "items": [down]}))
+    server.on(f"/apis/down.example.com/v1/metrics{SELECTED}", Answer(503, status_object(503, "", "not ready")))
+    return connect(task)
+
+
+def _group(name: str, resources: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"metadata": {"name": name}, "versions": [{"version": "v1", "resources": resources}]}
+
+
+def listed(*items: dict[str, Any]) -> Answer:
+    # as the API server answers a request for metadata alone
+    return Answer(body={"items": [{**item, "kind": "PartialObjectMetadata"} for item in items], "metadata": {}})
+
+
+def options(percent: int = 50) -> BundleOptions:
+    return BundleOptions(bundle="shop", pruning=Pruning(percent))
+
+
+def test_what_leaves_and_what_could_not_be_looked_at(server: Server, kube: Kube) -> None:
+    server.on(f"/api/v1/configmaps{SELECTED}", listed(member("stays"), member("goes"), member("theirs", "kubectl")))
+    found = prune.leaving(kube, options(), [target("ConfigMap", "stays")])
+    assert [str(one.who) for one in found.targets] == ["ConfigMap a/goes"]
+    assert any("metrics were not looked at for pruning" in note for note in found.notes)
+    lists = [request for request in server.requests if "labelSelector" in request.target]
+    assert all("PartialObjectMetadataList" in request.headers["Accept"] for request in lists)
+    # one that is down is asked once
+    assert len([request for request in lists if "metrics" in request.target]) == 1
+
+
+def test_too_much_is_refused(server: Server, kube: Kube) -> None:
+    server.on(f"/api/v1/configmaps{SELECTED}", listed(member("stays"), member("b"), member("c")))
+    with pytest.raises(Refused) as refused:
+        prune.leaving(kube, options(), [target("ConfigMap", "stays")])
+    told = refused.value.message()
+    assert 'bundle shop: cannot go from "3 objects" to "1 objects"' in told
+    assert "Pruning ConfigMap a/b, ConfigMap a/c is more than 50 percent of it" in told
+    assert len(prune.leaving(kube, options(67), [target("ConfigMap", "stays")]).targets) == 2
+    with pytest.raises(Refused):
+        prune.leaving(kube, options(99), [target("ConfigMap", "another")])
+    assert len(prune.leaving(kube, options(100), [target("ConfigMap", "another")]).targets) == 3
+
+
+def test_without_the_right_to_list_everywhere(server: Server, kube: Kube) -> None:
+    server.on(f"/api/v1/configmaps{SELECTED}", Answer(403, status_object(403, "Forbidden", "no")))
+    server.on(f"/api/v1/namespaces/a/configmaps{SELECTED}", listed(member("stays"), member("goes")))
+    found = prune.leaving(kube, options(), [target("ConfigMap", "stays")])
+    assert [str(one.who) for one in found.targets] == ["ConfigMap a/goes"]
+
+
+def test_nothing_is_asked_without_pruning(server: Server, kube: Kube) -> None:
+    assert prune.leaving(kube, BundleOptions(bundle="shop"), [target("ConfigMap", "stays")]) == prune.Leaving()
+    assert server.requests == []

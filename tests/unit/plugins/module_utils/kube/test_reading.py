@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import LIST_FROM, read_objects
+
+from .conftest import Answer, FakeTask, Server, status_object
+
+CONFIG_MAPS = ResourceType("v1", "ConfigMap", "configmaps", True)
+PATH = "/api/v1/namespaces/a/configmaps"
+
+
+def config_map(name: str) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": "a"}}
+
+
+def targets(*names: str) -> list[Target]:
+    declared = [{"apiVersion": "v1", "kind": "ConfigMap", **config_map(name)} for name in names]
+    return [target_of(CONFIG_MAPS, item) for item in declared]
+
+
+def page(*names: str, token: str = "", remaining: int = 0) -> Answer:
+    metadata = {"continue": token, "remainingItemCount": remaining}
+    return Answer(body={"items": [config_map(name) for name in names], "metadata": metadata})
+
+
+NAMES = ("c0", "c1", "c2", "c3")
+
+
+def test_a_list_is_read_no_further_than_needed(server: Server, connect: Callable[..., Kube], task: FakeTask) -> None:
+    assert len(NAMES) == LIST_FROM
+    server.on(f"{PATH}?limit=1000", page(*NAMES, "x", token="t", remaining=9))
+    found = read_objects(connect(task), targets(*NAMES))
+    assert sorted(who.name for who in found) == list(NAMES)
+    assert [request.target for request in server.requests] == [f"{PATH}?limit=1000"]
+
+
+def test_few_among_very_many_are_read_by_name(server: Server, connect: Callable[..., Kube], task: FakeTask) -> None:
+    server.on(f"{PATH}?limit=1000", page("c0", "c1", token="t", remaining=100_000))
+    server.on(f"{PATH}/c2", Answer(body={"kind": "ConfigMap", **config_map("c2")}))
+    found = read_objects(connect(task), targets(*NAMES))
+    assert sorted(who.name for who in found) == ["c0", "c1", "c2"]
+    assert sorted(request.target for request in server.requests)[:2] == [f"{PATH}/c2", f"{PATH}/c3"]
+    assert len(server.requests) == 3
+
+
+def test_a_list_that_expires_is_finished_by_name(server: Server, connect: Callable[..., Kube], task: FakeTask) -> None:
+    server.on(f"{PATH}?limit=1000", page("c0", "c1", "c2", token="t", remaining=1))
+    server.on(f"{PATH}?limit=1000&continue=t", Answer(410, status_object(410, "Expired", "too old")))
+    server.on(f"{PATH}/c3", Answer(body={"kind": "ConfigMap", **config_map("c3")}))
+    assert len(read_objects(connect(task), targets(*NAMES))) == 4
+
+
+def test_without_the_right_to_list(server: Server, connect: Callable[..., Kube], task: FakeTask) -> None:
+    server.on(f"{PATH}?limit=1000", Answer(403, status_object(403, "Forbidden", "no")))
+    for name in NAMES:
+        server.on(f"{PATH}/{name}", Answer(body={"kind": "ConfigMap", **config_map(name)}))
+    assert len(read_objects(connect(task), targets(*NAMES))) == 4
