@@ -72,4 +72,39 @@ requirements:
 notes:
   - One token is asked for per identity and run; tokens are kept in the run's private temporary directory.
   - A request that is throttled, unavailable or cut off is repeated, as long as the service asks or with growing pauses.
+attributes:
+  action_group:
+    description: Use C(group/mcpops.platform.azure) in C(module_defaults) to set the credentials of all modules.
+    support: full
+    membership:
+      - mcpops.platform.azure
+"""
+
+    # what a module that creates resources says about whose they are
+    OWNED = r"""
+options:
+  tags:
+    description: Tags; others stay unless O(purge_tags). A tag set to null is removed.
+    type: dict
+  purge_tags:
+    description: Whether to remove tags that are not listed in O(tags); the tags of O(owner) stay.
+    type: bool
+    default: false
+  owner:
+    description:
+      - Who manages the resource. Its tags C(mcpops-collection), C(mcpops-host) and C(mcpops-environment) are set when
+        the resource (or a node pool) is created; what is found in place is adopted without them.
+    type: dict
+    suboptions:
+      host:
+        description: Inventory host, usually C(inventory_hostname).
+        type: str
+        required: true
+      environment:
+        description: Environment of the inventory.
+        type: str
+  force_delete:
+    description: Whether to delete what carries no tags of an owner.
+    type: bool
+    default: false
 """

@@ -20,13 +20,8 @@ description:
     failed is repaired by sending its declaration again.
 extends_documentation_fragment:
   - mcpops.platform.azure
+  - mcpops.platform.azure.owned
   - mcpops.platform.attributes
-attributes:
-  action_group:
-    description: Use C(group/mcpops.platform.azure) in C(module_defaults) to set the credentials of all modules.
-    support: full
-    membership:
-      - mcpops.platform.azure
 options:
   name:
     description: Name of the cluster.
@@ -46,13 +41,6 @@ options:
   location:
     description: Azure region; needed to create the cluster.
     type: str
-  tags:
-    description: Tags; others stay unless O(purge_tags). A tag set to null is removed.
-    type: dict
-  purge_tags:
-    description: Whether to remove tags that are not listed in O(tags); the tags of O(owner) stay.
-    type: bool
-    default: false
   kubernetes_version:
     description:
       - Lowest Kubernetes version, V(1.34) or V(1.34.2). A cluster that the service has moved to a newer patch is as
@@ -188,23 +176,6 @@ options:
   properties:
     description: Raw ARM properties of the cluster that have no option here, merged and compared the same way.
     type: dict
-  owner:
-    description:
-      - Who manages the cluster. Its tags C(mcpops-collection), C(mcpops-host) and C(mcpops-environment) are set when
-        the cluster or a pool is created; a cluster found in place is adopted without them.
-    type: dict
-    suboptions:
-      host:
-        description: Inventory host, usually C(inventory_hostname).
-        type: str
-        required: true
-      environment:
-        description: Environment of the inventory.
-        type: str
-  force_delete:
-    description: Whether to delete a cluster that carries no tags of an owner.
-    type: bool
-    default: false
   wait:
     description: Whether to wait until the operation has ended.
     type: bool
@@ -334,7 +305,7 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import cluster
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import azure_argument_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.ownership import OWNER_OPTION
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.ownership import OWNED_OPTIONS
 from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
 
 _POOL_OPTIONS: dict[str, Any] = {
@@ -370,12 +341,11 @@ _IDENTITY_OPTIONS: dict[str, Any] = {
 }
 ARGUMENT_SPEC: dict[str, Any] = {
     **azure_argument_spec(),
+    **OWNED_OPTIONS,
     "name": {"type": "str", "required": True},
     "resource_group": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "location": {"type": "str"},
-    "tags": {"type": "dict"},
-    "purge_tags": {"type": "bool", "default": False},
     "kubernetes_version": {"type": "str"},
     "sku_tier": {"type": "str", "choices": ["Free", "Standard", "Premium"]},
     "identity": {"type": "dict", "options": _IDENTITY_OPTIONS},
@@ -387,8 +357,6 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "purge_node_pools": {"type": "bool", "default": False},
     "network": {"type": "dict", "options": _NETWORK_OPTIONS},
     "properties": {"type": "dict"},
-    "owner": OWNER_OPTION,
-    "force_delete": {"type": "bool", "default": False},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 3600},
 }

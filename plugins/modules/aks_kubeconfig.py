@@ -19,12 +19,6 @@ description:
 extends_documentation_fragment:
   - mcpops.platform.azure
   - mcpops.platform.attributes
-attributes:
-  action_group:
-    description: Use C(group/mcpops.platform.azure) in C(module_defaults) to set the credentials of all modules.
-    support: full
-    membership:
-      - mcpops.platform.azure
 options:
   name:
     description: Name of the cluster.

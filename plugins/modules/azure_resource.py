@@ -17,13 +17,8 @@ description:
   - What cannot change in place is refused before anything is changed.
 extends_documentation_fragment:
   - mcpops.platform.azure
+  - mcpops.platform.azure.owned
   - mcpops.platform.attributes
-attributes:
-  action_group:
-    description: Use C(group/mcpops.platform.azure) in C(module_defaults) to set the credentials of all modules.
-    support: full
-    membership:
-      - mcpops.platform.azure
 options:
   id:
     description: Id of the resource, instead of O(type), O(name) and O(resource_group).
@@ -49,13 +44,6 @@ options:
   location:
     description: Azure region; needed to create a resource group.
     type: str
-  tags:
-    description: Tags; others stay unless O(purge_tags). A tag set to null is removed.
-    type: dict
-  purge_tags:
-    description: Whether to remove tags that are not listed in O(tags); the tags of O(owner) stay.
-    type: bool
-    default: false
   sku:
     description: SKU of the resource as its ARM body has it.
     type: dict
@@ -78,23 +66,6 @@ options:
       - Needed for all types but resource groups, because it depends on the service which of them is right.
     type: str
     choices: [patch, put_declared, put_merged]
-  owner:
-    description:
-      - Who manages the resource. Its tags C(mcpops-collection), C(mcpops-host) and C(mcpops-environment) are set when
-        the resource is created; a resource found in place is adopted without them.
-    type: dict
-    suboptions:
-      host:
-        description: Inventory host, usually C(inventory_hostname).
-        type: str
-        required: true
-      environment:
-        description: Environment of the inventory.
-        type: str
-  force_delete:
-    description: Whether to delete what carries no tags of an owner.
-    type: bool
-    default: false
   wait:
     description: Whether to wait until the operation has ended.
     type: bool
@@ -151,28 +122,25 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import resource
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import azure_argument_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.ownership import OWNER_OPTION
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.ownership import OWNED_OPTIONS
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_types import UPDATE_METHODS
 from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **azure_argument_spec(),
+    **OWNED_OPTIONS,
     "id": {"type": "str"},
     "type": {"type": "str"},
     "name": {"type": "str"},
     "resource_group": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "location": {"type": "str"},
-    "tags": {"type": "dict"},
-    "purge_tags": {"type": "bool", "default": False},
     "sku": {"type": "dict"},
     "kind": {"type": "str"},
     "identity": {"type": "dict"},
     "properties": {"type": "dict"},
     "api_version": {"type": "str"},
     "update_method": {"type": "str", "choices": list(UPDATE_METHODS)},
-    "owner": OWNER_OPTION,
-    "force_delete": {"type": "bool", "default": False},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 1800},
 }

@@ -21,9 +21,15 @@ HOST_TAG = "mcpops-host"
 ENVIRONMENT_TAG = "mcpops-environment"
 COLLECTION = "mcpops.platform"
 
-OWNER_OPTION: dict[str, Any] = {
-    "type": "dict",
-    "options": {"host": {"type": "str", "required": True}, "environment": {"type": "str"}},
+# of every module that creates resources; the fragment azure.OWNED documents them
+OWNED_OPTIONS: dict[str, Any] = {
+    "tags": {"type": "dict"},
+    "purge_tags": {"type": "bool", "default": False},
+    "owner": {
+        "type": "dict",
+        "options": {"host": {"type": "str", "required": True}, "environment": {"type": "str"}},
+    },
+    "force_delete": {"type": "bool", "default": False},
 }
 
 
