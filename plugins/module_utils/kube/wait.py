@@ -44,7 +44,7 @@ _OWN_WORDS = frozenset(
     {"PodsRefused", "QuotaExceeded", "WebhookDown", "Missing", "Suspended", "Deleting", "MissingObject"}
 )
 # what the object says and its pods explain
-_BOTH = frozenset({"JobFailed", "Paused"})
+_BOTH = frozenset({"JobFailed", "Paused", "ProgressDeadlineExceeded"})
 
 
 def wait_ready(

@@ -4,76 +4,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
+from support.workloads import CRASH, SLEEP, claim, deployment, job, pod_spec
 
 TaskRunner = Callable[..., dict[str, Any]]
 
-SECURE: dict[str, Any] = {
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "runAsNonRoot": True,
-    "runAsUser": 1000,
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
-
-
-def pod_spec(registry: str, code: str, **more: Any) -> dict[str, Any]:
-    """One Python container that runs `code`; `image` and other container fields may be given."""
-    container = {
-        "name": "main",
-        "image": f"{registry}/echo-mcp:1.0.0",
-        "command": ["python", "-c", code],
-        "securityContext": SECURE,
-        **more,
-    }
-    return {"containers": [container], "terminationGracePeriodSeconds": 0}
-
-
-def deployment(spec: Mapping[str, Any], replicas: int = 1) -> Object:
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "web"},
-        "spec": {
-            "replicas": replicas,
-            "selector": {"matchLabels": {"app": "web"}},
-            "template": {"metadata": {"labels": {"app": "web"}}, "spec": dict(spec)},
-        },
-    }
-
-
-def job(spec: Mapping[str, Any]) -> Object:
-    template = {"spec": {**spec, "restartPolicy": "Never"}}
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": "work"},
-        "spec": {"backoffLimit": 0, "template": template},
-    }
-
-
-SLEEP = "import time; time.sleep(600)"
-# A shell ends before its container is called running; an interpreter that starts slowly is ready for a moment.
-CRASH = ["sh", "-c", "echo cannot open the ledger; exit 3"]
-
 
 def test_ready_and_complete(run_task: TaskRunner, cloud: Any, namespace: str) -> None:
-    claim = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": "later"},
-        "spec": {
-            "accessModes": ["ReadWriteOnce"],
-            "storageClassName": "managed-csi",
-            "resources": {"requests": {"storage": "1Mi"}},
-        },
-    }
-    definitions = [deployment(pod_spec(cloud.registry, SLEEP)), job(pod_spec(cloud.registry, "print('done')")), claim]
+    definitions = [deployment(pod_spec(cloud.registry, SLEEP)), job(pod_spec(cloud.registry, "print('done')"))]
+    definitions.append(claim("later", "managed-csi"))
     args = {"namespace": namespace, "wait": True, "wait_timeout": 60, "definitions": definitions}
     assert run_task("k8s_objects", args)["changed"]
     assert not run_task("k8s_objects", args)["changed"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -66,12 +67,13 @@ def pod_reasons(item: Object) -> list[Reason]:
             return [reason(where, "MissingObject", message)]
         return [reason(where, "Unschedulable", f"fits on no node: {message}")]
     found = [one for container in _containers(item) if (one := _container(where, *container)) is not None]
+    # a controller makes another pod in the place of one that failed
+    for_good = status.get("phase") == "Failed" and owner(item) is None
     if found:
-        return found
+        return [replace(one, terminal=one.terminal or for_good) for one in found]
     if status.get("phase") == "Failed":
         told = status.get("message") or status.get("reason") or "a container ended with an error"
-        # a controller makes another one in its place
-        return [reason(where, "PodFailed", f"has failed: {told}", terminal=owner(item) is None)]
+        return [reason(where, "PodFailed", f"has failed: {told}", terminal=for_good)]
     ready = condition(item, "Ready") or {}
     if ready.get("status") == "True":
         return []
@@ -87,7 +89,11 @@ def settling(pods: Iterable[Object], now: datetime | None) -> list[Reason]:
         metadata = item.get("metadata") or {}
         if metadata.get("deletionTimestamp"):
             continue
-        probed = {one["name"] for one in (item.get("spec") or {}).get("containers") or [] if one.get("readinessProbe")}
+        probed = {
+            one["name"]
+            for one in (item.get("spec") or {}).get("containers") or []
+            if one.get("readinessProbe") is not None
+        }
         for container in (item.get("status") or {}).get("containerStatuses") or []:
             started = ((container.get("state") or {}).get("running") or {}).get("startedAt")
             crashes = int(container.get("restartCount", 0))

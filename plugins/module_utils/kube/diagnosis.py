@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The operation of k8s_diagnosis_info: what is wrong in a cluster, what shows it, and what to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import diagnosis as kmcp
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import (
+    diagnosis_cluster,
+    diagnosis_pods,
+    diagnosis_services,
+    diagnosis_snapshot,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import (
+    LOG,
+    Evidence,
+    Finding,
+    in_order,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_snapshot import Snapshot
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import namespace_problems
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import last_log_lines
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import SEVERITIES
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
+
+SUBJECT = "k8s_diagnosis_info"
+SCHEMA_VERSION = 1
+"""Of the result's structure: it grows when a key changes its meaning or goes, not when one comes."""
+MOST_LINES = 100
+MOST_LOGS = 20
+"""How many logs are read: enough for what a person reads, and a bound on the requests."""
+
+
+def diagnose(task: Task) -> Result:
+    """All findings, the worst first. Nothing is changed, and the number of requests does not grow with the objects."""
+    namespaces, lines = _checked(task.params)
+    try:
+        kube = Kube.connect(task)
+    except ClusterPending as pending:
+        return _result([], Snapshot({}, datetime.now(timezone.utc)), f"nothing to look at: {pending.reason}")
+    snapshot = diagnosis_snapshot.read(kube, namespaces, task.params["cluster_scope"])
+    _known(snapshot, namespaces)
+    found = classify(snapshot)
+    return _result(_with_logs(kube, found, lines), snapshot)
+
+
+def classify(snapshot: Snapshot) -> list[Finding]:
+    """The findings of a snapshot, the worst first; pure."""
+    of_pods = diagnosis_pods.findings(snapshot)
+    return in_order(
+        [
+            *of_pods,
+            *diagnosis_services.findings(snapshot, of_pods),
+            *diagnosis_cluster.findings(snapshot),
+            *kmcp.findings(snapshot),
+        ]
+    )
+
+
+def _checked(params: dict[str, Any]) -> tuple[list[str], int]:
+    namespaces = list(params.get("namespaces") or [])
+    wrong = [one for number, name in enumerate(namespaces) for one in namespace_problems(f"namespaces[{number}]", name)]
+    lines = int(params["log_lines"])
+    if not 0 <= lines <= MOST_LINES:
+        wrong.append(Problem("log_lines", f"{lines} is outside 0 to {MOST_LINES}"))
+    if wrong:
+        raise InvalidInput(SUBJECT, wrong)
+    return namespaces, lines
+
+
+def _known(snapshot: Snapshot, namespaces: Sequence[str]) -> None:
+    """A misspelt namespace has no faults: that must not read as a healthy one."""
+    if not snapshot.knows("Namespace"):
+        return
+    there = sorted(str(one["metadata"]["name"]) for one in snapshot.all("Namespace"))
+    missing = [
+        Problem(f"namespaces[{number}]", f"there is no namespace {name}; there are {', '.join(there)}")
+        for number, name in enumerate(namespaces)
+        if name not in there
+    ]
+    if missing:
+        raise InvalidInput(SUBJECT, missing)
+
+
+def _with_logs(kube: Kube, found: Sequence[Finding], lines: int) -> list[Finding]:
+    wanted = [one for one in found if one.log_of is not None][:MOST_LOGS] if lines else []
+    read = dict(zip((one.identifier for one in wanted), at_once(lambda one: _log(kube, one, lines), wanted)))
+    return [replace(one, evidence=(*one.evidence, *read.get(one.identifier, ()))) for one in found]
+
+
+def _log(kube: Kube, found: Finding, lines: int) -> tuple[Evidence, ...]:
+    of = found.log_of
+    if of is None:
+        return ()
+    told = last_log_lines(kube, of.namespace, of.pod, of.container, of.hidden, lines)
+    return (Evidence(LOG, "\n".join(told)),) if told else ()
+
+
+def _result(found: Sequence[Finding], snapshot: Snapshot, msg: str = "") -> Result:
+    rows = [one.to_dict() for one in found]
+    counted = Counter(row["severity"] for row in rows)
+    looked_at = {kind: len(snapshot.of(kind)) for kind in sorted(snapshot.objects)}
+    values = {
+        "schema_version": SCHEMA_VERSION,
+        "findings": rows,
+        "counts": {severity: counted[severity] for severity in SEVERITIES},
+        "looked_at": looked_at,
+        "unread": [f"{kind} {why}" for kind, why in sorted(snapshot.unread.items())],
+    }
+    return Result(False, msg or _summary(counted, sum(looked_at.values())), values=values)
+
+
+def _summary(counted: Counter[str], looked_at: int) -> str:
+    named = {"error": ("error", "errors"), "warning": ("warning", "warnings"), "info": ("remark", "remarks")}
+    told = [f"{counted[one]} {named[one][counted[one] != 1]}" for one in SEVERITIES if counted[one]]
+    return f"{', '.join(told) or 'no findings'} in {looked_at} objects"

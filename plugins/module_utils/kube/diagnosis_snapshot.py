@@ -1,0 +1,169 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What diagnosis looks at: one LIST a kind (and namespace, where only some are asked about)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import vocabulary
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts import events
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.reading import Object, time_of
+
+# of the namespaces that are asked about
+_OF_NAMESPACES: tuple[tuple[str, str], ...] = (
+    ("v1", "Pod"),
+    ("v1", "Event"),
+    ("apps/v1", "StatefulSet"),
+    ("apps/v1", "DaemonSet"),
+    ("batch/v1", "Job"),
+    ("v1", "PersistentVolumeClaim"),
+    ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    ("policy/v1", "PodDisruptionBudget"),
+    ("networking.k8s.io/v1", "Ingress"),
+    ("kagent.dev/v1alpha1", "MCPServer"),
+)
+# of all namespaces when the cluster itself is looked at as well: behind DNS, webhooks and controllers are these
+_BEHIND_THE_CLUSTER: tuple[tuple[str, str], ...] = (
+    ("apps/v1", "Deployment"),
+    ("v1", "Service"),
+    ("discovery.k8s.io/v1", "EndpointSlice"),
+)
+_OF_THE_CLUSTER: tuple[tuple[str, str], ...] = (
+    ("v1", "Node"),
+    ("v1", "Namespace"),
+    ("storage.k8s.io/v1", "StorageClass"),
+    ("apiregistration.k8s.io/v1", "APIService"),
+    ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"),
+    ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"),
+)
+FORBIDDEN, NOT_FOUND = 403, 404
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The objects of a cluster at one moment, by kind."""
+
+    objects: Mapping[str, Sequence[Object]]
+    now: datetime
+    namespaces: frozenset[str] | None = None
+    """Those that are asked about; None means all."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Kinds that could not be read, or not everywhere, and why: what they would show is not known."""
+
+    def all(self, kind: str) -> Sequence[Object]:
+        """Every object of a kind that was read, also of namespaces that are not asked about."""
+        return self.objects.get(kind, ())
+
+    def of(self, kind: str) -> list[Object]:
+        """The objects of a kind in the namespaces that are asked about."""
+        return [one for one in self.all(kind) if self._asked(one["metadata"].get("namespace"))]
+
+    def knows(self, kind: str) -> bool:
+        """Whether this kind was read at all."""
+        return kind in self.objects
+
+    def complete(self, kind: str) -> bool:
+        """Whether this kind was read in all namespaces."""
+        return self.knows(kind) and kind not in self.unread
+
+    def messages(self, item: Object) -> list[str]:
+        """What the Warning events of an object say, the last one last."""
+        return [events.message(one) for one in events.about(item, self._events_of(item))]
+
+    def events(self, item: Object) -> list[Object]:
+        """The Warning events of an object, oldest first."""
+        return events.about(item, self._events_of(item))
+
+    def age(self, item: Object, since: str | None = None) -> timedelta:
+        """How long ago `since` was, or, without it, the object's last change by anybody but its controllers' status."""
+        metadata = item.get("metadata") or {}
+        written = [
+            str(entry["time"])
+            for entry in metadata.get("managedFields") or []
+            if entry.get("time") and entry.get("subresource") != "status"
+        ]
+        times = [since] if since else [*written, metadata.get("deletionTimestamp"), metadata.get("creationTimestamp")]
+        known = [time_of(str(text)) for text in times if text]
+        return self.now - max(known) if known else timedelta.max
+
+    def lasting(self, code: str, item: Object, since: str | None = None) -> bool:
+        """Whether an object shows this for longer than is normal."""
+        return self.age(item, since).total_seconds() >= vocabulary.meaning(code).patience
+
+    def _events_of(self, item: Object) -> list[Object]:
+        return self._events_by_object.get((str(item.get("kind")), str((item.get("metadata") or {}).get("name"))), [])
+
+    @cached_property
+    def _events_by_object(self) -> dict[tuple[str, str], list[Object]]:
+        index: dict[tuple[str, str], list[Object]] = {}
+        for event in self.all("Event"):
+            involved = event.get("involvedObject") or {}
+            index.setdefault((str(involved.get("kind")), str(involved.get("name"))), []).append(event)
+        return index
+
+    def _asked(self, namespace: str | None) -> bool:
+        return self.namespaces is None or namespace is None or namespace in self.namespaces
+
+
+def read(kube: Kube, namespaces: Collection[str], cluster_scope: bool) -> Snapshot:
+    """The cluster as it is now. `namespaces` empty means all; `cluster_scope` adds what they all share."""
+    wanted = sorted(set(namespaces))
+    behind = "" if cluster_scope or not wanted else "namespace"
+    plan = [(row, wanted) for row in _OF_NAMESPACES]
+    plan += [(row, wanted if behind else []) for row in _BEHIND_THE_CLUSTER]
+    plan += [(row, []) for row in (_OF_THE_CLUSTER if cluster_scope else (("storage.k8s.io/v1", "StorageClass"),))]
+    found: dict[str, Sequence[Object]] = {}
+    unread: dict[str, str] = {}
+
+    def one(entry: tuple[tuple[str, str], list[str]]) -> tuple[str, Sequence[Object] | None, str]:
+        (api_version, kind), places = entry
+        resource = kube.resource_type(api_version, kind, refresh=False)
+        if resource is None:
+            return kind, None, ""
+        return kind, *_listed(kube, resource, places, wanted)
+
+    # the kinds are discovered once, before the threads ask
+    kube.kinds()
+    for kind, listed, why in at_once(one, plan):
+        if listed is not None:
+            found[kind] = listed
+        if why:
+            unread[kind] = why
+    return Snapshot(found, kube.now or datetime.now(timezone.utc), frozenset(wanted) or None, unread)
+
+
+def _listed(
+    kube: Kube, resource: ResourceType, places: Sequence[str], wanted: Sequence[str]
+) -> tuple[Sequence[Object] | None, str]:
+    """The objects, or None where none may be read, and what is missing of them."""
+    selector = "type=Warning" if resource.kind == "Event" else None
+    try:
+        if not places:
+            return kube.list_objects(resource, None, field_selector=selector), ""
+    except ServiceError as refused:
+        if refused.status == NOT_FOUND:
+            return None, ""
+        if refused.status != FORBIDDEN:
+            raise
+        if not wanted or not resource.namespaced:
+            return None, "may not be listed"
+    listed: list[Object] = []
+    missing: list[str] = [] if places else ["other namespaces"]
+    for namespace in places or wanted:
+        try:
+            listed += kube.list_objects(resource, namespace, field_selector=selector)
+        except ServiceError as refused:
+            if refused.status != FORBIDDEN:
+                raise
+            missing.append(namespace)
+    return listed, f"may not be listed in {', '.join(missing)}" if missing else ""

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One table of reasons: complete, worded, and shown in the documentation as it is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import vocabulary
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import MEANINGS, NEVER, SEVERITIES
+
+ROOT = Path(__file__).resolve().parents[5]
+SOURCES = [
+    *sorted((ROOT / "plugins/module_utils/kube/verdicts").glob("*.py")),
+    *sorted((ROOT / "plugins/module_utils/kube").glob("diagnosis*.py")),
+    ROOT / "plugins/module_utils/kmcp/diagnosis.py",
+]
+CODE = re.compile(r'(?:verdict|reason)\(\s*\w+(?:\(item\)|\(named\)|\(one\)|\(nobody\))?,\s*"([A-Z]\w+)"')
+
+
+@pytest.mark.parametrize("code", MEANINGS)
+def test_every_code_says_what_it_means(code: str) -> None:
+    meaning = MEANINGS[code]
+    assert meaning.severity in SEVERITIES
+    assert meaning.summary and not meaning.summary.endswith(".")
+    assert not meaning.advice or meaning.advice.endswith(".")
+
+
+def test_every_code_that_a_verdict_gives_is_in_the_table() -> None:
+    used = {code for source in SOURCES for code in CODE.findall(source.read_text(encoding="utf-8"))}
+    assert len(used) > 30, "the pattern no longer finds the verdicts"
+    assert used - set(MEANINGS) == set()
+
+
+def test_an_unknown_code_is_a_warning_and_a_step_gives_no_advice() -> None:
+    assert vocabulary.meaning("NoDisk").severity == vocabulary.WARNING
+    assert vocabulary.reason("Pod a/b", "Progressing", "1 of 2").hint == ""
+    assert vocabulary.reason("Pod a/b", "ImagePull", "not found").hint == MEANINGS["ImagePull"].advice
+    assert vocabulary.reason("Pod a/b", "ImagePull", "not found", hint="Wait.").hint == "Wait."
+
+
+def test_the_page_lists_every_code_with_its_severity_and_advice() -> None:
+    """Those that diagnosis can say: a step that never lasts is not one of them."""
+    page = (ROOT / "docs/diagnosis.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([A-Z]\w+)` \| (.*) \|$", page, re.MULTILINE))
+    wanted = {
+        code: f"{one.severity} | {one.summary} | {one.advice}"
+        for code, one in MEANINGS.items()
+        if one.patience < NEVER and code not in ("Missing", "NoCondition", "NamesNotAccepted", "NotEstablished")
+    }
+    assert rows == wanted

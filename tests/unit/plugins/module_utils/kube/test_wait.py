@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The wait itself, against a server that answers from a list: what ends it, and what it then says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import wait
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+
+from .conftest import Answer, FakeTask, Server, status_object
+
+SPACE = "/api/v1/namespaces/tools"
+APPS = "/apis/apps/v1/namespaces/tools"
+
+
+def resource(name: str, kind: str, group: str = "") -> dict[str, Any]:
+    kinds = {"resource": name, "responseKind": {"group": group, "version": "v1", "kind": kind}, "scope": "Namespaced"}
+    return {**kinds, "verbs": ["get", "list"]}
+
+
+def discovery(group: str, *resources: dict[str, Any]) -> dict[str, Any]:
+    return {"metadata": {"name": group} if group else {}, "versions": [{"version": "v1", "resources": list(resources)}]}
+
+
+@pytest.fixture
+def kube(server: Server, connect: Callable[..., Kube], task: FakeTask, monkeypatch: pytest.MonkeyPatch) -> Kube:
+    core = discovery("", resource("services", "Service"), resource("pods", "Pod"), resource("configmaps", "ConfigMap"))
+    apps = discovery("apps", resource("deployments", "Deployment", "apps"))
+    for root, items in (("/api", [core]), ("/apis", [apps])):
+        server.on(root, Answer(body={"kind": "APIGroupDiscoveryList", "items": items}))
+    monkeypatch.setattr(wait, "FIRST_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(wait, "LAST_POLL_SECONDS", 0.02)
+    monkeypatch.setattr(wait, "TERMINAL_SECONDS", 0.2)
+    return connect(task)
+
+
+def service(name: str = "web") -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": "tools"},
+        "spec": {"selector": {"app": name}},
+    }
+
+
+def refusing(kube: Kube, task: FakeTask, *items: dict[str, Any], seconds: float = 5.0) -> NotReady:
+    with pytest.raises(NotReady) as caught:
+        wait.wait_ready(kube, task, list(items), seconds)
+    return caught.value
+
+
+def test_what_was_there_and_vanished_is_missed(server: Server, kube: Kube, task: FakeTask) -> None:
+    """Seen once without endpoints, and then deleted: the earlier sight is no excuse."""
+    gone = Answer(404, status_object(404, "NotFound", 'services "web" not found'))
+    server.on(f"{SPACE}/services/web", Answer(body=service()), gone)
+    for path in (
+        "/apis/discovery.k8s.io/v1/namespaces/tools/endpointslices",
+        f"{APPS}/deployments",
+        f"{APPS}/statefulsets",
+        f"{SPACE}/pods",
+    ):
+        server.on(f"{path}?limit=1000", Answer(body={"items": []}))
+    failure = refusing(kube, task, service())
+    assert [reason.code for reason in failure.reasons] == ["Missing"]
+    assert failure.waited is not None and failure.waited < 4, "it does not come back by itself"
+
+
+def test_what_may_not_be_listed_is_not_judged(server: Server, kube: Kube, task: FakeTask) -> None:
+    server.on(f"{SPACE}/services/web", Answer(body=service()))
+    slices = "/apis/discovery.k8s.io/v1/namespaces/tools/endpointslices?limit=1000"
+    server.on(slices, Answer(403, status_object(403, "Forbidden", "cannot list resource")))
+    assert wait.wait_ready(kube, task, [service()], 5.0)[0]["metadata"]["name"] == "web"
+
+
+def workload(name: str) -> dict[str, Any]:
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "tools"}}
+
+
+def test_many_that_are_not_ready_are_named_counted_and_cut_short(server: Server, kube: Kube, task: FakeTask) -> None:
+    going = {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["example.com/keep"]}
+    items = []
+    for number in range(wait.TOLD + 5):
+        item = workload(f"web-{number}")
+        items.append({**item, "metadata": {**item["metadata"], **going}})
+    server.on(f"{APPS}/deployments?limit=1000", Answer(body={"items": items}))
+    failure = refusing(kube, task, *items, seconds=0.1)
+    assert "Deployment tools/web-0, Deployment tools/web-1, Deployment tools/web-2 and 32 more" in failure.message()
+    assert "(35 of 35 objects)" in failure.message()
+    assert "held by example.com/keep" in failure.message()
+    assert "and 5 more reasons of other objects" in failure.message()
+    assert len(failure.reasons) == wait.TOLD + 1
+
+
+def test_a_paused_rollout_ends_the_wait_at_once(server: Server, kube: Kube, task: FakeTask) -> None:
+    item = workload("web")
+    item["spec"] = {"paused": True, "replicas": 1, "selector": {"matchLabels": {"app": "web"}}}
+    item["metadata"]["generation"] = 1
+    item["status"] = {"observedGeneration": 1}
+    server.on(f"{APPS}/deployments/web", Answer(body=item))
+    server.on(f"{SPACE}/pods?limit=1000&labelSelector=app%3Dweb", Answer(body={"items": []}))
+    failure = refusing(kube, task, item)
+    assert [reason.code for reason in failure.reasons] == ["Paused"]
+    assert "will not become ready by waiting" in failure.message()
+    assert len([one for one in server.requests if one.target.endswith("/deployments/web")]) == 1
