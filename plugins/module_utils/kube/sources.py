@@ -21,6 +21,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 SUBJECT = "k8s_objects"
 EXTENSIONS = (".yaml", ".yml", ".json")
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+LONGEST_REASON = 400
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
@@ -144,15 +145,16 @@ def _kustomize(task: Task, directory: str, found: _Found) -> None:
     argv = [kustomize, "build", directory] if kustomize else [str(kubectl), "kustomize", directory]
     done = task.run_command(argv)
     if done.returncode != 0:
-        found.wrong(f"kustomize {directory}", f"cannot be built: {_first_error(done.stderr)}")
+        found.wrong(f"kustomize {directory}", f"cannot be built: {_reason(done.stderr) or 'no reason given'}")
         return
     found.text(f"kustomize {directory}", done.stdout)
 
 
-def _first_error(stderr: str) -> str:
-    lines = [line.strip() for line in stderr.splitlines() if line.strip() and not line.startswith("#")]
-    errors = [line for line in lines if line.lower().startswith("error")] or lines or ["no reason given"]
-    return errors[0].partition(": ")[2] if errors[0].lower().startswith("error: ") else errors[0]
+def _reason(stderr: str) -> str:
+    """What a build failed at, without the prefixes of kustomize, of kubectl, and of programs that log their errors."""
+    text = " ".join(line.strip() for line in stderr.splitlines() if line.strip() and not line.startswith("#"))
+    text = re.sub(r"^(?:Error: |error: |E\d{4} .*?err=)", "", text).strip('"<> ')
+    return text if len(text) <= LONGEST_REASON else text[:LONGEST_REASON] + "..."
 
 
 def _options(params: Mapping[str, Any], found: _Found) -> None:

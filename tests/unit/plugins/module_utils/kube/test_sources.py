@@ -147,10 +147,29 @@ def test_no_tool_builds_kustomizations(task: FakeTask, tmp_path: Path, tools: Pa
     assert "neither kustomize nor kubectl is in PATH" in told(task, kustomize=[str(tmp_path)])
 
 
-def test_a_kustomization_that_fails(task: FakeTask, tmp_path: Path, tools: Path) -> None:
+FAILED = {
+    "kubectl": ("# Warning: deprecated\nerror: no such file: base.yaml\n", "no such file: base.yaml"),
+    "kustomize": ("Error: no such file: base.yaml", "no such file: base.yaml"),
+    "as a log line": (
+        'E1121 12:20:53.591405   27251 run.go:72] "command failed" err="accumulating: no such file"',
+        "accumulating: no such file",
+    ),
+    "as a log of several lines": (
+        'E1121 12:20:52.9 27143 run.go:72] "command failed" err=<\n\ttrouble with a patch\n >\n',
+        "trouble with a patch",
+    ),
+    "without a word": ("", "no reason given"),
+    "at length": ("error: " + "x" * 500, "x" * 400 + "..."),
+}
+
+
+@pytest.mark.parametrize("case", FAILED)
+def test_a_kustomization_that_fails(task: FakeTask, tmp_path: Path, tools: Path, case: str) -> None:
+    stderr, reason = FAILED[case]
     tool(tools, "kubectl")
-    task.output = CommandOutput(1, "", "# Warning: deprecated\nerror: no such file: base.yaml\n")
-    assert "cannot be built: no such file: base.yaml" in told(task, kustomize=[str(tmp_path)])
+    task.output = CommandOutput(1, "", stderr)
+    message = told(task, kustomize=[str(tmp_path)])
+    assert message.removesuffix(" Nothing was changed.").rstrip(".").endswith(f"cannot be built: {reason.rstrip('.')}")
 
 
 def test_everything_wrong_is_told_at_once(task: FakeTask) -> None:

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Changes the API accepts only at creation, and how dependents fare when an object goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Apply = Callable[..., dict[str, Any]]
+
+
+def config_map(name: str, **data: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name},
+        "immutable": True,
+        "data": data or {"a": "1"},
+    }
+
+
+def deployment(label: str = "web") -> dict[str, Any]:
+    container = {"name": "main", "image": "example.invalid/none:1"}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web"},
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": {"app": label}},
+            "template": {"metadata": {"labels": {"app": label}}, "spec": {"containers": [container]}},
+        },
+    }
+
+
+def claim(size: str) -> dict[str, Any]:
+    spec = {
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": "managed-csi",
+        "resources": {"requests": {"storage": size}},
+    }
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "disk"}, "spec": spec}
+
+
+@pytest.fixture
+def uid(cluster: Any, namespace: str) -> Callable[[str, str], str]:
+    return lambda kind, name: str(cluster.get(kind, name, "-n", namespace)["metadata"]["uid"])
+
+
+def test_only_on_request(apply: Apply, uid: Callable[[str, str], str]) -> None:
+    apply(definitions=[config_map("a"), config_map("b")])
+    first = uid("configmap", "a")
+    changed = [config_map("a", a="2"), config_map("b")]
+    for check in (True, False):
+        refused = apply(definitions=changed, check=check, fails=True)
+        assert "field is immutable" in refused["msg"]
+        assert "recreate: on_immutable" in refused["msg"]
+        assert [row["changed"] for row in refused["objects"]] == [False, False]
+    assert uid("configmap", "a") == first
+
+    asked = [{"kind": "ConfigMap", "name": "a", "recreate": "on_immutable"}]
+    would = apply(definitions=changed, check=True, object_options=asked)
+    assert "would be deleted and created anew" in would["notes"][0]
+    assert [row["changed"] for row in would["objects"]] == [True, False]
+    assert uid("configmap", "a") == first
+    done = apply(definitions=changed, object_options=asked)
+    assert "deleted and created anew" in done["notes"][0]
+    assert uid("configmap", "a") != first
+    assert not apply(definitions=changed, recreate="on_immutable")["changed"]
+
+
+@pytest.mark.slow
+def test_a_selector_and_an_exclusive_owner(apply: Apply, uid: Callable[[str, str], str]) -> None:
+    apply(definitions=[deployment()])
+    first = uid("deployment", "web")
+    assert apply(definitions=[deployment("other")], recreate="on_immutable", exclusive=True)["changed"]
+    assert uid("deployment", "web") != first
+
+
+@pytest.mark.slow
+def test_a_claim_is_never_recreated(apply: Apply, uid: Callable[[str, str], str]) -> None:
+    apply(definitions=[claim("1Mi")])
+    first = uid("persistentvolumeclaim", "disk")
+    other = claim("1Mi")
+    other["spec"]["storageClassName"] = "another"
+    refused = apply(definitions=[other], recreate="on_immutable", fails=True)
+    assert "A PersistentVolumeClaim is not recreated, because what it holds would be lost" in refused["msg"]
+    assert uid("persistentvolumeclaim", "disk") == first
+
+
+@pytest.mark.slow
+def test_options_that_fit_no_object(apply: Apply, cluster: Any, namespace: str) -> None:
+    wrong = [{"kind": "Deployment", "name": "wbe", "recreate": "on_immutable"}]
+    refused = apply(definitions=[deployment(), config_map("a")], object_options=wrong, fails=True)
+    assert "object_options[0]: no declared object has kind Deployment, name wbe" in refused["msg"]
+    assert not cluster.kubectl("get", "configmap", "a", "-n", namespace, "--ignore-not-found")
+
+
+def test_a_conflict_is_forced_for_one_object_only(apply: Apply, cluster: Any, namespace: str) -> None:
+    def plain(name: str) -> dict[str, Any]:
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"a": "1"}}
+
+    apply(definitions=[plain("a"), plain("b")])
+    for name in "ab":
+        cluster.kubectl("patch", "configmap", name, "-n", namespace, "--type=merge", "-p", '{"data":{"a":"9"}}')
+    refused = apply(
+        definitions=[plain("a"), plain("b")], object_options=[{"name": "a", "force_conflicts": True}], fails=True
+    )
+    assert f"ConfigMap {namespace}/b" in refused["msg"]
+    assert ".data.a belongs to kubectl-patch" in refused["msg"]
+    assert [row["changed"] for row in refused["objects"]] == [True, False]
+    assert cluster.get("configmap", "a", "-n", namespace)["data"] == {"a": "1"}
+    assert cluster.get("configmap", "b", "-n", namespace)["data"] == {"a": "9"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("propagation", ["Background", "Foreground", "Orphan"])
+def test_dependents(apply: Apply, cluster: Any, namespace: str, propagation: str) -> None:
+    apply(definitions=[deployment()])
+    replica_sets = ("replicasets", "-n", namespace)
+    cluster.kubectl("wait", "deployment/web", "-n", namespace, "--for=condition=Available", "--timeout=30s")
+    assert len(cluster.get(*replica_sets)["items"]) == 1
+    absent = {"definitions": [deployment()], "state": "absent", "delete_propagation": propagation}
+    assert apply(check=True, **absent)["changed"]
+    assert apply(wait=True, wait_timeout=30, **absent)["changed"]
+    assert not cluster.kubectl("get", "deployment", "web", "-n", namespace, "--ignore-not-found")
+    left = cluster.get(*replica_sets)["items"]
+    if propagation == "Foreground":
+        assert left == []
+    if propagation == "Orphan":
+        assert [one["metadata"].get("ownerReferences") for one in left] == [None]
+    assert not apply(**absent)["changed"]
+
+
+def test_a_deletion_that_hangs_names_the_object_and_its_finalizers(apply: Apply, cluster: Any, namespace: str) -> None:
+    stuck = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "stuck", "finalizers": ["example.com/nobody-comes"]},
+    }
+    both = [stuck, {**stuck, "metadata": {"name": "free"}}]
+    apply(definitions=both)
+    try:
+        failed = apply(definitions=both, state="absent", wait=True, wait_timeout=1, fails=True)
+        assert f"ConfigMap {namespace}/stuck: is being deleted and waits for its finalizers" in failed["msg"]
+        assert "example.com/nobody-comes" in failed["msg"]
+        # the other one went
+        assert [(row["name"], row["changed"]) for row in failed["objects"]] == [("stuck", False), ("free", True)]
+        assert failed["changed"]
+    finally:
+        patch = '{"metadata":{"finalizers":null}}'
+        cluster.kubectl("patch", "configmap", "stuck", "-n", namespace, "--type=merge", "-p", patch)
