@@ -23,6 +23,10 @@ description:
   - A release that a killed C(helm) left C(pending-upgrade) or C(pending-rollback) goes back to its last deployed
     revision first. Where no revision was ever deployed, the unfinished record is deleted, and the objects that exist
     already are taken up by the install. Both are said in RV(notes).
+  - Post-renderers are not offered. One is a program on the machine that happens to run Helm, its output depends on that
+    machine, and what it changed cannot be told from drift. Set what a chart's values lack with
+    M(mcpops.platform.k8s_objects) and name it in O(ignore_differences), or keep a wrapper chart.
+  - Helm 3.8 and newer and Helm 4 do the same here.
 extends_documentation_fragment:
   - mcpops.platform.kubernetes
   - mcpops.platform.helm
@@ -50,41 +54,54 @@ options:
     default: false
   chart_ref:
     description:
-      - The chart, as C(oci://registry/path/name), or as the path of a chart directory or archive on the machine the
-        module runs on.
+      - The chart, as C(oci://registry/path/name), as its name in the repository O(repo_url), or as the path of a chart
+        directory or archive on the machine the module runs on.
       - Required with O(state=present).
+    type: str
+  repo_url:
+    description:
+      - Address of an HTTP(S) chart repository, below which C(index.yaml) lies.
+      - The chart is downloaded by the module, and its SHA-256 must be the one of the index. The credentials are sent to
+        this address only, not where the index or a redirect leads.
     type: str
   chart_version:
     description:
       - One exact version, such as V(1.2.3); a leading C(v) is accepted.
-      - Required for a chart from a registry. For a chart on disk it must be the chart's own version, if given.
+      - Or a range, such as V(~1.2), V(^2.1), V(>=1.2 <1.5) or V(1.x || 2.x). A release whose version fits it stays, and
+        nobody is asked. Else the registry or repository is asked once for the newest version that fits, and
+        RV(notes) and RV(release.chart_version) say which one it is. Pre-releases fit only a range that names one.
+      - Required for a chart from a registry or repository. For a chart on disk its own version must be or fit it, if
+        given.
     type: str
   values:
     description:
-      - The whole of the user values; values the release has and this option has not are removed.
-      - Without this option the values of the release stay as they are. V({}) stands for no user values.
+      - The user values, over those of O(values_files). O(purge_values) says whether they are the whole.
+      - Without this option and O(values_files) the values of the release stay as they are. V({}) stands for no user
+        values.
       - Values below a key that looks secret (C(password), C(token), ...) are never shown.
     type: dict
+  values_files:
+    description:
+      - YAML files with user values on the machine the module runs on. Mappings of a later file are merged into those of
+        an earlier one, anything else replaces.
+    type: list
+    elements: path
   values_secret:
     description: Show none of the values.
     type: bool
     default: false
-  wait:
+  crds:
     description:
-      - Wait until the workloads of the release are ready. What keeps them from it is explained, and what will not
-        become ready by waiting fails at once.
-    type: bool
-    default: true
-  wait_timeout:
-    description: Seconds to wait, for readiness, for hooks and for an uninstall, each.
-    type: int
-    default: 300
-  stale_after:
-    description:
-      - Seconds after which a release that is still pending counts as left behind by a killed C(helm). A younger one is
-        waited for, because another C(helm) may be at work.
-    type: int
-    default: 60
+      - What becomes of the definitions in the chart's C(crds/) directory. It means nothing to definitions among the
+        chart's templates.
+      - V(create) is Helm's own way. They are created with the first install, and no upgrade ever touches them.
+      - With V(upgrade) they are applied before each install and upgrade, those of subcharts included, and served before
+        the rest of the chart follows. The chart's own ones are also held to what the record says, as all other objects.
+        A definition that the new chart has no more stays, and so do all of them when the release is removed.
+      - With V(skip) they are left alone.
+    type: str
+    choices: [create, upgrade, skip]
+    default: create
   state:
     description: Whether the release is to be there. V(absent) uninstalls it and waits until its objects are gone.
     type: str
@@ -106,6 +123,26 @@ EXAMPLES = r"""
     chart_version: 6.9.1
     values:
       replicaCount: 2
+
+- name: The newest 1.x of a chart in an HTTP repository, with values for all clusters and for this one
+  mcpops.platform.helm_release:
+    name: blog
+    namespace: web
+    repo_url: https://charts.example.org/stable
+    chart_ref: blog
+    chart_version: ^1.4
+    values_files:
+      - values/all.yaml
+      - values/eastus2.yaml
+    atomic: true
+
+- name: An operator whose definitions are upgraded with it
+  mcpops.platform.helm_release:
+    name: operator
+    namespace: operators
+    chart_ref: oci://registry.example.org/charts/operator
+    chart_version: 2.0.1
+    crds: upgrade
 
 - name: A chart of a private registry, whose replicas an autoscaler of somebody else sets
   mcpops.platform.helm_release:
@@ -172,6 +209,17 @@ release:
     chart: podinfo
     chart_version: 6.9.1
     app_version: 6.9.1
+previous:
+  description:
+    - The release as it was before this task, as RV(release); null when there was none. Its revision is what
+      C(helm rollback) can go back to after a change.
+  returned: success
+  type: dict
+rolled_back_to:
+  description:
+    - The revision that O(atomic) went back to; null when the release was uninstalled again, or when going back failed.
+  returned: when the task failed and O(atomic=true)
+  type: int
 notes:
   description: What is worth knowing, such as a recovered release or a dependency that does not exist yet.
   returned: when there is something to say
@@ -182,32 +230,23 @@ notes:
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import operation
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import registry_argument_spec
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import helm_argument_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **kubernetes_argument_spec(),
-    **registry_argument_spec(),
+    **helm_argument_spec(),
     "name": {"type": "str", "required": True},
     "namespace": {"type": "str", "required": True},
     "create_namespace": {"type": "bool", "default": False},
     "chart_ref": {"type": "str"},
+    "repo_url": {"type": "str"},
     "chart_version": {"type": "str"},
     "values": {"type": "dict"},
+    "values_files": {"type": "list", "elements": "path"},
     "values_secret": {"type": "bool", "default": False, "no_log": False},
-    "ignore_differences": {
-        "type": "list",
-        "elements": "dict",
-        "options": {
-            "kind": {"type": "str", "required": True},
-            "name": {"type": "str"},
-            "paths": {"type": "list", "elements": "str", "required": True},
-        },
-    },
-    "wait": {"type": "bool", "default": True},
-    "wait_timeout": {"type": "int", "default": 300},
-    "stale_after": {"type": "int", "default": 60},
+    "crds": {"type": "str", "choices": ["create", "upgrade", "skip"], "default": "create"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 RULES = {"required_if": [("state", "present", ["chart_ref"])]}

@@ -15,7 +15,13 @@ description:
     C(MCPServer), then, when the API server serves it, the chart with the controller.
   - Both are kept as M(mcpops.platform.helm_release) keeps a release. C(helm) is started only for a change, and objects
     that somebody changed, removed or added to are shown and restored.
-  - A definition that belongs to another release, such as kagent's, is found before C(helm) starts.
+  - Releases of C(kmcp install) have the same names and are taken up as they are.
+  - A definition that belongs to another release, such as kagent's, is found before C(helm) starts, and never taken
+    from a release that is installed. One that was created without Helm, or whose release is gone, is taken over with
+    O(take_ownership=true).
+  - Before another version is installed, its definition is compared with the one that stands, and the values of the
+    release with those the chart has.
+  - O(atomic) goes for the controller. A definition may be in use as soon as it stands: it stays.
   - Removing the definition deletes every C(MCPServer) with its workloads; see O(delete_crds) and O(delete_servers).
 extends_documentation_fragment:
   - mcpops.platform.kubernetes
@@ -44,7 +50,9 @@ options:
     type: bool
     default: true
   chart_repository:
-    description: OCI path below which both charts are.
+    description:
+      - Where both charts are, as an OCI path, as the address of an HTTP(S) chart repository, or as a directory on the
+        machine the module runs on, which holds them unpacked or as C(name-version.tgz).
     type: str
     default: oci://ghcr.io/kagent-dev/kmcp/helm
   crds_chart:
@@ -65,33 +73,102 @@ options:
     default: kmcp
   values:
     description:
-      - The whole of the user values of the controller's chart. The chart has no schema and ignores unknown keys.
-      - Without this option the values of the release stay as they are. V({}) stands for no user values.
+      - User values of the controller's chart; O(purge_values) says whether they are the whole. The chart has no schema
+        and ignores unknown keys. A value that this version's chart has not (any more) is refused.
+      - Without this option the values of the release stay as they are, but for what the options below say. V({}) stands
+        for no user values. What an option says must not be said here, too.
     type: dict
+  image_repository:
+    description: Image of the controller without its tag, for a mirror (C(image.repository)).
+    type: str
+  image_tag:
+    description: Tag of the controller's image, without a leading C(v); the chart's version if not set (C(image.tag)).
+    type: str
+  image_pull_policy:
+    description: When the controller's image is pulled; the chart's default is V(IfNotPresent) (C(image.pullPolicy)).
+    type: str
+    choices: [Always, IfNotPresent, Never]
+  image_pull_secrets:
+    description:
+      - Names of Secrets in O(namespace) with the login of a private registry (C(imagePullSecrets)). Create them first,
+        with M(mcpops.platform.k8s_objects).
+    type: list
+    elements: str
+  replicas:
+    description: Pods of the controller, of which one works; the chart's default is 1 (C(controller.replicaCount)).
+    type: int
+  leader_election:
+    description:
+      - Whether the pods agree on the one that works (C(controller.leaderElection.enabled)); the chart's default is
+        V(true).
+    type: bool
+  watch_namespaces:
+    description:
+      - The namespaces whose C(MCPServer) objects the controller works on. It gets Roles in these instead of a
+        ClusterRole (C(rbac.namespaces)). O(namespace) is always one of them; all others must exist. V([]) stands for
+        all namespaces.
+      - Needs version 0.2.8 or newer. The ClusterRoles of the metrics endpoint remain; O(metrics=false) removes them.
+    type: list
+    elements: str
+  metrics:
+    description: Serve metrics; the chart's default is V(true) (C(controller.metrics.enabled)).
+    type: bool
+  env:
+    description: Environment variables of the controller, the whole set (C(controller.env)).
+    type: dict
+  resources:
+    description: Requests and limits of the controller. The chart's limit of 128Mi is little for a big cluster.
+    type: dict
+  node_selector:
+    description: Labels of the nodes the controller may run on.
+    type: dict
+  tolerations:
+    description: Tolerations of the controller's pods, the whole list.
+    type: list
+    elements: dict
+  affinity:
+    description: Affinity of the controller's pods.
+    type: dict
+  pod_annotations:
+    description: Annotations of the controller's pods.
+    type: dict
+  service_account:
+    description: The controller's service account.
+    type: dict
+    suboptions:
+      create:
+        description: Create it; the chart's default is V(true).
+        type: bool
+      name:
+        description: Its name, if not the chart's own.
+        type: str
+      annotations:
+        description: Its annotations, for a workload identity, for example.
+        type: dict
+  manage_crds:
+    description:
+      - Whether the definition of C(MCPServer) is installed and kept here.
+      - With V(false) it is somebody else's, such as kagent's. It must exist, and only the controller is installed.
+    type: bool
+    default: true
+  accept_field_loss:
+    description:
+      - Another version's definition may lack fields that stored C(MCPServer) objects have. That is found before
+        anything is changed, and refused with the names of these objects, unless this option is set.
+      - A version of the API in which objects are stored never goes.
+    type: bool
+    default: false
   delete_crds:
     description:
       - With O(state=absent), remove the release with the definition, too.
-      - Refused while an C(MCPServer) exists, unless O(delete_servers=true).
+      - Refused while an C(MCPServer) exists, unless O(delete_servers=true), and refused when the definition has become
+        another release's.
     type: bool
     default: false
   delete_servers:
     description: With O(delete_crds=true), accept that every C(MCPServer) of the cluster is deleted with its workloads.
     type: bool
     default: false
-  wait:
-    description: Wait until the controller is ready. The definition is waited for in any case.
-    type: bool
-    default: true
-  wait_timeout:
-    description: Seconds to wait, for each release and for an uninstall.
-    type: int
-    default: 300
-  stale_after:
-    description:
-      - Seconds after which a release that is still pending counts as left behind by a killed C(helm). A younger one is
-        waited for, because another C(helm) may be at work.
-    type: int
-    default: 60
   state:
     description:
       - Whether KMCP is to be there.
@@ -121,6 +198,22 @@ EXAMPLES = r"""
           cpu: 500m
           memory: 512Mi
 
+- name: A controller for two teams only, from a mirror that wants a login
+  mcpops.platform.kmcp_install:
+    chart_repository: oci://registry.example.org/mirror/kmcp/helm
+    registry_username: puller
+    registry_password: "{{ registry_password }}"
+    image_repository: registry.example.org/mirror/kmcp/controller
+    image_pull_secrets: [mirror-login]
+    watch_namespaces: [team-a, team-b]
+    metrics: false
+    replicas: 2
+    atomic: true
+
+- name: The controller beside kagent, which brings the definition
+  mcpops.platform.kmcp_install:
+    manage_crds: false
+
 - name: No KMCP, and no MCP server either
   mcpops.platform.kmcp_install:
     state: absent
@@ -147,6 +240,26 @@ releases:
       description: The release with the controller, as RV(mcpops.platform.helm_release#module:release).
       type: dict
       returned: always
+previous:
+  description:
+    - The two releases as they were before this task, as RV(releases). Their revisions are what C(helm rollback) can go
+      back to after a change.
+  returned: when O(state=present)
+  type: dict
+  contains:
+    crds:
+      description: The release with the definition.
+      type: dict
+      returned: always
+    controller:
+      description: The release with the controller.
+      type: dict
+      returned: always
+rolled_back_to:
+  description:
+    - The revision that O(atomic) went back to; null when the release was uninstalled again, or when going back failed.
+  returned: when the task failed and O(atomic=true)
+  type: int
 controller_image:
   description: Image of the controller; null while there is none.
   returned: when O(state=present)
@@ -161,14 +274,14 @@ notes:
 
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import registry_argument_spec
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import helm_argument_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import charts, operation
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **kubernetes_argument_spec(),
-    **registry_argument_spec(),
+    **helm_argument_spec(),
     "version": {"type": "str", "default": charts.DEFAULT_VERSION},
     "namespace": {"type": "str", "default": charts.DEFAULT_NAMESPACE},
     "create_namespace": {"type": "bool", "default": True},
@@ -178,20 +291,28 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "crds_release_name": {"type": "str", "default": "kmcp-crds"},
     "release_name": {"type": "str", "default": "kmcp"},
     "values": {"type": "dict"},
-    "ignore_differences": {
-        "type": "list",
-        "elements": "dict",
-        "options": {
-            "kind": {"type": "str", "required": True},
-            "name": {"type": "str"},
-            "paths": {"type": "list", "elements": "str", "required": True},
-        },
+    "image_repository": {"type": "str"},
+    "image_tag": {"type": "str"},
+    "image_pull_policy": {"type": "str", "choices": ["Always", "IfNotPresent", "Never"]},
+    "image_pull_secrets": {"type": "list", "elements": "str", "no_log": False},
+    "replicas": {"type": "int"},
+    "leader_election": {"type": "bool"},
+    "watch_namespaces": {"type": "list", "elements": "str"},
+    "metrics": {"type": "bool"},
+    "env": {"type": "dict"},
+    "resources": {"type": "dict"},
+    "node_selector": {"type": "dict"},
+    "tolerations": {"type": "list", "elements": "dict"},
+    "affinity": {"type": "dict"},
+    "pod_annotations": {"type": "dict"},
+    "service_account": {
+        "type": "dict",
+        "options": {"create": {"type": "bool"}, "name": {"type": "str"}, "annotations": {"type": "dict"}},
     },
+    "manage_crds": {"type": "bool", "default": True},
+    "accept_field_loss": {"type": "bool", "default": False},
     "delete_crds": {"type": "bool", "default": False},
     "delete_servers": {"type": "bool", "default": False},
-    "wait": {"type": "bool", "default": True},
-    "wait_timeout": {"type": "int", "default": 300},
-    "stale_after": {"type": "int", "default": 60},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 OPERATION = operation.converge

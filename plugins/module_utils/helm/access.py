@@ -32,6 +32,11 @@ class HelmFiles:
     registry_config: Path | None
     environment: Mapping[str, str]
 
+    @property
+    def directory(self) -> Path:
+        """The private directory, for what else a task has to lay before helm."""
+        return self.kubeconfig.parent
+
 
 @contextmanager
 def helm_files(access: Access, registry: Registry, registry_host: str) -> Iterator[HelmFiles]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which chart is meant: a reference in an OCI registry or a chart on disk, and one exact version."""
+"""Which chart is meant: from an OCI registry, from an HTTP repository or on disk, and which version of it."""
 
 from __future__ import annotations
 
@@ -12,38 +12,48 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import (
+    VersionRange,
+    exact_version,
+    version_range,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import sdk
 
-_VERSION = re.compile(r"v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?)")
 _OCI = re.compile(r"oci://(?P<host>[A-Za-z0-9.-]+(?::\d+)?)/(?P<path>[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart and its exact version."""
+    """A chart and its version."""
 
     location: str
-    """What helm is given: oci://host/path/name, or a path."""
+    """What helm is given: oci://host/path/name, or a path. The chart's name while it is in an HTTP repository."""
     name: str
     version: str
+    """Exact; empty until the range is resolved."""
+    repository: str = ""
+    """The address of the HTTP repository; empty for every other chart."""
+    range: VersionRange | None = None
 
     @property
     def registry(self) -> str:
-        """The registry's host (and port); empty for a chart on disk."""
+        """The OCI registry's host (and port); empty for any other chart."""
         match = _OCI.fullmatch(self.location)
         return match.group("host") if match else ""
 
+    @property
+    def server(self) -> str:
+        """Who is asked for the chart: registry or repository; empty for a chart on disk."""
+        return self.registry or urlsplit(self.repository).netloc.rpartition("@")[2]
 
-def exact_version(text: str) -> str | None:
-    """`1.2.3` for `1.2.3` and `v1.2.3`; None for what is not one full version.
-
-    Helm reads a blank version as "the newest", a range as "the newest that fits" and takes `v1.2.3` or `1.2` literally
-    as a tag: none of these names the same chart tomorrow.
-    """
-    match = _VERSION.fullmatch(text.strip())
-    return match.group(1) if match else None
+    @property
+    def shown_version(self) -> str:
+        """The version, or the range while it is not resolved."""
+        return self.version or (self.range.text if self.range else "")
 
 
 def version_problem(path: str, text: str) -> Problem:
@@ -54,25 +64,42 @@ def version_problem(path: str, text: str) -> Problem:
     )
 
 
-def resolve(chart_ref: str, chart_version: str | None) -> tuple[Chart | None, list[Problem]]:
+def resolve(
+    chart_ref: str, chart_version: str | None, repo_url: str | None = None
+) -> tuple[Chart | None, list[Problem]]:
     """The chart, or everything that is wrong with its reference and version."""
     problems = []
     version = exact_version(chart_version) if chart_version else None
-    if chart_version and version is None:
-        problems.append(version_problem("chart_version", chart_version))
-    if "://" in chart_ref:
-        match = _OCI.fullmatch(chart_ref)
-        if match is None:
-            problems.append(Problem("chart_ref", _reference_advice(chart_ref)))
-        if not chart_version:
-            problems.append(Problem("chart_version", "is required for a chart from a registry"))
-        if problems or version is None:
-            return None, problems
-        return Chart(chart_ref, chart_ref.rsplit("/", 1)[-1], version), []
-    return _on_disk(chart_ref, version, problems)
+    allowed = version_range(chart_version) if chart_version else None
+    if chart_version and version is None and allowed is None:
+        problems.append(_neither_version_nor_range(chart_version))
+    if repo_url:
+        return _in_repository(repo_url, chart_ref, chart_version, version, allowed, problems)
+    if "://" not in chart_ref:
+        return _on_disk(chart_ref, version, allowed, problems)
+    match = _OCI.fullmatch(chart_ref)
+    if match is None:
+        problems.append(Problem("chart_ref", _reference_advice(chart_ref)))
+    if not chart_version:
+        problems.append(Problem("chart_version", "is required for a chart from a registry"))
+    if problems:
+        return None, problems
+    return Chart(chart_ref, chart_ref.rsplit("/", 1)[-1], version or "", range=allowed), []
+
+
+def _neither_version_nor_range(text: str) -> Problem:
+    partial = re.fullmatch(r"v?(\d+(?:\.\d+)?)", text.strip())
+    advice = f", or ~{partial.group(1)} for the newest that begins so" if partial else ", or a range such as ~1.2"
+    return Problem(
+        "chart_version",
+        f'"{text}" is neither one exact version nor a range. Give all three numbers, such as 1.2.3 (a leading v is '
+        f"accepted){advice}",
+    )
 
 
 def _reference_advice(chart_ref: str) -> str:
+    if chart_ref.startswith(("http://", "https://")):
+        return f'"{chart_ref}" is neither oci://registry/path/chart nor a path; for an HTTP repository set repo_url'
     if not chart_ref.startswith("oci://"):
         return f'"{chart_ref}" is neither oci://registry/path/chart nor a path to a chart on the controller'
     last = chart_ref.rsplit("/", 1)[-1]
@@ -81,7 +108,35 @@ def _reference_advice(chart_ref: str) -> str:
     return f'"{chart_ref}" is not of the form oci://registry/path/chart (the path is lower case)'
 
 
-def _on_disk(chart_ref: str, version: str | None, problems: list[Problem]) -> tuple[Chart | None, list[Problem]]:
+def _in_repository(
+    repo_url: str,
+    chart_ref: str,
+    chart_version: str | None,
+    version: str | None,
+    allowed: VersionRange | None,
+    problems: list[Problem],
+) -> tuple[Chart | None, list[Problem]]:
+    parts = urlsplit(repo_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        problems.append(Problem("repo_url", f'"{repo_url}" is not the http(s) address of a chart repository'))
+    elif parts.username or parts.password:
+        problems.append(
+            Problem(
+                "repo_url", "carries credentials, which end up in logs: set registry_username and registry_password"
+            )
+        )
+    if not _NAME.fullmatch(chart_ref):
+        problems.append(Problem("chart_ref", f'"{chart_ref}" is not the name of a chart in the repository of repo_url'))
+    if not chart_version:
+        problems.append(Problem("chart_version", "is required for a chart from a repository"))
+    if problems:
+        return None, problems
+    return Chart(chart_ref, chart_ref, version or "", repo_url.rstrip("/"), allowed), []
+
+
+def _on_disk(
+    chart_ref: str, version: str | None, allowed: VersionRange | None, problems: list[Problem]
+) -> tuple[Chart | None, list[Problem]]:
     path = Path(chart_ref).expanduser()
     try:
         described = _description(path)
@@ -90,8 +145,9 @@ def _on_disk(chart_ref: str, version: str | None, problems: list[Problem]) -> tu
     name, standing = str(described.get("name", "")), exact_version(str(described.get("version", "")))
     if not name or standing is None:
         problems.append(Problem("chart_ref", f"{path}: its Chart.yaml has no name or no exact version"))
-    elif version is not None and version != standing:
-        problems.append(Problem("chart_version", f"{version} is asked for, but the chart at {path} is {standing}"))
+    elif (version is not None and version != standing) or (allowed is not None and not allowed.allows(standing)):
+        asked = version or (allowed.text if allowed else "")
+        problems.append(Problem("chart_version", f"{asked} is asked for, but the chart at {path} is {standing}"))
     if problems or standing is None:
         return None, problems
     return Chart(str(path), name, standing), []

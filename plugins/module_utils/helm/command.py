@@ -7,13 +7,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import HelmFiles
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import CREATE_CRDS, ReleaseSpec
 
 OLDEST_SUPPORTED = (3, 8)  # OCI references without an experiment switch
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Flags that not every supported helm has."""
+
+    flags: tuple[str, ...]
+    since: tuple[int, int]
+    required: bool
+    """Without them the task cannot do what it is told to; else an older helm does it by itself."""
+
+
+FLAGS = {
+    # a release's objects belong to it whole, so a field somebody else applied meanwhile is taken back; helm 3 updates
+    # on the client's side and knows no conflicts
+    "take fields back": Flags(("--server-side=true", "--force-conflicts"), (4, 0), required=False),
+    # helm 3 has it since 3.17, for objects that exist without a release's marks or with another's
+    "take_ownership": Flags(("--take-ownership",), (3, 17), required=True),
+}
+
+
+def lacking(version: tuple[int, int], spec: ReleaseSpec) -> Flags | None:
+    """What this release needs and this helm has not; None when it will do."""
+    wanted = FLAGS["take_ownership"]
+    return wanted if spec.take_ownership and version < wanted.since else None
 
 
 def version_arguments(binary: str) -> list[str]:
@@ -29,25 +54,54 @@ def parse_version(text: str) -> tuple[int, int] | None:
 def upgrade_arguments(binary: str, version: tuple[int, int], spec: ReleaseSpec, files: HelmFiles) -> list[str]:
     """Install or upgrade to exactly this chart and these values, which come through standard input.
 
-    Helm's own `--wait` is not used: it ends in "context deadline exceeded" and says nothing about the reason.
+    Helm's own `--wait` and `--atomic` are not used: they end in "context deadline exceeded" and say nothing about the
+    reason.
     """
-    arguments = [binary, "upgrade", spec.name, spec.chart.location, "--install", "--reset-values", "--values", "-"]
-    if spec.chart.registry:
-        arguments += ["--version", spec.chart.version, *_registry_arguments(spec)]
+    arguments = [binary, "upgrade", spec.name, *chart_arguments(spec), "--install", "--reset-values", "--values", "-"]
+    arguments += ["--history-max", str(spec.history_max)]
     if spec.create_namespace:
         arguments.append("--create-namespace")
-    if version[0] >= 4:
-        # a release's objects belong to it whole, so a field somebody else applied meanwhile is taken back
-        arguments += ["--server-side=true", "--force-conflicts"]
+    if spec.crds != CREATE_CRDS:
+        arguments.append("--skip-crds")
+    if spec.take_ownership:
+        arguments += _flags("take_ownership", version)
+    arguments += _flags("take fields back", version)
     return arguments + _common(spec.namespace, files, spec.wait_timeout)
 
 
-def rollback_arguments(binary: str, spec: ReleaseSpec, revision: int, files: HelmFiles) -> list[str]:
-    return [binary, "rollback", spec.name, str(revision), *_common(spec.namespace, files, spec.wait_timeout)]
+def rollback_arguments(
+    binary: str, version: tuple[int, int], spec: ReleaseSpec, revision: int, files: HelmFiles
+) -> list[str]:
+    arguments = [binary, "rollback", spec.name, str(revision), "--history-max", str(spec.history_max)]
+    arguments += ["--cleanup-on-fail", *_flags("take fields back", version)]
+    return arguments + _common(spec.namespace, files, spec.wait_timeout)
 
 
 def uninstall_arguments(binary: str, name: str, namespace: str, timeout: int, files: HelmFiles) -> list[str]:
     return [binary, "uninstall", name, "--wait", *_common(namespace, files, timeout)]
+
+
+def show_arguments(binary: str, what: str, spec: ReleaseSpec, files: HelmFiles) -> list[str]:
+    """`what` is chart (its Chart.yaml) or crds (its crds/ directory and those of its subcharts)."""
+    return [binary, "show", what, *chart_arguments(spec), *_registry_config(files)]
+
+
+def template_arguments(binary: str, spec: ReleaseSpec, files: HelmFiles) -> list[str]:
+    """The chart's objects; asks the registry and no cluster."""
+    arguments = [binary, "template", spec.name, *chart_arguments(spec), "--namespace", spec.namespace]
+    return [*arguments, "--values", "-", *_registry_config(files)]
+
+
+def chart_arguments(spec: ReleaseSpec) -> list[str]:
+    """Which chart, and how its registry is reached."""
+    if not spec.chart.registry:
+        return [spec.chart.location]
+    arguments = [spec.chart.location, "--version", spec.chart.shown_version]
+    if spec.registry.plain_http:
+        arguments.append("--plain-http")
+    if spec.registry.ca_file:
+        arguments += ["--ca-file", spec.registry.ca_file]
+    return arguments
 
 
 def candidates(option: str | None, search_path: str, interpreter: str) -> list[str]:
@@ -58,17 +112,14 @@ def candidates(option: str | None, search_path: str, interpreter: str) -> list[s
     return [str(Path(directory) / "helm") for directory in [*directories, str(Path(interpreter).parent)]]
 
 
-def _registry_arguments(spec: ReleaseSpec) -> Sequence[str]:
-    arguments = []
-    if spec.registry.plain_http:
-        arguments.append("--plain-http")
-    if spec.registry.ca_file:
-        arguments += ["--ca-file", spec.registry.ca_file]
-    return arguments
+def _flags(name: str, version: tuple[int, int]) -> tuple[str, ...]:
+    return FLAGS[name].flags if version >= FLAGS[name].since else ()
 
 
 def _common(namespace: str, files: HelmFiles, timeout: int) -> list[str]:
     arguments = ["--namespace", namespace, "--kubeconfig", str(files.kubeconfig), "--timeout", f"{timeout}s"]
-    if files.registry_config is not None:
-        arguments += ["--registry-config", str(files.registry_config)]
-    return arguments
+    return arguments + _registry_config(files)
+
+
+def _registry_config(files: HelmFiles) -> list[str]:
+    return ["--registry-config", str(files.registry_config)] if files.registry_config is not None else []

@@ -10,7 +10,8 @@ that somebody changed. Repairs go by server-side apply under helm's own field ma
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
@@ -33,6 +34,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import 
     value_at,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.definitions import served_types
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation, differences
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.exclusive import CONFLICT, INVALID, put_whole
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import (
@@ -52,6 +54,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT
 HELM_MANAGER = "helm"
 OUR_MANAGERS = (HELM_MANAGER, FIELD_MANAGER)
 _NOT_COMPARED = ("apiVersion", "kind")
+UNKNOWN_FIELD = (400, INVALID, 500)  # what API servers say to a field their definition does not have
+DEFINITION = "CustomResourceDefinition"
+DEFINITION_SECONDS = 10.0
 _ATTEMPTS = 5
 
 
@@ -67,6 +72,8 @@ class Drift:
     notes: tuple[str, ...] = ()
     in_one_piece: bool = False
     """Repaired by replacing the object, because its changes depend on each other."""
+    after_definition: bool = False
+    """Not comparable until its definition is restored, and so applied without knowing whether it differs."""
 
     @property
     def plan(self) -> Plan:
@@ -96,12 +103,23 @@ class Inspection:
         return tuple(drift.plan for drift in self.drifts) + gone
 
 
-def inspect(kube: Kube, release: Release, asked: Sequence[IgnoredDifference] = ()) -> Inspection:
-    """Reads every object of the manifest; only what cannot be judged by reading is asked of the API server."""
+def inspect(
+    kube: Kube, release: Release, asked: Sequence[IgnoredDifference] = (), definitions: bool = False
+) -> Inspection:
+    """Reads every object of the manifest; only what cannot be judged by reading is asked of the API server.
+
+    With `definitions` what the chart has in crds/ is held to it as well.
+    """
     objects = manifest.parse(release)
     targets, unserved = manifest.place(objects, kube, release)
+    if definitions:
+        targets += manifest.definitions(release.definitions, kube)
     live = read_objects(kube, targets)
-    found = at_once(lambda target: _inspect_one(kube, target, live.get(target.who), objects, asked), targets)
+    definitions_first = [target for target in targets if target.who.kind == DEFINITION]
+    others = [target for target in targets if target.who.kind != DEFINITION]
+    found = at_once(lambda target: _inspect_one(kube, target, live.get(target.who), objects, asked), definitions_first)
+    moving = {(kind.api_version, kind.kind) for drift in found if drift for kind in served_types(drift.target.declared)}
+    found += at_once(lambda target: _inspect_one(kube, target, live.get(target.who), objects, asked, moving), others)
     return Inspection(tuple(targets), live, tuple(drift for drift in found if drift), tuple(unserved))
 
 
@@ -115,8 +133,14 @@ def repair(kube: Kube, drifts: Iterable[Drift]) -> None:
 
 
 def _inspect_one(
-    kube: Kube, target: Target, live: Object | None, objects: list[Object], asked: Sequence[IgnoredDifference]
+    kube: Kube,
+    target: Target,
+    live: Object | None,
+    objects: list[Object],
+    asked: Sequence[IgnoredDifference],
+    moving: Collection[tuple[str, str]] = (),
 ) -> Drift | None:
+    """`moving` are the kinds whose definition has drifted itself."""
     if live is None:
         if may_be_missing(target.declared):
             return None
@@ -130,6 +154,9 @@ def _inspect_one(
     try:
         after = server_side_apply(kube, target, force=True, dry_run=True, manager=HELM_MANAGER)
     except ServiceError as refused:
+        if refused.status in UNKNOWN_FIELD and (target.resource.api_version, target.who.kind) in moving:
+            note = f"{target.who} can be compared only when its definition is restored."
+            return Drift(target, live, (), to_apply=True, notes=(note,), after_definition=True)
         if refused.status != INVALID or not foreign:
             raise
         return _in_one_piece(kube, target, live, foreign)
@@ -139,7 +166,7 @@ def _inspect_one(
         # a refusal may only mean that a controller has written its status since the object was read
         newer = kube.get(target.path)
         if newer is not None and _version(newer) != _version(live):
-            return _inspect_one(kube, target, newer, objects, asked)
+            return _inspect_one(kube, target, newer, objects, asked, moving)
     secret = holds_secrets(live)
     removed = tuple(
         Change(route_path(route), value_at(live, route), ABSENT, secret, f"set by {foreign[route]}") for route in gone
@@ -183,10 +210,23 @@ def _same_place(one: str, other: str) -> bool:
     return one == other or one.startswith((f"{other}.", f"{other}[")) or other.startswith((f"{one}.", f"{one}["))
 
 
+def _apply(kube: Kube, drift: Drift) -> Object:
+    """An API server takes a moment to go by a definition that was changed, and nothing tells when it does."""
+    deadline = time.monotonic() + DEFINITION_SECONDS
+    while True:
+        try:
+            return server_side_apply(kube, drift.target, force=True, manager=HELM_MANAGER)
+        except ServiceError as refused:
+            old = drift.after_definition and refused.status in UNKNOWN_FIELD
+            if not old or time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
+
+
 def _repair_one(kube: Kube, drift: Drift) -> None:
     standing = drift.live
     if drift.to_apply:
-        standing = server_side_apply(kube, drift.target, force=True, manager=HELM_MANAGER)
+        standing = _apply(kube, drift)
     for attempt in range(1, _ATTEMPTS + 1):
         routes = [route for route in drift.to_remove if standing and value_at(standing, route) is not None]
         if standing is None or not (routes or drift.in_one_piece):

@@ -132,7 +132,7 @@ def failure(action: str, stderr: str, returncode: int, chart: Chart | None = Non
     if row.code in _REGISTRY_CODES and chart is not None and not chart.registry:
         return ServiceError(action, reason, code="HelmFailed", hint="This is helm's own message.")
     if row.code == "ChartVersionNotFound" and chart is not None:
-        reason = f"{chart.location} has no version {chart.version}: {reason}"
+        reason = f"{chart.location} has no version {chart.shown_version}: {reason}"
     elif row.code == "RegistryUnreachable" and chart is not None:
         reason = f"the registry {chart.registry} does not answer: {reason}"
     return ServiceError(action, reason, code=row.code, hint=row.hint)

@@ -60,6 +60,14 @@ def complete(item: Object, release: Release, namespaced: bool) -> Object:
     return normalise({**item, "metadata": metadata})
 
 
+def definitions(text: str, kube: Kube) -> list[Target]:
+    """The objects of a chart's crds/ directory. Helm leaves them without its marks: no release owns them."""
+    resource = kube.resource_type("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+    found = [item for item in flatten(read_documents(text)) if isinstance(item, dict)]
+    found = [item for item in found if item.get("kind") == "CustomResourceDefinition"]
+    return [target_of(resource, normalise(item)) for item in found] if resource is not None else []
+
+
 def kept(item: Mapping[str, Any]) -> bool:
     """The chart asks that an uninstall leaves this object."""
     return ((item.get("metadata") or {}).get("annotations") or {}).get(KEEP) == "keep"

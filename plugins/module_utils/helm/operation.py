@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import drift, manifest, recovery
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import drift, manifest, recovery, source
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import helm_files
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.drift import Inspection
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import plan_release, plan_removal, secret_values
@@ -19,6 +19,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.process impor
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import History, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.restore import await_ready, restore
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import (
+    UPGRADE_CRDS,
     Registry,
     ReleaseSpec,
     namespace_problems,
@@ -26,6 +27,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import (
     release_name_problems,
     release_spec,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.undo import undo
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
@@ -40,6 +42,8 @@ class Outcome:
     plans: tuple[Plan, ...]
     release: Release | None
     inspection: Inspection | None = None
+    previous: Release | None = None
+    """The release as it was before."""
 
     @property
     def changed(self) -> bool:
@@ -78,28 +82,54 @@ def ensure(task: Task, kube: Kube, spec: ReleaseSpec, known: History | None = No
     found = known or recovery.read(kube, spec.namespace, spec.name)
     if not task.check_mode:
         found = recovery.settle(task, lambda: recovery.read(kube, spec.namespace, spec.name), found, spec.stale_after)
+    spec, resolved = source.settled(task, kube, spec, found.newest)
+    plan, missing = _planned(kube, spec, found, resolved)
+    if not plan.changes:
+        return _kept(task, kube, spec, plan, found)
+    helm = Helm.find(task, spec.helm_binary)
+    helm.check(spec)
+    if task.check_mode:
+        return _foretold(spec, _without_namespace(plan, spec, missing), found)
+    if missing and not spec.create_namespace:
+        raise _no_namespace(spec)
+    try:
+        release = _run_helm(task, kube, helm, spec, found)
+        return replace(_kept(task, kube, spec, plan, History(release, release)), previous=found.newest)
+    except Failure as failure:
+        if not spec.atomic:
+            raise
+        raise undo(task, kube, spec, found, failure) from failure
+
+
+def _planned(kube: Kube, spec: ReleaseSpec, found: History, resolved: str | None) -> tuple[Plan, bool]:
+    """What helm is needed for, and whether the namespace is missing."""
     release = found.newest
     missing = release is None and kube.get(f"/api/v1/namespaces/{spec.namespace}") is None
     plan = plan_release(spec, release, missing)
-    left = recovery.note(found)
-    if left:
-        plan = plan.with_notes(left)
-    if plan.changes:
-        helm = Helm.find(task, spec.helm_binary)
-        if task.check_mode:
-            return Outcome((_without_namespace(plan, spec, missing),), release)
-        if missing and not spec.create_namespace:
-            raise _no_namespace(spec)
-        release = _run_helm(kube, helm, spec, found)
+    notes = [note for note in (recovery.note(found), resolved) if note]
+    return (plan.with_notes(*notes) if notes else plan), missing
+
+
+def _foretold(spec: ReleaseSpec, plan: Plan, found: History) -> Outcome:
+    """Check mode, where helm would run: nobody knows the new manifest, so live objects are held against none."""
+    release = found.newest
+    if spec.crds == UPGRADE_CRDS:
+        plan = plan.with_notes(f"What chart {spec.chart.name} {spec.chart.version} has in crds/ is applied first.")
+    return Outcome((plan,), release, previous=release)
+
+
+def _kept(task: Task, kube: Kube, spec: ReleaseSpec, plan: Plan, found: History) -> Outcome:
+    """The objects of a release that is as declared, compared, restored and waited for."""
+    release = found.newest
     if release is None:
-        raise AssertionError("a release that is not there has been installed above")
-    inspection = drift.inspect(kube, release, spec.ignored)
+        raise AssertionError("a release that is not there has changes to its plan")
+    inspection = drift.inspect(kube, release, spec.ignored, spec.crds == UPGRADE_CRDS)
     plans = (plan, *inspection.plans)
     if not task.check_mode:
         inspection = restore(task, kube, release, spec, inspection)
         if spec.wait:
             await_ready(task, kube, spec, inspection)
-    return Outcome(plans, release, inspection)
+    return Outcome(plans, release, inspection, previous=release)
 
 
 def remove(task: Task, kube: Kube, name: str, namespace: str, options: Mapping[str, Any]) -> Outcome:
@@ -115,7 +145,7 @@ def remove(task: Task, kube: Kube, name: str, namespace: str, options: Mapping[s
     if not task.check_mode:
         with helm_files(kube.access, Registry(), "") as files:
             helm.uninstall(name, namespace, options["wait_timeout"], files)
-    return Outcome((plan,), release)
+    return Outcome((plan,), release, previous=release)
 
 
 def protect(task: Task, spec: ReleaseSpec) -> None:
@@ -130,7 +160,7 @@ def result_of(outcome: Outcome) -> Result:
         changed=outcome.changed,
         msg="; ".join(shown),
         plans=outcome.plans,
-        values={"release": describe(outcome.release)},
+        values={"release": describe(outcome.release), "previous": describe(outcome.previous)},
     )
 
 
@@ -162,10 +192,10 @@ def _absent(task: Task) -> Result:
         plan = Plan(f"release {namespace}/{name}", notes=(f"There is no cluster yet: {pending.reason}.",))
         return result_of(Outcome((plan,), None))
     outcome = remove(task, kube, name, namespace, params)
-    return result_of(Outcome(outcome.plans, None))
+    return result_of(Outcome(outcome.plans, None, previous=outcome.previous))
 
 
-def _run_helm(kube: Kube, helm: Helm, spec: ReleaseSpec, found: History) -> Release:
+def _run_helm(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, found: History) -> Release:
     """Recover what was left behind, then install or upgrade; returns the record helm has written."""
     with helm_files(kube.access, spec.registry, spec.chart.registry) as files:
         release = found.newest
@@ -177,7 +207,10 @@ def _run_helm(kube: Kube, helm: Helm, spec: ReleaseSpec, found: History) -> Rele
             release = recovery.read(kube, spec.namespace, spec.name).newest
         plan = plan_release(spec, release)
         if plan.changes:
-            helm.upgrade(spec, plan.body, files)
+            chart = source.fetched(spec, files)
+            if spec.crds == UPGRADE_CRDS:
+                source.apply_definitions(task, kube, helm, chart, files)
+            helm.upgrade(chart, plan.body, files)
     written = recovery.read(kube, spec.namespace, spec.name).newest
     if written is None or written.status != "deployed":
         raise ServiceError(

@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.manifest import kept
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import DEPLOYED, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import merged
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, leaves
 
 _SECRET_KEY = re.compile(
@@ -37,8 +38,8 @@ def plan_release(spec: ReleaseSpec, release: Release | None, namespace_missing: 
         changes.append(Change("namespace", ABSENT, spec.namespace))
     if release is None:
         changes.append(Change("chart", ABSENT, spec.chart.name))
-        changes.append(Change("version", ABSENT, spec.chart.version))
-        notes.append(f"The objects of {subject} come from chart {spec.chart.name} {spec.chart.version}.")
+        changes.append(Change("version", ABSENT, spec.chart.shown_version))
+        notes.append(f"The objects of {subject} come from chart {spec.chart.name} {spec.chart.shown_version}.")
     else:
         if release.chart_name != spec.chart.name:
             changes.append(Change("chart", release.chart_name, spec.chart.name))
@@ -47,9 +48,17 @@ def plan_release(spec: ReleaseSpec, release: Release | None, namespace_missing: 
         if release.status != DEPLOYED:
             changes.append(Change("status", release.status, DEPLOYED))
     standing = release.values if release is not None else {}
-    values = standing if spec.values is None else spec.values
+    values = effective_values(spec, release)
     changes.extend(document_changes(standing, values, "values", spec.values_secret))
     return Plan(subject, tuple(changes), body=dict(values), notes=tuple(notes))
+
+
+def effective_values(spec: ReleaseSpec, release: Release | None) -> Mapping[str, Any]:
+    """The whole of the user values that helm is to be given."""
+    standing = release.values if release is not None else {}
+    if spec.values is None:
+        return standing
+    return spec.values if spec.purge_values else merged(standing, spec.values)
 
 
 def secret_values(values: Mapping[str, Any], everything: bool) -> list[str]:

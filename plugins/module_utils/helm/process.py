@@ -17,6 +17,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm import comman
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import HelmFiles
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import exact_version
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_documents
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 # a user's own defaults for a helm of theirs must not steer ours
@@ -58,6 +60,39 @@ class Helm:
             )
         return cls(task, binary, _version(task, binary))
 
+    def check(self, spec: ReleaseSpec) -> None:
+        """That this helm can do what the release asks for."""
+        lacking = command.lacking(self.version, spec)
+        if lacking is not None:
+            major, minor = lacking.since
+            raise ServiceError(
+                f"Using {self.binary}",
+                f"it is helm {self.version[0]}.{self.version[1]} and has no {' '.join(lacking.flags)}",
+                code="HelmTooOld",
+                hint=f"Install helm {major}.{minor} or newer, or set helm_binary.",
+            )
+
+    def newest(self, spec: ReleaseSpec, files: HelmFiles) -> str:
+        """The exact version that the range means in the chart's registry now; helm lists the tags for it."""
+        action = f"Looking for chart {spec.chart.name} {spec.chart.shown_version}"
+        text = self._read(action, command.show_arguments(self.binary, "chart", spec, files), files, spec.chart)
+        found = [document.get("version") for document in read_documents(text) if isinstance(document, Mapping)]
+        version = exact_version(str(found[0])) if found else None
+        if version is None:
+            raise ServiceError(action, f"{spec.chart.location} says no exact version", code="NoVersion")
+        return version
+
+    def definitions(self, spec: ReleaseSpec, files: HelmFiles) -> str:
+        """What the chart and its subcharts have in crds/, as YAML."""
+        action = f"Reading the definitions of chart {spec.chart.name} {spec.chart.version}"
+        return self._read(action, command.show_arguments(self.binary, "crds", spec, files), files, spec.chart)
+
+    def rendered(self, spec: ReleaseSpec, values: Mapping[str, Any], files: HelmFiles) -> str:
+        """The chart's manifest with these values, as YAML; no cluster is asked."""
+        action = f"Rendering chart {spec.chart.name} {spec.chart.version}"
+        arguments = command.template_arguments(self.binary, spec, files)
+        return self._read(action, arguments, files, spec.chart, stdin=json.dumps(values))
+
     def upgrade(self, spec: ReleaseSpec, values: Mapping[str, Any], files: HelmFiles) -> None:
         """Install or upgrade; the values go through standard input, never through a command line or a file."""
         action = f"Installing release {spec.namespace}/{spec.name} ({spec.chart.name} {spec.chart.version})"
@@ -66,7 +101,7 @@ class Helm:
 
     def rollback(self, spec: ReleaseSpec, revision: int, files: HelmFiles) -> None:
         action = f"Rolling release {spec.namespace}/{spec.name} back to revision {revision}"
-        self._run(action, command.rollback_arguments(self.binary, spec, revision, files), files)
+        self._run(action, command.rollback_arguments(self.binary, self.version, spec, revision, files), files)
 
     def uninstall(self, name: str, namespace: str, timeout: int, files: HelmFiles) -> None:
         action = f"Uninstalling release {namespace}/{name}"
@@ -82,11 +117,23 @@ class Helm:
     ) -> None:
         if self._task.check_mode:
             raise CheckModeViolation("helm", arguments[1].upper(), self.binary)
+        self._read(action, arguments, files, chart, stdin)
+
+    def _read(
+        self,
+        action: str,
+        arguments: Sequence[str],
+        files: HelmFiles,
+        chart: Chart | None = None,
+        stdin: str | None = None,
+    ) -> str:
+        """What helm printed; for commands that change nothing, check mode or not."""
         self._task.progress(action)
         environment = {**dict.fromkeys((name for name in _CLEARED if name in os.environ), ""), **files.environment}
         done = self._task.run_command(arguments, stdin=stdin, env=environment)
         if done.returncode != 0:
             raise failures.failure(action, done.stderr, done.returncode, chart)
+        return done.stdout
 
 
 def _version(task: Task, binary: str) -> tuple[int, int]:

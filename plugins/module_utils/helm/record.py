@@ -14,6 +14,7 @@ import base64
 import binascii
 import gzip
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,6 +49,8 @@ class Release:
     started: datetime | None
     """When helm last touched this revision."""
     secret_name: str
+    definitions: str = ""
+    """The chart's own crds/ directory, as one YAML text; those of its subcharts are in no record."""
 
     @property
     def unfinished(self) -> bool:
@@ -112,7 +115,13 @@ def _release(content: Mapping[str, Any], secret_name: str) -> Release:
         manifest=str(content.get("manifest") or ""),
         started=_moment(str(info.get("last_deployed") or "")),
         secret_name=secret_name,
+        definitions="\n---\n".join(_definitions(content["chart"].get("files") or [])),
     )
+
+
+def _definitions(files: Iterable[Mapping[str, Any]]) -> list[str]:
+    found = [file for file in files if re.fullmatch(r"crds/.+\.(ya?ml|json)", str(file.get("name", "")))]
+    return [base64.b64decode(file.get("data") or "").decode() for file in found]
 
 
 def _moment(text: str) -> datetime | None:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import drift, manifest
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.drift import Drift, Inspection
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.drift import DEFINITION, Drift, Inspection
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import UPGRADE_CRDS, ReleaseSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.definitions import wait_until_served
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation
@@ -21,19 +21,21 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness imp
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.wait import wait_ready
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
-DEFINITION = "CustomResourceDefinition"
-
 
 def restore(task: Task, kube: Kube, release: Release, spec: ReleaseSpec, found: Inspection) -> Inspection:
     """Repair what drifted; returns the objects as they stand then. Without drift nothing is sent."""
     if not found.drifts and not found.unserved:
         return found
     task.progress(f"restoring objects of release {release.namespace}/{release.name}")
-    drift.repair(kube, found.drifts)
-    _await_definitions(task, kube, [item.target.declared for item in found.drifts], spec.wait_timeout)
+    definitions = [item for item in found.drifts if item.target.who.kind == DEFINITION]
+    drift.repair(kube, definitions)
+    _await_definitions(task, kube, [item.target.declared for item in definitions], spec.wait_timeout)
+    drift.repair(kube, [item for item in found.drifts if item.target.who.kind != DEFINITION])
     _create_unserved(kube, release, found.unserved)
-    after = drift.inspect(kube, release, spec.ignored)
+    after = drift.inspect(kube, release, spec.ignored, spec.crds == UPGRADE_CRDS)
     for item in after.drifts:
+        if not item.changes:
+            continue
         paths = ", ".join(change.path or "the whole object" for change in item.changes)
         task.warn(
             f"release {release.namespace}/{release.name}: {item.target.who} was restored and differs again at once "

@@ -9,14 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart as charts
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import declared_values
 
 RELEASE_NAME_LIMIT = 53  # helm's own: a chart may append to it and still stay within a label's 63
 NAMESPACE_LIMIT = 63
+CREATE_CRDS, UPGRADE_CRDS, SKIP_CRDS = "create", "upgrade", "skip"
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
 
@@ -48,8 +51,14 @@ class ReleaseSpec:
     namespace: str
     chart: Chart
     values: Mapping[str, Any] | None = None
-    """The whole of the user values; None leaves those of the release."""
+    """The declared user values; None leaves those of the release."""
+    purge_values: bool = True
+    """The declared values are the whole; else they are merged into those of the release."""
     values_secret: bool = False
+    crds: str = CREATE_CRDS
+    take_ownership: bool = False
+    atomic: bool = False
+    history_max: int = 10
     create_namespace: bool = False
     registry: Registry = Registry()
     ignored: tuple[IgnoredDifference, ...] = ()
@@ -59,14 +68,30 @@ class ReleaseSpec:
     stale_after: int = 60
 
 
-def registry_argument_spec() -> dict[str, Any]:
-    """How to reach the registry and helm: shared by the modules that install charts."""
+def helm_argument_spec() -> dict[str, Any]:
+    """How to reach the registry and helm, and how helm goes about it: shared by the modules that install charts."""
     return {
         "ca_file": {"type": "path"},
         "plain_http": {"type": "bool", "default": False},
         "registry_username": {"type": "str"},
         "registry_password": {"type": "str", "no_log": True},
         "helm_binary": {"type": "path"},
+        "take_ownership": {"type": "bool", "default": False},
+        "atomic": {"type": "bool", "default": False},
+        "history_max": {"type": "int", "default": 10},
+        "purge_values": {"type": "bool", "default": True},
+        "ignore_differences": {
+            "type": "list",
+            "elements": "dict",
+            "options": {
+                "kind": {"type": "str", "required": True},
+                "name": {"type": "str"},
+                "paths": {"type": "list", "elements": "str", "required": True},
+            },
+        },
+        "wait": {"type": "bool", "default": True},
+        "wait_timeout": {"type": "int", "default": 300},
+        "stale_after": {"type": "int", "default": 60},
     }
 
 
@@ -74,27 +99,33 @@ def release_spec(params: Mapping[str, Any]) -> ReleaseSpec:
     """From the options of helm_release; raises InvalidInput with every problem."""
     subject = f"release {params['namespace']}/{params['name']}"
     problems = release_name_problems("name", params["name"]) + namespace_problems("namespace", params["namespace"])
-    problems += registry_problems(params)
-    problems += number_problems(params, "wait_timeout", "stale_after")
+    problems += registry_problems(params) + helm_problems(params)
     ignored, ignored_problems = ignored_differences(params.get("ignore_differences") or [])
-    chart, chart_problems = charts.resolve(params["chart_ref"], params.get("chart_version"))
-    problems += chart_problems + ignored_problems
+    chart, chart_problems = charts.resolve(params["chart_ref"], params.get("chart_version"), params.get("repo_url"))
+    values, values_problems = declared_values(params.get("values"), params.get("values_files") or [])
+    problems += chart_problems + values_problems + ignored_problems
     if problems or chart is None:
         raise InvalidInput(subject, problems)
     return ReleaseSpec(
         name=params["name"],
         namespace=params["namespace"],
         chart=chart,
-        values=params.get("values"),
+        values=values,
         values_secret=params["values_secret"],
-        create_namespace=params["create_namespace"],
-        registry=registry(params),
-        ignored=ignored,
-        helm_binary=params.get("helm_binary"),
-        wait=params["wait"],
-        wait_timeout=params["wait_timeout"],
-        stale_after=params["stale_after"],
+        crds=params["crds"],
+        **common_settings(params, ignored),
     )
+
+
+def common_settings(params: Mapping[str, Any], ignored: tuple[IgnoredDifference, ...]) -> dict[str, Any]:
+    """The fields of a ReleaseSpec that come from the shared options."""
+    names = ["create_namespace", "purge_values", "take_ownership", "atomic", "history_max"]
+    names += ["helm_binary", "wait", "wait_timeout", "stale_after"]
+    return {
+        **{name: params[name] for name in names if name in params},
+        "registry": registry(params),
+        "ignored": ignored,
+    }
 
 
 def registry(params: Mapping[str, Any]) -> Registry:
@@ -124,8 +155,24 @@ def registry_problems(params: Mapping[str, Any]) -> list[Problem]:
     problems = []
     if bool(params.get("registry_username")) != bool(params.get("registry_password")):
         problems.append(Problem("registry_username", "and registry_password go together: one is missing"))
+    if ":" in (params.get("registry_username") or ""):
+        problems.append(Problem("registry_username", "holds a colon, which no registry login can carry"))
+    if params.get("ca_file") and not Path(params["ca_file"]).is_file():
+        problems.append(Problem("ca_file", f"{params['ca_file']} is not a file on the machine the module runs on"))
     if params.get("plain_http") and params.get("ca_file"):
         problems.append(Problem("ca_file", "has no meaning with plain_http: there is no certificate to check"))
+    return problems
+
+
+def helm_problems(params: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with how helm is to go about it."""
+    problems = number_problems(params, "wait_timeout", "stale_after")
+    if params["history_max"] < 0:
+        problems.append(Problem("history_max", f"{params['history_max']} is not a number of revisions; 0 keeps all"))
+    elif params["history_max"] == 1 and params["atomic"]:
+        problems.append(Problem("history_max", "1 keeps no revision for atomic to go back to: set 2 or more"))
+    if params["atomic"] and not params["wait"]:
+        problems.append(Problem("atomic", "needs wait: without it nothing tells that the release does not work"))
     return problems
 
 

@@ -8,18 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart as charts
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import (
     ReleaseSpec,
+    common_settings,
+    helm_problems,
     ignored_differences,
     namespace_problems,
-    number_problems,
-    registry,
     registry_problems,
     release_name_problems,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import merged
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import exact_version
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.controller_values import (
+    typed_problems,
+    typed_values,
+    version_problems,
 )
 
 DEFAULT_VERSION = "0.3.0"
@@ -40,6 +49,9 @@ class KmcpSpec:
     version: str
     definitions: ReleaseSpec
     controller: ReleaseSpec
+    manage_crds: bool = True
+    """The definitions are this installation's; else somebody else installs them."""
+    accept_field_loss: bool = False
 
     @property
     def namespace(self) -> str:
@@ -48,40 +60,58 @@ class KmcpSpec:
 
 def kmcp_spec(params: Mapping[str, Any]) -> KmcpSpec:
     """From the options of kmcp_install; raises InvalidInput with every problem."""
-    version = charts.exact_version(params["version"])
+    version = exact_version(params["version"])
     problems = [] if version else [charts.version_problem("version", params["version"])]
     if version and _numbers(version) < OLDEST_VERSION:
         oldest = ".".join(map(str, OLDEST_VERSION))
         problems.append(Problem("version", f"{version} is older than {oldest}, whose MCPServer lacks fields"))
     problems += name_problems(params)
-    problems += registry_problems(params) + number_problems(params, "wait_timeout", "stale_after")
-    problems += _reserved_values(params.get("values") or {}, version)
+    problems += registry_problems(params) + helm_problems(params)
+    typed = typed_values(params, version or DEFAULT_VERSION)
+    values = merged(params.get("values") or {}, typed)
+    problems += typed_problems(params, values) + version_problems(values, version)
     ignored, wrong = ignored_differences(params.get("ignore_differences") or [])
     problems += wrong
-    repository = str(params["chart_repository"]).rstrip("/")
     found = []
     for option in ("crds_chart", "controller_chart"):
-        chart, wrong = charts.resolve(f"{repository}/{params[option]}", version or DEFAULT_VERSION)
+        chart, wrong = _chart(str(params["chart_repository"]), params[option], version or DEFAULT_VERSION)
         problems += [Problem("chart_repository", problem.message) for problem in wrong]
         if chart is not None:
             found.append(chart)
     if problems or version is None:
         raise InvalidInput("kmcp", _once(problems))
-    common: dict[str, Any] = {
-        "namespace": params["namespace"],
-        "create_namespace": params["create_namespace"],
-        "registry": registry(params),
-        "ignored": ignored,
-        "helm_binary": params.get("helm_binary"),
-        "wait": params["wait"],
-        "wait_timeout": params["wait_timeout"],
-        "stale_after": params["stale_after"],
-    }
+    common: dict[str, Any] = {"namespace": params["namespace"], **common_settings(params, ignored)}
+    declared = params.get("values") is not None
+    if typed and not declared:
+        # the options say something about these values only, and nothing about the others of the release
+        common["purge_values"] = False
     return KmcpSpec(
         version,
-        ReleaseSpec(name=params["crds_release_name"], chart=found[0], values={}, **{**common, "wait": True}),
-        ReleaseSpec(name=params["release_name"], chart=found[1], values=params.get("values"), **common),
+        # no controller works without the definition, so it is waited for in any case; going back from it would not be
+        # safe, because it may have been in use already
+        ReleaseSpec(
+            name=params["crds_release_name"],
+            chart=found[0],
+            values={},
+            **{**common, "wait": True, "atomic": False, "purge_values": True},
+        ),
+        ReleaseSpec(
+            name=params["release_name"], chart=found[1], values=values if declared or typed else None, **common
+        ),
+        manage_crds=params["manage_crds"],
+        accept_field_loss=params["accept_field_loss"],
     )
+
+
+def _chart(repository: str, name: str, version: str) -> tuple[Chart | None, list[Problem]]:
+    """A chart of this name below an OCI path, in an HTTP repository, or in a directory, unpacked or as an archive."""
+    base = repository.rstrip("/")
+    if base.startswith(("http://", "https://")):
+        return charts.resolve(name, version, base)
+    if "://" in base:
+        return charts.resolve(f"{base}/{name}", version)
+    archive = Path(base).expanduser() / f"{name}-{version}.tgz"
+    return charts.resolve(str(archive) if archive.is_file() else f"{base}/{name}", version)
 
 
 def name_problems(params: Mapping[str, Any]) -> list[Problem]:
@@ -92,20 +122,6 @@ def name_problems(params: Mapping[str, Any]) -> list[Problem]:
     if params["release_name"] == params["crds_release_name"]:
         problems.append(Problem("crds_release_name", "must differ from release_name: they are two releases"))
     return problems
-
-
-def _reserved_values(values: Mapping[str, Any], version: str | None) -> list[Problem]:
-    """Values that this version's chart refuses, or takes and breaks on."""
-    rbac = values.get("rbac")
-    if version and _numbers(version) >= (0, 3, 0) and isinstance(rbac, Mapping) and "clusterScoped" in rbac:
-        return [Problem("values.rbac.clusterScoped", "does not exist since 0.3.0: set values.rbac.namespaces instead")]
-    image = values.get("image")
-    tag = image.get("tag") if isinstance(image, Mapping) else None
-    if isinstance(tag, str) and tag.startswith("v") and charts.exact_version(tag):
-        return [
-            Problem("values.image.tag", f'images carry no leading v: "{tag[1:]}"; leave it out for the chart\'s own')
-        ]
-    return []
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -7,82 +7,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Refused
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import operation as helm
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import recovery
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.operation import Outcome
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import number_problems
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import ownership
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.charts import (
-    API_VERSION,
-    DEFINITION,
-    KIND,
-    KmcpSpec,
-    kmcp_spec,
-    name_problems,
-)
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import preflight
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.charts import KmcpSpec, kmcp_spec
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.removal import absent
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, Refusal
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
-
-METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 def converge(task: Task) -> Result:
     """The operation of kmcp_install."""
     if task.params["state"] == "absent":
-        return _absent(task)
+        return absent(task)
     spec = kmcp_spec(task.params)
     try:
         kube = Kube.connect(task)
     except ClusterPending as pending:
-        outcomes = [helm.pending_outcome(task, each, pending.reason) for each in (spec.definitions, spec.controller)]
-        return _result(spec, *outcomes)
+        wanted = (spec.definitions, spec.controller) if spec.manage_crds else (spec.controller,)
+        outcomes = [helm.pending_outcome(task, each, pending.reason) for each in wanted]
+        return _result(spec, outcomes[0] if spec.manage_crds else _unmanaged(), outcomes[-1])
     return _result(spec, *_present(task, kube, spec))
 
 
 def _present(task: Task, kube: Kube, spec: KmcpSpec) -> tuple[Outcome, Outcome]:
-    """The controller exits when the definition it watches is missing, so the definition is waited for first."""
-    found = recovery.read(kube, spec.namespace, spec.definitions.name)
-    if found.newest is None:
-        refusal = ownership.conflict(_definition(kube), spec.definitions)
-        if refusal is not None:
-            raise Refused("kmcp", [refusal])
-    definitions = helm.ensure(task, kube, spec.definitions, found)
-    return definitions, helm.ensure(task, kube, spec.controller)
+    """The controller exits when the definition it watches is missing, so the definition is waited for first.
+
+    Both are checked before either is changed.
+    """
+    found = recovery.read(kube, spec.namespace, spec.definitions.name) if spec.manage_crds else None
+    beside = recovery.read(kube, spec.namespace, spec.controller.name)
+    notes = preflight.check_definitions(task, kube, spec, found.newest if found else None)
+    controller_notes = preflight.check_controller(task, kube, spec, beside.newest)
+    definitions = helm.ensure(task, kube, spec.definitions, found) if spec.manage_crds else _unmanaged()
+    controller = helm.ensure(task, kube, spec.controller, beside)
+    return _noted(definitions, notes), _noted(controller, controller_notes)
 
 
-def _absent(task: Task) -> Result:
-    params = task.params
-    problems = name_problems(params) + number_problems(params, "wait_timeout", "stale_after")
-    if problems:
-        raise InvalidInput("kmcp", problems)
-    try:
-        kube = Kube.connect(task)
-    except ClusterPending as pending:
-        plan = Plan("kmcp", notes=(f"There is no cluster yet: {pending.reason}.",))
-        return Result.of(plan)
-    namespace, name, crds = params["namespace"], params["release_name"], params["crds_release_name"]
-    remains = recovery.read(kube, namespace, crds).newest is not None
-    servers = _servers(kube)
-    plans: list[Plan] = []
-    if params["delete_crds"] and remains:
-        if servers and not params["delete_servers"]:
-            raise Refused("kmcp", [_servers_exist(servers)])
-        plans.append(Plan("MCPServers", tuple(Change(server, "present", ABSENT) for server in servers)))
-    outcome = helm.remove(task, kube, name, namespace, params)
-    plans += outcome.plans
-    if params["delete_crds"]:
-        plans += helm.remove(task, kube, crds, namespace, params).plans
-    elif remains and outcome.changed:
-        told = f"{len(servers)} MCPServers stay and nobody reconciles them" if servers else "no MCPServer exists"
-        plans[-1] = plans[-1].with_notes(f"The definitions (release {namespace}/{crds}) stay: {told}.")
-    shown = [plan.summary() for plan in plans if plan.changed] or ["kmcp: absent as declared"]
-    return Result(changed=any(plan.changed for plan in plans), msg="; ".join(shown), plans=tuple(plans))
+def _unmanaged() -> Outcome:
+    return Outcome((Plan("kmcp definitions"),), None)
+
+
+def _noted(outcome: Outcome, notes: list[str]) -> Outcome:
+    first, *rest = outcome.plans
+    return replace(outcome, plans=(first.with_notes(*notes), *rest))
 
 
 def _result(spec: KmcpSpec, definitions: Outcome, controller: Outcome) -> Result:
@@ -93,6 +67,10 @@ def _result(spec: KmcpSpec, definitions: Outcome, controller: Outcome) -> Result
         "releases": {
             "crds": helm.describe(definitions.release),
             "controller": helm.describe(controller.release),
+        },
+        "previous": {
+            "crds": helm.describe(definitions.previous),
+            "controller": helm.describe(controller.previous),
         },
         "controller_image": _controller_image(controller),
     }
@@ -106,36 +84,3 @@ def _controller_image(outcome: Outcome) -> str | None:
             containers: list[Mapping[str, Any]] = item["spec"]["template"]["spec"]["containers"]
             return str(containers[0]["image"])
     return None
-
-
-def _definition(kube: Kube) -> Mapping[str, Any] | None:
-    """Labels and annotations of the definition; its schema has 190 KB."""
-    path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{DEFINITION}"
-    response = kube.request(
-        "GET", path, headers={"Accept": METADATA_ONLY}, accept_status=(404,), action=f"read {DEFINITION}"
-    )
-    found: Mapping[str, Any] | None = None if response.status == 404 else response.json()
-    return found
-
-
-def _servers(kube: Kube) -> list[str]:
-    """`namespace/name` of every MCPServer; none when the kind is not served."""
-    resource = kube.resource_type(API_VERSION, KIND)
-    if resource is None:
-        return []
-    response = kube.request(
-        "GET", resource.path(), headers={"Accept": METADATA_LIST}, accept_status=(404,), action="list MCPServers"
-    )
-    items = [] if response.status == 404 else response.json().get("items") or []
-    return sorted(f"{item['metadata']['namespace']}/{item['metadata']['name']}" for item in items)
-
-
-def _servers_exist(servers: list[str]) -> Refusal:
-    shown = ", ".join(servers[:5]) + (f" and {len(servers) - 5} more" if len(servers) > 5 else "")
-    return Refusal(
-        f"CustomResourceDefinition {DEFINITION}",
-        f"{len(servers)} MCPServers: {shown}",
-        ABSENT,
-        "Removing the definition deletes every MCPServer with its workloads. Remove them first, or set "
-        "delete_servers: true.",
-    )

@@ -7,46 +7,86 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.manifest import OWNER
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.charts import DEFINITION
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Refusal
+
+_PATH = f"CustomResourceDefinition {DEFINITION}"
 
 
-def conflict(definition: Mapping[str, Any] | None, spec: ReleaseSpec) -> Refusal | None:
-    """The refusal when the definition exists and is not this release's."""
-    if definition is None:
-        return None
-    metadata = definition.get("metadata") or {}
-    annotations = metadata.get("annotations") or {}
+@dataclass(frozen=True)
+class Owner:
+    """The release that an object's marks name."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"release {self.namespace}/{self.name}"
+
+
+def owner_of(item: Mapping[str, Any]) -> Owner | None:
+    """The release an object says it belongs to; None when it names none in full."""
+    annotations = (item.get("metadata") or {}).get("annotations") or {}
     name, namespace = annotations.get(f"{OWNER}-name"), annotations.get(f"{OWNER}-namespace")
-    ours = f"release {spec.namespace}/{spec.name}"
-    managed = (metadata.get("labels") or {}).get("app.kubernetes.io/managed-by") == "Helm"
-    if (name, namespace) == (spec.name, spec.namespace) and managed:
+    return Owner(str(namespace), str(name)) if name and namespace else None
+
+
+def owner(spec: ReleaseSpec) -> Owner:
+    return Owner(spec.namespace, spec.name)
+
+
+def owned(definition: Mapping[str, Any], spec: ReleaseSpec) -> bool:
+    """Helm will take the definition for this release's own."""
+    labels = (definition.get("metadata") or {}).get("labels") or {}
+    return owner_of(definition) == owner(spec) and labels.get("app.kubernetes.io/managed-by") == "Helm"
+
+
+def conflict(definition: Mapping[str, Any] | None, spec: ReleaseSpec, other_installed: bool = False) -> Refusal | None:
+    """The refusal when the definition exists and is not this release's.
+
+    What nobody's release owns is taken over when `spec.take_ownership` says so. What another release owns that is
+    installed (`other_installed`) is never taken: its next upgrade would fight, and its removal would delete every
+    MCPServer.
+    """
+    if definition is None or owned(definition, spec):
         return None
-    path = f"CustomResourceDefinition {DEFINITION}"
-    if name and namespace and (name, namespace) != (spec.name, spec.namespace):
-        return Refusal(path, f"release {namespace}/{name}", ours, _other_release(str(name), str(namespace)))
-    return Refusal(path, "no Helm release", ours, _by_hand(spec))
+    standing = owner_of(definition)
+    if standing is not None and standing != owner(spec) and other_installed:
+        return Refusal(_PATH, str(standing), str(owner(spec)), _other_release(standing))
+    if spec.take_ownership:
+        return None
+    if standing is not None and standing != owner(spec):
+        remedy = "That release is not installed any more: set take_ownership: true to make the definition this one's."
+        return Refusal(_PATH, f"{standing}, which is gone", str(owner(spec)), remedy)
+    remedy = "It was created without Helm. To hand it over with its MCPServers, set take_ownership: true."
+    return Refusal(_PATH, "no Helm release", str(owner(spec)), remedy)
 
 
-def _other_release(name: str, namespace: str) -> str:
-    if "kagent" in name or namespace == "kagent":
+def removal_conflict(definition: Mapping[str, Any] | None, ours: Owner) -> Refusal | None:
+    """The refusal when removing our release would delete a definition that is another release's by now."""
+    standing = owner_of(definition) if definition is not None else None
+    if standing is None or standing == ours:
+        return None
+    remedy = (
+        f"Uninstalling {ours} would delete it under {standing}, with every MCPServer. Leave delete_crds out; what is "
+        f"left of {ours} is its record: remove the Secrets with owner=helm,name={ours.name} in {ours.namespace}."
+    )
+    return Refusal(_PATH, str(standing), ABSENT, remedy)
+
+
+def _other_release(standing: Owner) -> str:
+    if "kagent" in standing.name or standing.namespace == "kagent":
         return (
-            "kagent installs KMCP's definitions itself. Keep kagent's and install only one of both controllers, or "
-            "install kagent with kmcp.enabled=false and remove the definition from its release first."
+            "kagent installs KMCP's definitions itself. To use them, set manage_crds: false, and run one of both "
+            "controllers only. To have them here, install kagent with kmcp.enabled=false and remove the definition "
+            "from its release first."
         )
     return (
-        f"To keep that release, set namespace: {namespace} and crds_release_name: {name}. To replace it, uninstall it "
-        "first (this deletes every MCPServer), or annotate the definition with the new release's name and namespace."
-    )
-
-
-def _by_hand(spec: ReleaseSpec) -> str:
-    return (
-        f"It was created without Helm. To hand it over: kubectl annotate crd {DEFINITION} {OWNER}-name={spec.name} "
-        f"{OWNER}-namespace={spec.namespace} --overwrite; kubectl label crd {DEFINITION} "
-        "app.kubernetes.io/managed-by=Helm --overwrite."
+        f"To keep that release, set namespace: {standing.namespace} and crds_release_name: {standing.name}, or "
+        "manage_crds: false. To replace it, uninstall it first (this deletes every MCPServer)."
     )

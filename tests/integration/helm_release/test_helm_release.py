@@ -4,11 +4,8 @@
 from __future__ import annotations
 
 import base64
-import os
-import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +16,6 @@ pytestmark = pytest.mark.integration
 CHART = Path(__file__).parent / "charts" / "greeting"
 CANARY = "canary-7f3a-password"
 Run = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def release(cloud: Any, cluster: Any, namespace: str) -> Iterator[dict[str, Any]]:
-    """A declaration whose pods really run."""
-    values = {"text": "hi", "password": CANARY, "image": f"{cloud.registry}/pause:1.0"}
-    yield {"name": "hello", "namespace": namespace, "chart_ref": str(CHART), "values": values, "wait_timeout": 120}
-    cluster.kubectl("delete", "clusterrole", f"{namespace}-hello", f"{namespace}-other", check=False)
-
-
-@pytest.fixture
-def helm(cluster: Any, cloud: Any, namespace: str) -> Callable[..., list[str]]:
-    """The command line of a person's own helm."""
-
-    def command(*arguments: str) -> list[str]:
-        place = ["--namespace", namespace, "--kubeconfig", str(cluster.kubeconfig)]
-        return [cloud.environment["helm"], *arguments, *place]
-
-    return command
 
 
 def paths(result: dict[str, Any]) -> list[str]:
@@ -214,13 +192,16 @@ def test_metadata_of_others_and_ignored_leaves_are_left_alone(
 
 
 def test_a_helm_that_was_killed_is_recovered(
-    cluster: Any, namespace: str, release: dict[str, Any], run_task: Run, helm: Callable[..., list[str]]
+    cluster: Any,
+    namespace: str,
+    release: dict[str, Any],
+    run_task: Run,
+    helm: Callable[..., list[str]],
+    killed: Callable[[list[str], int], None],
 ) -> None:
     release = {**release, "wait": False, "stale_after": 2}
     run_task("helm_release", release)
-    _killed(
-        cluster, namespace, helm("upgrade", "hello", str(CHART), "--reuse-values", "--set", "hold=true,text=half"), 2
-    )
+    killed(helm("upgrade", "hello", str(CHART), "--reuse-values", "--set", "hold=true,text=half"), 2)
 
     planned = run_task("helm_release", release, check=True)
     assert any("goes back to revision 1" in note for note in planned["notes"])
@@ -234,30 +215,17 @@ def test_a_helm_that_was_killed_is_recovered(
 
 
 def test_a_first_install_that_was_killed_is_recovered(
-    cluster: Any, namespace: str, release: dict[str, Any], run_task: Run, helm: Callable[..., list[str]]
+    release: dict[str, Any],
+    run_task: Run,
+    helm: Callable[..., list[str]],
+    killed: Callable[[list[str], int], None],
 ) -> None:
     release = {**release, "wait": False, "stale_after": 2}
-    _killed(cluster, namespace, helm("install", "hello", str(CHART), "--set", "hold=true"), 1)
+    killed(helm("install", "hello", str(CHART), "--set", "hold=true"), 1)
     recovered = run_task("helm_release", release)
     assert (recovered["release"]["revision"], recovered["release"]["status"]) == (1, "deployed")
     assert any("record is deleted" in note for note in recovered["notes"])
     assert not run_task("helm_release", release)["changed"]
-
-
-def _killed(cluster: Any, namespace: str, command: list[str], revision: int) -> None:
-    """Start helm, and kill it once its record says that it is at work."""
-    started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 30
-        name = f"sh.helm.release.v1.hello.v{revision}"
-        while not cluster.kubectl("get", "job", "hello-hold", "-n", namespace, "-o", "name", check=False):
-            assert started.poll() is None, "helm ended before it could be killed"
-            assert time.monotonic() < deadline, "helm did not come to its hook"
-            time.sleep(0.1)
-        assert "pending" in cluster.get("secret", name, "-n", namespace)["metadata"]["labels"]["status"]
-    finally:
-        os.kill(started.pid, signal.SIGKILL)
-        started.wait()
 
 
 def test_a_failed_upgrade_is_repeated(

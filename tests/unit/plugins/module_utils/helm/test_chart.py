@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart, versions
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,25 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart
     ],
 )
 def test_a_version_is_exact_or_it_is_none(text: str, exact: str | None) -> None:
-    assert chart.exact_version(text) == exact
+    assert versions.exact_version(text) == exact
+
+
+def test_a_range_is_kept_until_somebody_is_asked() -> None:
+    found, problems = chart.resolve("oci://ghcr.io/a/b", "~1.2")
+    assert problems == []
+    assert found is not None
+    assert (found.version, found.shown_version) == ("", "~1.2")
+
+
+def test_a_chart_of_a_repository() -> None:
+    found, problems = chart.resolve("web", "1.2.3", "https://charts.example.org/stable/")
+    assert problems == []
+    assert found is not None
+    assert (found.repository, found.server, found.registry) == (
+        "https://charts.example.org/stable",
+        "charts.example.org",
+        "",
+    )
 
 
 def test_a_chart_of_a_registry() -> None:
@@ -46,10 +64,11 @@ def test_a_registry_on_a_port() -> None:
     ("chart_ref", "version", "paths", "text"),
     [
         ("oci://ghcr.io/a/b", None, ["chart_version"], "required"),
-        ("oci://ghcr.io/a/b", "0.3", ["chart_version"], "all three numbers"),
+        ("oci://ghcr.io/a/b", "0.3", ["chart_version"], "~0.3 for the newest"),
         ("oci://ghcr.io/a/b:1.0.0", "1.0.0", ["chart_ref"], "tag or digest"),
         ("oci://ghcr.io/A/B", "1.0.0", ["chart_ref"], "lower case"),
         ("https://charts.example.org/a", "1.0.0", ["chart_ref"], "neither oci://"),
+        ("ftp://charts.example.org/a", "1.0.0", ["chart_ref"], "neither oci://"),
         ("https://charts.example.org/a", "1", ["chart_version", "chart_ref"], "neither oci://"),
         ("/nonexistent/chart", None, ["chart_ref"], "not a readable chart"),
     ],
@@ -84,3 +103,10 @@ def test_a_chart_on_disk_of_another_version(directory: Path) -> None:
     found, problems = chart.resolve(str(directory), "1.2.4")
     assert found is None
     assert "is 1.2.3" in problems[0].message
+
+
+@pytest.mark.parametrize(("wanted", "fits"), [("~1.2", True), (">=2", False)])
+def test_a_chart_on_disk_and_a_range(directory: Path, wanted: str, fits: bool) -> None:
+    found, problems = chart.resolve(str(directory), wanted)
+    assert (found is not None) == fits
+    assert fits or f"{wanted} is asked for" in problems[0].message

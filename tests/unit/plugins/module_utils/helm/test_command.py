@@ -18,6 +18,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.process import Helm
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import Registry, ReleaseSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import version_range
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput
 
@@ -67,7 +68,48 @@ def test_helm_3_gets_no_flag_of_helm_4() -> None:
 
 
 def test_helm_4_takes_fields_back() -> None:
-    assert {"--server-side=true", "--force-conflicts"} <= set(command.upgrade_arguments("helm", (4, 0), SPEC, FILES))
+    for arguments in (
+        command.upgrade_arguments("helm", (4, 0), SPEC, FILES),
+        command.rollback_arguments("helm", (4, 0), SPEC, 3, FILES),
+    ):
+        assert {"--server-side=true", "--force-conflicts"} <= set(arguments)
+
+
+@pytest.mark.parametrize(
+    ("change", "flags"),
+    [
+        pytest.param({"crds": "upgrade"}, ["--skip-crds"], id="definitions are ours"),
+        pytest.param({"crds": "skip"}, ["--skip-crds"], id="no definitions"),
+        pytest.param({"take_ownership": True}, ["--take-ownership"], id="take ownership"),
+        pytest.param({"history_max": 3}, ["--history-max", "3"], id="history"),
+    ],
+)
+def test_what_an_option_asks_of_helm(change: dict[str, Any], flags: list[str]) -> None:
+    usual = command.upgrade_arguments("helm", (3, 17), SPEC, FILES)
+    arguments = command.upgrade_arguments("helm", (3, 17), replace(SPEC, **change), FILES)
+    assert flags[0] in arguments
+    assert arguments[arguments.index(flags[0]) :][: len(flags)] == flags
+    assert arguments != usual
+
+
+@pytest.mark.parametrize(("version", "enough"), [((3, 16), False), ((3, 17), True), ((4, 0), True)])
+def test_what_an_older_helm_cannot_do_is_said(version: tuple[int, int], enough: bool) -> None:
+    helm = Helm(Recorder(), "/opt/helm", version)
+    helm.check(SPEC)
+    if enough:
+        helm.check(replace(SPEC, take_ownership=True))
+        return
+    with pytest.raises(ServiceError, match=r"has no --take-ownership \(HelmTooOld\)\. Install helm 3\.17"):
+        helm.check(replace(SPEC, take_ownership=True))
+
+
+def test_what_only_reads_may_run_in_check_mode() -> None:
+    task = Recorder(CommandOutput(0, "name: web\nversion: v1.4.2\n", ""), check_mode=True)
+    ranged = replace(SPEC, chart=replace(SPEC.chart, version="", range=version_range("~1.4")))
+    assert Helm(task, "helm", (3, 17)).newest(ranged, FILES) == "1.4.2"
+    argv = task.runs[0][0]
+    assert argv[:4] == ["helm", "show", "chart", "oci://r.example.org/web"]
+    assert argv[argv.index("--version") + 1] == "~1.4"
 
 
 def test_a_chart_on_disk_needs_no_version_and_no_registry() -> None:

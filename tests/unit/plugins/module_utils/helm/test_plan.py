@@ -33,6 +33,15 @@ def paths(spec: ReleaseSpec, release: Release | None, **more: Any) -> dict[str, 
         pytest.param(replace(SPEC, values={"replicas": 2.0}), RELEASE, {}, id="one number"),
         pytest.param(replace(SPEC, values={}), RELEASE, {"values.replicas": (2, ABSENT)}, id="no values"),
         pytest.param(
+            replace(SPEC, values={"a": 1}, purge_values=False), RELEASE, {"values.a": (ABSENT, 1)}, id="not purged"
+        ),
+        pytest.param(
+            replace(SPEC, values={"db": {"size": 2}}, purge_values=False),
+            replace(RELEASE, values={"db": {"name": "x", "size": 1}}),
+            {"values.db.size": (1, 2)},
+            id="not purged below a key",
+        ),
+        pytest.param(
             replace(SPEC, values={"a": {"b": None}, "replicas": 2}),
             RELEASE,
             {"values.a.b": (ABSENT, None)},

@@ -22,6 +22,12 @@ GOOD: dict[str, Any] = {
     "wait": True,
     "wait_timeout": 300,
     "stale_after": 60,
+    "purge_values": True,
+    "take_ownership": False,
+    "atomic": False,
+    "history_max": 10,
+    "manage_crds": True,
+    "accept_field_loss": False,
     "plain_http": False,
 }
 
@@ -50,9 +56,17 @@ def test_the_definition_is_waited_for_in_any_case() -> None:
         ({"version": "0.1.9"}, "version", "older than 0.2.6"),
         ({"namespace": "Kmcp"}, "namespace", "a-z"),
         ({"release_name": "kmcp-crds"}, "crds_release_name", "must differ"),
-        ({"chart_repository": "https://charts.example.org"}, "chart_repository", "neither oci://"),
+        ({"chart_repository": "ftp://charts.example.org"}, "chart_repository", "neither oci://"),
         ({"values": {"rbac": {"clusterScoped": True}}}, "values.rbac.clusterScoped", "rbac.namespaces"),
         ({"values": {"image": {"tag": "v0.3.0"}}}, "values.image.tag", '"0.3.0"'),
+        ({"image_tag": "v0.3.0"}, "values.image.tag", "no leading v"),
+        ({"version": "0.2.7", "watch_namespaces": ["a"]}, "values.rbac.namespaces", "before 0.2.8"),
+        ({"replicas": 2}, "replicas", "said twice"),
+        ({"values": {}, "replicas": -1}, "replicas", "number of pods"),
+        ({"values": {}, "replicas": 2, "leader_election": False}, "leader_election", "must be on for 2"),
+        ({"watch_namespaces": ["a", ""]}, "watch_namespaces", "empty name"),
+        ({"chart_repository": "/nonexistent"}, "chart_repository", "not a readable chart"),
+        ({"atomic": True, "wait": False}, "atomic", "needs wait"),
     ],
 )
 def test_one_thing_wrong(change: dict[str, Any], path: str, text: str) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,11 @@ import pytest
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Refused
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.ownership import conflict
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.ownership import (
+    Owner,
+    conflict,
+    removal_conflict,
+)
 
 SPEC = ReleaseSpec("kmcp-crds", "kmcp-system", Chart("oci://r/kmcp-crds", "kmcp-crds", "0.3.0"))
 
@@ -37,19 +42,54 @@ def test_no_conflict(standing: dict[str, Any] | None) -> None:
             definition("kagent-crds", "kagent"), "release kagent/kagent-crds", "kmcp.enabled=false", id="kagent"
         ),
         pytest.param(
+            definition("kagent-crds", "kagent"), "release kagent/kagent-crds", "manage_crds", id="use kagent's"
+        ),
+        pytest.param(
             definition("kmcp-crds", "other"), "release other/kmcp-crds", "namespace: other", id="another namespace"
         ),
-        pytest.param(definition(None, None, managed=False), "no Helm release", "kubectl annotate crd", id="by hand"),
+    ],
+)
+@pytest.mark.parametrize("take_ownership", [False, True])
+def test_what_another_release_owns_is_never_taken(
+    standing: dict[str, Any], before: str, remedy: str, take_ownership: bool
+) -> None:
+    refusal = conflict(standing, replace(SPEC, take_ownership=take_ownership), other_installed=True)
+    assert refusal is not None
+    assert refusal.before == before
+    assert remedy in refusal.remedy
+
+
+@pytest.mark.parametrize(
+    ("standing", "before", "remedy"),
+    [
         pytest.param(
-            definition("kmcp-crds", "kmcp-system", managed=False), "no Helm release", "kubectl label crd", id="no label"
+            definition("kmcp-crds", "other"),
+            "release other/kmcp-crds, which is gone",
+            "not installed any more",
+            id="a release that is gone",
+        ),
+        pytest.param(definition(None, None, managed=False), "no Helm release", "created without Helm", id="by hand"),
+        pytest.param(
+            definition("kmcp-crds", "kmcp-system", managed=False), "no Helm release", "take_ownership", id="no label"
         ),
     ],
 )
 def test_a_conflict_names_the_owner_and_the_way_out(standing: dict[str, Any], before: str, remedy: str) -> None:
+    assert conflict(standing, replace(SPEC, take_ownership=True)) is None
     refusal = conflict(standing, SPEC)
     assert refusal is not None
+    assert "take_ownership: true" in refusal.remedy
     assert refusal.before == before
     assert remedy in refusal.remedy
     message = Refused("kmcp", [refusal]).message()
     assert "mcpservers.kagent.dev" in message
     assert "release kmcp-system/kmcp-crds" in message
+
+
+def test_a_definition_that_became_another_releases_is_not_removed_under_it() -> None:
+    ours = Owner("kmcp-system", "kmcp-crds")
+    assert removal_conflict(definition("kmcp-crds", "kmcp-system"), ours) is None
+    assert removal_conflict(definition(None, None), ours) is None
+    refusal = removal_conflict(definition("kagent-crds", "kagent"), ours)
+    assert refusal is not None
+    assert "under release kagent/kagent-crds" in refusal.remedy

@@ -58,14 +58,14 @@ rules:
   - apiGroups: [""]
     resources: [configmaps]
     verbs: [get, list]
-{{- if .Values.hold }}
+{{- if or .Values.hold .Values.holdAt }}
 ---
 # a hook that never ends keeps helm at work until it is killed
 apiVersion: batch/v1
 kind: Job
 metadata:
   name: {{ .Release.Name }}-hold
-  annotations: {helm.sh/hook: "pre-install,pre-upgrade"}
+  annotations: {helm.sh/hook: {{ .Values.holdAt | default "pre-install,pre-upgrade" | quote }}}
 spec:
   suspend: true
   template:

@@ -1,0 +1,67 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where the chart comes from: the version that a range means, and the archive of a chart in an HTTP repository."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import drift, manifest, repository
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import HelmFiles, helm_files
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.process import Helm
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.definitions import wait_until_served
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+
+
+def settled(task: Task, kube: Kube, spec: ReleaseSpec, release: Release | None) -> tuple[ReleaseSpec, str | None]:
+    """The declaration with one exact version, and a note where a range had to be resolved.
+
+    A release whose version fits the range stays at it: a range says what may stand, not that every run is an upgrade.
+    """
+    chart = spec.chart
+    if chart.version or chart.range is None:
+        return spec, None
+    if release is not None and release.chart_name == chart.name and chart.range.allows(release.chart_version):
+        return _at(spec, release.chart_version), None
+    if chart.repository:
+        version = repository.newest(chart, spec.registry)
+    else:
+        helm = Helm.find(task, spec.helm_binary)
+        with helm_files(kube.access, spec.registry, chart.registry) as files:
+            version = helm.newest(spec, files)
+    return _at(spec, version), f"chart_version {chart.range.text} is {version} now."
+
+
+def fetched(spec: ReleaseSpec, files: HelmFiles) -> ReleaseSpec:
+    """The declaration with a chart that helm can be given: one of an HTTP repository is downloaded first."""
+    if not spec.chart.repository:
+        return spec
+    archive = repository.download(spec.chart, spec.registry, files.directory)
+    return replace(spec, chart=replace(spec.chart, location=str(archive), repository=""))
+
+
+def apply_definitions(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, files: HelmFiles) -> None:
+    """What the chart has in crds/, before the rest of it; helm itself would never touch a definition that is there."""
+    targets = manifest.definitions(helm.definitions(spec, files), kube)
+    drift.repair(kube, [drift.Drift(target, None, creation(target.declared), to_apply=True) for target in targets])
+    for failure in wait_until_served(kube, task, [target.declared for target in targets], spec.wait_timeout).values():
+        raise failure
+
+
+def rendered(task: Task, kube: Kube, spec: ReleaseSpec, values: Mapping[str, Any]) -> str:
+    """The manifest of the declared chart with these values, in check mode too."""
+    helm = Helm.find(task, spec.helm_binary)
+    with helm_files(kube.access, spec.registry, spec.chart.registry) as files:
+        return helm.rendered(fetched(spec, files), values, files)
+
+
+def _at(spec: ReleaseSpec, version: str) -> ReleaseSpec:
+    return replace(spec, chart=replace(spec.chart, version=version))

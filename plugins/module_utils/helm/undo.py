@@ -1,0 +1,53 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Going back after a failure (`atomic`): to the revision that was deployed before, or to no release at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import helm_files
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.process import Helm
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import History
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import Registry, ReleaseSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+
+
+class Undone(Failure):
+    """Another failure, and what became of the release after it."""
+
+    def __init__(self, cause: Failure, told: str, rolled_back_to: int | None) -> None:
+        super().__init__({**cause.values, "changed": True, "rolled_back_to": rolled_back_to})
+        self.kind = cause.kind
+        self.cause = cause
+        self.told = told
+
+    def message(self) -> str:
+        return f"{self.cause.message()}\n{self.told}"
+
+    def details(self) -> dict[str, Any]:
+        return self.cause.details()
+
+
+def undo(task: Task, kube: Kube, spec: ReleaseSpec, before: History, cause: Failure) -> Undone:
+    """`before` is the history as it was when the task began."""
+    name = f"release {spec.namespace}/{spec.name}"
+    if before.newest is not None and before.deployed is None:
+        return Undone(cause, f"{name} has no deployed revision to go back to, and stays as it is.", None)
+    target = before.deployed.revision if before.deployed is not None else None
+    task.progress(f"{name} does not work: going back")
+    try:
+        helm = Helm.find(task, spec.helm_binary)
+        with helm_files(kube.access, Registry(), "") as files:
+            if target is None:
+                helm.uninstall(spec.name, spec.namespace, spec.wait_timeout, files)
+            else:
+                helm.rollback(spec, target, files)
+    except Failure as failure:
+        return Undone(cause, f"Going back failed, too: {failure.message()}", None)
+    told = f"{name} was uninstalled again" if target is None else f"{name} went back to revision {target}"
+    return Undone(cause, f"{told} (atomic).", target)

@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Before helm starts: what another version or other values would break, found while nothing is changed yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Refused, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import source
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import effective_values, plan_release
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import order
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import controller_values, ownership, standing
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.charts import DEFINITION, KIND, KmcpSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.schema_loss import (
+    holders,
+    losses,
+    refusal,
+    version_losses,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_documents
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+
+
+def check_definitions(task: Task, kube: Kube, spec: KmcpSpec, release: Release | None) -> list[str]:
+    """Notes about the definition; refused when it is another release's, or when stored servers would lose by it."""
+    if not spec.manage_crds:
+        return _foreign_definition(task, kube, spec)
+    if release is not None and release.chart_version == spec.version:
+        return []
+    metadata = standing.definition_metadata(kube)
+    if metadata is None:
+        return []
+    notes = []
+    if release is None:
+        owner = ownership.owner_of(metadata)
+        there = owner is not None and owner != ownership.owner(spec.definitions) and standing.installed(kube, owner)
+        found = ownership.conflict(metadata, spec.definitions, there)
+        if found is not None:
+            raise Refused("kmcp", [found])
+        if not ownership.owned(metadata, spec.definitions):
+            notes.append(f"The definition {DEFINITION} was there and becomes this release's (take_ownership).")
+    elif order(release.chart_version) > order(spec.version):
+        notes.append(f"KMCP goes back from {release.chart_version} to {spec.version}.")
+    return notes + _check_losses(task, kube, spec)
+
+
+def check_controller(task: Task, kube: Kube, spec: KmcpSpec, release: Release | None) -> list[str]:
+    """Notes about the controller's values; refused when this version's chart does not take them."""
+    values = effective_values(spec.controller, release)
+    notes = list(controller_values.notes(values, spec.version))
+    plan = plan_release(spec.controller, release)
+    if not plan.changes:
+        return notes
+    wrong = controller_values.version_problems(values, spec.version)
+    if wrong:
+        # what the task itself declares was checked before anything was asked: these are the release's
+        raise Refused(
+            "kmcp", [Refusal(item.path, "as the release has it", "nothing", _dropped(item)) for item in wrong]
+        )
+    watched = controller_values.value_at(values, ("rbac", "namespaces")) or []
+    own = spec.namespace if spec.controller.create_namespace else ""
+    missing = [name for name in watched if name != own and kube.get(f"/api/v1/namespaces/{name}") is None]
+    if missing and task.check_mode:
+        notes.append(f"The controller's roles depend on namespaces that do not exist yet: {', '.join(missing)}.")
+    elif missing:
+        raise ServiceError(
+            f"Installing release {spec.namespace}/{spec.controller.name}",
+            f"its roles belong into namespaces that do not exist: {', '.join(missing)}",
+            code="NamespaceNotFound",
+            hint="Create them first, or leave them out of watch_namespaces.",
+        )
+    return notes
+
+
+def _dropped(problem: Any) -> str:
+    return f"It {problem.message}. Declare values or the options for them, so that the release's own are not kept."
+
+
+def _foreign_definition(task: Task, kube: Kube, spec: KmcpSpec) -> list[str]:
+    metadata = standing.definition_metadata(kube)
+    if metadata is not None:
+        owner = ownership.owner_of(metadata)
+        return [f"The definition {DEFINITION} is left to {owner or 'whoever created it'} (manage_crds is false)."]
+    told = f"{DEFINITION} does not exist, and manage_crds is false"
+    if task.check_mode:
+        return [f"The controller depends on a definition that does not exist yet: {told}."]
+    raise ServiceError(
+        f"Installing release {spec.namespace}/{spec.controller.name}",
+        told,
+        code="DefinitionMissing",
+        hint="Have its owner (kagent, for example) install it first, or leave manage_crds on.",
+    )
+
+
+def _check_losses(task: Task, kube: Kube, spec: KmcpSpec) -> list[str]:
+    """The chart's definition is rendered, which needs helm and its registry, in check mode too."""
+    now = standing.definition(kube)
+    if now is None:
+        return []
+    documents = read_documents(source.rendered(task, kube, spec.definitions, {}))
+    then = next((item for item in documents if _is_definition(item)), None)
+    if then is None:
+        raise ServiceError(
+            f"Comparing the definitions of KMCP {spec.version}",
+            f"chart {spec.definitions.chart.name} has no {DEFINITION}",
+            code="NoDefinition",
+            hint="Check chart_repository and crds_chart.",
+        )
+    refused = version_losses(now, then)
+    lost = losses(now, then)
+    hurt = [(loss, holders(loss, stored)) for stored in [standing.servers(kube) if lost else []] for loss in lost]
+    hurt = [(loss, names) for loss, names in hurt if names]
+    if not spec.accept_field_loss:
+        refused += [refusal(KIND, loss, names) for loss, names in hurt]
+    if refused:
+        raise Refused("kmcp", refused)
+    return [f"{KIND} {loss.field} {loss.told} in {spec.version}: {', '.join(names)}." for loss, names in hurt]
+
+
+def _is_definition(item: Any) -> bool:
+    return isinstance(item, Mapping) and (item.get("metadata") or {}).get("name") == DEFINITION

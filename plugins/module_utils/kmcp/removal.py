@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""KMCP out of a cluster: the controller, and only when told so the definitions with all that is stored under them."""
+
+from __future__ import annotations
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Refused
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import operation as helm
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import recovery
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import number_problems
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import ownership, standing
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.charts import DEFINITION, name_problems
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.ownership import Owner
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, Refusal
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
+
+
+def absent(task: Task) -> Result:
+    params = task.params
+    problems = name_problems(params) + number_problems(params, "wait_timeout", "stale_after")
+    if problems:
+        raise InvalidInput("kmcp", problems)
+    try:
+        kube = Kube.connect(task)
+    except ClusterPending as pending:
+        plan = Plan("kmcp", notes=(f"There is no cluster yet: {pending.reason}.",))
+        return Result.of(plan)
+    namespace, name, crds = params["namespace"], params["release_name"], params["crds_release_name"]
+    remains = recovery.read(kube, namespace, crds).newest is not None
+    servers = standing.server_names(kube)
+    plans: list[Plan] = []
+    if params["delete_crds"] and remains:
+        _guard(kube, servers, Owner(namespace, crds), params["delete_servers"])
+        plans.append(Plan("MCPServers", tuple(Change(server, "present", ABSENT) for server in servers)))
+    outcome = helm.remove(task, kube, name, namespace, params)
+    plans += outcome.plans
+    if params["delete_crds"]:
+        plans += helm.remove(task, kube, crds, namespace, params).plans
+        if not remains:
+            plans[-1] = plans[-1].with_notes(*_left_over(kube))
+    elif remains and outcome.changed:
+        told = f"{len(servers)} MCPServers stay and nobody reconciles them" if servers else "no MCPServer exists"
+        plans[-1] = plans[-1].with_notes(f"The definitions (release {namespace}/{crds}) stay: {told}.")
+    shown = [plan.summary() for plan in plans if plan.changed] or ["kmcp: absent as declared"]
+    return Result(changed=any(plan.changed for plan in plans), msg="; ".join(shown), plans=tuple(plans))
+
+
+def _guard(kube: Kube, servers: list[str], ours: Owner, delete_servers: bool) -> None:
+    """Removing the definition takes every MCPServer along: both must be meant, and the definition be ours."""
+    refusals = []
+    conflict = ownership.removal_conflict(standing.definition_metadata(kube), ours)
+    if conflict is not None:
+        refusals.append(conflict)
+    if servers and not delete_servers:
+        refusals.append(_servers_exist(servers))
+    if refusals:
+        raise Refused("kmcp", refusals)
+
+
+def _left_over(kube: Kube) -> list[str]:
+    metadata = standing.definition_metadata(kube)
+    if metadata is None:
+        return []
+    owner = ownership.owner_of(metadata)
+    whose = f"it belongs to {owner}" if owner else "it was created without Helm"
+    return [f"The definition {DEFINITION} stays: {whose}."]
+
+
+def _servers_exist(servers: list[str]) -> Refusal:
+    shown = ", ".join(servers[:5]) + (f" and {len(servers) - 5} more" if len(servers) > 5 else "")
+    return Refusal(
+        f"CustomResourceDefinition {DEFINITION}",
+        f"{len(servers)} MCPServers: {shown}",
+        ABSENT,
+        "Removing the definition deletes every MCPServer with its workloads. Remove them first, or set "
+        "delete_servers: true.",
+    )

@@ -1,0 +1,148 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What another version of a definition would take away, and which stored objects would lose by it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal
+
+FREE = "x-kubernetes-preserve-unknown-fields"
+_SHOWN = 5
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One thing a schema has and the next one has not. In a path `[]` is every item and `*` every key."""
+
+    version: str
+    path: Path
+    what: str
+    """`gone`, `type`, `enum` or `required`."""
+    told: str
+    allowed: tuple[Any, ...] = ()
+    """With `enum`, what remains; with `type`, the type's name."""
+
+    @property
+    def field(self) -> str:
+        return ".".join(self.path).replace(".[]", "[]")
+
+
+def version_losses(standing: Mapping[str, Any], following: Mapping[str, Any]) -> list[Refusal]:
+    """Versions of the API that are stored or served, and would be no more."""
+    name = f"CustomResourceDefinition {(standing.get('metadata') or {}).get('name')}"
+    now, then = _versions(standing), _versions(following)
+    stored = (standing.get("status") or {}).get("storedVersions") or []
+    refusals = []
+    for version in stored:
+        if version not in then:
+            remedy = "Objects are stored in it: have them written anew in a version that stays, and take it out of "
+            refusals.append(Refusal(name, f"stored version {version}", "none", f"{remedy}status.storedVersions first."))
+    for version, entry in now.items():
+        served = entry.get("served") and not (then.get(version) or {}).get("served")
+        if served and version not in stored:
+            remedy = "Clients still use it: move them first, or keep the version."
+            refusals.append(Refusal(name, f"served version {version}", "not served", remedy))
+    return refusals
+
+
+def losses(standing: Mapping[str, Any], following: Mapping[str, Any]) -> list[Loss]:
+    """Every field, type and value that the next definition no longer takes, version by version."""
+    now, then = _versions(standing), _versions(following)
+    found: list[Loss] = []
+    for version, entry in now.items():
+        if version in then:
+            found += _walk(version, (), _schema(entry), _schema(then[version]))
+    return found
+
+
+def holders(loss: Loss, objects: Iterable[Mapping[str, Any]]) -> list[str]:
+    """`namespace/name` of the objects that this loss hurts."""
+    return [_name(item) for item in objects if _hurts(loss, item)]
+
+
+def refusal(kind: str, loss: Loss, names: list[str]) -> Refusal:
+    """Why the next definition must not come, as long as these objects are as they are."""
+    shown = ", ".join(sorted(names)[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    return Refusal(
+        f"{kind} {loss.field}",
+        f"as {shown} {'has' if len(names) == 1 else 'have'} it",
+        f"a definition where it {loss.told}",
+        "Keep the version, change these objects first, or set accept_field_loss: true: the API server then drops or "
+        "refuses the field at their next write.",
+    )
+
+
+def _walk(version: str, path: Path, now: Mapping[str, Any], then: Mapping[str, Any]) -> Iterator[Loss]:
+    if then.get(FREE) and not then.get("properties"):
+        return
+    if now.get("type") and then.get("type") and now["type"] != then["type"]:
+        yield Loss(version, path, "type", f"is a {then['type']} and no {now['type']}", (then["type"],))
+        return
+    gone = [value for value in now.get("enum") or [] if then.get("enum") and value not in then["enum"]]
+    if gone or (then.get("enum") and not now.get("enum")):
+        allowed = tuple(then["enum"])
+        yield Loss(version, path, "enum", f"may only be {', '.join(map(str, allowed))}", allowed)
+    there = then.get("properties") or {}
+    for name in then.get("required") or []:
+        if name not in (now.get("required") or []) and "default" not in (there.get(name) or {}):
+            yield Loss(version, (*path, name), "required", "must be set")
+    yield from _below(version, path, now, then, there)
+
+
+def _below(
+    version: str, path: Path, now: Mapping[str, Any], then: Mapping[str, Any], there: Mapping[str, Any]
+) -> Iterator[Loss]:
+    for name, below in (now.get("properties") or {}).items():
+        if name in there:
+            yield from _walk(version, (*path, name), below, there[name])
+        elif not then.get(FREE):
+            yield Loss(version, (*path, name), "gone", "does not exist")
+    if isinstance(now.get("items"), Mapping) and isinstance(then.get("items"), Mapping):
+        yield from _walk(version, (*path, "[]"), now["items"], then["items"])
+    values, next_values = now.get("additionalProperties"), then.get("additionalProperties")
+    if isinstance(values, Mapping) and isinstance(next_values, Mapping):
+        yield from _walk(version, (*path, "*"), values, next_values)
+
+
+def _hurts(loss: Loss, item: Mapping[str, Any]) -> bool:
+    if loss.what == "required":
+        # only where the surrounding mapping is there: an absent one needs nothing
+        return any(isinstance(found, Mapping) and loss.path[-1] not in found for found in _at(item, loss.path[:-1]))
+    found = list(_at(item, loss.path))
+    if loss.what == "enum":
+        return any(value not in loss.allowed for value in found)
+    return bool(found)
+
+
+def _at(value: Any, path: Path) -> Iterator[Any]:
+    """Every value that stands at a path."""
+    if not path:
+        yield value
+    elif path[0] == "[]":
+        for item in value if isinstance(value, list) else []:
+            yield from _at(item, path[1:])
+    elif path[0] == "*":
+        for item in value.values() if isinstance(value, Mapping) else []:
+            yield from _at(item, path[1:])
+    elif isinstance(value, Mapping) and path[0] in value:
+        yield from _at(value[path[0]], path[1:])
+
+
+def _versions(definition: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {str(entry["name"]): entry for entry in (definition.get("spec") or {}).get("versions") or []}
+
+
+def _schema(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    return (entry.get("schema") or {}).get("openAPIV3Schema") or {}
+
+
+def _name(item: Mapping[str, Any]) -> str:
+    metadata = item.get("metadata") or {}
+    return "/".join(part for part in (metadata.get("namespace"), metadata.get("name")) if part)

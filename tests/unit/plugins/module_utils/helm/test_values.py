@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import declared_values, merged
+
+
+def test_mappings_merge_and_all_else_replaces() -> None:
+    below = {"a": {"x": 1, "y": 2}, "list": [1, 2], "gone": {"x": 1}}
+    assert merged(below, {"a": {"y": 3}, "list": [3], "gone": None}) == {
+        "a": {"x": 1, "y": 3},
+        "list": [3],
+        "gone": None,
+    }
+    assert below["a"] == {"x": 1, "y": 2}
+
+
+def test_later_files_and_the_task_itself_win(tmp_path: Path) -> None:
+    first, second, empty = tmp_path / "1.yaml", tmp_path / "2.yaml", tmp_path / "3.yaml"
+    first.write_text("a: {x: 1, y: 1, z: 1}\ntime: 12:30\n")
+    second.write_text("a: {y: 2, z: 2}\n")
+    empty.write_text("# nothing\n")
+    values, problems = declared_values({"a": {"z": 3}}, [str(first), str(second), str(empty)])
+    assert problems == []
+    assert values == {"a": {"x": 1, "y": 2, "z": 3}, "time": "12:30"}
+
+
+def test_nothing_declared_is_not_an_empty_declaration() -> None:
+    assert declared_values(None, []) == (None, [])
+    assert declared_values({}, []) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("a: [", "is not YAML"),
+        ("- a\n", "not one mapping"),
+        ("a: 1\n---\nb: 1\n", "not one mapping"),
+        ("$ANSIBLE_VAULT;1.1;AES256\n6134\n", "encrypted by ansible-vault"),
+    ],
+)
+def test_a_file_that_is_none(tmp_path: Path, content: str, text: str) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text(content)
+    _values, problems = declared_values(None, [str(file), str(tmp_path / "missing")])
+    assert [problem.path for problem in problems] == ["values_files[0]", "values_files[1]"]
+    assert text in problems[0].message
+    assert "cannot be read" in problems[1].message

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import controller_values
+
+
+@pytest.mark.parametrize(
+    ("option", "values"),
+    [
+        ({"image_repository": "r.example.org/kmcp"}, {"image": {"repository": "r.example.org/kmcp"}}),
+        ({"image_tag": "0.3.0", "image_pull_policy": "Never"}, {"image": {"tag": "0.3.0", "pullPolicy": "Never"}}),
+        ({"image_pull_secrets": ["a", "b"]}, {"imagePullSecrets": [{"name": "a"}, {"name": "b"}]}),
+        ({"replicas": 2}, {"controller": {"replicaCount": 2}}),
+        ({"leader_election": False}, {"controller": {"leaderElection": {"enabled": False}}}),
+        ({"metrics": False}, {"controller": {"metrics": {"enabled": False}}}),
+        ({"env": {"A": 1}}, {"controller": {"env": [{"name": "A", "value": "1"}]}}),
+        ({"watch_namespaces": ["b", "a"]}, {"rbac": {"namespaces": ["a", "b", "kmcp-system"]}}),
+        ({"watch_namespaces": ["kmcp-system"]}, {"rbac": {"namespaces": ["kmcp-system"]}}),
+        ({"watch_namespaces": []}, {"rbac": {"namespaces": []}}),
+        ({"service_account": {"create": None, "name": "x"}}, {"serviceAccount": {"name": "x"}}),
+        ({"resources": {"limits": {"memory": "1Gi"}}}, {"resources": {"limits": {"memory": "1Gi"}}}),
+        ({"node_selector": {"a": "b"}}, {"nodeSelector": {"a": "b"}}),
+        ({"tolerations": [{"key": "a"}]}, {"tolerations": [{"key": "a"}]}),
+        ({"affinity": {}}, {"affinity": {}}),
+        ({"pod_annotations": {"a": "b"}}, {"podAnnotations": {"a": "b"}}),
+        ({}, {}),
+    ],
+)
+def test_an_option_stands_for_a_value(option: dict[str, Any], values: dict[str, Any]) -> None:
+    assert controller_values.typed_values({"namespace": "kmcp-system", **option}, "0.3.0") == values
+
+
+def test_one_version_had_a_switch_beside_the_namespaces() -> None:
+    params = {"namespace": "kmcp-system", "watch_namespaces": ["a"]}
+    found = controller_values.typed_values(params, "0.2.8")
+    assert found == {"rbac": {"namespaces": ["a", "kmcp-system"], "clusterScoped": False}}
+
+
+@pytest.mark.parametrize(
+    ("values", "version", "path"),
+    [
+        ({"rbac": {"clusterScoped": False}}, "0.3.0", "values.rbac.clusterScoped"),
+        ({"rbac": {"clusterScoped": True}}, "0.2.8", None),
+        ({"rbac": {"namespaces": ["a"]}}, "0.2.7", "values.rbac.namespaces"),
+        ({"rbac": {"namespaces": []}}, "0.2.7", None),
+        ({"rbac": {"namespaces": ["a"]}}, "0.3.0", None),
+        ({"image": {"tag": "v0.3.0"}}, "0.3.0", "values.image.tag"),
+        ({"image": {"tag": "vnext"}}, "0.3.0", None),
+        ({"rbac": "x"}, "0.3.0", None),
+    ],
+)
+def test_a_version_knows_some_values(values: dict[str, Any], version: str, path: str | None) -> None:
+    found = controller_values.version_problems(values, version)
+    assert [problem.path for problem in found] == ([path] if path else [])
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"image": {"tag": "0.2.8"}}, "has the tag 0.2.8"),
+        ({"rbac": {"create": False}}, "Nobody gives the controller its rights"),
+        ({"image": {"tag": "0.3.0"}}, None),
+        ({}, None),
+    ],
+)
+def test_what_is_worth_a_note(values: dict[str, Any], text: str | None) -> None:
+    found = list(controller_values.notes(values, "0.3.0"))
+    assert len(found) == (1 if text else 0)
+    assert text is None or text in found[0]
