@@ -169,6 +169,8 @@ def status(settings: Settings) -> list[tuple[str, str, str]]:
         pid = Server(settings, name).pid()
         rows.append((name, f"running (pid {pid})" if pid else "stopped", detail))
     owners = names.of_backends(settings.state / "azure" / faults.DATABASE)
+    if settings.kubeconfig:
+        rows.append(("every cluster", "not ours", f"what {settings.kubeconfig} names (LOCALCLOUD_KUBECONFIG)"))
     for cluster in LocalClusters(settings).list():
         whose = f"AKS {owners[cluster.name]}" if cluster.name in owners else "no AKS resource"
         detail = f"{cluster.api_server} {cluster.kubernetes_version}, {whose}"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 from pathlib import Path
@@ -12,20 +13,63 @@ import yaml
 
 from localcloud.clusters import ClusterBackend, ClusterError, ClusterInfo
 
+# Keys of a kubeconfig that name a file, and the key under which its content would stand.
+FILES = {
+    "certificate-authority": "certificate-authority-data",
+    "client-certificate": "client-certificate-data",
+    "client-key": "client-key-data",
+}
+
 
 class ExistingCluster(ClusterBackend):
     def __init__(self, kubeconfig: Path, kubectl: str = "kubectl") -> None:
         self.kubeconfig = kubeconfig
         self.kubectl = kubectl
 
-    def _config(self) -> dict[str, Any]:
+    def _error(self, problem: str) -> ClusterError:
+        return ClusterError(f"LOCALCLOUD_KUBECONFIG={self.kubeconfig} {problem}")
+
+    def _read(self) -> dict[str, Any]:
         try:
             config = yaml.safe_load(self.kubeconfig.read_text())
         except (OSError, yaml.YAMLError) as exc:
-            raise ClusterError(f"LOCALCLOUD_KUBECONFIG={self.kubeconfig} cannot be read: {exc}") from exc
+            raise self._error(f"cannot be read: {exc}") from exc
         if not isinstance(config, dict) or not config.get("clusters"):
-            raise ClusterError(f"LOCALCLOUD_KUBECONFIG={self.kubeconfig} names no cluster.")
+            raise self._error("names no cluster.")
         return config
+
+    def _named(self, config: dict[str, Any], section: str, name: str, inside: str) -> dict[str, Any]:
+        """The entry of that name, with the files it names embedded: whoever is given it has other directories."""
+        found = next((one[inside] for one in config.get(section) or [] if one["name"] == name), None)
+        if found is None:
+            raise self._error(f"has no {name!r} among its {section}.")
+        entry = dict(found)
+        for key, embedded in FILES.items():
+            if key in entry:
+                file = self.kubeconfig.parent / entry.pop(key)
+                try:
+                    entry[embedded] = base64.b64encode(file.read_bytes()).decode()
+                except OSError as exc:
+                    raise self._error(f"names {file}, which cannot be read: {exc.strerror}.") from exc
+        return entry
+
+    def _config(self) -> dict[str, Any]:
+        """What its current context names, and nothing else of it."""
+        config = self._read()
+        name = config.get("current-context") or ""
+        if not name:
+            raise self._error("has no current-context: set one with `kubectl config use-context`.")
+        context = self._named(config, "contexts", name, "context")
+        cluster = self._named(config, "clusters", context["cluster"], "cluster")
+        user = self._named(config, "users", context["user"], "user")
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": name,
+            "clusters": [{"name": context["cluster"], "cluster": cluster}],
+            "users": [{"name": context["user"], "user": user}],
+            "contexts": [{"name": name, "context": {"cluster": context["cluster"], "user": context["user"]}}],
+        }
 
     def versions(self) -> list[str]:
         argv = [self.kubectl, "--kubeconfig", str(self.kubeconfig), "version", "-o", "json"]
@@ -51,8 +95,10 @@ class ExistingCluster(ClusterBackend):
         return self._info(name)
 
     def _info(self, name: str) -> ClusterInfo:
-        server = self._config()["clusters"][0]["cluster"]["server"]
-        return ClusterInfo(name, "running", server, self.versions()[-1])
+        return ClusterInfo(name, "running", self.server(), self.versions()[-1])
+
+    def server(self) -> str:
+        return str(self._config()["clusters"][0]["cluster"]["server"])
 
     def admin_kubeconfig(self, name: str) -> dict[str, Any]:
         return self._config()

@@ -57,9 +57,54 @@ def test_without_the_node_helper_the_error_says_what_to_run(clusters: backend.Lo
         clusters.delete("a")
 
 
+def existing_config(name: str, user: dict[str, str]) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": name,
+        "clusters": [{"name": name, "cluster": {"server": f"https://{name}.example.org:6443"}}],
+        "users": [{"name": f"{name}-user", "user": user}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": f"{name}-user"}}],
+    }
+
+
+def test_of_a_kubeconfig_with_many_clusters_the_current_one_plays(tmp_path: Path) -> None:
+    first, current = existing_config("first", {"token": "1"}), existing_config("current", {"token": "2"})
+    both = {**current, **{key: first[key] + current[key] for key in ("clusters", "users", "contexts")}}
+    (tmp_path / "config").write_text(json.dumps(both))
+    assert ExistingCluster(tmp_path / "config").admin_kubeconfig("any") == current
+
+
+def test_files_that_a_kubeconfig_names_are_handed_out_with_it(tmp_path: Path) -> None:
+    (tmp_path / "me.crt").write_bytes(b"certificate")
+    (tmp_path / "config").write_text(json.dumps(existing_config("x", {"client-certificate": "me.crt"})))
+    (user,) = ExistingCluster(tmp_path / "config").admin_kubeconfig("any")["users"]
+    assert user["user"] == {"client-certificate-data": "Y2VydGlmaWNhdGU="}
+
+
+def without(config: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if name != key}
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (without(existing_config("x", {}), "current-context"), "has no current-context"),
+        (without(existing_config("x", {}), "users"), "has no 'x-user' among its users"),
+        ({**existing_config("x", {}), "current-context": "y"}, "has no 'y' among its contexts"),
+        (existing_config("x", {"client-key": "gone.key"}), "gone.key, which cannot be read: No such file"),
+    ],
+    ids=["no current context", "no user", "unknown context", "file is gone"],
+)
+def test_a_kubeconfig_that_cannot_serve_says_why(tmp_path: Path, config: dict[str, Any], message: str) -> None:
+    (tmp_path / "config").write_text(json.dumps(config))
+    with pytest.raises(ClusterError, match=message):
+        ExistingCluster(tmp_path / "config").admin_kubeconfig("any")
+
+
 def test_a_cluster_of_the_user_is_handed_out_and_left_alone(cloud_settings: Settings, tmp_path: Path) -> None:
     file = tmp_path / "config"
-    config = {"clusters": [{"name": "x", "cluster": {"server": "https://192.0.2.1:6443"}}]}
+    config = existing_config("x", {"token": "t"})
     file.write_text(json.dumps(config))
     chosen = backend.from_settings(dataclasses.replace(cloud_settings, kubeconfig=file))
     assert isinstance(chosen, ExistingCluster)
