@@ -146,10 +146,15 @@ options:
     description:
       - Wait until the objects are ready, or, with O(state=absent), until they are gone.
       - Workloads are ready when every replica of the latest version is, jobs when they are complete, claims when
-        they are bound or wait for their first pod, load balancers when they have an address. Other kinds are ready
-        by existing, unless O(wait_conditions) says more.
-      - What waiting cannot heal, such as an image that does not exist, a crash loop or a failed job, ends the wait
-        early. The error names the reason, with the last log lines of a crashing container.
+        they are bound or wait for their first pod, Services with a selector when they lead to a ready pod (or to a
+        workload that is scaled to none), load balancers and Ingresses when they have an address, autoscalers when
+        they can read their metrics, disruption budgets when as many pods are healthy as they demand. Other kinds
+        are ready by existing, unless O(wait_conditions) says more.
+      - A container without a readiness probe is believed after it has run for 2 s, or for 10 s once it has crashed. A
+        program that fails later than that needs a probe, or C(minReadySeconds), to be seen.
+      - What waiting cannot heal, such as an image that does not exist, a crash loop, a failed job, a paused rollout or
+        an object that somebody deletes, ends the wait early. The error names the reason, with the last log lines of
+        a crashing container, in which credentials and values of environment variables are replaced.
     type: bool
     default: false
   wait_timeout:

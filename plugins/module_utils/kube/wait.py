@@ -111,7 +111,7 @@ def explain(
 
 def _explained(kube: Kube, item: Object, own: list[Reason], around: Surroundings) -> list[Reason]:
     kind, namespace = item.get("kind"), str((item.get("metadata") or {}).get("namespace"))
-    if any(reason.code in _OWN_WORDS for reason in own):
+    if any(reason.code in _OWN_WORDS and reason.subject == subject(item) for reason in own):
         return own
     try:
         if kind in WITH_PODS or kind in ("Pod", "Service"):

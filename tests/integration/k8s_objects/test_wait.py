@@ -55,7 +55,15 @@ REASONS = {
 }
 
 
-@pytest.mark.parametrize("reason", REASONS, ids=lambda name: name.replace(" ", "-"))
+# the gate has the two that are quick; the others wait for restarts and deadlines
+QUICK = ("image that is not there", "admission")
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in REASONS],
+    ids=lambda name: name.replace(" ", "-"),
+)
 def test_reasons_end_the_wait_early(run_task: TaskRunner, cloud: Any, namespace: str, reason: str) -> None:
     make, seconds, told = REASONS[reason]
     args = {"namespace": namespace, "wait": True, "wait_timeout": 170, "definitions": [make(cloud.registry)]}
@@ -86,6 +94,7 @@ PATIENCE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", PATIENCE)
 def test_the_deadline_says_what_was_missing(run_task: TaskRunner, cloud: Any, namespace: str, reason: str) -> None:
     make, told = PATIENCE[reason]

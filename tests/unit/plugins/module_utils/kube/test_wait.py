@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -30,7 +31,8 @@ def discovery(group: str, *resources: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def kube(server: Server, connect: Callable[..., Kube], task: FakeTask, monkeypatch: pytest.MonkeyPatch) -> Kube:
     core = discovery("", resource("services", "Service"), resource("pods", "Pod"), resource("configmaps", "ConfigMap"))
-    apps = discovery("apps", resource("deployments", "Deployment", "apps"))
+    kinds = {"deployments": "Deployment", "statefulsets": "StatefulSet"}
+    apps = discovery("apps", *(resource(plural, kind, "apps") for plural, kind in kinds.items()))
     for root, items in (("/api", [core]), ("/apis", [apps])):
         server.on(root, Answer(body={"kind": "APIGroupDiscoveryList", "items": items}))
     monkeypatch.setattr(wait, "FIRST_POLL_SECONDS", 0.01)
@@ -107,3 +109,100 @@ def test_a_paused_rollout_ends_the_wait_at_once(server: Server, kube: Kube, task
     assert [reason.code for reason in failure.reasons] == ["Paused"]
     assert "will not become ready by waiting" in failure.message()
     assert len([one for one in server.requests if one.target.endswith("/deployments/web")]) == 1
+
+
+def ready_deployment() -> dict[str, Any]:
+    item = workload("web")
+    counts = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 1)
+    return {**item, "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}}, "status": counts}
+
+
+def ago(seconds: float) -> str:
+    return (datetime.now(timezone.utc) - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def pods(state: dict[str, Any], created: float = 60, **status: Any) -> Answer:
+    container = {"name": "main", "restartCount": 0, **state}
+    item = {
+        "metadata": {
+            "name": "web-1",
+            "namespace": "tools",
+            "labels": {"app": "web"},
+            "creationTimestamp": ago(created),
+        },
+        "spec": {"containers": [{"name": "main", "image": "registry.example.com/web:1"}]},
+        "status": {"phase": "Running", "containerStatuses": [container], **status},
+    }
+    return Answer(body={"items": [item]})
+
+
+PODS = f"{SPACE}/pods?limit=1000&labelSelector=app%3Dweb"
+
+
+def test_a_deployment_is_not_believed_while_its_program_has_only_just_started(
+    server: Server, kube: Kube, task: FakeTask
+) -> None:
+    server.on(f"{APPS}/deployments/web", Answer(body=ready_deployment()))
+    young, old = ({"ready": True, "state": {"running": {"startedAt": ago(age)}}} for age in (0, 30))
+    server.on(PODS, pods(young), pods(young), pods(old))
+    wait.wait_ready(kube, task, [ready_deployment()], 5.0)
+    assert len([one for one in server.requests if one.target == PODS]) == 3
+
+
+def test_a_fault_that_does_not_heal_ends_the_wait_after_it_has_stood_for_a_while(
+    server: Server, kube: Kube, task: FakeTask
+) -> None:
+    item = {**ready_deployment(), "status": {"replicas": 1, "updatedReplicas": 1}}
+    server.on(f"{APPS}/deployments/web", Answer(body=item))
+    server.on(PODS, pods({"state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}}))
+    failure = refusing(kube, task, item, seconds=30)
+    assert [reason.code for reason in failure.reasons] == ["ImagePull"]
+    assert failure.waited is not None and wait.TERMINAL_SECONDS <= failure.waited < 10
+
+
+def test_a_fault_that_comes_and_goes_does_not_end_the_wait(server: Server, kube: Kube, task: FakeTask) -> None:
+    """A Secret that is made a moment after its pod: the kubelet stops complaining."""
+    item = {**ready_deployment(), "status": {"replicas": 1, "updatedReplicas": 1}}
+    server.on(f"{APPS}/deployments/web", *[Answer(body=item)] * 32, Answer(body=ready_deployment()))
+    says = {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "a" not found'}}
+    creating = pods({"state": {"waiting": {"reason": "ContainerCreating"}}}, created=0)
+    # between the two complaints lies more time than a fault may stand
+    complaints = [pods({"state": says}), *[creating] * 30, pods({"state": says})]
+    server.on(PODS, *complaints, pods({"state": {"running": {"startedAt": ago(30)}}, "ready": True}))
+    assert wait.wait_ready(kube, task, [item], 5.0)
+
+
+def test_a_volume_that_is_missing_is_told_by_its_event_before_the_deadline(
+    server: Server, kube: Kube, task: FakeTask
+) -> None:
+    item = {**ready_deployment(), "status": {"replicas": 1, "updatedReplicas": 1}}
+    server.on(f"{APPS}/deployments/web", Answer(body=item))
+    server.on(PODS, pods({"state": {"waiting": {"reason": "ContainerCreating"}}}, phase="Pending"))
+    involved = {"kind": "Pod", "name": "web-1", "namespace": "tools"}
+    event = {"involvedObject": involved, "reason": "FailedMount", "message": 'configmap "absent" not found'}
+    server.on(f"{SPACE}/events?limit=1000&fieldSelector=type%3DWarning", Answer(body={"items": [event]}))
+    failure = refusing(kube, task, item, seconds=30)
+    assert [reason.code for reason in failure.reasons] == ["MissingObject"]
+    assert failure.waited is not None and failure.waited < 10
+
+
+def test_a_stateful_set_that_may_make_no_pods_is_told_by_its_event(server: Server, kube: Kube, task: FakeTask) -> None:
+    changed = [{"manager": "x", "time": ago(20)}]
+    item = {**ready_deployment(), "kind": "StatefulSet", "status": {"observedGeneration": 1}}
+    item["metadata"] = {**item["metadata"], "managedFields": changed}
+    server.on(f"{APPS}/statefulsets/web", Answer(body=item))
+    server.on(PODS, Answer(body={"items": []}))
+    involved = {"kind": "StatefulSet", "name": "web", "namespace": "tools"}
+    event = {
+        "involvedObject": involved,
+        "reason": "FailedCreate",
+        "message": 'pods "web-0" is forbidden: violates PodSecurity "restricted:latest"',
+        "lastTimestamp": ago(10),
+    }
+    events = f"{SPACE}/events?limit=1000&fieldSelector=type%3DWarning"
+    server.on(events, Answer(body={"items": [event]}))
+    assert refusing(kube, task, item, seconds=30).reasons[0].terminal
+    # tried before the last change only: the change may have healed it
+    server.on(events, Answer(body={"items": [{**event, "lastTimestamp": ago(30)}]}))
+    failure = refusing(kube, task, item, seconds=0.5)
+    assert [(reason.code, reason.terminal) for reason in failure.reasons] == [("PodsRefused", False)]
