@@ -64,30 +64,21 @@ EXAMPLES = r"""
     kubeconfig: ~/.kube/agents
     wait_timeout: 600
 
-- name: One run at a time
-  hosts: clusters
-  gather_facts: false
-  tasks:
-    - name: Work on the cluster
-      block:
-        - name: Take the cluster's lease
-          mcpops.platform.site_lock:
-            kubeconfig: ~/.kube/agents
-            playbook: tools
-
-        - name: Have the namespace
-          mcpops.platform.k8s_objects:
-            kubeconfig: ~/.kube/agents
-            definitions:
-              - apiVersion: v1
-                kind: Namespace
-                metadata:
-                  name: tools
-      always:
-        - name: Give the lease back
-          mcpops.platform.site_lock:
-            kubeconfig: ~/.kube/agents
-            state: absent
+- name: Work on the cluster, one run at a time
+  block:
+    - name: Have the namespace
+      mcpops.platform.k8s_objects:
+        kubeconfig: ~/.kube/agents
+        definitions:
+          - apiVersion: v1
+            kind: Namespace
+            metadata:
+              name: tools
+  always:
+    - name: Give the lease back
+      mcpops.platform.site_lock:
+        kubeconfig: ~/.kube/agents
+        state: absent
 """
 
 RETURN = r"""

@@ -13,13 +13,13 @@ PATTERNS = (
     r"meta/(runtime|execution-environment|extensions)\.yml",
     r"changelogs/(config|changelog)\.yaml",
     r"changelogs/fragments/[\w-]+\.yml",
-    r"plugins/(action|doc_fragments|filter|inventory|lookup|modules|plugin_utils)/\w+\.py",
+    r"plugins/(action|callback|doc_fragments|filter|inventory|lookup|modules|plugin_utils)/\w+\.py",
     r"plugins/module_utils/(\w+/)*\w+\.py",
     r"playbooks/\w+\.yml",
     r"inventories/(local|dev|prod)/(hosts\.yml|(group|host)_vars/([\w-]+/)*[\w-]+\.yml)",
     r"roles/\w+/(README\.md|(defaults|handlers|vars)/main\.yml|meta/(main|argument_specs)\.yml)",
     r"roles/\w+/(tasks/\w+\.yml|templates/[\w.-]+\.j2)",
-    r"docs/[\w-]+\.md",
+    r"docs/[\w-]+\.(md|schema\.json)",
     r"examples/[\w-]+/([\w-]+\.(py|yml|md|txt)|Dockerfile)",
 )
 ALLOWED = re.compile("|".join(PATTERNS))

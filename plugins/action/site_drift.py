@@ -1,0 +1,155 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Compares a site with its declaration, which takes a run of its own: there is no module form of this action."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, Problem, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_report, drift_summary
+from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_advice import Commands
+from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_page import page
+from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_report import HostDrift
+from ansible_collections.mcpops.platform.plugins.modules import site_drift
+from ansible_collections.mcpops.platform.plugins.plugin_utils.site_run import Inner, results_of
+
+SUBJECT = "site_drift"
+FILES = {"json": "drift-report.json", "html": "drift-report.html"}
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    BYPASS_HOST_LOOP = True
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_diff = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        try:
+            return {**result, **self._drift(task_vars or {})}
+        except Failure as failure:
+            return {**result, **failure.to_result()}
+
+    def _drift(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        params = self._params()
+        names = [str(name) for name in task_vars["ansible_play_hosts_all"]]
+        platforms = {str(name) for name in task_vars["groups"].get("platforms", ())}
+        kinds = {name: "platform" if name in platforms else "cluster" for name in names}
+        sources = [str(source) for source in task_vars.get("ansible_inventory_sources") or ()]
+        directory = _directory(params["directory"])
+
+        found = self._compared(params, sources, names, kinds)
+        drifted = [host.name for host in found if host.state == drift_report.DRIFTED]
+        repairing = bool(params["repair"] and drifted and not self._task.check_mode)
+        if repairing:
+            found = self._repaired(params, sources, kinds, found, drifted)
+        about = {
+            "generated_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "playbook": params["playbook"],
+            "inventory": [_shown(source) for source in sources],
+            "repair": bool(params["repair"]),
+        }
+        report = drift_report.report(found, about, Commands(about["inventory"]))
+        files = _write(directory, report)
+        for line in drift_summary.lines(report):
+            Display().display(line)
+        for kind, file in files.items():
+            Display().display(f"{kind.upper()} report: {file}")
+        repaired = [host.name for host in found if host.state == drift_report.REPAIRED]
+        return {
+            "changed": bool(repaired),
+            "msg": drift_summary.headline(report),
+            "report": report,
+            "files": files,
+            "verdicts": {
+                host["name"]: drift_summary.verdict(host)
+                for host in report["hosts"]
+                if host["state"] not in drift_report.FINE
+            },
+        }
+
+    def _compared(
+        self, params: Mapping[str, Any], sources: Sequence[str], names: Sequence[str], kinds: Mapping[str, str]
+    ) -> list[HostDrift]:
+        Display().display(f"Comparing {len(names)} host{'s' if len(names) != 1 else ''} with the declaration")
+        rows = results_of(Inner(params["playbook"], sources, names, params["skip_tags"]), self._loader)
+        _stop_at_bad_input(rows)
+        return drift_report.hosts_of(rows, names, kinds)
+
+    def _repaired(
+        self,
+        params: Mapping[str, Any],
+        sources: Sequence[str],
+        kinds: Mapping[str, str],
+        found: Sequence[HostDrift],
+        drifted: Sequence[str],
+    ) -> list[HostDrift]:
+        """Repair those that drifted, and compare them once more: only what is seen in sync counts as repaired."""
+        Display().display(f"Repairing {', '.join(drifted)}")
+        rows = results_of(Inner(params["playbook"], sources, drifted, params["skip_tags"], check=False), self._loader)
+        failed = {
+            host.name: host
+            for host in drift_report.hosts_of(rows, drifted, kinds)
+            if host.state not in (drift_report.DRIFTED, drift_report.IN_SYNC)
+        }
+        again = {host.name: host for host in self._compared(params, sources, drifted, kinds)}
+        return [
+            drift_report.after_repair(host, failed.get(host.name, again[host.name])) if host.name in again else host
+            for host in found
+        ]
+
+    def _params(self) -> dict[str, Any]:
+        arguments = json.loads(json.dumps(self._task.args, default=str))
+        validated = ArgumentSpecValidator(site_drift.ARGUMENT_SPEC).validate(arguments)
+        if validated.error_messages:
+            raise InvalidInput(SUBJECT, [Problem("", message) for message in validated.error_messages])
+        params: dict[str, Any] = validated.validated_parameters
+        return params
+
+
+def _stop_at_bad_input(rows: Sequence[Mapping[str, Any]]) -> None:
+    """What site_validate found is no drift of any host: the site was not looked at."""
+    for row in rows:
+        if row.get("failed") and str(row.get("module")).endswith("site_validate"):
+            raise ServiceError("Comparing the site", str(row.get("msg")), code="InvalidInventory")
+
+
+def _directory(given: str) -> Path:
+    directory = Path(os.path.abspath(os.path.expanduser(given)))
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise InvalidInput(SUBJECT, [Problem("directory", f"{directory} cannot be made: {exc.strerror}")]) from exc
+    if not os.access(directory, os.W_OK):
+        raise InvalidInput(SUBJECT, [Problem("directory", f"user {os.geteuid()} may not write in {directory}")])
+    return directory
+
+
+def _write(directory: Path, report: Mapping[str, Any]) -> dict[str, str]:
+    """Both files, each complete or not at all: somebody may be reading the last ones."""
+    content = {"json": json.dumps(report, indent=2, ensure_ascii=False) + "\n", "html": page(report)}
+    written = {}
+    for kind, name in FILES.items():
+        part = directory / f".{name}.part"
+        part.write_text(content[kind], encoding="utf-8")
+        os.replace(part, directory / name)
+        written[kind] = str(directory / name)
+    return written
+
+
+def _shown(source: str) -> str:
+    """An inventory as one would type it here."""
+    return os.path.relpath(source) if os.path.exists(source) else source

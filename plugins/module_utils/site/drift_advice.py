@@ -1,0 +1,88 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What to do about drift: a sentence, and the command that does it. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Commands as the user would type them, for the inventory of this run."""
+
+    inventory: Sequence[str]
+
+    def site(self, host: str, *more: str) -> str:
+        return self._playbook("mcpops.platform.site", "--limit", host, *more)
+
+    def repair(self, host: str) -> str:
+        return self._playbook("mcpops.platform.drift", "--limit", host, "-e", "drift_repair=true")
+
+    def repair_stage(self, host: str, stage: str) -> str:
+        """The smallest part of the site that repairs one object."""
+        return self.site(host, *(["--tags", stage] if stage else []))
+
+    def compare(self, host: str) -> str:
+        return self._playbook("mcpops.platform.drift", "--limit", host)
+
+    def _playbook(self, name: str, *arguments: str) -> str:
+        sources = [part for source in self.inventory for part in ("-i", source)]
+        return shlex.join(["ansible-playbook", name, *sources, *arguments])
+
+
+def of_host(state: str, name: str, kind: str, cluster: Mapping[str, Any], commands: Commands) -> tuple[str, str]:
+    """(sentence, command) for a host in this state; empty where nothing is to be done."""
+    group = _group_of(str(cluster.get("id") or ""))
+    if state == "drifted":
+        return "Repair makes it as declared; what should stay as it is goes into the inventory first.", commands.repair(
+            name
+        )
+    if state == "gone":
+        return (
+            "The cluster does not exist, or no longer. A run of the site creates it anew, empty: "
+            "what lived in it only is lost. Repair never does that by itself. "
+            "If it was given up, take its host out of the inventory.",
+            commands.site(name),
+        )
+    if state == "stopped":
+        started = ["az", "aks", "start", "--name", str(cluster.get("name") or name), "--resource-group", group]
+        return "The cluster is stopped, so nothing in it can be compared. Start it, then compare again.", shlex.join(
+            started
+        )
+    if state == "unreachable":
+        return (
+            "Its API server does not answer from here. Check the network, private endpoints and authorized ranges.",
+            commands.compare(name),
+        )
+    if state == "failed":
+        where = "the platform" if kind == "platform" else "the cluster"
+        return (
+            f"What comes after the error was not compared. Correct it, then compare {where} again.",
+            commands.compare(name),
+        )
+    return "", ""
+
+
+def of_difference(module: str, changed_by: Sequence[str], missing: bool, repaired: bool) -> str:
+    """What an object's differences mean, and what repairing them does."""
+    who = ", ".join(changed_by)
+    if repaired:
+        return f"Set by {who}, and made as declared again." if who else "Made as declared again."
+    if who:
+        return f"Set by {who}, outside of Ansible. Repair takes it back; to keep it, declare it."
+    if missing:
+        return "It, or this part of it, is not there. Repair creates it."
+    if module.rpartition(".")[2].startswith(("aks_", "azure_")):
+        return "Changed in Azure since the last run, or in the declaration; the activity log of its group says by whom."
+    return "Changed since the last run, or in the declaration. Repair makes it as declared."
+
+
+def _group_of(resource_id: str) -> str:
+    parts = resource_id.split("/")
+    return next((parts[index + 1] for index, part in enumerate(parts[:-1]) if part.lower() == "resourcegroups"), "")

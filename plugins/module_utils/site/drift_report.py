@@ -1,0 +1,168 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The state of every host of a site, from the results of a run that compared it. Pure.
+
+A host that could not be compared to its end still gets a report, of what was compared and of why it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT
+from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_advice as advice
+from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_leaves import Leaf, leaves_of
+
+SCHEMA_VERSION = "1.0"
+IN_SYNC, DRIFTED, REPAIRED = "in_sync", "drifted", "repaired"
+GONE, STOPPED, UNREACHABLE, FAILED = "gone", "stopped", "unreachable", "failed"
+STATES = (IN_SYNC, REPAIRED, DRIFTED, GONE, STOPPED, UNREACHABLE, FAILED)
+"""What a host can be, the best first."""
+FINE = (IN_SYNC, REPAIRED)
+_CLUSTER_MODULE = "mcpops.platform.aks_cluster"
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One object that is not as declared."""
+
+    object: str
+    module: str
+    stage: str
+    task: str
+    leaves: tuple[Leaf, ...] = ()
+
+
+@dataclass(frozen=True)
+class HostDrift:
+    """One host: how it stands, what differs, and the error that ended its comparison."""
+
+    name: str
+    kind: str
+    state: str
+    differences: tuple[Difference, ...] = ()
+    message: str = ""
+    notes: tuple[str, ...] = ()
+    cluster: Mapping[str, Any] = field(default_factory=dict)
+
+
+def hosts_of(rows: Iterable[Row], names: Sequence[str], kinds: Mapping[str, str]) -> list[HostDrift]:
+    """One entry for each of `names`; `kinds` says by host whether it is a cluster or a platform."""
+    by_host: dict[str, list[Row]] = {name: [] for name in names}
+    for row in rows:
+        by_host.setdefault(str(row["host"]), []).append(row)
+    return [_host(name, kinds.get(name, "cluster"), by_host[name]) for name in names]
+
+
+def after_repair(found: HostDrift, again: HostDrift) -> HostDrift:
+    """What is said of a host that drifted and was repaired: what it was, unless it is not in sync now."""
+    if again.state == IN_SYNC:
+        return HostDrift(found.name, found.kind, REPAIRED, found.differences, notes=found.notes, cluster=found.cluster)
+    return again
+
+
+def _host(name: str, kind: str, rows: Sequence[Row]) -> HostDrift:
+    error = next((row for row in rows if row.get("failed") or row.get("unreachable")), None)
+    differences = tuple(difference for row in rows if row.get("changed") for difference in _differences(row))
+    cluster: Mapping[str, Any] = next((row["cluster"] for row in rows if row.get("cluster")), {})
+    notes = tuple(dict.fromkeys(str(note) for row in rows for note in row.get("notes") or ()))
+    state = _state(error, cluster, differences)
+    if not rows:
+        return HostDrift(name, kind, FAILED, message="Nothing was compared on this host.")
+    if state == GONE:
+        # everything else depends on the cluster: listing it would bury the one thing to know
+        differences = tuple(item for item in differences if item.module == _CLUSTER_MODULE)
+        notes = ()
+    return HostDrift(
+        name,
+        kind,
+        state,
+        differences,
+        str(error.get("msg") or "") if error else "",
+        notes,
+        cluster,
+    )
+
+
+def _state(error: Row | None, cluster: Mapping[str, Any], differences: Sequence[Difference]) -> str:
+    if cluster and not cluster.get("exists"):
+        return GONE
+    if error is None:
+        return DRIFTED if differences else IN_SYNC
+    if str(cluster.get("power_state")) == "Stopped":
+        return STOPPED
+    lost = error.get("unreachable") or (error.get("error") or {}).get("code") == "Unreachable"
+    return UNREACHABLE if lost else FAILED
+
+
+def _differences(row: Row) -> Iterable[Difference]:
+    module, stage, task = (str(row.get(key) or "") for key in ("module", "stage", "task"))
+    shown = [diff for diff in row.get("diff") or () if diff.get("before") or diff.get("after")]
+    for diff in shown:
+        subject = str(diff.get("after_header") or diff.get("before_header") or row.get("item") or task)
+        yield Difference(subject, module, stage, task, tuple(leaves_of(diff)))
+    if not shown:
+        yield Difference(str(row.get("item") or row.get("msg") or task), module, stage, task)
+
+
+def report(hosts: Sequence[HostDrift], about: Mapping[str, Any], commands: advice.Commands) -> dict[str, Any]:
+    """The report as JSON has it (docs/drift-report.schema.json); `about` says when, of what and by which version."""
+    counted = {state: sum(host.state == state for host in hosts) for state in STATES}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        **about,
+        "summary": {
+            "hosts": len(hosts),
+            **counted,
+            "differences": sum(len(host.differences) for host in hosts),
+            "fine": all(host.state in FINE for host in hosts),
+        },
+        "hosts": [_told(host, commands) for host in hosts],
+    }
+
+
+def _told(host: HostDrift, commands: advice.Commands) -> dict[str, Any]:
+    sentence, command = advice.of_host(host.state, host.name, host.kind, host.cluster, commands)
+    return {
+        "name": host.name,
+        "kind": host.kind,
+        "state": host.state,
+        "message": host.message,
+        "advice": sentence,
+        "command": command,
+        "notes": list(host.notes),
+        "differences": [_difference(item, host, commands) for item in host.differences],
+    }
+
+
+def _difference(item: Difference, host: HostDrift, commands: advice.Commands) -> dict[str, Any]:
+    by = sorted({leaf.changed_by for leaf in item.leaves if leaf.changed_by})
+    missing = bool(item.leaves) and all(leaf.before is ABSENT for leaf in item.leaves) and not by
+    return {
+        "object": item.object,
+        "module": item.module,
+        "stage": item.stage,
+        "task": item.task,
+        "changed_by": by,
+        "leaves": [_leaf(leaf) for leaf in item.leaves],
+        "advice": advice.of_difference(item.module, by, missing, host.state == REPAIRED),
+        "command": "" if host.state in (REPAIRED, GONE) else commands.repair_stage(host.name, item.stage),
+    }
+
+
+def _leaf(leaf: Leaf) -> dict[str, Any]:
+    """A value that is not there is left out: null is a value."""
+    shown: dict[str, Any] = {"path": leaf.path, "secret": leaf.secret, "changed_by": leaf.changed_by}
+    if leaf.note and not leaf.changed_by:
+        shown["note"] = leaf.note
+    if leaf.before is not ABSENT:
+        shown["before"] = leaf.before
+    if leaf.after is not ABSENT:
+        shown["after"] = leaf.after
+    return shown

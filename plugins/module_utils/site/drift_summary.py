@@ -1,0 +1,84 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The report as lines for a terminal: one line a host that is fine, the differences of the others. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+SHOWN_LEAVES = 6
+LONGEST_VALUE = 60
+WORDS = {
+    "in_sync": "in sync",
+    "repaired": "repaired",
+    "drifted": "DRIFTED",
+    "gone": "GONE",
+    "stopped": "STOPPED",
+    "unreachable": "UNREACHABLE",
+    "failed": "FAILED",
+}
+
+
+def lines(report: Mapping[str, Any]) -> list[str]:
+    """The whole summary."""
+    width = max((len(host["name"]) for host in report["hosts"]), default=0)
+    shown = [line for host in report["hosts"] for line in _host(host, width)]
+    return [*shown, "", headline(report)]
+
+
+def headline(report: Mapping[str, Any]) -> str:
+    """`2 of 3 hosts are as declared; 1 drifted.`"""
+    summary = report["summary"]
+    fine = summary["in_sync"] + summary["repaired"]
+    others = [f"{summary[state]} {WORDS[state].lower()}" for state in WORDS if state != "in_sync" and summary[state]]
+    tail = f"; {', '.join(others)}" if others else ""
+    hosts = "host" if summary["hosts"] == 1 else "hosts"
+    return f"{fine} of {summary['hosts']} {hosts} {'is' if fine == 1 else 'are'} as declared{tail}."
+
+
+def verdict(host: Mapping[str, Any]) -> str:
+    """One line why a host is not fine, for its failing task."""
+    count = len(host["differences"])
+    what = f"{count} object{'s' if count != 1 else ''} not as declared" if count else WORDS[host["state"]].lower()
+    told = {"drifted": what, "gone": "the cluster is gone", "stopped": "the cluster is stopped"}
+    reason = told.get(host["state"]) or f"{WORDS[host['state']].lower()}: {host['message'].splitlines()[0]}"
+    return f"{host['name']}: {reason}. {host['command']}".strip()
+
+
+def _host(host: Mapping[str, Any], width: int) -> Iterator[str]:
+    count = len(host["differences"])
+    objects = f"  {count} object{'s' if count != 1 else ''}" if count and host["state"] != "gone" else ""
+    yield f"{host['name'].ljust(width)}  {WORDS[host['state']]}{objects}"
+    if host["state"] != "gone":
+        for difference in host["differences"]:
+            yield from _difference(difference)
+    for line in host["message"].splitlines():
+        yield f"    {line}"
+    if host["state"] not in ("in_sync", "repaired"):
+        yield f"    {host['advice']}"
+        yield f"    $ {host['command']}"
+
+
+def _difference(difference: Mapping[str, Any]) -> Iterator[str]:
+    leaves = difference["leaves"]
+    missing = bool(leaves) and all("before" not in leaf for leaf in leaves)
+    if missing and len(leaves) > 1:
+        yield f"    {difference['object']}: is not there"
+        return
+    yield f"    {difference['object']}"
+    for leaf in leaves[:SHOWN_LEAVES]:
+        by = f"  (set by {leaf['changed_by']})" if leaf["changed_by"] else ""
+        yield f"      {leaf['path'] or 'the whole'}: {_shown(leaf, 'before')} → {_shown(leaf, 'after')}{by}"
+    if len(leaves) > SHOWN_LEAVES:
+        yield f"      and {len(leaves) - SHOWN_LEAVES} more"
+
+
+def _shown(leaf: Mapping[str, Any], side: str) -> str:
+    if side not in leaf:
+        return "nothing"
+    text = leaf[side] if leaf["secret"] else json.dumps(leaf[side], ensure_ascii=False)
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"

@@ -1,0 +1,142 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs a playbook for its results: a process of its own, on the same inventory, whose output is a file of results.
+
+A playbook's own output cannot be chosen by the playbook, and a host that fails drops out of all that follows. A run
+inside the run has neither problem, uses nothing but what ansible-playbook offers, and needs no setting of the user's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible import constants, context
+from ansible.utils.collection_loader._collection_config import AnsibleCollectionConfig
+from ansible.utils.display import Display
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+
+CALLBACK = "mcpops.platform.site_collected"
+SHOWN_LINES = 20
+# options of ansible-playbook that hold for the inner run as well: (name in CLIARGS, option)
+_HANDED_ON: tuple[tuple[str, str], ...] = (
+    ("remote_user", "--user"),
+    ("private_key_file", "--private-key"),
+    ("connection", "--connection"),
+    ("timeout", "--timeout"),
+    ("become_method", "--become-method"),
+    ("become_user", "--become-user"),
+    ("forks", "--forks"),
+)
+
+
+@dataclass(frozen=True)
+class Inner:
+    """What to run: a playbook on hosts of these inventories, in check mode or for real."""
+
+    playbook: str
+    inventory: Sequence[str]
+    hosts: Sequence[str]
+    skip_tags: Sequence[str] = ()
+    check: bool = True
+
+
+def results_of(run: Inner, loader: Any) -> list[dict[str, Any]]:
+    """The results of a run that came to its end, failed hosts or not; a ServiceError with its last lines otherwise."""
+    with tempfile.TemporaryDirectory(prefix="mcpops-", dir=constants.DEFAULT_LOCAL_TMP) as scratch:  # type: ignore[attr-defined]
+        place = Path(scratch)
+        collected = place / "results.jsonl"
+        with _vault_options(place, loader) as secrets:
+            argv = _argv(run, place, secrets)
+            code, last = _run(argv, _environment(collected))
+        rows = [json.loads(line) for line in _lines(collected)]
+    if not rows or "hosts" not in rows[-1]:
+        raise ServiceError(
+            f"Running {run.playbook}",
+            "ansible-playbook ended before its end:\n" + "\n".join(last),
+            code=f"exit status {code}",
+            hint=f"Run ansible-playbook {run.playbook} with the same inventory to see all it says.",
+        )
+    return rows[:-1]
+
+
+def _argv(run: Inner, place: Path, secrets: Sequence[str]) -> list[str]:
+    # a file: a thousand names are too long for a command line
+    limit = place / "hosts"
+    limit.write_text("\n".join(run.hosts) + "\n", encoding="utf-8")
+    options = [part for source in run.inventory for part in ("--inventory", source)]
+    options += ["--limit", f"@{limit}", "--diff", *(["--check"] if run.check else [])]
+    options += ["--skip-tags", ",".join(run.skip_tags)] if run.skip_tags else []
+    given = context.CLIARGS
+    options += [part for text in given.get("extra_vars") or () for part in ("--extra-vars", text)]
+    options += [part for name, option in _HANDED_ON if given.get(name) for part in (option, str(given[name]))]
+    options += ["--become"] if given.get("become") else []
+    return [sys.executable, "-m", "ansible", "playbook", run.playbook, *options, *secrets]
+
+
+def _environment(collected: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "ANSIBLE_STDOUT_CALLBACK": CALLBACK,
+        # in place of those of the outer run, which would tell everything twice; nothing at all is refused
+        "ANSIBLE_CALLBACKS_ENABLED": CALLBACK,
+        "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(map(str, AnsibleCollectionConfig.collection_paths)),
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_RETRY_FILES_ENABLED": "false",
+        "MCPOPS_COLLECTED_FILE": str(collected),
+    }
+
+
+def _run(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[int, list[str]]:
+    """Exit status and last lines; progress and warnings are passed on as they come."""
+    process = subprocess.Popen(
+        argv,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+    last: list[str] = []
+
+    def pass_on(stream: Any, stderr: bool) -> None:
+        for line in stream:
+            if line.strip():
+                last.append(line.rstrip())
+                Display().display(line.rstrip(), stderr=stderr)
+
+    warnings = threading.Thread(target=pass_on, args=(process.stderr, True))
+    warnings.start()
+    pass_on(process.stdout, False)
+    warnings.join()
+    return process.wait(), last[-SHOWN_LINES:]
+
+
+@contextmanager
+def _vault_options(place: Path, loader: Any) -> Iterator[list[str]]:
+    """The vault passwords of this run, however it got them: asked for, from a file or from a program."""
+    options = []
+    for number, (label, secret) in enumerate(loader._vault.secrets or ()):
+        file = place / f"vault-{number}"
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(secret.bytes)
+        options += ["--vault-id", f"{label}@{file}"]
+    yield options
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Results as the callback collects them: a host in every state, and values that try to break out of the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_report
+from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_advice import Commands
+
+EVIL = "</table><script>alert(1)</script><img src=https://example.org/x.png onerror=alert(1)>"
+SECRET = "********"
+CLUSTER = {
+    "exists": True,
+    "name": "c",
+    "id": "/subscriptions/s/resourceGroups/rg-c/providers/x",
+    "power_state": "Running",
+}
+
+
+def row(host: str, module: str, stage: str, **more: Any) -> dict[str, Any]:
+    return {"host": host, "module": f"mcpops.platform.{module}", "stage": stage, "task": f"Run {module}", **more}
+
+
+def cluster(host: str, **more: Any) -> dict[str, Any]:
+    return row(host, "aks_cluster", "cluster", cluster={**CLUSTER, "name": host, **more.pop("cluster", {})}, **more)
+
+
+def diff(header: str, before: str, after: str) -> list[dict[str, str]]:
+    return [{"before_header": header, "after_header": header, "before": before, "after": after}]
+
+
+UNREACHABLE = {"code": "Unreachable", "kind": "service_error"}
+DRIFTED_OBJECTS = [
+    row(
+        "drifted",
+        "k8s_objects",
+        "setup",
+        changed=True,
+        diff=diff("Namespace mcp", 'labels.level: "privileged"\n', 'labels.level: "restricted"\n')
+        + diff(f"ConfigMap {EVIL}", f'data.text: "{EVIL}"  # set by {EVIL}\n', "")
+        + diff("Secret mcp/key", f"data.token: {SECRET} (before)\n", f"data.token: {SECRET} (after)\n"),
+    ),
+    row(
+        "drifted",
+        "kmcp_install",
+        "kmcp",
+        changed=True,
+        diff=diff("ClusterRole manager", "", "".join(f'rules[{number}].verbs[0]: "get"\n' for number in range(30))),
+    ),
+    row("drifted", "aks_kubeconfig", "cluster", changed=True, msg="kubeconfig written", diff=[]),
+]
+ROWS = [
+    row("shared", "azure_resource", "platform", item="rg-c"),
+    cluster("in-sync", notes=["pool extra is not declared"]),
+    cluster("drifted"),
+    *DRIFTED_OBJECTS,
+    cluster(
+        "gone",
+        cluster={"exists": False, "power_state": None},
+        changed=True,
+        diff=diff("AKS cluster gone", "", 'location: "x"\n'),
+    ),
+    row(
+        "gone",
+        "k8s_objects",
+        "setup",
+        changed=True,
+        diff=diff("Namespace mcp", "", 'kind: "Namespace"\n'),
+        notes=["later"],
+    ),
+    cluster("stopped", cluster={"power_state": "Stopped"}),
+    row("stopped", "k8s_objects", "setup", failed=True, msg="cluster unreachable", error=UNREACHABLE),
+    cluster("unreachable"),
+    row("unreachable", "k8s_objects", "setup", failed=True, msg="cluster unreachable: https://x", error=UNREACHABLE),
+    cluster("failed", changed=True, diff=diff("AKS cluster failed", "tags.a: 1\n", "tags.a: 2\n")),
+    row("failed", "k8s_objects", "setup", failed=True, msg=f"refused: {EVIL}", error={"code": "Forbidden"}),
+]
+NAMES = ["shared", "in-sync", "drifted", "gone", "stopped", "unreachable", "failed", "never-reached"]
+ABOUT = {
+    "generated_at": "2026-01-31T10:00:00+00:00",
+    "playbook": "mcpops.platform.site",
+    "inventory": ["inventories/my site"],
+    "repair": False,
+}
+COMMANDS = Commands(["inventories/my site"])
+
+
+def hosts() -> list[drift_report.HostDrift]:
+    return drift_report.hosts_of(ROWS, NAMES, {"shared": "platform"})
+
+
+def report() -> dict[str, Any]:
+    return drift_report.report(hosts(), ABOUT, COMMANDS)

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From results to the state of every host, the report, and its summary in a terminal."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+from support.playbook import CHECKOUT
+from unit.plugins.module_utils.site import drift_rows as rows
+
+from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_report, drift_summary
+from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_report import HostDrift
+
+SCHEMA = json.loads((CHECKOUT / "docs" / "drift-report.schema.json").read_text(encoding="utf-8"))
+STATES = {
+    "shared": "in_sync",
+    "in-sync": "in_sync",
+    "drifted": "drifted",
+    "gone": "gone",
+    "stopped": "stopped",
+    "unreachable": "unreachable",
+    "failed": "failed",
+    "never-reached": "failed",
+}
+
+
+@pytest.fixture(scope="module")
+def report() -> dict[str, Any]:
+    return rows.report()
+
+
+def host(report: dict[str, Any], name: str) -> dict[str, Any]:
+    (found,) = (one for one in report["hosts"] if one["name"] == name)
+    return found
+
+
+@pytest.mark.parametrize(("name", "state"), STATES.items())
+def test_state(report: dict[str, Any], name: str, state: str) -> None:
+    assert host(report, name)["state"] == state
+
+
+def test_the_report_fits_its_schema(report: dict[str, Any]) -> None:
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(json.dumps(report)))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**report, "hosts": [{**report["hosts"][0], "state": "odd"}]}, SCHEMA)
+
+
+def test_the_summary_counts(report: dict[str, Any]) -> None:
+    summary = report["summary"]
+    assert {state: summary[state] for state in drift_report.STATES if summary[state]} == {
+        "in_sync": 2,
+        "drifted": 1,
+        "gone": 1,
+        "stopped": 1,
+        "unreachable": 1,
+        "failed": 2,
+    }
+    assert (summary["hosts"], summary["differences"], summary["fine"]) == (8, 7, False)
+
+
+def test_every_result_is_a_difference_with_module_object_and_stage(report: dict[str, Any]) -> None:
+    told = [(one["object"], one["module"], one["stage"]) for one in host(report, "drifted")["differences"]]
+    assert told == [
+        ("Namespace mcp", "mcpops.platform.k8s_objects", "setup"),
+        (f"ConfigMap {rows.EVIL}", "mcpops.platform.k8s_objects", "setup"),
+        ("Secret mcp/key", "mcpops.platform.k8s_objects", "setup"),
+        ("ClusterRole manager", "mcpops.platform.kmcp_install", "kmcp"),
+        ("kubeconfig written", "mcpops.platform.aks_kubeconfig", "cluster"),
+    ]
+
+
+def test_who_changed_it_and_what_repairs_it(report: dict[str, Any]) -> None:
+    label, mine, secret, role, _file = host(report, "drifted")["differences"]
+    assert mine["changed_by"] == [rows.EVIL] and mine["advice"].startswith(f"Set by {rows.EVIL}, outside of Ansible")
+    assert label["changed_by"] == [] and "Repair makes it as declared" in label["advice"]
+    assert role["advice"].startswith("It, or this part of it, is not there")
+    assert secret["leaves"] == [
+        {"path": "data.token", "secret": True, "changed_by": "", "before": rows.SECRET, "after": rows.SECRET}
+    ]
+    site = "ansible-playbook mcpops.platform.site -i 'inventories/my site' --limit drifted --tags"
+    assert (label["command"], role["command"]) == (f"{site} setup", f"{site} kmcp")
+
+
+# host → words of its command
+COMMANDS = {
+    "in-sync": "",
+    "drifted": "mcpops.platform.drift -i 'inventories/my site' --limit drifted -e drift_repair=true",
+    "gone": "mcpops.platform.site -i 'inventories/my site' --limit gone",
+    "stopped": "az aks start --name stopped --resource-group rg-c",
+    "unreachable": "mcpops.platform.drift -i 'inventories/my site' --limit unreachable",
+    "failed": "mcpops.platform.drift -i 'inventories/my site' --limit failed",
+}
+
+
+@pytest.mark.parametrize(("name", "words"), COMMANDS.items())
+def test_the_command_that_helps(report: dict[str, Any], name: str, words: str) -> None:
+    command = host(report, name)["command"]
+    assert command.endswith(words) and bool(command) == bool(words)
+
+
+def test_of_a_cluster_that_is_gone_nothing_else_is_listed(report: dict[str, Any]) -> None:
+    gone = host(report, "gone")
+    assert [one["object"] for one in gone["differences"]] == ["AKS cluster gone"]
+    assert gone["notes"] == []
+
+
+def test_what_was_compared_before_an_error_is_kept(report: dict[str, Any]) -> None:
+    failed = host(report, "failed")
+    assert [one["object"] for one in failed["differences"]] == ["AKS cluster failed"]
+    assert failed["message"].startswith("refused: ")
+
+
+# state now → what is said of a host that drifted and was repaired
+REPAIRED = {"in_sync": "repaired", "drifted": "drifted", "unreachable": "unreachable", "failed": "failed"}
+
+
+@pytest.mark.parametrize(("now", "said"), REPAIRED.items())
+def test_only_what_is_seen_in_sync_counts_as_repaired(now: str, said: str) -> None:
+    before = HostDrift("c", "cluster", "drifted", (drift_report.Difference("X", "m", "s", "t"),))
+    after = drift_report.after_repair(before, HostDrift("c", "cluster", now))
+    assert after.state == said
+    if said == "repaired":
+        told = drift_report.report([after], rows.ABOUT, rows.COMMANDS)
+        assert told["summary"]["fine"] is True
+        (difference,) = told["hosts"][0]["differences"]
+        assert difference["advice"] == "Made as declared again." and difference["command"] == ""
+
+
+def test_the_terminal_gets_a_line_for_what_is_fine_and_the_leaves_of_what_is_not(report: dict[str, Any]) -> None:
+    lines = drift_summary.lines(report)
+    assert "in-sync        in sync" in lines
+    assert "drifted        DRIFTED  5 objects" in lines
+    assert '      labels.level: "privileged" → "restricted"' in lines
+    assert f"      data.token: {rows.SECRET} → {rows.SECRET}" in lines
+    assert "    ClusterRole manager: is not there" in lines
+    assert "gone           GONE" in lines and not any("AKS cluster gone" in line for line in lines)
+    assert any("cluster unreachable: https://x" in line for line in lines)
+    assert lines[-1] == "2 of 8 hosts are as declared; 1 drifted, 1 gone, 1 stopped, 1 unreachable, 2 failed."
+    assert max(map(len, lines)) < 260
+
+
+VERDICTS = {
+    "drifted": "drifted: 5 objects not as declared. ansible-playbook",
+    "gone": "gone: the cluster is gone. ansible-playbook",
+    "stopped": "stopped: the cluster is stopped. az aks start",
+    "unreachable": "unreachable: unreachable: cluster unreachable: https://x. ansible-playbook",
+}
+
+
+@pytest.mark.parametrize(("name", "start"), VERDICTS.items())
+def test_a_failing_task_says_why_in_one_line(report: dict[str, Any], name: str, start: str) -> None:
+    assert drift_summary.verdict(host(report, name)).startswith(start)
+    assert "\n" not in drift_summary.verdict(host(report, name))
