@@ -150,7 +150,7 @@ options:
         workload that is scaled to none), load balancers and Ingresses when they have an address, autoscalers when
         they can read their metrics, disruption budgets when as many pods are healthy as they demand. Other kinds
         are ready by existing, unless O(wait_conditions) says more.
-      - A container without a readiness probe is believed after it has run for 2 s, or for 10 s once it has crashed. A
+      - A container without a readiness probe is believed after it has run for 3 s, or for 10 s once it has crashed. A
         program that fails later than that needs a probe, or C(minReadySeconds), to be seen.
       - What waiting cannot heal, such as an image that does not exist, a crash loop, a failed job, a paused rollout or
         an object that somebody deletes, ends the wait early. The error names the reason, with the last log lines of

@@ -24,8 +24,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary im
 
 CRASHES_THAT_ARE_A_LOOP = 3
 
-STARTED_SECONDS = 2.0
-"""How long a container without a readiness probe must have run before it is believed: nothing else tells it."""
+STARTED_SECONDS = 3.0
+"""How long a container without a readiness probe must have run before it is believed: nothing else tells it.
+
+The API tells whole seconds, so it may be one less; and the kubelet looks once a second for containers that ended.
+"""
 STEADY_SECONDS = 10.0
 """The same once it has crashed: a program that keeps crashing is ready for a moment, again and again, and its
 restarts are 10 s apart and more."""

@@ -118,8 +118,8 @@ def _pod(started: str, restarts: int) -> dict[str, Any]:
 
 # (seconds the container runs, restarts) → code
 AGES = {
-    "just started": (1, 0, "Starting"),
-    "started": (2, 0, None),
+    "just started": (2, 0, "Starting"),
+    "started": (3, 0, None),
     "just restarted": (5, 2, "Crashing"),
     "long since restarted": (10, 2, None),
 }

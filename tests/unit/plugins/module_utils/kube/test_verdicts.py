@@ -157,8 +157,8 @@ def running(age: int, restarts: int = 0, probed: bool = False, going: bool = Fal
 
 
 SETTLING: dict[str, tuple[dict[str, Any], str | None]] = {
-    "just started": (running(1), "Starting"),
-    "started": (running(2), None),
+    "just started": (running(2), "Starting"),
+    "started": (running(3), None),
     "just started and probed": (running(0, probed=True), None),
     "just restarted": (running(9, restarts=1), "Crashing"),
     "just restarted and probed": (running(9, restarts=1, probed=True), "Crashing"),
