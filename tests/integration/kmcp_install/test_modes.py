@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""KMCP for some namespaces only, from a mirror, and back again when its controller does not start."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from localcloud.images.builder import MANIFEST_TYPE
+from localcloud.registry.client import RegistryClient
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.usefixtures("nothing")]
+
+NAMESPACE = "kmcp-system"
+CONTROLLER = "kmcp-controller-manager"
+Run = Callable[..., dict[str, Any]]
+
+
+def container(cluster: Any) -> dict[str, Any]:
+    found: dict[str, Any] = pod(cluster)["containers"][0]
+    return found
+
+
+def pod(cluster: Any) -> dict[str, Any]:
+    found: dict[str, Any] = cluster.get("deployment", CONTROLLER, "-n", NAMESPACE)["spec"]["template"]["spec"]
+    return found
+
+
+def roles(cluster: Any) -> list[str]:
+    return [
+        item["metadata"]["name"]
+        for item in cluster.get("clusterrole")["items"]
+        if item["metadata"]["name"].startswith("kmcp-")
+    ]
+
+
+def test_a_controller_for_some_namespaces(
+    cluster: Any, namespace: str, wanted: dict[str, Any], direct: Run, put_server: Callable[..., str]
+) -> None:
+    missing = direct({**wanted, "watch_namespaces": [namespace, "it-not-there"]})
+    assert missing["error"]["code"] == "NamespaceNotFound"
+    assert "it-not-there" in missing["msg"]
+    planned = direct({**wanted, "watch_namespaces": [namespace, "it-not-there"]}, check=True)
+    assert any("it-not-there" in note for note in planned["notes"])
+
+    few = {**wanted, "watch_namespaces": [namespace], "metrics": False, "replicas": 2, "env": {"PROBE": "1"}}
+    done = direct(few)
+    assert done["changed"], done
+    assert roles(cluster) == []
+    assert f"--watch-namespaces={namespace},{NAMESPACE}" in container(cluster)["args"]
+    assert {"name": "PROBE", "value": "1"} in container(cluster)["env"]
+    assert cluster.get("deployment", CONTROLLER, "-n", NAMESPACE)["status"]["readyReplicas"] == 2
+    assert not direct(few)["changed"]
+
+    put_server(namespace, "watched")
+    put_server("default", "unwatched")
+    try:
+        deadline = time.monotonic() + 30
+        while not cluster.kubectl("get", "deployment", "watched", "-n", namespace, "-o", "name", check=False):
+            assert time.monotonic() < deadline, "the controller does not work on its namespace"
+            time.sleep(0.2)
+        assert not cluster.kubectl("get", "deployment", "unwatched", "-o", "name", "--ignore-not-found")
+    finally:
+        cluster.kubectl("delete", "mcpservers.kagent.dev", "unwatched", "-n", "default")
+
+    everywhere = direct({**few, "watch_namespaces": []})
+    assert everywhere["changed"]
+    assert "kmcp-manager-role" in roles(cluster)
+    assert not [argument for argument in container(cluster)["args"] if argument.startswith("--watch")]
+    # what no option says of the release's values stays
+    assert direct({**wanted, "replicas": 1})["changed"]
+    assert {"name": "PROBE", "value": "1"} in container(cluster)["env"]
+
+
+def mirror_image(cloud: Any, source: str, target: str, tag: str) -> None:
+    """Another name for an image in the same registry."""
+    client = RegistryClient(cloud.registry, cloud.settings.ca_file)
+    try:
+        status, _headers, manifest = client._request("GET", f"/v2/{source}/manifests/{tag}", accept=MANIFEST_TYPE)
+        assert status == 200
+        document = json.loads(manifest)
+        for blob in (document["config"], *document["layers"]):
+            path = f"/v2/{target}/blobs/uploads/?mount={blob['digest']}&from={source}"
+            assert client._request("POST", path)[0] == 201
+        assert client._request("PUT", f"/v2/{target}/manifests/{tag}", manifest, MANIFEST_TYPE)[0] == 201
+    finally:
+        client.close()
+
+
+def test_everything_from_a_mirror(cloud: Any, cluster: Any, wanted: dict[str, Any], direct: Run) -> None:
+    mirror_image(cloud, "kagent-dev/kmcp/controller", "mirror/kmcp/controller", "0.3.0")
+    repository = f"{cloud.registry}/mirror/kmcp/controller"
+    mirrored = {**wanted, "image_repository": repository, "image_pull_secrets": ["mirror-login"]}
+    done = direct({**mirrored, "image_pull_policy": "Always"})
+    assert done["controller_image"] == f"{repository}:0.3.0"
+    assert pod(cluster)["imagePullSecrets"] == [{"name": "mirror-login"}]
+    assert cluster.get("deployment", CONTROLLER, "-n", NAMESPACE)["status"]["readyReplicas"] == 1
+
+    # what somebody points elsewhere comes back
+    elsewhere = (
+        f'{{"spec":{{"template":{{"spec":{{"containers":[{{"name":"manager","image":"{repository}:old"}}]}}}}}}}}'
+    )
+    cluster.kubectl("patch", "deployment", CONTROLLER, "-n", NAMESPACE, "-p", elsewhere)
+    assert direct({**mirrored, "image_pull_policy": "Always", "helm_binary": "/nonexistent/helm"})["changed"]
+    assert container(cluster)["image"] == f"{repository}:0.3.0"
+
+
+def test_a_controller_that_does_not_start_is_taken_back(
+    cloud: Any, cluster: Any, wanted: dict[str, Any], direct: Run
+) -> None:
+    direct(wanted)
+    before = container(cluster)["image"]
+    broken = direct({**wanted, "image_repository": f"{cloud.registry}/no/such", "atomic": True})
+    assert "no/such:0.3.0" in broken["msg"]
+    assert broken["rolled_back_to"] == 1
+    assert container(cluster)["image"] == before
+    assert direct({**wanted, "values": {}})["releases"]["controller"]["status"] == "deployed"
