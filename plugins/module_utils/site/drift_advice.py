@@ -69,10 +69,12 @@ def of_host(state: str, name: str, kind: str, cluster: Mapping[str, Any], comman
     return "", ""
 
 
-def of_difference(module: str, changed_by: Sequence[str], missing: bool, repaired: bool) -> str:
-    """What an object's differences mean, and what repairing them does."""
+def of_difference(module: str, changed_by: Sequence[str], missing: bool, state: str) -> str:
+    """What an object's differences mean on a host in this state, and what repairing them does."""
     who = ", ".join(changed_by)
-    if repaired:
+    if state == "gone":
+        return "This is what would be created."
+    if state == "repaired":
         return f"Set by {who}, and made as declared again." if who else "Made as declared again."
     if who:
         return f"Set by {who}, outside of Ansible. Repair takes it back; to keep it, declare it."

@@ -151,7 +151,7 @@ def _difference(item: Difference, host: HostDrift, commands: advice.Commands) ->
         "task": item.task,
         "changed_by": by,
         "leaves": [_leaf(leaf) for leaf in item.leaves],
-        "advice": advice.of_difference(item.module, by, missing, host.state == REPAIRED),
+        "advice": advice.of_difference(item.module, by, missing, host.state),
         "command": "" if host.state in (REPAIRED, GONE) else commands.repair_stage(host.name, item.stage),
     }
 

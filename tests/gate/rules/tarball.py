@@ -19,7 +19,7 @@ PATTERNS = (
     r"inventories/(local|dev|prod)/(hosts\.yml|(group|host)_vars/([\w-]+/)*[\w-]+\.yml)",
     r"roles/\w+/(README\.md|(defaults|handlers|vars)/main\.yml|meta/(main|argument_specs)\.yml)",
     r"roles/\w+/(tasks/\w+\.yml|templates/[\w.-]+\.j2)",
-    r"docs/[\w-]+\.(md|schema\.json)",
+    r"docs/([\w-]+\.(md|schema\.json)|images/[\w-]+\.png)",
     r"examples/[\w-]+/([\w-]+\.(py|yml|md|txt)|Dockerfile)",
 )
 ALLOWED = re.compile("|".join(PATTERNS))

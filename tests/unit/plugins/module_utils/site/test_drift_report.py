@@ -105,6 +105,7 @@ def test_of_a_cluster_that_is_gone_nothing_else_is_listed(report: dict[str, Any]
     gone = host(report, "gone")
     assert [one["object"] for one in gone["differences"]] == ["AKS cluster gone"]
     assert gone["notes"] == []
+    assert gone["differences"][0]["advice"] == "This is what would be created."
 
 
 def test_what_was_compared_before_an_error_is_kept(report: dict[str, Any]) -> None:
