@@ -39,6 +39,10 @@ matrix: venv ## sanity and unit tests on every supported ansible-core
 bench: venv ## benchmarks
 	@$(GATE) bench
 
+.PHONY: bench-peer
+bench-peer: venv ## ours beside kubernetes.core and a shell runbook: times and drift (leaves the local cloud up)
+	@.venv/bin/localcloud up && $(PYTHON) -m bench.peer
+
 .PHONY: lint
 lint: venv ## ruff, mypy, yamllint, ansible-lint
 	@$(GATE) lint
