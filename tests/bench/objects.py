@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""k8s_objects with 1, 100 and 1,000 ConfigMaps against a bare concurrent HTTP client (the floor)."""
+"""k8s_objects with 1, 100, 1,000 and 5,000 ConfigMaps against a bare concurrent HTTP client (the floor)."""
 
 from __future__ import annotations
 
 import json
+import os
 import ssl
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import urllib3
-from support.playbook import run_tasks
+from support.playbook import CHECKOUT, run_tasks
 
 from bench.measure import Row, median_seconds, seconds
 from bench.site import Site
@@ -76,8 +79,41 @@ def rows(site: Site, scratch: Path) -> list[Row]:
     found = []
     for count in (1, 100, 1000):
         found += _count(site, floor, count)
+    found += _large(site, floor, scratch)
     site.kubectl("delete", "namespace", NAMESPACE, "--wait=false", check=False)
     return found
+
+
+LARGE = 5000
+
+
+def _large(site: Site, floor: Floor, scratch: Path) -> list[Row]:
+    """More than anybody writes into a playbook: from a file, in a process of its own, with its memory."""
+    generation = iter(range(1000, 2000))
+
+    def once(count: int, number: int) -> dict[str, float]:
+        path = scratch / "objects.json"
+        path.write_text(json.dumps(_objects(count, number)), encoding="utf-8")
+        argv = [sys.executable, "-m", "bench.footprint", str(site.kubeconfig), str(path)]
+        search = os.pathsep.join(str(CHECKOUT / part) for part in ("tests", "collections"))
+        done = subprocess.run(argv, env={**os.environ, "PYTHONPATH": search}, capture_output=True, check=True)
+        found: dict[str, float] = json.loads(done.stdout)
+        return found
+
+    floor.apply(_objects(LARGE, next(generation)))
+    bare = seconds(lambda: floor.apply(_objects(LARGE, next(generation))))
+    site.kubectl("delete", "--raw", f"/api/v1/namespaces/{NAMESPACE}/configmaps")
+    once(LARGE, next(generation))
+    last = next(generation)
+    changed, unchanged = once(LARGE, last), once(LARGE, last)
+    few = once(LARGE // 5, last)
+    grown = unchanged["after"] - few["after"]
+    return [
+        Row(f"{LARGE} ConfigMaps changed, against the floor of {bare:.2f} s", f"{changed['seconds'] / bare:.2f} x"),
+        Row(f"{LARGE} ConfigMaps unchanged, against the floor", f"{unchanged['seconds'] / bare:.2f} x"),
+        Row(f"memory of {LARGE} unchanged above {LARGE // 5}", f"{grown:.0f} MB"),
+        Row(f"memory of {LARGE} changed above none", f"{changed['after'] - changed['before']:.0f} MB"),
+    ]
 
 
 def _count(site: Site, floor: Floor, count: int) -> list[Row]:

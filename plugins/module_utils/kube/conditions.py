@@ -113,7 +113,7 @@ def unmet(conditions: Sequence[Condition], live: Mapping[str, Any]) -> list[Reas
 def _problems(given: Mapping[str, Any], place: str) -> list[Problem]:
     found = []
     if (given.get("type") is None) == (given.get("path") is None):
-        found.append(Problem(place, "needs either type (a condition of the object's status) or path (a JSONPath)"))
+        found.append(Problem(place, "needs either type, a condition of the object's status, or path, a JSONPath"))
     if given.get("path") is None and (given.get("value") is not None or given.get("regex") is not None):
         found.append(Problem(place, "value and regex compare what path leads to: set path"))
     if given.get("type") is None and given.get("status") is not None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import lru_cache
 from typing import Any
@@ -21,6 +22,12 @@ _RETYPED = tuple(f"tag:yaml.org,2002:{name}" for name in ("timestamp", "int", "f
 def read_documents(text: str) -> list[Any]:
     """The documents of a text, empty ones left out; yaml.YAMLError when it is no YAML."""
     require()
+    if text.lstrip()[:1] in ("{", "["):
+        # JSON is YAML, and most that begins so is JSON: a hundred times as quick to read
+        try:
+            return [json.loads(text)]
+        except ValueError:
+            pass
     return [document for document in yaml.load_all(text, Loader=_loader()) if document is not None]
 
 

@@ -89,7 +89,7 @@ def _files(sources: Sequence[str], found: _Found) -> Iterator[Path]:
         path = Path(source)
         if _URL.match(source):
             # a text that changes under a run's feet, without a checksum, is no declaration
-            found.wrong(place, f"{source} is a URL: fetch it first (ansible.builtin.get_url with its checksum)")
+            found.wrong(place, f"{source} is a URL: fetch it with ansible.builtin.get_url and its checksum first")
         elif path.is_dir():
             files = sorted(one for one in path.iterdir() if one.suffix in EXTENSIONS and one.is_file())
             if any((path / name).is_file() for name in KUSTOMIZATIONS):

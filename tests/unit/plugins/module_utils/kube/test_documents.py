@@ -38,3 +38,26 @@ def test_yaml_is_read_as_go_reads_it(text: str, value: object) -> None:
 
 def test_declarations_are_read_so_as_well() -> None:
     assert objects.read("file", "schedule: 12:30\n") == ([{"schedule": "12:30"}], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "documents"),
+    [
+        ('{"a": "12:30", "b": 1}', [{"a": "12:30", "b": 1}]),
+        (' [{"a": 1}, {"a": 2}]\n', [[{"a": 1}, {"a": 2}]]),
+        ("{a: 1}\n", [{"a": 1}]),
+        ('{"a": 1}\n---\n{"a": 2}\n', [{"a": 1}, {"a": 2}]),
+        ("{}", [{}]),
+    ],
+    ids=["json", "a json list", "yaml that begins like json", "several json documents", "an empty object"],
+)
+def test_json_is_read(text: str, documents: list[object]) -> None:
+    assert read_documents(text) == documents
+
+
+def test_large_json_takes_no_yaml_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    def called(*args: object, **options: object) -> None:
+        raise AssertionError("the YAML parser was asked")
+
+    monkeypatch.setattr("yaml.load_all", called)
+    assert read_documents('{"a": 1}') == [{"a": 1}]

@@ -83,7 +83,7 @@ def test_a_bundle_labels_everything(task: FakeTask) -> None:
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "nothing": ({"definitions": []}, "definitions: hold no object"),
-    "url": ({"src": ["https://example.com/a.yaml"]}, "src[0]: https://example.com/a.yaml is a URL: fetch it first"),
+    "url": ({"src": ["https://example.com/a.yaml"]}, "src[0]: https://example.com/a.yaml is a URL: fetch it with"),
     "missing file": ({"src": ["/nowhere/a.yaml"]}, "src[0]: /nowhere/a.yaml does not exist"),
     "template that nobody rendered": (
         {"template": ["web.yml.j2"]},
