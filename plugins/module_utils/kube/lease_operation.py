@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, ServiceError
@@ -30,17 +31,17 @@ def converge(task: Task) -> Result:
         return _result("check mode changes nothing, so it takes no lease")
     if task.run_directory is None:
         return _result("no lease: the task runs away from the controller, where nothing would keep it")
-    return _take(task) if task.params["state"] == "present" else _give_back(task)
+    work = _take if task.params["state"] == "present" else _give_back
+    return work(task, task.run_directory)
 
 
-def _take(task: Task) -> Result:
-    assert task.run_directory is not None
+def _take(task: Task, directory: Path) -> Result:
     namespace = task.params["namespace"]
     kube = Kube.connect(lease_keeping.Quiet(task, task.params))
-    file = lease_keeping.place(task.run_directory, kube.server)
+    file = lease_keeping.place(directory, kube.server)
     # what an earlier play of this run lost does not matter to this one
     file.unlink(missing_ok=True)
-    me = lease_process.this_run(task.run_directory, task.params["playbook"])
+    me = lease_process.this_run(directory, task.params["playbook"])
     current, skew, notes = _won(task, kube, namespace, me)
     record = lease_keeping.record_of(task, kube.server, current, skew)
     if abs(skew) > lease_keeping.SKEW_SECONDS and not notes:
@@ -111,13 +112,12 @@ def _refused(action: str, server: str, found: lease.Held, now: datetime) -> Serv
     )
 
 
-def _give_back(task: Task) -> Result:
-    assert task.run_directory is not None
-    if not lease_keeping.files(task.run_directory):
+def _give_back(task: Task, directory: Path) -> Result:
+    if not lease_keeping.files(directory):
         return _result("this run holds no lease")
     try:
         kube = Kube.connect(lease_keeping.Quiet(task, task.params))
-        file = lease_keeping.place(task.run_directory, kube.server)
+        file = lease_keeping.place(directory, kube.server)
         with lease_keeping.locked(file):
             record = lease_keeping.load(file)
             file.unlink(missing_ok=True)
