@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role cluster_setup with every source it passes on, and with pruning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MANIFEST = "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}, namespace: '{namespace}'}}, data: {{a: b}}}}\n"
+
+
+@pytest.mark.slow
+def test_every_source_and_pruning(run_all: Any, cluster: Any, namespace: str, tmp_path: Path) -> None:
+    overlay = tmp_path / "overlay"
+    overlay.mkdir()
+    (overlay / "kustomization.yaml").write_text("resources: [map.yaml]\n")
+    (overlay / "map.yaml").write_text(MANIFEST.format(name="built", namespace=namespace))
+    (tmp_path / "file.yaml").write_text(MANIFEST.format(name="read", namespace=namespace))
+    (tmp_path / "map.yml.j2").write_text(MANIFEST.format(name="{{ 'rend' ~ 'ered' }}", namespace=namespace))
+    declared = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "inline", "namespace": namespace}}
+    variables: dict[str, Any] = {
+        "cluster_setup_namespaces": [{"name": namespace, "pod_security": "restricted"}],
+        "cluster_setup_objects": [declared],
+        "cluster_setup_src": [str(tmp_path / "file.yaml")],
+        "cluster_setup_templates": [str(tmp_path / "map.yml.j2")],
+        "cluster_setup_kustomizations": [str(overlay)],
+        "cluster_setup_bundle": namespace,
+        "cluster_setup_prune": True,
+    }
+    env = {"PATH": f"{Path(cluster.kubectl_binary).parent}:/usr/bin:/bin"}
+
+    def converge(**changed: Any) -> dict[str, Any]:
+        role = {"ansible.builtin.include_role": {"name": "mcpops.platform.cluster_setup"}}
+        last: dict[str, Any] = run_all([{**role, "vars": {**variables, **changed}}], env=env).ok().last
+        return last
+
+    first = converge()
+    assert [row["name"] for row in first["objects"]] == [namespace, "inline", "read", "rendered", "built"]
+    assert not converge()["changed"]
+    fewer = converge(cluster_setup_src=[])
+    assert [row["name"] for row in fewer["objects"] if row.get("pruned")] == ["read"]
+    assert not cluster.kubectl("get", "configmap", "read", "-n", namespace, "--ignore-not-found")
