@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import (
@@ -62,7 +63,9 @@ def _services(snapshot: Snapshot, of_pods: Sequence[Finding]) -> Iterator[Findin
                 for pod in near
                 if selects(item["spec"]["selector"], pod["metadata"].get("labels"))
             }
-            yield of_reason(item, found[0], caused_by=_causes(of_pods, namespace, chosen))
+            causes = _causes(of_pods, namespace, chosen)
+            told = replace(found[0], hint="Deal with what it follows from.") if causes else found[0]
+            yield of_reason(item, told, caused_by=causes)
         yield from _normal_for_a_while(snapshot, item)
 
 

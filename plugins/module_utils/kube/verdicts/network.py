@@ -79,7 +79,7 @@ def endpoints(
         if ports:
             return verdict(item, "NoEndpoints", f"its pods name no port {', '.join(ports)}")
         return verdict(item, "NoEndpoints", f"leads to none of its {len(ready)} ready pods yet")
-    return verdict(item, "NoEndpoints", f"none of its {len(chosen)} pods is ready", hint="")
+    return verdict(item, "NoEndpoints", f"none of its {len(chosen)} pods is ready", hint="Look at why they are not.")
 
 
 def _named_ports(item: Object) -> list[str]:

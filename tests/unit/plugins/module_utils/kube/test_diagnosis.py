@@ -185,6 +185,7 @@ def test_a_service_names_the_finding_it_follows_from() -> None:
     service = item("Service", "web", spec={"selector": {"app": "web"}, "ports": [{"port": 80}]})
     found = findings(deployment(), pod("web-77-1", NO_IMAGE), service)
     assert found["NoEndpoints/tools/Service/web"]["caused_by"] == ["ImagePull/tools/Deployment/web/main"]
+    assert found["NoEndpoints/tools/Service/web"]["advice"] == "Deal with what it follows from."
     young = {**service, "metadata": {**service["metadata"], "creationTimestamp": ago(5)}}
     assert "NoEndpoints/tools/Service/web" not in findings(deployment(), pod("web-77-1", RUNS), young)
 
