@@ -15,14 +15,14 @@ from pathlib import Path
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.lease import Holder
 
 _PROC = Path("/proc")
-# core names the directory of a run after the process that made it: ansible-local-4711ab_c3
-_RUN = re.compile(r"(?:ansible-local-)?((\d*).*)")
+# core names the directory of a run after the process that made it, and mkdtemp adds eight letters, digits or _
+_RUN = re.compile(r"ansible-local-((\d+)\w{8})")
 
 
 def this_run(run_directory: Path, playbook: str) -> Holder:
     """The run whose private directory this is; all tasks of a run say the same."""
     found = _RUN.fullmatch(run_directory.name)
-    run, pid = (found[1], int(found[2] or 0)) if found else (run_directory.name, 0)
+    run, pid = (found[1], int(found[2])) if found else (run_directory.name, 0)
     started = _started(pid)
     machine = _machine() if started else ""
     return Holder(_user(), socket.gethostname(), run, playbook, pid if started else 0, started, machine)

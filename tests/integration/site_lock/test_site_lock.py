@@ -64,7 +64,7 @@ def run(cluster: Any, tmp_path: Path) -> Iterator[Runs]:
     made: list[OneRun] = []
 
     def make(pid: int = os.getpid()) -> OneRun:
-        made.append(OneRun(tmp_path / f"ansible-local-{pid}r{len(made)}", cluster.kubeconfig))
+        made.append(OneRun(tmp_path / f"ansible-local-{pid}r{len(made):07}", cluster.kubeconfig))
         return made[-1]
 
     yield make

@@ -93,13 +93,14 @@ def test_who_and_since_when(found: lease.Held, text: str) -> None:
     assert lease.who_and_since_when(found, NOW) == text
 
 
-def _run_of(pid: int) -> Holder:
-    return lease_process.this_run(Path(f"/tmp/ansible-local-{pid}abc_1"), "site")
+def _run_of(pid: int, random: str = "abcdef_1") -> Holder:
+    return lease_process.this_run(Path(f"/tmp/ansible-local-{pid}{random}"), "site")
 
 
-def test_a_run_is_known_by_its_directory_and_its_process() -> None:
-    me = _run_of(os.getpid())
-    assert (me.run, me.pid, me.playbook) == (f"{os.getpid()}abc_1", os.getpid(), "site")
+@pytest.mark.parametrize("random", ["abcdef_1", "16xn3yyj", "12345678"])
+def test_a_run_is_known_by_its_directory_and_its_process(random: str) -> None:
+    me = _run_of(os.getpid(), random)
+    assert (me.run, me.pid, me.playbook) == (f"{os.getpid()}{random}", os.getpid(), "site")
     assert lease_process.runs(me) is True
 
 
