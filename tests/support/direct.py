@@ -13,8 +13,13 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Fail
 from ansible_collections.mcpops.platform.plugins.plugin_utils.inprocess import InProcessTask
 
 
-def call(module: ModuleType, run_directory: Path, args: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
-    """The result as Ansible would see it, a failure too; secrets are not masked, so that a test can look for them."""
+def call(
+    module: ModuleType, run_directory: Path, args: dict[str, Any], *, check: bool = False, fails: bool = False
+) -> dict[str, Any]:
+    """The result as Ansible would see it; a failure must be expected with `fails`.
+
+    Secrets are not masked, so that a test can look for them.
+    """
     validated = ArgumentSpecValidator(module.ARGUMENT_SPEC, **getattr(module, "RULES", {})).validate(args)
     assert validated.error_messages == []
     task = InProcessTask(validated.validated_parameters, check_mode=check, diff_mode=True, host="test")
@@ -23,4 +28,5 @@ def call(module: ModuleType, run_directory: Path, args: dict[str, Any], *, check
         result: dict[str, Any] = module.OPERATION(task).to_dict(diff_mode=True)
     except Failure as failure:
         result = failure.to_result()
+    assert ("failed" in result) == fails, result.get("msg")
     return {**result, "warnings": task.warnings}

@@ -46,11 +46,6 @@ class Chart:
         return match.group("host") if match else ""
 
     @property
-    def server(self) -> str:
-        """Who is asked for the chart: registry or repository; empty for a chart on disk."""
-        return self.registry or urlsplit(self.repository).netloc.rpartition("@")[2]
-
-    @property
     def shown_version(self) -> str:
         """The version, or the range while it is not resolved."""
         return self.version or (self.range.text if self.range else "")

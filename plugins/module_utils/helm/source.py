@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the chart comes from: the version that a range means, and the archive of a chart in an HTTP repository."""
+"""The chart itself: the version that a range means, its archive, its definitions, and what it renders to."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def helm(cluster: Any, cloud: Any, namespace: str) -> Callable[..., list[str]]:
 
 @pytest.fixture
 def direct(cloud: Any, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """`direct(args, check=)` -> the result, failed or not."""
+    """`direct(args, check=, fails=)` -> the result; a failure must be expected with `fails`."""
     for name, value in cloud.process_environment().items():
         monkeypatch.setenv(name, value)
     directory = tmp_path / "run"

@@ -35,7 +35,7 @@ def test_the_life_of_a_release(
     upgraded = direct({**release, "values": {**release["values"], "text": "hello there"}})
     assert upgraded["release"]["revision"] == 2
     broken = {**release, "atomic": True, "values": {"image": f"{cloud.registry}/pause:no-such-tag"}}
-    assert direct(broken)["rolled_back_to"] == 2
+    assert direct(broken, fails=True)["rolled_back_to"] == 2
     assert direct({**release, "state": "absent"})["changed"]
     assert cluster.get("deployment", "-n", namespace)["items"] == []
 
@@ -101,5 +101,5 @@ def test_what_helm_4_says_is_understood(cloud: Any, release: dict[str, Any], dir
         "RegistryUnreachable": {"chart_ref": "oci://127.0.0.1:1/charts/web", "chart_version": "1.0.0"},
         "ChartRefusedValues": {"values": {"refuse": "choose a colour"}},
     }
-    found = {code: direct({**base, **change}) for code, change in codes.items()}
+    found = {code: direct({**base, **change}, fails=True) for code, change in codes.items()}
     assert {code: result["error"].get("code") for code, result in found.items()} == {code: code for code in codes}

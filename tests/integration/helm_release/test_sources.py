@@ -76,9 +76,9 @@ def test_a_login_is_used_and_the_users_own_stays_as_it_is(
         wanted = {**release, "chart_ref": f"oci://{registry}/charts/greeting", "chart_version": "1.0.0"}
         wanted |= {"ca_file": ca, "wait": False, "helm_binary": str(spy)}
 
-        anonymous = direct(wanted)
-        wrong = direct({**wanted, **LOGIN, "registry_password": "canary-wrong"})
-        untrusted = direct({**wanted, **LOGIN, "ca_file": None})
+        anonymous = direct(wanted, fails=True)
+        wrong = direct({**wanted, **LOGIN, "registry_password": "canary-wrong"}, fails=True)
+        untrusted = direct({**wanted, **LOGIN, "ca_file": None}, fails=True)
         made = direct({**wanted, **LOGIN})
     assert anonymous["error"]["code"] == wrong["error"]["code"] == "RegistryRefused"
     assert untrusted["error"]["code"] == "CertificateNotTrusted"
@@ -97,7 +97,7 @@ def test_plain_http_is_spoken_only_when_told(
     with private_registry(cloud.settings, tmp_path, tls=False, login=False) as registry:
         push(cloud, archive, registry, "--plain-http")
         wanted = {**release, "chart_ref": f"oci://{registry}/charts/greeting", "chart_version": "1.0.0", "wait": False}
-        refused = direct(wanted)
+        refused = direct(wanted, fails=True)
         made = direct({**wanted, "plain_http": True})
     assert refused["error"]["code"] == "PlainHttp"
     assert "plain_http: true" in refused["msg"]
@@ -124,7 +124,7 @@ def test_a_range_is_resolved_once(cloud: Any, release: dict[str, Any], direct: R
     assert not direct({**wanted, "chart_version": "~1.0", **nobody})["changed"]
     moved = direct({**wanted, "chart_version": ">=1.0.3 <2"})
     assert (moved["release"]["chart_version"], moved["previous"]["chart_version"]) == ("1.1.0", "1.0.2")
-    none = direct({**wanted, "chart_version": "^2"})
+    none = direct({**wanted, "chart_version": "^2"}, fails=True)
     assert none["error"]["code"] == "ChartVersionNotFound"
 
 
@@ -184,10 +184,10 @@ def test_a_repository_over_https_with_a_login(
     address, directory, asked = repository
     publish(directory, package("greeting", "1.0.0"), package("greeting", "1.4.0"))
     wanted = {**release, "repo_url": address, "chart_ref": "greeting", "chart_version": "^1.0", "wait": False}
-    assert direct({**wanted, **LOGIN})["error"]["code"] == "CertificateNotTrusted"
+    assert direct({**wanted, **LOGIN}, fails=True)["error"]["code"] == "CertificateNotTrusted"
     wanted["ca_file"] = cloud.environment["ca_file"]
-    assert direct(wanted)["error"]["code"] == "RegistryRefused"
-    assert direct({**wanted, **LOGIN, "chart_version": "9.9.9"})["error"]["code"] == "ChartVersionNotFound"
+    assert direct(wanted, fails=True)["error"]["code"] == "RegistryRefused"
+    assert direct({**wanted, **LOGIN, "chart_version": "9.9.9"}, fails=True)["error"]["code"] == "ChartVersionNotFound"
 
     made = direct({**wanted, **LOGIN})
     assert made["release"]["chart_version"] == "1.4.0"
@@ -196,5 +196,5 @@ def test_a_repository_over_https_with_a_login(
     assert asked == []
 
     (directory / "greeting-1.0.0.tgz").write_bytes(b"not what was published")
-    tampered = direct({**wanted, **LOGIN, "chart_version": "1.0.0"})
+    tampered = direct({**wanted, **LOGIN, "chart_version": "1.0.0"}, fails=True)
     assert tampered["error"]["code"] == "DigestMismatch"

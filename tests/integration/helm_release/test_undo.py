@@ -25,15 +25,14 @@ def test_atomic_goes_back_to_what_worked(
     cloud: Any, cluster: Any, namespace: str, release: dict[str, Any], direct: Run
 ) -> None:
     broken = {**release, "atomic": True, "values": {"image": f"{cloud.registry}/pause:no-such-tag", "text": "broken"}}
-    first = direct(broken)
-    assert first["failed"]
+    first = direct(broken, fails=True)
     assert "no-such-tag" in first["msg"]
     assert "was uninstalled again (atomic)" in first["msg"]
     assert first["rolled_back_to"] is None
     assert cluster.get("deployment", "-n", namespace)["items"] == []
 
     assert direct(release)["release"]["revision"] == 1
-    second = direct(broken)
+    second = direct(broken, fails=True)
     assert "went back to revision 1 (atomic)" in second["msg"]
     assert (second["rolled_back_to"], second["changed"]) == (1, True)
     assert text(cluster, namespace) == "hi"
@@ -46,16 +45,16 @@ def test_atomic_goes_back_when_helm_itself_fails(
 ) -> None:
     direct({**release, "wait": False})
     held = {**release, "atomic": True, "wait_timeout": 2, "values": {**release["values"], "hold": True, "text": "half"}}
-    failed = direct(held)
+    failed = direct(held, fails=True)
     assert failed["error"]["code"] == "HookNotFinished"
     assert failed["rolled_back_to"] == 1
     assert text(cluster, namespace) == "hi"
+    assert not direct({**release, "wait": False, "helm_binary": "/nonexistent/helm"})["changed"]
 
 
 def test_without_atomic_what_was_done_stays(cloud: Any, cluster: Any, release: dict[str, Any], direct: Run) -> None:
     broken = {**release, "values": {"image": f"{cloud.registry}/pause:no-such-tag", "text": "broken"}}
-    failed = direct(broken)
-    assert failed["failed"]
+    failed = direct(broken, fails=True)
     assert "rolled_back_to" not in failed
     assert text(cluster, release["namespace"]) == "broken"
 
@@ -138,7 +137,7 @@ def test_objects_that_were_there_are_taken_over_when_told(
     cluster: Any, namespace: str, release: dict[str, Any], direct: Run
 ) -> None:
     cluster.kubectl("create", "configmap", "hello-text", "-n", namespace, "--from-literal=text=mine")
-    refused = direct({**release, "wait": False})
+    refused = direct({**release, "wait": False}, fails=True)
     assert refused["error"]["code"] == "OwnedByAnotherRelease"
     taken = direct({**release, "wait": False, "take_ownership": True})
     assert taken["release"]["status"] == "deployed"

@@ -23,7 +23,7 @@ GONE = {"state": "absent", "delete_crds": True, "delete_servers": True}
 
 @pytest.fixture
 def direct(cloud: Any, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """`direct(args, check=)` -> the result, failed or not."""
+    """`direct(args, check=, fails=)` -> the result; a failure must be expected with `fails`."""
     for name, value in cloud.process_environment().items():
         monkeypatch.setenv(name, value)
     directory = tmp_path / "run"

@@ -50,7 +50,7 @@ def test_a_definition_without_helm_is_taken_over_when_told(
     cluster.kubectl("apply", "--server-side", "-f", "-", stdin=manifest)
     cluster.kubectl("wait", "--for=condition=Established", f"crd/{CRD}")
     put_server(namespace)
-    refused = direct(wanted)
+    refused = direct(wanted, fails=True)
     assert "set take_ownership: true" in refused["msg"]
     adopted = direct({**wanted, "take_ownership": True})
     assert adopted["releases"]["crds"]["status"] == "deployed"
@@ -61,7 +61,7 @@ def test_a_definition_without_helm_is_taken_over_when_told(
 
 def test_what_kagent_owns_stays_kagents(cluster: Any, kagent: str, wanted: dict[str, Any], direct: Run) -> None:
     for change in ({}, {"take_ownership": True}):
-        refused = direct({**wanted, **change})
+        refused = direct({**wanted, **change}, fails=True)
         assert f"release {kagent}/kagent-crds" in refused["msg"]
         assert "manage_crds: false" in refused["msg"]
     beside = direct({**wanted, "manage_crds": False})
@@ -79,7 +79,7 @@ def test_what_a_release_that_is_gone_owned_can_be_taken(
     cluster: Any, kagent: str, wanted: dict[str, Any], direct: Run
 ) -> None:
     cluster.kubectl("delete", "secret", "-n", kagent, "-l", "owner=helm")
-    refused = direct(wanted)
+    refused = direct(wanted, fails=True)
     assert "which is gone" in refused["msg"]
     assert direct({**wanted, "take_ownership": True})["releases"]["crds"]["status"] == "deployed"
 
@@ -90,7 +90,7 @@ def test_a_definition_that_went_to_another_release_is_not_removed_under_it(
     direct(wanted)
     owner = ("meta.helm.sh/release-name=kagent-crds", "meta.helm.sh/release-namespace=kagent")
     cluster.kubectl("annotate", "crd", CRD, *owner, "--overwrite")
-    refused = direct({"state": "absent", "delete_crds": True, "delete_servers": True})
+    refused = direct({"state": "absent", "delete_crds": True, "delete_servers": True}, fails=True)
     assert "under release kagent/kagent-crds" in refused["msg"]
     assert cluster.get("deployment", CONTROLLER, "-n", "kmcp-system")
     cluster.kubectl("annotate", "crd", CRD, owner[0].replace("kagent-crds", "kmcp-crds"), "--overwrite")
@@ -102,4 +102,4 @@ def test_without_a_definition_and_not_ours_to_make(wanted: dict[str, Any], direc
     planned = direct(apart, check=True)
     assert planned["changed"]
     assert any("does not exist yet" in note for note in planned["notes"])
-    assert direct(apart)["error"]["code"] == "DefinitionMissing"
+    assert direct(apart, fails=True)["error"]["code"] == "DefinitionMissing"

@@ -48,7 +48,7 @@ def test_a_version_that_would_take_a_field_from_a_server(
     server = put_server(namespace, "slow", timeout="90s")
     back = {**wanted, "version": "0.2.9", "chart_repository": str(charts("0.2.9", without_timeout))}
     for check in (True, False):
-        refused = direct(back, check=check)
+        refused = direct(back, check=check, fails=True)
         assert refused["error"]["kind"] == "refused"
         assert "MCPServer spec.timeout" in refused["msg"]
         assert server in refused["msg"]
@@ -70,7 +70,7 @@ def test_a_version_that_would_take_a_field_from_a_server(
 def test_a_stored_version_never_goes(cluster: Any, wanted: dict[str, Any], direct: Run, charts: Charts) -> None:
     direct(wanted)
     other = {**wanted, "version": "0.4.0", "chart_repository": str(charts("0.4.0", another_version))}
-    refused = direct({**other, "accept_field_loss": True}, check=True)
+    refused = direct({**other, "accept_field_loss": True}, check=True, fails=True)
     assert "stored version v1alpha1" in refused["msg"]
     assert cluster.get("crd", CRD)["spec"]["versions"][0]["name"] == "v1alpha1"
 
@@ -79,7 +79,7 @@ def test_values_that_the_next_chart_does_not_know(wanted: dict[str, Any], direct
     directory = charts("0.2.8", with_the_old_switch)
     old = {**wanted, "version": "0.2.8", "chart_repository": str(directory)}
     assert direct({**old, "values": {"rbac": {"clusterScoped": True}}})["changed"]
-    refused = direct(wanted, check=True)
+    refused = direct(wanted, check=True, fails=True)
     assert refused["error"]["kind"] == "refused"
     assert "values.rbac.clusterScoped" in refused["msg"]
     assert "does not exist since 0.3.0" in refused["msg"]

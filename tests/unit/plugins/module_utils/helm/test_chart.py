@@ -40,11 +40,7 @@ def test_a_chart_of_a_repository() -> None:
     found, problems = chart.resolve("web", "1.2.3", "https://charts.example.org/stable/")
     assert problems == []
     assert found is not None
-    assert (found.repository, found.server, found.registry) == (
-        "https://charts.example.org/stable",
-        "charts.example.org",
-        "",
-    )
+    assert (found.repository, found.registry) == ("https://charts.example.org/stable", "")
 
 
 def test_a_chart_of_a_registry() -> None:

@@ -30,6 +30,7 @@ GOOD: dict[str, Any] = {
     "accept_field_loss": False,
     "plain_http": False,
 }
+NO_METRICS = {"controller": {"metrics": {"enabled": False}}}
 
 
 def test_two_releases_of_one_version() -> None:
@@ -45,6 +46,26 @@ def test_two_releases_of_one_version() -> None:
 def test_the_definition_is_waited_for_in_any_case() -> None:
     spec = charts.kmcp_spec({**GOOD, "wait": False})
     assert (spec.definitions.wait, spec.controller.wait) == (True, False)
+
+
+def test_there_is_no_way_back_from_a_definition() -> None:
+    spec = charts.kmcp_spec({**GOOD, "atomic": True})
+    assert (spec.definitions.atomic, spec.controller.atomic) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "values", "whole"),
+    [
+        pytest.param({"values": None}, None, True, id="nothing is said"),
+        pytest.param({"values": None, "replicas": 2}, {"controller": {"replicaCount": 2}}, False, id="options only"),
+        pytest.param({"values": {"a": 1}, "metrics": False}, {"a": 1, **NO_METRICS}, True, id="values and options"),
+        pytest.param({"values": {"a": 1}, "purge_values": False}, {"a": 1}, False, id="not the whole"),
+    ],
+)
+def test_what_options_say_of_the_values(change: dict[str, Any], values: dict[str, Any] | None, whole: bool) -> None:
+    spec = charts.kmcp_spec({**GOOD, **change})
+    assert (spec.controller.values, spec.controller.purge_values) == (values, whole)
+    assert (spec.definitions.values, spec.definitions.purge_values) == ({}, True)
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,11 @@ def test_what_is_lost_and_who_has_it(
             {"properties": {"x": TEXT}}, {"x-kubernetes-preserve-unknown-fields": True}, id="everything is kept"
         ),
         pytest.param(
+            {"properties": {"x": TEXT, "y": TEXT}},
+            {"properties": {"y": TEXT}, "x-kubernetes-preserve-unknown-fields": True},
+            id="everything else is kept",
+        ),
+        pytest.param(
             {"properties": {"x": TEXT}},
             {"properties": {"x": {**TEXT, "default": "a"}}, "required": ["x"]},
             id="required with a default",
