@@ -19,27 +19,31 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT
 
 
+class Step:
+    """One step of a path."""
+
+
 @dataclass(frozen=True)
-class Key:
+class Key(Step):
     """A field of a mapping."""
 
     name: str
 
 
 @dataclass(frozen=True)
-class Index:
+class Index(Step):
     """An item of a list, from its end when negative."""
 
     place: int
 
 
 @dataclass(frozen=True)
-class Every:
+class Every(Step):
     """All items of a list, or all values of a mapping."""
 
 
 @dataclass(frozen=True)
-class Filter:
+class Filter(Step):
     """Those items of a list at whose `path` the value compares so; without an operator: that have it."""
 
     path: Path
@@ -47,7 +51,6 @@ class Filter:
     value: Any = None
 
 
-Step = Key | Index | Every | Filter
 Path = tuple[Step, ...]
 
 _FIELD = re.compile(r"\.?((?:[\w/-]|\\.)+|\*)")
