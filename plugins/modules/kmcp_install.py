@@ -21,7 +21,7 @@ description:
     O(take_ownership=true).
   - Before another version is installed, its definition is compared with the one that stands, and the values of the
     release with those the chart has.
-  - O(atomic) goes for the controller. A definition may be in use as soon as it stands: it stays.
+  - O(atomic) goes for the controller. A definition may be in use as soon as it stands, and stays.
   - Removing the definition deletes every C(MCPServer) with its workloads; see O(delete_crds) and O(delete_servers).
 extends_documentation_fragment:
   - mcpops.platform.kubernetes
