@@ -196,7 +196,15 @@ STAGES: tuple[Stage, ...] = (
     # Both wait for clusters most of the time, each for its own.
     Stage("molecule", "a scenario per role", molecule, needs=("cloud",), beside="integration"),
     Stage("docs", "every example in the documentation", docs),
-    Stage("long", "everything marked slow", long, needs=("cloud",)),
+    # Here and not in the test that wants them: no test may take as long as a build.
+    Stage(
+        "versions",
+        "every Kubernetes version of the local cloud",
+        lambda: [Step("versions", tool("localcloud", "build", "--all"))],
+        needs=("build",),
+        supporting=True,
+    ),
+    Stage("long", "everything marked slow", long, needs=("cloud", "versions")),
     Stage("matrix", "sanity and unit tests on every supported ansible-core", matrix),
     Stage("bench", "benchmarks", bench, needs=("cloud",)),
 )

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from localcloud.binaries import KUBE_NAMES, Binaries, ensure_binaries
+from localcloud.binaries import KUBE_NAMES, Binaries, ensure_binaries, ensure_kubernetes, kubernetes_version
 from localcloud.debian import ensure_node_parts, library_directory
 from localcloud.files import Progress, locked, write_atomically
 from localcloud.images.catalog import ensure_images
@@ -53,6 +54,25 @@ def link(source: Path, target: Path) -> None:
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(source)
     os.replace(temporary, target)
+
+
+def build_kubernetes(settings: Settings, versions: Iterable[str], progress: Progress) -> list[Path]:
+    """The kube binaries of these versions."""
+    with locked(settings.cache / "build.lock", lambda: progress("another build is under way; waiting for it")):
+        return [ensure_kubernetes(settings, version, progress) for version in versions]
+
+
+def node_binaries(settings: Settings, version: str, progress: Progress) -> Path:
+    """A directory with what a node of this version runs. The version that `up` builds has it from there; another one is
+    built when it is asked for the first time."""
+    if version == kubernetes_version():
+        return settings.node_binaries
+    directory = settings.node_binaries.with_name(f"{settings.node_binaries.name}-{version}")
+    (kube,) = build_kubernetes(settings, [version], progress)
+    directory.mkdir(exist_ok=True)
+    for program in settings.node_binaries.iterdir():
+        link(kube if program.name in KUBE_NAMES else program, directory / program.name)
+    return directory
 
 
 def link_parts(settings: Settings, parts: Parts) -> None:

@@ -11,7 +11,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from localcloud.command import run
@@ -32,6 +32,11 @@ class GoProgram:
     package: str
     module: str  # whose presence in a module cache tells that the cache is warm
     expected: str  # how long a cold build takes on two cores, for the progress line
+    mod: str = "go.mod"  # what says which versions; its .sum lies beside it
+
+    @property
+    def requirements(self) -> str:
+        return (GO_SOURCES / self.directory / self.mod).read_text()
 
 
 PROGRAMS = (
@@ -43,6 +48,11 @@ PROGRAMS = (
     GoProgram("network-policies", "netpol", ".", "sigs.k8s.io/kube-network-policies", "half a minute"),
     GoProgram("local-path-provisioner", "volumes", PROVISIONER_MODULE, PROVISIONER_MODULE, "half a minute"),
 )
+
+
+KUBE = next(program for program in PROGRAMS if program.name == "kube")
+# Built only when a cluster of that version is asked for.
+OLDER_KUBES = (replace(KUBE, mod="1.34.mod"),)
 
 
 @dataclass(frozen=True)
@@ -63,9 +73,14 @@ def module_version(go_mod: str, module: str) -> str:
     return found[1]
 
 
-def kubernetes_version() -> str:
-    """The version the kube binary is built from, without the v."""
-    return module_version((GO_SOURCES / "kube" / "go.mod").read_text(), "k8s.io/kubernetes")[1:]
+def kubernetes_version(program: GoProgram = KUBE) -> str:
+    """The version a kube binary is built from, without the v."""
+    return module_version(program.requirements, "k8s.io/kubernetes")[1:]
+
+
+def kubernetes_versions() -> dict[str, GoProgram]:
+    """Every version that can be built, newest last."""
+    return {kubernetes_version(program): program for program in (*OLDER_KUBES, KUBE)}
 
 
 def kmcp_version() -> str:
@@ -75,7 +90,7 @@ def kmcp_version() -> str:
 def link_flags(program: GoProgram) -> str:
     if program.name != "kube":
         return "-s -w -buildid="
-    version = kubernetes_version()
+    version = kubernetes_version(program)
     major, minor, _ = version.split(".", 2)
     # Without these the API server calls itself v0.0.0-master and clients refuse it.
     values = {
@@ -98,7 +113,8 @@ def machine() -> str:
 
 def build_key(program: GoProgram, go_version: str) -> str:
     directory = GO_SOURCES / program.directory
-    sources = sorted(path for path in directory.rglob("*") if path.suffix in (".go", ".mod", ".sum"))
+    own = (directory / program.mod, (directory / program.mod).with_suffix(".sum"))
+    sources = sorted(path for path in directory.rglob("*") if path.suffix == ".go" or path in own)
     parts: list[str | bytes] = [go_version, machine(), program.package, link_flags(program)]
     for path in sources:
         parts += [path.relative_to(directory).as_posix(), path.read_bytes()]
@@ -113,7 +129,7 @@ def _escaped(module: str) -> str:
 def _cache_is_warm(module_cache: Path, program: GoProgram) -> bool:
     if not program.module:
         return True
-    version = module_version((GO_SOURCES / program.directory / "go.mod").read_text(), program.module)
+    version = module_version(program.requirements, program.module)
     return (module_cache / f"{_escaped(program.module)}@{version}").is_dir()
 
 
@@ -130,7 +146,7 @@ class GoToolchain:
     def module_directory(self, program: GoProgram) -> Path:
         """Where the module's files are, downloaded when they are not there yet."""
         directory = GO_SOURCES / program.directory
-        version = module_version((directory / "go.mod").read_text(), program.module)
+        version = module_version(program.requirements, program.module)
         answer = run(
             ["go", "mod", "download", "-json", f"{program.module}@{version}"],
             why=f"download {program.module}",
@@ -140,8 +156,11 @@ class GoToolchain:
         return Path(json.loads(answer)["Dir"])
 
     def build(self, program: GoProgram, output: Path) -> None:
+        argv = ["go", "build", "-trimpath", "-ldflags", link_flags(program)]
+        if program.mod != "go.mod":
+            argv.append(f"-modfile={program.mod}")
         run(
-            ["go", "build", "-trimpath", "-ldflags", link_flags(program), "-o", output, program.package],
+            [*argv, "-o", output, program.package],
             why=f"build {program.name}",
             cwd=GO_SOURCES / program.directory,
             env=self.environment,
@@ -203,8 +222,18 @@ def ensure_binaries(settings: Settings, progress: Progress) -> Binaries:
     """Every program of a cluster, built when it is not in the cache. The caller holds the build lock."""
     if settings.binaries:
         return _provided(settings.binaries)
+    return Binaries(*_built(settings, PROGRAMS, progress))
+
+
+def ensure_kubernetes(settings: Settings, version: str, progress: Progress) -> Path:
+    """The kube binary of a version, built when it is not in the cache. The caller holds the build lock."""
+    (binary,) = _built(settings, (kubernetes_versions()[version],), progress)
+    return binary
+
+
+def _built(settings: Settings, programs: tuple[GoProgram, ...], progress: Progress) -> list[Path]:
     go_version = run(["go", "env", "GOVERSION"], why="ask Go for its version").strip()
-    targets = {p: settings.cache / "bin" / f"{p.name}-{build_key(p, go_version)}" for p in PROGRAMS}
+    targets = {p: settings.cache / "bin" / f"{p.name}-{build_key(p, go_version)}" for p in programs}
     missing = tuple(p for p, directory in targets.items() if not _cached(directory, p.name))
     if missing:
         with go_toolchain(settings, missing) as go:
@@ -219,7 +248,7 @@ def ensure_binaries(settings: Settings, progress: Progress) -> Binaries:
                     # The charts are in the same module: taken now, because its cache may go.
                     keep_chart_sources(settings, go.module_directory(program))
                 progress(f"built {program.name} in {time.monotonic() - started:.0f} s")
-    return Binaries(*(directory / program.name for program, directory in targets.items()))
+    return [directory / program.name for program, directory in targets.items()]
 
 
 def chart_sources(settings: Settings) -> Path:

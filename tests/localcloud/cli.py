@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 
 from localcloud import doctor, lifecycle, shell
-from localcloud.assemble import build
+from localcloud.assemble import build, build_kubernetes
+from localcloud.binaries import kubernetes_versions
 from localcloud.clusters import ClusterError
 from localcloud.command import CommandError
 from localcloud.processes import ProcessError
@@ -58,6 +59,8 @@ def _build(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.background:
         os.nice(10)
     build(settings, say)
+    if arguments.all:
+        build_kubernetes(settings, kubernetes_versions(), say)
     return 0
 
 
@@ -73,7 +76,7 @@ COMMANDS = {
     "reset": (_reset, "end everything and remove the state"),
     "status": (_status, "what runs (exit status 3 when it is not up)"),
     "env": (_env, 'shell exports for clients: eval "$(localcloud env)"'),
-    "build": (_build, "only build and fetch what `up` needs"),
+    "build": (_build, "build and fetch what `up` needs, and start nothing"),
     "doctor": (_doctor, "what this machine lacks and how to get it"),
 }
 
@@ -87,6 +90,9 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("--no-azure", action="store_true", help="clusters and registry only")
         if name == "build":
             command.add_argument("--background", action="store_true", help="at low priority")
+            command.add_argument(
+                "--all", action="store_true", help="every Kubernetes version, not only the default one"
+            )
     commands.add_parser("fault", help="make the local Azure misbehave; see `localcloud fault --help`", add_help=False)
     return top
 

@@ -140,7 +140,7 @@ def _context(call: Call, sent: Body, current: Body | None) -> Context:
     if standing and asked in (standing, versions.minor(standing)):
         version = standing  # what runs may go on, even when it is offered no longer
     else:
-        version = versions.resolve(asked or versions.default(offered), offered, call["name"])
+        version = versions.resolve(asked or call.cloud.backend.default_version(), offered, call["name"])
     return Context(call.cloud, call["sub"], call["group"], call["name"], location, version)
 
 

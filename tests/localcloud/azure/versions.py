@@ -29,11 +29,6 @@ def long_term_only(offered: Sequence[str]) -> list[str]:
     return [f"{major}.{number}" for number in (oldest - 2, oldest - 1)]
 
 
-def default(offered: Sequence[str]) -> str:
-    """AKS' default lags one minor behind the newest."""
-    return minors(offered)[-2:][0]
-
-
 def resolve(asked: str, offered: Sequence[str], cluster: str) -> str:
     """The full version behind what was asked for: itself, or the newest patch of a minor."""
     fitting = [version for version in offered if asked in (version, minor(version))]
@@ -79,7 +74,7 @@ def list_versions(call: Call) -> Reply:
                 },
             }
         )
-        if name == default(offered):
+        if name == minor(call.cloud.backend.default_version()):
             values[-1]["isDefault"] = True
     for name in reversed(long_term_only(offered)):
         upgrades = [version for version in offered if key(minor(version))[1] - key(name)[1] == 1]

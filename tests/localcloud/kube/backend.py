@@ -11,7 +11,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from localcloud.binaries import kubernetes_version
+from localcloud.assemble import node_binaries
+from localcloud.binaries import kubernetes_version, kubernetes_versions
 from localcloud.clusters import ClusterBackend, ClusterError, ClusterInfo
 from localcloud.files import locked, write_atomically
 from localcloud.images.catalog import COREDNS, PAUSE, VOLUME_HELPER
@@ -20,6 +21,7 @@ from localcloud.kube.api import Api, ApiError
 from localcloud.kube.existing import ExistingCluster
 from localcloud.kube.layout import ClusterLayout, directory_name, lowest_free
 from localcloud.processes import start_time
+from localcloud.progress import say
 from localcloud.settings import Settings
 
 READY_SECONDS = 120.0
@@ -67,7 +69,8 @@ class LocalClusters(ClusterBackend):
     # --- the interface
 
     def versions(self) -> list[str]:
-        return [kubernetes_version()]
+        """Binaries that were given are of one version; otherwise what is missing is built."""
+        return [kubernetes_version()] if self.settings.binaries else list(kubernetes_versions())
 
     def get(self, name: str) -> ClusterInfo | None:
         layout = self.layout(name)
@@ -87,7 +90,7 @@ class LocalClusters(ClusterBackend):
 
     def create(self, name: str, kubernetes_version: str, *, network_policy: bool = False) -> ClusterInfo:
         if kubernetes_version not in self.versions():
-            raise ClusterError(f"Kubernetes {kubernetes_version} is not built here; {', '.join(self.versions())} is.")
+            raise ClusterError(f"Kubernetes {kubernetes_version} is not here; these are: {', '.join(self.versions())}.")
         with self._exclusively(name):
             present = self.layout(name)
             if present is not None and present.network_policy != network_policy:
@@ -99,7 +102,7 @@ class LocalClusters(ClusterBackend):
                     self.settings,
                     "start",
                     directory=layout.path.name,
-                    binaries=str(self.settings.node_binaries),
+                    binaries=str(node_binaries(self.settings, kubernetes_version, say)),
                     parts=str(self.settings.node_parts),
                 )
             self._wait_until_ready(layout)

@@ -21,6 +21,29 @@ def test_versions_are_those_of_go_mod() -> None:
     assert binaries.module_version("require example.org/a v1.2.3\n", "example.org/a") == "v1.2.3"
 
 
+def test_older_versions_are_of_other_minors_and_come_first() -> None:
+    offered = list(binaries.kubernetes_versions())
+    assert offered[-1] == binaries.kubernetes_version()
+    minors = [tuple(map(int, version.split(".")[:2])) for version in offered]
+    assert minors == sorted(set(minors))
+
+
+def test_an_older_version_has_nothing_to_do_with_the_build_of_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    older = binaries.OLDER_KUBES[0]
+    assert binaries.build_key(older, "go1") != binaries.build_key(binaries.KUBE, "go1")
+    assert binaries.kubernetes_version(older) in binaries.link_flags(older)
+    read = Path.read_bytes
+    opened: list[Path] = []
+
+    def remembering(path: Path) -> bytes:
+        opened.append(path)
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", remembering)
+    binaries.build_key(binaries.KUBE, "go1")
+    assert {path.name for path in opened} == {"go.mod", "go.sum", "main.go"}
+
+
 def test_a_module_that_is_not_required_is_an_error() -> None:
     with pytest.raises(SettingsError, match=r"example\.org/b"):
         binaries.module_version("require example.org/bb v1.0.0\n", "example.org/b")

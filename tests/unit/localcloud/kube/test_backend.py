@@ -42,6 +42,12 @@ def test_a_version_that_is_not_built_is_refused(clusters: backend.LocalClusters)
     assert clusters.get("a") is None
 
 
+def test_given_binaries_are_of_one_version(cloud_settings: Settings, tmp_path: Path) -> None:
+    given = backend.LocalClusters(dataclasses.replace(cloud_settings, binaries=tmp_path))
+    assert given.versions() == [given.default_version()]
+    assert len(backend.LocalClusters(cloud_settings).versions()) > 1
+
+
 def test_absent_may_be_stopped_and_deleted(clusters: backend.LocalClusters) -> None:
     clusters.stop("a")
     clusters.delete("a")

@@ -72,6 +72,20 @@ def test_a_description_of_an_older_local_cloud_is_read(layout: ClusterLayout) ->
     assert ClusterLayout.from_json(json.dumps(older)) == layout
 
 
+def test_a_cgroup_of_version_2_gets_the_controllers_and_goes_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a directory that looks like the hierarchy; a kernel has not been tried."""
+    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
+    (tmp_path / "cgroup.controllers").write_text("cpu memory pids\n")
+    assert cgroups.create("localcloud-1-a") == [tmp_path / "localcloud-1-a"]
+    assert (tmp_path / "cgroup.subtree_control").read_text().startswith("+")
+    (tmp_path / "localcloud-1-a" / "kubepods" / "pod1").mkdir(parents=True)
+    assert cgroups.existing("localcloud-1-") == [tmp_path / "localcloud-1-a"]
+    assert cgroups.remove("localcloud-1-a") == []
+    assert cgroups.existing("localcloud-1-") == []
+
+
 def test_cgroup_hierarchies_of_version_1_are_read_from_mounts() -> None:
     mounts = (
         "tmpfs /sys/fs/cgroup tmpfs rw 0 0\n"
