@@ -214,6 +214,7 @@ def test_a_helm_that_was_killed_is_recovered(
     assert not run_task("helm_release", release)["changed"]
 
 
+@pytest.mark.slow
 def test_a_first_install_that_was_killed_is_recovered(
     release: dict[str, Any],
     run_task: Run,
@@ -228,6 +229,7 @@ def test_a_first_install_that_was_killed_is_recovered(
     assert not run_task("helm_release", release)["changed"]
 
 
+@pytest.mark.slow
 def test_a_failed_upgrade_is_repeated(
     cluster: Any, namespace: str, release: dict[str, Any], run_task: Run, helm: Callable[..., list[str]]
 ) -> None:

@@ -121,6 +121,7 @@ def test_exclusive_removes_what_others_wrote(run_task: TaskRunner, cluster: Any,
     assert live["metadata"]["labels"] == {"team": "them"}
 
 
+@pytest.mark.slow
 def test_a_changed_port_number_is_restored(run_task: TaskRunner, cluster: Any, namespace: str) -> None:
     """Another port of the same name: it can neither stand beside the declared one nor go before it."""
     ports = [{"name": "http", "port": 80, "targetPort": 3000}]

@@ -88,6 +88,7 @@ def test_from_nothing_to_a_running_controller(
     assert again["controller_image"] == made["controller_image"]
 
 
+@pytest.mark.slow
 def test_a_run_that_ended_between_definitions_and_controller(
     cluster: Any, cloud: Any, installed: dict[str, Any], run_all: Callable[..., Any]
 ) -> None:
@@ -172,6 +173,7 @@ def test_what_cannot_work_is_told(installed: dict[str, Any], run_all: Callable[.
             assert text in result["msg"]
 
 
+@pytest.mark.slow
 def test_removal_spares_servers_until_told(
     cluster: Any, installed: dict[str, Any], server: str, run_task: Run, run_all: Callable[..., Any]
 ) -> None:

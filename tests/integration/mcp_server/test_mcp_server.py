@@ -82,6 +82,7 @@ def test_a_server_from_nothing_to_gone(apply: Apply, cluster: Any, namespace: st
     assert not apply(state="absent")["changed"]
 
 
+@pytest.mark.slow
 def test_what_others_put_into_a_server_and_its_children_is_named_and_removed(
     apply: Apply, cluster: Any, namespace: str
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_crash_loop_is_told_with_its_last_log_lines(apply: Apply) -> None:
     assert "exit code 3" in failed["msg"]
 
 
+@pytest.mark.slow
 def test_a_server_that_crashes_after_a_moment_is_not_called_ready(apply: Apply, cluster: Any, namespace: str) -> None:
     """Without probes its pod is ready whenever it happens to run."""
     # A shell, because an interpreter's own start takes longer than the moment on a busy machine.

@@ -41,6 +41,10 @@ class Site:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def settle(self) -> None:
+        """Wait until KMCP calls the server ready: up to then it looks every 10 s, and repairs what a test breaks."""
+        self.kubectl("wait", "mcpserver/echo", "-n", "mcp", "--for=condition=Ready", "--timeout=60s")
+
     def cluster_writes(self) -> list[str]:
         """Writes that clients of this cluster asked for, from its audit log; an MCP handshake is none."""
         address = self.kubectl("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}")

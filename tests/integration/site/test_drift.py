@@ -68,6 +68,7 @@ def inventory_of(place: Path, **clusters: dict[str, Any]) -> Path:
 
 
 def test_drift_is_reported_redacted_and_not_touched(site: Site, drift: Drift) -> None:
+    site.settle()
     clean = snapshot(site.kubectl)
     site.kubectl("delete", "service", "echo", "-n", "mcp")
     site.kubectl("label", "namespace", "mcp", "pod-security.kubernetes.io/enforce=privileged", "--overwrite")
@@ -106,6 +107,7 @@ def test_a_site_as_declared_ends_well(site: Site, drift: Drift) -> None:
 
 @pytest.mark.slow
 def test_repair_makes_it_as_declared_and_says_what_it_was(site: Site, drift: Drift) -> None:
+    site.settle()
     clean = snapshot(site.kubectl)
     patch = '{"spec":{"deployment":{"env":{"X":"1"}}}}'
     site.kubectl("patch", "mcpserver", "echo", "-n", "mcp", "--type=merge", "-p", patch)

@@ -91,6 +91,7 @@ def test_a_drift_alone_is_shown_then_repaired(site: Site, drift: Drift) -> None:
 
 
 def _shown_and_repaired(site: Site, drifts: list[Drift]) -> None:
+    site.settle()
     clean = snapshot(site.kubectl)
     for drift in drifts:
         drift.by_hand(site)
