@@ -33,6 +33,12 @@ def test_a_required_section_is_there(words: str, readme: str) -> None:
 
 
 def test_links_work_wherever_it_is_rendered(readme: str) -> None:
-    targets = re.findall(r"\]\(([^)\s]+)", readme)
+    targets = re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)", readme)
     relative = [target for target in targets if not target.startswith(("https://", "#"))]
     assert not relative, f"these are not absolute https links: {', '.join(relative)}"
+
+
+def test_pictures_are_there_and_say_in_words_what_they_show(readme: str) -> None:
+    # they come with the collection; where they are not rendered, their words stand for them
+    pictures = re.findall(r"!\[([^\]]*)\]\(([^)\s]+)", readme)
+    assert pictures and all(words and (CHECKOUT / path).is_file() for words, path in pictures), pictures
