@@ -89,10 +89,36 @@ class Contestant:
 
 
 def ours(site: Site) -> Contestant:
-    argv = [Path(sys.executable).parent / "ansible-playbook", "-i", "inventories/local", "site.yml"]
+    argv: list[str | Path] = [Path(sys.executable).parent / "ansible-playbook", "-i", "inventories/local", "site.yml"]
     argv += ["--tags", "setup,kmcp,mcp,verify"]
     kubectl = site.environment()["kubectl"]
     return Contestant(CLUSTER, site.kubeconfig, kubectl, argv, {}, ("--check", "--diff"))
+
+
+def our_modules(site: Site, shared: Mapping[str, str], scratch: Path) -> Contestant:
+    """The peer's play task by task with our modules, on the cluster of our site: what the modules alone cost, without
+    the site's validation, lease and report."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted", "app.kubernetes.io/managed-by": "mcpops"}
+    variables = {
+        **shared,
+        "ansible_python_interpreter": sys.executable,
+        "kubeconfig": str(site.kubeconfig),
+        "kmcp_values": json.loads(Path(shared["values_file"]).read_text()),
+        "namespaces": [
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+            for name in ("kmcp-system", "mcp")
+        ],
+        "servers": [{"name": "echo", "image": f"{site.settings.registry}/{ECHO_MCP}", "port": 3000}],
+    }
+    file = scratch / "our-variables.json"
+    file.write_text(json.dumps(variables))
+    argv: list[str | Path] = [Path(sys.executable).parent / "ansible-playbook"]
+    argv += ["-i", "localhost,", "-c", "local", HERE / "ours.yml"]
+    environ = {"SSL_CERT_FILE": shared["registry_ca_file"], "NO_PROXY": f"127.0.0.1,{site.settings.network}"}
+    kubectl = site.environment()["kubectl"]
+    return Contestant(
+        "our modules", site.kubeconfig, kubectl, [*argv, "-e", f"@{file}"], environ, ("--check", "--diff")
+    )
 
 
 class Others:
@@ -158,7 +184,14 @@ class Others:
             "client_key": decoded("peer.key", user["client-key-data"]),
             "mcp_hello": HELLO,
         }
-        argv = [self.programs / "ansible-playbook", "-i", "localhost,", "-c", "local", HERE / "play.yml"]
+        argv: list[str | Path] = [
+            self.programs / "ansible-playbook",
+            "-i",
+            "localhost,",
+            "-c",
+            "local",
+            HERE / "play.yml",
+        ]
         argv += ["-e", f"@{self.file('peer-variables.json', variables)}"]
         # not our ansible.cfg, and not our collections; the module has no option for the registry's authority
         environ = {

@@ -23,7 +23,14 @@ def ensure() -> Path:
     if not complete.exists():
         print("installing the peer's packages (some minutes, once)", flush=True)
         venv.create(directory, with_pip=True, clear=True, symlinks=True)
-        argv = [directory / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        argv: list[str | Path] = [
+            directory / "bin" / "python",
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         subprocess.run([*argv, "-r", REQUIREMENTS], check=True, env=clean)
         complete.touch()

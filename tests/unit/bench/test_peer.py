@@ -50,7 +50,7 @@ def test_every_row_has_a_name_of_its_own() -> None:
 
 
 def test_the_factor_decides() -> None:
-    rows = peer.time_rows(peer.Cost(1.0, 1.0), peer.Cost(4.9, 4.0), peer.Cost(1.0, 1.0))
+    rows = peer.time_rows(*(peer.Cost(wall, 1.0) for wall in (1.0, 0.8, 4.9, 1.0)))
     assert [row.met for row in rows if row.met is not None] == [False, True]
 
 
