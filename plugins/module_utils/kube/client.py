@@ -11,7 +11,6 @@ ServiceErrors. Discovery and exec credentials come from the run's cache.
 from __future__ import annotations
 
 import json
-import random
 import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube import (
     kubeconfig,
     lease_keeping,
     options,
+    retries,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import (
@@ -34,6 +34,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_fi
     check_mode_copy,
     pending_reason,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.retries import Response
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import require, urllib3
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import Transport
 from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
@@ -47,17 +48,6 @@ FIRST_CONTACT_SECONDS = 8.0
 RESTART_SECONDS = 60.0
 """How long a cluster that did answer is waited for: an API server restarts in less."""
 PAGE = 1000
-
-
-@dataclass(frozen=True)
-class Response:
-    status: int
-    headers: Mapping[str, str]
-    """Names in any case."""
-    body: bytes
-
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 @dataclass(frozen=True)
@@ -300,8 +290,8 @@ class Kube:
             try:
                 raw = self.transport.send(method, target, headers=headers, body=content, timeout=timeout)
             except urllib3.exceptions.HTTPError as exc:
-                again = retry and (repeatable or _never_sent(exc)) and not failures.untrusted(exc)
-                if not again or not self._pause(_backoff(attempt), deadline, action):
+                again = retry and (repeatable or retries.never_sent(exc)) and not failures.untrusted(exc)
+                if not again or not self._pause(retries.backoff(attempt), deadline, action):
                     raise failures.from_exception(action, exc, self.server, self.access.origin) from exc
                 continue
             if raw.status == 401 and not renewed and self.transport.renew():
@@ -311,9 +301,9 @@ class Kube:
             self._date = raw.headers.get("Date", self._date)
             response = Response(raw.status, raw.headers, raw.data)
             self._pass_on_warnings(raw.headers)
-            if not retry or not _busy(response, repeatable):
+            if not retry or not retries.busy(response, repeatable):
                 return response
-            if not self._pause(_retry_after(response) or _backoff(attempt), deadline, action):
+            if not self._pause(retries.retry_after(response) or retries.backoff(attempt), deadline, action):
                 return response
 
     def _pass_on_warnings(self, headers: Any) -> None:
@@ -333,27 +323,3 @@ class Kube:
 
 def _encode(body: Any) -> bytes:
     return body.encode() if isinstance(body, str) else json.dumps(body, separators=(",", ":")).encode()
-
-
-def _never_sent(exc: Exception) -> bool:
-    known = urllib3.exceptions
-    return isinstance(exc, (known.NewConnectionError, known.ConnectTimeoutError))
-
-
-def _busy(response: Response, repeatable: bool) -> bool:
-    """The server asked to come back, or is between two lives."""
-    if response.status == 429:
-        return True
-    if not repeatable:
-        return False
-    return response.status in (502, 503, 504) or (response.status == 500 and b"etcdserver:" in response.body)
-
-
-def _retry_after(response: Response) -> float | None:
-    value = response.headers.get("Retry-After", "")
-    return float(value) if value.isdigit() else None
-
-
-def _backoff(attempt: int) -> float:
-    # spread, so that many forks do not come back in step
-    return min(2.0, 0.1 * 2.0**attempt) * random.uniform(0.75, 1.25)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import client
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import client, retries
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput
@@ -148,7 +148,7 @@ def connect(server: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ku
     """A client of `server` that gives up after half a second and does not wait between attempts."""
     monkeypatch.setattr(client, "FIRST_CONTACT_SECONDS", 0.5)
     monkeypatch.setattr(client, "RESTART_SECONDS", 0.5)
-    monkeypatch.setattr(client, "_backoff", lambda attempt: 0.01)
+    monkeypatch.setattr(retries, "backoff", lambda attempt: 0.01)
 
     def connected(task: FakeTask, **access: Any) -> Kube:
         return Kube(task, Access(server=server.url, origin="a test", **access))
