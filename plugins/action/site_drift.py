@@ -144,7 +144,10 @@ def _write(directory: Path, report: Mapping[str, Any]) -> dict[str, str]:
     written = {}
     for kind, name in FILES.items():
         part = directory / f".{name}.part"
-        part.write_text(content[kind], encoding="utf-8")
+        # readable by its owner only, as the values of a whole site should be
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(content[kind])
         os.replace(part, directory / name)
         written[kind] = str(directory / name)
     return written

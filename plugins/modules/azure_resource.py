@@ -37,7 +37,7 @@ options:
       - V(absent) deletes the resource, and with a resource group everything in it.
       - A resource that carries the tags of another owner is never deleted, and neither is a resource group that holds
         one. A resource group without the tags of O(owner), and with O(owner) any resource without them, is deleted
-        only with O(force_delete).
+        only with O(force_delete); so is a resource group that holds something without tags of an owner.
     type: str
     choices: [present, absent]
     default: present

@@ -107,3 +107,19 @@ def refuse_deletion(body: Mapping[str, Any], owner: Owner | None, force_delete: 
         )
         return [Refusal(name, "present", "absent", remedy)]
     return []
+
+
+def refuse_deletion_along(body: Mapping[str, Any], owner: Owner | None, force_delete: bool) -> list[Refusal]:
+    """Why a resource group must not be deleted with this resource in it: it is another host's, or nobody's of ours."""
+    name = str(body.get("id") or body.get("name"))
+    found = owner_of(body)
+    if found is not None and found != owner:
+        remedy = f"It belongs to inventory host {found} and would go with the group. Tear that host down first"
+        return [Refusal(name, "present", "absent", remedy)]
+    if found is None and not force_delete:
+        remedy = (
+            "It carries no tag of this collection, so somebody else made it, and it would go with the group. "
+            "Delete or move it first, or set force_delete to true (site_teardown_force_delete in the playbook)"
+        )
+        return [Refusal(name, "present", "absent", remedy)]
+    return []

@@ -72,10 +72,10 @@ def plan_removal(current: dict[str, Any] | None, inside: Iterable[Mapping[str, A
     if current is None:
         return Plan(spec.subject)
     refused = ownership.refuse_deletion(current, spec.owner, spec.force_delete, always=is_group(spec.type))
-    for resource in inside:
-        stranger = ownership.foreign(resource, spec.owner)
-        if stranger is not None:
-            remedy = f"It belongs to inventory host {stranger} and would go with the group. Tear that host down first"
-            refused.append(Refusal(str(resource.get("id") or resource.get("name")), "present", "absent", remedy))
+    contents = list(inside)
+    for resource in contents:
+        refused += ownership.refuse_deletion_along(resource, spec.owner, spec.force_delete)
     shown = {key: current[key] for key in ("id", "location", "tags") if current.get(key)}
+    if contents:
+        shown["resources"] = sorted(str(resource.get("id") or resource.get("name")) for resource in contents)
     return Plan(spec.subject, (Change("", shown, ABSENT),), tuple(refused))

@@ -45,7 +45,9 @@ def verdict(host: Mapping[str, Any]) -> str:
     count = len(host["differences"])
     what = f"{count} object{'s' if count != 1 else ''} not as declared" if count else WORDS[host["state"]].lower()
     told = {"drifted": what, "gone": "the cluster is gone", "stopped": "the cluster is stopped"}
-    reason = told.get(host["state"]) or f"{WORDS[host['state']].lower()}: {host['message'].splitlines()[0]}"
+    # a task with no_log fails without a message
+    message = next(iter(host["message"].splitlines()), "without a message; run the site to see it")
+    reason = told.get(host["state"]) or f"{WORDS[host['state']].lower()}: {message}"
     return f"{host['name']}: {reason}. {host['command']}".strip()
 
 

@@ -92,6 +92,7 @@ def test_drift_is_reported_redacted_and_not_touched(site: Site, drift: Drift) ->
         page = (drift.directory / "report/drift-report.html").read_text(encoding="utf-8")
         assert secret not in page + run.output + json.dumps(drift.report)
         assert "privileged" in page
+        assert {path.stat().st_mode & 0o777 for path in (drift.directory / "report").iterdir()} == {0o600}
     finally:
         site.run().ok()
     assert snapshot(site.kubectl) == clean

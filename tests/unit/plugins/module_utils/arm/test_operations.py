@@ -124,6 +124,17 @@ def test_group_without_tags_needs_force(azure: Azure) -> None:
     assert azure.run(azure_resource, {**plain, "state": "absent", "force_delete": True})["changed"]
 
 
+def test_group_is_not_deleted_with_what_nobody_of_ours_made(group: Azure) -> None:
+    unowned = {key: value for key, value in CLUSTER.items() if key != "owner"}
+    cluster_id = group.run(aks_cluster, unowned)["cluster"]["id"]
+    failed = group.run(azure_resource, {**GROUP, "state": "absent"})
+    assert failed["error"]["paths"] == [cluster_id] and "force_delete" in failed["msg"]
+    assert group.run(aks_cluster_info, NAMED)["clusters"]
+    shown = group.run(azure_resource, {**GROUP, "state": "absent", "force_delete": True}, check=True)
+    assert cluster_id in str(shown["diff"])
+    assert group.run(azure_resource, {**GROUP, "state": "absent", "force_delete": True})["changed"]
+
+
 @pytest.mark.parametrize(
     ("declared", "paths"),
     [

@@ -155,3 +155,8 @@ VERDICTS = {
 def test_a_failing_task_says_why_in_one_line(report: dict[str, Any], name: str, start: str) -> None:
     assert drift_summary.verdict(host(report, name)).startswith(start)
     assert "\n" not in drift_summary.verdict(host(report, name))
+
+
+def test_a_task_that_failed_without_a_message_has_a_verdict(report: dict[str, Any]) -> None:
+    silent = {**host(report, "unreachable"), "message": ""}
+    assert drift_summary.verdict(silent).startswith("unreachable: unreachable: without a message")
