@@ -49,9 +49,12 @@ def test_every_row_has_a_name_of_its_own() -> None:
     assert len({one.what for one in DRIFTS}) == len(DRIFTS) >= 12
 
 
-def test_the_factor_decides() -> None:
-    rows = peer.time_rows(*(peer.Cost(wall, 1.0) for wall in (1.0, 0.8, 4.9, 1.0)))
-    assert [row.met for row in rows if row.met is not None] == [False, True]
+@pytest.mark.parametrize(
+    ("modules", "met"), [(0.9, [True, True]), (1.1, [False, False]), (1.0, [True, True])], ids=["less", "more", "just"]
+)
+def test_the_factor_like_for_like_decides(modules: float, met: list[bool]) -> None:
+    rows = peer.time_rows(*(peer.Cost(wall, 1.0) for wall in (2.0, modules, 5.0, 1.0)))
+    assert [row.met for row in rows if row.met is not None] == met
 
 
 def test_the_table_is_one_line_a_row() -> None:
