@@ -109,6 +109,8 @@ options:
         description:
           - Sizes in the order in which they are wanted, instead of O(node_pools[].vm_size). The first that location,
             subscription and quota allow is taken when the pool is created; an existing pool keeps its size.
+          - The quota is asked for the most nodes that the pool may have, and those of
+            O(vm_size_selection.surge_nodes).
         type: list
         elements: str
       os_disk_type:
@@ -142,6 +144,28 @@ options:
       properties:
         description: Raw ARM properties of the pool that have no option here, merged and compared the same way.
         type: dict
+  vm_size_selection:
+    description:
+      - How a size is found for new node pools without O(node_pools[].vm_size); M(mcpops.platform.aks_sku_preflight)
+        with the same values finds the same size.
+    type: dict
+    suboptions:
+      candidates:
+        description: Sizes in the order in which they are wanted, for pools without candidates of their own.
+        type: list
+        elements: str
+      architecture:
+        description: CPU architecture; V(amd64) is V(x64). Any if not set.
+        type: str
+        choices: [x64, amd64, arm64]
+      allow_burstable:
+        description: Whether sizes of a burstable family are good enough.
+        type: bool
+        default: true
+      surge_nodes:
+        description: Nodes that an upgrade adds for a while; they count against the quota.
+        type: int
+        default: 1
   purge_node_pools:
     description:
       - Whether to delete node pools that are not listed in O(node_pools). Only pools that carry the tags of O(owner)
@@ -339,6 +363,12 @@ _IDENTITY_OPTIONS: dict[str, Any] = {
     "type": {"type": "str", "choices": ["SystemAssigned", "UserAssigned"], "required": True},
     "user_assigned_identities": {"type": "list", "elements": "str"},
 }
+_SIZE_OPTIONS: dict[str, Any] = {
+    "candidates": {"type": "list", "elements": "str"},
+    "architecture": {"type": "str", "choices": ["x64", "amd64", "arm64"]},
+    "allow_burstable": {"type": "bool", "default": True},
+    "surge_nodes": {"type": "int", "default": 1},
+}
 ARGUMENT_SPEC: dict[str, Any] = {
     **azure_argument_spec(),
     **OWNED_OPTIONS,
@@ -354,6 +384,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "dns_prefix": {"type": "str"},
     "node_resource_group": {"type": "str"},
     "node_pools": {"type": "list", "elements": "dict", "options": _POOL_OPTIONS},
+    "vm_size_selection": {"type": "dict", "options": _SIZE_OPTIONS},
     "purge_node_pools": {"type": "bool", "default": False},
     "network": {"type": "dict", "options": _NETWORK_OPTIONS},
     "properties": {"type": "dict"},

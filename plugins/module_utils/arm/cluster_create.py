@@ -6,12 +6,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, Reading
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_pools import new_pools
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec import ClusterSpec, PoolSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_pools import mode_of_new, new_pools
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec import (
+    ClusterSpec,
+    PoolSpec,
+    SizeSelection,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_version import (
     offered_problem,
     version_step,
@@ -39,8 +44,10 @@ def with_choices(arm: Arm, spec: ClusterSpec, reading: Reading) -> ClusterSpec:
     fresh = {pool.name for pool in new_pools(standing, spec)}
     pools: list[PoolSpec] = []
     for pool in spec.pools:
-        if pool.name in fresh and pool.candidates and not pool.declared.get("vmSize"):
-            selection = _selection(arm, pool, location)
+        candidates = candidates_of(pool, spec)
+        if pool.name in fresh and candidates:
+            wanted = requirements_of(pool, mode_of_new(standing, spec, pool), location, spec.sizes)
+            selection = _selection(arm, candidates, wanted)
             if selection is None:
                 pass
             elif selection.chosen is None:
@@ -53,26 +60,32 @@ def with_choices(arm: Arm, spec: ClusterSpec, reading: Reading) -> ClusterSpec:
     return replace(spec, pools=tuple(pools))
 
 
-def _selection(arm: Arm, pool: PoolSpec, location: str) -> Selection | None:
+def _selection(arm: Arm, candidates: Sequence[str], wanted: Requirements) -> Selection | None:
     """None in check mode when the sizes cannot be asked for yet."""
     try:
-        return find_size(arm, pool.candidates, _requirements(pool, location))
+        return find_size(arm, candidates, wanted)
     except ServiceError as failure:
         if arm.check_mode and concerns_registration(failure):
             return None
         raise
 
 
-def _requirements(pool: PoolSpec, location: str) -> Requirements:
+def candidates_of(pool: PoolSpec, spec: ClusterSpec) -> tuple[str, ...]:
+    """None for a pool that names its size."""
+    return () if pool.declared.get("vmSize") else pool.candidates or spec.sizes.candidates
+
+
+def requirements_of(pool: PoolSpec, mode: str, location: str, sizes: SizeSelection) -> Requirements:
+    """What the role site_preflight asks for of the same pool: two answers would be one too many."""
     declared = pool.declared
-    most = declared.get("minCount") if declared.get("enableAutoScaling") else None
     return Requirements(
         location=location,
-        node_count=int(declared.get("count") or most or 1),
-        # whoever lists a burstable candidate for this very pool wants it
-        allow_burstable=True,
+        node_count=max(int(declared.get("count") or 1), int(declared.get("maxCount") or 1)),
+        surge_nodes=sizes.surge_nodes,
+        architecture=sizes.architecture,
+        allow_burstable=sizes.allow_burstable,
         zones=tuple(str(zone) for zone in declared.get("availabilityZones") or ()),
-        system_pool=str(declared.get("mode") or "System").lower() == "system",
+        system_pool=mode.lower() == "system",
         ephemeral_os_disk=str(declared.get("osDiskType")).lower() == "ephemeral",
     )
 

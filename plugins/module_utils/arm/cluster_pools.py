@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import ownership
@@ -20,17 +20,21 @@ _AKS_LABEL_PREFIX = "kubernetes.azure.com/"
 def declared_pools(standing: list[Pool], spec: ClusterSpec) -> list[Pool]:
     """What the task declares of each pool, as far as it has a say there."""
     by_name = {str(pool.get("name")).lower(): pool for pool in standing}
-    # a cluster needs a system pool: where no mode is said at all, the first pool of a new cluster is it
-    said = bool(standing) or any("mode" in pool.declared for pool in spec.pools)
     result = []
-    for index, pool in enumerate(spec.pools):
+    for pool in spec.pools:
         found = by_name.get(pool.name.lower())
         if found is not None:
             result.append(_of_standing(found, pool))
         else:
-            mode = "User" if said or index else "System"
-            result.append(_of_new(pool, mode, spec.owner))
+            result.append(_of_new(pool, mode_of_new(standing, spec, pool), spec.owner))
     return result
+
+
+def mode_of_new(standing: Sequence[Mapping[str, Any]], spec: ClusterSpec, pool: PoolSpec) -> str:
+    """A cluster needs a system pool: where no mode is said at all, the first pool of a new cluster is it."""
+    said = bool(standing) or any("mode" in other.declared for other in spec.pools)
+    first = spec.pools[0].name == pool.name
+    return str(pool.declared.get("mode") or ("System" if first and not said else "User"))
 
 
 def _of_new(pool: PoolSpec, mode: str, owner: ownership.Owner | None) -> Pool:

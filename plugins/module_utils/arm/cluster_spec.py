@@ -61,6 +61,17 @@ class PoolSpec:
 
 
 @dataclass(frozen=True)
+class SizeSelection:
+    """How a size is found for a new pool that names none: what the role asks the preflight for, too."""
+
+    candidates: tuple[str, ...] = ()
+    architecture: str = ""
+    # whoever lists a burstable candidate wants it, if nothing else is said
+    allow_burstable: bool = True
+    surge_nodes: int = 1
+
+
+@dataclass(frozen=True)
 class ClusterSpec:
     id: str
     name: str
@@ -72,6 +83,7 @@ class ClusterSpec:
     purge_node_pools: bool = False
     owner: Owner | None = None
     force_delete: bool = False
+    sizes: SizeSelection = SizeSelection()
 
     @property
     def subject(self) -> str:
@@ -91,7 +103,13 @@ def cluster_spec(params: Mapping[str, Any], subscription_id: str) -> ClusterSpec
         purge_node_pools=bool(params.get("purge_node_pools")),
         owner=Owner.from_params(params),
         force_delete=bool(params.get("force_delete")),
+        sizes=_sizes(params.get("vm_size_selection") or {}),
     )
+
+
+def _sizes(declared: Mapping[str, Any]) -> SizeSelection:
+    said = {option: value for option, value in declared.items() if value is not None}
+    return SizeSelection(**{**said, "candidates": tuple(said.get("candidates", ()))})
 
 
 def _declared(params: Mapping[str, Any]) -> dict[str, Any]:

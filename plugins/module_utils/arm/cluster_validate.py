@@ -152,6 +152,12 @@ def _pool_counts(params: Params) -> Iterator[Problem]:
             yield Problem(f"{where}.min_count", "min_count and max_count need enable_auto_scaling: true")
 
 
+def _size_selection(params: Params) -> Iterator[Problem]:
+    surge = (params.get("vm_size_selection") or {}).get("surge_nodes")
+    if surge is not None and surge < 0:
+        yield Problem("vm_size_selection.surge_nodes", f"must be at least 0, is {surge}")
+
+
 def _pool_details(params: Params) -> Iterator[Problem]:
     for pool in params.get("node_pools") or ():
         where = f"node_pools[{pool['name']}]"
@@ -249,6 +255,7 @@ RULES: tuple[Rule, ...] = (
     _pool_names,
     _pool_counts,
     _pool_details,
+    _size_selection,
     _system_pool,
     _raw_properties,
     _timeout,

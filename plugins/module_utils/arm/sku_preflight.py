@@ -71,7 +71,7 @@ def converge(task: Task) -> Result:
         verdict = Verdict(live, (), ("is the size of the existing pool",))
         return _result({"name": live}, [verdict], source="existing_pool")
     try:
-        selection = find_size(arm, params["candidates"], _requirements(params))
+        selection = find_size(arm, params["candidates"], requirements(params))
     except ServiceError as exc:
         if not concerns_registration(exc):
             raise
@@ -108,7 +108,7 @@ def _result(selected: dict[str, Any], verdicts: list[Verdict], source: str) -> R
     return Result(changed=False, msg=f"{size} ({source.replace('_', ' ')})", values=values)
 
 
-def _requirements(params: dict[str, Any]) -> Requirements:
+def requirements(params: dict[str, Any]) -> Requirements:
     return Requirements(
         location=params["location"],
         node_count=params["node_count"],

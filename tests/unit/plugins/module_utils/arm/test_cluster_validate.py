@@ -80,6 +80,7 @@ PROBLEMS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "autoscaler without bounds": (pool(enable_auto_scaling=True), ["node_pools[system].enable_auto_scaling"]),
     "bounds without autoscaler": (pool(min_count=1, max_count=2), ["node_pools[system].min_count"]),
     "size and candidates": (pool(vm_size="a", vm_size_candidates=["b"]), ["node_pools[system].vm_size_candidates"]),
+    "surge": (options(vm_size_selection={"surge_nodes": -1}), ["vm_size_selection.surge_nodes"]),
     "too few pods": (pool(mode="System", max_pods=20), ["node_pools[system].max_pods"]),
     "small disk": (pool(os_disk_size_gb=10), ["node_pools[system].os_disk_size_gb"]),
     "taint": (pool(taints=["a=b:Never"]), ["node_pools[system].taints"]),

@@ -264,6 +264,37 @@ def test_a_preflight_spares_the_cluster_a_request(cluster: Azure) -> None:
     assert not cluster.run(aks_cluster, {**CLUSTER, "tags": {"a": "b"}})["changed"]
 
 
+SIZES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "arm64": ({"candidates": ["Standard_D2s_v5", "Standard_D2ps_v5"], "architecture": "arm64"}, {}, "Standard_D2ps_v5"),
+    "no burstable size": (
+        {"candidates": ["Standard_B2ms", "Standard_D2s_v5"], "allow_burstable": False},
+        {},
+        "Standard_D2s_v5",
+    ),
+    "surge": (
+        {"candidates": ["Standard_D2s_v5", "Standard_D2s_v4"], "allow_burstable": False, "surge_nodes": 4},
+        {},
+        "Standard_D2s_v4",
+    ),
+    "the most nodes of the autoscaler": (
+        {"candidates": ["Standard_D2s_v5", "Standard_D2s_v4"], "allow_burstable": False},
+        {"enable_auto_scaling": True, "min_count": 1, "max_count": 4},
+        "Standard_D2s_v4",
+    ),
+}
+
+
+@pytest.mark.parametrize(("sizes", "counts", "size"), SIZES.values(), ids=SIZES.keys())
+def test_the_size_of_the_preflight_is_created(
+    group: Azure, sizes: dict[str, Any], counts: dict[str, Any], size: str
+) -> None:
+    preflight = {**sizes, "location": "eastus2", "node_count": counts.get("max_count", 1), "system_pool": True}
+    declared = {**CLUSTER, "node_pools": [{"name": "system", **counts}], "vm_size_selection": sizes}
+    with group.faults.during("quota", name="standardDSv5Family", limit=8):
+        assert group.run(aks_sku_preflight, preflight)["vm_size"] == size
+        assert group.run(aks_cluster, declared)["cluster"]["node_pools"][0]["vm_size"] == size
+
+
 FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "throttled": ("throttle", {"seconds": 0, "count": 2}),
     "unavailable": ("unavailable", {"count": 2}),
