@@ -23,7 +23,7 @@ def this_run(run_directory: Path, playbook: str) -> Holder:
     """The run whose private directory this is; all tasks of a run say the same."""
     found = _RUN.fullmatch(run_directory.name)
     run, pid = (found[1], int(found[2])) if found else (run_directory.name, 0)
-    started = _started(pid)
+    started = _started(pid) or ""
     machine = _machine() if started else ""
     return Holder(_user(), socket.gethostname(), run, playbook, pid if started else 0, started, machine)
 
@@ -32,16 +32,28 @@ def runs(holder: Holder) -> bool | None:
     """Whether the holder's process lives; None when it is of another machine, container or boot, or unknown."""
     if not holder.pid or not holder.machine or holder.host != socket.gethostname() or holder.machine != _machine():
         return None
-    return _started(holder.pid) == holder.started
+    started = _started(holder.pid)
+    return _hidden(holder.pid) if started is None else started == holder.started
 
 
-def _started(pid: int) -> str:
-    """When a process started, in ticks since boot; empty when there is none, or only its remains."""
+def _hidden(pid: int) -> bool | None:
+    """What a signal tells of a process that /proc does not show, as with hidepid: that there is none, or nothing."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return None
+    return None
+
+
+def _started(pid: int) -> str | None:
+    """When a process started, in ticks since boot; empty when only its remains are there, None when /proc is silent."""
     try:
         # the name, in brackets, may hold anything
         fields = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
-        return ""
+        return None
     return "" if fields[0] in ("Z", "X") else fields[19]
 
 

@@ -37,7 +37,7 @@ def _platform(hosts: Sequence[Host], groups: Groups) -> Iterator[Finding]:
 
 def _same_cluster(hosts: Sequence[Host], _groups: Groups) -> Iterator[Finding]:
     def cluster(host: Host) -> Hashable:
-        place = (host.get("mcpops_subscription_id"), host.get("aks_cluster_resource_group"))
+        place = (_subscription(host), host.get("aks_cluster_resource_group"))
         name = host.get("aks_cluster_name")
         return tuple(str(part).lower() for part in (*place, name)) if name and place[1] else None
 
@@ -48,6 +48,12 @@ def _same_cluster(hosts: Sequence[Host], _groups: Groups) -> Iterator[Finding]:
             f"{host.get('aks_cluster_name')!r} in group {host.get('aks_cluster_resource_group')!r} is the cluster of "
             f"host {other.name}, too: a cluster belongs to one host",
         )
+
+
+def _subscription(host: Host) -> object:
+    auth = host.get("mcpops_azure_auth")
+    own = auth.get("subscription_id") if isinstance(auth, Mapping) else None
+    return own or host.get("mcpops_subscription_id")
 
 
 def _same_kubeconfig(hosts: Sequence[Host], _groups: Groups) -> Iterator[Finding]:

@@ -126,3 +126,20 @@ def test_the_same_number_later_is_another_process() -> None:
 
 def test_a_run_in_no_directory_of_ansible_has_no_process() -> None:
     assert lease_process.this_run(Path("/tmp/elsewhere"), "").pid == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [(ProcessLookupError, False), (OverflowError, False), (PermissionError, None), (None, None)],
+)
+def test_a_process_that_proc_hides_is_dead_only_when_there_is_none(
+    answer: type[Exception] | None, verdict: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(_pid: int, _signal: int) -> None:
+        if answer is not None:
+            raise answer
+
+    holder = _run_of(os.getpid())
+    monkeypatch.setattr(lease_process, "_started", lambda _pid: None)
+    monkeypatch.setattr(os, "kill", kill)
+    assert lease_process.runs(holder) is verdict

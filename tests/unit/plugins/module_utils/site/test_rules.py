@@ -103,6 +103,13 @@ def test_the_same_name_in_another_group_or_subscription_is_another_cluster() -> 
     assert findings(cluster("one"), cluster("two", aks_cluster_name="one", mcpops_subscription_id="other")) == []
 
 
+@pytest.mark.parametrize(("auth", "faults"), [("a", 1), ("b", 0)])
+def test_the_subscription_of_the_credential_comes_first(auth: str, faults: int) -> None:
+    one = cluster("one", mcpops_azure_auth={"subscription_id": "a"})
+    two = cluster("two", aks_cluster_name="one", mcpops_azure_auth={"subscription_id": auth})
+    assert len(findings(one, two)) == faults
+
+
 def test_what_hosts_have_in_common_is_one_problem() -> None:
     found = [Finding(f"c{number}", "x", "is wrong") for number in range(22)] + [Finding("c1", "x", "is odd")]
     together, alone = map(str, as_problems(found))
