@@ -83,6 +83,8 @@ options:
       - What happens when the API server refuses a change because a field is immutable. V(never) fails and says so,
         V(on_immutable) deletes the object, waits until it is gone and creates it anew. Dependents go as
         O(delete_propagation) says.
+      - Nothing is deleted when the API server has other objections to the change as well, or refuses a dry run that
+        creates the same object under another name.
       - Namespaces, CustomResourceDefinitions, PersistentVolumes and PersistentVolumeClaims are never recreated, because
         what they hold would be lost.
     type: str
@@ -132,6 +134,7 @@ options:
         check mode these objects are listed.
       - Namespaces, CustomResourceDefinitions, PersistentVolumes and PersistentVolumeClaims are never pruned; a note
         names those that are declared no more. Nothing is pruned while another object of the bundle fails.
+      - With O(wait), nothing is pruned before the declared objects are ready.
       - Costs a list of the metadata of each kind the cluster serves. Kinds that this identity may not list in all
         namespaces are looked for in the namespaces of the declared objects.
     type: bool
@@ -166,7 +169,8 @@ options:
     description:
       - What objects must show before the wait ends, in addition to the readiness of their kind. All rows must hold.
       - A row is about the objects that have the C(kind), C(name) and C(namespace) it names; a row that names none of
-        them is about every object of a kind without a readiness of its own, such as custom resources.
+        them is about every object of a kind without a readiness of its own, such as custom resources. A row that
+        names some of them and fits no declared object is an error.
       - While C(status.observedGeneration) is behind, nothing holds.
     type: list
     elements: dict
@@ -201,7 +205,7 @@ options:
         type: str
       value:
         description:
-          - Text that everything the path leads to must be equal to; numbers and booleans as JSON writes them.
+          - Text that everything the path leads to must be equal to; what is no text as JSON writes it.
         type: str
       regex:
         description:

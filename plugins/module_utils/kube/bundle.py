@@ -15,7 +15,7 @@ import itertools
 from collections.abc import Iterable, Mapping
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, Refused
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import object_options, prune
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import conditions, object_options, prune
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects as declared_objects
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
@@ -35,12 +35,15 @@ from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 __all__ = ["BundleOptions", "apply_bundle", "plan_bundle", "plan_without_cluster"]
 
 
-def apply_bundle(kube: Kube, task: Task, items: Iterable[Object], options: BundleOptions) -> BundleOutcome:
+def apply_bundle(
+    kube: Kube, task: Task, items: Iterable[Object], options: BundleOptions, settle: prune.Settle | None = None
+) -> BundleOutcome:
     """Make the cluster hold these objects; in check mode, find out by dry runs what that would change.
 
+    `settle` waits until what was applied is ready; nothing is pruned before, or when it raises NotReady.
     Objects that fail do not keep the others from being applied: see `BundleOutcome.raise_failures`.
     """
-    return _Bundle(kube, task, options, dry=task.check_mode).run(list(items))
+    return _Bundle(kube, task, options, dry=task.check_mode, settle=settle).run(list(items))
 
 
 def plan_bundle(kube: Kube, task: Task, items: Iterable[Object], options: BundleOptions) -> BundleOutcome:
@@ -60,11 +63,14 @@ def plan_without_cluster(items: Iterable[Object], reason: str) -> BundleOutcome:
 class _Bundle:
     """The run of one bundle."""
 
-    def __init__(self, kube: Kube, task: Task, options: BundleOptions, dry: bool) -> None:
+    def __init__(
+        self, kube: Kube, task: Task, options: BundleOptions, dry: bool, settle: prune.Settle | None = None
+    ) -> None:
         self._kube = kube
         self._task = task
         self._options = options
         self._dry = dry
+        self._settle = settle
         self._company = Company()
         self._converger = Converger(kube, task, options, self._company, dry)
 
@@ -94,6 +100,8 @@ class _Bundle:
             elif phase == declared_objects.DEFINITIONS and not self._dry:
                 self._wait_for_definitions(batch, done)
         outcome = BundleOutcome(tuple(done[target.who] for target in targets))
+        if self._settle is not None and not self._dry and not outcome.failures:
+            prune.settled(self._settle, leaving, outcome)
         return prune.carry_out(self._kube, self._task, self._options, leaving, outcome, dry=self._dry)
 
     def _targets(self, declared: list[Object]) -> list[Target]:
@@ -109,7 +117,12 @@ class _Bundle:
                 found.append(target)
         wrong += _declared_twice(found)
         wrong += (
-            object_options.problems(self._options.per_object, [target.who for target in found]) if not wrong else []
+            [
+                *object_options.problems(self._options.per_object, [target.who for target in found]),
+                *conditions.problems(self._options.wait_conditions, [target.who for target in found]),
+            ]
+            if not wrong
+            else []
         )
         if wrong:
             raise InvalidInput(self._options.subject, wrong)

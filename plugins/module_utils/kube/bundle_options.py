@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.conditions import Condition
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.object_options import (
     NEVER,
     ObjectOptions,
@@ -35,8 +36,9 @@ class BundleOptions:
 
     `exclusive`: leaves of substance that other managers wrote are drift; declared ones are taken back, others
     removed. `our_managers` are those whose leaves are not foreign. `per_object` rows change force_conflicts,
-    exclusive and recreate for the objects they choose. `propagation` is Kubernetes' propagationPolicy for what is
-    deleted on the way. `bundle` is the name in the label of objects that belong together.
+    exclusive and recreate for the objects they choose. A row of `wait_conditions` that fits no object is refused.
+    `propagation` is Kubernetes' propagationPolicy for what is deleted on the way. `bundle` is the name in the label
+    of objects that belong together.
     """
 
     subject: str = "objects"
@@ -48,6 +50,7 @@ class BundleOptions:
     manager: str = FIELD_MANAGER
     our_managers: frozenset[str] = field(default_factory=lambda: frozenset({FIELD_MANAGER, "helm"}))
     wait_timeout: float = 120.0
+    wait_conditions: tuple[Condition, ...] = ()
     propagation: str = "Background"
     bundle: str | None = None
     pruning: Pruning | None = None

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -50,6 +51,9 @@ class Condition:
         return (
             self.kind in (None, who.kind) and self.name in (None, who.name) and self.namespace in (None, who.namespace)
         )
+
+    def selectors(self) -> tuple[tuple[str, str | None], ...]:
+        return ("kind", self.kind), ("name", self.name), ("namespace", self.namespace)
 
     def unmet(self, live: Mapping[str, Any]) -> str | None:
         """What is missing from this object, in words; None when the condition holds."""
@@ -110,6 +114,16 @@ def unmet(conditions: Sequence[Condition], live: Mapping[str, Any]) -> list[Reas
     return [reason for condition in conditions if condition.chooses(live) for reason in condition.reasons(live)]
 
 
+def problems(rows: Sequence[Condition], declared: Sequence[Identity]) -> list[Problem]:
+    """Rows that name objects and fit none: nobody would wait for them."""
+    return [
+        Problem(f"{OPTION}[{number}]", f"no declared object has {', '.join(named)}")
+        for number, row in enumerate(rows)
+        if (named := [f"{key} {value}" for key, value in row.selectors() if value is not None])
+        and not any(row.names(who) for who in declared)
+    ]
+
+
 def _problems(given: Mapping[str, Any], place: str) -> list[Problem]:
     found = []
     if (given.get("type") is None) == (given.get("path") is None):
@@ -143,5 +157,5 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (Mapping, list)):
-        return "{}" if value == {} else "[]" if value == [] else str(value)
+        return json.dumps(value)
     return str(value)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from dataclasses import dataclass, field
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, ServiceError
@@ -15,6 +16,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import 
     Route,
     Target,
     server_side_apply,
+    target_of,
     undeclared_foreign,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
@@ -175,6 +177,7 @@ class Converger:
         asked = self._settings(target).recreate == ON_IMMUTABLE
         if not asked or immutable.holds_others(who):
             raise immutable.with_remedy(who, refused, asked)
+        self._try_creation(target)
         note = f"{who}: {'would be ' if self._dry else ''}deleted and created anew: {refused.reason}"
         if self._dry:
             return ObjectOutcome(who, Plan(str(who), removal(live) + creation(target.declared), notes=(note,)), live)
@@ -189,6 +192,18 @@ class Converger:
             failure.values["changed"] = True
             raise
         return ObjectOutcome(who, Plan(str(who), removal(live) + made.plan.changes, notes=made.plan.notes), made.live)
+
+    def _try_creation(self, target: Target) -> None:
+        """Refuse by a dry run under another name what could not be created once the object is deleted."""
+        name = f"mcpops-trial-{uuid.uuid4().hex[:8]}"
+        trial = {**target.declared, "metadata": {**target.declared["metadata"], "name": name}}
+        try:
+            server_side_apply(
+                self._kube, target_of(target.resource, trial), dry_run=True, manager=self._options.manager
+            )
+        except ServiceError as refused:
+            if dry_run.refusing_webhook(refused) is None and not immutable.stands_in_the_way(refused):
+                raise immutable.not_deleted(target.who, refused, name) from refused
 
     def _replace(self, target: Target, standing: Object) -> tuple[Object, tuple[str, ...]]:
         """A changed port number of a Service, for one: the declared port cannot come while the other is there."""

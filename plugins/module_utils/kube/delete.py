@@ -75,10 +75,17 @@ def delete_existing(
     *,
     dry: bool,
 ) -> list[ObjectOutcome]:
-    """Delete objects that are known to exist, custom resources first; with `dry`, ask whether that would be allowed."""
+    """Delete objects that are known to exist, custom resources first; with `dry`, ask whether that would be allowed.
+
+    A phase with a failure, or with something still there, is the last one: what is left may be needed by it.
+    """
     outcomes: dict[Identity, ObjectOutcome] = {}
     for turn in sorted({phase(target.who) for target in targets}, reverse=True):
         group = [target for target in targets if phase(target.who) == turn]
+        stuck = next((one.who for one in outcomes.values() if one.failure is not None), None)
+        if stuck is not None:
+            outcomes.update({target.who: _left(target.who, live[target.who], stuck) for target in group})
+            continue
         for outcome in at_once(lambda target: _delete(kube, target, live[target.who], options, dry), group):
             outcomes[outcome.who] = outcome
         if options.wait and not dry:
@@ -155,6 +162,11 @@ def _delete(kube: Kube, target: Target, live: Object, options: DeleteOptions, dr
             return ObjectOutcome(who, plan, live, failure)
         plan = plan.with_notes(f"{who}: would be deleted; the admission webhook {webhook} refuses dry runs")
     return ObjectOutcome(who, plan)
+
+
+def _left(who: Identity, live: Object, stuck: Identity) -> ObjectOutcome:
+    failure = ServiceError(f"delete {who}", f"it was not deleted, because {stuck} has to go first and did not")
+    return ObjectOutcome(who, Plan(str(who)), live, failure)
 
 
 def _wait(

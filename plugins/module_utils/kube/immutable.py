@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
@@ -31,12 +33,48 @@ _IMMUTABLE = re.compile(
 
 
 def is_immutable(refused: ServiceError) -> bool:
-    """Whether the API server refused because a field cannot be changed in place."""
-    return refused.status == INVALID and _IMMUTABLE.search(refused.reason) is not None
+    """Whether the API server refused for nothing else than fields that cannot be changed in place.
+
+    It tells all causes at once: with another one among them, the declaration could not be created anew either.
+    """
+    if refused.status != INVALID:
+        return False
+    told = [str(cause.get("message")) for cause in _causes(refused)] or [refused.reason]
+    return all(_IMMUTABLE.search(one) for one in told)
+
+
+def stands_in_the_way(refused: ServiceError) -> bool:
+    """Whether a trial under another name failed only for that name, or for what the standing object still holds."""
+    causes = _causes(refused)
+    return (
+        refused.status == INVALID
+        and bool(causes)
+        and all(
+            cause.get("field") == "metadata.name" or "already allocated" in str(cause.get("message"))
+            for cause in causes
+        )
+    )
+
+
+def not_deleted(who: Identity, refused: ServiceError, trial: str) -> ServiceError:
+    """The refusal of a trial under the name `trial`, as one of the object itself."""
+    return ServiceError(
+        f"apply {who}",
+        f"it was not deleted, because it could not be created anew: {refused.reason.replace(trial, who.name)}",
+        code=refused.code,
+        status=refused.status,
+        hint=refused.hint,
+        body=refused.body,
+    )
 
 
 def holds_others(who: Identity) -> bool:
     return (who.group, who.kind) in HOLDS_OTHERS
+
+
+def _causes(refused: ServiceError) -> list[Mapping[str, Any]]:
+    details = refused.body.get("details") if isinstance(refused.body, Mapping) else None
+    return list((details or {}).get("causes") or [])
 
 
 def with_remedy(who: Identity, refused: ServiceError, asked: bool) -> ServiceError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import object_options
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle import apply_bundle, plan_without_cluster
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions, Pruning
@@ -48,18 +47,17 @@ def _apply(kube: Kube, task: Task, declared: Sequence[Object], conditions: Seque
         recreate=params["recreate"],
         per_object=object_options.parse(params.get("object_options")),
         wait_timeout=float(params["wait_timeout"]),
+        wait_conditions=tuple(conditions),
         propagation=params["delete_propagation"],
         bundle=params.get("bundle"),
         pruning=Pruning(params["prune_max_percent"], wait=params["wait"]) if params["prune"] else None,
     )
-    outcome = apply_bundle(kube, task, declared, options)
+
+    def settle(applied: BundleOutcome) -> None:
+        wait_ready(kube, task, applied.objects, options.wait_timeout, lambda live: unmet(conditions, live))
+
+    outcome = apply_bundle(kube, task, declared, options, settle if params["wait"] else None)
     outcome.raise_failures("apply objects")
-    if params["wait"] and not task.check_mode:
-        try:
-            wait_ready(kube, task, outcome.objects, float(params["wait_timeout"]), lambda live: unmet(conditions, live))
-        except NotReady as failure:
-            failure.values.update(changed=outcome.changed, objects=outcome.rows())
-            raise
     return _result(outcome)
 
 

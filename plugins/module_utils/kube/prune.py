@@ -10,11 +10,11 @@ else made, or what a controller derived together with its labels (the EndpointSl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Refused, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Refused, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
@@ -34,6 +34,7 @@ METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v
 # records that the cluster makes about objects, with their labels or none
 _NOT_LISTED = frozenset({("", "Event"), ("events.k8s.io", "Event"), ("discovery.k8s.io", "EndpointSlice")})
 
+Settle = Callable[[BundleOutcome], None]
 Key = tuple[str, str, "str | None", str]
 
 
@@ -99,6 +100,20 @@ def choose(members: Sequence[Target], declared: set[Key]) -> tuple[list[Target],
         else:
             going.append(member)
     return going, kept, held
+
+
+def settled(settle: Settle, found: Leaving, outcome: BundleOutcome) -> None:
+    """Wait for what was applied; NotReady tells what was done until then, and what was not pruned because of it."""
+    try:
+        settle(outcome)
+    except NotReady as failure:
+        notes = [*outcome.notes, *found.notes]
+        if found.targets:
+            notes.append(
+                f"{len(found.targets)} objects that are declared no more were not pruned, because others are not ready"
+            )
+        failure.values.update(changed=outcome.changed, objects=outcome.rows(), **({"notes": notes} if notes else {}))
+        raise
 
 
 def carry_out(

@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.conditions import parse, unmet
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.conditions import parse, problems, unmet
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
 
 
 def box(**more: Any) -> dict[str, Any]:
     return {
         "apiVersion": "example.com/v1",
         "kind": "Box",
+        "spec": {"size": "l", "on": True},
         "metadata": {"name": "one", "namespace": "shop", "generation": 2},
         "status": {
             "observedGeneration": 2,
@@ -36,6 +38,8 @@ UNMET: dict[str, tuple[dict[str, Any], str | None]] = {
         "{.status.phase} is 'Running'; waiting for 'Done'",
     ),
     "number": ({"path": ".status.replicas", "value": "3"}, None),
+    "map": ({"path": ".spec", "value": '{"size": "l", "on": true}'}, None),
+    "list": ({"path": ".status.addresses", "value": '["10.0.0.1", "10.0.0.2"]'}, None),
     "boolean": ({"path": ".status.ready", "value": "false"}, None),
     "all of several": ({"path": ".status.addresses[*]", "regex": r"^10\."}, None),
     "not all of several": (
@@ -118,3 +122,23 @@ def test_all_bad_rows_are_told_together() -> None:
     with pytest.raises(InvalidInput) as wrong:
         parse([row for row, _told in BAD.values()])
     assert len(wrong.value.problems) >= len(BAD)
+
+
+FITS = {
+    "nothing named": ({}, []),
+    "kind": ({"kind": "Box"}, []),
+    "kind and name": ({"kind": "Box", "name": "one", "namespace": "shop"}, []),
+    "misspelt kind": ({"kind": "Bxo"}, ["wait_conditions[0]: no declared object has kind Bxo"]),
+    "misspelt name": (
+        {"kind": "Box", "name": "oen"},
+        ["wait_conditions[0]: no declared object has kind Box, name oen"],
+    ),
+    "another namespace": ({"namespace": "other"}, ["wait_conditions[0]: no declared object has namespace other"]),
+}
+
+
+@pytest.mark.parametrize("case", FITS)
+def test_rows_that_fit_no_object(case: str) -> None:
+    row, told = FITS[case]
+    declared = [Identity("example.com/v1", "Box", "one", "shop")]
+    assert [str(one) for one in problems(parse([{"path": ".a", **row}]), declared)] == told

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Refused
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason, Refused
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import prune
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle import apply_bundle
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions, Pruning
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.delete import DeleteOptions, delete_existing
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.object_options import ObjectOptions
 
@@ -174,3 +176,53 @@ def test_without_the_right_to_list_everywhere(server: Server, kube: Kube) -> Non
 def test_nothing_is_asked_without_pruning(server: Server, kube: Kube) -> None:
     assert prune.leaving(kube, BundleOptions(bundle="shop"), [target("ConfigMap", "stays")]) == prune.Leaving()
     assert server.requests == []
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_nothing_goes_before_the_rest_is_ready(ready: bool, server: Server, kube: Kube, task: FakeTask) -> None:
+    server.on(f"/api/v1/configmaps{SELECTED}", listed(member("stays"), member("goes")))
+    place = "/api/v1/namespaces/a/configmaps"
+    declared = target("ConfigMap", "stays").declared
+    server.on(f"{place}/stays?fieldManager=mcpops&fieldValidation=Strict", Answer(body=declared))
+    server.on(f"{place}/goes", Answer(body={}))
+
+    def deletions() -> int:
+        return len([request for request in server.requests if request.method == "DELETE"])
+
+    def settle(applied: Any) -> None:
+        assert (len(applied.objects), deletions()) == (1, 0)
+        if not ready:
+            raise NotReady("ConfigMap a/stays", [Reason("ConfigMap a/stays", "Pending", "not yet")])
+
+    if ready:
+        apply_bundle(kube, task, [declared], options(), settle)
+    else:
+        with pytest.raises(NotReady) as failed:
+            apply_bundle(kube, task, [declared], options(), settle)
+        told = "1 objects that are declared no more were not pruned, because others are not ready"
+        assert told in failed.value.values["notes"]
+        assert failed.value.values["changed"]
+    assert deletions() == int(ready)
+
+
+STUCK = {
+    "refused": (Answer(403, status_object(403, "Forbidden", "no")), True),
+    "still there": (Answer(body={"metadata": {"uid": "1"}}), True),
+    "gone": (Answer(404, status_object(404, "NotFound", "gone")), False),
+}
+
+
+@pytest.mark.parametrize("case", STUCK)
+def test_what_comes_after_a_stuck_deletion_stays(
+    case: str, server: Server, connect: Callable[..., Kube], task: FakeTask
+) -> None:
+    answer, stays = STUCK[case]
+    first, then = target("Box", "one", "example.com/v1", uid="1"), target("ConfigMap", "two", uid="2")
+    server.on(first.path, answer)
+    live = {one.who: one.declared for one in (first, then)}
+    how = DeleteOptions(wait_timeout=0.0)
+    outcomes = delete_existing(connect(task), task, [then, first], live, how, dry=False)
+    assert [outcome.failure is not None for outcome in outcomes] == [stays, stays]
+    assert any(request.target == then.path for request in server.requests) is not stays
+    if stays:
+        assert "not deleted, because Box a/one has to go first and did not" in str(outcomes[0].failure)
