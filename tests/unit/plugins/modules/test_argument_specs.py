@@ -11,17 +11,23 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.mcpops.platform.plugins.modules import (
     helm_release,
+    k8s_diagnosis_info,
     k8s_objects,
     k8s_objects_info,
     kmcp_install,
+    site_drift,
+    site_lock,
     site_validate,
 )
 
 LEAST: dict[str, tuple[ModuleType, dict[str, Any]]] = {
     "helm_release": (helm_release, {"name": "x", "namespace": "y", "chart_ref": "oci://z/x", "chart_version": "1.0.0"}),
+    "k8s_diagnosis_info": (k8s_diagnosis_info, {}),
     "k8s_objects": (k8s_objects, {"definitions": [{"kind": "Namespace"}]}),
     "k8s_objects_info": (k8s_objects_info, {"kind": "Node"}),
     "kmcp_install": (kmcp_install, {}),
+    "site_drift": (site_drift, {"directory": "report"}),
+    "site_lock": (site_lock, {}),
     "site_validate": (site_validate, {"roles": {"clusters": ["mcpops.platform.kmcp"]}}),
 }
 
@@ -42,3 +48,29 @@ def test_the_least_is_enough_and_a_misspelt_option_is_not(module: ModuleType, le
 def test_options_for_secrets_are_not_logged(module: ModuleType, least: dict[str, Any]) -> None:
     named = {name for name in module.ARGUMENT_SPEC if name.endswith(("password", "api_key"))}
     assert {name for name in named if module.ARGUMENT_SPEC[name].get("no_log") is not True} == set()
+
+
+# What happens when a user leaves an option out must not change unseen.
+DEFAULTS: dict[str, tuple[ModuleType, dict[str, Any], dict[str, Any]]] = {
+    "a comparison repairs nothing": (site_drift, {"directory": "report"}, {"repair": False}),
+    "a site is compared without what declares nothing": (
+        site_drift,
+        {"directory": "report"},
+        {"playbook": "mcpops.platform.site", "skip_tags": ["preflight", "verify"]},
+    ),
+    "a run that meets another fails at once": (site_lock, {}, {"state": "present", "wait_timeout": 0}),
+    "all runs meet in one namespace": (site_lock, {}, {"namespace": "kube-system"}),
+    "a diagnosis looks everywhere": (k8s_diagnosis_info, {}, {"namespaces": None, "cluster_scope": True}),
+}
+
+
+@pytest.mark.parametrize(("module", "given", "expected"), DEFAULTS.values(), ids=DEFAULTS.keys())
+def test_defaults(module: ModuleType, given: dict[str, Any], expected: dict[str, Any]) -> None:
+    validated = ArgumentSpecValidator(module.ARGUMENT_SPEC).validate(given).validated_parameters
+    assert {name: validated[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("module", [site_drift, site_validate], ids=["site_drift", "site_validate"])
+def test_what_is_an_action_only_asks_for_no_credentials(module: ModuleType) -> None:
+    """So neither is in an action group: `module_defaults` of a group would hand it options that it does not have."""
+    assert not {"auth_source", "kubeconfig", "api_key"} & set(module.ARGUMENT_SPEC)
