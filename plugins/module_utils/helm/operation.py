@@ -27,7 +27,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import (
     release_name_problems,
     release_spec,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.undo import undo
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.undo import has_begun, undo
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
@@ -96,7 +96,7 @@ def ensure(task: Task, kube: Kube, spec: ReleaseSpec, known: History | None = No
         release = _run_helm(task, kube, helm, spec, found)
         return replace(_kept(task, kube, spec, plan, History(release, release)), previous=found.newest)
     except Failure as failure:
-        if not spec.atomic:
+        if not spec.atomic or not has_begun(kube, spec, found, failure):
             raise
         raise undo(task, kube, spec, found, failure) from failure
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import recovery
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import helm_files
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.process import Helm
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import History
@@ -31,6 +32,18 @@ class Undone(Failure):
 
     def details(self) -> dict[str, Any]:
         return self.cause.details()
+
+
+def has_begun(kube: Kube, spec: ReleaseSpec, before: History, cause: Failure) -> bool:
+    """Whether this run's helm made a revision; what failed before that, or met another helm, left none of ours."""
+    if isinstance(cause, ServiceError) and cause.code == "OperationInProgress":
+        return False
+    try:
+        newest = recovery.read(kube, spec.namespace, spec.name).newest
+    except Failure:
+        # going back needs the same cluster, and would hide the cause
+        return False
+    return newest is not None and (before.newest is None or newest.revision > before.newest.revision)
 
 
 def undo(task: Task, kube: Kube, spec: ReleaseSpec, before: History, cause: Failure) -> Undone:

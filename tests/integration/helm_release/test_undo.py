@@ -52,6 +52,15 @@ def test_atomic_goes_back_when_helm_itself_fails(
     assert not direct({**release, "wait": False, "helm_binary": "/nonexistent/helm"})["changed"]
 
 
+def test_atomic_leaves_alone_what_helm_has_not_touched(release: dict[str, Any], direct: Run) -> None:
+    nowhere = {**release, "atomic": True, "chart_ref": "oci://127.0.0.1:9/greeting", "chart_version": "9.9.9"}
+    for before in ("no release", "a release"):
+        failed = direct(nowhere, fails=True)
+        assert "rolled_back_to" not in failed and "Going back" not in failed["msg"] and not failed["changed"]
+        after = direct(release)
+        assert after["release"]["revision"] == 1, before
+
+
 def test_without_atomic_what_was_done_stays(cloud: Any, cluster: Any, release: dict[str, Any], direct: Run) -> None:
     broken = {**release, "values": {"image": f"{cloud.registry}/pause:no-such-tag", "text": "broken"}}
     failed = direct(broken, fails=True)
