@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import adapters, objects, preflight, site
+from bench import adapters, fleet, objects, preflight, site
 from bench.measure import Row, table
 
 
@@ -19,6 +19,7 @@ def main() -> int:
             lambda: site.rows(converged),
             adapters.rows,
             lambda: preflight.rows(converged, Path(scratch)),
+            lambda: fleet.rows(converged, Path(scratch)),
             lambda: objects.rows(converged, Path(scratch)),
         ):
             # shown as it comes: the whole takes minutes

@@ -76,9 +76,8 @@ def main() -> int:
         others = Others(site, Path(scratch))
         print(environment.versions(others.programs), flush=True)
         try:
-            shared = others.shared()
-            contestants = [ours(site), others.peer(shared), others.runbook(shared)]
-            timed = [contestants[0], our_modules(site, shared, Path(scratch)), *contestants[1:]]
+            contestants = [ours(site), others.peer(), others.runbook()]
+            timed = [contestants[0], our_modules(site, Path(scratch)), *contestants[1:]]
             for who in timed:
                 done = who.run()
                 assert done.returncode == 0, done.output

@@ -95,9 +95,9 @@ def ours(site: Site) -> Contestant:
     return Contestant(CLUSTER, site.kubeconfig, kubectl, argv, {}, ("--check", "--diff"))
 
 
-def our_modules(site: Site, shared: Mapping[str, str], scratch: Path) -> Contestant:
-    """The peer's play task by task with our modules, on the cluster of our site: what the modules alone cost, without
-    the site's validation, lease and report."""
+def our_variables(site: Site, scratch: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """What ours.yml is told and the environment it runs in: the state of our site's cluster."""
+    shared = shared_variables(site, scratch)
     labels = {"pod-security.kubernetes.io/enforce": "restricted", "app.kubernetes.io/managed-by": "mcpops"}
     variables = {
         **shared,
@@ -110,15 +110,45 @@ def our_modules(site: Site, shared: Mapping[str, str], scratch: Path) -> Contest
         ],
         "servers": [{"name": "echo", "image": f"{site.settings.registry}/{ECHO_MCP}", "port": 3000}],
     }
-    file = scratch / "our-variables.json"
-    file.write_text(json.dumps(variables))
+    return variables, {"SSL_CERT_FILE": shared["registry_ca_file"], "NO_PROXY": f"127.0.0.1,{site.settings.network}"}
+
+
+def our_modules(site: Site, scratch: Path) -> Contestant:
+    """The peer's play task by task with our modules, on the cluster of our site: what the modules alone cost, without
+    the site's validation, lease and report."""
+    variables, environ = our_variables(site, scratch)
     argv: list[str | Path] = [Path(sys.executable).parent / "ansible-playbook"]
     argv += ["-i", "localhost,", "-c", "local", HERE / "ours.yml"]
-    environ = {"SSL_CERT_FILE": shared["registry_ca_file"], "NO_PROXY": f"127.0.0.1,{site.settings.network}"}
+    argv += ["-e", f"@{_write(scratch, 'our-variables.json', variables)}"]
     kubectl = site.environment()["kubectl"]
-    return Contestant(
-        "our modules", site.kubeconfig, kubectl, [*argv, "-e", f"@{file}"], environ, ("--check", "--diff")
-    )
+    return Contestant("our modules", site.kubeconfig, kubectl, argv, environ, ("--check", "--diff"))
+
+
+def shared_variables(site: Site, scratch: Path) -> dict[str, str]:
+    """What all are told: the objects and values that our site has, in files."""
+    live = json.loads(ours(site).kubectl("-n", "mcp", "get", "mcpserver", "echo", "-o", "json"))
+    server = {
+        "apiVersion": live["apiVersion"],
+        "kind": live["kind"],
+        "metadata": {"name": "echo", "namespace": "mcp"},
+        "spec": live["spec"],
+    }
+    assert server["spec"]["deployment"]["image"].endswith(ECHO_MCP)
+    probe = {"initialDelaySeconds": 1, "periodSeconds": 1}
+    return {
+        "charts": f"oci://{site.settings.registry}/kagent-dev/kmcp/helm",
+        "kmcp_version": kmcp_version(),
+        "registry_ca_file": str(site.settings.ca_file),
+        "mcp_server_file": str(_write(scratch, "mcp-server.yaml", server)),
+        "values_file": str(_write(scratch, "values.yaml", {"controller": {"healthProbe": {"readinessProbe": probe}}})),
+    }
+
+
+def _write(directory: Path, name: str, content: Any) -> Path:
+    path = directory / name
+    path.touch(mode=0o600)
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    return path
 
 
 class Others:
@@ -130,6 +160,7 @@ class Others:
         self.site, self.scratch = site, scratch
         self.clusters = LocalClusters(site.settings)
         self.programs = environment.ensure()
+        self.variables = shared_variables(site, scratch)
 
     def close(self) -> None:
         for name in self.NAMES:
@@ -140,31 +171,9 @@ class Others:
         return self.file(f"{name}.kubeconfig", self.clusters.admin_kubeconfig(name))
 
     def file(self, name: str, content: Any) -> Path:
-        path = self.scratch / name
-        path.touch(mode=0o600)
-        path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
-        return path
+        return _write(self.scratch, name, content)
 
-    def shared(self) -> dict[str, str]:
-        """What both are told: the objects and values that our site has, in files."""
-        live = json.loads(ours(self.site).kubectl("-n", "mcp", "get", "mcpserver", "echo", "-o", "json"))
-        server = {
-            "apiVersion": live["apiVersion"],
-            "kind": live["kind"],
-            "metadata": {"name": "echo", "namespace": "mcp"},
-            "spec": live["spec"],
-        }
-        assert server["spec"]["deployment"]["image"].endswith(ECHO_MCP)
-        probe = {"initialDelaySeconds": 1, "periodSeconds": 1}
-        return {
-            "charts": f"oci://{self.site.settings.registry}/kagent-dev/kmcp/helm",
-            "kmcp_version": kmcp_version(),
-            "registry_ca_file": str(self.site.settings.ca_file),
-            "mcp_server_file": str(self.file("mcp-server.yaml", server)),
-            "values_file": str(self.file("values.yaml", {"controller": {"healthProbe": {"readinessProbe": probe}}})),
-        }
-
-    def peer(self, shared: Mapping[str, str]) -> Contestant:
+    def peer(self) -> Contestant:
         kubeconfig = self.kubeconfig("bench-peer")
         content = json.loads(kubeconfig.read_text())
         cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
@@ -173,11 +182,11 @@ class Others:
             return str(self.file(name, base64.b64decode(value)))
 
         variables = {
-            **shared,
+            **self.variables,
             "ansible_python_interpreter": str(self.programs / "python"),
             "kubeconfig": str(kubeconfig),
             "helm": self.site.environment()["helm"],
-            "kmcp_values": json.loads(Path(shared["values_file"]).read_text()),
+            "kmcp_values": json.loads(Path(self.variables["values_file"]).read_text()),
             "api_server": cluster["server"],
             "cluster_ca_file": decoded("peer-ca.crt", cluster["certificate-authority-data"]),
             "client_cert": decoded("peer.crt", user["client-certificate-data"]),
@@ -195,14 +204,14 @@ class Others:
         argv += ["-e", f"@{self.file('peer-variables.json', variables)}"]
         # not our ansible.cfg, and not our collections; the module has no option for the registry's authority
         environ = {
-            "SSL_CERT_FILE": shared["registry_ca_file"],
+            "SSL_CERT_FILE": self.variables["registry_ca_file"],
             "ANSIBLE_CONFIG": str(self.file("ansible.cfg", b"")),
             "NO_PROXY": f"127.0.0.1,{self.site.settings.network}",
         }
         kubectl = self.site.environment()["kubectl"]
         return Contestant("kubernetes.core", kubeconfig, kubectl, argv, environ, ("--check", "--diff"))
 
-    def runbook(self, shared: Mapping[str, str]) -> Contestant:
+    def runbook(self) -> Contestant:
         kubeconfig = self.kubeconfig("bench-runbook")
         labels = {"pod-security.kubernetes.io/enforce": "restricted"}
         namespaces = {
@@ -218,11 +227,11 @@ class Others:
             "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', '')}",
             "KUBECONFIG": str(kubeconfig),
             "NAMESPACES": str(self.file("namespaces.json", namespaces)),
-            "CHARTS": shared["charts"],
-            "KMCP_VERSION": shared["kmcp_version"],
-            "REGISTRY_CA_FILE": shared["registry_ca_file"],
-            "VALUES": shared["values_file"],
-            "MCP_SERVER": shared["mcp_server_file"],
+            "CHARTS": self.variables["charts"],
+            "KMCP_VERSION": self.variables["kmcp_version"],
+            "REGISTRY_CA_FILE": self.variables["registry_ca_file"],
+            "VALUES": self.variables["values_file"],
+            "MCP_SERVER": self.variables["mcp_server_file"],
             "NO_PROXY": f"127.0.0.1,{self.site.settings.network}",
         }
         return Contestant(
