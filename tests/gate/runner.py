@@ -18,6 +18,8 @@ from gate.stages import Stage, Step
 HEARTBEAT_SECONDS = 60.0
 # `localcloud down` gets its own time: it has to run precisely when the deadline is already gone.
 CLEAN_UP_SECONDS = 120.0
+# How often the main thread wakes up: a signal that comes just before it begins to wait would be seen at the end only.
+AWAKE_SECONDS = 1.0
 
 
 class Interrupted(BaseException):
@@ -68,8 +70,11 @@ class Gate:
         with concurrent.futures.ThreadPoolExecutor(len(together)) as pool:
             try:
                 running = [pool.submit(self._run_stage, stage) for stage in together]
-                for stage in running:
-                    stage.result()
+                left = set(running)
+                while left:
+                    done, left = concurrent.futures.wait(left, AWAKE_SECONDS, concurrent.futures.FIRST_EXCEPTION)
+                    for stage in done:
+                        stage.result()
             except BaseException:
                 # Leaving the pool waits for its threads, and those wait for processes.
                 self._processes.stop_all()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.action import needs_a_playbook, run_action
 from support.playbook import LOCAL_HOST, Run, run_tasks
 
 from localcloud.settings import Settings
@@ -169,14 +170,33 @@ def run_all(cloud: Cloud, request: pytest.FixtureRequest) -> TasksRunner:
 
 
 @pytest.fixture
-def run_task(run_all: TasksRunner) -> TaskRunner:
-    """`run_task(module, args, check=, diff=, fails=)` -> the task's result; a failure must be expected with `fails`."""
+def run_task(cloud: Cloud, run_all: TasksRunner, request: pytest.FixtureRequest) -> TaskRunner:
+    """`run_task(module, args, check=, diff=, fails=, env=, auth=)` -> the task's result; `fails` expects a failure. In
+    this process, unless Ansible has a part in it: another host or user (`host=`, `user=`), or a template."""
 
-    def run(module: str, args: Mapping[str, Any], *, fails: bool = False, **options: Any) -> dict[str, Any]:
-        name = module if "." in module else f"mcpops.platform.{module}"
-        done = run_all([{name: dict(args)}], **options)
-        assert (done.returncode != 0) == fails, done.output
-        return done.last
+    def run(
+        module: str,
+        args: Mapping[str, Any],
+        *,
+        fails: bool = False,
+        check: bool = False,
+        diff: bool = True,
+        env: Mapping[str, str] | None = None,
+        auth: Mapping[str, Any] | None = None,
+        **who: Any,
+    ) -> dict[str, Any]:
+        if who or needs_a_playbook(module, args):
+            task = {f"mcpops.platform.{module}": dict(args)}
+            done = run_all([task], check=check, diff=diff, env=env, auth=auth, **who)
+            assert (done.returncode != 0) == fails, done.output
+            return done.last
+        play = play_options(cloud, _kubeconfig(request), auth)
+        environment = {**play["environment"], **(env or {})}
+        result = run_action(
+            module, args, defaults=play["module_defaults"], environment=environment, check=check, diff=diff
+        )
+        assert bool(result.get("failed")) == fails, result["msg"]
+        return result
 
     return run
 

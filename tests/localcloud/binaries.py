@@ -156,7 +156,8 @@ class GoToolchain:
         return Path(json.loads(answer)["Dir"])
 
     def build(self, program: GoProgram, output: Path) -> None:
-        argv = ["go", "build", "-trimpath", "-ldflags", link_flags(program)]
+        # What the linker strips need not be made: a fifth of the compiler's work, and the same binary.
+        argv = ["go", "build", "-trimpath", "-gcflags=all=-dwarf=false", "-ldflags", link_flags(program)]
         if program.mod != "go.mod":
             argv.append(f"-modfile={program.mod}")
         run(

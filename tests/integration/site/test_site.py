@@ -13,11 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
-from support.playbook import CHECKOUT, run_playbook
+from support.playbook import CHECKOUT, Run, run_playbook
 from support.snapshot import snapshot
 
 from .conftest import Site
@@ -25,28 +26,55 @@ from .conftest import Site
 pytestmark = pytest.mark.integration
 
 
-def test_a_second_run_changes_nothing_and_asks_once(site: Site, tmp_path: Path) -> None:
-    before, writes = len(site.azure_requests()), len(site.azure_writes())
-    cluster_writes = len(site.cluster_writes())
-    run = site.run(env=_counting_helm(tmp_path)).ok()
-    assert run.changed == []
-    asked = site.azure_requests()[before:]
-    assert site.azure_writes()[writes:] == []
+@dataclass(frozen=True)
+class Second:
+    """A second run at -vvvv, and what it left in the logs of Azure and of the cluster."""
+
+    run: Run
+    azure_requests: list[dict[str, Any]]
+    azure_writes: list[dict[str, Any]]
+    cluster_writes: list[str]
+    helm_started: bool
+
+
+@pytest.fixture(scope="module")
+def second(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Second:
+    directory = tmp_path_factory.mktemp("second")
+    asked, azure, cluster = len(site.azure_requests()), len(site.azure_writes()), len(site.cluster_writes())
+    run = site.run("--diff", "-vvvv", env=_counting_helm(directory)).ok()
+    return Second(
+        run,
+        site.azure_requests()[asked:],
+        site.azure_writes()[azure:],
+        site.cluster_writes()[cluster:],
+        (directory / "helm-was-started").exists(),
+    )
+
+
+def test_a_second_run_changes_nothing_and_asks_once(second: Second) -> None:
+    assert second.run.changed == []
+    assert second.azure_writes == []
     # the lease comes and goes
-    leases = [write.partition("?")[0] for write in site.cluster_writes()[cluster_writes:]]
+    leases = [write.partition("?")[0] for write in second.cluster_writes]
     assert [write.split("/leases")[0].split(" ")[0] for write in leases] == ["create", "delete"], leases
     assert all("/namespaces/kube-system/leases" in write for write in leases), leases
-    assert len([request for request in asked if "/oauth2/" in request["path"]]) <= 1
-    resources = Counter(request["path"].split("?")[0].lower() for request in asked if "/providers/" in request["path"])
+    paths = [request["path"].split("?")[0].lower() for request in second.azure_requests]
+    assert len([path for path in paths if "/oauth2/" in path]) <= 1
+    resources = Counter(path for path in paths if "/providers/" in path)
     assert max(resources.values()) == 1, resources
-    assert not (tmp_path / "helm-was-started").exists()
-    assert len(run.results) <= 15, [result["task"] for result in run.results]
+    assert not second.helm_started
+    assert len(second.run.results) <= 15, [result["task"] for result in second.run.results]
 
 
-def test_the_run_ends_with_what_answers(site: Site) -> None:
-    run = site.run().ok()
-    assert "hello from the platform" in run.output and "mcp/echo" in run.output
-    assert "teardown_confirm=local-1" in run.output
+def test_the_run_ends_with_what_answers(second: Second) -> None:
+    output = second.run.output
+    assert "hello from the platform" in output and "mcp/echo" in output
+    assert "teardown_confirm=local-1" in output
+
+
+def test_the_client_secret_is_in_no_output(site: Site, second: Second) -> None:
+    secret = (site.state / "client-secret").read_text(encoding="ascii").strip()
+    assert secret not in second.run.output and secret not in str(second.run.results)
 
 
 @dataclass(frozen=True)
@@ -176,12 +204,6 @@ async def _echo(url: str, text: str) -> str:
 
 def test_the_kubeconfig_is_private(site: Site) -> None:
     assert stat.S_IMODE(site.kubeconfig.stat().st_mode) == 0o600
-
-
-def test_the_client_secret_is_in_no_output(site: Site) -> None:
-    secret = (site.state / "client-secret").read_text(encoding="ascii").strip()
-    run = site.run("--diff", "-vvvv").ok()
-    assert secret not in run.output and secret not in str(run.results)
 
 
 def test_teardown_wants_a_name(site: Site) -> None:
