@@ -22,6 +22,7 @@ description:
   - Before another version is installed, its definition is compared with the one that stands, and the values of the
     release with those the chart has.
   - O(atomic) goes for the controller. A definition may be in use as soon as it stands, and stays.
+  - The controller is not removed from under C(MCPServer) objects that it works on, unless O(orphan_servers=true).
   - Removing the definition deletes every C(MCPServer) with its workloads; see O(delete_crds) and O(delete_servers).
 extends_documentation_fragment:
   - mcpops.platform.kubernetes
@@ -166,13 +167,26 @@ options:
     type: bool
     default: false
   delete_servers:
-    description: With O(delete_crds=true), accept that every C(MCPServer) of the cluster is deleted with its workloads.
+    description:
+      - With O(delete_crds=true), accept that every C(MCPServer) of the cluster is deleted with its workloads.
+      - Removes nothing without O(delete_crds=true).
+    type: bool
+    default: false
+  orphan_servers:
+    description:
+      - With O(state=absent), remove the controller although C(MCPServer) objects exist that it works on.
+      - Their workloads go on running as they are, changes to them have no effect, and what is lost of them does not
+        come back, until a controller is installed again.
+      - Refused without this option, with the names of these objects. Those in namespaces that the controller does not
+        watch do not count, and none does where all are deleted with the definition.
+      - Contradicts O(delete_servers=true).
     type: bool
     default: false
   state:
     description:
       - Whether KMCP is to be there.
-      - V(absent) removes the controller; MCP servers go on running, and nobody reconciles them.
+      - V(absent) removes the controller, unless MCP servers need it (see O(orphan_servers)).
+      - The definition stays, unless O(delete_crds=true).
     type: str
     choices: [present, absent]
     default: present
@@ -213,6 +227,10 @@ EXAMPLES = r"""
 - name: The controller beside kagent, which brings the definition
   mcpops.platform.kmcp_install:
     manage_crds: false
+
+- name: No KMCP; fails while there are MCP servers
+  mcpops.platform.kmcp_install:
+    state: absent
 
 - name: No KMCP, and no MCP server either
   mcpops.platform.kmcp_install:
@@ -313,6 +331,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "accept_field_loss": {"type": "bool", "default": False},
     "delete_crds": {"type": "bool", "default": False},
     "delete_servers": {"type": "bool", "default": False},
+    "orphan_servers": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 OPERATION = operation.converge

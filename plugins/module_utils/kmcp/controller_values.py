@@ -118,6 +118,16 @@ def notes(values: Mapping[str, Any], version: str) -> Iterator[str]:
         yield "Nobody gives the controller its rights (values.rbac.create is false): grant them yourself."
 
 
+def watched_namespaces(values: Mapping[str, Any], version: str) -> frozenset[str] | None:
+    """The namespaces whose MCPServers a controller of these values works on; None for all of the cluster."""
+    listed = value_at(values, ("rbac", "namespaces"))
+    if not isinstance(listed, list) or not listed or order(version) < order("0.2.8"):
+        return None
+    if order(version) < order("0.3.0") and value_at(values, ("rbac", "clusterScoped")) is not False:
+        return None
+    return frozenset(map(str, listed))
+
+
 def value_at(values: Any, path: tuple[str, ...]) -> Any:
     """The value at a place, or None."""
     for key in path:

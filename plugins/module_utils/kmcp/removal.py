@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Refused
+from collections.abc import Sequence
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, Refused
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import operation as helm
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import recovery
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import number_problems
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import ownership, standing
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import controller_values, ownership, standing
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.charts import DEFINITION, name_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.ownership import Owner
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
@@ -18,10 +21,14 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_fi
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, Refusal
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 
+_SHOWN = 10
+
 
 def absent(task: Task) -> Result:
     params = task.params
     problems = name_problems(params) + number_problems(params, "wait_timeout", "stale_after")
+    if params["orphan_servers"] and params["delete_servers"]:
+        problems.append(Problem("orphan_servers", "contradicts delete_servers: either the MCPServers stay, or they go"))
     if problems:
         raise InvalidInput("kmcp", problems)
     try:
@@ -33,20 +40,34 @@ def absent(task: Task) -> Result:
     remains = recovery.read(kube, namespace, crds).newest is not None
     servers = standing.server_names(kube)
     plans: list[Plan] = []
+    orphans: list[str] = []
     if params["delete_crds"] and remains:
         _guard(kube, servers, Owner(namespace, crds), params["delete_servers"])
         plans.append(Plan("MCPServers", tuple(Change(server, "present", ABSENT) for server in servers)))
+    else:
+        orphans = _kept_by(recovery.read(kube, namespace, name).newest, servers)
+        if orphans and not params["orphan_servers"]:
+            raise Refused("kmcp", [_orphaned(namespace, name, orphans)])
     outcome = helm.remove(task, kube, name, namespace, params)
     plans += outcome.plans
+    if orphans:
+        plans[-1] = plans[-1].with_notes(f"{_shown(orphans)}: left as they are, nobody reconciles them any more.")
     if params["delete_crds"]:
         plans += helm.remove(task, kube, crds, namespace, params).plans
         if not remains:
             plans[-1] = plans[-1].with_notes(*_left_over(kube))
     elif remains and outcome.changed:
-        told = f"{len(servers)} MCPServers stay and nobody reconciles them" if servers else "no MCPServer exists"
-        plans[-1] = plans[-1].with_notes(f"The definitions (release {namespace}/{crds}) stay: {told}.")
+        plans[-1] = plans[-1].with_notes(f"The definitions (release {namespace}/{crds}) stay.")
     shown = [plan.summary() for plan in plans if plan.changed] or ["kmcp: absent as declared"]
     return Result(changed=any(plan.changed for plan in plans), msg="; ".join(shown), plans=tuple(plans))
+
+
+def _kept_by(controller: Release | None, servers: Sequence[str]) -> list[str]:
+    """The servers that this controller works on; none when it is not installed."""
+    if controller is None:
+        return []
+    watched = controller_values.watched_namespaces(controller.values, controller.chart_version)
+    return [server for server in servers if watched is None or server.partition("/")[0] in watched]
 
 
 def _guard(kube: Kube, servers: list[str], ours: Owner, delete_servers: bool) -> None:
@@ -70,12 +91,29 @@ def _left_over(kube: Kube) -> list[str]:
     return [f"The definition {DEFINITION} stays: {whose}."]
 
 
-def _servers_exist(servers: list[str]) -> Refusal:
-    shown = ", ".join(servers[:5]) + (f" and {len(servers) - 5} more" if len(servers) > 5 else "")
+def _orphaned(namespace: str, name: str, servers: Sequence[str]) -> Refusal:
+    return Refusal(
+        f"release {namespace}/{name}",
+        f"the controller of {_shown(servers)}",
+        ABSENT,
+        "They would go on running as they are, but no change to them would have an effect any more, and what is lost "
+        "of their workloads would not come back. Remove them first (mcp_server with state: absent), or set "
+        "orphan_servers: true to leave them so.",
+    )
+
+
+def _servers_exist(servers: Sequence[str]) -> Refusal:
     return Refusal(
         f"CustomResourceDefinition {DEFINITION}",
-        f"{len(servers)} MCPServers: {shown}",
+        _shown(servers),
         ABSENT,
         "Removing the definition deletes every MCPServer with its workloads. Remove them first, or set "
         "delete_servers: true.",
     )
+
+
+def _shown(servers: Sequence[str]) -> str:
+    """`2 MCPServers: mcp/echo, mcp/other`."""
+    left = len(servers) - _SHOWN
+    names = ", ".join(servers[:_SHOWN]) + (f" and {left} more" if left > 0 else "")
+    return f"{len(servers)} MCPServer{'s' if len(servers) != 1 else ''}: {names}"

@@ -173,6 +173,11 @@ def test_what_cannot_work_is_told(installed: dict[str, Any], run_all: Callable[.
             assert text in result["msg"]
 
 
+def test_options_that_contradict_each_other(installed: dict[str, Any], run_task: Run) -> None:
+    both = {"state": "absent", "orphan_servers": True, "delete_servers": True}
+    assert "orphan_servers: contradicts delete_servers" in run_task("kmcp_install", both, fails=True)["msg"]
+
+
 @pytest.mark.slow
 def test_removal_spares_servers_until_told(
     cluster: Any, installed: dict[str, Any], server: str, run_task: Run, run_all: Callable[..., Any]
@@ -180,11 +185,16 @@ def test_removal_spares_servers_until_told(
     refused = run_task("kmcp_install", {"state": "absent", "delete_crds": True}, fails=True)
     assert server in refused["msg"]
     assert "delete_servers" in refused["msg"]
-    assert run_task("kmcp_install", {"state": "absent"}, check=True)["changed"]
+    for check in (True, False):
+        kept = run_task("kmcp_install", {"state": "absent"}, check=check, fails=True)
+        assert kept["error"]["kind"] == "refused"
+        assert server in kept["msg"] and "go on running" in kept["msg"] and "orphan_servers: true" in kept["msg"]
+    assert run_task("kmcp_install", {"state": "absent", "orphan_servers": True}, check=True)["changed"]
     assert exists(cluster, "deployment", CONTROLLER, "-n", NAMESPACE)
 
-    gone, again = results(run_all, {"state": "absent"}, {"state": "absent"})
-    assert any("nobody reconciles" in note for note in gone["notes"])
+    # without a controller there is nothing to guard: the second time no option is needed
+    gone, again = results(run_all, {"state": "absent", "orphan_servers": True}, {"state": "absent"})
+    assert any(server in note and "nobody reconciles" in note for note in gone["notes"])
     assert not exists(cluster, "deployment", CONTROLLER, "-n", NAMESPACE)
     assert exists(cluster, CRD, "kept", "-n", server.split("/")[0])
     assert not again["changed"]

@@ -65,6 +65,11 @@ def test_a_controller_for_some_namespaces(
             assert time.monotonic() < deadline, "the controller does not work on its namespace"
             time.sleep(0.2)
         assert not cluster.kubectl("get", "deployment", "unwatched", "-o", "name", "--ignore-not-found")
+        # the one that this controller keeps counts, the other is nobody's already
+        refused = direct({"state": "absent"}, fails=True)
+        assert f"the controller of 1 MCPServer: {namespace}/watched" in refused["msg"]
+        cluster.kubectl("delete", "mcpservers.kagent.dev", "watched", "-n", namespace)
+        assert direct({"state": "absent"}, check=True)["changed"]
     finally:
         cluster.kubectl("delete", "mcpservers.kagent.dev", "unwatched", "-n", "default")
 

@@ -71,3 +71,24 @@ def test_what_is_worth_a_note(values: dict[str, Any], text: str | None) -> None:
     found = list(controller_values.notes(values, "0.3.0"))
     assert len(found) == (1 if text else 0)
     assert text is None or text in found[0]
+
+
+# values, version → the namespaces; None: the whole cluster
+WATCHED: dict[str, tuple[dict[str, Any], str, set[str] | None]] = {
+    "nothing said": ({}, "0.3.0", None),
+    "an empty list": ({"rbac": {"namespaces": []}}, "0.3.0", None),
+    "two": ({"rbac": {"namespaces": ["a", "b"]}}, "0.3.0", {"a", "b"}),
+    "a later version": ({"rbac": {"namespaces": ["a"]}}, "0.4.0", {"a"}),
+    "a version that ignores them": ({"rbac": {"namespaces": ["a"]}}, "0.2.7", None),
+    "the version with a switch, off": ({"rbac": {"namespaces": ["a"], "clusterScoped": False}}, "0.2.8", {"a"}),
+    "the version with a switch, on": ({"rbac": {"namespaces": ["a"], "clusterScoped": True}}, "0.2.8", None),
+    "the version with a switch, not said": ({"rbac": {"namespaces": ["a"]}}, "0.2.8", None),
+    "no list": ({"rbac": {"namespaces": "a"}}, "0.3.0", None),
+}
+
+
+@pytest.mark.parametrize(("values", "version", "namespaces"), WATCHED.values(), ids=WATCHED)
+def test_which_namespaces_a_controller_watches(
+    values: dict[str, Any], version: str, namespaces: set[str] | None
+) -> None:
+    assert controller_values.watched_namespaces(values, version) == namespaces
