@@ -155,9 +155,13 @@ class Reason:
     hint: str = ""
     terminal: bool = False
 
+    @property
+    def finding(self) -> str:
+        """What is the case, without the hint: that is for a failure, and no failure yet for those who still wait."""
+        return f"{self.subject}: {_sentence(self.message)}" if self.subject else self.message
+
     def __str__(self) -> str:
-        text = f"{self.subject}: {_sentence(self.message)}" if self.subject else self.message
-        return f"{_sentence(text)} {_sentence(self.hint)}" if self.hint else text
+        return f"{_sentence(self.finding)} {_sentence(self.hint)}" if self.hint else self.finding
 
 
 class NotReady(Failure):

@@ -70,7 +70,7 @@ def wait_until_running(
         if now - started >= SETTLED_SECONDS:
             _release(kube, sights, found)
         first = next(iter(found.values()))[0]
-        task.progress(f"waiting for {len(waiting)} of {len(servers)} MCP servers: {first}")
+        task.progress(f"waiting for {len(waiting)} of {len(servers)} MCP servers: {first.finding}")
         time.sleep(min(pause, max(0.05, timeout - (now - started))))
         pause = min(LAST_POLL_SECONDS, pause * 1.3)
 

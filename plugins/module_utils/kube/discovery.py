@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import is_built_in
+
 AGGREGATED = ",".join(
     f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList" for version in ("v2", "v2beta1")
 )
@@ -77,6 +79,17 @@ def from_resource_list(answer: Mapping[str, Any]) -> KindTable:
 def find(table: Mapping[str, list[Any]], api_version: str, kind: str) -> ResourceType | None:
     row = table.get(f"{api_version}/{kind}")
     return ResourceType(api_version, kind, str(row[0]), bool(row[1]), tuple(row[2])) if row else None
+
+
+def not_served(table: Mapping[str, list[Any]], api_version: str, kind: str) -> str:
+    """Why this kind cannot be used in this cluster, and what to do about it."""
+    told = f"this cluster has no kind {kind} in {api_version}"
+    similar = ", ".join(similar_kinds(table, kind))
+    if similar:
+        return f"{told}; it has {similar}: write it so, if that is meant"
+    if is_built_in(api_version.rpartition("/")[0]):
+        return f"{told}, and none of that name elsewhere: check the spelling; kubectl api-resources lists all kinds"
+    return f"{told}: install its CustomResourceDefinition first, or check the spelling"
 
 
 def similar_kinds(table: Mapping[str, list[Any]], kind: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, Object
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import similar_kinds
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import not_served
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import holds_secrets, is_built_in
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
@@ -32,9 +32,7 @@ def read(task: Task) -> Result:
         if not is_built_in(api_version.rpartition("/")[0]):
             # a kind that is not installed has no objects: a question with an answer
             return Result(False, f"no objects: the cluster does not serve {api_version} {kind}", values={"objects": []})
-        similar = ", ".join(similar_kinds(kube.kinds(), kind)) or "none of that name"
-        told = f"the cluster serves no {kind} of {api_version}; it serves: {similar}"
-        raise InvalidInput("k8s_objects_info", [Problem("kind", told)])
+        raise InvalidInput("k8s_objects_info", [Problem("kind", not_served(kube.kinds(), api_version, kind))])
     name, namespace = params.get("name"), params.get("namespace")
     if name and resource.namespaced and not namespace:
         raise InvalidInput("k8s_objects_info", [Problem("namespace", f"is needed to read one {kind} by name")])

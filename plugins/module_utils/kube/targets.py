@@ -9,7 +9,7 @@ from __future__ import annotations
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType, similar_kinds
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType, not_served
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
 
 
@@ -27,7 +27,5 @@ def placed(item: Object, resource: ResourceType, namespace: str | None) -> Targe
 
 def unknown_kind(kube: Kube, item: Object) -> Problem:
     """The cluster does not serve this kind; it may serve another version of it."""
-    similar = ", ".join(similar_kinds(kube.kinds(), str(item["kind"])))
-    told = f"; the cluster serves {similar}" if similar else "; install its CustomResourceDefinition first"
     place = f"{item['kind']} {item['metadata']['name']}"
-    return Problem(place, f"the cluster serves no {item['kind']} of {item['apiVersion']}{told}")
+    return Problem(place, not_served(kube.kinds(), str(item["apiVersion"]), str(item["kind"])))

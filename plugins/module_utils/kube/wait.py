@@ -76,7 +76,7 @@ def wait_ready(
             told = explain(kube, [live.get(target.who, target.declared) for target in waiting], found, around)
             raise NotReady(_named(waiting, len(targets)), told, waited=now - started)
         first = next(reason for target in waiting for reason in found[target.who])
-        task.progress(f"waiting for {len(waiting)} of {len(targets)}: {first}")
+        task.progress(f"waiting for {len(waiting)} of {len(targets)}: {first.finding}")
         time.sleep(min(pause, max(0.05, timeout - (now - started))))
         pause = min(LAST_POLL_SECONDS, pause * 1.3)
 

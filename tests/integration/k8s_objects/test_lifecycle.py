@@ -197,7 +197,7 @@ def test_a_namespace_or_a_kind_that_is_not_there_yet(run_task: TaskRunner, clust
     refused = run_task("k8s_objects", {"definitions": [lost]}, fails=True)
     assert 'namespaces "not-there-yet" not found' in refused["msg"]
     unknown = run_task("k8s_objects", {"definitions": [custom]}, fails=True)
-    assert "serves no Thing of no.example.com/v1" in unknown["msg"]
+    assert "no kind Thing in no.example.com/v1: install its CustomResourceDefinition first" in unknown["msg"]
 
 
 def test_one_failure_does_not_keep_the_others(run_task: TaskRunner, cluster: Any, namespace: str) -> None:

@@ -44,7 +44,11 @@ def test_secret_values_are_not_returned(run_task: TaskRunner, cluster: Any, name
 
 
 def test_wrong_questions_are_refused(run_task: TaskRunner, cluster: Any) -> None:
-    unknown = run_task("k8s_objects_info", {"kind": "Deployment"}, fails=True)
-    assert "the cluster serves no Deployment of v1; it serves: apps/v1 Deployment" in unknown["msg"]
+    elsewhere = run_task("k8s_objects_info", {"kind": "Deployment"}, fails=True)
+    assert "kind: this cluster has no kind Deployment in v1; it has apps/v1 Deployment: write it so" in elsewhere["msg"]
+    misspelt = run_task("k8s_objects_info", {"kind": "ConfigMaps"}, fails=True)
+    assert (
+        "kind: this cluster has no kind ConfigMaps in v1, and none of that name elsewhere: check the" in misspelt["msg"]
+    )
     nowhere = run_task("k8s_objects_info", {"kind": "ConfigMap", "name": "a"}, fails=True)
     assert "namespace: is needed" in nowhere["msg"]

@@ -157,6 +157,26 @@ def test_a_server_that_crashes_after_a_moment_is_not_called_ready(apply: Apply, 
     assert "exit code 7" in failed["msg"]
 
 
+@pytest.mark.slow
+def test_whether_the_controller_runs_is_asked_when_the_wait_has_failed_and_not_before(
+    apply: Apply, run_all: Any, cloud: Any, cluster: Any, namespace: str
+) -> None:
+    declared = {"name": "echo", "namespace": namespace, "image": f"{cloud.registry}/echo-mcp:1.0.0", "wait_timeout": 2}
+    controller = ("-n", "kmcp-system", "deployment/kmcp-controller-manager")
+    cluster.kubectl("scale", *controller, "--replicas=0")
+    try:
+        cluster.kubectl("rollout", "status", *controller)
+        run = run_all([{"mcpops.platform.mcp_server": declared}])
+    finally:
+        cluster.kubectl("scale", *controller, "--replicas=1")
+        cluster.kubectl("rollout", "status", *controller)
+    (progress,) = (line for line in run.output.splitlines() if "waiting for 1 of 1 MCP servers" in line)
+    assert progress.endswith("the KMCP controller has not looked at the latest change yet.")
+    assert "Is the controller running? kmcp_install installs it." in run.last["msg"]
+    assert "kmcp-system/kmcp-controller-manager has no available pod" in run.last["msg"]
+    apply(wait_timeout=90)
+
+
 def test_two_servers_that_fail_are_both_told(run_task: Any, cloud: Any, namespace: str) -> None:
     image = f"{cloud.registry}/mcp-misbehaving:1.0.0"
     servers = [

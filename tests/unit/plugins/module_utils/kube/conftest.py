@@ -29,6 +29,7 @@ class FakeTask:
     commands: list[tuple[list[str], dict[str, str]]] = field(default_factory=list)
     secrets: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
 
     def run_command(
         self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
@@ -39,7 +40,8 @@ class FakeTask:
     def warn(self, message: str) -> None:
         self.warnings.append(message)
 
-    def progress(self, message: str) -> None: ...
+    def progress(self, message: str) -> None:
+        self.told.append(message)
 
     def secret(self, value: str) -> None:
         if value:

@@ -158,6 +158,9 @@ def test_a_fault_that_does_not_heal_ends_the_wait_after_it_has_stood_for_a_while
     failure = refusing(kube, task, item, seconds=30)
     assert [reason.code for reason in failure.reasons] == ["ImagePull"]
     assert failure.waited is not None and wait.TERMINAL_SECONDS <= failure.waited < 10
+    advice = "Check the image's name"
+    assert advice in failure.message()
+    assert task.told and not [line for line in task.told if advice in line], "advice is for those who need not wait"
 
 
 def test_a_fault_that_comes_and_goes_does_not_end_the_wait(server: Server, kube: Kube, task: FakeTask) -> None:
