@@ -158,9 +158,17 @@ def test_a_fault_that_does_not_heal_ends_the_wait_after_it_has_stood_for_a_while
     failure = refusing(kube, task, item, seconds=30)
     assert [reason.code for reason in failure.reasons] == ["ImagePull"]
     assert failure.waited is not None and wait.TERMINAL_SECONDS <= failure.waited < 10
-    advice = "Check the image's name"
+
+
+def test_advice_is_for_a_failure_and_not_for_who_still_waits(server: Server, kube: Kube, task: FakeTask) -> None:
+    waiting = {"waiting": {"reason": "ErrImagePull", "message": "not found"}}
+    item = {"apiVersion": "v1", "kind": "Pod", **pods({"state": waiting}).body["items"][0]}
+    server.on(f"{SPACE}/pods/web-1", Answer(body=item))
+    failure = refusing(kube, task, item, seconds=30)
+    advice = "Check the image's name and tag"
     assert advice in failure.message()
-    assert task.told and not [line for line in task.told if advice in line], "advice is for those who need not wait"
+    assert "cannot be pulled" in task.told[0]
+    assert not [line for line in task.told if advice in line]
 
 
 def test_a_fault_that_comes_and_goes_does_not_end_the_wait(server: Server, kube: Kube, task: FakeTask) -> None:
