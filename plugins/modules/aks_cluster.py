@@ -21,6 +21,7 @@ description:
 extends_documentation_fragment:
   - mcpops.platform.azure
   - mcpops.platform.azure.owned
+  - mcpops.platform.node_pools
   - mcpops.platform.attributes
 options:
   name:
@@ -76,74 +77,6 @@ options:
   node_resource_group:
     description: Resource group that the service makes for the nodes.
     type: str
-  node_pools:
-    description:
-      - Node pools by name. A new cluster needs one of mode V(System); where no pool says its mode, the first is it.
-    type: list
-    elements: dict
-    suboptions:
-      name:
-        description: Name of the pool.
-        type: str
-        required: true
-      mode:
-        description: Whether the cluster's own components run there.
-        type: str
-        choices: [System, User]
-      count:
-        description: Number of nodes; with the autoscaler only where it starts. 1 for a new pool if not set.
-        type: int
-      enable_auto_scaling:
-        description: Whether the autoscaler decides the number of nodes.
-        type: bool
-      min_count:
-        description: Least number of nodes of the autoscaler.
-        type: int
-      max_count:
-        description: Greatest number of nodes of the autoscaler.
-        type: int
-      vm_size:
-        description: Size of the virtual machines.
-        type: str
-      vm_size_candidates:
-        description:
-          - Sizes in the order in which they are wanted, instead of O(node_pools[].vm_size). The first that location,
-            subscription and quota allow is taken when the pool is created; an existing pool keeps its size.
-          - The quota is asked for the most nodes that the pool may have, and those of
-            O(vm_size_selection.surge_nodes).
-        type: list
-        elements: str
-      os_disk_type:
-        description: Kind of the OS disk.
-        type: str
-        choices: [Managed, Ephemeral]
-      os_disk_size_gb:
-        description: Size of the OS disk in GB; 0 is the default of the size.
-        type: int
-      os_sku:
-        description: Operating system, for example V(Ubuntu) or V(AzureLinux).
-        type: str
-      max_pods:
-        description: Most pods on a node.
-        type: int
-      labels:
-        description: Labels of the nodes; others stay unless O(node_pools[].purge_labels). Null removes one.
-        type: dict
-      purge_labels:
-        description: Whether to remove labels that are not listed; those that AKS itself sets stay.
-        type: bool
-        default: false
-      taints:
-        description: Taints of the nodes, C(key=value:effect); all of them.
-        type: list
-        elements: str
-      zones:
-        description: Availability zones, all of them.
-        type: list
-        elements: str
-      properties:
-        description: Raw ARM properties of the pool that have no option here, merged and compared the same way.
-        type: dict
   vm_size_selection:
     description:
       - How a size is found for new node pools without O(node_pools[].vm_size); M(mcpops.platform.aks_sku_preflight)
@@ -330,27 +263,9 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import cluster
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import azure_argument_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.ownership import OWNED_OPTIONS
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.pool_options import POOL_ARGUMENTS
 from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
 
-_POOL_OPTIONS: dict[str, Any] = {
-    "name": {"type": "str", "required": True},
-    "mode": {"type": "str", "choices": ["System", "User"]},
-    "count": {"type": "int"},
-    "enable_auto_scaling": {"type": "bool"},
-    "min_count": {"type": "int"},
-    "max_count": {"type": "int"},
-    "vm_size": {"type": "str"},
-    "vm_size_candidates": {"type": "list", "elements": "str"},
-    "os_disk_type": {"type": "str", "choices": ["Managed", "Ephemeral"]},
-    "os_disk_size_gb": {"type": "int"},
-    "os_sku": {"type": "str"},
-    "max_pods": {"type": "int"},
-    "labels": {"type": "dict"},
-    "purge_labels": {"type": "bool", "default": False},
-    "taints": {"type": "list", "elements": "str"},
-    "zones": {"type": "list", "elements": "str"},
-    "properties": {"type": "dict"},
-}
 _NETWORK_OPTIONS: dict[str, Any] = {
     "plugin": {"type": "str", "choices": ["azure", "kubenet", "none"]},
     "plugin_mode": {"type": "str", "choices": ["overlay"]},
@@ -383,7 +298,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "workload_identity": {"type": "bool"},
     "dns_prefix": {"type": "str"},
     "node_resource_group": {"type": "str"},
-    "node_pools": {"type": "list", "elements": "dict", "options": _POOL_OPTIONS},
+    "node_pools": {"type": "list", "elements": "dict", "options": POOL_ARGUMENTS},
     "vm_size_selection": {"type": "dict", "options": _SIZE_OPTIONS},
     "purge_node_pools": {"type": "bool", "default": False},
     "network": {"type": "dict", "options": _NETWORK_OPTIONS},

@@ -17,8 +17,11 @@ description:
   - What a size has is read from the service's capabilities, never from its name.
   - Fails when none fits, with every reason of every candidate and what would help.
   - The size of a node pool that exists is taken as it is; that costs one request.
+  - With O(node_pools), M(mcpops.platform.aks_cluster) creates the pool with the size that is found here, if it gets the
+    same pools and, in its C(vm_size_selection), the same values.
 extends_documentation_fragment:
   - mcpops.platform.azure
+  - mcpops.platform.node_pools
   - mcpops.platform.attributes.info
 options:
   location:
@@ -26,7 +29,10 @@ options:
     type: str
     required: true
   candidates:
-    description: Sizes in the order in which they are wanted.
+    description:
+      - Sizes in the order in which they are wanted.
+      - With O(node_pools), for a pool without candidates of its own. If it names a size (by option or raw property),
+        only that is looked at, whatever O(architecture) and O(allow_burstable) say.
     type: list
     elements: str
     required: true
@@ -72,7 +78,7 @@ options:
     description: Resource group of the cluster.
     type: str
   node_pool:
-    description: Name of the node pool.
+    description: Name of the node pool; with O(node_pools) the one that a size is looked for.
     type: str
 """
 
@@ -84,6 +90,22 @@ EXAMPLES = r"""
     node_count: 3
     system_pool: true
   register: size
+
+- name: The size that aks_cluster will give to a pool
+  mcpops.platform.aks_sku_preflight:
+    location: eastus2
+    candidates: [Standard_D4s_v5, Standard_D4s_v4]
+    cluster_name: agents
+    resource_group: rg-agents
+    node_pools:
+      - name: system
+        mode: System
+        count: 2
+      - name: work
+        enable_auto_scaling: true
+        min_count: 1
+        max_count: 5
+    node_pool: work
 
 - name: A size for arm64 nodes, unless the pool exists
   mcpops.platform.aks_sku_preflight:
@@ -127,6 +149,7 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import sku_preflight
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import azure_argument_spec
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.pool_options import POOL_ARGUMENTS
 from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -144,9 +167,16 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "gpu": {"type": "bool", "default": False},
     "cluster_name": {"type": "str"},
     "resource_group": {"type": "str"},
+    "node_pools": {"type": "list", "elements": "dict", "options": POOL_ARGUMENTS},
     "node_pool": {"type": "str"},
 }
-RULES = {"required_by": {"cluster_name": ["resource_group", "node_pool"]}}
+RULES = {
+    "required_by": {"cluster_name": ["resource_group", "node_pool"], "node_pools": ["node_pool"]},
+    # what a declared pool says itself
+    "mutually_exclusive": [
+        ["node_pools", option] for option in ("node_count", "zones", "system_pool", "ephemeral_os_disk")
+    ],
+}
 OPERATION = sku_preflight.converge
 
 

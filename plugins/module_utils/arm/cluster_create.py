@@ -11,16 +11,13 @@ from dataclasses import replace
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, Reading
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_pools import mode_of_new, new_pools
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec import (
-    ClusterSpec,
-    PoolSpec,
-    SizeSelection,
-)
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_pools import new_pools, standing_pools
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec import ClusterSpec, PoolSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_version import (
     offered_problem,
     version_step,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.pool_size import asked_of
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.service_errors import (
     concerns_registration,
     parse_error,
@@ -35,19 +32,18 @@ _UNDECIDED = (401, 403, 409)
 
 def with_choices(arm: Arm, spec: ClusterSpec, reading: Reading) -> ClusterSpec:
     """`spec` with a size for every new pool; nothing is asked for a cluster that only stays as it is."""
-    standing = ((reading.body or {}).get("properties") or {}).get("agentPoolProfiles") or []
     location = str((reading.body or {}).get("location") or spec.declared.get("location") or "")
     problems: list[Problem] = []
     step = version_step(reading.body or {}, spec.kubernetes_version)
     if not step.settled and not step.refused:
         problems += _version_problems(arm, spec.kubernetes_version, location)
-    fresh = {pool.name for pool in new_pools(standing, spec)}
+    fresh = {pool.name for pool in new_pools(standing_pools(reading.body), spec)}
     pools: list[PoolSpec] = []
     for pool in spec.pools:
-        candidates = candidates_of(pool, spec)
-        if pool.name in fresh and candidates:
-            wanted = requirements_of(pool, mode_of_new(standing, spec, pool), location, spec.sizes)
-            selection = _selection(arm, candidates, wanted)
+        asked = asked_of(reading.body, spec.pools, pool, location, spec.sizes)
+        # a size that the pool names is the service's to judge, with the creation
+        if pool.name in fresh and asked.candidates and not asked.named:
+            selection = _selection(arm, asked.candidates, asked.wanted)
             if selection is None:
                 pass
             elif selection.chosen is None:
@@ -68,26 +64,6 @@ def _selection(arm: Arm, candidates: Sequence[str], wanted: Requirements) -> Sel
         if arm.check_mode and concerns_registration(failure):
             return None
         raise
-
-
-def candidates_of(pool: PoolSpec, spec: ClusterSpec) -> tuple[str, ...]:
-    """None for a pool that names its size."""
-    return () if pool.declared.get("vmSize") else pool.candidates or spec.sizes.candidates
-
-
-def requirements_of(pool: PoolSpec, mode: str, location: str, sizes: SizeSelection) -> Requirements:
-    """What the role site_preflight asks for of the same pool: two answers would be one too many."""
-    declared = pool.declared
-    return Requirements(
-        location=location,
-        node_count=max(int(declared.get("count") or 1), int(declared.get("maxCount") or 1)),
-        surge_nodes=sizes.surge_nodes,
-        architecture=sizes.architecture,
-        allow_burstable=sizes.allow_burstable,
-        zones=tuple(str(zone) for zone in declared.get("availabilityZones") or ()),
-        system_pool=mode.lower() == "system",
-        ephemeral_os_disk=str(declared.get("osDiskType")).lower() == "ephemeral",
-    )
 
 
 def _version_problems(arm: Arm, version: str, location: str) -> list[Problem]:

@@ -26,14 +26,19 @@ def declared_pools(standing: list[Pool], spec: ClusterSpec) -> list[Pool]:
         if found is not None:
             result.append(_of_standing(found, pool))
         else:
-            result.append(_of_new(pool, mode_of_new(standing, spec, pool), spec.owner))
+            result.append(_of_new(pool, mode_of_new(standing, spec.pools, pool), spec.owner))
     return result
 
 
-def mode_of_new(standing: Sequence[Mapping[str, Any]], spec: ClusterSpec, pool: PoolSpec) -> str:
+def standing_pools(body: Mapping[str, Any] | None) -> list[Pool]:
+    """The inline pools of a cluster as it was read; none of one that does not exist."""
+    return ((body or {}).get("properties") or {}).get("agentPoolProfiles") or []
+
+
+def mode_of_new(standing: Sequence[Mapping[str, Any]], pools: Sequence[PoolSpec], pool: PoolSpec) -> str:
     """A cluster needs a system pool: where no mode is said at all, the first pool of a new cluster is it."""
-    said = bool(standing) or any("mode" in other.declared for other in spec.pools)
-    first = spec.pools[0].name == pool.name
+    said = bool(standing) or any(other.declared.get("mode") for other in pools)
+    first = pools[0].name == pool.name
     return str(pool.declared.get("mode") or ("System" if first and not said else "User"))
 
 
@@ -103,7 +108,7 @@ def _listed(pools: list[Pool]) -> str:
     return ", ".join(sorted(str(pool.get("name")) for pool in pools))
 
 
-def new_pools(standing: list[Mapping[str, Any]], spec: ClusterSpec) -> list[PoolSpec]:
+def new_pools(standing: Sequence[Mapping[str, Any]], spec: ClusterSpec) -> list[PoolSpec]:
     """The declared pools that do not exist yet."""
     names = {str(pool.get("name")).lower() for pool in standing}
     return [pool for pool in spec.pools if pool.name.lower() not in names]

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,7 +97,7 @@ def cluster_spec(params: Mapping[str, Any], subscription_id: str) -> ClusterSpec
         name=params["name"],
         resource_group=params["resource_group"],
         declared=_declared(params),
-        pools=tuple(_pool(pool) for pool in params.get("node_pools") or ()),
+        pools=pool_specs(params.get("node_pools")),
         kubernetes_version=params.get("kubernetes_version") or "",
         purge_tags=bool(params.get("purge_tags")),
         purge_node_pools=bool(params.get("purge_node_pools")),
@@ -138,6 +138,11 @@ def _identity(declared: Mapping[str, Any]) -> dict[str, Any]:
         "type": declared["type"],
         **({"userAssignedIdentities": {item: {} for item in ids}} if ids is not None else {}),
     }
+
+
+def pool_specs(declared: Sequence[Mapping[str, Any]] | None) -> tuple[PoolSpec, ...]:
+    """The option node_pools; raw properties count like the options that stand for the same."""
+    return tuple(_pool(pool) for pool in declared or ())
 
 
 def _pool(declared: Mapping[str, Any]) -> PoolSpec:

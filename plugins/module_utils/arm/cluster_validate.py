@@ -21,6 +21,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec i
     CLUSTER_OPTIONS,
     NETWORK_OPTIONS,
     POOL_OPTIONS,
+    pool_specs,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
 
@@ -161,7 +162,7 @@ def _size_selection(params: Params) -> Iterator[Problem]:
 def _pool_details(params: Params) -> Iterator[Problem]:
     for pool in params.get("node_pools") or ():
         where = f"node_pools[{pool['name']}]"
-        if pool.get("vm_size") and pool.get("vm_size_candidates"):
+        if pool.get("vm_size_candidates") and (pool.get("vm_size") or (pool.get("properties") or {}).get("vmSize")):
             yield Problem(f"{where}.vm_size_candidates", "is for a pool without vm_size: give one of the two")
         pods = pool.get("max_pods")
         least = 30 if pool.get("mode") == "System" else 10
@@ -234,7 +235,8 @@ def _pools_to_create(params: Params) -> Iterator[Problem]:
 
 def _has_system(pools: list[Mapping[str, Any]]) -> bool:
     """A single pool without a mode is the system pool."""
-    return any(pool.get("mode") == "System" for pool in pools) or not any(pool.get("mode") for pool in pools)
+    modes = [str(pool.declared.get("mode") or "").lower() for pool in pool_specs(pools)]
+    return "system" in modes or not any(modes)
 
 
 def _reaches(raw: Any, path: tuple[str, ...]) -> bool:

@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_pools import standing_pools
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec import SizeSelection, pool_specs
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import resolve
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.pool_size import Asked, asked_of
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.remembered import recall, remember
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.service_errors import concerns_registration
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_list import Sku, find_skus
@@ -65,13 +69,15 @@ def converge(task: Task) -> Result:
     if problems:
         raise InvalidInput("VM size preflight", problems)
     arm = Arm.connect(task)
-    live = _live_size(task, arm)
+    cluster = _cluster(task, arm)
+    live = _live_size(cluster, params.get("node_pool") or "")
     if live:
         # a pool that exists keeps its size: changing it would mean another pool
         verdict = Verdict(live, (), ("is the size of the existing pool",))
         return _result({"name": live}, [verdict], source="existing_pool")
     try:
-        selection = find_size(arm, params["candidates"], requirements(params))
+        asked = asked_for(params, cluster)
+        selection = find_size(arm, asked.candidates, asked.wanted)
     except ServiceError as exc:
         if not concerns_registration(exc):
             raise
@@ -80,7 +86,7 @@ def converge(task: Task) -> Result:
         task.warn(f"VM size preflight: {note}.")
         return Result(changed=False, values={"vm_size": None, "source": "unknown", "candidates": [], "notes": [note]})
     if selection.chosen is None:
-        subject = f"VM size for {params['node_count']} nodes in {params['location']}"
+        subject = f"VM size for {asked.wanted.node_count} nodes in {asked.wanted.location}"
         failure = InvalidInput(subject, unviable("candidates", selection))
         failure.values["candidates"] = [verdict.as_dict() for verdict in selection.verdicts]
         raise failure
@@ -108,7 +114,24 @@ def _result(selected: dict[str, Any], verdicts: list[Verdict], source: str) -> R
     return Result(changed=False, msg=f"{size} ({source.replace('_', ' ')})", values=values)
 
 
-def requirements(params: dict[str, Any]) -> Requirements:
+def asked_for(params: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> Asked:
+    """What the options ask for: one of the pools of the option node_pools, or what the options say one by one."""
+    if params.get("node_pools"):
+        sizes = SizeSelection(
+            candidates=tuple(params["candidates"]),
+            architecture=params.get("architecture") or "",
+            allow_burstable=params["allow_burstable"],
+            surge_nodes=params["surge_nodes"],
+        )
+        pools = pool_specs(params["node_pools"])
+        pool = next(pool for pool in pools if pool.name == params["node_pool"])
+        asked = asked_of(cluster, pools, pool, params["location"], sizes)
+        wanted = replace(asked.wanted, min_memory_gb=params.get("min_memory_gb") or 0, gpu=params["gpu"])
+        return replace(asked, wanted=wanted)
+    return Asked(tuple(params["candidates"]), _requirements(params))
+
+
+def _requirements(params: Mapping[str, Any]) -> Requirements:
     return Requirements(
         location=params["location"],
         node_count=params["node_count"],
@@ -125,7 +148,11 @@ def requirements(params: dict[str, Any]) -> Requirements:
 
 def _problems(params: dict[str, Any]) -> list[Problem]:
     problems = []
-    if not params["candidates"]:
+    pools = [pool["name"] for pool in params.get("node_pools") or ()]
+    known = params.get("node_pools") is None or params.get("node_pool") in pools
+    if not known:
+        problems.append(Problem("node_pool", f"is none of node_pools: {', '.join(pools) or 'none is listed'}"))
+    if known and not asked_for(params, None).candidates:
         problems.append(Problem("candidates", "name at least one size, for example Standard_D4s_v5"))
     if params["node_count"] < 1:
         problems.append(Problem("node_count", f"must be at least 1, is {params['node_count']}"))
@@ -137,11 +164,11 @@ def _problems(params: dict[str, Any]) -> list[Problem]:
     return problems
 
 
-def _live_size(task: Task, arm: Arm) -> str:
-    """The size of the pool if it exists; the cluster that was read for it is left for aks_cluster."""
+def _cluster(task: Task, arm: Arm) -> Mapping[str, Any] | None:
+    """The cluster if it is named and exists; what was read for it is left for aks_cluster."""
     params = task.params
     if not params.get("cluster_name"):
-        return ""
+        return None
     subscription = resolve(params).subscription_id
     cluster = names.cluster_id(subscription, params["resource_group"], params["cluster_name"])
     version = names.api_version_of(names.MANAGED_CLUSTERS)
@@ -153,10 +180,14 @@ def _live_size(task: Task, arm: Arm) -> str:
             if not concerns_registration(exc):
                 raise
             # no provider, no cluster; the provider is registered by a later task
-            return ""
+            return None
         remember(task, cluster, body)
-    pools = ((body or {}).get("properties") or {}).get("agentPoolProfiles") or []
-    for pool in pools:
-        if str(pool.get("name")).lower() == params["node_pool"].lower():
+    return body
+
+
+def _live_size(cluster: Mapping[str, Any] | None, name: str) -> str:
+    """The size of the pool if it exists."""
+    for pool in standing_pools(cluster):
+        if str(pool.get("name")).lower() == name.lower():
             return str(pool.get("vmSize") or "")
     return ""

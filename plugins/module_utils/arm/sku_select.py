@@ -14,6 +14,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_list impor
 # AKS refuses less in a system pool (SystemPoolSkuTooLow)
 _SYSTEM_VCPUS = 2
 _SYSTEM_MEMORY_GB = 4
+# and less in any pool (VMSizeNotSupported)
+_LEAST_VCPUS = 2
+_LEAST_MEMORY_GB = 2
 _ARCHITECTURES = {"amd64": "x64", "x64": "x64", "x86_64": "x64", "arm64": "arm64"}
 
 
@@ -89,6 +92,7 @@ _ADVICE = (
     ("Burstable", "set allow_burstable to true"),
     ("Architecture", "add candidates of the wanted architecture"),
     ("SystemPool", "add candidates with at least 2 vCPUs and 4 GiB"),
+    ("TooSmall", "add candidates with at least 2 vCPUs and 2 GiB"),
     ("Memory", "lower min_memory_gb or add larger candidates"),
     ("EphemeralDisk", "set ephemeral_os_disk to false or add candidates with a cache or temporary disk"),
     ("Gpu", "add candidates with GPUs"),
@@ -153,6 +157,9 @@ def _capabilities(sku: Sku, wanted: Requirements) -> list[tuple[str, str]]:
     if wanted.system_pool and (sku.usable_vcpus < _SYSTEM_VCPUS or sku.memory_gb < _SYSTEM_MEMORY_GB):
         have = f"{sku.usable_vcpus} vCPUs and {sku.memory_gb:g} GiB"
         against.append(("SystemPool", f"has {have}, a system pool needs {_SYSTEM_VCPUS} and {_SYSTEM_MEMORY_GB}"))
+    elif sku.usable_vcpus < _LEAST_VCPUS or sku.memory_gb < _LEAST_MEMORY_GB:
+        have = f"{sku.usable_vcpus} vCPUs and {sku.memory_gb:g} GiB"
+        against.append(("TooSmall", f"has {have}, a node pool needs {_LEAST_VCPUS} and {_LEAST_MEMORY_GB}"))
     if sku.memory_gb < wanted.min_memory_gb:
         against.append(("Memory", f"has {sku.memory_gb:g} GiB of memory, {wanted.min_memory_gb:g} are needed"))
     if wanted.ephemeral_os_disk and not sku.flag("EphemeralOSDiskSupported"):

@@ -11,14 +11,13 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from jinja2.nativetypes import NativeEnvironment
 from support.playbook import CHECKOUT
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_create import candidates_of, requirements_of
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_pools import mode_of_new
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_pools import declared_pools, standing_pools
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec import cluster_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_preflight import requirements
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_select import Requirements
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.pool_size import Asked, asked_of
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_preflight import asked_for
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, aks_sku_preflight
 
-Asked = tuple[list[str], Requirements]
+Body = dict[str, Any] | None
 SITE = {"mcpops_location": "eastus2", "mcpops_resource_group": "rg", "inventory_hostname": "h1"}
 
 
@@ -46,38 +45,33 @@ def variables_of(role: str, inventory: dict[str, Any], *wanted: str) -> dict[str
 
 
 def validated(module: Any, options: dict[str, Any]) -> dict[str, Any]:
-    result = ArgumentSpecValidator(module.ARGUMENT_SPEC).validate(options)
+    result = ArgumentSpecValidator(module.ARGUMENT_SPEC, **getattr(module, "RULES", {})).validate(options)
     assert not result.error_messages
     parameters: dict[str, Any] = result.validated_parameters
     return parameters
 
 
-def preflight(inventory: dict[str, Any]) -> list[Asked]:
+def preflight(inventory: dict[str, Any], cluster: Body = None) -> list[Asked]:
     (task,) = of_role("site_preflight", "tasks/main.yml")
     variables = variables_of("site_preflight", inventory, *of_role("site_preflight", "defaults/main.yml"))
     asked = []
     for pool in rendered(task["loop"], variables):
         options = rendered(task["mcpops.platform.aks_sku_preflight"], {**variables, "item": pool})
-        params = validated(aks_sku_preflight, options)
-        if "vm_size" not in pool:
-            asked.append((params["candidates"], requirements(params)))
+        asked.append(asked_for(validated(aks_sku_preflight, options), cluster))
     return asked
 
 
-def creation(inventory: dict[str, Any]) -> list[Asked]:
+def creation(inventory: dict[str, Any], cluster: Body = None) -> list[Asked]:
+    """What aks_cluster asks for, whose system pools are those of the body that it sends."""
     task = of_role("aks_cluster", "tasks/main.yml")[0]["mcpops.platform.aks_cluster"]
     wanted = {name: task[name] for name in ("name", "resource_group", "location", "node_pools", "vm_size_selection")}
     names = [name for name in of_role("aks_cluster", "defaults/main.yml") if f"{{{{ {name} }}}}" in str(wanted)]
     variables = variables_of("aks_cluster", inventory, *names)
     spec = cluster_spec(validated(aks_cluster, rendered(wanted, variables)), "s")
-    return [
-        (
-            list(candidates_of(pool, spec)),
-            requirements_of(pool, mode_of_new([], spec, pool), spec.declared["location"], spec.sizes),
-        )
-        for pool in spec.pools
-        if candidates_of(pool, spec)
-    ]
+    asked = [asked_of(cluster, spec.pools, pool, spec.declared["location"], spec.sizes) for pool in spec.pools]
+    sent = [str(pool["mode"]).lower() == "system" for pool in declared_pools(standing_pools(cluster), spec)]
+    assert [one.wanted.system_pool for one in asked] == sent
+    return asked
 
 
 INVENTORIES: dict[str, dict[str, Any]] = {
@@ -94,21 +88,77 @@ INVENTORIES: dict[str, dict[str, Any]] = {
     "zones and disk": {"aks_cluster_node_pools": [{"name": "a", "zones": [1, 2], "os_disk_type": "Ephemeral"}]},
     "no modes": {"aks_cluster_node_pools": [{"name": "a"}, {"name": "b"}]},
     "a mode elsewhere": {"aks_cluster_node_pools": [{"name": "a"}, {"name": "b", "mode": "System"}]},
+    "mode as a raw property": {
+        "aks_cluster_node_pools": [{"name": "a"}, {"name": "b", "properties": {"mode": "System"}}]
+    },
+    "size as a raw property": {
+        "aks_cluster_node_pools": [{"name": "a", "properties": {"vmSize": "Standard_B2ms"}}, {"name": "b"}]
+    },
+    "counts as raw properties": {
+        "aks_cluster_node_pools": [
+            {"name": "a", "properties": {"count": 4}},
+            {"name": "b", "properties": {"enableAutoScaling": True, "minCount": 1, "maxCount": 6}},
+        ]
+    },
+    "zones and disk as raw properties": {
+        "aks_cluster_node_pools": [
+            {"name": "a", "properties": {"availabilityZones": ["1"], "osDiskType": "Ephemeral"}},
+        ]
+    },
     "modes": {"aks_cluster_node_pools": [{"name": "a", "mode": "System"}, {"name": "b", "mode": "User", "count": 0}]},
 }
 
 
+STANDING = {"location": "westeurope", "properties": {"agentPoolProfiles": [{"name": "old", "mode": "System"}]}}
+CLUSTERS: dict[str, Body] = {"a new cluster": None, "a cluster that stands": STANDING}
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS.values(), ids=CLUSTERS.keys())
 @pytest.mark.parametrize("inventory", INVENTORIES.values(), ids=INVENTORIES.keys())
-def test_what_the_preflight_checks_is_what_is_created(inventory: dict[str, Any]) -> None:
-    asked = creation(inventory)
-    assert asked == preflight(inventory)
+def test_what_the_preflight_checks_is_what_is_created(inventory: dict[str, Any], cluster: Body) -> None:
+    asked = creation(inventory, cluster)
+    assert asked == preflight(inventory, cluster)
     assert asked
 
 
-SYSTEM_POOLS = {"nothing said": [True], "no modes": [True, False], "a mode elsewhere": [False, True]}
+# what is asked of a size for each pool of an inventory, at a new cluster and at one that stands
+SYSTEM_POOLS = {
+    "nothing said": ([True], [True]),
+    "no modes": ([True, False], [False, False]),
+    "a mode elsewhere": ([False, True], [False, True]),
+    "mode as a raw property": ([False, True], [False, True]),
+}
 
 
-@pytest.mark.parametrize("name", SYSTEM_POOLS)
-def test_one_rule_says_which_pool_is_a_system_pool(name: str) -> None:
-    found = [wanted.system_pool for candidates, wanted in preflight(INVENTORIES[name])]
-    assert found == SYSTEM_POOLS[name]
+@pytest.mark.parametrize(("name", "expected"), SYSTEM_POOLS.items(), ids=SYSTEM_POOLS.keys())
+def test_one_rule_says_which_pool_is_a_system_pool(name: str, expected: tuple[list[bool], list[bool]]) -> None:
+    found = tuple([one.wanted.system_pool for one in preflight(INVENTORIES[name], body)] for body in CLUSTERS.values())
+    assert found == expected
+
+
+# inventory → candidates (None: those of the role) and nodes of each pool
+SIZES: dict[str, list[tuple[tuple[str, ...] | None, int]]] = {
+    "nothing said": [(None, 2)],
+    "own candidates": [(("Standard_B2ms",), 1)],
+    "a size": [(("Standard_B2ms",), 1), (None, 1)],
+    "size as a raw property": [(("Standard_B2ms",), 1), (None, 1)],
+    "autoscaler": [(None, 5)],
+    "counts as raw properties": [(None, 4), (None, 6)],
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), SIZES.items(), ids=SIZES.keys())
+def test_which_sizes_and_for_how_many_nodes(name: str, expected: list[tuple[tuple[str, ...] | None, int]]) -> None:
+    usual = tuple(of_role("site_preflight", "defaults/main.yml")["site_preflight_candidates"])
+    found = preflight(INVENTORIES[name])
+    assert [(one.candidates, one.wanted.node_count) for one in found] == [
+        (candidates or usual, nodes) for candidates, nodes in expected
+    ]
+
+
+def test_whoever_names_a_size_has_chosen_its_kind_and_a_cluster_does_not_move() -> None:
+    said = {"site_preflight_architecture": "arm64", "site_preflight_allow_burstable": False}
+    named, chosen = preflight({**INVENTORIES["size as a raw property"], **said}, STANDING)
+    assert (named.wanted.architecture, named.wanted.allow_burstable) == ("", True)
+    assert (chosen.wanted.architecture, chosen.wanted.allow_burstable) == ("arm64", False)
+    assert {one.wanted.location for one in (named, chosen)} == {"westeurope"}

@@ -80,6 +80,10 @@ PROBLEMS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "autoscaler without bounds": (pool(enable_auto_scaling=True), ["node_pools[system].enable_auto_scaling"]),
     "bounds without autoscaler": (pool(min_count=1, max_count=2), ["node_pools[system].min_count"]),
     "size and candidates": (pool(vm_size="a", vm_size_candidates=["b"]), ["node_pools[system].vm_size_candidates"]),
+    "raw size and candidates": (
+        pool(properties={"vmSize": "a"}, vm_size_candidates=["b"]),
+        ["node_pools[system].vm_size_candidates"],
+    ),
     "surge": (options(vm_size_selection={"surge_nodes": -1}), ["vm_size_selection.surge_nodes"]),
     "too few pods": (pool(mode="System", max_pods=20), ["node_pools[system].max_pods"]),
     "small disk": (pool(os_disk_size_gb=10), ["node_pools[system].os_disk_size_gb"]),
@@ -158,6 +162,19 @@ def test_fine(declared: dict[str, Any]) -> None:
             options(location="eastus2", node_pools=[{"name": "a", "mode": "User"}]), ["node_pools"], id="no system pool"
         ),
         pytest.param(options(location="eastus2", node_pools=[{"name": "a"}]), [], id="one pool without a mode"),
+        pytest.param(
+            options(
+                location="eastus2",
+                node_pools=[{"name": "a", "mode": "User"}, {"name": "b", "properties": {"mode": "System"}}],
+            ),
+            [],
+            id="system pool as a raw property",
+        ),
+        pytest.param(
+            options(location="eastus2", node_pools=[{"name": "a"}, {"name": "b", "properties": {"mode": "User"}}]),
+            ["node_pools"],
+            id="no system pool, as a raw property",
+        ),
     ],
 )
 def test_what_a_creation_needs(declared: dict[str, Any], paths: list[str]) -> None:

@@ -295,6 +295,38 @@ def test_the_size_of_the_preflight_is_created(
         assert group.run(aks_cluster, declared)["cluster"]["node_pools"][0]["vm_size"] == size
 
 
+# the first pool of the list, added to a cluster that stands: what it declares, and its size and mode
+ADDED: dict[str, tuple[dict[str, Any], str, str]] = {
+    "without a mode": ({}, "Standard_B2s", "User"),
+    "of mode System as a raw property": ({"properties": {"mode": "System"}}, "Standard_B2s", "System"),
+    "with a size as a raw property": ({"properties": {"vmSize": "Standard_D4s_v5"}}, "Standard_D4s_v5", "User"),
+    "with more nodes as a raw property": ({"properties": {"count": 3}}, "Standard_D2s_v4", "User"),
+}
+
+
+@pytest.mark.parametrize(("declared", "size", "mode"), ADDED.values(), ids=ADDED.keys())
+def test_a_pool_added_first_gets_the_size_of_the_preflight(
+    cluster: Azure, declared: dict[str, Any], size: str, mode: str
+) -> None:
+    # AKS takes no size of one vCPU in any pool
+    sizes = {"candidates": ["Standard_B1s", "Standard_B2s", "Standard_D2s_v4"]}
+    pools = [{"name": "work", **declared}, {"name": "system"}]
+    asked = {**sizes, "location": "eastus2", "cluster_name": "c1", "resource_group": "rg", "allow_burstable": True}
+    with cluster.faults.during("quota", name="standardBSFamily", limit=4):
+        found = cluster.run(aks_sku_preflight, {**asked, "node_pools": pools, "node_pool": "work"})
+        made = cluster.run(aks_cluster, {**CLUSTER, "node_pools": pools, "vm_size_selection": sizes})
+    (pool,) = (one for one in made["cluster"]["node_pools"] if one["name"] == "work")
+    assert (found["vm_size"], pool["vm_size"], pool["mode"]) == (size, size, mode)
+    assert cluster.run(aks_sku_preflight, {**asked, "node_pools": pools, "node_pool": "work"})["vm_size"] == size
+
+
+def test_a_preflight_for_a_pool_that_is_not_declared(azure: Azure) -> None:
+    asked = {"location": "eastus2", "candidates": ["Standard_D2s_v5"], "node_pools": [{"name": "a"}], "node_pool": "b"}
+    requests = Requests(azure)
+    assert "node_pool: is none of node_pools: a" in azure.run(aks_sku_preflight, asked)["msg"]
+    assert requests.all() == []
+
+
 FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "throttled": ("throttle", {"seconds": 0, "count": 2}),
     "unavailable": ("unavailable", {"count": 2}),

@@ -40,10 +40,11 @@ REJECTED: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "other architecture": ("Standard_D2ps_v5", {"architecture": "amd64"}, ["Architecture"]),
     "burstable": ("Standard_B2ms", {}, ["Burstable"]),
     "too small for a system pool": ("Standard_B1s", {"system_pool": True, "allow_burstable": True}, ["SystemPool"]),
+    "too small for any pool": ("Standard_B1s", {"allow_burstable": True}, ["TooSmall"]),
     "too little memory": ("Standard_D2s_v5", {"min_memory_gb": 16}, ["Memory"]),
     "no place for an ephemeral disk": ("Standard_D2s_v5", {"ephemeral_os_disk": True}, ["EphemeralDisk"]),
     "no GPU": ("Standard_D2s_v5", {"gpu": True}, ["Gpu"]),
-    "everything": ("Standard_B1s", {"gpu": True, "min_memory_gb": 2}, ["Burstable", "Memory", "Gpu"]),
+    "everything": ("Standard_B1s", {"gpu": True, "min_memory_gb": 2}, ["Burstable", "TooSmall", "Memory", "Gpu"]),
 }
 
 
