@@ -75,7 +75,7 @@ class ActionModule(ActionBase):
             "report": report,
             "files": files,
             "verdicts": {
-                host["name"]: drift_summary.verdict(host)
+                host["name"]: drift_summary.reason(host)
                 for host in report["hosts"]
                 if host["state"] not in drift_report.FINE
             },

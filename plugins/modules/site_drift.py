@@ -16,7 +16,8 @@ description:
     printed but a summary.
   - A host that cannot be compared, because its cluster is gone, is stopped or does not answer, is reported as such and
     keeps no other host from being compared.
-  - Never fails for drift. What is to happen then is up to the play; see the playbook C(mcpops.platform.drift).
+  - Never fails for drift. What is to happen then is up to the play; see M(mcpops.platform.site_drift_verdict), and the
+    playbook C(mcpops.platform.drift).
   - Runs on the controller always, whatever the connection.
   - The inner run gets inventories, extra variables, vault passwords and connection options of the outer one. Passwords
     that were typed for SSH or become are not handed on.
@@ -75,7 +76,9 @@ msg:
   type: str
   sample: 2 of 3 hosts are as declared; 1 drifted.
 report:
-  description: The report, as described by C(docs/drift-report.schema.json) of this collection.
+  description:
+    - The report, as described by C(docs/drift-report.schema.json) of this collection. Its C(summary.verdict) is
+      V(clean), V(drift), or V(unknown) where nothing is known to have drifted and not all could be compared.
   returned: success
   type: dict
 files:
@@ -83,7 +86,9 @@ files:
   returned: success
   type: dict
 verdicts:
-  description: By host that is neither in sync nor repaired, a line that says why, and the command that helps.
+  description:
+    - By host that is neither in sync nor repaired, a line that begins with its verdict (C(drift) or C(unknown)), says
+      why, and gives the command that helps.
   returned: success
   type: dict
 """

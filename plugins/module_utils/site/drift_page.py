@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_style import STYLE
-from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_summary import headline
+from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_summary import INCOMPLETE, conclusion, headline
 
 OPEN_LEAVES = 12
 """Objects with more leaves show them when they are asked to."""
@@ -68,6 +68,8 @@ def _head(report: Mapping[str, Any], title: str) -> Iterator[str]:
     yield f"<h1>{escape(title)}</h1>"
     about = [_moment(report["generated_at"]), *(f"inventory {source}" for source in report["inventory"])]
     yield f'<p class="about">{"".join(f"<span>{escape(part)}</span>" for part in about)}</p>'
+    if any(host["state"] in INCOMPLETE for host in report["hosts"]):
+        yield f'<p class="about"><span>{escape(conclusion(report))}</span></p>'
     yield "</header>"
     yield '<ul class="tiles" aria-label="Hosts by state">'
     yield _tile("total", summary["hosts"], "host" if summary["hosts"] == 1 else "hosts")

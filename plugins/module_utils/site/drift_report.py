@@ -17,12 +17,13 @@ from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT
 from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_advice as advice
 from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_leaves import Leaf, leaves_of
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 IN_SYNC, DRIFTED, REPAIRED = "in_sync", "drifted", "repaired"
 GONE, STOPPED, UNREACHABLE, FAILED = "gone", "stopped", "unreachable", "failed"
 STATES = (IN_SYNC, REPAIRED, DRIFTED, GONE, STOPPED, UNREACHABLE, FAILED)
 """What a host can be, the best first."""
 FINE = (IN_SYNC, REPAIRED)
+CLEAN, DRIFT, UNKNOWN = "clean", "drift", "unknown"
 _CLUSTER_MODULE = "mcpops.platform.aks_cluster"
 
 Row = Mapping[str, Any]
@@ -111,9 +112,17 @@ def _differences(row: Row) -> Iterable[Difference]:
         yield Difference(str(row.get("item") or row.get("msg") or task), module, stage, task)
 
 
+def verdict_of(host: HostDrift) -> str:
+    """Clean, drift, or unknown: a host that could not be compared drifted if anything was found before the end."""
+    if host.state in FINE:
+        return CLEAN
+    return DRIFT if host.state in (DRIFTED, GONE) or host.differences else UNKNOWN
+
+
 def report(hosts: Sequence[HostDrift], about: Mapping[str, Any], commands: advice.Commands) -> dict[str, Any]:
     """The report as JSON has it (docs/drift-report.schema.json); `about` says when, of what and by which version."""
     counted = {state: sum(host.state == state for host in hosts) for state in STATES}
+    verdicts = {verdict_of(host) for host in hosts}
     return {
         "schema_version": SCHEMA_VERSION,
         **about,
@@ -122,6 +131,8 @@ def report(hosts: Sequence[HostDrift], about: Mapping[str, Any], commands: advic
             **counted,
             "differences": sum(len(host.differences) for host in hosts),
             "fine": all(host.state in FINE for host in hosts),
+            # what is known to have drifted weighs more than what is not known
+            "verdict": next((one for one in (DRIFT, UNKNOWN) if one in verdicts), CLEAN),
         },
         "hosts": [_told(host, commands) for host in hosts],
     }
@@ -133,6 +144,7 @@ def _told(host: HostDrift, commands: advice.Commands) -> dict[str, Any]:
         "name": host.name,
         "kind": host.kind,
         "state": host.state,
+        "verdict": verdict_of(host),
         "message": host.message,
         "advice": sentence,
         "command": command,

@@ -21,13 +21,15 @@ WORDS = {
     "unreachable": "UNREACHABLE",
     "failed": "FAILED",
 }
+# the comparison ended before its end
+INCOMPLETE = ("stopped", "unreachable", "failed")
 
 
 def lines(report: Mapping[str, Any]) -> list[str]:
     """The whole summary."""
     width = max((len(host["name"]) for host in report["hosts"]), default=0)
     shown = [line for host in report["hosts"] for line in _host(host, width)]
-    return [*shown, "", headline(report)]
+    return [*shown, "", headline(report), conclusion(report)]
 
 
 def headline(report: Mapping[str, Any]) -> str:
@@ -40,15 +42,29 @@ def headline(report: Mapping[str, Any]) -> str:
     return f"{fine} of {summary['hosts']} {hosts} {'is' if fine == 1 else 'are'} as declared{tail}."
 
 
-def verdict(host: Mapping[str, Any]) -> str:
+def conclusion(report: Mapping[str, Any]) -> str:
+    """Whether it is drift or merely not known, in a sentence."""
+    told = report["summary"]["verdict"]
+    incomplete = [host["name"] for host in report["hosts"] if host["state"] in INCOMPLETE]
+    if not incomplete:
+        return f"Verdict: {told}."
+    rest = f"{', '.join(incomplete)} could not be compared"
+    if told == "unknown":
+        return f"Verdict: unknown. Nothing is known to have drifted, but {rest}."
+    return f"Verdict: {told}. Besides, {rest} to the end."
+
+
+def reason(host: Mapping[str, Any]) -> str:
     """One line why a host is not fine, for its failing task."""
     count = len(host["differences"])
-    what = f"{count} object{'s' if count != 1 else ''} not as declared" if count else WORDS[host["state"]].lower()
-    told = {"drifted": what, "gone": "the cluster is gone", "stopped": "the cluster is stopped"}
+    objects = f"{count} object{'s' if count != 1 else ''} not as declared"
     # a task with no_log fails without a message
     message = next(iter(host["message"].splitlines()), "without a message; run the site to see it")
-    reason = told.get(host["state"]) or f"{WORDS[host['state']].lower()}: {message}"
-    return f"{host['name']}: {reason}. {host['command']}".strip()
+    told = {"drifted": objects, "gone": "the cluster is gone", "stopped": "the cluster is stopped"}
+    why = told.get(host["state"]) or f"{WORDS[host['state']].lower()}: {message}"
+    if host["state"] in INCOMPLETE:
+        why = f"{objects}; then not compared, {why}" if count else f"could not be compared, {why}"
+    return f"{host['name']}: {host['verdict']}: {why.rstrip('.')}. {host['command']}".strip()
 
 
 def _host(host: Mapping[str, Any], width: int) -> Iterator[str]:

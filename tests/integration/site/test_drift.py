@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,7 +88,8 @@ def test_drift_is_reported_redacted_and_not_touched(site: Site, drift: Drift) ->
         assert '"privileged" → "restricted"' in run.output
         assert "1 of 2 hosts is as declared; 1 drifted." in run.output
         assert "Create or update the cluster" not in run.output
-        assert "local-1: 2 objects not as declared" in run.output
+        assert "Verdict: drift." in run.output
+        assert "local-1: drift: 2 objects not as declared" in run.output
         secret = (site.state / "client-secret").read_text(encoding="ascii").strip()
         page = (drift.directory / "report/drift-report.html").read_text(encoding="utf-8")
         assert secret not in page + run.output + json.dumps(drift.report)
@@ -102,7 +104,7 @@ def test_drift_is_reported_redacted_and_not_touched(site: Site, drift: Drift) ->
 def test_a_site_as_declared_ends_well(site: Site, drift: Drift) -> None:
     run = drift.run().ok()
     assert run.changed == []
-    assert drift.report["summary"]["fine"] is True
+    assert (drift.report["summary"]["fine"], drift.report["summary"]["verdict"]) == (True, "clean")
     assert "2 of 2 hosts are as declared." in run.output
 
 
@@ -158,7 +160,7 @@ def test_a_cluster_that_is_gone_is_reported_and_the_others_are_compared(
         "group-gone": "gone",
     }
     assert site.azure_writes() == writes, "repair must not create a cluster anew"
-    assert "never-made: the cluster is gone. ansible-playbook mcpops.platform.site" in run.output
+    assert "never-made: drift: the cluster is gone. ansible-playbook mcpops.platform.site" in run.output
 
 
 @pytest.mark.slow
@@ -168,7 +170,8 @@ def test_a_stopped_cluster_is_reported(site: Site, drift: Drift, cloud: Cloud) -
         clusters.begin_stop(group, name).result()
         try:
             run = drift.run()
-            assert run.returncode != 0
+            assert run.returncode == 4
+            assert "local-1: unknown: could not be compared, the cluster is stopped." in run.output
             assert drift.host(name)["state"] == "stopped", run.output
             assert drift.host(name)["command"] == f"az aks start --name {name} --resource-group {group}"
             assert drift.host("local")["state"] == "in_sync"
@@ -186,12 +189,20 @@ def test_an_unreachable_cluster_is_reported(site: Site, drift: Drift) -> None:
         "NO_PROXY": "127.0.0.1",
         "HTTPS_PROXY": "http://127.0.0.1:9",
     }
-    run = drift.run("-e", json.dumps({"mcpops_process_environment": behind_a_proxy}))
-    assert run.returncode == 2, run.output
+    away = json.dumps({"mcpops_process_environment": behind_a_proxy})
+    run = drift.run("-e", away)
+    assert run.returncode == 4, run.output
     host = drift.host("local-1")
-    assert (host["state"], host["differences"]) == ("unreachable", [])
+    assert (host["state"], host["verdict"], host["differences"]) == ("unreachable", "unknown", [])
     assert "cannot be reached through the proxy" in host["message"]
-    assert drift.host("local")["state"] == "in_sync"
+    assert (drift.host("local")["state"], drift.report["summary"]["verdict"]) == ("in_sync", "unknown")
+    assert "Verdict: unknown. Nothing is known to have drifted, but local-1 could not be compared." in run.output
+    assert re.search(r"^local-1 +: .*unreachable=1 +failed=0", run.output, re.M), run.output
+
+    # what is known to have drifted is not covered by what is not known
+    run = drift.run("-e", away, "-e", json.dumps({"mcpops_tags": {"env": "other", "system": "mcp"}}))
+    assert run.returncode == 2, run.output
+    assert drift.report["summary"]["verdict"] == "drift"
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from ansible_collections.mcpops.platform.plugins.modules import (
     k8s_objects_info,
     kmcp_install,
     site_drift,
+    site_drift_verdict,
     site_lock,
     site_validate,
 )
@@ -27,6 +28,7 @@ LEAST: dict[str, tuple[ModuleType, dict[str, Any]]] = {
     "k8s_objects_info": (k8s_objects_info, {"kind": "Node"}),
     "kmcp_install": (kmcp_install, {}),
     "site_drift": (site_drift, {"directory": "report"}),
+    "site_drift_verdict": (site_drift_verdict, {"result": {"report": {}}}),
     "site_lock": (site_lock, {}),
     "site_validate": (site_validate, {"roles": {"clusters": ["mcpops.platform.kmcp"]}}),
 }

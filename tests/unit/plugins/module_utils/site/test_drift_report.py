@@ -61,6 +61,56 @@ def test_the_summary_counts(report: dict[str, Any]) -> None:
     assert (summary["hosts"], summary["differences"], summary["fine"]) == (8, 7, False)
 
 
+# of a host: clean, drift or unknown; "failed" had differences before it failed
+HOST_VERDICTS = {
+    "shared": "clean",
+    "in-sync": "clean",
+    "drifted": "drift",
+    "gone": "drift",
+    "stopped": "unknown",
+    "unreachable": "unknown",
+    "failed": "drift",
+    "never-reached": "unknown",
+}
+
+
+def test_the_verdict_of_every_host(report: dict[str, Any]) -> None:
+    assert {one["name"]: one["verdict"] for one in report["hosts"]} == HOST_VERDICTS
+
+
+# states of the hosts of a site → its verdict, and how the summary ends
+SITE_VERDICTS: dict[str, tuple[list[str], str, str]] = {
+    "all well": (["in_sync", "repaired"], "clean", "Verdict: clean."),
+    "no host": ([], "clean", "Verdict: clean."),
+    "one drifted": (["in_sync", "drifted"], "drift", "Verdict: drift."),
+    "one is gone": (["gone", "in_sync"], "drift", "Verdict: drift."),
+    "one is out of reach": (
+        ["in_sync", "unreachable"],
+        "unknown",
+        "Verdict: unknown. Nothing is known to have drifted, but c1 could not be compared.",
+    ),
+    "none could be compared": (
+        ["failed", "stopped"],
+        "unknown",
+        "Verdict: unknown. Nothing is known to have drifted, but c0, c1 could not be compared.",
+    ),
+    "one drifted and one is out of reach": (
+        ["unreachable", "drifted"],
+        "drift",
+        "Verdict: drift. Besides, c0 could not be compared to the end.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("states", "verdict", "end"), SITE_VERDICTS.values(), ids=SITE_VERDICTS.keys())
+def test_drift_weighs_more_than_what_is_not_known(states: list[str], verdict: str, end: str) -> None:
+    hosts = [HostDrift(f"c{number}", "cluster", state) for number, state in enumerate(states)]
+    told = drift_report.report(hosts, rows.ABOUT, rows.COMMANDS)
+    assert told["summary"]["verdict"] == verdict
+    assert told["summary"]["fine"] is (verdict == "clean")
+    assert drift_summary.lines(told)[-1] == end
+
+
 def test_every_result_is_a_difference_with_module_object_and_stage(report: dict[str, Any]) -> None:
     told = [(one["object"], one["module"], one["stage"]) for one in host(report, "drifted")["differences"]]
     assert told == [
@@ -139,24 +189,25 @@ def test_the_terminal_gets_a_line_for_what_is_fine_and_the_leaves_of_what_is_not
     assert "    ClusterRole manager: is not there" in lines
     assert "gone           GONE" in lines and not any("AKS cluster gone" in line for line in lines)
     assert any("cluster unreachable: https://x" in line for line in lines)
-    assert lines[-1] == "2 of 8 hosts are as declared; 1 drifted, 1 gone, 1 stopped, 1 unreachable, 2 failed."
+    assert lines[-2] == "2 of 8 hosts are as declared; 1 drifted, 1 gone, 1 stopped, 1 unreachable, 2 failed."
     assert max(map(len, lines)) < 260
 
 
-VERDICTS = {
-    "drifted": "drifted: 5 objects not as declared. ansible-playbook",
-    "gone": "gone: the cluster is gone. ansible-playbook",
-    "stopped": "stopped: the cluster is stopped. az aks start",
-    "unreachable": "unreachable: unreachable: cluster unreachable: https://x. ansible-playbook",
+REASONS = {
+    "drifted": "drifted: drift: 5 objects not as declared. ansible-playbook",
+    "gone": "gone: drift: the cluster is gone. ansible-playbook",
+    "stopped": "stopped: unknown: could not be compared, the cluster is stopped. az aks start",
+    "unreachable": "unreachable: unknown: could not be compared, unreachable: cluster unreachable: https://x.",
+    "failed": "failed: drift: 1 object not as declared; then not compared, failed: refused: ",
 }
 
 
-@pytest.mark.parametrize(("name", "start"), VERDICTS.items())
+@pytest.mark.parametrize(("name", "start"), REASONS.items())
 def test_a_failing_task_says_why_in_one_line(report: dict[str, Any], name: str, start: str) -> None:
-    assert drift_summary.verdict(host(report, name)).startswith(start)
-    assert "\n" not in drift_summary.verdict(host(report, name))
+    assert drift_summary.reason(host(report, name)).startswith(start)
+    assert "\n" not in drift_summary.reason(host(report, name))
 
 
-def test_a_task_that_failed_without_a_message_has_a_verdict(report: dict[str, Any]) -> None:
+def test_a_task_that_failed_without_a_message_has_a_reason(report: dict[str, Any]) -> None:
     silent = {**host(report, "unreachable"), "message": ""}
-    assert drift_summary.verdict(silent).startswith("unreachable: unreachable: without a message")
+    assert "unreachable: without a message" in drift_summary.reason(silent)
