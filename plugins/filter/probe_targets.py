@@ -20,7 +20,9 @@ options:
     elements: dict
     required: true
   calls:
-    description: Entries with C(server), C(tool), C(arguments) and C(expect).
+    description:
+      - Entries with C(server) and whatever else an entry of O(ignore:servers) takes, such as C(tool), C(arguments),
+        C(expect) and C(headers).
     type: list
     elements: dict
     required: true
@@ -66,7 +68,13 @@ def _targets(server: dict[str, Any], calls: list[dict[str, Any]], namespace: str
     address = {"name": server["name"], "namespace": server.get("namespace") or namespace}
     address.update({key: server[key] for key in ("port", "path") if server.get(key)})
     own = [call for call in calls if call["server"] == server["name"]]
-    return [{**address, **{key: call[key] for key in call if key != "server"}} for call in own] or [address]
+    return [_joined(address, call) for call in own] or [address]
+
+
+def _joined(address: dict[str, Any], call: dict[str, Any]) -> dict[str, Any]:
+    """A call by an address of its own goes there, with the server's name for messages."""
+    where = {"name": address["name"]} if call.get("url") else address
+    return {**where, **{key: call[key] for key in call if key != "server"}}
 
 
 class FilterModule:

@@ -48,11 +48,16 @@ options:
     type: str
   url:
     description:
-      - Address of the endpoint, instead of O(name) and O(namespace).
+      - Address of the endpoint with its port and path, instead of O(namespace), O(port) and O(path). O(name) then only
+        says how the server is called in messages.
       - O(ca_cert) and O(validate_certs) apply to it, too. E(HTTPS_PROXY), E(HTTP_PROXY) and E(NO_PROXY) are honoured.
     type: str
   headers:
-    description: Further request headers, for example C(Authorization).
+    description:
+      - Further request headers, for example C(X-API-Key), or C(Authorization) with O(url).
+      - Servers in the cluster do not get C(Authorization), because the API server's proxy takes it for itself. One that
+        wants a bearer token is asked by O(url).
+      - Headers of the protocol, such as C(Content-Type) and C(Mcp-Session-Id), are the probe's own.
     type: dict
   tool:
     description: Tool to call; it must be among the server's tools.
@@ -123,6 +128,16 @@ EXAMPLES = r"""
     arguments:
       text: hello
     expect: hello
+
+- name: A server with a key, on a path of its own
+  mcpops.platform.mcp_probe:
+    kubeconfig: "{{ mcpops_kubeconfig }}"
+    namespace: mcp
+    name: weather
+    port: 8080
+    path: /api/mcp
+    headers:
+      X-API-Key: "{{ weather_key }}"
 
 - name: Many servers, one of them outside of the cluster
   mcpops.platform.mcp_probe:

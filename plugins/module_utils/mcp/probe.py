@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason
@@ -148,7 +148,10 @@ def _until_answered(target: Target, connect: Connect, deadline: float, call_tool
             return Outcome(target, ask(target, connect, call_tool))
         except Unanswered as silent:
             if silent.terminal or time.monotonic() + pause > deadline:
-                return Outcome(target, {}, silent.about(target.label))
+                reason = silent.about(target.label)
+                if reason.code == "path_not_found":
+                    reason = replace(reason, hint=target.nothing_there())
+                return Outcome(target, {}, reason)
         time.sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 

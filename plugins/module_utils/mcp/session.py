@@ -7,12 +7,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import protocol
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import (
+    Unanswered,
+    forgets_session,
+    session_lost,
+)
 
 
 class Exchange(Protocol):
@@ -78,14 +82,24 @@ class Session:
 
     def _ask(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
         number = self._next()
-        headers = protocol.request_headers(self._session_id, self.version)
-        with self._exchange("POST", headers, protocol.request(number, method, params)) as reply:
+        with self._posted(protocol.request(number, method, params)) as reply:
             return protocol.read_answer(reply, number)
 
     def _notify(self, method: str) -> None:
-        headers = protocol.request_headers(self._session_id, self.version)
-        with self._exchange("POST", headers, protocol.notification(method)) as reply:
+        with self._posted(protocol.notification(method)) as reply:
             protocol.read_acknowledgement(reply)
+
+    @contextlib.contextmanager
+    def _posted(self, body: bytes) -> Iterator[protocol.Reply]:
+        """A message of the session; that the server does not know it is no matter of the path, which was right."""
+        headers = protocol.request_headers(self._session_id, self.version)
+        try:
+            with self._exchange("POST", headers, body) as reply:
+                yield reply
+        except Unanswered as refused:
+            if self._session_id is not None and forgets_session(refused):
+                raise session_lost(refused) from refused
+            raise
 
     def _end(self) -> None:
         """Servers may refuse to end a session (405); then it ends by itself."""

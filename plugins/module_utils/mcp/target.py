@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +18,13 @@ DEFAULT_PORT = 3000
 DEFAULT_PATH = "/mcp"
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+# what the protocol itself needs, and what HTTP does
+_OWN_HEADERS = frozenset(
+    ("accept", "content-type", "content-length", "transfer-encoding", "mcp-session-id", "mcp-protocol-version")
+)
+# what the API server takes for itself instead of passing it on to the Service
+_API_HEADERS = re.compile(r"authorization|host|impersonate-.*|x-remote-.*", re.I)
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 FIELDS = ("name", "namespace", "port", "path", "url", "headers", "tool", "arguments", "expect", "expect_regex")
 
 
@@ -47,6 +54,12 @@ class Target:
         """Where the API server passes requests on to the Service."""
         return f"/api/v1/namespaces/{self.namespace}/services/{self.name}:{self.port}/proxy{self.path}"
 
+    def nothing_there(self) -> str:
+        """What to do when the server has nothing at the path that was asked."""
+        asked, option = (urlsplit(self.url).path or "/", "url") if self.url else (self.path, "path")
+        usual = "" if asked == DEFAULT_PATH else f" Most servers answer at {DEFAULT_PATH}."
+        return f"It was asked at {asked}: check the option {option}.{usual}"
+
     def unexpected(self, answer: str) -> str:
         """What is missing in the answer, or nothing."""
         if self.expect and self.expect not in answer:
@@ -63,6 +76,7 @@ def targets_from(params: Mapping[str, Any]) -> list[Target]:
     problems: list[Problem] = []
     if entries is None:
         rows = [("", top)]
+        problems += _unused_with_url("", top)
     else:
         problems += [
             Problem(key, "goes with one server; with servers, give it in the entry")
@@ -71,6 +85,8 @@ def targets_from(params: Mapping[str, Any]) -> list[Target]:
         ]
         shared = {key: top[key] for key in ("namespace", "port", "path", "headers")}
         rows = [(f"servers[{index}]", {**shared, **_given(entry)}) for index, entry in enumerate(entries)]
+        for index, entry in enumerate(entries):
+            problems += _unused_with_url(f"servers[{index}]", entry)
     targets = []
     for where, row in rows:
         problems += _problems(where, row)
@@ -78,6 +94,17 @@ def targets_from(params: Mapping[str, Any]) -> list[Target]:
     if problems:
         raise InvalidInput("mcp_probe", problems)
     return [_target(row) for row in targets]
+
+
+def _at(where: str, key: str, message: str) -> Problem:
+    return Problem(f"{where}.{key}" if where else key, message)
+
+
+def _unused_with_url(where: str, row: Mapping[str, Any]) -> Iterator[Problem]:
+    """A default for many servers may go unused; what is said of this very one may not."""
+    for key in ("port", "path"):
+        if row.get("url") and row.get(key) is not None:
+            yield _at(where, key, "is part of the url: write it there")
 
 
 def _given(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,7 +128,7 @@ def _target(row: Mapping[str, Any]) -> Target:
 
 def _problems(where: str, row: Mapping[str, Any]) -> list[Problem]:
     def at(key: str, message: str) -> Problem:
-        return Problem(f"{where}.{key}" if where else key, message)
+        return _at(where, key, message)
 
     found = []
     url, name, namespace = row.get("url") or "", row.get("name") or "", row.get("namespace") or ""
@@ -126,6 +153,10 @@ def _problems(where: str, row: Mapping[str, Any]) -> list[Problem]:
     path = row.get("path")
     if path and (not path.startswith("/") or not path.isprintable() or " " in path):
         found.append(at("path", f"{path!r} is no URL path: it starts with / and has no blanks"))
+    for header, value in (row.get("headers") or {}).items():
+        wrong = _header_problem(str(header), value, in_cluster=not url)
+        if wrong:
+            found.append(at(f"headers.{header}", wrong))
     for key in ("arguments", "expect", "expect_regex"):
         if row.get(key) and not row.get("tool"):
             found.append(at(key, "needs a tool to call"))
@@ -135,3 +166,21 @@ def _problems(where: str, row: Mapping[str, Any]) -> list[Problem]:
         except re.error as exc:
             found.append(at("expect_regex", f"is no regular expression: {exc}"))
     return found
+
+
+def _header_problem(name: str, value: Any, *, in_cluster: bool) -> str:
+    """What is wrong with a header, without its value: that is often a secret."""
+    if not _HEADER_NAME.fullmatch(name):
+        return "is no name of a header"
+    if name.lower() in _OWN_HEADERS:
+        return "is set by the probe itself, as the protocol demands"
+    if in_cluster and _API_HEADERS.fullmatch(name):
+        return (
+            "does not reach a server in the cluster: the API server takes it for itself. Ask this server by its url "
+            "(an Ingress, or a port-forward), or have it take its secret in another header"
+        )
+    if value is None or str(value) == "":
+        return "is empty"
+    if not str(value).isascii() or not str(value).isprintable() or str(value) != str(value).strip():
+        return "holds a line end, a blank at an end or a character that is not ASCII: is it read from a file with one?"
+    return ""

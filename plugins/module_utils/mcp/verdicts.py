@@ -30,20 +30,19 @@ class Unanswered(Exception):
         return Reason(subject, self.code, self.reason, self.hint, self.terminal)
 
 
+_LOGIN = (
+    "Give the header it expects with the option headers. Authorization (a bearer token) does not pass the API server's "
+    "proxy: a server that wants it is asked by its url."
+)
 # status → (code, what it means, what to do, does waiting not help?)
 _STATUS: dict[int, tuple[str, str, str, bool]] = {
     301: ("redirect", "it redirects elsewhere", "Use the path it redirects to.", True),
     302: ("redirect", "it redirects elsewhere", "Often a login: the endpoint is behind an authenticating proxy.", True),
-    307: (
-        "redirect",
-        "it redirects elsewhere",
-        "Servers redirect /mcp/ to /mcp: leave the last slash out.",
-        True,
-    ),
+    307: ("redirect", "it redirects elsewhere", "Use the path it redirects to; a last slash matters.", True),
     308: ("redirect", "it redirects elsewhere", "Use the path it redirects to.", True),
     400: ("bad_request", "it refused the request", "", True),
-    401: ("unauthorized", "it wants authentication", "Give the header it expects with the option headers.", True),
-    403: ("forbidden", "it forbids the request", "Give the header it expects with the option headers.", True),
+    401: ("unauthorized", "it wants authentication", _LOGIN, True),
+    403: ("forbidden", "it forbids the request", _LOGIN, True),
     404: ("path_not_found", "it has nothing at this path", "Most servers answer at /mcp: check the option path.", True),
     405: (
         "method_not_allowed",
@@ -79,6 +78,13 @@ _STATUS: dict[int, tuple[str, str, str, bool]] = {
 
 # What the API server's proxy says in a Status object when the server itself was not reached.
 _PROXY: tuple[tuple[str, str, str, str, bool], ...] = (
+    (
+        r"^Unauthorized$",
+        "api_unauthorized",
+        "the API server does not accept the credentials, so that nobody asked the MCP server",
+        "They are missing, expired or of another cluster: fetch the kubeconfig again with aks_kubeconfig.",
+        True,
+    ),
     (
         r"no endpoints available for service",
         "no_endpoints",
@@ -147,6 +153,22 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Unanswered:
     said = _said(body)
     where = f" to {headers['location']}" if code == "redirect" and headers.get("location") else ""
     return Unanswered(code, f"{meaning}{where} (HTTP {status}){f': {said}' if said else ''}", hint, terminal=terminal)
+
+
+def forgets_session(refused: Unanswered) -> bool:
+    """The answer to a session that a server does not know: 404, of older servers 400."""
+    return refused.code == "path_not_found" or (refused.code == "bad_request" and "session" in refused.reason.lower())
+
+
+def session_lost(refused: Unanswered) -> Unanswered:
+    return Unanswered(
+        "session_lost",
+        # the answer itself, without what it means where no session is in play
+        f"it does not know the session that it began a moment ago {refused.reason[refused.reason.find('(HTTP') :]}",
+        "Pods behind one Service share no sessions: run one replica, or a server that keeps none (stateless). With one "
+        "replica it was restarted in between.",
+        terminal=True,
+    )
 
 
 def shortened(text: Any) -> str:

@@ -14,6 +14,27 @@ from support import kmcp as support
 pytestmark = pytest.mark.integration
 
 MODES = ("text", "hang", "huge", "port")
+# keeps sessions, answers at a path of its own, and only who has the key
+KEYED = """
+import uvicorn
+from mcp.server.fastmcp import FastMCP
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.responses import PlainTextResponse
+
+open_to_all = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+server = FastMCP("keyed", streamable_http_path="/api/mcp", transport_security=open_to_all)
+server.tool(name="double")(lambda number: 2 * number)
+app = server.streamable_http_app()
+
+async def gate(scope, receive, send):
+    given = dict(scope.get("headers", ()))
+    if scope["type"] != "http" or given.get(b"x-api-key") == b"it-key":
+        return await app(scope, receive, send)
+    seen = "authorization" if b"authorization" in given else "no key"
+    await PlainTextResponse(seen, 401)(scope, receive, send)
+
+uvicorn.run(gate, host="0.0.0.0", port=8080)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +47,7 @@ def servers(cloud: Any, cluster: Any, kmcp: None) -> Iterator[str]:
     declared = [
         {"name": "echo", **echo},
         {"name": "asleep", **echo, "replicas": 0},
+        {"name": "keyed", **echo, "port": 8080, "path": "/api/mcp", "command": "python", "args": ["-c", KEYED]},
         *({"name": mode, **misbehaving, "env": {"MODE": mode}} for mode in MODES),
     ]
     support.run(cloud, cluster, {"mcpops.platform.mcp_server": {"namespace": namespace, "servers": declared}})
@@ -41,6 +63,27 @@ def test_the_echo_server_answers(run_task: Any, servers: str) -> None:
     assert (row["reachable"], row["answer"]) == (True, "hello there")
     assert row["protocol_version"] >= "2025-06-18"
     assert {"echo", "add"} <= {tool["name"] for tool in row["tools"]}
+
+
+def test_a_server_with_a_key_sessions_and_a_path_of_its_own(run_all: Any, servers: str) -> None:
+    asked = {"name": "keyed", "namespace": servers, "port": 8080, "path": "/api/mcp", "wait_timeout": 20}
+    key = {"headers": {"X-API-Key": "it-key"}}
+    call = {"tool": "double", "arguments": {"number": "ab"}, "expect": "abab"}
+    tasks: list[dict[str, Any]] = [
+        {**asked, **key, **call},
+        asked,
+        {**asked, **key, "path": None},
+        {**asked, **key, "port": 3000},
+        {**asked, "headers": {"Authorization": "Bearer it-key"}},
+    ]
+    run = run_all([{"mcpops.platform.mcp_probe": task, "ignore_errors": True} for task in tasks])
+    answered, keyless, lost, elsewhere, token = (entry["result"] for entry in run.ok().results)
+    assert answered["servers"][0]["answer"] == "abab"
+    codes = [result["error"]["reasons"][0]["code"] for result in (keyless, lost, elsewhere)]
+    assert codes == ["unauthorized", "path_not_found", "no_such_port"]
+    assert "option headers" in keyless["msg"] and "no key" in keyless["msg"]
+    assert "It was asked at /mcp: check the option path." in lost["msg"]
+    assert "headers.Authorization: does not reach a server in the cluster" in token["msg"]
 
 
 # who is asked → (classified reason, words of the message)

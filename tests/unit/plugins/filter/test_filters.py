@@ -55,6 +55,14 @@ def test_each_call_is_a_target_and_a_server_without_calls_is_one_too() -> None:
     ]
 
 
+def test_a_server_is_asked_with_headers_and_at_the_address_of_its_entry() -> None:
+    calls = [{"server": "echo", "headers": {"X-Key": "k"}}, {"server": "time", "url": "https://time.example.com/mcp"}]
+    assert probe_targets(SERVERS, calls, "mcp") == [
+        {"name": "echo", "namespace": "mcp", "port": 3000, "headers": {"X-Key": "k"}},
+        {"name": "time", "url": "https://time.example.com/mcp"},
+    ]
+
+
 def test_a_call_for_an_unknown_server_is_refused() -> None:
     with pytest.raises(AnsibleFilterError, match="nobody, which is no MCP server of this site; it has echo, time"):
         probe_targets(SERVERS, [{"server": "nobody", "tool": "x"}], "mcp")

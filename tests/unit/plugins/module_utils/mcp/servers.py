@@ -110,6 +110,34 @@ def _wait_for(port: int) -> None:
             time.sleep(0.02)
 
 
+def wanting(app: Starlette, header: str, value: str) -> Any:
+    """Answers only to who knows the secret, as a server behind a login does."""
+
+    async def gate(scope: Any, receive: Any, send: Any) -> None:
+        given = {name.decode(): content.decode() for name, content in scope.get("headers", ())}
+        if scope["type"] != "http" or given.get(header) == value:
+            await app(scope, receive, send)
+            return
+        headers = [(b"content-type", b"application/json"), (b"www-authenticate", b"Bearer")]
+        await send({"type": "http.response.start", "status": 401, "headers": headers})
+        await send({"type": "http.response.body", "body": b'{"error":"invalid_token"}'})
+
+    return gate
+
+
+def forgetful(app: Starlette) -> Any:
+    """Every request after the first reaches it as if it were another pod: with a session that it never began."""
+
+    async def gate(scope: Any, receive: Any, send: Any) -> None:
+        headers = [
+            (name, b"of-another-pod" if name == b"mcp-session-id" else value)
+            for name, value in scope.get("headers", ())
+        ]
+        await app({**scope, "headers": headers}, receive, send)
+
+    return gate
+
+
 def together(app: Starlette, parties: int) -> Any:
     """Answers the first requests only when that many are there at the same time."""
     waiting: list[asyncio.Event] = []

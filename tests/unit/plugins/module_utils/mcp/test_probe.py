@@ -15,6 +15,7 @@ from unit.plugins.module_utils.mcp import servers
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, NotReady
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import probe
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.target import targets_from
 from ansible_collections.mcpops.platform.plugins.modules import mcp_probe
 
 
@@ -142,8 +143,51 @@ def test_a_port_where_nothing_listens_is_refused() -> None:
     assert found.reasons[0].code == "connection_refused"
 
 
-def test_wrong_path_and_foreign_host_names_are_explained(echo: str) -> None:
-    assert failure(url=echo.replace("/mcp", "/other")).reasons[0].code == "path_not_found"
+# path that was asked → what is said of it
+PATHS = {
+    "/other": "It was asked at /other: check the option url. Most servers answer at /mcp.",
+    "": "It was asked at /: check the option url. Most servers answer at /mcp.",
+}
+
+
+@pytest.mark.parametrize(("path", "hint"), PATHS.items(), ids=["another path", "no path"])
+def test_a_wrong_path_is_named(echo: str, path: str, hint: str) -> None:
+    (reason,) = failure(url=echo.replace("/mcp", path)).reasons
+    assert (reason.code, reason.hint) == ("path_not_found", hint)
+
+
+def test_the_usual_path_is_not_recommended_to_who_asked_there() -> None:
+    target = {"namespace": "mcp", "name": "echo"}
+    assert targets_from(target)[0].nothing_there() == "It was asked at /mcp: check the option path."
+    elsewhere = targets_from({**target, "path": "/api"})[0].nothing_there()
+    assert elsewhere == "It was asked at /api: check the option path. Most servers answer at /mcp."
+
+
+def test_a_redirect_is_told_with_where_it_leads() -> None:
+    with servers.serving(servers.paged(1)) as url:
+        (reason,) = failure(url=url).reasons
+    assert reason.code == "redirect" and f"to {url}/ (HTTP 307)" in reason.message
+    assert reason.hint.startswith("Use the path it redirects to")
+
+
+@pytest.mark.parametrize("stateless", [True, False], ids=["stateless", "sessions"])
+def test_a_server_that_wants_a_token(stateless: bool) -> None:
+    app = servers.wanting(servers.echo(stateless=stateless, json_response=False), "authorization", "Bearer t0ken")
+    with servers.serving(app) as url:
+        (reason,) = failure(url=url, headers={"Authorization": "Bearer other"}).reasons
+        assert reason.code == "unauthorized" and "option headers" in reason.hint and "by its url" in reason.hint
+        assert run(url=url, headers={"Authorization": "Bearer t0ken"})["servers"][0]["reachable"] is True
+
+
+def test_a_session_that_another_pod_does_not_know_is_no_wrong_path() -> None:
+    app = servers.echo(stateless=False, json_response=False)
+    with servers.serving(servers.forgetful(app)) as url:
+        found = failure(url=url, wait_timeout=30.0)
+    assert found.reasons[0].code == "session_lost"
+    assert "run one replica" in found.message() and "path" not in found.message()
+
+
+def test_foreign_host_names_are_explained() -> None:
     with servers.serving(servers.echo(stateless=True, json_response=True, only_localhost=True)) as url:
         assert failure(url=url).reasons[0].code == "misdirected"
 
@@ -191,6 +235,49 @@ def test_check_mode_calls_no_tool_and_does_not_fail_for_a_silent_server(echo: st
 def test_check_mode_before_the_cluster_exists_asks_nothing(tmp_path: Path) -> None:
     result = run(check=True, kubeconfig=str(tmp_path / "none"), name="echo", namespace="mcp")
     assert result["servers"][0]["error"]["code"] == "cluster_pending"
+
+
+IN_CLUSTER = {"name": "echo", "namespace": "mcp"}
+AT_URL = {"url": "https://mcp.example.com/mcp"}
+# options → the only problem, by its path and words
+HEADERS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "a token for a server in the cluster": (
+        {**IN_CLUSTER, "headers": {"authorization": "Bearer t"}},
+        "headers.authorization",
+        "the API server takes it for itself. Ask this server by its url",
+    ),
+    "another identity": (
+        {**IN_CLUSTER, "headers": {"Impersonate-User": "a"}},
+        "headers.Impersonate-User",
+        "for itself",
+    ),
+    "one of the protocol": ({**AT_URL, "headers": {"content-type": "a/b"}}, "headers.content-type", "the probe itself"),
+    "a line end": ({**AT_URL, "headers": {"X-Key": "secret\n"}}, "headers.X-Key", "line end"),
+    "not ASCII": ({**AT_URL, "headers": {"X-Key": "s€cret"}}, "headers.X-Key", "not ASCII"),
+    "no value": ({**AT_URL, "headers": {"X-Key": None}}, "headers.X-Key", "is empty"),
+    "no name": ({**AT_URL, "headers": {"X Key": "secret"}}, "headers.X Key", "no name of a header"),
+    "a default for one in the cluster": (
+        {"headers": {"Authorization": "Bearer t"}, "servers": [AT_URL, IN_CLUSTER]},
+        "servers[1].headers.Authorization",
+        "for itself",
+    ),
+    "a path beside a url": ({**AT_URL, "path": "/other"}, "path", "is part of the url"),
+    "a port beside a url": ({"servers": [{**AT_URL, "port": 80}]}, "servers[0].port", "is part of the url"),
+}
+
+
+@pytest.mark.parametrize(("options", "path", "words"), HEADERS.values(), ids=HEADERS)
+def test_what_would_not_arrive_as_it_is_said(options: dict[str, Any], path: str, words: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        run(**options)
+    assert [problem.path for problem in caught.value.problems] == [path]
+    assert words in caught.value.message()
+    assert "secret" not in caught.value.message().replace("its secret in another header", "")
+
+
+def test_defaults_for_many_servers_may_go_unused() -> None:
+    (target,) = targets_from({"port": 80, "path": "/x", "namespace": "mcp", "servers": [AT_URL]})
+    assert target.url == AT_URL["url"]
 
 
 def test_all_problems_are_named_before_any_request() -> None:

@@ -62,6 +62,7 @@ def test_the_version_is_named_only_to_servers_that_know_the_header() -> None:
     assert protocol.request_headers(None, None)["Accept"] == "application/json, text/event-stream"
 
 
+UNAUTHORIZED = b'{"kind":"Status","apiVersion":"v1","status":"Failure","message":"Unauthorized","code":401}'
 RPC_ERROR = b'{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"Unknown tool"}}'
 NO_ENDPOINTS = recorded("proxy-no-endpoints.json")
 REFUSED = recorded("proxy-refused.json")
@@ -92,6 +93,15 @@ VERDICTS = {
     "bound to localhost": (421, {}, b"Invalid Host header", "misdirected", "Invalid Host", "0.0.0.0", True),
     "redirect": (307, {"location": "https://x/mcp"}, b"", "redirect", "to https://x/mcp", "slash", True),
     "login wanted": (401, {}, b"", "unauthorized", "HTTP 401", "headers", True),
+    "the API server wants another login": (
+        401,
+        JSON,
+        UNAUTHORIZED,
+        "api_unauthorized",
+        "API server",
+        "kubeconfig",
+        True,
+    ),
     "too busy": (429, {}, b"", "busy", "slow down", "", False),
     "crashed inside": (500, {}, b"<html>Oops</html>", "server_error", "it failed (HTTP 500)", "log", False),
     "no ready pods": (503, JSON, NO_ENDPOINTS, "no_endpoints", "no ready pods", "describe pods", False),
