@@ -13,38 +13,25 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, Problem, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_report, drift_summary
 from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_advice import Commands
 from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_page import page
 from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_report import HostDrift
 from ansible_collections.mcpops.platform.plugins.modules import site_drift
+from ansible_collections.mcpops.platform.plugins.plugin_utils.site_action import SiteAction
 from ansible_collections.mcpops.platform.plugins.plugin_utils.site_run import Inner, results_of
 
 SUBJECT = "site_drift"
 FILES = {"json": "drift-report.json", "html": "drift-report.html"}
 
 
-class ActionModule(ActionBase):
-    TRANSFERS_FILES = False
-    BYPASS_HOST_LOOP = True
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_diff = True
+class ActionModule(SiteAction):
+    MODULE = site_drift
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        try:
-            return {**result, **self._drift(task_vars or {})}
-        except Failure as failure:
-            return {**result, **failure.to_result()}
-
-    def _drift(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
-        params = self._params()
+    def look(self, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         names = [str(name) for name in task_vars["ansible_play_hosts_all"]]
         platforms = {str(name) for name in task_vars["groups"].get("platforms", ())}
         kinds = {name: "platform" if name in platforms else "cluster" for name in names}
@@ -110,14 +97,6 @@ class ActionModule(ActionBase):
             drift_report.after_repair(host, failed.get(host.name, again[host.name])) if host.name in again else host
             for host in found
         ]
-
-    def _params(self) -> dict[str, Any]:
-        arguments = json.loads(json.dumps(self._task.args, default=str))
-        validated = ArgumentSpecValidator(site_drift.ARGUMENT_SPEC).validate(arguments)
-        if validated.error_messages:
-            raise InvalidInput(SUBJECT, [Problem("", message) for message in validated.error_messages])
-        params: dict[str, Any] = validated.validated_parameters
-        return params
 
 
 def _stop_at_bad_input(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -14,12 +14,10 @@ from typing import Any
 
 from ansible import constants
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.plugins.action import ActionBase
 from ansible.utils.collection_loader._collection_finder import _get_collection_role_path
 from ansible.utils.display import Display
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.site import (
     module_options,
@@ -37,6 +35,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory imp
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, mcp_server, site_validate
+from ansible_collections.mcpops.platform.plugins.plugin_utils.site_action import SiteAction
 
 SUBJECT = "site_validate"
 # what rules between hosts look at beside the options of the roles
@@ -55,22 +54,10 @@ class Role:
         self.defaults: dict[str, Any] = _first(path / "defaults", "main", load) or {}
 
 
-class ActionModule(ActionBase):
-    TRANSFERS_FILES = False
-    BYPASS_HOST_LOOP = True
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_diff = True
+class ActionModule(SiteAction):
+    MODULE = site_validate
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        try:
-            return {**result, **self._validate(task_vars or {}).to_dict(diff_mode=False)}
-        except Failure as failure:
-            return {**result, **failure.to_result()}
-
-    def _validate(self, task_vars: Mapping[str, Any]) -> Result:
-        params = self._params()
+    def look(self, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         roles = self._roles(params["roles"], str(task_vars.get("playbook_dir", ".")))
         names = params["hosts"] or task_vars["ansible_play_hosts_all"]
         groups = {str(name): list(map(str, members)) for name, members in task_vars["groups"].items()}
@@ -91,19 +78,15 @@ class ActionModule(ActionBase):
             raise InvalidInput("inventory", as_problems(findings, {host.name: host.spelled for host in hosts}))
         for problem in as_problems(finding for _resembles, finding in unread):
             Display().warning(f"inventory: {problem}")
-        return _result(hosts)
+        return _result(hosts).to_dict(diff_mode=False)
 
-    def _params(self) -> dict[str, Any]:
-        arguments = json.loads(json.dumps(self._task.args, default=str))
-        validated = ArgumentSpecValidator(site_validate.ARGUMENT_SPEC).validate(arguments)
-        problems = [Problem("", message) for message in validated.error_messages]
-        params: dict[str, Any] = validated.validated_parameters
-        for group, listed in (params.get("roles") or {}).items():
-            if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
-                problems.append(Problem(f"roles.{group}", "is no list of role names"))
-        if problems:
-            raise InvalidInput(SUBJECT, problems)
-        return params
+    def problems(self, params: Mapping[str, Any]) -> list[Problem]:
+        roles = params.get("roles")
+        return [
+            Problem(f"roles.{group}", "is no list of role names")
+            for group, listed in (roles if isinstance(roles, Mapping) else {}).items()
+            if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed)
+        ]
 
     def _roles(self, listed: Mapping[str, list[str]], playbook: str) -> dict[str, Role]:
         found: dict[str, Role] = {}

@@ -91,6 +91,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "unknown role": ({"roles": {"clusters": ["nowhere"]}}, "'nowhere' is not installed"),
     "role without specification": ({"roles": {"clusters": ["fixture_plain"]}}, "no meta/argument_specs.yml"),
     "no list": ({"roles": {"clusters": "fixture_cluster"}}, "is no list of role names"),
+    "no mapping": ({"roles": "fixture_cluster"}, "'roles' is of type"),
     "unknown host": ({"hosts": ["nobody"]}, "'nobody' is not in the inventory"),
     "unknown option": ({"role": "x"}, "role"),
 }
