@@ -168,6 +168,7 @@ options:
   wait_conditions:
     description:
       - What objects must show before the wait ends, in addition to the readiness of their kind. All rows must hold.
+        Needs O(wait=true); with O(state=absent) the rows are not looked at.
       - A row is about the objects that have the C(kind), C(name) and C(namespace) it names; a row that names none of
         them is about every object of a kind without a readiness of its own, such as custom resources. A row that
         names some of them and fits no declared object is an error.

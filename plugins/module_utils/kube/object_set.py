@@ -25,8 +25,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
 
 def converge(task: Task) -> Result:
     """Apply or delete the declared objects."""
-    conditions = parse_conditions(task.params.get("wait_conditions"))
     declared = read_declared(task)
+    conditions = parse_conditions(task.params.get("wait_conditions"))
     absent = task.params["state"] == "absent"
     try:
         kube = Kube.connect(task)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import conditions, objects
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.prune import BUNDLE_LABEL, labelled
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
@@ -158,7 +158,7 @@ def _reason(stderr: str) -> str:
 
 
 def _options(params: Mapping[str, Any], found: _Found) -> None:
-    """Options that contradict each other."""
+    """Options that are wrong in themselves, or contradict each other."""
     if params.get("namespace") is not None:
         found.problems += objects.namespace_problems("namespace", params["namespace"])
     bundle = params.get("bundle")
@@ -171,6 +171,12 @@ def _options(params: Mapping[str, Any], found: _Found) -> None:
     percent = params.get("prune_max_percent")
     if percent is not None and not 0 <= percent <= 100:
         found.wrong("prune_max_percent", f"{percent} is no percentage (0 to 100)")
+    if params.get("wait_conditions") and not params.get("wait"):
+        found.wrong("wait_conditions", "needs wait: true; without it nothing is waited for")
+    try:
+        conditions.parse(params.get("wait_conditions"))
+    except InvalidInput as invalid:
+        found.problems += invalid.problems
 
 
 def _other_label(items: Sequence[tuple[str, objects.Object]], bundle: str, found: _Found) -> None:

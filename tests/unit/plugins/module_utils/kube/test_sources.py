@@ -100,6 +100,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"definitions": [INLINE], "prune_max_percent": 101},
         "prune_max_percent: 101 is no percentage (0 to 100)",
     ),
+    "conditions without the wait": (
+        {"definitions": [INLINE], "wait": False, "wait_conditions": [{"path": ".data.a"}]},
+        "wait_conditions: needs wait: true",
+    ),
+    "condition that says nothing": (
+        {"definitions": [INLINE], "wait": True, "wait_conditions": [{"kind": "Box"}]},
+        "wait_conditions[0]: needs either type",
+    ),
     "label of another bundle": (
         {
             "definitions": [{**INLINE, "metadata": {"name": "a", "labels": {"mcpops.io/bundle": "till"}}}],
@@ -182,5 +190,6 @@ def test_everything_wrong_is_told_at_once(task: FakeTask) -> None:
         namespace="Not a name",
         bundle="not a label",
         prune_max_percent=-1,
+        wait_conditions=[{"kind": "Box"}],
     )
-    assert "8 problems, nothing was changed" in text
+    assert "10 problems, nothing was changed" in text
