@@ -57,10 +57,6 @@ class NodeHelper:
     def cloud_interface(self) -> str:
         return f"lc{self.instance}-0"
 
-    @property
-    def remembered_limit(self) -> Path:
-        return self.state / "run" / "inotify-instances"
-
     def layout(self, request: dict[str, Any]) -> ClusterLayout:
         """A cluster by its directory's name; where that is and whose it is, is not the caller's choice."""
         name = str(request.get("directory", ""))
@@ -76,7 +72,7 @@ class NodeHelper:
 
     def network_up(self, request: dict[str, Any]) -> dict[str, Any]:
         namespaces.add_host_address(self.cloud_interface, str(request["address"]))
-        limits.raise_inotify_instances(self.remembered_limit)
+        limits.raise_inotify_instances()
         return {}
 
     def start(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -106,8 +102,7 @@ class NodeHelper:
             if (directory / "cluster.json").exists():
                 end({"directory": directory.name})
         namespaces.remove_interface(self.cloud_interface)
-        if not list(Path("/sys/class/net").glob("lc*-0")):  # another local cloud still needs it
-            limits.restore_inotify_instances(self.remembered_limit)
+        limits.restore_inotify_instances(lambda: any(Path("/sys/class/net").glob("lc*-0")))
         interfaces = [path.name for path in Path("/sys/class/net").glob(f"lc{self.instance}-*")]
         left = interfaces + [str(path) for path in cgroups.existing(f"localcloud-{self.instance}-")]
         return {"left": left}
