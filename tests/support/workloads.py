@@ -70,6 +70,22 @@ def claim(name: str, class_name: str | None) -> Object:
     return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": body}
 
 
+def box_definition(group: str) -> Object:
+    """The definition of a kind Box, whose `spec.size` is a number."""
+    schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"size": {"type": "integer"}}}}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"boxes.{group}"},
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {"kind": "Box", "plural": "boxes"},
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
+        },
+    }
+
+
 def named(item: Mapping[str, Any], name: str) -> Object:
     """The same object under another name, its labels and selectors with it."""
     text = json.dumps({**item, "metadata": {**item["metadata"], "name": name}})

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.workloads import box_definition
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
 
@@ -154,20 +155,8 @@ def test_a_changed_port_number_is_restored(run_task: TaskRunner, cluster: Any, n
 
 def test_definitions_and_their_objects_in_one_bundle(run_task: TaskRunner, cluster: Any, namespace: str) -> None:
     group = f"{namespace[-6:]}.example.com"
-    schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"size": {"type": "integer"}}}}}
-    definition = {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"boxes.{group}"},
-        "spec": {
-            "group": group,
-            "scope": "Namespaced",
-            "names": {"kind": "Box", "plural": "boxes"},
-            "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
-        },
-    }
     box = {"apiVersion": f"{group}/v1", "kind": "Box", "metadata": {"name": "one"}, "spec": {"size": 1}}
-    args = {"namespace": namespace, "definitions": [box, definition]}
+    args = {"namespace": namespace, "definitions": [box, box_definition(group)]}
     would = run_task("k8s_objects", args, check=True)
     assert would["changed"]
     assert any("depends on the CustomResourceDefinition" in note for note in would["notes"])

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.workloads import SLEEP, deployment, pod_spec
 
 Apply = Callable[..., dict[str, Any]]
 CLAIM = {
@@ -93,6 +94,26 @@ def test_a_failure_keeps_what_would_be_pruned(apply: Apply, namespace: str, name
     failed = apply(definitions=[config_map("a"), wrong], fails=True, **bundle)
     assert failed["notes"] == ["1 objects that are declared no more were not pruned, because others failed"]
     assert "c" in names("configmaps")
+
+
+@pytest.mark.slow
+def test_nothing_is_pruned_before_the_rest_is_ready(
+    apply: Apply, cloud: Any, namespace: str, names: Callable[[str], set[str]]
+) -> None:
+    """What is to go may be all that works until its successor does."""
+    bundle = {"bundle": namespace, "prune": True, "wait": True, "wait_timeout": 30}
+    apply(definitions=[config_map("a"), config_map("old")], **bundle)
+
+    nowhere = deployment(pod_spec(cloud.registry, SLEEP, image=f"{cloud.registry}/nowhere:1.0"), name="new")
+    failed = apply(definitions=[config_map("a"), nowhere], fails=True, **bundle)
+    assert "/nowhere:1.0 cannot be pulled" in failed["msg"]
+    assert failed["notes"] == ["1 objects that are declared no more were not pruned, because others are not ready"]
+    assert (rows(failed, changed=True), rows(failed, pruned=True)) == (["Deployment/new"], [])
+    assert "old" in names("configmaps")
+
+    mended = [config_map("a"), deployment(pod_spec(cloud.registry, SLEEP), name="new")]
+    assert rows(apply(definitions=mended, **bundle), pruned=True) == ["ConfigMap/old"]
+    assert "old" not in names("configmaps")
 
 
 @pytest.mark.slow

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from support.workloads import box_definition
 
 Apply = Callable[..., dict[str, Any]]
 
@@ -77,6 +78,58 @@ def test_a_selector_and_an_exclusive_owner(apply: Apply, uid: Callable[[str, str
     first = uid("deployment", "web")
     assert apply(definitions=[deployment("other")], recreate="on_immutable", exclusive=True)["changed"]
     assert uid("deployment", "web") != first
+
+
+def service(**spec: Any) -> dict[str, Any]:
+    body = {"selector": {"app": "web"}, "ports": [{"port": 80}], **spec}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": body}
+
+
+def unlike_any(selector: str) -> dict[str, Any]:
+    """A Deployment with another selector, whose container has no name."""
+    wrong = deployment(selector)
+    wrong["spec"]["template"]["spec"]["containers"][0]["name"] = "Not A Name"
+    return wrong
+
+
+# what stands, what is declared then, what the API server has against that beside the immutable field, and whether only
+# the trial finds it out: addresses of Services are looked at when they are created
+NOT_TO_BE_HAD = {
+    "told with the refusal": (deployment(), unlike_any("other"), "containers[0].name: Invalid value", False),
+    "told by the trial": (service(), service(clusterIP="192.0.2.1"), "not in the valid range", True),
+}
+
+
+@pytest.mark.parametrize("case", NOT_TO_BE_HAD)
+def test_what_cannot_be_created_anew_is_not_deleted(apply: Apply, uid: Callable[[str, str], str], case: str) -> None:
+    standing, declared, told, tried = NOT_TO_BE_HAD[case]
+    apply(definitions=[standing])
+    first = uid(standing["kind"], "web")
+    for check in (True, False):
+        refused = apply(definitions=[declared], recreate="on_immutable", check=check, fails=True)
+        assert told in refused["msg"]
+        assert ("it was not deleted, because it could not be created anew" in refused["msg"]) == tried
+        assert "mcpops-trial" not in refused["msg"]
+        assert not refused["changed"]
+    assert uid(standing["kind"], "web") == first
+    assert not apply(definitions=[standing])["changed"]
+
+
+def test_what_the_object_itself_holds_is_no_obstacle(
+    apply: Apply, cluster: Any, namespace: str, uid: Callable[[str, str], str]
+) -> None:
+    """A port of the node, which a second Service beside it cannot have."""
+    apply(definitions=[service(type="NodePort")])
+    first = uid("service", "web")
+    standing = cluster.get("service", "web", "-n", namespace)["spec"]
+    network = standing["clusterIP"].rpartition(".")[0]
+    taken = {item["spec"]["clusterIP"] for item in cluster.get("service", "--all-namespaces")["items"]}
+    free = next(address for number in range(1, 255) if (address := f"{network}.{number}") not in taken)
+    ports = [{"port": 80, "nodePort": standing["ports"][0]["nodePort"]}]
+    moved = service(type="NodePort", ports=ports, clusterIP=free)
+    assert apply(definitions=[moved], recreate="on_immutable")["changed"]
+    assert uid("service", "web") != first
+    assert cluster.get("service", "web", "-n", namespace)["spec"]["clusterIP"] == free
 
 
 @pytest.mark.slow
@@ -152,3 +205,43 @@ def test_a_deletion_that_hangs_names_the_object_and_its_finalizers(apply: Apply,
     finally:
         patch = '{"metadata":{"finalizers":null}}'
         cluster.kubectl("patch", "configmap", "stuck", "-n", namespace, "--type=merge", "-p", patch)
+
+
+@pytest.fixture
+def held_box(cluster: Any, namespace: str) -> Iterator[list[dict[str, Any]]]:
+    """A namespace, a definition, and an object of it with a finalizer that nobody removes."""
+    own, group = f"{namespace}-own", f"{namespace[-6:]}.example.com"
+    metadata = {"name": "one", "namespace": own, "finalizers": ["example.com/nobody-comes"]}
+    yield [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": own}},
+        box_definition(group),
+        {"apiVersion": f"{group}/v1", "kind": "Box", "metadata": metadata, "spec": {"size": 1}},
+    ]
+    let_go(cluster, own, group)
+    cluster.kubectl("delete", "namespace", own, "--ignore-not-found", "--wait=false")
+    cluster.kubectl("delete", "crd", f"boxes.{group}", "--ignore-not-found", "--wait=false")
+
+
+def let_go(cluster: Any, namespace: str, group: str) -> None:
+    patch = '{"metadata":{"finalizers":null}}'
+    cluster.kubectl("patch", f"boxes.{group}", "one", "-n", namespace, "--type=merge", "-p", patch, check=False)
+
+
+@pytest.mark.slow
+def test_what_a_stuck_deletion_may_need_stays(apply: Apply, cluster: Any, held_box: list[dict[str, Any]]) -> None:
+    namespace, definition, box = (item["metadata"]["name"] for item in held_box)
+    apply(definitions=held_box)
+    absent = {"definitions": held_box, "state": "absent", "wait": True}
+    failed = apply(wait_timeout=1, fails=True, **absent)
+    held = f"Box {namespace}/{box}: is being deleted and waits for its finalizers example.com/nobody-comes"
+    assert held in failed["msg"]
+    for kept in (f"CustomResourceDefinition {definition}", f"Namespace {namespace}"):
+        assert f"delete {kept}: it was not deleted, because Box {namespace}/{box} has to go first" in failed["msg"]
+    for kind, name in (("crd", definition), ("namespace", namespace)):
+        assert "deletionTimestamp" not in cluster.get(kind, name)["metadata"]
+
+    let_go(cluster, namespace, definition.partition(".")[2])
+    done = apply(wait_timeout=60, **absent)
+    assert [row["kind"] for row in done["objects"] if row["changed"]] == ["Namespace", "CustomResourceDefinition"]
+    for kind, name in (("crd", definition), ("namespace", namespace)):
+        assert not cluster.kubectl("get", kind, name, "--ignore-not-found")
