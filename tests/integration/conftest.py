@@ -10,10 +10,12 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 from support.action import needs_a_playbook, run_action
+from support.direct import call
 from support.playbook import LOCAL_HOST, Run, run_tasks
 
 from localcloud.settings import Settings
@@ -197,6 +199,22 @@ def run_task(cloud: Cloud, run_all: TasksRunner, request: pytest.FixtureRequest)
         )
         assert bool(result.get("failed")) == fails, result["msg"]
         return result
+
+    return run
+
+
+@pytest.fixture
+def direct(
+    module: ModuleType, cloud: Cloud, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> TaskRunner:
+    """`direct(args, check=, fails=)` -> the result of `module`, a fixture of the directory, run in this process."""
+    for name, value in cloud.process_environment().items():
+        monkeypatch.setenv(name, value)
+    directory = tmp_path / "run"
+    directory.mkdir(mode=0o700)
+
+    def run(args: dict[str, Any], **options: Any) -> dict[str, Any]:
+        return call(module, directory, {"kubeconfig": str(cluster.kubeconfig), **args}, **options)
 
     return run
 

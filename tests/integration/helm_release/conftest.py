@@ -10,17 +10,16 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
-from support.direct import call
 
 from ansible_collections.mcpops.platform.plugins.modules import helm_release
 
 CHARTS = Path(__file__).parent / "charts"
 CHART = CHARTS / "greeting"
 CANARY = "canary-7f3a-password"
-Run = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
@@ -43,17 +42,8 @@ def helm(cluster: Any, cloud: Any, namespace: str) -> Callable[..., list[str]]:
 
 
 @pytest.fixture
-def direct(cloud: Any, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """`direct(args, check=, fails=)` -> the result; a failure must be expected with `fails`."""
-    for name, value in cloud.process_environment().items():
-        monkeypatch.setenv(name, value)
-    directory = tmp_path / "run"
-    directory.mkdir(mode=0o700)
-
-    def run(args: dict[str, Any], **options: Any) -> dict[str, Any]:
-        return call(helm_release, directory, {"kubeconfig": str(cluster.kubeconfig), **args}, **options)
-
-    return run
+def module() -> ModuleType:
+    return helm_release
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
-from support.direct import call
 
 from ansible_collections.mcpops.platform.plugins.modules import kmcp_install
 
@@ -22,17 +22,8 @@ GONE = {"state": "absent", "delete_crds": True, "delete_servers": True}
 
 
 @pytest.fixture
-def direct(cloud: Any, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """`direct(args, check=, fails=)` -> the result; a failure must be expected with `fails`."""
-    for name, value in cloud.process_environment().items():
-        monkeypatch.setenv(name, value)
-    directory = tmp_path / "run"
-    directory.mkdir(mode=0o700)
-
-    def run(args: dict[str, Any], **options: Any) -> dict[str, Any]:
-        return call(kmcp_install, directory, {"kubeconfig": str(cluster.kubeconfig), **args}, **options)
-
-    return run
+def module() -> ModuleType:
+    return kmcp_install
 
 
 @pytest.fixture

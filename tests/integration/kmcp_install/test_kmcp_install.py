@@ -6,7 +6,6 @@ There is one KMCP a cluster: every test begins by installing it (nothing to do, 
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -23,35 +22,14 @@ Run = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def declared(cloud: Any) -> dict[str, Any]:
-    return {
-        "chart_repository": f"oci://{cloud.registry}/kagent-dev/kmcp/helm",
-        "ca_file": cloud.environment["registry_ca_file"],
-        "wait_timeout": 120,
-    }
+def installed(wanted: dict[str, Any], cluster: Any, run_task: Run) -> dict[str, Any]:
+    run_task("kmcp_install", wanted)
+    return wanted
 
 
 @pytest.fixture
-def installed(declared: dict[str, Any], cluster: Any, run_task: Run) -> dict[str, Any]:
-    run_task("kmcp_install", declared)
-    return declared
-
-
-@pytest.fixture
-def server(cluster: Any, namespace: str, installed: dict[str, Any]) -> str:
-    """An MCPServer that needs no pod."""
-    manifest = {
-        "apiVersion": "kagent.dev/v1alpha1",
-        "kind": "MCPServer",
-        "metadata": {"name": "kept", "namespace": namespace},
-        "spec": {
-            "transportType": "http",
-            "httpTransport": {"targetPort": 3000},
-            "deployment": {"image": "example.org/none:1", "port": 3000, "replicas": 0},
-        },
-    }
-    cluster.kubectl("create", "-f", "-", stdin=json.dumps(manifest))
-    return f"{namespace}/kept"
+def server(namespace: str, installed: dict[str, Any], put_server: Callable[..., str]) -> str:
+    return put_server(namespace)
 
 
 def lines(result: dict[str, Any]) -> list[str]:
@@ -70,15 +48,15 @@ def exists(cluster: Any, *what: str) -> bool:
 
 
 def test_from_nothing_to_a_running_controller(
-    cluster: Any, declared: dict[str, Any], run_task: Run, run_all: Callable[..., Any]
+    cluster: Any, wanted: dict[str, Any], run_task: Run, run_all: Callable[..., Any]
 ) -> None:
     run_task("kmcp_install", {"state": "absent", "delete_crds": True, "delete_servers": True})
-    planned = run_task("kmcp_install", declared, check=True)
+    planned = run_task("kmcp_install", wanted, check=True)
     assert planned["changed"]
     assert planned["releases"] == {"crds": None, "controller": None}
     assert not exists(cluster, "crd", CRD)
 
-    made, again = results(run_all, {**declared, "version": "v0.3.0"}, declared)
+    made, again = results(run_all, {**wanted, "version": "v0.3.0"}, wanted)
     assert made["version"] == "0.3.0"
     assert [made["releases"][part]["chart_version"] for part in ("crds", "controller")] == ["0.3.0", "0.3.0"]
     assert made["controller_image"] == "ghcr.io/kagent-dev/kmcp/controller:0.3.0"
