@@ -70,6 +70,24 @@ def test_a_first_install_with_upgrade_waits_for_its_definition(
     assert "release-name" not in str(cluster.get("crd", CRD)["metadata"].get("annotations"))
 
 
+def test_a_definition_that_was_deleted_comes_back_with_its_objects(
+    cluster: Any, note: dict[str, Any], direct: Run, run_task: Run, package: Package
+) -> None:
+    wanted = {**note, "chart_ref": str(package("defining", "1.0.0")), "crds": "upgrade"}
+    direct(wanted)
+    cluster.kubectl("delete", "crd", CRD)
+    # further runs, which know nothing of what the first one has seen
+    nobody = {**wanted, "helm_binary": "/nonexistent/helm"}
+    left_alone = run_task("helm_release", {**nobody, "crds": "create"}, fails=True)
+    assert left_alone["error"]["code"] == "KindNotServed"
+
+    planned = run_task("helm_release", nobody, check=True)
+    assert any("does not serve example.invalid/v1 Note (any more)" in told for told in planned["notes"])
+    assert run_task("helm_release", nobody)["changed"]
+    assert cluster.get(CRD, "note", "-n", note["namespace"])["spec"]["text"] == "hello"
+    assert not run_task("helm_release", nobody)["changed"]
+
+
 def test_without_the_definition_the_chart_says_what_is_missing(
     note: dict[str, Any], direct: Run, package: Package
 ) -> None:

@@ -139,6 +139,10 @@ WRONG: tuple[tuple[dict[str, Any], list[str]], ...] = (
         {"version": "0.2.9", "chart_repository": "oci://127.0.0.1:1/kmcp"},
         ["127.0.0.1:1 does not answer", "RegistryUnreachable"],
     ),
+    (
+        {"watch_namespaces": ["default", "it-not-there"]},
+        ["roles belong into namespaces that do not exist: it-not-there (NamespaceNotFound)", "out of watch_namespaces"],
+    ),
 )
 
 

@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import repository
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import repository, source
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import Registry
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import Registry, ReleaseSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import version_range
 
 ARCHIVE = b"an archive"
@@ -106,6 +108,28 @@ def test_the_newest_version_that_fits(site: Site) -> None:
     chart = replace(site.chart, version="", range=version_range("^1.2"))
     assert repository.newest(chart, PLAIN) == "1.10.0"
     assert repository.newest(replace(chart, range=version_range("<1.10")), PLAIN) == "1.2.3"
+
+
+# chart and version of the release that stands, the version that is wanted then, and whether the repository is asked
+STANDING: dict[str, tuple[tuple[str, str] | None, str, bool]] = {
+    "no release": (None, "1.10.0", True),
+    "one that fits": (("web", "1.2.3"), "1.2.3", False),
+    "one outside of the range": (("web", "1.1.0"), "1.10.0", True),
+    "one of another chart": (("till", "1.2.3"), "1.10.0", True),
+}
+
+
+@pytest.mark.parametrize("case", STANDING)
+def test_a_range_is_resolved_only_while_nothing_stands_that_fits(case: str, site: Site) -> None:
+    standing, version, asked = STANDING[case]
+    release = None
+    if standing is not None:
+        release = Release("web", "shop", 1, "deployed", "", *standing, "9", {}, "", None, "r1")
+    spec = ReleaseSpec("web", "shop", replace(site.chart, version="", range=version_range("^1.2")), registry=PLAIN)
+    nobody: Any = None  # neither helm nor the cluster knows the versions of an HTTP repository
+    settled, note = source.settled(nobody, nobody, spec, release)
+    assert settled.chart.version == version
+    assert (note is not None, bool(site.asked)) == (asked, asked)
 
 
 def test_an_archive_is_downloaded_and_checked(site: Site, tmp_path: Path) -> None:
