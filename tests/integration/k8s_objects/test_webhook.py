@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.fault_proxy import FaultProxy
-from support.workloads import deployment, pod_spec
+from support.workloads import deployment, pod_spec, until
 
 Apply = Callable[..., dict[str, Any]]
 # what the API server answers for a webhook that is registered with side effects
@@ -145,6 +145,9 @@ def webhook(apply: Apply, cluster: Any, cloud: Any, namespace: str) -> Iterator[
     front = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "webhook"}, "spec": service}
     apply(definitions=[secret, front, running], wait=True, wait_timeout=90)
     apply(definitions=[configuration])
+    # a Service is ready when it leads to a ready pod; the node's kube-proxy hears of that a moment later
+    first = ("create", "configmap", "first", "-n", namespace)
+    assert until(lambda: cluster.kubectl(*first, check=False), bool, seconds=30, pause=0.2)
     yield hook["name"]
     cluster.kubectl("delete", "validatingwebhookconfiguration", namespace)
 
