@@ -140,7 +140,7 @@ WRONG: tuple[tuple[dict[str, Any], list[str]], ...] = (
         ["127.0.0.1:1 does not answer", "RegistryUnreachable"],
     ),
     (
-        {"watch_namespaces": ["default", "it-not-there"]},
+        {"watch_namespaces": ["default", "it-not-there"], "helm_binary": "/nonexistent/helm"},
         ["roles belong into namespaces that do not exist: it-not-there (NamespaceNotFound)", "out of watch_namespaces"],
     ),
 )
