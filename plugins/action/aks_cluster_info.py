@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.mcpops.platform.plugins.modules import aks_cluster_info
-from ansible_collections.mcpops.platform.plugins.plugin_utils.inprocess import InProcessAction
+from ansible_collections.mcpops.platform.plugins.plugin_utils.azure import AzureAction
 
 
-class ActionModule(InProcessAction):
-    MODULE = aks_cluster_info
+class ActionModule(AzureAction):
+    """Runs the module of the same name."""

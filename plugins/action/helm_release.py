@@ -2,13 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs mcpops.platform.helm_release inside the controller when the connection is local."""
-
 from __future__ import annotations
 
-from ansible_collections.mcpops.platform.plugins.modules import helm_release
 from ansible_collections.mcpops.platform.plugins.plugin_utils.inprocess import InProcessAction
 
 
 class ActionModule(InProcessAction):
-    MODULE = helm_release
+    """Runs the module of the same name."""

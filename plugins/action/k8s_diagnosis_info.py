@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.mcpops.platform.plugins.modules import k8s_diagnosis_info
 from ansible_collections.mcpops.platform.plugins.plugin_utils.inprocess import InProcessAction
 
 
 class ActionModule(InProcessAction):
-    MODULE = k8s_diagnosis_info
+    """Runs the module of the same name."""

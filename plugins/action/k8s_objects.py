@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.mcpops.platform.plugins.modules import k8s_objects
 from ansible_collections.mcpops.platform.plugins.plugin_utils.inprocess import InProcessAction
 
 
 class ActionModule(InProcessAction):
-    MODULE = k8s_objects
+    """Runs the module of the same name."""

@@ -2,13 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs mcpops.platform.kmcp_install inside the controller when the connection is local."""
-
 from __future__ import annotations
 
-from ansible_collections.mcpops.platform.plugins.modules import kmcp_install
 from ansible_collections.mcpops.platform.plugins.plugin_utils.inprocess import InProcessAction
 
 
 class ActionModule(InProcessAction):
-    MODULE = kmcp_install
+    """Runs the module of the same name."""

@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.mcpops.platform.plugins.modules import mcp_server
 from ansible_collections.mcpops.platform.plugins.plugin_utils.inprocess import InProcessAction
 
 
 class ActionModule(InProcessAction):
-    MODULE = mcp_server
+    """Runs the module of the same name."""

@@ -4,13 +4,14 @@
 
 """Runs a module's operation inside the controller's process: no fork of an interpreter, no copied payload.
 
-The action plugin of a module is two lines: it imports the module, whose `ARGUMENT_SPEC`, `OPERATION` and optional
-`RULES` are the whole truth, so that both ways of running it cannot differ. Ansible loads an action plugin before it
-forks its workers: what is imported here is imported once a playbook.
+The action plugin of a module is an empty subclass in a file of the module's name. The module's `ARGUMENT_SPEC`,
+`OPERATION` and optional `RULES` are the whole truth, so that both ways of running it cannot differ. Ansible loads an
+action plugin before it forks its workers: what is imported with it is imported once a playbook.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -84,13 +85,19 @@ class InProcessTask:
 
 
 class InProcessAction(ActionBase):
-    """Base of every action plugin of this collection."""
+    """Base of the action plugins that are named after a module."""
 
     MODULE: ClassVar[ModuleType]
     TRANSFERS_FILES = False
     _supports_async = True
     _supports_check_mode = True
     _supports_diff = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        package, action, name = cls.__module__.rpartition(".action.")
+        if action:
+            cls.MODULE = importlib.import_module(f"{package}.modules.{name}")
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)

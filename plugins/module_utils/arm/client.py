@@ -14,20 +14,13 @@ from urllib.parse import quote, urlencode
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import service_errors as errors
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.clouds import Cloud, find_cloud
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.credential import CachedCredential
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Request, Response, Sender, Unreachable
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import resolve
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.patience import (
     Clock,
     Deadline,
     backoff,
     pause_asked_for,
-)
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.transport import (
-    PipelineSender,
-    Request,
-    Response,
-    Sender,
-    Unreachable,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
@@ -79,6 +72,11 @@ class Arm:
     @classmethod
     def connect(cls, task: Task, timeout: float | None = None) -> Arm:
         """Resolve who we are and where ARM is; nothing is asked unless the cloud is given by its URL."""
+        # Azure's libraries take longer to import than all the rest. Only who connects needs them, not who looks at
+        # options; actions that connect import them once a playbook (plugin_utils/azure.py).
+        from ansible_collections.mcpops.platform.plugins.module_utils.arm.credential import CachedCredential
+        from ansible_collections.mcpops.platform.plugins.module_utils.arm.transport import PipelineSender
+
         identity = resolve(task.params)
         cache = RunCache(task.run_directory)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.transport import Response
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Response
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 
 UNREGISTERED = "MissingSubscriptionRegistration"

@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import sdk
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.clouds import Cloud
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.credential import CachedCredential
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Request, Response, Unreachable
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import Identity
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
@@ -21,46 +19,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.intent import guar
 USER_AGENT = "mcpops.platform"
 _CONNECT_TIMEOUT = 30
 _READ_TIMEOUT = 300
-
-
-@dataclass(frozen=True)
-class Request:
-    method: str
-    url: str
-    body: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Response:
-    """What came back; header names are lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-
-    def json(self) -> Any:
-        """The decoded body, None where there is none or it is not JSON (a proxy's error page)."""
-        try:
-            return json.loads(self.content) if self.content else None
-        except ValueError:
-            return None
-
-
-class Unreachable(Exception):
-    """No answer. `sent` says whether the request may have reached the service all the same."""
-
-    def __init__(self, reason: str, sent: bool) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.sent = sent
-
-
-class Sender(Protocol):
-    def send(self, request: Request) -> Response: ...
-
-    def renew(self) -> None:
-        """Forget the token: the service no longer takes it."""
 
 
 class GuardedTransport(sdk.RequestsTransport):  # type: ignore[misc]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import service_errors as errors
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, Body, Reading
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Response
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.patience import backoff, pause_asked_for
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.transport import Response
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason
 
 _ENDED_WELL = ("succeeded", "completed", "ready")

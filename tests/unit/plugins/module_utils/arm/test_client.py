@@ -13,8 +13,8 @@ import pytest
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import service_errors, waiting
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, LostRace
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.converging import carry_out
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Request, Response, Unreachable
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.patience import Clock, backoff
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.transport import Request, Response, Unreachable
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan
 

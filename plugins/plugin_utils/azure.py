@@ -1,0 +1,16 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Base of the actions that talk to Azure: its libraries are imported before Ansible forks its workers."""
+
+from __future__ import annotations
+
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import transport
+from ansible_collections.mcpops.platform.plugins.plugin_utils.inprocess import InProcessAction
+
+__all__ = ["AzureAction", "transport"]
+
+
+class AzureAction(InProcessAction):
+    """An InProcessAction whose workers need not import Azure's libraries, each for itself."""
