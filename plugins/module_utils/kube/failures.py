@@ -35,6 +35,9 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (r"no matches for kind|could not find the requested resource", "Install the CustomResourceDefinition first."),
 )
 
+# what the API server itself answers, as text, under a path that it knows nothing of
+_NO_SUCH_PATH = b"404 page not found"
+
 _STATUS_HINTS: dict[int, str] = {
     401: "The credentials are missing, expired or of another cluster: fetch the kubeconfig again with aks_kubeconfig.",
     403: "Use an identity that may do this, or grant it the right.",
@@ -46,6 +49,13 @@ _STATUS_HINTS: dict[int, str] = {
 def from_response(action: str, status: int, body: bytes, origin: str) -> ServiceError:
     """The error a refused request stands for."""
     answer = _status_object(body)
+    if answer is None and status == 404 and body.strip() == _NO_SUCH_PATH:
+        return ServiceError(
+            action,
+            f"the API server serves no such kind any more ({origin})",
+            status=status,
+            hint="Its CustomResourceDefinition or APIService has gone since this run began: install it, and run again.",
+        )
     if answer is None:
         return ServiceError(
             action,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = pytest.mark.integration
 
 CHART = Path(__file__).parent / "charts" / "greeting"
 Run = Callable[..., dict[str, Any]]
@@ -21,6 +21,7 @@ def text(cluster: Any, namespace: str) -> str:
     return found
 
 
+@pytest.mark.slow
 def test_atomic_goes_back_to_what_worked(
     cloud: Any, cluster: Any, namespace: str, release: dict[str, Any], direct: Run
 ) -> None:
@@ -52,6 +53,7 @@ def test_atomic_goes_back_when_helm_itself_fails(
     assert not direct({**release, "wait": False, "helm_binary": "/nonexistent/helm"})["changed"]
 
 
+@pytest.mark.slow
 def test_atomic_leaves_alone_what_helm_has_not_touched(release: dict[str, Any], direct: Run) -> None:
     nowhere = {**release, "atomic": True, "chart_ref": "oci://127.0.0.1:9/greeting", "chart_version": "9.9.9"}
     for before in ("no release", "a release"):
@@ -61,6 +63,7 @@ def test_atomic_leaves_alone_what_helm_has_not_touched(release: dict[str, Any], 
         assert after["release"]["revision"] == 1, before
 
 
+@pytest.mark.slow
 def test_without_atomic_what_was_done_stays(cloud: Any, cluster: Any, release: dict[str, Any], direct: Run) -> None:
     broken = {**release, "values": {"image": f"{cloud.registry}/pause:no-such-tag", "text": "broken"}}
     failed = direct(broken, fails=True)
@@ -68,6 +71,7 @@ def test_without_atomic_what_was_done_stays(cloud: Any, cluster: Any, release: d
     assert text(cluster, release["namespace"]) == "broken"
 
 
+@pytest.mark.slow
 def test_a_rollback_that_was_killed_is_recovered(
     cluster: Any,
     namespace: str,
@@ -90,6 +94,7 @@ def test_a_rollback_that_was_killed_is_recovered(
     assert not direct(wanted)["changed"]
 
 
+@pytest.mark.slow
 def test_an_uninstall_that_was_killed_is_taken_up_again(
     cluster: Any,
     namespace: str,
@@ -107,6 +112,7 @@ def test_an_uninstall_that_was_killed_is_taken_up_again(
     assert text(cluster, namespace) == "hi"
 
 
+@pytest.mark.slow
 def test_a_failed_first_install_is_repeated(
     release: dict[str, Any], direct: Run, helm: Callable[..., list[str]]
 ) -> None:
@@ -117,6 +123,7 @@ def test_a_failed_first_install_is_repeated(
     assert direct({**release, "wait": False})["release"]["status"] == "deployed"
 
 
+@pytest.mark.slow
 def test_no_more_revisions_are_kept_than_asked_for(
     cluster: Any, namespace: str, release: dict[str, Any], direct: Run
 ) -> None:
@@ -127,6 +134,7 @@ def test_no_more_revisions_are_kept_than_asked_for(
     assert (done["previous"]["revision"], done["release"]["revision"]) == (3, 4)
 
 
+@pytest.mark.slow
 def test_values_that_are_not_purged_and_files(
     cluster: Any, namespace: str, release: dict[str, Any], direct: Run, tmp_path: Path
 ) -> None:
@@ -142,6 +150,7 @@ def test_values_that_are_not_purged_and_files(
     assert not direct(merged)["changed"]
 
 
+@pytest.mark.slow
 def test_objects_that_were_there_are_taken_over_when_told(
     cluster: Any, namespace: str, release: dict[str, Any], direct: Run
 ) -> None:

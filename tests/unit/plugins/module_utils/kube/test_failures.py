@@ -79,6 +79,12 @@ def test_refusals_say_why_and_what_to_do(case: str) -> None:
     assert failure.status == status
 
 
+def test_a_kind_that_has_gone_is_no_proxys_answer() -> None:
+    failure = from_response("apply x", 404, b"404 page not found\n", "option host")
+    assert "serves no such kind any more (option host) (HTTP 404)" in failure.message()
+    assert "run again" in failure.message()
+
+
 def test_an_answer_of_something_else() -> None:
     failure = from_response("read x", 502, b"<html>Bad gateway</html>", "option host")
     assert "did not come from a Kubernetes API server (option host) (HTTP 502)" in failure.message()
