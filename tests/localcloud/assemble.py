@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,14 +26,17 @@ class Parts:
     charts: list[Path]
 
 
-def build(settings: Settings, progress: Progress) -> Parts:
+@contextmanager
+def building(settings: Settings, progress: Progress) -> Iterator[None]:
     """One build at a time per cache; who comes second waits and finds everything there."""
-
-    def on_wait() -> None:
-        progress("another build is under way; waiting for it")
-
     settings.cache.mkdir(parents=True, exist_ok=True)
-    with locked(settings.cache / "build.lock", on_wait):
+    with locked(settings.cache / "build.lock", lambda: progress("another build is under way; waiting for it")):
+        yield
+
+
+def build(settings: Settings, progress: Progress) -> Parts:
+    """Everything a local cloud runs."""
+    with building(settings, progress):
         remove_unfinished(settings)
         node_parts = ensure_node_parts(settings, progress)
         binaries = ensure_binaries(settings, progress)
@@ -58,7 +62,7 @@ def link(source: Path, target: Path) -> None:
 
 def build_kubernetes(settings: Settings, versions: Iterable[str], progress: Progress) -> list[Path]:
     """The kube binaries of these versions."""
-    with locked(settings.cache / "build.lock", lambda: progress("another build is under way; waiting for it")):
+    with building(settings, progress):
         return [ensure_kubernetes(settings, version, progress) for version in versions]
 
 

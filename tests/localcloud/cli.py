@@ -13,6 +13,7 @@ from localcloud.assemble import build, build_kubernetes
 from localcloud.binaries import kubernetes_versions
 from localcloud.clusters import ClusterError
 from localcloud.command import CommandError
+from localcloud.extra_programs import ensure_helm4
 from localcloud.processes import ProcessError
 from localcloud.progress import say
 from localcloud.registry.client import RegistryError
@@ -61,6 +62,7 @@ def _build(settings: Settings, arguments: argparse.Namespace) -> int:
     build(settings, say)
     if arguments.all:
         build_kubernetes(settings, kubernetes_versions(), say)
+        ensure_helm4(settings, say)
     return 0
 
 
@@ -91,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
         if name == "build":
             command.add_argument("--background", action="store_true", help="at low priority")
             command.add_argument(
-                "--all", action="store_true", help="every Kubernetes version, not only the default one"
+                "--all", action="store_true", help="every Kubernetes version, and what only slow tests use"
             )
     commands.add_parser("fault", help="make the local Azure misbehave; see `localcloud fault --help`", add_help=False)
     return top
