@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Programs that no cluster needs and some slow tests do: built like the others, with `localcloud build --all` or at their
-first use."""
+"""Programs that no cluster needs and some slow tests do: built with everything else, or at their first use."""
 
 from __future__ import annotations
 
