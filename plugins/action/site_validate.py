@@ -71,6 +71,7 @@ class ActionModule(SiteAction):
                 findings += role_arguments.findings(host, name, roles[name].options or {})
             findings += module_options.cluster_findings(host, aks_cluster.ARGUMENT_SPEC)
             findings += module_options.server_findings(host, mcp_server.SERVER)
+            findings += module_options.call_findings(host)
         findings += rules.all_findings(hosts, groups)
         unread = _unread(hosts, roles, task_vars["hostvars"])
         findings += [finding for resembles, finding in unread if resembles]

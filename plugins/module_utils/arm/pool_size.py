@@ -38,11 +38,16 @@ def asked_of(
         # which kind of size is wanted is a question of choice: whoever names one has chosen
         architecture="" if size else sizes.architecture,
         allow_burstable=bool(size) or sizes.allow_burstable,
-        zones=tuple(str(zone) for zone in declared.get("availabilityZones") or ()),
+        zones=_zones(declared.get("availabilityZones")),
         system_pool=mode_of_new(standing_pools(body), pools, pool).lower() == "system",
         ephemeral_os_disk=str(declared.get("osDiskType")).lower() == "ephemeral",
     )
     return Asked((str(size),) if size else pool.candidates or sizes.candidates, wanted, named=bool(size))
+
+
+def _zones(declared: Any) -> tuple[str, ...]:
+    """As `_number`."""
+    return tuple(map(str, declared)) if isinstance(declared, (list, tuple)) else ()
 
 
 def _number(declared: Any) -> int:

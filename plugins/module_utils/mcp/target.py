@@ -20,7 +20,10 @@ _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 # what the protocol itself needs, and what HTTP does
 _OWN_HEADERS = frozenset(
-    ("accept", "content-type", "content-length", "transfer-encoding", "mcp-session-id", "mcp-protocol-version")
+    (
+        *("accept", "content-type", "content-length", "mcp-session-id", "mcp-protocol-version"),
+        *("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"),
+    )
 )
 # what the API server takes for itself instead of passing it on to the Service
 _API_HEADERS = re.compile(r"authorization|host|impersonate-.*|x-remote-.*", re.I)
@@ -46,7 +49,8 @@ class Target:
     @property
     def label(self) -> str:
         if self.url:
-            return f"MCP server {self.name or self.url}"
+            # a query may hold a key
+            return f"MCP server {self.name or self.url.partition('?')[0]}"
         return f"MCP server {self.namespace}/{self.name}"
 
     @property
@@ -181,6 +185,8 @@ def _header_problem(name: str, value: Any, *, in_cluster: bool) -> str:
         )
     if value is None or str(value) == "":
         return "is empty"
+    if isinstance(value, (bool, list, dict)):
+        return f"is a {type(value).__name__}, not a text: quote it"
     if not str(value).isascii() or not str(value).isprintable() or str(value) != str(value).strip():
         return "holds a line end, a blank at an end or a character that is not ASCII: is it read from a file with one?"
     return ""

@@ -17,8 +17,9 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import cluster_validate
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_rules, server_spec
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import target
 from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Finding, Host
 
 Spec = Mapping[str, Any]
@@ -41,6 +42,8 @@ AKS_CLUSTER: Mapping[str, str] = {
 # option → another that can only be judged together with it
 _JUDGED_WITH: Mapping[str, str] = {"workload_identity": "oidc_issuer"}
 SERVERS, NAMESPACE = "mcp_servers_servers", "mcp_servers_namespace"
+CALLS = "site_verify_calls"
+_CALL_TEXTS = ("tool", "url", "expect", "expect_regex")
 
 
 def cluster_findings(host: Host, spec: Spec) -> Iterator[Finding]:
@@ -85,6 +88,23 @@ def server_findings(host: Host, spec: Spec) -> Iterator[Finding]:
             sound.append(server_spec.Declared(where, options, server_spec.resource(options)))
     for problem in server_rules.problems(sound):
         yield Finding(host.name, problem.path, problem.message)
+
+
+def call_findings(host: Host) -> Iterator[Finding]:
+    """What mcp_probe would say of the declared calls, one by one; the servers have findings of their own."""
+    calls = host.get(CALLS)
+    if "site_verify" not in host.roles or not isinstance(calls, list):
+        return
+    for index, call in enumerate(calls):
+        if not isinstance(call, Mapping):
+            continue  # the role's own argument specification says so
+        asked: dict[str, Any] = {key: str(call[key]) for key in _CALL_TEXTS if call.get(key) is not None}
+        asked |= {key: call[key] for key in ("arguments", "headers") if isinstance(call.get(key), Mapping)}
+        try:
+            target.targets_from({"servers": [{"name": "server", "namespace": "namespace", **asked}]})
+        except InvalidInput as wrong:
+            for problem in wrong.problems:
+                yield Finding(host.name, problem.path.replace("servers[0]", f"{CALLS}[{index}]", 1), problem.message)
 
 
 def _validated(spec: Spec, params: Mapping[str, Any]) -> tuple[list[Problem], dict[str, Any]]:

@@ -86,6 +86,7 @@ INVENTORIES: dict[str, dict[str, Any]] = {
         "aks_cluster_node_pools": [{"name": "a", "enable_auto_scaling": True, "min_count": 1, "max_count": 5}]
     },
     "zones and disk": {"aks_cluster_node_pools": [{"name": "a", "zones": [1, 2], "os_disk_type": "Ephemeral"}]},
+    "zones as a raw property": {"aks_cluster_node_pools": [{"name": "a", "properties": {"availabilityZones": 1}}]},
     "no modes": {"aks_cluster_node_pools": [{"name": "a"}, {"name": "b"}]},
     "a mode elsewhere": {"aks_cluster_node_pools": [{"name": "a"}, {"name": "b", "mode": "System"}]},
     "mode as a raw property": {

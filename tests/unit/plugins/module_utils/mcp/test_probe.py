@@ -254,6 +254,9 @@ HEADERS: dict[str, tuple[dict[str, Any], str, str]] = {
     "one of the protocol": ({**AT_URL, "headers": {"content-type": "a/b"}}, "headers.content-type", "the probe itself"),
     "a line end": ({**AT_URL, "headers": {"X-Key": "secret\n"}}, "headers.X-Key", "line end"),
     "not ASCII": ({**AT_URL, "headers": {"X-Key": "s€cret"}}, "headers.X-Key", "not ASCII"),
+    "a blank at its end": ({**AT_URL, "headers": {"X-Key": "secret "}}, "headers.X-Key", "blank at an end"),
+    "a list": ({**AT_URL, "headers": {"X-Key": ["secret"]}}, "headers.X-Key", "is a list, not a text"),
+    "one of the connection": ({**AT_URL, "headers": {"Upgrade": "h2c"}}, "headers.Upgrade", "the probe itself"),
     "no value": ({**AT_URL, "headers": {"X-Key": None}}, "headers.X-Key", "is empty"),
     "no name": ({**AT_URL, "headers": {"X Key": "secret"}}, "headers.X Key", "no name of a header"),
     "a default for one in the cluster": (
@@ -273,6 +276,11 @@ def test_what_would_not_arrive_as_it_is_said(options: dict[str, Any], path: str,
     assert [problem.path for problem in caught.value.problems] == [path]
     assert words in caught.value.message()
     assert "secret" not in caught.value.message().replace("its secret in another header", "")
+
+
+def test_a_query_is_not_shown() -> None:
+    (target,) = targets_from({"url": "https://mcp.example.com/mcp?code=secret"})
+    assert target.label == "MCP server https://mcp.example.com/mcp"
 
 
 def test_defaults_for_many_servers_may_go_unused() -> None:

@@ -41,6 +41,7 @@ def findings(*hosts: Host) -> list[tuple[str, str, str]]:
     for host in hosts:
         found += module_options.cluster_findings(host, aks_cluster.ARGUMENT_SPEC)
         found += module_options.server_findings(host, mcp_server.SERVER)
+        found += module_options.call_findings(host)
     return [(item.host, item.path, item.message) for item in found]
 
 
@@ -54,6 +55,16 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "unknown platform": ({"mcpops_platform": "prod"}, "mcpops_platform", "'prod' is no host of group platforms"),
     "same cluster": ({"aks_cluster_name": "ONE"}, "aks_cluster_name", "the cluster of host one"),
     "same kubeconfig": ({"aks_cluster_kubeconfig": "~/.kube/../.kube/one"}, "aks_cluster_kubeconfig", "of host one"),
+    "answer of no call": (
+        {"site_verify_calls": [{"server": "echo", "expect": 5}]},
+        "site_verify_calls[0].expect",
+        "needs a tool to call",
+    ),
+    "header that does not arrive": (
+        {"site_verify_calls": [{"server": "echo", "headers": {"Authorization": "Bearer x"}}]},
+        "site_verify_calls[0].headers.Authorization",
+        "does not reach a server in the cluster",
+    ),
     "call of nobody": (
         {"site_verify_calls": [{"server": "ecco"}]},
         "site_verify_calls[0].server",
