@@ -22,7 +22,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_valida
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.converging import carry_out
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import resolve
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.remembered import recall
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.remembered import recall, would_delete
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
@@ -125,6 +125,8 @@ def _absent(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
         lambda reading: plan_removal(reading.body, spec),
         delete,
     )
+    if outcome.plan.changed:
+        would_delete(task, spec.id)
     values = {"cluster": cluster_facts(outcome.after, spec.id)}
     return Result.of(outcome.plan, values, outcome.headline(task.check_mode))
 

@@ -13,6 +13,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.converging import carry_out
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.names import api_version_of
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import resolve
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.remembered import would_be_gone, would_delete
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_plan import plan_removal, plan_resource
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_spec import (
     ResourceSpec,
@@ -40,9 +41,11 @@ def converge(task: Task) -> Result:
             arm,
             spec.subject,
             read,
-            lambda reading: _removal(arm, spec, reading),
+            lambda reading: _removal(task, arm, spec, reading),
             lambda *_: _delete(arm, spec, patient),
         )
+        if outcome.plan.changed:
+            would_delete(task, spec.id)
     else:
         outcome = carry_out(
             arm,
@@ -62,11 +65,12 @@ def _plan(task: Task, spec: ResourceSpec, reading: Reading) -> Plan:
     return plan_resource(reading.body, spec)
 
 
-def _removal(arm: Arm, spec: ResourceSpec, reading: Reading) -> Plan:
+def _removal(task: Task, arm: Arm, spec: ResourceSpec, reading: Reading) -> Plan:
     inside: Any = ()
     if reading.body is not None and is_group(spec.type):
         version = api_version_of("Microsoft.Resources/resources")
-        inside = arm.listed(f"{spec.id}/resources", f"Listing what {spec.subject} holds", version)
+        held = arm.listed(f"{spec.id}/resources", f"Listing what {spec.subject} holds", version)
+        inside = (body for body in held if not would_be_gone(task, str(body.get("id"))))
     return plan_removal(reading.body, inside, spec)
 
 

@@ -135,6 +135,19 @@ def test_group_is_not_deleted_with_what_nobody_of_ours_made(group: Azure) -> Non
     assert group.run(azure_resource, {**GROUP, "state": "absent", "force_delete": True})["changed"]
 
 
+def test_a_check_of_a_whole_teardown_goes_as_the_teardown_would(group: Azure) -> None:
+    theirs = {"host": "h2", "environment": "dev"}
+    group.run(aks_cluster, {**CLUSTER, "owner": theirs})
+    gone = {**GROUP, "state": "absent"}
+    assert "Tear that host down first" in group.run(azure_resource, gone, check=True)["msg"]
+    assert group.run(aks_cluster, {**NAMED, "owner": theirs, "state": "absent"}, check=True)["changed"]
+    assert group.run(azure_resource, gone, check=True)["changed"]
+    # a run goes by what is there
+    assert "Tear that host down first" in group.run(azure_resource, gone)["msg"]
+    assert group.run(aks_cluster, {**NAMED, "owner": theirs, "state": "absent"})["changed"]
+    assert group.run(azure_resource, gone)["changed"]
+
+
 @pytest.mark.parametrize(
     ("declared", "paths"),
     [
