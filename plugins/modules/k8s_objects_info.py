@@ -21,7 +21,9 @@ options:
     default: v1
   kind:
     description:
-      - Kind of the objects. A custom kind that the cluster does not serve has no objects.
+      - Kind of the objects. A kind that is not installed has no objects, and a note says so.
+      - A kind that the cluster does not serve is refused when O(api_version) is a group of Kubernetes itself, or when
+        the cluster serves a kind of this name in another group or version.
     type: str
     required: true
   name:
@@ -91,6 +93,11 @@ objects:
         namespace: tools
       data:
         text: hello
+notes:
+  description: That the kind is not installed.
+  returned: when it is not
+  type: list
+  elements: str
 """
 
 from typing import Any

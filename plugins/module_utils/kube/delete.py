@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
@@ -21,6 +21,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import removal
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import is_mistaken, not_installed
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.dry_run import refusing_webhook
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import (
     Identity,
@@ -31,7 +32,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects impor
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_objects
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.targets import placed
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.targets import placed, unknown_kind
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
@@ -55,6 +56,7 @@ def delete_objects(kube: Kube, task: Task, items: Iterable[Object], options: Del
     """Delete those objects that exist, custom resources first, and wait until they are gone.
 
     Of the declarations only apiVersion, kind, name and namespace matter. In check mode: what would be deleted.
+    A kind that is not installed has no objects, which is told; one that is written wrongly is refused.
     """
     targets, unknown = _targets(kube, items, options)
     live = read_objects(kube, targets)
@@ -63,7 +65,8 @@ def delete_objects(kube: Kube, task: Task, items: Iterable[Object], options: Del
         outcome.who: outcome for outcome in delete_existing(kube, task, existing, live, options, dry=task.check_mode)
     }
     nothing = {who: ObjectOutcome(who, Plan(str(who))) for who in (*unknown, *(target.who for target in targets))}
-    return BundleOutcome(tuple(done.get(who, outcome) for who, outcome in nothing.items()))
+    told = dict.fromkeys(f"{not_installed(who.api_version, who.kind)}." for who in unknown)
+    return BundleOutcome(tuple(done.get(who, outcome) for who, outcome in nothing.items()), tuple(told))
 
 
 def delete_existing(
@@ -132,11 +135,15 @@ def _targets(kube: Kube, items: Iterable[Object], options: DeleteOptions) -> tup
     found: list[Target] = []
     unknown: list[Identity] = []
     wrong: list[Problem] = []
-    for item in map(normalise, items):
+    declared = list(map(normalise, items))
+    leaving = frozenset(_defined_groups(declared))
+    for item in declared:
         resource = kube.resource_type(str(item["apiVersion"]), str(item["kind"]))
         if resource is None:
-            # a kind that is not served has no objects
-            unknown.append(identity(item))
+            if is_mistaken(kube.kinds(), str(item["apiVersion"]), str(item["kind"]), leaving):
+                wrong.append(unknown_kind(kube, item))
+            else:
+                unknown.append(identity(item))
             continue
         target = placed(item, resource, options.namespace)
         if isinstance(target, Problem):
@@ -146,6 +153,13 @@ def _targets(kube: Kube, items: Iterable[Object], options: DeleteOptions) -> tup
     if wrong:
         raise InvalidInput(options.subject, wrong)
     return found, unknown
+
+
+def _defined_groups(declared: Iterable[Object]) -> Iterator[str]:
+    """The groups of the definitions that go as well: they may have gone before."""
+    for item in declared:
+        if item["kind"] == "CustomResourceDefinition":
+            yield str(item["metadata"]["name"]).partition(".")[2]
 
 
 def _delete(kube: Kube, target: Target, live: Object, options: DeleteOptions, dry: bool) -> ObjectOutcome:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -90,6 +90,28 @@ def not_served(table: Mapping[str, list[Any]], api_version: str, kind: str) -> s
     if is_built_in(api_version.rpartition("/")[0]):
         return f"{told}, and none of that name elsewhere: check the spelling; kubectl api-resources lists all kinds"
     return f"{told}: install its CustomResourceDefinition first, or check the spelling"
+
+
+def is_mistaken(
+    table: Mapping[str, list[Any]], api_version: str, kind: str, leaving: Collection[str] = frozenset()
+) -> bool:
+    """Whether a kind that is not served is written wrongly, rather than not installed.
+
+    So it is in a group of Kubernetes itself, and where the kind is served by another version or group. Of groups that
+    are `leaving` with their definitions, another group's kind of the same name tells nothing.
+    """
+    group = api_version.rpartition("/")[0]
+    if is_built_in(group):
+        return True
+    elsewhere = {similar.partition(" ")[0].rpartition("/")[0] for similar in similar_kinds(table, kind)}
+    return group in elsewhere if group in leaving else bool(elsewhere)
+
+
+def not_installed(api_version: str, kind: str) -> str:
+    """Why there is no object of this kind, where that is an answer."""
+    return (
+        f"{api_version} {kind} is not installed in this cluster, so there is none: check the spelling if there is one"
+    )
 
 
 def similar_kinds(table: Mapping[str, list[Any]], kind: str) -> Iterator[str]:

@@ -11,9 +11,14 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, Object
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import not_served
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import (
+    is_mistaken,
+    not_installed,
+    not_served,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import holds_secrets, is_built_in
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import holds_secrets
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 
 REDACTED_ANNOTATIONS = ("kubectl.kubernetes.io/last-applied-configuration",)
@@ -29,10 +34,11 @@ def read(task: Task) -> Result:
     api_version, kind = str(params["api_version"]), str(params["kind"])
     resource = kube.resource_type(api_version, kind)
     if resource is None:
-        if not is_built_in(api_version.rpartition("/")[0]):
-            # a kind that is not installed has no objects: a question with an answer
-            return Result(False, f"no objects: the cluster does not serve {api_version} {kind}", values={"objects": []})
-        raise InvalidInput("k8s_objects_info", [Problem("kind", not_served(kube.kinds(), api_version, kind))])
+        if is_mistaken(kube.kinds(), api_version, kind):
+            raise InvalidInput("k8s_objects_info", [Problem("kind", not_served(kube.kinds(), api_version, kind))])
+        # a kind that is not installed has no objects: a question with an answer
+        told = not_installed(api_version, kind)
+        return Result.of(Plan("objects", notes=(f"{told}.",)), {"objects": []}, f"no objects: {told}")
     name, namespace = params.get("name"), params.get("namespace")
     if name and resource.namespaced and not namespace:
         raise InvalidInput("k8s_objects_info", [Problem("namespace", f"is needed to read one {kind} by name")])

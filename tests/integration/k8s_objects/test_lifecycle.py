@@ -189,6 +189,28 @@ def test_a_namespace_or_a_kind_that_is_not_there_yet(run_task: TaskRunner, clust
     assert "no kind Thing in no.example.com/v1: install its CustomResourceDefinition first" in unknown["msg"]
 
 
+def test_absent_is_not_said_of_a_kind_that_is_written_wrongly(
+    run_task: TaskRunner, cloud: Any, cluster: Any, namespace: str
+) -> None:
+    args = {"namespace": namespace, "state": "absent"}
+    web = deployment(cloud.registry)
+    run_task("k8s_objects", {"namespace": namespace, "definitions": [web]})
+    wrong = [{**web, "apiVersion": "v1"}, {**web, "apiVersion": "app/v1"}, {**config_map(), "kind": "ConfigMapz"}]
+    for check in (True, False):
+        refused = run_task("k8s_objects", {**args, "definitions": wrong}, check=check, fails=True)
+        assert "3 problems, nothing was changed" in refused["msg"]
+        for api_version in ("v1", "app/v1"):
+            assert f"no kind Deployment in {api_version}; it has apps/v1 Deployment: write it so" in refused["msg"]
+        assert "no kind ConfigMapz in v1, and none of that name elsewhere: check the spelling" in refused["msg"]
+    assert cluster.get("deployment", "web", "-n", namespace)
+
+    thing = {"apiVersion": "no.example.com/v1", "kind": "Thing", "metadata": {"name": "a"}}
+    done = run_task("k8s_objects", {**args, "definitions": [thing, web]})
+    assert [row["changed"] for row in done["objects"]] == [False, True]
+    (note,) = done["notes"]
+    assert note.startswith("no.example.com/v1 Thing is not installed in this cluster, so there is none: check the")
+
+
 def test_one_failure_does_not_keep_the_others(run_task: TaskRunner, cluster: Any, namespace: str) -> None:
     wrong = {**config_map("wrong"), "data": {"port": 80}}
     nameless = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": {"type": "Nope"}}

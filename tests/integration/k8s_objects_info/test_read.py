@@ -26,6 +26,7 @@ def test_reading_by_name_selector_and_kind(run_task: TaskRunner, cluster: Any, n
     assert absent["objects"] == []
     custom = run_task("k8s_objects_info", {"kind": "Thing", "api_version": "no.example.com/v1"})
     assert custom["objects"] == []
+    assert "no.example.com/v1 Thing is not installed in this cluster" in custom["notes"][0]
 
 
 def test_secret_values_are_not_returned(run_task: TaskRunner, cluster: Any, namespace: str) -> None:
@@ -46,6 +47,8 @@ def test_secret_values_are_not_returned(run_task: TaskRunner, cluster: Any, name
 def test_wrong_questions_are_refused(run_task: TaskRunner, cluster: Any) -> None:
     elsewhere = run_task("k8s_objects_info", {"kind": "Deployment"}, fails=True)
     assert "kind: this cluster has no kind Deployment in v1; it has apps/v1 Deployment: write it so" in elsewhere["msg"]
+    invented = run_task("k8s_objects_info", {"kind": "Deployment", "api_version": "app/v1"}, fails=True)
+    assert "kind: this cluster has no kind Deployment in app/v1; it has apps/v1 Deployment" in invented["msg"]
     misspelt = run_task("k8s_objects_info", {"kind": "ConfigMaps"}, fails=True)
     assert (
         "kind: this cluster has no kind ConfigMaps in v1, and none of that name elsewhere: check the" in misspelt["msg"]
