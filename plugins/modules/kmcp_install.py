@@ -22,7 +22,8 @@ description:
   - Before another version is installed, its definition is compared with the one that stands, and the values of the
     release with those the chart has.
   - O(atomic) goes for the controller. A definition may be in use as soon as it stands, and stays.
-  - The controller is not removed from under C(MCPServer) objects that it works on, unless O(orphan_servers=true).
+  - The controller is not removed from under C(MCPServer) objects that it works on, unless O(orphan_servers=true);
+    nor are the namespaces of such objects taken out of those that it watches.
   - Removing the definition deletes every C(MCPServer) with its workloads; see O(delete_crds) and O(delete_servers).
 extends_documentation_fragment:
   - mcpops.platform.kubernetes
@@ -174,11 +175,12 @@ options:
     default: false
   orphan_servers:
     description:
-      - With O(state=absent), remove the controller although C(MCPServer) objects exist that it works on.
+      - With O(state=absent), remove the controller although C(MCPServer) objects exist that it works on. With
+        O(state=present), let it watch fewer namespaces although such objects exist in the others.
       - Their workloads go on running as they are, changes to them have no effect, and what is lost of them does not
         come back, until a controller is installed again.
       - Refused without this option, with the names of these objects. Those in namespaces that the controller does not
-        watch do not count, and none does where all are deleted with the definition.
+        watch do not count, and none does where all are deleted with the definition. With it, a warning names them.
       - Contradicts O(delete_servers=true).
     type: bool
     default: false

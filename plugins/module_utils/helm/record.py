@@ -24,6 +24,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Serv
 
 DEPLOYED = "deployed"
 FAILED = "failed"
+UNINSTALLED = "uninstalled"
+"""What `helm uninstall --keep-history` leaves: a record, and no object of it."""
 PENDING = ("pending-install", "pending-upgrade", "pending-rollback")
 UNFINISHED = (*PENDING, "uninstalling")
 """What a helm process leaves behind when it is killed half way."""

@@ -114,6 +114,8 @@ def notes(values: Mapping[str, Any], version: str) -> Iterator[str]:
     tag = value_at(values, ("image", "tag"))
     if tag is not None and str(tag) != version:
         yield f"The controller's image has the tag {tag}, and both charts are {version} (values.image.tag)."
+    if value_at(values, ("controller", "replicaCount")) == 0:
+        yield "The controller has no pod (values.controller.replicaCount is 0): nobody reconciles MCPServers."
     if value_at(values, ("rbac", "create")) is False:
         yield "Nobody gives the controller its rights (values.rbac.create is false): grant them yourself."
 

@@ -14,7 +14,12 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm import source
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import effective_values, plan_release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import order
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import controller_values, ownership, standing
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
+    controller_values,
+    kept_servers,
+    ownership,
+    standing,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.charts import DEFINITION, KIND, KmcpSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.schema_loss import (
     holders,
@@ -76,7 +81,26 @@ def check_controller(task: Task, kube: Kube, spec: KmcpSpec, release: Release | 
             code="NamespaceNotFound",
             hint="Create them first, or leave them out of watch_namespaces.",
         )
-    return notes
+    return notes + _check_servers(task, kube, spec, release, values)
+
+
+def _check_servers(
+    task: Task, kube: Kube, spec: KmcpSpec, release: Release | None, values: Mapping[str, Any]
+) -> list[str]:
+    """Notes about servers that would be left to nobody; refused unless that is meant."""
+    watched = controller_values.watched_namespaces(values, spec.version)
+    if release is None or watched is None:
+        return []
+    orphans = kept_servers.let_go(release, values, spec.version, standing.server_names(kube))
+    if not orphans:
+        return []
+    if not task.params["orphan_servers"]:
+        name = f"{spec.namespace}/{spec.controller.name}"
+        raise Refused("kmcp", [kept_servers.narrowed(name, orphans, sorted(watched))])
+    left = kept_servers.left(orphans)
+    # default output does not show notes
+    task.warn(left)
+    return [left]
 
 
 def _dropped(problem: Any) -> str:

@@ -6,22 +6,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, Refused
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import operation as helm
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import recovery
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import number_problems
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import controller_values, ownership, standing
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import kept_servers, ownership, standing
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.charts import DEFINITION, name_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.ownership import Owner
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, Refusal
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
-
-_SHOWN = 10
 
 
 def absent(task: Task) -> Result:
@@ -42,42 +40,37 @@ def absent(task: Task) -> Result:
     plans: list[Plan] = []
     orphans: list[str] = []
     if params["delete_crds"] and remains:
-        _guard(kube, servers, Owner(namespace, crds), params["delete_servers"])
+        _guard(kube, servers, Owner(namespace, crds), params)
         plans.append(Plan("MCPServers", tuple(Change(server, "present", ABSENT) for server in servers)))
     else:
-        orphans = _kept_by(recovery.read(kube, namespace, name).newest, servers)
+        orphans = kept_servers.kept_by(recovery.read(kube, namespace, name).newest, servers)
         if orphans and not params["orphan_servers"]:
-            raise Refused("kmcp", [_orphaned(namespace, name, orphans)])
+            raise Refused("kmcp", [kept_servers.removed(f"{namespace}/{name}", orphans)])
     outcome = helm.remove(task, kube, name, namespace, params)
     plans += outcome.plans
     if orphans:
-        plans[-1] = plans[-1].with_notes(f"{_shown(orphans)}: left as they are, nobody reconciles them any more.")
+        left = kept_servers.left(orphans)
+        plans[-1] = plans[-1].with_notes(left)
+        # default output does not show notes
+        task.warn(left)
     if params["delete_crds"]:
         plans += helm.remove(task, kube, crds, namespace, params).plans
         if not remains:
             plans[-1] = plans[-1].with_notes(*_left_over(kube))
     elif remains and outcome.changed:
         plans[-1] = plans[-1].with_notes(f"The definitions (release {namespace}/{crds}) stay.")
-    shown = [plan.summary() for plan in plans if plan.changed] or ["kmcp: absent as declared"]
-    return Result(changed=any(plan.changed for plan in plans), msg="; ".join(shown), plans=tuple(plans))
+    told = [plan.summary() for plan in plans if plan.changed] or ["kmcp: absent as declared"]
+    return Result(changed=any(plan.changed for plan in plans), msg="; ".join(told), plans=tuple(plans))
 
 
-def _kept_by(controller: Release | None, servers: Sequence[str]) -> list[str]:
-    """The servers that this controller works on; none when it is not installed."""
-    if controller is None:
-        return []
-    watched = controller_values.watched_namespaces(controller.values, controller.chart_version)
-    return [server for server in servers if watched is None or server.partition("/")[0] in watched]
-
-
-def _guard(kube: Kube, servers: list[str], ours: Owner, delete_servers: bool) -> None:
+def _guard(kube: Kube, servers: list[str], ours: Owner, params: Mapping[str, Any]) -> None:
     """Removing the definition takes every MCPServer along: both must be meant, and the definition be ours."""
     refusals = []
     conflict = ownership.removal_conflict(standing.definition_metadata(kube), ours)
     if conflict is not None:
         refusals.append(conflict)
-    if servers and not delete_servers:
-        refusals.append(_servers_exist(servers))
+    if servers and not params["delete_servers"]:
+        refusals.append(_servers_exist(servers, params["orphan_servers"]))
     if refusals:
         raise Refused("kmcp", refusals)
 
@@ -91,29 +84,12 @@ def _left_over(kube: Kube) -> list[str]:
     return [f"The definition {DEFINITION} stays: {whose}."]
 
 
-def _orphaned(namespace: str, name: str, servers: Sequence[str]) -> Refusal:
-    return Refusal(
-        f"release {namespace}/{name}",
-        f"the controller of {_shown(servers)}",
-        ABSENT,
-        "They would go on running as they are, but no change to them would have an effect any more, and what is lost "
-        "of their workloads would not come back. Remove them first (mcp_server with state: absent), or set "
-        "orphan_servers: true to leave them so.",
+def _servers_exist(servers: Sequence[str], orphaned: bool) -> Refusal:
+    remedy = (
+        "To leave them as they are (orphan_servers), leave delete_crds out; to delete them, leave orphan_servers out "
+        "and set delete_servers: true."
+        if orphaned
+        else "Remove them first, or set delete_servers: true."
     )
-
-
-def _servers_exist(servers: Sequence[str]) -> Refusal:
-    return Refusal(
-        f"CustomResourceDefinition {DEFINITION}",
-        _shown(servers),
-        ABSENT,
-        "Removing the definition deletes every MCPServer with its workloads. Remove them first, or set "
-        "delete_servers: true.",
-    )
-
-
-def _shown(servers: Sequence[str]) -> str:
-    """`2 MCPServers: mcp/echo, mcp/other`."""
-    left = len(servers) - _SHOWN
-    names = ", ".join(servers[:_SHOWN]) + (f" and {left} more" if left > 0 else "")
-    return f"{len(servers)} MCPServer{'s' if len(servers) != 1 else ''}: {names}"
+    told = "Removing the definition deletes every MCPServer with its workloads."
+    return Refusal(f"CustomResourceDefinition {DEFINITION}", kept_servers.shown(servers), ABSENT, f"{told} {remedy}")

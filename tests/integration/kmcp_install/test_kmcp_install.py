@@ -167,6 +167,9 @@ def test_removal_spares_servers_until_told(
     refused = run_task("kmcp_install", {"state": "absent", "delete_crds": True}, fails=True)
     assert server in refused["msg"]
     assert "delete_servers" in refused["msg"]
+    both = {"state": "absent", "delete_crds": True, "orphan_servers": True}
+    told = run_task("kmcp_install", both, fails=True)["msg"]
+    assert server in told and "leave delete_crds out" in told
     for check in (True, False):
         kept = run_task("kmcp_install", {"state": "absent"}, check=check, fails=True)
         assert kept["error"]["kind"] == "refused"
@@ -177,6 +180,7 @@ def test_removal_spares_servers_until_told(
     # without a controller there is nothing to guard: the second time no option is needed
     gone, again = results(run_all, {"state": "absent", "orphan_servers": True}, {"state": "absent"})
     assert any(server in note and "nobody reconciles" in note for note in gone["notes"])
+    assert any(server in warning and "nobody reconciles" in warning for warning in gone["warnings"])
     assert not exists(cluster, "deployment", CONTROLLER, "-n", NAMESPACE)
     assert exists(cluster, CRD, "kept", "-n", server.split("/")[0])
     assert not again["changed"]

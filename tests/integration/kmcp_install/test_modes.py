@@ -68,6 +68,15 @@ def test_a_controller_for_some_namespaces(
         # the one that this controller keeps counts, the other is nobody's already
         refused = direct({"state": "absent"}, fails=True)
         assert f"the controller of 1 MCPServer: {namespace}/watched" in refused["msg"]
+        for check in (True, False):
+            narrowed = direct({**few, "watch_namespaces": ["default"]}, check=check, fails=True)
+            assert narrowed["error"]["kind"] == "refused"
+            assert f"the controller of 1 MCPServer: {namespace}/watched" in narrowed["msg"]
+            assert f"watch_namespaces: {namespace})" in narrowed["msg"] and "orphan_servers: true" in narrowed["msg"]
+        assert f"--watch-namespaces={namespace},{NAMESPACE}" in container(cluster)["args"]
+        meant = direct({**few, "watch_namespaces": ["default"], "orphan_servers": True}, check=True)
+        assert meant["changed"]
+        assert any(f"{namespace}/watched: left as they are" in told for told in meant["warnings"])
         cluster.kubectl("delete", "mcpservers.kagent.dev", "watched", "-n", namespace)
         assert direct({"state": "absent"}, check=True)["changed"]
     finally:
@@ -80,6 +89,19 @@ def test_a_controller_for_some_namespaces(
     # what no option says of the release's values stays
     assert direct({**wanted, "replicas": 1})["changed"]
     assert {"name": "PROBE", "value": "1"} in container(cluster)["env"]
+
+
+def test_a_controller_that_was_uninstalled_keeps_nobody(
+    cluster: Any, namespace: str, wanted: dict[str, Any], direct: Run, put_server: Callable[..., str], helm: Any
+) -> None:
+    direct(wanted)
+    server = put_server(namespace)
+    assert server in direct({"state": "absent"}, fails=True)["msg"]
+    helm("uninstall", "kmcp", "--namespace", NAMESPACE, "--keep-history", "--wait")
+    gone = direct({"state": "absent"})
+    assert gone["changed"]
+    assert not any("nobody reconciles" in note for note in gone.get("notes", ()))
+    assert cluster.kubectl("get", "secret", "-n", NAMESPACE, "-l", "owner=helm,name=kmcp", "-o", "name") == ""
 
 
 def mirror_image(cloud: Any, source: str, target: str, tag: str) -> None:

@@ -63,6 +63,8 @@ def test_a_version_knows_some_values(values: dict[str, Any], version: str, path:
     [
         ({"image": {"tag": "0.2.8"}}, "has the tag 0.2.8"),
         ({"rbac": {"create": False}}, "Nobody gives the controller its rights"),
+        ({"controller": {"replicaCount": 0}}, "The controller has no pod"),
+        ({"controller": {"replicaCount": 1}}, None),
         ({"image": {"tag": "0.3.0"}}, None),
         ({}, None),
     ],
