@@ -72,9 +72,20 @@ class ActionModule(SiteAction):
         self, params: Mapping[str, Any], sources: Sequence[str], names: Sequence[str], kinds: Mapping[str, str]
     ) -> list[HostDrift]:
         Display().display(f"Comparing {len(names)} host{'s' if len(names) != 1 else ''} with the declaration")
-        rows = results_of(Inner(params["playbook"], sources, names, params["skip_tags"]), self._loader)
-        _stop_at_bad_input(rows)
-        return drift_report.hosts_of(rows, names, kinds)
+        found: dict[str, HostDrift] = {}
+        left = list(names)
+        while left:
+            run = results_of(Inner(params["playbook"], sources, left, params["skip_tags"]), self._loader)
+            _stop_at_bad_input(run.rows)
+            found.update({host.name: host for host in drift_report.hosts_of(run.rows, left, kinds, run.ended)})
+            cut = drift_report.cut_short(run.rows, left, run.ended)
+            if len(cut) == len(left):
+                break
+            # where every host of a play fails, Ansible runs no further play: the others get a run without them
+            if cut:
+                Display().display(f"Comparing {', '.join(cut)} again: hosts that failed ended the run before")
+            left = cut
+        return [found[name] for name in names]
 
     def _repaired(
         self,
@@ -86,11 +97,13 @@ class ActionModule(SiteAction):
     ) -> list[HostDrift]:
         """Repair those that drifted, and compare them once more: only what is seen in sync counts as repaired."""
         Display().display(f"Repairing {', '.join(drifted)}")
-        rows = results_of(Inner(params["playbook"], sources, drifted, params["skip_tags"], check=False), self._loader)
+        run = results_of(Inner(params["playbook"], sources, drifted, params["skip_tags"], check=False), self._loader)
+        # of a host that another's failure cut short, the comparison that follows says how far its repair came
+        cut = drift_report.cut_short(run.rows, drifted, run.ended)
         failed = {
             host.name: host
-            for host in drift_report.hosts_of(rows, drifted, kinds)
-            if host.state not in (drift_report.DRIFTED, drift_report.IN_SYNC)
+            for host in drift_report.hosts_of(run.rows, drifted, kinds, run.ended)
+            if host.state not in (drift_report.DRIFTED, drift_report.IN_SYNC) and host.name not in cut
         }
         again = {host.name: host for host in self._compared(params, sources, drifted, kinds)}
         return [

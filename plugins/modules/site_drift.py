@@ -15,12 +15,15 @@ description:
     a report of its results. The playbook is not changed for it, no setting of the user's is needed, and nothing is
     printed but a summary.
   - A host that cannot be compared, because its cluster is gone, is stopped or does not answer, is reported as such and
-    keeps no other host from being compared.
+    keeps no other host from being compared. Where hosts that fail end the run before others came to its end, these are
+    compared again, in a run without those that failed.
+  - A host is in sync only if it came to the end of the playbook.
   - Never fails for drift. What is to happen then is up to the play; see M(mcpops.platform.site_drift_verdict), and the
     playbook C(mcpops.platform.drift).
   - Runs on the controller always, whatever the connection.
   - The inner run gets inventories, extra variables, vault passwords and connection options of the outer one. Passwords
-    that were typed for SSH or become are not handed on.
+    that were typed for SSH or become are not handed on. Neither are tags, nor settings of tags and C(any_errors_fatal)
+    in the environment or C(ansible.cfg).
 extends_documentation_fragment:
   - mcpops.platform.attributes
 attributes:

@@ -6,6 +6,9 @@
 
 A playbook's own output cannot be chosen by the playbook, and a host that fails drops out of all that follows. A run
 inside the run has neither problem, uses nothing but what ansible-playbook offers, and needs no setting of the user's.
+
+A host without a failure need not have come to its end: where all hosts of a play fail, Ansible runs no further play. So
+the playbook is run with a play behind it that tells which hosts are still there.
 """
 
 from __future__ import annotations
@@ -30,6 +33,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Serv
 
 CALLBACK = "mcpops.platform.site_collected"
 SHOWN_LINES = 20
+# the tag of the task that tells which hosts came to the end; the callback gives it as the "stage" of its row
+END = "site_run_end"
 # options of ansible-playbook that hold for the inner run as well: (name in CLIARGS, option)
 _HANDED_ON: tuple[tuple[str, str], ...] = (
     ("remote_user", "--user"),
@@ -53,14 +58,22 @@ class Inner:
     check: bool = True
 
 
-def results_of(run: Inner, loader: Any) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Results:
+    """What a run gave: a row for each result, and the hosts that were in it until the end of the playbook."""
+
+    rows: Sequence[dict[str, Any]]
+    ended: frozenset[str]
+
+
+def results_of(run: Inner, loader: Any) -> Results:
     """The results of a run that came to its end, failed hosts or not; a ServiceError with its last lines otherwise."""
     with tempfile.TemporaryDirectory(prefix="mcpops-", dir=constants.DEFAULT_LOCAL_TMP) as scratch:  # type: ignore[attr-defined]
         place = Path(scratch)
         collected = place / "results.jsonl"
         with _vault_options(place, loader) as secrets:
             argv = _argv(run, place, secrets)
-            code, last = _run(argv, _environment(collected))
+            code, last = _run(argv, environment_of(_surroundings(), collected, run.skip_tags))
         rows = [json.loads(line) for line in _lines(collected)]
     if not rows or "hosts" not in rows[-1]:
         raise ServiceError(
@@ -69,7 +82,30 @@ def results_of(run: Inner, loader: Any) -> list[dict[str, Any]]:
             code=f"exit status {code}",
             hint=f"Run ansible-playbook {run.playbook} with the same inventory to see all it says.",
         )
-    return rows[:-1]
+    return parted(rows[:-1])
+
+
+def parted(rows: Sequence[dict[str, Any]]) -> Results:
+    """The rows of the playbook, and what the play behind it told. Without it nobody came to the end."""
+    ends = [row for row in rows if row.get("stage") == END]
+    return Results(
+        [row for row in rows if row.get("stage") != END],
+        frozenset(str(name) for row in ends for name in row.get("msg") or ()),
+    )
+
+
+def with_end(playbook: str) -> list[dict[str, Any]]:
+    """A playbook that runs this one, by path or full name, and then tells which hosts are still there."""
+    path = os.path.abspath(os.path.expanduser(playbook))
+    told = {
+        "name": "Tell which hosts came to the end",
+        "ansible.builtin.debug": {"msg": "{{ ansible_play_hosts }}"},
+        "run_once": True,
+        "no_log": False,
+        "tags": [END, "always"],
+    }
+    end = {"name": "The end", "hosts": "all", "gather_facts": False, "strategy": "linear", "tasks": [told]}
+    return [{"name": "The playbook", "import_playbook": path if os.path.exists(path) else playbook}, end]
 
 
 def _argv(run: Inner, place: Path, secrets: Sequence[str]) -> list[str]:
@@ -78,21 +114,32 @@ def _argv(run: Inner, place: Path, secrets: Sequence[str]) -> list[str]:
     limit.write_text("\n".join(run.hosts) + "\n", encoding="utf-8")
     options = [part for source in run.inventory for part in ("--inventory", source)]
     options += ["--limit", f"@{limit}", "--diff", *(["--check"] if run.check else [])]
-    options += ["--skip-tags", ",".join(run.skip_tags)] if run.skip_tags else []
     given = context.CLIARGS
     options += [part for text in given.get("extra_vars") or () for part in ("--extra-vars", text)]
     options += [part for name, option in _HANDED_ON if given.get(name) for part in (option, str(given[name]))]
     options += ["--become"] if given.get("become") else []
-    return [sys.executable, "-m", "ansible", "playbook", run.playbook, *options, *secrets]
+    playbook = place / "playbook.yml"
+    # JSON is YAML
+    playbook.write_text(json.dumps(with_end(run.playbook)), encoding="utf-8")
+    return [sys.executable, "-m", "ansible", "playbook", str(playbook), *options, *secrets]
 
 
-def _environment(collected: Path) -> dict[str, str]:
+def _surroundings() -> dict[str, str]:
+    """The environment of this process, and the collections that it finds."""
+    paths = os.pathsep.join(map(str, AnsibleCollectionConfig.collection_paths))
+    return {**os.environ, "ANSIBLE_COLLECTIONS_PATH": paths}
+
+
+def environment_of(given: Mapping[str, str], collected: Path, skip_tags: Sequence[str]) -> dict[str, str]:
+    """The environment of this run, without what would leave hosts or tasks out; it outweighs an ansible.cfg."""
     return {
-        **os.environ,
+        **given,
+        "ANSIBLE_ANY_ERRORS_FATAL": "false",
+        "ANSIBLE_RUN_TAGS": "all",
+        "ANSIBLE_SKIP_TAGS": ",".join(skip_tags),
         "ANSIBLE_STDOUT_CALLBACK": CALLBACK,
         # in place of those of the outer run, which would tell everything twice; nothing at all is refused
         "ANSIBLE_CALLBACKS_ENABLED": CALLBACK,
-        "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(map(str, AnsibleCollectionConfig.collection_paths)),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_RETRY_FILES_ENABLED": "false",
         "MCPOPS_COLLECTED_FILE": str(collected),

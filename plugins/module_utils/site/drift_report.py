@@ -9,7 +9,7 @@ A host that could not be compared to its end still gets a report, of what was co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,12 +53,27 @@ class HostDrift:
     cluster: Mapping[str, Any] = field(default_factory=dict)
 
 
-def hosts_of(rows: Iterable[Row], names: Sequence[str], kinds: Mapping[str, str]) -> list[HostDrift]:
-    """One entry for each of `names`; `kinds` says by host whether it is a cluster or a platform."""
+def hosts_of(
+    rows: Iterable[Row], names: Sequence[str], kinds: Mapping[str, str], ended: Collection[str]
+) -> list[HostDrift]:
+    """One entry for each of `names`; `kinds` says by host whether it is a cluster or a platform.
+
+    `ended` are the hosts that came to the end of the playbook: of any other, no difference found is no agreement.
+    """
     by_host: dict[str, list[Row]] = {name: [] for name in names}
     for row in rows:
         by_host.setdefault(str(row["host"]), []).append(row)
-    return [_host(name, kinds.get(name, "cluster"), by_host[name]) for name in names]
+    lost = [name for name, own in by_host.items() if _error(own)]
+    return [
+        _host(name, kinds.get(name, "cluster"), by_host[name], "" if name in ended else _cut_short(lost))
+        for name in names
+    ]
+
+
+def cut_short(rows: Iterable[Row], names: Sequence[str], ended: Collection[str]) -> list[str]:
+    """Those of `names` whose comparison ended before its end without an error of their own: another try can help."""
+    failed = {str(row["host"]) for row in rows if _error([row])}
+    return [name for name in names if name not in ended and name not in failed]
 
 
 def after_repair(found: HostDrift, again: HostDrift) -> HostDrift:
@@ -68,14 +83,24 @@ def after_repair(found: HostDrift, again: HostDrift) -> HostDrift:
     return again
 
 
-def _host(name: str, kind: str, rows: Sequence[Row]) -> HostDrift:
-    error = next((row for row in rows if row.get("failed") or row.get("unreachable")), None)
+def _error(rows: Iterable[Row]) -> Row | None:
+    return next((row for row in rows if row.get("failed") or row.get("unreachable")), None)
+
+
+def _cut_short(lost: Sequence[str]) -> str:
+    why = f"when {', '.join(lost)} failed" if lost else "and no host failed"
+    return f"Not compared to the end: the run ended before, {why}."
+
+
+def _host(name: str, kind: str, rows: Sequence[Row], cut: str) -> HostDrift:
+    """`cut` says why the host did not come to the end of the playbook, and is empty if it did."""
+    error = _error(rows)
     differences = tuple(difference for row in rows if row.get("changed") for difference in _differences(row))
     cluster: Mapping[str, Any] = next((row["cluster"] for row in rows if row.get("cluster")), {})
     notes = tuple(dict.fromkeys(str(note) for row in rows for note in row.get("notes") or ()))
-    state = _state(error, cluster, differences)
+    state = _state(error, cluster, differences, bool(cut))
     if not rows:
-        return HostDrift(name, kind, FAILED, message="Nothing was compared on this host.")
+        return HostDrift(name, kind, FAILED, message=f"Nothing was compared on this host. {cut}".strip())
     if state == GONE:
         # everything else depends on the cluster: listing it would bury the one thing to know
         differences = tuple(item for item in differences if item.module == _CLUSTER_MODULE)
@@ -85,19 +110,21 @@ def _host(name: str, kind: str, rows: Sequence[Row]) -> HostDrift:
         kind,
         state,
         differences,
-        str(error.get("msg") or "") if error else "",
+        str(error.get("msg") or "") if error else cut if state == FAILED else "",
         notes,
         cluster,
     )
 
 
-def _state(error: Row | None, cluster: Mapping[str, Any], differences: Sequence[Difference]) -> str:
+def _state(error: Row | None, cluster: Mapping[str, Any], differences: Sequence[Difference], cut: bool) -> str:
     if cluster and not cluster.get("exists"):
         return GONE
-    if error is None:
+    if error is None and not cut:
         return DRIFTED if differences else IN_SYNC
     if str(cluster.get("power_state")) == "Stopped":
         return STOPPED
+    if error is None:
+        return FAILED
     lost = error.get("unreachable") or (error.get("error") or {}).get("code") == "Unreachable"
     return UNREACHABLE if lost else FAILED
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from support.playbook import CHECKOUT, Run, run_playbook
 
-INVENTORY = CHECKOUT / "inventories" / "local"
+from .drift_runs import INVENTORY, Drift
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,11 @@ def site(cloud: Any) -> Site:
     found = Site(cloud.settings.state, cloud.environment["kubectl"])
     found.run().ok()
     return found
+
+
+@pytest.fixture
+def drift(tmp_path: Path) -> Drift:
+    return Drift(tmp_path)
 
 
 Normalised = Callable[[], dict[str, Any]]

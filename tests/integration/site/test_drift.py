@@ -11,61 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 from azure.identity import ClientSecretCredential
 from azure.mgmt.containerservice import ContainerServiceClient
-from support.playbook import BIN, CHECKOUT, Run, run_playbook
+from support.playbook import BIN
 from support.snapshot import snapshot
 
 from ..conftest import Cloud
-from .conftest import INVENTORY, Site
+from .conftest import Site
+from .drift_runs import Drift, inventory_of
 
 pytestmark = pytest.mark.integration
-
-SCHEMA = json.loads((CHECKOUT / "docs" / "drift-report.schema.json").read_text(encoding="utf-8"))
-
-
-class Drift:
-    """Runs of drift.yml by its full name, from a directory and with a configuration that are not the checkout's."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        (directory / "ansible.cfg").touch()
-
-    def run(self, *arguments: str, inventory: Path = INVENTORY, env: dict[str, str] | None = None) -> Run:
-        place = f"drift_report_directory={self.directory / 'report'}"
-        configuration = {"ANSIBLE_CONFIG": str(self.directory / "ansible.cfg"), **(env or {})}
-        return run_playbook(
-            "mcpops.platform.drift", "-i", inventory, "-e", place, *arguments, env=configuration, cwd=self.directory
-        )
-
-    @property
-    def report(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.directory / "report/drift-report.json").read_text(encoding="utf-8"))
-        jsonschema.Draft202012Validator(SCHEMA).validate(found)
-        return found
-
-    def host(self, name: str) -> dict[str, Any]:
-        (found,) = (host for host in self.report["hosts"] if host["name"] == name)
-        return found
-
-
-@pytest.fixture
-def drift(tmp_path: Path) -> Drift:
-    return Drift(tmp_path)
-
-
-def inventory_of(place: Path, **clusters: dict[str, Any]) -> Path:
-    """The local inventory's variables with other clusters."""
-    place.mkdir()
-    (place / "group_vars").symlink_to(INVENTORY / "group_vars")
-    hosts = {
-        "platforms": {"hosts": {"local": {}}},
-        "clusters": {"hosts": clusters, "vars": {"mcpops_platform": "local"}},
-    }
-    (place / "hosts.json").write_text(json.dumps({"all": {"children": hosts}}), encoding="utf-8")
-    return place
 
 
 def test_drift_is_reported_redacted_and_not_touched(site: Site, drift: Drift) -> None:

@@ -77,6 +77,7 @@ ROWS = [
     row("failed", "k8s_objects", "setup", failed=True, msg=f"refused: {EVIL}", error={"code": "Forbidden"}),
 ]
 NAMES = ["shared", "in-sync", "drifted", "gone", "stopped", "unreachable", "failed", "never-reached"]
+ENDED = ["shared", "in-sync", "drifted", "gone"]
 ABOUT = {
     "generated_at": "2026-01-31T10:00:00+00:00",
     "playbook": "mcpops.platform.site",
@@ -87,7 +88,7 @@ COMMANDS = Commands(["inventories/my site"])
 
 
 def hosts() -> list[drift_report.HostDrift]:
-    return drift_report.hosts_of(ROWS, NAMES, {"shared": "platform"})
+    return drift_report.hosts_of(ROWS, NAMES, {"shared": "platform"}, ENDED)
 
 
 def report() -> dict[str, Any]:

@@ -61,6 +61,47 @@ def test_the_summary_counts(report: dict[str, Any]) -> None:
     assert (summary["hosts"], summary["differences"], summary["fine"]) == (8, 7, False)
 
 
+LOST = rows.row("lost", "k8s_objects", "setup", failed=True, msg="refused")
+SEEN = rows.cluster("c", changed=True, diff=rows.diff("AKS cluster c", "tags.a: 1\n", "tags.a: 2\n"))
+CUT = "Not compared to the end: the run ended before, "
+# rows, whether the host came to the end → its state, verdict and message, and whether another try can help
+ENDS: dict[str, tuple[list[dict[str, Any]], bool, str, str, str, bool]] = {
+    "to the end": ([rows.cluster("c")], True, "in_sync", "clean", "", False),
+    "to the end, and another failed": ([rows.cluster("c"), LOST], True, "in_sync", "clean", "", False),
+    "another's failure": ([rows.cluster("c"), LOST], False, "failed", "unknown", f"{CUT}when lost failed.", True),
+    "after a difference": ([SEEN, LOST], False, "failed", "drift", f"{CUT}when lost failed.", True),
+    "before its first task": (
+        [LOST],
+        False,
+        "failed",
+        "unknown",
+        f"Nothing was compared on this host. {CUT}when lost failed.",
+        True,
+    ),
+    "nobody failed": ([rows.cluster("c")], False, "failed", "unknown", f"{CUT}and no host failed.", True),
+    "its own failure": (
+        [rows.cluster("c"), rows.row("c", "kmcp", "kmcp", failed=True, msg="no"), LOST],
+        False,
+        "failed",
+        "unknown",
+        "no",
+        False,
+    ),
+    "no task for it": ([], True, "failed", "unknown", "Nothing was compared on this host.", False),
+    "its cluster is gone": ([rows.cluster("c", cluster={"exists": False}), LOST], False, "gone", "drift", "", True),
+}
+
+
+@pytest.mark.parametrize(("told", "ended", "state", "verdict", "message", "again"), ENDS.values(), ids=ENDS.keys())
+def test_only_a_host_that_came_to_the_end_is_in_sync(
+    told: list[dict[str, Any]], ended: bool, state: str, verdict: str, message: str, again: bool
+) -> None:
+    end = ["c"] if ended else []
+    (found,) = drift_report.hosts_of(told, ["c"], {}, end)
+    assert (found.state, drift_report.verdict_of(found), found.message) == (state, verdict, message)
+    assert drift_report.cut_short(told, ["c"], end) == (["c"] if again else [])
+
+
 # of a host: clean, drift or unknown; "failed" had differences before it failed
 HOST_VERDICTS = {
     "shared": "clean",

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The run inside the run: its environment, the play behind its playbook, and what that tells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.plugin_utils.site_run import END, environment_of, parted, with_end
+
+# what the user has set → what the inner run gets instead
+SETTINGS = {
+    "ANSIBLE_ANY_ERRORS_FATAL": ("true", "false"),
+    "ANSIBLE_RUN_TAGS": ("mcp", "all"),
+    "ANSIBLE_SKIP_TAGS": ("mcp", "preflight,verify"),
+    "ANSIBLE_FORKS": ("7", "7"),
+}
+
+
+@pytest.mark.parametrize(("name", "given", "kept"), [(name, *values) for name, values in SETTINGS.items()])
+def test_no_setting_leaves_hosts_or_tasks_out(name: str, given: str, kept: str) -> None:
+    assert environment_of({name: given}, Path("collected"), ["preflight", "verify"])[name] == kept
+
+
+HOST = {"host": "a", "stage": "setup", "task": "Compare"}
+ENDS: dict[str, tuple[list[dict[str, Any]], set[str]]] = {
+    "nobody told": ([HOST], set()),
+    "some came to the end": ([HOST, {"host": "a", "stage": END, "msg": ["a", "b"]}], {"a", "b"}),
+    "told without names": ([HOST, {"host": "a", "stage": END}], set()),
+}
+
+
+@pytest.mark.parametrize(("rows", "ended"), ENDS.values(), ids=ENDS.keys())
+def test_the_end_is_no_row_of_the_site(rows: list[dict[str, Any]], ended: set[str]) -> None:
+    results = parted(rows)
+    assert (list(results.rows), set(results.ended)) == ([HOST], ended)
+
+
+def test_a_playbook_is_imported_by_full_name_or_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "site.yml").touch()
+    monkeypatch.chdir(tmp_path)
+    given = {"mcpops.platform.site": "mcpops.platform.site", "site.yml": str(tmp_path / "site.yml")}
+    assert {name: with_end(name)[0]["import_playbook"] for name in given} == given
