@@ -75,8 +75,8 @@ class Plan:
         return {
             "before_header": self.subject,
             "after_header": self.subject,
-            "before": "".join(line for change in ordered for line in _lines(change, change.before, "before")),
-            "after": "".join(line for change in ordered for line in _lines(change, change.after, "after")),
+            "before": "".join(line for change in ordered for line in _lines(change, "before")),
+            "after": "".join(line for change in ordered for line in _lines(change, "after")),
         }
 
     def with_notes(self, *notes: str) -> Plan:
@@ -111,7 +111,8 @@ def join(path: str, key: str) -> str:
     return f"{path}.{shown}" if path else shown
 
 
-def _lines(change: Change, value: Any, side: str) -> list[str]:
+def _lines(change: Change, side: str) -> list[str]:
+    value, other = (change.before, change.after) if side == "before" else (change.after, change.before)
     if value is ABSENT:
         return []
     # a note tells of what stands (who set it, that it is missing), not of what comes
@@ -119,5 +120,10 @@ def _lines(change: Change, value: Any, side: str) -> list[str]:
     note = f"  # {change.note}" if tells else ""
     if change.secret:
         return [f"{change.path}: {REDACTED} ({side}){note}\n"]
-    shown = [(path, json.dumps(leaf, ensure_ascii=False, default=str)) for path, leaf in leaves(value, change.path)]
-    return [f"{path}: {text}{note}\n" for path, text in shown]
+    # of a list that differs in one place, that place
+    equal = set() if other is ABSENT else set(_shown(change.path, other))
+    return [f"{path}: {text}{note}\n" for path, text in _shown(change.path, value) if (path, text) not in equal]
+
+
+def _shown(path: str, value: Any) -> list[tuple[str, str]]:
+    return [(place, json.dumps(leaf, ensure_ascii=False, default=str)) for place, leaf in leaves(value, path)]

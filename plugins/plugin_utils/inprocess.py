@@ -30,6 +30,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput
+from ansible_collections.mcpops.platform.plugins.plugin_utils.orphan import end_with_the_run
 from ansible_collections.mcpops.platform.plugins.plugin_utils.templates import render
 
 try:  # ansible-core 2.22 masks registered values everywhere, also in what other plugins print
@@ -107,6 +108,7 @@ class InProcessAction(ActionBase):
             return {**result, **failure.to_result()}
         if not self._in_process():
             return {**result, **self._in_module(arguments, task_vars)}
+        end_with_the_run()
         environment: dict[str, Any] = {}
         self._compute_environment_string(environment)
         with _environment(environment):

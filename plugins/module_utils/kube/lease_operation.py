@@ -41,6 +41,9 @@ def _take(task: Task, directory: Path) -> Result:
     file = lease_keeping.place(directory, kube.server)
     # what an earlier play of this run lost does not matter to this one
     file.unlink(missing_ok=True)
+    if lease_process.ended(directory):
+        # nobody would give it back, and others would wait for it to lapse
+        raise ServiceError(f"{kube.server}: take the lease", "the run that this task belongs to has ended")
     me = lease_process.this_run(directory, task.params["playbook"])
     current, skew, notes = _won(task, kube, namespace, me)
     record = lease_keeping.record_of(task, kube.server, current, skew)

@@ -28,6 +28,15 @@ def this_run(run_directory: Path, playbook: str) -> Holder:
     return Holder(_user(), socket.gethostname(), run, playbook, pid if started else 0, started, machine)
 
 
+def ended(run_directory: Path) -> bool:
+    """Whether the process that made this directory is gone: a killed run's worker may live a little longer."""
+    found = _RUN.fullmatch(run_directory.name)
+    if found is None:
+        return False
+    started = _started(int(found[2]))
+    return started == "" or (started is None and _hidden(int(found[2])) is False)
+
+
 def runs(holder: Holder) -> bool | None:
     """Whether the holder's process lives; None when it is of another machine, container or boot, or unknown."""
     if not holder.pid or not holder.machine or holder.host != socket.gethostname() or holder.machine != _machine():

@@ -50,3 +50,13 @@ def test_a_result_shows_its_diff_only_when_asked_for() -> None:
     }
     assert result.to_dict(diff_mode=True)["diff"] == [PLAN.diff()]
     assert Result.of(Plan("x")).to_dict(diff_mode=True) == {"changed": False, "msg": "x: as declared", "diff": []}
+
+
+def test_of_a_list_only_what_differs_is_shown() -> None:
+    before, after = [{"verbs": ["get", "*"]}, {"verbs": ["list"]}], [{"verbs": ["get", "watch"]}]
+    diff = Plan("ClusterRole x", (Change("rules", before, after, note="set by somebody"),)).diff()
+    assert diff["before"].splitlines() == [
+        'rules[0].verbs[1]: "*"  # set by somebody',
+        'rules[1].verbs[0]: "list"  # set by somebody',
+    ]
+    assert diff["after"].splitlines() == ['rules[0].verbs[1]: "watch"']
