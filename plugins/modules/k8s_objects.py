@@ -63,9 +63,8 @@ options:
     description:
       - V(present) applies the objects, V(absent) deletes those that exist.
       - With V(absent) a kind that is not installed has no objects, and a note says so. A kind that the cluster does not
-        serve is refused when its group is one of Kubernetes itself, or when the cluster serves a kind of this name in
-        another group or version. The group of a CustomResourceDefinition among the objects may have gone with it
-        before, so a namesake in another group does not count for it.
+        serve is refused when its group is one of Kubernetes itself or none that a definition can have, and when the
+        group serves the kind in another version.
     type: str
     choices: [present, absent]
     default: present

@@ -22,8 +22,8 @@ options:
   kind:
     description:
       - Kind of the objects. A kind that is not installed has no objects, and a note says so.
-      - A kind that the cluster does not serve is refused when O(api_version) is a group of Kubernetes itself, or when
-        the cluster serves a kind of this name in another group or version.
+      - A kind that the cluster does not serve is refused when O(api_version) is in a group of Kubernetes itself or in
+        none that a definition can have, and when the group serves the kind in another version.
     type: str
     required: true
   name:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
@@ -136,11 +136,10 @@ def _targets(kube: Kube, items: Iterable[Object], options: DeleteOptions) -> tup
     unknown: list[Identity] = []
     wrong: list[Problem] = []
     declared = list(map(normalise, items))
-    leaving = frozenset(_defined_groups(declared))
     for item in declared:
         resource = kube.resource_type(str(item["apiVersion"]), str(item["kind"]))
         if resource is None:
-            if is_mistaken(kube.kinds(), str(item["apiVersion"]), str(item["kind"]), leaving):
+            if is_mistaken(kube.kinds(), str(item["apiVersion"]), str(item["kind"])):
                 wrong.append(unknown_kind(kube, item))
             else:
                 unknown.append(identity(item))
@@ -153,13 +152,6 @@ def _targets(kube: Kube, items: Iterable[Object], options: DeleteOptions) -> tup
     if wrong:
         raise InvalidInput(options.subject, wrong)
     return found, unknown
-
-
-def _defined_groups(declared: Iterable[Object]) -> Iterator[str]:
-    """The groups of the definitions that go as well: they may have gone before."""
-    for item in declared:
-        if item["kind"] == "CustomResourceDefinition":
-            yield str(item["metadata"]["name"]).partition(".")[2]
 
 
 def _delete(kube: Kube, target: Target, live: Object, options: DeleteOptions, dry: bool) -> ObjectOutcome:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -92,19 +92,15 @@ def not_served(table: Mapping[str, list[Any]], api_version: str, kind: str) -> s
     return f"{told}: install its CustomResourceDefinition first, or check the spelling"
 
 
-def is_mistaken(
-    table: Mapping[str, list[Any]], api_version: str, kind: str, leaving: Collection[str] = frozenset()
-) -> bool:
+def is_mistaken(table: Mapping[str, list[Any]], api_version: str, kind: str) -> bool:
     """Whether a kind that is not served is written wrongly, rather than not installed.
 
-    So it is in a group of Kubernetes itself, and where the kind is served by another version or group. Of groups that
-    are `leaving` with their definitions, another group's kind of the same name tells nothing.
+    So it is in a group of Kubernetes itself, in one that no definition can have, and where the same group serves the
+    kind in another version. A namesake in another group tells nothing: Services are not Knative's alone.
     """
     group = api_version.rpartition("/")[0]
-    if is_built_in(group):
-        return True
-    elsewhere = {similar.partition(" ")[0].rpartition("/")[0] for similar in similar_kinds(table, kind)}
-    return group in elsewhere if group in leaving else bool(elsewhere)
+    served = {similar.partition(" ")[0].rpartition("/")[0] for similar in similar_kinds(table, kind)}
+    return is_built_in(group) or "." not in group or group in served
 
 
 def not_installed(api_version: str, kind: str) -> str:

@@ -35,6 +35,7 @@ MISTAKEN = {
 NOT_INSTALLED = {
     "group": ("no.example.com/v1", "Thing"),
     "kind of a group": ("kagent.dev/v1", "Thing"),
+    "namesake of another group's": ("serving.knative.dev/v1", "Service"),
 }
 
 
@@ -87,16 +88,6 @@ def test_a_kind_that_is_not_installed_has_no_objects(kube: Kube, task: FakeTask,
     # one kind, one note
     (note,) = outcome.notes
     assert note.startswith(f"{api_version} {kind} is not installed in this cluster")
-
-
-def test_a_kind_that_went_with_its_definition_may_have_a_namesake(kube: Kube, task: FakeTask) -> None:
-    custom = item("serving.example.com/v1", "Service")
-    with pytest.raises(InvalidInput, match="it has v1 Service"):
-        delete_objects(kube, task, [custom], DeleteOptions())
-    definition = item("apiextensions.k8s.io/v1", "CustomResourceDefinition", "services.serving.example.com")
-    outcome = delete_objects(kube, task, [definition, custom], DeleteOptions())
-    assert not outcome.changed
-    assert "serving.example.com/v1 Service is not installed" in outcome.notes[0]
 
 
 def test_another_version_is_refused_beside_its_definition(kube: Kube, task: FakeTask) -> None:
