@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs stages in order, those without clusters beside the others: keeps going after a failure, names what overran,
-always cleans up."""
+"""Runs stages in order: keeps going after a failure, names what overran, always cleans up."""
 
 from __future__ import annotations
 
@@ -46,7 +45,8 @@ class Gate:
         heartbeat = threading.Thread(target=self._tell_progress, daemon=True)
         heartbeat.start()
         try:
-            self._run_lanes(chosen)
+            for together in stages.groups(chosen):
+                self._run_together(together)
         except Interrupted as exc:
             self._record(Outcome("interrupted", 0.0, Tally(failed=1), str(exc)))
         finally:
@@ -66,26 +66,19 @@ class Gate:
             self._stopping = True
             raise Interrupted(f"stopped by {signal.Signals(number).name}")
 
-    def _run_lanes(self, chosen: list[Stage]) -> None:
-        lanes = stages.lanes(chosen)
-        with concurrent.futures.ThreadPoolExecutor(max(len(lanes), 1)) as pool:
+    def _run_together(self, together: list[Stage]) -> None:
+        with concurrent.futures.ThreadPoolExecutor(len(together)) as pool:
             try:
-                left = {pool.submit(self._run_lane, lane) for lane in lanes}
+                running = [pool.submit(self._run_stage, stage) for stage in together]
+                left = set(running)
                 while left:
                     done, left = concurrent.futures.wait(left, AWAKE_SECONDS, concurrent.futures.FIRST_EXCEPTION)
-                    for lane in done:
-                        lane.result()
+                    for stage in done:
+                        stage.result()
             except BaseException:
                 # Leaving the pool waits for its threads, and those wait for processes.
                 self._processes.stop_all()
                 raise
-
-    def _run_lane(self, lane: list[list[Stage]]) -> None:
-        for together in lane:
-            if self._stopping:
-                return
-            with concurrent.futures.ThreadPoolExecutor(len(together)) as pool:
-                list(pool.map(self._run_stage, together))
 
     def _run_stage(self, stage: Stage) -> None:
         if stage.name in self._skip:

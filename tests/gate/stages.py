@@ -54,8 +54,6 @@ class Stage:
     background: bool = False
     # The stage that it runs at the same time as, when both are wanted.
     beside: str = ""
-    # Needs no cluster: it runs while other stages wait for theirs.
-    aside: bool = False
     # Stages that set something up are not levels of their own: they run when a level asks for them, and count nothing.
     supporting: bool = False
 
@@ -68,25 +66,19 @@ def tool(name: str, *arguments: str) -> tuple[str, ...]:
     return (str(CHECKOUT / ".venv" / "bin" / name), *arguments)
 
 
-def giving_way(name: str, *arguments: str) -> tuple[str, ...]:
-    """A tool that leaves the processors to what is in more of a hurry."""
-    return ("nice", "-n", "10", *tool(name, *arguments))
-
-
 def lint() -> list[Step]:
-    """Nothing here can be late, unlike what runs on clusters: these give way."""
     typed = [argument for package in TYPED_PACKAGES if _package_exists(package) for argument in ("-p", package)]
     return [
-        Step("mypy", giving_way("mypy", *typed)),
-        Step("ansible-lint", giving_way("ansible-lint", "--offline", "--profile", "production")),
-        Step("ruff check", giving_way("ruff", "check", ".")),
-        Step("ruff format", giving_way("ruff", "format", "--check", ".")),
-        Step("yamllint", giving_way("yamllint", "--strict", ".")),
+        Step("mypy", tool("mypy", *typed)),
+        Step("ansible-lint", tool("ansible-lint", "--offline", "--profile", "production")),
+        Step("ruff check", tool("ruff", "check", ".")),
+        Step("ruff format", tool("ruff", "format", "--check", ".")),
+        Step("yamllint", tool("yamllint", "--strict", ".")),
     ]
 
 
 def sanity() -> list[Step]:
-    return [Step(part, giving_way("python", "-m", "gate.sanity", part), Counting.SANITY) for part in SANITY_PARTS]
+    return [Step(part, (sys.executable, "-m", "gate.sanity", part), Counting.SANITY) for part in SANITY_PARTS]
 
 
 def unit() -> list[Step]:
@@ -189,10 +181,10 @@ STAGES: tuple[Stage, ...] = (
         background=True,
         supporting=True,
     ),
-    Stage("lint", "ruff, mypy, yamllint, ansible-lint", lint, at_once=2, aside=True),
-    Stage("sanity", "ansible-test sanity on one core version", sanity, at_once=2, beside="lint", aside=True),
-    Stage("unit", "pure parts and the repository itself", unit, aside=True),
-    Stage("contract", "the local Azure against the SDKs", contract, aside=True),
+    Stage("lint", "ruff, mypy, yamllint, ansible-lint", lint, at_once=2),
+    Stage("sanity", "ansible-test sanity on one core version", sanity, at_once=2, beside="lint"),
+    Stage("unit", "pure parts and the repository itself", unit),
+    Stage("contract", "the local Azure against the SDKs", contract),
     Stage(
         "cloud",
         "the local cloud, up",
@@ -203,7 +195,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("integration", "modules and playbooks on a real cluster", integration, needs=("build",), at_once=3),
     # Both wait for clusters most of the time, each for its own.
     Stage("molecule", "a scenario per role", molecule, needs=("cloud",), beside="integration"),
-    Stage("docs", "every example in the documentation", docs, aside=True),
+    Stage("docs", "every example in the documentation", docs),
     # Here and not in the test that wants them: no test may take as long as a build.
     Stage(
         "versions",
@@ -245,12 +237,6 @@ def groups(chosen: list[Stage]) -> list[list[Stage]]:
     for stage in chosen:
         found.setdefault(stage.beside if stage.beside in found else stage.name, []).append(stage)
     return list(found.values())
-
-
-def lanes(chosen: list[Stage]) -> list[list[list[Stage]]]:
-    """Groups in order, twice: those without clusters, and those with. The two run side by side."""
-    halves = ([stage for stage in chosen if stage.aside], [stage for stage in chosen if not stage.aside])
-    return [groups(half) for half in halves if half]
 
 
 def environment(base: Mapping[str, str]) -> dict[str, str]:

@@ -78,18 +78,6 @@ def test_stages_beside_each_other_run_at_the_same_time(tmp_path: Path) -> None:
     assert all(outcome.tally == Tally(passed=1) for outcome in outcomes.values())
 
 
-def test_what_needs_no_cluster_runs_while_others_wait_for_theirs(tmp_path: Path) -> None:
-    def waits_for(name: str) -> str:
-        return f"while [ ! -e {tmp_path}/{name} ]; do sleep 0.02; done"
-
-    lint = replace(stage("lint", waits_for("up")), aside=True)
-    unit = replace(stage("unit", f"touch {tmp_path}/unit"), aside=True)
-    cloud = stage("cloud", f"touch {tmp_path}/up")
-    integration = stage("integration", waits_for("unit"), "cloud")
-    outcomes = run(lint, unit, cloud, integration, seconds=20)
-    assert all(outcome.tally == Tally(passed=1) for outcome in outcomes.values())
-
-
 def test_a_stage_whose_neighbour_is_not_wanted_runs_alone() -> None:
     molecule = replace(stage("molecule", "true"), beside="integration")
     assert run(molecule)["molecule"].tally == Tally(passed=1)
