@@ -51,3 +51,19 @@ attributes:
     description: Supports being run with the C(async) keyword.
     support: full
 """
+
+    # a module that is an action plugin only; list it before the other fragment, the first one wins
+    CONTROLLER = r"""
+options: {}
+attributes:
+  action:
+    description: Is an action plugin only; it cannot run on a remote host.
+    support: full
+  action_group:
+    description: Is in no action group, because it takes no credentials and shares no option with other modules.
+    support: none
+    membership: []
+  async:
+    description: Supports being run with the C(async) keyword.
+    support: none
+"""

@@ -25,13 +25,9 @@ description:
     that were typed for SSH or become are not handed on. Neither are tags, nor settings of tags and C(any_errors_fatal)
     in the environment or C(ansible.cfg).
 extends_documentation_fragment:
+  - mcpops.platform.attributes.controller
   - mcpops.platform.attributes
 attributes:
-  action:
-    description: Is an action plugin only; it cannot run on a remote host.
-    support: full
-  async:
-    support: none
   check_mode:
     description: Compares as usual, and repairs nothing.
     support: full

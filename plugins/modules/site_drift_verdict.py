@@ -18,18 +18,8 @@ description:
     status 2 for drift, and 4 where nothing is known but that something could not be compared.
   - Runs on the controller always, whatever the connection, and asks nothing of any service.
 extends_documentation_fragment:
-  - mcpops.platform.attributes
-attributes:
-  action:
-    description: Is an action plugin only; it cannot run on a remote host.
-    support: full
-  async:
-    support: none
-  check_mode:
-    support: full
-  diff_mode:
-    description: Changes nothing.
-    support: N/A
+  - mcpops.platform.attributes.controller
+  - mcpops.platform.attributes.info
 options:
   result:
     description: What M(mcpops.platform.site_drift) returned.

@@ -25,13 +25,8 @@ description:
     own C(vars) is not seen.
   - Runs on the controller always, whatever the connection; it reads the inventory and asks no service.
 extends_documentation_fragment:
+  - mcpops.platform.attributes.controller
   - mcpops.platform.attributes.info
-attributes:
-  action:
-    description: Is an action plugin only; it cannot run on a remote host.
-    support: full
-  async:
-    support: none
 options:
   roles:
     description:

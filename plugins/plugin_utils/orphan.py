@@ -13,6 +13,8 @@ import threading
 import time
 
 _LOOK_EVERY_SECONDS = 0.2
+# the process that has a watcher: a loop or a retry runs the action again in the same worker
+_watched = 0
 
 
 def end_with_the_run() -> None:
@@ -20,9 +22,11 @@ def end_with_the_run() -> None:
 
     Nothing happens in a process that is no worker or leads no group of its own: the whole group is ended.
     """
+    global _watched
     run = multiprocessing.parent_process()
-    if run is None or os.getpgrp() != os.getpid():
+    if run is None or os.getpgrp() != os.getpid() or _watched == os.getpid():
         return
+    _watched = os.getpid()
 
     def watch() -> None:
         while os.getppid() == run.pid:

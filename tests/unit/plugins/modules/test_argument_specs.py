@@ -72,7 +72,11 @@ def test_defaults(module: ModuleType, given: dict[str, Any], expected: dict[str,
     assert {name: validated[name] for name in expected} == expected
 
 
-@pytest.mark.parametrize("module", [site_drift, site_validate], ids=["site_drift", "site_validate"])
+@pytest.mark.parametrize(
+    "module",
+    [site_drift, site_drift_verdict, site_validate],
+    ids=["site_drift", "site_drift_verdict", "site_validate"],
+)
 def test_what_is_an_action_only_asks_for_no_credentials(module: ModuleType) -> None:
-    """So neither is in an action group: `module_defaults` of a group would hand it options that it does not have."""
+    """So none is in an action group: `module_defaults` of a group would hand it options that it does not have."""
     assert not {"auth_source", "kubeconfig", "api_key"} & set(module.ARGUMENT_SPEC)

@@ -10,8 +10,13 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
 from support.playbook import BIN, CHECKOUT, LOCAL_HOST
+
+from ansible_collections.mcpops.platform.plugins.plugin_utils import orphan
 
 FIXTURES = Path(__file__).parent / "fixtures" / "collections"
 
@@ -52,3 +57,22 @@ def test_a_killed_run_leaves_no_program_at_work(tmp_path: Path) -> None:
         wait_for(lambda: not alive(program), 10)
     finally:
         run.kill()
+
+
+def test_a_worker_that_loops_has_one_watcher(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+
+    class Thread:
+        def __init__(self, **options: Any) -> None:
+            self.name = options["name"]
+
+        def start(self) -> None:
+            started.append(self.name)
+
+    monkeypatch.setattr(orphan.multiprocessing, "parent_process", lambda: SimpleNamespace(pid=os.getppid()))
+    monkeypatch.setattr(orphan.os, "getpgrp", os.getpid)
+    monkeypatch.setattr(orphan.threading, "Thread", Thread)
+    monkeypatch.setattr(orphan, "_watched", 0)
+    for _ in range(3):
+        orphan.end_with_the_run()
+    assert started == ["mcpops-orphan"]
