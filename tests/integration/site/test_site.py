@@ -206,6 +206,16 @@ def test_the_kubeconfig_is_private(site: Site) -> None:
     assert stat.S_IMODE(site.kubeconfig.stat().st_mode) == 0o600
 
 
+def test_the_kubeconfig_that_the_cluster_role_wrote_is_the_one_in_use(site: Site, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.touch(mode=0o600)
+    own.write_bytes(site.kubeconfig.read_bytes())
+    given = json.dumps({"aks_cluster_kubeconfig": str(own), "mcpops_kubeconfig": str(tmp_path / "nowhere")})
+    for playbook, tags in (("site.yml", "setup"), ("playbooks/verify.yml", "all"), ("playbooks/diagnose.yml", "all")):
+        run = site.run("-e", given, "--tags", tags, playbook=playbook).ok()
+        assert str(tmp_path / "nowhere") not in run.output, run.output
+
+
 def test_teardown_wants_a_name(site: Site) -> None:
     writes = len(site.azure_writes())
     for confirm in ("", "nobody"):
