@@ -20,6 +20,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_
 from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_advice import Commands
 from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_page import page
 from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_report import HostDrift
+from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
 from ansible_collections.mcpops.platform.plugins.modules import site_drift
 from ansible_collections.mcpops.platform.plugins.plugin_utils.site_action import SiteAction
 from ansible_collections.mcpops.platform.plugins.plugin_utils.site_run import Inner, results_of
@@ -40,24 +41,18 @@ class ActionModule(SiteAction):
 
         found = self._compared(params, sources, names, kinds)
         drifted = [host.name for host in found if host.state == drift_report.DRIFTED]
-        repairing = bool(params["repair"] and drifted and not self._task.check_mode)
-        if repairing:
-            found = self._repaired(params, sources, kinds, found, drifted)
-        about = {
-            "generated_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "playbook": params["playbook"],
-            "inventory": [_shown(source) for source in sources],
-            "repair": bool(params["repair"]),
-        }
-        report = drift_report.report(found, about, Commands(about["inventory"]))
+        report = _report(params, sources, found)
         files = _write(directory, report)
+        if params["repair"] and drifted and not self._task.check_mode:
+            # the report above stands until then: a repair that dies must not take with it what was found
+            report = _report(params, sources, self._repaired(params, sources, kinds, found, drifted))
+            files = _write(directory, report)
         for line in drift_summary.lines(report):
             Display().display(line)
         for kind, file in files.items():
             Display().display(f"{kind.upper()} report: {file}")
-        repaired = [host.name for host in found if host.state == drift_report.REPAIRED]
         return {
-            "changed": bool(repaired),
+            "changed": bool(report["summary"][drift_report.REPAIRED]),
             "msg": drift_summary.headline(report),
             "report": report,
             "files": files,
@@ -71,7 +66,7 @@ class ActionModule(SiteAction):
     def _compared(
         self, params: Mapping[str, Any], sources: Sequence[str], names: Sequence[str], kinds: Mapping[str, str]
     ) -> list[HostDrift]:
-        Display().display(f"Comparing {len(names)} host{'s' if len(names) != 1 else ''} with the declaration")
+        Display().display(f"Comparing {counted(len(names), 'host')} with the declaration")
         found: dict[str, HostDrift] = {}
         left = list(names)
         while left:
@@ -110,6 +105,16 @@ class ActionModule(SiteAction):
             drift_report.after_repair(host, failed.get(host.name, again[host.name])) if host.name in again else host
             for host in found
         ]
+
+
+def _report(params: Mapping[str, Any], sources: Sequence[str], found: Sequence[HostDrift]) -> dict[str, Any]:
+    about = {
+        "generated_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "playbook": params["playbook"],
+        "inventory": [_shown(source) for source in sources],
+        "repair": bool(params["repair"]),
+    }
+    return drift_report.report(found, about, Commands(about["inventory"]))
 
 
 def _stop_at_bad_input(rows: Sequence[Mapping[str, Any]]) -> None:

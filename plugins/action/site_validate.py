@@ -34,6 +34,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory imp
     roles_of,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
+from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, mcp_server, site_validate
 from ansible_collections.mcpops.platform.plugins.plugin_utils.site_action import SiteAction
 
@@ -199,7 +200,7 @@ def _result(hosts: list[Host]) -> Result:
     checked = sum(len(host.variables) for host in hosts)
     return Result(
         changed=False,
-        msg=f"{checked} variables of {len(hosts)} hosts are valid",
+        msg=f"all {checked} variables of {counted(len(hosts), 'host')} are valid",
         plans=(Plan("inventory", notes=notes),),
         values={"hosts": [host.name for host in hosts], "deferred": deferred},
     )

@@ -44,8 +44,8 @@ class CallbackModule(CallbackBase):
         self._whole(result)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        if not ignore_errors:
-            self._whole(result, failed=True)
+        # what the playbook ignores was not compared either
+        self._whole(result, failed=True, ignored=ignore_errors)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         self._whole(result, unreachable=True)
@@ -54,7 +54,7 @@ class CallbackModule(CallbackBase):
         self._write(result)
 
     def v2_runner_item_on_failed(self, result: Any) -> None:
-        self._write(result, failed=True)
+        self._write(result, failed=True, ignored=bool(result._task.ignore_errors))
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """The last line: without it the playbook did not come to its end."""

@@ -25,6 +25,9 @@ ABSENT = _Absent.ABSENT
 
 REDACTED = "********"
 
+NOT_THERE = " (absent)"
+"""What a diff has behind the name of a subject that is not there yet."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -56,6 +59,8 @@ class Plan:
     refused: tuple[Refusal, ...] = ()
     body: Any = None
     notes: tuple[str, ...] = ()
+    is_new: bool = False
+    """The subject is not there at all, which its changes alone cannot tell from some of its parts not being there."""
 
     @property
     def changed(self) -> bool:
@@ -73,7 +78,7 @@ class Plan:
         """Ansible's before/after pair, one line a leaf, sorted by path, secrets redacted."""
         ordered = sorted(self.changes, key=lambda change: change.path)
         return {
-            "before_header": self.subject,
+            "before_header": f"{self.subject}{NOT_THERE}" if self.is_new else self.subject,
             "after_header": self.subject,
             "before": "".join(line for change in ordered for line in _lines(change, "before")),
             "after": "".join(line for change in ordered for line in _lines(change, "after")),

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gate.checkout import CHECKOUT
+from gate.checkout import CACHE, CHECKOUT
 from gate.stages import WORKERS
 
 REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
@@ -85,7 +85,7 @@ def run(row: Row) -> int:
     except NoPython as exc:
         print(f"matrix: {exc}", file=sys.stderr)
         return 1
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mcpops-platform" / "matrix"
+    cache = CACHE / "matrix"
     bin_directory = environment(row, python, cache) / "bin"
     interpreter = str(bin_directory / "python")
     print(f"matrix: ansible-core {row.core} on {python}", flush=True)

@@ -18,16 +18,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from gate.checkout import CHECKOUT
+from gate.checkout import CACHE, CHECKOUT
 
 COLLECTION_PATH = Path("ansible_collections", "mcpops", "platform")
 LINKS = "collections"
+SANITY_CACHE = CACHE / "sanity"
 
-# The two parts take about as long and run side by side. pylint, with the rules it has for plugins, sees the plugins;
-# what tests and the local cloud look like is the business of ruff and mypy. Every other test sees everything.
+# The two parts take about as long and run side by side. pylint and pep8, with the rules they have for plugins, see the
+# plugins; what tests and the local cloud look like is the business of ruff and mypy. Every other test sees everything.
 PARTS: dict[str, tuple[str, ...]] = {
-    "pylint": ("--test", "pylint", "plugins/"),
-    "rest": ("--skip-test", "pylint"),
+    "style": ("--test", "pylint", "--test", "pep8", "plugins/"),
+    "rest": ("--skip-test", "pylint", "--skip-test", "pep8"),
 }
 
 # ansible-test fills its virtual environments with pip from a script it downloads from a host that is no package index.
@@ -47,10 +48,6 @@ subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *wanted], che
 
 # Version managers put shims here that answer for interpreters they then refuse to start; ansible-test believes them.
 SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-
-
-def cache_directory() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mcpops-platform" / "sanity"
 
 
 def committed_files(checkout: Path) -> list[Path]:
@@ -75,8 +72,7 @@ def run(collection: Path, part: str, *more: str) -> int:
 
     Runs of the same part wait for each other, because they share the virtual environments ansible-test makes for it.
     """
-    cache = cache_directory()
-    home = cache / "home"
+    home = SANITY_CACHE / "home"
     _prepare_home(home)
     # The virtual environment's link, not its target: sys.prefix is where the `ansible-test` of this core is.
     ansible_test = Path(sys.prefix) / "bin" / "ansible-test"
@@ -84,10 +80,10 @@ def run(collection: Path, part: str, *more: str) -> int:
         **os.environ,
         "HOME": str(home),
         "PATH": os.pathsep.join((str(ansible_test.parent), *SYSTEM_PATH)),
-        "PIP_CACHE_DIR": str(cache / "pip"),
+        "PIP_CACHE_DIR": str(SANITY_CACHE / "pip"),
     }
     environment.pop("PYTHONPATH", None)
-    with _locked(cache / f"{part}.lock"):
+    with _locked(SANITY_CACHE / f"{part}.lock"):
         command = [str(ansible_test), "sanity", "--local", "--color", "no", *PARTS[part], *more]
         return subprocess.run(command, cwd=collection, env=environment, check=False).returncode
 
@@ -116,11 +112,10 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def main(parts: Sequence[str]) -> int:
-    cache = cache_directory()
-    cache.mkdir(parents=True, exist_ok=True)
+    SANITY_CACHE.mkdir(parents=True, exist_ok=True)
     # By default a SIGTERM would end this without removing the copy.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    with tempfile.TemporaryDirectory(prefix="copy-", dir=cache) as root:
+    with tempfile.TemporaryDirectory(prefix="copy-", dir=SANITY_CACHE) as root:
         collection = Path(root) / COLLECTION_PATH
         collection.mkdir(parents=True)
         copy(CHECKOUT, collection)

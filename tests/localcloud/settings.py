@@ -225,7 +225,7 @@ class Settings:
     def make_directories(self) -> None:
         """The state directory holds private keys: only its owner may enter it."""
         self.cache.mkdir(parents=True, exist_ok=True)
-        if self.state.exists() and any(self.state.iterdir()) and not self.marker_file.exists():
+        if not self.marker_file.exists() and any(not path.is_dir() for path in self.state.rglob("*")):
             raise SettingsError(
                 f"{self.state} holds something else than a local cloud's state. Set LOCALCLOUD_STATE to an empty or "
                 "absent directory."

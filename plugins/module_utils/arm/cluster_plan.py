@@ -47,7 +47,7 @@ def _creation(spec: ClusterSpec) -> Plan:
         declared["tags"] = {**declared.get("tags", {}), **spec.owner.tags()}
     declared["properties"]["agentPoolProfiles"] = declared_pools([], spec)
     merged = merge({}, declared, cluster_rules(spec.purge_tags))
-    return Plan(spec.subject, merged.changes, body=bodies.without(merged.value, ()))
+    return Plan(spec.subject, merged.changes, body=bodies.without(merged.value, ()), is_new=True)
 
 
 def _update(current: Body, spec: ClusterSpec) -> Plan:

@@ -52,9 +52,8 @@ def _present(task: Task, path: Path, subject: str) -> Result:
         cluster = f"AKS cluster {task.params['name']}"
         mark_pending(task, path, f"{cluster} does not exist yet")
         note = f"{subject} depends on {cluster}, which does not exist yet"
-        plan = Plan(
-            subject, (Change("", ABSENT, f"the {task.params['credential']} credential of {cluster}"),), notes=(note,)
-        )
+        whole = Change("", ABSENT, f"the {task.params['credential']} credential of {cluster}")
+        plan = Plan(subject, (whole,), notes=(note,), is_new=True)
         return Result.of(plan, _values(path, None), f"{subject}: would be written")
     for credential in wanted.credentials():
         task.secret(credential)
@@ -99,7 +98,7 @@ def plan_file(path: Path, standing: Kubeconfig | None, wanted: Kubeconfig) -> Pl
     changes = differences(standing, wanted)
     if standing is not None and stat.S_IMODE(path.stat().st_mode) & 0o077:
         changes.append(Change("mode", f"{stat.S_IMODE(path.stat().st_mode):04o}", f"{_MODE:04o}"))
-    return Plan(subject, tuple(changes), tuple(refused))
+    return Plan(subject, tuple(changes), tuple(refused), is_new=standing is None)
 
 
 def _requested(task: Task) -> Kubeconfig | None:

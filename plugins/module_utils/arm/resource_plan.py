@@ -27,7 +27,7 @@ def plan_resource(current: dict[str, Any] | None, spec: ResourceSpec) -> Plan:
             declared["tags"] = {**declared.get("tags", {}), **spec.owner.tags()}
         merged = merge({}, declared, rules)
         created = merged.changes or (Change("", ABSENT, {}),)
-        return Plan(spec.subject, created, body=bodies.without(merged.value, ()))
+        return Plan(spec.subject, created, body=bodies.without(merged.value, ()), is_new=True)
     declared = dict(spec.declared)
     if "tags" in declared:
         declared["tags"] = bodies.spelled_like(current.get("tags"), declared["tags"])

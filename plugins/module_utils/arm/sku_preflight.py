@@ -29,6 +29,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_select imp
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
+from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
 
 _COMPUTE = "/subscriptions/{}/providers/Microsoft.Compute"
 
@@ -86,7 +87,7 @@ def converge(task: Task) -> Result:
         task.warn(f"VM size preflight: {note}.")
         return Result(changed=False, values={"vm_size": None, "source": "unknown", "candidates": [], "notes": [note]})
     if selection.chosen is None:
-        subject = f"VM size for {asked.wanted.node_count} nodes in {asked.wanted.location}"
+        subject = f"VM size for {counted(asked.wanted.node_count, 'node')} in {asked.wanted.location}"
         failure = InvalidInput(subject, unviable("candidates", selection))
         failure.values["candidates"] = [verdict.as_dict() for verdict in selection.verdicts]
         raise failure

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_list import Sku
+from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
 
 # AKS refuses less in a system pool (SystemPoolSkuTooLow)
 _SYSTEM_VCPUS = 2
@@ -171,7 +172,7 @@ def _capabilities(sku: Sku, wanted: Requirements) -> list[tuple[str, str]]:
 
 def _quota(sku: Sku, quotas: Mapping[str, Quota], wanted: Requirements) -> list[tuple[str, str]]:
     needed = sku.vcpus * wanted.nodes
-    what = f"{wanted.node_count} nodes and {wanted.surge_nodes} surge of {sku.vcpus} vCPUs"
+    what = f"{counted(wanted.node_count, 'node')} and {wanted.surge_nodes} surge of {sku.vcpus} vCPUs"
     against = []
     for code, key, title in (
         ("FamilyQuota", quota_key(sku.family), sku.family),

@@ -77,7 +77,7 @@ class Drift:
 
     @property
     def plan(self) -> Plan:
-        return Plan(str(self.target.who), self.changes, notes=self.notes)
+        return Plan(str(self.target.who), self.changes, notes=self.notes, is_new=self.live is None)
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,7 @@ class Inspection:
                 f"{item['kind']} {item['metadata'].get('name')}",
                 creation(item),
                 notes=(f"The cluster does not serve {item['apiVersion']} {item['kind']} (any more).",),
+                is_new=True,
             )
             for item in self.unserved
         )

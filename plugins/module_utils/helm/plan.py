@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.manifest import kept
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import DEPLOYED, Release
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import DEPLOYED, UNINSTALLED, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import merged
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, leaves
@@ -50,7 +50,7 @@ def plan_release(spec: ReleaseSpec, release: Release | None, namespace_missing: 
     standing = release.values if release is not None else {}
     values = effective_values(spec, release)
     changes.extend(document_changes(standing, values, "values", spec.values_secret))
-    return Plan(subject, tuple(changes), body=dict(values), notes=tuple(notes))
+    return Plan(subject, tuple(changes), body=dict(values), notes=tuple(notes), is_new=release is None)
 
 
 def effective_values(spec: ReleaseSpec, release: Release | None) -> Mapping[str, Any]:
@@ -75,7 +75,8 @@ def plan_removal(spec_name: str, namespace: str, release: Release, objects: Sequ
     """Everything an uninstall takes away."""
     changes = [Change("release", f"{release.chart_name} {release.chart_version}", ABSENT)]
     notes = []
-    for item in objects:
+    # a kept record lists objects that went with the uninstallation
+    for item in objects if release.status != UNINSTALLED else ():
         metadata = item.get("metadata") or {}
         place = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
         called = f"{item.get('kind')} {place}{metadata.get('name')}"

@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import UNINSTALLED, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import controller_values
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Refusal
+from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
 
 _SHOWN = 10
 _FATE = (
@@ -64,4 +65,4 @@ def shown(servers: Sequence[str]) -> str:
     """`2 MCPServers: mcp/echo, mcp/other`."""
     more = len(servers) - _SHOWN
     names = ", ".join(servers[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-    return f"{len(servers)} MCPServer{'s' if len(servers) != 1 else ''}: {names}"
+    return f"{counted(len(servers), 'MCPServer')}: {names}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
@@ -123,9 +124,7 @@ def _drift(sight: Sight) -> list[Change]:
 def _plans(servers: Sequence[Declared], outcome: BundleOutcome, drift: Drift) -> list[Plan]:
     plans = []
     for server, one in zip(servers, outcome.outcomes):
-        plans.append(
-            Plan(server.label, (*one.plan.changes, *drift[server.key]), body=one.plan.body, notes=one.plan.notes)
-        )
+        plans.append(replace(one.plan, subject=server.label, changes=(*one.plan.changes, *drift[server.key])))
     return plans
 
 

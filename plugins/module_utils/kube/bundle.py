@@ -56,7 +56,8 @@ def plan_without_cluster(items: Iterable[Object], reason: str) -> BundleOutcome:
     outcomes = []
     for item in map(declared_objects.normalise, items):
         who = identity(item)
-        outcomes.append(ObjectOutcome(who, Plan(str(who), creation(item), notes=(f"{who}: depends on {reason}",))))
+        plan = Plan(str(who), creation(item), notes=(f"{who}: depends on {reason}",), is_new=True)
+        outcomes.append(ObjectOutcome(who, plan))
     return BundleOutcome(tuple(outcomes))
 
 

@@ -119,7 +119,8 @@ class Converger:
                 )
                 return self._planned(target, f"{who}: depends on the {needed}, not there yet")
             raise
-        return ObjectOutcome(who, Plan(str(who), creation(target.declared), body=target.declared, notes=notes), after)
+        plan = Plan(str(who), creation(target.declared), body=target.declared, notes=notes, is_new=True)
+        return ObjectOutcome(who, plan, after)
 
     def _update(self, target: Target, live: Object) -> ObjectOutcome:
         judged = verdict(live, target.declared, self._options.manager)
@@ -238,7 +239,7 @@ class Converger:
         return self._options.settings(target.who)
 
     def _planned(self, target: Target, *notes: str) -> ObjectOutcome:
-        return ObjectOutcome(target.who, Plan(str(target.who), creation(target.declared), notes=notes))
+        return ObjectOutcome(target.who, Plan(str(target.who), creation(target.declared), notes=notes, is_new=True))
 
 
 def _is_a_moment_behind(refused: ServiceError) -> bool:

@@ -27,11 +27,14 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership imp
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
 
 BUNDLE_LABEL = "mcpops.io/bundle"
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 # records that the cluster makes about objects, with their labels or none
+# names told of those that stay or go
+_SHOWN = 5
 _NOT_LISTED = frozenset({("", "Event"), ("events.k8s.io", "Event"), ("discovery.k8s.io", "EndpointSlice")})
 
 Settle = Callable[[BundleOutcome], None]
@@ -109,9 +112,7 @@ def settled(settle: Settle, found: Leaving, outcome: BundleOutcome) -> None:
     except NotReady as failure:
         notes = [*outcome.notes, *found.notes]
         if found.targets:
-            notes.append(
-                f"{len(found.targets)} objects that are declared no more were not pruned, because others are not ready"
-            )
+            notes.append(_kept(found, "others are not ready"))
         failure.values.update(changed=outcome.changed, objects=outcome.rows(), **({"notes": notes} if notes else {}))
         raise
 
@@ -123,7 +124,7 @@ def carry_out(
     if not found.targets:
         return BundleOutcome(outcome.outcomes, outcome.notes + found.notes)
     if outcome.failures:
-        told = f"{len(found.targets)} objects that are declared no more were not pruned, because others failed"
+        told = _kept(found, "others failed")
         return BundleOutcome(outcome.outcomes, (*outcome.notes, *found.notes, told))
     deletion = DeleteOptions(
         subject=options.subject,
@@ -190,10 +191,18 @@ def _bundle_of(live: Object | None) -> str | None:
     return (((live or {}).get("metadata") or {}).get("labels") or {}).get(BUNDLE_LABEL)
 
 
+def _kept(found: Leaving, reason: str) -> str:
+    return f"Not pruned, because {reason}: {_named(found.targets)}"
+
+
 def _too_many(bundle: str, going: Sequence[Target], of: int, percent: int) -> Refusal:
-    names = ", ".join(str(target.who) for target in going[:5]) + (f" and {len(going) - 5} more" if going[5:] else "")
     remedy = (
-        f"Pruning {names} is more than {percent} percent of it. Check that the declaration is complete; raise "
+        f"Pruning {_named(going)} is more than {percent} percent of it. Check that the declaration is complete; raise "
         "prune_max_percent if it is."
     )
-    return Refusal(f"bundle {bundle}", f"{of} objects", f"{of - len(going)} objects", remedy)
+    return Refusal(f"bundle {bundle}", counted(of, "object"), counted(of - len(going), "object"), remedy)
+
+
+def _named(targets: Sequence[Target]) -> str:
+    shown = ", ".join(str(target.who) for target in targets[:_SHOWN])
+    return f"{shown} and {len(targets) - _SHOWN} more" if len(targets) > _SHOWN else shown

@@ -124,7 +124,7 @@ def _object(difference: Mapping[str, Any]) -> Iterator[str]:
     yield f"<h3>{escape(difference['object'])}</h3>"
     if by:
         yield f'<span class="by">set by {escape(by)}</span>'
-    elif difference["leaves"] and all("before" not in leaf for leaf in difference["leaves"]):
+    elif difference["missing"]:
         yield '<span class="by">missing</span>'
     yield f'<span class="module">{escape(difference["module"])}</span></header>'
     yield f"<p>{escape(difference['advice'])}</p>"

@@ -13,11 +13,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, NOT_THERE
 from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_advice as advice
 from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_leaves import Leaf, leaves_of
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 IN_SYNC, DRIFTED, REPAIRED = "in_sync", "drifted", "repaired"
 GONE, STOPPED, UNREACHABLE, FAILED = "gone", "stopped", "unreachable", "failed"
 STATES = (IN_SYNC, REPAIRED, DRIFTED, GONE, STOPPED, UNREACHABLE, FAILED)
@@ -38,6 +38,8 @@ class Difference:
     stage: str
     task: str
     leaves: tuple[Leaf, ...] = ()
+    missing: bool = False
+    """There is no such object, which differs from an object without these leaves."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def hosts_of(
     by_host: dict[str, list[Row]] = {name: [] for name in names}
     for row in rows:
         by_host.setdefault(str(row["host"]), []).append(row)
-    lost = [name for name, own in by_host.items() if _error(own)]
+    lost = [name for name, own in by_host.items() if any(_ends(row) for row in own)]
     return [
         _host(name, kinds.get(name, "cluster"), by_host[name], "" if name in ended else _cut_short(lost))
         for name in names
@@ -72,7 +74,7 @@ def hosts_of(
 
 def cut_short(rows: Iterable[Row], names: Sequence[str], ended: Collection[str]) -> list[str]:
     """Those of `names` whose comparison ended before its end without an error of their own: another try can help."""
-    failed = {str(row["host"]) for row in rows if _error([row])}
+    failed = {str(row["host"]) for row in rows if _ends(row)}
     return [name for name in names if name not in ended and name not in failed]
 
 
@@ -84,7 +86,13 @@ def after_repair(found: HostDrift, again: HostDrift) -> HostDrift:
 
 
 def _error(rows: Iterable[Row]) -> Row | None:
-    return next((row for row in rows if row.get("failed") or row.get("unreachable")), None)
+    """What ended the comparison, or else the first failure that the playbook ignored."""
+    failed = [row for row in rows if row.get("failed") or row.get("unreachable")]
+    return next(filter(_ends, failed), next(iter(failed), None))
+
+
+def _ends(row: Row) -> bool:
+    return bool(row.get("unreachable") or (row.get("failed") and not row.get("ignored")))
 
 
 def _cut_short(lost: Sequence[str]) -> str:
@@ -134,7 +142,8 @@ def _differences(row: Row) -> Iterable[Difference]:
     shown = [diff for diff in row.get("diff") or () if diff.get("before") or diff.get("after")]
     for diff in shown:
         subject = str(diff.get("after_header") or diff.get("before_header") or row.get("item") or task)
-        yield Difference(subject, module, stage, task, tuple(leaves_of(diff)))
+        missing = str(diff.get("before_header") or "").endswith(NOT_THERE)
+        yield Difference(subject, module, stage, task, tuple(leaves_of(diff)), missing)
     if not shown:
         yield Difference(str(row.get("item") or row.get("msg") or task), module, stage, task)
 
@@ -182,17 +191,22 @@ def _told(host: HostDrift, commands: advice.Commands) -> dict[str, Any]:
 
 def _difference(item: Difference, host: HostDrift, commands: advice.Commands) -> dict[str, Any]:
     by = sorted({leaf.changed_by for leaf in item.leaves if leaf.changed_by})
-    missing = bool(item.leaves) and all(leaf.before is ABSENT for leaf in item.leaves) and not by
     return {
         "object": item.object,
         "module": item.module,
         "stage": item.stage,
         "task": item.task,
         "changed_by": by,
+        "missing": item.missing,
         "leaves": [_leaf(leaf) for leaf in item.leaves],
-        "advice": advice.of_difference(item.module, by, missing, host.state),
+        "advice": advice.of_difference(item.module, by, _lacking(item) and not by, host.state),
         "command": "" if host.state in (REPAIRED, GONE) else commands.repair_stage(host.name, item.stage),
     }
+
+
+def _lacking(item: Difference) -> bool:
+    """It, or all that differs of it, is not there."""
+    return item.missing or (bool(item.leaves) and all(leaf.before is ABSENT for leaf in item.leaves))
 
 
 def _leaf(leaf: Leaf) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
+
 SHOWN_LEAVES = 6
 LONGEST_VALUE = 60
 WORDS = {
@@ -38,8 +40,8 @@ def headline(report: Mapping[str, Any]) -> str:
     fine = summary["in_sync"] + summary["repaired"]
     others = [f"{summary[state]} {WORDS[state].lower()}" for state in WORDS if state != "in_sync" and summary[state]]
     tail = f"; {', '.join(others)}" if others else ""
-    hosts = "host" if summary["hosts"] == 1 else "hosts"
-    return f"{fine} of {summary['hosts']} {hosts} {'is' if fine == 1 else 'are'} as declared{tail}."
+    verb = "is" if 1 in (fine, summary["hosts"]) else "are"
+    return f"{fine} of {counted(summary['hosts'], 'host')} {verb} as declared{tail}."
 
 
 def conclusion(report: Mapping[str, Any]) -> str:
@@ -57,7 +59,7 @@ def conclusion(report: Mapping[str, Any]) -> str:
 def reason(host: Mapping[str, Any]) -> str:
     """One line why a host is not fine, for its failing task."""
     count = len(host["differences"])
-    objects = f"{count} object{'s' if count != 1 else ''} not as declared"
+    objects = f"{counted(count, 'object')} not as declared"
     # a task with no_log fails without a message
     message = next(iter(host["message"].splitlines()), "without a message; run the site to see it")
     told = {"drifted": objects, "gone": "the cluster is gone", "stopped": "the cluster is stopped"}
@@ -69,7 +71,7 @@ def reason(host: Mapping[str, Any]) -> str:
 
 def _host(host: Mapping[str, Any], width: int) -> Iterator[str]:
     count = len(host["differences"])
-    objects = f"  {count} object{'s' if count != 1 else ''}" if count and host["state"] != "gone" else ""
+    objects = f"  {counted(count, 'object')}" if count and host["state"] != "gone" else ""
     yield f"{host['name'].ljust(width)}  {WORDS[host['state']]}{objects}"
     if host["state"] != "gone":
         for difference in host["differences"]:
@@ -83,8 +85,7 @@ def _host(host: Mapping[str, Any], width: int) -> Iterator[str]:
 
 def _difference(difference: Mapping[str, Any]) -> Iterator[str]:
     leaves = difference["leaves"]
-    missing = bool(leaves) and all("before" not in leaf for leaf in leaves)
-    if missing and len(leaves) > 1:
+    if difference["missing"]:
         yield f"    {difference['object']}: is not there"
         return
     yield f"    {difference['object']}"

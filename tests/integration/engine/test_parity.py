@@ -112,6 +112,7 @@ def test_both_adapters_plan_the_same(module: str, planned: Run) -> None:
     assert _comparable(planned.of("here", module)) == _comparable(planned.of("there", module))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [name for name, (_, invalid) in MODULES.items() if invalid is not None])
 def test_both_adapters_refuse_the_same(module: str, refused: Run) -> None:
     here = refused.of("here", module)

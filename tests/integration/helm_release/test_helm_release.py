@@ -125,7 +125,9 @@ EDITED = (
 DELETED = ((_delete_service, 'kind: "Service"'),)
 
 
-@pytest.mark.parametrize("disturbances", [pytest.param(EDITED, id="edited"), pytest.param(DELETED, id="deleted")])
+@pytest.mark.parametrize(
+    "disturbances", [pytest.param(EDITED, id="edited"), pytest.param(DELETED, id="deleted", marks=pytest.mark.slow)]
+)
 def test_what_is_changed_behind_its_back_is_shown_and_repaired(
     cluster: Any,
     namespace: str,
@@ -174,6 +176,7 @@ def _substance(cluster: Any, namespace: str) -> list[Any]:
     return sorted(picked, key=lambda item: item[:2])
 
 
+@pytest.mark.slow
 def test_metadata_of_others_and_ignored_leaves_are_left_alone(
     cluster: Any, namespace: str, release: dict[str, Any], run_task: Run
 ) -> None:
@@ -241,6 +244,7 @@ def test_a_failed_upgrade_is_repeated(
     assert run_task("helm_release", {**release, "wait": False})["release"]["status"] == "deployed"
 
 
+@pytest.mark.slow
 def test_pods_that_cannot_start_are_explained(release: dict[str, Any], cloud: Any, run_task: Run) -> None:
     image = f"{cloud.registry}/pause:no-such-tag"
     result = run_task("helm_release", {**release, "values": {"image": image}}, fails=True)
@@ -291,6 +295,7 @@ def test_what_cannot_work_is_told(cloud: Any, release: dict[str, Any], run_all: 
             assert text in result["msg"], (case, result["msg"])
 
 
+@pytest.mark.slow
 def test_an_object_of_another_release(cluster: Any, namespace: str, release: dict[str, Any], run_task: Run) -> None:
     run_task("helm_release", {**release, "wait": False})
     other = {**release, "name": "other", "wait": False}

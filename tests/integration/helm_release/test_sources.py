@@ -54,6 +54,7 @@ def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
+@pytest.mark.slow
 def test_a_login_is_used_and_the_users_own_stays_as_it_is(
     cloud: Any,
     release: dict[str, Any],

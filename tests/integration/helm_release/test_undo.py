@@ -41,6 +41,7 @@ def test_atomic_goes_back_to_what_worked(
     assert (after["changed"], after["release"]["status"], after["release"]["revision"]) == (False, "deployed", 3)
 
 
+@pytest.mark.slow
 def test_atomic_goes_back_when_helm_itself_fails(
     cluster: Any, namespace: str, release: dict[str, Any], direct: Run
 ) -> None:

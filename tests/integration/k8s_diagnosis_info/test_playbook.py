@@ -24,6 +24,7 @@ def inventory(cluster: Any, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_report_a_file_and_a_failing_run(
     cluster: Any, cloud: Any, namespace: str, inventory: Path, tmp_path: Path
 ) -> None:

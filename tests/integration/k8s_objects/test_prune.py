@@ -78,7 +78,7 @@ def test_more_than_half_and_nothing_at_all_are_refused(
     apply(definitions=[config_map(name) for name in "abcd"], **bundle)
     for check in (True, False):
         refused = apply(definitions=[config_map("a"), config_map("new")], fails=True, check=check, **bundle)
-        assert f'bundle {namespace}: cannot go from "4 objects" to "1 objects"' in refused["msg"]
+        assert f'bundle {namespace}: cannot go from "4 objects" to "1 object"' in refused["msg"]
         assert "prune_max_percent" in refused["msg"]
     assert "hold no object" in apply(definitions=[], fails=True, **bundle)["msg"]
     assert names("configmaps") == {*"abcd", "kube-root-ca.crt"}
@@ -92,7 +92,7 @@ def test_a_failure_keeps_what_would_be_pruned(apply: Apply, namespace: str, name
     apply(definitions=[config_map(name) for name in "abc"], **bundle)
     wrong = {**config_map("b"), "data": {"port": 80}}
     failed = apply(definitions=[config_map("a"), wrong], fails=True, **bundle)
-    assert failed["notes"] == ["1 objects that are declared no more were not pruned, because others failed"]
+    assert failed["notes"] == [f"Not pruned, because others failed: ConfigMap {namespace}/c"]
     assert "c" in names("configmaps")
 
 
@@ -107,7 +107,7 @@ def test_nothing_is_pruned_before_the_rest_is_ready(
     nowhere = deployment(pod_spec(cloud.registry, SLEEP, image=f"{cloud.registry}/nowhere:1.0"), name="new")
     failed = apply(definitions=[config_map("a"), nowhere], fails=True, **bundle)
     assert "/nowhere:1.0 cannot be pulled" in failed["msg"]
-    assert failed["notes"] == ["1 objects that are declared no more were not pruned, because others are not ready"]
+    assert failed["notes"] == [f"Not pruned, because others are not ready: ConfigMap {namespace}/old"]
     assert (rows(failed, changed=True), rows(failed, pruned=True)) == (["Deployment/new"], [])
     assert "old" in names("configmaps")
 

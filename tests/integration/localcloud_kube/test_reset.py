@@ -12,6 +12,7 @@ from localcloud.settings import Settings
 pytestmark = pytest.mark.integration
 
 
+@pytest.mark.slow
 def test_reset_removes_a_running_cluster_with_everything(
     own_settings: Settings, clusters: LocalClusters, localcloud: Any
 ) -> None:

@@ -128,6 +128,7 @@ def test_an_option_that_is_declared_no_more_goes(apply: Apply, cluster: Any, nam
     assert "labels" not in spec
 
 
+@pytest.mark.slow
 def test_an_image_that_is_not_there_is_told_early_and_a_right_one_heals(
     apply: Apply, cluster: Any, namespace: str
 ) -> None:
@@ -177,6 +178,7 @@ def test_whether_the_controller_runs_is_asked_when_the_wait_has_failed_and_not_b
     apply(wait_timeout=90)
 
 
+@pytest.mark.slow
 def test_two_servers_that_fail_are_both_told(run_task: Any, cloud: Any, namespace: str) -> None:
     image = f"{cloud.registry}/mcp-misbehaving:1.0.0"
     servers = [

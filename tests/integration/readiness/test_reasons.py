@@ -228,6 +228,7 @@ def test_a_container_that_crashes_after_a_moment_is_not_ready_for_that_moment(
     assert "lost the ledger" in failure.message()
 
 
+@pytest.mark.slow
 def test_an_object_that_vanishes_is_missed(wait: Wait, cluster: Any, cloud: Any, namespace: str) -> None:
     item = named(service("web", {"app": "nobody"}), "short-lived")
     apply(cluster, namespace, [item])

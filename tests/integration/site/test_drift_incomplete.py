@@ -69,7 +69,7 @@ CUT_SHORT: dict[str, tuple[dict[str, Any], dict[str, str], list[str], dict[str, 
 
 
 # the others take a run more each, or differ from one of these in a name only
-QUICK = ("any_errors_fatal in the environment", "skipped tags in the environment", "every platform fails")
+QUICK = ("skipped tags in the environment", "every platform fails")
 
 
 @pytest.mark.parametrize(

@@ -206,6 +206,7 @@ def test_the_kubeconfig_is_private(site: Site) -> None:
     assert stat.S_IMODE(site.kubeconfig.stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 def test_the_kubeconfig_that_the_cluster_role_wrote_is_the_one_in_use(site: Site, tmp_path: Path) -> None:
     own = tmp_path / "own"
     own.touch(mode=0o600)

@@ -74,6 +74,13 @@ def test_a_directory_with_something_else_in_it_is_refused(tmp_path: Path) -> Non
     assert tmp_path.stat().st_mode == mode
 
 
+def test_directories_that_a_killed_server_left_are_no_reason_to_refuse(tmp_path: Path) -> None:
+    (tmp_path / "azure" / "empty").mkdir(parents=True)
+    settings = Settings(cache=tmp_path / "cache-elsewhere", state=tmp_path)
+    settings.make_directories()
+    assert settings.marker_file.exists()
+
+
 def test_a_missing_secret_says_what_to_run(cloud_settings: Settings) -> None:
     with pytest.raises(SettingsError, match="localcloud up"):
         _ = cloud_settings.client_secret

@@ -101,6 +101,7 @@ def test_localcloud_serves_the_checkout_it_is_called_in(checkout: Path, home: Pa
     assert (elsewhere.returncode, "is no checkout" in elsewhere.stderr) == (2, True)
 
 
+@pytest.mark.slow
 def test_an_unfinished_environment_is_built_again(checkout: Path, home: Path) -> None:
     environment = (checkout / ".venv").readlink()
     (environment / ".complete").unlink()
@@ -118,6 +119,7 @@ def test_without_a_usable_python_it_says_what_to_do(named: dict[str, str], tmp_p
     assert "MCPOPS_PYTHON=/path/to" in done.stderr
 
 
+@pytest.mark.slow
 def test_packages_that_cannot_be_had_leave_no_link(home: Path, usable: Path, tmp_path: Path) -> None:
     checkout = make_checkout(tmp_path / "checkout")
     (checkout / "requirements.txt").write_text("./no-such-package\n", encoding="utf-8")

@@ -79,7 +79,8 @@ def endpoints(
         if ports:
             return verdict(item, "NoEndpoints", f"its pods name no port {', '.join(ports)}")
         return verdict(item, "NoEndpoints", f"leads to none of its {len(ready)} ready pods yet")
-    return verdict(item, "NoEndpoints", f"none of its {len(chosen)} pods is ready", hint="Look at why they are not.")
+    told = f"none of its {len(chosen)} pods is ready" if len(chosen) > 1 else "its only pod is not ready"
+    return verdict(item, "NoEndpoints", told, hint="Look at why.")
 
 
 def _named_ports(item: Object) -> list[str]:

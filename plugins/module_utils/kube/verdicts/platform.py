@@ -15,6 +15,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.read
     told,
     verdict,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
 
 _SELECTED_NODE = "volume.kubernetes.io/selected-node"
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
@@ -79,7 +80,7 @@ def budget(item: Object) -> list[Reason]:
     wanted, healthy = int(status.get("desiredHealthy", 0)), int(status.get("currentHealthy", 0))
     # without any pod there is nothing to protect
     if int(status.get("expectedPods", 0)) and healthy < wanted:
-        return verdict(item, "TooFewHealthy", f"{healthy} pods are healthy, and it demands {wanted}")
+        return verdict(item, "TooFewHealthy", f"{counted(healthy, 'healthy pod')}, and it demands {wanted}")
     return []
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, REDACTED, Change, Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
 
@@ -31,6 +33,12 @@ def test_diff_is_one_sorted_line_a_leaf() -> None:
         'tags."a/b": "x"',
     ]
     assert "canary" not in str(diff)
+
+
+@pytest.mark.parametrize(("is_new", "header"), [(True, "ConfigMap a/b (absent)"), (False, "ConfigMap a/b")])
+def test_a_diff_tells_a_new_object_from_one_that_lacks_parts(is_new: bool, header: str) -> None:
+    diff = Plan("ConfigMap a/b", (Change("data.x", ABSENT, 1),), is_new=is_new).diff()
+    assert (diff["before_header"], diff["after_header"], diff["before"]) == (header, "ConfigMap a/b", "")
 
 
 def test_summary_names_what_differs_and_never_a_value() -> None:

@@ -113,7 +113,14 @@ def test_values_secret_hides_them_all() -> None:
     assert "values.motd: ********" in diff["after"]
 
 
-def test_a_removal_names_every_object() -> None:
+@pytest.mark.parametrize(
+    ("status", "gone"),
+    [
+        ("deployed", ["release", "objects[Service shop/web]"]),
+        pytest.param("uninstalled", ["release"], id="a kept record, whose objects are gone"),
+    ],
+)
+def test_a_removal_names_every_object_that_is_there(status: str, gone: list[str]) -> None:
     objects = [{"kind": "Service", "metadata": {"name": "web", "namespace": "shop"}}]
-    plan = plan_removal("web", "shop", RELEASE, objects)
-    assert [change.path for change in plan.changes] == ["release", "objects[Service shop/web]"]
+    plan = plan_removal("web", "shop", replace(RELEASE, status=status), objects)
+    assert [change.path for change in plan.changes] == gone

@@ -158,7 +158,7 @@ def test_too_much_is_refused(server: Server, kube: Kube) -> None:
     with pytest.raises(Refused) as refused:
         prune.leaving(kube, options(), [target("ConfigMap", "stays")])
     told = refused.value.message()
-    assert 'bundle shop: cannot go from "3 objects" to "1 objects"' in told
+    assert 'bundle shop: cannot go from "3 objects" to "1 object"' in told
     assert "Pruning ConfigMap a/b, ConfigMap a/c is more than 50 percent of it" in told
     assert len(prune.leaving(kube, options(67), [target("ConfigMap", "stays")]).targets) == 2
     with pytest.raises(Refused):
@@ -199,7 +199,7 @@ def test_nothing_goes_before_the_rest_is_ready(ready: bool, server: Server, kube
     else:
         with pytest.raises(NotReady) as failed:
             apply_bundle(kube, task, [declared], options(), settle)
-        told = "1 objects that are declared no more were not pruned, because others are not ready"
+        told = "Not pruned, because others are not ready: ConfigMap a/goes"
         assert told in failed.value.values["notes"]
         assert failed.value.values["changed"]
     assert deletions() == int(ready)

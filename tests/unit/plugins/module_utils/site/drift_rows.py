@@ -30,6 +30,10 @@ def diff(header: str, before: str, after: str) -> list[dict[str, str]]:
     return [{"before_header": header, "after_header": header, "before": before, "after": after}]
 
 
+def created(header: str, after: str) -> list[dict[str, str]]:
+    return [{"before_header": f"{header} (absent)", "after_header": header, "before": "", "after": after}]
+
+
 UNREACHABLE = {"code": "Unreachable", "kind": "service_error"}
 DRIFTED_OBJECTS = [
     row(
@@ -46,7 +50,7 @@ DRIFTED_OBJECTS = [
         "kmcp_install",
         "kmcp",
         changed=True,
-        diff=diff("ClusterRole manager", "", "".join(f'rules[{number}].verbs[0]: "get"\n' for number in range(30))),
+        diff=created("ClusterRole manager", "".join(f'rules[{number}].verbs[0]: "get"\n' for number in range(30))),
     ),
     row("drifted", "aks_kubeconfig", "cluster", changed=True, msg="kubeconfig written", diff=[]),
 ]
@@ -59,14 +63,14 @@ ROWS = [
         "gone",
         cluster={"exists": False, "power_state": None},
         changed=True,
-        diff=diff("AKS cluster gone", "", 'location: "x"\n'),
+        diff=created("AKS cluster gone", 'location: "x"\n'),
     ),
     row(
         "gone",
         "k8s_objects",
         "setup",
         changed=True,
-        diff=diff("Namespace mcp", "", 'kind: "Namespace"\n'),
+        diff=created("Namespace mcp", 'kind: "Namespace"\n'),
         notes=["later"],
     ),
     cluster("stopped", cluster={"power_state": "Stopped"}),

@@ -62,6 +62,7 @@ def test_the_summary_counts(report: dict[str, Any]) -> None:
 
 
 LOST = rows.row("lost", "k8s_objects", "setup", failed=True, msg="refused")
+IGNORED = rows.row("c", "kmcp", "kmcp", failed=True, ignored=True, msg="no")
 SEEN = rows.cluster("c", changed=True, diff=rows.diff("AKS cluster c", "tags.a: 1\n", "tags.a: 2\n"))
 CUT = "Not compared to the end: the run ended before, "
 # rows, whether the host came to the end → its state, verdict and message, and whether another try can help
@@ -85,6 +86,16 @@ ENDS: dict[str, tuple[list[dict[str, Any]], bool, str, str, str, bool]] = {
         "failed",
         "unknown",
         "no",
+        False,
+    ),
+    "a failure that the playbook ignores": ([rows.cluster("c"), IGNORED], True, "failed", "unknown", "no", False),
+    "an ignored failure, then another's": ([IGNORED, LOST], False, "failed", "unknown", "no", True),
+    "an ignored failure, then its own": (
+        [IGNORED, rows.row("c", "kmcp", "kmcp", failed=True, msg="end"), LOST],
+        False,
+        "failed",
+        "unknown",
+        "end",
         False,
     ),
     "no task for it": ([], True, "failed", "unknown", "Nothing was compared on this host.", False),
@@ -232,6 +243,15 @@ def test_the_terminal_gets_a_line_for_what_is_fine_and_the_leaves_of_what_is_not
     assert any("cluster unreachable: https://x" in line for line in lines)
     assert lines[-2] == "2 of 8 hosts are as declared; 1 drifted, 1 gone, 1 stopped, 1 unreachable, 2 failed."
     assert max(map(len, lines)) < 260
+
+
+def test_an_object_that_lacks_parts_is_not_told_as_missing() -> None:
+    diff = rows.diff("Namespace mcp", "", 'labels.a: "1"\nlabels.b: "2"\n')
+    told = [rows.row("c", "k8s_objects", "setup", changed=True, diff=diff)]
+    (found,) = drift_report.hosts_of(told, ["c"], {}, ["c"])
+    report = drift_report.report([found], rows.ABOUT, rows.COMMANDS)
+    assert [item["missing"] for item in report["hosts"][0]["differences"]] == [False]
+    assert '      labels.a: nothing → "1"' in drift_summary.lines(report)
 
 
 REASONS = {

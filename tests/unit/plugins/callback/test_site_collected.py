@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the callback keeps of results, as ansible-playbook hands them to it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.callback.site_collected import CallbackModule
+
+
+@pytest.fixture
+def collecting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[CallbackModule, Path]:
+    file = tmp_path / "results.jsonl"
+    callback = CallbackModule()
+    monkeypatch.setattr(callback, "get_option", lambda name: {"file": str(file)}[name])
+    return callback, file
+
+
+def result(told: dict[str, Any], *, ignore_errors: bool = False) -> SimpleNamespace:
+    task = SimpleNamespace(get_name=lambda: "Run", action="m", tags=["always", "setup"], ignore_errors=ignore_errors)
+    return SimpleNamespace(_result=told, _host=SimpleNamespace(get_name=lambda: "c"), _task=task)
+
+
+def rows(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_failure_is_kept_also_where_the_playbook_ignores_it(
+    collecting: tuple[CallbackModule, Path], ignored: bool
+) -> None:
+    callback, file = collecting
+    callback.v2_runner_on_failed(result({"msg": "no"}, ignore_errors=ignored), ignore_errors=ignored)
+    callback.v2_runner_item_on_failed(result({"msg": "no", "item": "a"}, ignore_errors=ignored))
+    assert [(row["failed"], row["ignored"], row["stage"]) for row in rows(file)] == [(True, ignored, "setup")] * 2
+
+
+def test_of_a_loop_only_its_items_are_kept(collecting: tuple[CallbackModule, Path]) -> None:
+    callback, file = collecting
+    callback.v2_runner_item_on_ok(result({"changed": True, "item": "a"}))
+    callback.v2_runner_on_ok(result({"changed": True, "results": [{"item": "a"}]}))
+    callback.v2_runner_on_failed(result({"results": [{"item": "a"}]}))
+    assert [row["item"] for row in rows(file)] == ["a"]
