@@ -96,7 +96,7 @@ def run(row: Row) -> int:
     }
     commands = (
         [interpreter, "-m", "gate.sanity"],
-        [interpreter, "-m", "pytest", "-q", "-n", WORKERS, "-m", "not slow and not contract", "tests/unit"],
+        [interpreter, "-m", "pytest", "-q", "-n", WORKERS, "-m", "not slow", "tests/unit"],
     )
     codes = [subprocess.run(command, cwd=CHECKOUT, env=surroundings, check=False).returncode for command in commands]
     return next((code for code in codes if code), 0)

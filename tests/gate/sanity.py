@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`python -m gate.sanity [PART ...]`: ansible-test sanity, in a copy of what git would commit, without the network.
+"""`python -m gate.sanity [--this-python] [PART ...]`: ansible-test sanity, in a copy of what git would commit. Offline.
 
 ansible-test wants the collection at .../ansible_collections/<namespace>/<name>. The link in `collections/` does not do:
 it resolves its own path and then finds itself outside. So it gets a copy with a git repository of its own.
@@ -23,6 +23,7 @@ from gate.checkout import CACHE, CHECKOUT
 COLLECTION_PATH = Path("ansible_collections", "mcpops", "platform")
 LINKS = "collections"
 SANITY_CACHE = CACHE / "sanity"
+THIS_PYTHON = "--this-python"
 
 # The two parts take about as long and run side by side. pylint and pep8, with the rules they have for plugins, see the
 # plugins; what tests and the local cloud look like is the business of ruff and mypy. Every other test sees everything.
@@ -111,7 +112,10 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def main(parts: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
+    """`--this-python` leaves the other interpreters of the machine to the matrix."""
+    parts = [argument for argument in arguments if argument in PARTS]
+    more = ["--python", "{}.{}".format(*sys.version_info)] if THIS_PYTHON in arguments else []
     SANITY_CACHE.mkdir(parents=True, exist_ok=True)
     # By default a SIGTERM would end this without removing the copy.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
@@ -119,7 +123,7 @@ def main(parts: Sequence[str]) -> int:
         collection = Path(root) / COLLECTION_PATH
         collection.mkdir(parents=True)
         copy(CHECKOUT, collection)
-        codes = [run(collection, part) for part in parts or PARTS]
+        codes = [run(collection, part, *more) for part in parts or PARTS]
     return max(codes)
 
 

@@ -22,7 +22,8 @@ from localcloud.processes import Server, start_time
 from localcloud.registry.charts import helm_environment
 from localcloud.settings import Settings
 
-pytestmark = pytest.mark.integration
+# Whatever the gate runs on a cluster fails if the cluster is none; what it owes besides is looked at here.
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 NAME = "MC_rg_first"
 RESTRICTED = {
@@ -161,7 +162,6 @@ def test_the_audit_log_shows_writes_and_no_secrets(clusters: LocalClusters, kube
     assert layout is not None and "c2VjcmV0LWNhbmFyeQ" not in layout.audit_log.read_text()
 
 
-@pytest.mark.slow
 def test_a_second_cluster_stands_beside_it(
     own_settings: Settings, clusters: LocalClusters, kubectl: Any, kubectl_for: Callable[[str], Any]
 ) -> None:
@@ -179,7 +179,6 @@ def test_a_second_cluster_stands_beside_it(
     assert found_first is not None and found_first.state == "running"
 
 
-@pytest.mark.slow
 def test_data_survive_a_stop(own_settings: Settings, clusters: LocalClusters, kubectl: Any) -> None:
     claim = {
         "apiVersion": "v1",
@@ -221,7 +220,6 @@ def test_a_killed_helper_is_started_again_and_clusters_do_not_notice(
     assert clusters.create(NAME, clusters.versions()[-1]).state == "running"
 
 
-@pytest.mark.slow
 def test_down_leaves_files_only_and_up_finds_everything_again(
     own_settings: Settings, clusters: LocalClusters, localcloud: Any, kubectl: Any
 ) -> None:

@@ -9,10 +9,10 @@ from localcloud import lifecycle
 from localcloud.kube.backend import LocalClusters
 from localcloud.settings import Settings
 
-pytestmark = pytest.mark.integration
+# Whatever the gate runs on a cluster fails if the cluster is none; what it owes besides is looked at here.
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
-@pytest.mark.slow
 def test_reset_removes_a_running_cluster_with_everything(
     own_settings: Settings, clusters: LocalClusters, localcloud: Any
 ) -> None:

@@ -142,6 +142,7 @@ def test_an_image_that_is_not_there_is_told_early_and_a_right_one_heals(
     assert apply()["servers"][0]["ready_replicas"] == 1
 
 
+@pytest.mark.slow
 def test_a_crash_loop_is_told_with_its_last_log_lines(apply: Apply) -> None:
     failed = apply("crash", "mcp-misbehaving:1.0.0", env={"MODE": "crash"}, fails=True, wait_timeout=25)
     assert "FATAL: the setting UPSTREAM_URL is missing" in failed["msg"]
