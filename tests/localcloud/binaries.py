@@ -173,6 +173,10 @@ class GoToolchain:
 def go_toolchain(settings: Settings, programs: tuple[GoProgram, ...]) -> Iterator[GoToolchain]:
     """The user's own Go caches when they hold what is needed anyway, else private ones that go afterwards (4 GB)."""
     environment = {
+        # A compiler is over before its garbage matters: without collecting it below a gigabyte, building takes a fifth
+        # less time.
+        "GOGC": "off",
+        "GOMEMLIMIT": "1GiB",
         **os.environ,
         "CGO_ENABLED": "0",
         "GOFLAGS": "-mod=readonly -buildvcs=false",
