@@ -14,8 +14,8 @@ import pytest
 from support.local_azure import Azure
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.kubeconfig import path_problems
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import CheckModeViolation
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.kubeconfig import path_problems, write_private
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import CheckModeViolation, ServiceError
 from ansible_collections.mcpops.platform.plugins.modules import (
     aks_cluster,
     aks_cluster_info,
@@ -546,6 +546,13 @@ def test_path_that_cannot_be_written(azure: Azure, tmp_path: Path) -> None:
     blocked.write_text("")
     assert "no directory" in azure.run(aks_kubeconfig, {**NAMED, "path": str(blocked / "c1")})["msg"]
     assert azure.requests() == []
+
+
+def test_a_file_system_that_takes_no_file_is_told_as_that() -> None:
+    with pytest.raises(ServiceError) as failed:
+        write_private(Path("/proc/nowhere/kubeconfig"), "text")
+    assert "Writing kubeconfig /proc/nowhere/kubeconfig" in str(failed.value)
+    assert "No such file or directory" in str(failed.value)
 
 
 def test_path_that_another_user_may_not_write(tmp_path: Path) -> None:
