@@ -82,6 +82,9 @@ def server_findings(host: Host, spec: Spec) -> Iterator[Finding]:
         problems, validated = _validated(spec, entry)
         for problem in problems:
             yield Finding(host.name, where, problem.message)
+        if problems:
+            # an option that does not exist hides no fault of those that do
+            problems, validated = _validated(spec, {key: value for key, value in entry.items() if key in spec})
         if not problems:
             options = {key: value for key, value in validated.items() if value is not None}
             options.setdefault("namespace", host.get(NAMESPACE))

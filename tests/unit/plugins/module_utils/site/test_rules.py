@@ -104,6 +104,11 @@ def test_one_faulty_server_does_not_hide_another() -> None:
     assert [path for _host, path, _message in found] == ["mcp_servers_servers[0]", "mcp_servers_servers[1].name"]
 
 
+def test_an_unknown_option_does_not_hide_another_fault() -> None:
+    found = findings(cluster("one", mcp_servers_servers=[{"name": "a", "image": "a:1", "imge": "x", "port": 70000}]))
+    assert [path for _host, path, _message in found] == ["mcp_servers_servers[0]", "mcp_servers_servers[0].port"]
+
+
 @pytest.mark.parametrize("variable", ["mcpops_platform", "aks_cluster_name", "aks_cluster_oidc_issuer"])
 def test_what_is_known_later_is_not_judged_now(variable: str) -> None:
     assert findings(cluster("one", deferred={variable: "'fact' is undefined"})) == []
