@@ -41,11 +41,12 @@ class ActionModule(SiteAction):
 
         found = self._compared(params, sources, names, kinds)
         drifted = [host.name for host in found if host.state == drift_report.DRIFTED]
-        report = _report(params, sources, found)
+        commands = Commands(_shown(sources), _platforms(task_vars, names))
+        report = _report(params, found, commands)
         files = _write(directory, report)
         if params["repair"] and drifted and not self._task.check_mode:
             # the report above stands until then: a repair that dies must not take with it what was found
-            report = _report(params, sources, self._repaired(params, sources, kinds, found, drifted))
+            report = _report(params, self._repaired(params, sources, kinds, found, drifted), commands)
             files = _write(directory, report)
         for line in drift_summary.lines(report):
             Display().display(line)
@@ -107,14 +108,21 @@ class ActionModule(SiteAction):
         ]
 
 
-def _report(params: Mapping[str, Any], sources: Sequence[str], found: Sequence[HostDrift]) -> dict[str, Any]:
+def _report(params: Mapping[str, Any], found: Sequence[HostDrift], commands: Commands) -> dict[str, Any]:
     about = {
         "generated_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "playbook": params["playbook"],
-        "inventory": [_shown(source) for source in sources],
+        "inventory": list(commands.inventory),
         "repair": bool(params["repair"]),
     }
-    return drift_report.report(found, about, Commands(about["inventory"]))
+    return drift_report.report(found, about, commands)
+
+
+def _platforms(task_vars: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """The platform of each cluster; validation has seen to it that this is a host."""
+    platforms = task_vars["groups"].get("platforms", ())
+    named = {name: task_vars["hostvars"][name].get("mcpops_platform") for name in names if name not in platforms}
+    return {name: str(platform) for name, platform in named.items() if platform in platforms}
 
 
 def _stop_at_bad_input(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -150,6 +158,6 @@ def _write(directory: Path, report: Mapping[str, Any]) -> dict[str, str]:
     return written
 
 
-def _shown(source: str) -> str:
-    """An inventory as one would type it here."""
-    return os.path.relpath(source) if os.path.exists(source) else source
+def _shown(sources: Sequence[str]) -> list[str]:
+    """Inventories as one would type them here."""
+    return [os.path.relpath(source) if os.path.exists(source) else source for source in sources]

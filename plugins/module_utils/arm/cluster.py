@@ -43,8 +43,7 @@ def converge(task: Task) -> Result:
     if present and known is not None and not waiting.in_progress(known):
         plan = plan_cluster(known, spec)
         if not plan.changes and not plan.refused:
-            for text in ownership.warnings(spec.subject, known, spec.owner):
-                task.warn(text)
+            _warn(task, spec, known)
             return Result.of(plan, {"cluster": cluster_facts(known)})
     return _present(task, arm, spec) if present else _absent(task, arm, spec)
 
@@ -66,8 +65,7 @@ def _present(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
             missing = creation_problems(task.params)
             if missing:
                 raise InvalidInput(spec.subject, missing)
-        for text in ownership.warnings(spec.subject, reading.body, spec.owner):
-            task.warn(text)
+        _warn(task, spec, reading.body)
         return plan_cluster(reading.body, with_choices(arm, spec, reading))
 
     outcome = carry_out(
@@ -79,6 +77,16 @@ def _present(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
     )
     shown = outcome.plan.body if outcome.after is None and task.check_mode else outcome.after
     return Result.of(outcome.plan, {"cluster": cluster_facts(shown, spec.id)}, outcome.headline(task.check_mode))
+
+
+def _warn(task: Task, spec: ClusterSpec, standing: Body | None) -> None:
+    for text in ownership.warnings(spec.subject, standing, spec.owner):
+        task.warn(text)
+    if standing is not None and cluster_facts(standing)["power_state"] == "Stopped":
+        task.warn(
+            f"{spec.subject} is stopped, so nothing in it answers. Start it: "
+            f"az aks start --name {spec.name} --resource-group {spec.resource_group}"
+        )
 
 
 def _read(arm: Arm, spec: ClusterSpec, patient: bool) -> Reading:

@@ -98,10 +98,8 @@ class Kube:
             missing = said.kubeconfig_paths[0]
             if task.check_mode:
                 raise ClusterPending(f"the kubeconfig {missing} does not exist yet")
-            raise InvalidInput(
-                "Kubernetes connection",
-                [Problem("kubeconfig", f"{missing} does not exist; write it with aks_kubeconfig")],
-            )
+            told = f"{missing} does not exist; if the cluster does, write it with aks_kubeconfig"
+            raise InvalidInput("Kubernetes connection", [Problem("kubeconfig", told)])
         if not any(path.exists() for path in said.kubeconfig_paths) and not kubeconfig.in_cluster():
             unnamed = f"no cluster is named, and {said.kubeconfig_paths[0]} does not exist; set kubeconfig"
             raise InvalidInput("Kubernetes connection", [Problem("kubeconfig", unnamed)])

@@ -141,7 +141,8 @@ def _explain(exc: Exception) -> tuple[str, str]:
         if untrusted(exc):
             return (
                 "presents a certificate that is not trusted",
-                "Fetch the kubeconfig again with aks_kubeconfig, or set ca_cert to the cluster's authority.",
+                "Check that the cluster is running and nothing else answers at its address. If it runs, fetch the "
+                "kubeconfig again with aks_kubeconfig, or set ca_cert to the cluster's authority.",
             )
         return "does not speak TLS as expected", "Check scheme and port of the server address."
     if isinstance(exc, known.NameResolutionError):

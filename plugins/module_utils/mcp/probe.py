@@ -48,6 +48,8 @@ class Outcome:
 
 def converge(task: Task) -> Result:
     targets = targets_from(task.params)
+    if not targets:
+        return Result(changed=False, msg="no MCP server to ask", plans=(Plan(_subject([])),), values={"servers": []})
     try:
         kube = Kube.connect(task) if any(not target.url for target in targets) else None
     except ClusterPending as pending:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -17,6 +17,11 @@ class Commands:
     """Commands as the user would type them, for the inventory of this run."""
 
     inventory: Sequence[str]
+    platforms: Mapping[str, str] = field(default_factory=dict)
+    """The platform of each cluster, which holds its resource group."""
+
+    def create(self, host: str) -> str:
+        return self.site(",".join(filter(None, (host, self.platforms.get(host)))))
 
     def site(self, host: str, *more: str) -> str:
         return self._playbook("mcpops.platform.site", "--limit", host, *more)
@@ -48,7 +53,7 @@ def of_host(state: str, name: str, kind: str, cluster: Mapping[str, Any], comman
             "The cluster does not exist, or no longer. A run of the site creates it anew, empty: "
             "what lived in it only is lost. Repair never does that by itself. "
             "If it was given up, take its host out of the inventory.",
-            commands.site(name),
+            commands.create(name),
         )
     if state == "stopped":
         started = ["az", "aks", "start", "--name", str(cluster.get("name") or name), "--resource-group", group]
@@ -63,7 +68,7 @@ def of_host(state: str, name: str, kind: str, cluster: Mapping[str, Any], comman
     if state == "failed":
         where = "the platform" if kind == "platform" else "the cluster"
         return (
-            f"What comes after the error was not compared. Correct it, then compare {where} again.",
+            f"What the error kept from being compared is not in this report. Correct it, then compare {where} again.",
             commands.compare(name),
         )
     return "", ""

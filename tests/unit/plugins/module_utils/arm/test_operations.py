@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from support.local_azure import Azure
 
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.kubeconfig import path_problems, write_private
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import CheckModeViolation, ServiceError
@@ -585,3 +586,18 @@ def test_odd_ownership_tags_are_warned_of(azure: Azure, tags: dict[str, str], wo
         task = azure.task(module, args, check=True)
         module.OPERATION(task)
         assert [words in warning for warning in task.warnings] == ([True] if words else []), task.warnings
+
+
+def test_a_cluster_that_is_stopped_is_warned_of(cluster: Azure) -> None:
+    task = cluster.task(aks_cluster, CLUSTER, check=True)
+    arm = Arm.connect(cluster.task(aks_cluster, CLUSTER))
+    place = names.cluster_id(cluster.config.subscription_id, "rg", "c1")
+    arm.write("POST", f"{place}/stop", "Stopping it", names.api_version_of(names.MANAGED_CLUSTERS))
+    stopped = False
+    while not stopped:
+        task.warnings.clear()
+        shown = aks_cluster.OPERATION(task).to_dict(False)
+        stopped = shown["cluster"]["power_state"] == "Stopped" and shown["cluster"]["provisioning_state"] == "Succeeded"
+    assert task.warnings == [
+        "AKS cluster c1 is stopped, so nothing in it answers. Start it: az aks start --name c1 --resource-group rg"
+    ]

@@ -204,6 +204,11 @@ def test_a_server_that_comes_late_is_waited_for() -> None:
     assert outcome[0]["servers"][0]["reachable"] is True
 
 
+def test_a_site_without_servers_has_nothing_to_ask() -> None:
+    result = run(servers=[])
+    assert (result["changed"], result["servers"], result["msg"]) == (False, [], "no MCP server to ask")
+
+
 def test_many_servers_are_asked_at_once() -> None:
     """This one answers nobody before eight have asked."""
     app = servers.together(servers.echo(stateless=True, json_response=True), 8)

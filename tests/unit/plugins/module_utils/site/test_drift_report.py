@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
@@ -195,6 +196,13 @@ COMMANDS = {
     "unreachable": "mcpops.platform.drift -i 'inventories/my site' --limit unreachable",
     "failed": "mcpops.platform.drift -i 'inventories/my site' --limit failed",
 }
+
+
+def test_a_cluster_is_made_anew_with_its_platform() -> None:
+    """Its resource group may have gone with it."""
+    commands = replace(rows.COMMANDS, platforms={"gone": "shared"})
+    told = drift_report.report(rows.hosts(), rows.ABOUT, commands)
+    assert host(told, "gone")["command"].endswith("--limit gone,shared")
 
 
 @pytest.mark.parametrize(("name", "words"), COMMANDS.items())
