@@ -73,7 +73,7 @@ def test_a_run_that_ended_between_definitions_and_controller(
     place = ["--namespace", NAMESPACE, "--kubeconfig", str(cluster.kubeconfig)]
     subprocess.run([cloud.environment["helm"], "uninstall", "kmcp", *place], check=True, capture_output=True)
     done, again = results(run_all, installed, installed)
-    assert [part["before_header"] for part in done["diff"]] == [f"release {NAMESPACE}/kmcp"]
+    assert [part["before_header"] for part in done["diff"]] == [f"release {NAMESPACE}/kmcp (absent)"]
     assert not again["changed"]
 
 
