@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ansible.utils.display import Display
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.site import (
+    common_variables,
     module_options,
     role_arguments,
     rules,
@@ -32,6 +34,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory imp
     Host,
     as_problems,
     roles_of,
+    unchecked,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
 from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
@@ -70,6 +73,10 @@ class ActionModule(SiteAction):
         for host in hosts:
             for name in host.roles:
                 findings += role_arguments.findings(host, name, roles[name].options or {})
+            applying = [roles[name] for name in host.roles]
+            options = ChainMap(*(role.options or {} for role in applying))
+            findings += common_variables.empty_findings(host, options, ChainMap(*(role.defaults for role in applying)))
+            findings += module_options.azure_auth_findings(host)
             findings += module_options.cluster_findings(host, aks_cluster.ARGUMENT_SPEC)
             findings += module_options.server_findings(host, mcp_server.SERVER)
             findings += module_options.call_findings(host)
@@ -80,6 +87,8 @@ class ActionModule(SiteAction):
             raise InvalidInput("inventory", as_problems(findings, {host.name: host.spelled for host in hosts}))
         for problem in as_problems(finding for _resembles, finding in unread):
             Display().warning(f"inventory: {problem}")
+        for sentence in unchecked(hosts):
+            Display().warning(f"inventory: {sentence}")
         return _result(hosts).to_dict(diff_mode=False)
 
     def problems(self, params: Mapping[str, Any]) -> list[Problem]:
@@ -120,12 +129,14 @@ class ActionModule(SiteAction):
         variables: dict[str, Any] = {}
         for role in applying:
             variables.update(roles[role].defaults)
+        # a default that takes over would hide what is wrong with these
+        common = common_variables.read_by(variables)
         # inventory, extra variables and the magic ones, not rendered yet
         given = task_vars["hostvars"].raw_get(name)
         spelled = spelling.spellings(variables, given)
         variables |= {**given, "hostvars": task_vars["hostvars"]}
         wanted = dict.fromkeys(
-            [*FURTHER_VARIABLES, *(option for role in applying for option in roles[role].options or {})]
+            [*FURTHER_VARIABLES, *common, *(option for role in applying for option in roles[role].options or {})]
         )
         templar = self._templar.copy_with_new_env(available_variables=variables)
         values: dict[str, Any] = {}
@@ -143,7 +154,7 @@ class ActionModule(SiteAction):
             except AnsibleError as exc:
                 deferred[variable] = _reason(exc)
                 findings.append(Finding(name, variable, f"cannot be evaluated: {_reason(exc)}"))
-        return Host(name, own, values, deferred, tuple(applying), spelled)
+        return Host(name, own, values, deferred, tuple(applying), spelled, frozenset(given))
 
     def _load(self, path: Path) -> Any:
         # what a role ships is as trusted as the role itself: its templates are rendered

@@ -16,10 +16,13 @@ description:
     name the same cluster, or that workload identity has an OIDC issuer.
   - Names variables that begin with C(mcpops_) or with the name of a role and that no role and no other variable reads,
     as a problem when the name resembles a known one, as a warning otherwise.
+  - Names common variables and lists that are empty (null), and options in C(mcpops_azure_auth) that no module of the
+    action group C(azure) has.
   - Reports every problem of every host in one message; what hosts have in common is told once, with their names.
     A variable is called what the inventory calls it, C(mcpops_mcp_servers) rather than the role's own name for it.
   - Run it once, in the first play of a site, with C(run_once).
   - A value that depends on what only a later task can know, such as facts, is not judged, and listed in RV(deferred).
+    Where the inventory sets it, a warning says so, because a default may take its place in silence.
     An undefined variable whose name starts with C(mcpops_) is a problem, because only the inventory can set it.
   - Variables come from inventory and command line and from the defaults of the roles. What a single play sets in its
     own C(vars) is not seen.

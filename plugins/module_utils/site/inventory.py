@@ -29,6 +29,8 @@ class Host:
     """Which of the checked roles apply to it, by their short names."""
     spelled: Mapping[str, str] = field(default_factory=dict)
     """Role variable → the common variable the user wrote instead."""
+    written: frozenset[str] = frozenset()
+    """What inventory and command line set; the others are defaults of roles."""
 
     def get(self, variable: str) -> Any:
         return self.variables.get(variable)
@@ -62,6 +64,25 @@ def as_problems(findings: Iterable[Finding], spelled: Mapping[str, Mapping[str, 
         if finding.host not in affected:
             affected.append(finding.host)
     return [Problem(f"{_named(affected)}: {path}", message) for (path, message), affected in hosts.items()]
+
+
+def unchecked(hosts: Iterable[Host]) -> list[str]:
+    """A sentence for each variable of the user that cannot be told yet, all its hosts together."""
+    reasons: dict[str, list[str]] = {}
+    affected: dict[str, list[str]] = {}
+    for host in hosts:
+        for variable, reason in host.deferred.items():
+            name = host.spelled.get(variable, variable)
+            if name not in host.written:
+                continue
+            for listed, item in ((reasons, reason), (affected, host.name)):
+                if item not in listed.setdefault(name, []):
+                    listed[name].append(item)
+    return [
+        f"{name} of {_named(affected[name])} is not known now ({'; '.join(found)}), so it was not checked; "
+        "where nothing defines it later, a default takes its place or the run fails there."
+        for name, found in reasons.items()
+    ]
 
 
 def _named(hosts: Sequence[str]) -> str:

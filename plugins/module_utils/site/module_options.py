@@ -9,6 +9,7 @@ The argument specifications of the modules come from the caller: nothing here im
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,9 +18,11 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import cluster_validate
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import azure_argument_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_rules, server_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import target
+from ansible_collections.mcpops.platform.plugins.module_utils.site.common_variables import AZURE_AUTH
 from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Finding, Host
 
 Spec = Mapping[str, Any]
@@ -44,6 +47,24 @@ _JUDGED_WITH: Mapping[str, str] = {"workload_identity": "oidc_issuer"}
 SERVERS, NAMESPACE = "mcp_servers_servers", "mcp_servers_namespace"
 CALLS = "site_verify_calls"
 _CALL_TEXTS = ("tool", "url", "expect", "expect_regex")
+
+
+def azure_auth_findings(host: Host) -> Iterator[Finding]:
+    """The options that the playbooks hand to every Azure module; core merges them before a module can judge them."""
+    given = host.get(AZURE_AUTH)
+    spec = azure_argument_spec()
+    if given is None:
+        return
+    if not isinstance(given, Mapping):
+        told = f"is a {type(given).__name__}, not a mapping of options. Its options are {', '.join(spec)}"
+        yield Finding(host.name, AZURE_AUTH, told)
+        return
+    for name in sorted(given.keys() - spec.keys()):
+        near = difflib.get_close_matches(name, spec, n=1)
+        advice = f"did you mean {near[0]}?" if near else f"its options are {', '.join(spec)}"
+        yield Finding(host.name, AZURE_AUTH, f"has an unknown option {name!r}: {advice}")
+    for problem in _validated(spec, {name: value for name, value in given.items() if name in spec})[0]:
+        yield Finding(host.name, AZURE_AUTH, problem.message)
 
 
 def cluster_findings(host: Host, spec: Spec) -> Iterator[Finding]:

@@ -39,7 +39,7 @@ def unread(given: Mapping[str, Any], known: Collection[str], prefixes: Collectio
     candidates = [name for name in given if any(name.startswith(prefix) for prefix in prefixes) and name not in known]
     if not candidates:
         return
-    mentioned = {name: words(_texts(value)) for name, value in given.items()}
+    mentioned = {name: words(texts(value)) for name, value in given.items()}
     for name in candidates:
         if any(name in found for other, found in mentioned.items() if other != name):
             continue
@@ -51,14 +51,14 @@ def _resembled(name: str, known: Collection[str], prefixes: Collection[str]) -> 
     return next(iter(difflib.get_close_matches(name, sorted(alike), n=1, cutoff=CLOSE_ENOUGH)), "")
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts(value: Any) -> Iterator[str]:
     """Every text inside a value, the keys of mappings as well: templates may be anywhere."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
         for key, below in value.items():
-            yield from _texts(key)
-            yield from _texts(below)
+            yield from texts(key)
+            yield from texts(below)
     elif isinstance(value, (list, tuple)):
         for below in value:
-            yield from _texts(below)
+            yield from texts(below)

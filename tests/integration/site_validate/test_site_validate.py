@@ -76,6 +76,28 @@ def test_a_misspelt_variable_is_a_problem_and_a_strange_one_a_warning(validate: 
     assert "one: mcpops_colour: is not known: no role and no other variable reads it" in shown
 
 
+def test_empty_keys_and_options_of_azure_modules_are_told_before_any_task_has_them(validate: Validate) -> None:
+    run = validate(
+        {
+            "one": {"mcpops_location": None, "mcpops_azure_auth": "foo"},
+            "two": {"mcpops_location": "x", "mcpops_azure_auth": {"subscripton_id": "x"}},
+        }
+    )
+    assert run.returncode != 0
+    problems = {problem["path"]: problem["message"] for problem in run.last["error"]["problems"]}
+    assert problems["one: mcpops_location"] == "is empty (null). Give it a value, roles need it"
+    assert problems["one: mcpops_azure_auth"].startswith("is a str, not a mapping of options")
+    assert "did you mean subscription_id?" in problems["two: mcpops_azure_auth"]
+
+
+def test_a_variable_that_a_default_would_replace_in_silence_is_a_warning(validate: Validate) -> None:
+    hosts = {name: {"mcpops_location": "x", "mcpops_process_environment": "{{ nosuchvar }}"} for name in ("one", "two")}
+    shown = " ".join(validate(hosts).ok().output.split())
+    assert "mcpops_process_environment of one, two is not known now ('nosuchvar' is undefined)" in shown
+    # of a default that reads a fact its user knows nothing
+    assert "fixture_cluster_address" not in shown
+
+
 def test_a_limit_leaves_hosts_out_and_groups_whole(validate: Validate) -> None:
     run = validate({"one": {"mcpops_location": "x"}, "two": {}}, "--limit", "one").ok()
     assert run.last["hosts"] == ["one"]
@@ -108,3 +130,4 @@ def test_the_collections_own_roles_accept_the_example_inventories() -> None:
     root = Path(__file__).resolve().parents[3]
     run = run_playbook(root / "playbooks" / "preflight.yml", "-i", root / "inventories" / "dev", "--check")
     assert run.results[0]["result"].get("failed") is not True, run.output
+    assert "is not known now" not in run.output

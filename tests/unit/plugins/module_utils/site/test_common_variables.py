@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.site import common_variables, module_options
+from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Host, unchecked
+
+DEFAULTS = {
+    "r_servers": "{{ mcpops_mcp_servers | default([]) }}",
+    "r_tags": "{{ mcpops_tags | default({}) }}",
+    "r_group": "{{ mcpops_resource_group }}",
+    "r_groups": [{"name": "{{ mcpops_resource_group }}"}],
+    "r_namespace": "{{ mcpops_mcp_namespace | default('mcp') }}",
+    "r_ca_file": "{{ mcpops_registry_ca_file | default('') }}",
+    "r_level": "{{ mcpops_level | default('low') }}",
+    "r_needed_level": "{{ mcpops_level }}",
+}
+OPTIONS = {"r_servers": {"type": "list"}, "r_own": {"type": "list"}, "r_values": {"type": "dict"}}
+
+
+def host(name: str = "one", deferred: dict[str, str] | None = None, **variables: Any) -> Host:
+    spelled = {"r_servers": "mcpops_mcp_servers"}
+    return Host(name, (), variables, deferred or {}, ("r",), spelled, frozenset({*variables, *(deferred or {})}))
+
+
+# variable → what is told of its null, or None
+EMPTY: dict[str, str | None] = {
+    "mcpops_mcp_servers": "Remove the line to have the default, or write [] for none",
+    "mcpops_tags": "Remove the line to have the default, or write {} for none",
+    "mcpops_azure_auth": "Remove the line to have the default, or write {} for none",
+    "mcpops_resource_group": "Give it a value, roles need it",
+    "mcpops_mcp_namespace": "Remove the line to have the default, or give it a value",
+    "mcpops_level": "Give it a value, roles need it",
+    "r_own": "Remove the line to have the default, or write [] for none",
+    # no text and null mean the same
+    "mcpops_registry_ca_file": None,
+    # the module leaves it alone
+    "r_values": None,
+    # a rule of its own says what to write
+    "mcpops_platform": None,
+    # no role of this host reads it
+    "mcpops_other": None,
+}
+
+
+@pytest.mark.parametrize(("variable", "told"), EMPTY.items(), ids=EMPTY)
+def test_an_empty_key_is_told(variable: str, told: str | None) -> None:
+    found = list(common_variables.empty_findings(host(**{variable: None}), OPTIONS, DEFAULTS))
+    expected = [] if told is None else [(variable, f"is empty (null). {told}")]
+    assert [(item.path, item.message) for item in found] == expected
+
+
+def test_values_are_no_empty_keys() -> None:
+    sound = host(mcpops_mcp_servers=[], mcpops_tags={}, mcpops_resource_group="rg", r_own=[])
+    assert list(common_variables.empty_findings(sound, OPTIONS, DEFAULTS)) == []
+
+
+def test_a_null_that_only_follows_from_another_is_not_told() -> None:
+    derived = Host("one", (), {"r_own": None}, {}, ("r",), {}, frozenset({"mcpops_own"}))
+    assert list(common_variables.empty_findings(derived, OPTIONS, DEFAULTS)) == []
+
+
+AUTH: dict[str, tuple[Any, list[str]]] = {
+    "sound": ({"auth_source": "env", "subscription_id": "s", "secret": None}, []),
+    "none": (None, []),
+    "no mapping": ("foo", ["is a str, not a mapping of options. Its options are auth_source, profile, "]),
+    "misspelt option": (
+        {"subscripton_id": "x"},
+        ["has an unknown option 'subscripton_id': did you mean subscription_id?"],
+    ),
+    "strange option": ({"colour": "x"}, ["has an unknown option 'colour': its options are auth_source, profile, "]),
+    "choice": ({"auth_source": "nope"}, ["value of auth_source must be one of: auto, "]),
+    "two at once": (
+        {"auth_source": "nope", "tennant": "x"},
+        ["has an unknown option 'tennant': did you mean tenant?", "value of auth_source must be one of"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "words"), AUTH.values(), ids=AUTH)
+def test_the_options_of_azure_modules_are_judged_by_their_variable(given: Any, words: list[str]) -> None:
+    found = list(module_options.azure_auth_findings(host(mcpops_azure_auth=given)))
+    assert [item.path for item in found] == ["mcpops_azure_auth"] * len(words)
+    assert all(item.message.startswith(word) for item, word in zip(found, words))
+
+
+def test_a_secret_of_the_azure_modules_is_not_shown() -> None:
+    found = list(
+        module_options.azure_auth_findings(host(mcpops_azure_auth={"secret": "s3cr3t", "auth_source": "s3cr3t"}))
+    )
+    assert found
+    assert "s3cr3t" not in str(found)
+
+
+LATER = "so it was not checked; where nothing defines it later, a default takes its place or the run fails there."
+
+
+def test_what_is_not_checked_is_told_once_per_variable() -> None:
+    reason = "'nosuchvar' is undefined"
+    hosts = [host(name, {"mcpops_tags": reason, "mcpops_mcp_servers": reason}) for name in ("one", "two")]
+    assert unchecked(hosts) == [
+        f"mcpops_tags of one, two is not known now ({reason}), {LATER}",
+        f"mcpops_mcp_servers of one, two is not known now ({reason}), {LATER}",
+    ]
+
+
+def test_what_is_not_checked_has_the_name_its_user_wrote() -> None:
+    reason = "'nosuchvar' is undefined"
+    both = Host("one", (), {}, {"r_servers": reason, "mcpops_mcp_servers": reason}, ("r",), host().spelled)
+    assert unchecked([both]) == []
+    written = Host("one", (), {}, both.deferred, ("r",), both.spelled, frozenset({"mcpops_mcp_servers"}))
+    assert unchecked([written]) == [f"mcpops_mcp_servers of one is not known now ({reason}), {LATER}"]
