@@ -79,6 +79,8 @@ class ActionModule(SiteAction):
             findings += module_options.azure_auth_findings(host)
             findings += module_options.cluster_findings(host, aks_cluster.ARGUMENT_SPEC)
             findings += module_options.server_findings(host, mcp_server.SERVER)
+            findings += module_options.object_findings(host)
+            findings += module_options.version_findings(host)
             findings += module_options.call_findings(host)
         findings += rules.all_findings(hosts, groups)
         unread = _unread(hosts, roles, task_vars["hostvars"])

@@ -20,7 +20,10 @@ from ansible.module_utils.errors import UnsupportedError
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import cluster_validate
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import azure_argument_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import exact_version
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_rules, server_spec
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import target
 from ansible_collections.mcpops.platform.plugins.module_utils.site.common_variables import AZURE_AUTH
 from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Finding, Host
@@ -46,6 +49,9 @@ AKS_CLUSTER: Mapping[str, str] = {
 _JUDGED_WITH: Mapping[str, str] = {"workload_identity": "oidc_issuer"}
 SERVERS, NAMESPACE = "mcp_servers_servers", "mcp_servers_namespace"
 CALLS = "site_verify_calls"
+NAMESPACES = "cluster_setup_namespaces"
+OBJECTS = "cluster_setup_objects"
+KMCP_VERSION = "kmcp_version"
 _CALL_TEXTS = ("tool", "url", "expect", "expect_regex")
 
 
@@ -112,6 +118,35 @@ def server_findings(host: Host, spec: Spec) -> Iterator[Finding]:
             sound.append(server_spec.Declared(where, options, server_spec.resource(options)))
     for problem in server_rules.problems(sound):
         yield Finding(host.name, problem.path, problem.message)
+
+
+def object_findings(host: Host) -> Iterator[Finding]:
+    """What k8s_objects would say of the objects and namespaces of cluster_setup before it asks the cluster."""
+    if "cluster_setup" not in host.roles:
+        return
+    items, places = [], []
+    for index, entry in enumerate(_listed(host, NAMESPACES)):
+        if isinstance(entry, Mapping) and entry.get("name"):
+            items.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": entry["name"]}})
+            places.append(f"{NAMESPACES}[{index}]")
+    for index, entry in enumerate(_listed(host, OBJECTS)):
+        opened = objects.flatten([entry])
+        items += opened
+        places += [f"{OBJECTS}[{index}]"] * len(opened)
+    for problem in objects.problems(items, places):
+        yield Finding(host.name, problem.path, problem.message)
+
+
+def version_findings(host: Host) -> Iterator[Finding]:
+    """A version of KMCP that is none; whether its charts exist is known when they are asked for."""
+    version = host.get(KMCP_VERSION)
+    if "kmcp" in host.roles and version is not None and exact_version(str(version)) is None:
+        yield Finding(host.name, KMCP_VERSION, chart.version_problem(KMCP_VERSION, str(version)).message)
+
+
+def _listed(host: Host, variable: str) -> list[Any]:
+    given = host.get(variable)
+    return given if isinstance(given, list) else []
 
 
 def call_findings(host: Host) -> Iterator[Finding]:

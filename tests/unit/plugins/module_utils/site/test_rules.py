@@ -14,7 +14,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory imp
 )
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, mcp_server
 
-ROLES = ("aks_cluster", "mcp_servers", "site_verify")
+ROLES = ("aks_cluster", "cluster_setup", "kmcp", "mcp_servers", "site_verify")
 GROUPS = {"platforms": ["dev"], "clusters": ["one", "two"]}
 CLUSTER: dict[str, Any] = {
     "mcpops_platform": "dev",
@@ -41,6 +41,8 @@ def findings(*hosts: Host) -> list[tuple[str, str, str]]:
     for host in hosts:
         found += module_options.cluster_findings(host, aks_cluster.ARGUMENT_SPEC)
         found += module_options.server_findings(host, mcp_server.SERVER)
+        found += module_options.object_findings(host)
+        found += module_options.version_findings(host)
         found += module_options.call_findings(host)
     return [(item.host, item.path, item.message) for item in found]
 
@@ -49,6 +51,8 @@ def test_a_sound_site_has_no_findings() -> None:
     assert findings(cluster("one"), cluster("two")) == []
 
 
+MAP_A_B = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "A_B", "namespace": "mcp"}}
+NAMELESS = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}}
 # variables of host two → (path, words)
 FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "no platform": ({"mcpops_platform": None}, "mcpops_platform", "name a host of group platforms (dev)"),
@@ -87,6 +91,22 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "mcp_servers_servers[0].port",
         "70000",
     ),
+    "name of an object": (
+        {"cluster_setup_objects": [MAP_A_B]},
+        "cluster_setup_objects[0].metadata.name",
+        "'A_B' is no ConfigMap name",
+    ),
+    "object in a list": (
+        {"cluster_setup_objects": [{"kind": "List", "apiVersion": "v1", "items": [NAMELESS]}]},
+        "cluster_setup_objects[0].metadata.name",
+        "is missing",
+    ),
+    "namespace twice": (
+        {"cluster_setup_namespaces": [{"name": "a"}, {"name": "a"}]},
+        "cluster_setup_namespaces[1]",
+        "is declared twice",
+    ),
+    "version of KMCP": ({"kmcp_version": "latest"}, "kmcp_version", '"latest" is not one exact version'),
     "no server": ({"mcp_servers_servers": ["echo"]}, "mcp_servers_servers[0]", "not the options of a server"),
 }
 
