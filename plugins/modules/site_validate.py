@@ -18,8 +18,8 @@ description:
     as a problem when the name resembles a known one, as a warning otherwise.
   - Names common variables and lists that are empty (null), and options in C(mcpops_azure_auth) that no module of the
     action group C(azure) has.
-  - Judges the objects and namespaces of the role C(cluster_setup) as M(mcpops.platform.k8s_objects) would before it asks
-    the cluster, and whether KMCP's version is one. Objects from files and templates are read by their task.
+  - Judges the objects and namespaces of the role C(cluster_setup) as M(mcpops.platform.k8s_objects) would before it
+    asks the cluster, and whether KMCP's version is one. Objects from files and templates are read by their task.
   - Reports every problem of every host in one message; what hosts have in common is told once, with their names.
     A variable is called what the inventory calls it, C(mcpops_mcp_servers) rather than the role's own name for it.
   - Run it once, in the first play of a site, with C(run_once).
