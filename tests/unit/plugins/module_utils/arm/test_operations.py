@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -593,11 +594,12 @@ def test_a_cluster_that_is_stopped_is_warned_of(cluster: Azure) -> None:
     arm = Arm.connect(cluster.task(aks_cluster, CLUSTER))
     place = names.cluster_id(cluster.config.subscription_id, "rg", "c1")
     arm.write("POST", f"{place}/stop", "Stopping it", names.api_version_of(names.MANAGED_CLUSTERS))
-    stopped = False
-    while not stopped:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
         task.warnings.clear()
         shown = aks_cluster.OPERATION(task).to_dict(False)
-        stopped = shown["cluster"]["power_state"] == "Stopped" and shown["cluster"]["provisioning_state"] == "Succeeded"
+        if (shown["cluster"]["power_state"], shown["cluster"]["provisioning_state"]) == ("Stopped", "Succeeded"):
+            break
     assert task.warnings == [
         "AKS cluster c1 is stopped, so nothing in it answers. Start it: az aks start --name c1 --resource-group rg"
     ]
