@@ -32,9 +32,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.wording import cou
 BUNDLE_LABEL = "mcpops.io/bundle"
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-# records that the cluster makes about objects, with their labels or none
 # names told of those that stay or go
 _SHOWN = 5
+# records that the cluster makes about objects, with their labels or none
 _NOT_LISTED = frozenset({("", "Event"), ("events.k8s.io", "Event"), ("discovery.k8s.io", "EndpointSlice")})
 
 Settle = Callable[[BundleOutcome], None]
