@@ -14,6 +14,10 @@ from gate.stages import Counting
 # Enough to hold a failing test with its traceback; the log has the rest.
 SHOWN_LINES = 250
 
+# A line of the list at the end, which is all that some readers see of a log.
+CAUSE_LENGTH = 300
+
+_ERROR_LINE = re.compile(r"^\W*(?:ERROR|FATAL|fatal|error)\b.*$", re.MULTILINE)
 _SANITY_TEST = re.compile(r'^Running sanity test "', re.MULTILINE)
 _SANITY_FAILED = re.compile(r"The (\d+) sanity test\(s\) listed below")
 
@@ -42,6 +46,8 @@ class Outcome:
     seconds: float
     tally: Tally
     remark: str = ""
+    # What failed in it and why, a line each.
+    causes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -87,6 +93,24 @@ def _tally_sanity(returncode: int, output: str) -> tuple[Tally, str]:
     return Tally(max(ran - failed, 0), failed), "" if ran else "no sanity test ran"
 
 
+def causes(step: str, counting: Counting, output: str, junit: Path) -> list[str]:
+    """What failed in a step and why: a line for each test that pytest reports, otherwise the first error it printed."""
+    try:
+        cases = list(ElementTree.parse(junit).getroot().iter("testcase")) if counting is Counting.JUNIT else []
+    except (OSError, ElementTree.ParseError):
+        cases = []
+    lines = [
+        f"{case.get('classname')}::{case.get('name')}: {problem.get('message') or problem.tag}"
+        for case in cases
+        for problem in case
+        if problem.tag in ("failure", "error", "skipped")
+    ]
+    if not lines:
+        told = _ERROR_LINE.search(output)
+        lines = [told.group() if told else (output.rstrip().splitlines() or ["it printed nothing"])[-1]]
+    return [f"{step}: {' '.join(line.split())}"[:CAUSE_LENGTH] for line in lines]
+
+
 def excerpt(output: str, log: Path) -> str:
     """The output of a failed step as the terminal shows it: all of it, or its end with a pointer to the rest."""
     lines = output.rstrip().splitlines()
@@ -96,7 +120,7 @@ def excerpt(output: str, log: Path) -> str:
 
 
 def summary(outcomes: Iterable[Outcome], seconds: float) -> str:
-    """A row per stage, the wall-clock time, and the plain line with the totals at the very end."""
+    """A row per stage, the wall-clock time, what failed, and the plain line with the totals at the very end."""
     outcomes = list(outcomes)
     width = max((len(outcome.stage) for outcome in outcomes), default=5)
     rows = [
@@ -104,5 +128,7 @@ def summary(outcomes: Iterable[Outcome], seconds: float) -> str:
         + (f"  ({outcome.remark})" if outcome.remark else "")
         for outcome in outcomes
     ]
+    failed = [f"  {cause}" for outcome in outcomes for cause in outcome.causes]
+    told = ["", "failed", *failed] if failed else []
     total = sum((outcome.tally for outcome in outcomes), Tally())
-    return "\n".join(["", "stages", *rows, f"  {'all':<{width}}  {seconds:7.1f} s", "", f"total: {total}"])
+    return "\n".join(["", "stages", *rows, f"  {'all':<{width}}  {seconds:7.1f} s", *told, "", f"total: {total}"])

@@ -7,7 +7,8 @@ import concurrent.futures
 import signal
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import FrameType
 
 from gate import report, stages
@@ -20,6 +21,15 @@ HEARTBEAT_SECONDS = 60.0
 CLEAN_UP_SECONDS = 120.0
 # How often the main thread wakes up: a signal that comes just before it begins to wait would be seen at the end only.
 AWAKE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a finished step came to, and what failed in it."""
+
+    tally: Tally
+    remark: str = ""
+    causes: list[str] = field(default_factory=list)
 
 
 class Interrupted(BaseException):
@@ -110,8 +120,7 @@ class Gate:
         if self._stopping:
             # What was ended by us says nothing about the stage.
             return
-        tally = sum((result[0] for result in results), Tally())
-        self._conclude(stage, time.monotonic() - started, tally, [remark for tallied, remark in results if remark])
+        self._conclude(stage, time.monotonic() - started, results)
 
     def _finish_background(self, name: str) -> None:
         running = self._background.pop(name, None)
@@ -120,11 +129,10 @@ class Gate:
         if running.running():
             print(f"[{self._clock()}] waiting for {name}", flush=True)
         finished = running.wait(self._deadline)
-        tally, remark = self._judge(name, running, finished)
         stage = next(stage for stage in stages.STAGES if stage.name == name)
-        self._conclude(stage, finished.seconds, tally, [remark] if remark else [])
+        self._conclude(stage, finished.seconds, [self._judge(name, running, finished)])
 
-    def _run_step(self, stage_name: str, step: Step) -> tuple[Tally, str]:
+    def _run_step(self, stage_name: str, step: Step) -> Verdict:
         if step.counting is stages.Counting.JUNIT:
             # The report of an earlier run must not speak for a run that crashed before it wrote one.
             stages.junit_report(step.name).unlink(missing_ok=True)
@@ -135,13 +143,12 @@ class Gate:
         name = stage_name if step.name == stage_name else f"{stage_name}-{step.name.replace(' ', '-')}"
         return self._processes.start(step, stages.LOGS / f"{name}.log")
 
-    def _judge(self, stage_name: str, running: Running, finished: Finished) -> tuple[Tally, str]:
-        step = running.step
+    def _judge(self, stage_name: str, running: Running, finished: Finished) -> Verdict:
+        step, junit = running.step, stages.junit_report(running.step.name)
         if finished.overran:
             minutes = self._limit / 60
             tally, remark = Tally(failed=1), f"{step.name} overran the gate's deadline of {minutes:g} minutes"
         else:
-            junit = stages.junit_report(step.name)
             tally, remark = report.tally(step.counting, finished.returncode, finished.output, junit)
         verdict = "FAILED" if tally.failed else "ok"
         lines = [f"[{self._clock()}] {stage_name}: {step.name}: {verdict} in {finished.seconds:.1f} s ({tally})"]
@@ -149,12 +156,17 @@ class Gate:
             lines += [remark, "-" * 100, report.excerpt(finished.output, running.log), "-" * 100]
         # One call: steps that run at once finish side by side.
         print("\n".join(line for line in lines if line), flush=True)
-        return tally, remark
+        if not tally.failed:
+            return Verdict(tally, remark)
+        return Verdict(tally, remark, report.causes(step.name, step.counting, finished.output, junit))
 
-    def _conclude(self, stage: Stage, seconds: float, tally: Tally, remarks: list[str]) -> None:
+    def _conclude(self, stage: Stage, seconds: float, verdicts: Sequence[Verdict]) -> None:
+        tally = sum((verdict.tally for verdict in verdicts), Tally())
         if stage.supporting and not tally.failed:
             tally = Tally()
-        self._record(Outcome(stage.name, seconds, tally, "; ".join(remarks)))
+        remark = "; ".join(verdict.remark for verdict in verdicts if verdict.remark)
+        causes = tuple(cause for verdict in verdicts for cause in verdict.causes)
+        self._record(Outcome(stage.name, seconds, tally, remark, causes))
 
     def _record(self, outcome: Outcome) -> None:
         self._outcomes[outcome.stage] = outcome
@@ -167,9 +179,8 @@ class Gate:
             Step("down", stages.tool("python", "-m", "gate.clouds", "down")), stages.LOGS / "down.log"
         )
         finished = running.wait(time.monotonic() + CLEAN_UP_SECONDS)
-        tally, remark = self._judge("down", running, finished)
         stage = Stage("down", "the local cloud, down", list, supporting=True)
-        self._conclude(stage, finished.seconds, tally, [remark] if remark else [])
+        self._conclude(stage, finished.seconds, [self._judge("down", running, finished)])
 
     def _tell_progress(self) -> None:
         """Says once a minute what is running, so that a log that stands still shows where."""

@@ -138,7 +138,16 @@ def molecule() -> list[Step]:
     missing = roles.missing_scenarios(CHECKOUT)
     if missing or not scenarios:
         raise NothingToRun("; ".join(missing) or "extensions/molecule holds no scenario")
-    return [Step(name, tool("molecule", "test", "-s", name)) for name in scenarios]
+    return [
+        Step(
+            name,
+            tool("molecule", "test", "-s", name),
+            # Where it keeps its state otherwise is named after the last part of the checkout's path: two clones would
+            # meet, and what one has prepared counts as prepared for the other.
+            environment={"MOLECULE_EPHEMERAL_DIRECTORY": str(LOGS.parent / "molecule" / name)},
+        )
+        for name in scenarios
+    ]
 
 
 def bench() -> list[Step]:

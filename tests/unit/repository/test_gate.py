@@ -11,7 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from gate import report, runner, stages
+from gate.checkout import CHECKOUT
 from gate.report import Outcome, Tally
 from gate.runner import Gate
 from gate.stages import Counting, NothingToRun, Stage, Step
@@ -189,6 +191,52 @@ def test_the_last_line_is_the_plain_total() -> None:
         line.split() == ["unit", "2.5", "s", "FAILED", "40", "passed,", "1", "failed", "(one", "thing)"]
         for line in lines
     )
+
+
+FAILING_CASE = (
+    '<testsuites><testsuite><testcase classname="tests.unit.test_x" name="test_y[a]">'
+    '<failure message="AssertionError: assert 1 == 2&#10;more">Traceback</failure></testcase>'
+    '<testcase classname="tests.unit.test_x" name="test_z"/></testsuite></testsuites>'
+)
+MOLECULE = "INFO converge\n[ERROR]: Task failed: Resource group 'rg' could not be found.\nPLAY RECAP\nCRITICAL"
+
+
+@pytest.mark.parametrize(
+    ("counting", "output", "expected"),
+    [
+        pytest.param(
+            Counting.JUNIT, "", "tests.unit.test_x::test_y[a]: AssertionError: assert 1 == 2 more", id="a test"
+        ),
+        pytest.param(
+            Counting.COMMAND, MOLECULE, "[ERROR]: Task failed: Resource group 'rg' could not be found.", id="a playbook"
+        ),
+        pytest.param(Counting.COMMAND, "a.py:1 too long\nFound 1 issue\n", "Found 1 issue", id="a last line"),
+        pytest.param(Counting.COMMAND, "", "it printed nothing", id="nothing"),
+    ],
+)
+def test_why_a_step_failed_is_told_in_a_line(counting: Counting, output: str, expected: str, tmp_path: Path) -> None:
+    junit = tmp_path / "junit.xml"
+    junit.write_text(FAILING_CASE, encoding="utf-8")
+    assert report.causes("step", counting, output, junit) == [f"step: {expected}"]
+
+
+def test_the_end_says_what_failed() -> None:
+    outcomes = run(stage("lint", "echo 'error: it is broken'; exit 1"), stage("unit", "exit 0"))
+    assert report.summary(outcomes.values(), 1.0).splitlines()[-4:] == [
+        "failed",
+        "  lint: error: it is broken",
+        "",
+        "total: 1 passed, 1 failed",
+    ]
+
+
+def test_no_scenario_stands_on_what_another_checkout_prepared() -> None:
+    steps = stages.molecule()
+    assert len({step.environment["MOLECULE_EPHEMERAL_DIRECTORY"] for step in steps}) == len(steps)
+    for step in steps:
+        assert Path(step.environment["MOLECULE_EPHEMERAL_DIRECTORY"]).is_relative_to(stages.LOGS.parent)
+        written = yaml.safe_load((CHECKOUT / "extensions" / "molecule" / step.name / "molecule.yml").read_text())
+        assert written["scenario"]["test_sequence"][0] == "destroy"
 
 
 def test_a_level_brings_what_it_needs_in_order() -> None:
