@@ -99,6 +99,9 @@ def contract() -> list[Step]:
 
 # Which local cloud of its own (clouds.py) a directory of the integration level runs on; the rest: "kubernetes".
 CLOUDS = {
+    # These need a cluster and no faults of Azure, and there is one.
+    "aks_cluster_info": "kubernetes",
+    "aks_kubeconfig": "kubernetes",
     "aks_": "azure",
     "azure_": "azure",
     "engine": "kmcp",

@@ -6,13 +6,14 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.playbook import CHECKOUT, Run, run_playbook
+from support.snapshot import snapshot
 
 from .drift_runs import INVENTORY, Drift
 
@@ -61,6 +62,23 @@ class Site:
             and "dryRun=All" not in event["requestURI"]
             and not re.search(r"/(services|pods)/[^/]+/proxy/", event["requestURI"])
         ]
+
+    def shows_and_repairs(self, clean: Any, words: Sequence[str]) -> None:
+        """For what was changed by hand since the snapshot `clean`: check mode shows it with these words and touches
+        nothing, a run brings everything back, and the next one changes nothing."""
+        drifted, azure, cluster = snapshot(self.kubectl), self.azure_writes(), self.cluster_writes()
+        assert drifted != clean
+        shown = self.run("--check", "--diff").ok()
+        assert shown.changed, shown.output
+        for word in words:
+            assert word in shown.output
+        assert snapshot(self.kubectl) == drifted, "check mode changed something"
+        assert (self.azure_writes(), self.cluster_writes()) == (azure, cluster)
+
+        repaired = self.run("--diff").ok()
+        assert repaired.changed, repaired.output
+        assert snapshot(self.kubectl) == clean
+        assert self.run().ok().changed == []
 
     def azure_writes(self) -> list[dict[str, Any]]:
         return _lines(self.state / "azure" / "azure-writes.jsonl")

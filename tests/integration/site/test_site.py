@@ -85,10 +85,16 @@ class Drift:
     shown: tuple[str, ...]
 
 
-SERVICE_DELETED = "the server's Service is deleted"
-LABEL_EDITED = "the namespace's Pod Security label is edited"
 DRIFTS = {
-    SERVICE_DELETED: Drift(lambda site: site.kubectl("delete", "service", "echo", "-n", "mcp"), ("Service", "echo")),
+    "the server's Service is deleted": Drift(
+        lambda site: site.kubectl("delete", "service", "echo", "-n", "mcp"), ("Service", "echo")
+    ),
+    "the namespace's Pod Security label is edited": Drift(
+        lambda site: site.kubectl(
+            "label", "namespace", "mcp", "pod-security.kubernetes.io/enforce=privileged", "--overwrite"
+        ),
+        ("pod-security.kubernetes.io/enforce", "privileged", "restricted"),
+    ),
     "the server's Deployment is scaled to zero": Drift(
         lambda site: site.kubectl("scale", "deployment", "echo", "-n", "mcp", "--replicas=0"), ("replicas", "0")
     ),
@@ -98,48 +104,17 @@ DRIFTS = {
         ),
         ("spec.deployment.env.X", "kubectl-patch"),
     ),
-    LABEL_EDITED: Drift(
-        lambda site: site.kubectl(
-            "label", "namespace", "mcp", "pod-security.kubernetes.io/enforce=privileged", "--overwrite"
-        ),
-        ("pod-security.kubernetes.io/enforce", "privileged", "restricted"),
-    ),
 }
 
 
-def test_drift_is_shown_then_repaired_and_nothing_else_moves(site: Site) -> None:
-    # not all of them at once: an edited server makes KMCP look at it again, and restore the Service by itself
-    _shown_and_repaired(site, [DRIFTS[SERVICE_DELETED], DRIFTS[LABEL_EDITED]])
-
-
+# the first two together: test_drift.py
 @pytest.mark.slow
 @pytest.mark.parametrize("drift", DRIFTS.values(), ids=DRIFTS.keys())
 def test_a_drift_alone_is_shown_then_repaired(site: Site, drift: Drift) -> None:
-    _shown_and_repaired(site, [drift])
-
-
-def _shown_and_repaired(site: Site, drifts: list[Drift]) -> None:
     site.settle()
     clean = snapshot(site.kubectl)
-    for drift in drifts:
-        drift.by_hand(site)
-    drifted = snapshot(site.kubectl)
-    assert drifted != clean
-
-    azure_writes, cluster_writes = site.azure_writes(), site.cluster_writes()
-    shown = site.run("--check", "--diff").ok()
-    assert shown.changed, shown.output
-    for drift in drifts:
-        for word in drift.shown:
-            assert word in shown.output
-    assert snapshot(site.kubectl) == drifted, "check mode changed something"
-    assert site.azure_writes() == azure_writes
-    assert site.cluster_writes() == cluster_writes
-
-    repaired = site.run("--diff").ok()
-    assert repaired.changed, repaired.output
-    assert snapshot(site.kubectl) == clean
-    assert site.run().ok().changed == []
+    drift.by_hand(site)
+    site.shows_and_repairs(clean, drift.shown)
 
 
 def test_check_mode_from_nothing_lists_everything_and_writes_nothing(site: Site, tmp_path: Path) -> None:
