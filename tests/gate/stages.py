@@ -207,7 +207,8 @@ STAGES: tuple[Stage, ...] = (
     Stage("lint", "ruff, mypy, yamllint, ansible-lint", lint, at_once=2),
     Stage("sanity", "ansible-test sanity on one core version", sanity, at_once=2, beside="lint"),
     Stage("unit", "pure parts and the repository itself", unit),
-    Stage("contract", "the local Azure against the SDKs", contract),
+    # Some of the unit tests wait for a time that has to pass.
+    Stage("contract", "the local Azure against the SDKs", contract, beside="unit"),
     Stage(
         "cloud",
         "the local cloud, up",
@@ -218,7 +219,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("integration", "modules and playbooks on a real cluster", integration, needs=("build",), at_once=3),
     # Both wait for clusters most of the time, each for its own.
     Stage("molecule", "a scenario per role", molecule, needs=("cloud",), beside="integration"),
-    Stage("docs", "every example in the documentation", docs),
+    Stage("docs", "every example in the documentation", docs, beside="unit"),
     # Here and not in the test that wants them: no test may take as long as a build.
     Stage(
         "versions",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Push an image to an OCI registry: as much of the distribution API as that takes."""
+"""Ask an OCI registry for what it holds and name images in it: as much of the distribution API as that takes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import http.client
 import json
 import ssl
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from localcloud.images.builder import MANIFEST_TYPE, sha256
+from localcloud.images.builder import MANIFEST_TYPE
 
 Answer = tuple[int, http.client.HTTPMessage, bytes]
 
@@ -47,16 +46,6 @@ class RegistryClient:
         response = self.connection.getresponse()
         return response.status, response.headers, response.read()
 
-    def _expect(
-        self, wanted: int, answer: tuple[int, http.client.HTTPMessage, bytes], what: str
-    ) -> http.client.HTTPMessage:
-        status, headers, body = answer
-        if status != wanted:
-            raise RegistryError(
-                f"The registry {self.registry} refused {what} ({status}): {body[:300].decode(errors='replace')}"
-            )
-        return headers
-
     def manifest_digest(self, reference: str) -> str | None:
         """The digest a tag points at, or None when there is no such tag."""
         repository, tag = split_reference(reference)
@@ -68,35 +57,10 @@ class RegistryClient:
         status, _, body = self._request("GET", f"/v2/{repository}/tags/list")
         return status == 200 and tag in (json.loads(body).get("tags") or [])
 
-    def _push_blob(self, repository: str, digest: str, content: bytes) -> None:
-        status, _, _ = self._request("HEAD", f"/v2/{repository}/blobs/{digest}")
-        if status == 200:
-            return
-        headers = self._expect(
-            202, self._request("POST", f"/v2/{repository}/blobs/uploads/"), f"an upload to {repository}"
-        )
-        location = urlsplit(headers["Location"])
-        path = (
-            f"{location.path}?{location.query}&digest={digest}"
-            if location.query
-            else f"{location.path}?digest={digest}"
-        )
-        self._expect(201, self._request("PUT", path, content, "application/octet-stream"), f"a layer of {repository}")
-
-    def push_layout(self, layout: Path, reference: str) -> bool:
-        """Push the image of an OCI layout directory under this name; whether anything had to be pushed."""
+    def push_manifest(self, reference: str, manifest: bytes) -> None:
+        """Name an image whose layers are in the repository."""
         repository, tag = split_reference(reference)
-        blob = layout / "blobs" / "sha256"
-        digest: str = json.loads((layout / "index.json").read_text())["manifests"][0]["digest"]
-        if self.manifest_digest(reference) == digest:
-            return False
-        manifest = (blob / digest.removeprefix("sha256:")).read_bytes()
-        document = json.loads(manifest)
-        for descriptor in (document["config"], *document["layers"]):
-            content = (blob / descriptor["digest"].removeprefix("sha256:")).read_bytes()
-            if sha256(content) != descriptor["digest"]:
-                raise RegistryError(f"{layout} is damaged. Remove it and run `localcloud build` again.")
-            self._push_blob(repository, descriptor["digest"], content)
-        answer = self._request("PUT", f"/v2/{repository}/manifests/{tag}", manifest, MANIFEST_TYPE)
-        self._expect(201, answer, f"the manifest of {reference}")
-        return True
+        status, _, body = self._request("PUT", f"/v2/{repository}/manifests/{tag}", manifest, MANIFEST_TYPE)
+        if status != 201:
+            text = body[:300].decode(errors="replace")
+            raise RegistryError(f"The registry {self.registry} refused the manifest of {reference} ({status}): {text}")

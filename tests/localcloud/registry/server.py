@@ -13,7 +13,8 @@ from pathlib import Path
 from localcloud.files import Progress, key_of, write_atomically
 from localcloud.processes import Server
 from localcloud.registry.charts import push_charts
-from localcloud.registry.client import RegistryClient
+from localcloud.registry.client import RegistryClient, split_reference
+from localcloud.registry.storage import image_digest, image_manifest, place_layers
 from localcloud.settings import Settings
 
 START_SECONDS = 15.0
@@ -80,7 +81,10 @@ def ensure_running(settings: Settings, node_parts: Path) -> None:
 def seed(settings: Settings, images: dict[str, Path], charts: list[Path], progress: Progress) -> None:
     client = RegistryClient(settings.registry, settings.ca_file)
     try:
-        pushed = [name for name, layout in images.items() if client.push_layout(layout, name)]
+        pushed = [name for name, layout in images.items() if client.manifest_digest(name) != image_digest(layout)]
+        for name in pushed:
+            place_layers(settings.registry_storage, images[name], split_reference(name)[0])
+            client.push_manifest(name, image_manifest(images[name]))
         pushed += push_charts(settings, client, charts)
     finally:
         client.close()
