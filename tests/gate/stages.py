@@ -144,7 +144,7 @@ def molecule() -> list[Step]:
     return [
         Step(
             name,
-            tool("molecule", "test", "-s", name),
+            (sys.executable, "-m", "gate.scenario", name),
             # Where it keeps its state otherwise is named after the last part of the checkout's path: two clones would
             # meet, and what one has prepared counts as prepared for the other.
             environment={"MOLECULE_EPHEMERAL_DIRECTORY": str(LOGS.parent / "molecule" / name)},
