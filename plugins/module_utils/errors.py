@@ -130,8 +130,12 @@ class ServiceError(Failure):
 
     def message(self) -> str:
         code = self.code or (f"HTTP {self.status}" if self.status else "")
-        reason = self.reason.strip().rstrip(".")
-        text = f"{self.action}: {reason}{f' ({code})' if code else ''}."
+        said, more, lines = self.reason.strip().partition("\n")
+        if more:
+            # the code belongs to what is said first, not to the last of the lines below it
+            head = f"{said.rstrip(':.')}{f' ({code})' if code else ''}:\n{lines}"
+            return f"{self.action}: {head}\n{_sentence(self.hint)}" if self.hint else f"{self.action}: {head}"
+        text = f"{self.action}: {said.rstrip('.')}{f' ({code})' if code else ''}."
         return f"{text} {_sentence(self.hint)}" if self.hint else text
 
     def details(self) -> dict[str, Any]:
@@ -243,7 +247,7 @@ def _be(subject: str) -> str:
 
 def _sentence(text: str) -> str:
     text = text.strip()
-    return text if text.endswith((".", "!", "?", ")")) or "\n" in text else f"{text}."
+    return text if text.endswith((".", "!", "?", ".)")) or "\n" in text else f"{text}."
 
 
 def _show(value: Any) -> str:

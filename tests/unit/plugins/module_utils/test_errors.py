@@ -45,6 +45,18 @@ ONE_OF_EACH: dict[str, tuple[Failure, str]] = {
         ServiceError("Reading the node", "it is gone", status=404),
         "Reading the node: it is gone (HTTP 404).",
     ),
+    "service error with lines of its own": (
+        ServiceError("Comparing", "2 problems:\n  1. a\n  2. b", code="InvalidInventory"),
+        "Comparing: 2 problems (InvalidInventory):\n  1. a\n  2. b",
+    ),
+    "service error with lines and advice": (
+        ServiceError("Running x", "it ended before its end:\nlast line", code="exit status 4", hint="Run x"),
+        "Running x: it ended before its end (exit status 4):\nlast line\nRun x.",
+    ),
+    "one problem with a bracket at its end": (
+        InvalidInput("k8s_objects", [Problem("prune_max_percent", "200 is no percentage (0 to 100)")]),
+        "k8s_objects: prune_max_percent: 200 is no percentage (0 to 100). Nothing was changed.",
+    ),
     "not ready": (
         NotReady("Deployment mcp/echo", [Reason("pod echo-1", "ImagePullBackOff", "image not found")], waited=12.4),
         "Deployment mcp/echo is not ready after 12 s: pod echo-1: image not found.",
