@@ -103,7 +103,7 @@ def _cut_short(lost: Sequence[str]) -> str:
 def _host(name: str, kind: str, rows: Sequence[Row], cut: str) -> HostDrift:
     """`cut` says why the host did not come to the end of the playbook, and is empty if it did."""
     error = _error(rows)
-    differences = tuple(difference for row in rows if row.get("changed") for difference in _differences(row))
+    differences = tuple(difference for row in rows if _differs(row) for difference in _differences(row))
     cluster: Mapping[str, Any] = next((row["cluster"] for row in rows if row.get("cluster")), {})
     notes = tuple(dict.fromkeys(str(note) for row in rows for note in row.get("notes") or ()))
     state = _state(error, cluster, differences, bool(cut))
@@ -118,10 +118,25 @@ def _host(name: str, kind: str, rows: Sequence[Row], cut: str) -> HostDrift:
         kind,
         state,
         differences,
-        str(error.get("msg") or "") if error else cut if state == FAILED else "",
+        _message(error) if error else cut if state == FAILED else "",
         notes,
         cluster,
     )
+
+
+def _differs(row: Row) -> bool:
+    """Modules of others call a command that failed changed: that is no difference, and its message is told as such."""
+    return bool(row.get("changed")) and (_is_ours(row) or bool(row.get("diff")) or not row.get("failed"))
+
+
+def _message(error: Row) -> str:
+    """Messages of this collection say what failed; of any other module's, its task does."""
+    told = str(error.get("msg") or "")
+    return f"{error['task']}: {told}" if told and error.get("task") and not _is_ours(error) else told
+
+
+def _is_ours(row: Row) -> bool:
+    return str(row.get("module")).startswith("mcpops.platform.")
 
 
 def _state(error: Row | None, cluster: Mapping[str, Any], differences: Sequence[Difference], cut: bool) -> str:
@@ -141,11 +156,19 @@ def _differences(row: Row) -> Iterable[Difference]:
     module, stage, task = (str(row.get(key) or "") for key in ("module", "stage", "task"))
     shown = [diff for diff in row.get("diff") or () if diff.get("before") or diff.get("after")]
     for diff in shown:
-        subject = str(diff.get("after_header") or diff.get("before_header") or row.get("item") or task)
+        subject = _subject(row, diff.get("after_header") or diff.get("before_header") or row.get("item"))
         missing = str(diff.get("before_header") or "").endswith(NOT_THERE)
         yield Difference(subject, module, stage, task, tuple(leaves_of(diff)), missing)
     if not shown:
-        yield Difference(str(row.get("item") or row.get("msg") or task), module, stage, task)
+        yield Difference(_subject(row, row.get("item") or row.get("msg")), module, stage, task)
+
+
+def _subject(row: Row, label: Any) -> str:
+    """What differs. Modules of this collection name an object; items and headers of others say little by themselves."""
+    task = str(row.get("task") or "")
+    if not label or _is_ours(row):
+        return str(label or task)
+    return f"{task}: {label}" if task else str(label)
 
 
 def verdict_of(host: HostDrift) -> str:

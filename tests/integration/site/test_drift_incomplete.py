@@ -113,9 +113,11 @@ def test_no_host_keeps_another_from_being_compared(
         (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
     report = run_playbook("-i", "hosts.json", "drift.yml", cwd=tmp_path, env=settings).ok().last["report"]
     assert {host["name"]: host["state"] for host in report["hosts"]} == states
-    assert {host["message"] for host in report["hosts"] if host["state"] == "failed"} == {"it failed"}
+    assert {host["message"] for host in report["hosts"] if host["state"] == "failed"} == {
+        "ansible.builtin.fail: it failed"
+    }
     found = [difference["object"] for host in report["hosts"] for difference in host["differences"]]
-    assert found == ["of the playbook"] * ("drifted" in states.values())
+    assert found == ["Compare: of the playbook"] * ("drifted" in states.values())
     jsonschema.Draft202012Validator(SCHEMA).validate(report)
 
 

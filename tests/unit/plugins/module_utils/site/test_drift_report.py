@@ -224,6 +224,28 @@ def test_what_was_compared_before_an_error_is_kept(report: dict[str, Any]) -> No
     assert failed["message"].startswith("refused: ")
 
 
+# what the results of a playbook of one's own hold → object, message
+OTHERS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "an item": ({"changed": True, "item": "true"}, "Copy: true", ""),
+    "a header": ({"changed": True, "diff": rows.diff("dynamically generated", "a", "b")}, "Copy: dynamically", ""),
+    "a message": ({"changed": True, "msg": "written"}, "Copy: written", ""),
+    "nothing": ({"changed": True}, "Copy", ""),
+    "a failure": ({"failed": True, "msg": "no such file"}, "", "Copy: no such file"),
+    "a failure that claims a change": ({"failed": True, "changed": True, "msg": "no"}, "", "Copy: no"),
+    "a failure that may not be shown": ({"failed": True}, "", ""),
+}
+
+
+@pytest.mark.parametrize(("result", "named", "message"), OTHERS.values(), ids=OTHERS)
+def test_what_modules_of_others_report_has_the_name_of_its_task(
+    result: dict[str, Any], named: str, message: str
+) -> None:
+    row = {"host": "c", "module": "ansible.builtin.copy", "stage": "", "task": "Copy", **result}
+    (found,) = drift_report.hosts_of([row], ["c"], {}, ["c"])
+    assert [one.object.startswith(named) for one in found.differences] == [True] * bool(named)
+    assert found.message == message
+
+
 # state now → what is said of a host that drifted and was repaired
 REPAIRED = {"in_sync": "repaired", "drifted": "drifted", "unreachable": "unreachable", "failed": "failed"}
 
