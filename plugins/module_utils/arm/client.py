@@ -204,12 +204,6 @@ class Arm:
             yield from (document.get("value") or []) if isinstance(document, dict) else []
 
 
-def wait_timeout_problem(seconds: Any) -> Problem | None:
-    if seconds is not None and seconds <= 0:
-        return Problem("wait_timeout", f"must be more than 0 seconds, is {seconds}")
-    return None
-
-
 def require_valid(subject: str, problems: list[Problem]) -> None:
     if problems:
         raise InvalidInput(subject, problems)

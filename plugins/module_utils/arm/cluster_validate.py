@@ -16,7 +16,6 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.bodies import tag_values
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import wait_timeout_problem
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec import (
     CLUSTER_OPTIONS,
     NETWORK_OPTIONS,
@@ -24,6 +23,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec i
     pool_specs,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problem
 
 Params = Mapping[str, Any]
 Rule = Callable[[Params], Iterator[Problem]]

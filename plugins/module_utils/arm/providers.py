@@ -10,11 +10,12 @@ import re
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import service_errors as errors
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, wait_timeout_problem
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.patience import backoff
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, NotReady, Problem, Reason
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
+from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problem
 
 _VERSION = names.api_version_of("Microsoft.Resources/providers")
 _SUBJECT = "resource providers"

@@ -12,10 +12,10 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.bodies import tag_values
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import wait_timeout_problem
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.ownership import Owner
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_types import Manners, manners_of
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problem
 
 _DECLARABLE = ("location", "sku", "kind", "identity", "properties")
 

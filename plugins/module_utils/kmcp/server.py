@@ -44,6 +44,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_fi
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
+from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problems
 
 Drift = Mapping[Key, Sequence[Change]]
 
@@ -52,6 +53,7 @@ def converge(task: Task) -> Result:
     servers = declared_from(task.params)
     absent = task.params["state"] == "absent"
     found = server_rules.absence_problems(servers) if absent else server_rules.problems(servers)
+    found += wait_timeout_problems(task.params["wait_timeout"], zero=True)
     if found:
         raise InvalidInput("mcp_server", found)
     if not servers:

@@ -14,12 +14,14 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import lease, lease_keeping, lease_process
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.lease import Holder, Verdict
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import namespace_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
+from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problems
 
 POLL_SECONDS = 1.0
 QUERY = {"fieldManager": "mcpops"}
@@ -27,6 +29,12 @@ QUERY = {"fieldManager": "mcpops"}
 
 def converge(task: Task) -> Result:
     """Take the lease or give it back. It never counts as a change: it is there for the time of a run only."""
+    wrong = [
+        *namespace_problems("namespace", task.params["namespace"]),
+        *wait_timeout_problems(task.params["wait_timeout"], zero=True),
+    ]
+    if wrong:
+        raise InvalidInput("site_lock", wrong)
     if task.check_mode:
         return _result("check mode changes nothing, so it takes no lease")
     if task.run_directory is None:

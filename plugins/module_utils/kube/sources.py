@@ -17,6 +17,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Inva
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import conditions, objects
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.prune import BUNDLE_LABEL, labelled
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problems
 
 SUBJECT = "k8s_objects"
 EXTENSIONS = (".yaml", ".yml", ".json")
@@ -173,6 +174,7 @@ def _options(params: Mapping[str, Any], found: _Found) -> None:
         found.wrong("prune_max_percent", f"{percent} is no percentage (0 to 100)")
     if params.get("wait_conditions") and not params.get("wait"):
         found.wrong("wait_conditions", "needs wait: true; without it nothing is waited for")
+    found.problems += wait_timeout_problems(params.get("wait_timeout"), zero=True)
     try:
         conditions.parse(params.get("wait_conditions"))
     except InvalidInput as invalid:

@@ -149,12 +149,14 @@ def _until_answered(target: Target, connect: Connect, deadline: float, call_tool
         try:
             return Outcome(target, ask(target, connect, call_tool))
         except Unanswered as silent:
-            if silent.terminal or time.monotonic() + pause > deadline:
+            left = deadline - time.monotonic()
+            if silent.terminal or left <= 0:
                 reason = silent.about(target.label)
                 if reason.code == "path_not_found":
                     reason = replace(reason, hint=target.nothing_there())
                 return Outcome(target, {}, reason)
-        time.sleep(pause)
+        # the last question is asked when the time is over, not before
+        time.sleep(min(pause, left))
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problems
 
 DEFAULT_PORT = 3000
 DEFAULT_PATH = "/mcp"
@@ -91,6 +92,7 @@ def targets_from(params: Mapping[str, Any]) -> list[Target]:
         rows = [(f"servers[{index}]", {**shared, **_given(entry)}) for index, entry in enumerate(entries)]
         for index, entry in enumerate(entries):
             problems += _unused_with_url(f"servers[{index}]", entry)
+    problems += wait_timeout_problems(params.get("wait_timeout"), zero=True)
     targets = []
     for where, row in rows:
         problems += _problems(where, row)

@@ -204,6 +204,13 @@ def test_a_server_that_comes_late_is_waited_for() -> None:
     assert outcome[0]["servers"][0]["reachable"] is True
 
 
+def test_the_time_that_was_given_is_the_time_that_is_waited_and_told() -> None:
+    started = time.monotonic()
+    found = failure(url=f"http://127.0.0.1:{servers.free_port()}/mcp", wait_timeout=3.0)
+    assert time.monotonic() - started >= 3.0
+    assert "is not ready after 3 s" in found.message()
+
+
 def test_a_site_without_servers_has_nothing_to_ask() -> None:
     result = run(servers=[])
     assert (result["changed"], result["servers"], result["msg"]) == (False, [], "no MCP server to ask")

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A negative longest wait is refused by every module that has one, before anything is asked."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput
+
+ROOT = Path(__file__).parents[4]
+PACKAGE = "ansible_collections.mcpops.platform.plugins.modules"
+# what an operation needs to come as far as its longest wait
+LEAST: dict[str, dict[str, Any]] = {
+    "aks_cluster": {"name": "c", "resource_group": "rg"},
+    "azure_provider": {"namespaces": ["Microsoft.Compute"]},
+    "azure_resource": {"type": "Microsoft.Resources/resourceGroups", "name": "rg"},
+    "helm_release": {"name": "x", "namespace": "y", "chart_ref": "oci://z/x", "chart_version": "1.0.0"},
+    "k8s_objects": {"definitions": [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}]},
+    "kmcp_install": {},
+    "mcp_probe": {"name": "echo", "namespace": "mcp"},
+    "mcp_server": {"name": "echo", "namespace": "mcp", "image": "echo:1"},
+    "site_lock": {},
+}
+
+
+@dataclass
+class Offline:
+    """A task that reaches nobody."""
+
+    params: dict[str, Any]
+    check_mode: bool = False
+    diff_mode: bool = False
+    run_directory: Path | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+    def progress(self, message: str) -> None:
+        pass
+
+    def secret(self, value: str) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of nobody: modules of Azure resolve them before they look at a resource's options."""
+    for name in ("SUBSCRIPTION_ID", "TENANT", "CLIENT_ID", "SECRET"):
+        monkeypatch.setenv(f"AZURE_{name}", "00000000-0000-0000-0000-000000000000")
+
+
+def module(name: str) -> ModuleType:
+    return importlib.import_module(f"{PACKAGE}.{name}")
+
+
+def outcome(name: str, seconds: float) -> str:
+    found = module(name)
+    given = {option: spec.get("default") for option, spec in found.ARGUMENT_SPEC.items()}
+    # a kubeconfig that is not there: who gets so far has not refused
+    given |= {"kubeconfig": "/nowhere/kubeconfig"} if "kubeconfig" in given else {}
+    with pytest.raises(Failure) as failed:
+        found.OPERATION(Offline({**given, **LEAST[name], "wait_timeout": seconds}))
+    assert isinstance(failed.value, InvalidInput)
+    return failed.value.message()
+
+
+def test_every_module_with_a_longest_wait_is_asked_here() -> None:
+    names = [file.stem for file in (ROOT / "plugins" / "modules").glob("*.py")]
+    assert {name for name in names if "wait_timeout" in module(name).ARGUMENT_SPEC} == LEAST.keys()
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_a_negative_longest_wait_is_refused(name: str) -> None:
+    told = outcome(name, -5)
+    assert "wait_timeout: " in told and "-5" in told, told
+
+
+@pytest.mark.parametrize("name", ["k8s_objects", "mcp_probe", "mcp_server"])
+def test_no_wait_is_one_look(name: str) -> None:
+    assert "wait_timeout" not in outcome(name, 0)
+
+
+def test_a_namespace_that_can_hold_no_lease_is_refused() -> None:
+    task = Offline({"wait_timeout": 0, "state": "present", "playbook": "site", "namespace": "A b"})
+    with pytest.raises(InvalidInput, match="namespace: 'A b' is no namespace name"):
+        module("site_lock").OPERATION(task)
