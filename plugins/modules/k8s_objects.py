@@ -58,6 +58,7 @@ options:
     description:
       - The namespace of namespaced objects that name none themselves. It is not created; declare it as one of the
         O(definitions) for that.
+      - An object of a cluster-wide kind that names a namespace is applied without it, as kubectl does, with a warning.
     type: str
   state:
     description:

@@ -28,7 +28,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects impor
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import Verdict
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_objects
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.targets import placed, unknown_kind
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.targets import placed, stray_namespaces, unknown_kind
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
@@ -109,8 +109,10 @@ class _Bundle:
         """Every object with its resource type and namespace; all problems found on the way at once."""
         found: list[Target] = []
         wrong: list[Problem] = []
-        for item in declared:
-            resource = self._resource(item)
+        resources = [self._resource(item) for item in declared]
+        for warning in stray_namespaces(zip(declared, resources)):
+            self._task.warn(warning)
+        for item, resource in zip(declared, resources):
             target = placed(item, resource, self._options.namespace) if resource else unknown_kind(self._kube, item)
             if isinstance(target, Problem):
                 wrong.append(target)

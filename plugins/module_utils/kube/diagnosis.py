@@ -32,7 +32,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_fi
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import namespace_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import last_log_lines
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import SEVERITIES
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import SEVERITIES, without_log
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 
 SUBJECT = "k8s_diagnosis_info"
@@ -97,7 +97,16 @@ def _known(snapshot: Snapshot, namespaces: Sequence[str]) -> None:
 def _with_logs(kube: Kube, found: Sequence[Finding], lines: int) -> list[Finding]:
     wanted = [one for one in found if one.log_of is not None][:MOST_LOGS] if lines else []
     read = dict(zip((one.identifier for one in wanted), at_once(lambda one: _log(kube, one, lines), wanted)))
-    return [replace(one, evidence=(*one.evidence, *read.get(one.identifier, ()))) for one in found]
+    return [_with_log(one, read.get(one.identifier)) for one in found]
+
+
+def _with_log(found: Finding, log: tuple[Evidence, ...] | None) -> Finding:
+    """A finding with its log lines, or without the advice to read them where there are none; None: nobody looked."""
+    if log is None:
+        return found
+    if not log:
+        return replace(found, advice=without_log(found.code, found.advice))
+    return replace(found, evidence=(*found.evidence, *log))
 
 
 def _log(kube: Kube, found: Finding, lines: int) -> tuple[Evidence, ...]:

@@ -18,6 +18,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.redaction imp
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.selectors import selector_text
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.events import last_words, start_hindered
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.pods import pod_reasons
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import without_log
 
 PODS = ResourceType("v1", "Pod", "pods", True)
 EVENTS = ResourceType("v1", "Event", "events", True)
@@ -98,9 +99,9 @@ def warnings_in(kube: Kube, namespace: str | None, kind: str | None = None, name
 
 
 def with_log(reason: Reason, lines: Sequence[str]) -> Reason:
-    """A reason with the last lines of a log, if there are any."""
+    """A reason with the last lines of a log, or without the advice to read them where there are none."""
     if not lines:
-        return reason
+        return replace(reason, hint=without_log(reason.code, reason.hint))
     told = f"{reason.message}. Its last log lines:\n" + "\n".join(f"    {line}" for line in lines)
     return replace(reason, message=told)
 

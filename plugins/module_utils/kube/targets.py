@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
@@ -23,6 +25,18 @@ def placed(item: Object, resource: ResourceType, namespace: str | None) -> Targe
     else:
         return Problem(f"{item['kind']} {metadata['name']}", "lives in a namespace: name one")
     return target_of(resource, {**item, "metadata": metadata})
+
+
+def stray_namespaces(items: Iterable[tuple[Object, ResourceType | None]]) -> list[str]:
+    """A warning of cluster-wide objects that name a namespace: it is left out, as kubectl and the API server do."""
+    stray = [
+        f"{item['kind']} {item['metadata']['name']} ({item['metadata']['namespace']})"
+        for item, resource in items
+        if resource is not None and not resource.namespaced and item["metadata"].get("namespace")
+    ]
+    if not stray:
+        return []
+    return [f"{', '.join(stray)}: objects of this kind are of no namespace, so the one in metadata is left out."]
 
 
 def unknown_kind(kube: Kube, item: Object) -> Problem:

@@ -210,6 +210,18 @@ def meaning(code: str) -> Meaning:
     return MEANINGS.get(code, _UNKNOWN)
 
 
+# advice of codes that send the reader to log lines, where there are none
+_WITHOUT_LOG = {
+    "CrashLoop": "It left no log lines: compare its command, arguments and environment with what it needs.",
+    "Crashed": "It left no log lines: look at its exit code, command, arguments and environment.",
+}
+
+
+def without_log(code: str, advice: str) -> str:
+    """`advice`, unless it is the code's own and sends the reader to a log that holds nothing."""
+    return _WITHOUT_LOG.get(code, advice) if advice == meaning(code).advice else advice
+
+
 # codes that are steps on the way: advice would only be noise while a wait goes on
 _STEPS = frozenset({"Starting", "PodsNotReady", "Progressing", "NotObserved", "Deleting", "NoCondition"})
 

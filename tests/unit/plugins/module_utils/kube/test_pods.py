@@ -73,6 +73,7 @@ def test_replicas_with_one_fault_are_one_reason(server: Server, connect: Callabl
     server.on(f"{log}true&limitBytes=20000", Answer(body=b"starting\n\ncannot open the ledger\n"))
     (reason,) = explain_workload(connect(task), "tools", {"app": "web"})
     assert reason.message.endswith("Its last log lines:\n    starting\n    cannot open the ledger")
+    assert reason.hint.startswith("Its last log lines say why it ends")
     assert reason.terminal
 
 
@@ -85,6 +86,8 @@ def test_a_kubelet_that_lost_the_log_is_not_quoted(
         server.on(target, Answer(body=b"unable to retrieve container logs for containerd://1"))
     (reason,) = explain_workload(connect(task), "tools", "a")
     assert "unable" not in reason.message
+    # nor is anybody sent to what is not there
+    assert reason.hint.startswith("It left no log lines")
 
 
 def warning(message: str, time: str, reason: str = "Unhealthy") -> dict[str, Any]:

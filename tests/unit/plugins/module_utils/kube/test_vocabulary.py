@@ -41,6 +41,15 @@ def test_an_unknown_code_is_a_warning_and_a_step_gives_no_advice() -> None:
     assert vocabulary.reason("Pod a/b", "ImagePull", "not found", hint="Wait.").hint == "Wait."
 
 
+def test_every_advice_to_read_a_log_has_another_for_where_there_is_none() -> None:
+    sending = {code: one.advice for code, one in MEANINGS.items() if "log lines" in one.advice}
+    assert sending
+    for code, advice in sending.items():
+        without = vocabulary.without_log(code, advice)
+        assert "left no log lines" in without and without.endswith(".")
+        assert vocabulary.without_log(code, "Wait.") == "Wait."
+
+
 def test_the_page_lists_every_code_with_its_severity_and_advice() -> None:
     """Those that diagnosis can say: a step that never lasts is not one of them."""
     page = (ROOT / "docs/diagnosis.md").read_text(encoding="utf-8")
