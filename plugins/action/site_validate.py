@@ -38,7 +38,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory imp
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
 from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
-from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, mcp_server, site_validate
+from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, mcp_server, site_lock, site_validate
 from ansible_collections.mcpops.platform.plugins.plugin_utils.site_action import SiteAction
 
 SUBJECT = "site_validate"
@@ -80,7 +80,10 @@ class ActionModule(SiteAction):
             findings += module_options.cluster_findings(host, aks_cluster.ARGUMENT_SPEC)
             findings += module_options.server_findings(host, mcp_server.SERVER)
             findings += module_options.object_findings(host)
+            findings += module_options.namespace_findings(host)
             findings += module_options.version_findings(host)
+            findings += module_options.wait_findings(host)
+            findings += module_options.playbook_findings(host, site_lock.ARGUMENT_SPEC)
             findings += module_options.call_findings(host)
         findings += rules.all_findings(hosts, groups)
         unread = _unread(hosts, roles, task_vars["hostvars"])
@@ -138,11 +141,17 @@ class ActionModule(SiteAction):
         spelled = spelling.spellings(variables, given)
         variables |= {**given, "hostvars": task_vars["hostvars"]}
         wanted = dict.fromkeys(
-            [*FURTHER_VARIABLES, *common, *(option for role in applying for option in roles[role].options or {})]
+            [
+                *FURTHER_VARIABLES,
+                *module_options.PLAYBOOK_VARIABLES,
+                *common,
+                *(option for role in applying for option in roles[role].options or {}),
+            ]
         )
         templar = self._templar.copy_with_new_env(available_variables=variables)
         values: dict[str, Any] = {}
         deferred: dict[str, str] = {}
+        broken: dict[str, str] = {}
         for variable in wanted:
             if variable not in variables:
                 continue
@@ -154,8 +163,14 @@ class ActionModule(SiteAction):
                 if missing and variable not in FURTHER_VARIABLES:
                     findings.append(Finding(name, missing[1], "is not set, and roles need it"))
             except AnsibleError as exc:
-                deferred[variable] = _reason(exc)
-                findings.append(Finding(name, variable, f"cannot be evaluated: {_reason(exc)}"))
+                deferred[variable] = broken[variable] = _reason(exc)
+        own_fault = {reason for variable, reason in broken.items() if variable in given}
+        # a default that follows a variable of the user has its fault, which is told of that one
+        findings += [
+            Finding(name, variable, f"cannot be evaluated: {reason}")
+            for variable, reason in broken.items()
+            if variable in given or reason not in own_fault
+        ]
         return Host(name, own, values, deferred, tuple(applying), spelled, frozenset(given))
 
     def _load(self, path: Path) -> Any:
@@ -181,7 +196,7 @@ def _unread(hosts: Iterable[Host], roles: Mapping[str, Role], hostvars: Any) -> 
     directories += {place.parent.parent / "playbooks" for place in places}
     files = (path for directory in directories for path in directory.glob("*.y*ml"))
     known = unread_variables.words(path.read_text(encoding="utf-8", errors="replace") for path in files)
-    prefixes = [unread_variables.COMMON_PREFIX, *(f"{place.name}_" for place in places)]
+    prefixes = [unread_variables.COMMON_PREFIX, "site_lock_", *(f"{place.name}_" for place in places)]
     found = []
     for host in hosts:
         given = hostvars.raw_get(host.name)

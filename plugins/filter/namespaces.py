@@ -41,7 +41,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-POD_SECURITY_LEVELS = ("privileged", "baseline", "restricted")
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import POD_SECURITY_LEVELS
 
 
 def namespaces(entries: list[dict[str, Any]], labels: dict[str, str] | None = None) -> list[dict[str, Any]]:

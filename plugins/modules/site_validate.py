@@ -20,6 +20,8 @@ description:
     action group C(azure) has.
   - Judges the objects and namespaces of the role C(cluster_setup) as M(mcpops.platform.k8s_objects) would before it
     asks the cluster, and whether KMCP's version is one. Objects from files and templates are read by their task.
+  - Judges what playbooks hand to modules without a role between, C(site_lock_timeout), C(site_lock_namespace) and the
+    kubeconfig, and the longest waits of all roles of this collection.
   - Reports every problem of every host in one message; what hosts have in common is told once, with their names.
     A variable is called what the inventory calls it, C(mcpops_mcp_servers) rather than the role's own name for it.
   - Run it once, in the first play of a site, with C(run_once).

@@ -22,6 +22,7 @@ _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _PATH_SEGMENT_KINDS = frozenset({"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
 _LABEL_KINDS = frozenset({"Namespace", "Service"})
+POD_SECURITY_LEVELS = ("privileged", "baseline", "restricted")
 
 # set by the server, or of another life of the object: what kubectl get -o yaml prints and nobody means to declare
 _SERVER_METADATA = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
@@ -115,6 +116,17 @@ def _shape_problems(item: Mapping[str, Any], place: str) -> Iterable[Problem]:
         yield from namespace_problems(f"{place}.metadata.namespace", metadata["namespace"])
     if holds_secrets(item):
         yield from _secret_problems(item, place)
+    if kind == "Namespace" and item.get("apiVersion") == "v1":
+        yield from pod_security_problems(metadata.get("labels"), f"{place}.metadata.labels")
+
+
+def pod_security_problems(labels: Any, place: str) -> Iterable[Problem]:
+    """Pod Security levels among labels of a namespace that the API server refuses."""
+    for mode in ("enforce", "audit", "warn"):
+        label = f"pod-security.kubernetes.io/{mode}"
+        level = labels.get(label) if isinstance(labels, Mapping) else None
+        if level is not None and level not in POD_SECURITY_LEVELS:
+            yield Problem(f"{place}.{label}", f"{level!r} is no level: use one of {', '.join(POD_SECURITY_LEVELS)}")
 
 
 def _secret_problems(item: Mapping[str, Any], place: str) -> Iterable[Problem]:

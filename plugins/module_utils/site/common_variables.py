@@ -14,6 +14,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory imp
 from ansible_collections.mcpops.platform.plugins.module_utils.site.unread_variables import texts
 
 AZURE_AUTH = "mcpops_azure_auth"
+KUBECONFIG = "mcpops_kubeconfig"
 NONE_OF_LIST, NONE_OF_MAPPING = "[]", "{}"
 # what every play hands to its tasks, with what it takes where the inventory says nothing
 _OF_PLAYBOOKS = {AZURE_AUTH: NONE_OF_MAPPING, "mcpops_process_environment": NONE_OF_MAPPING}
@@ -41,8 +42,8 @@ def empty_findings(host: Host, options: Mapping[str, Any], defaults: Mapping[str
     Of the roles' own variables only lists: null in another one of theirs may mean that the module leaves it alone.
     """
     for name, default in read_by(defaults).items():
-        # of the platform a rule says what to write
-        if name != PLATFORM_VARIABLE and default not in _NO_TEXT and _is_null(host, name):
+        # of these a rule says what to write
+        if name not in (PLATFORM_VARIABLE, KUBECONFIG) and default not in _NO_TEXT and _is_null(host, name):
             yield Finding(host.name, name, _told(default))
     for name, option in options.items():
         if option.get("type") == "list" and _is_null(host, name):

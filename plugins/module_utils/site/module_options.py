@@ -25,8 +25,10 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions impo
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_rules, server_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import target
-from ansible_collections.mcpops.platform.plugins.module_utils.site.common_variables import AZURE_AUTH
+from ansible_collections.mcpops.platform.plugins.module_utils.site import role_arguments
+from ansible_collections.mcpops.platform.plugins.module_utils.site.common_variables import AZURE_AUTH, KUBECONFIG
 from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Finding, Host
+from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problem
 
 Spec = Mapping[str, Any]
 
@@ -51,7 +53,24 @@ SERVERS, NAMESPACE = "mcp_servers_servers", "mcp_servers_namespace"
 CALLS = "site_verify_calls"
 NAMESPACES = "cluster_setup_namespaces"
 OBJECTS = "cluster_setup_objects"
+NAMESPACE_LABELS = "cluster_setup_namespace_labels"
 KMCP_VERSION = "kmcp_version"
+_NAMESPACE_VARIABLES: Mapping[str, str] = {"kmcp": "kmcp_namespace", "mcp_servers": NAMESPACE}
+# longest wait of a role → whether 0 is one, which looks once; cluster_findings judges that of aks_cluster
+WAITS: Mapping[str, bool] = {
+    "azure_platform_wait_timeout": False,
+    "cluster_setup_wait_timeout": True,
+    "kmcp_wait_timeout": False,
+    "mcp_servers_wait_timeout": True,
+    "site_verify_wait_timeout": True,
+    "site_teardown_wait_timeout": False,
+}
+LOCK_TIMEOUT, LOCK_NAMESPACE = "site_lock_timeout", "site_lock_namespace"
+# the first that is there is the one in use
+KUBECONFIGS = ("aks_cluster_kubeconfig", KUBECONFIG)
+PLAYBOOK_VARIABLES = (*KUBECONFIGS, LOCK_TIMEOUT, LOCK_NAMESPACE)
+_UNDER_LEASE = frozenset({"cluster_setup", "kmcp", "mcp_servers"})
+_IN_CLUSTER = _UNDER_LEASE | {"aks_cluster", "site_verify", "site_diagnostics"}
 _CALL_TEXTS = ("tool", "url", "expect", "expect_regex")
 
 
@@ -104,8 +123,7 @@ def server_findings(host: Host, spec: Spec) -> Iterator[Finding]:
     for index, entry in enumerate(entries):
         where = f"{SERVERS}[{index}]"
         if not isinstance(entry, Mapping):
-            yield Finding(host.name, where, f"is a {type(entry).__name__}, not the options of a server")
-            continue
+            continue  # the role's own argument specification says so
         problems, validated = _validated(spec, entry)
         for problem in problems:
             yield Finding(host.name, where, problem.message)
@@ -125,16 +143,64 @@ def object_findings(host: Host) -> Iterator[Finding]:
     if "cluster_setup" not in host.roles:
         return
     items, places = [], []
+    # the role's own list has the names of these variables, and what is wrong with them is told there
+    told = [] if NAMESPACES in host.written else [finding.path for finding in namespace_findings(host)]
     for index, entry in enumerate(_listed(host, NAMESPACES)):
-        if isinstance(entry, Mapping) and entry.get("name"):
-            items.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": entry["name"]}})
-            places.append(f"{NAMESPACES}[{index}]")
+        if not isinstance(entry, Mapping) or not entry.get("name"):
+            continue
+        if any(entry["name"] == host.get(variable) for variable in told):
+            continue
+        metadata = {"name": entry["name"], "labels": entry.get("labels")}
+        items.append({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+        places.append(f"{NAMESPACES}[{index}]")
     for index, entry in enumerate(_listed(host, OBJECTS)):
         opened = objects.flatten([entry])
         items += opened
         places += [f"{OBJECTS}[{index}]"] * len(opened)
-    for problem in objects.problems(items, places):
+    of_all = objects.pod_security_problems(host.get(NAMESPACE_LABELS), NAMESPACE_LABELS)
+    for problem in [*of_all, *objects.problems(items, places)]:
         yield Finding(host.name, problem.path, problem.message)
+
+
+def namespace_findings(host: Host) -> Iterator[Finding]:
+    """Names that no namespace can have, of the variables that several roles follow."""
+    for role, variable in _NAMESPACE_VARIABLES.items():
+        if role in host.roles and host.get(variable) not in (None, ""):
+            for problem in objects.namespace_problems(variable, host.get(variable)):
+                yield Finding(host.name, problem.path, problem.message)
+
+
+def wait_findings(host: Host) -> Iterator[Finding]:
+    """Longest waits that are negative, or nothing where something has to be waited for."""
+    for variable, zero in WAITS.items():
+        seconds = host.get(variable)
+        if isinstance(seconds, (int, float)):
+            problem = wait_timeout_problem(seconds, option=variable, zero=zero)
+            if problem:
+                yield Finding(host.name, problem.path, problem.message)
+
+
+def playbook_findings(host: Host, lock: Spec) -> Iterator[Finding]:
+    """What playbooks hand to modules without a role between: the lease's variables, and the kubeconfig of all tasks.
+
+    `lock` is the argument specification of site_lock.
+    """
+    if not _IN_CLUSTER.isdisjoint(host.roles):
+        variable = next((name for name in KUBECONFIGS if name in host.written), KUBECONFIGS[-1])
+        if variable in host.variables and host.get(variable) in (None, "") and variable not in host.deferred:
+            told = "is empty, and modules would take ~/.kube/config instead. Name the file of the cluster's kubeconfig"
+            yield Finding(host.name, variable, told)
+    if _UNDER_LEASE.isdisjoint(host.roles):
+        return
+    if host.get(LOCK_TIMEOUT) is not None:
+        found = list(role_arguments.of_variable(host, LOCK_TIMEOUT, lock["wait_timeout"]))
+        yield from found
+        problem = None if found else wait_timeout_problem(int(host.get(LOCK_TIMEOUT)), option=LOCK_TIMEOUT, zero=True)
+        if problem:
+            yield Finding(host.name, problem.path, problem.message)
+    if host.get(LOCK_NAMESPACE) is not None:
+        for problem in objects.namespace_problems(LOCK_NAMESPACE, host.get(LOCK_NAMESPACE)):
+            yield Finding(host.name, problem.path, problem.message)
 
 
 def version_findings(host: Host) -> Iterator[Finding]:

@@ -27,8 +27,25 @@ def main_entry_point(argument_specs: Any) -> dict[str, Any] | None:
 
 def findings(host: Host, role: str, options: Spec) -> Iterator[Finding]:
     """What is wrong with a host's variables for a role; a variable that is not known yet is not judged."""
-    known = {name: spec for name, spec in options.items() if name not in host.deferred}
-    given = {name: host.variables[name] for name in known if name in host.variables}
-    validated = ArgumentSpecValidator(known).validate(given, validate_role_argument_spec=True)
+    for name, spec in options.items():
+        if name in host.deferred:
+            continue
+        if name in host.variables:
+            yield from of_variable(host, name, spec)
+        elif spec.get("required"):
+            yield Finding(host.name, f"role {role}", f"missing required arguments: {name}")
+
+
+def of_variable(host: Host, name: str, spec: Spec) -> Iterator[Finding]:
+    """What is wrong with one variable: told under its name, so that two roles with one fault tell it once."""
+    value = host.variables[name]
+    if spec.get("elements") == "dict" and isinstance(value, list):
+        strange = [(index, entry) for index, entry in enumerate(value) if not isinstance(entry, Mapping)]
+        for index, entry in strange:
+            told = "is empty (null)" if entry is None else f"is a {type(entry).__name__}"
+            yield Finding(host.name, f"{name}[{index}]", f"{told}, not a mapping of options")
+        if strange:
+            value = [entry for entry in value if isinstance(entry, Mapping)]
+    validated = ArgumentSpecValidator({name: dict(spec)}).validate({name: value}, validate_role_argument_spec=True)
     for message in validated.error_messages:
-        yield Finding(host.name, f"role {role}", str(remove_values(message, validated._no_log_values)))
+        yield Finding(host.name, name, str(remove_values(message, validated._no_log_values)))

@@ -25,7 +25,8 @@ def all_findings(hosts: Sequence[Host], groups: Groups) -> list[Finding]:
 def _platform(hosts: Sequence[Host], groups: Groups) -> Iterator[Finding]:
     platforms = sorted(groups.get(PLATFORMS, ()))
     for host in hosts:
-        if CLUSTERS not in host.groups or PLATFORM_VARIABLE in host.deferred:
+        # what is to be removed needs no platform any more
+        if CLUSTERS not in host.groups or PLATFORM_VARIABLE in host.deferred or host.roles == ("site_teardown",):
             continue
         named = host.get(PLATFORM_VARIABLE)
         known = ", ".join(platforms) or "it has no hosts"

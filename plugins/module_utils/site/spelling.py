@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 # a default that hands a common variable on, with or without a default of its own
-_HANDED_ON = re.compile(r"\s*\{\{\s*(mcpops_\w+)\s*(\|[^}]*)?\}\}\s*")
+_HANDED_ON = re.compile(r"\s*\{\{\s*(mcpops_\w+)\s*(\|(?:[^{}]|\{\})*)?\}\}\s*")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 

@@ -59,7 +59,7 @@ def test_every_problem_of_every_host_is_in_one_message(validate: Validate) -> No
     )
     assert run.returncode != 0
     problems = {problem["path"]: problem["message"] for problem in run.last["error"]["problems"]}
-    assert "must be one of: low, high" in problems["one: role fixture_cluster"]
+    assert "must be one of: low, high" in problems["one: fixture_cluster_level"]
     assert "'elsewhere' is no host of group platforms (shared)" in problems["one: mcpops_platform"]
     assert "is not set" in problems["one: mcpops_location"]
     # by the name that the inventory uses, not the role's

@@ -31,6 +31,13 @@ WRONG: dict[str, tuple[list[Any], list[str]]] = {
         [{**item("Secret"), "data": {"p": "plain text"}}],
         ["definitions[0].data.p: is not base64; plain text goes into stringData"],
     ),
+    "Pod Security level": (
+        [
+            item("Namespace", labels={"pod-security.kubernetes.io/audit": "strict"}),
+            item("Namespace", "b", labels={"pod-security.kubernetes.io/enforce": "baseline"}),
+        ],
+        ["definitions[0].metadata.labels.pod-security.kubernetes.io/audit: 'strict' is no level: use one of"],
+    ),
     "secret that is no mapping": ([{**item("Secret"), "data": "x"}], ["data: is no mapping"]),
     "twice": ([item(), item()], ["ConfigMap a is declared twice (also definitions[0])"]),
     "all at once": ([item(name="X"), {"kind": "A"}, item(), item()], ["'X'", "apiVersion is missing", "twice"]),

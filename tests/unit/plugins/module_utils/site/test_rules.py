@@ -1,18 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.site import module_options, role_arguments, rules
+from ansible_collections.mcpops.platform.plugins.module_utils.site import (
+    module_options,
+    role_arguments,
+    rules,
+    spelling,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import (
     Finding,
     Host,
     as_problems,
     roles_of,
 )
-from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, mcp_server
+from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, mcp_server, site_lock
 
 ROLES = ("aks_cluster", "cluster_setup", "kmcp", "mcp_servers", "site_verify")
 GROUPS = {"platforms": ["dev"], "clusters": ["one", "two"]}
@@ -33,7 +40,9 @@ CLUSTER: dict[str, Any] = {
 def cluster(name: str, deferred: dict[str, str] | None = None, **variables: Any) -> Host:
     own = {"aks_cluster_name": name, "aks_cluster_kubeconfig": f"~/.kube/{name}"}
     known = {key: value for key, value in {**CLUSTER, **own, **variables}.items() if key not in (deferred or {})}
-    return Host(name, ("all", "clusters"), known, deferred or {}, ROLES)
+    # a list that the role's defaults make is not written by anybody
+    written = frozenset(variables) - ({"cluster_setup_namespaces"} if "kmcp_namespace" in variables else set())
+    return Host(name, ("all", "clusters"), known, deferred or {}, ROLES, written=written)
 
 
 def findings(*hosts: Host) -> list[tuple[str, str, str]]:
@@ -42,7 +51,10 @@ def findings(*hosts: Host) -> list[tuple[str, str, str]]:
         found += module_options.cluster_findings(host, aks_cluster.ARGUMENT_SPEC)
         found += module_options.server_findings(host, mcp_server.SERVER)
         found += module_options.object_findings(host)
+        found += module_options.namespace_findings(host)
         found += module_options.version_findings(host)
+        found += module_options.wait_findings(host)
+        found += module_options.playbook_findings(host, site_lock.ARGUMENT_SPEC)
         found += module_options.call_findings(host)
     return [(item.host, item.path, item.message) for item in found]
 
@@ -107,7 +119,29 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "is declared twice",
     ),
     "version of KMCP": ({"kmcp_version": "latest"}, "kmcp_version", '"latest" is not one exact version'),
-    "no server": ({"mcp_servers_servers": ["echo"]}, "mcp_servers_servers[0]", "not the options of a server"),
+    "Pod Security of a namespace": (
+        {"cluster_setup_namespaces": [{"name": "a", "labels": {"pod-security.kubernetes.io/warn": "strict"}}]},
+        "cluster_setup_namespaces[0].metadata.labels.pod-security.kubernetes.io/warn",
+        "'strict' is no level: use one of privileged, baseline, restricted",
+    ),
+    "Pod Security of all namespaces": (
+        {"cluster_setup_namespace_labels": {"pod-security.kubernetes.io/enforce": "strict"}},
+        "cluster_setup_namespace_labels.pod-security.kubernetes.io/enforce",
+        "'strict' is no level",
+    ),
+    "namespace of KMCP": (
+        # as the role's default has it: told of the variable, not of the list that follows it
+        {"kmcp_namespace": "A_B", "cluster_setup_namespaces": [{"name": "A_B"}, {"name": "mcp"}]},
+        "kmcp_namespace",
+        "'A_B' is no namespace name",
+    ),
+    "negative wait": ({"cluster_setup_wait_timeout": -5}, "cluster_setup_wait_timeout", "0 or more seconds, is -5"),
+    "no wait for Azure": ({"aks_cluster_wait_timeout": 0}, "aks_cluster_wait_timeout", "more than 0 seconds, is 0"),
+    "no kubeconfig": ({"aks_cluster_kubeconfig": ""}, "aks_cluster_kubeconfig", "is empty, and modules would take"),
+    "null for a kubeconfig": ({"mcpops_kubeconfig": None}, "mcpops_kubeconfig", "is empty, and modules would take"),
+    "no time for the lease": ({"site_lock_timeout": "abc"}, "site_lock_timeout", "unable to convert to int"),
+    "negative time for the lease": ({"site_lock_timeout": "-5"}, "site_lock_timeout", "0 or more seconds, is -5"),
+    "namespace of the lease": ({"site_lock_namespace": "A b"}, "site_lock_namespace", "'A b' is no namespace name"),
 }
 
 
@@ -169,6 +203,11 @@ ARGUMENTS: dict[str, tuple[dict[str, Any], dict[str, str], list[str]]] = {
     "missing, but known later": ({}, {"r_name": "a fact"}, []),
     "choice": ({"r_name": "x", "r_level": "mid"}, {}, ["must be one of: low, high"]),
     "nested": ({"r_name": "x", "r_items": [{}]}, {}, ["missing required arguments: name found in r_items"]),
+    "no mapping": (
+        {"r_name": "x", "r_items": ["echo", None, {"name": "a"}, {}]},
+        {},
+        ["is a str, not a mapping", "is empty (null), not a mapping", "missing required arguments: name"],
+    ),
     "two at once": ({"r_level": "mid"}, {}, ["missing required arguments", "must be one of"]),
     "other variables": ({"r_name": "x", "unrelated": 1}, {}, []),
 }
@@ -182,6 +221,35 @@ def test_variables_are_judged_as_the_role_would(
     found = list(role_arguments.findings(host, "r", SPEC))
     assert len(found) == len(words)
     assert all(word in item.message for word, item in zip(words, found))
+
+
+def test_a_fault_that_two_roles_see_is_told_once_by_the_name_that_was_written() -> None:
+    defaults = {"one_tags": "{{ mcpops_tags | default({}) }}", "two_tags": "{{mcpops_tags}}"}
+    spelled = spelling.spellings(defaults, {"mcpops_tags": "x"})
+    host = Host("a", (), {"one_tags": "x", "two_tags": "x"}, {}, ("one", "two"), spelled)
+    found = [
+        finding
+        for role in host.roles
+        for finding in role_arguments.findings(host, role, {f"{role}_tags": {"type": "dict"}})
+    ]
+    [problem] = as_problems(found, {"a": spelled})
+    assert problem.path == "a: mcpops_tags"
+    assert "argument 'mcpops_tags' is of type str" in problem.message
+
+
+def test_the_longest_wait_of_every_role_is_judged() -> None:
+    defaults = Path(__file__).parents[5].glob("roles/*/defaults/main.yml")
+    named = {
+        found[1]
+        for file in defaults
+        for found in re.finditer(r"^(\w+_wait_timeout):", file.read_text(encoding="utf-8"), re.M)
+    }
+    assert named == {*module_options.WAITS, module_options.AKS_CLUSTER["wait_timeout"]}
+
+
+def test_what_is_removed_needs_no_platform() -> None:
+    host = Host("one", ("all", "clusters"), {"mcpops_platform": "gone"}, {}, ("site_teardown",))
+    assert rules.all_findings([host], GROUPS) == []
 
 
 def test_an_entry_point_is_found_or_missed() -> None:
