@@ -25,6 +25,11 @@ options:
     description: Whether this run itself is in check mode, so that the advice to use it is left out.
     type: bool
     default: false
+  failed:
+    description: Names of hosts whose run has failed. They are shown, with what is known of them.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -40,22 +45,37 @@ _value:
   elements: str
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 HEADER = ("cluster", "kubernetes", "nodes", "kmcp", "mcp server", "tools", "answer", "ms")
 
 
 def site_report(
-    hosts: Iterable[Mapping[str, Any]], inventory: str = "inventories/local", check_mode: bool = False
+    hosts: Iterable[Mapping[str, Any]],
+    inventory: str = "inventories/local",
+    check_mode: bool = False,
+    failed: Collection[str] = (),
 ) -> list[str]:
-    verified = list(hosts)
-    rows = [row for host in verified for row in _rows(host)]
-    names = [str(host["inventory_hostname"]) for host in verified] or ["CLUSTER"]
-    return [*_aligned([HEADER, *rows]), "", *_next_commands(inventory, names, check_mode)]
+    shown = list(hosts)
+    rows = [row for host in shown for row in _rows(host, host["inventory_hostname"] in failed)]
+    names = [str(host["inventory_hostname"]) for host in shown] or ["CLUSTER"]
+    missing = [f"  {host['inventory_hostname']}: {_missing(host)}" for host in shown]
+    missing = [line for line, name in zip(missing, names, strict=False) if name in failed]
+    told = ["", "not verified, for the error that is shown above:", *missing] if missing else []
+    return [*_aligned([HEADER, *rows]), *told, "", *_next_commands(inventory, names, check_mode, bool(missing))]
 
 
-def _rows(host: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def _missing(host: Mapping[str, Any]) -> str:
+    """Why a host that failed is not verified, as far as its variables tell."""
+    servers = host.get("site_verify_result", {}).get("servers", [])
+    silent = [_name(server) for server in servers if not server.get("reachable")]
+    if silent:
+        return f"{', '.join(silent)} did not answer as declared"
+    return "failed after its MCP servers had answered" if servers else "failed before its MCP servers were asked"
+
+
+def _rows(host: Mapping[str, Any], failed: bool) -> list[tuple[str, ...]]:
     nodes = host.get("site_verify_nodes", {}).get("objects", [])
     versions = sorted({node["status"]["nodeInfo"]["kubeletVersion"].lstrip("v") for node in nodes})
     controllers = host.get("site_verify_kmcp", {}).get("objects", [])
@@ -63,7 +83,7 @@ def _rows(host: Mapping[str, Any]) -> list[tuple[str, ...]]:
     cluster = (
         str(host["inventory_hostname"]),
         ", ".join(versions) or "-",
-        str(len(nodes)),
+        "-" if failed and "site_verify_nodes" not in host else str(len(nodes)),
         ", ".join(kmcp) or "-",
     )
     servers = host.get("site_verify_result", {}).get("servers", [])
@@ -71,11 +91,14 @@ def _rows(host: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _server(server: Mapping[str, Any]) -> tuple[str, ...]:
-    name = f"{server.get('namespace', '')}/{server['name']}".lstrip("/")
     tools = ", ".join(str(tool["name"]) for tool in server.get("tools") or []) or "-"
     answer = " ".join(str(server.get("answer") or "-").split())
     answer = answer if len(answer) <= 40 else f"{answer[:37]}..."
-    return name, tools, answer, str(server.get("duration_ms", "-"))
+    return _name(server), tools, answer, str(server.get("duration_ms", "-"))
+
+
+def _name(server: Mapping[str, Any]) -> str:
+    return f"{server.get('namespace', '')}/{server['name']}".lstrip("/")
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
@@ -83,13 +106,13 @@ def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _next_commands(inventory: str, clusters: list[str], check_mode: bool) -> list[str]:
+def _next_commands(inventory: str, clusters: list[str], check_mode: bool, failed: bool) -> list[str]:
     again = f"ansible-playbook site.yml -i {inventory}"
     # short lines: callbacks that print YAML fold longer ones
     if check_mode:
         return ["nothing was touched; to make it so:", f"  {again}"]
     return [
-        "a second run, which changes nothing:",
+        "again, when what failed is mended:" if failed else "a second run, which changes nothing:",
         f"  {again}",
         "what was changed by hand, shown and not touched:",
         f"  {again} --check --diff",

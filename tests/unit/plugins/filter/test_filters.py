@@ -10,6 +10,7 @@ from ansible_collections.mcpops.platform.plugins.filter.host_names import host_n
 from ansible_collections.mcpops.platform.plugins.filter.namespaces import namespaces
 from ansible_collections.mcpops.platform.plugins.filter.probe_targets import probe_targets
 from ansible_collections.mcpops.platform.plugins.filter.site_report import site_report
+from ansible_collections.mcpops.platform.plugins.filter.teardown_refusal import teardown_refusal
 
 SERVERS = [{"name": "echo", "image": "x", "port": 3000}, {"name": "time", "namespace": "other", "path": "/t"}]
 
@@ -112,6 +113,53 @@ def test_a_host_where_nothing_was_found_still_has_a_row() -> None:
 def test_the_end_of_all_clusters_is_offered() -> None:
     report = site_report([HOST, {"inventory_hostname": "local-2"}])
     assert report[-1].strip() == "-e teardown_confirm=local-1,local-2"
+
+
+SILENT = {"name": "time", "namespace": "mcp", "reachable": False, "error": {"code": "no_service"}}
+FAILED: dict[str, tuple[dict[str, Any], str]] = {
+    "before the servers": ({}, "local-2: failed before its MCP servers were asked"),
+    "a server does not answer": (
+        {"site_verify_result": {"servers": [{"name": "echo", "namespace": "mcp", "reachable": True}, SILENT]}},
+        "local-2: mcp/time did not answer as declared",
+    ),
+    "after the servers": (
+        {"site_verify_result": {"servers": [{"name": "echo", "namespace": "mcp", "reachable": True}]}},
+        "local-2: failed after its MCP servers had answered",
+    ),
+}
+
+
+@pytest.mark.parametrize(("known", "told"), FAILED.values(), ids=FAILED)
+def test_a_host_that_failed_is_told_with_what_is_missing(known: dict[str, Any], told: str) -> None:
+    report = site_report([HOST, {"inventory_hostname": "local-2", **known}], failed=["local-2"])
+    assert any(line.split()[:4] == ["local-2", "-", "-", "-"] for line in report)
+    heading = report.index("not verified, for the error that is shown above:")
+    assert report[heading + 1] == f"  {told}"
+    assert "again, when what failed is mended:" in report
+    assert not any("which changes nothing" in line for line in report)
+
+
+# confirmed, hosts of the site, hosts of the run → words
+SITE = ["c1", "c2", "p"]
+REFUSED: dict[str, tuple[Any, list[str], list[str], str]] = {
+    "all is well": ("c1,p", SITE, SITE, ""),
+    "a list": (["c1"], SITE, ["c1"], ""),
+    "nobody": ("", SITE, SITE, "Name the hosts to tear down, for example -e teardown_confirm=c1; this inventory knows"),
+    "no site": ("c1", [], ["localhost"], "no host in the groups clusters and platforms. Give the inventory"),
+    "unknown": ("c1,c3", SITE, SITE, "c3 is no host of the groups clusters and platforms. Name the hosts"),
+    "two unknown": ("c3,c4", SITE, SITE, "c3, c4 are no hosts of the groups"),
+    "left out": ("c1,c2", SITE, ["c1"], "c2 was confirmed, and --limit leaves it out of this run. Widen --limit"),
+    "two left out": ("c1,c2", SITE, ["p"], "c1, c2 were confirmed, and --limit leaves them out of this run."),
+}
+
+
+@pytest.mark.parametrize(("confirmed", "known", "present", "words"), REFUSED.values(), ids=REFUSED)
+def test_a_teardown_is_refused_with_the_hosts_by_name(
+    confirmed: Any, known: list[str], present: list[str], words: str
+) -> None:
+    told = teardown_refusal(confirmed, known, present)
+    assert bool(told) == bool(words) and words in told
+    assert told == "" or told.startswith("Nothing was removed")
 
 
 def test_in_check_mode_check_mode_is_not_advised() -> None:

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What verify.yml and teardown.yml say of an inventory before they do anything: no cloud, no cluster."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.playbook import CHECKOUT, LOCAL_HOST, Run, run_playbook
+
+pytestmark = pytest.mark.integration
+
+VERIFY, TEARDOWN = "playbooks/verify.yml", "playbooks/teardown.yml"
+SOUND: dict[str, Any] = {
+    **LOCAL_HOST,
+    "mcpops_environment": "test",
+    "mcpops_resource_group": "rg",
+    "mcpops_kubeconfig": "/nowhere/{{ inventory_hostname }}",
+    "mcpops_mcp_servers": [{"name": "echo", "image": "echo:1"}],
+}
+# who asks Azure finds nobody there
+NOWHERE = {"AZURE_SUBSCRIPTION_ID": "", "AZURE_CLIENT_ID": "", "HOME": "/nonexistent"}
+
+
+def run(place: Path, playbook: str, *arguments: str, shared: dict[str, Any] | None = None, **variables: Any) -> Run:
+    """Two clusters and a platform, with variables that all have and those of the platform alone."""
+    hosts = {
+        "platforms": {"hosts": {"shared": shared or {}}},
+        "clusters": {"hosts": {"one": {}, "two": {}}, "vars": {"mcpops_platform": "shared"}},
+        "others": {"hosts": {"jump": {}}},
+    }
+    inventory = place / "hosts.json"
+    given = {key: value for key, value in {**SOUND, **variables}.items() if value is not ...}
+    inventory.write_text(json.dumps({"all": {"vars": given, "children": hosts}}), encoding="utf-8")
+    return run_playbook("-i", inventory, CHECKOUT / playbook, *arguments, env=NOWHERE)
+
+
+# playbook, variables, arguments → every problem
+TOLD: dict[str, tuple[str, dict[str, Any], tuple[str, ...], dict[str, str]]] = {
+    "verify": (
+        VERIFY,
+        {
+            "mcpops_azure_auth": "foo",
+            "mcpops_mcp_calls": [{"server": "nobody"}],
+            "mcpops_kubeconfig": "",
+            "site_lock_timout": 5,
+        },
+        (),
+        {
+            "one, two: mcpops_azure_auth": "is a str, not a mapping of options",
+            "one, two: mcpops_mcp_calls[0].server": "'nobody' is no MCP server of this host (echo)",
+            "one, two: site_lock_timout": "did you mean site_lock_timeout?",
+            "one, two: mcpops_kubeconfig": "modules would take ~/.kube/config instead",
+        },
+    ),
+    "teardown": (
+        TEARDOWN,
+        {
+            "mcpops_azure_auth": "foo",
+            "mcpops_environment": ...,
+            "mcpops_resource_group": "{{ lookup('file', 'missing') }}",
+            "site_teardown_wait_timeout": -5,
+        },
+        ("-e", "teardown_confirm=one"),
+        {
+            "one: mcpops_azure_auth": "is a str, not a mapping of options",
+            "one: mcpops_environment": "is not set, and roles need it",
+            "one: mcpops_resource_group": "cannot be evaluated",
+            "one: site_teardown_wait_timeout": "must be more than 0 seconds, is -5",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("playbook", "variables", "arguments", "told"), TOLD.values(), ids=TOLD)
+def test_an_inventory_that_cannot_be_right_is_told_before_anything_is_asked(
+    tmp_path: Path, playbook: str, variables: dict[str, Any], arguments: tuple[str, ...], told: dict[str, str]
+) -> None:
+    failed = run(tmp_path, playbook, *arguments, **variables)
+    assert failed.returncode != 0
+    found = {problem["path"]: problem["message"] for problem in failed.last["error"]["problems"]}
+    assert found.keys() == told.keys()
+    assert all(words in found[path] for path, words in told.items()), found
+
+
+# confirmed and limit → words
+REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
+    "unknown": (("-e", "teardown_confirm=one,nobody"), "nobody is no host of the groups clusters and platforms."),
+    "of no group of the site": (("-e", "teardown_confirm=jump"), "jump is no host of the groups"),
+    "another is in the limit": (("-e", "teardown_confirm=one", "--limit", "two"), "--limit leaves it out of this run"),
+    "the site is not in the limit": (("-e", "teardown_confirm=one", "--limit", "jump"), "--limit leaves it out"),
+    "tags of the other plays": (("--tags", "teardown"), "Name the hosts to tear down"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "words"), REFUSED.values(), ids=REFUSED)
+def test_a_teardown_that_would_do_nothing_says_why(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
+    refused = run(tmp_path, TEARDOWN, *arguments)
+    assert refused.returncode != 0
+    assert len(refused.results) == 1
+    assert refused.last["msg"].startswith("Nothing was removed")
+    assert words in refused.last["msg"]
+
+
+def test_a_host_needs_the_variables_of_its_own_removal_only(tmp_path: Path) -> None:
+    """Names that one kind of host has of its own, and nobody the common ones."""
+    common = {"mcpops_resource_group": ..., "mcpops_environment": ...}
+    own = {"aks_cluster_resource_group": "rg", "aks_cluster_environment": "test"}
+    cluster = run(tmp_path, TEARDOWN, "--check", "-e", "teardown_confirm=one", **common, **own)
+    assert [result["result"].get("failed", False) for result in cluster.results[:2]] == [False, False], cluster.output
+    own = {"azure_platform_resource_groups": [{"name": "rg"}], "azure_platform_environment": "test"}
+    shared = run(tmp_path, TEARDOWN, "--check", "-e", "teardown_confirm=shared", shared=own, **common)
+    assert [result["result"].get("failed", False) for result in shared.results[:2]] == [False, False], shared.output
