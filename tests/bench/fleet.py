@@ -6,7 +6,6 @@ All hundred hosts are one cluster of the local cloud, so the one API server that
 
 from __future__ import annotations
 
-import resource
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,13 @@ import yaml
 from support.playbook import LOCAL_HOST, run_tasks
 
 from bench.adapters import FIXTURES
-from bench.measure import Row, seconds
+from bench.measure import Row, processor_seconds, seconds
 from bench.peer.contestants import our_variables
 from bench.site import Site
 
 CLUSTERS = 100
 FORKS = "20"
 PLAY = Path(__file__).parent / "peer" / "ours.yml"
-
-
-def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def rows(site: Site, scratch: Path) -> list[Row]:
@@ -47,8 +41,9 @@ def rows(site: Site, scratch: Path) -> list[Row]:
                 env={**environ, "ANSIBLE_FORKS": FORKS},
             ).ok()
 
-        before = _cpu()
-        return seconds(run), _cpu() - before
+        wall: list[float] = []
+        cpu = processor_seconds(lambda: wall.append(seconds(run)))
+        return wall[0], cpu
 
     cost(nothing)
     (floor_wall, floor_cpu), (wall, cpu) = cost(nothing), cost(ours)
