@@ -77,7 +77,7 @@ options:
         O(secret_refs).
     type: dict
   secret_refs:
-    description: Names of Secrets whose keys become environment variables.
+    description: Names of Secrets whose keys become environment variables; the names alone, without C(name:).
     type: list
     elements: str
   config_map_refs:

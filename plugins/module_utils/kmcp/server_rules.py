@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import COMMANDS_WITH_IMAGE, Declared
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import parse_quantity
 
 Found = Iterator[tuple[str, str]]
 Rule = Callable[[Declared], Found]
@@ -168,15 +169,63 @@ def _environment(server: Declared) -> Found:
 def _references(server: Declared) -> Found:
     for field, option in (("secretRefs", "secret_refs"), ("imagePullSecrets", "image_pull_secrets")):
         for index, item in enumerate(server.deployment.get(field) or []):
-            if not isinstance(item, Mapping) or not item.get("name"):
+            name = str(item.get("name") or "") if isinstance(item, Mapping) else ""
+            if not name:
                 yield f"{option}[{index}]", "names no Secret"
+            elif not _is_object_name(name):
+                yield f"{option}[{index}]", f"{name!r} cannot name a Secret: {_named(name)}"
     for index, item in enumerate(server.deployment.get("configMapRefs") or []):
         name = str(item.get("name") or "") if isinstance(item, Mapping) else ""
         if not name or len(name) > _CONFIG_MAP_NAME or not _DNS_1123.fullmatch(name):
             yield (
                 f"config_map_refs[{index}]",
-                f"{name!r} cannot become the volume cm-{name}: letters, digits and -, {_CONFIG_MAP_NAME} at most",
+                f"{name!r} cannot become the volume cm-{name}: letters, digits and -, {_CONFIG_MAP_NAME} at most"
+                if not _is_structure(name)
+                else f"{name!r} cannot name a ConfigMap: {_named(name)}",
             )
+    account = server.deployment.get("serviceAccountName")
+    if account and not _is_object_name(str(account)):
+        yield "service_account_name", f"{account!r} cannot name a ServiceAccount: {_named(str(account))}"
+
+
+def _is_object_name(name: str) -> bool:
+    return len(name) <= 253 and all(_DNS_1123.fullmatch(part) for part in name.split("."))
+
+
+def _is_structure(name: str) -> bool:
+    """An item of a list of names that was a mapping: Ansible has made a text of it."""
+    return name.startswith("{")
+
+
+def _named(name: str) -> str:
+    if _is_structure(name):
+        return "give the name alone, as a text"
+    return "lower-case letters, digits, - and ., 253 at most"
+
+
+def _resources(server: Declared) -> Found:
+    deployment = server.deployment
+    yield from _amounts("resources", deployment.get("resources"))
+    own = deployment.get("initContainer")
+    yield from _amounts("init_container.resources", own.get("resources") if isinstance(own, Mapping) else None)
+    for index, sidecar in enumerate(deployment.get("sidecars") or []):
+        if isinstance(sidecar, Mapping):
+            yield from _amounts(f"sidecars[{index}].resources", sidecar.get("resources"))
+
+
+def _amounts(path: str, resources: Any) -> Found:
+    """Amounts that are none, and requests above their limits: with both the API server refuses the Deployment."""
+    for part in ("requests", "limits"):
+        amounts = resources.get(part) if isinstance(resources, Mapping) else None
+        for name, amount in amounts.items() if isinstance(amounts, Mapping) else ():
+            number = parse_quantity(amount)
+            if number is None or number < 0:
+                yield f"{path}.{part}.{name}", f"{amount!r} is no amount, for example 500m of cpu or 256Mi of memory"
+                continue
+            limit = (resources.get("limits") or {}).get(name) if part == "requests" else None
+            most = parse_quantity(limit) if limit is not None else None
+            if most is not None and number > most >= 0:
+                yield f"{path}.{part}.{name}", f"{amount} is more than the limit, {limit}"
 
 
 def _identity(server: Declared) -> Found:
@@ -217,7 +266,7 @@ def _volumes(server: Declared) -> Found:
         containers.add(name)
 
 
-RULES: tuple[Rule, ...] = (_name, _transport, _ports, _environment, _references, _identity, _volumes)
+RULES: tuple[Rule, ...] = (_name, _transport, _ports, _environment, _references, _resources, _identity, _volumes)
 
 
 def _is_port(value: Any) -> bool:
