@@ -165,7 +165,11 @@ class Reason:
         return f"{self.subject}: {_sentence(self.message)}" if self.subject else self.message
 
     def __str__(self) -> str:
-        return f"{_sentence(self.finding)} {_sentence(self.hint)}" if self.hint else self.finding
+        if not self.hint:
+            return self.finding
+        # behind the last of several lines, such as a log's, it would read as a part of them
+        between = "\n" if "\n" in self.finding else " "
+        return f"{_sentence(self.finding)}{between}{_sentence(self.hint)}"
 
 
 class NotReady(Failure):
@@ -192,7 +196,7 @@ class NotReady(Failure):
         if len(self.reasons) == 1:
             reason = self.reasons[0]
             return f"{self.subject} {_be(self.subject)} not ready{waited}{terminal}: {_sentence(str(reason))}"
-        listed = "\n".join(f"  {number}. {reason}" for number, reason in enumerate(self.reasons, 1))
+        listed = "\n".join(f"  {number}. {_indented(reason)}" for number, reason in enumerate(self.reasons, 1))
         return f"{self.subject} {_be(self.subject)} not ready{waited}{terminal}:\n{listed}"
 
     def details(self) -> dict[str, Any]:
@@ -248,6 +252,10 @@ def _be(subject: str) -> str:
 def _sentence(text: str) -> str:
     text = text.strip()
     return text if text.endswith((".", "!", "?", ".)")) or "\n" in text else f"{text}."
+
+
+def _indented(reason: Reason) -> str:
+    return str(reason).replace("\n", "\n     ")
 
 
 def _show(value: Any) -> str:

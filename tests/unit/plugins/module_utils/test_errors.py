@@ -61,6 +61,14 @@ ONE_OF_EACH: dict[str, tuple[Failure, str]] = {
         NotReady("Deployment mcp/echo", [Reason("pod echo-1", "ImagePullBackOff", "image not found")], waited=12.4),
         "Deployment mcp/echo is not ready after 12 s: pod echo-1: image not found.",
     ),
+    "not ready, with log lines and advice": (
+        NotReady("MCPServer mcp/a", [Reason("Pod mcp/a-1", "Crashing", "ends. Its log:\n    FATAL: x", "Look at it")]),
+        "MCPServer mcp/a is not ready: Pod mcp/a-1: ends. Its log:\n    FATAL: x\nLook at it.",
+    ),
+    "two not ready, one with log lines and advice": (
+        NotReady("2 probes", [Reason("a", "Crashing", "ends:\n    FATAL: x", "Look at it"), Reason("b", "X", "waits")]),
+        "2 probes are not ready:\n  1. a: ends:\n         FATAL: x\n     Look at it.\n  2. b: waits.",
+    ),
     "several not ready": (
         NotReady("Job a/x, Job a/y", [Reason("", "Failed", "no quota")]),
         "Job a/x, Job a/y are not ready: no quota.",
