@@ -120,7 +120,7 @@ def _drift(sight: Sight) -> list[Change]:
     """Only children of a generation that the controller has dealt with can have drifted."""
     if sight.server is None or not server_children.is_reconciled(sight.server):
         return []
-    return server_children.drift(sight.server, sight.children)
+    return server_children.drift(sight.server, sight.children, sight.kept)
 
 
 def _plans(servers: Sequence[Declared], outcome: BundleOutcome, drift: Drift) -> list[Plan]:
@@ -170,5 +170,6 @@ def _hide_secrets(task: Task, sights: Mapping[Key, Sight]) -> None:
         if sight.server is not None:
             for value in server_rules.secret_env(sight.server["spec"].get("deployment") or {}).values():
                 task.secret(value)
-        for value in server_rules.secret_values(server_children.environment_of(sight.children)).values():
-            task.secret(value)
+        for variables in server_children.environments(sight.server, sight.children):
+            for value in server_rules.secret_values(variables).values():
+                task.secret(value)

@@ -5,16 +5,18 @@
 """The objects that the KMCP controller makes of an MCPServer: whose they are, and whether they still are as made.
 
 The controller does not watch them: what is deleted or edited stays so until the MCPServer's spec or labels change.
-They are judged by who owns their fields, and by the few leaves that are copied from the MCPServer as they are; they
-are repaired by the controller, not by translating the resource here. No input or output.
+They are judged by who owns their fields, by the leaves that are copied from the MCPServer as they are, and by what the
+controller must have written (server_template); they are repaired by the controller. No input or output.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_template
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import COMMANDS_WITH_IMAGE, KIND
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_template import MADE_BY_KMCP
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import value_at
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import foreign_routes, route_path
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Refusal
@@ -25,7 +27,8 @@ Object = Mapping[str, Any]
 KINDS: Mapping[str, str] = {"Deployment": "apps/v1", "Service": "v1", "ConfigMap": "v1", "ServiceAccount": "v1"}
 # what the controller's requests are signed with: the name of its binary in the image, and when built by `go install`
 CONTROLLER_MANAGERS = ("manager", "cmd")
-MADE_BY_KMCP = "(made by KMCP)"
+# fields of a ServiceAccount that the controller leaves out and that change what its pods are given
+_ACCOUNT_SWITCHES = ("automountServiceAccountToken",)
 _CONTAINER_ROUTE = ("f:spec", "f:template", "f:spec", "f:containers", 'k:{"name":"mcp-server"}')
 _ENVIRONMENT_ROUTE = (*_CONTAINER_ROUTE, "f:env")
 
@@ -63,38 +66,58 @@ def is_reconciled(server: Object) -> bool:
     return bool((server.get("status") or {}).get("observedGeneration") == server["metadata"].get("generation"))
 
 
-def drift(server: Object, children: Mapping[str, Object]) -> list[Change]:
-    """What is missing, differs from the server, or was put in by others, with the name of who did it."""
+def drift(server: Object, children: Mapping[str, Object], kept: Collection[str] = ()) -> list[Change]:
+    """What is missing, differs from the server, or was put in by others, with the name of who did it.
+
+    `kept` has the paths of leaves that the cluster itself does not let be as the controller writes them.
+    """
     found: list[Change] = []
     for kind in expected_kinds(server):
         child = children.get(kind)
         if child is None:
             found.append(Change(kind, ABSENT, MADE_BY_KMCP, note="is missing"))
         else:
-            found += _child_drift(kind, server, child)
+            found += _child_drift(kind, server, child, kept)
     return found
 
 
-def _child_drift(kind: str, server: Object, child: Object) -> list[Change]:
+def _child_drift(kind: str, server: Object, child: Object, kept: Collection[str]) -> list[Change]:
     owners = foreign_routes(child, CONTROLLER_MANAGERS)
-    foreign = {route_path(route): (route, manager) for route, manager in owners.items()}
+    foreign = {f"{kind}.{route_path(route)}": (route, manager) for route, manager in owners.items()}
     found: list[Change] = []
     explained: set[str] = set()
     for route, wanted in _copied(kind, server).items():
-        path = route_path(route)
+        path = f"{kind}.{route_path(route)}"
         current = value_at(child, route)
-        below = [manager for place, (owned, manager) in foreign.items() if _is_at_or_below(place, path)]
-        explained.update(place for place in foreign if _is_at_or_below(place, path))
+        below = {place: manager for place, (_owned, manager) in foreign.items() if _is_at_or_below(place, path)}
+        explained.update(below)
         if not _same(current, wanted):
-            note = f"changed by {', '.join(sorted(set(below)))}" if below else "changed by another program"
-            here = Change(f"{kind}.{path}", _shown(current), _shown(wanted), note=note)
+            here = Change(path, _shown(current), _shown(wanted), note=_changed_by(below.values()))
             found += _by_variable(here) if route == _ENVIRONMENT_ROUTE else [here]
+    for path, current, wanted in server_template.lost(kind, server, child):
+        if path not in kept:
+            near = {place: manager for place, (_owned, manager) in foreign.items() if _is_near(place, path)}
+            explained.update(near)
+            found.append(Change(path, current, wanted, note=_changed_by(near.values())))
     for path, (route, manager) in foreign.items():
         if path not in explained:
             current = value_at(child, route)
             if current is not None:
-                found.append(Change(f"{kind}.{path}", current, ABSENT, note=f"set by {manager}"))
-    return found
+                found.append(Change(path, current, ABSENT, note=f"set by {manager}"))
+    return [*found, *(_switches(child) if kind == "ServiceAccount" else ())]
+
+
+def _switches(account: Object) -> Iterator[Change]:
+    for field in _ACCOUNT_SWITCHES:
+        if account.get(field) is not None:
+            entries = account["metadata"].get("managedFields") or []
+            owners = [str(entry.get("manager")) for entry in entries if f"f:{field}" in (entry.get("fieldsV1") or {})]
+            others = [owner for owner in owners if owner not in CONTROLLER_MANAGERS]
+            yield Change(f"ServiceAccount.{field}", account[field], ABSENT, note=_changed_by(others))
+
+
+def _changed_by(managers: Iterable[str]) -> str:
+    return f"changed by {', '.join(sorted(set(managers)) or ['another program'])}"
 
 
 def _copied(kind: str, server: Object) -> dict[tuple[str, ...], Any]:
@@ -103,9 +126,11 @@ def _copied(kind: str, server: Object) -> dict[tuple[str, ...], Any]:
     deployment = spec.get("deployment", {})
     port = deployment.get("port", 3000)
     if kind == "Service":
+        its_port = ("f:spec", "f:ports", f'k:{{"port":{port},"protocol":"TCP"}}')
         return {
             ("f:spec", "f:selector"): {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": name},
-            ("f:spec", "f:ports", f'k:{{"port":{port},"protocol":"TCP"}}', "f:targetPort"): port,
+            (*its_port, "f:targetPort"): port,
+            (*its_port, "f:name"): "http",
         }
     if kind != "Deployment":
         return {}
@@ -135,11 +160,12 @@ def _secrets(deployment: Object) -> list[dict[str, Any]] | None:
     return [{"secretRef": {"name": name}} for name in refs] or None
 
 
-def environment_of(children: Mapping[str, Object]) -> dict[str, Any]:
-    """The variables of the Deployment's containers as they stand, whoever has put them there."""
+def environments(server: Object | None, children: Mapping[str, Object]) -> list[dict[str, Any]]:
+    """The variables of each of the Deployment's containers as they stand, whoever set them, and of each sidecar."""
     deployment = children.get("Deployment")
-    containers = deployment["spec"]["template"]["spec"].get("containers") or [] if deployment else []
-    return {name: value for container in containers for name, value in _by_name(container.get("env")).items()}
+    containers = list(deployment["spec"]["template"]["spec"].get("containers") or []) if deployment else []
+    containers += server["spec"].get("deployment", {}).get("sidecars") or [] if server else []
+    return [_by_name(container.get("env")) for container in containers]
 
 
 def _by_variable(change: Change) -> list[Change]:
@@ -163,6 +189,11 @@ def _shown(value: Any) -> Any:
 
 def _same(current: Any, wanted: Any) -> bool:
     return (current or None) == (wanted or None) if not isinstance(wanted, int) else current == wanted
+
+
+def _is_near(place: str, path: str) -> bool:
+    """Whether one holds the other: a mapping may be owned as a whole."""
+    return _is_at_or_below(place, path) or path.startswith((f"{place}.", f"{place}["))
 
 
 def _is_at_or_below(place: str, path: str) -> bool:

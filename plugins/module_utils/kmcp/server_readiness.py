@@ -40,6 +40,8 @@ class Sight:
     pods: Sequence[Object] = ()
     now: datetime | None = None
     """The API server's time when the pods were read."""
+    kept: frozenset[str] = frozenset()
+    """Leaves of the children that the cluster itself does not let be as the controller writes them."""
 
     @property
     def wants_pods(self) -> bool:
@@ -63,7 +65,7 @@ def judge(label: str, sight: Sight) -> list[Reason]:
     refused = _condition_reasons(label, sight.server)
     if refused:
         return refused
-    differing = server_children.drift(sight.server, sight.children)
+    differing = server_children.drift(sight.server, sight.children, sight.kept)
     if differing:
         return [
             Reason(

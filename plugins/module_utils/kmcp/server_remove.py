@@ -28,7 +28,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
 
 
 def remove(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) -> Result:
-    sights = server_sight.look_at(kube, servers, resource_served=served)
+    sights = server_sight.look_at(kube, servers, resource_served=served, compared=False)
     timeout = float(task.params["wait_timeout"])
     started = time.monotonic()
     outcome = delete_objects(

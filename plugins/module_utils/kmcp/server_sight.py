@@ -2,18 +2,23 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reading MCP servers and their children: a LIST a kind for many, nothing per server."""
+"""Reading MCP servers and their children: a LIST a kind for many, nothing per server that is as it was made."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason, ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_readiness
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
+    server_children,
+    server_readiness,
+    server_template,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import Sight
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import API_VERSION, KIND, Declared
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, server_side_apply
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
@@ -37,8 +42,13 @@ MADE_BY_KMCP = "app.kubernetes.io/managed-by=kmcp"
 _NAMED_IN_A_QUERY = 50
 
 
-def look_at(kube: Kube, servers: Iterable[Declared], *, resource_served: bool = True) -> dict[Key, Sight]:
-    """Every server as it stands; without the resource type only the objects that have the servers' names."""
+def look_at(
+    kube: Kube, servers: Iterable[Declared], *, resource_served: bool = True, compared: bool = True
+) -> dict[Key, Sight]:
+    """Every server as it stands; without the resource type only the objects that have the servers' names.
+
+    What is not to be `compared` is not asked about by dry runs.
+    """
     declared = list(servers)
     kinds = [*CHILDREN.values(), *([SERVERS] if resource_served else [])]
     targets = [_target(resource, server.key) for server in declared for resource in kinds]
@@ -47,8 +57,31 @@ def look_at(kube: Kube, servers: Iterable[Declared], *, resource_served: bool = 
     for server in declared:
         own = {kind: live.get(_target(resource, server.key).who) for kind, resource in CHILDREN.items()}
         children = {kind: child for kind, child in own.items() if child is not None}
-        sights[server.key] = Sight(live.get(_target(SERVERS, server.key).who), children)
+        resource = live.get(_target(SERVERS, server.key).who)
+        kept = _kept(kube, server.key, resource, children) if compared else frozenset()
+        sights[server.key] = Sight(resource, children, kept=kept)
     return sights
+
+
+def _kept(kube: Kube, key: Key, server: Object | None, children: Mapping[str, Object]) -> frozenset[str]:
+    """Leaves that would not come back if the controller wrote them: admission or the API server decides them.
+
+    Dry runs tell; they are asked for only where something seems to be lost. Without their answer it is.
+    """
+    if server is None or not server_children.is_reconciled(server):
+        return frozenset()
+    found: set[str] = set()
+    for kind in server_children.expected_kinds(server):
+        child = children.get(kind)
+        if child is None or not server_template.lost(kind, server, child):
+            continue
+        target = replace(_target(CHILDREN[kind], key), declared=server_template.declaration(kind, server, child))
+        try:
+            after = server_side_apply(kube, target, force=True, dry_run=True)
+        except ServiceError:
+            continue
+        found.update(lost.path for lost in server_template.lost(kind, server, after))
+    return frozenset(found)
 
 
 def with_pods(kube: Kube, sights: Mapping[Key, Sight]) -> dict[Key, Sight]:
@@ -66,7 +99,8 @@ def with_pods(kube: Kube, sights: Mapping[Key, Sight]) -> dict[Key, Sight]:
     # ages are told by the cluster's clock, not by this machine's
     now = kube.now
     return {
-        key: Sight(sight.server, sight.children, key in ready, pods.get(key, ()), now) for key, sight in sights.items()
+        key: replace(sight, has_endpoints=key in ready, pods=pods.get(key, ()), now=now)
+        for key, sight in sights.items()
     }
 
 

@@ -119,6 +119,100 @@ def test_what_others_put_into_a_server_and_its_children_is_named_and_removed(
     assert not apply(env={"LOG_LEVEL": "info"})["changed"]
 
 
+def replace(cluster: Any, namespace: str, kind: str, edit: Callable[[dict[str, Any]], Any]) -> None:
+    """As somebody does it who edits a file and replaces the object: what is taken out has no owner any more."""
+    standing = cluster.get(kind, "echo", "-n", namespace)
+    edit(standing)
+    cluster.kubectl("-n", namespace, "replace", "-f", "-", stdin=json.dumps(standing))
+
+
+def test_a_security_context_that_was_taken_out_is_restored_before_pods_are_judged(
+    apply: Apply, cluster: Any, namespace: str
+) -> None:
+    apply()
+    left_alone(cluster, namespace)
+
+    def insecure(deployment: dict[str, Any]) -> None:
+        pod = deployment["spec"]["template"]["spec"]
+        for part in (pod, *pod["containers"]):
+            del part["securityContext"]
+
+    cluster.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted", "--overwrite")
+    replace(cluster, namespace, "deployment", insecure)
+    cluster.kubectl("-n", namespace, "wait", "deployment/echo", "--for=condition=ReplicaFailure", "--timeout=30s")
+
+    planned = apply(check=True)
+    assert planned["changed"]
+    pod = "Deployment.spec.template.spec"
+    assert f"{pod}.securityContext.runAsNonRoot: true  # changed by another program" in shown(planned)
+    assert f"{pod}.containers[mcp-server].securityContext.allowPrivilegeEscalation: false" in shown(planned)
+
+    repaired = apply()
+    assert repaired["changed"]
+    assert repaired["servers"][0]["ready_replicas"] == 1
+    spec = cluster.get("deployment", "echo", "-n", namespace)["spec"]["template"]["spec"]
+    assert spec["securityContext"]["runAsNonRoot"]
+    assert spec["containers"][0]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert not apply()["changed"]
+
+
+@pytest.mark.slow
+def test_whatever_is_taken_out_of_what_kmcp_made_comes_back(apply: Apply, cluster: Any, namespace: str) -> None:
+    options: dict[str, Any] = {
+        "resources": {"limits": {"cpu": 1, "memory": "256Mi"}, "requests": {"cpu": "0.1"}},
+        "config_map_refs": ["settings"],
+        "volumes": [{"name": "scratch", "emptyDir": {"sizeLimit": "64Mi"}}],
+        "volume_mounts": [{"name": "scratch", "mountPath": "/scratch"}],
+        "labels": {"team": "tools"},
+        "node_selector": {"kubernetes.io/os": "linux"},
+        "image_pull_secrets": ["nobody"],
+        "service_account": {"annotations": {"team": "tools"}},
+    }
+    cluster.kubectl("-n", namespace, "create", "configmap", "settings", "--from-literal=a=1")
+    apply(**options)
+    assert not apply(**options)["changed"]
+    left_alone(cluster, namespace)
+    made = cluster.get("deployment", "echo", "-n", namespace)["spec"]["template"]
+
+    def bare(deployment: dict[str, Any]) -> None:
+        template = deployment["spec"]["template"]
+        for field in ("volumes", "nodeSelector", "imagePullSecrets", "securityContext"):
+            del template["spec"][field]
+        for field in ("volumeMounts", "resources", "securityContext"):
+            del template["spec"]["containers"][0][field]
+        del template["metadata"]["labels"]["team"]
+
+    def tokenless(account: dict[str, Any]) -> None:
+        account["automountServiceAccountToken"] = False
+        del account["metadata"]["annotations"]
+
+    replace(cluster, namespace, "deployment", bare)
+    replace(cluster, namespace, "configmap", lambda found: found.pop("data"))
+    replace(cluster, namespace, "serviceaccount", tokenless)
+    # the name that the controller's own requests have
+    body = {"spec": {"template": {"spec": {"containers": [{"name": "mcp-server", "imagePullPolicy": "Always"}]}}}}
+    patch = ("patch", "deployment", "echo", "--field-manager=manager", "-p", json.dumps(body))
+    cluster.kubectl("-n", namespace, *patch)
+
+    text = shown(apply(**options, check=True))
+    container = "Deployment.spec.template.spec.containers[mcp-server]"
+    for line in (
+        f'{container}.resources.limits.memory: "256Mi"  # changed by another program',
+        f'{container}.volumeMounts[/scratch].name: "scratch"  # changed by another program',
+        f'{container}.imagePullPolicy: "Always"  # changed by another program',
+        'Deployment.spec.template.spec.volumes[cm-settings].configMap.name: "settings"',
+        'Deployment.spec.template.spec.imagePullSecrets[nobody].name: "nobody"',
+        'ConfigMap.data."local.yaml": "(made by KMCP)"  # changed by another program',
+        "ServiceAccount.automountServiceAccountToken: false  # changed by kubectl-replace",
+        'ServiceAccount.metadata.annotations.team: "tools"',
+    ):
+        assert line in text
+    assert apply(**options)["changed"]
+    assert not apply(**options)["changed"]
+    assert cluster.get("deployment", "echo", "-n", namespace)["spec"]["template"] == made
+    assert "automountServiceAccountToken" not in cluster.get("serviceaccount", "echo", "-n", namespace)
+
+
 def test_an_option_that_is_declared_no_more_goes(apply: Apply, cluster: Any, namespace: str) -> None:
     apply(env={"A": "1", "B": "2"}, labels={"team": "tools"}, wait=False)
     changed = apply(env={"A": "1"}, wait=False)

@@ -60,6 +60,7 @@ def test_a_missing_child(kind: str) -> None:
 def test_a_server_with_an_account_of_others_makes_none() -> None:
     objects = seen("pristine")
     objects["MCPServer"]["spec"]["deployment"]["serviceAccountName"] = "shared"
+    objects["Deployment"]["spec"]["template"]["spec"]["serviceAccountName"] = "shared"
     del objects["ServiceAccount"]
     assert drift(objects) == {}
 
@@ -105,9 +106,19 @@ def test_objects_of_somebody_else_are_collisions() -> None:
 
 
 def test_variables_of_a_deployment_are_found_whoever_set_them() -> None:
-    assert server_children.environment_of(seen("edited")) == {
+    [variables] = server_children.environments(None, seen("edited"))
+    assert variables == {
         "ANIMAL": "cat",
         "EMPTY": "",
         "EXTRA": "1",
         "LOG_LEVEL": "debug",
     }
+
+
+def test_variables_of_a_sidecar_are_found_where_it_was_taken_out() -> None:
+    """They are shown as what is missing, and two containers may give one name different values."""
+    objects = seen("edited")
+    sidecar = {"name": "proxy", "env": [{"name": "LOG_LEVEL", "value": "trace"}]}
+    objects["MCPServer"]["spec"]["deployment"]["sidecars"] = [sidecar]
+    found = server_children.environments(objects["MCPServer"], objects)
+    assert [variables["LOG_LEVEL"] for variables in found] == ["debug", "trace"]

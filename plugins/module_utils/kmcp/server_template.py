@@ -1,0 +1,220 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the children of an MCPServer hold as long as nobody takes it out. No input or output.
+
+A field that was removed has no owner that could tell of it, so it is looked for by what the controller must have
+written. Its translation is the same in KMCP 0.2.6 to 0.3.0; what settings of the controller decide (the adapter's
+image, the Service's appProtocol) is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import is_quantity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import same_quantity
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, join
+
+Object = Mapping[str, Any]
+
+MADE_BY_KMCP = "(made by KMCP)"
+_CONFIG_HASH = "kmcp.kagent.dev/mcpserver-config-hash"
+_ADAPTER = "/adapterbin/agentgateway"
+_CONFIG_FILE = "local.yaml"
+# lists whose items the API server tells apart by a field; every other list is one value
+_KEYS: Mapping[str, str] = {
+    "containers": "name",
+    "initContainers": "name",
+    "volumes": "name",
+    "imagePullSecrets": "name",
+    "env": "name",
+    "volumeMounts": "mountPath",
+}
+_WHOLE = frozenset({"nodeSelector"})
+
+
+class Lost(NamedTuple):
+    """A leaf that does not stand as the controller wrote it; `current` is ABSENT when it was taken out."""
+
+    path: str
+    current: Any
+    wanted: Any
+
+
+def lost(kind: str, server: Object, child: Object) -> list[Lost]:
+    """The leaves of a child that differ from what the controller must have written."""
+    return list(_mapping(kind, _EXPECTED[kind](server), child, ""))
+
+
+def declaration(kind: str, server: Object, child: Object) -> dict[str, Any]:
+    """The same as an object to apply; what only has to be there has a stand-in for its value."""
+    metadata = {"name": child["metadata"]["name"], "namespace": child["metadata"]["namespace"]}
+    body = _plain(_EXPECTED[kind](server))
+    return {
+        **body,
+        "apiVersion": child["apiVersion"],
+        "kind": kind,
+        "metadata": {**body.get("metadata", {}), **metadata},
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(below) for key, below in value.items() if below is not None}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return MADE_BY_KMCP if isinstance(value, _Some) else value
+
+
+class _Some:
+    """A value of the controller's own that only has to be there."""
+
+
+_SOME = _Some()
+
+
+def _deployment(server: Object) -> dict[str, Any]:
+    spec, name = server["spec"], server["metadata"]["name"]
+    declared = spec.get("deployment", {})
+    stdio = spec.get("transportType") == "stdio"
+    maps = [ref["name"] for ref in declared.get("configMapRefs") or [] if ref.get("name")]
+    main = {
+        "name": "mcp-server",
+        "imagePullPolicy": declared.get("imagePullPolicy") or "IfNotPresent",
+        "resources": declared.get("resources"),
+        "securityContext": declared.get("securityContext"),
+        "volumeMounts": [
+            {"name": "config", "mountPath": "/config"},
+            *([{"name": "binary", "mountPath": "/adapterbin"}] if stdio else []),
+            *({"name": f"cm-{ref}", "mountPath": f"/configmaps/{ref}", "readOnly": True} for ref in maps),
+            *(declared.get("volumeMounts") or []),
+        ],
+        **({"command": [_ADAPTER], "args": ["-f", f"/config/{_CONFIG_FILE}"]} if stdio else {}),
+    }
+    pod = {
+        "serviceAccountName": declared.get("serviceAccountName") or name,
+        "securityContext": declared.get("podSecurityContext"),
+        "imagePullSecrets": [ref for ref in declared.get("imagePullSecrets") or [] if ref.get("name")],
+        "tolerations": declared.get("tolerations"),
+        "affinity": declared.get("affinity"),
+        "nodeSelector": declared.get("nodeSelector"),
+        "initContainers": [_copying(declared)] if stdio else None,
+        "containers": [main, *(declared.get("sidecars") or [])],
+        "volumes": [
+            {"name": "config", "configMap": {"name": name}},
+            *([{"name": "binary", "emptyDir": {}}] if stdio else []),
+            *({"name": f"cm-{ref}", "configMap": {"name": ref}} for ref in maps),
+            *(declared.get("volumes") or []),
+        ],
+    }
+    own = {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": name, "app.kubernetes.io/managed-by": "kmcp"}
+    metadata = {
+        "labels": {**own, **(declared.get("labels") or {})},
+        "annotations": {**(declared.get("annotations") or {}), _CONFIG_HASH: _SOME},
+    }
+    return {"spec": {"template": {"metadata": metadata, "spec": pod}}}
+
+
+def _copying(declared: Object) -> dict[str, Any]:
+    """The container that brings the adapter to a server of standard input and output."""
+    own = declared.get("initContainer") or {}
+    security = own.get("securityContext")
+    return {
+        "name": "copy-binary",
+        "image": own.get("image") or _SOME,
+        "imagePullPolicy": own.get("imagePullPolicy") or "IfNotPresent",
+        "args": ["--copy-self", _ADAPTER],
+        "volumeMounts": [{"name": "binary", "mountPath": "/adapterbin"}],
+        "resources": own.get("resources"),
+        "securityContext": declared.get("securityContext") if security is None else security,
+    }
+
+
+def _service(server: Object) -> dict[str, Any]:
+    # its selector and ports are copied leaves, compared as such
+    return {}
+
+
+def _config_map(server: Object) -> dict[str, Any]:
+    return {"data": {_CONFIG_FILE: _SOME}}
+
+
+def _service_account(server: Object) -> dict[str, Any]:
+    own = server["spec"].get("deployment", {}).get("serviceAccount") or {}
+    return {"metadata": {"labels": own.get("labels"), "annotations": own.get("annotations")}}
+
+
+_EXPECTED: Mapping[str, Callable[[Object], dict[str, Any]]] = {
+    "Deployment": _deployment,
+    "Service": _service,
+    "ConfigMap": _config_map,
+    "ServiceAccount": _service_account,
+}
+
+
+def _mapping(path: str, wanted: Object, live: Any, parent: str) -> Iterator[Lost]:
+    standing = live if isinstance(live, Mapping) else {}
+    for key, value in wanted.items():
+        yield from _value(join(path, key), key, value, standing.get(key), parent)
+
+
+def _value(path: str, key: str, wanted: Any, live: Any, parent: str) -> Iterator[Lost]:
+    if isinstance(wanted, Mapping) and key not in _WHOLE:
+        yield from _mapping(path, wanted, live, _parent(key, parent))
+    elif key in _KEYS and isinstance(wanted, list) and _are_apart(wanted, _KEYS[key]):
+        yield from _items(path, wanted, live if isinstance(live, list) else [], _KEYS[key])
+    elif isinstance(wanted, _Some):
+        if not live:
+            yield Lost(path, ABSENT, MADE_BY_KMCP)
+    elif not _fits(wanted, live, key, parent):
+        yield Lost(path, ABSENT if live is None else live, wanted)
+
+
+def _items(path: str, wanted: list[Any], live: list[Any], field: str) -> Iterator[Lost]:
+    standing = {item.get(field): item for item in live if isinstance(item, Mapping)}
+    for item in wanted:
+        yield from _mapping(f"{path}[{item[field]}]", item, standing.get(item[field]), "")
+
+
+def _are_apart(items: Any, field: str) -> bool:
+    names = [item.get(field) if isinstance(item, Mapping) else None for item in items]
+    return all(names) and len(set(names)) == len(names)
+
+
+def _fits(wanted: Any, live: Any, key: str, parent: str) -> bool:
+    """Whether a value stands, whatever the API server has added to it."""
+    if _is_nothing(wanted, parent):
+        # a default may take its place
+        return not (wanted is False and live is True)
+    if live is None:
+        return False
+    if isinstance(wanted, Mapping):
+        below = _parent(key, parent)
+        more = key in _WHOLE and isinstance(live, Mapping) and set(live) - set(wanted)
+        return (
+            isinstance(live, Mapping)
+            and not more
+            and all(_fits(value, live.get(name), name, below) for name, value in wanted.items())
+        )
+    if isinstance(wanted, list):
+        return (
+            isinstance(live, list)
+            and len(live) == len(wanted)
+            and all(_fits(one, other, "", parent) for one, other in zip(wanted, live))
+        )
+    return same_quantity(wanted, live) if is_quantity(key, parent) else bool(wanted == live)
+
+
+def _parent(key: str, parent: str) -> str:
+    """Everything below a security context is told apart from its being false or 0."""
+    return "securityContext" if "securityContext" in (key, parent) else key
+
+
+def _is_nothing(wanted: Any, parent: str) -> bool:
+    """What Kubernetes does not store: empty values, and most false and 0, but not those of a security context."""
+    if isinstance(wanted, (bool, int, float)):
+        return not wanted and parent != "securityContext"
+    return wanted is None or wanted in ("", {}, [])

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the cluster itself makes of KMCP's objects is told from edits by dry runs, and only where something is lost."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children, server_sight
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import declared_from
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+
+OBJECTS = Path(__file__).parent / "children"
+POLICY = "Deployment.spec.template.spec.containers[mcp-server].imagePullPolicy"
+DECLARED = declared_from({"name": "echo", "namespace": "mcp", "image": "echo:1"})
+
+
+class Cluster:
+    """The objects of a server, and an API server that answers a dry run as it is told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, answer: Any = None) -> None:
+        self.objects: dict[str, Any] = json.loads((OBJECTS / "pristine.json").read_text(encoding="utf-8"))
+        self.asked: list[Target] = []
+        self.answer = answer
+        monkeypatch.setattr(server_sight, "read_objects", self.read)
+        monkeypatch.setattr(server_sight, "server_side_apply", self.apply)
+
+    @property
+    def container(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.objects["Deployment"]["spec"]["template"]["spec"]["containers"][0]
+        return found
+
+    def read(self, _kube: Any, targets: list[Target]) -> dict[Any, Any]:
+        return {target.who: self.objects[target.who.kind] for target in targets}
+
+    def apply(self, _kube: Any, target: Target, *, force: bool, dry_run: bool) -> Any:
+        assert force
+        assert dry_run
+        self.asked.append(target)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        after = copy.deepcopy(self.objects[target.who.kind])
+        if self.answer is not None:
+            after["spec"]["template"]["spec"]["containers"][0].update(self.answer)
+        return after
+
+    def drift(self) -> list[str]:
+        sight = server_sight.look_at(cast(Kube, None), DECLARED)[("mcp", "echo")]
+        assert sight.server is not None
+        return [change.path for change in server_children.drift(sight.server, sight.children, sight.kept)]
+
+
+def test_nobody_is_asked_as_long_as_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(monkeypatch)
+    assert cluster.drift() == []
+    assert cluster.asked == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "drift"),
+    [
+        ({"imagePullPolicy": "IfNotPresent"}, [POLICY]),
+        ({"imagePullPolicy": "Always"}, []),
+        (ServiceError("apply", "forbidden", status=403), [POLICY]),
+    ],
+    ids=["an edit", "admission", "no answer"],
+)
+def test_a_dry_run_tells_admission_from_an_edit(monkeypatch: pytest.MonkeyPatch, answer: Any, drift: list[str]) -> None:
+    cluster = Cluster(monkeypatch, answer)
+    cluster.container["imagePullPolicy"] = "Always"
+    assert cluster.drift() == drift
+    assert [str(target.who.kind) for target in cluster.asked] == ["Deployment"]
+
+
+def test_children_that_the_controller_has_yet_to_write_are_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(monkeypatch)
+    cluster.container["imagePullPolicy"] = "Always"
+    cluster.objects["MCPServer"]["metadata"]["generation"] += 1
+    server_sight.look_at(cast(Kube, None), DECLARED)
+    assert cluster.asked == []

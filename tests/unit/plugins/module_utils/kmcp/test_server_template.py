@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was taken out of KMCP's objects, on those that the real controller 0.3.0 has made of two full servers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children, server_template
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT
+
+OBJECTS = Path(__file__).parent / "children"
+POD = "Deployment.spec.template.spec"
+MAIN = f"{POD}.containers[mcp-server]"
+COPY = f"{POD}.initContainers[copy-binary]"
+HTTP, STDIO = "complete_http", "complete_stdio"
+Place = tuple[str | int, ...]
+_POD: Place = ("spec", "template", "spec")
+_MAIN: Place = (*_POD, "containers", 0)
+
+
+def seen(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((OBJECTS / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def drift(objects: dict[str, Any], kept: tuple[str, ...] = ()) -> dict[str, tuple[Any, Any, str]]:
+    changes = server_children.drift(objects["MCPServer"], objects, kept)
+    return {change.path: (change.before, change.after, change.note) for change in changes}
+
+
+def take_out(child: Any, place: Place) -> None:
+    """As `kubectl replace` does it: the leaf goes, and so does it from the list of what the controller owns."""
+    *above, last = place
+    for step in above:
+        child = child[step]
+    del child[last]
+
+
+@pytest.mark.parametrize("name", [HTTP, STDIO, "pristine"])
+def test_what_the_controller_has_made_has_lost_nothing(name: str) -> None:
+    assert drift(seen(name)) == {}
+
+
+# fixture, kind, what is taken out → the paths that are told
+REMOVED: dict[str, tuple[str, str, Place, set[str]]] = {
+    "the container's security": (
+        HTTP,
+        "Deployment",
+        (*_MAIN, "securityContext"),
+        {
+            f"{MAIN}.securityContext.allowPrivilegeEscalation",
+            f"{MAIN}.securityContext.capabilities.drop",
+            f"{MAIN}.securityContext.readOnlyRootFilesystem",
+        },
+    ),
+    "a false of it": (
+        HTTP,
+        "Deployment",
+        (*_MAIN, "securityContext", "allowPrivilegeEscalation"),
+        {f"{MAIN}.securityContext.allowPrivilegeEscalation"},
+    ),
+    "capabilities": (
+        STDIO,
+        "Deployment",
+        (*_MAIN, "securityContext", "capabilities"),
+        {f"{MAIN}.securityContext.capabilities.drop"},
+    ),
+    "the pod's security": (
+        STDIO,
+        "Deployment",
+        (*_POD, "securityContext"),
+        {f"{POD}.securityContext.runAsNonRoot", f"{POD}.securityContext.seccompProfile.type"},
+    ),
+    "a 0 of it": (HTTP, "Deployment", (*_POD, "securityContext", "fsGroup"), {f"{POD}.securityContext.fsGroup"}),
+    "limits": (
+        HTTP,
+        "Deployment",
+        (*_MAIN, "resources", "limits"),
+        {f"{MAIN}.resources.limits.cpu", f"{MAIN}.resources.limits.memory"},
+    ),
+    "a request": (HTTP, "Deployment", (*_MAIN, "resources", "requests", "cpu"), {f"{MAIN}.resources.requests.cpu"}),
+    "mounts": (
+        STDIO,
+        "Deployment",
+        (*_MAIN, "volumeMounts"),
+        {
+            f"{MAIN}.volumeMounts[/config].name",
+            f"{MAIN}.volumeMounts[/config].mountPath",
+            f"{MAIN}.volumeMounts[/adapterbin].name",
+            f"{MAIN}.volumeMounts[/adapterbin].mountPath",
+        },
+    ),
+    "a config map's mount": (
+        HTTP,
+        "Deployment",
+        (*_MAIN, "volumeMounts", 1),
+        {f"{MAIN}.volumeMounts[/configmaps/settings].{leaf}" for leaf in ("name", "mountPath", "readOnly")},
+    ),
+    "read-only": (
+        HTTP,
+        "Deployment",
+        (*_MAIN, "volumeMounts", 1, "readOnly"),
+        {f"{MAIN}.volumeMounts[/configmaps/settings].readOnly"},
+    ),
+    "volumes": (
+        STDIO,
+        "Deployment",
+        (*_POD, "volumes"),
+        {f"{POD}.volumes[config].name", f"{POD}.volumes[config].configMap.name", f"{POD}.volumes[binary].name"},
+    ),
+    "a size of a volume": (
+        HTTP,
+        "Deployment",
+        (*_POD, "volumes", 2, "emptyDir", "sizeLimit"),
+        {f"{POD}.volumes[scratch].emptyDir.sizeLimit"},
+    ),
+    "a volume's sources": (
+        HTTP,
+        "Deployment",
+        (*_POD, "volumes", 3, "projected", "sources", 0, "serviceAccountToken", "audience"),
+        {f"{POD}.volumes[token].projected.sources"},
+    ),
+    "pull secrets": (HTTP, "Deployment", (*_POD, "imagePullSecrets"), {f"{POD}.imagePullSecrets[acr].name"}),
+    "nodes": (HTTP, "Deployment", (*_POD, "nodeSelector"), {f"{POD}.nodeSelector"}),
+    "tolerations": (HTTP, "Deployment", (*_POD, "tolerations"), {f"{POD}.tolerations"}),
+    "affinity": (
+        HTTP,
+        "Deployment",
+        (*_POD, "affinity"),
+        {f"{POD}.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution"},
+    ),
+    "account": (STDIO, "Deployment", (*_POD, "serviceAccountName"), {f"{POD}.serviceAccountName"}),
+    "pull policy": (STDIO, "Deployment", (*_MAIN, "imagePullPolicy"), {f"{MAIN}.imagePullPolicy"}),
+    "the adapter's command": (STDIO, "Deployment", (*_MAIN, "command"), {f"{MAIN}.command"}),
+    "the adapter's arguments": (STDIO, "Deployment", (*_MAIN, "args"), {f"{MAIN}.args"}),
+    "the copying container": (
+        STDIO,
+        "Deployment",
+        (*_POD, "initContainers"),
+        {
+            f"{COPY}.name",
+            f"{COPY}.image",
+            f"{COPY}.imagePullPolicy",
+            f"{COPY}.args",
+            f"{COPY}.volumeMounts[/adapterbin].name",
+            f"{COPY}.volumeMounts[/adapterbin].mountPath",
+            f"{COPY}.resources.limits.memory",
+            f"{COPY}.securityContext.allowPrivilegeEscalation",
+            f"{COPY}.securityContext.capabilities.drop",
+        },
+    ),
+    "a sidecar's variable": (
+        HTTP,
+        "Deployment",
+        (*_POD, "containers", 1, "env"),
+        {
+            f"{POD}.containers[proxy].env[LEVEL].name",
+            f"{POD}.containers[proxy].env[LEVEL].value",
+            f"{POD}.containers[proxy].env[NONE].name",
+        },
+    ),
+    "a sidecar's security": (
+        HTTP,
+        "Deployment",
+        (*_POD, "containers", 1, "securityContext"),
+        {f"{POD}.containers[proxy].securityContext.privileged"},
+    ),
+    "labels of pods": (
+        HTTP,
+        "Deployment",
+        ("spec", "template", "metadata", "labels", "team"),
+        {"Deployment.spec.template.metadata.labels.team"},
+    ),
+    "KMCP's own label": (
+        HTTP,
+        "Deployment",
+        ("spec", "template", "metadata", "labels", "app.kubernetes.io/managed-by"),
+        {'Deployment.spec.template.metadata.labels."app.kubernetes.io/managed-by"'},
+    ),
+    "annotations of pods": (
+        HTTP,
+        "Deployment",
+        ("spec", "template", "metadata", "annotations"),
+        {
+            'Deployment.spec.template.metadata.annotations."checksum/keys"',
+            'Deployment.spec.template.metadata.annotations."kmcp.kagent.dev/mcpserver-config-hash"',
+        },
+    ),
+    "variables": (STDIO, "Deployment", (*_MAIN, "env"), {f"{MAIN}.env[LOG_LEVEL]"}),
+    "secrets": (HTTP, "Deployment", (*_MAIN, "envFrom"), {f"{MAIN}.envFrom"}),
+    "the port's name": (HTTP, "Service", ("spec", "ports", 0, "name"), {"Service.spec.ports[8080,TCP].name"}),
+    "selector": (HTTP, "Service", ("spec", "selector"), {"Service.spec.selector"}),
+    "configuration": (HTTP, "ConfigMap", ("data", "local.yaml"), {'ConfigMap.data."local.yaml"'}),
+    "all configuration": (HTTP, "ConfigMap", ("data",), {'ConfigMap.data."local.yaml"'}),
+    "an account's annotations": (
+        HTTP,
+        "ServiceAccount",
+        ("metadata", "annotations"),
+        {'ServiceAccount.metadata.annotations."azure.workload.identity/client-id"'},
+    ),
+    "an account's label": (
+        HTTP,
+        "ServiceAccount",
+        ("metadata", "labels", "team"),
+        {"ServiceAccount.metadata.labels.team"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "kind", "place", "paths"), REMOVED.values(), ids=REMOVED)
+def test_what_was_taken_out_is_told(name: str, kind: str, place: Place, paths: set[str]) -> None:
+    objects = seen(name)
+    take_out(objects[kind], place)
+    found = drift(objects)
+    assert set(found) == paths
+    for before, after, note in found.values():
+        assert before is ABSENT or isinstance(before, list)
+        assert after is not ABSENT
+        assert note == "changed by another program"
+
+
+def test_values_of_the_controllers_own_are_not_made_up() -> None:
+    objects = seen(HTTP)
+    del objects["ConfigMap"]["data"]
+    assert [after for _before, after, _note in drift(objects).values()] == ["(made by KMCP)"]
+
+
+def test_an_edit_under_the_controllers_own_name_is_found_where_the_server_says_what_it_must_be() -> None:
+    objects = seen(HTTP)
+    container = objects["Deployment"]["spec"]["template"]["spec"]["containers"][0]
+    container["imagePullPolicy"] = "Always"
+    container["resources"]["limits"]["memory"] = "4Gi"
+    assert drift(objects) == {
+        f"{MAIN}.imagePullPolicy": ("Always", "IfNotPresent", "changed by another program"),
+        f"{MAIN}.resources.limits.memory": ("4Gi", "1024Mi", "changed by another program"),
+    }
+
+
+def test_an_edit_is_told_once_with_its_author() -> None:
+    objects = seen(HTTP)
+    deployment = objects["Deployment"]
+    deployment["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "Always"
+    deployment["spec"]["template"]["spec"]["nodeSelector"] = {"disk": "ssd"}
+    of_container = {"f:containers": {'k:{"name":"mcp-server"}': {"f:imagePullPolicy": {}}}}
+    fields = {"f:spec": {"f:template": {"f:spec": {**of_container, "f:nodeSelector": {}}}}}
+    # an edit takes what it changes away from the controller
+    deployment["metadata"]["managedFields"] = [{"manager": "kubectl-edit", "operation": "Update", "fieldsV1": fields}]
+    assert drift(objects) == {
+        f"{MAIN}.imagePullPolicy": ("Always", "IfNotPresent", "changed by kubectl-edit"),
+        f"{POD}.nodeSelector": ({"disk": "ssd"}, {"kubernetes.io/os": "linux"}, "changed by kubectl-edit"),
+    }
+
+
+def test_an_account_that_gives_its_pods_no_token() -> None:
+    objects = seen(HTTP)
+    account = objects["ServiceAccount"]
+    account["automountServiceAccountToken"] = False
+    path = "ServiceAccount.automountServiceAccountToken"
+    assert drift(objects) == {path: (False, ABSENT, "changed by another program")}
+    account["metadata"]["managedFields"].append(
+        {"manager": "kubectl-patch", "operation": "Update", "fieldsV1": {"f:automountServiceAccountToken": {}}}
+    )
+    assert drift(objects) == {path: (False, ABSENT, "changed by kubectl-patch")}
+
+
+def test_what_the_cluster_does_not_keep_is_no_drift() -> None:
+    """Admission that changes every Deployment is told from people by a dry run; its leaves are handed in."""
+    objects = seen(HTTP)
+    objects["Deployment"]["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "Always"
+    assert drift(objects, (f"{MAIN}.imagePullPolicy",)) == {}
+
+
+def test_the_template_as_an_object_to_apply_has_values_only() -> None:
+    objects = seen(HTTP)
+    for kind in ("Deployment", "ConfigMap", "ServiceAccount"):
+        body = server_template.declaration(kind, objects["MCPServer"], objects[kind])
+        assert body["apiVersion"] == objects[kind]["apiVersion"]
+        assert (body["metadata"]["name"], body["metadata"]["namespace"]) == ("tools", "mcp")
+        assert None not in list(_values(body))
+        json.dumps(body)
+
+
+def _values(item: Any) -> Iterator[Any]:
+    if isinstance(item, dict):
+        for below in item.values():
+            yield from _values(below)
+    elif isinstance(item, list):
+        for below in item:
+            yield from _values(below)
+    else:
+        yield item
