@@ -23,8 +23,8 @@ description:
     edited is shown as a change with the name of who did it, and repaired by making the controller write it anew; the
     label C(mcpops.io/reconcile) of the MCPServer counts these repairs.
   - This holds for fields that were taken out, too, such as a C(securityContext); no name is known for these. They are
-    found by what KMCP 0.2.6 to 0.3.0 makes of the server. What admission of the cluster itself does to such a field is
-    no change, which a dry run of the API server tells.
+    found by what KMCP 0.2.6 to 0.3.0 makes of the server, and not told with a controller of another version. What
+    admission of the cluster itself does to such a field is no change, which a dry run of the API server tells.
 extends_documentation_fragment:
   - mcpops.platform.kubernetes
   - mcpops.platform.attributes

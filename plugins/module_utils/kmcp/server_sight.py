@@ -40,6 +40,7 @@ _SERVICE_OF = "kubernetes.io/service-name"
 _INSTANCE = "app.kubernetes.io/instance"
 MADE_BY_KMCP = "app.kubernetes.io/managed-by=kmcp"
 _NAMED_IN_A_QUERY = 50
+_CONTROLLERS = "app.kubernetes.io/name=kmcp,control-plane=controller-manager"
 
 
 def look_at(
@@ -66,22 +67,38 @@ def look_at(
 def _kept(kube: Kube, key: Key, server: Object | None, children: Mapping[str, Object]) -> frozenset[str]:
     """Leaves that would not come back if the controller wrote them: admission or the API server decides them.
 
-    Dry runs tell; they are asked for only where something seems to be lost. Without their answer it is.
+    Dry runs tell; they are asked for only where something seems to be lost. Without their answer it is. Of a KMCP that
+    is not known nothing is called lost: it may make something else of a server, and would never make this.
     """
     if server is None or not server_children.is_reconciled(server):
         return frozenset()
+    suspected = {
+        kind: lost
+        for kind in server_children.expected_kinds(server)
+        if kind in children and (lost := server_template.lost(kind, server, children[kind]))
+    }
+    if suspected and not _is_known(kube):
+        return frozenset(leaf.path for lost in suspected.values() for leaf in lost)
     found: set[str] = set()
-    for kind in server_children.expected_kinds(server):
-        child = children.get(kind)
-        if child is None or not server_template.lost(kind, server, child):
-            continue
+    for kind in suspected:
+        child = children[kind]
         target = replace(_target(CHILDREN[kind], key), declared=server_template.declaration(kind, server, child))
         try:
             after = server_side_apply(kube, target, force=True, dry_run=True)
         except ServiceError:
             continue
-        found.update(lost.path for lost in server_template.lost(kind, server, after))
+        found.update(leaf.path for leaf in server_template.lost(kind, server, after))
     return frozenset(found)
+
+
+def _is_known(kube: Kube) -> bool:
+    """Whether it is known what this cluster's KMCP makes of a server: another's work is no drift of ours to tell."""
+    try:
+        found = kube.list_objects(DEPLOYMENTS, label_selector=_CONTROLLERS)
+    except ServiceError:
+        return False
+    labels = [item["metadata"].get("labels") or {} for item in found]
+    return all(server_template.is_known(each.get("app.kubernetes.io/version")) for each in labels)
 
 
 def with_pods(kube: Kube, sights: Mapping[Key, Sight]) -> dict[Key, Sight]:
@@ -128,9 +145,8 @@ def revision_hash(kube: Kube, deployment: Mapping[str, Any]) -> str | None:
 
 def controller_trouble(kube: Kube) -> str:
     """What is wrong with the KMCP controller, as far as this identity may see; empty when nothing seems to be."""
-    chosen = "app.kubernetes.io/name=kmcp,control-plane=controller-manager"
     try:
-        found = kube.list_objects(DEPLOYMENTS, label_selector=chosen)
+        found = kube.list_objects(DEPLOYMENTS, label_selector=_CONTROLLERS)
     except ServiceError:
         return ""
     if not found:

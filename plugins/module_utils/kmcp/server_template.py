@@ -5,12 +5,13 @@
 """What the children of an MCPServer hold as long as nobody takes it out. No input or output.
 
 A field that was removed has no owner that could tell of it, so it is looked for by what the controller must have
-written. Its translation is the same in KMCP 0.2.6 to 0.3.0; what settings of the controller decide (the adapter's
-image, the Service's appProtocol) is left out.
+written. Its translation is the same in KMCP 0.2.6 to 0.3.0, and of other versions nothing is looked for; what settings
+of the controller decide (the adapter's image, the Service's appProtocol) is left out.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -21,6 +22,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT
 Object = Mapping[str, Any]
 
 MADE_BY_KMCP = "(made by KMCP)"
+# the first and the last version whose translation this is
+_KNOWN = ((0, 2, 6), (0, 3, 0))
 _CONFIG_HASH = "kmcp.kagent.dev/mcpserver-config-hash"
 _ADAPTER = "/adapterbin/agentgateway"
 _CONFIG_FILE = "local.yaml"
@@ -42,6 +45,12 @@ class Lost(NamedTuple):
     path: str
     current: Any
     wanted: Any
+
+
+def is_known(version: Any) -> bool:
+    """Whether a KMCP of this version translates as is written here."""
+    found = re.match(r"v?(\d+)\.(\d+)\.(\d+)$", str(version))
+    return found is not None and _KNOWN[0] <= tuple(int(part) for part in found.groups()) <= _KNOWN[1]
 
 
 def lost(kind: str, server: Object, child: Object) -> list[Lost]:

@@ -28,6 +28,7 @@ class Cluster:
         self.objects: dict[str, Any] = json.loads((OBJECTS / "pristine.json").read_text(encoding="utf-8"))
         self.asked: list[Target] = []
         self.answer = answer
+        self.version: Any = "0.3.0"
         monkeypatch.setattr(server_sight, "read_objects", self.read)
         monkeypatch.setattr(server_sight, "server_side_apply", self.apply)
 
@@ -38,6 +39,12 @@ class Cluster:
 
     def read(self, _kube: Any, targets: list[Target]) -> dict[Any, Any]:
         return {target.who: self.objects[target.who.kind] for target in targets}
+
+    def list_objects(self, resource: Any, *, label_selector: str) -> list[Any]:
+        assert (resource.kind, "app.kubernetes.io/name=kmcp" in label_selector) == ("Deployment", True)
+        if isinstance(self.version, Exception):
+            raise self.version
+        return [{"metadata": {"labels": {"app.kubernetes.io/version": self.version}}}]
 
     def apply(self, _kube: Any, target: Target, *, force: bool, dry_run: bool) -> Any:
         assert force
@@ -51,7 +58,7 @@ class Cluster:
         return after
 
     def drift(self) -> list[str]:
-        sight = server_sight.look_at(cast(Kube, None), DECLARED)[("mcp", "echo")]
+        sight = server_sight.look_at(cast(Kube, self), DECLARED)[("mcp", "echo")]
         assert sight.server is not None
         return [change.path for change in server_children.drift(sight.server, sight.children, sight.kept)]
 
@@ -78,9 +85,29 @@ def test_a_dry_run_tells_admission_from_an_edit(monkeypatch: pytest.MonkeyPatch,
     assert [str(target.who.kind) for target in cluster.asked] == ["Deployment"]
 
 
+@pytest.mark.parametrize(
+    ("version", "drift"),
+    [
+        ("0.2.6", [POLICY]),
+        ("v0.2.9", [POLICY]),
+        ("0.3.1", []),
+        ("0.2.5", []),
+        (None, []),
+        (ServiceError("list", "forbidden", status=403), []),
+    ],
+)
+def test_of_a_controller_that_is_not_known_nothing_is_called_lost(
+    monkeypatch: pytest.MonkeyPatch, version: Any, drift: list[str]
+) -> None:
+    cluster = Cluster(monkeypatch, {"imagePullPolicy": "IfNotPresent"})
+    cluster.version = version
+    cluster.container["imagePullPolicy"] = "Always"
+    assert cluster.drift() == drift
+
+
 def test_children_that_the_controller_has_yet_to_write_are_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = Cluster(monkeypatch)
     cluster.container["imagePullPolicy"] = "Always"
     cluster.objects["MCPServer"]["metadata"]["generation"] += 1
-    server_sight.look_at(cast(Kube, None), DECLARED)
+    server_sight.look_at(cast(Kube, cluster), DECLARED)
     assert cluster.asked == []
