@@ -102,6 +102,7 @@ CLOUDS = {
     # These need a cluster and no faults of Azure, and there is one.
     "aks_cluster_info": "kubernetes",
     "aks_kubeconfig": "kubernetes",
+    "aks_sku_preflight": "kubernetes",
     "aks_": "azure",
     "azure_": "azure",
     "engine": "kmcp",

@@ -30,9 +30,14 @@ NOTHING: dict[str, tuple[dict[str, Any] | None, list[str], str]] = {
     ),
     "tags that no task has": ({"agents": {"hosts": {"a": LOCAL_HOST}}}, ["--tags", "mcp"], ""),
 }
+# the other cases of the two tables are the same in other words, or take a run more
+QUICK = ("a path that does not exist", "a limit beside the groups", "every platform fails")
 
 
-@pytest.mark.parametrize(("groups", "arguments", "said"), NOTHING.values(), ids=NOTHING.keys())
+@pytest.mark.parametrize(
+    ("groups", "arguments", "said"),
+    [pytest.param(*case, id=name, marks=() if name in QUICK else pytest.mark.slow) for name, case in NOTHING.items()],
+)
 def test_a_run_without_anything_to_compare_fails_and_says_what_to_do(
     drift: Drift, tmp_path: Path, groups: dict[str, Any] | None, arguments: list[str], said: str
 ) -> None:
@@ -66,10 +71,6 @@ CUT_SHORT: dict[str, tuple[dict[str, Any], dict[str, str], list[str], dict[str, 
     "every platform fails": ({}, {}, ["a"], {**OF_A_CLUSTER, "a": "failed", "b": "in_sync"}),
     "every cluster fails": ({}, {}, ["b", "c", "d"], {"a": "in_sync", "b": "failed", "c": "failed", "d": "failed"}),
 }
-
-
-# the others take a run more each, or differ from one of these in a name only
-QUICK = ("skipped tags in the environment", "every platform fails")
 
 
 @pytest.mark.parametrize(
