@@ -63,9 +63,8 @@ def teardown_refusal(confirmed: Any, known: Sequence[str], present: Sequence[str
         return f"{told} {example}; this inventory knows {', '.join(known)}."
     absent = [name for name in names if name not in present]
     if absent:
-        verb = "was" if len(absent) == 1 else "were"
-        told = f"Nothing was removed: {', '.join(absent)} {verb} confirmed, and --limit leaves it out of this run."
-        told = told.replace("leaves it", "leaves them") if len(absent) > 1 else told
+        verb, them = ("was", "it") if len(absent) == 1 else ("were", "them")
+        told = f"Nothing was removed: {', '.join(absent)} {verb} confirmed, and --limit leaves {them} out of this run."
         return f"{told} Widen --limit, or leave it away: what is not confirmed is not removed."
     return ""
 

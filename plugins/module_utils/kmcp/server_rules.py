@@ -215,14 +215,19 @@ def _resources(server: Declared) -> Found:
 
 def _amounts(path: str, resources: Any) -> Found:
     """Amounts that are none, and requests above their limits: with both the API server refuses the Deployment."""
+    parts = resources if isinstance(resources, Mapping) else {}
+    limits = parts.get("limits")
     for part in ("requests", "limits"):
-        amounts = resources.get(part) if isinstance(resources, Mapping) else None
-        for name, amount in amounts.items() if isinstance(amounts, Mapping) else ():
+        amounts = parts.get(part)
+        if amounts is not None and not isinstance(amounts, Mapping):
+            yield f"{path}.{part}", f"{amounts!r} is no mapping of resources to amounts, for example memory: 256Mi"
+            continue
+        for name, amount in (amounts or {}).items():
             number = parse_quantity(amount)
             if number is None or number < 0:
                 yield f"{path}.{part}.{name}", f"{amount!r} is no amount, for example 500m of cpu or 256Mi of memory"
                 continue
-            limit = (resources.get("limits") or {}).get(name) if part == "requests" else None
+            limit = limits.get(name) if part == "requests" and isinstance(limits, Mapping) else None
             most = parse_quantity(limit) if limit is not None else None
             if most is not None and number > most >= 0:
                 yield f"{path}.{part}.{name}", f"{amount} is more than the limit, {limit}"

@@ -69,6 +69,11 @@ UNSOUND: dict[str, tuple[dict[str, Any], str, str]] = {
     "config map as a mapping": ({"config_map_refs": ["{'name': 'x'}"]}, "config_map_refs[0]", "give the name alone"),
     "account's name": ({"service_account_name": "My_Account"}, "service_account_name", "cannot name a ServiceAccount"),
     "memory": ({"resources": {"limits": {"memory": "lots"}}}, "resources.limits.memory", "'lots' is no amount"),
+    "limits as a text": (
+        {"sidecars": [{"name": "a", "resources": {"requests": {"cpu": 1}, "limits": "lots"}}]},
+        "sidecars[0].resources.limits",
+        "'lots' is no mapping of resources to amounts",
+    ),
     "negative cpu": ({"resources": {"requests": {"cpu": -1}}}, "resources.requests.cpu", "-1 is no amount"),
     "above its limit": (
         {"resources": {"requests": {"memory": "2Gi"}, "limits": {"memory": "512Mi"}}},
