@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from support.local_azure import FakeTask
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput
 
@@ -29,26 +29,6 @@ LEAST: dict[str, dict[str, Any]] = {
 }
 
 
-@dataclass
-class Offline:
-    """A task that reaches nobody."""
-
-    params: dict[str, Any]
-    check_mode: bool = False
-    diff_mode: bool = False
-    run_directory: Path | None = None
-    warnings: list[str] = field(default_factory=list)
-
-    def warn(self, message: str) -> None:
-        self.warnings.append(message)
-
-    def progress(self, message: str) -> None:
-        pass
-
-    def secret(self, value: str) -> None:
-        pass
-
-
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of nobody: modules of Azure resolve them before they look at a resource's options."""
@@ -66,7 +46,7 @@ def outcome(name: str, seconds: float) -> str:
     # a kubeconfig that is not there: who gets so far has not refused
     given |= {"kubeconfig": "/nowhere/kubeconfig"} if "kubeconfig" in given else {}
     with pytest.raises(Failure) as failed:
-        found.OPERATION(Offline({**given, **LEAST[name], "wait_timeout": seconds}))
+        found.OPERATION(FakeTask({**given, **LEAST[name], "wait_timeout": seconds}))
     assert isinstance(failed.value, InvalidInput)
     return failed.value.message()
 
@@ -88,6 +68,6 @@ def test_no_wait_is_one_look(name: str) -> None:
 
 
 def test_a_namespace_that_can_hold_no_lease_is_refused() -> None:
-    task = Offline({"wait_timeout": 0, "state": "present", "playbook": "site", "namespace": "A b"})
+    task = FakeTask({"wait_timeout": 0, "state": "present", "playbook": "site", "namespace": "A b"})
     with pytest.raises(InvalidInput, match="namespace: 'A b' is no namespace name"):
         module("site_lock").OPERATION(task)
