@@ -20,9 +20,6 @@ LOGS = CHECKOUT / "build" / "gate"
 COLLECTION = "ansible_collections.mcpops.platform.plugins"
 TYPED_PACKAGES = (f"{COLLECTION}.module_utils", f"{COLLECTION}.plugin_utils", "localcloud", "gate")
 
-# How many processes a level may keep busy. The small machine has two cores, and the Go build takes what is left.
-WORKERS = "2"
-
 
 class Counting(enum.Enum):
     """Where the number of passed and failed checks of a step comes from."""
@@ -90,11 +87,12 @@ def sanity() -> list[Step]:
 
 
 def unit() -> list[Step]:
-    return [pytest_step("unit", ["tests/unit"], "not slow", workers=True)]
+    # Many of them wait for a time that has to pass.
+    return [pytest_step("unit", ["tests/unit"], "not slow", workers=3)]
 
 
 def contract() -> list[Step]:
-    return [pytest_step("contract", ["tests/contract"], "not slow", workers=True)]
+    return [pytest_step("contract", ["tests/contract"], "not slow", workers=2)]
 
 
 # Which local cloud of its own (clouds.py) a directory of the integration level runs on; the rest: "kubernetes".
@@ -106,6 +104,7 @@ CLOUDS = {
     "aks_": "azure",
     "azure_": "azure",
     "engine": "kmcp",
+    "site_validate": "kmcp",
     "site_lock": "kubernetes",
     "site": "azure",
     "kmcp_": "kmcp",
@@ -127,7 +126,7 @@ def on_own_cloud(cloud: str, step: Step) -> Step:
 
 
 def docs() -> list[Step]:
-    return [pytest_step("docs", ["tests/docs"], "not slow", workers=True)]
+    return [pytest_step("docs", ["tests/docs"], "not slow", workers=2)]
 
 
 def long() -> list[Step]:
@@ -167,7 +166,7 @@ def matrix() -> list[Step]:
     return [Step(f"core {row.core}", (sys.executable, "-m", "gate.matrix", row.core)) for row in ROWS]
 
 
-def pytest_step(name: str, directories: list[str], markers: str, *, workers: bool = False) -> Step:
+def pytest_step(name: str, directories: list[str], markers: str, *, workers: int = 0) -> Step:
     present = [directory for directory in directories if any((CHECKOUT / directory).rglob("test_*.py"))]
     if not present:
         raise NothingToRun(f"no test_*.py under {', '.join(directories)}")
@@ -175,7 +174,7 @@ def pytest_step(name: str, directories: list[str], markers: str, *, workers: boo
         *tool("pytest", "-q", "-m", markers, f"--junitxml={junit_report(name)}"),
         # A test that no longer imports or is deselected by a typo must not look like success.
         "--strict-config",
-        *(["-n", WORKERS, "--dist", "loadfile"] if workers else []),
+        *(["-n", str(workers), "--dist", "loadfile"] if workers else []),
         *present,
     ]
     return Step(name, tuple(argv), Counting.JUNIT)
@@ -208,13 +207,13 @@ STAGES: tuple[Stage, ...] = (
     Stage("lint", "ruff, mypy, yamllint, ansible-lint", lint, at_once=2),
     Stage("sanity", "ansible-test sanity on one core version", sanity, at_once=2, beside="lint"),
     Stage("unit", "pure parts and the repository itself", unit),
-    # Some of the unit tests wait for a time that has to pass.
     Stage("contract", "the local Azure against the SDKs", contract, beside="unit"),
     Stage(
         "cloud",
         "the local cloud, up",
         lambda: [Step("up", tool("localcloud", "up"))],
         needs=("build",),
+        beside="unit",
         supporting=True,
     ),
     Stage("integration", "modules and playbooks on a real cluster", integration, needs=("build",), at_once=3),

@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import threading
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -137,23 +135,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(config: AzureConfig, ca: Path) -> Iterator[None]:
+def served(config: AzureConfig) -> Iterator[None]:
     """The local Azure, served by a thread of this process."""
     server = uvicorn.Server(uvicorn_config(create_app(config, RememberedClusters()), config))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    _await(thread, config, ca)
+    while not server.started:
+        if not thread.is_alive():
+            raise RuntimeError("the local Azure did not start")
+        thread.join(0.01)
     yield
     server.should_exit = True
     thread.join(20)
-
-
-def _await(thread: threading.Thread, config: AzureConfig, ca: Path) -> None:
-    context = ssl.create_default_context(cafile=ca)
-    while thread.is_alive():
-        try:
-            with urllib.request.urlopen(f"{config.endpoint}/localcloud/health", context=context, timeout=5):
-                return
-        except OSError:
-            continue
-    raise RuntimeError("the local Azure did not start")

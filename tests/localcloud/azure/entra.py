@@ -113,7 +113,8 @@ def _b64(number: int) -> str:
 def load_or_make_key(path: Path) -> rsa.RSAPrivateKey:
     """Kept across restarts, so that a token of before is still good after one."""
     if path.exists():
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        # Made here, and proving its primes again takes a tenth of a second.
+        key = serialization.load_pem_private_key(path.read_bytes(), None, unsafe_skip_rsa_key_validation=True)
         if isinstance(key, rsa.RSAPrivateKey):
             return key
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from support.local_azure import SECRET, Azure, free_port, served
 
 from localcloud.authority import Authority
 from localcloud.azure.config import AzureConfig
+from localcloud.azure.entra import KEY_FILE, load_or_make_key
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +23,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     authority.issue("azure", names=["localhost", "127.0.0.1"], server=True).write(
         directory / "azure.crt", directory / "azure.key"
     )
+    load_or_make_key(directory / KEY_FILE)
     return directory
 
 
@@ -44,5 +47,7 @@ def azure(pki: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         registration_seconds=0.05,
     )
     config.state.mkdir(mode=0o700)
-    with served(config, pki / "ca.crt"):
+    # One RSA key for all of them: making it takes longer than most of the tests.
+    shutil.copy(pki / KEY_FILE, config.state)
+    with served(config):
         yield Azure(config, tmp_path / "run")
