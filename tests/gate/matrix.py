@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gate.checkout import CACHE, CHECKOUT
-from gate.stages import WORKERS
 
 REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
 
@@ -96,7 +95,7 @@ def run(row: Row) -> int:
     }
     commands = (
         [interpreter, "-m", "gate.sanity"],
-        [interpreter, "-m", "pytest", "-q", "-n", WORKERS, "-m", "not slow", "tests/unit"],
+        [interpreter, "-m", "pytest", "-q", "-n", "2", "-m", "not slow", "tests/unit"],
     )
     codes = [subprocess.run(command, cwd=CHECKOUT, env=surroundings, check=False).returncode for command in commands]
     return next((code for code in codes if code), 0)

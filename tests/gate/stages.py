@@ -271,6 +271,8 @@ def environment(base: Mapping[str, str]) -> dict[str, str]:
     prepared["PYTHONUNBUFFERED"] = "1"
     # a level starts hundreds of Pythons, which need not all compile this checkout
     prepared.pop("PYTHONDONTWRITEBYTECODE", None)
+    # and hundreds of kubectl and helm, whose start is a third cheaper without collecting its garbage
+    prepared.setdefault("GOGC", "400")
     return prepared
 
 
