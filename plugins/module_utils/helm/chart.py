@@ -136,7 +136,9 @@ def _on_disk(
     try:
         described = _description(path)
     except (OSError, ValueError, tarfile.TarError) as failure:
-        return None, [*problems, Problem("chart_ref", f"{path} is not a readable chart: {failure}")]
+        where = "" if path.is_absolute() else f" in {Path.cwd()}, where relative paths begin,"
+        why = failure if path.exists() else "there is no such file or directory"
+        return None, [*problems, Problem("chart_ref", f"{path}{where} is not a readable chart: {why}")]
     name, standing = str(described.get("name", "")), exact_version(str(described.get("version", "")))
     if not name or standing is None:
         problems.append(Problem("chart_ref", f"{path}: its Chart.yaml has no name or no exact version"))

@@ -84,7 +84,7 @@ def azure_auth_findings(host: Host) -> Iterator[Finding]:
         told = f"is a {type(given).__name__}, not a mapping of options. Its options are {', '.join(spec)}"
         yield Finding(host.name, AZURE_AUTH, told)
         return
-    for name in sorted(given.keys() - spec.keys()):
+    for name in sorted(str(key) for key in given if key not in spec):
         near = difflib.get_close_matches(name, spec, n=1)
         advice = f"did you mean {near[0]}?" if near else f"its options are {', '.join(spec)}"
         yield Finding(host.name, AZURE_AUTH, f"has an unknown option {name!r}: {advice}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What verify.yml and teardown.yml say of an inventory before they do anything: no cloud, no cluster."""
+"""What verify.yml, diagnose.yml and teardown.yml say of an inventory before they do anything: no cloud, no cluster."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.playbook import CHECKOUT, LOCAL_HOST, Run, run_playbook
 
 pytestmark = pytest.mark.integration
 
-VERIFY, TEARDOWN = "playbooks/verify.yml", "playbooks/teardown.yml"
+VERIFY, DIAGNOSE, TEARDOWN = "playbooks/verify.yml", "playbooks/diagnose.yml", "playbooks/teardown.yml"
 SOUND: dict[str, Any] = {
     **LOCAL_HOST,
     "mcpops_environment": "test",
@@ -53,6 +53,16 @@ TOLD: dict[str, tuple[str, dict[str, Any], tuple[str, ...], dict[str, str]]] = {
             "one, two: mcpops_mcp_calls[0].server": "'nobody' is no MCP server of this host (echo)",
             "one, two: site_lock_timout": "did you mean site_lock_timeout?",
             "one, two: mcpops_kubeconfig": "modules would take ~/.kube/config instead",
+        },
+    ),
+    "diagnose": (
+        DIAGNOSE,
+        {"mcpops_kubeconfig": "", "site_diagnostics_log_lines": "many"},
+        ("-e", "diagnose_fail_on=sometimes"),
+        {
+            "one, two: mcpops_kubeconfig": "modules would take ~/.kube/config instead",
+            "one, two: site_diagnostics_log_lines": "we were unable to convert to int",
+            "one, two: site_diagnostics_fail_on": "must be one of: error, warning, never, got: sometimes",
         },
     ),
     "teardown": (

@@ -95,6 +95,14 @@ def test_a_chart_directory_and_its_archive(directory: Path) -> None:
         assert found.registry == ""
 
 
+def test_a_relative_path_is_told_with_where_it_begins(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(directory.parent)
+    assert chart.resolve("web", None)[0] is not None
+    (problem,) = chart.resolve("wbe", None)[1]
+    begins = f"wbe in {directory.parent}, where relative paths begin, is not a readable chart: there is no such file"
+    assert problem.message.startswith(begins)
+
+
 def test_a_chart_on_disk_of_another_version(directory: Path) -> None:
     found, problems = chart.resolve(str(directory), "1.2.4")
     assert found is None

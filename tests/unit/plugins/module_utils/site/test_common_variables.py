@@ -72,6 +72,10 @@ AUTH: dict[str, tuple[Any, list[str]]] = {
         ["has an unknown option 'subscripton_id': did you mean subscription_id?"],
     ),
     "strange option": ({"colour": "x"}, ["has an unknown option 'colour': its options are auth_source, profile, "]),
+    "key that is no text": (
+        {7: "x", "colour": "y"},
+        ["has an unknown option '7': its options", "has an unknown option 'colour'"],
+    ),
     "choice": ({"auth_source": "nope"}, ["value of auth_source must be one of: auto, "]),
     "two at once": (
         {"auth_source": "nope", "tennant": "x"},
