@@ -72,6 +72,7 @@ class ActionModule(SiteAction):
         left = list(names)
         while left:
             run = results_of(Inner(params["playbook"], sources, left, params["skip_tags"]), self._loader)
+            _warn(run.rows)
             _stop_at_bad_input(run.rows)
             found.update({host.name: host for host in drift_report.hosts_of(run.rows, left, kinds, run.ended)})
             cut = drift_report.cut_short(run.rows, left, run.ended)
@@ -94,6 +95,7 @@ class ActionModule(SiteAction):
         """Repair those that drifted, and compare them once more: only what is seen in sync counts as repaired."""
         Display().display(f"Repairing {', '.join(drifted)}")
         run = results_of(Inner(params["playbook"], sources, drifted, params["skip_tags"], check=False), self._loader)
+        _warn(run.rows)
         # of a host that another's failure cut short, the comparison that follows says how far its repair came
         cut = drift_report.cut_short(run.rows, drifted, run.ended)
         failed = {
@@ -123,6 +125,13 @@ def _platforms(task_vars: Mapping[str, Any], names: Sequence[str]) -> dict[str, 
     platforms = task_vars["groups"].get("platforms", ())
     named = {name: task_vars["hostvars"][name].get("mcpops_platform") for name in names if name not in platforms}
     return {name: str(platform) for name, platform in named.items() if platform in platforms}
+
+
+def _warn(rows: Sequence[Mapping[str, Any]]) -> None:
+    """What the run inside warned of, as it would have; one warning of several hosts or runs is shown once."""
+    for row in rows:
+        for text in row.get("warnings", ()):
+            Display().warning(str(text))
 
 
 def _stop_at_bad_input(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -29,7 +29,7 @@ from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
-KEPT = ("changed", "msg", "notes", "diff", "error")
+KEPT = ("changed", "msg", "notes", "diff", "error", "warnings")
 CLUSTER_KEPT = ("exists", "id", "name", "power_state", "provisioning_state", "kubernetes_version")
 
 

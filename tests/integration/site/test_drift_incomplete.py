@@ -59,6 +59,8 @@ COMPARED: dict[str, Any] = {
     "changed_when": "inventory_hostname == 'c'",
     "tags": ["mcp"],
 }
+# warns of the strange variable
+VALIDATE: dict[str, Any] = {"mcpops.platform.site_validate": {"roles": {}}, "run_once": True}
 OF_A_CLUSTER = {"a": "in_sync", "b": "failed", "c": "drifted", "d": "in_sync"}
 # keywords of the plays, settings, hosts that fail → states
 CUT_SHORT: dict[str, tuple[dict[str, Any], dict[str, str], list[str], dict[str, str]]] = {
@@ -80,7 +82,7 @@ CUT_SHORT: dict[str, tuple[dict[str, Any], dict[str, str], list[str], dict[str, 
 def test_no_host_keeps_another_from_being_compared(
     tmp_path: Path, keywords: dict[str, Any], settings: dict[str, str], failing: list[str], states: dict[str, str]
 ) -> None:
-    play = {"gather_facts": False, **keywords, "tasks": [FAILS, COMPARED]}
+    play = {"gather_facts": False, **keywords, "tasks": [VALIDATE, FAILS, COMPARED]}
     files = {
         "hosts.json": {
             "all": {
@@ -88,7 +90,7 @@ def test_no_host_keeps_another_from_being_compared(
                     "platforms": {"hosts": {"a": LOCAL_HOST}},
                     "clusters": {"hosts": dict.fromkeys("bcd", LOCAL_HOST)},
                 },
-                "vars": {"failing": failing},
+                "vars": {"failing": failing, "mcpops_platform": "a", "mcpops_strange": "x"},
             }
         },
         # variables beside the playbook reach the comparison
@@ -112,7 +114,9 @@ def test_no_host_keeps_another_from_being_compared(
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         # JSON is YAML
         (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
-    report = run_playbook("-i", "hosts.json", "drift.yml", cwd=tmp_path, env=settings).ok().last["report"]
+    run = run_playbook("-i", "hosts.json", "drift.yml", cwd=tmp_path, env=settings).ok()
+    assert "a: mcpops_strange: is not known" in run.output
+    report = run.last["report"]
     assert {host["name"]: host["state"] for host in report["hosts"]} == states
     assert {host["message"] for host in report["hosts"] if host["state"] == "failed"} == {
         "ansible.builtin.fail: it failed"

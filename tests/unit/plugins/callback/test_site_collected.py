@@ -46,3 +46,9 @@ def test_of_a_loop_only_its_items_are_kept(collecting: tuple[CallbackModule, Pat
     callback.v2_runner_on_ok(result({"changed": True, "results": [{"item": "a"}]}))
     callback.v2_runner_on_failed(result({"results": [{"item": "a"}]}))
     assert [row["item"] for row in rows(file)] == ["a"]
+
+
+def test_warnings_are_kept(collecting: tuple[CallbackModule, Path]) -> None:
+    callback, file = collecting
+    callback.v2_runner_on_ok(result({"warnings": ["strange"]}))
+    assert [row["warnings"] for row in rows(file)] == [["strange"]]
