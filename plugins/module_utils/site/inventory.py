@@ -67,7 +67,7 @@ def as_problems(findings: Iterable[Finding], spelled: Mapping[str, Mapping[str, 
 
 
 def unchecked(hosts: Iterable[Host]) -> list[str]:
-    """A sentence for each variable of the user that cannot be told yet, all its hosts together."""
+    """The user's variables that cannot be told yet, with all their hosts: a sentence for what has one reason."""
     reasons: dict[str, list[str]] = {}
     affected: dict[str, list[str]] = {}
     for host in hosts:
@@ -78,11 +78,26 @@ def unchecked(hosts: Iterable[Host]) -> list[str]:
             for listed, item in ((reasons, reason), (affected, host.name)):
                 if item not in listed.setdefault(name, []):
                     listed[name].append(item)
+    alike: dict[str, list[str]] = {}
+    for name, found in reasons.items():
+        alike.setdefault("; ".join(found), []).append(name)
     return [
-        f"{name} of {_named(affected[name])} is not known now ({'; '.join(found)}), so it was not checked; "
-        "where nothing defines it later, a default takes its place or the run fails there."
-        for name, found in reasons.items()
+        _unchecked(names, list(dict.fromkeys(host for name in names for host in affected[name])), reason)
+        for reason, names in alike.items()
     ]
+
+
+def _unchecked(names: Sequence[str], hosts: Sequence[str], reason: str) -> str:
+    told = f"{', '.join(names)} of {_named(hosts)}"
+    if len(names) == 1:
+        return (
+            f"{told} is not known now ({reason}), so it was not checked; "
+            "where nothing defines it later, a default takes its place or the run fails there."
+        )
+    return (
+        f"{told} are not known now ({reason}), so they were not checked; "
+        "where nothing defines them later, a default takes their place or the run fails there."
+    )
 
 
 def _named(hosts: Sequence[str]) -> str:

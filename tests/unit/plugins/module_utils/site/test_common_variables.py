@@ -102,12 +102,14 @@ def test_a_secret_of_the_azure_modules_is_not_shown() -> None:
 LATER = "so it was not checked; where nothing defines it later, a default takes its place or the run fails there."
 
 
-def test_what_is_not_checked_is_told_once_per_variable() -> None:
-    reason = "'nosuchvar' is undefined"
-    hosts = [host(name, {"mcpops_tags": reason, "mcpops_mcp_servers": reason}) for name in ("one", "two")]
-    assert unchecked(hosts) == [
-        f"mcpops_tags of one, two is not known now ({reason}), {LATER}",
-        f"mcpops_mcp_servers of one, two is not known now ({reason}), {LATER}",
+def test_what_is_not_checked_is_told_once_per_reason() -> None:
+    reason, another = "'nosuchvar' is undefined", "'other' is undefined"
+    one = host("one", {"mcpops_tags": reason, "mcpops_location": another, "mcpops_mcp_servers": reason})
+    two = host("two", {"mcpops_mcp_servers": reason, "mcpops_location": reason})
+    assert unchecked([one, two]) == [
+        f"mcpops_tags, mcpops_mcp_servers of one, two are not known now ({reason}), so they were not checked; "
+        "where nothing defines them later, a default takes their place or the run fails there.",
+        f"mcpops_location of one, two is not known now ({another}; {reason}), {LATER}",
     ]
 
 
