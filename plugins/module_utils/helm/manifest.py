@@ -13,9 +13,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Serv
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_documents
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object, flatten, normalise
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import yaml
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import known_only, without_nulls
 
 KEEP = "helm.sh/resource-policy"
 OWNER = "meta.helm.sh/release"
@@ -42,8 +44,15 @@ def place(objects: list[Object], kube: Kube, release: Release) -> tuple[list[Tar
         if resource is None:
             unserved.append(item)
         else:
-            targets.append(target_of(resource, complete(item, release, resource.namespaced)))
-    return targets, unserved
+            targets.append(_target(kube, resource, complete(item, release, resource.namespaced)))
+    # helm applies an object that a chart has twice one after the other: the last one stands
+    return list({target.who: target for target in targets}.values()), unserved
+
+
+def _target(kube: Kube, resource: ResourceType, declared: Object) -> Target:
+    """Without nulls and unknown fields: helm sends both, and the API server drops them."""
+    structure = kube.structure(resource.api_version, resource.kind)
+    return target_of(resource, known_only(without_nulls(declared, structure), structure), structure)
 
 
 def complete(item: Object, release: Release, namespaced: bool) -> Object:
@@ -65,7 +74,7 @@ def definitions(text: str, kube: Kube) -> list[Target]:
     resource = kube.resource_type("apiextensions.k8s.io/v1", "CustomResourceDefinition")
     found = [item for item in flatten(read_documents(text)) if isinstance(item, dict)]
     found = [item for item in found if item.get("kind") == "CustomResourceDefinition"]
-    return [target_of(resource, normalise(item)) for item in found] if resource is not None else []
+    return [_target(kube, resource, normalise(item)) for item in found] if resource is not None else []
 
 
 def kept(item: Mapping[str, Any]) -> bool:

@@ -123,13 +123,18 @@ def _kept(task: Task, kube: Kube, spec: ReleaseSpec, plan: Plan, found: History)
     release = found.newest
     if release is None:
         raise AssertionError("a release that is not there has changes to its plan")
-    inspection = drift.inspect(kube, release, spec.ignored, spec.crds == UPGRADE_CRDS)
-    plans = (plan, *inspection.plans)
+    inspection = drift.inspect(kube, task, release, spec.ignored, spec.crds == UPGRADE_CRDS)
     if not task.check_mode:
         inspection = restore(task, kube, release, spec, inspection)
-        if spec.wait:
-            await_ready(task, kube, spec, inspection)
-    return Outcome(plans, release, inspection, previous=release)
+    outcome = Outcome((plan, *inspection.plans), release, inspection, previous=release)
+    try:
+        inspection.as_bundle.raise_failures(f"keep the objects of release {release.namespace}/{release.name}")
+    except Failure as failure:
+        failure.values["changed"] = outcome.changed
+        raise
+    if spec.wait and not task.check_mode:
+        await_ready(task, kube, spec, inspection)
+    return outcome
 
 
 def remove(task: Task, kube: Kube, name: str, namespace: str, options: Mapping[str, Any]) -> Outcome:

@@ -7,41 +7,53 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import drift, manifest
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.drift import DEFINITION, Drift, Inspection
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.drift import DEFINITION, Inspection
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import UPGRADE_CRDS, ReleaseSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.definitions import wait_until_served
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness import has_verdict, reasons
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.wait import wait_ready
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 
 def restore(task: Task, kube: Kube, release: Release, spec: ReleaseSpec, found: Inspection) -> Inspection:
-    """Repair what drifted; returns the objects as they stand then. Without drift nothing is sent."""
-    if not found.drifts and not found.unserved:
+    """Repair what drifted: the inspection with what was done; without drift nothing is sent.
+
+    An object that is refused hides and blocks no other.
+    """
+    if not found.drifted and not found.unserved:
         return found
     task.progress(f"restoring objects of release {release.namespace}/{release.name}")
-    definitions = [item for item in found.drifts if item.target.who.kind == DEFINITION]
-    drift.repair(kube, definitions)
-    _await_definitions(task, kube, [item.target.declared for item in definitions], spec.wait_timeout)
-    drift.repair(kube, [item for item in found.drifts if item.target.who.kind != DEFINITION])
-    _create_unserved(kube, release, found.unserved)
-    after = drift.inspect(kube, release, spec.ignored, spec.crds == UPGRADE_CRDS)
-    for item in after.drifts:
-        if not item.changes:
-            continue
-        paths = ", ".join(change.path or "the whole object" for change in item.changes)
-        task.warn(
-            f"release {release.namespace}/{release.name}: {item.target.who} was restored and differs again at once "
-            f"({paths}). Something keeps setting it: stop that, or name it in ignore_differences."
-        )
-    return after
+    options = drift.options_for(release, manifest.parse(release), spec.ignored, spec.wait_timeout)
+    definitions = [target for target in found.drifted if target.who.kind == DEFINITION]
+    done = {one.who: one for one in drift.repair(kube, task, options, definitions, found.live)}
+    if definitions:
+        _await_definitions(task, kube, [target.declared for target in definitions], spec.wait_timeout)
+        kube.forget_structures()
+        # what depends on them can be compared now
+        again = drift.inspect(kube, task, release, spec.ignored, spec.crds == UPGRADE_CRDS)
+        found = replace(again, unserved=found.unserved)
+    others = [target for target in found.drifted if target.who.kind != DEFINITION]
+    done |= {one.who: one for one in drift.repair(kube, task, options, others, found.live)}
+    _create_unserved(kube, task, release, options, found.unserved)
+    after = drift.inspect(kube, task, release, spec.ignored, spec.crds == UPGRADE_CRDS)
+    outcomes = tuple(done.get(target.who, one) for target, one in zip(after.targets, after.outcomes))
+    for target, one in zip(after.targets, after.outcomes):
+        if one.plan.changed and one.failure is None and done.get(target.who, one).failure is None:
+            paths = ", ".join(change.path or "the whole object" for change in one.plan.changes)
+            task.warn(
+                f"release {release.namespace}/{release.name}: {target.who} was restored and differs again at once "
+                f"({paths}). Something keeps setting it: stop that, or name it in ignore_differences."
+            )
+    return replace(after, outcomes=outcomes, unserved=found.unserved)
 
 
 def await_ready(task: Task, kube: Kube, spec: ReleaseSpec, found: Inspection) -> None:
@@ -58,10 +70,10 @@ def _await_definitions(task: Task, kube: Kube, objects: Sequence[Object], timeou
         raise failure
 
 
-def _create_unserved(kube: Kube, release: Release, items: Sequence[Object]) -> None:
+def _create_unserved(kube: Kube, task: Task, release: Release, options: BundleOptions, items: Sequence[Object]) -> None:
     """Objects whose definition has just come back."""
     targets, unserved = manifest.place(list(items), kube, release)
-    drift.repair(kube, [Drift(target, None, creation(target.declared), to_apply=True) for target in targets])
+    BundleOutcome(drift.repair(kube, task, options, targets, {})).raise_failures("restore objects")
     if unserved:
         names = ", ".join(sorted({f"{item['apiVersion']} {item['kind']}" for item in unserved}))
         raise ServiceError(

@@ -15,9 +15,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.process import Helm
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.definitions import wait_until_served
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import read_objects
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 
@@ -51,7 +53,17 @@ def fetched(spec: ReleaseSpec, files: HelmFiles) -> ReleaseSpec:
 def apply_definitions(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, files: HelmFiles) -> None:
     """What the chart has in crds/, before the rest of it; helm itself would never touch a definition that is there."""
     targets = manifest.definitions(helm.definitions(spec, files), kube)
-    drift.repair(kube, [drift.Drift(target, None, creation(target.declared), to_apply=True) for target in targets])
+    options = BundleOptions(
+        subject="definitions of the chart",
+        force_conflicts=True,
+        manager=drift.HELM_MANAGER,
+        our_managers=drift.OUR_MANAGERS,
+        adopt=False,
+        wait_timeout=spec.wait_timeout,
+    )
+    done = drift.repair(kube, task, options, targets, read_objects(kube, targets))
+    BundleOutcome(done).raise_failures("apply the chart's definitions")
+    kube.forget_structures()
     for failure in wait_until_served(kube, task, [target.declared for target in targets], spec.wait_timeout).values():
         raise failure
 

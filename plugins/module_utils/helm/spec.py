@@ -16,6 +16,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Inva
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart as charts
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import declared_values
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ARGUMENT_SPEC as IGNORE_DIFFERENCES
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import IgnoredDifference, ignored_differences
 
 RELEASE_NAME_LIMIT = 53  # helm's own: a chart may append to it and still stay within a label's 63
 NAMESPACE_LIMIT = 63
@@ -32,15 +34,6 @@ class Registry:
     plain_http: bool = False
     username: str | None = None
     password: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class IgnoredDifference:
-    """Leaves of live objects that somebody else may set."""
-
-    kind: str
-    name: str | None
-    paths: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -80,15 +73,7 @@ def helm_argument_spec() -> dict[str, Any]:
         "atomic": {"type": "bool", "default": False},
         "history_max": {"type": "int", "default": 10},
         "purge_values": {"type": "bool", "default": True},
-        "ignore_differences": {
-            "type": "list",
-            "elements": "dict",
-            "options": {
-                "kind": {"type": "str", "required": True},
-                "name": {"type": "str"},
-                "paths": {"type": "list", "elements": "str", "required": True},
-            },
-        },
+        "ignore_differences": IGNORE_DIFFERENCES,
         "wait": {"type": "bool", "default": True},
         "wait_timeout": {"type": "int", "default": 300},
         "stale_after": {"type": "int", "default": 60},
@@ -182,13 +167,3 @@ def number_problems(params: Mapping[str, Any], *options: str) -> list[Problem]:
         for option in options
         if params[option] < 1
     ]
-
-
-def ignored_differences(items: list[Mapping[str, Any]]) -> tuple[tuple[IgnoredDifference, ...], list[Problem]]:
-    ignored, problems = [], []
-    for index, item in enumerate(items):
-        paths = tuple(item.get("paths") or ())
-        if not paths:
-            problems.append(Problem(f"ignore_differences[{index}].paths", "names no path to ignore"))
-        ignored.append(IgnoredDifference(item["kind"], item.get("name"), paths))
-    return tuple(ignored), problems

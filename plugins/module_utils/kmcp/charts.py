@@ -18,7 +18,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import (
     ReleaseSpec,
     common_settings,
     helm_problems,
-    ignored_differences,
     namespace_problems,
     registry_problems,
     release_name_problems,
@@ -30,6 +29,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.controller_va
     typed_values,
     version_problems,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ignored_differences
 
 DEFAULT_VERSION = "0.3.0"
 DEFAULT_NAMESPACE = "kmcp-system"

@@ -17,8 +17,8 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_template
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import COMMANDS_WITH_IMAGE, KIND
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_template import MADE_BY_KMCP
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import value_at
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import foreign_routes, route_path
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import route_path, value_at
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import foreign_routes
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Refusal
 
 Object = Mapping[str, Any]

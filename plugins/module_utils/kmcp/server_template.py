@@ -15,7 +15,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import is_quantity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import same_quantity
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, join
 
@@ -164,6 +163,10 @@ _EXPECTED: Mapping[str, Callable[[Object], dict[str, Any]]] = {
 }
 
 
+# of a container's resources; the template has no other quantities
+_AMOUNTS = ("limits", "requests")
+
+
 def _mapping(path: str, wanted: Object, live: Any, parent: str) -> Iterator[Lost]:
     standing = live if isinstance(live, Mapping) else {}
     for key, value in wanted.items():
@@ -214,7 +217,7 @@ def _fits(wanted: Any, live: Any, key: str, parent: str) -> bool:
             and len(live) == len(wanted)
             and all(_fits(one, other, "", parent) for one, other in zip(wanted, live))
         )
-    return same_quantity(wanted, live) if is_quantity(key, parent) else bool(wanted == live)
+    return same_quantity(wanted, live) if parent in _AMOUNTS else bool(wanted == live)
 
 
 def _parent(key: str, parent: str) -> str:

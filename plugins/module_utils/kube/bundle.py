@@ -24,9 +24,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.converge impo
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.definitions import served_types, wait_until_served
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object, identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import Verdict
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_objects
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.targets import placed, stray_namespaces, unknown_kind
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
@@ -113,7 +113,10 @@ class _Bundle:
         for warning in stray_namespaces(zip(declared, resources)):
             self._task.warn(warning)
         for item, resource in zip(declared, resources):
-            target = placed(item, resource, self._options.namespace) if resource else unknown_kind(self._kube, item)
+            target: Target | Problem = unknown_kind(self._kube, item)
+            if resource is not None:
+                structure = self._kube.structure(resource.api_version, resource.kind)
+                target = placed(item, resource, self._options.namespace, structure)
             if isinstance(target, Problem):
                 wrong.append(target)
             else:
@@ -175,6 +178,8 @@ class _Bundle:
         failed = wait_until_served(
             self._kube, self._task, [outcome.live for outcome in applied if outcome.live], self._options.wait_timeout
         )
+        if applied:
+            self._kube.forget_structures()
         for outcome in applied:
             if outcome.who.name in failed:
                 done[outcome.who] = ObjectOutcome(outcome.who, outcome.plan, outcome.live, failed[outcome.who.name])

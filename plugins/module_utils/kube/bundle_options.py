@@ -9,6 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.conditions import Condition
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import (
+    IgnoredDifference,
+    ignored_paths,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.object_options import (
     NEVER,
     ObjectOptions,
@@ -17,6 +21,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.object_option
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import FIELD_MANAGER
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import Tolerated, Writer, tolerated
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,9 @@ class BundleOptions:
     removed. `our_managers` are those whose leaves are not foreign. `per_object` rows change force_conflicts,
     exclusive and recreate for the objects they choose. A row of `wait_conditions` that fits no object is refused.
     `propagation` is Kubernetes' propagationPolicy for what is deleted on the way. `bundle` is the name in the label
-    of objects that belong together.
+    of objects that belong together. `ignored` are paths that a user named: neither compared nor written.
+    `writers` are rows beside the common ones of who may write where. Without `adopt` the values alone count, whoever
+    owns them. `remedy` is what helps where an object cannot be changed in place.
     """
 
     subject: str = "objects"
@@ -54,6 +61,14 @@ class BundleOptions:
     propagation: str = "Background"
     bundle: str | None = None
     pruning: Pruning | None = None
+    ignored: tuple[IgnoredDifference, ...] = ()
+    writers: tuple[Writer, ...] = ()
+    adopt: bool = True
+    remedy: str = ""
+
+    def expected(self, who: Identity) -> Tolerated:
+        """Who may write where in this object."""
+        return tolerated(who.kind, more=self.writers, paths=ignored_paths(self.ignored, who.kind, who.name))
 
     def settings(self, who: Identity) -> Settings:
         """What holds for this object."""

@@ -25,6 +25,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube import (
     failures,
     kubeconfig,
     lease_keeping,
+    openapi,
     options,
     retries,
 )
@@ -36,6 +37,12 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_fi
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.retries import Response
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import require, urllib3
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import (
+    Schemas,
+    Structure,
+    structure_of,
+    trimmed,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import Transport
 from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
@@ -48,6 +55,8 @@ FIRST_CONTACT_SECONDS = 8.0
 RESTART_SECONDS = 60.0
 """How long a cluster that did answer is waited for: an API server restarts in less."""
 PAGE = 1000
+NO_OPENAPI = (403, 404, 406, 503)
+"""The document of a group version may be withheld, or be that of an aggregated API server that is down."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,10 @@ class Kube:
         self._reached = False
         self._date = ""
         self._warned: set[str] = set()
+        kept = openapi.cache_directory()
+        self.confirmed = openapi.Confirmed(kept, access.server)
+        self._documents = openapi.Documents(kept)
+        self._schemas: dict[str, Schemas] = {}
         lease_keeping.keep(task, access.server, Kube.connect)
 
     @classmethod
@@ -243,6 +256,46 @@ class Kube:
         if self._kinds is None:
             self._kinds = self._cache.get_or_make(self._discovery_key, self._discover)
         return self._kinds
+
+    def structure(self, api_version: str, kind: str) -> Structure:
+        """The structure of a kind; nothing is read before something is asked of it."""
+        return structure_of(lambda: self._schemas_of(api_version), api_version, kind)
+
+    def forget_structures(self) -> None:
+        """After CustomResourceDefinitions have changed."""
+        self._cache.forget(self._index_key)
+        self._schemas.clear()
+
+    def _schemas_of(self, api_version: str) -> Schemas:
+        known = self._schemas.get(api_version)
+        if known is None:
+            address = self._cache.get_or_make(self._index_key, self._index).get(openapi.document_path(api_version))
+            known = self._schemas[api_version] = self._document(address) if address else {}
+        return known
+
+    def _document(self, address: str) -> Schemas:
+        found = self._documents.read(address)
+        if found is None:
+            answer = self.request(
+                "GET", address, accept_status=NO_OPENAPI, retry=False, action="read the structure of kinds"
+            )
+            if answer.status != 200:
+                # a redirect says that the document has changed since the index was read
+                self._cache.forget(self._index_key)
+                return {}
+            found = trimmed(answer.json())
+            self._documents.write(address, found)
+        return cast(Schemas, found)
+
+    def _index(self) -> tuple[dict[str, str], float]:
+        """Address by group version; empty where this identity may not read it, so that everything goes to dry runs."""
+        answer = self.request("GET", openapi.INDEX, accept_status=NO_OPENAPI, action="read the structure of kinds")
+        found = {} if answer.status in NO_OPENAPI else openapi.addresses(answer.json())
+        return found, discovery.GOOD_FOR_SECONDS
+
+    @property
+    def _index_key(self) -> tuple[str, ...]:
+        return ("kubernetes-openapi", self.server)
 
     @property
     def now(self) -> datetime | None:

@@ -8,36 +8,50 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import dry_run, immutable
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import (
-    Route,
+    CONFLICT,
+    INVALID,
     Target,
+    give_up,
+    put,
     server_side_apply,
     target_of,
-    undeclared_foreign,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.delete import request_deletion, wait_until_gone
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation, removal
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation, differences, removal
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.exclusive import (
-    INVALID,
-    attributed_changes,
-    give_up,
-    remove_foreign,
-    replace_whole,
-)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.exclusive import attributed_changes, remove_foreign
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import Route, route_path, value_at
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict, contested, digest, verdict
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.object_options import ON_IMMUTABLE, Settings
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object, holds_secrets
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.one_piece import Unkept, rebuilt, unkept
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import ObjectOutcome
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import Verdict, foreign_fields, verdict
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import (
+    own_routes,
+    owners,
+    undeclared_foreign,
+    undeclared_own,
+    writers_by_path,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.shared_fields import to_apply
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
+REPLACING_MANAGER = "mcpops-replace"
+"""Writes an object in one piece and gives it up again: as a second owner it would keep items declared no more."""
+LEGACY_MANAGERS = frozenset({"kubectl-client-side-apply", "before-first-apply"})
+"""What kubectl applied before it knew field managers: a declaration that takes the object over takes this over, too."""
+ATTEMPTS = 4
+"""A controller may write between our reading and our writing; then it is read again."""
+NOTED = 3
 SETTLING_SECONDS = 10.0
 SETTLING_POLL_SECONDS = 0.25
 
@@ -66,8 +80,48 @@ class Converger:
         """Whether anything is to be done, as far as it can be told without asking."""
         if live is None or "deletionTimestamp" in (live.get("metadata") or {}):
             return Verdict.DIFFERS
-        judged = verdict(live, target.declared, self._options.manager)
-        return Verdict.UNSURE if judged is Verdict.STANDS and self._foreign(target, live) else judged
+        return self._judged(self._conceded(target, live), live)
+
+    def _judged(self, target: Target, live: Object) -> Verdict:
+        options = self._options
+        found = verdict(live, target.declared, options.manager, target.structure, adopt=options.adopt)
+        if found is not Verdict.DIFFERS and self._is_headless(target, live):
+            return Verdict.DIFFERS
+        if found is Verdict.STANDS and self._settings(target).exclusive:
+            expected = options.expected(target.who)
+            if self._foreign(target, live) or contested(
+                live, target.declared, options.our_managers, target.structure, expected
+            ):
+                found = Verdict.UNSURE
+        if found is Verdict.UNSURE and self._digest(target, live) in self._kube.confirmed:
+            return Verdict.STANDS
+        return found
+
+    def _conceded(self, target: Target, live: Object) -> Target:
+        """The target without what is left to others."""
+        options = self._options
+        declared = to_apply(
+            target.declared,
+            live,
+            options.our_managers,
+            options.manager,
+            target.structure,
+            options.expected(target.who),
+        )
+        return target if declared == target.declared else replace(target, declared=declared)
+
+    def _digest(self, target: Target, live: Object) -> str:
+        settings, options = self._settings(target), self._options
+        ignored = [str(row) for row in options.ignored]
+        how = [options.manager, options.adopt, settings.exclusive, settings.force_conflicts, *ignored]
+        return digest(live, target.declared, *how, *sorted(options.our_managers))
+
+    def _is_headless(self, target: Target, live: Object) -> bool:
+        """A Service that others made headless, or that was declared so once: the API server keeps it so."""
+        if not immutable.headless(target.declared, live):
+            return False
+        mine = ("f:spec", "f:clusterIP") in own_routes(live, self._options.manager)
+        return mine or self._settings(target).exclusive
 
     def is_served(self, target: Target) -> bool:
         """Whether the API server knows the kind by now."""
@@ -123,38 +177,135 @@ class Converger:
         return ObjectOutcome(who, plan, after)
 
     def _update(self, target: Target, live: Object) -> ObjectOutcome:
-        judged = verdict(live, target.declared, self._options.manager)
-        managers = dict(foreign_fields(live, self._options.our_managers))
+        target = self._conceded(target, live)
+        options = self._options
+        if self._is_headless(target, live):
+            raise immutable.headless_refusal(target.who)
+        asked = self._digest(target, live)
+        judged = verdict(live, target.declared, options.manager, target.structure, adopt=options.adopt)
+        if judged is Verdict.STANDS and self._settings(target).exclusive:
+            expected = options.expected(target.who)
+            if contested(live, target.declared, options.our_managers, target.structure, expected):
+                judged = Verdict.UNSURE
         changes: list[Change] = []
         notes: tuple[str, ...] = ()
         standing = live
         if self._settings(target).exclusive:
             changes, notes, standing = remove_foreign(
-                self._kube, target, live, self._options.our_managers, dry_run=self._dry
+                self._kube, target, live, options.our_managers, options.expected(target.who), dry_run=self._dry
             )
         if judged is not Verdict.STANDS:
+            made, said, standing = self._apply_over(target, standing, judged)
+            if made is None:
+                changes, made = [], list(differences(live, standing, target.structure))
+            changes, notes = changes + made, notes + said
+        if not changes and not notes:
+            self._kube.confirmed.add(asked)
+        plan = Plan(str(target.who), _once(changes), body=target.declared, notes=notes)
+        return ObjectOutcome(target.who, plan, standing)
+
+    def _apply_over(
+        self, target: Target, standing: Object, judged: Verdict
+    ) -> tuple[list[Change] | None, tuple[str, ...], Object]:
+        """(changes, notes, the object afterwards); None for changes that replace those shown before."""
+        options = self._options
+        managers = writers_by_path(standing, options.our_managers)
+        try:
+            after, judged, notes = self._applied(target, standing, judged)
+        except ServiceError as refused:
+            if refused.status != INVALID or immutable.is_immutable(refused):
+                raise
+            after = self._in_one_piece(target, standing, refused)
+            changes = attributed_changes(standing, after, target, options.manager, managers, options.adopt)
+            # in check mode, what the dry run of the whole shows has the removals in it
+            return changes, (), after
+        if after is None:
+            # in check mode, behind a webhook that refuses dry runs
+            estimate = dry_run.estimate(standing, target.declared, options.manager, target.structure)
+            return list(estimate), notes, standing
+        leftover = self._leftover(target, standing, after)
+        whole = self._without_leftover(target, standing, after, leftover) if leftover else None
+        final = after if whole is None else whole
+        changes = attributed_changes(standing, final, target, options.manager, managers, options.adopt)
+        if changes and not self._dry:
+            if whole is not None:
+                final = self._write_whole(target, standing, leftover)
+            elif judged is Verdict.UNSURE:
+                final = self._apply(target, False)
+        return changes, notes + self._not_kept(target, final), final
+
+    def _leftover(self, target: Target, standing: Object, after: Object) -> list[Route]:
+        """What an apply has left although the declaration says otherwise: dropped leaves, and ones not kept."""
+        others = owners(after)
+        ours = {*self._options.our_managers, *LEGACY_MANAGERS}
+        dropped = [
+            route
+            for route in undeclared_own(standing, target.declared, self._options.manager, target.structure)
+            if route[0] != "f:metadata" and value_at(after, route) is not None and others.get(route, set()) <= ours
+        ]
+        return dropped + [one.route for one in unkept(target.declared, after, target.structure)]
+
+    def _without_leftover(
+        self, target: Target, standing: Object, after: Object, leftover: list[Route]
+    ) -> Object | None:
+        """The object that a dry run of writing it in one piece shows, or None where that is of no use."""
+        try:
+            whole = put(self._kube, target, self._whole(target, standing, leftover), manager=self._writer, dry_run=True)
+        except ServiceError:
+            return None
+        return None if not differences(after, whole, target.structure) else whole
+
+    def _whole(self, target: Target, standing: Object, beside: Sequence[Route]) -> Object:
+        """The object in one piece: what is declared, what others own, and defaults made afresh near `beside`."""
+        options = self._options
+        doomed = undeclared_own(standing, target.declared, options.manager, target.structure)
+        writers = {options.manager, *LEGACY_MANAGERS}
+        if self._settings(target).exclusive:
+            doomed += list(self._foreign(target, standing))
+        return rebuilt(standing, target.declared, doomed, target.structure, beside, writers)
+
+    @property
+    def _writer(self) -> str:
+        return REPLACING_MANAGER if self._options.adopt else self._options.manager
+
+    def _write_whole(self, target: Target, standing: Object, beside: Sequence[Route]) -> Object:
+        for attempt in range(1, ATTEMPTS + 1):
             try:
-                after, judged, told = self._applied(target, standing, judged)
-                notes += told
+                whole = put(
+                    self._kube, target, self._whole(target, standing, beside), manager=self._writer, dry_run=False
+                )
+                break
             except ServiceError as refused:
-                if refused.status != INVALID or not self._foreign(target, standing):
+                fresh = self._kube.get(target.path) if refused.status == CONFLICT and attempt < ATTEMPTS else None
+                if fresh is None:
                     raise
-                after, notes = self._replace(target, standing)
-                # a dry run of the replacement shows the removals as well
-                changes = [] if self._dry else changes
-                judged = Verdict.DIFFERS
-            if after is None:
-                # in check mode, behind a webhook that refuses dry runs
-                changes += dry_run.estimate(standing, target.declared, self._options.manager)
-                return ObjectOutcome(target.who, Plan(str(target.who), tuple(changes), notes=notes), standing)
-            wanted = attributed_changes(standing, after, self._options.manager, managers)
-            if wanted and not self._dry and judged is Verdict.UNSURE:
-                after = self._apply(target, False)
-            changes += wanted
-            standing = after
-        return ObjectOutcome(
-            target.who, Plan(str(target.who), tuple(changes), body=target.declared, notes=notes), standing
-        )
+                standing = fresh
+        if not self._options.adopt:
+            return whole
+        # applied once more, the declaration owns what was written
+        return give_up(self._kube, target, self._apply(target, False), REPLACING_MANAGER)
+
+    def _in_one_piece(self, target: Target, standing: Object, refused: ServiceError) -> Object:
+        """What server-side apply cannot express, by writing the whole; the first refusal counts if that fails, too.
+
+        First with all that the server derived, then without what stands beside the declared leaves that differ.
+        """
+        differing = [one.route for one in unkept(target.declared, standing, target.structure)]
+        for beside in ([], differing):
+            try:
+                after = put(
+                    self._kube, target, self._whole(target, standing, beside), manager=self._writer, dry_run=True
+                )
+            except ServiceError:
+                continue
+            if unkept(target.declared, after, target.structure):
+                continue
+            return after if self._dry else self._write_whole(target, standing, beside)
+        raise refused
+
+    def _not_kept(self, target: Target, final: Object) -> tuple[str, ...]:
+        found = unkept(target.declared, final, target.structure)
+        return tuple(_not_kept_note(target, one) for one in found[:NOTED])
 
     def _applied(
         self, target: Target, standing: Object, judged: Verdict
@@ -177,7 +328,7 @@ class Converger:
         who = target.who
         asked = self._settings(target).recreate == ON_IMMUTABLE
         if not asked or immutable.holds_others(who):
-            raise immutable.with_remedy(who, refused, asked)
+            raise immutable.with_remedy(who, refused, asked, self._options.remedy)
         self._try_creation(target)
         note = f"{who}: {'would be ' if self._dry else ''}deleted and created anew: {refused.reason}"
         if self._dry:
@@ -206,16 +357,13 @@ class Converger:
             if dry_run.refusing_webhook(refused) is None and not immutable.stands_in_the_way(refused):
                 raise immutable.not_deleted(target.who, refused, name) from refused
 
-    def _replace(self, target: Target, standing: Object) -> tuple[Object, tuple[str, ...]]:
-        """A changed port number of a Service, for one: the declared port cannot come while the other is there."""
-        after, notes = replace_whole(self._kube, target, standing, self._options.our_managers, dry_run=self._dry)
-        # applied once more, the declaration owns what was written
-        return (after if self._dry else give_up(self._kube, target, self._apply(target, False))), notes
-
     def _foreign(self, target: Target, live: Object) -> dict[Route, str]:
         if not self._settings(target).exclusive:
             return {}
-        return undeclared_foreign(live, target.declared, self._options.our_managers)
+        options = self._options
+        return undeclared_foreign(
+            live, target.declared, options.our_managers, target.structure, options.expected(target.who)
+        )
 
     def _apply_new(self, target: Target) -> Object:
         """The first apply of an object, with patience where what it needs was made a moment ago."""
@@ -240,6 +388,20 @@ class Converger:
 
     def _planned(self, target: Target, *notes: str) -> ObjectOutcome:
         return ObjectOutcome(target.who, Plan(str(target.who), creation(target.declared), notes=notes, is_new=True))
+
+
+def _once(changes: Sequence[Change]) -> tuple[Change, ...]:
+    """Each path once: what is removed beforehand may show again in the dry run of the whole."""
+    return tuple({change.path: change for change in changes}.values())
+
+
+def _not_kept_note(target: Target, one: Unkept) -> str:
+    path = route_path(one.route)
+    if holds_secrets(target.declared):
+        return f"{target.who}: {path} was sent and not kept: the API server or an admission webhook sets another value"
+    got = "nothing" if one.got is ABSENT else repr(one.got)
+    told = f"{path} was sent as {one.wanted!r} and not kept"
+    return f"{target.who}: {told}: the API server or an admission webhook makes it {got}"
 
 
 def _is_a_moment_behind(refused: ServiceError) -> bool:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import holds_secrets
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import same_quantity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, join
 
 _SERVER_SIDE = frozenset(
@@ -34,24 +36,16 @@ _SECRET_ROUTES = frozenset(
     {("data",), ("stringData",), ("metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration")}
 )
 
-# what tells the items of a list apart, as the API's own list keys do; the first that fits both sides
-_ITEM_KEYS: tuple[tuple[str, ...], ...] = (
-    ("name",),
-    ("containerPort", "protocol"),
-    ("port", "protocol"),
-    ("mountPath",),
-    ("devicePath",),
-    ("topologyKey", "whenUnsatisfiable"),
-    ("type",),
-    ("ip",),
-    ("uid",),
-)
 
+def differences(
+    before: Mapping[str, Any], after: Mapping[str, Any], structure: Structure = UNKNOWN
+) -> tuple[Change, ...]:
+    """Every leaf that differs, without what the server keeps for itself; a Secret's data is marked secret.
 
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
-    """Every leaf that differs, without what the server keeps for itself; a Secret's data is marked secret."""
+    Items of a list with keys are compared by their keys, every other list as a whole.
+    """
     secret = holds_secrets(after)
-    return tuple(_mapping(before, after, (), "", secret))
+    return tuple(_mapping(before, after, (), "", secret, structure))
 
 
 def creation(item: Mapping[str, Any]) -> tuple[Change, ...]:
@@ -99,7 +93,12 @@ def _digest(value: Any) -> str:
 
 
 def _mapping(
-    before: Mapping[str, Any], after: Mapping[str, Any], route: tuple[str, ...], path: str, secret: bool
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    route: tuple[str, ...],
+    path: str,
+    secret: bool,
+    structure: Structure,
 ) -> Iterator[Change]:
     for key in [*before, *(key for key in after if key not in before)]:
         here = (*route, str(key))
@@ -109,52 +108,59 @@ def _mapping(
             continue
         one, other = before.get(key, ABSENT), after.get(key, ABSENT)
         # plain, identical parts are the rule: one comparison instead of a walk
-        if one != other:
-            yield from _value(one, other, here, join(path, str(key)), secret)
+        if not _equal(one, other):
+            yield from _value(one, other, here, join(path, str(key)), secret, structure.field(str(key)))
 
 
-def _value(before: Any, after: Any, route: tuple[str, ...], path: str, secret: bool) -> Iterator[Change]:
+def _value(
+    before: Any, after: Any, route: tuple[str, ...], path: str, secret: bool, structure: Structure
+) -> Iterator[Change]:
     if isinstance(before, Mapping) and isinstance(after, Mapping):
-        yield from _mapping(before, after, route, path, secret)
+        yield from _mapping(before, after, route, path, secret, structure)
         return
     if isinstance(before, list) and isinstance(after, list):
-        key = _item_key(before, after)
-        if key is not None:
-            yield from _items(before, after, key, route, path, secret)
+        sides = _keyed(before, structure), _keyed(after, structure)
+        if sides[0] is not None and sides[1] is not None:
+            yield from _items(sides[0], sides[1], route, path, secret, structure.items)
             return
     one, other = (side if isinstance(side, Mapping) else {} for side in (before, after))
     if secret and (one or other):
         # each value for itself: some of them may be secret
-        yield from _mapping(one, other, route, path, secret)
+        yield from _mapping(one, other, route, path, secret, structure)
+        return
+    if structure.is_quantity and same_quantity(before, after):
         return
     yield Change(path, before, after, secret and _is_secret(route))
 
 
 def _items(
-    before: list[Any], after: list[Any], key: tuple[str, ...], route: tuple[str, ...], path: str, secret: bool
+    standing: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+    route: tuple[str, ...],
+    path: str,
+    secret: bool,
+    structure: Structure,
 ) -> Iterator[Change]:
-    standing = {_key_of(item, key): item for item in before}
-    wanted = {_key_of(item, key): item for item in after}
     order = [name for name in standing if name in wanted]
     if order != [name for name in wanted if name in standing]:
         yield Change(f"{path} (order)", list(standing), list(wanted))
     for name in [*standing, *(name for name in wanted if name not in standing)]:
         one, other = standing.get(name, ABSENT), wanted.get(name, ABSENT)
-        if one != other:
-            yield from _value(one, other, (*route, name), f"{path}[{name}]", secret)
+        if not _equal(one, other):
+            yield from _value(one, other, (*route, name), f"{path}[{name}]", secret, structure)
 
 
-def _item_key(before: list[Any], after: list[Any]) -> tuple[str, ...] | None:
-    every = [*before, *after]
-    if not every or not all(isinstance(item, Mapping) for item in every):
-        return None
-    for key in _ITEM_KEYS:
-        if all(field in item for item in every for field in key) and all(
-            len({_key_of(item, key) for item in side}) == len(side) for side in (before, after)
-        ):
-            return key
-    return None
+def _keyed(items: list[Any], structure: Structure) -> dict[str, Any] | None:
+    """The items by the text of their keys; None where they have none, or not each its own."""
+    found = {}
+    for item in items:
+        key = structure.key_of(item)
+        if key is None:
+            return None
+        found[",".join(str(value) for _field, value in key)] = item
+    return found if len(found) == len(items) else None
 
 
-def _key_of(item: Mapping[str, Any], key: tuple[str, ...]) -> str:
-    return ",".join(str(item[field]) for field in key)
+def _equal(one: Any, other: Any) -> bool:
+    # true is 1 to Python
+    return bool(one == other) and (not isinstance(one, (bool, int)) or isinstance(one, bool) == isinstance(other, bool))

@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import undeclared_own
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import differences
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import is_quantity
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import same_quantity
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.replacement import replacement
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.one_piece import replacement
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import undeclared_own
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change
 
 # the API server's own words for a webhook with side effects, and those of webhooks that look at dryRun themselves
@@ -30,13 +29,7 @@ def refusing_webhook(refused: ServiceError) -> str | None:
     return match["name"] if match else None
 
 
-def estimate(live: Object, declared: Object, manager: str) -> tuple[Change, ...]:
+def estimate(live: Object, declared: Object, manager: str, structure: Structure) -> tuple[Change, ...]:
     """What applying the declaration changes as far as the declaration tells: no defaults, no other webhooks."""
-    wanted = replacement(live, declared, undeclared_own(live, declared, manager))
-    return tuple(change for change in differences(live, wanted) if not _same(change))
-
-
-def _same(change: Change) -> bool:
-    keys = change.path.replace('"', "").split(".")
-    parent = keys[-2] if len(keys) > 1 else ""
-    return is_quantity(keys[-1], parent) and same_quantity(change.before, change.after)
+    wanted = replacement(live, declared, undeclared_own(live, declared, manager, structure), structure)
+    return differences(live, wanted, structure)

@@ -43,6 +43,29 @@ def is_immutable(refused: ServiceError) -> bool:
     return all(_IMMUTABLE.search(one) for one in told)
 
 
+def headless(declared: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """Whether a Service stands without an address although none is declared to be missing.
+
+    The value "None" of clusterIP is no allocated address but the user's own ("headless"; API reference of
+    ServiceSpec), and the API server keeps it through every update that leaves the field out.
+    """
+    spec = declared.get("spec") or {}
+    return bool(
+        declared.get("kind") == "Service"
+        and declared.get("apiVersion") == "v1"
+        and not spec.get("clusterIP")
+        and not spec.get("clusterIPs")
+        and spec.get("type") != "ExternalName"
+        and (live.get("spec") or {}).get("clusterIP") == "None"
+    )
+
+
+def headless_refusal(who: Identity) -> ServiceError:
+    told = "spec.clusterIP: field is immutable: the Service stands headless (None) and is declared to have an address"
+    causes = [{"field": "spec.clusterIP", "message": "field is immutable"}]
+    return ServiceError(f"apply {who}", told, code="Invalid", status=INVALID, body={"details": {"causes": causes}})
+
+
 def stands_in_the_way(refused: ServiceError) -> bool:
     """Whether a trial under another name failed only for that name, or for what the standing object still holds."""
     causes = _causes(refused)
@@ -77,9 +100,11 @@ def _causes(refused: ServiceError) -> list[Mapping[str, Any]]:
     return list((details or {}).get("causes") or [])
 
 
-def with_remedy(who: Identity, refused: ServiceError, asked: bool) -> ServiceError:
+def with_remedy(who: Identity, refused: ServiceError, asked: bool, remedy: str = "") -> ServiceError:
     """The refusal with the way out; `asked` says that recreation was asked for and is not done for this kind."""
-    if asked:
+    if remedy:
+        hint = remedy
+    elif asked:
         hint = (
             f"A {who.kind} is not recreated, because what it holds would be lost: declare what stands, move over to "
             "one of another name, or delete it yourself."

@@ -13,9 +13,12 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType, not_served
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure, without_nulls
 
 
-def placed(item: Object, resource: ResourceType, namespace: str | None) -> Target | Problem:
+def placed(
+    item: Object, resource: ResourceType, namespace: str | None, structure: Structure = UNKNOWN
+) -> Target | Problem:
     """The object where it lives: in its own namespace or else the default one; none for what is cluster-wide."""
     metadata = dict(item["metadata"])
     if not resource.namespaced:
@@ -24,7 +27,7 @@ def placed(item: Object, resource: ResourceType, namespace: str | None) -> Targe
         metadata["namespace"] = metadata.get("namespace") or namespace
     else:
         return Problem(f"{item['kind']} {metadata['name']}", "lives in a namespace: name one")
-    return target_of(resource, {**item, "metadata": metadata})
+    return target_of(resource, without_nulls({**item, "metadata": metadata}, structure), structure)
 
 
 def stray_namespaces(items: Iterable[tuple[Object, ResourceType | None]]) -> list[str]:

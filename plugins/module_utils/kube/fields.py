@@ -1,0 +1,161 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Routes through objects as `fieldsV1` of managedFields has them. Pure.
+
+`fieldsV1` is a tree whose keys are `f:<field>`, `k:<key of a list item as JSON>`, `v:<value of a set>`, `i:<index>`
+and `.` for the node itself; an empty node is a leaf. A route is the way to one leaf.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import join
+
+Route = tuple[str, ...]
+Pointer = tuple["str | int", ...]
+
+
+def routes(fields: Mapping[str, Any], above: Route = ()) -> Iterator[Route]:
+    """Every leaf of a tree; a list item counts by itself where nothing below it does."""
+    for key, below in fields.items():
+        if key == ".":
+            if above and above[-1].startswith("k:") and len(fields) == 1:
+                yield above
+            continue
+        if below:
+            yield from routes(below, (*above, key))
+        else:
+            yield (*above, key)
+
+
+def route_path(route: Route) -> str:
+    """A route as the path that plans and diffs show."""
+    path = ""
+    for step in route:
+        if step.startswith("f:"):
+            path = join(path, step[2:])
+        elif step.startswith("k:"):
+            path += f"[{','.join(str(value) for value in json.loads(step[2:]).values())}]"
+        elif step.startswith("v:"):
+            path += f"[{json.loads(step[2:])}]"
+        elif step.startswith("i:"):
+            path += f"[{step[2:]}]"
+    return path
+
+
+def pointer(item: Any, route: Sequence[str], structure: Structure = UNKNOWN) -> Pointer | None:
+    """The place of a route in an object, or None when it is not there.
+
+    With a structure, key fields that an item of a list leaves to their defaults count as written.
+    """
+    found: list[str | int] = []
+    for step in route:
+        place = _place(item, step, structure)
+        if place is None:
+            return None
+        found.append(place)
+        item = item[place]
+        structure = structure.field(place) if isinstance(place, str) else structure.items
+    return tuple(found)
+
+
+def value_at(item: Any, route: Sequence[str], structure: Structure = UNKNOWN) -> Any:
+    """The value a route leads to, or None."""
+    place = pointer(item, route, structure)
+    if place is None:
+        return None
+    for step in place:
+        item = item[step]
+    return item
+
+
+def declares(declared: Any, route: Sequence[str], structure: Structure = UNKNOWN) -> bool:
+    """Whether the declaration says something at this leaf, or about the whole that it is part of."""
+    for step in route:
+        if step.startswith(("f:", "k:", "v:")) and isinstance(declared, (Mapping, list)):
+            place = _place(declared, step, structure)
+            if place is None:
+                return False
+            declared = _at(declared, place)
+            structure = structure.field(place) if isinstance(place, str) else structure.items
+        else:
+            return declared is not None
+    return declared is not None
+
+
+def whole_item(declared: Any, route: Route, structure: Structure = UNKNOWN) -> Route:
+    """The route, cut at the first list item that is not declared: without its key it would be no item."""
+    for length, step in enumerate(route, 1):
+        if step.startswith("k:") and not declares(declared, route[:length], structure):
+            return route[:length]
+    return route
+
+
+def json_pointer(place: Pointer) -> str:
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in place)
+
+
+def from_the_end(place: Pointer) -> tuple[tuple[int, str], ...]:
+    """A key that sorts places so that removing an earlier one does not move a later one (reversed)."""
+    return tuple((step, "") if isinstance(step, int) else (-1, step) for step in place)
+
+
+def without(value: Any, doomed: Sequence[Sequence[str]], structure: Structure = UNKNOWN) -> Any:
+    """The value without what these routes lead to."""
+    if not doomed:
+        return value
+    if isinstance(value, Mapping):
+        below = {key: [route[1:] for route in doomed if route and route[0] == f"f:{key}"] for key in value}
+        return {
+            key: without(value[key], below[key], structure.field(str(key)))
+            for key in value
+            if not any(not rest for rest in below[key])
+        }
+    if isinstance(value, list):
+        kept = []
+        for index, item in enumerate(value):
+            rests = [route[1:] for route in doomed if route and _names(route[0], item, index, structure)]
+            if all(rests):
+                kept.append(without(item, rests, structure.items))
+        return kept
+    return value
+
+
+def _place(item: Any, step: str, structure: Structure) -> str | int | None:
+    if step.startswith("f:"):
+        return step[2:] if isinstance(item, Mapping) and step[2:] in item else None
+    if not isinstance(item, list):
+        return None
+    if step.startswith("i:"):
+        return int(step[2:]) if int(step[2:]) < len(item) else None
+    return next((index for index, one in enumerate(item) if _names(step, one, index, structure)), None)
+
+
+def _at(item: Any, place: str | int) -> Any:
+    return item[place]
+
+
+def _names(step: str, item: Any, index: int, structure: Structure) -> bool:
+    """Whether a step leads to this item of a list."""
+    if step.startswith("k:"):
+        if not isinstance(item, Mapping):
+            return False
+        key = json.loads(step[2:])
+        if any(field not in item for field in key):
+            own = structure.key_of(item)
+            # without a structure, what is left to a default may be anything
+            item = {**(dict(own) if own is not None else key), **item}
+        return all(field in item and _equal(item[field], value) for field, value in key.items())
+    if step.startswith("v:"):
+        return _equal(item, json.loads(step[2:]))
+    return step == f"i:{index}"
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)

@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What of a declaration is applied, where others may set a part of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import (
+    Route,
+    declares,
+    pointer,
+    route_path,
+    value_at,
+    without,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import own_routes, owners
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import Tolerated, with_additions
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import join
+
+
+def to_apply(
+    declared: Mapping[str, Any],
+    live: Mapping[str, Any],
+    our_managers: Collection[str],
+    manager: str,
+    structure: Structure,
+    expected: Tolerated,
+) -> dict[str, Any]:
+    """The declaration with what stands, in the places that are left to others.
+
+    A leaf that `manager` owns keeps its present value: leaving it out would take it away. Any other is left out. Of a
+    structure that others may add to, the declared part stays, with what they have added.
+    """
+    result: Any = dict(declared)
+    mine = set(own_routes(live, manager))
+    gone: list[Route] = []
+    for route, managers in owners(live).items():
+        others = managers.difference(our_managers)
+        if not others or not declares(declared, route, structure):
+            continue
+        path = route_path(route)
+        if expected.yields(path, others):
+            kept = value_at(live, route, structure)
+        elif expected.allows_additions(path, others):
+            wanted = value_at(declared, route, structure)
+            standing = value_at(live, route, structure)
+            kept = with_additions(wanted, standing)
+            if kept != standing:
+                result = _replaced(result, route, kept, structure)
+                continue
+        else:
+            continue
+        if route in mine:
+            result = _replaced(result, route, kept, structure)
+        else:
+            gone.append(route)
+    result = without(result, gone, structure)
+    return dict(_without_ignored(result, live, "", expected, mine))
+
+
+def _replaced(value: Any, route: Route, new: Any, structure: Structure) -> Any:
+    """A copy of `value` with `new` at the place of the route, which is there."""
+    place = pointer(value, route[:1], structure)
+    if not route or place is None:
+        return new if not route else value
+    step = place[0]
+    below = structure.field(step) if isinstance(step, str) else structure.items
+    changed = _replaced(value[step], route[1:], new, below)
+    if isinstance(value, Mapping):
+        return {**value, step: changed}
+    return [changed if index == step else item for index, item in enumerate(value)]
+
+
+def _without_ignored(value: Any, live: Any, path: str, expected: Tolerated, mine: Collection[Route]) -> Any:
+    """Without the paths that a user named; one that is ours keeps its present value."""
+    if isinstance(value, Mapping):
+        kept = {}
+        for key, below in value.items():
+            here = join(path, str(key))
+            standing = live.get(key) if isinstance(live, Mapping) else None
+            if not expected.is_ignored(here):
+                kept[key] = _without_ignored(below, standing, here, expected, mine)
+            elif standing is not None and any(_at_or_below(route_path(route), here) for route in mine):
+                kept[key] = standing
+        return kept
+    if isinstance(value, list):
+        return [
+            _without_ignored(item, _namesake(item, live, index), f"{path}[{item_name(item, index)}]", expected, mine)
+            for index, item in enumerate(value)
+        ]
+    return value
+
+
+def _at_or_below(path: str, above: str) -> bool:
+    return path == above or path.startswith((f"{above}.", f"{above}["))
+
+
+def item_name(item: Any, index: int) -> str:
+    """How a user's path names an item of a list: by its name, or by its number."""
+    return str(item["name"]) if isinstance(item, Mapping) and "name" in item else str(index)
+
+
+def _namesake(item: Any, live: Any, index: int) -> Any:
+    if not isinstance(live, list):
+        return None
+    if isinstance(item, Mapping) and "name" in item:
+        return next((one for one in live if isinstance(one, Mapping) and one.get("name") == item["name"]), None)
+    return live[index] if index < len(live) else None

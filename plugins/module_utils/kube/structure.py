@@ -1,0 +1,247 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The structure of a kind as the API server's own OpenAPI v3 document describes it. Pure.
+
+What is a list with keys, what is one piece, which key has which default and what is a quantity is read from the
+document. Where it says nothing, a structure behaves as server-side apply treats what it has no schema for: mappings
+are merged field by field, lists are one piece.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+_REFERENCE = "#/components/schemas/"
+
+# of a schema, what structure consists of; the rest (descriptions, formats, validation) is nine tenths of a document
+_KEPT = (
+    "type",
+    "default",
+    "nullable",
+    "x-kubernetes-list-type",
+    "x-kubernetes-list-map-keys",
+    "x-kubernetes-map-type",
+    "x-kubernetes-preserve-unknown-fields",
+)
+
+Schemas = Mapping[str, Any]
+"""The named schemas of one document, trimmed."""
+
+
+def trimmed(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The schemas of an OpenAPI v3 document by name, without what tells nothing of structure.
+
+    Those of kinds carry their kinds under `kinds`, as `group/version/kind` (`v1/Service` in the core group).
+    """
+    schemas = ((document.get("components") or {}).get("schemas")) or {}
+    found = {}
+    for name, schema in schemas.items():
+        kept = _trimmed(schema)
+        kinds = [_kind_key(row) for row in schema.get("x-kubernetes-group-version-kind") or []]
+        found[name] = {**kept, "kinds": kinds} if kinds else kept
+    return found
+
+
+def _kind_key(row: Mapping[str, Any]) -> str:
+    return f"{row['group']}/{row['version']}/{row['kind']}" if row.get("group") else f"{row['version']}/{row['kind']}"
+
+
+def _trimmed(schema: Any) -> Any:
+    if not isinstance(schema, Mapping):
+        return schema
+    reference = _reference(schema)
+    kept: dict[str, Any] = {key: schema[key] for key in _KEPT if key in schema}
+    if reference:
+        kept["ref"] = reference
+    if isinstance(schema.get("properties"), Mapping):
+        kept["properties"] = {name: _trimmed(below) for name, below in schema["properties"].items()}
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), Mapping):
+            kept[key] = _trimmed(schema[key])
+    return kept
+
+
+def _reference(schema: Mapping[str, Any]) -> str:
+    """The name of the schema this one refers to: directly, or as the only one of `allOf` beside a default."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).removeprefix(_REFERENCE)
+    every = schema.get("allOf")
+    if isinstance(every, Sequence) and len(every) == 1 and isinstance(every[0], Mapping) and "$ref" in every[0]:
+        return str(every[0]["$ref"]).removeprefix(_REFERENCE)
+    return ""
+
+
+class Structure:
+    """One place in the structure of a kind; read from the document only when something is asked of it.
+
+    `at` says where the place is: a field name descends into a mapping, an empty text into the items of a list.
+    """
+
+    __slots__ = ("_load", "_path", "_schema", "_schemas")
+
+    def __init__(self, load: Callable[[], tuple[Schemas, Mapping[str, Any]]], path: tuple[str, ...] = ()) -> None:
+        self._load = load
+        self._path = path
+        self._schema: Mapping[str, Any] | None = None
+        self._schemas: Schemas = {}
+
+    def field(self, name: str) -> Structure:
+        """What stands under a key of this mapping."""
+        return Structure(self._load, (*self._path, name))
+
+    @property
+    def items(self) -> Structure:
+        """What the items of this list are."""
+        return Structure(self._load, (*self._path, ""))
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the document describes this place."""
+        return bool(self._resolved())
+
+    @property
+    def is_quantity(self) -> bool:
+        """An amount, which has more than one spelling."""
+        return self._resolved().get("name") == QUANTITY
+
+    @property
+    def is_nullable(self) -> bool:
+        """Whether null is a value here; elsewhere it is the same as leaving the field out."""
+        return self._resolved().get("nullable") is True
+
+    @property
+    def is_one_piece(self) -> bool:
+        """A mapping or list that belongs to one owner as a whole."""
+        schema = self._resolved()
+        if schema.get("type") == "array":
+            return bool(schema.get("x-kubernetes-list-type", "atomic") == "atomic")
+        return bool(schema.get("x-kubernetes-map-type") == "atomic")
+
+    @property
+    def is_set(self) -> bool:
+        return self._resolved().get("x-kubernetes-list-type") == "set"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The fields that tell the items of this list apart, sorted as `fieldsV1` sorts them; () where it has none."""
+        schema = self._resolved()
+        if schema.get("x-kubernetes-list-type") != "map":
+            return ()
+        return tuple(sorted(schema.get("x-kubernetes-list-map-keys") or ()))
+
+    def key_of(self, item: Any) -> tuple[tuple[str, Any], ...] | None:
+        """(key field, value) of an item of this list, with defaults for key fields it leaves out.
+
+        None where the list has no keys, or where the item lacks one that has no default.
+        """
+        keys = self.keys
+        if not keys or not isinstance(item, Mapping):
+            return None
+        found = []
+        for key in keys:
+            value = item.get(key)
+            if value is None:
+                value = self.items.field(key).default
+            if value is None and key in item:
+                return None
+            found.append((key, value))
+        return tuple(found)
+
+    @property
+    def default(self) -> Any:
+        """The default of this field, or None."""
+        return self._resolved().get("default")
+
+    def has(self, name: str) -> bool:
+        """Whether this mapping may have the field; of one that is not described, every field is possible."""
+        schema = self._resolved()
+        listed = schema.get("properties")
+        return (
+            not listed
+            or name in listed
+            or "additionalProperties" in schema
+            or schema.get("x-kubernetes-preserve-unknown-fields") is True
+        )
+
+    def _resolved(self) -> Mapping[str, Any]:
+        if self._schema is None:
+            self._schemas, schema = self._load()
+            schema = _dereferenced(self._schemas, schema)
+            for step in self._path:
+                schema = _dereferenced(self._schemas, _below(schema, step))
+            self._schema = schema
+        return self._schema
+
+
+def _below(schema: Mapping[str, Any], step: str) -> Mapping[str, Any]:
+    if not step:
+        return schema.get("items") or {}
+    properties = schema.get("properties") or {}
+    return properties.get(step) or schema.get("additionalProperties") or {}
+
+
+def _dereferenced(schemas: Schemas, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema with what it refers to; what stands beside a reference (a default, a list type) wins."""
+    if "ref" not in schema:
+        return schema
+    beside = {key: value for key, value in schema.items() if key != "ref"}
+    return {**(schemas.get(schema["ref"]) or {}), "name": schema["ref"], **beside}
+
+
+UNKNOWN = Structure(lambda: ({}, {}))
+"""Of a kind that the API server does not describe."""
+
+
+def structure_of(schemas: Callable[[], Schemas], api_version: str, kind: str) -> Structure:
+    """The structure of a kind; `schemas` is called when something is asked of it."""
+
+    def load() -> tuple[Schemas, Mapping[str, Any]]:
+        document = schemas()
+        key = f"{api_version}/{kind}"
+        return document, next((schema for schema in document.values() if key in schema.get("kinds", ())), {})
+
+    return Structure(load)
+
+
+def without_nulls(value: Any, structure: Structure) -> Any:
+    """The declaration without nulls where null is no value: the API server drops them, and owns nothing by them."""
+    if isinstance(value, Mapping):
+        if not _holds_null(value):
+            return value
+        return {
+            key: without_nulls(below, structure.field(str(key)))
+            for key, below in value.items()
+            if below is not None or structure.field(str(key)).is_nullable
+        }
+    if isinstance(value, list) and _holds_null(value):
+        return [without_nulls(item, structure.items) for item in value]
+    return value
+
+
+def known_only(value: Any, structure: Structure) -> Any:
+    """The declaration without fields that the kind does not have: the API server drops them."""
+    if isinstance(value, Mapping):
+        return {
+            key: known_only(below, structure.field(str(key))) for key, below in value.items() if structure.has(str(key))
+        }
+    if isinstance(value, list):
+        return [known_only(item, structure.items) for item in value]
+    return value
+
+
+def _holds_null(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_holds_null(below) for below in value.values())
+    if isinstance(value, list):
+        return any(_holds_null(item) for item in value)
+    return value is None
+
+
+def canonical(value: Any) -> str:
+    """One text for equal JSON values."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)

@@ -1,0 +1,194 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who may write where without it being drift: controllers of Kubernetes and of AKS, and what a user adds. Pure.
+
+`docs/drift.md` shows this table; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Writer:
+    """One row. `managers` and `kinds` are regular expressions; `path` is a path pattern, see `covers`.
+
+    `adds_only`: the declared part of the structure must stand, and what the manager has added to it is left alone.
+    `undeclared_only`: a declaration that has the leaf wins.
+    """
+
+    managers: str
+    kinds: str
+    path: str
+    reason: str
+    source: str
+    adds_only: bool = False
+    undeclared_only: bool = False
+
+
+ANYBODY = r".*"
+
+_SCALED = r"Deployment|StatefulSet|ReplicaSet|ReplicationController"
+_WORKLOAD = r"Deployment|StatefulSet|DaemonSet|ReplicaSet|ReplicationController"
+_KUBERNETES = "https://kubernetes.io/docs/"
+_AKS = "https://learn.microsoft.com/azure/aks/"
+
+EXPECTED: tuple[Writer, ...] = (
+    Writer(
+        r"kube-controller-manager|kube-scheduler|kubelet|kube-apiserver|kube-proxy|endpoint-controller",
+        r".*",
+        "**",
+        "the control plane fills in what it decides: replicas by a HorizontalPodAutoscaler, bound volumes, addresses",
+        _KUBERNETES + "concepts/overview/components/",
+    ),
+    Writer(
+        r"clusterrole-aggregation-controller",
+        r"ClusterRole",
+        "rules",
+        "the rules of an aggregated ClusterRole are collected from the roles that its selectors choose",
+        _KUBERNETES + "reference/access-authn-authz/rbac/#aggregated-clusterroles",
+    ),
+    Writer(
+        r"cloud-controller-manager|azure-cloud-controller-manager",
+        r"Service",
+        "spec.**",
+        "the cloud provider notes the load balancer's address and node ports",
+        _KUBERNETES + "concepts/architecture/cloud-controller/",
+    ),
+    Writer(
+        r"admissionsenforcer",
+        r"ValidatingWebhookConfiguration|MutatingWebhookConfiguration",
+        "webhooks[*].namespaceSelector",
+        "AKS keeps webhooks away from its own namespaces",
+        _AKS + "faq",
+        adds_only=True,
+    ),
+    Writer(
+        r"admissionsenforcer",
+        r"ValidatingWebhookConfiguration|MutatingWebhookConfiguration",
+        "webhooks[*].objectSelector",
+        "AKS keeps webhooks away from its own objects",
+        _AKS + "faq",
+        adds_only=True,
+    ),
+    Writer(
+        ANYBODY,
+        r"ValidatingWebhookConfiguration|MutatingWebhookConfiguration",
+        "webhooks[*].clientConfig.caBundle",
+        "an injector (cert-manager, or the webhook itself at its start) puts the authority in",
+        "https://cert-manager.io/docs/concepts/ca-injector/",
+    ),
+    Writer(
+        ANYBODY,
+        r"CustomResourceDefinition",
+        "spec.conversion.webhook.clientConfig.caBundle",
+        "an injector puts the authority of the conversion webhook in",
+        "https://cert-manager.io/docs/concepts/ca-injector/",
+    ),
+    Writer(
+        ANYBODY,
+        r"APIService",
+        "spec.caBundle",
+        "an injector puts the authority of the extension API server in",
+        "https://cert-manager.io/docs/concepts/ca-injector/",
+    ),
+    Writer(
+        ANYBODY,
+        _WORKLOAD,
+        'spec.template.metadata.annotations."kubectl.kubernetes.io/restartedAt"',
+        "kubectl rollout restart asks for new pods of the same declaration",
+        _KUBERNETES + "reference/kubectl/generated/kubectl_rollout/kubectl_rollout_restart/",
+        undeclared_only=True,
+    ),
+    Writer(
+        r"keda-operator|keda",
+        _SCALED,
+        "spec.replicas",
+        "KEDA scales to and from zero itself",
+        "https://keda.sh/docs/latest/concepts/scaling-deployments/",
+    ),
+    Writer(
+        r"vpa-updater|vpa-recommender|vpa-admission-controller|admission-controller",
+        r"Pod",
+        "spec.**",
+        "a VerticalPodAutoscaler sets requests of pods",
+        _AKS + "vertical-pod-autoscaler",
+    ),
+)
+
+
+class Tolerated:
+    """The rules that hold for one object. `paths` are those that a user named: nobody looks at them, whoever wrote."""
+
+    def __init__(self, rows: Iterable[Writer] = (), paths: Iterable[str] = ()) -> None:
+        self._rows = [(row, re.compile(row.managers), _pattern(row.path)) for row in rows]
+        self._paths = [_pattern(path) for path in paths]
+
+    def expects(self, manager: str, path: str) -> bool:
+        """Whether this manager may have written this leaf, which is not declared."""
+        return self.is_ignored(path) or any(
+            managers.fullmatch(manager) and pattern.fullmatch(path) for _row, managers, pattern in self._rows
+        )
+
+    def is_ignored(self, path: str) -> bool:
+        """Whether the user asked not to look at this path."""
+        return any(pattern.fullmatch(path) for pattern in self._paths)
+
+    def yields(self, path: str, others: Collection[str]) -> bool:
+        """Whether a declared leaf stays as it stands, because one of `others`, who own it, may set it."""
+        return self.is_ignored(path) or any(
+            pattern.fullmatch(path) and any(managers.fullmatch(other) for other in others)
+            for row, managers, pattern in self._rows
+            if not row.adds_only and not row.undeclared_only
+        )
+
+    def allows_additions(self, path: str, others: Collection[str]) -> bool:
+        """Whether what `others`, who own this declared structure, have added to it is left alone."""
+        return any(
+            pattern.fullmatch(path) and any(managers.fullmatch(other) for other in others)
+            for row, managers, pattern in self._rows
+            if row.adds_only
+        )
+
+
+def tolerated(
+    kind: str, rows: Sequence[Writer] = EXPECTED, more: Sequence[Writer] = (), paths: Iterable[str] = ()
+) -> Tolerated:
+    """The rules for an object of this kind: the table's, those of a caller, and the paths that a user named."""
+    return Tolerated([row for row in (*rows, *more) if re.fullmatch(row.kinds, kind)], paths)
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """`*` is one key or list item, `**` everything; the path of a structure covers what is in it."""
+    if path == "**":
+        return re.compile(r".*", re.DOTALL)
+    text = re.escape(path.removesuffix(".**")).replace(r"\[\*\]", r"\[[^\]]*\]")
+    text = text.replace(r"\*", r'(?:"[^"]*"|[^.\[\]"]*)')
+    return re.compile(rf"{text}(?:[.\[].*)?", re.DOTALL)
+
+
+def additions(declared: Any, live: Any) -> bool:
+    """Whether `live` is `declared` with something added: keys of mappings, items of lists."""
+    if isinstance(declared, Mapping):
+        return isinstance(live, Mapping) and all(additions(value, live.get(key)) for key, value in declared.items())
+    if isinstance(declared, list):
+        return isinstance(live, list) and all(any(additions(item, one) for one in live) for item in declared)
+    return bool(declared == live) and isinstance(declared, bool) == isinstance(live, bool)
+
+
+def with_additions(declared: Any, live: Any) -> Any:
+    """`live` where it holds everything that is declared, else the declaration with what others have added."""
+    if additions(declared, live):
+        return live
+    if isinstance(declared, Mapping) and isinstance(live, Mapping):
+        both = [*declared, *(key for key in live if key not in declared)]
+        return {key: with_additions(declared[key], live.get(key)) if key in declared else live[key] for key in both}
+    if isinstance(declared, list) and isinstance(live, list):
+        return [*declared, *(item for item in live if not any(additions(one, item) for one in declared))]
+    return declared
