@@ -120,7 +120,7 @@ def _drift(sight: Sight) -> list[Change]:
     """Only children of a generation that the controller has dealt with can have drifted."""
     if sight.server is None or not server_children.is_reconciled(sight.server):
         return []
-    return server_children.drift(sight.server, sight.children, sight.kept)
+    return server_children.drift(sight.server, sight.children, sight.kept, sight.structures)
 
 
 def _plans(servers: Sequence[Declared], outcome: BundleOutcome, drift: Drift) -> list[Plan]:

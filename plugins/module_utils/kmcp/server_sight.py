@@ -24,6 +24,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery imp
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import PODS
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import read_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure
 
 Key = tuple[str, str]
 
@@ -60,7 +61,7 @@ def look_at(
         children = {kind: child for kind, child in own.items() if child is not None}
         resource = live.get(_target(SERVERS, server.key).who)
         kept = _kept(kube, server.key, resource, children) if compared else frozenset()
-        sights[server.key] = Sight(resource, children, kept=kept)
+        sights[server.key] = Sight(resource, children, kept=kept, structures=_structures(kube))
     return sights
 
 
@@ -72,10 +73,11 @@ def _kept(kube: Kube, key: Key, server: Object | None, children: Mapping[str, Ob
     """
     if server is None or not server_children.is_reconciled(server):
         return frozenset()
+    structures = _structures(kube)
     suspected = {
         kind: lost
         for kind in server_children.expected_kinds(server)
-        if kind in children and (lost := server_template.lost(kind, server, children[kind]))
+        if kind in children and (lost := server_template.lost(kind, server, children[kind], structures[kind]))
     }
     if suspected and not _is_known(kube):
         return frozenset(leaf.path for lost in suspected.values() for leaf in lost)
@@ -87,8 +89,12 @@ def _kept(kube: Kube, key: Key, server: Object | None, children: Mapping[str, Ob
             after = server_side_apply(kube, target, force=True, dry_run=True)
         except ServiceError:
             continue
-        found.update(leaf.path for leaf in server_template.lost(kind, server, after))
+        found.update(leaf.path for leaf in server_template.lost(kind, server, after, structures[kind]))
     return frozenset(found)
+
+
+def _structures(kube: Kube) -> dict[str, Structure]:
+    return {kind: kube.structure(resource.api_version, kind) for kind, resource in CHILDREN.items()}
 
 
 def _is_known(kube: Kube) -> bool:

@@ -139,7 +139,9 @@ def _release(kube: Kube, sights: Mapping[Key, Sight], found: Mapping[Key, list[R
     if not stuck or server_sight.controller_trouble(kube):
         return
     for (namespace, name), sight in stuck.items():
-        if sight.server is None or not only_ownership(server_children.drift(sight.server, sight.children, sight.kept)):
+        if sight.server is None or not only_ownership(
+            server_children.drift(sight.server, sight.children, sight.kept, sight.structures)
+        ):
             continue
         for kind, child in sight.children.items():
             managed = server_children.released(child)

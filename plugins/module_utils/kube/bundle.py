@@ -113,8 +113,10 @@ class _Bundle:
         for warning in stray_namespaces(zip(declared, resources)):
             self._task.warn(warning)
         for item, resource in zip(declared, resources):
-            target: Target | Problem = unknown_kind(self._kube, item)
-            if resource is not None:
+            target: Target | Problem
+            if resource is None:
+                target = unknown_kind(self._kube, item)
+            else:
                 structure = self._kube.structure(resource.api_version, resource.kind)
                 target = placed(item, resource, self._options.namespace, structure)
             if isinstance(target, Problem):

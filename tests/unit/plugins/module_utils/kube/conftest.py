@@ -16,7 +16,16 @@ import pytest
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import client, retries
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure, structure_of
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput
+
+OPENAPI = Path(__file__).parent / "fixtures" / "openapi"
+
+
+def described(api_version: str, kind: str) -> Structure:
+    """The structure of a kind as Kubernetes 1.35 describes it (recorded and trimmed)."""
+    text = (OPENAPI / f"{api_version.replace('/', '_')}.json").read_text(encoding="utf-8")
+    return structure_of(lambda: json.loads(text), api_version, kind)
 
 
 @dataclass

@@ -8,6 +8,10 @@ import pytest
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation, differences, removal
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Plan
 
+from .conftest import described
+
+POD, SERVICE = described("v1", "Pod"), described("v1", "Service")
+
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], list[tuple[str, Any, Any]]]] = {
     "nothing": ({"spec": {"a": 1}}, {"spec": {"a": 1}}, []),
     "a leaf": ({"spec": {"a": 1}}, {"spec": {"a": 2}}, [("spec.a", 1, 2)]),
@@ -33,9 +37,19 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], list[tuple[str, Any, Any]
         [("spec.ports[81,TCP]", ABSENT, {"port": 81, "protocol": "TCP"})],
     ),
     "another order": (
-        {"spec": {"env": [{"name": "a"}, {"name": "b"}]}},
-        {"spec": {"env": [{"name": "b"}, {"name": "a"}]}},
-        [("spec.env (order)", ["a", "b"], ["b", "a"])],
+        {"spec": {"containers": [{"name": "a"}, {"name": "b"}]}},
+        {"spec": {"containers": [{"name": "b"}, {"name": "a"}]}},
+        [("spec.containers (order)", ["a", "b"], ["b", "a"])],
+    ),
+    "a list without keys is one, whatever its items are called": (
+        {"spec": {"tolerations": [{"key": "a", "operator": "Exists"}]}},
+        {"spec": {"tolerations": [{"key": "b", "operator": "Exists"}]}},
+        [("spec.tolerations", [{"key": "a", "operator": "Exists"}], [{"key": "b", "operator": "Exists"}])],
+    ),
+    "amounts are compared as amounts": (
+        {"spec": {"overhead": {"memory": "1Gi", "cpu": "1"}}},
+        {"spec": {"overhead": {"memory": "1024Mi", "cpu": "1500m"}}},
+        [("spec.overhead.cpu", "1", "1500m")],
     ),
     "plain lists are one": ({"spec": {"args": ["a"]}}, {"spec": {"args": ["b"]}}, [("spec.args", ["a"], ["b"])]),
 }
@@ -44,7 +58,9 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], list[tuple[str, Any, Any]
 @pytest.mark.parametrize("case", CASES)
 def test_differences(case: str) -> None:
     before, after, expected = CASES[case]
-    assert [(change.path, change.before, change.after) for change in differences(before, after)] == expected
+    structure = SERVICE if "ports" in before.get("spec", {}) else POD
+    found = differences(before, after, structure)
+    assert [(change.path, change.before, change.after) for change in found] == expected
 
 
 SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"p": "b25l"}}
