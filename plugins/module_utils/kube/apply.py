@@ -100,24 +100,26 @@ def remove_leaves(kube: Kube, target: Target, live: Object, routes: Collection[R
     return cast(Object, response.json())
 
 
-def removable(kube: Kube, target: Target, live: Object, routes: Mapping[Route, str]) -> tuple[list[Route], list[Route]]:
-    """(routes that would go, routes the API refuses to give up), found by dry runs.
+def removable(
+    kube: Kube, target: Target, live: Object, routes: Mapping[Route, str]
+) -> tuple[list[Route], dict[Route, ServiceError]]:
+    """(routes that would go, routes the API refuses to give up with its refusals), found by dry runs.
 
     A leaf that comes back by itself (a default that its creator happens to own) is neither: it is no drift.
     """
     try:
-        return _gone(live, remove_leaves(kube, target, live, list(routes), dry_run=True), routes), []
+        return _gone(live, remove_leaves(kube, target, live, list(routes), dry_run=True), routes), {}
     except ServiceError as refused:
-        if refused.status != INVALID or len(routes) == 1:
-            if refused.status != INVALID:
-                raise
-            return [], list(routes)
+        if refused.status != INVALID:
+            raise
+        if len(routes) == 1:
+            return [], dict.fromkeys(routes, refused)
     gone: list[Route] = []
-    kept: list[Route] = []
+    kept: dict[Route, ServiceError] = {}
     for route in routes:
         one_gone, one_kept = removable(kube, target, live, {route: routes[route]})
         gone += one_gone
-        kept += one_kept
+        kept |= one_kept
     return gone, kept
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, ServiceError
@@ -191,23 +191,45 @@ class Converger:
         notes: tuple[str, ...] = ()
         standing = live
         if self._settings(target).exclusive:
-            changes, notes, standing = remove_foreign(
+            changes, kept, standing = remove_foreign(
                 self._kube, target, live, options.our_managers, options.expected(target.who), dry_run=self._dry
             )
+            if kept:
+                whole = self._taken_back(target, standing, kept)
+                if whole is not None:
+                    managers = writers_by_path(live, options.our_managers)
+                    changes = attributed_changes(live, whole, target, options.manager, managers, options.adopt)
+                    plan = Plan(str(target.who), tuple(changes), body=target.declared)
+                    return ObjectOutcome(target.who, plan, whole)
+                notes = tuple(kept)
         if judged is not Verdict.STANDS:
             made, said, standing = self._apply_over(target, standing, judged)
-            if made is None:
-                changes, made = [], list(differences(live, standing, target.structure))
             changes, notes = changes + made, notes + said
         if not changes and not notes:
             self._kube.confirmed.add(asked)
         plan = Plan(str(target.who), _once(changes), body=target.declared, notes=notes)
         return ObjectOutcome(target.who, plan, standing)
 
+    def _taken_back(self, target: Target, standing: Object, kept: Mapping[str, ServiceError]) -> Object | None:
+        """The object in one piece, where what others added can go only together with what is declared instead.
+
+        None where that is refused, too; a refusal because a field is immutable is raised: only recreation helps.
+        """
+        first = next(iter(kept.values()))
+        try:
+            return self._in_one_piece(target, standing, first)
+        except ServiceError as refused:
+            if refused is not first:
+                raise
+        for one in kept.values():
+            if immutable.is_immutable(one):
+                raise one
+        return None
+
     def _apply_over(
         self, target: Target, standing: Object, judged: Verdict
-    ) -> tuple[list[Change] | None, tuple[str, ...], Object]:
-        """(changes, notes, the object afterwards); None for changes that replace those shown before."""
+    ) -> tuple[list[Change], tuple[str, ...], Object]:
+        """(changes, notes, the object afterwards)."""
         options = self._options
         managers = writers_by_path(standing, options.our_managers)
         try:

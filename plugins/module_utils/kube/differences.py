@@ -29,7 +29,12 @@ _SERVER_SIDE = frozenset(
 )
 
 # annotations that Kubernetes' controllers keep for themselves and may write between two of our requests
-_CONTROLLER_ANNOTATIONS = ("deployment.kubernetes.io/", "pv.kubernetes.io/", "autoscaling.alpha.kubernetes.io/")
+_CONTROLLER_ANNOTATIONS = (
+    "deployment.kubernetes.io/",
+    "deprecated.daemonset.template.generation",
+    "pv.kubernetes.io/",
+    "autoscaling.alpha.kubernetes.io/",
+)
 
 # of a Secret: its values, also as kubectl notes them down beside the object
 _SECRET_ROUTES = frozenset(

@@ -19,7 +19,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import differences
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import Route, route_path, value_at
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object, holds_secrets
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import owned_fields, undeclared_foreign
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import (
+    owned_fields,
+    undeclared_foreign,
+    whole_structures,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import Tolerated
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change
 
@@ -37,20 +41,25 @@ def remove_foreign(
     expected: Tolerated | None = None,
     *,
     dry_run: bool,
-) -> tuple[list[Change], tuple[str, ...], Object]:
-    """(changes, notes, the object afterwards): undeclared leaves of substance that others wrote are removed."""
+) -> tuple[list[Change], dict[str, ServiceError], Object]:
+    """(changes, notes on what is kept with its refusal, the object afterwards).
+
+    Undeclared leaves of substance that others wrote are removed.
+    """
     removed: list[Change] = []
     for attempt in range(1, ATTEMPTS + 1):
-        foreign = undeclared_foreign(live, target.declared, our_managers, target.structure, expected)
-        if not foreign:
-            return removed, (), live
+        found = undeclared_foreign(live, target.declared, our_managers, target.structure, expected)
+        if not found:
+            return removed, {}, live
+        foreign = whole_structures(found, live, target.declared, target.structure)
+        kept: dict[Route, ServiceError] = {}
         try:
             routes, kept = removable(kube, target, live, foreign)
             after = remove_leaves(kube, target, live, routes, dry_run=False) if routes and not dry_run else live
         except ServiceError as refused:
             if refused.status != INVALID or attempt == ATTEMPTS:
                 raise
-            routes, kept, after = [], list(foreign), live
+            routes, kept, after = [], dict.fromkeys(foreign, refused), live
         if routes and not dry_run:
             after = _without_emptied(kube, target, after, our_managers, expected)
         if kept and attempt < ATTEMPTS:
@@ -60,7 +69,8 @@ def remove_foreign(
                 removed += [] if dry_run else _changes(live, routes, foreign)
                 live = fresh
                 continue
-        return removed + _changes(live, routes, foreign), kept_notes(target, kept, foreign), after
+        notes = {_kept_note(target, route, foreign[route]): refused for route, refused in kept.items()}
+        return removed + _changes(live, routes, foreign), notes, after
     raise AssertionError("the last attempt returns or raises")
 
 
@@ -113,8 +123,8 @@ def _changes(live: Object, routes: Collection[Route], foreign: dict[Route, str])
     ]
 
 
-def kept_notes(target: Target, kept: Collection[Route], foreign: Mapping[Route, str]) -> tuple[str, ...]:
-    return tuple(f"{target.who}: {route_path(route)} of {foreign[route]} cannot be removed" for route in kept)
+def _kept_note(target: Target, route: Route, manager: str) -> str:
+    return f"{target.who}: {route_path(route)} of {manager} cannot be removed"
 
 
 def _version(item: Object) -> str:

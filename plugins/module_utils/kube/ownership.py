@@ -104,6 +104,29 @@ def undeclared_foreign(
     }
 
 
+def whole_structures(
+    foreign: Mapping[Route, str], live: Mapping[str, Any], declared: Mapping[str, Any], structure: Structure = UNKNOWN
+) -> dict[Route, str]:
+    """The same leaves, as the outermost undeclared structures in which nobody else owns anything.
+
+    A part alone can often not be removed: what is left of `appArmorProfile` without its type is refused.
+    """
+    protected = [route for route in owners(live) if not any(route[: len(one)] == one for one in foreign)]
+    found: dict[Route, str] = {}
+    for route, manager in foreign.items():
+        above = (route[:length] for length in range(1, len(route)))
+        whole = next(
+            (
+                one
+                for one in above
+                if not declares(declared, one, structure) and not any(other[: len(one)] == one for other in protected)
+            ),
+            route,
+        )
+        found.setdefault(whole, manager)
+    return found
+
+
 def undeclared_own(
     live: Mapping[str, Any], declared: Mapping[str, Any], manager: str, structure: Structure = UNKNOWN
 ) -> list[Route]:
