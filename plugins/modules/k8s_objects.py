@@ -76,10 +76,11 @@ options:
     default: false
   exclusive:
     description:
-      - Treat what others have written under C(spec), C(data) or C(rules) as drift. Declared fields are taken back and
+      - Treat what others have written outside of C(metadata) and C(status) as drift. Declared fields are taken back and
         undeclared ones are removed, each shown with the manager who wrote it.
-      - What Kubernetes' own controllers, an autoscaler or a CA injector write is expected and left alone, as are
-        labels, annotations and other metadata.
+      - What the controllers of Kubernetes and of AKS, an autoscaler, a CA injector or C(kubectl rollout restart) write
+        is expected and left alone, as are undeclared labels, annotations and other metadata. The collection's
+        C(docs/drift.md) lists them; O(ignore_differences) adds to them.
     type: bool
     default: false
   recreate:
@@ -126,6 +127,30 @@ options:
           - O(recreate) for these objects.
         type: str
         choices: [never, on_immutable]
+  ignore_differences:
+    description:
+      - Fields that somebody else may set, whatever is declared for them. A new object gets what is declared; from then
+        on the field is neither compared nor changed.
+    type: list
+    elements: dict
+    suboptions:
+      kind:
+        description:
+          - Kind of the objects, such as V(Deployment).
+        type: str
+        required: true
+      name:
+        description:
+          - Name of the object. Without it all objects of the kind are meant.
+        type: str
+      paths:
+        description:
+          - Paths as differences show them, such as V(spec.replicas) or
+            V(webhooks[*].clientConfig.caBundle). V(*) is one key or list item, V(**) everything. The path of a
+            structure covers what is in it.
+        type: list
+        elements: str
+        required: true
   bundle:
     description:
       - Name of the bundle, unique in the cluster. Every object gets it as the label C(mcpops.io/bundle), by which later
@@ -383,6 +408,7 @@ notes:
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import object_set
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ARGUMENT_SPEC as IGNORE_DIFFERENCES
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
 
@@ -409,6 +435,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
             "recreate": {"type": "str", "choices": ["never", "on_immutable"]},
         },
     },
+    "ignore_differences": IGNORE_DIFFERENCES,
     "bundle": {"type": "str"},
     "prune": {"type": "bool", "default": False},
     "prune_max_percent": {"type": "int", "default": 50},

@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import conditions, objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ignored_differences
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.prune import BUNDLE_LABEL, labelled
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problems
@@ -59,6 +60,7 @@ def read_declared(task: Task) -> list[objects.Object]:
     if not items and not found.problems:
         found.wrong("definitions", "hold no object; leave the task out, or name what it is about")
     _options(params, found)
+    found.problems += ignored_differences(params.get("ignore_differences"))[1]
     bundle = params.get("bundle")
     if bundle is not None and not found.problems:
         _other_label(items, bundle, found)

@@ -135,8 +135,8 @@ def test_a_changed_port_number_is_restored(run_task: TaskRunner, cluster: Any, n
     cluster.kubectl("patch", "service", "web", "-n", namespace, "--type=json", "-p", changed)
 
     shown = run_task("k8s_objects", args, check=True)
-    assert "spec.ports[http].port: 81" in before(shown)
-    assert "spec.ports[http].port: 80" in after(shown)
+    assert "spec.ports[81,TCP].port: 81" in before(shown)
+    assert "spec.ports[80,TCP].port: 80" in after(shown)
     repaired = run_task("k8s_objects", args)
     assert repaired["diff"] == shown["diff"]
     assert not repaired.get("notes")

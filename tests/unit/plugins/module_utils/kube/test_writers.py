@@ -81,7 +81,7 @@ def test_a_leaf_that_others_may_set(entries: Any, applied: dict[str, Any]) -> No
 def test_a_path_that_the_user_named(mine: bool, kept: dict[str, Any]) -> None:
     live = {**managed(*([MINE] if mine else [])), "kind": "Deployment", "spec": {"replicas": 5}}
     declared = {"kind": "Deployment", "metadata": {"name": "a"}, "spec": {"replicas": 2, "paused": True}}
-    expected = tolerated("Deployment", paths=["spec.replicas"])
+    expected = tolerated("Deployment", paths=("spec.replicas",))
     made = to_apply(declared, live, OURS, "mcpops", described("apps/v1", "Deployment"), expected)
     assert made["spec"] == kept
 
