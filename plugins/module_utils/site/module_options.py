@@ -187,9 +187,11 @@ def playbook_findings(host: Host, lock: Spec) -> Iterator[Finding]:
     """
     if not _IN_CLUSTER.isdisjoint(host.roles):
         variable = next((name for name in KUBECONFIGS if name in host.written), KUBECONFIGS[-1])
-        if variable in host.variables and host.get(variable) in (None, "") and variable not in host.deferred:
-            told = "is empty, and modules would take ~/.kube/config instead. Name the file of the cluster's kubeconfig"
-            yield Finding(host.name, variable, told)
+        own = (f"{role}_kubeconfig" for role in host.roles if role in _IN_CLUSTER and role != "aks_cluster")
+        for name in (variable, *(name for name in own if name in host.written)):
+            if name in host.variables and host.get(name) in (None, "") and name not in host.deferred:
+                told = "is empty, and no other kubeconfig stands in for it. Name the file of the cluster's kubeconfig"
+                yield Finding(host.name, name, told)
     if _UNDER_LEASE.isdisjoint(host.roles):
         return
     if host.get(LOCK_TIMEOUT) is not None:
