@@ -25,6 +25,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions impo
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_rules, server_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import target
+from ansible_collections.mcpops.platform.plugins.module_utils.scalars import text_of_scalar, texts_of_mapping
 from ansible_collections.mcpops.platform.plugins.module_utils.site import role_arguments
 from ansible_collections.mcpops.platform.plugins.module_utils.site.common_variables import AZURE_AUTH, KUBECONFIG
 from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Finding, Host
@@ -150,7 +151,9 @@ def object_findings(host: Host) -> Iterator[Finding]:
             continue
         if any(entry["name"] == host.get(variable) for variable in told):
             continue
-        metadata = {"name": entry["name"], "labels": entry.get("labels")}
+        labels = entry.get("labels")
+        texts = texts_of_mapping(labels) if isinstance(labels, Mapping) else labels
+        metadata = {"name": entry["name"], "labels": texts}
         items.append({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
         places.append(f"{NAMESPACES}[{index}]")
     for index, entry in enumerate(_listed(host, OBJECTS)):
@@ -225,7 +228,8 @@ def call_findings(host: Host) -> Iterator[Finding]:
     for index, call in enumerate(calls):
         if not isinstance(call, Mapping):
             continue  # the role's own argument specification says so
-        asked: dict[str, Any] = {key: str(call[key]) for key in _CALL_TEXTS if call.get(key) is not None}
+        said = {key: call[key] for key in _CALL_TEXTS if call.get(key) is not None}
+        asked: dict[str, Any] = {key: str(text_of_scalar(value)) for key, value in said.items()}
         asked |= {key: call[key] for key in ("arguments", "headers") if isinstance(call.get(key), Mapping)}
         try:
             target.targets_from({"servers": [{"name": "server", "namespace": "namespace", **asked}]})
