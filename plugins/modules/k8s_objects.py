@@ -182,8 +182,11 @@ options:
         workload that is scaled to none), load balancers and Ingresses when they have an address, autoscalers when
         they can read their metrics, disruption budgets when as many pods are healthy as they demand. Other kinds
         are ready by existing, unless O(wait_conditions) says more.
-      - A container without a readiness probe is believed after it has run for 3 s, or for 10 s once it has crashed. A
-        program that fails later than that needs a probe, or C(minReadySeconds), to be seen.
+      - Pods are believed after they have stayed ready for a while by the cluster's clock, 2 s with a readiness probe
+        and 6 s without. Once a container has crashed, 10 s and longer than its last life, 60 s at most. A node that
+        reports late is given twice its delay. So a program without a probe that ends within 3 s of its start is never
+        called ready, as long as its node reports the end no more than 2 s later than it reported the start.
+      - A program that fails later than that needs a probe, or C(minReadySeconds), to be seen.
       - What waiting cannot heal, such as an image that does not exist, a crash loop, a failed job, a paused rollout or
         an object that somebody deletes, ends the wait early. The error names the reason, with the last log lines of
         a crashing container, in which credentials and values of environment variables are replaced.

@@ -115,6 +115,7 @@ CLOUDS = {
     "site": "azure",
     "kmcp_": "kmcp",
     "mcp_": "kmcp",
+    "roles": "kmcp",
 }
 
 

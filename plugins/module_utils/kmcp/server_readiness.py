@@ -21,6 +21,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import readiness
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.pods import settling
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.settling import settling
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change
 
 Object = Mapping[str, Any]
@@ -40,7 +41,7 @@ class Sight:
     has_endpoints: bool | None = None
     pods: Sequence[Object] = ()
     now: datetime | None = None
-    """The API server's time when the pods were read."""
+    """The API server's time before the pods were read."""
     kept: frozenset[str] = frozenset()
     """Leaves of the children that the cluster itself does not let be as the controller writes them."""
     structures: Mapping[str, Structure] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import COMMANDS_WITH_IMAGE, Declared
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import parse_quantity
+from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of
 
 Found = Iterator[tuple[str, str]]
 Rule = Callable[[Declared], Found]
@@ -163,7 +164,29 @@ def _environment(server: Declared) -> Found:
         if not _ENV_NAME.fullmatch(name):
             yield f"env.{name}", "is no name of an environment variable"
         if not isinstance(value, str):
-            yield f"env.{name}", f"is a {type(value).__name__}: give a text, values from Secrets go through secret_refs"
+            yield f"env.{name}", f"is {kind_of(value)}: give a text, values from Secrets go through secret_refs"
+
+
+def _texts(server: Declared) -> Found:
+    """Structures where the definition wants text; scalars have become text."""
+    deployment, metadata = server.deployment, server.resource["metadata"]
+    account = deployment.get("serviceAccount")
+    own = account if isinstance(account, Mapping) else {}
+    mappings = {
+        "labels": deployment.get("labels"),
+        "annotations": deployment.get("annotations"),
+        "node_selector": deployment.get("nodeSelector"),
+        "server_labels": metadata.get("labels"),
+        "server_annotations": metadata.get("annotations"),
+        "service_account.labels": own.get("labels"),
+        "service_account.annotations": own.get("annotations"),
+        "args": dict(enumerate(deployment.get("args") or [])),
+    }
+    for path, values in mappings.items():
+        for name, value in values.items() if isinstance(values, Mapping) else ():
+            if not isinstance(value, str):
+                where = f"{path}[{name}]" if path == "args" else f"{path}.{name}"
+                yield where, f"is {kind_of(value)}: give a text"
 
 
 def _references(server: Declared) -> Found:
@@ -271,7 +294,10 @@ def _volumes(server: Declared) -> Found:
         containers.add(name)
 
 
-RULES: tuple[Rule, ...] = (_name, _transport, _ports, _environment, _references, _resources, _identity, _volumes)
+RULES: tuple[Rule, ...] = (
+    *(_name, _transport, _ports, _environment),
+    *(_texts, _references, _resources, _identity, _volumes),
+)
 
 
 def _is_port(value: Any) -> bool:

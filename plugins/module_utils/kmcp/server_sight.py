@@ -109,6 +109,8 @@ def _is_known(kube: Kube) -> bool:
 
 def with_pods(kube: Kube, sights: Mapping[Key, Sight]) -> dict[Key, Sight]:
     """The same with what is asked last: whether the Services lead to ready pods, and since when those run."""
+    # ages are told by the cluster's clock, and none is made older by the time that the reading takes
+    now = kube.now
     ready: set[Key] = set()
     pods: dict[Key, list[Object]] = {}
     for namespace in sorted({namespace for namespace, _name in sights}):
@@ -119,8 +121,6 @@ def with_pods(kube: Kube, sights: Mapping[Key, Sight]) -> dict[Key, Sight]:
                 ready.add((namespace, item["metadata"]["labels"][_SERVICE_OF]))
         for pod in kube.list_objects(PODS, namespace, label_selector=MADE_BY_KMCP):
             pods.setdefault((namespace, pod["metadata"]["labels"].get(_INSTANCE, "")), []).append(pod)
-    # ages are told by the cluster's clock, not by this machine's
-    now = kube.now
     return {
         key: replace(sight, has_endpoints=key in ready, pods=pods.get(key, ()), now=now)
         for key, sight in sights.items()

@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_documents
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import yaml
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.text_fields import text_problems
 
 Object = dict[str, Any]
 
@@ -116,6 +117,7 @@ def _shape_problems(item: Mapping[str, Any], place: str) -> Iterable[Problem]:
         yield from namespace_problems(f"{place}.metadata.namespace", metadata["namespace"])
     if holds_secrets(item):
         yield from _secret_problems(item, place)
+    yield from text_problems(item, place, built_in=is_built_in(str(item.get("apiVersion", "")).rpartition("/")[0]))
     if kind == "Namespace" and item.get("apiVersion") == "v1":
         yield from pod_security_problems(metadata.get("labels"), f"{place}.metadata.labels")
 

@@ -62,9 +62,10 @@ def wait_ready(
     ready: dict[Identity, Object] = {}
     waiting = targets
     while True:
+        before = kube.now
         # what vanished is not there: an earlier sight of it says nothing
         live = read_objects(kube, waiting)
-        around = Surroundings(kube, [(target.who.kind, target.who.namespace) for target in waiting])
+        around = Surroundings(kube, [(target.who.kind, target.who.namespace) for target in waiting], before)
         found = _verdicts(waiting, live, condition, around)
         ready.update({target.who: live[target.who] for target in waiting if not found[target.who]})
         waiting = [target for target in waiting if found[target.who]]
