@@ -20,7 +20,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reas
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import readiness
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.pods import settling
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.settling import settling
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change
 
