@@ -6,8 +6,8 @@
 
 By the API reference: `labels` and `annotations` of ObjectMeta, which every kind has; `data` of ConfigMap, `selector` of
 ServiceSpec; and in kinds that embed pods or selectors, templates' metadata, `matchLabels` of LabelSelector,
-`nodeSelector` of PodSpec, and `command`, `args` and the values of `env` of Container. Other kinds may hold anything under
-these names, a CustomResourceDefinition for example schemas: they are asked for their metadata only.
+`nodeSelector` of PodSpec, and `command`, `args` and the values of `env` of Container. Other kinds may hold anything
+under these names, a CustomResourceDefinition for example schemas: they are asked for their metadata only.
 """
 
 from __future__ import annotations
