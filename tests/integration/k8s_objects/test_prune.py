@@ -90,7 +90,7 @@ def test_more_than_half_and_nothing_at_all_are_refused(
 def test_a_failure_keeps_what_would_be_pruned(apply: Apply, namespace: str, names: Callable[[str], set[str]]) -> None:
     bundle = {"bundle": namespace, "prune": True}
     apply(definitions=[config_map(name) for name in "abc"], **bundle)
-    wrong = {**config_map("b"), "data": {"port": 80}}
+    wrong = {**config_map("b"), "binaryData": {"port": 80}}
     failed = apply(definitions=[config_map("a"), wrong], fails=True, **bundle)
     assert failed["notes"] == [f"Not pruned, because others failed: ConfigMap {namespace}/c"]
     assert "c" in names("configmaps")

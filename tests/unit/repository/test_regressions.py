@@ -46,6 +46,7 @@ def problems(page: str, root: Path) -> list[str]:
 def test_every_row_names_tests_that_exist() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert HEAD in page.splitlines()
+    assert rows(page)
     assert problems(page, CHECKOUT) == []
 
 

@@ -215,9 +215,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {"name": "things.example.com"},
-        "spec": {
-            "schema": {"properties": {"nodeSelector": {"additionalProperties": {"type": "string"}}, "metadata": OPEN}}
-        },
+        "spec": {"schema": {"properties": {"nodeSelector": {"additionalProperties": {}}, "metadata": OPEN}}},
     },
 }
 
