@@ -27,12 +27,21 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.delete import request_deletion, wait_until_gone
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation, differences, removal
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.exclusive import attributed_changes, remove_foreign
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.exclusive import (
+    OWNERSHIP,
+    attributed_changes,
+    remove_foreign,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import Route, route_path, value_at
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict, contested, digest, verdict
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.object_options import ON_IMMUTABLE, Settings
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.one_piece import Unkept, rebuilt, unkept
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.one_piece import (
+    Unkept,
+    beside_other_branches,
+    rebuilt,
+    unkept,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import ObjectOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import (
     own_routes,
@@ -190,21 +199,24 @@ class Converger:
         changes: list[Change] = []
         notes: tuple[str, ...] = ()
         standing = live
+        returned: tuple[Route, ...] = ()
         if self._settings(target).exclusive:
-            changes, kept, standing = remove_foreign(
+            taken = remove_foreign(
                 self._kube, target, live, options.our_managers, options.expected(target.who), dry_run=self._dry
             )
-            if kept:
-                whole = self._taken_back(target, standing, kept)
+            changes, standing, returned = list(taken.changes), taken.live, taken.returned
+            if taken.kept:
+                whole = self._taken_back(target, standing, taken.kept)
                 if whole is not None:
                     managers = writers_by_path(live, options.our_managers)
                     changes = attributed_changes(live, whole, target, options.manager, managers, options.adopt)
                     plan = Plan(str(target.who), tuple(changes), body=target.declared)
                     return ObjectOutcome(target.who, plan, whole)
-                notes = tuple(kept)
-        if judged is not Verdict.STANDS:
-            made, said, standing = self._apply_over(target, standing, judged)
-            changes, notes = changes + made, notes + said
+                notes = tuple(taken.kept)
+        if judged is not Verdict.STANDS or returned:
+            judged = Verdict.UNSURE if judged is Verdict.STANDS else judged
+            made, said, standing = self._apply_over(target, standing, judged, returned)
+            changes, notes = _without_ownership(changes + made), notes + said
         if not changes and not notes:
             self._kube.confirmed.add(asked)
         plan = Plan(str(target.who), _once(changes), body=target.declared, notes=notes)
@@ -227,7 +239,7 @@ class Converger:
         return None
 
     def _apply_over(
-        self, target: Target, standing: Object, judged: Verdict
+        self, target: Target, standing: Object, judged: Verdict, returned: Sequence[Route] = ()
     ) -> tuple[list[Change], tuple[str, ...], Object]:
         """(changes, notes, the object afterwards)."""
         options = self._options
@@ -245,63 +257,83 @@ class Converger:
             # in check mode, behind a webhook that refuses dry runs
             estimate = dry_run.estimate(standing, target.declared, options.manager, target.structure)
             return list(estimate), notes, standing
-        leftover = self._leftover(target, standing, after)
-        whole = self._without_leftover(target, standing, after, leftover) if leftover else None
+        doomed = self._doomed(target, standing)
+        # what was applied has another version by now
+        base = standing if self._dry or judged is Verdict.UNSURE else after
+        beside = [*self._beside(target, standing, after), *returned]
+        whole = self._without_leftover(target, base, after, doomed, beside) if beside else None
         final = after if whole is None else whole
         changes = attributed_changes(standing, final, target, options.manager, managers, options.adopt)
         if changes and not self._dry:
             if whole is not None:
-                final = self._write_whole(target, standing, leftover)
+                final = self._write_whole(target, base, doomed, beside)
             elif judged is Verdict.UNSURE:
                 final = self._apply(target, False)
-        return changes, notes + self._not_kept(target, final), final
+        return changes, notes + self._kept_notes(target, standing, final) + self._not_kept(target, final), final
 
-    def _leftover(self, target: Target, standing: Object, after: Object) -> list[Route]:
-        """What an apply has left although the declaration says otherwise: dropped leaves, and ones not kept."""
+    def _doomed(self, target: Target, standing: Object) -> list[Route]:
+        """What is to go from an object that is written in one piece."""
+        dropped = undeclared_own(standing, target.declared, self._options.manager, target.structure)
+        return [*dropped, *self._foreign(target, standing)]
+
+    def _beside(self, target: Target, standing: Object, after: Object) -> list[Route]:
+        """Places where an apply has left something although the declaration says otherwise.
+
+        Dropped leaves that nobody else wants, declared ones that were not kept, and those that stand beside a structure
+        which nobody owns: the defaults of another branch.
+        """
         others = owners(after)
         ours = {*self._options.our_managers, *LEGACY_MANAGERS}
         dropped = [
             route
             for route in undeclared_own(standing, target.declared, self._options.manager, target.structure)
-            if route[0] != "f:metadata" and value_at(after, route) is not None and others.get(route, set()) <= ours
+            if value_at(after, route) is not None and others.get(route, set()) <= ours
         ]
-        return dropped + [one.route for one in unkept(target.declared, after, target.structure)]
+        moved = [one.route for one in unkept(target.declared, standing, target.structure)]
+        return [
+            *dropped,
+            *(one.route for one in unkept(target.declared, after, target.structure)),
+            *beside_other_branches(after, target.declared, moved, target.structure),
+        ]
 
     def _without_leftover(
-        self, target: Target, standing: Object, after: Object, leftover: list[Route]
+        self, target: Target, base: Object, after: Object, doomed: Sequence[Route], beside: Sequence[Route]
     ) -> Object | None:
         """The object that a dry run of writing it in one piece shows, or None where that is of no use."""
         try:
-            whole = put(self._kube, target, self._whole(target, standing, leftover), manager=self._writer, dry_run=True)
+            whole = self._put(target, base, doomed, beside, dry_run=True)
         except ServiceError:
             return None
         return None if not differences(after, whole, target.structure) else whole
 
-    def _whole(self, target: Target, standing: Object, beside: Sequence[Route]) -> Object:
+    def _whole(self, target: Target, base: Object, doomed: Sequence[Route], beside: Sequence[Route]) -> Object:
         """The object in one piece: what is declared, what others own, and defaults made afresh near `beside`."""
-        options = self._options
-        doomed = undeclared_own(standing, target.declared, options.manager, target.structure)
-        writers = {options.manager, *LEGACY_MANAGERS}
-        if self._settings(target).exclusive:
-            doomed += list(self._foreign(target, standing))
-        return rebuilt(standing, target.declared, doomed, target.structure, beside, writers)
+        writers = {self._options.manager, *LEGACY_MANAGERS}
+        return rebuilt(base, target.declared, doomed, target.structure, beside, writers)
 
     @property
     def _writer(self) -> str:
         return REPLACING_MANAGER if self._options.adopt else self._options.manager
 
-    def _write_whole(self, target: Target, standing: Object, beside: Sequence[Route]) -> Object:
+    def _put(
+        self, target: Target, base: Object, doomed: Sequence[Route], beside: Sequence[Route], *, dry_run: bool
+    ) -> Object:
+        """The object as it is (or would be) when it was written in one piece; read again when somebody else wrote."""
         for attempt in range(1, ATTEMPTS + 1):
+            body = self._whole(target, base, doomed, beside)
             try:
-                whole = put(
-                    self._kube, target, self._whole(target, standing, beside), manager=self._writer, dry_run=False
-                )
-                break
+                return put(self._kube, target, body, manager=self._writer, dry_run=dry_run)
             except ServiceError as refused:
                 fresh = self._kube.get(target.path) if refused.status == CONFLICT and attempt < ATTEMPTS else None
                 if fresh is None:
                     raise
-                standing = fresh
+                base = fresh
+        raise AssertionError("the last attempt returns or raises")
+
+    def _write_whole(
+        self, target: Target, standing: Object, doomed: Sequence[Route], beside: Sequence[Route]
+    ) -> Object:
+        whole = self._put(target, standing, doomed, beside, dry_run=False)
         if not self._options.adopt:
             return whole
         # applied once more, the declaration owns what was written
@@ -313,17 +345,40 @@ class Converger:
         First with all that the server derived, then without what stands beside the declared leaves that differ.
         """
         differing = [one.route for one in unkept(target.declared, standing, target.structure)]
+        doomed = self._doomed(target, standing)
         for beside in ([], differing):
             try:
-                after = put(
-                    self._kube, target, self._whole(target, standing, beside), manager=self._writer, dry_run=True
-                )
+                after = self._put(target, standing, doomed, beside, dry_run=True)
             except ServiceError:
                 continue
             if unkept(target.declared, after, target.structure):
                 continue
-            return after if self._dry else self._write_whole(target, standing, beside)
+            return after if self._dry else self._write_whole(target, standing, doomed, beside)
         raise refused
+
+    def _kept_notes(self, target: Target, standing: Object, final: Object) -> tuple[str, ...]:
+        """What the declaration has dropped and stays, because others own it as well."""
+        options = self._options
+        if self._settings(target).exclusive:
+            # removed, or spoken of where it cannot be
+            return ()
+        ours = {*options.our_managers, *LEGACY_MANAGERS}
+        expected, managers = options.expected(target.who), owners(final)
+        found = []
+        for route in undeclared_own(standing, target.declared, options.manager, target.structure):
+            path = route_path(route)
+            others = sorted(
+                {
+                    manager
+                    for one, names in managers.items()
+                    if one[: len(route)] == route
+                    for manager in names - ours
+                    if not expected.expects(manager, path)
+                }
+            )
+            if others and value_at(final, route) is not None:
+                found.append(f"{target.who}: {path} is declared no more and stays: {', '.join(others)} owns it as well")
+        return tuple(found)
 
     def _not_kept(self, target: Target, final: Object) -> tuple[str, ...]:
         found = unkept(target.declared, final, target.structure)
@@ -410,6 +465,12 @@ class Converger:
 
     def _planned(self, target: Target, *notes: str) -> ObjectOutcome:
         return ObjectOutcome(target.who, Plan(str(target.who), creation(target.declared), notes=notes, is_new=True))
+
+
+def _without_ownership(changes: list[Change]) -> list[Change]:
+    """Whose the values are is a change of its own only where nothing else changes."""
+    others = [change for change in changes if change.path != OWNERSHIP]
+    return others or changes
 
 
 def _once(changes: Sequence[Change]) -> tuple[Change, ...]:

@@ -129,8 +129,8 @@ def _value(
             yield from _items(sides[0], sides[1], route, path, secret, structure.items)
             return
     one, other = (side if isinstance(side, Mapping) else {} for side in (before, after))
-    if secret and (one or other):
-        # each value for itself: some of them may be secret
+    if (secret or route == ("metadata", "annotations")) and (one or other):
+        # each value for itself: some of them may be secret, or a controller's
         yield from _mapping(one, other, route, path, secret, structure)
         return
     if structure.is_quantity and same_quantity(before, after):

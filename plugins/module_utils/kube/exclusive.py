@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import (
@@ -33,6 +34,18 @@ ATTEMPTS = 4
 OWNERSHIP = "metadata.managedFields"
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What became of what others had added."""
+
+    changes: tuple[Change, ...]
+    kept: Mapping[str, ServiceError]
+    """Notes on what is kept, with the refusals."""
+    returned: tuple[Route, ...]
+    """What came back by itself: a default, or what another field still says (serviceAccount)."""
+    live: Object
+
+
 def remove_foreign(
     kube: Kube,
     target: Target,
@@ -41,16 +54,13 @@ def remove_foreign(
     expected: Tolerated | None = None,
     *,
     dry_run: bool,
-) -> tuple[list[Change], dict[str, ServiceError], Object]:
-    """(changes, notes on what is kept with its refusal, the object afterwards).
-
-    Undeclared leaves of substance that others wrote are removed.
-    """
+) -> Taken:
+    """Undeclared leaves of substance that others wrote are removed."""
     removed: list[Change] = []
     for attempt in range(1, ATTEMPTS + 1):
         found = undeclared_foreign(live, target.declared, our_managers, target.structure, expected)
         if not found:
-            return removed, {}, live
+            return Taken(tuple(removed), {}, (), live)
         foreign = whole_structures(found, live, target.declared, target.structure)
         kept: dict[Route, ServiceError] = {}
         try:
@@ -70,7 +80,8 @@ def remove_foreign(
                 live = fresh
                 continue
         notes = {_kept_note(target, route, foreign[route]): refused for route, refused in kept.items()}
-        return removed + _changes(live, routes, foreign), notes, after
+        returned = tuple(route for route in foreign if route not in routes and route not in kept)
+        return Taken((*removed, *_changes(live, routes, foreign)), notes, returned, after)
     raise AssertionError("the last attempt returns or raises")
 
 

@@ -131,7 +131,7 @@ def _value(declared: Any, live: Any, owned: Any, structure: Structure, adopt: bo
         # a declared false, 0 or empty value: one that is ours is one that the API does not store
         return Verdict.STANDS if adopt else Verdict.UNSURE
     if isinstance(declared, Mapping):
-        if (adopt and not owned and declared) or (not adopt and structure.is_one_piece):
+        if (adopt and not owned) or (not adopt and structure.is_one_piece):
             return _one_piece(declared, live)
         return _mapping(declared, live, owned or _NO_ONE, structure, adopt)
     if isinstance(declared, list):

@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import Route, pointer, without
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import Route, pointer, value_at, without
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import owners
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import same_quantity
@@ -62,6 +62,31 @@ def rebuilt(
             scopes.add(above)
     loosened = _loosened(live, declared, structure, scopes, protected, ())
     return replacement(loosened, declared, doomed, structure)
+
+
+def beside_other_branches(
+    live: Object, declared: Object, changed: Collection[Route], structure: Structure
+) -> list[Route]:
+    """Those of the changed leaves that stand beside a structure which is neither declared nor owned by anybody.
+
+    It may be what the server filled in for the value before: `rollingUpdate` beside `type: OnDelete`.
+    """
+    owned = list(owners(live))
+    found = []
+    for route in changed:
+        above = _container(live, route, structure)
+        if above is None:
+            continue
+        standing, wanted = value_at(live, above, structure), value_at(declared, above, structure)
+        if isinstance(standing, Mapping) and any(
+            isinstance(value, Mapping)
+            and value
+            and not (isinstance(wanted, Mapping) and wanted.get(key))
+            and not any(one[: len(above) + 1] == (*above, f"f:{key}") for one in owned)
+            for key, value in standing.items()
+        ):
+            found.append(route)
+    return found
 
 
 def _container(live: Any, route: Route, structure: Structure) -> Route | None:

@@ -57,13 +57,20 @@ def foreign_routes(
 
     A leaf that one of `our_managers` owns as well is not foreign: it stands as we declared it.
     """
+    return _foreign_routes(live, our_managers, expected, shared=False)
+
+
+def _foreign_routes(
+    live: Mapping[str, Any], our_managers: Collection[str], expected: Tolerated | None, *, shared: bool
+) -> dict[Route, str]:
     allowed = tolerated(str(live.get("kind"))) if expected is None else expected
     found = {}
     for route, managers in owners(live).items():
-        if route[0] in _NOT_OWNED or managers.intersection(our_managers):
+        others = managers.difference(our_managers)
+        if route[0] in _NOT_OWNED or not others or (others != managers and not shared):
             continue
         path = route_path(route)
-        unexpected = sorted(manager for manager in managers if not allowed.expects(manager, path))
+        unexpected = sorted(manager for manager in others if not allowed.expects(manager, path))
         if unexpected:
             found[route] = unexpected[0]
     return found
@@ -93,13 +100,15 @@ def undeclared_foreign(
     structure: Structure = UNKNOWN,
     expected: Tolerated | None = None,
 ) -> dict[Route, str]:
-    """Leaves of substance that somebody else added and the declaration does not have, with their managers.
+    """Leaves of substance that somebody else owns and the declaration does not have, with their managers.
 
+    Also those that are ours as well, because the declaration had them once: giving up our part leaves them in place.
     A list item that the declaration does not have goes as a whole.
     """
+    found = _foreign_routes(live, our_managers, expected, shared=True)
     return {
         whole_item(declared, route, structure): manager
-        for route, manager in foreign_routes(live, our_managers, expected).items()
+        for route, manager in found.items()
         if not declares(declared, route, structure)
     }
 
