@@ -39,6 +39,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory imp
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
 from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, mcp_server, site_lock, site_validate
+from ansible_collections.mcpops.platform.plugins.plugin_utils.plain_types import as_json
 from ansible_collections.mcpops.platform.plugins.plugin_utils.site_action import SiteAction
 
 SUBJECT = "site_validate"
@@ -156,7 +157,7 @@ class ActionModule(SiteAction):
             if variable not in variables:
                 continue
             try:
-                values[variable] = json.loads(json.dumps(templar.template(variables[variable]), default=str))
+                values[variable] = json.loads(json.dumps(templar.template(variables[variable]), default=as_json))
             except AnsibleUndefinedVariable as exc:
                 deferred[variable] = _reason(exc)
                 missing = OWN_VARIABLE.search(str(exc))

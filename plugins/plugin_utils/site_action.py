@@ -16,6 +16,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.plugin_utils.plain_types import as_json
 
 
 class SiteAction(ActionBase):
@@ -44,7 +45,7 @@ class SiteAction(ActionBase):
         return []
 
     def _params(self) -> dict[str, Any]:
-        arguments = json.loads(json.dumps(self._task.args, default=str))
+        arguments = json.loads(json.dumps(self._task.args, default=as_json))
         validated = ArgumentSpecValidator(self.MODULE.ARGUMENT_SPEC).validate(arguments)
         params: dict[str, Any] = validated.validated_parameters
         problems = [Problem("", message) for message in validated.error_messages] + self.problems(params)

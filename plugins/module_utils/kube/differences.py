@@ -27,7 +27,26 @@ _SERVER_SIDE = frozenset(
 )
 
 # annotations that Kubernetes' controllers keep for themselves and may write between two of our requests
-_CONTROLLER_ANNOTATIONS = ("deployment.kubernetes.io/", "pv.kubernetes.io/", "autoscaling.alpha.kubernetes.io/")
+# (pkg/controller, pkg/apis and component-helpers of Kubernetes 1.34; a name with / at its end stands for all below)
+_CONTROLLER_ANNOTATIONS = (
+    "autoscaling.alpha.kubernetes.io/",
+    "batch.kubernetes.io/cronjob-scheduled-timestamp",
+    "batch.kubernetes.io/job-completion-index",
+    "control-plane.alpha.kubernetes.io/leader",
+    "csi.volume.kubernetes.io/nodeid",
+    "deployment.kubernetes.io/",
+    "deprecated.daemonset.template.generation",
+    "deprecated.deployment.rollback.to",
+    "endpoints.kubernetes.io/last-change-trigger-time",
+    "endpoints.kubernetes.io/over-capacity",
+    "kubernetes.io/service-account.uid",
+    "node.alpha.kubernetes.io/ttl",
+    "pv.kubernetes.io/",
+    "volume.beta.kubernetes.io/storage-provisioner",
+    "volume.kubernetes.io/selected-node",
+    "volume.kubernetes.io/storage-provisioner",
+    "volumes.kubernetes.io/controller-managed-attach-detach",
+)
 
 # of a Secret: its values, also as kubectl notes them down beside the object
 _SECRET_ROUTES = frozenset(

@@ -20,12 +20,12 @@ def test_mappings_merge_and_all_else_replaces() -> None:
 
 def test_later_files_and_the_task_itself_win(tmp_path: Path) -> None:
     first, second, empty = tmp_path / "1.yaml", tmp_path / "2.yaml", tmp_path / "3.yaml"
-    first.write_text("a: {x: 1, y: 1, z: 1}\ntime: 12:30\n")
-    second.write_text("a: {y: 2, z: 2}\n")
+    first.write_text("a: {x: 1, w: 1, z: 1}\ntime: 12:30\n")
+    second.write_text("a: {w: 2, z: 2}\n")
     empty.write_text("# nothing\n")
     values, problems = declared_values({"a": {"z": 3}}, [str(first), str(second), str(empty)])
     assert problems == []
-    assert values == {"a": {"x": 1, "y": 2, "z": 3}, "time": "12:30"}
+    assert values == {"a": {"x": 1, "w": 2, "z": 3}, "time": "12:30"}
 
 
 def test_nothing_declared_is_not_an_empty_declaration() -> None:
