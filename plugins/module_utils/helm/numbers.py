@@ -22,7 +22,7 @@ def stored_number(value: float) -> float:
     try:
         return float(value)
     except OverflowError:
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
 
 
 def rounding_warnings(values: Mapping[str, Any] | None) -> list[str]:

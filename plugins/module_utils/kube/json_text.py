@@ -26,6 +26,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_KEY = 1021
 """A YAML parser looks at most 1024 characters ahead for the colon, and two of them are quotes."""
 _MAYBE_LONG = re.compile(rf'"[^"]{{{_LONGEST_KEY // 6},}}":')
+_MANY_DIGITS = re.compile(r"[0-9]{309}")
 _LARGEST = 2**1024
 
 
@@ -45,7 +46,7 @@ def unwritable(value: Any, place: str) -> list[Problem]:
     try:
         text = _dumped(value)
         text.encode()
-        if not _MAYBE_LONG.search(text):
+        if not _MAYBE_LONG.search(text) and not _MANY_DIGITS.search(text):
             return []
     except RecursionError:
         return [Problem(place, "is nested too deeply")]

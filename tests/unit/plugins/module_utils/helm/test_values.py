@@ -39,6 +39,7 @@ def test_nothing_declared_is_not_an_empty_declaration() -> None:
         ("a: [", "is not YAML"),
         ("- a\n", "not one mapping"),
         ("a: 1\n---\nb: 1\n", "not one mapping"),
+        ("a: 1\nb: {c: 1, c: 2}\n", "values.yaml: the key 'c' is given twice in one mapping (lines 2 and 2)"),
         ("$ANSIBLE_VAULT;1.1;AES256\n6134\n", "encrypted by ansible-vault"),
     ],
 )
@@ -49,3 +50,16 @@ def test_a_file_that_is_none(tmp_path: Path, content: str, text: str) -> None:
     assert [problem.path for problem in problems] == ["values_files[0]", "values_files[1]"]
     assert text in problems[0].message
     assert "cannot be read" in problems[1].message
+
+
+def test_what_no_reader_takes_is_a_problem_of_the_values(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("a: {b: .inf}\n")
+    _values, problems = declared_values({"c": ["\udfff"]}, [str(file)])
+    assert [problem.path for problem in problems] == ["values.a.b", "values.c[0]"]
+
+
+def test_a_word_that_helm_reads_as_a_boolean_key_is_read_so(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("on: {push: y}\n")
+    assert declared_values(None, [str(file)]) == ({"true": {"push": True}}, [])

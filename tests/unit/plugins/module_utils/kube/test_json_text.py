@@ -56,7 +56,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "in a key": ({"a": {"\ud800": 1}}, "place.a: the key '\\ud800' holds U+D800"),
     "not a number": ({"a": {"b.c": float("nan")}}, 'place.a."b.c": is NaN, which JSON does not have'),
     "infinity": ([1, float("-inf")], "place[1]: is infinity"),
-    "a number beyond all": ({"a": 10**5000}, "place.a: is a number too large"),
+    "a number beyond all": ({"a": 10**400}, "place.a: is a number too large"),
     "a set": ({"a": {1}}, "place.a: is of the type set"),
     "bytes": ({"a": b"x"}, "place.a: is of the type bytes"),
     "a key of another kind": ({"a": {(1,): 1}}, "place.a: the key (1,) is not text"),
