@@ -14,7 +14,8 @@ from .conftest import status_object
 
 STATEFUL_SET = (
     "Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "
-    "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
+    "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and "
+    "'minReadySeconds' are forbidden"
 )
 POD = (
     "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.characters import ODD, PLANES
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_documents
@@ -15,30 +16,19 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text imp
 
 from .go_scalars import helm_reads
 
-# all of the basic plane and some of each other, between letters: a YAML reader may fold or trim what stands at the ends
-BLOCKS = {
-    f"plane {plane}": "".join(
-        f"a{chr(code)}"
-        for code in range(plane << 16, (plane + 1) << 16, 97 if plane else 1)
-        if not 0xD800 <= code < 0xE000
-    )
-    + chr((plane << 16) + 0xFFFF)
-    for plane in range(17)
-}
-
 
 def test_every_character_is_what_json_says_it_is() -> None:
-    assert json.loads(json_text(BLOCKS)) == BLOCKS
+    assert json.loads(json_text(PLANES)) == PLANES
 
 
 def test_every_character_is_the_same_to_a_yaml_reader() -> None:
-    [(read, _duplicates)] = documents(json_text(BLOCKS))
-    assert read == BLOCKS
+    [(read, _duplicates)] = documents(json_text(PLANES))
+    assert read == PLANES
 
 
 def test_every_character_is_the_same_to_helm(tmp_path: Path) -> None:
     read = helm_reads(str(Path(sys.executable).with_name("helm")), tmp_path)
-    assert read(json_text({"d": BLOCKS})) == BLOCKS
+    assert read(json_text({"d": PLANES})) == PLANES
 
 
 ODD_KEYS = dict.fromkeys(("<<", "=", "y", "~", "", "1", "12:30", "null", "-", "a: b", "#", "💎", "\u2028", "{}"), "v")
@@ -97,4 +87,4 @@ def test_depth_is_a_problem() -> None:
 
 
 def test_what_was_written_is_read_again() -> None:
-    assert read_documents(json_text({"a": "💎\x9f"})) == [{"a": "💎\x9f"}]
+    assert read_documents(json_text({ODD: ODD})) == [{ODD: ODD}]
