@@ -105,12 +105,16 @@ def _shortened(item: Mapping[str, Any]) -> Mapping[str, Any]:
     """The thousands of lines of a CustomResourceDefinition's schemas as their digests."""
     if item.get("kind") != "CustomResourceDefinition":
         return item
-    spec = dict(item.get("spec") or {})
-    spec["versions"] = [
-        {**version, "schema": _digest(version["schema"])} if version.get("schema") else version
-        for version in spec.get("versions") or []
+    spec = item.get("spec")
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("versions"), list):
+        return item
+    versions = [
+        {**version, "schema": _digest(version["schema"])}
+        if isinstance(version, Mapping) and version.get("schema")
+        else version
+        for version in spec["versions"]
     ]
-    return {**item, "spec": spec}
+    return {**item, "spec": {**spec, "versions": versions}}
 
 
 def _digest(value: Any) -> str:

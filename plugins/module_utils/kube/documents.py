@@ -40,6 +40,9 @@ def read_declaration(text: str) -> tuple[list[Any], list[Duplicate]]:
                 documents.append(document)
     except RecursionError as exc:
         raise yaml.YAMLError("it is nested too deeply") from exc
+    except UnicodeEncodeError as exc:
+        code = ord(text[exc.start])
+        raise yaml.YAMLError(f"it holds U+{code:04X}, half of a surrogate pair and no character") from exc
     return documents, duplicates
 
 

@@ -60,7 +60,7 @@ def read(source: str, text: str) -> tuple[list[Any], list[Problem]]:
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         place = f"{source} line {mark.line + 1}" if mark else source
-        return [], [Problem(place, f"is not YAML: {getattr(exc, 'problem', None) or 'cannot be parsed'}")]
+        return [], [Problem(place, f"is not YAML: {getattr(exc, 'problem', None) or exc}")]
     return documents, [Problem(source, str(duplicate)) for duplicate in duplicates]
 
 

@@ -105,3 +105,8 @@ def test_large_json_takes_no_yaml_parser(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr("yaml.compose_all", called)
     assert read_documents('{"a": 1}') == [{"a": 1}]
+
+
+def test_half_a_surrogate_pair_is_told_in_words() -> None:
+    _documents, [problem] = objects.read("definitions[0]", "a: x\ud83d\n")
+    assert str(problem) == "definitions[0]: is not YAML: it holds U+D83D, half of a surrogate pair and no character"
