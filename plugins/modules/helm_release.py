@@ -86,8 +86,8 @@ options:
     description:
       - YAML files with user values on the machine the module runs on. Mappings of a later file are merged into those of
         an earlier one, anything else replaces.
-      - They are read as helm reads them (C(y) and C(on) are booleans, also as keys), but a key that is given twice in one
-        mapping is refused with the lines of both.
+      - They are read as helm reads them (C(y) and C(on) are booleans, also as keys), but a key that is given twice in
+        one mapping is refused with the lines of both.
     type: list
     elements: path
   values_secret:
