@@ -47,7 +47,9 @@ def _changed(changes: Iterable[Change], message: str) -> list[str]:
 
 
 def _below(path: str, roots: Iterable[str]) -> bool:
-    return any(path == root or path.startswith((f"{root}.", f"{root}[")) for root in roots)
+    """Whether a path is one of these or below it; `[*]` is any item of a list."""
+    patterns = [re.escape(root).replace(r"\[\*\]", r"\[[^\]]*\]") for root in roots]
+    return any(re.fullmatch(rf"{pattern}(?:[.\[].*)?", path) for pattern in patterns)
 
 
 def _naming(refused: ServiceError, paths: list[str]) -> ServiceError:

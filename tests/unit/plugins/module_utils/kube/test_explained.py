@@ -46,7 +46,7 @@ def test_the_fields_of_a_stateful_set_that_would_change_are_named() -> None:
 
 
 def test_the_fields_of_a_pod_that_would_change_are_named() -> None:
-    message = told(refused(POD, "spec"), ["spec.tolerations", "spec.hostNetwork"])
+    message = told(refused(POD, "spec"), ["spec.tolerations", "spec.containers[web].image", "spec.hostNetwork"])
     assert message.startswith("apply X a: spec.hostNetwork would change: ")
 
 

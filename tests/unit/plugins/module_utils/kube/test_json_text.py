@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -88,3 +89,11 @@ def test_depth_is_a_problem() -> None:
 
 def test_what_was_written_is_read_again() -> None:
     assert read_documents(json_text({ODD: ODD})) == [{ODD: ODD}]
+
+
+def test_programs_are_given_nothing_that_was_written_otherwise() -> None:
+    plugins = Path(json_text.__code__.co_filename).parents[2]
+    written = re.compile(r"(?:stdin|input)=json\.dumps|write_text\(json\.dumps|_private\([^)]*json\.dumps")
+    files = [*plugins.rglob("*.py")]
+    assert len(files) > 100
+    assert [str(file) for file in files if written.search(file.read_text(encoding="utf-8"))] == []
