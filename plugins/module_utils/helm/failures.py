@@ -52,7 +52,7 @@ _ROWS = (
         IMMUTABLE.pattern,
         "FieldImmutable",
         "Kubernetes lets this field be set only when the object is created: keep its old value, or delete the object "
-        "named here and run again, and helm creates it anew (kubectl delete --cascade=orphan keeps the pods of a "
+        "named here and run again, and helm creates it again (kubectl delete --cascade=orphan keeps the pods of a "
         "StatefulSet or Deployment running).",
     ),
     _row(
