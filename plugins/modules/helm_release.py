@@ -79,11 +79,15 @@ options:
       - Without this option and O(values_files) the values of the release stay as they are. V({}) stands for no user
         values.
       - Values below a key that looks secret (C(password), C(token), ...) are never shown.
+      - Helm keeps every number as a 64-bit float. A whole number that has more digits than these hold (beyond 2^53) is
+        rounded by helm and compared so, with a warning. Quote it if the chart takes text.
     type: dict
   values_files:
     description:
       - YAML files with user values on the machine the module runs on. Mappings of a later file are merged into those of
         an earlier one, anything else replaces.
+      - They are read as helm reads them (C(y) and C(on) are booleans, also as keys), but a key that is given twice in
+        one mapping is refused with the lines of both.
     type: list
     elements: path
   values_secret:

@@ -26,8 +26,13 @@ options:
   definitions:
     description:
       - The objects, as a list of mappings, or as YAML text with any number of documents, or a list of both.
-      - A C(List) object stands for its items. C(stringData) of a Secret is applied as C(data). C(status) and what only
-        the server sets, such as C(metadata.resourceVersion), is left out.
+      - A C(List) object stands for its items, and so does a list of one kind such as C(RoleBindingList), whose items
+        need not say what they are. C(stringData) of a Secret is applied as C(data). C(status) and what only the server
+        sets, such as C(metadata.resourceVersion), is left out.
+      - Texts, files and templates are read as C(kubectl) reads them. C(y), C(on) and the like are booleans, also as
+        keys, and dates are text. A key that is given twice in one mapping is refused with the lines of both.
+      - Mappings in a playbook are read by Ansible. An unquoted date or time there becomes text as Ansible writes dates
+        (C(2026-01-31T10:20:30+00:00)), with a warning. Quote it to keep it as it is written.
       - With O(state=absent) only C(apiVersion), C(kind), C(metadata.name) and C(metadata.namespace) matter.
     type: raw
   src:

@@ -31,6 +31,7 @@ from ansible.utils.display import Display
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput
 from ansible_collections.mcpops.platform.plugins.plugin_utils.orphan import end_with_the_run
+from ansible_collections.mcpops.platform.plugins.plugin_utils.plain_types import plain_arguments
 from ansible_collections.mcpops.platform.plugins.plugin_utils.templates import render
 
 try:  # ansible-core 2.22 masks registered values everywhere, also in what other plugins print
@@ -64,7 +65,9 @@ class InProcessTask:
             env={**os.environ, **(env or {})},
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
-            text=True,
+            # whatever the locale says: programs in Go read and write nothing else
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
         return CommandOutput(done.returncode, done.stdout, done.stderr)
@@ -103,9 +106,12 @@ class InProcessAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         try:
-            arguments = self._with_templates(task_vars or {})
+            given = plain_arguments(self._name(), self._with_templates(task_vars or {}))
         except Failure as failure:
             return {**result, **failure.to_result()}
+        arguments = given.arguments
+        for warning in given.warnings:
+            Display().warning(f"{self._name()}: {warning}")
         if not self._in_process():
             return {**result, **self._in_module(arguments, task_vars)}
         end_with_the_run()
@@ -147,8 +153,6 @@ class InProcessAction(ActionBase):
         return outcome
 
     def _converge(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        # plain JSON types: tagged strings break YAML dumpers and type checks of other libraries
-        arguments = json.loads(json.dumps(arguments, default=str))
         validated = ArgumentSpecValidator(self.MODULE.ARGUMENT_SPEC, **getattr(self.MODULE, "RULES", {})).validate(
             arguments
         )

@@ -30,6 +30,7 @@ from ansible.utils.collection_loader._collection_config import AnsibleCollection
 from ansible.utils.display import Display
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import json_text
 
 CALLBACK = "mcpops.platform.site_collected"
 SHOWN_LINES = 20
@@ -120,7 +121,7 @@ def _argv(run: Inner, place: Path, secrets: Sequence[str]) -> list[str]:
     options += ["--become"] if given.get("become") else []
     playbook = place / "playbook.yml"
     # JSON is YAML
-    playbook.write_text(json.dumps(with_end(run.playbook)), encoding="utf-8")
+    playbook.write_text(json_text(with_end(run.playbook)), encoding="utf-8")
     return [sys.executable, "-m", "ansible", "playbook", str(playbook), *options, *secrets]
 
 

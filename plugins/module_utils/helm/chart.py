@@ -21,6 +21,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions impo
     version_range,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import sdk
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_documents
 
 _OCI = re.compile(r"oci://(?P<host>[A-Za-z0-9.-]+(?::\d+)?)/(?P<path>[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -163,9 +164,10 @@ def _description(path: Path) -> Mapping[str, Any]:
                 raise ValueError("the archive holds no Chart.yaml")
             text = file.read()
     try:
-        described = sdk.yaml.safe_load(text)
-    except sdk.yaml.YAMLError as failure:
+        documents = read_documents(text.decode())
+    except (sdk.yaml.YAMLError, UnicodeDecodeError) as failure:
         raise ValueError(f"Chart.yaml is not YAML ({failure})") from failure
+    described = documents[0] if documents else None
     if not isinstance(described, Mapping):
         raise ValueError("Chart.yaml is not a mapping")
     return described

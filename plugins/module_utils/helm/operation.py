@@ -14,6 +14,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Fail
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import drift, manifest, recovery, source
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import helm_files
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.drift import Inspection
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.numbers import rounding_warnings
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import plan_release, plan_removal, secret_values
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.process import Helm
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import History, Release
@@ -69,6 +70,7 @@ def converge(task: Task) -> Result:
 def pending_outcome(task: Task, spec: ReleaseSpec, reason: str) -> Outcome:
     """The plan for a cluster that an earlier task of the real run creates."""
     protect(task, spec)
+    _warn_of_rounding(task, spec)
     plan = plan_release(spec, None, namespace_missing=True)
     return Outcome((plan.with_notes(f"{plan.subject} depends on the cluster: {reason}."),), None)
 
@@ -79,6 +81,7 @@ def ensure(task: Task, kube: Kube, spec: ReleaseSpec, known: History | None = No
     `known` is the release's history where the caller has just read it.
     """
     protect(task, spec)
+    _warn_of_rounding(task, spec)
     found = known or recovery.read(kube, spec.namespace, spec.name)
     if not task.check_mode:
         found = recovery.settle(task, lambda: recovery.read(kube, spec.namespace, spec.name), found, spec.stale_after)
@@ -157,6 +160,11 @@ def protect(task: Task, spec: ReleaseSpec) -> None:
     """From here on no secret value of this release reaches a result or a message."""
     for value in secret_values(spec.values or {}, spec.values_secret):
         task.secret(value)
+
+
+def _warn_of_rounding(task: Task, spec: ReleaseSpec) -> None:
+    for warning in rounding_warnings(spec.values):
+        task.warn(f"release {spec.namespace}/{spec.name}: {warning}")
 
 
 def result_of(outcome: Outcome) -> Result:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.manifest import kept
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.numbers import is_number, stored_number
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import DEPLOYED, UNINSTALLED, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import merged
@@ -115,5 +116,7 @@ def _hidden(leaf: str, document: Mapping[str, Any]) -> bool:
 
 
 def _same(before: Any, after: Any) -> bool:
-    """JSON equality: 1 and 1.0 are one number, 1 and true are not."""
+    """JSON equality: 1 and 1.0 are one number, 1 and true are not, and numbers are as exact as helm keeps them."""
+    if is_number(before) and is_number(after):
+        return stored_number(before) == stored_number(after)
     return bool(before == after) and isinstance(before, bool) == isinstance(after, bool)

@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import COMMANDS_WITH_IMAGE, Declared
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import unwritable
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import parse_quantity
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of
 
@@ -52,6 +53,7 @@ def problems(servers: Sequence[Declared]) -> list[Problem]:
     ]
     seen: dict[tuple[str, str], str] = {}
     for server in servers:
+        found += unwritable(server.options, server.where)
         if server.key in seen and server.name:
             found.append(Problem(f"{server.where}.name", f"{server.label} is declared twice (also {seen[server.key]})"))
         seen.setdefault(server.key, server.where)

@@ -10,7 +10,6 @@ ServiceErrors. Discovery and exec credentials come from the run's cache.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube import (
     retries,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import json_text
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import (
     ClusterPending,
     check_mode_copy,
@@ -373,4 +373,4 @@ class Kube:
 
 
 def _encode(body: Any) -> bytes:
-    return body.encode() if isinstance(body, str) else json.dumps(body, separators=(",", ":")).encode()
+    return body.encode() if isinstance(body, str) else json_text(body).encode()

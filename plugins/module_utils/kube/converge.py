@@ -32,6 +32,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.exclusive imp
     attributed_changes,
     remove_foreign,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.explained import explained
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import Route, route_path, value_at
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict, contested, digest, verdict
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.object_options import ON_IMMUTABLE, Settings
@@ -154,9 +155,15 @@ class Converger:
             try:
                 return self._update(target, live)
             except ServiceError as refused:
-                if not immutable.is_immutable(refused):
-                    raise
-                return self._recreate(target, live, refused)
+                declared, options = target.declared, self._options
+                told = explained(
+                    refused,
+                    lambda: dry_run.estimate(live, declared, options.manager),
+                    lambda: foreign_fields(live, options.our_managers),
+                )
+                if not immutable.is_immutable(told):
+                    raise told from refused
+                return self._recreate(target, live, told)
         except Failure as failure:
             return ObjectOutcome(who, Plan(str(who)), live, failure)
 

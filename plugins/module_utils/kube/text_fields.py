@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import join
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of
 
 _EMBEDDING = frozenset(
@@ -80,9 +81,10 @@ def _texts(values: Any, place: str) -> Iterator[Problem]:
         yield Problem(place, f"is {kind_of(values)}, not a mapping of names to texts")
         return
     for name, value in values.items():
-        where = f"{place}[{name}]" if isinstance(name, int) and not isinstance(name, bool) else f"{place}.{name}"
+        counted = isinstance(name, int) and not isinstance(name, bool)
+        where = f"{place}[{name}]" if counted else join(place, str(name))
         if value is not None and not isinstance(value, str):
             simple = not isinstance(value, (Mapping, list))
-            yield Problem(where, f"is {kind_of(value)}, not text" + (": quote it" if simple else ""))
+            yield Problem(where, f"is {kind_of(value)}, and must be text" + (": quote it" if simple else ""))
         elif not isinstance(name, (str, int)) or isinstance(name, bool):
-            yield Problem(where, f"is {kind_of(name)} as a name, not text: quote it")
+            yield Problem(where, f"is {kind_of(name)} as a name, and must be text: quote it")

@@ -160,36 +160,45 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "annotation": (
         {**CONFIG_MAP, "metadata": {"name": "a", "annotations": {"on": True}}},
-        "definitions[0].metadata.annotations.on: is a boolean, not text: quote it",
+        "definitions[0].metadata.annotations.on: is a boolean, and must be text: quote it",
     ),
     "label of a custom resource": (
         {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "a", "labels": {"x": 1.5}}},
-        "definitions[0].metadata.labels.x: is a number, not text: quote it",
+        "definitions[0].metadata.labels.x: is a number, and must be text: quote it",
     ),
     "labels as a list": (
         {**CONFIG_MAP, "metadata": {"name": "a", "labels": ["a"]}},
         "definitions[0].metadata.labels: is a list, not a mapping of names to texts",
     ),
-    "value of a ConfigMap": ({**CONFIG_MAP, "data": {"port": 8080}}, "definitions[0].data.port: is a number, not text"),
+    "value of a ConfigMap": (
+        {**CONFIG_MAP, "data": {"port": 8080}},
+        "definitions[0].data.port: is a number, and must be text",
+    ),
     "structure in a ConfigMap": (
         {**CONFIG_MAP, "data": {"config": {"a": 1}}},
-        "definitions[0].data.config: is a mapping, not text",
+        "definitions[0].data.config: is a mapping, and must be text",
     ),
-    "label of a pod": (workload(metadata={"labels": {"v": 2}}), f"{POD}.metadata.labels.v: is a number, not text"),
-    "node": (workload(spec={"nodeSelector": {"gpu": True}}), f"{POD}.spec.nodeSelector.gpu: is a boolean, not text"),
-    "argument": (workload({"args": ["-p", 80]}), f"{POD}.spec.containers[1].args[1]: is a number, not text"),
+    "label of a pod": (
+        workload(metadata={"labels": {"v": 2}}),
+        f"{POD}.metadata.labels.v: is a number, and must be text",
+    ),
+    "node": (
+        workload(spec={"nodeSelector": {"gpu": True}}),
+        f"{POD}.spec.nodeSelector.gpu: is a boolean, and must be text",
+    ),
+    "argument": (workload({"args": ["-p", 80]}), f"{POD}.spec.containers[1].args[1]: is a number, and must be text"),
     "variable": (
         workload({"env": [{"name": "A", "value": True}]}),
-        f"{POD}.spec.containers[1].env.A: is a boolean, not text",
+        f"{POD}.spec.containers[1].env.A: is a boolean, and must be text",
     ),
     "selector of a Service": (
         {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"selector": {"v": 1}}},
-        "definitions[0].spec.selector.v: is a number, not text",
+        "definitions[0].spec.selector.v: is a number, and must be text",
     ),
     "selector": (
         {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}}
         | {"spec": {"selector": {"matchLabels": {"v": 1}}}},
-        "definitions[0].spec.selector.matchLabels.v: is a number, not text",
+        "definitions[0].spec.selector.matchLabels.v: is a number, and must be text",
     ),
 }
 

@@ -158,7 +158,7 @@ def test_secrets_are_in_private_files_and_in_no_argument() -> None:
     argv, stdin, environment = task.runs[0]
     assert "canary" not in " ".join(argv)
     assert "canary" not in str(environment)
-    assert stdin == '{"password": "canary-value"}'
+    assert stdin == '{"password":"canary-value"}'
 
 
 def test_the_kubeconfig_says_how_the_task_reaches_the_cluster() -> None:

@@ -122,3 +122,24 @@ def test_schemas_of_a_definition_are_shown_short() -> None:
     shown = Plan("x", creation(definition)).diff()["after"]
     assert "openAPIV3Schema" not in shown
     assert "sha256:" in shown
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "deprecated.daemonset.template.generation",
+        "deployment.kubernetes.io/revision",
+        "volume.kubernetes.io/selected-node",
+        "control-plane.alpha.kubernetes.io/leader",
+    ],
+)
+def test_what_controllers_note_down_is_no_difference(name: str) -> None:
+    before = {"kind": "DaemonSet", "metadata": {"annotations": {name: "1", "team": "us"}}}
+    after = {"kind": "DaemonSet", "metadata": {"annotations": {name: "2", "team": "them"}}}
+    assert [change.path for change in differences(before, after)] == ["metadata.annotations.team"]
+
+
+def test_what_users_set_beside_it_is_one() -> None:
+    name = "volume.beta.kubernetes.io/storage-class"
+    before, after = ({"metadata": {"annotations": {name: value}}} for value in ("a", "b"))
+    assert len(differences(before, after)) == 1
