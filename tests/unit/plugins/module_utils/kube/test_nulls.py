@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import manifest
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.ignored import ignored_paths, may_be_missing
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.ignored import may_be_missing, release_rows
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import plan_removal
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects
@@ -115,7 +115,7 @@ def read(document: dict[str, Any]) -> None:
         objects.identity(clean)
         served_types(clean)
         manifest.kept(clean)
-        ignored_paths(clean, None, items, [])
+        release_rows([clean])
         may_be_missing(clean)
         json.dumps(clean)
     assert plan_removal("web", "n", release, items).changes
