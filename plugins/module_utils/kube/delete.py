@@ -18,6 +18,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
     Reason,
     ServiceError,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.aggregation import is_down
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import removal
@@ -31,8 +32,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects impor
     phase,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_each
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.targets import placed, unknown_kind
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.platform import namespace_hint
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
@@ -58,13 +60,15 @@ def delete_objects(kube: Kube, task: Task, items: Iterable[Object], options: Del
     Of the declarations only apiVersion, kind, name and namespace matter. In check mode: what would be deleted.
     A kind that is not installed has no objects, which is told; one that is written wrongly is refused.
     """
-    targets, unknown = _targets(kube, items, options)
-    live = read_objects(kube, targets)
+    targets, unknown, silent = _targets(kube, items, options)
+    live, unread = read_each(kube, targets)
     existing = [target for target in targets if target.who in live]
     done = {
         outcome.who: outcome for outcome in delete_existing(kube, task, existing, live, options, dry=task.check_mode)
     }
-    nothing = {who: ObjectOutcome(who, Plan(str(who))) for who in (*unknown, *(target.who for target in targets))}
+    done.update({who: _not_reached(who, failure) for who, failure in {**silent, **unread}.items()})
+    every = (*unknown, *silent, *(target.who for target in targets))
+    nothing = {who: ObjectOutcome(who, Plan(str(who))) for who in every}
     told = dict.fromkeys(f"{not_installed(who.api_version, who.kind)}." for who in unknown)
     return BundleOutcome(tuple(done.get(who, outcome) for who, outcome in nothing.items()), tuple(told))
 
@@ -131,13 +135,23 @@ def wait_until_gone(kube: Kube, task: Task, doomed: Sequence[Doomed], timeout: f
         pause = min(2.0, pause * 1.5)
 
 
-def _targets(kube: Kube, items: Iterable[Object], options: DeleteOptions) -> tuple[list[Target], list[Identity]]:
+def _targets(
+    kube: Kube, items: Iterable[Object], options: DeleteOptions
+) -> tuple[list[Target], list[Identity], dict[Identity, ServiceError]]:
+    """(where they live, those of kinds that are not installed, those whose API does not answer)"""
     found: list[Target] = []
     unknown: list[Identity] = []
+    silent: dict[Identity, ServiceError] = {}
     wrong: list[Problem] = []
     declared = list(map(normalise, items))
     for item in declared:
-        resource = kube.resource_type(str(item["apiVersion"]), str(item["kind"]))
+        try:
+            resource = kube.resource_type(str(item["apiVersion"]), str(item["kind"]))
+        except ServiceError as failure:
+            if not is_down(failure):
+                raise
+            silent[identity(item)] = failure
+            continue
         if resource is None:
             if is_mistaken(kube.kinds(), str(item["apiVersion"]), str(item["kind"])):
                 wrong.append(unknown_kind(kube, item))
@@ -151,7 +165,15 @@ def _targets(kube: Kube, items: Iterable[Object], options: DeleteOptions) -> tup
             found.append(target)
     if wrong:
         raise InvalidInput(options.subject, wrong)
-    return found, unknown
+    return found, unknown, silent
+
+
+def _not_reached(who: Identity, failure: ServiceError) -> ObjectOutcome:
+    """Nobody knows whether it is there."""
+    own = ServiceError(
+        f"delete {who}", failure.reason, code=failure.code, status=failure.status, hint=failure.hint, body=failure.body
+    )
+    return ObjectOutcome(who, Plan(str(who)), failure=own)
 
 
 def _delete(kube: Kube, target: Target, live: Object, options: DeleteOptions, dry: bool) -> ObjectOutcome:
@@ -214,8 +236,9 @@ def _why_still_there(who: Identity, live: Object) -> list[Reason]:
         for condition in (live.get("status") or {}).get("conditions") or []
         if condition.get("status") == "True" and condition.get("message")
     ]
+    stuck = namespace_hint(live)
     if finalizers:
         waiting = f"is being deleted and waits for its finalizers {', '.join(map(str, finalizers))}"
         told = f"{waiting}: {'; '.join(conditions)}" if conditions else waiting
-        return [Reason(str(who), "Finalizers", told, "The controllers that set them must run to let it go.")]
+        return [Reason(str(who), "Finalizers", told, stuck or "The controllers that set them must run to let it go.")]
     return [Reason(str(who), "Deleting", "is still there; its pods or dependents have not ended")]

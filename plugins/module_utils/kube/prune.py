@@ -84,6 +84,7 @@ def leaving(kube: Kube, options: BundleOptions, declared: Sequence[Target]) -> L
         notes += told
         # one object may be served by two API groups
         found.update({str(member.declared["metadata"]["uid"]): member for member in members})
+    notes += _not_asked(kube)
     going, kept, held = choose(list(found.values()), {key_of(target.who) for target in declared})
     percent = options.pruning.max_percent
     if len(going) * 100 > percent * (len(going) + len(kept)):
@@ -154,6 +155,15 @@ def _kinds(kube: Kube) -> list[ResourceType]:
     return list(kinds.values())
 
 
+def _not_asked(kube: Kube) -> list[str]:
+    """APIs that did not even say which kinds they have: what the bundle has of them is not known."""
+    known = {key.rpartition("/")[0] for key in kube.kinds()}
+    silent = [one for one in kube.stale() if one not in known]
+    if not silent:
+        return []
+    return [f"{', '.join(silent)}: not looked at for pruning, because the API does not answer."]
+
+
 def _members(
     kube: Kube, options: BundleOptions, resource: ResourceType, namespaces: Sequence[str]
 ) -> tuple[list[Target], list[str]]:
@@ -164,7 +174,7 @@ def _members(
     places: Sequence[str] = ()
     listed: list[Object] = []
     try:
-        listed = kube.list_objects(resource, label_selector=selector, accept=METADATA_ONLY, retry=patient)
+        listed = kube.list_objects(resource, label_selector=selector, accept=METADATA_ONLY, retry=patient, quiet=True)
     except ServiceError as refused:
         if refused.status == 404:
             return [], []
@@ -173,7 +183,9 @@ def _members(
         places = namespaces
     try:
         for place in places:
-            listed += kube.list_objects(resource, place, label_selector=selector, accept=METADATA_ONLY, retry=patient)
+            listed += kube.list_objects(
+                resource, place, label_selector=selector, accept=METADATA_ONLY, retry=patient, quiet=True
+            )
     except ServiceError as refused:
         return [], [f"{resource.plural} were not looked at for pruning: {refused}"]
     ours = [item for item in listed if is_ours(item, options.manager)]

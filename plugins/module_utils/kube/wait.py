@@ -21,7 +21,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness imp
     reasons,
     subject,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_each
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.redaction import redact
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.surroundings import WITH_PODS, Surroundings
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.events import last_words
@@ -63,9 +63,11 @@ def wait_ready(
     waiting = targets
     while True:
         # what vanished is not there: an earlier sight of it says nothing
-        live = read_objects(kube, waiting)
+        live, unread = read_each(kube, waiting)
         around = Surroundings(kube, [(target.who.kind, target.who.namespace) for target in waiting])
-        found = _verdicts(waiting, live, condition, around)
+        found = _verdicts([target for target in waiting if target.who not in unread], live, condition, around)
+        # an API whose server is being rolled out answers again
+        found.update({who: [_silent(who, failure)] for who, failure in unread.items()})
         ready.update({target.who: live[target.who] for target in waiting if not found[target.who]})
         waiting = [target for target in waiting if found[target.who]]
         if not waiting:
@@ -79,6 +81,10 @@ def wait_ready(
         task.progress(f"waiting for {len(waiting)} of {len(targets)}: {first.finding}")
         time.sleep(min(pause, max(0.05, timeout - (now - started))))
         pause = min(LAST_POLL_SECONDS, pause * 1.3)
+
+
+def _silent(who: Identity, failure: ServiceError) -> Reason:
+    return Reason(str(who), failure.code, failure.reason, failure.hint)
 
 
 class _Standing:
