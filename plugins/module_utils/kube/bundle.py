@@ -30,6 +30,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.converge impo
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.definitions import served_types, wait_until_served
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.job_record import JobRecord
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object, identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import Verdict
@@ -79,6 +80,7 @@ class _Bundle:
         self._dry = dry
         self._settle = settle
         self._company = Company()
+        self._jobs = JobRecord(kube, task, options.bundle, dry=dry)
         self._converger = Converger(kube, task, options, self._company, dry)
 
     def run(self, items: list[Object]) -> BundleOutcome:
@@ -96,6 +98,8 @@ class _Bundle:
         targets = [one for one in placed_ones if isinstance(one, Target)]
         live, unread = read_each(self._kube, [target for target in targets if self._converger.is_served(target)])
         done.update({who: _not_reached(who, failure) for who, failure in unread.items()})
+        pruned = {one.who.namespace or "" for one in targets} - {""} if self._options.pruning else ()
+        self._jobs.look([target for target in targets if target.who not in unread], live, pruned)
         refused = prune.other_bundles(self._options, targets, live)
         if refused:
             raise Refused(self._options.subject, refused)
@@ -109,10 +113,18 @@ class _Bundle:
                 self._remember_namespaces(batch)
             elif phase == declared_objects.DEFINITIONS and not self._dry:
                 self._wait_for_definitions(batch, done)
+            self._jobs.remember(batch)
         outcome = BundleOutcome(tuple(done[one.who] for one in placed_ones))
-        if self._settle is not None and not self._dry and not outcome.failures:
-            prune.settled(self._settle, leaving, outcome)
-        return prune.carry_out(self._kube, self._task, self._options, leaving, outcome, dry=self._dry)
+        if self._settle is not None and not self._dry:
+            try:
+                if not outcome.failures:
+                    self._jobs.saw(prune.settled(self._settle, leaving, outcome))
+            finally:
+                self._jobs.conclude()
+        pruned_too = prune.carry_out(self._kube, self._task, self._options, leaving, outcome, dry=self._dry)
+        if self._options.pruning is not None and not pruned_too.failures:
+            self._jobs.forget_undeclared()
+        return pruned_too
 
     def _targets(self, declared: list[Object]) -> list[Target | ObjectOutcome]:
         """Every object with its resource type and namespace; all problems found on the way at once.
@@ -173,7 +185,10 @@ class _Bundle:
         open_ones: list[Target] = []
         for target in group:
             standing = live.get(target.who)
-            if self._converger.judge(target, standing) is Verdict.STANDS:
+            finished = self._jobs.has_run(target, standing)
+            if finished is not None:
+                outcomes[target.who] = finished
+            elif self._converger.judge(target, standing) is Verdict.STANDS:
                 outcomes[target.who] = ObjectOutcome(target.who, Plan(str(target.who)), standing)
             else:
                 open_ones.append(target)

@@ -18,6 +18,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
     Reason,
     ServiceError,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import job_record
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.aggregation import is_down
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
@@ -69,6 +70,12 @@ def delete_objects(kube: Kube, task: Task, items: Iterable[Object], options: Del
     done.update({who: _not_reached(who, failure) for who, failure in {**silent, **unread}.items()})
     every = (*unknown, *silent, *(target.who for target in targets))
     nothing = {who: ObjectOutcome(who, Plan(str(who))) for who in every}
+    if not task.check_mode:
+        job_record.forget(
+            kube,
+            task,
+            [target.who for target in targets if done.get(target.who) is None or done[target.who].failure is None],
+        )
     told = dict.fromkeys(f"{not_installed(who.api_version, who.kind)}." for who in unknown)
     return BundleOutcome(tuple(done.get(who, outcome) for who, outcome in nothing.items()), tuple(told))
 

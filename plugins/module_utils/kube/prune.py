@@ -37,7 +37,7 @@ _SHOWN = 5
 # records that the cluster makes about objects, with their labels or none
 _NOT_LISTED = frozenset({("", "Event"), ("events.k8s.io", "Event"), ("discovery.k8s.io", "EndpointSlice")})
 
-Settle = Callable[[BundleOutcome], None]
+Settle = Callable[[BundleOutcome], Sequence[Object]]
 Key = tuple[str, str, "str | None", str]
 
 
@@ -106,10 +106,13 @@ def choose(members: Sequence[Target], declared: set[Key]) -> tuple[list[Target],
     return going, kept, held
 
 
-def settled(settle: Settle, found: Leaving, outcome: BundleOutcome) -> None:
-    """Wait for what was applied; NotReady tells what was done until then, and what was not pruned because of it."""
+def settled(settle: Settle, found: Leaving, outcome: BundleOutcome) -> Sequence[Object]:
+    """Wait for what was applied, and return how it stands then.
+
+    NotReady tells what was done until then, and what was not pruned because of it.
+    """
     try:
-        settle(outcome)
+        return settle(outcome)
     except NotReady as failure:
         notes = [*outcome.notes, *found.notes]
         if found.targets:

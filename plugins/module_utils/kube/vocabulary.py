@@ -166,8 +166,8 @@ MEANINGS: dict[str, Meaning] = {
     "ApiServiceDown": Meaning(
         ERROR,
         "an aggregated API does not answer",
-        "Look at the pods behind its Service, or delete the APIService if nothing serves it any more; until then no "
-        "namespace can be deleted.",
+        "Look at the pods behind its Service, or delete the APIService if nothing serves it any more; until then the "
+        "deletion of namespaces is held up.",
     ),
     "WebhookDown": Meaning(
         ERROR,

@@ -115,7 +115,7 @@ def api_service(item: Object) -> list[Reason]:
     service = (item.get("spec") or {}).get("service") or {}
     place = f"{service.get('namespace')}/{service.get('name')}" if service else ""
     why = f"{told(available)} ({available['reason']})" if available.get("reason") else told(available)
-    hint = f"{aggregation.advice(name, place)} Until it answers or is gone, no namespace can be deleted."
+    hint = f"{aggregation.advice(name, place)} Until it answers or is gone, the deletion of namespaces is held up."
     return verdict(item, aggregation.CODE, f"is not available: {why}", hint=hint)
 
 
