@@ -94,14 +94,16 @@ def ensure(task: Task, kube: Kube, spec: ReleaseSpec, known: History | None = No
         return _foretold(spec, _without_namespace(plan, spec, missing), found)
     if missing and not spec.create_namespace:
         raise _no_namespace(spec)
+    ran = False
     try:
         release = _run_helm(task, kube, helm, spec, found)
+        ran = True
         return replace(_kept(task, kube, spec, plan, History(release, release)), previous=found.newest)
     except Failure as failure:
         begun = has_begun(kube, spec, found, failure)
-        if begun:
+        if begun and not ran:
             task.wrote(f"A new revision of release {spec.namespace}/{spec.name}")
-        elif missing and _namespace_is_there(kube, spec):
+        elif missing and not ran and _namespace_is_there(kube, spec):
             task.wrote(f"Creating namespace {spec.namespace}")
         if not spec.atomic or not begun:
             raise

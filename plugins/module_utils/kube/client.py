@@ -163,9 +163,11 @@ class Kube:
         except urllib3.exceptions.HTTPError as exc:
             raise failures.from_exception(action or f"{method} {path}", exc, self.server, self.access.origin) from exc
 
-    def get(self, path: str, *, query: Mapping[str, Any] | None = None, action: str = "") -> Object | None:
+    def get(
+        self, path: str, *, query: Mapping[str, Any] | None = None, quiet: bool = False, action: str = ""
+    ) -> Object | None:
         """The object at `path`, or None where there is none."""
-        response = self.request("GET", path, query=query, accept_status=(404,), action=action)
+        response = self.request("GET", path, query=query, accept_status=(404,), quiet=quiet, action=action)
         return None if response.status == 404 else cast(Object, response.json())
 
     def list_objects(

@@ -46,13 +46,14 @@ Doomed = tuple[str, Identity, "str | None"]
 
 @dataclass(frozen=True)
 class DeleteOptions:
-    """How objects are deleted. `propagation` is Kubernetes' propagationPolicy."""
+    """How objects are deleted. `propagation` is Kubernetes' propagationPolicy; `quiet`: nobody has named them."""
 
     subject: str = "objects"
     namespace: str | None = None
     propagation: str = "Background"
     wait: bool = True
     wait_timeout: float = 120.0
+    quiet: bool = False
 
 
 def delete_objects(kube: Kube, task: Task, items: Iterable[Object], options: DeleteOptions) -> BundleOutcome:
@@ -107,7 +108,9 @@ def delete_existing(
     return [outcomes[target.who] for target in targets]
 
 
-def request_deletion(kube: Kube, target: Target, live: Object, propagation: str, *, dry: bool) -> None:
+def request_deletion(
+    kube: Kube, target: Target, live: Object, propagation: str, *, dry: bool, quiet: bool = False
+) -> None:
     """Ask for the end of this life of the object; one that is gone already, or lives anew, is no error."""
     body = {
         "kind": "DeleteOptions",
@@ -120,16 +123,16 @@ def request_deletion(kube: Kube, target: Target, live: Object, propagation: str,
     # 404: gone; 409: the uid is another one
     accepted = (404, 409)
     action = f"delete {target.who}"
-    kube.request("DELETE", target.path, query=query, body=body, accept_status=accepted, action=action)
+    kube.request("DELETE", target.path, query=query, body=body, accept_status=accepted, quiet=quiet, action=action)
 
 
-def wait_until_gone(kube: Kube, task: Task, doomed: Sequence[Doomed], timeout: float) -> None:
+def wait_until_gone(kube: Kube, task: Task, doomed: Sequence[Doomed], timeout: float, *, quiet: bool = False) -> None:
     """Wait until every object is gone or lives anew under another uid (None: any object counts as the old one)."""
     deadline = time.monotonic() + timeout
     remaining = list(doomed)
     pause = POLL_SECONDS
     while True:
-        answers = at_once(lambda one: kube.get(one[0]), remaining)
+        answers = at_once(lambda one: kube.get(one[0], quiet=quiet), remaining)
         left = [(one, live) for one, live in zip(remaining, answers) if live is not None and _same_life(one, live)]
         if not left:
             return
@@ -190,7 +193,7 @@ def _delete(kube: Kube, target: Target, live: Object, options: DeleteOptions, dr
         return ObjectOutcome(who, Plan(str(who)), live)
     plan = Plan(str(who), removal(live))
     try:
-        request_deletion(kube, target, live, options.propagation, dry=dry)
+        request_deletion(kube, target, live, options.propagation, dry=dry, quiet=options.quiet)
     except ServiceError as failure:
         webhook = refusing_webhook(failure) if dry else None
         if webhook is None:
@@ -218,7 +221,7 @@ def _wait(
         if outcomes[target.who].failure is None
     ]
     try:
-        wait_until_gone(kube, task, doomed, options.wait_timeout)
+        wait_until_gone(kube, task, doomed, options.wait_timeout, quiet=options.quiet)
     except NotReady as failure:
         # those that went are no failures
         for one in (who for _path, who, _uid in doomed):

@@ -34,8 +34,8 @@ BUNDLE_LABEL = "mcpops.io/bundle"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 # names told of those that stay or go
 _SHOWN = 5
-# records that the cluster makes about objects, with their labels or none
-_NOT_LISTED = frozenset({("", "Event"), ("events.k8s.io", "Event"), ("discovery.k8s.io", "EndpointSlice")})
+# what nobody declares, and a cluster has very many of
+_NOT_LISTED = frozenset({("", "Event"), ("events.k8s.io", "Event")})
 
 Settle = Callable[[BundleOutcome], Sequence[Object]]
 Key = tuple[str, str, "str | None", str]
@@ -135,6 +135,7 @@ def carry_out(
         propagation=options.propagation,
         wait=options.pruning is not None and options.pruning.wait,
         wait_timeout=options.wait_timeout,
+        quiet=True,
     )
     gone = delete_existing(kube, task, found.targets, found.live or {}, deletion, dry=dry)
     pruned = tuple(ObjectOutcome(one.who, one.plan, None, one.failure, pruned=True) for one in gone)

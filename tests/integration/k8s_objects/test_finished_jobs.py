@@ -30,7 +30,9 @@ def record(cluster: Any, namespace: str) -> Callable[[], dict[str, Any]]:
 
     def read() -> dict[str, Any]:
         text = cluster.kubectl("get", "configmap", RECORD, "-n", namespace, "-o", "json", check=False)
-        return {name: json.loads(entry) for name, entry in ((json.loads(text).get("data") or {}) if text else {}).items()}
+        return {
+            name: json.loads(entry) for name, entry in ((json.loads(text).get("data") or {}) if text else {}).items()
+        }
 
     return read
 
@@ -116,9 +118,11 @@ def test_a_job_that_a_person_deletes_before_its_time_runs_again(
 
 
 @pytest.mark.slow
-def test_what_is_deleted_or_pruned_runs_again(apply: Apply, declared: Any, record: Any, gone: Any) -> None:
+def test_what_is_deleted_or_pruned_runs_again(
+    apply: Apply, declared: Any, record: Any, gone: Any, namespace: str
+) -> None:
     both = [declared(), declared(name="seed")]
-    bundle = {"bundle": "shop", "prune": True, "prune_max_percent": 100, "wait": True}
+    bundle = {"bundle": namespace, "prune": True, "prune_max_percent": 100, "wait": True}
     apply(definitions=both, **bundle)
     gone()
     apply(definitions=both[:1], **bundle, check=True)
