@@ -51,6 +51,7 @@ RESTART_SECONDS = 60.0
 """How long a cluster that did answer is waited for: an API server restarts in less."""
 AGGREGATED_SECONDS = 3.0
 """How long an API that another server answers for is tried: it may be a rollout, and is told soon if it is not."""
+LOOK_BEHIND_EVERY = 5
 PAGE = 1000
 
 
@@ -333,7 +334,10 @@ class Kube:
                 self._pass_on_warnings(raw.headers)
             if writes and response.status < 300:
                 self.task.wrote(action)
-            if behind is None and aggregation.suspicious(response):
+            elif writes and response.status == 504:
+                self.task.wrote(f"{action} ({ANSWER_LOST})")
+            # not at each attempt: it would double what an API server has to do that comes back to life
+            if behind is None and attempt % LOOK_BEHIND_EVERY == 1 and aggregation.suspicious(response):
                 behind = self._behind(target, response)
                 if behind is not None:
                     # others of the same API need not wait for it again

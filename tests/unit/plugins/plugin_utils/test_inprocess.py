@@ -46,6 +46,7 @@ CASES: dict[str, dict[str, Any]] = {
     "converted number": {"number": "7", "text": "x"},
     "nested mapping": {"mapping": {"8080": {"a": None, "b": [1, "2", True]}}},
     "failure": {"fail": True},
+    "failure half way": {"half": True},
     "secret option": {"password": SECRET},
 }
 
@@ -69,6 +70,12 @@ def test_both_adapters_report_the_same(case: str, reports: Run) -> None:
     assert {key: here[key] for key in here if key not in own and not key.startswith("_")} == {
         key: there[key] for key in there if key not in own and not key.startswith("_")
     }
+
+
+@pytest.mark.parametrize("where", ["here", "there"])
+def test_a_failure_half_way_has_changed_something(reports: Run, where: str) -> None:
+    result = reports.of(where, "failure half way")
+    assert (result["changed"], result["done"]) == (True, ["apply the first part"])
 
 
 def test_every_problem_of_the_arguments_is_named_at_once() -> None:
