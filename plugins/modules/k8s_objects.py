@@ -145,8 +145,8 @@ options:
       - Namespaces, CustomResourceDefinitions, PersistentVolumes and PersistentVolumeClaims are never pruned; a note
         names those that are declared no more. Nothing is pruned while another object of the bundle fails.
       - With O(wait), nothing is pruned before the declared objects are ready.
-      - Costs a list of the metadata of each kind the cluster serves. That some of these kinds are deprecated is told only
-        to who declares them; of APIs that do not answer, a note says that they were not looked at. Kinds that this
+      - Costs a list of the metadata of each kind the cluster serves. That some of these kinds are deprecated is told
+        only to who declares them; of APIs that do not answer, a note says that they were not looked at. Kinds that this
         identity may not list in all namespaces are looked for in the namespaces of the declared objects.
     type: bool
     default: false
