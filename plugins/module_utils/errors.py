@@ -18,6 +18,9 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Refusal
 
+DONE_SHOWN = 20
+"""How many writes a failure lists: a bundle of a thousand objects has a row for each of them beside it."""
+
 
 class Failure(Exception):
     """Base of all expected failures. `values` are returned beside the message (a partial result)."""
@@ -37,12 +40,16 @@ class Failure(Exception):
     def __str__(self) -> str:
         return self.message()
 
-    def to_result(self) -> dict[str, Any]:
+    def to_result(self, written: Sequence[str] = ()) -> dict[str, Any]:
+        """What Ansible sees. `written` is what was written before the failure: it counts as changed, and is listed."""
+        done = list(dict.fromkeys(written))
+        shown = [*done[:DONE_SHOWN], *([f"and {len(done) - DONE_SHOWN} more"] if done[DONE_SHOWN:] else [])]
         return {
             "failed": True,
-            "changed": bool(self.values.get("changed", False)),
+            "changed": bool(self.values.get("changed", False)) or bool(done),
             "msg": self.message(),
             "error": {"kind": self.kind, **self.details()},
+            **({"done": shown} if done else {}),
             **{key: value for key, value in self.values.items() if key != "changed"},
         }
 

@@ -27,6 +27,7 @@ class ModuleTask:
         self.params: dict[str, Any] = module.params
         self.check_mode: bool = module.check_mode
         self.diff_mode: bool = module._diff
+        self.written: list[str] = []
 
     def run_command(
         self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
@@ -47,6 +48,9 @@ class ModuleTask:
         if value:
             self._module.no_log_values.add(value)
 
+    def wrote(self, what: str) -> None:
+        self.written.append(what)
+
 
 def run_module(argument_spec: dict[str, Any], operation: Operation, rules: Mapping[str, Any] | None = None) -> None:
     """The whole of a module's `main`. `rules` are AnsibleModule's own (`required_if`, `mutually_exclusive`, ...)."""
@@ -55,5 +59,5 @@ def run_module(argument_spec: dict[str, Any], operation: Operation, rules: Mappi
     try:
         result = operation(task)
     except Failure as failure:
-        module.fail_json(**failure.to_result())
+        module.fail_json(**failure.to_result(task.written))
     module.exit_json(**result.to_dict(task.diff_mode))

@@ -56,6 +56,12 @@ options:
     description:
       - The chart, as C(oci://registry/path/name), as its name in the repository O(repo_url), or as the path of a chart
         directory or archive on the machine the module runs on.
+      - What is in a directory or archive is compared with what the release was made of, so that an edited template,
+        file, default value or subchart is an upgrade even if the version is the same. Of a release that somebody else
+        has installed, Helm's record does not tell the subcharts, nor the defaults of a chart that has any; with Helm
+        older than 3.13 it never does.
+      - A chart from a registry or repository is known by its version. One that was published again under the same
+        version is not noticed, because nothing is fetched for a release that stands; publish another version.
       - Required with O(state=present).
     type: str
   repo_url:
@@ -229,6 +235,12 @@ notes:
   returned: when there is something to say
   type: list
   elements: str
+done:
+  description: What was written before the task failed. C(changed) is true then.
+  returned: on failure, when something was written
+  type: list
+  elements: str
+  sample: ["Installing release web/frontend (podinfo 6.9.1)"]
 """
 
 from typing import Any

@@ -21,7 +21,13 @@ description:
     set to another value is a conflict that names field and manager unless O(force_conflicts=true).
   - What a run can find out only by a dry run, and an admission webhook refuses dry runs, is applied at once; in check
     mode the result says that it would be applied and which webhook refuses.
-  - An object that fails does not keep the others from being applied; all failures are reported together.
+  - An object that fails does not keep the others from being applied; all failures are reported together. So it is with
+    objects of an aggregated API whose server is down, which is told by its APIService within seconds.
+  - A Job that cleans itself up (C(ttlSecondsAfterFinished)) runs once for each declaration. That it has run, and how it
+    ended, is kept in the ConfigMap C(mcpops-finished-jobs) of its namespace, and the Job is not missed afterwards. It
+    runs again when its declaration changes (except for C(ttlSecondsAfterFinished), C(suspend), C(parallelism),
+    C(activeDeadlineSeconds) and C(backoffLimit)), when it has failed, when somebody deletes it before its time, and
+    when its key is taken out of that ConfigMap. Deleting and pruning forget it.
 options:
   definitions:
     description:
@@ -169,8 +175,9 @@ options:
       - Namespaces, CustomResourceDefinitions, PersistentVolumes and PersistentVolumeClaims are never pruned; a note
         names those that are declared no more. Nothing is pruned while another object of the bundle fails.
       - With O(wait), nothing is pruned before the declared objects are ready.
-      - Costs a list of the metadata of each kind the cluster serves. Kinds that this identity may not list in all
-        namespaces are looked for in the namespaces of the declared objects.
+      - Costs a list of the metadata of each kind the cluster serves. That some of these kinds are deprecated is told
+        only to who declares them; of APIs that do not answer, a note says that they were not looked at. Kinds that this
+        identity may not list in all namespaces are looked for in the namespaces of the declared objects.
     type: bool
     default: false
   prune_max_percent:
@@ -411,6 +418,12 @@ notes:
   type: list
   elements: str
   sample: ["ConfigMap tools/greeting: depends on the namespace tools, not there yet"]
+done:
+  description: What was written before the task failed. C(changed) is true then.
+  returned: on failure, when something was written
+  type: list
+  elements: str
+  sample: ["apply ConfigMap tools/greeting"]
 """
 
 from typing import Any

@@ -52,6 +52,7 @@ class InProcessTask:
         self.run_directory: Path | None = Path(constants.DEFAULT_LOCAL_TMP)  # type: ignore[attr-defined]
         self.secrets: set[str] = set()
         self.warnings: list[str] = []
+        self.written: list[str] = []
         self._host = host
         self._shown = 0.0
         self._told = ""
@@ -86,6 +87,9 @@ class InProcessTask:
             self.secrets.add(value)
             if register_secret is not None:
                 register_secret(value)
+
+    def wrote(self, what: str) -> None:
+        self.written.append(what)
 
 
 class InProcessAction(ActionBase):
@@ -172,7 +176,7 @@ class InProcessAction(ActionBase):
                 )
             outcome = self.MODULE.OPERATION(task).to_dict(task.diff_mode)
         except Failure as failure:
-            outcome = failure.to_result()
+            outcome = failure.to_result(task.written)
         for warning in [*(item["warning"] for item in validated._warnings), *task.warnings]:
             Display().warning(remove_values(warning, task.secrets))
         plain: dict[str, Any] = json.loads(json.dumps(outcome, default=str))

@@ -47,6 +47,11 @@ class Chart:
         return match.group("host") if match else ""
 
     @property
+    def on_disk(self) -> Path | None:
+        """Where the chart is, if it needs no fetching."""
+        return None if self.repository or "://" in self.location else Path(self.location)
+
+    @property
     def shown_version(self) -> str:
         """The version, or the range while it is not resolved."""
         return self.version or (self.range.text if self.range else "")

@@ -66,6 +66,12 @@ _ROWS = (
         "Correct the values named here: the chart ships a schema for them.",
     ),
     _row(
+        r"unable to retrieve the complete list of server APIs|stale GroupVersion discovery",
+        "ApiServiceDown",
+        "An aggregated API does not answer, and helm asks for all of them (kubectl get apiservices shows which): look "
+        "at the pods behind its Service, or delete its APIService if what served it is gone for good.",
+    ),
+    _row(
         r'namespaces "[^"]*" not found',
         "NamespaceNotFound",
         "Create the namespace first, or set create_namespace: true.",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import drift, manifest, recovery, source
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import content, drift, manifest, recovery, source
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import helm_files
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.drift import Inspection
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.numbers import rounding_warnings
@@ -86,6 +86,8 @@ def ensure(task: Task, kube: Kube, spec: ReleaseSpec, known: History | None = No
     if not task.check_mode:
         found = recovery.settle(task, lambda: recovery.read(kube, spec.namespace, spec.name), found, spec.stale_after)
     spec, resolved = source.settled(task, kube, spec, found.newest)
+    where = spec.chart.on_disk
+    spec = replace(spec, content=content.read(where)) if where is not None else spec
     plan, missing = _planned(kube, spec, found, resolved)
     if not plan.changes:
         return _kept(task, kube, spec, plan, found)
@@ -95,11 +97,18 @@ def ensure(task: Task, kube: Kube, spec: ReleaseSpec, known: History | None = No
         return _foretold(spec, _without_namespace(plan, spec, missing), found)
     if missing and not spec.create_namespace:
         raise _no_namespace(spec)
+    ran = False
     try:
         release = _run_helm(task, kube, helm, spec, found)
+        ran = True
         return replace(_kept(task, kube, spec, plan, History(release, release)), previous=found.newest)
     except Failure as failure:
-        if not spec.atomic or not has_begun(kube, spec, found, failure):
+        begun = has_begun(kube, spec, found, failure)
+        if begun and not ran:
+            task.wrote(f"A new revision of release {spec.namespace}/{spec.name}")
+        elif missing and not ran and _namespace_is_there(kube, spec):
+            task.wrote(f"Creating namespace {spec.namespace}")
+        if not spec.atomic or not begun:
             raise
         raise undo(task, kube, spec, found, failure) from failure
 
@@ -151,9 +160,24 @@ def remove(task: Task, kube: Kube, name: str, namespace: str, options: Mapping[s
     plan = plan_removal(name, namespace, release, manifest.parse(release))
     helm = Helm.find(task, options.get("helm_binary"))
     if not task.check_mode:
-        with helm_files(kube.access, Registry(), "") as files:
-            helm.uninstall(name, namespace, options["wait_timeout"], files)
+        try:
+            with helm_files(kube.access, Registry(), "") as files:
+                helm.uninstall(name, namespace, options["wait_timeout"], files)
+        except Failure:
+            if _moved(kube, release):
+                task.wrote(f"A part of uninstalling release {namespace}/{name}")
+            raise
     return Outcome((plan,), release, previous=release)
+
+
+def _moved(kube: Kube, release: Release) -> bool:
+    """Whether the release's record is another one by now; helm marks it before it deletes anything."""
+    try:
+        newest = recovery.read(kube, release.namespace, release.name).newest
+    except Failure:
+        # what is asked after a failure must not hide it
+        return False
+    return newest is None or (newest.revision, newest.status) != (release.revision, release.status)
 
 
 def protect(task: Task, spec: ReleaseSpec) -> None:
@@ -220,7 +244,7 @@ def _run_helm(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, found: Hist
             release = recovery.read(kube, spec.namespace, spec.name).newest
         plan = plan_release(spec, release)
         if plan.changes:
-            chart = source.fetched(spec, files)
+            chart = source.fetched(_labelled(spec, release), files)
             if spec.crds == UPGRADE_CRDS:
                 source.apply_definitions(task, kube, helm, chart, files)
             helm.upgrade(chart, plan.body, files)
@@ -233,6 +257,22 @@ def _run_helm(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, found: Hist
             hint="Another helm changed the release at the same time; run again.",
         )
     return written
+
+
+def _labelled(spec: ReleaseSpec, release: Release | None) -> ReleaseSpec:
+    """The declaration with the mark of the revision that helm will write for it."""
+    if spec.content is None:
+        return spec
+    revision = release.revision + 1 if release is not None else 1
+    return replace(spec, labels={content.LABEL: spec.content.label(revision)})
+
+
+def _namespace_is_there(kube: Kube, spec: ReleaseSpec) -> bool:
+    try:
+        return kube.get(f"/api/v1/namespaces/{spec.namespace}") is not None
+    except Failure:
+        # what is asked after a failure must not hide it
+        return False
 
 
 def _without_namespace(plan: Plan, spec: ReleaseSpec, missing: bool) -> Plan:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import content
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.manifest import kept
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.numbers import is_number, stored_number
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import DEPLOYED, UNINSTALLED, Release
@@ -46,6 +47,8 @@ def plan_release(spec: ReleaseSpec, release: Release | None, namespace_missing: 
             changes.append(Change("chart", release.chart_name, spec.chart.name))
         if release.chart_version != spec.chart.version:
             changes.append(Change("version", release.chart_version, spec.chart.version))
+        elif spec.content is not None and release.chart_name == spec.chart.name:
+            changes.extend(content.changes(spec.content, release))
         if release.status != DEPLOYED:
             changes.append(Change("status", release.status, DEPLOYED))
     standing = release.values if release is not None else {}

@@ -119,6 +119,7 @@ class Helm:
         if self._task.check_mode:
             raise CheckModeViolation("helm", arguments[1].upper(), self.binary)
         self._read(action, arguments, files, chart, stdin, namespace)
+        self._task.wrote(action)
 
     def _read(
         self,

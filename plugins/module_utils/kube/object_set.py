@@ -55,8 +55,8 @@ def _apply(kube: Kube, task: Task, declared: Sequence[Object], conditions: Seque
         pruning=Pruning(params["prune_max_percent"], wait=params["wait"]) if params["prune"] else None,
     )
 
-    def settle(applied: BundleOutcome) -> None:
-        wait_ready(kube, task, applied.objects, options.wait_timeout, lambda live: unmet(conditions, live))
+    def settle(applied: BundleOutcome) -> Sequence[Object]:
+        return wait_ready(kube, task, applied.objects, options.wait_timeout, lambda live: unmet(conditions, live))
 
     outcome = apply_bundle(kube, task, declared, options, settle if params["wait"] else None)
     outcome.raise_failures("apply objects")

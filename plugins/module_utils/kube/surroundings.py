@@ -142,7 +142,9 @@ class Surroundings:
 
     def _list(self, resource: ResourceType, namespace: str | None, selector: str | None = None) -> list[Object] | None:
         key = (resource.plural, namespace, selector)
-        return self._once(key, lambda: self._kube.list_objects(resource, namespace, label_selector=selector))
+        return self._once(
+            key, lambda: self._kube.list_objects(resource, namespace, label_selector=selector, quiet=True)
+        )
 
     def _once(self, key: Any, read: Callable[[], list[Object]]) -> list[Object] | None:
         # objects are judged side by side, and many of them ask for the same list

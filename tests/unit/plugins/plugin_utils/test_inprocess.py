@@ -47,6 +47,7 @@ CASES: dict[str, dict[str, Any]] = {
     "nested mapping": {"mapping": {"8080": {"a": None, "b": [1, "2", True]}}},
     "dates": {"mapping": {"at": "{{ '2026-01-31 10:20' | to_datetime('%Y-%m-%d %H:%M') }}"}},
     "failure": {"fail": True},
+    "failure half way": {"half": True},
     "secret option": {"password": SECRET},
 }
 
@@ -75,6 +76,12 @@ def test_both_adapters_report_the_same(case: str, reports: Run) -> None:
 def test_dates_are_the_text_that_ansible_gives_a_module(reports: Run) -> None:
     assert reports.of("here", "dates")["params"]["mapping"] == {"at": "2026-01-31T10:20:00"}
     assert "mapping.at: YAML reads an unquoted date or time as such" in " ".join(reports.output.split())
+
+
+@pytest.mark.parametrize("where", ["here", "there"])
+def test_a_failure_half_way_has_changed_something(reports: Run, where: str) -> None:
+    result = reports.of(where, "failure half way")
+    assert (result["changed"], result["done"]) == (True, ["apply the first part"])
 
 
 def test_every_problem_of_the_arguments_is_named_at_once() -> None:

@@ -39,6 +39,7 @@ class FakeTask:
     secrets: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
 
     def run_command(
         self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
@@ -55,6 +56,9 @@ class FakeTask:
     def secret(self, value: str) -> None:
         if value:
             self.secrets.append(value)
+
+    def wrote(self, what: str) -> None:
+        self.written.append(what)
 
 
 @dataclass(frozen=True)
