@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.dumps import without_dumps
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
 
 REASON_LIMIT = 1500
 
@@ -144,4 +146,6 @@ def reason_of(stderr: str) -> str:
     start = next((index for index, line in enumerate(lines) if line.startswith("Error:")), None)
     kept = lines[start:] if start is not None else lines[-5:]
     text = " ".join(line.strip() for line in kept if line.strip()).removeprefix("Error:").strip()
+    # before it is cut: what is left of an object that was cut off is not recognised as one
+    text = redact(without_dumps(text))
     return text if len(text) <= REASON_LIMIT else f"{text[:REASON_LIMIT]} ..."

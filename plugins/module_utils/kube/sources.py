@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import conditions, objects
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.prune import BUNDLE_LABEL, labelled
+from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values, protect
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problems
 
@@ -54,6 +55,8 @@ def read_declared(task: Task) -> list[objects.Object]:
     _templates(params.get("template") or [], found)
     for directory in params.get("kustomize") or []:
         _kustomize(task, str(directory), found)
+    # before anything is said about them: a problem, a refusal or a difference may repeat what they hold
+    protect(task, declared_values([document for _place, document in found.documents]))
     items = list(_flat(found.documents))
     found.problems += objects.problems([item for _place, item in items], [place for place, _item in items])
     if not items and not found.problems:

@@ -9,7 +9,6 @@ import pytest
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import (
     document_changes,
-    looks_secret,
     plan_release,
     plan_removal,
 )
@@ -79,23 +78,6 @@ def test_a_missing_namespace_is_part_of_the_plan_when_it_is_to_be_created() -> N
 
 def test_one_is_not_true() -> None:
     assert [change.path for change in document_changes({"a": 1}, {"a": True}, "values")] == ["values.a"]
-
-
-@pytest.mark.parametrize(
-    ("path", "secret"),
-    [
-        ("values.db.password", True),
-        ("values.apiKey", True),
-        ("values.tokens[0]", True),
-        ("values.secrets.azure.clientId", True),
-        ("values.db.existingSecret", False),
-        ("values.tokenSecretName", False),
-        ("values.password.enabled", False),
-        ("values.replicas", False),
-    ],
-)
-def test_values_that_look_secret(path: str, secret: bool) -> None:
-    assert looks_secret(path) is secret
 
 
 def test_secret_values_are_compared_and_never_shown() -> None:
