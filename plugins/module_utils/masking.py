@@ -102,12 +102,23 @@ def _declared(document: Any) -> Iterator[tuple[str, bool]]:
         for item in document:
             yield from _declared(item)
     elif isinstance(document, Mapping):
+        if document.get("kind") == "CustomResourceDefinition":
+            return
+        yield from ((value, True) for value in secrets_in(document))
+        yield from (one for item in _secrets(document) for one in _of_secret(item))
+
+
+def _secrets(document: Any) -> Iterator[Mapping[str, Any]]:
+    """Every Secret, also inside a `kind: List`, and among the further objects that values of many charts take."""
+    if isinstance(document, Mapping):
         if document.get("kind") == "Secret" and ("data" in document or "stringData" in document):
-            yield from _of_secret(document)
-        elif str(document.get("kind", "")).endswith("List") and isinstance(document.get("items"), (list, tuple)):
-            yield from _declared(document["items"])
-        elif document.get("kind") != "CustomResourceDefinition":
-            yield from ((value, True) for value in secrets_in(document))
+            yield document
+        else:
+            for below in document.values():
+                yield from _secrets(below)
+    elif isinstance(document, (list, tuple)):
+        for item in document:
+            yield from _secrets(item)
 
 
 def _of_secret(item: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
@@ -118,12 +129,11 @@ def _of_secret(item: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
             if value is None or isinstance(value, bool):
                 continue
             named = secret_name(str(key))
-            yield text, named
             decoded = _decoded(text) if field == "data" else None
-            if decoded:
-                yield decoded, named
-    annotations = (item.get("metadata") or {}).get("annotations") if isinstance(item.get("metadata"), Mapping) else None
-    yield from ((value, True) for value in secrets_in(annotations or {}))
+            yield decoded or text, named
+            if decoded is not None and text != base64.b64encode(decoded.encode()).decode():
+                # wrapped in lines, or with the ends of others' encoders
+                yield text, named
 
 
 def _known(document: Any) -> Iterator[str]:
