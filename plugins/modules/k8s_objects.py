@@ -26,6 +26,7 @@ options:
   definitions:
     description:
       - The objects, as a list of mappings, or as YAML text with any number of documents, or a list of both.
+      - No value of a Secret is ever shown, in whichever source it is declared and whatever its key is called.
       - A C(List) object stands for its items. C(stringData) of a Secret is applied as C(data). C(status) and what only
         the server sets, such as C(metadata.resourceVersion), is left out.
       - With O(state=absent) only C(apiVersion), C(kind), C(metadata.name) and C(metadata.namespace) matter.

@@ -77,7 +77,7 @@ options:
   env:
     description:
       - Environment variables. Everybody who may read the resource may read them, so secrets belong into
-        O(secret_refs).
+        O(secret_refs). Values whose name says that they are secret are not shown in results.
     type: dict
   secret_refs:
     description: Names of Secrets whose keys become environment variables; the names alone, without C(name:).

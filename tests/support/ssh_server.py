@@ -75,9 +75,8 @@ async def _run(process: Any) -> None:
 
 
 async def _close(server: Any) -> None:
+    """Connections included: Ansible's ssh keeps one open for a minute after its last command."""
     server.close()
-    await server.wait_closed()
-    # what serves connections that are gone ends in its own time
     for task in asyncio.all_tasks() - {asyncio.current_task()}:
         task.cancel()
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.2)

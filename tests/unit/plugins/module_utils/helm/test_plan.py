@@ -89,6 +89,23 @@ def test_secret_values_are_compared_and_never_shown() -> None:
     assert "values.password: ********" in diff["after"]
 
 
+@pytest.mark.parametrize(
+    ("standing", "declared"),
+    [
+        ({"mailPwd": "canary-1"}, {"mailPwd": "canary-2"}),
+        ({"cache": {"STORAGE_ACCOUNT_KEY": "canary-1"}}, {}),
+        ({"dsn": ["https://joe:canary-1@example.com"]}, {"dsn": ["https://joe:canary-2@example.com"]}),
+        ({"url": "postgres://joe:canary-1@db/x"}, {"url": "postgres://joe:canary-2@db/x"}),
+        ({"env": [{"name": "MODE", "value": "x"}]}, {"env": [{"name": "SAS_TOKEN", "value": "canary-1"}]}),
+        ({"conf": "a: 1\nclient_secret: canary-1\n"}, {"conf": "a: 2\nclient_secret: canary-2\n"}),
+    ],
+)
+def test_values_are_secret_by_name_on_either_side(standing: dict[str, Any], declared: dict[str, Any]) -> None:
+    plan = plan_release(replace(SPEC, values=declared), replace(RELEASE, values=standing))
+    assert plan.changed
+    assert "canary" not in str(plan.diff())
+
+
 def test_values_secret_hides_them_all() -> None:
     diff = plan_release(replace(SPEC, values={"motd": "canary"}, values_secret=True), None).diff()
     assert "canary" not in str(diff)
