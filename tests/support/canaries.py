@@ -86,6 +86,8 @@ def watched(
         "ANSIBLE_RETRY_FILES_ENABLED": "true",
         "ANSIBLE_RETRY_FILES_SAVE_PATH": str(directory),
         "ANSIBLE_FORKS": "5",
+        # since 2.21 only on request
+        "ANSIBLE_INJECT_INVOCATION": "true",
     }
     with _watched_command_lines() as seen:
         if callback == "runner":

@@ -264,6 +264,6 @@ def test_a_refusal_does_not_print_the_object(apply: Apply) -> None:
     apply(definitions=[job])
     spec["containers"][0]["image"] = "example.invalid/none:2"  # type: ignore[index]
     for check in (True, False):
-        refused = apply(definitions=[job], check=check, fails=True, diff=False)
+        refused = apply(definitions=[job], check=check, fails=True)
         assert "spec.template: field is immutable" in refused["msg"]
         assert "plain-but-ours" not in str(refused) and "PodTemplateSpec" not in str(refused)
