@@ -9,14 +9,13 @@ A message reads: what failed: why (code). What to do next.
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Refusal
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal, shown_value
 
 DONE_SHOWN = 20
 """How many writes a failure lists: a bundle of a thousand objects has a row for each of them beside it."""
@@ -97,7 +96,8 @@ class Refused(Failure):
 
     def message(self) -> str:
         lines = [
-            f"{item.path}: cannot go from {_show(item.before)} to {_show(item.after)}. {_sentence(item.remedy)}"
+            f"{item.path}: cannot go from {_show(item.path, item.before)} to {_show(item.path, item.after)}. "
+            f"{_sentence(item.remedy)}"
             for item in self.refusals
         ]
         if len(lines) == 1:
@@ -265,8 +265,6 @@ def _indented(reason: Reason) -> str:
     return str(reason).replace("\n", "\n     ")
 
 
-def _show(value: Any) -> str:
-    if value is ABSENT:
-        return "nothing"
-    text = json.dumps(value, ensure_ascii=False, default=str)
+def _show(path: str, value: Any) -> str:
+    text = shown_value(path, value)
     return text if len(text) <= 120 else text[:117] + "..."

@@ -84,7 +84,8 @@ options:
       - The user values, over those of O(values_files). O(purge_values) says whether they are the whole.
       - Without this option and O(values_files) the values of the release stay as they are. V({}) stands for no user
         values.
-      - Values below a key that looks secret (C(password), C(token), ...) are never shown.
+      - Values whose name says that they are secret (C(dbPwd), C(apiKey), C(connectionString), ...), Secrets among the
+        values, and passwords in URLs are never shown. C(docs/secrets.md) says how a name is read.
       - Helm keeps every number as a 64-bit float. A whole number that has more digits than these hold (beyond 2^53) is
         rounded by helm and compared so, with a warning. Quote it if the chart takes text.
     type: dict

@@ -32,6 +32,7 @@ options:
   definitions:
     description:
       - The objects, as a list of mappings, or as YAML text with any number of documents, or a list of both.
+      - No value of a Secret is ever shown, in whichever source it is declared and whatever its key is called.
       - A C(List) object stands for its items, and so does a list of one kind such as C(RoleBindingList), whose items
         need not say what they are. C(stringData) of a Secret is applied as C(data). C(status) and what only the server
         sets, such as C(metadata.resourceVersion), is left out.

@@ -78,7 +78,8 @@ options:
     description:
       - Environment variables. Numbers and booleans become text as YAML writes them (V(true), V(7), V(1.5)), here and in
         labels, annotations and O(node_selector).
-      - Everybody who may read the resource may read them, so secrets belong into O(secret_refs).
+      - Everybody who may read the resource may read them, so secrets belong into O(secret_refs). Values whose name
+        says that they are secret are not shown in results.
     type: dict
   secret_refs:
     description: Names of Secrets whose keys become environment variables; the names alone, without C(name:).

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.dumps import without_dumps
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.immutable import IMMUTABLE
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
 
 REASON_LIMIT = 1500
 
@@ -176,7 +178,8 @@ def _namespace_hint(reason: str, namespace: str) -> str:
 
 def reason_of(stderr: str) -> str:
     """Helm's error without its progress lines and warnings, cut where it is long."""
-    text = _error(stderr)
+    # before it is cut: what is left of an object that was cut off is not recognised as one
+    text = redact(without_dumps(_error(stderr)))
     return text if len(text) <= REASON_LIMIT else f"{text[:REASON_LIMIT]} ..."
 
 

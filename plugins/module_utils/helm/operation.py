@@ -15,7 +15,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm import conten
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import helm_files
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.drift import Inspection
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.numbers import rounding_warnings
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import plan_release, plan_removal, secret_values
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import plan_release, plan_removal
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.process import Helm
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import History, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.restore import await_ready, restore
@@ -31,8 +31,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import (
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.undo import has_begun, undo
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object, holds_secrets
+from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values
+from ansible_collections.mcpops.platform.plugins.module_utils.masking import protect as mask_from_here
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan, leaves
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import SHORTEST_SECRET, is_common
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 
 
@@ -83,6 +86,7 @@ def ensure(task: Task, kube: Kube, spec: ReleaseSpec, known: History | None = No
     protect(task, spec)
     _warn_of_rounding(task, spec)
     found = known or recovery.read(kube, spec.namespace, spec.name)
+    protect(task, spec, found)
     if not task.check_mode:
         found = recovery.settle(task, lambda: recovery.read(kube, spec.namespace, spec.name), found, spec.stale_after)
     spec, resolved = source.settled(task, kube, spec, found.newest)
@@ -101,6 +105,7 @@ def ensure(task: Task, kube: Kube, spec: ReleaseSpec, known: History | None = No
     try:
         release = _run_helm(task, kube, helm, spec, found)
         ran = True
+        protect(task, spec, History(release, release))
         return replace(_kept(task, kube, spec, plan, History(release, release)), previous=found.newest)
     except Failure as failure:
         begun = has_begun(kube, spec, found, failure)
@@ -180,10 +185,24 @@ def _moved(kube: Kube, release: Release) -> bool:
     return newest is None or (newest.revision, newest.status) != (release.revision, release.status)
 
 
-def protect(task: Task, spec: ReleaseSpec) -> None:
-    """From here on no secret value of this release reaches a result or a message."""
-    for value in secret_values(spec.values or {}, spec.values_secret):
-        task.secret(value)
+def protect(task: Task, spec: ReleaseSpec, found: History | None = None) -> None:
+    """From here on no secret value of this release, declared or as it stands, reaches a result or a message.
+
+    What a chart makes of the values, its own Secrets among it, stands in the release's manifest.
+    """
+    standing = [release for release in (found.newest, found.deployed) if release is not None] if found else []
+    values = [spec.values or {}, *(release.values for release in standing)]
+    secrets = declared_values([*values, *(item for release in standing for item in _secrets_of(release))])
+    if spec.values_secret:
+        texts = [str(leaf) for one in values for _path, leaf in leaves(one) if isinstance(leaf, (str, int, float))]
+        secrets += [text for text in texts if len(text) >= SHORTEST_SECRET and not is_common(text)]
+    mask_from_here(task, secrets)
+
+
+def _secrets_of(release: Release) -> list[Object]:
+    """The Secrets of a manifest, without the time that it takes to read all of it."""
+    texts = [text for text in release.manifest.split("\n---") if "kind: Secret" in text]
+    return [item for item in manifest.parse(replace(release, manifest="\n---\n".join(texts))) if holds_secrets(item)]
 
 
 def _warn_of_rounding(task: Task, spec: ReleaseSpec) -> None:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,18 +16,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import merged
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, leaves
-
-_SECRET_KEY = re.compile(
-    r"passw(or)?d|passphrase|secret|token|credential|api[_-]?key|private[_-]?key|access[_-]?key|connection[_-]?string",
-    re.IGNORECASE,
-)
-_SHORTEST_SECRET = 4  # masking "on" or "1" everywhere would make results unreadable
-_REFERENCE_KEY = re.compile(r"(name|ref|refs|enabled|create|existing\w*|namespace)$", re.IGNORECASE)
-
-
-def looks_secret(path: str) -> bool:
-    """A value below a key such as `password`; `existingSecretName` and the like name a secret and are none."""
-    return bool(_SECRET_KEY.search(path)) and not _REFERENCE_KEY.search(path)
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import looks_secret
 
 
 def plan_release(spec: ReleaseSpec, release: Release | None, namespace_missing: bool = False) -> Plan:
@@ -65,16 +53,6 @@ def effective_values(spec: ReleaseSpec, release: Release | None) -> Mapping[str,
     return spec.values if spec.purge_values else merged(standing, spec.values)
 
 
-def secret_values(values: Mapping[str, Any], everything: bool) -> list[str]:
-    """The texts among the values that must be masked wherever they turn up."""
-    document = dict(leaves(values, "values")) if values else {}
-    return [
-        value
-        for leaf, value in document.items()
-        if isinstance(value, str) and len(value) >= _SHORTEST_SECRET and (everything or _hidden(leaf, document))
-    ]
-
-
 def plan_removal(spec_name: str, namespace: str, release: Release, objects: Sequence[Mapping[str, Any]]) -> Plan:
     """Everything an uninstall takes away."""
     changes = [Change("release", f"{release.chart_name} {release.chart_version}", ABSENT)]
@@ -103,19 +81,17 @@ def document_changes(
             leaf,
             standing.get(leaf, ABSENT),
             wanted.get(leaf, ABSENT),
-            secret or _hidden(leaf, both),
+            secret or _hidden(leaf, standing, wanted),
         )
         for leaf in sorted(both)
         if not _same(standing.get(leaf, ABSENT), wanted.get(leaf, ABSENT))
     ]
 
 
-def _hidden(leaf: str, document: Mapping[str, Any]) -> bool:
-    """A leaf that looks secret, or whose name does: `env: [{name: DB_PASSWORD, value: ...}]`."""
-    if looks_secret(leaf):
-        return True
-    beside = document.get(f"{leaf[: -len('value')]}name") if leaf.endswith("].value") else None
-    return isinstance(beside, str) and looks_secret(beside)
+def _hidden(leaf: str, *sides: Mapping[str, Any]) -> bool:
+    """A leaf that is secret on one side at least, where it stands or by the name beside it."""
+    beside = f"{leaf.rpartition('.')[0]}.name"
+    return any(leaf in side and looks_secret(leaf, side[leaf], side.get(beside)) for side in sides)
 
 
 def _same(before: Any, after: Any) -> bool:

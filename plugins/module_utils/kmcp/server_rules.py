@@ -18,6 +18,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec i
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import unwritable
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import parse_quantity
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import credentials_in, is_secret
 
 Found = Iterator[tuple[str, str]]
 Rule = Callable[[Declared], Found]
@@ -29,11 +30,6 @@ _DURATION = re.compile(r"(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+")
 _IMAGE = re.compile(
     r"([a-zA-Z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?"
 )
-_SECRET_NAME = re.compile(
-    r"passw|secret|token|credential|api[_-]?key|private[_-]?key|access[_-]?key|connection[_-]?string", re.I
-)
-_REFERENCE_ONLY = re.compile(r"(_FILE|_PATH|_NAME|_URL|_HEADER|_ID)$", re.I)
-
 # agentgateway, which carries stdio servers, listens there: port → the variable that moves it
 _ADAPTER_PORTS = {15000: "ADMIN_ADDR", 15020: "STATS_ADDR", 15021: "READINESS_ADDR"}
 # what the controller adds to every pod
@@ -96,17 +92,12 @@ def secret_env(deployment: Mapping[str, Any]) -> dict[str, str]:
 
 
 def secret_values(variables: Mapping[str, Any]) -> dict[str, str]:
+    """Those whose name says so, and those that hold a credential, such as the password in a URL."""
     return {
         name: value
         for name, value in variables.items()
-        if _SECRET_NAME.search(name) and not _REFERENCE_ONLY.search(name) and isinstance(value, str)
-        if not _is_switch(value)
+        if isinstance(value, str) and (is_secret(name, value) or credentials_in(value))
     }
-
-
-def _is_switch(value: str) -> bool:
-    """USE_TOKEN=true and TOKEN_DAYS=30 are no secrets, and hiding such words would garble everything else."""
-    return value.lower() in ("", "true", "false", "yes", "no", "on", "off") or (value.isdigit() and len(value) < 6)
 
 
 def _name(server: Declared) -> Found:

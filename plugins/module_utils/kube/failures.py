@@ -12,7 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.dumps import cleaned, without_dumps
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import urllib3
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
 
 # (what the message says, what to do): the first match wins
 _HINTS: tuple[tuple[str, str], ...] = (
@@ -60,6 +62,7 @@ _STATUS_HINTS: dict[int, str] = {
 def from_response(action: str, status: int, body: bytes, origin: str) -> ServiceError:
     """The error a refused request stands for."""
     answer = _status_object(body)
+    answer = None if answer is None else cleaned(answer)
     if answer is None and status == 404 and body.strip() == _NO_SUCH_PATH:
         return ServiceError(
             action,
@@ -73,7 +76,7 @@ def from_response(action: str, status: int, body: bytes, origin: str) -> Service
             f"the answer did not come from a Kubernetes API server ({origin})",
             status=status,
             hint="Check the server address and the proxy; something between answered instead.",
-            body=body[:2000].decode(errors="replace"),
+            body=redact(body[:2000].decode(errors="replace")),
         )
     message = _plain(str(answer.get("message") or answer.get("reason") or "no reason given"))
     causes = (answer.get("details") or {}).get("causes") or []
@@ -132,8 +135,7 @@ def _of_causes(causes: list[Mapping[str, Any]]) -> list[str]:
 
 def _plain(message: str) -> str:
     """The API server's message without the Go types it sometimes prints."""
-    message = re.sub(r"^failed to create typed patch object \([^)]*\): ", "", message)
-    return re.sub(r"&value\.valueUnstructured\{Value:([^}]*)\}", r"\1", message)
+    return without_dumps(re.sub(r"^failed to create typed patch object \([^)]*\): ", "", message))
 
 
 def field_conflict(action: str, conflicts: list[Mapping[str, Any]], answer: Mapping[str, Any]) -> ServiceError:

@@ -23,9 +23,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness imp
     subject,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_each
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.redaction import redact
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.surroundings import WITH_PODS, Surroundings
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.events import last_words
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 FIRST_POLL_SECONDS = 0.2
