@@ -64,6 +64,10 @@ KINDS: dict[str, Kind] = {
         options={"size": "", "location": "*", "zones": ""},
         required=("size",),
     ),
+    "principal-unknown": Kind(
+        "let the directory not know a principal ('*': none) yet, when a role is assigned to it",
+        options={"principal": "*"},
+    ),
     "unregistered": Kind(
         "make a resource provider unregistered until it is registered",
         count=None,
