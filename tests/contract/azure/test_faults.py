@@ -108,6 +108,15 @@ def test_operations_fail_by_kind(azure: Azure) -> None:
     assert azure.finish(azure.request("DELETE", cluster_path()))["status"] == "Succeeded"
 
 
+def test_operations_take_longer_by_kind(azure: Azure) -> None:
+    azure.group()
+    azure.cluster()
+    azure.faults.add("operation-slow", operation="tag cluster", seconds=1)
+    began = time.monotonic()
+    azure.finish(azure.request("PATCH", cluster_path(), {"tags": {"a": "b"}}))
+    assert time.monotonic() - began >= 1
+
+
 def test_quotas_and_restrictions(azure: Azure) -> None:
     azure.group()
     with azure.faults.during("quota", name="standardDSv5Family", limit=1, location="eastus"):
