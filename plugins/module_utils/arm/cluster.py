@@ -44,12 +44,13 @@ def converge(task: Task) -> Result:
     params = task.params
     present = params["state"] == "present"
     subject = f"AKS cluster {params['name']}"
+    # before anything can fail, with the options in its result
+    for value in write_only.secret_values([params.get("properties"), params.get("node_pools")]):
+        task.secret(value)
     problems = _problems(params) if present else removal_problems(params)
     if problems:
         raise InvalidInput(subject, problems)
     spec = cluster_spec(params, resolve(params).subscription_id)
-    for value in write_only.secret_values([spec.declared, *(pool.declared for pool in spec.pools)]):
-        task.secret(value)
     arm = Arm.connect(task, params["wait_timeout"])
     known = recall(task, spec.id)
     if present and known is not None and not waiting.in_progress(known):

@@ -23,6 +23,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.remembered import would_be_gone, would_delete
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_plan import plan_removal, plan_resource
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_spec import (
+    DECLARABLE,
     ResourceSpec,
     is_group,
     locate,
@@ -37,9 +38,10 @@ from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
 
 
 def converge(task: Task) -> Result:
-    spec = resource_spec(task.params, resolve(task.params).subscription_id)
-    for value in write_only.secret_values(spec.declared):
+    # before anything can fail, with the options in its result
+    for value in write_only.secret_values([task.params.get(option) for option in DECLARABLE]):
         task.secret(value)
+    spec = resource_spec(task.params, resolve(task.params).subscription_id)
     arm = Arm.connect(task, task.params["wait_timeout"])
     return _absent(task, arm, spec) if spec.state == "absent" else _present(task, arm, spec)
 

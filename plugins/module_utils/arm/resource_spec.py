@@ -18,7 +18,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.typed_values i
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problem
 
-_DECLARABLE = ("location", "sku", "kind", "identity", "properties")
+DECLARABLE = ("location", "sku", "kind", "identity", "properties")
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def resource_spec(params: Mapping[str, Any], subscription_id: str) -> ResourceSp
         problems.append(Problem("tags", f"a resource of type {resource_type} has no tags of its own: leave them out"))
     timeout = wait_timeout_problem(params.get("wait_timeout"))
     problems += [timeout] if timeout is not None else []
-    declared = {key: params[key] for key in _DECLARABLE if params.get(key) is not None}
+    declared = {key: params[key] for key in DECLARABLE if params.get(key) is not None}
     if manners is not None and manners.model and api_version == aks_fields.API_VERSION:
         declared, wrong = typed(declared, manners.model)
         problems += wrong

@@ -24,13 +24,17 @@ _SECRET = re.compile(
     r"|private|storage|master|function)keys?|connectionstrings?|sasurl|customdata)$",
     re.IGNORECASE,
 )
+_PASSWORD = re.compile(r"(passwords?|passwd|pwd|passphrase)$", re.IGNORECASE)
 # everything below is secret: VM and Kubernetes extensions
 _ALL_BELOW = re.compile(r"protectedsettings$", re.IGNORECASE)
 _SHORTEST = 4  # masking "on" or "1" wherever it stands would make results unreadable
 
 
 def is_secret(key: str, value: Any, above: Sequence[str] = ()) -> bool:
-    """Whether the text `value` of `key` is a secret; `above` are the keys that lead to it."""
+    """Whether the `value` of `key` is a secret; `above` are the keys that lead to it."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        # a password of digits only, before it is made text
+        return bool(_PASSWORD.search(key))
     if not isinstance(value, str) or not value or value.lower() in ("true", "false"):
         return False
     if any(_ALL_BELOW.search(name) for name in above) or _SECRET.search(re.sub(r"[-_ ]", "", key)):
@@ -44,8 +48,8 @@ def secret_values(declared: Any, above: tuple[str, ...] = ()) -> Iterator[str]:
     if isinstance(declared, Mapping):
         for key, value in declared.items():
             if is_secret(str(key), value, above):
-                if len(value) >= _SHORTEST:
-                    yield value
+                if len(str(value)) >= _SHORTEST:
+                    yield str(value)
             else:
                 yield from secret_values(value, (*above, str(key)))
     elif isinstance(declared, list):

@@ -13,6 +13,7 @@ from support.local_azure import Azure, FakeTask
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import names, waiting
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, azure_resource
 
 OWNER = {"host": "h1", "environment": "dev"}
@@ -99,11 +100,11 @@ DECLARED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize(("kind", "options"), WAITS.values(), ids=WAITS.keys())
-@pytest.mark.parametrize("declared", DECLARED.values(), ids=DECLARED.keys())
+@pytest.mark.parametrize("what", ["a tag beside pools without counts", "a label of the same pool"])
 def test_what_others_did_to_a_pool_during_a_wait_stays(
-    cluster: Azure, declared: dict[str, Any], kind: str, options: dict[str, Any]
+    cluster: Azure, what: str, kind: str, options: dict[str, Any]
 ) -> None:
-    somebody = Somebody(cluster)
+    somebody, declared = Somebody(cluster), DECLARED[what]
     cluster.faults.add(kind, **options)
 
     def scaled() -> None:
@@ -112,6 +113,25 @@ def test_what_others_did_to_a_pool_during_a_wait_stays(
     assert run_while(cluster, declared, scaled)["changed"]
     assert (somebody.pool()["count"], somebody.pool()["nodeTaints"]) == (3, ["team=x:NoSchedule"])
     assert not cluster.run(aks_cluster, declared)["changed"]
+
+
+@pytest.mark.parametrize("declared", DECLARED.values(), ids=DECLARED.keys())
+def test_what_others_did_to_a_pool_just_before_our_request_stays(
+    cluster: Azure, declared: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is waited for: between our look and our request there is always a moment."""
+    somebody = Somebody(cluster)
+    real, once = Arm.write, [True]
+
+    def write(self: Arm, *args: Any, **rest: Any) -> Any:
+        if once:
+            once.pop()
+            somebody.change_pool(count=3)
+        return real(self, *args, **rest)
+
+    monkeypatch.setattr(Arm, "write", write)
+    assert cluster.run(aks_cluster, declared)["changed"]
+    assert somebody.pool()["count"] == 3
 
 
 def test_what_others_did_to_the_cluster_during_a_wait_stays(cluster: Azure) -> None:
@@ -301,8 +321,9 @@ def test_a_secret_that_is_never_answered_is_sent_once_and_never_shown(
     results.append(azure.run(aks_cluster, {**declared, "tags": {"a": "b"}}))
     assert CANARY in json.dumps(sent)
     assert not any(CANARY in json.dumps(result) for result in [*results, unchanged])
-    task = azure.task(aks_cluster, declared)
-    aks_cluster.OPERATION(task)
+    task = azure.task(aks_cluster, {**declared, "name": "-not-a-name-"})
+    with pytest.raises(InvalidInput):
+        aks_cluster.OPERATION(task)
     assert CANARY in task.secrets
 
 

@@ -39,6 +39,11 @@ def test_names_of_secrets(name: str) -> None:
     assert not write_only.is_secret(name, "true")
 
 
+def test_a_password_of_digits_is_one_and_a_number_of_tokens_is_none() -> None:
+    declared = {"adminPassword": 12345678, "maxTokens": 4096, "tokens": 4096}
+    assert list(write_only.secret_values(declared)) == ["12345678"]
+
+
 STANDING: dict[str, Any] = {
     "properties": {"windowsProfile": {"adminUsername": "a"}, "secrets": [{"name": "one"}], "masked": {"apiKey": "****"}}
 }
