@@ -85,7 +85,9 @@ attributes:
     OWNED = r"""
 options:
   tags:
-    description: Tags; others stay unless O(purge_tags). A tag set to null is removed.
+    description:
+      - Tags; others stay unless O(purge_tags). A tag set to null is removed.
+      - Numbers and booleans become the text that they are written as (V(1), V(true)).
     type: dict
   purge_tags:
     description: Whether to remove tags that are not listed in O(tags); the tags of O(owner) stay.

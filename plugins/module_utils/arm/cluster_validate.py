@@ -195,9 +195,9 @@ def _label_problems(labels: Mapping[str, Any] | None, path: str) -> Iterator[Pro
     for key, value in texts.items():
         prefix, _slash, name = key.rpartition("/")
         if not re.fullmatch(_NAME, name) or len(prefix) > 253 or (prefix and not re.fullmatch(_PREFIX, prefix)):
-            yield Problem(f"{path}.{key}", f"{key!r} is no name of a label: write name or example.org/name")
+            yield Problem(f"{path}.{key}", f"{key!r} is not a valid label key: write name or example.org/name")
         if value and not re.fullmatch(_NAME, value):
-            sentence = "is no label value: up to 63 letters, digits, - _ . and a letter or digit at both ends"
+            sentence = "is not a valid label value: up to 63 letters, digits, - _ . and a letter or digit at both ends"
             yield Problem(f"{path}.{key}", f"{value!r} {sentence}")
 
 

@@ -92,7 +92,7 @@ def _object(declared: Mapping[str, Any], model: str, path: str, problems: list[P
         name = spelled.get(str(key).lower(), "")
         place = join(path, str(key))
         if not name:
-            problems.append(Problem(place, f"AKS (api {API_VERSION}) knows no such property{meant(str(key), known)}"))
+            problems.append(Problem(place, f"AKS (api {API_VERSION}) has no such property{meant(str(key), known)}"))
             result[str(key)] = value
         elif known[name] == READ_ONLY:
             problems.append(Problem(place, "is only answered by the service and cannot be set: leave it out"))

@@ -175,6 +175,17 @@ def test_changes(options: dict[str, Any], changes: dict[str, tuple[Any, Any]]) -
     assert not plan.refused
 
 
+def test_a_key_is_stored_with_its_newline_and_an_add_on_in_its_own_case() -> None:
+    def both(body: dict[str, Any]) -> None:
+        keys = [{"keyData": "ssh-rsa AAAA me\n"}]
+        body["properties"]["linuxProfile"] = {"adminUsername": "azureuser", "ssh": {"publicKeys": keys}}
+        body["properties"]["addonProfiles"] = {"omsagent": {"enabled": True, "config": None}}
+
+    keys = [{"keyData": "ssh-rsa AAAA me"}]
+    raw = {"linuxProfile": {"ssh": {"publicKeys": keys}}, "addonProfiles": {"omsAgent": {"enabled": True}}}
+    assert not planned(change=both, properties=raw).changes
+
+
 TIERS = {
     "a tier of an Automatic cluster": ({"name": "Automatic", "tier": "Standard"}, "Standard", []),
     "another tier of one": ({"name": "Automatic", "tier": "Standard"}, "Premium", ["sku.tier"]),

@@ -83,7 +83,7 @@ WRONG: dict[str, tuple[str, Any, str, str]] = {
         "autoScalerProfile.scan_interval",
         "did you mean scan-interval?",
     ),
-    "like nothing": (POOL_MODEL, {"zzz": 1}, "zzz", "knows no such property"),
+    "like nothing": (POOL_MODEL, {"zzz": 1}, "zzz", "has no such property"),
     "answered only": (CLUSTER_MODEL, {"fqdn": "a"}, "fqdn", "only answered by the service"),
     "words for a number": (POOL_MODEL, {"count": "three"}, "count", "must be a whole number, not text: 'three'"),
     "a boolean for a number": (POOL_MODEL, {"minCount": True}, "minCount", "must be a whole number"),
