@@ -178,14 +178,18 @@ def _pool_details(params: Params) -> Iterator[Problem]:
         disk = pool.get("os_disk_size_gb")
         if disk is not None and disk != 0 and not 30 <= disk <= 2048:
             yield Problem(f"{where}.os_disk_size_gb", f"must be 30 to 2048 GB (0: the size's default), is {disk}")
-        for taint in pool.get("taints") or ():
-            if not _TAINT.fullmatch(taint):
-                sentence = "is no taint: write key=value:NoSchedule, PreferNoSchedule or NoExecute"
-                yield Problem(f"{where}.taints", f"{taint!r} {sentence}")
+        yield from _taint_problems(pool.get("taints"), f"{where}.taints")
         yield from _label_problems(pool.get("labels"), f"{where}.labels")
         for zone in pool.get("zones") or ():
             if not re.fullmatch(r"[1-9]\d?", str(zone)):
                 yield Problem(f"{where}.zones", f"{zone!r} is no zone: write '1', '2', '3'")
+
+
+def _taint_problems(taints: Any, path: str) -> Iterator[Problem]:
+    for taint in taints if isinstance(taints, list) else ():
+        if not _TAINT.fullmatch(str(taint)):
+            sentence = "is not a valid taint: write key=value:NoSchedule, PreferNoSchedule or NoExecute"
+            yield Problem(path, f"{taint!r} {sentence}")
 
 
 def _label_problems(labels: Mapping[str, Any] | None, path: str) -> Iterator[Problem]:
@@ -230,6 +234,7 @@ def _raw_properties(params: Params) -> Iterator[Problem]:
         where = f"node_pools[{pool['name']}].properties"
         raw_pool, problems = typed(pool.get("properties") or {}, POOL_MODEL, where)
         yield from problems
+        yield from _taint_problems(raw_pool.get("nodeTaints"), f"{where}.nodeTaints")
         labels = raw_pool.get("nodeLabels")
         yield from _label_problems(labels if isinstance(labels, Mapping) else None, f"{where}.nodeLabels")
         for option, key in POOL_OPTIONS.items():

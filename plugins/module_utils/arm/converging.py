@@ -117,6 +117,7 @@ def carry_out(
         except PlanAgain as again:
             account.tried(plan)
             account.add(again.done)
+            races = 0 if again.done else races
     raise ServiceError(
         f"Changing {subject}",
         f"somebody else changed it each of the {_RACES} times between reading and writing",
