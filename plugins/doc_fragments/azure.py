@@ -71,7 +71,8 @@ requirements:
   - azure-mgmt-core >= 1.6
 notes:
   - One token is asked for per identity and run; tokens are kept in the run's private temporary directory.
-  - A request that is throttled, unavailable or cut off is repeated, as long as the service asks or with growing pauses.
+  - A request that is throttled, unavailable or cut off is repeated, as long as the service asks or with growing pauses;
+    before a change is, everything is read and planned again.
 attributes:
   action_group:
     description: Use C(group/mcpops.platform.azure) in C(module_defaults) to set the credentials of all modules.
@@ -84,7 +85,9 @@ attributes:
     OWNED = r"""
 options:
   tags:
-    description: Tags; others stay unless O(purge_tags). A tag set to null is removed.
+    description:
+      - Tags; others stay unless O(purge_tags). A tag set to null is removed.
+      - Numbers and booleans become the text that they are written as (V(1), V(true)).
     type: dict
   purge_tags:
     description: Whether to remove tags that are not listed in O(tags); the tags of O(owner) stay.

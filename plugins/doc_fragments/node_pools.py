@@ -60,7 +60,9 @@ options:
         description: Most pods on a node.
         type: int
       labels:
-        description: Labels of the nodes; others stay unless O(node_pools[].purge_labels). Null removes one.
+        description:
+          - Labels of the nodes; others stay unless O(node_pools[].purge_labels). Null removes one.
+          - Numbers and booleans become the text that they are written as (V(1), V(true)).
         type: dict
       purge_labels:
         description: Whether to remove labels that are not listed; those that AKS itself sets stay.
@@ -75,6 +77,8 @@ options:
         type: list
         elements: str
       properties:
-        description: Raw ARM properties of the pool that have no option here, merged and compared the same way.
+        description:
+          - Raw ARM properties of the pool that have no option here, merged and compared the same way. Names that the
+            service does not know are refused; values get the type that the service has (text for labels and tags).
         type: dict
 """

@@ -16,8 +16,11 @@ description:
     node pools are compared one by one, and pools that are not listed are left alone.
   - All problems of the options are reported together, and what the service cannot change in place is refused, before
     anything is changed.
-  - An operation in progress, for example of a run that was killed, is waited for first. A cluster whose last operation
+  - An operation in progress on the cluster or one of its pools, for example of a run that was killed, is waited for
+    first. After every wait everything is read and planned again. A cluster or a declared pool whose last operation
     failed is repaired by sending its declaration again.
+  - The cluster and each of its pools are written by requests of their own, guarded by their own eTags. What others did
+    to a pool meanwhile, for example scale it, stays.
 extends_documentation_fragment:
   - mcpops.platform.azure
   - mcpops.platform.azure.owned
@@ -49,7 +52,9 @@ options:
       - An older minor version than the cluster's is refused, and so is skipping one.
     type: str
   sku_tier:
-    description: Tier of the control plane; the service's default for a new cluster is V(Free).
+    description:
+      - Tier of the control plane; the service's default for a new cluster is V(Free).
+      - An Automatic cluster stays one, whatever its tier.
     type: str
     choices: [Free, Standard, Premium]
   identity:
@@ -131,7 +136,12 @@ options:
         description: Address of the cluster's DNS, in O(network.service_cidr).
         type: str
   properties:
-    description: Raw ARM properties of the cluster that have no option here, merged and compared the same way.
+    description:
+      - Raw ARM properties of the cluster that have no option here, merged and compared the same way. Names that the
+        service does not know are refused; numbers and booleans become text where the service has text (V(true)).
+      - A secret that the service never answers (C(windowsProfile.adminPassword), C(servicePrincipalProfile.secret),
+        C(aadProfile.serverAppSecret)) is not compared and never shown. It is sent when the cluster is created, and
+        together with any other change of the cluster.
     type: dict
   wait:
     description: Whether to wait until the operation has ended.

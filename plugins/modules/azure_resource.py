@@ -14,7 +14,12 @@ description:
   - Creates, updates and deletes a resource of any type through Azure Resource Manager.
   - Only what is declared is compared and changed. An option that is left out, or a property that is not listed, keeps
     its value; a property set to null is cleared where the service can; a list is the whole list.
-  - What cannot change in place is refused before anything is changed.
+  - What cannot change in place is refused before anything is changed. After every wait everything is read and planned
+    again, and an etag that the service answers guards the request.
+  - A value that the service took and does not answer afterwards, for example of a misspelt property, is warned of. A
+    secret that it never answers is not compared and never shown; it is sent with a creation and with any other change.
+  - Of a role assignment (V(Microsoft.Authorization/roleAssignments)) the same grant under another name is as declared,
+    and a principal that the directory does not know yet is waited for.
 extends_documentation_fragment:
   - mcpops.platform.azure
   - mcpops.platform.azure.owned
@@ -37,7 +42,8 @@ options:
       - V(absent) deletes the resource, and with a resource group everything in it.
       - A resource that carries the tags of another owner is never deleted, and neither is a resource group that holds
         one. A resource group without the tags of O(owner), and with O(owner) any resource without them, is deleted
-        only with O(force_delete); so is a resource group that holds something without tags of an owner.
+        only with O(force_delete); so is a resource group that holds something without tags of an owner. Types without
+        tags, for example role assignments, have no owner.
     type: str
     choices: [present, absent]
     default: present
@@ -66,7 +72,8 @@ options:
     description:
       - How an existing resource is updated. V(patch) sends what is declared with PATCH, V(put_merged) the present
         resource with the declared values in it with PUT, V(put_declared) the declared values only with PUT.
-      - Needed for all types but resource groups, because it depends on the service which of them is right.
+      - Needed for all types but resource groups, AKS clusters and their node pools, role assignments and role
+        definitions, because it depends on the service which of them is right.
     type: str
     choices: [patch, put_declared, put_merged]
   wait:
@@ -95,6 +102,18 @@ EXAMPLES = r"""
     name: id-agents
     location: eastus2
     update_method: put_merged
+
+- name: The identity may pull from the registry
+  mcpops.platform.azure_resource:
+    id: "{{ registry_id }}/providers/Microsoft.Authorization/roleAssignments/{{ assignment }}"
+    properties:
+      roleDefinitionId: /providers/Microsoft.Authorization/roleDefinitions/7f951dda-4ed3-4680-a7ca-43fe172d538d
+      principalId: "{{ principal_id }}"
+      principalType: ServicePrincipal
+  vars:
+    registry_id: "{{ registry.id }}"
+    principal_id: "{{ identity.resource.properties.principalId }}"
+    assignment: "{{ (registry_id ~ principal_id) | to_uuid }}"
 
 - name: The resource group is gone, if this host made it
   mcpops.platform.azure_resource:

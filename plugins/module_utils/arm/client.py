@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -24,6 +24,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.patience impor
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import Intent, classify
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change
 from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
 from ansible_collections.mcpops.platform.plugins.module_utils.task import ANSWER_LOST, Task
 
@@ -34,8 +35,19 @@ _TRANSIENT = (408, 500, 502, 503, 504)
 _TRANSIENT_ATTEMPTS = 5
 
 
-class LostRace(Exception):
-    """The resource changed between our read and our write: read again and plan again."""
+class PlanAgain(Exception):
+    """What was planned may be old by now: something was waited for, or a part of it is done. Read and plan again.
+
+    `done` are the changes that are made.
+    """
+
+    def __init__(self, done: Sequence[Change] = ()) -> None:
+        super().__init__()
+        self.done = tuple(done)
+
+
+class LostRace(PlanAgain):
+    """The resource changed between our read and our write."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +83,8 @@ class Arm:
         self.write_uncertain = False
         self._sender = sender
         self._endpoint = endpoint
+        # of writes, which are planned again after every pause: their patience outlives a single request
+        self._pauses = self._troubles = 0
 
     @classmethod
     def connect(cls, task: Task, timeout: float | None = None) -> Arm:
@@ -111,35 +125,44 @@ class Arm:
     ) -> Response:
         """One request, repeated while the service asks for patience: throttled, unavailable, cut off, token expired."""
         request = Request(method, url, body, headers or {})
-        writes = classify("arm", method, url) is Intent.WRITE
-        renewed = False
         attempt = transient = 0
         while True:
+            response, reason = self._send(request, action)
+            if response is not None and not _asks_for_patience(response):
+                return response
+            transient += _is_trouble(response)
+            if transient >= _TRANSIENT_ATTEMPTS or not self._pause(response, action, reason, attempt):
+                return self._given_up(response, action, url, reason)
+            attempt += 1
+
+    def _send(self, request: Request, action: str) -> tuple[Response | None, str]:
+        """The answer, or why there is none; a token that is no longer taken is renewed once."""
+        writes = classify("arm", request.method, request.url) is Intent.WRITE
+        for renewed in (False, True):
             try:
-                response: Response | None = self._sender.send(request)
-                reason = ""
+                response = self._sender.send(request)
             except Unreachable as exc:
-                response, reason = None, exc.reason
-                self.write_uncertain = self.write_uncertain or (exc.sent and method != "GET")
+                self.write_uncertain = self.write_uncertain or (exc.sent and request.method != "GET")
                 if writes and exc.sent:
                     self._wrote(f"{action} ({ANSWER_LOST})")
-            if response is not None and response.status == 401 and not renewed:
-                renewed = True
-                self._sender.renew()
-                continue
-            if response is not None and response.status != 429 and response.status not in _TRANSIENT:
-                if writes and response.status < 400:
-                    self._wrote(action)
-                return response
-            pause = (pause_asked_for(response.headers) if response is not None else None) or backoff(attempt)
-            attempt += 1
-            if response is None or response.status != 429:
-                transient += 1
-                self.write_uncertain = self.write_uncertain or (response is not None and method != "GET")
-            if transient >= _TRANSIENT_ATTEMPTS or not self.deadline.pause(pause):
-                return self._given_up(response, action, url, reason)
-            why = f"answered {response.status}" if response is not None else reason
-            self.progress(f"{action}: Azure {why}, tried again after {pause:.0f} s")
+                return None, exc.reason
+            if response.status != 401 or renewed:
+                break
+            self._sender.renew()
+        if response.status in _TRANSIENT and request.method != "GET":
+            self.write_uncertain = True
+        if writes and response.status < 400:
+            self._wrote(action)
+        return response, ""
+
+    def _pause(self, response: Response | None, action: str, reason: str, attempt: int) -> bool:
+        """Wait as long as the service asks, or a little longer each time; False where the deadline comes first."""
+        pause = (pause_asked_for(response.headers) if response is not None else None) or backoff(attempt)
+        if not self.deadline.pause(pause):
+            return False
+        why = f"answered {response.status}" if response is not None else reason
+        self.progress(f"{action}: Azure {why}, tried again after {pause:.0f} s")
+        return True
 
     @staticmethod
     def _given_up(response: Response | None, action: str, url: str, reason: str) -> Response:
@@ -176,21 +199,31 @@ class Arm:
         etag: str = "",
         create: bool = False,
     ) -> Response:
-        """Send a change, waiting while an earlier operation is in progress; LostRace when the resource moved on."""
+        """Send a change once. After any wait (throttled, unavailable, an operation in progress, a directory that lags
+        behind) what was planned is old: PlanAgain; LostRace when the resource moved on in between."""
         headers = {"If-Match": etag} if etag else {"If-None-Match": "*"} if create else {}
         url = self.url(resource_id, api_version)
-        for attempt in range(1_000_000):
-            response = self.call(method, url, action, body, headers)
-            if errors.is_busy(response) and self.deadline.pause(
-                pause_asked_for(response.headers) or backoff(attempt, 1.0)
-            ):
-                self.progress(f"{action}: waiting for an operation in progress ({self.deadline.elapsed:.0f} s)")
-                continue
-            break
+        response, reason = self._send(Request(method, url, body, headers), action)
+        if response is None or _asks_for_patience(response):
+            self._troubles += _is_trouble(response)
+            if self._troubles >= _TRANSIENT_ATTEMPTS or not self._pause(response, action, reason, self._pauses):
+                return self._given_up(response, action, url, reason)
+            self._pauses += 1
+            raise PlanAgain
         if errors.is_lost_race(response):
             raise LostRace
-        if response.status >= 400 and not (method == "DELETE" and response.status == 404):
+        waits_for = errors.waits_for(response)
+        if waits_for:
+            pause = pause_asked_for(response.headers) or backoff(self._pauses, 1.0)
+            if self.deadline.pause(pause):
+                self._pauses += 1
+                self.progress(f"{action}: waiting for {waits_for} ({self.deadline.elapsed:.0f} s)")
+                raise PlanAgain
+        accepted = errors.exists_already(response) or (method == "DELETE" and errors.is_absent(response))
+        if response.status >= 400 and not accepted:
             raise errors.to_failure(action, response)
+        self._pauses = self._troubles = 0
+        self.write_uncertain = False
         return response
 
     def pages(
@@ -211,6 +244,15 @@ class Arm:
         for page in self.pages(path, action, api_version, query):
             document = page.json()
             yield from (document.get("value") or []) if isinstance(document, dict) else []
+
+
+def _asks_for_patience(response: Response) -> bool:
+    return response.status == 429 or response.status in _TRANSIENT
+
+
+def _is_trouble(response: Response | None) -> bool:
+    """No answer, or one that says the service is ill; being throttled is neither."""
+    return response is None or response.status != 429
 
 
 def require_valid(subject: str, problems: list[Problem]) -> None:

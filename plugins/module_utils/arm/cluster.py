@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import names, ownership, waiting
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, Body, Reading
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import names, ownership, waiting, write_only
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import (
+    Arm,
+    Body,
+    PlanAgain,
+    Reading,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_create import with_choices
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_facts import cluster_facts
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_plan import plan_cluster, plan_removal
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_pools import surplus_pools
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_plan import (
+    ClusterPlan,
+    plan_cluster,
+    plan_removal,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec import ClusterSpec, cluster_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_validate import (
     creation_problems,
@@ -21,6 +29,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_valida
     removal_problems,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.converging import carry_out
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.kept import not_kept
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import resolve
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.remembered import recall, would_delete
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
@@ -29,12 +38,16 @@ from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 
 API_VERSION = names.api_version_of(names.MANAGED_CLUSTERS)
+POOL_VERSION = names.api_version_of(names.AGENT_POOLS)
 
 
 def converge(task: Task) -> Result:
     params = task.params
     present = params["state"] == "present"
     subject = f"AKS cluster {params['name']}"
+    # before anything can fail, with the options in its result
+    for value in write_only.secret_values([params.get("properties"), params.get("node_pools")]):
+        task.secret(value)
     problems = _problems(params) if present else removal_problems(params)
     if problems:
         raise InvalidInput(subject, problems)
@@ -45,7 +58,7 @@ def converge(task: Task) -> Result:
     if present and known is not None and not waiting.in_progress(known):
         plan = plan_cluster(known, spec)
         if not plan.changes and not plan.refused:
-            _warn(task, spec, known)
+            _warn(task, spec, known, set())
             return Result.of(plan, {"cluster": cluster_facts(known)})
     return _present(task, arm, spec) if present else _absent(task, arm, spec)
 
@@ -61,13 +74,14 @@ def _problems(params: dict[str, Any]) -> list[Problem]:
 
 def _present(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
     patient = task.params["wait"] and not task.check_mode
+    said: set[str] = set()
 
-    def plan_of(reading: Reading) -> Plan:
+    def plan_of(reading: Reading) -> ClusterPlan:
         if reading.body is None:
             missing = creation_problems(task.params)
             if missing:
                 raise InvalidInput(spec.subject, missing)
-        _warn(task, spec, reading.body)
+        _warn(task, spec, reading.body, said)
         return plan_cluster(reading.body, with_choices(arm, spec, reading))
 
     outcome = carry_out(
@@ -75,20 +89,29 @@ def _present(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
         spec.subject,
         lambda: _read(arm, spec, patient),
         plan_of,
-        lambda plan, reading: _apply(arm, spec, plan, reading, patient),
+        lambda plan, _reading: _apply(arm, spec, plan, patient),
     )
+    if outcome.plan.changed and patient and outcome.after is not None:
+        left = plan_cluster(outcome.after, spec).changes
+        told = not_kept(spec.subject, outcome.plan.changes, left, spec.declared, outcome.after)
+        if told:
+            task.warn(told)
     shown = outcome.plan.body if outcome.after is None and task.check_mode else outcome.after
     return Result.of(outcome.plan, {"cluster": cluster_facts(shown, spec.id)}, outcome.headline(task.check_mode))
 
 
-def _warn(task: Task, spec: ClusterSpec, standing: Body | None) -> None:
-    for text in ownership.warnings(spec.subject, standing, spec.owner):
-        task.warn(text)
+def _warn(task: Task, spec: ClusterSpec, standing: Body | None, said: set[str]) -> None:
+    """Each warning once, however often everything is read again."""
+    texts = ownership.warnings(spec.subject, standing, spec.owner)
     if standing is not None and cluster_facts(standing)["power_state"] == "Stopped":
-        task.warn(
+        texts.append(
             f"{spec.subject} is stopped, so nothing in it answers. Start it: "
             f"az aks start --name {spec.name} --resource-group {spec.resource_group}"
         )
+    for text in texts:
+        if text not in said:
+            said.add(text)
+            task.warn(text)
 
 
 def _read(arm: Arm, spec: ClusterSpec, patient: bool) -> Reading:
@@ -97,26 +120,22 @@ def _read(arm: Arm, spec: ClusterSpec, patient: bool) -> Reading:
     return waiting.settle(arm, reading, spec.id, API_VERSION, spec.subject) if patient else reading
 
 
-def _apply(arm: Arm, spec: ClusterSpec, plan: Plan, reading: Reading, wait: bool) -> Body:
-    creating = reading.body is None
-    pools = ((reading.body or {}).get("properties") or {}).get("agentPoolProfiles") or []
-    surplus, _kept = surplus_pools(pools, spec)
-    body: Body = reading.body or {}
-    if len(plan.changes) > len(surplus):
-        action = f"{'Creating' if creating else 'Updating'} {spec.subject}"
-        etag = str(body.get("eTag") or "")
-        response = arm.write("PUT", spec.id, action, API_VERSION, plan.body, etag=etag, create=creating)
-        if not wait and not surplus:
-            return response.json() or {}
-        waiting.follow(arm, response, spec.subject, action)
-    for pool in surplus:
-        action = f"Deleting node pool {pool['name']} of {spec.subject}"
-        response = arm.write("DELETE", f"{spec.id}/agentPools/{pool['name']}", action, API_VERSION)
-        if wait:
-            waiting.follow(arm, response, spec.subject, action)
-    if not wait:
-        return waiting.read_written(arm, spec.id, API_VERSION, spec.subject)
-    return waiting.finished(arm, spec.id, API_VERSION, spec.subject, f"Converging {spec.subject}")
+def _apply(arm: Arm, spec: ClusterSpec, plan: ClusterPlan, wait: bool) -> Body:
+    """The first request of the plan. What is left is planned again on what stands then: the cluster's operation gives
+    every pool another eTag, and while it lasts others may have changed them."""
+    step, last = plan.steps[0], len(plan.steps) == 1
+    verb = "Deleting" if step.method == "DELETE" else "Creating" if step.create else "Updating"
+    action = f"{verb} node pool {step.pool} of {spec.subject}" if step.pool else f"{verb} {spec.subject}"
+    place, version = (f"{spec.id}/agentPools/{step.pool}", POOL_VERSION) if step.pool else (spec.id, API_VERSION)
+    response = arm.write(step.method, place, action, version, step.body, etag=step.etag, create=step.create)
+    if last and not wait:
+        written = None if step.pool else response.json()
+        return written or waiting.read_written(arm, spec.id, API_VERSION, spec.subject)
+    waiting.follow(arm, response, spec.subject, action)
+    body = waiting.finished(arm, spec.id, API_VERSION, spec.subject, action, step.pool)
+    if not last:
+        raise PlanAgain(step.changes)
+    return body
 
 
 def _absent(task: Task, arm: Arm, spec: ClusterSpec) -> Result:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import ownership
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec import ClusterSpec, PoolSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.waiting import is_failed_state
 
 Pool = dict[str, Any]
 # labels that AKS itself puts on pools (spot priority): a purge leaves them
@@ -74,12 +75,8 @@ def _of_standing(found: Pool, pool: PoolSpec) -> Pool:
     return body
 
 
-def repaired_counts(pools: list[Pool]) -> list[Pool]:
+def with_agreeing_counts(pool: Pool) -> Pool:
     """A PUT must agree with itself: a count within the autoscaler's bounds, and bounds only with the autoscaler."""
-    return [_repaired(pool) for pool in pools]
-
-
-def _repaired(pool: Pool) -> Pool:
     least, most, count = pool.get("minCount"), pool.get("maxCount"), pool.get("count")
     if not pool.get("enableAutoScaling"):
         return {key: value for key, value in pool.items() if key not in ("minCount", "maxCount")}
@@ -101,6 +98,23 @@ def surplus_pools(standing: list[Pool], spec: ClusterSpec) -> tuple[list[Pool], 
     ours = [pool for pool in others if ownership.belongs_to(ownership.owner_of(pool), spec.owner)]
     stay = [pool for pool in others if pool not in ours]
     notes = [f"node pools without the owner's tags are not deleted: {_listed(stay)}"] if stay else []
+    return ours, notes
+
+
+def failed_pools(standing: list[Pool], spec: ClusterSpec) -> tuple[list[Pool], list[str]]:
+    """The declared pools whose last operation failed, and sentences about failed ones that nobody declares here.
+
+    A pool has operations of its own: it may be Failed while its cluster is Succeeded (recorded traffic).
+    """
+    broken = [pool for pool in standing if is_failed_state(str(pool.get("provisioningState") or ""))]
+    listed = {pool.name.lower() for pool in spec.pools}
+    ours = [pool for pool in broken if str(pool.get("name")).lower() in listed]
+    others = [pool for pool in broken if pool not in ours]
+    notes = [
+        f"the last operation on node pool {pool.get('name')} ended as {pool['provisioningState']}; it is not declared "
+        "here, so nothing repairs it"
+        for pool in others
+    ]
     return ours, notes
 
 

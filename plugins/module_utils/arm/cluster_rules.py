@@ -2,15 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How AKS reads what it is sent: spellings that are equal, what it takes no change of, what it only answers."""
+"""How AKS reads what it is sent: spellings that are equal, and what it takes no change of."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.bodies import ARM_DEFAULT, arm_value, envelope_rules
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.typed_values import paths_of
 from ansible_collections.mcpops.platform.plugins.module_utils.compare import Rule, Rules, as_set, case_insensitive
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Refusal
 
@@ -23,56 +25,17 @@ _TABLE = {
     "identity.userAssignedIdentities": Rule(purge=True, empty_is_absent=True),
     # keys with slashes need the double star; an empty object stands for an identity, and "" for a label's value
     "identity.userAssignedIdentities.**": Rule(arm_value),
-    "properties.networkProfile.networkPlugin": _ANY_CASE,
-    "properties.networkProfile.networkPluginMode": _ANY_CASE,
-    "properties.networkProfile.networkPolicy": _ANY_CASE,
-    "properties.networkProfile.networkDataplane": _ANY_CASE,
-    "properties.networkProfile.outboundType": _ANY_CASE,
-    "properties.networkProfile.loadBalancerSku": _ANY_CASE,
     "properties.apiServerAccessProfile.authorizedIPRanges": _SET,
-    "properties.autoUpgradeProfile.*": _ANY_CASE,
-    "properties.supportPlan": _ANY_CASE,
     POOLS: Rule(key="name", keep_others=True),
-    f"{POOLS}.*.mode": _ANY_CASE,
     f"{POOLS}.*.vmSize": _ANY_CASE,
-    f"{POOLS}.*.osDiskType": _ANY_CASE,
-    f"{POOLS}.*.osSKU": _ANY_CASE,
-    f"{POOLS}.*.osType": _ANY_CASE,
-    f"{POOLS}.*.type": _ANY_CASE,
-    f"{POOLS}.*.scaleDownMode": _ANY_CASE,
     f"{POOLS}.*.nodeTaints": _SET,
     f"{POOLS}.*.availabilityZones": _SET,
     f"{POOLS}.*.nodeLabels": Rule(empty_is_absent=True),
     f"{POOLS}.*.nodeLabels.**": Rule(),
     f"{POOLS}.*.tags.*": Rule(),
+    # a value of a known set: the service reads it in any case
+    **dict.fromkeys(paths_of("ManagedCluster", "e"), _ANY_CASE),
 }
-
-# what a GET answers and a PUT does not take: the read-only fields of the SDK's models (a test compares)
-READ_ONLY = (
-    "id",
-    "name",
-    "type",
-    "systemData",
-    "eTag",
-    "identity.principalId",
-    "identity.tenantId",
-    "identity.userAssignedIdentities.*.principalId",
-    "identity.userAssignedIdentities.*.clientId",
-    "properties.provisioningState",
-    "properties.powerState",
-    "properties.maxAgentPools",
-    "properties.currentKubernetesVersion",
-    "properties.fqdn",
-    "properties.privateFQDN",
-    "properties.azurePortalFQDN",
-    "properties.resourceUID",
-    "properties.oidcIssuerProfile.issuerURL",
-    "properties.networkProfile.loadBalancerProfile.effectiveOutboundIPs",
-    "properties.networkProfile.natGatewayProfile.effectiveOutboundIPs",
-    f"{POOLS}.*.eTag",
-    f"{POOLS}.*.currentOrchestratorVersion",
-    f"{POOLS}.*.provisioningState",
-)
 
 
 @dataclass(frozen=True)
@@ -115,6 +78,7 @@ _FIXED = (
 )
 
 
+@cache
 def cluster_rules(purge_tags: bool) -> Rules:
     return Rules({**envelope_rules(purge_tags), **_TABLE}, ARM_DEFAULT)
 

@@ -13,6 +13,11 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.bodies import tag_values
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.ownership import Owner
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.typed_values import typed
+
+# the models of raw properties
+CLUSTER_MODEL = "ManagedClusterProperties"
+POOL_MODEL = "ManagedClusterAgentPoolProfile"
 
 # option: path in the body. A row is all that a new scalar option needs.
 CLUSTER_OPTIONS: dict[str, tuple[str, ...]] = {
@@ -117,8 +122,6 @@ def _declared(params: Mapping[str, Any]) -> dict[str, Any]:
     for option, path in CLUSTER_OPTIONS.items():
         if params.get(option) is not None:
             _put(declared, path, params[option])
-    if params.get("sku_tier"):
-        declared["sku"]["name"] = "Base"
     if params.get("tags") is not None:
         declared["tags"] = tag_values(params["tags"])[0]
     if params.get("identity") is not None:
@@ -128,7 +131,8 @@ def _declared(params: Mapping[str, Any]) -> dict[str, Any]:
         if value is not None:
             _put(declared, ("properties", "networkProfile", key), value)
     if params.get("properties"):
-        declared["properties"] = overlay(declared.get("properties", {}), params["properties"])
+        raw = typed(params["properties"], CLUSTER_MODEL)[0]
+        declared["properties"] = overlay(declared.get("properties", {}), raw)
     return declared
 
 
@@ -147,9 +151,10 @@ def pool_specs(declared: Sequence[Mapping[str, Any]] | None) -> tuple[PoolSpec, 
 
 def _pool(declared: Mapping[str, Any]) -> PoolSpec:
     body = {key: declared[option] for option, key in POOL_OPTIONS.items() if declared.get(option) is not None}
+    raw = typed(declared.get("properties") or {}, POOL_MODEL)[0]
     return PoolSpec(
         name=declared["name"],
-        declared=overlay(body, declared.get("properties") or {}),
+        declared=overlay(typed(body, POOL_MODEL)[0], raw),
         candidates=tuple(declared.get("vm_size_candidates") or ()),
         purge_labels=bool(declared.get("purge_labels")),
     )

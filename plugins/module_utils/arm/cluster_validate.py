@@ -17,11 +17,14 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.bodies import tag_values
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec import (
+    CLUSTER_MODEL,
     CLUSTER_OPTIONS,
     NETWORK_OPTIONS,
+    POOL_MODEL,
     POOL_OPTIONS,
     pool_specs,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.typed_values import texts_of, typed
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problem
 
@@ -31,6 +34,9 @@ Rule = Callable[[Params], Iterator[Problem]]
 _VERSION = re.compile(r"\d+\.\d+(\.\d+)?")
 _TAINT = re.compile(r"[^=:\s]+(=[^=:\s]*)?:(NoSchedule|PreferNoSchedule|NoExecute)")
 _MAX_NODES_PER_POOL = 1000
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+_NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+_PREFIX = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
 
 
 def problems_of(params: Params) -> list[Problem]:
@@ -69,7 +75,8 @@ def _tags(params: Params) -> Iterator[Problem]:
 
 
 def _workload_identity(params: Params) -> Iterator[Problem]:
-    raw = ((params.get("properties") or {}).get("oidcIssuerProfile") or {}).get("enabled")
+    issuer = typed(params.get("properties") or {}, CLUSTER_MODEL)[0].get("oidcIssuerProfile")
+    raw = issuer.get("enabled") if isinstance(issuer, Mapping) else None
     if params.get("workload_identity") and not (params.get("oidc_issuer") or raw):
         yield Problem("workload_identity", "needs the OIDC issuer: set oidc_issuer to true as well")
 
@@ -171,16 +178,31 @@ def _pool_details(params: Params) -> Iterator[Problem]:
         disk = pool.get("os_disk_size_gb")
         if disk is not None and disk != 0 and not 30 <= disk <= 2048:
             yield Problem(f"{where}.os_disk_size_gb", f"must be 30 to 2048 GB (0: the size's default), is {disk}")
-        for taint in pool.get("taints") or ():
-            if not _TAINT.fullmatch(taint):
-                sentence = "is no taint: write key=value:NoSchedule, PreferNoSchedule or NoExecute"
-                yield Problem(f"{where}.taints", f"{taint!r} {sentence}")
-        for key, value in (pool.get("labels") or {}).items():
-            if value is not None and not re.fullmatch(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?", str(value)):
-                yield Problem(f"{where}.labels.{key}", f"{value!r} is no label value")
+        yield from _taint_problems(pool.get("taints"), f"{where}.taints")
+        yield from _label_problems(pool.get("labels"), f"{where}.labels")
         for zone in pool.get("zones") or ():
             if not re.fullmatch(r"[1-9]\d?", str(zone)):
                 yield Problem(f"{where}.zones", f"{zone!r} is no zone: write '1', '2', '3'")
+
+
+def _taint_problems(taints: Any, path: str) -> Iterator[Problem]:
+    for taint in taints if isinstance(taints, list) else ():
+        if not _TAINT.fullmatch(str(taint)):
+            sentence = "is not a valid taint: write key=value:NoSchedule, PreferNoSchedule or NoExecute"
+            yield Problem(path, f"{taint!r} {sentence}")
+
+
+def _label_problems(labels: Mapping[str, Any] | None, path: str) -> Iterator[Problem]:
+    """Kubernetes' syntax of labels; what YAML made numbers and booleans of is the text that it stands for."""
+    texts, problems = texts_of(labels, path)
+    yield from problems
+    for key, value in texts.items():
+        prefix, _slash, name = key.rpartition("/")
+        if not re.fullmatch(_NAME, name) or len(prefix) > 253 or (prefix and not re.fullmatch(_PREFIX, prefix)):
+            yield Problem(f"{path}.{key}", f"{key!r} is not a valid label key: write name or example.org/name")
+        if value and not re.fullmatch(_NAME, value):
+            sentence = "is not a valid label value: up to 63 letters, digits, - _ . and a letter or digit at both ends"
+            yield Problem(f"{path}.{key}", f"{value!r} {sentence}")
 
 
 def _system_pool(params: Params) -> Iterator[Problem]:
@@ -196,22 +218,28 @@ def _system_pool(params: Params) -> Iterator[Problem]:
 
 
 def _raw_properties(params: Params) -> Iterator[Problem]:
-    raw = params.get("properties") or {}
+    raw, problems = typed(params.get("properties") or {}, CLUSTER_MODEL, "properties")
+    yield from problems
     if "agentPoolProfiles" in raw:
         yield Problem("properties.agentPoolProfiles", "pools are declared in node_pools (raw keys: its properties)")
-    typed = [(option, path[1:]) for option, path in CLUSTER_OPTIONS.items() if path[0] == "properties"]
-    declared = {option: params.get(option) for option, _path in typed}
+    options = [(option, path[1:]) for option, path in CLUSTER_OPTIONS.items() if path[0] == "properties"]
+    declared = {option: params.get(option) for option, _path in options}
     network = params.get("network") or {}
-    typed += [(f"network.{option}", ("networkProfile", key)) for option, key in NETWORK_OPTIONS.items()]
+    options += [(f"network.{option}", ("networkProfile", key)) for option, key in NETWORK_OPTIONS.items()]
     declared.update({f"network.{option}": network.get(option) for option in NETWORK_OPTIONS})
-    for option, path in typed:
+    for option, path in options:
         if declared[option] is not None and _reaches(raw, path):
             yield Problem(f"properties.{'.'.join(path)}", f"is declared by the option {option} as well: keep one")
     for pool in params.get("node_pools") or ():
+        where = f"node_pools[{pool['name']}].properties"
+        raw_pool, problems = typed(pool.get("properties") or {}, POOL_MODEL, where)
+        yield from problems
+        yield from _taint_problems(raw_pool.get("nodeTaints"), f"{where}.nodeTaints")
+        labels = raw_pool.get("nodeLabels")
+        yield from _label_problems(labels if isinstance(labels, Mapping) else None, f"{where}.nodeLabels")
         for option, key in POOL_OPTIONS.items():
-            if pool.get(option) is not None and key in (pool.get("properties") or {}):
-                where = f"node_pools[{pool['name']}].properties.{key}"
-                yield Problem(where, f"is declared by the option {option} as well: keep one")
+            if pool.get(option) is not None and key in raw_pool:
+                yield Problem(f"{where}.{key}", f"is declared by the option {option} as well: keep one")
 
 
 def _timeout(params: Params) -> Iterator[Problem]:

@@ -13,6 +13,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Prob
 
 RESOURCE_GROUPS = "Microsoft.Resources/resourceGroups"
 MANAGED_CLUSTERS = "Microsoft.ContainerService/managedClusters"
+AGENT_POOLS = f"{MANAGED_CLUSTERS}/agentPools"
+ROLE_ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
+ROLE_DEFINITIONS = "Microsoft.Authorization/roleDefinitions"
 
 # type (lower case): api-version. Each is the stable one that the SDK package of that service speaks (facts: wheels).
 API_VERSIONS = {
@@ -29,6 +32,8 @@ API_VERSIONS = {
     "microsoft.managedidentity/userassignedidentities": "2024-11-30",
     "microsoft.managedidentity/userassignedidentities/federatedidentitycredentials": "2024-11-30",
     "microsoft.kubernetesconfiguration/extensions": "2025-03-01",
+    "microsoft.authorization/roleassignments": "2022-04-01",
+    "microsoft.authorization/roledefinitions": "2022-04-01",
 }
 
 

@@ -6,16 +6,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import ownership, waiting
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, Body, Reading
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import ownership, waiting, write_only
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import (
+    Arm,
+    Body,
+    PlanAgain,
+    Reading,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.converging import carry_out
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.kept import not_kept
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.names import api_version_of
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import resolve
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.remembered import would_be_gone, would_delete
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_plan import plan_removal, plan_resource
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_spec import (
+    DECLARABLE,
     ResourceSpec,
     is_group,
     locate,
@@ -23,6 +31,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_spec 
     secrets_of,
     subject_of,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.role_assignments import find_twin, is_assignment
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.service_errors import exists_already
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import protect
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
@@ -30,44 +40,114 @@ from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
 
 
 def converge(task: Task) -> Result:
+    # before anything can fail, with the options in its result
+    for value in write_only.secret_values([task.params.get(option) for option in DECLARABLE]):
+        task.secret(value)
     spec = resource_spec(task.params, resolve(task.params).subscription_id)
     protect(task, secrets_of(spec.type, spec.declared))
     arm = Arm.connect(task, task.params["wait_timeout"])
+    return _absent(task, arm, spec) if spec.state == "absent" else _present(task, arm, spec)
+
+
+def _read(arm: Arm, spec: ResourceSpec, patient: bool) -> Reading:
+    reading = arm.read(spec.id, f"Reading {spec.subject}", spec.api_version)
+    return waiting.settle(arm, reading, spec.id, spec.api_version, spec.subject) if patient else reading
+
+
+def _absent(task: Task, arm: Arm, spec: ResourceSpec) -> Result:
     patient = task.params["wait"] and not task.check_mode
-
-    def read() -> Reading:
-        reading = arm.read(spec.id, f"Reading {spec.subject}", spec.api_version)
-        return waiting.settle(arm, reading, spec.id, spec.api_version, spec.subject) if patient else reading
-
-    if spec.state == "absent":
-        outcome = carry_out(
-            arm,
-            spec.subject,
-            read,
-            lambda reading: _removal(task, arm, spec, reading),
-            lambda *_: _delete(arm, spec, patient),
-        )
-        if outcome.plan.changed:
-            would_delete(task, spec.id)
-    else:
-        outcome = carry_out(
-            arm,
-            spec.subject,
-            read,
-            lambda reading: _plan(task, spec, reading),
-            lambda plan, reading: _put(arm, spec, plan, reading, patient),
-        )
-    for body in (outcome.before, outcome.after):
-        protect(task, secrets_of(spec.type, body or {}))
-    planned = task.check_mode and outcome.plan.changed and spec.state == "present"
-    values = {"id": spec.id, "resource": outcome.plan.body if planned else outcome.after}
+    outcome = carry_out(
+        arm,
+        spec.subject,
+        lambda: _read(arm, spec, patient),
+        lambda reading: _removal(task, arm, spec, reading),
+        lambda *_: _delete(arm, spec, patient),
+    )
+    if outcome.plan.changed:
+        would_delete(task, spec.id)
+    protect(task, secrets_of(spec.type, outcome.before or {}))
+    values = {"id": spec.id, "resource": outcome.after}
     return Result.of(outcome.plan, values, outcome.headline(task.check_mode))
 
 
-def _plan(task: Task, spec: ResourceSpec, reading: Reading) -> Plan:
-    for text in ownership.warnings(spec.subject, reading.body, spec.owner):
-        task.warn(text)
-    return plan_resource(reading.body, spec)
+def _present(task: Task, arm: Arm, spec: ResourceSpec) -> Result:
+    patient = task.params["wait"] and not task.check_mode
+    said: set[str] = set()
+    target = _Target(arm, spec)
+
+    def plan_of(reading: Reading) -> Plan:
+        texts = ownership.warnings(spec.subject, reading.body, spec.owner) if spec.manners.tags else []
+        for text in texts:
+            if text not in said:
+                said.add(text)
+                task.warn(text)
+        return plan_resource(reading.body, target.spec).with_notes(*target.notes)
+
+    outcome = carry_out(
+        arm,
+        spec.subject,
+        lambda: target.read(patient),
+        plan_of,
+        lambda plan, reading: target.put(plan, reading, patient),
+    )
+    spec = target.spec
+    if outcome.plan.changed and patient and outcome.after is not None:
+        left = plan_resource(outcome.after, spec).changes
+        told = not_kept(spec.subject, outcome.plan.changes, left, spec.declared, outcome.after)
+        if told:
+            task.warn(told)
+    for body in (outcome.before, outcome.after):
+        protect(task, secrets_of(spec.type, body or {}))
+    shown = outcome.plan.body if task.check_mode and outcome.plan.changed else outcome.after
+    values = {"id": spec.id, "resource": write_only.hide(shown)}
+    return Result.of(outcome.plan, values, outcome.headline(task.check_mode))
+
+
+class _Target:
+    """The resource that is read and written: the declared one, or the role assignment that grants the same already."""
+
+    def __init__(self, arm: Arm, spec: ResourceSpec) -> None:
+        self._arm = arm
+        self.spec = spec
+        self.notes: list[str] = []
+        self._refused_as_twin = False
+
+    def read(self, patient: bool) -> Reading:
+        reading = _read(self._arm, self.spec, patient)
+        if reading.body is not None or not is_assignment(self.spec.type):
+            return reading
+        declared = self.spec.declared.get("properties") or {}
+        twin = find_twin(self._arm, self.spec.id, declared, self.spec.api_version)
+        if twin is None and self._refused_as_twin:
+            # it is there, and this identity may not see it
+            twin = {"id": self.spec.id, **self.spec.declared}
+            self.notes = ["the same principal has this role there already, under a name that cannot be read"]
+        elif twin is not None:
+            self.notes = [f"the same principal has this role there already, under the name {twin.get('name')}"]
+            self.spec = replace(self.spec, id=str(twin["id"]))
+        return reading if twin is None else Reading(twin)
+
+    def put(self, plan: Plan, reading: Reading, wait: bool) -> Body:
+        arm, spec = self._arm, self.spec
+        creating = reading.body is None
+        action = f"{'Creating' if creating else 'Updating'} {spec.subject}"
+        method = "PATCH" if not creating and spec.manners.update_method == "patch" else "PUT"
+        response = arm.write(method, spec.id, action, spec.api_version, plan.body, etag=_etag(reading.body, spec))
+        if exists_already(response):
+            self._refused_as_twin = True
+            raise PlanAgain
+        if not wait:
+            return response.json() or {}
+        waiting.follow(arm, response, spec.subject, action)
+        return waiting.finished(arm, spec.id, spec.api_version, spec.subject, action)
+
+
+def _etag(body: Body | None, spec: ResourceSpec) -> str:
+    """What the resource is called now: a service that answers an etag takes it as If-Match (Resource Manager's rules
+    for providers), and so what was merged into one state never replaces another."""
+    keys = (spec.manners.etag,) if spec.manners.etag else ("etag", "eTag")
+    found = next((body[key] for key in keys if body and body.get(key)), "")
+    return str(found) if isinstance(found, str) else ""
 
 
 def _removal(task: Task, arm: Arm, spec: ResourceSpec, reading: Reading) -> Plan:
@@ -84,18 +164,6 @@ def _delete(arm: Arm, spec: ResourceSpec, wait: bool) -> None:
     response = arm.write("DELETE", spec.id, action, spec.api_version)
     if wait:
         waiting.follow(arm, response, spec.subject, action)
-
-
-def _put(arm: Arm, spec: ResourceSpec, plan: Plan, reading: Reading, wait: bool) -> Body:
-    creating = reading.body is None
-    action = f"{'Creating' if creating else 'Updating'} {spec.subject}"
-    method = "PATCH" if not creating and spec.manners.update_method == "patch" else "PUT"
-    etag = str((reading.body or {}).get(spec.manners.etag) or "") if spec.manners.etag else ""
-    response = arm.write(method, spec.id, action, spec.api_version, plan.body, etag=etag)
-    if not wait:
-        return response.json() or {}
-    waiting.follow(arm, response, spec.subject, action)
-    return waiting.finished(arm, spec.id, spec.api_version, spec.subject, action)
 
 
 def info(task: Task) -> Result:

@@ -10,15 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import aks_fields, names
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.bodies import tag_values
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.ownership import Owner
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_types import Manners, manners_of
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.typed_values import typed
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values
 from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problem
 
-_DECLARABLE = ("location", "sku", "kind", "identity", "properties")
+DECLARABLE = ("location", "sku", "kind", "identity", "properties")
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,17 @@ def resource_spec(params: Mapping[str, Any], subscription_id: str) -> ResourceSp
         problems.append(Problem("update_method", sentence))
     tags, tag_problems = tag_values(params.get("tags"))
     problems += tag_problems
+    if manners is not None and not manners.tags and params.get("tags"):
+        problems.append(Problem("tags", f"a resource of type {resource_type} has no tags of its own: leave them out"))
     timeout = wait_timeout_problem(params.get("wait_timeout"))
     problems += [timeout] if timeout is not None else []
+    declared = {key: params[key] for key in DECLARABLE if params.get(key) is not None}
+    if manners is not None and manners.model and api_version == aks_fields.API_VERSION:
+        declared, wrong = typed(declared, manners.model)
+        problems += wrong
     if problems:
         raise InvalidInput(subject_of(resource_type or "resource", name or str(params.get("id") or "")), problems)
-    declared = {key: params[key] for key in _DECLARABLE if params.get(key) is not None}
-    if params.get("tags") is not None:
+    if params.get("tags") is not None and (manners is None or manners.tags):
         declared["tags"] = tags
     return ResourceSpec(
         id=resource_id,
@@ -122,7 +128,7 @@ def resource_spec(params: Mapping[str, Any], subscription_id: str) -> ResourceSp
         name=name,
         api_version=api_version,
         state=state,
-        manners=manners or Manners("patch"),
+        manners=manners or Manners("patch", location_required=False),
         declared=declared,
         purge_tags=bool(params.get("purge_tags")),
         owner=Owner.from_params(params),

@@ -6,30 +6,57 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.bodies import role_definition
+from ansible_collections.mcpops.platform.plugins.module_utils.compare import Rule, case_insensitive
 
 UPDATE_METHODS = ("patch", "put_declared", "put_merged")
 
 
 @dataclass(frozen=True)
 class Manners:
-    """`read_only`: what a GET answers and a PUT does not take. `etag`: the body's key, sent back as If-Match."""
+    """`etag`: the body's key, sent back as If-Match; of other types what they answer as etag is.
+
+    `children`: what has resources (and eTags) of its own inside the body, and is left out of an update. `tags`: whether
+    such resources have tags, and so a mark of whose they are. `model`: the model of `aks_fields` that its body has.
+    """
 
     update_method: str
-    read_only: tuple[str, ...] = ()
     etag: str = ""
     immutable: tuple[str, ...] = ("location",)
     location_required: bool = True
+    children: tuple[str, ...] = ()
+    tags: bool = True
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    model: str = ""
 
 
-_ENVELOPE = ("id", "name", "type", "systemData", "etag", "eTag", "properties.provisioningState")
-
+_ROLE = "properties.roleDefinitionId"
 TYPES: dict[str, Manners] = {
-    names.RESOURCE_GROUPS.lower(): Manners(
-        "put_merged", (*_ENVELOPE, "properties"), immutable=("location", "managedBy")
+    names.RESOURCE_GROUPS.lower(): Manners("put_merged", immutable=("location", "managedBy")),
+    names.MANAGED_CLUSTERS.lower(): Manners(
+        "put_merged", "eTag", children=("properties.agentPoolProfiles",), model="ManagedCluster"
     ),
+    names.AGENT_POOLS.lower(): Manners(
+        "put_merged", "eTag", immutable=(), location_required=False, tags=False, model="AgentPool"
+    ),
+    # a PUT of the same name may change description and condition only (RoleAssignmentUpdateNotPermitted)
+    names.ROLE_ASSIGNMENTS.lower(): Manners(
+        "put_merged",
+        immutable=(_ROLE, "properties.principalId", "properties.principalType", "properties.scope"),
+        location_required=False,
+        tags=False,
+        rules={
+            _ROLE: Rule(role_definition),
+            "properties.scope": Rule(case_insensitive),
+            "properties.principalId": Rule(case_insensitive),
+            "properties.principalType": Rule(case_insensitive),
+        },
+    ),
+    names.ROLE_DEFINITIONS.lower(): Manners("put_merged", immutable=(), location_required=False, tags=False),
 }
 
 
@@ -37,6 +64,5 @@ def manners_of(resource_type: str, update_method: str | None) -> Manners | None:
     """None: nobody said how a resource of this type is updated."""
     known = TYPES.get(resource_type.lower())
     if update_method:
-        row = known or Manners(update_method, _ENVELOPE, location_required=False)
-        return Manners(update_method, row.read_only, row.etag, row.immutable, row.location_required)
+        return replace(known or Manners(update_method, location_required=False), update_method=update_method)
     return known

@@ -36,10 +36,18 @@ HINTS = {
     "MissingSubscriptionRegistration": "Register the namespace with mcpops.platform.azure_provider first.",
     "NoRegisteredProviderFound": "Use an api-version and a location that the message lists.",
     "OverconstrainedAllocationRequest": "No capacity for this size in these zones: relax zones or vm_size.",
+    "PrincipalNotFound": (
+        "Check principalId: it is an object id (of an identity its principal id, not its client id). For an identity "
+        "that was just made, set principalType (ServicePrincipal) as well, and run again or raise wait_timeout."
+    ),
     "PropertyChangeNotAllowed": "This cannot change in place: declare its present value, or create the resource anew.",
     "QuotaExceeded": "Ask for quota (https://learn.microsoft.com/azure/quotas/view-quotas), or use less.",
     "ManagedClusterCountExceedsQuotaLimit": "Delete clusters that nobody uses, or ask for quota.",
     "RequestDisallowedByPolicy": "An Azure Policy forbids it: the message names the assignment.",
+    "RoleAssignmentUpdateNotPermitted": (
+        "Principal, role and scope of an assignment are fixed: give the new one a name (a GUID) of its own."
+    ),
+    "RoleDefinitionDoesNotExist": "Check roleDefinitionId: `az role definition list --name <role>` shows it.",
     "ResourceGroupBeingDeleted": "Wait until the group is gone, then run again.",
     "ResourceGroupNotFound": "Create the group first (mcpops.platform.azure_resource), or check its name.",
     "ScopeLocked": "A lock forbids this: remove it first.",
@@ -59,8 +67,17 @@ _STATUS_HINTS = {
     429: HINTS["TooManyRequests"],
     503: "The service is not available: run again later.",
 }
-# 404 that say "not there", as opposed to "you ask the wrong place"
-_ABSENT = {"ResourceNotFound", "ResourceGroupNotFound", "ParentResourceNotFound", "NotFound", "AgentPoolNotFound"}
+# 404 that say "you ask the wrong place". Every other one says "not there": each provider has codes of its own for it
+# (RoleAssignmentNotFound, FederatedIdentityCredentialNotFound, ...).
+_WRONG_PLACE = {
+    "SubscriptionNotFound",
+    "InvalidSubscriptionId",
+    "InvalidResourceType",
+    "InvalidResourceNamespace",
+    "NoRegisteredProviderFound",
+}
+# the headers that Resource Manager puts on each answer: a 404 without them and without a code is some proxy's
+_MARKS = ("x-ms-correlation-request-id", "x-ms-request-id", "x-ms-failure-cause")
 _BUSY = {"AnotherOperationInProgress", "ResourceGroupBeingDeleted", "ConflictingConcurrentWriteNotAllowed"}
 
 
@@ -86,8 +103,28 @@ def parse_error(body: Any) -> ArmError:
 
 
 def is_absent(response: Response) -> bool:
-    """The resource is not there. A subscription that is not there is another matter."""
-    return response.status == 404 and parse_error(response.json()).code in _ABSENT
+    """The resource is not there. A subscription or a type that is not there is another matter."""
+    if response.status != 404:
+        return False
+    code = parse_error(response.json()).code
+    if not code:
+        return any(mark in response.headers for mark in _MARKS)
+    return code not in _WRONG_PLACE
+
+
+def exists_already(response: Response) -> bool:
+    """What was to be created is there: a role assignment of the same principal, role and scope under another name."""
+    return response.status == 409 and parse_error(response.json()).code == "RoleAssignmentExists"
+
+
+def waits_for(response: Response) -> str:
+    """What a refused write has to wait for, empty where waiting does not help."""
+    if is_busy(response):
+        return "an operation in progress"
+    # an identity that was just made is known to all of the directory some time later
+    if response.status == 400 and parse_error(response.json()).code == "PrincipalNotFound":
+        return "the directory to know the principal"
+    return ""
 
 
 def is_unregistered(response: Response) -> bool:

@@ -25,12 +25,32 @@ def provisioning_state(body: Body | None) -> str:
 
 
 def in_progress(body: Body | None) -> bool:
-    state = provisioning_state(body).lower()
-    return bool(state) and state not in _ENDED_WELL and state not in _ENDED_BADLY
+    """Whether an operation is under way on the resource, or on one of the node pools that are inline in it."""
+    return bool(busy_states(body))
+
+
+def busy_states(body: Body | None) -> str:
+    """What is under way, for people: `Updating`, or `node pool work Upgrading`."""
+    state = provisioning_state(body)
+    if is_busy_state(state):
+        return state
+    properties = (body or {}).get("properties")
+    pools = properties.get("agentPoolProfiles") if isinstance(properties, dict) else None
+    # a pool has operations of its own, of which its cluster's state tells nothing
+    busy = [pool for pool in pools or () if is_busy_state(str(pool.get("provisioningState") or ""))]
+    return ", ".join(f"node pool {pool.get('name')} {pool['provisioningState']}" for pool in busy)
+
+
+def is_busy_state(state: str) -> bool:
+    return bool(state) and state.lower() not in _ENDED_WELL and not is_failed_state(state)
+
+
+def is_failed_state(state: str) -> bool:
+    return state.lower() in _ENDED_BADLY
 
 
 def failed(body: Body | None) -> bool:
-    return provisioning_state(body).lower() in _ENDED_BADLY
+    return is_failed_state(provisioning_state(body))
 
 
 def follow(arm: Arm, response: Response, subject: str, action: str) -> None:
@@ -78,8 +98,7 @@ def settle(arm: Arm, reading: Reading, resource_id: str, api_version: str, subje
     """Wait until no operation is in progress on the resource: ours of a killed run, or somebody else's."""
     attempt = 0
     while in_progress(reading.body):
-        state = provisioning_state(reading.body)
-        _pause(arm, None, attempt, subject, f"Waiting for {subject}", state)
+        _pause(arm, None, attempt, subject, f"Waiting for {subject}", busy_states(reading.body))
         attempt += 1
         reading = arm.read(resource_id, f"Reading {subject}", api_version)
     return reading
@@ -96,14 +115,21 @@ def read_written(arm: Arm, resource_id: str, api_version: str, subject: str) -> 
         attempt += 1
 
 
-def finished(arm: Arm, resource_id: str, api_version: str, subject: str, action: str) -> Body:
-    """The resource once nothing is in progress on it, also where the service gave no operation to follow."""
+def finished(arm: Arm, resource_id: str, api_version: str, subject: str, action: str, pool: str = "") -> Body:
+    """The resource once nothing is in progress on it, also where the service gave no operation to follow. `pool` names
+    the inline node pool that the operation was about, where it was about one."""
     written = Reading(read_written(arm, resource_id, api_version, subject))
     body = settle(arm, written, resource_id, api_version, subject).body or {}
-    if failed(body):
-        status = (body.get("properties") or {}).get("status") or {}
+    properties = body.get("properties") or {}
+    concerned = properties
+    if pool:
+        pools = properties.get("agentPoolProfiles") or ()
+        concerned = next((item for item in pools if str(item.get("name")).lower() == pool.lower()), {})
+    state = str(concerned.get("provisioningState") or "") if isinstance(concerned, dict) else ""
+    if is_failed_state(state):
+        status = concerned.get("status") or {}
         error = status.get("provisioningError") if isinstance(status, dict) else None
-        raise errors.operation_failure(action, provisioning_state(body), {"error": error})
+        raise errors.operation_failure(action, state, {"error": error})
     return body
 
 

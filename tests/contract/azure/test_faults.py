@@ -109,6 +109,15 @@ def test_operations_fail_by_kind(azure: Azure) -> None:
     assert azure.finish(azure.request("DELETE", cluster_path()))["status"] == "Succeeded"
 
 
+def test_operations_take_longer_by_kind(azure: Azure) -> None:
+    azure.group()
+    azure.cluster()
+    azure.faults.add("operation-slow", operation="tag cluster", seconds=1)
+    began = time.monotonic()
+    azure.finish(azure.request("PATCH", cluster_path(), {"tags": {"a": "b"}}))
+    assert time.monotonic() - began >= 1
+
+
 def test_quotas_and_restrictions(azure: Azure) -> None:
     azure.group()
     with azure.faults.during("quota", name="standardDSv5Family", limit=1, location="eastus"):
@@ -159,5 +168,5 @@ def test_mistakes_are_named(tmp_path: Path, kind: str, options: dict[str, Any], 
 
 def test_every_kind_is_tried_here() -> None:
     source = Path(__file__).read_text(encoding="utf-8")
-    elsewhere = {"unregistered"}  # test_groups_and_providers
+    elsewhere = {"unregistered", "principal-unknown"}  # test_groups_and_providers, test_authorization
     assert [kind for kind in KINDS if f'"{kind}' not in source and kind not in elsewhere] == []

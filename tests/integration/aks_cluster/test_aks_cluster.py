@@ -70,6 +70,16 @@ def test_from_nothing_to_nothing(run_task: TaskRunner, portal: Portal, group: st
     # nobody declared labels: what somebody else put there stays
     assert repaired["agentPoolProfiles"][0]["nodeLabels"] == {"by": "hand"}
 
+    # a pool beside it, made by a request of its own, and labels that YAML reads as something else
+    work = {"name": "work", "count": 1, "vm_size": "Standard_D2s_v5", "labels": {"tier": 1, "gpu": True}}
+    two = {**declared, "node_pools": [*declared["node_pools"], work]}
+    planned = run_task("aks_cluster", two, check=True)
+    assert run_task("aks_cluster", two)["diff"] == planned["diff"]
+    assert portal.get(f"{place}/agentPools/work")["properties"]["nodeLabels"] == {"tier": "1", "gpu": "true"}
+    assert not run_task("aks_cluster", two)["changed"]
+
+    misspelt = run_task("aks_cluster", {**declared, "properties": {"autoUpgradProfile": {}}}, fails=True)
+    assert "did you mean autoUpgradeProfile?" in misspelt["msg"]
     refused = run_task("aks_cluster", {**declared, "dns_prefix": "other", "location": "westus2"}, fails=True)
     assert refused["error"]["paths"] == ["location", "properties.dnsPrefix"]
 

@@ -66,6 +66,23 @@ def test_group_of_another_host_is_kept(run_task: TaskRunner, portal: Portal, nam
     assert portal.get(f"resourceGroups/{name}", VERSION)
 
 
+def test_role_assignment_from_nothing_to_nothing(run_task: TaskRunner, portal: Portal, name: str) -> None:
+    run_task("azure_resource", {"type": GROUPS, "name": name, "location": "eastus2", "owner": {"host": "test"}})
+    place = f"{portal.get(f'resourceGroups/{name}', VERSION)['id']}/providers/Microsoft.Authorization/roleAssignments"
+    role = "/providers/Microsoft.Authorization/roleDefinitions/7f951dda-4ed3-4680-a7ca-43fe172d538d"
+    properties = {"roleDefinitionId": role, "principalId": str(uuid.uuid4()), "principalType": "ServicePrincipal"}
+    declared = {"id": f"{place}/{uuid.uuid4()}", "properties": properties}
+    checked = run_task("azure_resource", declared, check=True)
+    assert run_task("azure_resource", declared)["diff"] == checked["diff"]
+    assert not run_task("azure_resource", declared)["changed"]
+    twin = run_task("azure_resource", {**declared, "id": f"{place}/{uuid.uuid4()}"})
+    assert not twin["changed"]
+    assert twin["id"] == declared["id"]
+    absent = {"id": declared["id"], "state": "absent"}
+    assert run_task("azure_resource", absent)["changed"]
+    assert not run_task("azure_resource", absent)["changed"]
+
+
 @pytest.mark.parametrize("connection", ["process", "module"])
 def test_two_problems_are_told_together(run_task: TaskRunner, connection: str) -> None:
     """`become` makes it run as a module; the problems are the same."""

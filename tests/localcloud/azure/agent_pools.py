@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import cluster_rules, groups, pool_fields
 from .aks_operations import poll_headers
 from .cluster_work import context_of, new_etag
-from .fields import Context
 from .managed_clusters import check_idle, check_preconditions, lookup
 from .operations import OperationFailed, Settle, Work
 from .sdk_schema import read_body
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .cloud import Cloud
 
 TYPE = "Microsoft.ContainerService/managedClusters/agentPools"
-PUT, DELETE = "put pool", "delete pool"
+PUT, DELETE, IMAGE = "put pool", "delete pool", "upgrade node image"
 
 
 def pools(cluster: Resource) -> list[Body]:
@@ -45,6 +45,16 @@ def _named(cluster: Resource, name: str) -> Body | None:
     return next((pool for pool in pools(cluster) if pool["name"].lower() == name.lower()), None)
 
 
+def _found(call: Call) -> tuple[Resource, Body]:
+    cluster = _parent(call)
+    pool = _named(cluster, call["pool"])
+    if pool is None:
+        raise AksError(
+            404, "NotFound", f"Could not find the agent pool {call['pool']} in managed cluster {cluster.name}."
+        )
+    return cluster, pool
+
+
 def _answer(cluster: Resource, pool: Body) -> Body:
     properties = {name: value for name, value in pool.items() if name != "name"}
     return {
@@ -61,15 +71,7 @@ def list_pools(call: Call) -> Reply:
 
 
 def get(call: Call) -> Reply:
-    cluster = _parent(call)
-    pool = _named(cluster, call["pool"])
-    if pool is None:
-        raise AksError(
-            404,
-            "NotFound",
-            f"Could not find the agent pool {call['pool']} in managed cluster {cluster.name}.",
-        )
-    return Reply(200, _answer(cluster, pool))
+    return Reply(200, _answer(*_found(call)))
 
 
 def put(call: Call) -> Reply:
@@ -82,13 +84,12 @@ def put(call: Call) -> Reply:
         name = standing["name"] if standing else call["pool"]
         sent = {**(read_body(call.object_body(), "AgentPool").get("properties") or {}), "name": name}
         outer = context_of(cloud, cluster)
-        context = Context(
-            cloud, outer.subscription, outer.group, outer.name, outer.location, outer.version, cluster.body
-        )
+        images = cluster.private.get("images", {})
+        context = replace(outer, cluster=cluster.body, api_version=call.query["api-version"], images=images)
         pool = pool_fields.merge(sent, standing, context)
         body = _with_pool(cluster.body, pool)
-        cluster_rules.check(cluster_rules.Proposal(context, body, cluster.body))
-        pool["provisioningState"] = "Updating" if standing else "Creating"
+        cluster_rules.check(cluster_rules.Proposal(context, body, cluster.body, through_cluster=False))
+        pool["provisioningState"] = pool_fields.state_while(standing, pool)
         pool.setdefault("currentOrchestratorVersion", context.version)
         body = _with_pool(cluster.body, pool)
         cluster = cloud.store.update(cluster, body=body, private={**cluster.private, "pool": name})
@@ -131,6 +132,43 @@ def delete(call: Call) -> Reply:
     return Reply(202, headers=poll_headers(call, operation, result=True))
 
 
+# --- the node image
+
+
+def upgrade_profile(call: Call) -> Reply:
+    cluster, pool = _found(call)
+    used = cluster.private.get("images", {}).get(pool["name"], [])
+    versions = [{"nodeImageVersion": image, "orchestratorVersion": pool["orchestratorVersion"]} for image in used]
+    properties = {
+        "kubernetesVersion": pool["currentOrchestratorVersion"],
+        "osType": pool["osType"],
+        "latestNodeImageVersion": pool_fields.newer_image(pool),
+        "recentlyUsedVersions": versions,
+    }
+    place = f"{cluster.id}/agentPools/{pool['name']}/upgradeProfiles/default"
+    return Reply(200, {"id": place, "name": "default", "type": f"{TYPE}/upgradeProfiles", "properties": properties})
+
+
+def upgrade_image(call: Call) -> Reply:
+    """The newest image for the pool's nodes; what they had is a version to roll back to."""
+    cloud = call.cloud
+    with cloud.store.transaction():
+        cluster, pool = _found(call)
+        check_preconditions(call, pool.get("eTag"), True)
+        check_idle(call, cluster)
+        images = dict(cluster.private.get("images", {}))
+        images[pool["name"]] = [*images.get(pool["name"], []), pool["nodeImageVersion"]]
+        newer = {
+            **pool,
+            "nodeImageVersion": pool_fields.newer_image(pool),
+            "provisioningState": "UpgradingNodeImageVersion",
+        }
+        private = {**cluster.private, "images": images, "pool": pool["name"]}
+        cluster = cloud.store.update(cluster, body=_with_pool(cluster.body, newer), private=private)
+        operation = cloud.operations.begin(IMAGE, cluster.id, cluster.body["location"])
+    return Reply(202, _answer(cluster, newer), poll_headers(call, operation, result=True))
+
+
 # --- the work behind: one machine has one node, so only what Azure says about a pool changes
 
 
@@ -152,7 +190,7 @@ def works(cloud: Cloud) -> dict[str, Work]:
     def failed(operation: Operation) -> None:
         _settle(cloud, operation, "Failed")
 
-    return {PUT: Work(changed, failed), DELETE: Work(removed, failed)}
+    return {PUT: Work(changed, failed), IMAGE: Work(changed, failed), DELETE: Work(removed, failed)}
 
 
 def _settle(cloud: Cloud, operation: Operation, state: str) -> None:

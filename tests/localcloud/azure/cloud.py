@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 from localcloud.clusters import ClusterBackend
 
@@ -36,6 +37,10 @@ class Cloud:
         return operations
 
     def _operation_fault(self, operation: Operation) -> None:
+        for fault in self.faults.active("operation-slow"):
+            if fault.matches("PUT", operation.resource_id) and re.fullmatch(fault.options["operation"], operation.kind):
+                self.faults.use(fault)
+                time.sleep(fault.options["seconds"])
         for fault in self.faults.active("operation-failed"):
             if fault.matches("PUT", operation.resource_id) and re.fullmatch(fault.options["operation"], operation.kind):
                 self.faults.use(fault)

@@ -112,6 +112,13 @@ def _autoscaler(body: Body, _: Context) -> Any:
     return dict(AUTOSCALER_DEFAULTS)
 
 
+def _routing_identity(body: Body, context: Context) -> Any:
+    """Application routing has one as well (recorded traffic, 2026-04)."""
+    if get(body, "properties.ingressProfile.webAppRouting.enabled") is not True:
+        return ABSENT
+    return _made_identity(context, f"webapprouting-{context.name}", str(get(body, "properties.nodeResourceGroup")))
+
+
 AUTOSCALER_DEFAULTS = {
     "balance-similar-node-groups": "false",
     "daemonset-eviction-for-empty-nodes": False,
@@ -204,7 +211,29 @@ CLUSTER: tuple[Field, ...] = (
     Field("properties.bootstrapProfile.artifactSource", "Direct", keep=True),
     Field("properties.autoScalerProfile", _autoscaler),
     Field("properties.identityProfile", read_only=True),
+    Field("properties.ingressProfile.webAppRouting.identity", _routing_identity, read_only=True),
 )
+
+
+def with_addon_identities(body: Body, context: Context, node_group: str) -> Body:
+    """An add-on that is on has an identity, which the service makes and answers beside `config`; that is null where
+    nothing was configured (recorded traffic, 2026)."""
+    profiles = body["properties"].get("addonProfiles")
+    for name, profile in (profiles or {}).items():
+        profile.pop("identity", None)
+        if profile.get("enabled"):
+            profile.setdefault("config", None)
+            profile["identity"] = _made_identity(context, f"{name.lower()}-{context.name}", node_group)
+    return body
+
+
+def _made_identity(context: Context, name: str, node_group: str) -> Body:
+    return {
+        "resourceId": f"/subscriptions/{context.subscription}/resourcegroups/{node_group}/providers/"
+        f"Microsoft.ManagedIdentity/userAssignedIdentities/{name}",
+        "clientId": _uuid(context, f"client {name}"),
+        "objectId": _uuid(context, f"object {name}"),
+    }
 
 
 def kubelet_identity(context: Context, node_group: str) -> Body:

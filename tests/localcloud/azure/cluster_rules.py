@@ -32,6 +32,7 @@ class Proposal:
     context: Context
     body: Body
     current: Body | None
+    through_cluster: bool = True  # asked of the cluster, not of one of its pools
 
     @property
     def pools(self) -> list[Body]:
@@ -125,6 +126,16 @@ def _pools_complete(proposal: Proposal) -> None:
             "BadRequest",
             f"Agent pool '{left_out[0]}' is not in the request. A managed cluster has to be updated with all of its "
             "agent pools; delete a pool through the agentPools API.",
+            target="agentPoolProfiles",
+        )
+    if proposal.through_cluster and proposal.current is not None and named - set(proposal.current_pools):
+        # https://github.com/pulumi/pulumi-azure-native/issues/579, https://github.com/microsoft/tyger/issues/121
+        raise AksError(
+            400,
+            "BadRequest",
+            "A new agent pool was introduced. Adding agent pools to an existing cluster is not allowed through managed "
+            "cluster operations. For agent pool specific change, please use per agent pool operations: "
+            "https://aka.ms/agent-pool-rest-api",
             target="agentPoolProfiles",
         )
     if len(named) != len(proposal.pools):

@@ -109,11 +109,15 @@ def works(cloud: Cloud) -> dict[str, Work]:
 
 
 def with_state(body: Body, state: str) -> Body:
-    """The cluster in this state, and with it the pools that something was being done to."""
+    """The cluster in this state, and with it the pools that something was being done to, or all of them when it starts,
+    stops or goes. A pool whose own operation failed stays Failed: its state is its own (recorded traffic)."""
     body = copy.deepcopy(body)
     body["properties"]["provisioningState"] = state
     for pool in body["properties"]["agentPoolProfiles"]:
-        if pool.get("provisioningState") != "Succeeded" or state not in ("Failed", "Updating", "Upgrading"):
+        if state in ("Starting", "Stopping", "Deleting") or pool.get("provisioningState") not in (
+            "Succeeded",
+            "Failed",
+        ):
             pool["provisioningState"] = state
     return body
 

@@ -52,6 +52,7 @@ KINDS: dict[str, Kind] = {
         "let the next operation end as Failed",
         options={"operation": ".*", "code": "SkuNotAvailable", "message": ""},
     ),
+    "operation-slow": Kind("let the next operation take some seconds more", options={"operation": ".*", "seconds": 1}),
     "quota": Kind(
         "set a limit of a family, of cores or lowPriorityCores, in a location ('*': everywhere)",
         count=None,
@@ -63,6 +64,10 @@ KINDS: dict[str, Kind] = {
         count=None,
         options={"size": "", "location": "*", "zones": ""},
         required=("size",),
+    ),
+    "principal-unknown": Kind(
+        "let the directory not know a principal ('*': none) yet, when a role is assigned to it",
+        options={"principal": "*"},
     ),
     "unregistered": Kind(
         "make a resource provider unregistered until it is registered",

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .wire import AksError, Body
@@ -33,6 +33,8 @@ class Context:
     location: str
     version: str  # full Kubernetes version of the control plane
     cluster: Body | None = None  # the enclosing cluster while a pool is read
+    api_version: str = ""  # what the client speaks
+    images: Mapping[str, Sequence[str]] = field(default_factory=dict)  # pool → node images it has had
 
 
 Default = Callable[[Body, Context], Any]
@@ -98,29 +100,29 @@ def drop(body: Any, path: str) -> None:
 def read(sent: Body, current: Body | None, table: Sequence[Field], context: Context, prefix: str = "") -> Body:
     """The resource as it stands after a PUT of `sent` over `current`."""
     body: Body = without_empty(copy.deepcopy(sent))
-    for field in table:
-        before = ABSENT if current is None else get(current, field.path)
-        if field.read_only:
-            drop(body, field.path)
-        if field.secret:
-            drop(body, field.path)
+    for row in table:
+        before = ABSENT if current is None else get(current, row.path)
+        if row.read_only:
+            drop(body, row.path)
+        if row.secret:
+            drop(body, row.path)
             continue
-        asked = get(body, field.path)
-        if asked is ABSENT and before is not ABSENT and (field.read_only or field.keep or field.immutable):
-            put(body, field.path, copy.deepcopy(before))
-        elif asked is ABSENT and field.default is not ABSENT:
-            value = field.default(body, context) if callable(field.default) else copy.deepcopy(field.default)
+        asked = get(body, row.path)
+        if asked is ABSENT and before is not ABSENT and (row.read_only or row.keep or row.immutable):
+            put(body, row.path, copy.deepcopy(before))
+        elif asked is ABSENT and row.default is not ABSENT:
+            value = row.default(body, context) if callable(row.default) else copy.deepcopy(row.default)
             if value is not ABSENT:
-                put(body, field.path, value)
-        elif field.immutable and current is not None and not _may_become(field, before, asked):
-            raise change_not_allowed(prefix + field.path)
+                put(body, row.path, value)
+        elif row.immutable and current is not None and not _may_become(row, before, asked):
+            raise change_not_allowed(prefix + row.path)
     return body
 
 
-def _may_become(field: Field, before: Any, asked: Any) -> bool:
-    if (before, asked) in field.may_become:
+def _may_become(row: Field, before: Any, asked: Any) -> bool:
+    if (before, asked) in row.may_become:
         return True
-    return bool(comparable(before, field.unordered) == comparable(asked, field.unordered))
+    return bool(comparable(before, row.unordered) == comparable(asked, row.unordered))
 
 
 def comparable(value: Any, unordered: bool = False) -> Any:

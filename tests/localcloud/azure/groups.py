@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TYPE = "Microsoft.Resources/resourceGroups"
 DELETE = "delete resource group"
+# extension resources are no part of the list of resources
+NOT_LISTED = ("Microsoft.Authorization/roleAssignments", "Microsoft.Authorization/roleDefinitions")
 NAME = re.compile(r"[-\w._()]{0,89}[-\w_()]")
 
 
@@ -212,7 +214,7 @@ def list_resources(call: Call) -> Reply:
     expanded = "provisioningState" in call.query.get("$expand", "")
     values = []
     for resource in found:
-        if resource.type == TYPE or wanted.get("name", resource.name).lower() != resource.name.lower():
+        if resource.type in (TYPE, *NOT_LISTED) or wanted.get("name", resource.name).lower() != resource.name.lower():
             continue
         value = {name: resource.body[name] for name in keep if name in resource.body}
         if expanded:

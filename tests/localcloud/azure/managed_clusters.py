@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass, replace
 
-from . import cluster_rules, groups, locations, pool_fields, versions
+from . import cluster_fields, cluster_rules, groups, locations, pool_fields, versions
 from .aks_operations import poll_headers
-from .cluster_fields import CLUSTER
 from .cluster_work import CONVERGE, DELETE, START, STOP, TAG, TYPE, backend_name, with_state
 from .fields import Context, read
 from .sdk_schema import read_body
@@ -102,17 +102,18 @@ def put(call: Call) -> Reply:
         check_preconditions(call, current.get("eTag") if current else None, existing is not None)
         if existing:
             check_idle(call, existing)
-        context = _context(call, sent, current)
+        context = _context(call, sent, current, existing.private.get("images", {}) if existing else {})
         body = merge(sent, current, context)
         cluster_rules.check(cluster_rules.Proposal(context, body, current))
-        cluster = _store(call, group, context, body, existing)
+        named = {str(pool.get("name", "")) for pool in (sent.get("properties") or {}).get("agentPoolProfiles") or ()}
+        cluster = _store(call, group, body, existing, Asked(context, named))
         operation = cloud.operations.begin(CONVERGE, cluster.id, context.location)
     if existing:
         return Reply(200, cluster.body, poll_headers(call, operation))
     return Reply(201, _just_created(cluster.body), poll_headers(call, operation))
 
 
-def _context(call: Call, sent: Body, current: Body | None) -> Context:
+def _context(call: Call, sent: Body, current: Body | None, images: dict[str, list[str]]) -> Context:
     location = locations.known(sent.get("location"))
     if not sent.get("location"):
         raise ArmError(400, "LocationRequired", "The location property is required for this definition.")
@@ -141,7 +142,8 @@ def _context(call: Call, sent: Body, current: Body | None) -> Context:
         version = standing  # what runs may go on, even when it is offered no longer
     else:
         version = versions.resolve(asked or call.cloud.backend.default_version(), offered, call["name"])
-    return Context(call.cloud, call["sub"], call["group"], call["name"], location, version)
+    place = (call["sub"], call["group"], call["name"], location, version)
+    return Context(call.cloud, *place, api_version=call.query["api-version"], images=images)
 
 
 def merge(sent: Body, current: Body | None, context: Context) -> Body:
@@ -156,20 +158,28 @@ def merge(sent: Body, current: Body | None, context: Context) -> Body:
             raise cluster_rules.missing("agentPoolProfiles")
         given = list(standing.values())
     properties["agentPoolProfiles"] = given  # the autoscaler's defaults depend on the pools
-    body = read(sent, current, CLUSTER, context)
+    body = read(sent, current, cluster_fields.CLUSTER, context)
     if body.get("identity", {}).get("type") == "UserAssigned":
         body["identity"].pop("principalId", None)
         body["identity"].pop("tenantId", None)
-    inside = Context(
-        context.cloud, context.subscription, context.group, context.name, context.location, context.version, body
-    )
+    cluster_fields.with_addon_identities(body, context, str(body["properties"]["nodeResourceGroup"]))
+    inside = replace(context, cluster=body)
     body["properties"]["agentPoolProfiles"] = [
         pool_fields.merge(pool, standing.get(str(pool.get("name", ""))), inside) for pool in given
     ]
     return body
 
 
-def _store(call: Call, group: Resource, context: Context, body: Body, existing: Resource | None) -> Resource:
+@dataclass(frozen=True)
+class Asked:
+    """What a PUT is about: its context, and the pools that it names."""
+
+    context: Context
+    pools: set[str]
+
+
+def _store(call: Call, group: Resource, body: Body, existing: Resource | None, asked: Asked) -> Resource:
+    context, named = asked.context, asked.pools
     identity = existing.id if existing else cluster_id(call["sub"], group.name, call["name"])
     name = existing.name if existing else call["name"]
     body = {"id": identity, "name": name, "type": TYPE, **body}
@@ -187,7 +197,10 @@ def _store(call: Call, group: Resource, context: Context, body: Body, existing: 
         if pool["name"] not in before:
             pool["provisioningState"] = "Creating"
         else:
-            pool["provisioningState"] = "Succeeded" if pool == before[pool["name"]] else state
+            untouched = pool["name"] not in named or (
+                pool == before[pool["name"]] and pool["provisioningState"] != "Failed"
+            )
+            pool["provisioningState"] = before[pool["name"]]["provisioningState"] if untouched else state
     private = {
         **(existing.private if existing else {}),
         "backend": backend_name(identity),

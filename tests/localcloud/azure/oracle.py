@@ -47,6 +47,10 @@ MODELS: dict[tuple[str, str], Model] = {
     ("POST", f"{AKS_TYPE}/{{}}/listclusteradmincredential"): Model(CONTAINER_SERVICE, "CredentialResults"),
     ("GET", f"{AKS_TYPE}/{{}}/agentpools"): Model(CONTAINER_SERVICE, "AgentPool", many=True),
     **{(verb, f"{AKS_TYPE}/{{}}/agentpools/{{}}"): Model(CONTAINER_SERVICE, "AgentPool") for verb in ("GET", "PUT")},
+    ("POST", f"{AKS_TYPE}/{{}}/agentpools/{{}}/upgradenodeimageversion"): Model(CONTAINER_SERVICE, "AgentPool"),
+    ("GET", f"{AKS_TYPE}/{{}}/agentpools/{{}}/upgradeprofiles/default"): Model(
+        CONTAINER_SERVICE, "AgentPoolUpgradeProfile"
+    ),
 }
 
 

@@ -7,12 +7,15 @@ from typing import Any
 
 from .catalog import SIZES
 from .fields import ABSENT, Context, Field, get, read
-from .wire import Body
+from .wire import AksError, Body
 
 SPOT_MARK = "kubernetes.azure.com/scalesetpriority"
 # Without a size AKS chooses one by quota and capacity, and answers in lower case.
 CHOICE = ("Standard_E2s_v3", "Standard_D2s_v5", "Standard_D2as_v5", "Standard_D2s_v3", "Standard_D2ds_v5")
-IMAGE = "202604.13.0"
+IMAGE, NEWER_IMAGE = "202604.13.0", "202604.27.0"
+# SDK (azure-mgmt-containerservice 41.8, models.AgentPool.node_image_version): "Setting this value triggers an agentPool
+# rollback. Only values from recentlyUsedVersions are allowed." Before this version the field was read-only.
+IMAGE_WRITABLE = "2026-04-01"
 
 
 def _size(_: Body, context: Context) -> str:
@@ -85,7 +88,7 @@ POOL: tuple[Field, ...] = (
     Field("scaleDownMode", "Delete", keep=True),
     Field("orchestratorVersion", _version, keep=True),
     Field("currentOrchestratorVersion", read_only=True),
-    Field("nodeImageVersion", _image, read_only=True),
+    Field("nodeImageVersion", _image, keep=True),
     Field("upgradeSettings.maxSurge", "10%", keep=True),
     Field("upgradeSettings.maxUnavailable", "0", keep=True),
     Field("securityProfile.enableVTPM", False, keep=True),
@@ -117,5 +120,38 @@ def merge(sent: Body, current: Body | None, context: Context) -> Body:
             sent.pop(name, None)
     if current is not None and sent.get("enableAutoScaling") and current.get("enableAutoScaling"):
         sent.pop("count", None)  # the autoscaler owns it
+    _check_image(sent, current, context)
     pool = finish(read(sent, current, POOL, context, "agentPoolProfile."))
     return {"name": sent.get("name", ""), **pool}
+
+
+def _check_image(sent: Body, current: Body | None, context: Context) -> None:
+    """A node image that is sent: ignored where it is read-only, else what runs, or one that the pool has had before."""
+    asked = sent.get("nodeImageVersion")
+    if context.api_version[:10] < IMAGE_WRITABLE or not asked:
+        sent.pop("nodeImageVersion", None)
+        return
+    name = str(sent.get("name", ""))
+    if current is not None and asked in (current.get("nodeImageVersion"), *context.images.get(name, ())):
+        return
+    raise AksError(
+        400,
+        "InvalidParameter",
+        f"The value of parameter agentPoolProfile.nodeImageVersion is invalid. Error details: '{asked}' is none of the "
+        f"recently used versions of agent pool {name}.",
+        target="agentPoolProfile.nodeImageVersion",
+    )
+
+
+def newer_image(pool: Body) -> str:
+    """The image that an upgrade of the node image brings."""
+    return str(pool["nodeImageVersion"]).replace(IMAGE, NEWER_IMAGE)
+
+
+def state_while(before: Body | None, after: Body) -> str:
+    """A pool's state while it becomes `after`: the names are those of the service (provisioningState of recordings)."""
+    if before is None:
+        return "Creating"
+    if before.get("orchestratorVersion") != after.get("orchestratorVersion"):
+        return "Upgrading"
+    return "Scaling" if before.get("count") != after.get("count") else "Updating"

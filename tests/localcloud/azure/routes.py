@@ -11,6 +11,7 @@ from functools import cached_property
 from . import (
     agent_pools,
     aks_operations,
+    authorization,
     compute,
     credentials,
     entra,
@@ -24,6 +25,7 @@ from . import (
 from .wire import Call, Reply
 
 RESOURCES, COMPUTE, AKS = "Microsoft.Resources", "Microsoft.Compute", "Microsoft.ContainerService"
+AUTHORIZATION = "Microsoft.Authorization"
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,9 @@ class Route:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.path) + "/?", re.IGNORECASE)
+        # `{scope}` is any id, with the slashes in it
+        path = self.path.replace("{scope}", "(?P<scope>(?:/[^/]+)*)")
+        return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path) + "/?", re.IGNORECASE)
 
     @property
     def reads(self) -> bool:
@@ -52,6 +56,9 @@ CLUSTER = f"{GROUP}/providers/{AKS}/managedClusters/{{name}}"
 POOL = f"{CLUSTER}/agentPools/{{pool}}"
 PLACE = f"{SUB}/providers/{AKS}/locations/{{location}}"
 GROUP_ACTION = f"{RESOURCES}/subscriptions/resourceGroups"
+
+ROLES = f"{{scope}}/providers/{AUTHORIZATION}/roleDefinitions"
+GRANTS = f"{{scope}}/providers/{AUTHORIZATION}/roleAssignments"
 
 OPEN_ROUTES: tuple[Route, ...] = (
     Route("GET", "/metadata/endpoints", entra.metadata),
@@ -164,6 +171,54 @@ ARM_ROUTES: tuple[Route, ...] = (
     Route("GET", POOL, agent_pools.get, AKS, f"{AKS}/managedClusters/agentPools/read"),
     Route("PUT", POOL, agent_pools.put, AKS, f"{AKS}/managedClusters/agentPools/write", blocking=True),
     Route("DELETE", POOL, agent_pools.delete, AKS, f"{AKS}/managedClusters/agentPools/delete"),
+    Route(
+        "GET",
+        f"{POOL}/upgradeProfiles/default",
+        agent_pools.upgrade_profile,
+        AKS,
+        f"{AKS}/managedClusters/agentPools/upgradeProfiles/read",
+    ),
+    Route(
+        "POST",
+        f"{POOL}/upgradeNodeImageVersion",
+        agent_pools.upgrade_image,
+        AKS,
+        f"{AKS}/managedClusters/agentPools/upgradeNodeImageVersion/action",
+    ),
+    Route("GET", ROLES, authorization.list_definitions, AUTHORIZATION, f"{AUTHORIZATION}/roleDefinitions/read"),
+    Route(
+        "GET",
+        f"{ROLES}/{{definition}}",
+        authorization.get_definition,
+        AUTHORIZATION,
+        f"{AUTHORIZATION}/roleDefinitions/read",
+    ),
+    Route(
+        "PUT",
+        f"{ROLES}/{{definition}}",
+        authorization.put_definition,
+        AUTHORIZATION,
+        f"{AUTHORIZATION}/roleDefinitions/write",
+    ),
+    Route(
+        "DELETE",
+        f"{ROLES}/{{definition}}",
+        authorization.delete_definition,
+        AUTHORIZATION,
+        f"{AUTHORIZATION}/roleDefinitions/delete",
+    ),
+    Route("GET", GRANTS, authorization.list_assignments, AUTHORIZATION, f"{AUTHORIZATION}/roleAssignments/read"),
+    Route("GET", f"{GRANTS}/{{assignment}}", authorization.get, AUTHORIZATION, f"{AUTHORIZATION}/roleAssignments/read"),
+    Route(
+        "PUT", f"{GRANTS}/{{assignment}}", authorization.put, AUTHORIZATION, f"{AUTHORIZATION}/roleAssignments/write"
+    ),
+    Route(
+        "DELETE",
+        f"{GRANTS}/{{assignment}}",
+        authorization.delete,
+        AUTHORIZATION,
+        f"{AUTHORIZATION}/roleAssignments/delete",
+    ),
 )
 
 

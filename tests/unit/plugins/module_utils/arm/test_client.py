@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import service_errors, waiting
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, LostRace
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, LostRace, PlanAgain
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.converging import carry_out
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Request, Response, Unreachable
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.patience import Clock, backoff
@@ -135,24 +135,42 @@ def test_an_expired_token_is_renewed_once() -> None:
     assert get(script).status == 401
 
 
-@pytest.mark.parametrize(
-    ("response", "missing"),
-    [
-        pytest.param(error(404, "ResourceNotFound"), "", id="resource"),
-        pytest.param(error(404, "ResourceGroupNotFound"), "resource group rg", id="group"),
-        pytest.param(error(404, "ParentResourceNotFound"), "the resource it belongs to", id="parent"),
-    ],
-)
+MARK = {"x_ms_request_id": "1"}
+ABSENT: dict[str, tuple[Response, str]] = {
+    "resource": (error(404, "ResourceNotFound"), ""),
+    "group": (error(404, "ResourceGroupNotFound"), "resource group rg"),
+    "parent": (error(404, "ParentResourceNotFound"), "the resource it belongs to"),
+    "role assignment": (error(404, "RoleAssignmentNotFound"), ""),
+    "a provider's own code": (error(404, "FederatedIdentityCredentialNotFound"), ""),
+    "a code nobody has seen": (error(404, "Gone.Fishing", flat=True), ""),
+    "Resource Manager without a body": (answer(404, None, **MARK), ""),
+}
+
+
+@pytest.mark.parametrize(("response", "missing"), ABSENT.values(), ids=ABSENT.keys())
 def test_absence_is_no_failure(response: Response, missing: str) -> None:
     reading = Script([response]).arm().read(ID, "Reading c", "v")
     assert reading.body is None
     assert reading.missing == missing
+    assert Script([response]).arm().write("DELETE", ID, "Deleting c", "v").status == 404
 
 
-@pytest.mark.parametrize("code", ["SubscriptionNotFound", "InvalidResourceType", ""])
+WRONG_PLACES = (
+    "SubscriptionNotFound",
+    "InvalidSubscriptionId",
+    "InvalidResourceType",
+    "InvalidResourceNamespace",
+    "NoRegisteredProviderFound",
+)
+
+
+# the last is a proxy's: no code, and none of the headers that Resource Manager puts on each answer
+@pytest.mark.parametrize("code", [*WRONG_PLACES, ""])
 def test_a_wrong_place_is_a_failure(code: str) -> None:
     with pytest.raises(ServiceError):
         Script([error(404, code)]).arm().read(ID, "Reading c", "v")
+    with pytest.raises(ServiceError):
+        Script([error(404, code)]).arm().write("DELETE", ID, "Deleting c", "v")
 
 
 def test_an_unregistered_provider_is_a_prerequisite_in_check_mode_only() -> None:
@@ -183,11 +201,64 @@ BUSY = [
 ]
 
 
-@pytest.mark.parametrize("message", BUSY)
-def test_an_operation_in_progress_is_waited_for(message: str) -> None:
-    script = Script([error(409, "OperationNotAllowed", message, flat=True)] * 3 + [answer(200, {})])
-    assert write(script).status == 200
-    assert len(script.slept) == 3
+WAITED_FOR: dict[str, Response | Unreachable] = {
+    **{f"busy {number}": error(409, "OperationNotAllowed", text, flat=True) for number, text in enumerate(BUSY)},
+    "throttled": error(429, "Throttled", flat=True, retry_after="7"),
+    "unavailable": error(503, "ServiceUnavailable"),
+    "cut off": RESET,
+    "a directory that lags behind": error(400, "PrincipalNotFound", "Principal 1 does not exist in the directory 2."),
+}
+
+
+@pytest.mark.parametrize("refusal", WAITED_FOR.values(), ids=WAITED_FOR.keys())
+def test_after_any_wait_everything_is_read_and_planned_again(refusal: Response | Unreachable) -> None:
+    """Somebody changed the resource during the wait: what is sent in the end is laid over what they made of it."""
+    before, between, after = ({"tags": {"by": who}} for who in ("a", "somebody", "us"))
+    script = Script([answer(200, before), refusal, answer(200, between), answer(200, after)])
+    arm = script.arm()
+
+    def put(plan: Plan, _reading: Any) -> Any:
+        return arm.write("PUT", ID, "Updating c", "v", plan.body).json()
+
+    outcome = carry_out(
+        arm,
+        "c",
+        lambda: arm.read(ID, "Reading c", "v"),
+        lambda reading: Plan("c", (Change("a", 1, 2),), body={**(reading.body or {}), "a": 2}),
+        put,
+    )
+    assert [request.method for request in script.requests] == ["GET", "PUT", "GET", "PUT"]
+    assert script.requests[-1].body == {**between, "a": 2}
+    assert outcome.plan.changed
+    assert len(script.slept) == 1
+
+
+def test_patience_with_writes_outlives_a_plan() -> None:
+    script = Script([answer(200, {}), error(503, "ServiceUnavailable")] * 20)
+    arm = script.arm()
+    with pytest.raises(ServiceError, match="ServiceUnavailable"):
+        carry_out(
+            arm,
+            "c",
+            lambda: arm.read(ID, "Reading c", "v"),
+            lambda _reading: Plan("c", (Change("a", 1, 2),)),
+            lambda *_: arm.write("PUT", ID, "Updating c", "v", {}).json(),
+        )
+    assert len([request for request in script.requests if request.method == "PUT"]) == 5
+
+
+def test_a_wait_ends_with_the_deadline() -> None:
+    script = Script([answer(200, {}), error(409, "OperationNotAllowed", BUSY[0], flat=True)] * 100)
+    arm = script.arm(timeout=60)
+    with pytest.raises(ServiceError, match="in progress"):
+        carry_out(
+            arm,
+            "c",
+            lambda: arm.read(ID, "Reading c", "v"),
+            lambda _reading: Plan("c", (Change("a", 1, 2),)),
+            lambda *_: arm.write("PUT", ID, "Updating c", "v", {}).json(),
+        )
+    assert sum(script.slept) <= 60
 
 
 @pytest.mark.parametrize("message", ["exceeding approved cores quota", "the cluster is stopped"])
@@ -212,11 +283,29 @@ def test_a_lost_race_is_planned_again(response: Response) -> None:
 
 
 def test_a_write_without_an_answer_may_have_happened() -> None:
-    script = Script([RESET, error(412, "PreconditionFailed")])
+    script = Script([RESET, answer(200, {"a": 2})])
     arm = script.arm()
-    with pytest.raises(LostRace):
+    with pytest.raises(PlanAgain):
         arm.write("PUT", ID, "Updating c", "v", {}, etag="e")
     assert arm.write_uncertain
+
+
+def test_a_write_that_took_effect_without_an_answer_is_reported() -> None:
+    script = Script([answer(200, {"a": 1}), RESET, answer(200, {"a": 2})])
+    arm = script.arm()
+
+    def plan_of(reading: Any) -> Plan:
+        return Plan("c", (Change("a", 1, 2),) if reading.body == {"a": 1} else ())
+
+    outcome = carry_out(
+        arm,
+        "c",
+        lambda: arm.read(ID, "Reading c", "v"),
+        plan_of,
+        lambda *_: arm.write("PUT", ID, "Updating c", "v", {"a": 2}).json(),
+    )
+    assert [change.path for change in outcome.plan.changes] == ["a"]
+    assert outcome.after == {"a": 2}
 
 
 def follow(script: Script, timeout: float = 600, **headers: str) -> Arm:

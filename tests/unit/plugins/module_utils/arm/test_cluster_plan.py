@@ -9,13 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import azure.mgmt.containerservice.models as sdk_models
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from jsonschema import Draft202012Validator
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import cluster_rules
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_plan import (
+    ClusterPlan,
     default_dns_prefix,
     plan_cluster,
     plan_removal,
@@ -55,6 +54,13 @@ def pool(body: Any, name: str = "system") -> dict[str, Any]:
     return found
 
 
+def sent(plan: Plan, name: str) -> dict[str, Any]:
+    """The properties that a pool's own PUT carries."""
+    assert isinstance(plan, ClusterPlan)
+    found: dict[str, Any] = next(step.body["properties"] for step in plan.steps if step.pool == name)
+    return found
+
+
 def work(**options: Any) -> dict[str, Any]:
     return {"node_pools": [{"name": "work", **options}]}
 
@@ -77,6 +83,12 @@ UNCHANGED = {
     "a label": work(labels={"workload": "agents"}),
     "no taints where there are none": {"node_pools": [{"name": "system", "taints": []}]},
     "the default OS disk": {"node_pools": [{"name": "system", "os_disk_size_gb": 0}]},
+    "an enum in another case as a raw property": {"properties": {"networkProfile": {"outboundType": "LOADBALANCER"}}},
+    "a number for a text": {"properties": {"autoScalerProfile": {"max-empty-bulk-delete": 10}}},
+    "a boolean for a text": {"properties": {"autoScalerProfile": {"skip-nodes-with-system-pods": True}}},
+    "a text for a boolean": {"properties": {"disableLocalAccounts": "False"}},
+    "numbers for zones as a raw property": work(properties={"availabilityZones": [3, 2]}),
+    "a name in another case": {"properties": {"OIDCissuerprofile": {"enabled": True}}},
     "candidates of a pool that stands": {"node_pools": [{"name": "system", "vm_size_candidates": ["Standard_E8s_v5"]}]},
 }
 
@@ -112,6 +124,18 @@ CHANGED: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, Any]]]] = {
     "a label set to null": (
         work(labels={"workload": None}),
         {"properties.agentPoolProfiles[work].nodeLabels.workload": ("agents", "(absent)")},
+    ),
+    "a number for a label": (
+        work(labels={"generation": 2}),
+        {"properties.agentPoolProfiles[work].nodeLabels.generation": ("(absent)", "2")},
+    ),
+    "a boolean for a pool's tag": (
+        work(properties={"tags": {"spot": False}}),
+        {"properties.agentPoolProfiles[work].tags.spot": ("(absent)", "false")},
+    ),
+    "a boolean for an add-on's configuration": (
+        {"properties": {"addonProfiles": {"azureKeyvaultSecretsProvider": {"config": {"enableSecretRotation": True}}}}},
+        {"properties.addonProfiles.azureKeyvaultSecretsProvider.config.enableSecretRotation": ("(absent)", "true")},
     ),
     "labels purged": (
         work(labels={"tier": "a"}, purge_labels=True),
@@ -149,6 +173,35 @@ def test_changes(options: dict[str, Any], changes: dict[str, tuple[Any, Any]]) -
     }
     assert shown == changes
     assert not plan.refused
+
+
+def test_a_key_is_stored_with_its_newline_and_an_add_on_in_its_own_case() -> None:
+    def both(body: dict[str, Any]) -> None:
+        keys = [{"keyData": "ssh-rsa AAAA me\n"}]
+        body["properties"]["linuxProfile"] = {"adminUsername": "azureuser", "ssh": {"publicKeys": keys}}
+        body["properties"]["addonProfiles"] = {"omsagent": {"enabled": True, "config": None}}
+
+    keys = [{"keyData": "ssh-rsa AAAA me"}]
+    raw = {"linuxProfile": {"ssh": {"publicKeys": keys}}, "addonProfiles": {"omsAgent": {"enabled": True}}}
+    assert not planned(change=both, properties=raw).changes
+
+
+TIERS = {
+    "a tier of an Automatic cluster": ({"name": "Automatic", "tier": "Standard"}, "Standard", []),
+    "another tier of one": ({"name": "Automatic", "tier": "Standard"}, "Premium", ["sku.tier"]),
+    "a name that a later version brings": ({"name": "Hosted", "tier": "Free"}, "Standard", ["sku.tier"]),
+}
+
+
+@pytest.mark.parametrize(("sku", "tier", "paths"), TIERS.values(), ids=TIERS.keys())
+def test_a_tier_does_not_change_the_kind_of_a_cluster(sku: dict[str, str], tier: str, paths: list[str]) -> None:
+    def other(body: dict[str, Any]) -> None:
+        body["sku"] = dict(sku)
+
+    plan = planned(change=other, sku_tier=tier)
+    assert [change.path for change in plan.changes] == paths
+    assert plan.body["sku"] == {"name": sku["name"], "tier": tier}
+    assert plan_cluster(None, spec(location="x", sku_tier=tier, node_pools=[SYSTEM])).body["sku"]["name"] == "Base"
 
 
 REFUSED = {
@@ -202,55 +255,82 @@ def test_an_upgrade_channel_excuses_a_newer_minor() -> None:
     assert any("rapid" in note for note in plan.notes)
 
 
-def test_an_update_carries_all_that_stands() -> None:
-    """A PUT replaces the cluster: pools nobody listed, taints, bounds and profiles must be in it."""
-    body = planned(**work(labels={"tier": "a"})).body
-    assert {item["name"] for item in body["properties"]["agentPoolProfiles"]} == {"system", "work"}
-    sent = pool(body, "work")
+def test_a_pool_is_written_by_a_request_of_its_own() -> None:
+    """A PUT replaces the pool: taints, bounds and sizes that nobody declares must be in it, and nobody else's pool."""
+    plan = planned(**work(labels={"tier": "a"}))
+    assert isinstance(plan, ClusterPlan)
+    (step,) = plan.steps
     kept = pool(STANDING, "work")
+    assert (step.method, step.pool, step.etag, step.create) == ("PUT", "work", kept["eTag"], False)
+    properties = sent(plan, "work")
     for key in ("nodeTaints", "minCount", "maxCount", "maxPods", "count", "availabilityZones", "vmSize"):
-        assert sent[key] == kept[key]
-    assert sent["nodeLabels"] == {"workload": "agents", "tier": "a"}
-    assert body["properties"]["networkProfile"]["podCidr"] == "10.244.0.0/16"
+        assert properties[key] == kept[key]
+    assert properties["nodeLabels"] == {"workload": "agents", "tier": "a"}
+    assert "name" not in properties
+
+
+def test_the_clusters_put_carries_no_pools() -> None:
+    plan = planned(tags={"a": "b"}, **work(labels={"tier": "a"}))
+    assert isinstance(plan, ClusterPlan)
+    cluster, other = plan.steps
+    assert (cluster.pool, other.pool) == ("", "work")
+    assert cluster.etag == STANDING["eTag"]
+    assert "agentPoolProfiles" not in cluster.body["properties"]
+    assert cluster.body["properties"]["networkProfile"]["podCidr"] == "10.244.0.0/16"
+
+
+def test_requests_go_cluster_first_then_new_pools_changed_ones_and_those_that_go() -> None:
+    def tagged(body: dict[str, Any]) -> None:
+        pool(body, "work")["tags"] = OURS
+
+    pools = [{"name": "system", "count": 3}, {"name": "fresh", "count": 2}]
+    declared = spec(node_pools=pools, purge_node_pools=True, owner=OWNER, tags={"a": "b"})
+    plan = plan_cluster(standing(tagged), declared)
+    order = [(step.method, step.pool, step.create) for step in plan.steps]
+    assert order == [("PUT", "", False), ("PUT", "fresh", True), ("PUT", "system", False), ("DELETE", "work", False)]
+    assert plan.steps[-1].etag == pool(STANDING, "work")["eTag"]
+    assert sorted(change.path for step in plan.steps for change in step.changes) == sorted(
+        change.path for change in plan.changes
+    )
+    assert plan.steps[1].body["properties"]["count"] == 2
 
 
 def test_an_update_leaves_out_what_the_service_only_answers() -> None:
-    body = planned(tags={"a": "b"}).body
+    plan = planned(tags={"a": "b"}, node_pools=[{"name": "system", "count": 3}])
     for key in ("id", "name", "type", "eTag"):
-        assert key not in body
-    assert "fqdn" not in body["properties"]
-    assert "eTag" not in pool(body)
-    assert body["identity"] == {"type": "SystemAssigned"}
-
-
-def test_read_only_fields_are_those_of_the_sdk() -> None:
-    """The oracle is Microsoft's own models."""
-    models = {
-        "": sdk_models.ManagedCluster,
-        "identity": sdk_models.ManagedClusterIdentity,
-        "properties": sdk_models.ManagedClusterProperties,
-        "properties.oidcIssuerProfile": sdk_models.ManagedClusterOIDCIssuerProfile,
-        "properties.networkProfile.loadBalancerProfile": sdk_models.ManagedClusterLoadBalancerProfile,
-        "properties.networkProfile.natGatewayProfile": sdk_models.ManagedClusterNATGatewayProfile,
-        cluster_rules.POOLS + ".*": sdk_models.ManagedClusterAgentPoolProfile,
-    }
-    for path, model in models.items():
-        model({})
-        read_only = {f._rest_name for f in model._attr_to_rest_field.values() if f._visibility == ["read"]}
-        prefix = f"{path}." if path else ""
-        listed = {row.removeprefix(prefix) for row in cluster_rules.READ_ONLY if row.startswith(prefix)}
-        assert read_only <= listed, path
+        assert key not in plan.body
+    assert "fqdn" not in plan.body["properties"]
+    assert plan.body["identity"] == {"type": "SystemAssigned"}
+    for key in ("eTag", "provisioningState", "currentOrchestratorVersion", "nodeImageVersion"):
+        assert key not in sent(plan, "system")
 
 
 def test_removed_bounds_do_not_stay_in_the_body() -> None:
-    body = planned(**work(enable_auto_scaling=False, count=2)).body
-    assert "minCount" not in pool(body, "work")
-    assert pool(body, "work")["count"] == 2
+    properties = sent(planned(**work(enable_auto_scaling=False, count=2)), "work")
+    assert "minCount" not in properties
+    assert properties["count"] == 2
 
 
 def test_a_count_outside_new_bounds_is_moved_into_them() -> None:
-    body = planned(**work(enable_auto_scaling=True, min_count=4, max_count=6)).body
-    assert pool(body, "work")["count"] == 4
+    assert sent(planned(**work(enable_auto_scaling=True, min_count=4, max_count=6)), "work")["count"] == 4
+
+
+@pytest.mark.parametrize("state", ["Failed", "Canceled"])
+def test_a_pool_that_failed_alone_is_drift(state: str) -> None:
+    def failed(body: dict[str, Any]) -> None:
+        pool(body, "work")["provisioningState"] = state
+
+    path = "properties.agentPoolProfiles[work].provisioningState"
+    plan = planned(change=failed, node_pools=[SYSTEM, {"name": "work"}])
+    assert [(change.path, change.before) for change in plan.changes] == [(path, state)]
+    assert sent(plan, "work")["count"] == 3
+    # what is changed there repairs it as well
+    changed = planned(change=failed, **work(labels={"tier": "a"}))
+    assert [change.path for change in changed.changes] == ["properties.agentPoolProfiles[work].nodeLabels.tier"]
+    # nobody here has a say in a pool that is not declared
+    other = planned(change=failed, node_pools=[SYSTEM])
+    assert not other.changes
+    assert any(f"node pool work ended as {state}" in note for note in other.notes)
 
 
 def test_a_failed_cluster_is_drift() -> None:
@@ -278,8 +358,7 @@ def test_purging_deletes_only_pools_with_our_tags() -> None:
 
     plan = plan_cluster(standing(tagged), declared)
     assert [change.path for change in plan.changes] == ["properties.agentPoolProfiles[work]"]
-    # the PUT still carries it: pools are deleted by a request of their own
-    assert pool(plan.body, "work")
+    assert [(step.method, step.pool) for step in plan.steps] == [("DELETE", "work")]
     assert [
         item["name"] for item in surplus_pools(standing(tagged)["properties"]["agentPoolProfiles"], declared)[0]
     ] == ["work"]

@@ -88,6 +88,7 @@ PROBLEMS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "too few pods": (pool(mode="System", max_pods=20), ["node_pools[system].max_pods"]),
     "small disk": (pool(os_disk_size_gb=10), ["node_pools[system].os_disk_size_gb"]),
     "taint": (pool(taints=["a=b:Never"]), ["node_pools[system].taints"]),
+    "raw taint": (pool(properties={"nodeTaints": [True]}), ["node_pools[system].properties.nodeTaints"]),
     "label": (pool(labels={"a": "b c"}), ["node_pools[system].labels.a"]),
     "zone": (pool(zones=["eastus2-1"]), ["node_pools[system].zones"]),
     "purge without a list": (options(purge_node_pools=True, owner={"host": "h"}), ["purge_node_pools"]),

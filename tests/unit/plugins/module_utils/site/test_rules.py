@@ -87,6 +87,11 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "'ecco' is no MCP server of this host (echo)",
     ),
     "workload identity": ({"aks_cluster_oidc_issuer": False}, "aks_cluster_workload_identity", "OIDC"),
+    "misspelt raw property": (
+        {"aks_cluster_properties": {"addonProfile": {"azurepolicy": {"enabled": True}}}},
+        "aks_cluster_properties.addonProfile",
+        "did you mean addonProfiles?",
+    ),
     "cluster name": ({"aks_cluster_name": "-bad-"}, "aks_cluster_name", "1 to 63"),
     "pool name": (
         {"aks_cluster_node_pools": [{"name": "UPPER", "mode": "System", "count": 1}]},

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Role definitions and assignments: what is found, what is taken, and the codes of what is not."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from .conftest import SUB, Azure, cluster_path
+
+VERSION = "2022-04-01"
+ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
+READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+PRINCIPAL, OTHER = "11111111-2222-3333-4444-555555555555", "66666666-7777-8888-9999-000000000000"
+ROLES = "/providers/Microsoft.Authorization/roleDefinitions"
+GRANTS = "/providers/Microsoft.Authorization/roleAssignments"
+GROUP = "/resourceGroups/rg"
+ONE, TWO = str(uuid.uuid4()), str(uuid.uuid4())
+
+
+def grant(role: str = ACR_PULL, principal: str = PRINCIPAL, prefix: str = "", **more: Any) -> dict[str, Any]:
+    properties = {"roleDefinitionId": f"{prefix}{ROLES}/{role}", "principalId": principal, **more}
+    return {"properties": {"principalType": "ServicePrincipal", **properties}}
+
+
+def put(azure: Azure, name: str = ONE, scope: str = GROUP, body: Any = None) -> Any:
+    return azure.request("PUT", f"{scope}{GRANTS}/{name}", grant() if body is None else body, version=VERSION)
+
+
+def test_an_assignment_comes_and_goes(azure: Azure) -> None:
+    azure.group()
+    path = f"{GROUP}{GRANTS}/{ONE}"
+    missing = azure.request("GET", path, version=VERSION)
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "RoleAssignmentNotFound")
+    made = put(azure)
+    assert made.status_code == 201
+    properties = azure.request("GET", path, version=VERSION).json()["properties"]
+    # without the subscription it was sent, with it it is answered
+    assert properties["roleDefinitionId"] == f"{SUB}{ROLES}/{ACR_PULL}"
+    assert properties["scope"] == f"{SUB}{GROUP}"
+    assert put(azure, body=grant(prefix=SUB, description="why")).status_code == 200
+    assert azure.request("GET", path, version=VERSION).json()["properties"]["description"] == "why"
+    assert azure.request("DELETE", path, version=VERSION).status_code == 200
+    assert azure.request("DELETE", path, version=VERSION).status_code == 204
+
+
+REFUSED: dict[str, tuple[str, dict[str, Any], int, str]] = {
+    "the same grant under another name": (TWO, grant(), 409, "RoleAssignmentExists"),
+    "the same name for another principal": (ONE, grant(principal=OTHER), 400, "RoleAssignmentUpdateNotPermitted"),
+    "the same name for another role": (ONE, grant(READER), 400, "RoleAssignmentUpdateNotPermitted"),
+    "an unknown role": (TWO, grant(str(uuid.uuid4())), 404, "RoleDefinitionDoesNotExist"),
+    "a name that is no GUID": ("mine", grant(), 400, "InvalidRoleAssignmentId"),
+    "no principal": (TWO, {"properties": {"roleDefinitionId": ACR_PULL}}, 400, "InvalidRequestContent"),
+}
+
+
+@pytest.mark.parametrize(("name", "body", "status", "code"), REFUSED.values(), ids=REFUSED)
+def test_refused(azure: Azure, name: str, body: dict[str, Any], status: int, code: str) -> None:
+    azure.group()
+    put(azure)
+    answer = put(azure, name, body=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+def test_a_principal_that_the_directory_does_not_know_yet(azure: Azure) -> None:
+    azure.group()
+    azure.faults.add("principal-unknown", principal=PRINCIPAL)
+    refused = put(azure)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "PrincipalNotFound")
+    assert "replication delay" in refused.json()["error"]["message"]
+    assert put(azure).status_code == 201
+
+
+def test_listed_at_above_and_below(azure: Azure) -> None:
+    azure.group()
+    azure.cluster()
+    for name, scope in ((ONE, ""), (TWO, GROUP), (str(uuid.uuid4()), cluster_path())):
+        assert put(azure, name, scope).status_code == 201
+    assert put(azure, str(uuid.uuid4()), GROUP, grant(principal=OTHER)).status_code == 201
+
+    def listed(scope: str, asked: str) -> int:
+        query = {"$filter": asked} if asked else {}
+        return len(azure.request("GET", f"{scope}{GRANTS}", version=VERSION, **query).json()["value"])
+
+    assert listed(GROUP, f"principalId eq '{PRINCIPAL}'") == 3
+    assert listed(GROUP, "atScope()") == 3
+    assert listed("", "") == 4
+    assert listed(cluster_path(), "atScope()") == 4
+
+
+def test_definitions(azure: Azure) -> None:
+    found = azure.request("GET", ROLES, version=VERSION, **{"$filter": "roleName eq 'AcrPull'"}).json()["value"]
+    assert [role["name"] for role in found] == [ACR_PULL]
+    assert azure.request("GET", f"{ROLES}/{ACR_PULL}", version=VERSION).json()["properties"]["roleName"] == "AcrPull"
+    place = f"{ROLES}/{ONE}"
+    assert azure.request("GET", place, version=VERSION).json()["error"]["code"] == "RoleDefinitionDoesNotExist"
+    body = {"properties": {"roleName": "mine", "permissions": [{"actions": ["*/read"]}], "assignableScopes": [SUB]}}
+    assert azure.request("PUT", place, body, version=VERSION).status_code == 201
+    assert azure.request("GET", place, version=VERSION).json()["properties"]["type"] == "CustomRole"
+    azure.group()
+    assert put(azure, TWO, GROUP, grant(ONE)).status_code == 201
+    assert azure.request("DELETE", place, version=VERSION).status_code == 200
+
+
+def test_where_nothing_is(azure: Azure) -> None:
+    assert put(azure).json()["error"]["code"] == "ResourceGroupNotFound"
+    path = f"/subscriptions/00000000-0000-0000-0000-000000000000{GRANTS}/{ONE}"
+    assert azure.request("GET", path, version=VERSION).json()["error"]["code"] == "SubscriptionNotFound"
