@@ -9,7 +9,7 @@ GATE := $(PYTHON) -m gate
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: venv
 venv: ## .venv, from a cache shared by checkouts (MCPOPS_PYTHON=... picks the interpreter)
@@ -29,7 +29,11 @@ test: venv ## the gate: everything that must hold before a change lands
 
 .PHONY: test-long
 test-long: venv ## everything marked slow, and the other core versions (up to an hour)
-	@$(GATE) --down long matrix
+	@$(GATE) --down long long-charts matrix
+
+.PHONY: test-long-charts
+test-long-charts: venv ## charts of others: no run changes them, foreign edits are shown and repaired
+	@$(GATE) --down long-charts
 
 .PHONY: matrix
 matrix: venv ## sanity and unit tests on every supported ansible-core

@@ -118,12 +118,22 @@ CLOUDS = {
 }
 
 
+# Directories of the same level that take too long for the gate: each is a stage of its own, on a cloud of that name.
+LANES = ("charts",)
+
+
+def _outside_lanes() -> list[str]:
+    level = CHECKOUT / "tests" / "integration"
+    names = (path.name for path in level.iterdir() if path.is_dir() and path.name != "__pycache__")
+    return [f"tests/integration/{name}" for name in sorted(names) if name not in LANES]
+
+
 def integration() -> list[Step]:
     """Parts that run side by side, each on a local cloud of its own: most of their time is waiting."""
     parts: dict[str, list[str]] = {}
-    for directory in sorted(path for path in (CHECKOUT / "tests" / "integration").iterdir() if path.is_dir()):
-        cloud = next((cloud for start, cloud in CLOUDS.items() if directory.name.startswith(start)), "kubernetes")
-        parts.setdefault(cloud, []).append(str(directory.relative_to(CHECKOUT)))
+    for name in _outside_lanes():
+        cloud = next((cloud for start, cloud in CLOUDS.items() if Path(name).name.startswith(start)), "kubernetes")
+        parts.setdefault(cloud, []).append(name)
     return [on_own_cloud(name, pytest_step(f"integration-{name}", found, "not slow")) for name, found in parts.items()]
 
 
@@ -138,8 +148,13 @@ def docs() -> list[Step]:
 def long() -> list[Step]:
     return [
         Step("ansible-lint of everything", tool(*ANSIBLE_LINT)),
-        pytest_step("long", ["tests/unit", "tests/contract", "tests/integration", "tests/docs"], "slow"),
+        pytest_step("long", ["tests/unit", "tests/contract", *_outside_lanes(), "tests/docs"], "slow"),
     ]
+
+
+def lane(name: str) -> list[Step]:
+    """All that its directory has: nothing else runs these tests."""
+    return [on_own_cloud(name, pytest_step(f"long-{name}", [f"tests/integration/{name}"], "integration"))]
 
 
 def molecule() -> list[Step]:
@@ -236,6 +251,14 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage("long", "everything marked slow", long, needs=("cloud", "versions")),
     Stage("matrix", "sanity and unit tests on every supported ansible-core", matrix),
+    # It waits for its cluster half of the time.
+    Stage(
+        "long-charts",
+        "charts of others: clean, edited, repaired",
+        lambda: lane("charts"),
+        needs=("build",),
+        beside="matrix",
+    ),
     Stage("bench", "benchmarks", bench, needs=("cloud",)),
 )
 
