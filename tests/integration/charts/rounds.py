@@ -22,7 +22,7 @@ from .releases import Release
 # As many as bring a chart to this many edits, but not fewer than the one nor more than the other.
 EDITS = 30
 FEWEST_ROUNDS = 2
-MOST_ROUNDS = 8
+MOST_ROUNDS = 6
 AT_ONCE = 15
 TRIES = 8
 INTRUDER = "intruder"
