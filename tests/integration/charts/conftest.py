@@ -38,11 +38,13 @@ def release(
 ) -> Iterator[Release]:
     """One chart after the other; what belongs to it goes before the next one comes."""
 
-    def of(name: str) -> Release:
-        return Release(CHARTS[name], charts[name], cloud, cluster, audit)
+    def of(name: str, namespace: str) -> Release:
+        return Release(CHARTS[name], charts[name], cloud, cluster, audit, namespace)
 
-    wanted = of(request.param)
-    yield from installed(wanted, api, [of(name) for name in wanted.chart.needs])
+    chart = CHARTS[request.param]
+    # a namespace takes a while to go: what was installed for its own sake a moment ago may still have its own
+    needs = [of(name, f"{CHARTS[name].release_namespace}-for-{chart.name}") for name in chart.needs]
+    yield from installed(of(chart.name, chart.release_namespace), api, needs)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -22,6 +22,7 @@ from localcloud.kube.layout import ClusterLayout
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 OUR_TESTS = "mcpops-tests"
 WRITES = ("create", "update", "patch", "delete", "deletecollection")
+GONE_SECONDS = 30.0
 # Fewer objects of a kind and namespace are cheaper one by one than by the list of all there are.
 BY_NAME = 3
 
@@ -50,7 +51,8 @@ class Audit:
 
     def since(self, position: int, seconds: float) -> Requests:
         with self._log.open("rb") as log:
-            log.seek(position)
+            # a smaller one was begun meanwhile
+            log.seek(position if position <= self.position() else 0)
             events = [json.loads(line) for line in log if line.endswith(b"\n")]
         mine = [
             event
@@ -72,11 +74,8 @@ class Release:
     cloud: Any
     cluster: Any
     audit: Audit
+    namespace: str
     first: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def namespace(self) -> str:
-        return self.chart.release_namespace
 
     def converge(self, *, check: bool = False, state: str = "present") -> tuple[dict[str, Any], Requests]:
         """helm_release once: its result, and what it asked."""
@@ -136,6 +135,9 @@ def installed(release: Release, api: Api, needs: list[Release]) -> Iterator[Rele
             item.converge(state="absent")
         api.delete(f"{DEFINITIONS}/{name}" for name in api.names(DEFINITIONS) - before)
         api.delete(f"/api/v1/namespaces/{item.namespace}" for item in (release, *needs))
+        deadline = time.monotonic() + GONE_SECONDS
+        while api.names(DEFINITIONS) - before and time.monotonic() < deadline:
+            time.sleep(0.2)
 
 
 def reads(objects: list[dict[str, Any]], namespace: str) -> int:

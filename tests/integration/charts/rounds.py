@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import random
+import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ MOST_ROUNDS = 6
 AT_ONCE = 15
 TRIES = 8
 INTRUDER = "intruder"
+SETTLING_SECONDS = 3.0
 
 # What the server and controllers write by themselves; the annotations are a Deployment's and a DaemonSet's revisions.
 _BOOKKEEPING = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
@@ -38,7 +40,6 @@ class Subject:
 
     header: str
     path: str
-    kind: str
     queue: deque[Mutation]
 
 
@@ -113,7 +114,7 @@ def _subjects(release: Release, api: Api) -> list[Subject]:
         chance = random.Random(f"{release.chart.name}: {header}")
         schema = api.schema(item["apiVersion"], item["kind"])
         edits = mutations(item, api.read(path), schema, chance)
-        by_kind.setdefault(item["kind"], []).append(Subject(header, path, item["kind"], deque(edits)))
+        by_kind.setdefault(item["kind"], []).append(Subject(header, path, deque(edits)))
     rows = list(by_kind.values())
     return [row[at] for at in range(max(map(len, rows))) for row in rows if at < len(row)]
 
@@ -145,7 +146,7 @@ def _one_round(release: Release, api: Api, disturbed: list[Disturbed], findings:
     if repaired.get("failed"):
         findings.faults.append(f"the repair failed: {repaired['msg']}")
     for item in disturbed:
-        left = changed_places(substance(item.before), substance(api.read(item.subject.path)))
+        left = _left(item, api)
         if left:
             findings.faults.append(f"{item}: not repaired at {_readable(left)}")
             _put_back(item, api)
@@ -153,6 +154,16 @@ def _one_round(release: Release, api: Api, disturbed: list[Disturbed], findings:
     if again.get("failed") or again["changed"]:
         said = again.get("msg") or _readable_diff(again)
         findings.faults.append(f"after the repair of {', '.join(map(str, disturbed))} there is more to do: {said}")
+
+
+def _left(item: Disturbed, api: Api) -> set[Place]:
+    """Where the object is still not what it was; a controller, such as that of aggregated roles, takes a moment."""
+    deadline = time.monotonic() + SETTLING_SECONDS
+    while True:
+        left = changed_places(substance(item.before), substance(api.read(item.subject.path)))
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(0.2)
 
 
 def _faults_of_check(result: Mapping[str, Any], disturbed: list[Disturbed]) -> Iterator[str]:
