@@ -8,6 +8,7 @@ module costs more than a request.
 from __future__ import annotations
 
 import copy
+import os
 import random
 import time
 from collections import Counter, deque
@@ -28,6 +29,8 @@ AT_ONCE = 15
 TRIES = 8
 INTRUDER = "intruder"
 SETTLING_SECONDS = 3.0
+# The same edits in every run, unless somebody looks for others.
+SEED = os.environ.get("MCPOPS_CHARTS_SEED", "")
 
 # What the server and controllers write by themselves; the annotations are a Deployment's and a DaemonSet's revisions.
 _BOOKKEEPING = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
@@ -111,7 +114,7 @@ def _subjects(release: Release, api: Api) -> list[Subject]:
         path, namespaced = api.path_of(item, release.namespace)
         where = f"{item['metadata'].get('namespace') or release.namespace}/" if namespaced else ""
         header = f"{item['kind']} {where}{item['metadata']['name']}"
-        chance = random.Random(f"{release.chart.name}: {header}")
+        chance = random.Random(f"{SEED}{release.chart.name}: {header}")
         schema = api.schema(item["apiVersion"], item["kind"])
         edits = mutations(item, api.read(path), schema, chance)
         by_kind.setdefault(item["kind"], []).append(Subject(header, path, deque(edits)))

@@ -36,6 +36,7 @@ DOCUMENT: dict[str, Any] = {
                 "type": "object",
                 "properties": {
                     "clusterIP": STRING,
+                    "ipFamilyPolicy": STRING,
                     "paused": {"type": "boolean", "default": True},
                     "type": {**STRING, "enum": ["ClusterIP", "NodePort"]},
                     "affinity": STRING,
@@ -92,7 +93,7 @@ DECLARED: dict[str, Any] = {
 }
 LIVE: dict[str, Any] = copy.deepcopy(DECLARED)
 LIVE["metadata"]["labels"]["theirs"] = "x"
-LIVE["spec"] |= {"type": "ClusterIP", "clusterIP": "10.0.0.1"}
+LIVE["spec"] |= {"type": "ClusterIP", "clusterIP": "10.0.0.1", "ipFamilyPolicy": "SingleStack"}
 LIVE["spec"]["ports"][0] |= {"protocol": "TCP", "nodePort": 30000}
 
 
@@ -186,7 +187,7 @@ def test_each_kind_of_place_is_edited(what: str, steps: tuple[str | int, ...], o
 
 def test_what_the_server_hands_out_and_what_others_own_is_left_alone() -> None:
     touched = {step for edit in edits() for step in edit.steps}
-    assert touched.isdisjoint({"clusterIP", "nodePort", "theirs", "kind", "apiVersion"})
+    assert touched.isdisjoint({"clusterIP", "nodePort", "ipFamilyPolicy", "theirs", "kind", "apiVersion"})
 
 
 def test_the_same_object_gets_the_same_edits_and_its_neighbour_others() -> None:
