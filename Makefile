@@ -9,7 +9,7 @@ GATE := $(PYTHON) -m gate
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: venv
 venv: ## .venv, from a cache shared by checkouts (MCPOPS_PYTHON=... picks the interpreter)
@@ -28,8 +28,12 @@ test: venv ## the gate: everything that must hold before a change lands
 	@$(GATE) --down
 
 .PHONY: test-long
-test-long: venv ## everything marked slow, and the other core versions (an hour and a half)
-	@MCPOPS_DEADLINE_MINUTES=$${MCPOPS_DEADLINE_MINUTES:-180} $(GATE) --down long matrix
+test-long: venv ## everything marked slow, charts of others, and the other core versions (about two hours)
+	@MCPOPS_DEADLINE_MINUTES=$${MCPOPS_DEADLINE_MINUTES:-180} $(GATE) --down long long-charts matrix
+
+.PHONY: test-long-charts
+test-long-charts: venv ## charts of others: no run changes them, foreign edits are shown and repaired
+	@$(GATE) --down long-charts
 
 .PHONY: matrix
 matrix: venv ## sanity and unit tests on every supported ansible-core

@@ -21,7 +21,7 @@ from types import FrameType
 from gate.stages import tool
 from localcloud.settings import Settings
 
-OWN = ("azure", "kubernetes", "kmcp")
+OWN = ("azure", "kubernetes", "kmcp", "charts")
 
 
 def variables(name: str, base: Mapping[str, str]) -> dict[str, str]:

@@ -119,6 +119,16 @@ CLOUDS = {
 }
 
 
+# Directories of the same level that take too long for the gate: each is a stage of its own, on a cloud of that name.
+LANES = ("charts",)
+
+
+def _outside_lanes() -> list[str]:
+    level = CHECKOUT / "tests" / "integration"
+    names = (path.name for path in level.iterdir() if path.is_dir() and path.name != "__pycache__")
+    return [f"tests/integration/{name}" for name in sorted(names) if name not in LANES]
+
+
 def integration() -> list[Step]:
     return parts("integration", "not slow")
 
@@ -126,9 +136,9 @@ def integration() -> list[Step]:
 def parts(level: str, markers: str) -> list[Step]:
     """The integration tests, in parts that run side by side on clouds of their own: most of their time is waiting."""
     found: dict[str, list[str]] = {}
-    for directory in sorted(path for path in (CHECKOUT / "tests" / "integration").iterdir() if path.is_dir()):
-        cloud = next((cloud for start, cloud in CLOUDS.items() if directory.name.startswith(start)), "kubernetes")
-        found.setdefault(cloud, []).append(str(directory.relative_to(CHECKOUT)))
+    for name in _outside_lanes():
+        cloud = next((cloud for start, cloud in CLOUDS.items() if Path(name).name.startswith(start)), "kubernetes")
+        found.setdefault(cloud, []).append(name)
     return [on_own_cloud(name, pytest_step(f"{level}-{name}", part, markers)) for name, part in found.items()]
 
 
@@ -146,6 +156,11 @@ def long() -> list[Step]:
         pytest_step("long-pure", ["tests/unit", "tests/contract", "tests/docs"], "slow"),
         Step("ansible-lint of everything", patiently(*tool(*ANSIBLE_LINT))),
     ]
+
+
+def lane(name: str) -> list[Step]:
+    """All that its directory has: nothing else runs these tests."""
+    return [on_own_cloud(name, pytest_step(f"long-{name}", [f"tests/integration/{name}"], "integration"))]
 
 
 def molecule() -> list[Step]:
@@ -242,6 +257,14 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage("long", "everything marked slow", long, needs=("versions",), at_once=3),
     Stage("matrix", "sanity and unit tests on every supported ansible-core", matrix),
+    # It waits for its cluster half of the time.
+    Stage(
+        "long-charts",
+        "charts of others: clean, edited, repaired",
+        lambda: lane("charts"),
+        needs=("build",),
+        beside="matrix",
+    ),
     Stage("bench", "benchmarks", bench, needs=("cloud",)),
 )
 

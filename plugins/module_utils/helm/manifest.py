@@ -62,13 +62,15 @@ def _target(kube: Kube, resource: ResourceType, declared: Object) -> Target:
 
 
 def complete(item: Object, release: Release, namespaced: bool) -> Object:
-    """What helm adds to an object of a manifest: its namespace, and the marks by which helm knows it as its own.
+    """What helm makes of an object of a manifest: its namespace, if its kind has one, and the marks of its owner.
 
     Without these marks a later helm refuses an object that was created again ("invalid ownership metadata").
     """
     metadata = dict(item.get("metadata") or {})
     if namespaced:
         metadata.setdefault("namespace", release.namespace)
+    else:
+        metadata.pop("namespace", None)
     owner = {f"{OWNER}-name": release.name, f"{OWNER}-namespace": release.namespace}
     metadata["labels"] = {**(metadata.get("labels") or {}), "app.kubernetes.io/managed-by": "Helm"}
     metadata["annotations"] = {**(metadata.get("annotations") or {}), **owner}

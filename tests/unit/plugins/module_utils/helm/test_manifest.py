@@ -54,6 +54,14 @@ def test_an_object_is_completed_as_helm_does() -> None:
     assert item["metadata"] == {"name": "a"}
 
 
+def test_a_namespace_that_a_kind_does_not_have_is_left_out() -> None:
+    """Charts write it for cluster-wide kinds too; the object would go by a name that nobody finds it under."""
+    metadata = {"name": "a", "namespace": "elsewhere"}
+    item = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": metadata}
+    assert "namespace" not in manifest.complete(item, RELEASE, namespaced=False)["metadata"]
+    assert manifest.complete({**item, "kind": "Role"}, RELEASE, namespaced=True)["metadata"]["namespace"] == "elsewhere"
+
+
 def test_objects_a_chart_asks_to_keep() -> None:
     assert manifest.kept({"metadata": {"annotations": {"helm.sh/resource-policy": "keep"}}})
     assert not manifest.kept({"metadata": {}})
