@@ -179,7 +179,7 @@ def unkept(declared: Mapping[str, Any], standing: Mapping[str, Any], structure: 
 
 
 def _compare(declared: Any, live: Any, structure: Structure, route: Route, found: list[Unkept]) -> None:
-    if declared is None or (live is ABSENT and (declared in ("", 0, False) or declared in ({}, []))):
+    if declared is None or (live in (ABSENT, None) and (declared in ("", 0, False) or declared in ({}, []))):
         return
     if isinstance(declared, Mapping) and isinstance(live, Mapping):
         for key, value in declared.items():

@@ -127,6 +127,11 @@ UNKEPT: dict[str, tuple[Any, Any, list[str]]] = {
         {"template": {"spec": {"tolerations": [{"key": "a", "operator": "Equal"}]}}},
         [],
     ),
+    "an empty list that stands as null": (
+        {"template": {"spec": {"tolerations": []}}},
+        {"template": {"spec": {"tolerations": None}}},
+        [],
+    ),
     "an item of one piece too many": (
         {"template": {"spec": {"tolerations": [{"key": "a"}]}}},
         {"template": {"spec": {"tolerations": [{"key": "a"}, {"key": "b"}]}}},
