@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_template
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import COMMANDS_WITH_IMAGE, KIND
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_template import MADE_BY_KMCP
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_template import MADE_BY_KMCP, RESTARTED_AT
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import value_at
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import foreign_routes, route_path
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Refusal
@@ -29,6 +29,7 @@ KINDS: Mapping[str, str] = {"Deployment": "apps/v1", "Service": "v1", "ConfigMap
 CONTROLLER_MANAGERS = ("manager", "cmd")
 # fields of a ServiceAccount that the controller leaves out and that change what its pods are given
 _ACCOUNT_SWITCHES = ("automountServiceAccountToken",)
+_RESTART_ROUTE = ("f:spec", "f:template", "f:metadata", "f:annotations", f"f:{RESTARTED_AT}")
 _CONTAINER_ROUTE = ("f:spec", "f:template", "f:spec", "f:containers", 'k:{"name":"mcp-server"}')
 _ENVIRONMENT_ROUTE = (*_CONTAINER_ROUTE, "f:env")
 
@@ -82,7 +83,7 @@ def drift(server: Object, children: Mapping[str, Object], kept: Collection[str] 
 
 
 def _child_drift(kind: str, server: Object, child: Object, kept: Collection[str]) -> list[Change]:
-    owners = foreign_routes(child, CONTROLLER_MANAGERS)
+    owners = _foreign(child)
     foreign = {f"{kind}.{route_path(route)}": (route, manager) for route, manager in owners.items()}
     found: list[Change] = []
     explained: set[str] = set()
@@ -105,6 +106,15 @@ def _child_drift(kind: str, server: Object, child: Object, kept: Collection[str]
             if current is not None:
                 found.append(Change(path, current, ABSENT, note=f"set by {manager}"))
     return [*found, *(_switches(child) if kind == "ServiceAccount" else ())]
+
+
+def _foreign(child: Object) -> dict[tuple[str, ...], str]:
+    """Leaves that others than the controller own, with their managers; that somebody restarted the pods is no edit."""
+    return {
+        route: manager
+        for route, manager in foreign_routes(child, CONTROLLER_MANAGERS).items()
+        if route != _RESTART_ROUTE
+    }
 
 
 def _switches(account: Object) -> Iterator[Change]:
@@ -202,7 +212,7 @@ def _is_at_or_below(place: str, path: str) -> bool:
 
 def released(child: Object) -> list[dict[str, Any]]:
     """The child's managedFields without the leaves of substance that others own; the values stay as they are."""
-    doomed = set(foreign_routes(child, CONTROLLER_MANAGERS))
+    doomed = set(_foreign(child))
     kept = []
     for entry in child["metadata"].get("managedFields") or []:
         if entry.get("manager") in CONTROLLER_MANAGERS or entry.get("subresource") == "status":

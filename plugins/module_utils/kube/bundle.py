@@ -27,7 +27,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery imp
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object, identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import Verdict
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_beside
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.rotation_of_bundle import BundleRotation
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.targets import placed, stray_namespaces, unknown_kind
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
@@ -86,21 +87,25 @@ class _Bundle:
             }
         )
         targets = self._targets(declared)
-        live = read_objects(self._kube, [target for target in targets if self._converger.is_served(target)])
+        rotation = BundleRotation(self._kube, self._task, self._options, targets, dry=self._dry)
+        served = [target for target in targets if self._converger.is_served(target)]
+        live, unreadable = read_beside(self._kube, served, rotation.beside)
         refused = prune.other_bundles(self._options, targets, live)
         if refused:
             raise Refused(self._options.subject, refused)
         leaving = prune.leaving(self._kube, self._options, targets)
+        rotation.found(live, unreadable, [target.who for target in leaving.targets])
         done: dict[Identity, ObjectOutcome] = {}
         ordered = sorted(targets, key=lambda target: declared_objects.phase(target.who))
         for phase, group in itertools.groupby(ordered, key=lambda target: declared_objects.phase(target.who)):
-            batch = self._converge_all(list(group), live)
+            batch = self._converge_all(rotation.recorded(list(group), live, done), live)
             done.update({outcome.who: outcome for outcome in batch})
             if phase == declared_objects.NAMESPACES:
                 self._remember_namespaces(batch)
             elif phase == declared_objects.DEFINITIONS and not self._dry:
                 self._wait_for_definitions(batch, done)
-        outcome = BundleOutcome(tuple(done[target.who] for target in targets))
+        outcome = BundleOutcome(tuple(rotation.explained(done[target.who]) for target in targets))
+        rotation.remember(outcome)
         if self._settle is not None and not self._dry and not outcome.failures:
             prune.settled(self._settle, leaving, outcome)
         return prune.carry_out(self._kube, self._task, self._options, leaving, outcome, dry=self._dry)

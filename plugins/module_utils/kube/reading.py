@@ -22,6 +22,9 @@ LIST_FROM = 4
 OTHERS_PER_NAME = 50
 """As many objects more come by LIST in the time that one takes by its name."""
 
+FORBIDDEN = 403
+
+Get = Callable[[Target], "Object | None"]
 One = TypeVar("One")
 Other = TypeVar("Other")
 
@@ -36,21 +39,44 @@ def at_once(work: Callable[[One], Other], things: Sequence[One]) -> list[Other]:
 
 def read_objects(kube: Kube, targets: Iterable[Target]) -> dict[Identity, Object]:
     """The live objects of those targets that exist."""
+    return read_beside(kube, targets, ())[0]
+
+
+def read_beside(
+    kube: Kube, targets: Iterable[Target], beside: Iterable[Target]
+) -> tuple[dict[Identity, Object], frozenset[Identity]]:
+    """(the live objects of both, those of `beside` that this identity may not read).
+
+    What only helps to decide must not end the work on the targets; read together, both cost one LIST.
+    """
+    wanted = {target.who: target for target in targets}
+    lenient = {target.who: target for target in beside if target.who not in wanted}
+    refused: set[Identity] = set()
+
+    def get(target: Target) -> Object | None:
+        try:
+            return kube.get(target.path, action=f"read {target.who}")
+        except ServiceError as failure:
+            if failure.status != FORBIDDEN or target.who not in lenient:
+                raise
+            refused.add(target.who)
+            return None
+
     groups: dict[tuple[ResourceType, str | None], list[Target]] = {}
-    for target in targets:
+    for target in [*wanted.values(), *lenient.values()]:
         groups.setdefault((target.resource, target.who.namespace), []).append(target)
     by_list = [group for group in groups.values() if len(group) >= LIST_FROM]
     by_name = [target for group in groups.values() if len(group) < LIST_FROM for target in group]
     found: dict[Identity, Object] = {}
-    for listed in at_once(lambda group: _list(kube, group), by_list):
+    for listed in at_once(lambda group: _list(kube, group, get), by_list):
         found.update(listed)
-    for target, live in zip(by_name, at_once(lambda target: _get(kube, target), by_name)):
+    for target, live in zip(by_name, at_once(get, by_name)):
         if live is not None:
             found[target.who] = live
-    return found
+    return found, frozenset(refused)
 
 
-def _list(kube: Kube, group: list[Target]) -> dict[Identity, Object]:
+def _list(kube: Kube, group: list[Target], get: Get) -> dict[Identity, Object]:
     """The objects of one kind and namespace, by as much of its list as is needed; nothing else is kept."""
     resource, namespace = group[0].resource, group[0].who.namespace
     missing = {target.who.name: target for target in group}
@@ -73,13 +99,9 @@ def _list(kube: Kube, group: list[Target]) -> dict[Identity, Object]:
         if refused.status == 404:
             # its CustomResourceDefinition went since the kinds were discovered
             return {}
-        if refused.status != 403:
+        if refused.status != FORBIDDEN:
             raise
         # an identity may be allowed to read objects it knows by name, and not to list
     rest = list(missing.values())
-    live = at_once(lambda target: _get(kube, target), rest)
+    live = at_once(get, rest)
     return found | {target.who: item for target, item in zip(rest, live) if item is not None}
-
-
-def _get(kube: Kube, target: Target) -> Object | None:
-    return kube.get(target.path, action=f"read {target.who}")
