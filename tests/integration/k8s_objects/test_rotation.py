@@ -96,6 +96,7 @@ def test_a_changed_value_reaches_the_program_in_the_same_run(
     assert pods() == before
 
 
+@pytest.mark.slow
 def test_whoever_changed_it_and_only_what_is_used(
     apply: Apply, cloud: Any, cluster: Any, namespace: str, pods: Any, variable: Callable[[str], str]
 ) -> None:
@@ -135,6 +136,7 @@ def test_whoever_changed_it_and_only_what_is_used(
     assert not apply(**declared)["changed"]
 
 
+@pytest.mark.slow
 def test_pods_that_run_already_are_left_alone_until_the_next_change(
     apply: Apply, cloud: Any, cluster: Any, namespace: str, pods: Any, variable: Callable[[str], str]
 ) -> None:
@@ -169,6 +171,7 @@ def test_pods_that_run_already_are_left_alone_until_the_next_change(
     assert not apply(definitions=[web(cloud.registry)])["changed"]
 
 
+@pytest.mark.slow
 def test_it_can_be_switched_off_without_a_restart(apply: Apply, cloud: Any, pods: Any) -> None:
     def declared(token: str, **more: Any) -> dict[str, Any]:
         return {"definitions": [secret(token), web(cloud.registry)], "wait": True, "wait_timeout": 90, **more}
@@ -185,6 +188,7 @@ def test_it_can_be_switched_off_without_a_restart(apply: Apply, cloud: Any, pods
     assert pods() == before
 
 
+@pytest.mark.slow
 def test_what_cannot_start_is_not_restarted(apply: Apply, cloud: Any, cluster: Any, namespace: str, pods: Any) -> None:
     """A required Secret that somebody deletes: new pods could not start, those that run do."""
     declared: dict[str, Any] = {"definitions": [web(cloud.registry)], "wait": True, "wait_timeout": 90}
