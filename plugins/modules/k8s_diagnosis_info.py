@@ -23,8 +23,8 @@ description:
   - What is normal for a while, such as a pod that starts, becomes a finding only when it lasts.
   - Environment values of a pod, tokens, passwords and keys are replaced in evidence. A secret that a program prints
     without anything that gives it away cannot be known as one.
-  - Nothing is changed. Of Secrets and ConfigMaps only the metadata is listed. At most 20 of them are read as a whole, to
-    compare a digest of them with the one that a pod carries; their values go nowhere else.
+  - Nothing is changed. Of Secrets and ConfigMaps only the metadata is listed. At most 20 of them are read as a whole,
+    to compare a digest of them with the one that a pod carries; their values go nowhere else.
 options:
   namespaces:
     description:

@@ -157,6 +157,9 @@ def test_a_restart_is_nobodys_drift_and_is_not_undone_by_a_later_change(
 ) -> None:
     rotate("one")
     apply()
+    # until then KMCP looks every ten seconds, and undoes a restart by itself
+    ready = ("mcpservers.kagent.dev/echo", "--for=condition=Ready", "--timeout=60s")
+    cluster.kubectl("-n", namespace, "wait", *ready)
     for _time in range(2):
         cluster.kubectl("-n", namespace, "rollout", "restart", "deployment/echo")
         cluster.kubectl("-n", namespace, "rollout", "status", "deployment/echo", "--timeout=90s")
