@@ -75,7 +75,7 @@ def recorded(
     """The servers with the record of what they use, and the records."""
     if unreadable:
         task.warn(rotation.unreadable_warning(unreadable, OPTION))
-    before = rotation.contents(beside(servers), live, unreadable)
+    before = rotation.contents([held.who for held in beside(servers)], live, unreadable)
     around = rotation.Surroundings({**before, **rotation.Memory(kube, task).recall(before)}, before)
     records = {}
     marked = []

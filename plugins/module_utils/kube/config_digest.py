@@ -11,7 +11,9 @@ Secret: who sees the Deployment alone cannot find a weak password by trying. A S
 another uid and counts as changed.
 
 What is first met at pods that run already is recorded beside the template, in the annotations of the workload itself:
-that restarts nothing, and the next change of it does.
+that restarts nothing, and the next change of it does. Something required that is not there yet, because a controller or
+somebody else makes it, is recorded as awaited: pods start with it as it was made, so it counts as changed once its
+values have been written again, which its managedFields tell.
 """
 
 from __future__ import annotations
@@ -28,23 +30,25 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.references im
 ANNOTATION = "mcpops.io/config-digest"
 ABSENT = "absent"
 """The digest of something optional that is not there: pods run without it."""
+AWAITED = "awaited"
+"""The digest of something required that was not there: pods wait for it."""
 NEW = "(new)"
 """In check mode: the digest of a Secret that the real run makes, whose uid is not known before."""
 
 _LENGTH = 16
 _TOKEN_TYPE = "kubernetes.io/service-account-token"
 
-Digests = Mapping[str, "str | None"]
-
 
 @dataclass(frozen=True)
 class Content:
     """What a Secret or ConfigMap holds, as a fingerprint for each key; no value can be told from it.
 
-    `filled` is false for what a controller fills a moment after it was made. `new`: made by this run, in check mode.
+    `rewritten`: the keys that were written after the object was made. `filled` is false for what a controller fills a
+    moment after it was made. `new`: made by this run, in check mode.
     """
 
     keys: Mapping[str, str] = field(default_factory=dict)
+    rewritten: frozenset[str] = frozenset()
     filled: bool = True
     new: bool = False
 
@@ -57,8 +61,13 @@ def content(item: Mapping[str, Any], *, new: bool = False) -> Content:
     coded = (item.get("data") if secret else item.get("binaryData")) or {}
     values = {**plain, **{name: _decoded(value) for name, value in coded.items()}}
     # a Secret of this type is filled by a controller of Kubernetes, and pods wait for it
-    filled = item.get("type") != _TOKEN_TYPE or "token" in values
-    return Content({str(name): _keyed(key, str(name), value) for name, value in values.items()}, filled, new)
+    token = item.get("type") == _TOKEN_TYPE
+    return Content(
+        {str(name): _keyed(key, str(name), value) for name, value in values.items()},
+        frozenset() if token or new else _rewritten(item.get("metadata") or {}),
+        not token or "token" in values,
+        new,
+    )
 
 
 def digest(reference: Reference, found: Content | None) -> str | None:
@@ -70,6 +79,19 @@ def digest(reference: Reference, found: Content | None) -> str | None:
     used = sorted(found.keys if reference.keys is None else reference.keys)
     text = "".join(f"{name}\0{found.keys.get(name, ABSENT)}\n" for name in used)
     return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
+
+
+def is_rewritten(reference: Reference, found: Content | None) -> bool:
+    """Whether a value that is used was written again after the object was made."""
+    if found is None:
+        return False
+    return bool(found.rewritten if reference.keys is None else found.rewritten & reference.keys)
+
+
+def written_keys(fields: Mapping[str, Any]) -> frozenset[str]:
+    """The keys that an entry of managedFields is about."""
+    parts = (fields.get("f:data") or {}, fields.get("f:binaryData") or {})
+    return frozenset(key[2:] for part in parts for key in part if key.startswith("f:"))
 
 
 def read(annotations: Mapping[str, Any] | None) -> dict[str, str]:
@@ -112,33 +134,52 @@ class Standing:
         return Record(self.template, self.beside)
 
 
-def decide(references: Iterable[Reference], now: Digests, before: Digests, standing: Standing | None) -> Record:
-    """The record of a workload that uses `references`, whose digests are `now` and were `before` this run.
+@dataclass(frozen=True)
+class Seen:
+    """One reference as it stands: its digest now and before this run, and whether it was written since it was made.
 
-    `standing` is None for a workload that is not there. A digest of None (it cannot be told, or pods could not start)
-    leaves the record as it stands.
+    A digest of None: pods that start now wait for it.
     """
-    used = list(references)
+
+    now: str | None
+    before: str | None = None
+    rewritten: bool = False
+
+
+def decide(references: Iterable[Reference], seen: Mapping[str, Seen], standing: Standing | None) -> Record:
+    """The record of a workload that uses `references`; what is not `seen` could not be read, and stays as recorded.
+
+    `standing` is None for a workload that is not there.
+    """
+    used = [(one, seen.get(one.label)) for one in references]
     if standing is None:
-        return Record({one.label: known for one in used if (known := now[one.label]) is not None})
+        return Record({one.label: found.now or AWAITED for one, found in used if found is not None})
     template: dict[str, str] = {}
     beside: dict[str, str] = {}
     rolled = []
-    for one in used:
-        label, known = one.label, now[one.label]
-        recorded = standing.template.get(label) or standing.beside.get(label)
-        started_with = recorded or before.get(label) or known
-        if known is not None and known != started_with:
+    for one, found in used:
+        recorded = standing.template.get(one.label, standing.beside.get(one.label))
+        started_with = recorded
+        if recorded is None and found is not None:
+            started_with = found.before or found.now or AWAITED
+        if found is not None and _has_changed(found, started_with):
             rolled.append(one)
-        elif label in standing.template:
-            template[label] = standing.template[label]
+        elif one.label in standing.template:
+            template[one.label] = standing.template[one.label]
         elif started_with is not None:
-            beside[label] = started_with
+            beside[one.label] = started_with
     if not rolled:
         return Record(template, beside)
     # the pods are replaced: from now on all of it is what they were started with
-    whole = {**template, **beside, **{one.label: str(now[one.label]) for one in rolled}}
-    return Record(whole, {}, tuple(rolled))
+    fresh = {one.label: found.now for one, found in used if found is not None and found.now is not None}
+    return Record({**template, **beside, **fresh}, {}, tuple(rolled))
+
+
+def _has_changed(found: Seen, started_with: str | None) -> bool:
+    if found.now is None:
+        # new pods could not start: those that run are better than none
+        return False
+    return found.rewritten if started_with == AWAITED else found.now != started_with
 
 
 def _with(metadata: Mapping[str, Any], record: Mapping[str, str]) -> dict[str, Any]:
@@ -159,3 +200,9 @@ def _decoded(value: Any) -> bytes:
         return base64.b64decode("".join(str(value).split()), validate=True)
     except ValueError:
         return str(value).encode()
+
+
+def _rewritten(metadata: Mapping[str, Any]) -> frozenset[str]:
+    made = str(metadata.get("creationTimestamp") or "")
+    later = [entry for entry in metadata.get("managedFields") or [] if made and str(entry.get("time") or "") > made]
+    return frozenset(key for entry in later for key in written_keys(entry.get("fieldsV1") or {}))

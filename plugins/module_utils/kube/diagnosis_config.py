@@ -167,11 +167,18 @@ def _advice(maker: Object) -> str | None:
 
 
 def _is_rolling(maker: Object) -> bool:
-    """Pods of the older template are on their way out."""
+    """Pods of the older template are on their way out; those of a workload that replaces none by itself are not."""
     status, spec = maker.get("status") or {}, maker.get("spec") or {}
-    if maker.get("kind") != "Deployment" or not status:
+    if not status or (spec.get("updateStrategy") or {}).get("type") == "OnDelete":
         return False
-    return outdated(maker) or int(status.get("updatedReplicas", 0)) < int(spec.get("replicas", 1))
+    if maker.get("kind") == "Deployment":
+        return outdated(maker) or int(status.get("updatedReplicas", 0)) < int(spec.get("replicas", 1))
+    if maker.get("kind") == "StatefulSet":
+        return outdated(maker) or status.get("currentRevision") != status.get("updateRevision")
+    if maker.get("kind") == "DaemonSet":
+        wanted = int(status.get("desiredNumberScheduled", 0))
+        return outdated(maker) or int(status.get("updatedNumberScheduled", 0)) < wanted
+    return False
 
 
 def _running(pod: Object) -> Iterator[tuple[str, datetime]]:
@@ -184,7 +191,5 @@ def _running(pod: Object) -> Iterator[tuple[str, datetime]]:
 
 def _owns(fields: Mapping[str, Any], reference: Reference) -> bool:
     """Whether an entry of managedFields is about values that are used."""
-    written = {
-        key[2:] for field in ("f:data", "f:binaryData") for key in fields.get(field) or {} if key.startswith("f:")
-    }
-    return bool(written) if reference.keys is None else bool(written & reference.keys)
+    written = config_digest.written_keys(fields)
+    return bool(written if reference.keys is None else written & reference.keys)

@@ -17,7 +17,7 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import config_digest, references
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest import Content, Record, Standing
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest import Content, Record, Seen, Standing
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import ObjectOutcome
@@ -84,15 +84,18 @@ def record_for(
     namespace: str | None, used: Sequence[Reference], around: Surroundings, standing: Standing | None
 ) -> Record:
     """What a workload's record is to be."""
-
-    def digests(found: Found) -> dict[str, str | None]:
-        known = {}
-        for one in used:
-            who = identity_of(namespace, one)
-            known[one.label] = config_digest.digest(one, found[who]) if who in found else None
-        return known
-
-    return config_digest.decide(used, digests(around.now), digests(around.before), standing)
+    seen = {}
+    for one in used:
+        who = identity_of(namespace, one)
+        if who in around.now:
+            now = around.now[who]
+            before = around.before.get(who)
+            seen[one.label] = Seen(
+                config_digest.digest(one, now),
+                config_digest.digest(one, before) if who in around.before else None,
+                config_digest.is_rewritten(one, now),
+            )
+    return config_digest.decide(used, seen, standing)
 
 
 def with_record(declared: Object, record: Record) -> Object:
@@ -115,14 +118,10 @@ def told(subject: Any, record: Record, *, dry: bool) -> str:
 
 
 def contents(
-    targets: Iterable[Target], found: Mapping[Identity, Object], unreadable: Collection[Identity] = ()
+    wanted: Iterable[Identity], found: Mapping[Identity, Object], unreadable: Collection[Identity] = ()
 ) -> dict[Identity, Content | None]:
     """Fingerprints of objects as they were read; None for those that are not there."""
-    return {
-        target.who: config_digest.content(found[target.who]) if target.who in found else None
-        for target in targets
-        if is_held(target.who) and target.who not in unreadable
-    }
+    return {who: config_digest.content(found[who]) if who in found else None for who in wanted if who not in unreadable}
 
 
 def is_held(who: Identity) -> bool:
@@ -130,12 +129,12 @@ def is_held(who: Identity) -> bool:
 
 
 def after_bundle(
-    outcomes: Iterable[ObjectOutcome], declared: Mapping[Identity, Object], leaving: Iterable[Identity], *, dry: bool
+    outcomes: Iterable[ObjectOutcome], declared: Mapping[Identity, Object], *, dry: bool
 ) -> dict[Identity, Content | None]:
-    """What the bundle makes of its Secrets and ConfigMaps; what failed stands as it did, what is pruned is gone."""
-    after: dict[Identity, Content | None] = dict.fromkeys(filter(is_held, leaving))
+    """What the bundle has made of Secrets and ConfigMaps; what failed stands as it did."""
+    after: dict[Identity, Content | None] = {}
     for outcome in outcomes:
-        if is_held(outcome.who) and outcome.failure is None:
+        if outcome.failure is None:
             made = outcome.plan.is_new or any(change.path == "" for change in outcome.plan.changes)
             # without a dry run of it, the declaration stands for the object
             item = outcome.live if outcome.live is not None else declared[outcome.who]
@@ -194,8 +193,10 @@ class Memory:
 
 
 def row_of(one: Content | None) -> dict[str, Any] | None:
-    return None if one is None else {"keys": dict(one.keys), "filled": one.filled, "new": one.new}
+    if one is None:
+        return None
+    return {"keys": dict(one.keys), "rewritten": sorted(one.rewritten), "filled": one.filled, "new": one.new}
 
 
 def content_of(row: Mapping[str, Any] | None) -> Content | None:
-    return None if row is None else Content(row["keys"], row["filled"], row["new"])
+    return None if row is None else Content(row["keys"], frozenset(row["rewritten"]), row["filled"], row["new"])

@@ -28,7 +28,6 @@ class BundleRotation:
     def __init__(self, kube: Kube, task: Task, options: BundleOptions, targets: Sequence[Target], *, dry: bool) -> None:
         self._task = task
         self._dry = dry
-        self._targets = targets
         self._declared = {target.who: target.declared for target in targets}
         self._memory = rotation.Memory(kube, task)
         self._used: dict[Identity, tuple[Reference, ...]] = {}
@@ -46,6 +45,9 @@ class BundleRotation:
             for held in rotation.held_in(who.namespace, used)
             if held.who not in self._declared
         ]
+        # later tasks of a check mode run may ask for what this bundle makes of any of them
+        used = {rotation.identity_of(who.namespace, one) for who, all_of in self._used.items() for one in all_of}
+        self._wanted = used | ({who for who in self._declared if rotation.is_held(who)} if task.check_mode else set())
         self._before: dict[Identity, Content | None] = {}
         self._planned: dict[Identity, Content | None] = {}
         self._leaving: tuple[Identity, ...] = ()
@@ -55,7 +57,7 @@ class BundleRotation:
         self, live: Mapping[Identity, Object], unreadable: Collection[Identity], leaving: Iterable[Identity]
     ) -> None:
         """What was read before anything is changed, and what the bundle will delete."""
-        self._before = rotation.contents([*self._targets, *self.beside], live, unreadable)
+        self._before = rotation.contents(self._wanted, live, unreadable)
         self._planned = self._memory.recall(self._before)
         self._leaving = tuple(leaving)
         if unreadable:
@@ -80,11 +82,14 @@ class BundleRotation:
 
     def remember(self, outcome: BundleOutcome) -> None:
         """Let later tasks of a check mode run know what this one would change."""
-        self._memory.remember(self._before, self._now(outcome.outcomes))
+        if self._task.check_mode:
+            self._memory.remember(self._before, self._now(outcome.outcomes))
 
     def _now(self, outcomes: Iterable[ObjectOutcome]) -> dict[Identity, Content | None]:
-        after = rotation.after_bundle(outcomes, self._declared, self._leaving, dry=self._dry)
-        return {**self._before, **self._planned, **after}
+        wanted = [one for one in outcomes if one.who in self._wanted]
+        after = rotation.after_bundle(wanted, self._declared, dry=self._dry)
+        gone = dict.fromkeys(who for who in self._leaving if who in self._wanted)
+        return {**self._before, **self._planned, **gone, **after}
 
     def _with_record(self, target: Target, live: Object | None, around: rotation.Surroundings) -> Target:
         who = target.who

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.workloads import SLEEP, deployment, pod_spec, until
+from support.workloads import SLEEP, deployment, pod_spec
 
 Apply = Callable[..., dict[str, Any]]
 Object = dict[str, Any]
@@ -140,7 +140,7 @@ def test_whoever_changed_it_and_only_what_is_used(
 def test_pods_that_run_already_are_left_alone_until_the_next_change(
     apply: Apply, cloud: Any, cluster: Any, namespace: str, pods: Any, variable: Callable[[str], str]
 ) -> None:
-    """A workload of an older version of this collection, and one that was made while its Secret was not there yet."""
+    """A workload that an older version of this collection has made."""
     declared: dict[str, Any] = {"definitions": [secret("one"), web(cloud.registry)], "wait": True, "wait_timeout": 90}
     apply(**declared, roll_on_config_change=False)
     before = pods()
@@ -160,15 +160,24 @@ def test_pods_that_run_already_are_left_alone_until_the_next_change(
     live = cluster.get("deployment", "web", "-n", namespace)
     assert DIGEST not in live["metadata"]["annotations"]
 
-    cluster.kubectl("-n", namespace, "delete", "deployment", "web")
-    cluster.kubectl("-n", namespace, "delete", "secret", "keys")
-    apply(definitions=[web(cloud.registry)])
-    apply(definitions=[secret("three")])
-    until(lambda: cluster.get("deployment", "web", "-n", namespace)["status"].get("readyReplicas"), bool, 30)
+
+@pytest.mark.slow
+def test_a_secret_that_a_controller_makes_later_is_waited_for_and_then_followed(
+    apply: Apply, cloud: Any, cluster: Any, namespace: str, pods: Any, variable: Callable[[str], str]
+) -> None:
+    """As of ingress controllers and operators, whose jobs and controllers make the Secrets that they use."""
+    declared: dict[str, Any] = {"definitions": [web(cloud.registry)]}
+    apply(**declared)
+    cluster.kubectl("-n", namespace, "create", "secret", "generic", "keys", f"--from-literal=TOKEN={CANARY}-one")
+    cluster.kubectl("-n", namespace, "rollout", "status", "deployment/web", "--timeout=90s")
     before = pods()
-    apply(definitions=[web(cloud.registry)], wait=True)
+    assert not apply(**declared, wait=True)["changed"]
     assert pods() == before
-    assert not apply(definitions=[web(cloud.registry)])["changed"]
+    body = json.dumps({"stringData": {"TOKEN": f"{CANARY}-two"}})
+    cluster.kubectl("-n", namespace, "patch", "secret", "keys", "--type=merge", "-p", body)
+    assert "Secret keys has changed" in notes(apply(**declared, wait=True))
+    assert variable("TOKEN") == f"{CANARY}-two"
+    assert not apply(**declared)["changed"]
 
 
 @pytest.mark.slow

@@ -14,10 +14,12 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest
     NEW,
     Content,
     Record,
+    Seen,
     Standing,
     content,
     decide,
     digest,
+    is_rewritten,
     read,
     text,
 )
@@ -102,38 +104,74 @@ def at(template: str = "", beside: str = "") -> Standing:
     return Standing(read({ANNOTATION: template}), read({ANNOTATION: beside}))
 
 
-# standing, (now, before) → template, beside, what rolls
-RECORDS: dict[str, tuple[Standing | None, tuple[str | None, str | None], str, str, bool]] = {
-    "a new workload": (None, ("1", None), "secret/s=1", "", False),
-    "a new workload before its Secret": (None, (None, None), "", "", False),
-    "nothing changed": (at("secret/s=1"), ("1", "1"), "secret/s=1", "", False),
-    "changed in this run": (at("secret/s=1"), ("2", "1"), "secret/s=2", "", True),
-    "changed by others": (at("secret/s=1"), ("2", "2"), "secret/s=2", "", True),
-    "of an older version": (at(), ("1", "1"), "", "secret/s=1", False),
-    "of an older version, changed now": (at(), ("2", "1"), "secret/s=2", "", True),
-    "noted beside it": (at("", "secret/s=1"), ("1", "1"), "", "secret/s=1", False),
-    "noted beside it, changed": (at("", "secret/s=1"), ("2", "2"), "secret/s=2", "", True),
-    "there for the first time": (at(), ("1", None), "", "secret/s=1", False),
-    "gone or not to be read": (at("secret/s=1"), (None, None), "secret/s=1", "", False),
-    "gone, and only noted": (at("", "secret/s=1"), (None, "1"), "", "secret/s=1", False),
-    "used no more": (at("secret/other=1", "configmap/other=1"), ("1", "1"), "", "secret/s=1", False),
+WAS, IS = Seen("1", "1"), Seen("2", "1")
+BY_OTHERS, GONE, MADE = Seen("2", "2"), Seen(None, "1"), Seen("1", None)
+MISSING, UNREAD = Seen(None), None
+# standing, what is seen → template, beside, what rolls
+RECORDS: dict[str, tuple[Standing | None, Seen | None, str, str, bool]] = {
+    "a new workload": (None, MADE, "secret/s=1", "", False),
+    "a new workload before its Secret": (None, MISSING, "secret/s=awaited", "", False),
+    "a new workload, not to be read": (None, UNREAD, "", "", False),
+    "nothing changed": (at("secret/s=1"), WAS, "secret/s=1", "", False),
+    "changed in this run": (at("secret/s=1"), IS, "secret/s=2", "", True),
+    "changed by others": (at("secret/s=1"), BY_OTHERS, "secret/s=2", "", True),
+    "of an older version": (at(), WAS, "", "secret/s=1", False),
+    "of an older version, changed now": (at(), IS, "secret/s=2", "", True),
+    "of an older version, not there": (at(), MISSING, "", "secret/s=awaited", False),
+    "noted beside it": (at("", "secret/s=1"), WAS, "", "secret/s=1", False),
+    "noted beside it, changed": (at("", "secret/s=1"), BY_OTHERS, "secret/s=2", "", True),
+    "there for the first time": (at(), MADE, "", "secret/s=1", False),
+    "gone": (at("secret/s=1"), GONE, "secret/s=1", "", False),
+    "not to be read": (at("secret/s=1"), UNREAD, "secret/s=1", "", False),
+    "gone, and only noted": (at("", "secret/s=1"), GONE, "", "secret/s=1", False),
+    "awaited, and not there yet": (at("secret/s=awaited"), MISSING, "secret/s=awaited", "", False),
+    "awaited, and there as it was made": (at("secret/s=awaited"), MADE, "secret/s=awaited", "", False),
+    "awaited, and written again": (at("secret/s=awaited"), Seen("2", "2", True), "secret/s=2", "", True),
+    "used no more": (at("secret/other=1", "configmap/other=1"), WAS, "", "secret/s=1", False),
 }
 
 
 @pytest.mark.parametrize("case", RECORDS)
 def test_what_is_recorded_and_what_rolls(case: str) -> None:
-    standing, (now, before), template, beside, rolls = RECORDS[case]
-    found = decide([S], {S.label: now}, {S.label: before}, standing)
+    standing, seen, template, beside, rolls = RECORDS[case]
+    found = decide([S], {} if seen is None else {S.label: seen}, standing)
     assert (text(found.template), text(found.beside)) == (template, beside)
     assert found.rolled == ((S,) if rolls else ())
     # the second run
-    again = decide([S], {S.label: now}, {S.label: now}, Standing(found.template, found.beside))
+    later = {} if seen is None else {S.label: Seen(seen.now, seen.now, seen.rewritten)}
+    again = decide([S], later, Standing(found.template, found.beside))
     assert (again.template, again.beside, again.rolled) == (found.template, found.beside, ())
 
 
 def test_once_pods_are_replaced_all_that_they_use_is_known() -> None:
-    found = decide([S, M], {S.label: "2", M.label: "1"}, {M.label: "1"}, at("secret/s=1", "configmap/m=1"))
-    assert (text(found.template), found.beside, found.rolled) == ("configmap/m=1,secret/s=2", {}, (S,))
+    other = Reference("Secret", "late")
+    standing = at("secret/late=awaited,secret/s=1", "configmap/m=1")
+    found = decide([S, M, other], {S.label: BY_OTHERS, M.label: WAS, other.label: Seen("3", "3")}, standing)
+    assert (text(found.template), found.beside) == ("configmap/m=1,secret/late=3,secret/s=2", {})
+    assert found.rolled == (S,)
+
+
+WRITES: dict[str, tuple[list[dict[str, Any]], Reference, bool]] = {
+    "made": ([{"time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:data": {".": {}, "f:a": {}}}}], S, False),
+    "written again": ([{"time": "2026-01-02T00:00:00Z", "fieldsV1": {"f:data": {"f:a": {}}}}], S, True),
+    "another key": (
+        [{"time": "2026-01-02T00:00:00Z", "fieldsV1": {"f:data": {"f:a": {}}}}],
+        Reference("Secret", "s", frozenset({"b"})),
+        False,
+    ),
+    "a label": ([{"time": "2026-01-02T00:00:00Z", "fieldsV1": {"f:metadata": {"f:labels": {"f:a": {}}}}}], S, False),
+    "nobody noted it": ([], S, False),
+}
+
+
+@pytest.mark.parametrize("case", WRITES)
+def test_whether_it_was_written_since_it_was_made(case: str) -> None:
+    entries, reference, expected = WRITES[case]
+    item = secret(a="1", b="2")
+    item["metadata"] |= {"creationTimestamp": "2026-01-01T00:00:00Z", "managedFields": entries}
+    assert is_rewritten(reference, content(item)) == expected
+    token = {**item, "type": "kubernetes.io/service-account-token"}
+    assert not is_rewritten(reference, content(token)), "its controller fills it, and nobody rotates it"
 
 
 def test_annotations_of_the_declaration_stay_and_a_copied_record_goes() -> None:

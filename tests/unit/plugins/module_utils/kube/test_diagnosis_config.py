@@ -121,6 +121,30 @@ def test_pods_of_a_rollout_that_is_on_its_way_and_of_jobs_are_left_out() -> None
     assert findings(item("Job", "work", status={"active": 1}, spec={}), of_job, changed) == {}
 
 
+# a workload's kind, its specification and status → whether its pods will be replaced anyway
+ROLLOUTS: dict[str, tuple[str, Item, Item, bool]] = {
+    "a set that stands": ("StatefulSet", {}, {"currentRevision": "a", "updateRevision": "a"}, True),
+    "a set that rolls": ("StatefulSet", {}, {"currentRevision": "a", "updateRevision": "b"}, False),
+    "a set that replaces nothing itself": (
+        "StatefulSet",
+        {"updateStrategy": {"type": "OnDelete"}},
+        {"currentRevision": "a", "updateRevision": "b"},
+        True,
+    ),
+    "a daemon that stands": ("DaemonSet", {}, {"desiredNumberScheduled": 2, "updatedNumberScheduled": 2}, True),
+    "a daemon that rolls": ("DaemonSet", {}, {"desiredNumberScheduled": 2, "updatedNumberScheduled": 1}, False),
+}
+
+
+@pytest.mark.parametrize("case", ROLLOUTS)
+def test_other_workloads_alike(case: str) -> None:
+    kind, spec, status, expected = ROLLOUTS[case]
+    one = running(**ENVIRONMENT)
+    one["metadata"]["ownerReferences"] = [{"kind": kind, "name": "web", "controller": True, "apiVersion": "apps/v1"}]
+    found = findings(item(kind, "web", spec=spec, status=status), one, held(wrote("kubectl-edit", 60, **data("a"))))
+    assert list(found) == ([f"StaleConfig/tools/{kind}/web/secret/keys"] if expected else [])
+
+
 def test_a_label_of_the_manager_of_the_values_is_told_from_a_value_where_the_pod_carries_the_digest() -> None:
     content = config_digest.Content({"a": "fingerprint"})
     record = {"secret/keys": str(config_digest.digest(Reference("Secret", "keys"), content))}

@@ -165,9 +165,7 @@ def test_the_memory_of_a_run_holds_no_value(kube: Kube, task: FakeTask) -> None:
     before, after = secret("keys", "aHVudGVyMQ=="), secret("keys", "aHVudGVyMg==")
     who = identity(before)
     memory = rotation.Memory(kube, task)
-    memory.remember(
-        rotation.contents([target(before)], {who: before}), rotation.contents([target(after)], {who: after})
-    )
+    memory.remember(rotation.contents([who], {who: before}), rotation.contents([who], {who: after}))
     assert task.run_directory is not None
     stored = json.dumps([path.read_text() for path in task.run_directory.rglob("*") if path.is_file()])
     assert "keys" in stored
