@@ -105,8 +105,8 @@ options:
         a weak value by trying; a Secret that is deleted and made again counts as changed.
       - Pods that run already when this is first seen are left alone. The digest is then noted in the annotations of the
         workload itself, and the next change of the Secret replaces the pods.
-      - Something required that is not there replaces no pods, because they could not start. Pods that wait for it follow
-        it from its first change on. What is optional replaces them when it comes or goes.
+      - Something required that is not there replaces no pods, because they could not start. Pods that wait for it
+        follow it from its first change on. What is optional replaces them when it comes or goes.
       - A Secret that may not be read is left out with a warning.
       - With V(false) a digest that stands is kept as it is.
     type: bool
