@@ -31,7 +31,7 @@ class RunCache:
 
     def get_or_make(self, key: tuple[str, ...], make: Callable[[], tuple[Any, float]]) -> Any:
         """The cached value, or what `make` returns as (value, seconds it is good for); made once at a time."""
-        name = hashlib.sha256(json.dumps(key).encode()).hexdigest()
+        name = _name(key)
         with self._locked(name):
             found = self._read(name)
             if found is not None and found[0] > time.time():
@@ -40,9 +40,20 @@ class RunCache:
             self._write(name, (time.time() + good_for, value))
             return value
 
+    def known(self, key: tuple[str, ...]) -> Any:
+        """The cached value, or None."""
+        found = self._read(_name(key))
+        return found[1] if found is not None and found[0] > time.time() else None
+
+    def change(self, key: tuple[str, ...], changed: Callable[[Any], Any], good_for: float) -> None:
+        """Replace a value by what `changed` makes of it (or of None); nobody else changes it meanwhile."""
+        name = _name(key)
+        with self._locked(name):
+            self._write(name, (time.time() + good_for, changed(self.known(key))))
+
     def forget(self, key: tuple[str, ...]) -> None:
         """Drop a value that turned out stale (a refused token, a discovery that lacks a new kind)."""
-        name = hashlib.sha256(json.dumps(key).encode()).hexdigest()
+        name = _name(key)
         if self._directory is None:
             _IN_PROCESS.pop(name, None)
         else:
@@ -79,3 +90,7 @@ class RunCache:
         with os.fdopen(descriptor, "w") as file:
             json.dump(entry, file)
         os.replace(part, self._directory / name)
+
+
+def _name(key: tuple[str, ...]) -> str:
+    return hashlib.sha256(json.dumps(key).encode()).hexdigest()

@@ -18,11 +18,13 @@ description:
     probes, failed and suspended jobs, rollouts that are stuck or paused, Services without endpoints, Ingresses and load
     balancers without an address, claims without a volume, autoscalers without metrics, disruption budgets that block
     drains, webhooks and aggregated APIs that do not answer, a DNS that does not run, nodes that are not ready or short
-    of something, and a KMCP controller that is down, behind, or refuses an MCP server.
+    of something, containers that run with an older Secret or ConfigMap than stands, and a KMCP controller that is
+    down, behind, or refuses an MCP server.
   - What is normal for a while, such as a pod that starts, becomes a finding only when it lasts.
   - Environment values of a pod, tokens, passwords and keys are replaced in evidence. A secret that a program prints
     without anything that gives it away cannot be known as one.
-  - Nothing is changed. Secrets are not read.
+  - Nothing is changed. Of Secrets and ConfigMaps only the metadata is listed. At most 20 of them are read as a whole,
+    to compare a digest of them with the one that a pod carries; their values go nowhere else.
 options:
   namespaces:
     description:

@@ -160,6 +160,14 @@ options:
   spec:
     description: Raw C(spec) of the MCPServer for what has no option here, merged over everything else; null removes.
     type: dict
+  roll_on_config_change:
+    description:
+      - Replace the pods when a Secret or ConfigMap that they use (O(secret_refs), O(config_map_refs), O(volumes),
+        O(sidecars)) has changed, whoever changed it; also the default for O(servers).
+      - It works by the annotation C(mcpops.io/config-digest) of the pods, as
+        O(mcpops.platform.k8s_objects#module:roll_on_config_change) says.
+    type: bool
+    default: true
   servers:
     description: Many servers in one task, each with the options of a single one.
     type: list
@@ -271,6 +279,9 @@ options:
       spec:
         description: As O(spec).
         type: dict
+      roll_on_config_change:
+        description: As O(roll_on_config_change), for this server.
+        type: bool
   wait:
     description:
       - Whether to wait until the servers run, or are gone.
@@ -418,11 +429,13 @@ SERVER: dict[str, Any] = {
     "init_container": {"type": "dict"},
     "timeout": {"type": "str"},
     "spec": {"type": "dict"},
+    "roll_on_config_change": {"type": "bool"},
 }
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **kubernetes_argument_spec(),
     **SERVER,
+    "roll_on_config_change": {"type": "bool", "default": True},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "servers": {"type": "list", "elements": "dict", "options": SERVER},
     "wait": {"type": "bool", "default": True},

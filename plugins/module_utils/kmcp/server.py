@@ -20,6 +20,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_children,
     server_remove,
+    server_rotation,
     server_rules,
     server_sight,
     server_wait,
@@ -81,12 +82,17 @@ def _present(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) 
             hint="Install KMCP first, with kmcp_install.",
         )
     started = time.monotonic()
-    sights = server_sight.look_at(kube, servers, resource_served=served)
+    live, unreadable = server_sight.read(kube, servers, server_rotation.beside(servers), resource_served=served)
+    sights = server_sight.seen(kube, servers, live)
     _hide_secrets(task, sights)
     refused = [refusal for server in servers for refusal in _collisions(server, sights[server.key])]
     if refused:
         raise Refused(servers[0].label if len(servers) == 1 else "mcp_server", refused)
     drift = {server.key: _drift(sights[server.key]) for server in servers}
+    servers, records = server_rotation.recorded(kube, task, servers, live, unreadable)
+    servers = [
+        server_rotation.with_restart(server, sights[server.key], repaired=bool(drift[server.key])) for server in servers
+    ]
     timeout = float(task.params["wait_timeout"])
     outcome = apply_bundle(
         kube,
@@ -99,6 +105,10 @@ def _present(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) 
     )
     outcome.raise_failures("apply MCP servers")
     plans = _plans(servers, outcome, drift)
+    plans = [
+        plan.with_notes(*server_rotation.notes(server, records[server.key], dry=task.check_mode))
+        for server, plan in zip(servers, plans)
+    ]
     changed = any(plan.changed for plan in plans)
     if task.params["wait"] and not task.check_mode:
         left = max(1.0, timeout - (time.monotonic() - started))

@@ -23,7 +23,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import PODS
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import read_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import read_beside
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure
 
 Key = tuple[str, str]
@@ -52,11 +52,24 @@ def look_at(
     What is not to be `compared` is not asked about by dry runs.
     """
     declared = list(servers)
+    live, _unreadable = read(kube, declared, resource_served=resource_served)
+    return seen(kube, declared, live, compared=compared)
+
+
+def read(
+    kube: Kube, servers: Iterable[Declared], beside: Iterable[Target] = (), *, resource_served: bool = True
+) -> tuple[dict[Identity, Object], frozenset[Identity]]:
+    """(the servers, their children and what is read beside them, those of the latter that may not be read)."""
     kinds = [*CHILDREN.values(), *([SERVERS] if resource_served else [])]
-    targets = [_target(resource, server.key) for server in declared for resource in kinds]
-    live = read_objects(kube, targets)
+    return read_beside(kube, [_target(resource, server.key) for server in servers for resource in kinds], beside)
+
+
+def seen(
+    kube: Kube, servers: Iterable[Declared], live: Mapping[Identity, Object], *, compared: bool = True
+) -> dict[Key, Sight]:
+    """Every server as it was read."""
     sights = {}
-    for server in declared:
+    for server in servers:
         own = {kind: live.get(_target(resource, server.key).who) for kind, resource in CHILDREN.items()}
         children = {kind: child for kind, child in own.items() if child is not None}
         resource = live.get(_target(SERVERS, server.key).who)

@@ -58,7 +58,7 @@ _REFERENCES: Mapping[str, str] = {
 _TEXTS = ("env", "labels", "annotations", "nodeSelector")
 _OF_ACCOUNTS = ("labels", "annotations")
 FIELDS = ("name", "namespace", "transport", "port", "path", "env", "timeout", "server_labels", "server_annotations")
-OPTIONS = (*FIELDS, *_PASSED, *_REFERENCES, "security_context", "pod_security_context", "spec")
+OPTIONS = (*FIELDS, *_PASSED, *_REFERENCES, "security_context", "pod_security_context", "spec", "roll_on_config_change")
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,8 @@ def declared_from(params: Mapping[str, Any]) -> list[Declared]:
     found = []
     for index, entry in enumerate(params["servers"]):
         options = {key: value for key, value in entry.items() if value is not None}
-        options.setdefault("namespace", params.get("namespace"))
+        for inherited in ("namespace", "roll_on_config_change"):
+            options.setdefault(inherited, params.get(inherited))
         found.append(Declared(f"servers[{index}]", options, resource(options)))
     return found
 

@@ -25,6 +25,8 @@ MADE_BY_KMCP = "(made by KMCP)"
 # the first and the last version whose translation this is
 _KNOWN = ((0, 2, 6), (0, 3, 0))
 _CONFIG_HASH = "kmcp.kagent.dev/mcpserver-config-hash"
+# put into a pod template by whoever restarts its pods, kubectl and dashboards alike: a deed, not a state to be kept
+RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 _ADAPTER = "/adapterbin/agentgateway"
 _CONFIG_FILE = "local.yaml"
 # lists whose items the API server tells apart by a field; every other list is one value
@@ -120,9 +122,10 @@ def _deployment(server: Object) -> dict[str, Any]:
         ],
     }
     own = {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": name, "app.kubernetes.io/managed-by": "kmcp"}
+    annotations = {key: value for key, value in (declared.get("annotations") or {}).items() if key != RESTARTED_AT}
     metadata = {
         "labels": {**own, **(declared.get("labels") or {})},
-        "annotations": {**(declared.get("annotations") or {}), _CONFIG_HASH: _SOME},
+        "annotations": {**annotations, _CONFIG_HASH: _SOME},
     }
     return {"spec": {"template": {"metadata": metadata, "spec": pod}}}
 

@@ -34,7 +34,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.job_record im
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object, identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_each
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_all
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.rotation_of_bundle import BundleRotation
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.targets import placed, stray_namespaces, unknown_kind
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
@@ -96,7 +97,10 @@ class _Bundle:
         placed_ones = self._targets(declared)
         done = {one.who: one for one in placed_ones if isinstance(one, ObjectOutcome)}
         targets = [one for one in placed_ones if isinstance(one, Target)]
-        live, unread = read_each(self._kube, [target for target in targets if self._converger.is_served(target)])
+        rotation = BundleRotation(self._kube, self._task, self._options, targets, dry=self._dry)
+        served = [target for target in targets if self._converger.is_served(target)]
+        read = read_all(self._kube, served, rotation.beside)
+        live, unread = read.found, read.unread
         done.update({who: _not_reached(who, failure) for who, failure in unread.items()})
         pruned = {one.who.namespace or "" for one in targets} - {""} if self._options.pruning else ()
         self._jobs.look([target for target in targets if target.who not in unread], live, pruned)
@@ -104,17 +108,19 @@ class _Bundle:
         if refused:
             raise Refused(self._options.subject, refused)
         leaving = prune.leaving(self._kube, self._options, targets)
+        rotation.found(live, read.refused, [target.who for target in leaving.targets])
         reached = [target for target in targets if target.who not in unread]
         ordered = sorted(reached, key=lambda target: declared_objects.phase(target.who))
         for phase, group in itertools.groupby(ordered, key=lambda target: declared_objects.phase(target.who)):
-            batch = self._converge_all(list(group), live)
+            batch = self._converge_all(rotation.recorded(list(group), live, done), live)
             done.update({outcome.who: outcome for outcome in batch})
             if phase == declared_objects.NAMESPACES:
                 self._remember_namespaces(batch)
             elif phase == declared_objects.DEFINITIONS and not self._dry:
                 self._wait_for_definitions(batch, done)
             self._jobs.remember(batch)
-        outcome = BundleOutcome(tuple(done[one.who] for one in placed_ones))
+        outcome = BundleOutcome(tuple(rotation.explained(done[one.who]) for one in placed_ones))
+        rotation.remember(outcome)
         if self._settle is not None and not self._dry:
             try:
                 if not outcome.failures:

@@ -40,12 +40,13 @@ class BundleOptions:
     """How a bundle is applied.
 
     `exclusive`: leaves of substance that other managers wrote are drift; declared ones are taken back, others
-    removed. `our_managers` are those whose leaves are not foreign. `per_object` rows change force_conflicts,
-    exclusive and recreate for the objects they choose. A row of `wait_conditions` that fits no object is refused.
-    `propagation` is Kubernetes' propagationPolicy for what is deleted on the way. `bundle` is the name in the label
-    of objects that belong together. `ignored` are paths that a user named: neither compared nor written.
-    `writers` are rows beside the common ones of who may write where. Without `adopt` the values alone count, whoever
-    owns them. `remedy` is what helps where an object cannot be changed in place.
+    removed. `our_managers` are those whose leaves are not foreign. `roll_on_config_change`: pods follow the Secrets and
+    ConfigMaps that they use. `per_object` rows change this, force_conflicts, exclusive and recreate for the objects
+    they choose. A row of `wait_conditions` that fits no object is refused. `propagation` is Kubernetes'
+    propagationPolicy for what is deleted on the way. `bundle` is the name in the label of objects that belong together.
+    `ignored` are paths that a user named: neither compared nor written. `writers` are rows beside the common ones of
+    who may write where. Without `adopt` the values alone count, whoever owns them. `remedy` is what helps where an
+    object cannot be changed in place.
     """
 
     subject: str = "objects"
@@ -53,6 +54,7 @@ class BundleOptions:
     force_conflicts: bool = False
     exclusive: bool = False
     recreate: str = NEVER
+    roll_on_config_change: bool = True
     per_object: tuple[ObjectOptions, ...] = ()
     manager: str = FIELD_MANAGER
     our_managers: frozenset[str] = field(default_factory=lambda: frozenset({FIELD_MANAGER, "helm"}))
@@ -72,5 +74,5 @@ class BundleOptions:
 
     def settings(self, who: Identity) -> Settings:
         """What holds for this object."""
-        whole = Settings(self.force_conflicts, self.exclusive, self.recreate)
+        whole = Settings(self.force_conflicts, self.exclusive, self.recreate, self.roll_on_config_change)
         return settings_for(self.per_object, whole, who) if self.per_object else whole

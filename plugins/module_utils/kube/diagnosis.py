@@ -12,10 +12,12 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import diagnosis as kmcp
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import (
+    config_digest,
     diagnosis_cluster,
+    diagnosis_config,
     diagnosis_pods,
     diagnosis_services,
     diagnosis_snapshot,
@@ -31,7 +33,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_sna
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import namespace_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import last_log_lines
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import FORBIDDEN, at_once
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.rotation import HELD
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import SEVERITIES, without_log
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 
@@ -39,6 +42,8 @@ SUBJECT = "k8s_diagnosis_info"
 SCHEMA_VERSION = 1
 """Of the result's structure: it grows when a key changes its meaning or goes, not when one comes."""
 MOST_LINES = 100
+MOST_CONTENTS = 20
+"""How many Secrets and ConfigMaps are read to tell a changed value from a changed label."""
 MOST_LOGS = 20
 """How many logs are read: enough for what a person reads, and a bound on the requests."""
 
@@ -52,6 +57,7 @@ def diagnose(task: Task) -> Result:
         return _result([], Snapshot({}, datetime.now(timezone.utc)), f"nothing to look at: {pending.reason}")
     snapshot = diagnosis_snapshot.read(kube, namespaces, task.params["cluster_scope"])
     _known(snapshot, namespaces)
+    snapshot = _with_contents(kube, snapshot)
     found = classify(snapshot)
     return _result(_with_logs(kube, found, lines), snapshot)
 
@@ -62,6 +68,7 @@ def classify(snapshot: Snapshot) -> list[Finding]:
     return in_order(
         [
             *of_pods,
+            *diagnosis_config.findings(snapshot),
             *diagnosis_services.findings(snapshot, of_pods),
             *diagnosis_cluster.findings(snapshot),
             *kmcp.findings(snapshot),
@@ -92,6 +99,24 @@ def _known(snapshot: Snapshot, namespaces: Sequence[str]) -> None:
     ]
     if missing:
         raise InvalidInput(SUBJECT, missing)
+
+
+def _with_contents(kube: Kube, snapshot: Snapshot) -> Snapshot:
+    """The snapshot with fingerprints of what a later label or a later value may have been written to."""
+    wanted = diagnosis_config.suspects(snapshot)[:MOST_CONTENTS]
+
+    def content(suspect: diagnosis_pods.Key) -> config_digest.Content | None:
+        kind, namespace, name = suspect
+        try:
+            found = kube.get(HELD[kind].path(namespace, name), action=f"read {kind} {namespace}/{name}")
+        except ServiceError as refused:
+            if refused.status != FORBIDDEN:
+                raise
+            return None
+        return None if found is None else config_digest.content(found)
+
+    read = zip(wanted, at_once(content, wanted))
+    return replace(snapshot, contents={suspect: one for suspect, one in read if one is not None})
 
 
 def _with_logs(kube: Kube, found: Sequence[Finding], lines: int) -> list[Finding]:

@@ -60,30 +60,36 @@ class _Seen:
 
 def findings(snapshot: Snapshot) -> list[Finding]:
     """What is wrong with pods and workloads; ten pods with one fault are one finding about their workload."""
-    makers = {_key(one): one for kind in WORKLOADS for one in snapshot.of(kind)}
+    makers = workloads(snapshot)
     seen: dict[tuple[Key, str, str], list[_Seen]] = {}
     objects: dict[Key, Object] = {}
     for pod in snapshot.of("Pod"):
-        maker = _maker({**pod, "kind": "Pod"}, makers)
-        objects[_key(maker)] = maker
+        maker = maker_of({**pod, "kind": "Pod"}, makers)
+        objects[key(maker)] = maker
         for one in _faults(snapshot, pod, maker):
-            seen.setdefault((_key(maker), one.reason.code, one.container), []).append(one)
-    of_pods = [_grouped(snapshot, objects[key], group) for (key, _code, _part), group in seen.items()]
-    told = {_key(found.item) for found in of_pods}
-    own = [found for one in makers.values() for found in _workload(snapshot, one, _key(one) in told)]
-    failed = {_key(found.item) for found in own if found.code == "JobFailed"}
-    logs = {_key(found.item): found.log_of for found in of_pods if found.log_of}
-    own = [replace(found, log_of=logs.get(_key(found.item))) if found.code == "JobFailed" else found for found in own]
+            seen.setdefault((key(maker), one.reason.code, one.container), []).append(one)
+    of_pods = [_grouped(snapshot, objects[made_by], group) for (made_by, _code, _part), group in seen.items()]
+    told = {key(found.item) for found in of_pods}
+    own = [found for one in makers.values() for found in _workload(snapshot, one, key(one) in told)]
+    failed = {key(found.item) for found in own if found.code == "JobFailed"}
+    logs = {key(found.item): found.log_of for found in of_pods if found.log_of}
+    own = [replace(found, log_of=logs.get(key(found.item))) if found.code == "JobFailed" else found for found in own]
     # a failed Job says it all, with the log of its pod
-    return [*own, *(found for found in of_pods if _key(found.item) not in failed)]
+    return [*own, *(found for found in of_pods if key(found.item) not in failed)]
 
 
-def _key(item: Object) -> Key:
+def workloads(snapshot: Snapshot) -> dict[Key, Object]:
+    """What may have made the pods that are asked about."""
+    return {key(one): one for kind in WORKLOADS for one in snapshot.of(kind)}
+
+
+def key(item: Object) -> Key:
+    """What tells an object from all others of a snapshot."""
     metadata = item["metadata"]
     return str(item.get("kind")), str(metadata.get("namespace")), str(metadata["name"])
 
 
-def _maker(pod: Object, known: dict[Key, Object]) -> Object:
+def maker_of(pod: Object, known: dict[Key, Object]) -> Object:
     """The workload whose pod this is: a Deployment behind its ReplicaSet, or the pod itself."""
     made_by = owner(pod)
     if made_by is None:

@@ -15,7 +15,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Serv
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import vocabulary
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.aggregation import is_down
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest import Content
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.prune import METADATA_ONLY
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts import events
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.reading import Object, time_of
@@ -32,7 +34,11 @@ _OF_NAMESPACES: tuple[tuple[str, str], ...] = (
     ("policy/v1", "PodDisruptionBudget"),
     ("networking.k8s.io/v1", "Ingress"),
     ("kagent.dev/v1alpha1", "MCPServer"),
+    ("v1", "Secret"),
+    ("v1", "ConfigMap"),
 )
+# who wrote them and when is all that is looked at
+_METADATA = frozenset({"Secret", "ConfigMap"})
 # of all namespaces when the cluster itself is looked at as well: behind DNS, webhooks and controllers are these
 _BEHIND_THE_CLUSTER: tuple[tuple[str, str], ...] = (
     ("apps/v1", "Deployment"),
@@ -60,6 +66,8 @@ class Snapshot:
     """Those that are asked about; None means all."""
     unread: Mapping[str, str] = field(default_factory=dict)
     """Kinds that could not be read, or not everywhere, and why: what they would show is not known."""
+    contents: Mapping[tuple[str, str, str], Content] = field(default_factory=dict)
+    """Fingerprints of the Secrets and ConfigMaps that had to be read, by kind, namespace and name."""
 
     def all(self, kind: str) -> Sequence[Object]:
         """Every object of a kind that was read, also of namespaces that are not asked about."""
@@ -148,9 +156,10 @@ def _listed(
 ) -> tuple[Sequence[Object] | None, str]:
     """The objects, or None where none may be read, and what is missing of them."""
     selector = "type=Warning" if resource.kind == "Event" else None
+    accept = METADATA_ONLY if resource.kind in _METADATA else None
     try:
         if not places:
-            return kube.list_objects(resource, None, field_selector=selector, quiet=True), ""
+            return kube.list_objects(resource, None, field_selector=selector, accept=accept, quiet=True), ""
     except ServiceError as refused:
         if refused.status == NOT_FOUND:
             return None, ""
@@ -164,7 +173,7 @@ def _listed(
     missing: list[str] = [] if places else ["other namespaces"]
     for namespace in places or wanted:
         try:
-            listed += kube.list_objects(resource, namespace, field_selector=selector, quiet=True)
+            listed += kube.list_objects(resource, namespace, field_selector=selector, accept=accept, quiet=True)
         except ServiceError as refused:
             if is_down(refused):
                 return None, "is served by an API that does not answer"

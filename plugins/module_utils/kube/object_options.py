@@ -23,11 +23,13 @@ class Settings:
 
     `force_conflicts`: declared fields of other managers are taken over. `exclusive`: what others wrote is drift.
     `recreate`: `never`, or `on_immutable` to delete and create anew what cannot be changed in place.
+    `roll_on_config_change`: pods are replaced when a Secret or ConfigMap that they use has changed.
     """
 
     force_conflicts: bool = False
     exclusive: bool = False
     recreate: str = NEVER
+    roll_on_config_change: bool = True
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class ObjectOptions:
     force_conflicts: bool | None = None
     exclusive: bool | None = None
     recreate: str | None = None
+    roll_on_config_change: bool | None = None
 
     def chooses(self, who: Identity) -> bool:
         return all(
@@ -54,7 +57,7 @@ class ObjectOptions:
 
 def parse(options: Sequence[Mapping[str, Any]] | None) -> tuple[ObjectOptions, ...]:
     """The rows as they were validated by the argument spec."""
-    keys = ("kind", "name", "namespace", "force_conflicts", "exclusive", "recreate")
+    keys = ("kind", "name", "namespace", "force_conflicts", "exclusive", "recreate", "roll_on_config_change")
     return tuple(ObjectOptions(**{key: row.get(key) for key in keys}) for row in options or [])
 
 
@@ -67,6 +70,7 @@ def settings_for(rows: Iterable[ObjectOptions], whole: Settings, who: Identity) 
                 found.force_conflicts if row.force_conflicts is None else row.force_conflicts,
                 found.exclusive if row.exclusive is None else row.exclusive,
                 row.recreate or found.recreate,
+                found.roll_on_config_change if row.roll_on_config_change is None else row.roll_on_config_change,
             )
     return found
 

@@ -46,6 +46,7 @@ def _apply(kube: Kube, task: Task, declared: Sequence[Object], conditions: Seque
         force_conflicts=params["force_conflicts"],
         exclusive=params["exclusive"],
         recreate=params["recreate"],
+        roll_on_config_change=params["roll_on_config_change"],
         per_object=object_options.parse(params.get("object_options")),
         wait_timeout=float(params["wait_timeout"]),
         wait_conditions=tuple(conditions),

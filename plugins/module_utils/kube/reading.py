@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
@@ -23,6 +24,9 @@ LIST_FROM = 4
 OTHERS_PER_NAME = 50
 """As many objects more come by LIST in the time that one takes by its name."""
 
+FORBIDDEN = 403
+
+Get = Callable[[Target], "Object | None"]
 One = TypeVar("One")
 Other = TypeVar("Other")
 
@@ -35,34 +39,75 @@ def at_once(work: Callable[[One], Other], things: Sequence[One]) -> list[Other]:
         return list(pool.map(work, things))
 
 
+@dataclass(frozen=True)
+class Read:
+    """What was found, why others could not be read, and what this identity may not read."""
+
+    found: dict[Identity, Object]
+    unread: dict[Identity, ServiceError]
+    refused: frozenset[Identity]
+
+
 def read_objects(kube: Kube, targets: Iterable[Target]) -> dict[Identity, Object]:
     """The live objects of those targets that exist."""
-    found, unread = read_each(kube, targets)
-    for failure in unread.values():
+    read = read_all(kube, targets)
+    for failure in read.unread.values():
         raise failure
-    return found
+    return read.found
 
 
 def read_each(kube: Kube, targets: Iterable[Target]) -> tuple[dict[Identity, Object], dict[Identity, ServiceError]]:
     """The same, and why others could not be read: an aggregated API that is down is no reason to read nothing else."""
+    read = read_all(kube, targets)
+    return read.found, read.unread
+
+
+def read_beside(
+    kube: Kube, targets: Iterable[Target], beside: Iterable[Target]
+) -> tuple[dict[Identity, Object], frozenset[Identity]]:
+    """(the live objects of both, those of `beside` that this identity may not read)."""
+    read = read_all(kube, targets, beside)
+    for failure in read.unread.values():
+        raise failure
+    return read.found, read.refused
+
+
+def read_all(kube: Kube, targets: Iterable[Target], beside: Iterable[Target] = ()) -> Read:
+    """The live objects of both; read together, they cost one LIST.
+
+    What only helps to decide (`beside`) must not end the work on the targets.
+    """
+    wanted = {target.who: target for target in targets}
+    lenient = {target.who: target for target in beside if target.who not in wanted}
+    refused: set[Identity] = set()
+
+    def get(target: Target) -> Object | None:
+        try:
+            return kube.get(target.path, action=f"read {target.who}")
+        except ServiceError as failure:
+            if failure.status != FORBIDDEN or target.who not in lenient:
+                raise
+            refused.add(target.who)
+            return None
+
     groups: dict[tuple[ResourceType, str | None], list[Target]] = {}
-    for target in targets:
+    for target in [*wanted.values(), *lenient.values()]:
         groups.setdefault((target.resource, target.who.namespace), []).append(target)
     by_list = [group for group in groups.values() if len(group) >= LIST_FROM]
     by_name = [target for group in groups.values() if len(group) < LIST_FROM for target in group]
     found: dict[Identity, Object] = {}
     unread: dict[Identity, ServiceError] = {}
-    for group, listed in zip(by_list, at_once(lambda group: _unless_down(lambda: _list(kube, group)), by_list)):
+    for group, listed in zip(by_list, at_once(lambda group: _unless_down(lambda: _list(kube, group, get)), by_list)):
         if isinstance(listed, ServiceError):
             unread.update((target.who, listed) for target in group)
         else:
             found.update(listed)
-    for target, live in zip(by_name, at_once(lambda one: _unless_down(lambda: _get(kube, one)), by_name)):
+    for target, live in zip(by_name, at_once(lambda one: _unless_down(lambda: get(one)), by_name)):
         if isinstance(live, ServiceError):
             unread[target.who] = live
         elif live is not None:
             found[target.who] = live
-    return found, unread
+    return Read(found, unread, frozenset(refused))
 
 
 def _unless_down(work: Callable[[], Other]) -> Other | ServiceError:
@@ -74,7 +119,7 @@ def _unless_down(work: Callable[[], Other]) -> Other | ServiceError:
         return failure
 
 
-def _list(kube: Kube, group: list[Target]) -> dict[Identity, Object]:
+def _list(kube: Kube, group: list[Target], get: Get) -> dict[Identity, Object]:
     """The objects of one kind and namespace, by as much of its list as is needed; nothing else is kept."""
     resource, namespace = group[0].resource, group[0].who.namespace
     missing = {target.who.name: target for target in group}
@@ -97,13 +142,9 @@ def _list(kube: Kube, group: list[Target]) -> dict[Identity, Object]:
         if refused.status == 404:
             # its CustomResourceDefinition went since the kinds were discovered
             return {}
-        if refused.status != 403:
+        if refused.status != FORBIDDEN:
             raise
         # an identity may be allowed to read objects it knows by name, and not to list
     rest = list(missing.values())
-    live = at_once(lambda target: _get(kube, target), rest)
+    live = at_once(get, rest)
     return found | {target.who: item for target, item in zip(rest, live) if item is not None}
-
-
-def _get(kube: Kube, target: Target) -> Object | None:
-    return kube.get(target.path, action=f"read {target.who}")

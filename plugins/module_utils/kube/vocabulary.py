@@ -90,6 +90,11 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "PodFailed": Meaning(WARNING, "a pod has failed for good", "Read why it failed, then delete it."),
     "Starting": Meaning(WARNING, "a pod takes long to start", "kubectl describe pod shows what it waits for.", 120.0),
+    "StaleConfig": Meaning(
+        WARNING,
+        "a container runs with an older version of a Secret or ConfigMap than stands",
+        "Make its pods anew: a container reads its environment, and files mounted by subPath, only when it starts.",
+    ),
     # workloads
     "PodsRefused": Meaning(
         ERROR, "admission refuses a workload's pods", "Change the pod template as the message says, or the policy."

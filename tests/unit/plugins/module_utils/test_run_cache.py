@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,13 @@ def test_of_many_processes_one_makes_the_value(tmp_path: Path) -> None:
     workers = [subprocess.Popen(argv, env=environment) for worker in range(8)]
     assert [worker.wait() for worker in workers] == [0] * 8
     assert made.read_text() == "x"
+
+
+def test_a_value_is_changed_by_one_at_a_time(tmp_path: Path) -> None:
+    cache = RunCache(tmp_path)
+    assert cache.known(("rows",)) is None
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(lambda n: cache.change(("rows",), lambda known: [*(known or []), n], 60), range(40)))
+    assert sorted(RunCache(tmp_path).known(("rows",))) == list(range(40))
+    cache.change(("rows",), lambda known: known, -1)
+    assert cache.known(("rows",)) is None

@@ -30,7 +30,7 @@ class Cluster:
         self.asked: list[Target] = []
         self.answer = answer
         self.version: Any = "0.3.0"
-        monkeypatch.setattr(server_sight, "read_objects", self.read)
+        monkeypatch.setattr(server_sight, "read_beside", self.read)
         monkeypatch.setattr(server_sight, "server_side_apply", self.apply)
 
     @property
@@ -38,8 +38,8 @@ class Cluster:
         found: dict[str, Any] = self.objects["Deployment"]["spec"]["template"]["spec"]["containers"][0]
         return found
 
-    def read(self, _kube: Any, targets: list[Target]) -> dict[Any, Any]:
-        return {target.who: self.objects[target.who.kind] for target in targets}
+    def read(self, _kube: Any, targets: list[Target], _beside: Any) -> tuple[dict[Any, Any], frozenset[Any]]:
+        return {target.who: self.objects[target.who.kind] for target in targets}, frozenset()
 
     def structure(self, _api_version: str, _kind: str) -> Structure:
         return UNKNOWN

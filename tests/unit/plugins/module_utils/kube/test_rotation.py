@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a bundle asks the API server to know which pods are to follow, and what it makes of answers it does not get."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import rotation
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest import ANNOTATION
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.object_options import parse
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object, identity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import ObjectOutcome
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import read_beside
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.rotation_of_bundle import BundleRotation
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan
+
+from .conftest import Answer, FakeTask, Server, status_object
+
+PLURALS = {"Secret": "secrets", "ConfigMap": "configmaps"}
+
+
+def target(item: Object) -> Target:
+    who = identity(item)
+    plural = PLURALS.get(who.kind, f"{who.kind.lower()}s")
+    return Target(who, ResourceType(who.api_version, who.kind, plural, True), item)
+
+
+def workload(name: str, *secrets: str, kind: str = "Deployment", optional: bool = False) -> Object:
+    sources = [{"secretRef": {"name": one, "optional": optional}} for one in secrets]
+    template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [{"name": "c", "envFrom": sources}]}}
+    metadata = {"name": name, "namespace": "a"}
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": {"template": template}}
+
+
+def secret(name: str, value: str = "YQ==") -> Object:
+    metadata = {"name": name, "namespace": "a", "uid": f"uid-{name}"}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"A": value}}
+
+
+def recorded(item: Object) -> str:
+    template = item["spec"]["template"]["metadata"]
+    return str((template.get("annotations") or {}).get(ANNOTATION, ""))
+
+
+@pytest.fixture
+def kube(connect: Callable[..., Kube], task: FakeTask) -> Kube:
+    return connect(task)
+
+
+def rotating(kube: Kube, task: FakeTask, *items: Object, **options: Any) -> tuple[BundleRotation, list[Target]]:
+    targets = [target(item) for item in items]
+    return BundleRotation(kube, task, BundleOptions(**options), targets, dry=task.check_mode), targets
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet"])
+def test_whose_pods_follow(kind: str, kube: Kube, task: FakeTask) -> None:
+    found, targets = rotating(kube, task, workload("web", "keys", kind=kind))
+    found.found({target(secret("keys")).who: secret("keys")}, (), ())
+    [after] = found.recorded(targets, {}, {})
+    assert recorded(after.declared).startswith("secret/keys=")
+
+
+@pytest.mark.parametrize("kind", ["ReplicaSet", "Rollout"])
+def test_whose_pods_cannot(kind: str, kube: Kube, task: FakeTask) -> None:
+    """A Job cannot change, the next run of a CronJob starts with what stands, a ReplicaSet replaces nothing."""
+    found, targets = rotating(kube, task, workload("web", "keys", kind=kind))
+    assert found.beside == []
+    found.found({}, (), ())
+    assert found.recorded(targets, {}, {}) == targets
+
+
+def test_many_that_are_used_cost_one_list(server: Server, kube: Kube, task: FakeTask) -> None:
+    """A hundred workloads with a Secret each, two of which the bundle declares itself."""
+    items = [workload(f"web-{number}", f"keys-{number}") for number in range(100)]
+    found, targets = rotating(kube, task, *items, secret("keys-0"), secret("keys-1"))
+    assert len(found.beside) == 98
+    listed = [secret(f"keys-{number}") for number in range(100)]
+    server.on("/api/v1/namespaces/a/secrets?limit=1000", Answer(body={"items": listed}))
+    secrets = [one for one in targets if one.who.kind == "Secret"]
+    live, unreadable = read_beside(kube, secrets, found.beside)
+    assert len(server.requests) == 1
+    assert (len(live), unreadable) == (100, frozenset())
+
+
+def test_one_that_may_not_be_read_is_told_and_ends_nothing(server: Server, kube: Kube, task: FakeTask) -> None:
+    found, targets = rotating(kube, task, workload("web", "keys", "open"))
+    server.on("/api/v1/namespaces/a/secrets/keys", Answer(403, status_object(403, "Forbidden", "no")))
+    server.on("/api/v1/namespaces/a/secrets/open", Answer(body=secret("open")))
+    live, unreadable = read_beside(kube, (), found.beside)
+    found.found(live, unreadable, ())
+    [after] = found.recorded(targets, {}, {})
+    assert recorded(after.declared).startswith("secret/open=")
+    [told] = task.warnings
+    assert "Secret a/keys: may not be read" in told
+    assert "roll_on_config_change" in told
+
+
+def test_a_declared_one_that_may_not_be_read_fails_as_before(server: Server, kube: Kube) -> None:
+    server.on("/api/v1/namespaces/a/secrets/keys", Answer(403, status_object(403, "Forbidden", "no")))
+    with pytest.raises(Exception, match="read Secret a/keys"):
+        read_beside(kube, [target(secret("keys"))], [target(secret("keys"))])
+
+
+def outcome(item: Object, **more: Any) -> ObjectOutcome:
+    return ObjectOutcome(identity(item), Plan("x", (Change("data.A", "1", "2"),)), item, **more)
+
+
+def test_what_the_bundle_makes_of_a_secret_decides(kube: Kube, task: FakeTask) -> None:
+    before, after = secret("keys"), secret("keys", "Yg==")
+    items = (workload("web", "keys"), secret("keys", "Yg=="))
+    found, targets = rotating(kube, task, *items)
+    found.found({target(before).who: before}, (), ())
+    who = targets[1].who
+    live = {targets[0].who: {**workload("web", "keys")}}
+    [rolled] = found.recorded(targets[:1], live, {who: outcome(after)})
+    assert recorded(rolled.declared).startswith("secret/keys=")
+    told = found.explained(outcome(rolled.declared)).plan.notes
+    assert told == ("Deployment a/web: Secret keys has changed, so its pods are replaced",)
+    # one that could not be applied stands as it did: the pods of a failed change are left alone
+    found.found({target(before).who: before}, (), ())
+    failed = outcome(before, failure=RuntimeError("no"))  # type: ignore[arg-type]
+    [same] = found.recorded(targets[:1], live, {who: failed})
+    assert recorded(same.declared) == ""
+
+
+def test_what_is_pruned_is_gone_for_whoever_starts_without_it(kube: Kube, task: FakeTask) -> None:
+    found, targets = rotating(kube, task, workload("web", "keys", optional=True))
+    standing = secret("keys")
+    found.found({target(standing).who: standing}, (), [target(standing).who])
+    [after] = found.recorded(targets, {}, {})
+    assert recorded(after.declared) == "secret/keys=absent"
+
+
+def test_in_check_mode_a_new_secret_has_no_digest_yet(kube: Kube, task: FakeTask) -> None:
+    task.check_mode = True
+    made = secret("keys")
+    found, targets = rotating(kube, task, workload("web", "keys"), made)
+    found.found({}, (), ())
+    new = ObjectOutcome(identity(made), Plan("x", (Change("data.A", ABSENT, "1", secret=True),), is_new=True), made)
+    [after] = found.recorded(targets[:1], {}, {identity(made): new})
+    assert recorded(after.declared) == "secret/keys=(new)"
+
+
+def test_rows_switch_it_off_for_some(kube: Kube, task: FakeTask) -> None:
+    rows = parse([{"name": "quiet", "roll_on_config_change": False}])
+    found, targets = rotating(kube, task, workload("web", "keys"), workload("quiet", "more"), per_object=rows)
+    assert [one.who.name for one in found.beside] == ["keys"]
+    found.found({}, (), ())
+    live = workload("quiet", "more")
+    live["spec"]["template"]["metadata"]["annotations"] = {ANNOTATION: "secret/more=1"}
+    _web, quiet = found.recorded(targets, {targets[1].who: live}, {})
+    assert recorded(quiet.declared) == "secret/more=1"
+
+
+def test_the_memory_of_a_run_holds_no_value(kube: Kube, task: FakeTask) -> None:
+    task.check_mode = True
+    before, after = secret("keys", "aHVudGVyMQ=="), secret("keys", "aHVudGVyMg==")
+    who = identity(before)
+    memory = rotation.Memory(kube, task)
+    memory.remember(rotation.contents([who], {who: before}), rotation.contents([who], {who: after}))
+    assert task.run_directory is not None
+    stored = json.dumps([path.read_text() for path in task.run_directory.rglob("*") if path.is_file()])
+    assert "keys" in stored
+    assert not any(value in stored for value in ("hunter", "aHVudGVy"))
