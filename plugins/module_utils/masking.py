@@ -50,11 +50,12 @@ def declared_values(documents: Iterable[Any]) -> list[str]:
     about.
     """
     listed = list(documents)
-    known = " ".join(_known(listed))
+    names = set(_known(listed))
+    known = " ".join(names)
     found: dict[str, None] = {}
     for value, named in _declared(listed):
         shortest = SHORTEST_SECRET if named else SHORTEST_VALUE
-        if len(value) >= shortest and not is_common(value) and (named or value not in known):
+        if len(value) >= shortest and not is_common(value) and value not in (names if named else known):
             found.setdefault(value)
     return list(found)
 

@@ -53,6 +53,7 @@ Drift = Mapping[Key, Sequence[Change]]
 
 def converge(task: Task) -> Result:
     servers = declared_from(task.params)
+    protect(task, declared_values([server.resource for server in servers]))
     absent = task.params["state"] == "absent"
     found = server_rules.absence_problems(servers) if absent else server_rules.problems(servers)
     found += wait_timeout_problems(task.params["wait_timeout"], zero=True)
@@ -60,7 +61,6 @@ def converge(task: Task) -> Result:
         raise InvalidInput("mcp_server", found)
     if not servers:
         return Result(changed=False, msg="no MCP servers are declared", values={"servers": []})
-    protect(task, declared_values([server.resource for server in servers]))
     try:
         kube = Kube.connect(task)
     except ClusterPending as pending:

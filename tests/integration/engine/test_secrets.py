@@ -175,11 +175,11 @@ class Way:
 def _ways() -> Iterator[Any]:
     # that the adapters are the same for every module is seen at every gate by tests/unit/plugins/plugin_utils
     yield pytest.param(Way(adapters=("in-process", "connection")), id="default")
-    for way in (Way("minimal"), Way("runner", check=True), Way("runner")):
+    for way in (Way("minimal"), Way("runner", check=True)):
         yield pytest.param(way, id=f"{way.callback}-{'check' if way.check else 'apply'}", marks=pytest.mark.slow)
+    # the other callbacks on each core: there as well
     for row in matrix.ROWS:
-        for callback in ("default", "runner"):
-            yield pytest.param(Way(callback, core=row.core), id=f"{row.core}-{callback}", marks=pytest.mark.slow)
+        yield pytest.param(Way("runner", core=row.core), id=row.core, marks=pytest.mark.slow)
 
 
 def _interpreter(core: str) -> str:

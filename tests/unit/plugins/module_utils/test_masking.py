@@ -52,6 +52,11 @@ def test_words_switches_numbers_and_names_of_objects_stay_readable() -> None:
     }
     objects = [secret(stringData=values), {"kind": "Deployment", "metadata": {"name": "shop-eu-web"}}]
     assert declared_values(objects) == []
+    # a custom resource that names the Secret beside it
+    login = {"kind": "Secret", "metadata": {"name": "pg-login"}, "stringData": {"x": "canary-1"}}
+    database = {"kind": "Database", "metadata": {"name": "db"}, "spec": {"superuserSecret": "pg-login"}}
+    assert declared_values([login, database]) == ["canary-1"]
+    assert declared_values([database]) == ["pg-login"]
     # short, but of a key that says what it is
     assert declared_values([secret(stringData={"password": "ab12"})]) == ["ab12"]
 
