@@ -39,6 +39,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects impor
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.one_piece import (
     Unkept,
     beside_other_branches,
+    emptied,
+    other_spellings,
     rebuilt,
     unkept,
 )
@@ -257,11 +259,12 @@ class Converger:
             # in check mode, behind a webhook that refuses dry runs
             estimate = dry_run.estimate(standing, target.declared, options.manager, target.structure)
             return list(estimate), notes, standing
-        doomed = self._doomed(target, standing)
+        again = other_spellings(standing, target.declared, returned, target.structure)
+        doomed = [*self._doomed(target, standing), *again]
         # what was applied has another version by now
         base = standing if self._dry or judged is Verdict.UNSURE else after
-        beside = [*self._beside(target, standing, after), *returned]
-        whole = self._without_leftover(target, base, after, doomed, beside) if beside else None
+        beside = self._beside(target, standing, after)
+        whole = self._without_leftover(target, base, after, doomed, beside) if beside or again else None
         final = after if whole is None else whole
         changes = attributed_changes(standing, final, target, options.manager, managers, options.adopt)
         if changes and not self._dry:
@@ -293,6 +296,7 @@ class Converger:
         return [
             *dropped,
             *(one.route for one in unkept(target.declared, after, target.structure)),
+            *emptied(target.declared, standing, after, target.structure),
             *beside_other_branches(after, target.declared, moved, target.structure),
         ]
 
