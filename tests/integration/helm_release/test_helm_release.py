@@ -119,7 +119,7 @@ EDITED = (
     (_add_container, 'containers[side].image: "example.org/side:1"  # set by kubectl-patch'),
     (_edit_data, 'data.more: "x"  # set by kubectl-patch'),
     (_edit_secret, "data.password: ********"),
-    (_change_port, "spec.ports[http].port: 81  # set by kubectl-patch"),
+    (_change_port, "spec.ports[81,TCP].port: 81  # set by kubectl-patch"),
     (_delete_role, 'kind: "ClusterRole"'),
 )
 DELETED = ((_delete_service, 'kind: "Service"'),)
