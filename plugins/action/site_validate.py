@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
@@ -39,6 +38,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory imp
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
 from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, mcp_server, site_lock, site_validate
+from ansible_collections.mcpops.platform.plugins.plugin_utils.plain_types import plain_arguments
 from ansible_collections.mcpops.platform.plugins.plugin_utils.site_action import SiteAction
 
 SUBJECT = "site_validate"
@@ -156,7 +156,11 @@ class ActionModule(SiteAction):
             if variable not in variables:
                 continue
             try:
-                values[variable] = json.loads(json.dumps(templar.template(variables[variable]), default=str))
+                value = {variable: templar.template(variables[variable])}
+                values[variable] = plain_arguments(name, value).arguments[variable]
+            except InvalidInput as exc:
+                deferred[variable] = "it cannot be written as JSON"
+                findings += [Finding(name, problem.path, problem.message) for problem in exc.problems]
             except AnsibleUndefinedVariable as exc:
                 deferred[variable] = _reason(exc)
                 missing = OWN_VARIABLE.search(str(exc))

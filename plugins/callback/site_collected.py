@@ -29,6 +29,8 @@ from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
+
 KEPT = ("changed", "msg", "notes", "diff", "error", "warnings")
 CLUSTER_KEPT = ("exists", "id", "name", "power_state", "provisioning_state", "kubernetes_version")
 
@@ -78,7 +80,7 @@ class CallbackModule(CallbackBase):
         }
         item = told.get("_ansible_item_label", told.get("item"))
         if item is not None:
-            row["item"] = str(item)
+            row["item"] = _called(item)
         cluster = told.get("cluster")
         if isinstance(cluster, dict):
             row["cluster"] = {key: cluster.get(key) for key in CLUSTER_KEPT}
@@ -89,3 +91,9 @@ class CallbackModule(CallbackBase):
     def _append(self, row: dict[str, Any]) -> None:
         with open(self.get_option("file"), "a", encoding="utf-8") as file:
             file.write(json.dumps(row, default=str) + "\n")
+
+
+def _called(item: Any) -> str:
+    """An item of a loop without a label, by its name: the whole may hold secrets, and the report is kept."""
+    name = item.get("name") or item.get("key") if isinstance(item, dict) else item
+    return redact(str(item if name is None else name))

@@ -15,6 +15,9 @@ options:
       - Path of a kubeconfig file, or its content as a mapping.
       - Without it E(K8S_AUTH_KUBECONFIG), then the files of E(KUBECONFIG), then the service account of the pod this
         runs in, then C(~/.kube/config) is used.
+      - With it, of the variables below only those count that do not say which cluster it is (proxy and impersonation),
+        so that a credential in the environment cannot send the task to another cluster.
+      - An empty text is refused unless O(host) is set.
       - In check mode, what M(mcpops.platform.aks_kubeconfig) would have written to this path earlier in the run is
         used; a file that does not exist yet makes the task report its whole plan instead of failing.
     type: raw

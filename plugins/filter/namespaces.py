@@ -42,6 +42,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import POD_SECURITY_LEVELS
+from ansible_collections.mcpops.platform.plugins.module_utils.scalars import texts_of_mapping
 
 
 def namespaces(entries: list[dict[str, Any]], labels: dict[str, str] | None = None) -> list[dict[str, Any]]:
@@ -55,10 +56,11 @@ def _namespace(entry: dict[str, Any], labels: dict[str, str]) -> dict[str, Any]:
             f"namespace {entry.get('name')}: pod_security is {level!r}; use one of {', '.join(POD_SECURITY_LEVELS)}."
         )
     enforced = {"pod-security.kubernetes.io/enforce": level} if level else {}
+    declared = {**labels, **enforced, **(entry.get("labels") or {})}
     return {
         "apiVersion": "v1",
         "kind": "Namespace",
-        "metadata": {"name": entry["name"], "labels": {**labels, **enforced, **(entry.get("labels") or {})}},
+        "metadata": {"name": entry["name"], "labels": texts_of_mapping(declared)},
     }
 
 

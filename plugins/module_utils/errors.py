@@ -9,14 +9,16 @@ A message reads: what failed: why (code). What to do next.
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Refusal
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal, shown_value
+
+DONE_SHOWN = 20
+"""How many writes a failure lists: a bundle of a thousand objects has a row for each of them beside it."""
 
 
 class Failure(Exception):
@@ -37,12 +39,16 @@ class Failure(Exception):
     def __str__(self) -> str:
         return self.message()
 
-    def to_result(self) -> dict[str, Any]:
+    def to_result(self, written: Sequence[str] = ()) -> dict[str, Any]:
+        """What Ansible sees. `written` is what was written before the failure: it counts as changed, and is listed."""
+        done = list(dict.fromkeys(written))
+        shown = [*done[:DONE_SHOWN], *([f"and {len(done) - DONE_SHOWN} more"] if done[DONE_SHOWN:] else [])]
         return {
             "failed": True,
-            "changed": bool(self.values.get("changed", False)),
+            "changed": bool(self.values.get("changed", False)) or bool(done),
             "msg": self.message(),
             "error": {"kind": self.kind, **self.details()},
+            **({"done": shown} if done else {}),
             **{key: value for key, value in self.values.items() if key != "changed"},
         }
 
@@ -90,7 +96,8 @@ class Refused(Failure):
 
     def message(self) -> str:
         lines = [
-            f"{item.path}: cannot go from {_show(item.before)} to {_show(item.after)}. {_sentence(item.remedy)}"
+            f"{item.path}: cannot go from {_show(item.path, item.before)} to {_show(item.path, item.after)}. "
+            f"{_sentence(item.remedy)}"
             for item in self.refusals
         ]
         if len(lines) == 1:
@@ -258,8 +265,6 @@ def _indented(reason: Reason) -> str:
     return str(reason).replace("\n", "\n     ")
 
 
-def _show(value: Any) -> str:
-    if value is ABSENT:
-        return "nothing"
-    text = json.dumps(value, ensure_ascii=False, default=str)
+def _show(path: str, value: Any) -> str:
+    text = shown_value(path, value)
     return text if len(text) <= 120 else text[:117] + "..."

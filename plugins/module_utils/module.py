@@ -6,15 +6,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.parameters import remove_values
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure
+from ansible_collections.mcpops.platform.plugins.module_utils.masking import mask
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput, Operation
+
+
+class _Module(AnsibleModule):
+    """A module whose results never repeat its options.
+
+    Ansible adds them as `invocation` to what a module returns, and asynchronous jobs write that to a file on the host
+    and show it in whatever callback there is. They hold what was learned to be secret only while the module ran.
+    """
+
+    def exit_json(self, **kwargs: Any) -> NoReturn:
+        super().exit_json(**{**self._masked(kwargs), "invocation": {}})
+
+    def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
+        super().fail_json(**{**self._masked({**kwargs, "msg": msg}), "invocation": {}})
+
+    def _masked(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        # before Ansible's own masking, which leaves the rest of a secret that another is a part of
+        masked: dict[str, Any] = mask(dict(result), getattr(self, "no_log_values", ()))
+        return masked
 
 
 class ModuleTask:
@@ -27,6 +46,7 @@ class ModuleTask:
         self.params: dict[str, Any] = module.params
         self.check_mode: bool = module.check_mode
         self.diff_mode: bool = module._diff
+        self.written: list[str] = []
 
     def run_command(
         self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
@@ -38,7 +58,7 @@ class ModuleTask:
 
     def warn(self, message: str) -> None:
         # core masks a module's result, but not its warnings
-        self._module.warn(remove_values(message, self._module.no_log_values))
+        self._module.warn(mask(message, self._module.no_log_values))
 
     def progress(self, message: str) -> None:
         """A module's output reaches nobody before it ends."""
@@ -47,13 +67,26 @@ class ModuleTask:
         if value:
             self._module.no_log_values.add(value)
 
+    def wrote(self, what: str) -> None:
+        self.written.append(what)
+
 
 def run_module(argument_spec: dict[str, Any], operation: Operation, rules: Mapping[str, Any] | None = None) -> None:
     """The whole of a module's `main`. `rules` are AnsibleModule's own (`required_if`, `mutually_exclusive`, ...)."""
-    module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True, **dict(rules or {}))
+    module: AnsibleModule = _Module(argument_spec=argument_spec, supports_check_mode=True, **dict(rules or {}))  # type: ignore[no-untyped-call]
     task = ModuleTask(module)
     try:
         result = operation(task)
     except Failure as failure:
-        module.fail_json(**failure.to_result())
+        module.fail_json(**failure.to_result(task.written))
+    except Exception as defect:
+        raise_masked(defect, module.no_log_values)
     module.exit_json(**result.to_dict(task.diff_mode))
+
+
+def raise_masked(defect: Exception, secrets: Collection[str]) -> NoReturn:
+    """A defect of ours as it is, unless what it says holds a secret: it is printed by whoever catches it."""
+    shown = mask(str(defect), secrets)
+    if shown == str(defect):
+        raise defect
+    raise RuntimeError(f"{type(defect).__name__}: {shown}") from None

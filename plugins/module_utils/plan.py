@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import REDACTED, looks_secret, redact
+
 
 class _Absent(Enum):
     ABSENT = "absent"
@@ -22,8 +24,6 @@ class _Absent(Enum):
 
 ABSENT = _Absent.ABSENT
 """The value of something that is not there; `None` is a value that an API may hold."""
-
-REDACTED = "********"
 
 NOT_THERE = " (absent)"
 """What a diff has behind the name of a subject that is not there yet."""
@@ -126,9 +126,46 @@ def _lines(change: Change, side: str) -> list[str]:
     if change.secret:
         return [f"{change.path}: {REDACTED} ({side}){note}\n"]
     # of a list that differs in one place, that place
-    equal = set() if other is ABSENT else set(_shown(change.path, other))
-    return [f"{path}: {text}{note}\n" for path, text in _shown(change.path, value) if (path, text) not in equal]
+    opposite = {} if other is ABSENT else dict(leaves(other, change.path))
+    return [
+        f"{path}: {_text(path, leaf, opposite.get(path, ABSENT), beside, side)}{note}\n"
+        for path, leaf, beside in _with_names(leaves(value, change.path))
+        if path not in opposite or not _same_text(leaf, opposite[path])
+    ]
 
 
-def _shown(path: str, value: Any) -> list[tuple[str, str]]:
-    return [(place, json.dumps(leaf, ensure_ascii=False, default=str)) for place, leaf in leaves(value, path)]
+def _with_names(listed: Sequence[tuple[str, Any]]) -> list[tuple[str, Any, Any]]:
+    """Each leaf with the name that stands beside it, as in `env: [{name: DB_PASSWORD, value: ...}]`."""
+    document = dict(listed)
+    return [(path, leaf, document.get(f"{path.rpartition('.')[0]}.name")) for path, leaf in listed]
+
+
+def _text(path: str, value: Any, opposite: Any, beside: Any, side: str) -> str:
+    """A value without what its name or its form says is secret, also where only the other side's does."""
+    if looks_secret(path, value, beside) or (opposite is not ABSENT and looks_secret(path, opposite, beside)):
+        return f"{REDACTED} ({side})"
+    if not isinstance(value, str):
+        return _json(value)
+    shown = redact(value)
+    # the difference is in what is hidden: both sides would read the same
+    if shown != value and isinstance(opposite, str) and redact(opposite) == shown:
+        return f"{REDACTED} ({side})"
+    return _json(shown)
+
+
+def _same_text(one: Any, other: Any) -> bool:
+    return _json(one) == _json(other)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def shown_value(path: str, value: Any) -> str:
+    """A value for a message: what is secret by its place or its form is not in it."""
+    if value is ABSENT:
+        return "nothing"
+    if not isinstance(value, (Mapping, list, tuple)):
+        return REDACTED if looks_secret(path, value) else _json(redact(value) if isinstance(value, str) else value)
+    hidden = any(looks_secret(*one) for one in _with_names(leaves(value, path)))
+    return REDACTED if hidden else redact(_json(value))

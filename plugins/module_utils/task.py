@@ -17,6 +17,9 @@ from typing import Any, Protocol
 
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 
+ANSWER_LOST = "its answer was lost"
+"""Behind what was sent and may have been done."""
+
 
 @dataclass(frozen=True)
 class CommandOutput:
@@ -47,6 +50,9 @@ class Task(Protocol):
 
     def secret(self, value: str) -> None:
         """From here on `value` appears in no result, message or diff of this task."""
+
+    def wrote(self, what: str) -> None:
+        """A service has accepted a change, or may have: should the task fail later, it has changed something."""
 
 
 @dataclass(frozen=True)

@@ -256,6 +256,12 @@ notes:
   returned: when there is something to say
   type: list
   elements: str
+done:
+  description: What was written before the task failed. C(changed) is true then.
+  returned: on failure, when something was written
+  type: list
+  elements: str
+  sample: ["Creating AKS cluster dev-eus2"]
 """
 
 from typing import Any

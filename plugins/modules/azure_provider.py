@@ -47,6 +47,12 @@ providers:
   returned: success
   type: dict
   sample: {Microsoft.ContainerService: Registered}
+done:
+  description: What was written before the task failed. C(changed) is true then.
+  returned: on failure, when something was written
+  type: list
+  elements: str
+  sample: ["Registering Microsoft.ContainerService"]
 """
 
 from typing import Any

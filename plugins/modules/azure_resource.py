@@ -54,7 +54,10 @@ options:
     description: Identity of the resource as its ARM body has it.
     type: dict
   properties:
-    description: Properties as the ARM body has them.
+    description:
+      - Properties as the ARM body has them.
+      - Those whose name says that they are secret (C(adminPassword), C(accountKey), C(connectionString), ...), and what
+        a resource of a type that ends with C(/secrets) holds, are never shown, neither as declared nor as they stand.
     type: dict
   api_version:
     description: API version; the collection's own if not set, for the types it pins one for.
@@ -116,6 +119,12 @@ notes:
   returned: when there is something to say
   type: list
   elements: str
+done:
+  description: What was written before the task failed. C(changed) is true then.
+  returned: on failure, when something was written
+  type: list
+  elements: str
+  sample: ["Creating resource group rg-dev"]
 """
 
 from typing import Any

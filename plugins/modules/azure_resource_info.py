@@ -13,6 +13,7 @@ author: The mcpops.platform contributors (@mcpops)
 description:
   - Reads one resource of any type, or lists those of a type, of a resource group or of the subscription.
   - A resource that does not exist is an empty list, not a failure.
+  - Properties whose name or form says that they are secret are masked, as everywhere (C(docs/secrets.md)).
 extends_documentation_fragment:
   - mcpops.platform.azure
   - mcpops.platform.attributes.info

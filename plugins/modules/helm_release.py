@@ -56,6 +56,12 @@ options:
     description:
       - The chart, as C(oci://registry/path/name), as its name in the repository O(repo_url), or as the path of a chart
         directory or archive on the machine the module runs on.
+      - What is in a directory or archive is compared with what the release was made of, so that an edited template,
+        file, default value or subchart is an upgrade even if the version is the same. Of a release that somebody else
+        has installed, Helm's record does not tell the subcharts, nor the defaults of a chart that has any; with Helm
+        older than 3.13 it never does.
+      - A chart from a registry or repository is known by its version. One that was published again under the same
+        version is not noticed, because nothing is fetched for a release that stands; publish another version.
       - Required with O(state=present).
     type: str
   repo_url:
@@ -78,12 +84,17 @@ options:
       - The user values, over those of O(values_files). O(purge_values) says whether they are the whole.
       - Without this option and O(values_files) the values of the release stay as they are. V({}) stands for no user
         values.
-      - Values below a key that looks secret (C(password), C(token), ...) are never shown.
+      - Values whose name says that they are secret (C(dbPwd), C(apiKey), C(connectionString), ...), Secrets among the
+        values, and passwords in URLs are never shown. C(docs/secrets.md) says how a name is read.
+      - Helm keeps every number as a 64-bit float. A whole number that has more digits than these hold (beyond 2^53) is
+        rounded by helm and compared so, with a warning. Quote it if the chart takes text.
     type: dict
   values_files:
     description:
       - YAML files with user values on the machine the module runs on. Mappings of a later file are merged into those of
         an earlier one, anything else replaces.
+      - They are read as helm reads them (C(y) and C(on) are booleans, also as keys), but a key that is given twice in
+        one mapping is refused with the lines of both.
     type: list
     elements: path
   values_secret:
@@ -225,6 +236,12 @@ notes:
   returned: when there is something to say
   type: list
   elements: str
+done:
+  description: What was written before the task failed. C(changed) is true then.
+  returned: on failure, when something was written
+  type: list
+  elements: str
+  sample: ["Installing release web/frontend (podinfo 6.9.1)"]
 """
 
 from typing import Any

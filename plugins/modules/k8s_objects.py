@@ -21,13 +21,25 @@ description:
     set to another value is a conflict that names field and manager unless O(force_conflicts=true).
   - What a run can find out only by a dry run, and an admission webhook refuses dry runs, is applied at once; in check
     mode the result says that it would be applied and which webhook refuses.
-  - An object that fails does not keep the others from being applied; all failures are reported together.
+  - An object that fails does not keep the others from being applied; all failures are reported together. So it is with
+    objects of an aggregated API whose server is down, which is told by its APIService within seconds.
+  - A Job that cleans itself up (C(ttlSecondsAfterFinished)) runs once for each declaration. That it has run, and how it
+    ended, is kept in the ConfigMap C(mcpops-finished-jobs) of its namespace, and the Job is not missed afterwards. It
+    runs again when its declaration changes (except for C(ttlSecondsAfterFinished), C(suspend), C(parallelism),
+    C(activeDeadlineSeconds) and C(backoffLimit)), when it has failed, when somebody deletes it before its time, and
+    when its key is taken out of that ConfigMap. Deleting and pruning forget it.
 options:
   definitions:
     description:
       - The objects, as a list of mappings, or as YAML text with any number of documents, or a list of both.
-      - A C(List) object stands for its items. C(stringData) of a Secret is applied as C(data). C(status) and what only
-        the server sets, such as C(metadata.resourceVersion), is left out.
+      - No value of a Secret is ever shown, in whichever source it is declared and whatever its key is called.
+      - A C(List) object stands for its items, and so does a list of one kind such as C(RoleBindingList), whose items
+        need not say what they are. C(stringData) of a Secret is applied as C(data). C(status) and what only the server
+        sets, such as C(metadata.resourceVersion), is left out.
+      - Texts, files and templates are read as C(kubectl) reads them. C(y), C(on) and the like are booleans, also as
+        keys, and dates are text. A key that is given twice in one mapping is refused with the lines of both.
+      - Mappings in a playbook are read by Ansible. An unquoted date or time there becomes text as Ansible writes dates
+        (C(2026-01-31T10:20:30+00:00)), with a warning. Quote it to keep it as it is written.
       - With O(state=absent) only C(apiVersion), C(kind), C(metadata.name) and C(metadata.namespace) matter.
     type: raw
   src:
@@ -76,10 +88,11 @@ options:
     default: false
   exclusive:
     description:
-      - Treat what others have written under C(spec), C(data) or C(rules) as drift. Declared fields are taken back and
+      - Treat what others have written outside of C(metadata) and C(status) as drift. Declared fields are taken back and
         undeclared ones are removed, each shown with the manager who wrote it.
-      - What Kubernetes' own controllers, an autoscaler or a CA injector write is expected and left alone, as are
-        labels, annotations and other metadata.
+      - What the controllers of Kubernetes and of AKS, an autoscaler, a CA injector or C(kubectl rollout restart) write
+        is expected and left alone, as are undeclared labels, annotations and other metadata. The collection's
+        C(docs/drift.md) lists them; O(ignore_differences) adds to them.
     type: bool
     default: false
   recreate:
@@ -126,6 +139,30 @@ options:
           - O(recreate) for these objects.
         type: str
         choices: [never, on_immutable]
+  ignore_differences:
+    description:
+      - Fields that somebody else may set, whatever is declared for them. A new object gets what is declared; from then
+        on the field is neither compared nor changed.
+    type: list
+    elements: dict
+    suboptions:
+      kind:
+        description:
+          - Kind of the objects, such as V(Deployment).
+        type: str
+        required: true
+      name:
+        description:
+          - Name of the object. Without it all objects of the kind are meant.
+        type: str
+      paths:
+        description:
+          - Paths as differences show them, such as V(spec.replicas) or
+            V(webhooks[*].clientConfig.caBundle). V(*) is one key or list item, V(**) everything. The path of a
+            structure covers what is in it.
+        type: list
+        elements: str
+        required: true
   bundle:
     description:
       - Name of the bundle, unique in the cluster. Every object gets it as the label C(mcpops.io/bundle), by which later
@@ -139,8 +176,9 @@ options:
       - Namespaces, CustomResourceDefinitions, PersistentVolumes and PersistentVolumeClaims are never pruned; a note
         names those that are declared no more. Nothing is pruned while another object of the bundle fails.
       - With O(wait), nothing is pruned before the declared objects are ready.
-      - Costs a list of the metadata of each kind the cluster serves. Kinds that this identity may not list in all
-        namespaces are looked for in the namespaces of the declared objects.
+      - Costs a list of the metadata of each kind the cluster serves. That some of these kinds are deprecated is told
+        only to who declares them; of APIs that do not answer, a note says that they were not looked at. Kinds that this
+        identity may not list in all namespaces are looked for in the namespaces of the declared objects.
     type: bool
     default: false
   prune_max_percent:
@@ -157,8 +195,11 @@ options:
         workload that is scaled to none), load balancers and Ingresses when they have an address, autoscalers when
         they can read their metrics, disruption budgets when as many pods are healthy as they demand. Other kinds
         are ready by existing, unless O(wait_conditions) says more.
-      - A container without a readiness probe is believed after it has run for 3 s, or for 10 s once it has crashed. A
-        program that fails later than that needs a probe, or C(minReadySeconds), to be seen.
+      - Pods are believed after they have stayed ready for a while by the cluster's clock, 2 s with a readiness probe
+        and 6 s without. Once a container has crashed, 10 s and longer than its last life, 60 s at most. A node that
+        reports late is given twice its delay. So a program without a probe that ends within 3 s of its start is never
+        called ready, as long as its node reports the end no more than 2 s later than it reported the start.
+      - A program that fails later than that needs a probe, or C(minReadySeconds), to be seen.
       - What waiting cannot heal, such as an image that does not exist, a crash loop, a failed job, a paused rollout or
         an object that somebody deletes, ends the wait early. The error names the reason, with the last log lines of
         a crashing container, in which credentials and values of environment variables are replaced.
@@ -378,11 +419,18 @@ notes:
   type: list
   elements: str
   sample: ["ConfigMap tools/greeting: depends on the namespace tools, not there yet"]
+done:
+  description: What was written before the task failed. C(changed) is true then.
+  returned: on failure, when something was written
+  type: list
+  elements: str
+  sample: ["apply ConfigMap tools/greeting"]
 """
 
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import object_set
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ARGUMENT_SPEC as IGNORE_DIFFERENCES
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
 
@@ -409,6 +457,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
             "recreate": {"type": "str", "choices": ["never", "on_immutable"]},
         },
     },
+    "ignore_differences": IGNORE_DIFFERENCES,
     "bundle": {"type": "str"},
     "prune": {"type": "bool", "default": False},
     "prune_max_percent": {"type": "int", "default": 50},

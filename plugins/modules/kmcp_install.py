@@ -290,6 +290,12 @@ notes:
   returned: when there is something to say
   type: list
   elements: str
+done:
+  description: What was written before the task failed. C(changed) is true then.
+  returned: on failure, when something was written
+  type: list
+  elements: str
+  sample: ["Installing release kmcp-system/kmcp-crds (kmcp-crds 0.3.0)"]
 """
 
 from typing import Any

@@ -66,8 +66,8 @@ options:
     description: Arguments of the call.
     type: dict
   expect:
-    description: Text that the answer of the call must contain.
-    type: str
+    description: Text that the answer of the call must contain. Numbers and booleans are text as YAML writes them.
+    type: raw
   expect_regex:
     description: Regular expression (Python) that must match somewhere in the answer of the call.
     type: str
@@ -104,7 +104,7 @@ options:
         type: dict
       expect:
         description: As O(expect).
-        type: str
+        type: raw
       expect_regex:
         description: As O(expect_regex).
         type: str
@@ -229,7 +229,7 @@ SERVER: dict[str, Any] = {
     "headers": {"type": "dict", "no_log": True},
     "tool": {"type": "str"},
     "arguments": {"type": "dict"},
-    "expect": {"type": "str"},
+    "expect": {"type": "raw"},
     "expect_regex": {"type": "str"},
 }
 

@@ -71,13 +71,15 @@ options:
     description: Program to run instead of the image's own; needed for V(stdio).
     type: str
   args:
-    description: Arguments of the program.
+    description: Arguments of the program. Numbers and booleans become text as YAML writes them.
     type: list
-    elements: str
+    elements: raw
   env:
     description:
-      - Environment variables. Everybody who may read the resource may read them, so secrets belong into
-        O(secret_refs).
+      - Environment variables. Numbers and booleans become text as YAML writes them (V(true), V(7), V(1.5)), here and in
+        labels, annotations and O(node_selector).
+      - Everybody who may read the resource may read them, so secrets belong into O(secret_refs). Values whose name
+        says that they are secret are not shown in results.
     type: dict
   secret_refs:
     description: Names of Secrets whose keys become environment variables; the names alone, without C(name:).
@@ -192,7 +194,7 @@ options:
       args:
         description: As O(args).
         type: list
-        elements: str
+        elements: raw
       env:
         description: As O(env).
         type: dict
@@ -270,7 +272,10 @@ options:
         description: As O(spec).
         type: dict
   wait:
-    description: Whether to wait until the servers run, or are gone.
+    description:
+      - Whether to wait until the servers run, or are gone.
+      - KMCP gives its pods no probes. They are believed once they have been known to run for 6 s by the cluster's own
+        clock, longer on a node that reports late, and once they have crashed, for longer than their last life.
     type: bool
     default: true
   wait_timeout:
@@ -366,6 +371,12 @@ notes:
   returned: when there is something to say
   type: list
   elements: str
+done:
+  description: What was written before the task failed. C(changed) is true then.
+  returned: on failure, when something was written
+  type: list
+  elements: str
+  sample: ["apply MCPServer tools/echo"]
 """
 
 from typing import Any
@@ -383,7 +394,7 @@ SERVER: dict[str, Any] = {
     "port": {"type": "int"},
     "path": {"type": "str"},
     "command": {"type": "str"},
-    "args": {"type": "list", "elements": "str"},
+    "args": {"type": "list", "elements": "raw"},
     "env": {"type": "dict"},
     "secret_refs": {"type": "list", "elements": "str", "no_log": False},
     "config_map_refs": {"type": "list", "elements": "str"},

@@ -24,13 +24,16 @@ from typing import Any, ClassVar
 
 from ansible import constants
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.declared_secrets import argument_secrets
+from ansible_collections.mcpops.platform.plugins.module_utils.masking import forms, mask
+from ansible_collections.mcpops.platform.plugins.module_utils.module import raise_masked
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput
 from ansible_collections.mcpops.platform.plugins.plugin_utils.orphan import end_with_the_run
+from ansible_collections.mcpops.platform.plugins.plugin_utils.plain_types import plain_arguments
 from ansible_collections.mcpops.platform.plugins.plugin_utils.templates import render
 
 try:  # ansible-core 2.22 masks registered values everywhere, also in what other plugins print
@@ -51,6 +54,7 @@ class InProcessTask:
         self.run_directory: Path | None = Path(constants.DEFAULT_LOCAL_TMP)  # type: ignore[attr-defined]
         self.secrets: set[str] = set()
         self.warnings: list[str] = []
+        self.written: list[str] = []
         self._host = host
         self._shown = 0.0
         self._told = ""
@@ -64,7 +68,9 @@ class InProcessTask:
             env={**os.environ, **(env or {})},
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
-            text=True,
+            # whatever the locale says: programs in Go read and write nothing else
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
         return CommandOutput(done.returncode, done.stdout, done.stderr)
@@ -76,13 +82,16 @@ class InProcessTask:
         now = time.monotonic()
         if now - self._shown >= PROGRESS_EVERY_SECONDS and message != self._told:
             self._shown, self._told = now, message
-            Display().display(f"  [{self._host}] {remove_values(message, self.secrets)}")
+            Display().display(f"  [{self._host}] {mask(message, self.secrets)}")
 
     def secret(self, value: str) -> None:
         if value:
             self.secrets.add(value)
             if register_secret is not None:
                 register_secret(value)
+
+    def wrote(self, what: str) -> None:
+        self.written.append(what)
 
 
 class InProcessAction(ActionBase):
@@ -103,9 +112,12 @@ class InProcessAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         try:
-            arguments = self._with_templates(task_vars or {})
+            given = plain_arguments(self._name(), self._with_templates(task_vars or {}))
         except Failure as failure:
             return {**result, **failure.to_result()}
+        arguments = given.arguments
+        for warning in given.warnings:
+            Display().warning(f"{self._name()}: {warning}")
         if not self._in_process():
             return {**result, **self._in_module(arguments, task_vars)}
         end_with_the_run()
@@ -135,7 +147,10 @@ class InProcessAction(ActionBase):
         return ".".join((*parts[1:3], parts[-1]))
 
     def _in_module(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        """The same operation as a module: another connection, become, or async."""
+        """The same operation as a module: another connection, become, or async.
+
+        The module masks what it learns of, and this process what it knows: a module that breaks masks nothing.
+        """
         wrap_async = bool(self._task.async_val) and not self._connection.has_native_async
         try:
             outcome: dict[str, Any] = self._execute_module(
@@ -144,11 +159,23 @@ class InProcessAction(ActionBase):
         finally:
             if not wrap_async:
                 self._remove_tmp_path(self._connection._shell.tmpdir)  # type: ignore[no-untyped-call]
-        return outcome
+        # the options: nobody needs them in a result, and they hold whatever is secret among objects and values
+        outcome.pop("invocation", None)
+        masked: dict[str, Any] = mask(outcome, self._known_secrets(arguments))
+        return masked
+
+    def _known_secrets(self, arguments: dict[str, Any]) -> set[str]:
+        """What the options alone tell: values of options that are secret, and what is declared in the others."""
+        plain = _plain(arguments)
+        found = {form for value in argument_secrets(plain) for form in forms(value)}
+        validator = ArgumentSpecValidator(self.MODULE.ARGUMENT_SPEC, **getattr(self.MODULE, "RULES", {}))
+        found |= {str(value) for value in validator.validate(plain)._no_log_values}
+        if register_secret is not None:
+            for value in found:
+                register_secret(value)
+        return found
 
     def _converge(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        # plain JSON types: tagged strings break YAML dumpers and type checks of other libraries
-        arguments = json.loads(json.dumps(arguments, default=str))
         validated = ArgumentSpecValidator(self.MODULE.ARGUMENT_SPEC, **getattr(self.MODULE, "RULES", {})).validate(
             arguments
         )
@@ -168,12 +195,19 @@ class InProcessAction(ActionBase):
                 )
             outcome = self.MODULE.OPERATION(task).to_dict(task.diff_mode)
         except Failure as failure:
-            outcome = failure.to_result()
+            outcome = failure.to_result(task.written)
+        except Exception as defect:
+            raise_masked(defect, task.secrets)
         for warning in [*(item["warning"] for item in validated._warnings), *task.warnings]:
-            Display().warning(remove_values(warning, task.secrets))
-        plain: dict[str, Any] = json.loads(json.dumps(outcome, default=str))
-        cleaned: dict[str, Any] = remove_values(plain, task.secrets)
+            Display().warning(mask(warning, task.secrets))
+        cleaned: dict[str, Any] = mask(_plain(outcome), task.secrets)
         return cleaned
+
+
+def _plain(value: dict[str, Any]) -> dict[str, Any]:
+    """Plain JSON types: tagged strings break YAML dumpers and type checks of other libraries."""
+    plain: dict[str, Any] = json.loads(json.dumps(value, default=str))
+    return plain
 
 
 def _complete(message: str) -> str:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import abstractmethod
 from collections.abc import Mapping
 from types import ModuleType
@@ -16,6 +15,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.plugin_utils.plain_types import plain_arguments
 
 
 class SiteAction(ActionBase):
@@ -44,10 +44,11 @@ class SiteAction(ActionBase):
         return []
 
     def _params(self) -> dict[str, Any]:
-        arguments = json.loads(json.dumps(self._task.args, default=str))
+        name = self.MODULE.__name__.rpartition(".")[2]
+        arguments = plain_arguments(name, self._task.args).arguments
         validated = ArgumentSpecValidator(self.MODULE.ARGUMENT_SPEC).validate(arguments)
         params: dict[str, Any] = validated.validated_parameters
         problems = [Problem("", message) for message in validated.error_messages] + self.problems(params)
         if problems:
-            raise InvalidInput(self.MODULE.__name__.rpartition(".")[2], problems)
+            raise InvalidInput(name, problems)
         return params

@@ -26,10 +26,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants, context
+from ansible.parsing.splitter import parse_kv
+from ansible.parsing.utils.yaml import from_yaml
 from ansible.utils.collection_loader._collection_config import AnsibleCollectionConfig
 from ansible.utils.display import Display
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import json_text
 
 CALLBACK = "mcpops.platform.site_collected"
 SHOWN_LINES = 20
@@ -115,13 +118,35 @@ def _argv(run: Inner, place: Path, secrets: Sequence[str]) -> list[str]:
     options = [part for source in run.inventory for part in ("--inventory", source)]
     options += ["--limit", f"@{limit}", "--diff", *(["--check"] if run.check else [])]
     given = context.CLIARGS
-    options += [part for text in given.get("extra_vars") or () for part in ("--extra-vars", text)]
+    options += [
+        part for text in extra_variables(given.get("extra_vars") or (), place) for part in ("--extra-vars", text)
+    ]
     options += [part for name, option in _HANDED_ON if given.get(name) for part in (option, str(given[name]))]
     options += ["--become"] if given.get("become") else []
     playbook = place / "playbook.yml"
     # JSON is YAML
-    playbook.write_text(json.dumps(with_end(run.playbook)), encoding="utf-8")
+    playbook.write_text(json_text(with_end(run.playbook)), encoding="utf-8")
     return [sys.executable, "-m", "ansible", "playbook", str(playbook), *options, *secrets]
+
+
+def extra_variables(given: Sequence[str], place: Path) -> list[str]:
+    """The outer run's extra variables, each in a file: everybody on the machine can read a command line."""
+    options = []
+    for number, text in enumerate(given):
+        if text.startswith("@"):
+            options.append(text)
+            continue
+        values = from_yaml(text) if text.startswith(("{", "[")) else parse_kv(text)
+        file = place / f"extra-vars-{number}.json"
+        _write_private(file, json.dumps(values, default=str).encode())
+        options.append(f"@{file}")
+    return options
+
+
+def _write_private(file: Path, content: bytes) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
 
 
 def _surroundings() -> dict[str, str]:
@@ -178,9 +203,7 @@ def _vault_options(place: Path, loader: Any) -> Iterator[list[str]]:
     options = []
     for number, (label, secret) in enumerate(loader._vault.secrets or ()):
         file = place / f"vault-{number}"
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(secret.bytes)
+        _write_private(file, secret.bytes)
         options += ["--vault-id", f"{label}@{file}"]
     yield options
 

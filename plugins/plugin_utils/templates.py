@@ -15,6 +15,7 @@ from ansible.errors import AnsibleError
 from ansible.template import trust_as_template
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.plugin_utils.plain_types import as_json
 
 if TYPE_CHECKING:
     from ansible.plugins.action import ActionBase
@@ -71,7 +72,7 @@ def _text(action: ActionBase, path: str, said: Mapping[str, Any], task_vars: dic
     overrides = {key: value for key, value in settings.items() if value is not None}
     outcome = templar.template(template, escape_backslashes=False, overrides=overrides)
     # a template that is one expression gives what that is
-    return outcome if isinstance(outcome, str) else "" if outcome is None else json.dumps(outcome, default=str)
+    return outcome if isinstance(outcome, str) else "" if outcome is None else json.dumps(outcome, default=as_json)
 
 
 def _reason(exc: AnsibleError) -> str:

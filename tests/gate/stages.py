@@ -115,16 +115,21 @@ CLOUDS = {
     "site": "azure",
     "kmcp_": "kmcp",
     "mcp_": "kmcp",
+    "roles": "kmcp",
 }
 
 
 def integration() -> list[Step]:
-    """Parts that run side by side, each on a local cloud of its own: most of their time is waiting."""
-    parts: dict[str, list[str]] = {}
+    return parts("integration", "not slow")
+
+
+def parts(level: str, markers: str) -> list[Step]:
+    """The integration tests, in parts that run side by side on clouds of their own: most of their time is waiting."""
+    found: dict[str, list[str]] = {}
     for directory in sorted(path for path in (CHECKOUT / "tests" / "integration").iterdir() if path.is_dir()):
         cloud = next((cloud for start, cloud in CLOUDS.items() if directory.name.startswith(start)), "kubernetes")
-        parts.setdefault(cloud, []).append(str(directory.relative_to(CHECKOUT)))
-    return [on_own_cloud(name, pytest_step(f"integration-{name}", found, "not slow")) for name, found in parts.items()]
+        found.setdefault(cloud, []).append(str(directory.relative_to(CHECKOUT)))
+    return [on_own_cloud(name, pytest_step(f"{level}-{name}", part, markers)) for name, part in found.items()]
 
 
 def on_own_cloud(cloud: str, step: Step) -> Step:
@@ -137,8 +142,9 @@ def docs() -> list[Step]:
 
 def long() -> list[Step]:
     return [
-        Step("ansible-lint of everything", tool(*ANSIBLE_LINT)),
-        pytest_step("long", ["tests/unit", "tests/contract", "tests/integration", "tests/docs"], "slow"),
+        *parts("long", "slow"),
+        pytest_step("long-pure", ["tests/unit", "tests/contract", "tests/docs"], "slow"),
+        Step("ansible-lint of everything", patiently(*tool(*ANSIBLE_LINT))),
     ]
 
 
@@ -234,7 +240,7 @@ STAGES: tuple[Stage, ...] = (
         needs=("build",),
         supporting=True,
     ),
-    Stage("long", "everything marked slow", long, needs=("cloud", "versions")),
+    Stage("long", "everything marked slow", long, needs=("versions",), at_once=3),
     Stage("matrix", "sanity and unit tests on every supported ansible-core", matrix),
     Stage("bench", "benchmarks", bench, needs=("cloud",)),
 )

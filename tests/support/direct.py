@@ -27,6 +27,6 @@ def call(
     try:
         result: dict[str, Any] = module.OPERATION(task).to_dict(diff_mode=True)
     except Failure as failure:
-        result = failure.to_result()
+        result = failure.to_result(task.written)
     assert fails is None or ("failed" in result) == fails, result.get("msg")
     return {**result, "warnings": task.warnings}

@@ -70,6 +70,7 @@ class FakeTask:
     warnings: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set)
+    written: list[str] = field(default_factory=list)
 
     def run_command(self, argv: Any, stdin: str | None = None, env: Mapping[str, str] | None = None) -> Any:
         raise AssertionError(f"nothing here runs a command, but {argv}")
@@ -82,6 +83,9 @@ class FakeTask:
 
     def secret(self, value: str) -> None:
         self.secrets.add(value)
+
+    def wrote(self, what: str) -> None:
+        self.written.append(what)
 
 
 @dataclass
@@ -117,10 +121,11 @@ class Azure:
 
     def run(self, module: ModuleType, args: Mapping[str, Any], check: bool = False) -> dict[str, Any]:
         """The result as Ansible would see it, failed or not."""
+        task = self.task(module, args, check)
         try:
-            result: dict[str, Any] = module.OPERATION(self.task(module, args, check)).to_dict(True)
+            result: dict[str, Any] = module.OPERATION(task).to_dict(True)
         except Failure as failure:
-            return failure.to_result()
+            return failure.to_result(task.written)
         return result
 
     def requests(self) -> list[tuple[str, str]]:

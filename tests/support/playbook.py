@@ -57,10 +57,12 @@ def run_playbook(
     cwd: Path = CHECKOUT,
     timeout: float = 600,
     user: int | None = None,
+    programs: Path = BIN,
 ) -> Run:
     """`ansible-playbook` with these arguments, from a clean Ansible environment of the checkout's own.
 
-    `user` is the uid it runs as, for root to ask what anybody else would hear.
+    `programs` is where it lies: the virtual environment of this interpreter, or of another ansible-core. `user`
+    is the uid it runs as, for root to ask what anybody else would hear.
     """
     with tempfile.TemporaryDirectory(prefix="mcpops-test-") as scratch:
         if user is not None:
@@ -69,7 +71,7 @@ def run_playbook(
         results = Path(scratch) / "results.jsonl"
         environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")},
-            "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",
+            "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",
             "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
             "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(map(str, [CHECKOUT / "collections", *collections])),
             "ANSIBLE_CALLBACK_PLUGINS": str(CHECKOUT / "tests" / "support" / "callbacks"),
@@ -83,7 +85,7 @@ def run_playbook(
             **(env or {}),
         }
         done = subprocess.run(
-            [*_as(user), str(BIN / "ansible-playbook"), *map(str, arguments)],
+            [*_as(user), str(programs / "ansible-playbook"), *map(str, arguments)],
             cwd=cwd,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -120,6 +122,7 @@ def run_tasks(
     collections: Sequence[Path] = (),
     timeout: float = 600,
     user: int | None = None,
+    programs: Path = BIN,
 ) -> Run:
     """One play with these tasks on local hosts. Playbook and variables are files: nothing secret in argv."""
     inventory = {"all": {"vars": dict(variables or {}), "hosts": dict(hosts or {"local": LOCAL_HOST})}}
@@ -139,4 +142,5 @@ def run_tasks(
             collections=collections,
             timeout=timeout,
             user=user,
+            programs=programs,
         )

@@ -103,10 +103,11 @@ def task(module: ModuleType, kubeconfig: Path, directory: Path, **args: Any) -> 
 
 def run(module: ModuleType, kubeconfig: Path, directory: Path, **args: Any) -> Object:
     """The result as Ansible would see it, failed or not."""
+    one = task(module, kubeconfig, directory, **args)
     try:
-        result: Object = module.OPERATION(task(module, kubeconfig, directory, **args)).to_dict(True)
+        result: Object = module.OPERATION(one).to_dict(True)
     except Failure as failure:
-        return failure.to_result()
+        return failure.to_result(one.written)
     return result
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.compare import Rule, case_insensitive, location
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.scalars import text_of_scalar
 
 _ID = re.compile(r"/(subscriptions|providers)/", re.IGNORECASE)
 
@@ -53,7 +54,7 @@ def tag_values(tags: Mapping[str, Any] | None) -> tuple[dict[str, str | None], l
         elif value is None:
             texts[str(name)] = None
         else:
-            texts[str(name)] = str(value).lower() if isinstance(value, bool) else str(value)
+            texts[str(name)] = text_of_scalar(value)
         if len(str(name)) > 512 or re.search(r"[<>%&\\?/]", str(name)):
             problems.append(Problem(f"tags.{name}", "a tag's name has up to 512 characters, none of < > % & \\ ? /"))
         if value is not None and len(str(value)) > 256:

@@ -23,8 +23,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.patience impor
     pause_asked_for,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.intent import Intent, classify
 from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
-from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+from ansible_collections.mcpops.platform.plugins.module_utils.task import ANSWER_LOST, Task
 
 Body = dict[str, Any]
 
@@ -57,6 +58,7 @@ class Arm:
         timeout: float = DEFAULT_TIMEOUT,
         clock: Clock | None = None,
         progress: Callable[[str], None] = lambda _message: None,
+        wrote: Callable[[str], None] = lambda _what: None,
         check_mode: bool = False,
     ) -> None:
         self.subscription_id = subscription_id
@@ -64,6 +66,7 @@ class Arm:
         self.clock = clock or Clock()
         self.deadline = Deadline(timeout, self.clock)
         self.progress = progress
+        self._wrote = wrote
         # a write whose answer was lost may have happened: what is found in place afterwards may be our own work
         self.write_uncertain = False
         self._sender = sender
@@ -92,6 +95,7 @@ class Arm:
             identity.subscription_id,
             timeout=DEFAULT_TIMEOUT if timeout is None else timeout,
             progress=task.progress,
+            wrote=task.wrote,
             check_mode=task.check_mode,
         )
 
@@ -107,6 +111,7 @@ class Arm:
     ) -> Response:
         """One request, repeated while the service asks for patience: throttled, unavailable, cut off, token expired."""
         request = Request(method, url, body, headers or {})
+        writes = classify("arm", method, url) is Intent.WRITE
         renewed = False
         attempt = transient = 0
         while True:
@@ -116,11 +121,15 @@ class Arm:
             except Unreachable as exc:
                 response, reason = None, exc.reason
                 self.write_uncertain = self.write_uncertain or (exc.sent and method != "GET")
+                if writes and exc.sent:
+                    self._wrote(f"{action} ({ANSWER_LOST})")
             if response is not None and response.status == 401 and not renewed:
                 renewed = True
                 self._sender.renew()
                 continue
             if response is not None and response.status != 429 and response.status not in _TRANSIENT:
+                if writes and response.status < 400:
+                    self._wrote(action)
                 return response
             pause = (pause_asked_for(response.headers) if response is not None else None) or backoff(attempt)
             attempt += 1

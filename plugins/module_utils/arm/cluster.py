@@ -24,6 +24,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.converging imp
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import resolve
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.remembered import recall, would_delete
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values, protect
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 
@@ -38,6 +39,7 @@ def converge(task: Task) -> Result:
     if problems:
         raise InvalidInput(subject, problems)
     spec = cluster_spec(params, resolve(params).subscription_id)
+    protect(task, declared_values([spec.declared.get("properties") or {}]))
     arm = Arm.connect(task, params["wait_timeout"])
     known = recall(task, spec.id)
     if present and known is not None and not waiting.in_progress(known):

@@ -20,15 +20,18 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_spec 
     is_group,
     locate,
     resource_spec,
+    secrets_of,
     subject_of,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.masking import protect
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 
 
 def converge(task: Task) -> Result:
     spec = resource_spec(task.params, resolve(task.params).subscription_id)
+    protect(task, secrets_of(spec.type, spec.declared))
     arm = Arm.connect(task, task.params["wait_timeout"])
     patient = task.params["wait"] and not task.check_mode
 
@@ -54,6 +57,8 @@ def converge(task: Task) -> Result:
             lambda reading: _plan(task, spec, reading),
             lambda plan, reading: _put(arm, spec, plan, reading, patient),
         )
+    for body in (outcome.before, outcome.after):
+        protect(task, secrets_of(spec.type, body or {}))
     planned = task.check_mode and outcome.plan.changed and spec.state == "present"
     values = {"id": spec.id, "resource": outcome.plan.body if planned else outcome.after}
     return Result.of(outcome.plan, values, outcome.headline(task.check_mode))
@@ -106,9 +111,12 @@ def info(task: Task) -> Result:
             raise InvalidInput(subject_of(resource_type or "resource", name), problems)
         arm = Arm.connect(task)
         body = arm.read(resource_id, f"Reading {subject_of(resource_type, name)}", version).body
+        protect(task, secrets_of(resource_type, body or {}))
         return Result(changed=False, values={"resources": [] if body is None else [body]})
     arm = Arm.connect(task)
-    return Result(changed=False, values={"resources": list(_listed(arm, params, subscription))})
+    found = list(_listed(arm, params, subscription))
+    protect(task, [value for body in found for value in secrets_of(str(body.get("type")), body)])
+    return Result(changed=False, values={"resources": found})
 
 
 def _listed(arm: Arm, params: dict[str, Any], subscription: str) -> list[Body]:

@@ -15,6 +15,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.bodies import 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.ownership import Owner
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_types import Manners, manners_of
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values
 from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problem
 
 _DECLARABLE = ("location", "sku", "kind", "identity", "properties")
@@ -42,6 +43,16 @@ class ResourceSpec:
 
 def subject_of(resource_type: str, name: str) -> str:
     return f"resource group {name}" if is_group(resource_type) else f"{resource_type} {name}"
+
+
+def secrets_of(resource_type: str, body: Mapping[str, Any]) -> list[str]:
+    """The secrets among the properties of a resource, and what a resource that is itself a secret holds.
+
+    ARM marks what it treats as secret in its specifications only, not in what it answers: names and forms tell.
+    """
+    properties = body.get("properties") or {}
+    kind = resource_type.rpartition("/")[2].lower()
+    return declared_values([{"secrets": properties} if kind == "secrets" else properties])
 
 
 def is_group(resource_type: str) -> bool:

@@ -11,7 +11,6 @@ of mode 0600 in a directory of mode 0700 that lives as long as the task.
 from __future__ import annotations
 
 import base64
-import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import Registry
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import json_text
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
 
 
@@ -43,11 +43,11 @@ def helm_files(access: Access, registry: Registry, registry_host: str) -> Iterat
     """Writes the files and takes them away again."""
     with tempfile.TemporaryDirectory(prefix="mcpops-helm-") as name:
         directory = Path(name)
-        kubeconfig = _private(directory / "kubeconfig", json.dumps(kubeconfig_of(access)))
+        kubeconfig = _private(directory / "kubeconfig", json_text(kubeconfig_of(access)))
         registry_config = None
         if registry.username and registry.password and registry_host:
             registry_config = _private(
-                directory / "registry.json", json.dumps(registry_config_of(registry, registry_host))
+                directory / "registry.json", json_text(registry_config_of(registry, registry_host))
             )
         environment = {"NO_PROXY": access.no_proxy, "no_proxy": access.no_proxy} if access.no_proxy else {}
         yield HelmFiles(kubeconfig, registry_config, environment)

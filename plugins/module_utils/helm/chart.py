@@ -21,6 +21,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions impo
     version_range,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import sdk
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_documents
 
 _OCI = re.compile(r"oci://(?P<host>[A-Za-z0-9.-]+(?::\d+)?)/(?P<path>[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -44,6 +45,11 @@ class Chart:
         """The OCI registry's host (and port); empty for any other chart."""
         match = _OCI.fullmatch(self.location)
         return match.group("host") if match else ""
+
+    @property
+    def on_disk(self) -> Path | None:
+        """Where the chart is, if it needs no fetching."""
+        return None if self.repository or "://" in self.location else Path(self.location)
 
     @property
     def shown_version(self) -> str:
@@ -163,9 +169,10 @@ def _description(path: Path) -> Mapping[str, Any]:
                 raise ValueError("the archive holds no Chart.yaml")
             text = file.read()
     try:
-        described = sdk.yaml.safe_load(text)
-    except sdk.yaml.YAMLError as failure:
+        documents = read_documents(text.decode())
+    except (sdk.yaml.YAMLError, UnicodeDecodeError) as failure:
         raise ValueError(f"Chart.yaml is not YAML ({failure})") from failure
+    described = documents[0] if documents else None
     if not isinstance(described, Mapping):
         raise ValueError("Chart.yaml is not a mapping")
     return described

@@ -31,6 +31,8 @@ FLAGS = {
     # on the client's side and knows no conflicts
     "take fields back": Flags(("--server-side=true", "--force-conflicts"), (4, 0), required=False),
     # helm 3 has it since 3.17, for objects that exist without a release's marks or with another's
+    # without them a changed subchart is not seen
+    "labels": Flags(("--labels",), (3, 13), required=False),
     "take_ownership": Flags(("--take-ownership",), (3, 17), required=True),
 }
 
@@ -66,6 +68,8 @@ def upgrade_arguments(binary: str, version: tuple[int, int], spec: ReleaseSpec, 
     if spec.take_ownership:
         arguments += _flags("take_ownership", version)
     arguments += _flags("take fields back", version)
+    if spec.labels and version >= FLAGS["labels"].since:
+        arguments += ["--labels", ",".join(f"{name}={value}" for name, value in spec.labels.items())]
     return arguments + _common(spec.namespace, files, spec.wait_timeout)
 
 

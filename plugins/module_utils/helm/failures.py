@@ -14,6 +14,9 @@ from dataclasses import dataclass
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.dumps import without_dumps
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.immutable import IMMUTABLE
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
 
 REASON_LIMIT = 1500
 
@@ -48,6 +51,13 @@ _ROWS = (
         "Another helm works on this release. Wait for it and run again; what a killed helm left is recovered then.",
     ),
     _row(
+        IMMUTABLE.pattern,
+        "FieldImmutable",
+        "Kubernetes lets this field be set only when the object is created: keep its old value, or delete the object "
+        "named here and run again, and helm creates it again (kubectl delete --cascade=orphan keeps the pods of a "
+        "StatefulSet or Deployment running).",
+    ),
+    _row(
         r"execution error at \(|template: |parse error at \(|nil pointer evaluating",
         "ChartRefusedValues",
         "The chart's templates refuse these values: correct the values, or choose the chart version they are for.",
@@ -58,9 +68,21 @@ _ROWS = (
         "Correct the values named here: the chart ships a schema for them.",
     ),
     _row(
+        r"unable to retrieve the complete list of server APIs|stale GroupVersion discovery",
+        "ApiServiceDown",
+        "An aggregated API does not answer, and helm asks for all of them (kubectl get apiservices shows which): look "
+        "at the pods behind its Service, or delete its APIService if what served it is gone for good.",
+    ),
+    _row(
         r'namespaces "[^"]*" not found',
         "NamespaceNotFound",
         "Create the namespace first, or set create_namespace: true.",
+    ),
+    _row(
+        r"Duplicate value|duplicate entries for key",
+        "DuplicateValue",
+        "Two items of this list have the same name or port: in the chart with these values, or together with an item "
+        "that others added to the live object (kubectl get -o yaml --show-managed-fields tells who).",
     ),
     _row(
         r"ensure CRDs are installed first|no matches for kind",
@@ -123,10 +145,12 @@ _REGISTRY_CODES = (
 )
 
 
-def failure(action: str, stderr: str, returncode: int, chart: Chart | None = None) -> ServiceError:
-    """The error for a helm process that ended with `returncode`."""
+def failure(action: str, stderr: str, returncode: int, chart: Chart | None = None, namespace: str = "") -> ServiceError:
+    """The error for a helm process that ended with `returncode`; `namespace` is the release's."""
     reason = reason_of(stderr) or f"helm ended with status {returncode} and said nothing"
-    row = next((row for row in _ROWS if row.pattern.search(reason)), None)
+    # what matters may stand behind a whole object, where a long reason is cut
+    whole = _error(stderr)
+    row = next((row for row in _ROWS if row.pattern.search(whole)), None)
     if row is None:
         return ServiceError(action, reason, code="HelmFailed", hint="This is helm's own message.")
     if row.code in _REGISTRY_CODES and chart is not None and not chart.registry:
@@ -135,13 +159,32 @@ def failure(action: str, stderr: str, returncode: int, chart: Chart | None = Non
         reason = f"{chart.location} has no version {chart.shown_version}: {reason}"
     elif row.code == "RegistryUnreachable" and chart is not None:
         reason = f"the registry {chart.registry} does not answer: {reason}"
+    elif row.code == "NamespaceNotFound":
+        return ServiceError(action, reason, code=row.code, hint=_namespace_hint(reason, namespace) or row.hint)
     return ServiceError(action, reason, code=row.code, hint=row.hint)
 
 
+def _namespace_hint(reason: str, namespace: str) -> str:
+    """A chart may put objects elsewhere, and create_namespace is for the release's own namespace."""
+    missing = sorted(set(re.findall(r'namespaces "([^"]*)" not found', reason)) - {namespace})
+    if not missing or not namespace:
+        return ""
+    return (
+        f"The chart has objects in {', '.join(missing)}, and create_namespace makes only the namespace of the release "
+        f"({namespace}): create {'it' if len(missing) == 1 else 'them'} before, or change the value of the chart that "
+        "names it."
+    )
+
+
 def reason_of(stderr: str) -> str:
-    """Helm's error without its progress lines and warnings."""
+    """Helm's error without its progress lines and warnings, cut where it is long."""
+    # before it is cut: what is left of an object that was cut off is not recognised as one
+    text = redact(without_dumps(_error(stderr)))
+    return text if len(text) <= REASON_LIMIT else f"{text[:REASON_LIMIT]} ..."
+
+
+def _error(stderr: str) -> str:
     lines = stderr.strip().splitlines()
     start = next((index for index, line in enumerate(lines) if line.startswith("Error:")), None)
     kept = lines[start:] if start is not None else lines[-5:]
-    text = " ".join(line.strip() for line in kept if line.strip()).removeprefix("Error:").strip()
-    return text if len(text) <= REASON_LIMIT else f"{text[:REASON_LIMIT]} ..."
+    return " ".join(line.strip() for line in kept if line.strip()).removeprefix("Error:").strip()

@@ -33,7 +33,13 @@ def parse(release: Release) -> list[Object]:
             f"revision {release.revision} is not YAML",
             hint="Install it anew: state absent, then present.",
         ) from failure
-    return [item for item in flatten(documents) if isinstance(item, dict) and item.get("kind")]
+    # what lacks any of these helm has not applied either
+    return [item for item in flatten(documents) if isinstance(item, dict) and _is_named(item)]
+
+
+def _is_named(item: Mapping[str, Any]) -> bool:
+    metadata = item.get("metadata")
+    return bool(item.get("apiVersion") and item.get("kind") and isinstance(metadata, Mapping) and metadata.get("name"))
 
 
 def place(objects: list[Object], kube: Kube, release: Release) -> tuple[list[Target], list[Object]]:

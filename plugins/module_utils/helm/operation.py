@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import drift, manifest, recovery, source
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import content, drift, manifest, recovery, source
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import helm_files
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.drift import Inspection
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import plan_release, plan_removal, secret_values
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.numbers import rounding_warnings
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import plan_release, plan_removal
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.process import Helm
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import History, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.restore import await_ready, restore
@@ -30,8 +31,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import (
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.undo import has_begun, undo
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object, holds_secrets
+from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values
+from ansible_collections.mcpops.platform.plugins.module_utils.masking import protect as mask_from_here
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan, leaves
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import SHORTEST_SECRET, is_common
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 
 
@@ -69,6 +73,7 @@ def converge(task: Task) -> Result:
 def pending_outcome(task: Task, spec: ReleaseSpec, reason: str) -> Outcome:
     """The plan for a cluster that an earlier task of the real run creates."""
     protect(task, spec)
+    _warn_of_rounding(task, spec)
     plan = plan_release(spec, None, namespace_missing=True)
     return Outcome((plan.with_notes(f"{plan.subject} depends on the cluster: {reason}."),), None)
 
@@ -79,10 +84,14 @@ def ensure(task: Task, kube: Kube, spec: ReleaseSpec, known: History | None = No
     `known` is the release's history where the caller has just read it.
     """
     protect(task, spec)
+    _warn_of_rounding(task, spec)
     found = known or recovery.read(kube, spec.namespace, spec.name)
+    protect(task, spec, found)
     if not task.check_mode:
         found = recovery.settle(task, lambda: recovery.read(kube, spec.namespace, spec.name), found, spec.stale_after)
     spec, resolved = source.settled(task, kube, spec, found.newest)
+    where = spec.chart.on_disk
+    spec = replace(spec, content=content.read(where)) if where is not None else spec
     plan, missing = _planned(kube, spec, found, resolved)
     if not plan.changes:
         return _kept(task, kube, spec, plan, found)
@@ -92,11 +101,19 @@ def ensure(task: Task, kube: Kube, spec: ReleaseSpec, known: History | None = No
         return _foretold(spec, _without_namespace(plan, spec, missing), found)
     if missing and not spec.create_namespace:
         raise _no_namespace(spec)
+    ran = False
     try:
         release = _run_helm(task, kube, helm, spec, found)
+        ran = True
+        protect(task, spec, History(release, release))
         return replace(_kept(task, kube, spec, plan, History(release, release)), previous=found.newest)
     except Failure as failure:
-        if not spec.atomic or not has_begun(kube, spec, found, failure):
+        begun = has_begun(kube, spec, found, failure)
+        if begun and not ran:
+            task.wrote(f"A new revision of release {spec.namespace}/{spec.name}")
+        elif missing and not ran and _namespace_is_there(kube, spec):
+            task.wrote(f"Creating namespace {spec.namespace}")
+        if not spec.atomic or not begun:
             raise
         raise undo(task, kube, spec, found, failure) from failure
 
@@ -148,15 +165,49 @@ def remove(task: Task, kube: Kube, name: str, namespace: str, options: Mapping[s
     plan = plan_removal(name, namespace, release, manifest.parse(release))
     helm = Helm.find(task, options.get("helm_binary"))
     if not task.check_mode:
-        with helm_files(kube.access, Registry(), "") as files:
-            helm.uninstall(name, namespace, options["wait_timeout"], files)
+        try:
+            with helm_files(kube.access, Registry(), "") as files:
+                helm.uninstall(name, namespace, options["wait_timeout"], files)
+        except Failure:
+            if _moved(kube, release):
+                task.wrote(f"A part of uninstalling release {namespace}/{name}")
+            raise
     return Outcome((plan,), release, previous=release)
 
 
-def protect(task: Task, spec: ReleaseSpec) -> None:
-    """From here on no secret value of this release reaches a result or a message."""
-    for value in secret_values(spec.values or {}, spec.values_secret):
-        task.secret(value)
+def _moved(kube: Kube, release: Release) -> bool:
+    """Whether the release's record is another one by now; helm marks it before it deletes anything."""
+    try:
+        newest = recovery.read(kube, release.namespace, release.name).newest
+    except Failure:
+        # what is asked after a failure must not hide it
+        return False
+    return newest is None or (newest.revision, newest.status) != (release.revision, release.status)
+
+
+def protect(task: Task, spec: ReleaseSpec, found: History | None = None) -> None:
+    """From here on no secret value of this release, declared or as it stands, reaches a result or a message.
+
+    What a chart makes of the values, its own Secrets among it, stands in the release's manifest.
+    """
+    standing = [release for release in (found.newest, found.deployed) if release is not None] if found else []
+    values = [spec.values or {}, *(release.values for release in standing)]
+    secrets = declared_values([*values, *(item for release in standing for item in _secrets_of(release))])
+    if spec.values_secret:
+        texts = [str(leaf) for one in values for _path, leaf in leaves(one) if isinstance(leaf, (str, int, float))]
+        secrets += [text for text in texts if len(text) >= SHORTEST_SECRET and not is_common(text)]
+    mask_from_here(task, secrets)
+
+
+def _secrets_of(release: Release) -> list[Object]:
+    """The Secrets of a manifest, without the time that it takes to read all of it."""
+    texts = [text for text in release.manifest.split("\n---") if "kind: Secret" in text]
+    return [item for item in manifest.parse(replace(release, manifest="\n---\n".join(texts))) if holds_secrets(item)]
+
+
+def _warn_of_rounding(task: Task, spec: ReleaseSpec) -> None:
+    for warning in rounding_warnings(spec.values):
+        task.warn(f"release {spec.namespace}/{spec.name}: {warning}")
 
 
 def result_of(outcome: Outcome) -> Result:
@@ -212,7 +263,7 @@ def _run_helm(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, found: Hist
             release = recovery.read(kube, spec.namespace, spec.name).newest
         plan = plan_release(spec, release)
         if plan.changes:
-            chart = source.fetched(spec, files)
+            chart = source.fetched(_labelled(spec, release), files)
             if spec.crds == UPGRADE_CRDS:
                 source.apply_definitions(task, kube, helm, chart, files)
             helm.upgrade(chart, plan.body, files)
@@ -225,6 +276,22 @@ def _run_helm(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, found: Hist
             hint="Another helm changed the release at the same time; run again.",
         )
     return written
+
+
+def _labelled(spec: ReleaseSpec, release: Release | None) -> ReleaseSpec:
+    """The declaration with the mark of the revision that helm will write for it."""
+    if spec.content is None:
+        return spec
+    revision = release.revision + 1 if release is not None else 1
+    return replace(spec, labels={content.LABEL: spec.content.label(revision)})
+
+
+def _namespace_is_there(kube: Kube, spec: ReleaseSpec) -> bool:
+    try:
+        return kube.get(f"/api/v1/namespaces/{spec.namespace}") is not None
+    except Failure:
+        # what is asked after a failure must not hide it
+        return False
 
 
 def _without_namespace(plan: Plan, spec: ReleaseSpec, missing: bool) -> Plan:

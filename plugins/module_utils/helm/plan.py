@@ -6,27 +6,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import content
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.manifest import kept
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.numbers import is_number, stored_number
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import DEPLOYED, UNINSTALLED, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import merged
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, leaves
-
-_SECRET_KEY = re.compile(
-    r"passw(or)?d|passphrase|secret|token|credential|api[_-]?key|private[_-]?key|access[_-]?key|connection[_-]?string",
-    re.IGNORECASE,
-)
-_SHORTEST_SECRET = 4  # masking "on" or "1" everywhere would make results unreadable
-_REFERENCE_KEY = re.compile(r"(name|ref|refs|enabled|create|existing\w*|namespace)$", re.IGNORECASE)
-
-
-def looks_secret(path: str) -> bool:
-    """A value below a key such as `password`; `existingSecretName` and the like name a secret and are none."""
-    return bool(_SECRET_KEY.search(path)) and not _REFERENCE_KEY.search(path)
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import looks_secret
 
 
 def plan_release(spec: ReleaseSpec, release: Release | None, namespace_missing: bool = False) -> Plan:
@@ -45,6 +35,8 @@ def plan_release(spec: ReleaseSpec, release: Release | None, namespace_missing: 
             changes.append(Change("chart", release.chart_name, spec.chart.name))
         if release.chart_version != spec.chart.version:
             changes.append(Change("version", release.chart_version, spec.chart.version))
+        elif spec.content is not None and release.chart_name == spec.chart.name:
+            changes.extend(content.changes(spec.content, release))
         if release.status != DEPLOYED:
             changes.append(Change("status", release.status, DEPLOYED))
     standing = release.values if release is not None else {}
@@ -59,16 +51,6 @@ def effective_values(spec: ReleaseSpec, release: Release | None) -> Mapping[str,
     if spec.values is None:
         return standing
     return spec.values if spec.purge_values else merged(standing, spec.values)
-
-
-def secret_values(values: Mapping[str, Any], everything: bool) -> list[str]:
-    """The texts among the values that must be masked wherever they turn up."""
-    document = dict(leaves(values, "values")) if values else {}
-    return [
-        value
-        for leaf, value in document.items()
-        if isinstance(value, str) and len(value) >= _SHORTEST_SECRET and (everything or _hidden(leaf, document))
-    ]
 
 
 def plan_removal(spec_name: str, namespace: str, release: Release, objects: Sequence[Mapping[str, Any]]) -> Plan:
@@ -99,21 +81,21 @@ def document_changes(
             leaf,
             standing.get(leaf, ABSENT),
             wanted.get(leaf, ABSENT),
-            secret or _hidden(leaf, both),
+            secret or _hidden(leaf, standing, wanted),
         )
         for leaf in sorted(both)
         if not _same(standing.get(leaf, ABSENT), wanted.get(leaf, ABSENT))
     ]
 
 
-def _hidden(leaf: str, document: Mapping[str, Any]) -> bool:
-    """A leaf that looks secret, or whose name does: `env: [{name: DB_PASSWORD, value: ...}]`."""
-    if looks_secret(leaf):
-        return True
-    beside = document.get(f"{leaf[: -len('value')]}name") if leaf.endswith("].value") else None
-    return isinstance(beside, str) and looks_secret(beside)
+def _hidden(leaf: str, *sides: Mapping[str, Any]) -> bool:
+    """A leaf that is secret on one side at least, where it stands or by the name beside it."""
+    beside = f"{leaf.rpartition('.')[0]}.name"
+    return any(leaf in side and looks_secret(leaf, side[leaf], side.get(beside)) for side in sides)
 
 
 def _same(before: Any, after: Any) -> bool:
-    """JSON equality: 1 and 1.0 are one number, 1 and true are not."""
+    """JSON equality: 1 and 1.0 are one number, 1 and true are not, and numbers are as exact as helm keeps them."""
+    if is_number(before) and is_number(after):
+        return stored_number(before) == stored_number(after)
     return bool(before == after) and isinstance(before, bool) == isinstance(after, bool)

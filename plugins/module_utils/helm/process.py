@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import 
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import exact_version
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_documents
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import json_text
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 # a user's own defaults for a helm of theirs must not steer ours
@@ -91,13 +91,13 @@ class Helm:
         """The chart's manifest with these values, as YAML; no cluster is asked."""
         action = f"Rendering chart {spec.chart.name} {spec.chart.version}"
         arguments = command.template_arguments(self.binary, spec, files)
-        return self._read(action, arguments, files, spec.chart, stdin=json.dumps(values))
+        return self._read(action, arguments, files, spec.chart, stdin=json_text(values))
 
     def upgrade(self, spec: ReleaseSpec, values: Mapping[str, Any], files: HelmFiles) -> None:
         """Install or upgrade; the values go through standard input, never through a command line or a file."""
         action = f"Installing release {spec.namespace}/{spec.name} ({spec.chart.name} {spec.chart.version})"
         arguments = command.upgrade_arguments(self.binary, self.version, spec, files)
-        self._run(action, arguments, files, spec.chart, stdin=json.dumps(values))
+        self._run(action, arguments, files, spec.chart, json_text(values), spec.namespace)
 
     def rollback(self, spec: ReleaseSpec, revision: int, files: HelmFiles) -> None:
         action = f"Rolling release {spec.namespace}/{spec.name} back to revision {revision}"
@@ -114,10 +114,12 @@ class Helm:
         files: HelmFiles,
         chart: Chart | None = None,
         stdin: str | None = None,
+        namespace: str = "",
     ) -> None:
         if self._task.check_mode:
             raise CheckModeViolation("helm", arguments[1].upper(), self.binary)
-        self._read(action, arguments, files, chart, stdin)
+        self._read(action, arguments, files, chart, stdin, namespace)
+        self._task.wrote(action)
 
     def _read(
         self,
@@ -126,13 +128,14 @@ class Helm:
         files: HelmFiles,
         chart: Chart | None = None,
         stdin: str | None = None,
+        namespace: str = "",
     ) -> str:
         """What helm printed; for commands that change nothing, check mode or not."""
         self._task.progress(action)
         environment = {**dict.fromkeys((name for name in _CLEARED if name in os.environ), ""), **files.environment}
         done = self._task.run_command(arguments, stdin=stdin, env=environment)
         if done.returncode != 0:
-            raise failures.failure(action, done.stderr, done.returncode, chart)
+            raise failures.failure(action, done.stderr, done.returncode, chart, namespace)
         return done.stdout
 
 

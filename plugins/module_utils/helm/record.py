@@ -16,7 +16,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -53,6 +53,10 @@ class Release:
     secret_name: str
     definitions: str = ""
     """The chart's own crds/ directory, as one YAML text; those of its subcharts are in no record."""
+    chart: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """The chart as the record holds it: metadata, templates, files, default values."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Of the Secret that holds the record."""
 
     @property
     def unfinished(self) -> bool:
@@ -91,7 +95,7 @@ def decode(secret: Mapping[str, Any]) -> Release:
         packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
         text = gzip.decompress(packed) if packed.startswith(_GZIP_MAGIC) else packed
         content = json.loads(text)
-        return _release(content, name)
+        return _release(content, name, secret["metadata"].get("labels") or {})
     except (KeyError, TypeError, ValueError, OSError, EOFError, binascii.Error) as failure:
         namespace = secret.get("metadata", {}).get("namespace", "")
         raise ServiceError(
@@ -101,7 +105,7 @@ def decode(secret: Mapping[str, Any]) -> Release:
         ) from failure
 
 
-def _release(content: Mapping[str, Any], secret_name: str) -> Release:
+def _release(content: Mapping[str, Any], secret_name: str, labels: Mapping[str, str]) -> Release:
     info = content.get("info") or {}
     chart = content["chart"]["metadata"]
     return Release(
@@ -118,6 +122,8 @@ def _release(content: Mapping[str, Any], secret_name: str) -> Release:
         started=_moment(str(info.get("last_deployed") or "")),
         secret_name=secret_name,
         definitions="\n---\n".join(_definitions(content["chart"].get("files") or [])),
+        chart=content["chart"],
+        labels=labels,
     )
 
 

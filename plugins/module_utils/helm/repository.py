@@ -24,6 +24,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import 
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import Registry
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import exact_version
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import sdk
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_documents
 
 INDEX_LIMIT = 64 * 1024 * 1024
 ARCHIVE_LIMIT = 20 * 1024 * 1024
@@ -86,11 +87,11 @@ def download(chart: Chart, registry: Registry, directory: Path) -> Path:
 def _listed(chart: Chart, registry: Registry) -> list[Entry]:
     action = f"Reading the chart repository {chart.repository}"
     text = _get(action, f"{chart.repository}/index.yaml", chart, registry, INDEX_LIMIT)
-    loader = getattr(sdk.yaml, "CSafeLoader", sdk.yaml.SafeLoader)
     try:
-        index = sdk.yaml.load(text, Loader=loader)
-    except sdk.yaml.YAMLError as failure:
+        documents = read_documents(text.decode())
+    except (sdk.yaml.YAMLError, UnicodeDecodeError) as failure:
         raise _no_index(action, chart) from failure
+    index = documents[0] if documents else None
     if not isinstance(index, Mapping) or not isinstance(index.get("entries"), Mapping):
         raise _no_index(action, chart)
     return entries(index, chart.name, chart.repository)

@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart as charts
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.content import Content
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import declared_values
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ARGUMENT_SPEC as IGNORE_DIFFERENCES
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import IgnoredDifference, ignored_differences
@@ -59,6 +60,10 @@ class ReleaseSpec:
     wait: bool = True
     wait_timeout: int = 300
     stale_after: int = 60
+    content: Content | None = field(default=None, repr=False, compare=False)
+    """What is in the chart, where it is on disk."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Of the record that helm is to write."""
 
 
 def helm_argument_spec() -> dict[str, Any]:

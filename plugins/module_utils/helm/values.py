@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_documents
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_declaration
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import unwritable
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import require, yaml
 
 
@@ -38,7 +39,8 @@ def declared_values(
         if problem is not None:
             problems.append(problem)
         result = merged(result, content)
-    return merged(result, values or {}), problems
+    declared = merged(result, values or {})
+    return declared, problems + unwritable(declared, "values")
 
 
 def _file(option: str, path: Path) -> tuple[Mapping[str, Any], Problem | None]:
@@ -51,9 +53,11 @@ def _file(option: str, path: Path) -> tuple[Mapping[str, Any], Problem | None]:
         advice = "put its content into values with lookup('file', ...) | from_yaml, which decrypts it"
         return {}, Problem(option, f"{path} is encrypted by ansible-vault: {advice}")
     try:
-        documents = read_documents(text)
+        documents, duplicates = read_declaration(text)
     except yaml.YAMLError as failure:
         return {}, Problem(option, f"{path} is not YAML ({' '.join(str(failure).split())})")
+    if duplicates:
+        return {}, Problem(option, f"{path}: {'; '.join(map(str, duplicates))}")
     if not documents:
         return {}, None
     if len(documents) > 1 or not isinstance(documents[0], Mapping):

@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import merged
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import exact_version, order
+from ansible_collections.mcpops.platform.plugins.module_utils.scalars import texts_of_mapping
 
 # option → place among the values, for what is passed on as it is
 _PASSED: Mapping[str, tuple[str, ...]] = {
@@ -57,11 +58,12 @@ def typed_values(params: Mapping[str, Any], version: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for option, path in _PASSED.items():
         if params.get(option) is not None:
-            values = merged(values, _nested(path, _said(params[option])))
+            values = merged(values, _nested(path, _texts(option, _said(params[option]))))
     if params.get("image_pull_secrets") is not None:
         values["imagePullSecrets"] = [{"name": name} for name in params["image_pull_secrets"]]
     if params.get("env") is not None:
-        entries = [{"name": name, "value": str(value)} for name, value in params["env"].items()]
+        env = texts_of_mapping(params["env"])
+        entries = [{"name": name, "value": "" if value is None else value} for name, value in env.items()]
         values = merged(values, {"controller": {"env": entries}})
     if params.get("watch_namespaces") is not None:
         values["rbac"] = _rbac(params["watch_namespaces"], params["namespace"], version)
@@ -151,6 +153,15 @@ def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
         value = {key: value}
     result: dict[str, Any] = value
     return result
+
+
+def _texts(option: str, value: Any) -> Any:
+    """The option's value with text where the chart puts it into a field of text."""
+    if option in ("node_selector", "pod_annotations"):
+        return texts_of_mapping(value)
+    if option == "service_account" and isinstance(value.get("annotations"), Mapping):
+        return {**value, "annotations": texts_of_mapping(value["annotations"])}
+    return value
 
 
 def _said(value: Any) -> Any:

@@ -42,6 +42,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle import
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome
+from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values, protect
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problems
@@ -58,8 +59,7 @@ def converge(task: Task) -> Result:
         raise InvalidInput("mcp_server", found)
     if not servers:
         return Result(changed=False, msg="no MCP servers are declared", values={"servers": []})
-    for value in (value for server in servers for value in server_rules.secret_env(server.deployment).values()):
-        task.secret(value)
+    protect(task, declared_values([server.resource for server in servers]))
     try:
         kube = Kube.connect(task)
     except ClusterPending as pending:
@@ -120,7 +120,7 @@ def _drift(sight: Sight) -> list[Change]:
     """Only children of a generation that the controller has dealt with can have drifted."""
     if sight.server is None or not server_children.is_reconciled(sight.server):
         return []
-    return server_children.drift(sight.server, sight.children, sight.kept)
+    return server_children.drift(sight.server, sight.children, sight.kept, sight.structures)
 
 
 def _plans(servers: Sequence[Declared], outcome: BundleOutcome, drift: Drift) -> list[Plan]:
@@ -166,10 +166,9 @@ def _summary(plans: Sequence[Plan]) -> str:
 
 def _hide_secrets(task: Task, sights: Mapping[Key, Sight]) -> None:
     """Values that stand in the cluster, too: a diff shows what was there before."""
+    found: list[Any] = []
     for sight in sights.values():
-        if sight.server is not None:
-            for value in server_rules.secret_env(sight.server["spec"].get("deployment") or {}).values():
-                task.secret(value)
-        for variables in server_children.environments(sight.server, sight.children):
-            for value in server_rules.secret_values(variables).values():
-                task.secret(value)
+        found += [sight.server] if sight.server is not None else []
+        # of a list of variables, by name: what is set twice is shown twice
+        found += server_children.environments(sight.server, sight.children)
+    protect(task, declared_values(found))

@@ -19,6 +19,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec i
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_template import MADE_BY_KMCP
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import route_path, value_at
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import foreign_routes
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Refusal
 
 Object = Mapping[str, Any]
@@ -66,10 +67,16 @@ def is_reconciled(server: Object) -> bool:
     return bool((server.get("status") or {}).get("observedGeneration") == server["metadata"].get("generation"))
 
 
-def drift(server: Object, children: Mapping[str, Object], kept: Collection[str] = ()) -> list[Change]:
+def drift(
+    server: Object,
+    children: Mapping[str, Object],
+    kept: Collection[str] = (),
+    structures: Mapping[str, Structure] | None = None,
+) -> list[Change]:
     """What is missing, differs from the server, or was put in by others, with the name of who did it.
 
-    `kept` has the paths of leaves that the cluster itself does not let be as the controller writes them.
+    `kept` has the paths of leaves that the cluster itself does not let be as the controller writes them; `structures`
+    are those of the children by kind.
     """
     found: list[Change] = []
     for kind in expected_kinds(server):
@@ -77,11 +84,11 @@ def drift(server: Object, children: Mapping[str, Object], kept: Collection[str] 
         if child is None:
             found.append(Change(kind, ABSENT, MADE_BY_KMCP, note="is missing"))
         else:
-            found += _child_drift(kind, server, child, kept)
+            found += _child_drift(kind, server, child, kept, (structures or {}).get(kind, UNKNOWN))
     return found
 
 
-def _child_drift(kind: str, server: Object, child: Object, kept: Collection[str]) -> list[Change]:
+def _child_drift(kind: str, server: Object, child: Object, kept: Collection[str], structure: Structure) -> list[Change]:
     owners = foreign_routes(child, CONTROLLER_MANAGERS)
     foreign = {f"{kind}.{route_path(route)}": (route, manager) for route, manager in owners.items()}
     found: list[Change] = []
@@ -94,7 +101,7 @@ def _child_drift(kind: str, server: Object, child: Object, kept: Collection[str]
         if not _same(current, wanted):
             here = Change(path, _shown(current), _shown(wanted), note=_changed_by(below.values()))
             found += _by_variable(here) if route == _ENVIRONMENT_ROUTE else [here]
-    for path, current, wanted in server_template.lost(kind, server, child):
+    for path, current, wanted in server_template.lost(kind, server, child, structure):
         if path not in kept:
             near = {place: manager for place, (_owned, manager) in foreign.items() if _is_near(place, path)}
             explained.update(near)

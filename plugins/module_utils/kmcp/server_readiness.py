@@ -19,7 +19,8 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import readiness
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.pods import settling
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.settling import settling
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change
 
 Object = Mapping[str, Any]
@@ -39,9 +40,11 @@ class Sight:
     has_endpoints: bool | None = None
     pods: Sequence[Object] = ()
     now: datetime | None = None
-    """The API server's time when the pods were read."""
+    """The API server's time before the pods were read."""
     kept: frozenset[str] = frozenset()
     """Leaves of the children that the cluster itself does not let be as the controller writes them."""
+    structures: Mapping[str, Structure] = field(default_factory=dict)
+    """What the API server says of the children's kinds."""
 
     @property
     def wants_pods(self) -> bool:
@@ -65,7 +68,7 @@ def judge(label: str, sight: Sight) -> list[Reason]:
     refused = _condition_reasons(label, sight.server)
     if refused:
         return refused
-    differing = server_children.drift(sight.server, sight.children, sight.kept)
+    differing = server_children.drift(sight.server, sight.children, sight.kept, sight.structures)
     if differing:
         return [
             Reason(

@@ -15,7 +15,10 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import COMMANDS_WITH_IMAGE, Declared
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import unwritable
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import parse_quantity
+from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import credentials_in, is_secret
 
 Found = Iterator[tuple[str, str]]
 Rule = Callable[[Declared], Found]
@@ -27,11 +30,6 @@ _DURATION = re.compile(r"(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+")
 _IMAGE = re.compile(
     r"([a-zA-Z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?"
 )
-_SECRET_NAME = re.compile(
-    r"passw|secret|token|credential|api[_-]?key|private[_-]?key|access[_-]?key|connection[_-]?string", re.I
-)
-_REFERENCE_ONLY = re.compile(r"(_FILE|_PATH|_NAME|_URL|_HEADER|_ID)$", re.I)
-
 # agentgateway, which carries stdio servers, listens there: port → the variable that moves it
 _ADAPTER_PORTS = {15000: "ADMIN_ADDR", 15020: "STATS_ADDR", 15021: "READINESS_ADDR"}
 # what the controller adds to every pod
@@ -51,6 +49,7 @@ def problems(servers: Sequence[Declared]) -> list[Problem]:
     ]
     seen: dict[tuple[str, str], str] = {}
     for server in servers:
+        found += unwritable(server.options, server.where)
         if server.key in seen and server.name:
             found.append(Problem(f"{server.where}.name", f"{server.label} is declared twice (also {seen[server.key]})"))
         seen.setdefault(server.key, server.where)
@@ -93,17 +92,12 @@ def secret_env(deployment: Mapping[str, Any]) -> dict[str, str]:
 
 
 def secret_values(variables: Mapping[str, Any]) -> dict[str, str]:
+    """Those whose name says so, and those that hold a credential, such as the password in a URL."""
     return {
         name: value
         for name, value in variables.items()
-        if _SECRET_NAME.search(name) and not _REFERENCE_ONLY.search(name) and isinstance(value, str)
-        if not _is_switch(value)
+        if isinstance(value, str) and (is_secret(name, value) or credentials_in(value))
     }
-
-
-def _is_switch(value: str) -> bool:
-    """USE_TOKEN=true and TOKEN_DAYS=30 are no secrets, and hiding such words would garble everything else."""
-    return value.lower() in ("", "true", "false", "yes", "no", "on", "off") or (value.isdigit() and len(value) < 6)
 
 
 def _name(server: Declared) -> Found:
@@ -163,7 +157,29 @@ def _environment(server: Declared) -> Found:
         if not _ENV_NAME.fullmatch(name):
             yield f"env.{name}", "is no name of an environment variable"
         if not isinstance(value, str):
-            yield f"env.{name}", f"is a {type(value).__name__}: give a text, values from Secrets go through secret_refs"
+            yield f"env.{name}", f"is {kind_of(value)}: give a text, values from Secrets go through secret_refs"
+
+
+def _texts(server: Declared) -> Found:
+    """Structures where the definition wants text; scalars have become text."""
+    deployment, metadata = server.deployment, server.resource["metadata"]
+    account = deployment.get("serviceAccount")
+    own = account if isinstance(account, Mapping) else {}
+    mappings = {
+        "labels": deployment.get("labels"),
+        "annotations": deployment.get("annotations"),
+        "node_selector": deployment.get("nodeSelector"),
+        "server_labels": metadata.get("labels"),
+        "server_annotations": metadata.get("annotations"),
+        "service_account.labels": own.get("labels"),
+        "service_account.annotations": own.get("annotations"),
+        "args": dict(enumerate(deployment.get("args") or [])),
+    }
+    for path, values in mappings.items():
+        for name, value in values.items() if isinstance(values, Mapping) else ():
+            if not isinstance(value, str):
+                where = f"{path}[{name}]" if path == "args" else f"{path}.{name}"
+                yield where, f"is {kind_of(value)}: give a text"
 
 
 def _references(server: Declared) -> Found:
@@ -271,7 +287,10 @@ def _volumes(server: Declared) -> Found:
         containers.add(name)
 
 
-RULES: tuple[Rule, ...] = (_name, _transport, _ports, _environment, _references, _resources, _identity, _volumes)
+RULES: tuple[Rule, ...] = (
+    *(_name, _transport, _ports, _environment),
+    *(_texts, _references, _resources, _identity, _volumes),
+)
 
 
 def _is_port(value: Any) -> bool:

@@ -24,6 +24,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery imp
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import PODS
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import read_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure
 
 Key = tuple[str, str]
 
@@ -60,7 +61,7 @@ def look_at(
         children = {kind: child for kind, child in own.items() if child is not None}
         resource = live.get(_target(SERVERS, server.key).who)
         kept = _kept(kube, server.key, resource, children) if compared else frozenset()
-        sights[server.key] = Sight(resource, children, kept=kept)
+        sights[server.key] = Sight(resource, children, kept=kept, structures=_structures(kube))
     return sights
 
 
@@ -72,10 +73,11 @@ def _kept(kube: Kube, key: Key, server: Object | None, children: Mapping[str, Ob
     """
     if server is None or not server_children.is_reconciled(server):
         return frozenset()
+    structures = _structures(kube)
     suspected = {
         kind: lost
         for kind in server_children.expected_kinds(server)
-        if kind in children and (lost := server_template.lost(kind, server, children[kind]))
+        if kind in children and (lost := server_template.lost(kind, server, children[kind], structures[kind]))
     }
     if suspected and not _is_known(kube):
         return frozenset(leaf.path for lost in suspected.values() for leaf in lost)
@@ -87,8 +89,12 @@ def _kept(kube: Kube, key: Key, server: Object | None, children: Mapping[str, Ob
             after = server_side_apply(kube, target, force=True, dry_run=True)
         except ServiceError:
             continue
-        found.update(leaf.path for leaf in server_template.lost(kind, server, after))
+        found.update(leaf.path for leaf in server_template.lost(kind, server, after, structures[kind]))
     return frozenset(found)
+
+
+def _structures(kube: Kube) -> dict[str, Structure]:
+    return {kind: kube.structure(resource.api_version, kind) for kind, resource in CHILDREN.items()}
 
 
 def _is_known(kube: Kube) -> bool:
@@ -103,6 +109,8 @@ def _is_known(kube: Kube) -> bool:
 
 def with_pods(kube: Kube, sights: Mapping[Key, Sight]) -> dict[Key, Sight]:
     """The same with what is asked last: whether the Services lead to ready pods, and since when those run."""
+    # ages are told by the cluster's clock, and none is made older by the time that the reading takes
+    now = kube.now
     ready: set[Key] = set()
     pods: dict[Key, list[Object]] = {}
     for namespace in sorted({namespace for namespace, _name in sights}):
@@ -113,8 +121,6 @@ def with_pods(kube: Kube, sights: Mapping[Key, Sight]) -> dict[Key, Sight]:
                 ready.add((namespace, item["metadata"]["labels"][_SERVICE_OF]))
         for pod in kube.list_objects(PODS, namespace, label_selector=MADE_BY_KMCP):
             pods.setdefault((namespace, pod["metadata"]["labels"].get(_INSTANCE, "")), []).append(pod)
-    # ages are told by the cluster's clock, not by this machine's
-    now = kube.now
     return {
         key: replace(sight, has_endpoints=key in ready, pods=pods.get(key, ()), now=now)
         for key, sight in sights.items()

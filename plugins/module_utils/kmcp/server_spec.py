@@ -10,6 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.scalars import (
+    text_of_scalar,
+    texts_of_mapping,
+)
+
 API_VERSION = "kagent.dev/v1alpha1"
 KIND = "MCPServer"
 CRD = "mcpservers.kagent.dev"
@@ -49,6 +54,9 @@ _REFERENCES: Mapping[str, str] = {
     "config_map_refs": "configMapRefs",
     "image_pull_secrets": "imagePullSecrets",
 }
+# fields of spec.deployment that map names to text
+_TEXTS = ("env", "labels", "annotations", "nodeSelector")
+_OF_ACCOUNTS = ("labels", "annotations")
 FIELDS = ("name", "namespace", "transport", "port", "path", "env", "timeout", "server_labels", "server_annotations")
 OPTIONS = (*FIELDS, *_PASSED, *_REFERENCES, "security_context", "pod_security_context", "spec")
 
@@ -119,7 +127,8 @@ def resource(options: Mapping[str, Any]) -> dict[str, Any]:
         },
     )
     if options.get("env") is not None:
-        deployment["env"] = {str(key): env_text(value) for key, value in options["env"].items()}
+        # a variable without a value is an empty one
+        deployment["env"] = {key: "" if value is None else value for key, value in options["env"].items()}
     for option, field in _REFERENCES.items():
         if options.get(option) is not None:
             deployment[field] = [item if isinstance(item, Mapping) else {"name": item} for item in options[option]]
@@ -133,13 +142,27 @@ def resource(options: Mapping[str, Any]) -> dict[str, Any]:
     metadata: dict[str, Any] = {"name": options.get("name"), "namespace": options.get("namespace")}
     for option, field in (("server_labels", "labels"), ("server_annotations", "annotations")):
         if options.get(option):
-            metadata[field] = {str(key): str(value) for key, value in options[option].items()}
-    return {
-        "apiVersion": API_VERSION,
-        "kind": KIND,
-        "metadata": metadata,
-        "spec": overlaid(spec, options.get("spec") or {}),
-    }
+            metadata[field] = texts_of_mapping(overlaid({}, options[option]))
+    merged = overlaid(spec, options.get("spec") or {})
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": _with_texts(merged)}
+
+
+def _with_texts(spec: dict[str, Any]) -> dict[str, Any]:
+    """`spec` with text where the definition of MCPServer wants text and YAML made something else of it."""
+    deployment = spec.get("deployment")
+    if not isinstance(deployment, Mapping):
+        return spec
+    found = dict(deployment)
+    for field in _TEXTS:
+        if isinstance(found.get(field), Mapping):
+            found[field] = texts_of_mapping(found[field])
+    account = found.get("serviceAccount")
+    if isinstance(account, Mapping):
+        own = {key: account[key] for key in _OF_ACCOUNTS if isinstance(account.get(key), Mapping)}
+        found["serviceAccount"] = {**account, **{key: texts_of_mapping(values) for key, values in own.items()}}
+    if isinstance(found.get("args"), list):
+        found["args"] = [text_of_scalar(argument) for argument in found["args"]]
+    return {**spec, "deployment": found}
 
 
 def overlaid(base: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,15 +176,6 @@ def overlaid(base: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
         else:
             merged[key] = overlaid({}, value) if isinstance(value, Mapping) else value
     return merged
-
-
-def env_text(value: Any) -> Any:
-    """YAML's booleans and numbers as programs expect them in their environment; structures stay for validation."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return str(value)
-    return "" if value is None else value
 
 
 def with_reconcile_label(declared: Mapping[str, Any], live: Mapping[str, Any] | None, bump: bool) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import same_quantity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, join
 
 Object = Mapping[str, Any]
@@ -52,9 +53,9 @@ def is_known(version: Any) -> bool:
     return found is not None and _KNOWN[0] <= tuple(int(part) for part in found.groups()) <= _KNOWN[1]
 
 
-def lost(kind: str, server: Object, child: Object) -> list[Lost]:
+def lost(kind: str, server: Object, child: Object, structure: Structure = UNKNOWN) -> list[Lost]:
     """The leaves of a child that differ from what the controller must have written."""
-    return list(_mapping(kind, _EXPECTED[kind](server), child, ""))
+    return list(_mapping(kind, _EXPECTED[kind](server), child, "", structure))
 
 
 def declaration(kind: str, server: Object, child: Object) -> dict[str, Any]:
@@ -163,32 +164,28 @@ _EXPECTED: Mapping[str, Callable[[Object], dict[str, Any]]] = {
 }
 
 
-# of a container's resources; the template has no other quantities
-_AMOUNTS = ("limits", "requests")
-
-
-def _mapping(path: str, wanted: Object, live: Any, parent: str) -> Iterator[Lost]:
+def _mapping(path: str, wanted: Object, live: Any, parent: str, structure: Structure) -> Iterator[Lost]:
     standing = live if isinstance(live, Mapping) else {}
     for key, value in wanted.items():
-        yield from _value(join(path, key), key, value, standing.get(key), parent)
+        yield from _value(join(path, key), key, value, standing.get(key), parent, structure.field(key))
 
 
-def _value(path: str, key: str, wanted: Any, live: Any, parent: str) -> Iterator[Lost]:
+def _value(path: str, key: str, wanted: Any, live: Any, parent: str, structure: Structure) -> Iterator[Lost]:
     if isinstance(wanted, Mapping) and key not in _WHOLE:
-        yield from _mapping(path, wanted, live, _parent(key, parent))
+        yield from _mapping(path, wanted, live, _parent(key, parent), structure)
     elif key in _KEYS and isinstance(wanted, list) and _are_apart(wanted, _KEYS[key]):
-        yield from _items(path, wanted, live if isinstance(live, list) else [], _KEYS[key])
+        yield from _items(path, wanted, live if isinstance(live, list) else [], _KEYS[key], structure.items)
     elif isinstance(wanted, _Some):
         if not live:
             yield Lost(path, ABSENT, MADE_BY_KMCP)
-    elif not _fits(wanted, live, key, parent):
+    elif not _fits(wanted, live, key, parent, structure):
         yield Lost(path, ABSENT if live is None else live, wanted)
 
 
-def _items(path: str, wanted: list[Any], live: list[Any], field: str) -> Iterator[Lost]:
+def _items(path: str, wanted: list[Any], live: list[Any], field: str, structure: Structure) -> Iterator[Lost]:
     standing = {item.get(field): item for item in live if isinstance(item, Mapping)}
     for item in wanted:
-        yield from _mapping(f"{path}[{item[field]}]", item, standing.get(item[field]), "")
+        yield from _mapping(f"{path}[{item[field]}]", item, standing.get(item[field]), "", structure)
 
 
 def _are_apart(items: Any, field: str) -> bool:
@@ -196,7 +193,7 @@ def _are_apart(items: Any, field: str) -> bool:
     return all(names) and len(set(names)) == len(names)
 
 
-def _fits(wanted: Any, live: Any, key: str, parent: str) -> bool:
+def _fits(wanted: Any, live: Any, key: str, parent: str, structure: Structure) -> bool:
     """Whether a value stands, whatever the API server has added to it."""
     if _is_nothing(wanted, parent):
         # a default may take its place
@@ -209,15 +206,15 @@ def _fits(wanted: Any, live: Any, key: str, parent: str) -> bool:
         return (
             isinstance(live, Mapping)
             and not more
-            and all(_fits(value, live.get(name), name, below) for name, value in wanted.items())
+            and all(_fits(value, live.get(name), name, below, structure.field(name)) for name, value in wanted.items())
         )
     if isinstance(wanted, list):
         return (
             isinstance(live, list)
             and len(live) == len(wanted)
-            and all(_fits(one, other, "", parent) for one, other in zip(wanted, live))
+            and all(_fits(one, other, "", parent, structure.items) for one, other in zip(wanted, live))
         )
-    return same_quantity(wanted, live) if parent in _AMOUNTS else bool(wanted == live)
+    return same_quantity(wanted, live) if structure.is_quantity else bool(wanted == live)
 
 
 def _parent(key: str, parent: str) -> str:

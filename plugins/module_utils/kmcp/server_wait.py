@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -139,7 +138,9 @@ def _release(kube: Kube, sights: Mapping[Key, Sight], found: Mapping[Key, list[R
     if not stuck or server_sight.controller_trouble(kube):
         return
     for (namespace, name), sight in stuck.items():
-        if sight.server is None or not only_ownership(server_children.drift(sight.server, sight.children, sight.kept)):
+        if sight.server is None or not only_ownership(
+            server_children.drift(sight.server, sight.children, sight.kept, sight.structures)
+        ):
             continue
         for kind, child in sight.children.items():
             managed = server_children.released(child)
@@ -149,7 +150,7 @@ def _release(kube: Kube, sights: Mapping[Key, Sight], found: Mapping[Key, list[R
             kube.request(
                 "PATCH",
                 server_sight.CHILDREN[kind].path(namespace, name),
-                body=json.dumps(body),
+                body=body,
                 content_type="application/merge-patch+json",
                 accept_status=(404, 409),
                 action=f"release the fields of others in {kind} {namespace}/{name}",

@@ -14,9 +14,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, Refused
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
+    InvalidInput,
+    Problem,
+    Refused,
+    ServiceError,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import conditions, object_options, prune
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects as declared_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.aggregation import is_down
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
@@ -24,10 +30,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.converge impo
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.definitions import served_types, wait_until_served
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.job_record import JobRecord
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object, identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_each
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.targets import placed, stray_namespaces, unknown_kind
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
@@ -73,6 +80,7 @@ class _Bundle:
         self._dry = dry
         self._settle = settle
         self._company = Company()
+        self._jobs = JobRecord(kube, task, options.bundle, dry=dry)
         self._converger = Converger(kube, task, options, self._company, dry)
 
     def run(self, items: list[Object]) -> BundleOutcome:
@@ -85,14 +93,19 @@ class _Bundle:
                 for resource in served_types(item)
             }
         )
-        targets = self._targets(declared)
-        live = read_objects(self._kube, [target for target in targets if self._converger.is_served(target)])
+        placed_ones = self._targets(declared)
+        done = {one.who: one for one in placed_ones if isinstance(one, ObjectOutcome)}
+        targets = [one for one in placed_ones if isinstance(one, Target)]
+        live, unread = read_each(self._kube, [target for target in targets if self._converger.is_served(target)])
+        done.update({who: _not_reached(who, failure) for who, failure in unread.items()})
+        pruned = {one.who.namespace or "" for one in targets} - {""} if self._options.pruning else ()
+        self._jobs.look([target for target in targets if target.who not in unread], live, pruned)
         refused = prune.other_bundles(self._options, targets, live)
         if refused:
             raise Refused(self._options.subject, refused)
         leaving = prune.leaving(self._kube, self._options, targets)
-        done: dict[Identity, ObjectOutcome] = {}
-        ordered = sorted(targets, key=lambda target: declared_objects.phase(target.who))
+        reached = [target for target in targets if target.who not in unread]
+        ordered = sorted(reached, key=lambda target: declared_objects.phase(target.who))
         for phase, group in itertools.groupby(ordered, key=lambda target: declared_objects.phase(target.who)):
             batch = self._converge_all(list(group), live)
             done.update({outcome.who: outcome for outcome in batch})
@@ -100,28 +113,45 @@ class _Bundle:
                 self._remember_namespaces(batch)
             elif phase == declared_objects.DEFINITIONS and not self._dry:
                 self._wait_for_definitions(batch, done)
-        outcome = BundleOutcome(tuple(done[target.who] for target in targets))
-        if self._settle is not None and not self._dry and not outcome.failures:
-            prune.settled(self._settle, leaving, outcome)
-        return prune.carry_out(self._kube, self._task, self._options, leaving, outcome, dry=self._dry)
+            self._jobs.remember(batch)
+        outcome = BundleOutcome(tuple(done[one.who] for one in placed_ones))
+        if self._settle is not None and not self._dry:
+            try:
+                if not outcome.failures:
+                    self._jobs.saw(prune.settled(self._settle, leaving, outcome))
+            finally:
+                self._jobs.conclude()
+        pruned_too = prune.carry_out(self._kube, self._task, self._options, leaving, outcome, dry=self._dry)
+        if self._options.pruning is not None and not pruned_too.failures:
+            self._jobs.forget_undeclared()
+        return pruned_too
 
-    def _targets(self, declared: list[Object]) -> list[Target]:
-        """Every object with its resource type and namespace; all problems found on the way at once."""
-        found: list[Target] = []
+    def _targets(self, declared: list[Object]) -> list[Target | ObjectOutcome]:
+        """Every object with its resource type and namespace; all problems found on the way at once.
+
+        One whose API does not answer has its outcome already.
+        """
+        found: list[Target | ObjectOutcome] = []
         wrong: list[Problem] = []
         resources = [self._resource(item) for item in declared]
-        for warning in stray_namespaces(zip(declared, resources)):
+        known = [(item, found) for item, found in zip(declared, resources) if not isinstance(found, ServiceError)]
+        for warning in stray_namespaces(known):
             self._task.warn(warning)
         for item, resource in zip(declared, resources):
-            target: Target | Problem = unknown_kind(self._kube, item)
-            if resource is not None:
+            if isinstance(resource, ServiceError):
+                found.append(_not_reached(identity(item), resource))
+                continue
+            target: Target | Problem
+            if resource is None:
+                target = unknown_kind(self._kube, item)
+            else:
                 structure = self._kube.structure(resource.api_version, resource.kind)
                 target = placed(item, resource, self._options.namespace, structure)
             if isinstance(target, Problem):
                 wrong.append(target)
             else:
                 found.append(target)
-        wrong += _declared_twice(found)
+        wrong += _declared_twice([one for one in found if isinstance(one, Target)])
         wrong += (
             [
                 *object_options.problems(self._options.per_object, [target.who for target in found]),
@@ -134,7 +164,16 @@ class _Bundle:
             raise InvalidInput(self._options.subject, wrong)
         return found
 
-    def _resource(self, item: Object) -> ResourceType | None:
+    def _resource(self, item: Object) -> ResourceType | ServiceError | None:
+        """How the kind is served, None when it is not, and the failure of an API that does not answer."""
+        try:
+            return self._served(item)
+        except ServiceError as failure:
+            if not is_down(failure):
+                raise
+            return failure
+
+    def _served(self, item: Object) -> ResourceType | None:
         api_version, kind = str(item["apiVersion"]), str(item["kind"])
         coming = self._company.coming.get((api_version, kind))
         known = self._kube.resource_type(api_version, kind, refresh=coming is None)
@@ -151,7 +190,10 @@ class _Bundle:
         open_ones: list[Target] = []
         for target in group:
             standing = live.get(target.who)
-            if self._converger.judge(target, standing) is Verdict.STANDS:
+            finished = self._jobs.has_run(target, standing)
+            if finished is not None:
+                outcomes[target.who] = finished
+            elif self._converger.judge(target, standing) is Verdict.STANDS:
                 outcomes[target.who] = ObjectOutcome(target.who, Plan(str(target.who)), standing)
             else:
                 open_ones.append(target)
@@ -183,6 +225,19 @@ class _Bundle:
         for outcome in applied:
             if outcome.who.name in failed:
                 done[outcome.who] = ObjectOutcome(outcome.who, outcome.plan, outcome.live, failed[outcome.who.name])
+
+
+def _not_reached(who: Identity, failure: ServiceError) -> ObjectOutcome:
+    """The outcome of an object whose API does not answer; the failure is its own, to be told with its name."""
+    own = ServiceError(
+        f"apply {who}",
+        failure.reason,
+        code=failure.code,
+        status=failure.status,
+        hint=failure.hint,
+        body=failure.body,
+    )
+    return ObjectOutcome(who, Plan(str(who)), failure=own)
 
 
 def _declared_twice(targets: list[Target]) -> list[Problem]:

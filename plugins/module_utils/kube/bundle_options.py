@@ -68,7 +68,7 @@ class BundleOptions:
 
     def expected(self, who: Identity) -> Tolerated:
         """Who may write where in this object."""
-        return tolerated(who.kind, more=self.writers, paths=ignored_paths(self.ignored, who.kind, who.name))
+        return tolerated(who.kind, more=self.writers, paths=tuple(ignored_paths(self.ignored, who.kind, who.name)))
 
     def settings(self, who: Identity) -> Settings:
         """What holds for this object."""

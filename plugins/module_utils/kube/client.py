@@ -10,7 +10,6 @@ ServiceErrors. Discovery and exec credentials come from the run's cache.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,9 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.intent import Intent, classify
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import (
+    aggregation,
     discovery,
     failures,
     kubeconfig,
@@ -30,6 +31,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube import (
     retries,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import json_text
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import (
     ClusterPending,
     check_mode_copy,
@@ -45,7 +47,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure imp
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import Transport
 from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
-from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+from ansible_collections.mcpops.platform.plugins.module_utils.task import ANSWER_LOST, Task
 
 Object = dict[str, Any]
 APPLY = "application/apply-patch+yaml"
@@ -54,6 +56,9 @@ FIRST_CONTACT_SECONDS = 8.0
 """How long a cluster that never answered is tried: a wrong address should be told soon."""
 RESTART_SECONDS = 60.0
 """How long a cluster that did answer is waited for: an API server restarts in less."""
+AGGREGATED_SECONDS = 3.0
+"""How long an API that another server answers for is tried: it may be a rollout, and is told soon if it is not."""
+LOOK_BEHIND_EVERY = 5
 PAGE = 1000
 NO_OPENAPI = (403, 404, 406, 503)
 """The document of a group version may be withheld, or be that of an aggregated API server that is down."""
@@ -82,7 +87,8 @@ class Kube:
             task.secret(secret)
         self.transport = Transport(task, access)
         self._cache = RunCache(task.run_directory)
-        self._kinds: discovery.KindTable | None = None
+        self._discovered: discovery.Discovered | None = None
+        self._down: set[str] = set()
         self._reached = False
         self._date = ""
         self._warned: set[str] = set()
@@ -131,13 +137,15 @@ class Kube:
         accept_status: Collection[int] = (),
         check: bool = True,
         retry: bool = True,
+        quiet: bool = False,
         action: str = "",
     ) -> Response:
         """One request with its retries.
 
         A status of 400 or more is a ServiceError unless it is in `accept_status` or `check` is false; `action`
         is the sentence that error begins with. `body` is bytes, text, or JSON data. `retry` false sends once
-        (a service behind the API server's proxy decides itself what may be repeated).
+        (a service behind the API server's proxy decides itself what may be repeated). `quiet` is for kinds that nobody
+        named: the API server's warnings of them are no news to anybody.
         """
         target = f"{path}?{urlencode(query)}" if query else path
         sent = dict(headers or {})
@@ -146,7 +154,7 @@ class Kube:
             content = body if isinstance(body, bytes) else _encode(body)
             sent.setdefault("Content-Type", content_type)
         action = action or f"{method} {path}"
-        response = self._attempts(method, target, sent, content, timeout, retry, action)
+        response = self._attempts(method, target, sent, content, timeout, retry, quiet, action)
         if check and response.status >= 400 and response.status not in accept_status:
             raise failures.from_response(action, response.status, response.body, self.access.origin)
         return response
@@ -169,9 +177,11 @@ class Kube:
         except urllib3.exceptions.HTTPError as exc:
             raise failures.from_exception(action or f"{method} {path}", exc, self.server, self.access.origin) from exc
 
-    def get(self, path: str, *, query: Mapping[str, Any] | None = None, action: str = "") -> Object | None:
+    def get(
+        self, path: str, *, query: Mapping[str, Any] | None = None, quiet: bool = False, action: str = ""
+    ) -> Object | None:
         """The object at `path`, or None where there is none."""
-        response = self.request("GET", path, query=query, accept_status=(404,), action=action)
+        response = self.request("GET", path, query=query, accept_status=(404,), quiet=quiet, action=action)
         return None if response.status == 404 else cast(Object, response.json())
 
     def list_objects(
@@ -183,19 +193,25 @@ class Kube:
         field_selector: str | None = None,
         accept: str | None = None,
         retry: bool = True,
+        quiet: bool = False,
     ) -> list[Object]:
         """All objects of a kind (of one namespace), complete with apiVersion and kind.
 
-        `accept` asks for another form of them, such as their metadata alone; `retry` false asks once.
+        `accept` asks for another form of them, such as their metadata alone; `retry` false asks once; `quiet` as in
+        `request`.
         """
         selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
         query: dict[str, Any] = {key: value for key, value in selectors.items() if value}
         try:
-            return [item for page in self.pages(resource, namespace, query, accept, retry) for item in page.items]
+            return [
+                item for page in self.pages(resource, namespace, query, accept, retry, quiet) for item in page.items
+            ]
         except ListExpired:
             # longer than the server remembers: in one piece, then
             query["limit"] = 0
-            return [item for page in self.pages(resource, namespace, query, accept, retry) for item in page.items]
+            return [
+                item for page in self.pages(resource, namespace, query, accept, retry, quiet) for item in page.items
+            ]
 
     def pages(
         self,
@@ -204,6 +220,7 @@ class Kube:
         query: Mapping[str, Any] | None = None,
         accept: str | None = None,
         retry: bool = True,
+        quiet: bool = False,
     ) -> Iterator[Page]:
         """The same page by page; ListExpired when it has to be begun anew."""
         asked: dict[str, Any] = {"limit": PAGE, **(query or {})}
@@ -218,6 +235,7 @@ class Kube:
                 headers=headers,
                 accept_status=again,
                 retry=retry,
+                quiet=quiet,
                 action=action,
             )
             if answer.status == 410:
@@ -243,19 +261,22 @@ class Kube:
         path = discovery.group_path(api_version)
         response = self.request("GET", path, accept_status=(404,), action=f"discover {api_version}")
         rows = {} if response.status == 404 else discovery.from_resource_list(response.json())
-        known = self.kinds()
-        kept = {key: row for key, row in known.items() if key.rpartition("/")[0] != api_version}
-        if {**kept, **rows} != known:
-            table = {**kept, **rows}
+        known = self._discovery()
+        kept = {key: row for key, row in known["kinds"].items() if key.rpartition("/")[0] != api_version}
+        if {**kept, **rows} != known["kinds"]:
+            stale = [one for one in known["stale"] if one != api_version]
+            found: discovery.Discovered = {"kinds": {**kept, **rows}, "stale": stale}
             self._cache.forget(self._discovery_key)
-            self._kinds = self._cache.get_or_make(self._discovery_key, lambda: (table, discovery.GOOD_FOR_SECONDS))
+            self._discovered = self._cache.get_or_make(self._discovery_key, lambda: (found, discovery.GOOD_FOR_SECONDS))
         return discovery.find(rows, api_version, kind)
 
     def kinds(self) -> discovery.KindTable:
         """Every kind this cluster serves, by `apiVersion/kind`."""
-        if self._kinds is None:
-            self._kinds = self._cache.get_or_make(self._discovery_key, self._discover)
-        return self._kinds
+        return self._discovery()["kinds"]
+
+    def stale(self) -> list[str]:
+        """Versions of API groups that did not answer the API server when it last asked them for their kinds."""
+        return self._discovery()["stale"]
 
     def structure(self, api_version: str, kind: str) -> Structure:
         """The structure of a kind; nothing is read before something is asked of it."""
@@ -309,8 +330,13 @@ class Kube:
     def _discovery_key(self) -> tuple[str, ...]:
         return ("kubernetes-discovery", self.server)
 
-    def _discover(self) -> tuple[discovery.KindTable, float]:
-        table: discovery.KindTable = {}
+    def _discovery(self) -> discovery.Discovered:
+        if self._discovered is None:
+            self._discovered = self._cache.get_or_make(self._discovery_key, self._discover)
+        return self._discovered
+
+    def _discover(self) -> tuple[discovery.Discovered, float]:
+        found: discovery.Discovered = {"kinds": {}, "stale": []}
         for root in discovery.ROOTS:
             answer = self.request("GET", root, headers={"Accept": discovery.AGGREGATED}, action="discover kinds").json()
             if answer.get("kind") != "APIGroupDiscoveryList":
@@ -319,8 +345,9 @@ class Kube:
                     f"{self.server} offers no aggregated discovery",
                     hint="Kubernetes 1.27 or newer is needed.",
                 )
-            table.update(discovery.from_aggregated(answer))
-        return table, discovery.GOOD_FOR_SECONDS
+            found["kinds"].update(discovery.from_aggregated(answer))
+            found["stale"] += discovery.stale_in(answer)
+        return found, discovery.GOOD_FOR_SECONDS
 
     def _attempts(
         self,
@@ -330,17 +357,22 @@ class Kube:
         content: bytes | None,
         timeout: float,
         retry: bool,
+        quiet: bool,
         action: str,
     ) -> Response:
         repeatable = retry and (method in ("GET", "HEAD", "DELETE") or headers.get("Content-Type") == APPLY)
+        writes = classify("kubernetes", method, target) is Intent.WRITE
         deadline = time.monotonic() + (RESTART_SECONDS if self._reached else FIRST_CONTACT_SECONDS)
         renewed = False
+        behind: aggregation.ApiService | None = None
         attempt = 0
         while True:
             attempt += 1
             try:
                 raw = self.transport.send(method, target, headers=headers, body=content, timeout=timeout)
             except urllib3.exceptions.HTTPError as exc:
+                if writes and not retries.never_sent(exc) and not failures.untrusted(exc):
+                    self.task.wrote(f"{action} ({ANSWER_LOST})")
                 again = retry and (repeatable or retries.never_sent(exc)) and not failures.untrusted(exc)
                 if not again or not self._pause(retries.backoff(attempt), deadline, action):
                     raise failures.from_exception(action, exc, self.server, self.access.origin) from exc
@@ -351,11 +383,39 @@ class Kube:
             self._reached = True
             self._date = raw.headers.get("Date", self._date)
             response = Response(raw.status, raw.headers, raw.data)
-            self._pass_on_warnings(raw.headers)
-            if not retry or not retries.busy(response, repeatable):
-                return response
-            if not self._pause(retries.retry_after(response) or retries.backoff(attempt), deadline, action):
-                return response
+            if not quiet:
+                self._pass_on_warnings(raw.headers)
+            if writes and response.status < 300:
+                self.task.wrote(action)
+            elif writes and response.status == 504:
+                self.task.wrote(f"{action} ({ANSWER_LOST})")
+            # not at each attempt: it would double what an API server has to do that comes back to life
+            if behind is None and attempt % LOOK_BEHIND_EVERY == 1 and aggregation.suspicious(response):
+                behind = self._behind(target, response)
+                if behind is not None:
+                    # others of the same API need not wait for it again
+                    patience = 0.0 if behind.name in self._down else AGGREGATED_SECONDS
+                    deadline = min(deadline, time.monotonic() + patience)
+            again = retry and retries.busy(response, repeatable)
+            pause = retries.retry_after(response) or retries.backoff(attempt)
+            if not again or not self._pause(pause, deadline, action):
+                if behind is None or not aggregation.suspicious(response):
+                    return response
+                self._down.add(behind.name)
+                raise aggregation.failure(action, self._behind(target, response) or behind, response)
+
+    def _behind(self, target: str, response: Response) -> aggregation.ApiService | None:
+        """The server behind the API server that this answer is about, if there is one."""
+        name = aggregation.name_of(target)
+        if name is None:
+            return None
+        where = f"{aggregation.API_SERVICES}/{name}"
+        try:
+            raw = self.transport.send("GET", where, headers={}, body=None, timeout=5.0)
+        except urllib3.exceptions.HTTPError:
+            # the API server itself is gone, which the next attempt finds out
+            return None
+        return aggregation.behind(name, response, Response(raw.status, raw.headers, raw.data))
 
     def _pass_on_warnings(self, headers: Any) -> None:
         """What the API server wants a person to know: deprecated versions, Pod Security below the enforced level."""
@@ -373,4 +433,4 @@ class Kube:
 
 
 def _encode(body: Any) -> bytes:
-    return body.encode() if isinstance(body, str) else json.dumps(body, separators=(",", ":")).encode()
+    return body.encode() if isinstance(body, str) else json_text(body).encode()

@@ -32,10 +32,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.exclusive imp
     attributed_changes,
     remove_foreign,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.explained import explained
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import Route, route_path, value_at
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict, contested, digest, verdict
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.object_options import ON_IMMUTABLE, Settings
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object, holds_secrets
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.one_piece import (
     Unkept,
     beside_other_branches,
@@ -46,6 +47,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.one_piece imp
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import ObjectOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import (
+    foreign_fields,
     own_routes,
     owners,
     undeclared_foreign,
@@ -53,7 +55,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership imp
     writers_by_path,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.shared_fields import to_apply
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 REPLACING_MANAGER = "mcpops-replace"
@@ -156,9 +158,15 @@ class Converger:
             try:
                 return self._update(target, live)
             except ServiceError as refused:
-                if not immutable.is_immutable(refused):
-                    raise
-                return self._recreate(target, live, refused)
+                declared, options = target.declared, self._options
+                told = explained(
+                    refused,
+                    lambda: dry_run.estimate(live, declared, options.manager, target.structure),
+                    lambda: foreign_fields(live, options.our_managers),
+                )
+                if not immutable.is_immutable(told):
+                    raise told from refused
+                return self._recreate(target, live, told)
         except Failure as failure:
             return ObjectOutcome(who, Plan(str(who)), live, failure)
 
@@ -483,12 +491,9 @@ def _once(changes: Sequence[Change]) -> tuple[Change, ...]:
 
 
 def _not_kept_note(target: Target, one: Unkept) -> str:
-    path = route_path(one.route)
-    if holds_secrets(target.declared):
-        return f"{target.who}: {path} was sent and not kept: the API server or an admission webhook sets another value"
-    got = "nothing" if one.got is ABSENT else repr(one.got)
-    told = f"{path} was sent as {one.wanted!r} and not kept"
-    return f"{target.who}: {told}: the API server or an admission webhook makes it {got}"
+    # without the values: one of them may be a secret
+    told = f"{route_path(one.route)} was sent and not kept"
+    return f"{target.who}: {told}: the API server or an admission webhook sets another value"
 
 
 def _is_a_moment_behind(refused: ServiceError) -> bool:

@@ -19,11 +19,11 @@ POLL_SECONDS = 0.1
 
 
 def served_types(definition: Mapping[str, object]) -> list[ResourceType]:
-    """The resource types that a CustomResourceDefinition declares."""
+    """The resource types that a CustomResourceDefinition declares; what is malformed is the API server's to refuse."""
     spec = definition.get("spec")
-    if not isinstance(spec, Mapping):
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("names"), Mapping):
         return []
-    names = spec.get("names") or {}
+    names, versions = spec["names"], spec.get("versions")
     return [
         ResourceType(
             f"{spec.get('group')}/{version.get('name')}",
@@ -31,8 +31,8 @@ def served_types(definition: Mapping[str, object]) -> list[ResourceType]:
             str(names.get("plural")),
             spec.get("scope") == "Namespaced",
         )
-        for version in spec.get("versions") or []
-        if version.get("served")
+        for version in (versions if isinstance(versions, list) else [])
+        if isinstance(version, Mapping) and version.get("served")
     ]
 
 

@@ -18,6 +18,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
     Reason,
     ServiceError,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import job_record
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.aggregation import is_down
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import removal
@@ -31,8 +33,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects impor
     phase,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_each
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.targets import placed, unknown_kind
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.platform import namespace_hint
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
@@ -43,13 +46,14 @@ Doomed = tuple[str, Identity, "str | None"]
 
 @dataclass(frozen=True)
 class DeleteOptions:
-    """How objects are deleted. `propagation` is Kubernetes' propagationPolicy."""
+    """How objects are deleted. `propagation` is Kubernetes' propagationPolicy; `quiet`: nobody has named them."""
 
     subject: str = "objects"
     namespace: str | None = None
     propagation: str = "Background"
     wait: bool = True
     wait_timeout: float = 120.0
+    quiet: bool = False
 
 
 def delete_objects(kube: Kube, task: Task, items: Iterable[Object], options: DeleteOptions) -> BundleOutcome:
@@ -58,13 +62,21 @@ def delete_objects(kube: Kube, task: Task, items: Iterable[Object], options: Del
     Of the declarations only apiVersion, kind, name and namespace matter. In check mode: what would be deleted.
     A kind that is not installed has no objects, which is told; one that is written wrongly is refused.
     """
-    targets, unknown = _targets(kube, items, options)
-    live = read_objects(kube, targets)
+    targets, unknown, silent = _targets(kube, items, options)
+    live, unread = read_each(kube, targets)
     existing = [target for target in targets if target.who in live]
     done = {
         outcome.who: outcome for outcome in delete_existing(kube, task, existing, live, options, dry=task.check_mode)
     }
-    nothing = {who: ObjectOutcome(who, Plan(str(who))) for who in (*unknown, *(target.who for target in targets))}
+    done.update({who: _not_reached(who, failure) for who, failure in {**silent, **unread}.items()})
+    every = (*unknown, *silent, *(target.who for target in targets))
+    nothing = {who: ObjectOutcome(who, Plan(str(who))) for who in every}
+    if not task.check_mode:
+        job_record.forget(
+            kube,
+            task,
+            [target.who for target in targets if done.get(target.who) is None or done[target.who].failure is None],
+        )
     told = dict.fromkeys(f"{not_installed(who.api_version, who.kind)}." for who in unknown)
     return BundleOutcome(tuple(done.get(who, outcome) for who, outcome in nothing.items()), tuple(told))
 
@@ -96,7 +108,9 @@ def delete_existing(
     return [outcomes[target.who] for target in targets]
 
 
-def request_deletion(kube: Kube, target: Target, live: Object, propagation: str, *, dry: bool) -> None:
+def request_deletion(
+    kube: Kube, target: Target, live: Object, propagation: str, *, dry: bool, quiet: bool = False
+) -> None:
     """Ask for the end of this life of the object; one that is gone already, or lives anew, is no error."""
     body = {
         "kind": "DeleteOptions",
@@ -109,16 +123,16 @@ def request_deletion(kube: Kube, target: Target, live: Object, propagation: str,
     # 404: gone; 409: the uid is another one
     accepted = (404, 409)
     action = f"delete {target.who}"
-    kube.request("DELETE", target.path, query=query, body=body, accept_status=accepted, action=action)
+    kube.request("DELETE", target.path, query=query, body=body, accept_status=accepted, quiet=quiet, action=action)
 
 
-def wait_until_gone(kube: Kube, task: Task, doomed: Sequence[Doomed], timeout: float) -> None:
+def wait_until_gone(kube: Kube, task: Task, doomed: Sequence[Doomed], timeout: float, *, quiet: bool = False) -> None:
     """Wait until every object is gone or lives anew under another uid (None: any object counts as the old one)."""
     deadline = time.monotonic() + timeout
     remaining = list(doomed)
     pause = POLL_SECONDS
     while True:
-        answers = at_once(lambda one: kube.get(one[0]), remaining)
+        answers = at_once(lambda one: kube.get(one[0], quiet=quiet), remaining)
         left = [(one, live) for one, live in zip(remaining, answers) if live is not None and _same_life(one, live)]
         if not left:
             return
@@ -131,13 +145,23 @@ def wait_until_gone(kube: Kube, task: Task, doomed: Sequence[Doomed], timeout: f
         pause = min(2.0, pause * 1.5)
 
 
-def _targets(kube: Kube, items: Iterable[Object], options: DeleteOptions) -> tuple[list[Target], list[Identity]]:
+def _targets(
+    kube: Kube, items: Iterable[Object], options: DeleteOptions
+) -> tuple[list[Target], list[Identity], dict[Identity, ServiceError]]:
+    """(where they live, those of kinds that are not installed, those whose API does not answer)"""
     found: list[Target] = []
     unknown: list[Identity] = []
+    silent: dict[Identity, ServiceError] = {}
     wrong: list[Problem] = []
     declared = list(map(normalise, items))
     for item in declared:
-        resource = kube.resource_type(str(item["apiVersion"]), str(item["kind"]))
+        try:
+            resource = kube.resource_type(str(item["apiVersion"]), str(item["kind"]))
+        except ServiceError as failure:
+            if not is_down(failure):
+                raise
+            silent[identity(item)] = failure
+            continue
         if resource is None:
             if is_mistaken(kube.kinds(), str(item["apiVersion"]), str(item["kind"])):
                 wrong.append(unknown_kind(kube, item))
@@ -151,7 +175,15 @@ def _targets(kube: Kube, items: Iterable[Object], options: DeleteOptions) -> tup
             found.append(target)
     if wrong:
         raise InvalidInput(options.subject, wrong)
-    return found, unknown
+    return found, unknown, silent
+
+
+def _not_reached(who: Identity, failure: ServiceError) -> ObjectOutcome:
+    """Nobody knows whether it is there."""
+    own = ServiceError(
+        f"delete {who}", failure.reason, code=failure.code, status=failure.status, hint=failure.hint, body=failure.body
+    )
+    return ObjectOutcome(who, Plan(str(who)), failure=own)
 
 
 def _delete(kube: Kube, target: Target, live: Object, options: DeleteOptions, dry: bool) -> ObjectOutcome:
@@ -161,7 +193,7 @@ def _delete(kube: Kube, target: Target, live: Object, options: DeleteOptions, dr
         return ObjectOutcome(who, Plan(str(who)), live)
     plan = Plan(str(who), removal(live))
     try:
-        request_deletion(kube, target, live, options.propagation, dry=dry)
+        request_deletion(kube, target, live, options.propagation, dry=dry, quiet=options.quiet)
     except ServiceError as failure:
         webhook = refusing_webhook(failure) if dry else None
         if webhook is None:
@@ -189,7 +221,7 @@ def _wait(
         if outcomes[target.who].failure is None
     ]
     try:
-        wait_until_gone(kube, task, doomed, options.wait_timeout)
+        wait_until_gone(kube, task, doomed, options.wait_timeout, quiet=options.quiet)
     except NotReady as failure:
         # those that went are no failures
         for one in (who for _path, who, _uid in doomed):
@@ -214,8 +246,9 @@ def _why_still_there(who: Identity, live: Object) -> list[Reason]:
         for condition in (live.get("status") or {}).get("conditions") or []
         if condition.get("status") == "True" and condition.get("message")
     ]
+    stuck = namespace_hint(live)
     if finalizers:
         waiting = f"is being deleted and waits for its finalizers {', '.join(map(str, finalizers))}"
         told = f"{waiting}: {'; '.join(conditions)}" if conditions else waiting
-        return [Reason(str(who), "Finalizers", told, "The controllers that set them must run to let it go.")]
+        return [Reason(str(who), "Finalizers", told, stuck or "The controllers that set them must run to let it go.")]
     return [Reason(str(who), "Deleting", "is still there; its pods or dependents have not ended")]

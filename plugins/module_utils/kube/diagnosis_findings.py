@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.redaction import redact
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.reading import Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import SEVERITIES, meaning
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
 
 STATUS, EVENT, LOG = "status", "event", "log"
 

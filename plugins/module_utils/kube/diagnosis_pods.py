@@ -20,7 +20,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_fin
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_snapshot import Snapshot
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness import reasons
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.redaction import redact, variable_values
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts import events
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.pods import (
     CRASHES_THAT_ARE_A_LOOP,
@@ -36,6 +35,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.read
     time_of,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import reason
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact, variable_values
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
 UNHEALTHY_SECONDS = 60

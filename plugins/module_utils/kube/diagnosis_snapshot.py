@@ -13,6 +13,7 @@ from functools import cached_property
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import vocabulary
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.aggregation import is_down
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once
@@ -149,10 +150,12 @@ def _listed(
     selector = "type=Warning" if resource.kind == "Event" else None
     try:
         if not places:
-            return kube.list_objects(resource, None, field_selector=selector), ""
+            return kube.list_objects(resource, None, field_selector=selector, quiet=True), ""
     except ServiceError as refused:
         if refused.status == NOT_FOUND:
             return None, ""
+        if is_down(refused):
+            return None, "is served by an API that does not answer"
         if refused.status != FORBIDDEN:
             raise
         if not wanted or not resource.namespaced:
@@ -161,8 +164,10 @@ def _listed(
     missing: list[str] = [] if places else ["other namespaces"]
     for namespace in places or wanted:
         try:
-            listed += kube.list_objects(resource, namespace, field_selector=selector)
+            listed += kube.list_objects(resource, namespace, field_selector=selector, quiet=True)
         except ServiceError as refused:
+            if is_down(refused):
+                return None, "is served by an API that does not answer"
             if refused.status != FORBIDDEN:
                 raise
             missing.append(namespace)

@@ -29,11 +29,25 @@ _SERVER_SIDE = frozenset(
 )
 
 # annotations that Kubernetes' controllers keep for themselves and may write between two of our requests
+# (pkg/controller, pkg/apis and component-helpers of Kubernetes 1.34; a name with / at its end stands for all below)
 _CONTROLLER_ANNOTATIONS = (
+    "autoscaling.alpha.kubernetes.io/",
+    "batch.kubernetes.io/cronjob-scheduled-timestamp",
+    "batch.kubernetes.io/job-completion-index",
+    "control-plane.alpha.kubernetes.io/leader",
+    "csi.volume.kubernetes.io/nodeid",
     "deployment.kubernetes.io/",
     "deprecated.daemonset.template.generation",
+    "deprecated.deployment.rollback.to",
+    "endpoints.kubernetes.io/last-change-trigger-time",
+    "endpoints.kubernetes.io/over-capacity",
+    "kubernetes.io/service-account.uid",
+    "node.alpha.kubernetes.io/ttl",
     "pv.kubernetes.io/",
-    "autoscaling.alpha.kubernetes.io/",
+    "volume.beta.kubernetes.io/storage-provisioner",
+    "volume.kubernetes.io/selected-node",
+    "volume.kubernetes.io/storage-provisioner",
+    "volumes.kubernetes.io/controller-managed-attach-detach",
 )
 
 # of a Secret: its values, also as kubectl notes them down beside the object
@@ -85,12 +99,16 @@ def _shortened(item: Mapping[str, Any]) -> Mapping[str, Any]:
     """The thousands of lines of a CustomResourceDefinition's schemas as their digests."""
     if item.get("kind") != "CustomResourceDefinition":
         return item
-    spec = dict(item.get("spec") or {})
-    spec["versions"] = [
-        {**version, "schema": _digest(version["schema"])} if version.get("schema") else version
-        for version in spec.get("versions") or []
+    spec = item.get("spec")
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("versions"), list):
+        return item
+    versions = [
+        {**version, "schema": _digest(version["schema"])}
+        if isinstance(version, Mapping) and version.get("schema")
+        else version
+        for version in spec["versions"]
     ]
-    return {**item, "spec": spec}
+    return {**item, "spec": {**spec, "versions": versions}}
 
 
 def _digest(value: Any) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import quote
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import is_built_in
@@ -21,6 +21,14 @@ GOOD_FOR_SECONDS = 600.0
 
 KindTable = dict[str, list[Any]]
 """`apiVersion/kind` -> [plural, namespaced, verbs]: JSON, because it goes into the run cache."""
+
+
+class Discovered(TypedDict):
+    """What is kept of a cluster's discovery between tasks."""
+
+    kinds: KindTable
+    stale: list[str]
+    """`group/version` of APIs that did not answer: their kinds are those of an earlier time, or none."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,16 @@ def from_aggregated(answer: Mapping[str, Any]) -> KindTable:
                     row = [resource["resource"], resource.get("scope") == "Namespaced", resource.get("verbs") or []]
                     table.setdefault(f"{api_version}/{kind}", row)
     return table
+
+
+def stale_in(answer: Mapping[str, Any]) -> list[str]:
+    """`group/version` of those that one APIGroupDiscoveryList calls stale."""
+    return [
+        f"{(group.get('metadata') or {}).get('name') or ''}/{version['version']}"
+        for group in answer.get("items") or []
+        for version in group.get("versions") or []
+        if version.get("freshness") == "Stale"
+    ]
 
 
 def from_resource_list(answer: Mapping[str, Any]) -> KindTable:

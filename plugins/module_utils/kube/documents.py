@@ -2,44 +2,71 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""YAML text as Kubernetes and Helm read it, which is as Go does and not as YAML 1.1 has it. No requests."""
+"""Texts in YAML or JSON, read as Kubernetes and Helm read them. No requests."""
 
 from __future__ import annotations
 
 import json
-import re
-from functools import lru_cache
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import go_yaml
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.go_yaml import Duplicate
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import require, yaml
-
-_INTEGER = r"[-+]?(?:0b[0-1_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)"
-_FRACTION = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
-# `12:30` would be a number of base 60, a date a date, and a lone `=` an error
-_RETYPED = tuple(f"tag:yaml.org,2002:{name}" for name in ("timestamp", "int", "float", "value"))
 
 
 def read_documents(text: str) -> list[Any]:
-    """The documents of a text, empty ones left out; yaml.YAMLError when it is no YAML."""
+    """The documents of a text, empty ones left out; yaml.YAMLError when it is no YAML.
+
+    Of keys that are given twice the last wins, as for helm and kubectl: for what others have written.
+    """
+    return read_declaration(text)[0]
+
+
+def read_declaration(text: str) -> tuple[list[Any], list[Duplicate]]:
+    """The same, with the keys that are given twice: for what a user declares, where that is a mistake."""
     require()
     if text.lstrip()[:1] in ("{", "["):
         # JSON is YAML, and most that begins so is JSON: a hundred times as quick to read
         try:
-            return [json.loads(text)]
+            return _json(text)
         except ValueError:
             pass
-    return [document for document in yaml.load_all(text, Loader=_loader()) if document is not None]
+    documents: list[Any] = []
+    duplicates: list[Duplicate] = []
+    try:
+        for document, twice in go_yaml.documents(text):
+            duplicates += twice
+            if document is not None:
+                documents.append(document)
+    except RecursionError as exc:
+        raise yaml.YAMLError("it is nested too deeply") from exc
+    except UnicodeEncodeError as exc:
+        code = ord(text[exc.start])
+        raise yaml.YAMLError(f"it holds U+{code:04X}, half of a surrogate pair and no character") from exc
+    return documents, duplicates
 
 
-@lru_cache(maxsize=1)
-def _loader() -> Any:
-    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    resolvers = {
-        first: [(tag, pattern) for tag, pattern in rows if tag not in _RETYPED]
-        for first, rows in base.yaml_implicit_resolvers.items()
-    }
-    loader: Any = type("GoLoader", (base,), {"yaml_implicit_resolvers": resolvers})
-    # the first that fits decides: what has neither point nor exponent is an integer
-    for tag, pattern, first in (("int", _INTEGER, "-+0123456789"), ("float", _FRACTION, "-+0123456789.")):
-        loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), list(first))
-    return loader
+def _json(text: str) -> tuple[list[Any], list[Duplicate]]:
+    twice: list[str] = []
+
+    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            keys = [key for key, _value in pairs]
+            twice.extend(key for key in made if keys.count(key) > 1)
+        return made
+
+    try:
+        document = json.loads(text, object_pairs_hook=mapping)
+    except RecursionError as exc:
+        raise yaml.YAMLError("it is nested too deeply") from exc
+    return [document], _with_lines(text, twice) if twice else []
+
+
+def _with_lines(text: str, twice: list[str]) -> list[Duplicate]:
+    """Only the YAML reader knows lines, and it does not take all that JSON may hold."""
+    try:
+        found = [one for _document, duplicates in go_yaml.documents(text) for one in duplicates]
+    except (yaml.YAMLError, RecursionError):
+        found = []
+    return found or [Duplicate(key, 0, 0, (key, key)) for key in twice]

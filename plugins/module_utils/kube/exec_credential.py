@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import json_text
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
 from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
@@ -47,7 +48,7 @@ def _ask(task: Task, access: Access) -> tuple[Mapping[str, Any], float]:
         command = str(access.exec_directory / command)
     action = f"credential plugin {os.path.basename(command)} of {access.origin}"
     environment = {str(item["name"]): str(item["value"]) for item in spec.get("env") or []}
-    environment["KUBERNETES_EXEC_INFO"] = json.dumps(_exec_info(access))
+    environment["KUBERNETES_EXEC_INFO"] = json_text(_exec_info(access))
     try:
         output = task.run_command([command, *map(str, spec.get("args") or [])], env=environment)
     except OSError as exc:

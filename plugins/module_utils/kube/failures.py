@@ -12,7 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.dumps import cleaned, without_dumps
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import urllib3
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
 
 # (what the message says, what to do): the first match wins
 _HINTS: tuple[tuple[str, str], ...] = (
@@ -30,6 +32,17 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (r"namespaces .* not found", "Create the namespace first; k8s_objects does so when it is one of the definitions."),
     (r"(field not declared in schema|unknown field)", "Correct the field's name; kubectl explain shows what exists."),
     (r"expected string, got", "Quote numbers and booleans that are meant as text."),
+    (r"expected (?:numeric|boolean).*, got string", "Write it without quotes."),
+    (r"must be of type \S*string\S*, and is a (?:number|boolean)", "Quote it, for example '0.5' instead of 0.5."),
+    (r"must be of type \S+, and is null", "Give it a value, or leave it out."),
+    (r"must be of type", "Write a value of that type."),
+    (r"null element|explicit null", "A list item without a value (a dash alone) is null: give it one, or remove it."),
+    (r"duplicate entries for key", "Two items of this list have the same key: remove one, or rename it."),
+    (
+        r"Duplicate value",
+        "Something stands twice in this list, in the declaration or together with what others added to the live "
+        "object (kubectl get -o yaml --show-managed-fields tells who): remove one of them.",
+    ),
     (r"field is immutable", "The field can only be set at creation: delete the object first, or use another name."),
     (r"cannot .* resource", "Grant this identity the verb with a Role or ClusterRole, or use another identity."),
     (r"no matches for kind|could not find the requested resource", "Install the CustomResourceDefinition first."),
@@ -49,6 +62,7 @@ _STATUS_HINTS: dict[int, str] = {
 def from_response(action: str, status: int, body: bytes, origin: str) -> ServiceError:
     """The error a refused request stands for."""
     answer = _status_object(body)
+    answer = None if answer is None else cleaned(answer)
     if answer is None and status == 404 and body.strip() == _NO_SUCH_PATH:
         return ServiceError(
             action,
@@ -62,7 +76,7 @@ def from_response(action: str, status: int, body: bytes, origin: str) -> Service
             f"the answer did not come from a Kubernetes API server ({origin})",
             status=status,
             hint="Check the server address and the proxy; something between answered instead.",
-            body=body[:2000].decode(errors="replace"),
+            body=redact(body[:2000].decode(errors="replace")),
         )
     message = _plain(str(answer.get("message") or answer.get("reason") or "no reason given"))
     causes = (answer.get("details") or {}).get("causes") or []
@@ -71,8 +85,10 @@ def from_response(action: str, status: int, body: bytes, origin: str) -> Service
         return field_conflict(action, conflicts, answer)
     if status == 401:
         message = f"the API server does not accept the credentials ({origin})"
-    elif len(causes) > 1 and all(cause.get("field") for cause in causes):
-        message = "; ".join(f"{cause['field']}: {cause.get('message', '')}" for cause in causes)
+    elif causes and all(cause.get("field") for cause in causes):
+        told = _of_causes(causes)
+        if len(causes) > 1 or told[0] != _told(causes[0]):
+            message = "; ".join(told)
     return ServiceError(
         action,
         message,
@@ -83,10 +99,43 @@ def from_response(action: str, status: int, body: bytes, origin: str) -> Service
     )
 
 
+# `Invalid value: "number": spec.cpu in body must be of type integer,string: "number"`
+_TYPE = re.compile(r'(?:Invalid value: "\w+": )?\S+ in body must be of type (?P<wanted>[\w,]+): "(?P<given>\w+)"')
+# what follows from a wrong type, once for each alternative of the schema; it has no field of its own
+_FOLLOWS = re.compile(r'"(?P<field>[^"]+)" must validate (?:at least one|one and only one) schema \((?:any|one)Of\)')
+
+
+def _told(cause: Mapping[str, Any]) -> str:
+    return f"{cause['field']}: {cause.get('message', '')}"
+
+
+def _of_causes(causes: list[Mapping[str, Any]]) -> list[str]:
+    """What is wrong, field by field; a field of a wrong type is told once, and not for each alternative of a schema."""
+    types: dict[str, tuple[str, str]] = {}
+    for cause in causes:
+        found = _TYPE.fullmatch(str(cause.get("message")))
+        field = str(cause["field"])
+        # the first names all types that will do
+        if found and len(found["wanted"]) > len(types.get(field, ("", ""))[0]):
+            types[field] = (found["wanted"], found["given"])
+    told: dict[str, None] = {}
+    for cause in causes:
+        field, message = str(cause["field"]), str(cause.get("message"))
+        follows = _FOLLOWS.search(message)
+        if field in types and _TYPE.fullmatch(message):
+            wanted, given = types[field]
+            shown = given if given == "null" else f"a {given}"
+            told[f"{field}: must be of type {wanted.replace(',', '/')}, and is {shown}"] = None
+        elif follows and follows["field"] in types:
+            continue
+        else:
+            told[message if field == "<nil>" else _told(cause)] = None
+    return list(told)
+
+
 def _plain(message: str) -> str:
     """The API server's message without the Go types it sometimes prints."""
-    message = re.sub(r"^failed to create typed patch object \([^)]*\): ", "", message)
-    return re.sub(r"&value\.valueUnstructured\{Value:([^}]*)\}", r"\1", message)
+    return without_dumps(re.sub(r"^failed to create typed patch object \([^)]*\): ", "", message))
 
 
 def field_conflict(action: str, conflicts: list[Mapping[str, Any]], answer: Mapping[str, Any]) -> ServiceError:

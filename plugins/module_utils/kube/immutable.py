@@ -25,7 +25,7 @@ HOLDS_OTHERS = frozenset(
 )
 """Kinds whose end is the end of other objects or of data: never deleted unless they are what is to be deleted."""
 
-_IMMUTABLE = re.compile(
+IMMUTABLE = re.compile(
     r"immutable|may not change once set|updates to .* (?:is|are) forbidden|updates to .* for fields other than"
     r"|may not change fields other than|cannot change roleRef|may not be changed",
     re.IGNORECASE,
@@ -40,7 +40,7 @@ def is_immutable(refused: ServiceError) -> bool:
     if refused.status != INVALID:
         return False
     told = [str(cause.get("message")) for cause in _causes(refused)] or [refused.reason]
-    return all(_IMMUTABLE.search(one) for one in told)
+    return all(IMMUTABLE.search(one) for one in told)
 
 
 def headless(declared: Mapping[str, Any], live: Mapping[str, Any]) -> bool:

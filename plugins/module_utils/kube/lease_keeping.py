@@ -198,3 +198,6 @@ class Quiet:
 
     def secret(self, value: str) -> None:
         self._task.secret(value)
+
+    def wrote(self, what: str) -> None:
+        """A lease is bookkeeping of the run; site_lock says itself what it did with one."""

@@ -15,6 +15,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.conditions import Condition, unmet
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.conditions import parse as parse_conditions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.delete import DeleteOptions, delete_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ignored_differences
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome
@@ -50,11 +51,12 @@ def _apply(kube: Kube, task: Task, declared: Sequence[Object], conditions: Seque
         wait_conditions=tuple(conditions),
         propagation=params["delete_propagation"],
         bundle=params.get("bundle"),
+        ignored=ignored_differences(params.get("ignore_differences"))[0],
         pruning=Pruning(params["prune_max_percent"], wait=params["wait"]) if params["prune"] else None,
     )
 
-    def settle(applied: BundleOutcome) -> None:
-        wait_ready(kube, task, applied.objects, options.wait_timeout, lambda live: unmet(conditions, live))
+    def settle(applied: BundleOutcome) -> Sequence[Object]:
+        return wait_ready(kube, task, applied.objects, options.wait_timeout, lambda live: unmet(conditions, live))
 
     outcome = apply_bundle(kube, task, declared, options, settle if params["wait"] else None)
     outcome.raise_failures("apply objects")

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_documents
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_declaration
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import unwritable
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import yaml
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.text_fields import text_problems
 
 Object = dict[str, Any]
 
@@ -24,6 +26,7 @@ _PATH_SEGMENT_KINDS = frozenset({"Role", "RoleBinding", "ClusterRole", "ClusterR
 _LABEL_KINDS = frozenset({"Namespace", "Service"})
 POD_SECURITY_LEVELS = ("privileged", "baseline", "restricted")
 
+_TEXT_METADATA = ("labels", "annotations")
 # set by the server, or of another life of the object: what kubectl get -o yaml prints and nobody means to declare
 _SERVER_METADATA = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
 
@@ -51,27 +54,44 @@ def identity(item: Mapping[str, Any]) -> Identity:
 
 
 def read(source: str, text: str) -> tuple[list[Any], list[Problem]]:
-    """The documents of a YAML (or JSON) text; `source` names it in problems."""
+    """The documents of a YAML (or JSON) text that a user wrote; `source` names it in problems."""
     try:
-        documents = read_documents(text)
+        documents, duplicates = read_declaration(text)
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         place = f"{source} line {mark.line + 1}" if mark else source
-        return [], [Problem(place, f"is not YAML: {getattr(exc, 'problem', None) or 'cannot be parsed'}")]
-    return documents, []
+        return [], [Problem(place, f"is not YAML: {getattr(exc, 'problem', None) or exc}")]
+    return documents, [Problem(source, str(duplicate)) for duplicate in duplicates]
 
 
 def flatten(documents: Iterable[Any]) -> list[Any]:
-    """`kind: List` (and lists of documents) opened."""
+    """`kind: List`, lists of one kind such as `RoleBindingList`, and lists of documents opened.
+
+    The items of a list of one kind may leave out what they are, as for kubectl and helm.
+    """
     flat: list[Any] = []
     for document in documents:
         if isinstance(document, list):
             flat += flatten(document)
-        elif isinstance(document, Mapping) and str(document.get("kind", "")).endswith("List") and "items" in document:
-            flat += flatten(document["items"] or [])
+        elif isinstance(document, Mapping) and _is_list(document):
+            known = {key: document.get(key) for key in ("apiVersion", "kind")}
+            known["kind"] = str(known["kind"])[: -len("List")]
+            items = document["items"] or []
+            # `kind: List` says nothing of its items
+            flat += flatten([_of_kind(item, known) for item in items] if known["kind"] else items)
         else:
             flat.append(document)
     return flat
+
+
+def _is_list(document: Mapping[str, Any]) -> bool:
+    named = isinstance(document.get("metadata"), Mapping) and document["metadata"].get("name")
+    items = document.get("items", "")
+    return str(document.get("kind", "")).endswith("List") and not named and (items is None or isinstance(items, list))
+
+
+def _of_kind(item: Any, known: Mapping[str, Any]) -> Any:
+    return {**known, **item} if isinstance(item, Mapping) else item
 
 
 def problems(items: Sequence[Any], places: Sequence[str] | None = None) -> list[Problem]:
@@ -81,9 +101,9 @@ def problems(items: Sequence[Any], places: Sequence[str] | None = None) -> list[
     for number, item in enumerate(items):
         place = places[number] if places is not None else f"definitions[{number}]"
         if not isinstance(item, Mapping):
-            found.append(Problem(place, f"is {type(item).__name__}, not an object with apiVersion, kind and metadata"))
+            found.append(Problem(place, f"is {shown_type(item)}, not an object with apiVersion, kind and metadata"))
             continue
-        here = list(_shape_problems(item, place))
+        here = [*_shape_problems(item, place), *unwritable(item, place)]
         found += here
         if here:
             continue
@@ -96,8 +116,10 @@ def problems(items: Sequence[Any], places: Sequence[str] | None = None) -> list[
 
 def _shape_problems(item: Mapping[str, Any], place: str) -> Iterable[Problem]:
     for key in ("apiVersion", "kind"):
-        if not isinstance(item.get(key), str) or not item[key]:
+        if item.get(key) in (None, ""):
             yield Problem(place, f"{key} is missing")
+        elif not isinstance(item[key], str):
+            yield Problem(f"{place}.{key}", _not_text(item[key]))
     metadata = item.get("metadata")
     if not isinstance(metadata, Mapping):
         yield Problem(place, "metadata with a name is missing")
@@ -106,8 +128,10 @@ def _shape_problems(item: Mapping[str, Any], place: str) -> Iterable[Problem]:
         yield Problem(f"{place}.metadata.generateName", "makes a new object each run; give it a fixed name")
         return
     name, kind = metadata.get("name"), str(item.get("kind", ""))
-    if not isinstance(name, str) or not name:
+    if name in (None, ""):
         yield Problem(f"{place}.metadata.name", "is missing")
+    elif not isinstance(name, str):
+        yield Problem(f"{place}.metadata.name", _not_text(name))
     else:
         wrong = _name_problem(kind, name)
         if wrong:
@@ -116,6 +140,7 @@ def _shape_problems(item: Mapping[str, Any], place: str) -> Iterable[Problem]:
         yield from namespace_problems(f"{place}.metadata.namespace", metadata["namespace"])
     if holds_secrets(item):
         yield from _secret_problems(item, place)
+    yield from text_problems(item, place, built_in=is_built_in(str(item.get("apiVersion", "")).rpartition("/")[0]))
     if kind == "Namespace" and item.get("apiVersion") == "v1":
         yield from pod_security_problems(metadata.get("labels"), f"{place}.metadata.labels")
 
@@ -134,14 +159,35 @@ def _secret_problems(item: Mapping[str, Any], place: str) -> Iterable[Problem]:
     for key in ("data", "stringData"):
         values = item.get(key)
         if values is not None and not isinstance(values, Mapping):
-            yield Problem(f"{place}.{key}", "is no mapping of names to values")
+            yield Problem(f"{place}.{key}", "is not a mapping of names to values")
             continue
         for name, value in (values or {}).items():
             if not isinstance(value, str):
-                # true would become "True", and 0123 another number
-                yield Problem(f"{place}.{key}.{name}", f"is {type(value).__name__}, not text: quote it")
+                # true would become "True", 0123 another number, and null an empty password; the value is not shown
+                yield Problem(f"{place}.{key}.{name}", _not_text(value, hidden=True))
             elif key == "data" and not _is_base64(value):
                 yield Problem(f"{place}.data.{name}", "is not base64; plain text goes into stringData")
+
+
+def shown_type(value: Any, hidden: bool = False) -> str:
+    """What a value is, in the words of YAML: null, the number 8080, true, a list, a mapping, text."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean" if hidden else str(value).lower()
+    if isinstance(value, (int, float)):
+        return "a number" if hidden else f"the number {value}"
+    if isinstance(value, str):
+        return "text"
+    return "a list" if isinstance(value, (list, tuple)) else "a mapping"
+
+
+def _not_text(value: Any, hidden: bool = False) -> str:
+    if value is None:
+        return "is null, and must be text: give it a value ('' for empty text), or leave it out"
+    if isinstance(value, (bool, int, float)):
+        return f"is {shown_type(value, hidden)}, and must be text: quote it"
+    return f"is {shown_type(value)}, and must be text"
 
 
 def _is_base64(value: str) -> bool:
@@ -154,7 +200,9 @@ def _is_base64(value: str) -> bool:
 
 def namespace_problems(place: str, namespace: Any) -> list[Problem]:
     """What is wrong with a namespace's name."""
-    if isinstance(namespace, str) and len(namespace) <= 63 and _LABEL.fullmatch(namespace):
+    if not isinstance(namespace, str):
+        return [Problem(place, _not_text(namespace))]
+    if len(namespace) <= 63 and _LABEL.fullmatch(namespace):
         return []
     return [Problem(place, f"{namespace!r} is no namespace name: a-z, 0-9 and -, at most 63 characters")]
 
@@ -170,15 +218,36 @@ def _name_problem(kind: str, name: str) -> str | None:
 
 
 def normalise(item: Mapping[str, Any]) -> Object:
-    """The declaration without what only a server sets; a Secret's stringData becomes data, as the server stores it."""
-    metadata = {key: value for key, value in item["metadata"].items() if key not in _SERVER_METADATA}
+    """The declaration without what only a server sets, and what it stores in another form in that form.
+
+    A Secret's stringData becomes data. Null is empty text in maps of text (what the API server makes of it is tried
+    in tests/integration/k8s_objects/test_formats.py).
+    """
+    metadata = {
+        key: _texts(value) if key in _TEXT_METADATA else value
+        for key, value in (item.get("metadata") or {}).items()
+        if key not in _SERVER_METADATA
+    }
     clean: Object = {**item, "metadata": metadata}
     clean.pop("status", None)
-    if item["kind"] == "Secret" and item["apiVersion"] == "v1" and item.get("stringData") is not None:
-        encoded = {key: base64.b64encode(value.encode()).decode() for key, value in item["stringData"].items()}
-        clean["data"] = {**(item.get("data") or {}), **encoded}
-        del clean["stringData"]
+    if item["apiVersion"] == "v1" and item["kind"] in ("Secret", "ConfigMap"):
+        clean.update({key: _texts(item[key]) for key in ("data", "binaryData") if item.get(key) is not None})
+    if holds_secrets(item) and "stringData" in item:
+        written = _texts(clean.pop("stringData"))
+        if isinstance(written, Mapping):
+            clean["data"] = {**(clean.get("data") or {}), **{key: _encoded(value) for key, value in written.items()}}
     return clean
+
+
+def _texts(values: Any) -> Any:
+    if not isinstance(values, Mapping):
+        return values
+    return {key: "" if value is None else value for key, value in values.items()}
+
+
+def _encoded(value: Any) -> Any:
+    # what is not text is the API server's to refuse
+    return base64.b64encode(value.encode()).decode() if isinstance(value, str) else value
 
 
 def holds_secrets(item: Mapping[str, Any]) -> bool:

@@ -99,14 +99,13 @@ class Confirmed:
         self._digests: set[str] | None = None
 
     def __contains__(self, digest: str) -> bool:
-        if self._digests is None:
-            self._digests = self._read()
-        return digest in self._digests
+        return digest in self._known()
 
     def add(self, digest: str) -> None:
-        if digest in self:
+        known = self._known()
+        if digest in known:
             return
-        (self._digests or set()).add(digest)
+        known.add(digest)
         if self._file is None:
             return
         with contextlib.suppress(OSError):
@@ -119,6 +118,11 @@ class Confirmed:
                 os.write(descriptor, f"{digest} {int(time.time())}\n".encode())
             finally:
                 os.close(descriptor)
+
+    def _known(self) -> set[str]:
+        if self._digests is None:
+            self._digests = self._read()
+        return self._digests
 
     def _read(self) -> set[str]:
         if self._file is None:

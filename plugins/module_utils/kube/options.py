@@ -5,7 +5,8 @@
 """The connection options of every Kubernetes module, and what they resolve to together with the environment.
 
 Names, aliases and environment variables are those of kubernetes.core, so that module_defaults, AWX credential types
-and habits carry over.
+and habits carry over. One rule is stricter: the environment never changes which cluster a task named by option. A job's
+credential for another cluster (K8S_AUTH_HOST, K8S_AUTH_CONTEXT, a token) would send the work there.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 
 
 def kubernetes_argument_spec() -> dict[str, Any]:
@@ -55,6 +58,13 @@ _ENVIRONMENT = {
     "impersonate_user": "K8S_AUTH_IMPERSONATE_USER",
     "impersonate_groups": "K8S_AUTH_IMPERSONATE_GROUPS",
 }
+# how to get there and as whom to act there; all others say which cluster it is, and with which credentials
+_OF_ANY_CLUSTER = frozenset({"proxy", "no_proxy", "impersonate_user", "impersonate_groups"})
+
+EMPTY = (
+    "is empty, and KUBECONFIG or ~/.kube/config may be of another cluster. Name the cluster's kubeconfig (roles take "
+    "mcpops_kubeconfig, or a variable of their own); leave the option out to use that of the environment"
+)
 
 
 @dataclass(frozen=True)
@@ -87,9 +97,18 @@ class ConnectionOptions:
 
 
 def resolve(params: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> ConnectionOptions:
-    """Options first, then K8S_AUTH_*, then KUBECONFIG, then ~/.kube/config."""
+    """Options first, then K8S_AUTH_*, then KUBECONFIG, then ~/.kube/config.
+
+    Beside the option kubeconfig, of the variables only those count that do not say which cluster it is.
+    """
     environ = os.environ if environ is None else environ
-    said = {name: _said(params.get(name), environ.get(variable)) for name, variable in _ENVIRONMENT.items()}
+    option = params.get("kubeconfig")
+    if isinstance(option, str) and not option.strip() and not params.get("host"):
+        raise InvalidInput("Kubernetes connection", [Problem("kubeconfig", EMPTY)])
+    said = {
+        name: _said(params.get(name), None if option and name not in _OF_ANY_CLUSTER else environ.get(variable))
+        for name, variable in _ENVIRONMENT.items()
+    }
     kubeconfig = said.pop("kubeconfig")
     groups = said.pop("impersonate_groups")
     validate = said.pop("validate_certs")

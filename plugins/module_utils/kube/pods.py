@@ -14,11 +14,11 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.redaction import redact, variable_values
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.selectors import selector_text
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.events import last_words, start_hindered
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.pods import pod_reasons
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import without_log
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact, variable_values
 
 PODS = ResourceType("v1", "Pod", "pods", True)
 EVENTS = ResourceType("v1", "Event", "events", True)

@@ -34,10 +34,10 @@ BUNDLE_LABEL = "mcpops.io/bundle"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 # names told of those that stay or go
 _SHOWN = 5
-# records that the cluster makes about objects, with their labels or none
-_NOT_LISTED = frozenset({("", "Event"), ("events.k8s.io", "Event"), ("discovery.k8s.io", "EndpointSlice")})
+# what nobody declares, and a cluster has very many of
+_NOT_LISTED = frozenset({("", "Event"), ("events.k8s.io", "Event")})
 
-Settle = Callable[[BundleOutcome], None]
+Settle = Callable[[BundleOutcome], Sequence[Object]]
 Key = tuple[str, str, "str | None", str]
 
 
@@ -84,6 +84,7 @@ def leaving(kube: Kube, options: BundleOptions, declared: Sequence[Target]) -> L
         notes += told
         # one object may be served by two API groups
         found.update({str(member.declared["metadata"]["uid"]): member for member in members})
+    notes += _not_asked(kube)
     going, kept, held = choose(list(found.values()), {key_of(target.who) for target in declared})
     percent = options.pruning.max_percent
     if len(going) * 100 > percent * (len(going) + len(kept)):
@@ -105,10 +106,13 @@ def choose(members: Sequence[Target], declared: set[Key]) -> tuple[list[Target],
     return going, kept, held
 
 
-def settled(settle: Settle, found: Leaving, outcome: BundleOutcome) -> None:
-    """Wait for what was applied; NotReady tells what was done until then, and what was not pruned because of it."""
+def settled(settle: Settle, found: Leaving, outcome: BundleOutcome) -> Sequence[Object]:
+    """Wait for what was applied, and return how it stands then.
+
+    NotReady tells what was done until then, and what was not pruned because of it.
+    """
     try:
-        settle(outcome)
+        return settle(outcome)
     except NotReady as failure:
         notes = [*outcome.notes, *found.notes]
         if found.targets:
@@ -131,6 +135,7 @@ def carry_out(
         propagation=options.propagation,
         wait=options.pruning is not None and options.pruning.wait,
         wait_timeout=options.wait_timeout,
+        quiet=True,
     )
     gone = delete_existing(kube, task, found.targets, found.live or {}, deletion, dry=dry)
     pruned = tuple(ObjectOutcome(one.who, one.plan, None, one.failure, pruned=True) for one in gone)
@@ -154,6 +159,15 @@ def _kinds(kube: Kube) -> list[ResourceType]:
     return list(kinds.values())
 
 
+def _not_asked(kube: Kube) -> list[str]:
+    """APIs that did not even say which kinds they have: what the bundle has of them is not known."""
+    known = {key.rpartition("/")[0] for key in kube.kinds()}
+    silent = [one for one in kube.stale() if one not in known]
+    if not silent:
+        return []
+    return [f"{', '.join(silent)}: not looked at for pruning, because the API does not answer."]
+
+
 def _members(
     kube: Kube, options: BundleOptions, resource: ResourceType, namespaces: Sequence[str]
 ) -> tuple[list[Target], list[str]]:
@@ -164,7 +178,7 @@ def _members(
     places: Sequence[str] = ()
     listed: list[Object] = []
     try:
-        listed = kube.list_objects(resource, label_selector=selector, accept=METADATA_ONLY, retry=patient)
+        listed = kube.list_objects(resource, label_selector=selector, accept=METADATA_ONLY, retry=patient, quiet=True)
     except ServiceError as refused:
         if refused.status == 404:
             return [], []
@@ -173,7 +187,9 @@ def _members(
         places = namespaces
     try:
         for place in places:
-            listed += kube.list_objects(resource, place, label_selector=selector, accept=METADATA_ONLY, retry=patient)
+            listed += kube.list_objects(
+                resource, place, label_selector=selector, accept=METADATA_ONLY, retry=patient, quiet=True
+            )
     except ServiceError as refused:
         return [], [f"{resource.plural} were not looked at for pruning: {refused}"]
     ours = [item for item in listed if is_ours(item, options.manager)]

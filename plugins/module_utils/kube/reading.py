@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.aggregation import is_down
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, ListExpired
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
@@ -36,18 +37,41 @@ def at_once(work: Callable[[One], Other], things: Sequence[One]) -> list[Other]:
 
 def read_objects(kube: Kube, targets: Iterable[Target]) -> dict[Identity, Object]:
     """The live objects of those targets that exist."""
+    found, unread = read_each(kube, targets)
+    for failure in unread.values():
+        raise failure
+    return found
+
+
+def read_each(kube: Kube, targets: Iterable[Target]) -> tuple[dict[Identity, Object], dict[Identity, ServiceError]]:
+    """The same, and why others could not be read: an aggregated API that is down is no reason to read nothing else."""
     groups: dict[tuple[ResourceType, str | None], list[Target]] = {}
     for target in targets:
         groups.setdefault((target.resource, target.who.namespace), []).append(target)
     by_list = [group for group in groups.values() if len(group) >= LIST_FROM]
     by_name = [target for group in groups.values() if len(group) < LIST_FROM for target in group]
     found: dict[Identity, Object] = {}
-    for listed in at_once(lambda group: _list(kube, group), by_list):
-        found.update(listed)
-    for target, live in zip(by_name, at_once(lambda target: _get(kube, target), by_name)):
-        if live is not None:
+    unread: dict[Identity, ServiceError] = {}
+    for group, listed in zip(by_list, at_once(lambda group: _unless_down(lambda: _list(kube, group)), by_list)):
+        if isinstance(listed, ServiceError):
+            unread.update((target.who, listed) for target in group)
+        else:
+            found.update(listed)
+    for target, live in zip(by_name, at_once(lambda one: _unless_down(lambda: _get(kube, one)), by_name)):
+        if isinstance(live, ServiceError):
+            unread[target.who] = live
+        elif live is not None:
             found[target.who] = live
-    return found
+    return found, unread
+
+
+def _unless_down(work: Callable[[], Other]) -> Other | ServiceError:
+    try:
+        return work()
+    except ServiceError as failure:
+        if not is_down(failure):
+            raise
+        return failure
 
 
 def _list(kube: Kube, group: list[Target]) -> dict[Identity, Object]:

@@ -36,6 +36,9 @@ def to_apply(
     A leaf that `manager` owns keeps its present value: leaving it out would take it away. Any other is left out. Of a
     structure that others may add to, the declared part stays, with what they have added.
     """
+    entries = (live.get("metadata") or {}).get("managedFields") or []
+    if not expected.names_paths and all(entry.get("manager") in our_managers for entry in entries):
+        return dict(declared)
     result: Any = dict(declared)
     mine = set(own_routes(live, manager))
     gone: list[Route] = []

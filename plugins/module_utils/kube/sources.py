@@ -15,7 +15,9 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import conditions, objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ignored_differences
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.prune import BUNDLE_LABEL, labelled
+from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values, protect
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problems
 
@@ -54,11 +56,14 @@ def read_declared(task: Task) -> list[objects.Object]:
     _templates(params.get("template") or [], found)
     for directory in params.get("kustomize") or []:
         _kustomize(task, str(directory), found)
+    # before anything is said about them: a problem, a refusal or a difference may repeat what they hold
+    protect(task, declared_values([document for _place, document in found.documents]))
     items = list(_flat(found.documents))
     found.problems += objects.problems([item for _place, item in items], [place for place, _item in items])
     if not items and not found.problems:
         found.wrong("definitions", "hold no object; leave the task out, or name what it is about")
     _options(params, found)
+    found.problems += ignored_differences(params.get("ignore_differences"))[1]
     bundle = params.get("bundle")
     if bundle is not None and not found.problems:
         _other_label(items, bundle, found)

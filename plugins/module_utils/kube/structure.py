@@ -77,27 +77,31 @@ def _reference(schema: Mapping[str, Any]) -> str:
 
 
 class Structure:
-    """One place in the structure of a kind; read from the document only when something is asked of it.
+    """One place in the structure of a kind; read from the document only when something is asked of it."""
 
-    `at` says where the place is: a field name descends into a mapping, an empty text into the items of a list.
-    """
+    __slots__ = ("_load", "_parent", "_schema", "_schemas", "_step")
 
-    __slots__ = ("_load", "_path", "_schema", "_schemas")
-
-    def __init__(self, load: Callable[[], tuple[Schemas, Mapping[str, Any]]], path: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        load: Callable[[], tuple[Schemas, Mapping[str, Any]]] | None,
+        parent: Structure | None = None,
+        step: str = "",
+    ) -> None:
+        """The whole of a kind by `load`, or a part: the field `step` of `parent`, or with no step its items."""
         self._load = load
-        self._path = path
+        self._parent = parent
+        self._step = step
         self._schema: Mapping[str, Any] | None = None
         self._schemas: Schemas = {}
 
     def field(self, name: str) -> Structure:
         """What stands under a key of this mapping."""
-        return Structure(self._load, (*self._path, name))
+        return Structure(None, self, name)
 
     @property
     def items(self) -> Structure:
         """What the items of this list are."""
-        return Structure(self._load, (*self._path, ""))
+        return Structure(None, self)
 
     @property
     def is_known(self) -> bool:
@@ -170,11 +174,14 @@ class Structure:
 
     def _resolved(self) -> Mapping[str, Any]:
         if self._schema is None:
-            self._schemas, schema = self._load()
-            schema = _dereferenced(self._schemas, schema)
-            for step in self._path:
-                schema = _dereferenced(self._schemas, _below(schema, step))
-            self._schema = schema
+            if self._parent is not None:
+                schema = _below(self._parent._resolved(), self._step)
+                self._schemas = self._parent._schemas
+            elif self._load is not None:
+                self._schemas, schema = self._load()
+            else:
+                schema = {}
+            self._schema = _dereferenced(self._schemas, schema)
         return self._schema
 
 

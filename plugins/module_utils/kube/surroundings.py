@@ -13,7 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason, ServiceError
@@ -23,8 +23,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import P
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import LIST_FROM
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.selectors import selector_text, selects
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts import events, network, platform
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.pods import settling
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.reading import time_of
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.settling import of_workload, settling
 
 SLICES = ResourceType("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", True)
 CLASSES = ResourceType("storage.k8s.io/v1", "StorageClass", "storageclasses", False)
@@ -43,9 +43,14 @@ STUCK_SECONDS = 3.0
 class Surroundings:
     """One look: ask it about as many objects as there are, then make a new one for the next look."""
 
-    def __init__(self, kube: Kube, waiting: Iterable[tuple[str, str | None]]) -> None:
-        """`waiting`: kind and namespace of every object that will be asked about."""
+    def __init__(self, kube: Kube, waiting: Iterable[tuple[str, str | None]], before: datetime | None = None) -> None:
+        """`waiting`: kind and namespace of every object that will be asked about.
+
+        `before`: the API server's time before they were read. What is judged is at least as young as that, however
+        long the reading took.
+        """
         self._kube = kube
+        self._before = before or kube.now
         self._workloads = Counter(namespace for kind, namespace in waiting if kind in WITH_PODS)
         self._read: dict[Any, list[Object] | None] = {}
         self._locks: dict[Any, threading.Lock] = {}
@@ -87,7 +92,7 @@ class Surroundings:
         if pods is None:
             return list(found)
         if not found:
-            return [] if item["kind"] == "Job" else settling(pods, self._kube.now)
+            return [] if item["kind"] == "Job" else settling(of_workload(item, pods), self._before)
         living = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
         if not living and item["kind"] in _WITHOUT_A_CONDITION:
             return self._refused(item) or list(found)
@@ -98,7 +103,7 @@ class Surroundings:
         if found:
             return self._hindered([item]) or list(found)
         finished = (item.get("status") or {}).get("phase") == "Succeeded"
-        return [] if finished else settling([item], self._kube.now)
+        return [] if finished else settling([item], self._before)
 
     def _refused(self, item: Object) -> list[Reason]:
         """What keeps pods from being made; terminal only when it was tried after the object's last change."""
@@ -137,7 +142,9 @@ class Surroundings:
 
     def _list(self, resource: ResourceType, namespace: str | None, selector: str | None = None) -> list[Object] | None:
         key = (resource.plural, namespace, selector)
-        return self._once(key, lambda: self._kube.list_objects(resource, namespace, label_selector=selector))
+        return self._once(
+            key, lambda: self._kube.list_objects(resource, namespace, label_selector=selector, quiet=True)
+        )
 
     def _once(self, key: Any, read: Callable[[], list[Object]]) -> list[Object] | None:
         # objects are judged side by side, and many of them ask for the same list

@@ -166,7 +166,8 @@ MEANINGS: dict[str, Meaning] = {
     "ApiServiceDown": Meaning(
         ERROR,
         "an aggregated API does not answer",
-        "Look at the pods behind its Service. Discovery and the deletion of namespaces suffer until it answers.",
+        "Look at the pods behind its Service, or delete the APIService if nothing serves it any more; until then the "
+        "deletion of namespaces is held up.",
     ),
     "WebhookDown": Meaning(
         ERROR,

@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason, ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import vocabulary
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import finished_jobs, vocabulary
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, Object
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.job_record import last_seen
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import explain_pods, with_evidence
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness import (
@@ -21,10 +22,10 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness imp
     reasons,
     subject,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_objects
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.redaction import redact
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_each
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.surroundings import WITH_PODS, Surroundings
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.events import last_words
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 FIRST_POLL_SECONDS = 0.2
@@ -61,11 +62,17 @@ def wait_ready(
     standing_reasons = _Standing()
     ready: dict[Identity, Object] = {}
     waiting = targets
+    latest = {target.who: target.declared for target in targets}
     while True:
+        before = kube.now
         # what vanished is not there: an earlier sight of it says nothing
-        live = read_objects(kube, waiting)
-        around = Surroundings(kube, [(target.who.kind, target.who.namespace) for target in waiting])
-        found = _verdicts(waiting, live, condition, around)
+        live, unread = read_each(kube, waiting)
+        latest.update(live)
+        live.update(_cleaned_up(kube, [target for target in waiting if target.who not in unread], live, latest))
+        around = Surroundings(kube, [(target.who.kind, target.who.namespace) for target in waiting], before)
+        found = _verdicts([target for target in waiting if target.who not in unread], live, condition, around)
+        # an API whose server is being rolled out answers again
+        found.update({who: [_silent(who, failure)] for who, failure in unread.items()})
         ready.update({target.who: live[target.who] for target in waiting if not found[target.who]})
         waiting = [target for target in waiting if found[target.who]]
         if not waiting:
@@ -79,6 +86,34 @@ def wait_ready(
         task.progress(f"waiting for {len(waiting)} of {len(targets)}: {first.finding}")
         time.sleep(min(pause, max(0.05, timeout - (now - started))))
         pause = min(LAST_POLL_SECONDS, pause * 1.3)
+
+
+def _cleaned_up(
+    kube: Kube, waiting: Sequence[Target], live: Mapping[Identity, Object], latest: Mapping[Identity, Object]
+) -> dict[Identity, Object]:
+    """Jobs that went, or go, by their ttlSecondsAfterFinished, as they stood at their end; `latest` are earlier sights.
+
+    One whose end nobody can tell any more is not among them.
+    """
+    found: dict[Identity, Object] = {}
+    for target in waiting:
+        standing = live.get(target.who)
+        if not finished_jobs.is_job(target.who) or not finished_jobs.cleans_itself_up(latest[target.who]):
+            continue
+        standing = standing or last_seen(kube, target, latest[target.who])
+        if standing is not None and finished_jobs.has_ended(standing):
+            # that it is being deleted says no more than that it has ended
+            metadata = {key: value for key, value in standing["metadata"].items() if key != "deletionTimestamp"}
+            found[target.who] = {**standing, **_type_of(target), "metadata": metadata}
+    return found
+
+
+def _type_of(target: Target) -> Object:
+    return {"apiVersion": target.who.api_version, "kind": target.who.kind}
+
+
+def _silent(who: Identity, failure: ServiceError) -> Reason:
+    return Reason(str(who), failure.code, failure.reason, failure.hint)
 
 
 class _Standing:
@@ -153,7 +188,11 @@ def _verdicts(
 def _verdict(target: Target, live: Object | None, condition: Unmet | None, around: Surroundings) -> list[Reason]:
     if live is None:
         gone = "does not exist (any more): something has deleted it"
-        return [vocabulary.reason(str(target.who), "Missing", gone, terminal=True)]
+        hint = None
+        if finished_jobs.is_job(target.who) and finished_jobs.cleans_itself_up(target.declared):
+            gone = "was removed by its ttlSecondsAfterFinished before anybody saw how it ended"
+            hint = "Give it some seconds more, or this identity the right to watch Jobs."
+        return [vocabulary.reason(str(target.who), "Missing", gone, hint=hint, terminal=True)]
     found = around.judge(live, reasons(live)) if has_verdict(live) else reasons(live)
     return found or (condition(live) if condition else [])
 

@@ -10,8 +10,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 
@@ -136,6 +137,11 @@ class Tolerated:
             managers.fullmatch(manager) and pattern.fullmatch(path) for _row, managers, pattern in self._rows
         )
 
+    @property
+    def names_paths(self) -> bool:
+        """Whether the user named any."""
+        return bool(self._paths)
+
     def is_ignored(self, path: str) -> bool:
         """Whether the user asked not to look at this path."""
         return any(pattern.fullmatch(path) for pattern in self._paths)
@@ -157,11 +163,10 @@ class Tolerated:
         )
 
 
-def tolerated(
-    kind: str, rows: Sequence[Writer] = EXPECTED, more: Sequence[Writer] = (), paths: Iterable[str] = ()
-) -> Tolerated:
+@lru_cache(maxsize=256)
+def tolerated(kind: str, more: tuple[Writer, ...] = (), paths: tuple[str, ...] = ()) -> Tolerated:
     """The rules for an object of this kind: the table's, those of a caller, and the paths that a user named."""
-    return Tolerated([row for row in (*rows, *more) if re.fullmatch(row.kinds, kind)], paths)
+    return Tolerated([row for row in (*EXPECTED, *more) if re.fullmatch(row.kinds, kind)], paths)
 
 
 def _pattern(path: str) -> re.Pattern[str]:

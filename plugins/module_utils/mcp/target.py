@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of, text_of_scalar, texts_of_mapping
 from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problems
 
 DEFAULT_PORT = 3000
@@ -124,10 +125,10 @@ def _target(row: Mapping[str, Any]) -> Target:
         port=row.get("port") or DEFAULT_PORT,
         path=row.get("path") or DEFAULT_PATH,
         url=row.get("url") or "",
-        headers={str(key): str(value) for key, value in (row.get("headers") or {}).items()},
+        headers=texts_of_mapping(row.get("headers") or {}),
         tool=row.get("tool") or "",
         arguments=row.get("arguments") or {},
-        expect=row.get("expect") or "",
+        expect=text_of_scalar(row.get("expect")) or "",
         expect_regex=row.get("expect_regex") or "",
     )
 
@@ -166,6 +167,8 @@ def _problems(where: str, row: Mapping[str, Any]) -> list[Problem]:
     for key in ("arguments", "expect", "expect_regex"):
         if row.get(key) and not row.get("tool"):
             found.append(at(key, "needs a tool to call"))
+    if isinstance(row.get("expect"), (list, dict)):
+        found.append(at("expect", f"is {kind_of(row['expect'])}, not a text"))
     if row.get("expect_regex"):
         try:
             re.compile(row["expect_regex"])
@@ -187,8 +190,8 @@ def _header_problem(name: str, value: Any, *, in_cluster: bool) -> str:
         )
     if value is None or str(value) == "":
         return "is empty"
-    if isinstance(value, (bool, list, dict)):
-        return f"is a {type(value).__name__}, not a text: quote it"
+    if isinstance(value, (list, dict)):
+        return f"is {kind_of(value)}, not a text"
     if not str(value).isascii() or not str(value).isprintable() or str(value) != str(value).strip():
         return "holds a line end, a blank at an end or a character that is not ASCII: is it read from a file with one?"
     return ""

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, REDACTED
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import REDACTED
 
 # a path ends at the first colon and blank outside of quotes
 _PATH = re.compile(r'((?:"[^"]*"|[^":]|:(?! ))*): ')

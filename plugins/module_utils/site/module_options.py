@@ -25,6 +25,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions impo
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_rules, server_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import target
+from ansible_collections.mcpops.platform.plugins.module_utils.scalars import text_of_scalar, texts_of_mapping
 from ansible_collections.mcpops.platform.plugins.module_utils.site import role_arguments
 from ansible_collections.mcpops.platform.plugins.module_utils.site.common_variables import AZURE_AUTH, KUBECONFIG
 from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Finding, Host
@@ -150,7 +151,9 @@ def object_findings(host: Host) -> Iterator[Finding]:
             continue
         if any(entry["name"] == host.get(variable) for variable in told):
             continue
-        metadata = {"name": entry["name"], "labels": entry.get("labels")}
+        labels = entry.get("labels")
+        texts = texts_of_mapping(labels) if isinstance(labels, Mapping) else labels
+        metadata = {"name": entry["name"], "labels": texts}
         items.append({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
         places.append(f"{NAMESPACES}[{index}]")
     for index, entry in enumerate(_listed(host, OBJECTS)):
@@ -187,9 +190,11 @@ def playbook_findings(host: Host, lock: Spec) -> Iterator[Finding]:
     """
     if not _IN_CLUSTER.isdisjoint(host.roles):
         variable = next((name for name in KUBECONFIGS if name in host.written), KUBECONFIGS[-1])
-        if variable in host.variables and host.get(variable) in (None, "") and variable not in host.deferred:
-            told = "is empty, and modules would take ~/.kube/config instead. Name the file of the cluster's kubeconfig"
-            yield Finding(host.name, variable, told)
+        own = (f"{role}_kubeconfig" for role in host.roles if role in _IN_CLUSTER and role != "aks_cluster")
+        for name in (variable, *(name for name in own if name in host.written)):
+            if name in host.variables and host.get(name) in (None, "") and name not in host.deferred:
+                told = "is empty, and no other kubeconfig stands in for it. Name the file of the cluster's kubeconfig"
+                yield Finding(host.name, name, told)
     if _UNDER_LEASE.isdisjoint(host.roles):
         return
     if host.get(LOCK_TIMEOUT) is not None:
@@ -223,7 +228,8 @@ def call_findings(host: Host) -> Iterator[Finding]:
     for index, call in enumerate(calls):
         if not isinstance(call, Mapping):
             continue  # the role's own argument specification says so
-        asked: dict[str, Any] = {key: str(call[key]) for key in _CALL_TEXTS if call.get(key) is not None}
+        said = {key: call[key] for key in _CALL_TEXTS if call.get(key) is not None}
+        asked: dict[str, Any] = {key: str(text_of_scalar(value)) for key, value in said.items()}
         asked |= {key: call[key] for key in ("arguments", "headers") if isinstance(call.get(key), Mapping)}
         try:
             target.targets_from({"servers": [{"name": "server", "namespace": "namespace", **asked}]})

@@ -89,13 +89,14 @@ def test_a_reset_connection(azure: Azure) -> None:
 
 
 def test_slow(azure: Azure) -> None:
-    azure.faults.add("slow", seconds=1)
+    azure.faults.add("slow", seconds=2)
     began = time.monotonic()
     azure.request("GET", "/resourceGroups")
-    assert time.monotonic() - began >= 1
+    assert time.monotonic() - began >= 2
     began = time.monotonic()
     azure.request("GET", "/resourceGroups")
-    assert time.monotonic() - began < 1
+    # an answer of its own takes milliseconds, and a second where the machine is full
+    assert time.monotonic() - began < 2
 
 
 def test_operations_fail_by_kind(azure: Azure) -> None:

@@ -113,7 +113,7 @@ def test_a_right_that_is_missing(run_task: TaskRunner, cluster: Any, namespace: 
 
 
 def test_variables_of_the_play_name_the_cluster(run_task: TaskRunner, cluster: Any, namespace: str) -> None:
-    args = {"kind": "ConfigMap", "namespace": namespace, "kubeconfig": ""}
+    args = {"kind": "ConfigMap", "namespace": namespace, "kubeconfig": None}
     result = run_task("k8s_objects_info", args, env={"K8S_AUTH_KUBECONFIG": str(cluster.kubeconfig)})
     assert [item["metadata"]["name"] for item in result["objects"]] == ["kube-root-ca.crt"]
 

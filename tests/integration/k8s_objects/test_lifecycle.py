@@ -135,8 +135,8 @@ def test_a_changed_port_number_is_restored(run_task: TaskRunner, cluster: Any, n
     cluster.kubectl("patch", "service", "web", "-n", namespace, "--type=json", "-p", changed)
 
     shown = run_task("k8s_objects", args, check=True)
-    assert "spec.ports[http].port: 81" in before(shown)
-    assert "spec.ports[http].port: 80" in after(shown)
+    assert "spec.ports[81,TCP].port: 81" in before(shown)
+    assert "spec.ports[80,TCP].port: 80" in after(shown)
     repaired = run_task("k8s_objects", args)
     assert repaired["diff"] == shown["diff"]
     assert not repaired.get("notes")
@@ -212,7 +212,7 @@ def test_absent_is_not_said_of_a_kind_that_is_written_wrongly(
 
 
 def test_one_failure_does_not_keep_the_others(run_task: TaskRunner, cluster: Any, namespace: str) -> None:
-    wrong = {**config_map("wrong"), "data": {"port": 80}}
+    wrong = {**config_map("wrong"), "binaryData": {"port": 80}}
     nameless = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": {"type": "Nope"}}
     args = {"namespace": namespace, "definitions": [wrong, config_map("right"), nameless]}
     failed = run_task("k8s_objects", args, fails=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.workloads import SLEEP, deployment, pod_spec
+from support.workloads import SLEEP, deployment, pod_spec, until
 
 Apply = Callable[..., dict[str, Any]]
 CLAIM = {
@@ -44,6 +44,41 @@ def names(cluster: Any, namespace: str) -> Callable[[str], set[str]]:
         return {item["metadata"]["name"] for item in cluster.get(kind, "-n", namespace)["items"]}
 
     return found
+
+
+ENDPOINTS = {
+    "apiVersion": "v1",
+    "kind": "Endpoints",
+    "metadata": {"name": "ledger"},
+    "subsets": [{"addresses": [{"ip": "192.0.2.7"}], "ports": [{"port": 5432}]}],
+}
+SLICE = {
+    "apiVersion": "discovery.k8s.io/v1",
+    "kind": "EndpointSlice",
+    "metadata": {"name": "ledger-1", "labels": {"kubernetes.io/service-name": "ledger"}},
+    "addressType": "IPv4",
+    "endpoints": [{"addresses": ["192.0.2.8"]}],
+    "ports": [{"port": 5432}],
+}
+
+
+def test_deprecated_kinds_are_told_to_who_declares_them_and_pruned_in_silence(
+    apply: Apply, cluster: Any, namespace: str
+) -> None:
+    bundle = {"bundle": namespace, "prune": True, "prune_max_percent": 100}
+    first = apply(definitions=[config_map("a"), ENDPOINTS, SLICE, service("web")], **bundle)
+    assert any("v1 Endpoints is deprecated" in warning for warning in first["warnings"])
+    for check in (True, False):
+        fewer = apply(definitions=[config_map("a"), service("web")], check=check, **bundle)
+        assert set(rows(fewer, pruned=True)) == {"Endpoints/ledger", "EndpointSlice/ledger-1"}
+        assert fewer["warnings"] == []
+    again = apply(definitions=[config_map("a"), service("web")], **bundle)
+    assert (again["changed"], again["warnings"]) == (False, [])
+    # those of the Service have its labels, and are their controller's
+    left = until(
+        lambda: cluster.get("endpointslices", "-n", namespace)["items"], lambda items: len(items) == 1, 20, 0.3
+    )
+    assert [item["metadata"]["labels"]["kubernetes.io/service-name"] for item in left] == ["web"]
 
 
 def test_what_leaves_the_bundle_leaves_the_cluster(
@@ -90,7 +125,7 @@ def test_more_than_half_and_nothing_at_all_are_refused(
 def test_a_failure_keeps_what_would_be_pruned(apply: Apply, namespace: str, names: Callable[[str], set[str]]) -> None:
     bundle = {"bundle": namespace, "prune": True}
     apply(definitions=[config_map(name) for name in "abc"], **bundle)
-    wrong = {**config_map("b"), "data": {"port": 80}}
+    wrong = {**config_map("b"), "binaryData": {"port": 80}}
     failed = apply(definitions=[config_map("a"), wrong], fails=True, **bundle)
     assert failed["notes"] == [f"Not pruned, because others failed: ConfigMap {namespace}/c"]
     assert "c" in names("configmaps")

@@ -245,3 +245,25 @@ def test_what_a_stuck_deletion_may_need_stays(apply: Apply, cluster: Any, held_b
     assert [row["kind"] for row in done["objects"] if row["changed"]] == ["Namespace", "CustomResourceDefinition"]
     for kind, name in (("crd", definition), ("namespace", namespace)):
         assert not cluster.kubectl("get", kind, name, "--ignore-not-found")
+
+
+def test_a_refusal_does_not_print_the_object(apply: Apply) -> None:
+    """The API server does: with the whole pod template, every variable of its environment in clear."""
+    spec = {
+        "restartPolicy": "Never",
+        "containers": [
+            {"name": "main", "image": "example.invalid/none:1", "env": [{"name": "MOTD", "value": "plain-but-ours"}]}
+        ],
+    }
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "migrate"},
+        "spec": {"suspend": True, "template": {"spec": spec}},
+    }
+    apply(definitions=[job])
+    spec["containers"][0]["image"] = "example.invalid/none:2"  # type: ignore[index]
+    for check in (True, False):
+        refused = apply(definitions=[job], check=check, fails=True)
+        assert "spec.template: field is immutable" in refused["msg"]
+        assert "plain-but-ours" not in str(refused) and "PodTemplateSpec" not in str(refused)

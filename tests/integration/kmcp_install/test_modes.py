@@ -147,3 +147,15 @@ def test_a_controller_that_does_not_start_is_taken_back(
     assert broken["rolled_back_to"] == 1
     assert container(cluster)["image"] == before
     assert direct({**wanted, "values": {}})["releases"]["controller"]["status"] == "deployed"
+
+
+def test_definitions_that_are_in_place_when_the_controller_fails_are_a_change(
+    wanted: dict[str, Any], direct: Run
+) -> None:
+    failed = direct({**wanted, "image_tag": "no-such-tag", "wait_timeout": 20}, fails=True)
+    assert failed["changed"]
+    assert [line.split(" (")[0] for line in failed["done"]] == [
+        "Installing release kmcp-system/kmcp-crds",
+        "Installing release kmcp-system/kmcp",
+    ]
+    assert not direct({**wanted, "image_tag": "no-such-tag", "wait_timeout": 2}, fails=True)["changed"]

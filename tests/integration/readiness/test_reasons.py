@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -226,6 +229,32 @@ def test_a_container_that_crashes_after_a_moment_is_not_ready_for_that_moment(
     failure = wait(namespace, [item], 120)
     assert failure is not None
     assert "lost the ledger" in failure.message()
+
+
+@pytest.fixture
+def busy() -> Iterator[None]:
+    """Every core of this machine has more to do than it can, the node's agent included."""
+    spinning = [sys.executable, "-c", "while True: pass"]
+    crowd = [subprocess.Popen(spinning) for _ in range(3 * (os.cpu_count() or 1))]
+    yield
+    for one in crowd:
+        one.kill()
+        one.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", ["0.3", "2.5"])
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_on_a_busy_machine_what_ends_soon_is_not_ready_either(
+    wait: Wait, busy: None, cluster: Any, cloud: Any, namespace: str, kind: str, seconds: str
+) -> None:
+    """A shell, because an interpreter's own start takes longer than the moment."""
+    command = ["sh", "-c", f"echo about to fail; sleep {seconds}; exit 7"]
+    item = deployment(pod_spec(cloud.registry, "", command=command), name="brief", kind=kind)
+    apply(cluster, namespace, [item])
+    failure = wait(namespace, [item], 180)
+    assert failure is not None
+    assert "exit code 7" in failure.message()
 
 
 @pytest.mark.slow

@@ -52,7 +52,7 @@ TOLD: dict[str, tuple[str, dict[str, Any], tuple[str, ...], dict[str, str]]] = {
             "one, two: mcpops_azure_auth": "is a str, not a mapping of options",
             "one, two: mcpops_mcp_calls[0].server": "'nobody' is no MCP server of this host (echo)",
             "one, two: site_lock_timout": "did you mean site_lock_timeout?",
-            "one, two: mcpops_kubeconfig": "modules would take ~/.kube/config instead",
+            "one, two: mcpops_kubeconfig": "no other kubeconfig stands in for it",
         },
     ),
     "diagnose": (
@@ -60,7 +60,7 @@ TOLD: dict[str, tuple[str, dict[str, Any], tuple[str, ...], dict[str, str]]] = {
         {"mcpops_kubeconfig": "", "site_diagnostics_log_lines": "many"},
         ("-e", "diagnose_fail_on=sometimes"),
         {
-            "one, two: mcpops_kubeconfig": "modules would take ~/.kube/config instead",
+            "one, two: mcpops_kubeconfig": "no other kubeconfig stands in for it",
             "one, two: site_diagnostics_log_lines": "we were unable to convert to int",
             "one, two: site_diagnostics_fail_on": "must be one of: error, warning, never, got: sometimes",
         },

@@ -1,69 +1,76 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of bad input names tests that exist."""
+"""The page of bad input shows what the program says."""
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
-from collections.abc import Collection, Iterable
-from pathlib import Path
-
 import pytest
+from gate import bad_input as page_of_today
 from gate.checkout import CHECKOUT
+from gate.rules import bad_input, named_tests
+from gate.rules.bad_input import Row
 
-PAGE = CHECKOUT / "docs" / "bad-input.md"
-TEST = re.compile(r"`(tests/[\w/]+\.py::\w+(?:\[[^`]+\])?)`")
-FEWEST_ROWS = 30
-
-
-def rows(page: str) -> list[list[str]]:
-    """The cells of every row of every table, without the heads."""
-    lines = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| what is wrong ")]
-    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
-
-
-def named(table: Iterable[list[str]]) -> set[str]:
-    return {test for row in table for test in TEST.findall(row[-1])}
-
-
-def unknown(tests: Iterable[str], collected: Collection[str]) -> list[str]:
-    """Those that pytest does not have; without a case in brackets any case of the function will do."""
-    functions = {test.partition("[")[0] for test in collected}
-    return sorted(test for test in tests if test not in collected and test not in functions)
+FEWEST_ROWS = 90
 
 
 @pytest.fixture(scope="module")
-def table() -> list[list[str]]:
-    return rows(PAGE.read_text(encoding="utf-8"))
+def table() -> list[Row]:
+    return bad_input.rows(page_of_today.PAGE.read_text(encoding="utf-8"))
 
 
-def collected(tests: Iterable[str]) -> set[str]:
-    files = sorted({test.partition("::")[0] for test in tests if Path(CHECKOUT, test.partition("::")[0]).exists()})
-    argv = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *files]
-    done = subprocess.run(argv, cwd=CHECKOUT, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return {line for line in done.stdout.splitlines() if "::" in line}
-
-
-def test_every_row_says_what_is_seen_and_which_test_shows_it(table: list[list[str]]) -> None:
+def test_every_row_says_what_is_seen_and_which_test_shows_it(table: list[Row]) -> None:
     assert len(table) >= FEWEST_ROWS
-    bare = [row for row in table if len(row) != 3 or not row[1].startswith("`") or not named([row])]
-    assert bare == []
+    assert [row for row in table if not row.what or not row.text or not page_of_today.runnable(row)] == []
 
 
-def test_every_test_of_the_table_exists(table: list[list[str]]) -> None:
-    tests = named(table)
-    assert unknown(tests, collected(tests)) == []
+def test_every_test_of_the_table_exists(table: list[Row]) -> None:
+    assert named_tests.missing(CHECKOUT, sorted({test for row in table for test in row.tests})) == []
 
 
-def test_a_test_that_is_gone_is_found() -> None:
-    there = {"tests/unit/test_a.py::test_one[case 1]", "tests/unit/test_a.py::test_two"}
+def test_the_program_says_what_the_page_shows(table: list[Row]) -> None:
+    said = page_of_today.said_by(sorted({test for row in table for test in page_of_today.runnable(row)}))
+    other = [row for row in table if not bad_input.is_said(row.text, page_of_today.heard(row, said))]
+    told = "PYTHONPATH=tests .venv/bin/python -m gate.bad_input puts into the page what is said now:"
+    assert not other, "\n".join([told, *(f"{row.what}: {row.text}" for row in other)])
+
+
+HEARD = [
+    {"whole": "VM size in eastus2: 2 problems, nothing was changed:\n  1. a: no\n  2. b: set `x`"},
+    {"part": "labels.n: is a list: give a text"},
+    {"part": "Pod a/b: is `Pending`. Wait."},
+]
+# text of a row → whether it is said
+SHOWN = {
+    "VM size in eastus2: 2 problems, nothing was changed:\n1. a: no\n2. b: set 'x'": True,
+    "VM size in …: 2 problems, nothing was changed:\n1. a: no\n…": True,
+    "VM size in eastus2: 2 problems, nothing was changed:\n1. a: yes\n2. b: set 'x'": False,
+    "VM size in eastus2: 2 problems, nothing was changed:": False,
+    "mcp_server: labels.n: is a list: give a text. Nothing was changed.": True,
+    "mcp_server: servers[0]: labels.n: is a list: give a text. Nothing was changed.": True,
+    "labels.n: is a list: give a text.": True,
+    "mcp_server: labels.n: is a list: give text. Nothing was changed.": False,
+    "mcp_server: labels.n: is a list: give a text": False,
+    "Pod a/b: is 'Pending'. Wait.": True,
+    "Pod …: is 'Running'. Wait.": False,
+}
+
+
+@pytest.mark.parametrize("text", SHOWN)
+def test_a_text_is_compared_with_what_was_said(text: str) -> None:
+    assert bad_input.is_said(text, HEARD) is SHOWN[text]
+
+
+def test_a_row_that_is_wrong_is_put_right_and_one_that_nothing_shows_goes() -> None:
+    tests = "`tests/unit/test_a.py::test_one[a \\| b]`"
     page = (
-        "| what is wrong | what the user sees | tests |\n|---|---|---|\n"
-        "| a \\| b | `no` | `tests/unit/test_a.py::test_one`<br>`tests/unit/test_a.py::test_one[case 1]` |\n"
-        "| c | `no` | `tests/unit/test_a.py::test_one[case 2]`<br>`tests/unit/test_b.py::test_two` |\n"
+        "# Page\n\n| what is wrong | what the user sees | tests |\n|---|---|---|\n"
+        f"| label | `mcp_server: labels.m: is a list: give text. Nothing was changed.` | {tests} |\n"
+        f"| pod | `Pod a/b: is 'Pending'. Wait.` | {tests} |\n"
+        f"| else | `An unlike sentence about quite another matter.` | {tests} |\n"
+        "| real | `Only a cluster says this.` | `tests/integration/a/test_b.py::test_c` |\n"
     )
-    assert len(rows(page)) == 2
-    gone = ["tests/unit/test_a.py::test_one[case 2]", "tests/unit/test_b.py::test_two"]
-    assert unknown(named(rows(page)), there) == gone
+    (first, *_) = bad_input.rows(page)
+    assert first.tests == ("tests/unit/test_a.py::test_one[a | b]",)
+    now = page_of_today.rewritten(page, {"tests/unit/test_a.py::test_one[a | b]": HEARD})
+    assert [row.what for row in bad_input.rows(now)] == ["label", "pod"]
+    assert f"| label | `mcp_server: labels.n: is a list: give a text. Nothing was changed.` | {tests} |" in now
+    assert page_of_today.rewritten(now, {"tests/unit/test_a.py::test_one[a | b]": HEARD}) == now

@@ -35,6 +35,16 @@ def run(*chosen: Stage, skip: tuple[str, ...] = (), seconds: float = 60, down: b
     return {outcome.stage: outcome for outcome in outcomes}
 
 
+def test_the_long_lane_runs_every_test_that_the_gate_leaves_out() -> None:
+    def directories(steps: list[stages.Step]) -> set[str]:
+        return {argument for step in steps for argument in step.argv if argument.startswith("tests/")}
+
+    of_the_gate = [step for name in (stages.unit, stages.contract, stages.integration, stages.docs) for step in name()]
+    assert directories(stages.long()) == directories(of_the_gate)
+    marked = [step.argv for step in stages.long() if step.counting is Counting.JUNIT]
+    assert all("slow" in argv for argv in marked)
+
+
 def test_a_failure_does_not_hide_what_comes_after_it() -> None:
     outcomes = run(stage("lint", "exit 1"), stage("unit", "exit 0"))
     assert outcomes["lint"].tally == Tally(failed=1)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from gate.rules import files, modules, roles, tarball
+from gate.rules import files, modules, roles, tarball, targets
 
 MODULE = '''DOCUMENTATION = r"""
 extends_documentation_fragment: mcpops.platform.attributes
@@ -63,6 +63,7 @@ RULES = (
     roles.missing_files,
     roles.undocumented_variables,
     roles.missing_scenarios,
+    targets.unnamed_clusters,
 )
 
 
@@ -109,6 +110,68 @@ def test_a_violation_is_named(
 ) -> None:
     write(tree, path, text)
     assert [problem for problem in rule(tree) if complaint in problem]
+
+
+ASKING = {
+    "a task": "- mcpops.platform.ask: {}",
+    "the short name": "- ask: {kubeconfig: '{{ good_kubeconf }}'}",
+    "somebody else's kubeconfig": "- mcpops.platform.ask: {kubeconfig: '{{ other_kubeconfig }}'}",
+    "what may be null": "- mcpops.platform.ask: {kubeconfig: '{{ good_kubeconfig }}'}",
+    "what may be left out": "- mcpops.platform.ask: {kubeconfig: \"{{ good_kubeconfig | default(omit) or '' }}\"}",
+    "in a rescue": "- block: []\n  rescue: [{block: [{mcpops.platform.ask: {host: h}}]}]",
+    "defaults of another group": "- mcpops.platform.ask: {}\n  module_defaults: {group/a.b.c: {kubeconfig: x}}",
+    "another collection": "- kubernetes.core.k8s_info: {kind: Pod}",
+    "a process": "- ansible.builtin.command: kubectl get pods",
+    "a script": "- shell: set -e; helm list",
+    "as an action": "- local_action: mcpops.platform.ask kind=Pod",
+}
+NAMING = {
+    "an option": "- mcpops.platform.ask: {kubeconfig: \"{{ good_kubeconfig or '' }}\"}",
+    "of the block": """- block: [{block: [{ask: {kind: Pod}}]}]
+  module_defaults: {group/mcpops.platform.kubernetes: {kubeconfig: "{{ good_kubeconfig or '' }}"}}""",
+    "of the module": """- ask: {}
+  module_defaults: {mcpops.platform.ask: {kubeconfig: "{{ good_kubeconfig or '' }}"}}""",
+    "a task of something else": "- ansible.builtin.command: helmet",
+}
+
+
+@pytest.fixture
+def asking(tree: Path) -> Path:
+    """A role with a kubeconfig of its own."""
+    write(tree, "meta/runtime.yml", "action_groups: {azure: [thing], kubernetes: [ask]}")
+    write(tree, "roles/good/defaults/main.yml", f"good_kubeconfig: '{{{{ {targets.OF_THE_HOST} }}}}'")
+    write(tree, "roles/good/README.md", "`good_kubeconfig`")
+    return tree
+
+
+@pytest.mark.parametrize("place", ["roles/good/tasks/other.yml", "roles/good/handlers/main.yml"])
+@pytest.mark.parametrize("task", ASKING.values(), ids=ASKING)
+def test_a_task_that_takes_the_users_cluster_is_named(asking: Path, place: str, task: str) -> None:
+    write(asking, place, task)
+    (problem,) = targets.unnamed_clusters(asking)
+    assert problem.startswith(f"{place}: the task ")
+
+
+@pytest.mark.parametrize("task", NAMING.values(), ids=NAMING)
+def test_a_task_that_names_its_cluster_is_none(asking: Path, task: str) -> None:
+    write(asking, "roles/good/tasks/other.yml", task)
+    assert targets.unnamed_clusters(asking) == []
+
+
+def test_a_playbook_says_which_cluster_it_works_on(asking: Path) -> None:
+    play = '- hosts: all\n  tasks: [{block: [], always: [{mcpops.platform.ask: {kubeconfig: "%s"}}]}]'
+    write(asking, "playbooks/a.yml", play % "~/.kube/config")
+    assert len(targets.unnamed_clusters(asking)) == 1
+    write(asking, "playbooks/a.yml", play % f"{{{{ ({targets.OF_THE_HOST}) or '' }}}}")
+    assert targets.unnamed_clusters(asking) == []
+
+
+@pytest.mark.parametrize("gap", ["defaults/main.yml", "README.md"])
+def test_the_variable_of_a_role_that_asks_a_cluster_is_there(asking: Path, gap: str) -> None:
+    write(asking, "roles/good/tasks/main.yml", NAMING["an option"])
+    write(asking, f"roles/good/{gap}", "")
+    (problem,) = targets.unnamed_clusters(asking)
+    assert "good_kubeconfig" in problem
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from gate import sanity
 from gate.checkout import CHECKOUT
-from gate.rules import files, modules, roles, tarball
+from gate.rules import files, modules, roles, tarball, targets
 
 TREE_RULES: dict[str, Callable[[Path], list[str]]] = {
     "every module has an action twin": modules.missing_twins,
@@ -23,6 +23,7 @@ TREE_RULES: dict[str, Callable[[Path], list[str]]] = {
     "action groups list modules only": modules.dangling_group_entries,
     "every role has its files": roles.missing_files,
     "every role variable is documented and prefixed": roles.undocumented_variables,
+    "every task that asks a cluster says which": targets.unnamed_clusters,
 }
 FILE_RULES: dict[str, Callable[[Path, list[Path]], list[str]]] = {
     "every file says its licence": files.missing_headers,

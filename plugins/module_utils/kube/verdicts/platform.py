@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import aggregation
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.reading import (
     Object,
     condition,
@@ -108,7 +109,14 @@ def api_service(item: Object) -> list[Reason]:
     available = condition(item, "Available")
     if available is None:
         return verdict(item, "NotObserved", "nobody has looked at it yet")
-    return [] if available.get("status") == "True" else verdict(item, "ApiServiceDown", told(available))
+    if available.get("status") == "True":
+        return []
+    name = str(item["metadata"]["name"])
+    service = (item.get("spec") or {}).get("service") or {}
+    place = f"{service.get('namespace')}/{service.get('name')}" if service else ""
+    why = f"{told(available)} ({available['reason']})" if available.get("reason") else told(available)
+    hint = f"{aggregation.advice(name, place)} Until it answers or is gone, the deletion of namespaces is held up."
+    return verdict(item, aggregation.CODE, f"is not available: {why}", hint=hint)
 
 
 def namespace(item: Object) -> list[Reason]:
@@ -126,7 +134,15 @@ def deleting(item: Object) -> list[Reason]:
         if item.get("kind") == "Namespace" and one.get("status") == "True"
     ]
     why = "; ".join(remaining) or (f"held by {held}" if held else "")
-    return verdict(item, "Deleting", "is being deleted" + (f": {why}" if why else ""))
+    return verdict(item, "Deleting", "is being deleted" + (f": {why}" if why else ""), hint=namespace_hint(item))
+
+
+def namespace_hint(item: Object) -> str | None:
+    """What lets a namespace go that waits for an API which does not answer; None for all others."""
+    failing = condition(item, "NamespaceDeletionDiscoveryFailure") if item.get("kind") == "Namespace" else None
+    if failing is None or failing.get("status") != "True":
+        return None
+    return aggregation.deletion_advice(str(failing.get("message") or ""))
 
 
 def node(item: Object) -> list[Reason]:

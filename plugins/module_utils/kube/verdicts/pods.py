@@ -7,9 +7,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason
@@ -18,20 +17,10 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.read
     condition,
     owner,
     subject,
-    time_of,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import reason
 
 CRASHES_THAT_ARE_A_LOOP = 3
-
-STARTED_SECONDS = 3.0
-"""How long a container without a readiness probe must have run before it is believed: nothing else tells it.
-
-The API tells whole seconds, so it may be one less; and the kubelet looks once a second for containers that ended.
-"""
-STEADY_SECONDS = 10.0
-"""The same once it has crashed: a program that keeps crashing is ready for a moment, again and again, and its
-restarts are 10 s apart and more."""
 
 # what registries and the kubelet say when trying again is no use
 _IMAGE_IS_WRONG = re.compile(
@@ -81,35 +70,6 @@ def pod_reasons(item: Object) -> list[Reason]:
     if ready.get("status") == "True":
         return []
     return [reason(where, "Starting", str(ready.get("message") or f"is {status.get('phase', 'Pending')}"))]
-
-
-def settling(pods: Iterable[Object], now: datetime | None) -> list[Reason]:
-    """Containers that are ready and have run for too short a time to be believed; `now` is the cluster's clock."""
-    if now is None:
-        return []
-    found = []
-    for item in pods:
-        metadata = item.get("metadata") or {}
-        if metadata.get("deletionTimestamp"):
-            continue
-        probed = {
-            one["name"]
-            for one in (item.get("spec") or {}).get("containers") or []
-            if one.get("readinessProbe") is not None
-        }
-        for container in (item.get("status") or {}).get("containerStatuses") or []:
-            started = ((container.get("state") or {}).get("running") or {}).get("startedAt")
-            crashes = int(container.get("restartCount", 0))
-            if not started or (container["name"] in probed and not crashes):
-                continue
-            age = (now - time_of(started)).total_seconds()
-            if age < (STEADY_SECONDS if crashes else STARTED_SECONDS):
-                where = f"{subject({**item, 'kind': 'Pod'})} container {container['name']}"
-                told = f"runs for {max(age, 0):.0f} s only"
-                ended = (container.get("lastState") or {}).get("terminated") or {}
-                told += f" and has ended {crashes} times before, last with {ending(ended)}" if crashes else ""
-                found.append(reason(where, "Crashing" if crashes else "Starting", told))
-    return found
 
 
 def ending(ended: Mapping[str, Any]) -> str:

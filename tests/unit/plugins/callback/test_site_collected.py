@@ -52,3 +52,20 @@ def test_warnings_are_kept(collecting: tuple[CallbackModule, Path]) -> None:
     callback, file = collecting
     callback.v2_runner_on_ok(result({"warnings": ["strange"]}))
     assert [row["warnings"] for row in rows(file)] == [["strange"]]
+
+
+@pytest.mark.parametrize(
+    ("item", "shown"),
+    [
+        ({"name": "login", "stringData": {"x": "hunter2x"}}, "login"),
+        ({"key": "db", "value": {"pwd": "hunter2x"}}, "db"),
+        ({"dbPwd": "hunter2x"}, "{'dbPwd': ********}"),
+        ("postgres://app:hunter2x@db/x", "postgres://********@db/x"),
+    ],
+)
+def test_an_item_without_a_label_is_kept_without_its_secrets(
+    collecting: tuple[CallbackModule, Path], item: Any, shown: str
+) -> None:
+    callback, file = collecting
+    callback.v2_runner_item_on_ok(result({"changed": True, "item": item}))
+    assert [row["item"] for row in rows(file)] == [shown]

@@ -134,6 +134,20 @@ def test_a_partial_result_comes_with_the_failure() -> None:
     assert result["changed"] is True and result["id"] == "/x"
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (["apply a", "apply b", "apply a"], ["apply a", "apply b"]),
+        ([f"apply c{number}" for number in range(25)], [*(f"apply c{number}" for number in range(20)), "and 5 more"]),
+    ],
+    ids=["each once", "not thousands"],
+)
+def test_what_was_written_before_a_failure_counts_as_changed(written: list[str], shown: list[str]) -> None:
+    result = NotReady("x", [Reason("", "a", "b")], values={"changed": False}).to_result(written)
+    assert (result["changed"], result["done"]) == (True, shown)
+    assert "done" not in ServiceError("a", "b").to_result()
+
+
 def test_details_keep_what_the_message_leaves_out() -> None:
     failure = ServiceError("a", "b", code="C", status=409, correlation_id="id-1", body={"raw": True})
     assert failure.to_result()["error"] == {

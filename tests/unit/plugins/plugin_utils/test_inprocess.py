@@ -45,7 +45,9 @@ CASES: dict[str, dict[str, Any]] = {
     "plain": {"text": "x"},
     "converted number": {"number": "7", "text": "x"},
     "nested mapping": {"mapping": {"8080": {"a": None, "b": [1, "2", True]}}},
+    "dates": {"mapping": {"at": "{{ '2026-01-31 10:20' | to_datetime('%Y-%m-%d %H:%M') }}"}},
     "failure": {"fail": True},
+    "failure half way": {"half": True},
     "secret option": {"password": SECRET},
 }
 
@@ -69,6 +71,17 @@ def test_both_adapters_report_the_same(case: str, reports: Run) -> None:
     assert {key: here[key] for key in here if key not in own and not key.startswith("_")} == {
         key: there[key] for key in there if key not in own and not key.startswith("_")
     }
+
+
+def test_dates_are_the_text_that_ansible_gives_a_module(reports: Run) -> None:
+    assert reports.of("here", "dates")["params"]["mapping"] == {"at": "2026-01-31T10:20:00"}
+    assert "mapping.at: YAML reads an unquoted date or time as such" in " ".join(reports.output.split())
+
+
+@pytest.mark.parametrize("where", ["here", "there"])
+def test_a_failure_half_way_has_changed_something(reports: Run, where: str) -> None:
+    result = reports.of(where, "failure half way")
+    assert (result["changed"], result["done"]) == (True, ["apply the first part"])
 
 
 def test_every_problem_of_the_arguments_is_named_at_once() -> None:

@@ -3,12 +3,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.plugin_utils.site_run import END, environment_of, parted, with_end
+from ansible_collections.mcpops.platform.plugins.plugin_utils.site_run import (
+    END,
+    environment_of,
+    extra_variables,
+    parted,
+    with_end,
+)
 
 # what the user has set → what the inner run gets instead
 SETTINGS = {
@@ -43,3 +50,18 @@ def test_a_playbook_is_imported_by_full_name_or_absolute_path(tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     given = {"mcpops.platform.site": "mcpops.platform.site", "site.yml": str(tmp_path / "site.yml")}
     assert {name: with_end(name)[0]["import_playbook"] for name in given} == given
+
+
+@pytest.mark.parametrize(
+    ("given", "values"),
+    [
+        ("db_password=hunter2x level='a b'", {"db_password": "hunter2x", "level": "a b"}),
+        ('{"db_password": "hunter2x", "many": [1]}', {"db_password": "hunter2x", "many": [1]}),
+    ],
+)
+def test_extra_variables_are_on_no_command_line(given: str, values: dict[str, Any], tmp_path: Path) -> None:
+    file, kept = extra_variables([given, "@vars.yml"], tmp_path)
+    assert "hunter2x" not in file and kept == "@vars.yml"
+    written = Path(file.removeprefix("@"))
+    assert json.loads(written.read_text()) == values
+    assert written.stat().st_mode & 0o077 == 0

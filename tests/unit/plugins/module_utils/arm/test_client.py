@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ class Script:
     requests: list[Request] = field(default_factory=list)
     renewed: int = 0
     slept: list[float] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
 
     def send(self, request: Request) -> Response:
         self.requests.append(request)
@@ -54,7 +56,9 @@ class Script:
 
     def arm(self, timeout: float = 600, check_mode: bool = False) -> Arm:
         clock = Clock(now=lambda: sum(self.slept), sleep=self.slept.append)
-        return Arm(self, "https://arm", "s", timeout=timeout, clock=clock, check_mode=check_mode)
+        return Arm(
+            self, "https://arm", "s", timeout=timeout, clock=clock, wrote=self.written.append, check_mode=check_mode
+        )
 
 
 def get(script: Script, **options: Any) -> Response:
@@ -76,6 +80,31 @@ def test_is_repeated(answers: list[Response | Unreachable], pauses: list[float])
     script = Script([*answers, answer(200, {"ok": True})])
     assert get(script).json() == {"ok": True}
     assert script.slept == pauses
+
+
+WRITTEN: dict[str, tuple[str, str, list[Response | Unreachable], list[str]]] = {
+    "accepted": ("PUT", ID, [answer(202)], ["Working on c"]),
+    "read": ("GET", ID, [answer(200, {})], []),
+    "a credential that was listed": ("POST", f"{ID}/listClusterUserCredential", [answer(200, {})], []),
+    "refused": ("PATCH", ID, [error(409, "Conflict")], []),
+    "gone already": ("DELETE", ID, [error(404, "ResourceNotFound")], []),
+    "cut off after it was sent": (
+        "POST",
+        f"{ID}/start",
+        [RESET, answer(202)],
+        ["Working on c (its answer was lost)", "Working on c"],
+    ),
+    "never sent": ("PUT", ID, [Unreachable("refused", sent=False)] * 9, []),
+}
+
+
+@pytest.mark.parametrize("case", WRITTEN)
+def test_what_was_written_is_remembered(case: str) -> None:
+    method, path, answers, written = WRITTEN[case]
+    script = Script(list(answers))
+    with contextlib.suppress(ServiceError):
+        script.arm().call(method, f"https://arm{path}?api-version=1", "Working on c")
+    assert script.written == written
 
 
 def test_throttling_is_endured_until_the_deadline() -> None:

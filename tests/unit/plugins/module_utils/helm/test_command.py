@@ -46,6 +46,7 @@ class Recorder:
         self.check_mode = check_mode
         self.answers = list(answers)
         self.runs: list[tuple[list[str], str | None, dict[str, str]]] = []
+        self.written: list[str] = []
 
     def run_command(self, argv: Any, stdin: str | None = None, env: Any = None) -> CommandOutput:
         self.runs.append((list(argv), stdin, dict(env or {})))
@@ -56,6 +57,9 @@ class Recorder:
     def progress(self, message: str) -> None: ...
 
     def secret(self, value: str) -> None: ...
+
+    def wrote(self, what: str) -> None:
+        self.written.append(what)
 
 
 def test_helm_3_gets_no_flag_of_helm_4() -> None:
@@ -158,7 +162,7 @@ def test_secrets_are_in_private_files_and_in_no_argument() -> None:
     argv, stdin, environment = task.runs[0]
     assert "canary" not in " ".join(argv)
     assert "canary" not in str(environment)
-    assert stdin == '{"password": "canary-value"}'
+    assert stdin == '{"password":"canary-value"}'
 
 
 def test_the_kubeconfig_says_how_the_task_reaches_the_cluster() -> None:

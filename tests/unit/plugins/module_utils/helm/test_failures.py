@@ -76,6 +76,32 @@ OWNED = (
             "Error: INSTALLATION FAILED: failed pre-install: 1 error occurred: timed out waiting for the condition",
             *["HookNotFinished", "Job"],
         ),
+        (
+            'Error: UPGRADE FAILED: cannot patch "db" with kind StatefulSet: StatefulSet.apps "db" is invalid: spec: '
+            "Forbidden: updates to statefulset spec for fields other than 'replicas' and 'template' are forbidden",
+            *["FieldImmutable", "--cascade=orphan"],
+        ),
+        (
+            'Error: UPGRADE FAILED: cannot patch "web" with kind Service: Service "web" is invalid: '
+            'spec.clusterIPs[0]: Invalid value: ["10.0.0.2"]: may not change once set',
+            *["FieldImmutable", "keep its old value"],
+        ),
+        (
+            'Error: UPGRADE FAILED: cannot patch "rb" with kind RoleBinding: RoleBinding.rbac.authorization.k8s.io '
+            '"rb" is invalid: roleRef: Invalid value: {"Name":"b"}: cannot change roleRef',
+            *["FieldImmutable", "delete the object named here"],
+        ),
+        (
+            # what it is about stands behind the whole object
+            'Error: UPGRADE FAILED: cannot patch "j" with kind Job:  "" is invalid: patch: Invalid value: "{'
+            + "x" * 3000
+            + '}": field is immutable',
+            *["FieldImmutable", "run again"],
+        ),
+        (
+            'Error: 1 error occurred:\n\t* Service "dp" is invalid: spec.ports[1]: Duplicate value: {"Port":80}',
+            *["DuplicateValue", "--show-managed-fields"],
+        ),
         ("Error: something nobody foresaw", "HelmFailed", "own message"),
         # helm 4
         (
@@ -116,3 +142,19 @@ def test_silence_is_said() -> None:
 
 def test_a_long_reason_is_cut() -> None:
     assert len(reason_of("Error: " + "x" * 9000)) < 2000
+
+
+NOT_FOUND = 'Error: 1 error occurred:\n\t* namespaces "{}" not found\n'
+
+
+def test_the_namespace_of_the_release_is_create_namespaces_business() -> None:
+    error = failure("Installing", NOT_FOUND.format("shop"), 1, CHART, "shop")
+    assert error.code == "NamespaceNotFound"
+    assert "set create_namespace: true" in error.hint
+
+
+def test_another_namespace_is_the_charts() -> None:
+    error = failure("Installing", NOT_FOUND.format("monitoring"), 1, CHART, "shop")
+    assert error.code == "NamespaceNotFound"
+    assert "The chart has objects in monitoring, and create_namespace makes only" in error.hint
+    assert "set create_namespace" not in error.hint

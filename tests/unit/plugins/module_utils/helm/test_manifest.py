@@ -30,7 +30,8 @@ def test_a_manifest_is_read_as_go_reads_it() -> None:
 
 
 def test_lists_are_opened_and_empty_documents_are_nothing() -> None:
-    text = "---\n# only a comment\n---\nkind: List\nitems:\n- {kind: ConfigMap, metadata: {name: a}}\n---\n"
+    text = "---\n# only a comment\n---\nkind: List\n"
+    text += "items:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n---\n"
     assert [item["metadata"]["name"] for item in manifest.parse(replace(RELEASE, manifest=text))] == ["a"]
 
 

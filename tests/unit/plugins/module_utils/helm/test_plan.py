@@ -9,7 +9,6 @@ import pytest
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import (
     document_changes,
-    looks_secret,
     plan_release,
     plan_removal,
 )
@@ -81,23 +80,6 @@ def test_one_is_not_true() -> None:
     assert [change.path for change in document_changes({"a": 1}, {"a": True}, "values")] == ["values.a"]
 
 
-@pytest.mark.parametrize(
-    ("path", "secret"),
-    [
-        ("values.db.password", True),
-        ("values.apiKey", True),
-        ("values.tokens[0]", True),
-        ("values.secrets.azure.clientId", True),
-        ("values.db.existingSecret", False),
-        ("values.tokenSecretName", False),
-        ("values.password.enabled", False),
-        ("values.replicas", False),
-    ],
-)
-def test_values_that_look_secret(path: str, secret: bool) -> None:
-    assert looks_secret(path) is secret
-
-
 def test_secret_values_are_compared_and_never_shown() -> None:
     env = [{"name": "DB_PASSWORD", "value": "canary-1"}, {"name": "PORT", "value": "80"}]
     spec = replace(SPEC, values={"env": env, "password": "canary-2", "replicas": 2})
@@ -105,6 +87,23 @@ def test_secret_values_are_compared_and_never_shown() -> None:
     assert "canary" not in str(diff)
     assert 'values.env[1].value: "80"' in diff["after"]
     assert "values.password: ********" in diff["after"]
+
+
+@pytest.mark.parametrize(
+    ("standing", "declared"),
+    [
+        ({"mailPwd": "canary-1"}, {"mailPwd": "canary-2"}),
+        ({"cache": {"STORAGE_ACCOUNT_KEY": "canary-1"}}, {}),
+        ({"dsn": ["https://joe:canary-1@example.com"]}, {"dsn": ["https://joe:canary-2@example.com"]}),
+        ({"url": "postgres://joe:canary-1@db/x"}, {"url": "postgres://joe:canary-2@db/x"}),
+        ({"env": [{"name": "MODE", "value": "x"}]}, {"env": [{"name": "SAS_TOKEN", "value": "canary-1"}]}),
+        ({"conf": "a: 1\nclient_secret: canary-1\n"}, {"conf": "a: 2\nclient_secret: canary-2\n"}),
+    ],
+)
+def test_values_are_secret_by_name_on_either_side(standing: dict[str, Any], declared: dict[str, Any]) -> None:
+    plan = plan_release(replace(SPEC, values=declared), replace(RELEASE, values=standing))
+    assert plan.changed
+    assert "canary" not in str(plan.diff())
 
 
 def test_values_secret_hides_them_all() -> None:

@@ -96,7 +96,7 @@ def index(url: str, digest: str = DIGEST) -> str:
 apiVersion: v1
 entries:
   web:
-    - {{version: 1.10.0, urls: [{url}], digest: {digest}, created: 2026-01-01T00:00:00Z}}
+    - {{version: 1.10.0, urls: [{url}], digest: {digest}, created: 2026-13-45T99:00:00Z}}
     - {{version: v1.2.3, urls: [{url}], digest: {digest}}}
     - {{version: 1.11.0-rc.1, urls: [{url}]}}
     - {{version: nightly, urls: [{url}]}}

@@ -58,7 +58,11 @@ def test_a_good_declaration() -> None:
         ({"history_max": 1, "atomic": True}, "history_max", "2 or more"),
         ({"atomic": True, "wait": False}, "atomic", "needs wait"),
         ({"wait_timeout": 0}, "wait_timeout", "1 or more"),
-        ({"ignore_differences": [{"kind": "Service", "paths": []}]}, "ignore_differences[0].paths", "no path"),
+        (
+            {"ignore_differences": [{"kind": "Service", "paths": []}]},
+            "ignore_differences[0].paths",
+            "at least one path",
+        ),
     ],
 )
 def test_one_thing_wrong(change: dict[str, Any], path: str, text: str) -> None:

@@ -113,13 +113,15 @@ def test_no_pods_are_wanted_and_none_are_missed() -> None:
 def _pod(started: str, restarts: int) -> dict[str, Any]:
     running = {"name": "mcp-server", "restartCount": restarts, "state": {"running": {"startedAt": started}}}
     ended = {"lastState": {"terminated": {"exitCode": 3}}} if restarts else {}
-    return {"metadata": {"namespace": "mcp", "name": "echo-1"}, "status": {"containerStatuses": [running | ended]}}
+    ready = {"type": "Ready", "status": "True", "lastTransitionTime": started}
+    status = {"conditions": [ready], "containerStatuses": [running | ended]}
+    return {"metadata": {"namespace": "mcp", "name": "echo-1"}, "status": status}
 
 
 # (seconds the container runs, restarts) → code
 AGES = {
-    "just started": (2, 0, "Starting"),
-    "started": (3, 0, None),
+    "just started": (5, 0, "Starting"),
+    "started": (6, 0, None),
     "just restarted": (5, 2, "Crashing"),
     "long since restarted": (10, 2, None),
 }

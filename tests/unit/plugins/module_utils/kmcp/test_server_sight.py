@@ -15,6 +15,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import declared_from
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure
 
 OBJECTS = Path(__file__).parent / "children"
 POLICY = "Deployment.spec.template.spec.containers[mcp-server].imagePullPolicy"
@@ -39,6 +40,9 @@ class Cluster:
 
     def read(self, _kube: Any, targets: list[Target]) -> dict[Any, Any]:
         return {target.who: self.objects[target.who.kind] for target in targets}
+
+    def structure(self, _api_version: str, _kind: str) -> Structure:
+        return UNKNOWN
 
     def list_objects(self, resource: Any, *, label_selector: str) -> list[Any]:
         assert (resource.kind, "app.kubernetes.io/name=kmcp" in label_selector) == ("Deployment", True)

@@ -11,8 +11,13 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children, server_template
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import structure_of
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT
 
+APPS = json.loads(
+    (Path(__file__).parents[1] / "kube" / "fixtures" / "openapi" / "apps_v1.json").read_text(encoding="utf-8")
+)
+STRUCTURES = {"Deployment": structure_of(lambda: APPS, "apps/v1", "Deployment")}
 OBJECTS = Path(__file__).parent / "children"
 POD = "Deployment.spec.template.spec"
 MAIN = f"{POD}.containers[mcp-server]"
@@ -29,7 +34,7 @@ def seen(name: str) -> dict[str, Any]:
 
 
 def drift(objects: dict[str, Any], kept: tuple[str, ...] = ()) -> dict[str, tuple[Any, Any, str]]:
-    changes = server_children.drift(objects["MCPServer"], objects, kept)
+    changes = server_children.drift(objects["MCPServer"], objects, kept, STRUCTURES)
     return {change.path: (change.before, change.after, change.note) for change in changes}
 
 

@@ -16,7 +16,16 @@ import pytest
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import client, retries
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure, structure_of
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput
+
+OPENAPI = Path(__file__).parent / "fixtures" / "openapi"
+
+
+def described(api_version: str, kind: str) -> Structure:
+    """The structure of a kind as Kubernetes 1.35 describes it (recorded and trimmed)."""
+    text = (OPENAPI / f"{api_version.replace('/', '_')}.json").read_text(encoding="utf-8")
+    return structure_of(lambda: json.loads(text), api_version, kind)
 
 
 @dataclass
@@ -30,6 +39,7 @@ class FakeTask:
     secrets: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
 
     def run_command(
         self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
@@ -46,6 +56,9 @@ class FakeTask:
     def secret(self, value: str) -> None:
         if value:
             self.secrets.append(value)
+
+    def wrote(self, what: str) -> None:
+        self.written.append(what)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -276,6 +277,44 @@ def test_connect_without_any_cluster(task: FakeTask, tmp_path: Path, monkeypatch
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(InvalidInput, match="no cluster is named"):
         Kube.connect(task)
+
+
+WRITES: dict[str, tuple[str, str, Answer, list[str]]] = {
+    "a change": ("PATCH", "/x", Answer(body={}), ["change x"]),
+    "a creation": ("POST", "/x", Answer(201, {}), ["change x"]),
+    "a dry run": ("PATCH", "/x?dryRun=All", Answer(body={}), []),
+    "a read": ("GET", "/x", Answer(body={}), []),
+    "a question": ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", Answer(201, {}), []),
+    "refused": ("PUT", "/x", Answer(409, status_object(409, "Conflict", "no")), []),
+    "gone already": ("DELETE", "/x", Answer(404, status_object(404, "NotFound", "no")), []),
+    "an answer that was lost": ("POST", "/x", Answer(hang_up=True), ["change x (its answer was lost)"]),
+    "an answer that came too late": (
+        "POST",
+        "/x",
+        Answer(504, status_object(504, "Timeout", "no")),
+        ["change x (its answer was lost)"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRITES)
+def test_what_was_written_is_remembered(server: Server, connect: Connect, task: FakeTask, case: str) -> None:
+    method, target, answer, written = WRITES[case]
+    server.on(target, answer)
+    with contextlib.suppress(ServiceError):
+        connect(task).request(method, target, body=None if method == "GET" else {}, action="change x")
+    assert task.written == written
+
+
+def test_nobody_is_warned_of_a_kind_that_nobody_named(server: Server, connect: Connect, task: FakeTask) -> None:
+    warning = {"Warning": '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"'}
+    server.on("/api/v1/endpoints?limit=1000", Answer(body={"items": []}, headers=warning))
+    endpoints = ResourceType("v1", "Endpoints", "endpoints", True)
+    kube = connect(task)
+    kube.list_objects(endpoints, quiet=True)
+    assert task.warnings == []
+    kube.list_objects(endpoints)
+    assert len(task.warnings) == 1
 
 
 def test_warnings_of_the_api_server_are_passed_on_once(server: Server, connect: Connect, task: FakeTask) -> None:

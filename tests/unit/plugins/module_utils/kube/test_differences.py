@@ -8,6 +8,10 @@ import pytest
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation, differences, removal
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Plan
 
+from .conftest import described
+
+POD, SERVICE = described("v1", "Pod"), described("v1", "Service")
+
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], list[tuple[str, Any, Any]]]] = {
     "nothing": ({"spec": {"a": 1}}, {"spec": {"a": 1}}, []),
     "a leaf": ({"spec": {"a": 1}}, {"spec": {"a": 2}}, [("spec.a", 1, 2)]),
@@ -33,9 +37,19 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], list[tuple[str, Any, Any]
         [("spec.ports[81,TCP]", ABSENT, {"port": 81, "protocol": "TCP"})],
     ),
     "another order": (
-        {"spec": {"env": [{"name": "a"}, {"name": "b"}]}},
-        {"spec": {"env": [{"name": "b"}, {"name": "a"}]}},
-        [("spec.env (order)", ["a", "b"], ["b", "a"])],
+        {"spec": {"containers": [{"name": "a"}, {"name": "b"}]}},
+        {"spec": {"containers": [{"name": "b"}, {"name": "a"}]}},
+        [("spec.containers (order)", ["a", "b"], ["b", "a"])],
+    ),
+    "a list without keys is one, whatever its items are called": (
+        {"spec": {"tolerations": [{"key": "a", "operator": "Exists"}]}},
+        {"spec": {"tolerations": [{"key": "b", "operator": "Exists"}]}},
+        [("spec.tolerations", [{"key": "a", "operator": "Exists"}], [{"key": "b", "operator": "Exists"}])],
+    ),
+    "amounts are compared as amounts": (
+        {"spec": {"overhead": {"memory": "1Gi", "cpu": "1"}}},
+        {"spec": {"overhead": {"memory": "1024Mi", "cpu": "1500m"}}},
+        [("spec.overhead.cpu", "1", "1500m")],
     ),
     "plain lists are one": ({"spec": {"args": ["a"]}}, {"spec": {"args": ["b"]}}, [("spec.args", ["a"], ["b"])]),
 }
@@ -44,7 +58,9 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], list[tuple[str, Any, Any]
 @pytest.mark.parametrize("case", CASES)
 def test_differences(case: str) -> None:
     before, after, expected = CASES[case]
-    assert [(change.path, change.before, change.after) for change in differences(before, after)] == expected
+    structure = SERVICE if "ports" in before.get("spec", {}) else POD
+    found = differences(before, after, structure)
+    assert [(change.path, change.before, change.after) for change in found] == expected
 
 
 SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"p": "b25l"}}
@@ -106,3 +122,24 @@ def test_schemas_of_a_definition_are_shown_short() -> None:
     shown = Plan("x", creation(definition)).diff()["after"]
     assert "openAPIV3Schema" not in shown
     assert "sha256:" in shown
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "deprecated.daemonset.template.generation",
+        "deployment.kubernetes.io/revision",
+        "volume.kubernetes.io/selected-node",
+        "control-plane.alpha.kubernetes.io/leader",
+    ],
+)
+def test_what_controllers_note_down_is_no_difference(name: str) -> None:
+    before = {"kind": "DaemonSet", "metadata": {"annotations": {name: "1", "team": "us"}}}
+    after = {"kind": "DaemonSet", "metadata": {"annotations": {name: "2", "team": "them"}}}
+    assert [change.path for change in differences(before, after)] == ["metadata.annotations.team"]
+
+
+def test_what_users_set_beside_it_is_one() -> None:
+    name = "volume.beta.kubernetes.io/storage-class"
+    before, after = ({"metadata": {"annotations": {name: value}}} for value in ("a", "b"))
+    assert len(differences(before, after)) == 1

@@ -10,14 +10,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import target_of
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import give_up, target_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.exclusive import (
-    give_up,
-    remove_foreign,
-    replace_whole,
-)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.exclusive import remove_foreign
 
 from .conftest import Answer, FakeTask, Server, status_object
 
@@ -36,7 +32,8 @@ def live(version: str, **data: str) -> dict[str, Any]:
 
 
 def remove(kube: Kube, standing: dict[str, Any], dry_run: bool = False) -> Any:
-    return remove_foreign(kube, TARGET, standing, {"mcpops"}, dry_run=dry_run)
+    taken = remove_foreign(kube, TARGET, standing, {"mcpops"}, dry_run=dry_run)
+    return list(taken.changes), tuple(taken.kept), taken.live
 
 
 def test_removed_and_shown(server: Server, connect: Callable[..., Kube], task: FakeTask) -> None:
@@ -90,28 +87,6 @@ def test_a_default_of_another_value_is_drift(server: Server, connect: Callable[.
     assert notes == ()
 
 
-def test_a_replacement_of_an_object_that_moved_is_made_again(
-    server: Server, connect: Callable[..., Kube], task: FakeTask
-) -> None:
-    conflict = Answer(409, status_object(409, "Conflict", "the object has been modified"))
-    server.on(f"{PATH}?fieldManager=mcpops-replace", conflict, Answer(body=live("3", a="1")))
-    server.on(PATH, Answer(body=live("2", a="1", x="y", z="z")))
-    after, notes = replace_whole(connect(task), TARGET, live("1", a="0", x="y"), {"mcpops"}, dry_run=False)
-    sent = [json.loads(request.body) for request in server.requests if request.method == "PUT"]
-    assert [(body["metadata"]["resourceVersion"], body["data"]) for body in sent] == [
-        ("1", {"a": "1"}),
-        ("2", {"a": "1"}),
-    ]
-    assert (after["metadata"]["resourceVersion"], notes) == ("3", ())
-
-
-def test_a_replacement_says_what_the_api_keeps(server: Server, connect: Callable[..., Kube], task: FakeTask) -> None:
-    standing = live("1", a="1", x="y")
-    server.on(f"{PATH}?fieldManager=mcpops-replace&dryRun=All", Answer(body=standing))
-    _after, notes = replace_whole(connect(task), TARGET, standing, {"mcpops"}, dry_run=True)
-    assert notes == ("ConfigMap n/a: data.x of kubectl-edit cannot be removed",)
-
-
 def test_a_replacement_leaves_no_second_owner(server: Server, connect: Callable[..., Kube], task: FakeTask) -> None:
     ours = {"manager": "mcpops", "operation": "Apply", "fieldsV1": {"f:data": {"f:a": {}}}}
     theirs = {"manager": "mcpops-replace", "operation": "Update", "fieldsV1": {"f:data": {"f:a": {}}}}
@@ -122,8 +97,8 @@ def test_a_replacement_leaves_no_second_owner(server: Server, connect: Callable[
     conflict = Answer(409, status_object(409, "Conflict", "the object has been modified"))
     server.on(PATH, conflict, Answer(body=owned("2", ours, theirs)), Answer(body=owned("3", ours)))
     kube = connect(task)
-    after = give_up(kube, TARGET, owned("1", ours, theirs))
+    after = give_up(kube, TARGET, owned("1", ours, theirs), "mcpops-replace")
     assert after == owned("3", ours)
     assert json.loads(server.requests[-1].body) == {"metadata": {"resourceVersion": "2", "managedFields": [ours]}}
-    assert give_up(kube, TARGET, after) is after
+    assert give_up(kube, TARGET, after, "mcpops-replace") is after
     assert len(server.requests) == 3

@@ -22,6 +22,17 @@ SCALE = {
 }
 FIELDS = [{"field": "spec.a", "message": "Required value"}, {"field": "spec.b", "message": "Invalid value: 1"}]
 
+
+def int_or_string(field: str, given: str) -> list[dict[str, str]]:
+    """What an API server answers to a value of another type, for one field of a definition that uses anyOf."""
+    head = f'Invalid value: "{given}": {field} in body must be of type'
+    return [
+        {"field": field, "message": f'{head} integer,string: "{given}"', "reason": "FieldValueTypeInvalid"},
+        {"field": "<nil>", "message": f'Invalid value: "": "{field}" must validate at least one schema (anyOf)'},
+        {"field": field, "message": f'{head} integer: "{given}"', "reason": "FieldValueTypeInvalid"},
+    ]
+
+
 CASES: dict[str, tuple[int, str, str, Sequence[Mapping[str, str]], list[str]]] = {
     "conflict": (
         409,
@@ -62,6 +73,58 @@ CASES: dict[str, tuple[int, str, str, Sequence[Mapping[str, str]], list[str]]] =
         "got &value.valueUnstructured{Value:80}",
         [],
         ["apply x: .data.a: expected string, got 80", "Quote numbers"],
+    ),
+    "text for a number": (
+        500,
+        "",
+        "failed to create typed patch object (a/b; v1, Kind=C): .spec.n: expected numeric (int or float), got string",
+        [],
+        ["got string (HTTP 500). Write it without quotes."],
+    ),
+    "null in a list": (
+        500,
+        "",
+        "failed to create typed patch object (a/b; v1, Kind=P): .spec.containers: element 0: associative list with "
+        "keys may not have a null element",
+        [],
+        ["A list item without a value (a dash alone) is null"],
+    ),
+    "an item twice": (
+        500,
+        "",
+        'failed to create typed patch object (a/b; v1, Kind=P): .spec.containers: duplicate entries for key [name="c"]',
+        [],
+        ["Two items of this list have the same key"],
+    ),
+    "integer or text": (
+        422,
+        "Invalid",
+        "long text",
+        [*int_or_string("spec.cpu", "number"), *int_or_string("spec.m.a", "boolean"), FIELDS[0]],
+        [
+            "apply x: spec.cpu: must be of type integer/string, and is a number; spec.m.a: must be of type "
+            "integer/string, and is a boolean; spec.a: Required value (Invalid). Quote it, for example '0.5'"
+        ],
+    ),
+    "null for a type": (
+        422,
+        "Invalid",
+        "long text",
+        [
+            {
+                "field": "spec.size",
+                "message": 'Invalid value: "null": spec.size in body must be of type integer: "null"',
+                "reason": "FieldValueTypeInvalid",
+            }
+        ],
+        ["apply x: spec.size: must be of type integer, and is null (Invalid). Give it a value, or leave it out."],
+    ),
+    "one of several": (
+        422,
+        "Invalid",
+        "long text",
+        [{"field": "<nil>", "message": 'Invalid value: "": "spec.a" must validate one and only one schema (oneOf)'}],
+        ['apply x: Invalid value: "": "spec.a" must validate one and only one schema (oneOf) (Invalid).'],
     ),
     "webhook": (500, "InternalError", 'failed calling webhook "w": no endpoints', [], ["pods behind it"]),
     "too large": (413, "RequestEntityTooLarge", "limit is 3145728", [], ["split it"]),

@@ -14,7 +14,7 @@ def item(kind: str = "ConfigMap", name: Any = "a", api_version: str = "v1", **me
 
 
 WRONG: dict[str, tuple[list[Any], list[str]]] = {
-    "no mapping": (["text"], ["definitions[0]: is str, not an object"]),
+    "no mapping": (["text"], ["definitions[0]: is text, not an object"]),
     "nothing in it": ([{}], ["apiVersion is missing", "kind is missing", "metadata with a name is missing"]),
     "no name": ([item(name=None)], ["definitions[0].metadata.name: is missing"]),
     "generated name": ([{**item(), "metadata": {"generateName": "a-"}}], ["makes a new object each run"]),
@@ -25,7 +25,7 @@ WRONG: dict[str, tuple[list[Any], list[str]]] = {
     "bad namespace": ([item(namespace="Not")], ["'Not' is no namespace name"]),
     "secret that is no text": (
         [{**item("Secret"), "stringData": {"flag": True, "pin": 123}}],
-        ["stringData.flag: is bool, not text: quote it", "stringData.pin: is int"],
+        ["stringData.flag: is a boolean, and must be text: quote it", "stringData.pin: is a number, and"],
     ),
     "secret that is not encoded": (
         [{**item("Secret"), "data": {"p": "plain text"}}],
@@ -38,7 +38,38 @@ WRONG: dict[str, tuple[list[Any], list[str]]] = {
         ],
         ["definitions[0].metadata.labels.pod-security.kubernetes.io/audit: 'strict' is no level: use one of"],
     ),
-    "secret that is no mapping": ([{**item("Secret"), "data": "x"}], ["data: is no mapping"]),
+    "secret that is no mapping": ([{**item("Secret"), "data": "x"}], ["data: is not a mapping"]),
+    "null instead of an object": ([None], ["definitions[0]: is null, not an object"]),
+    "names that are no text": (
+        [item(name=8080), item(name=True), item(name="a", namespace=7), item(kind=1, name="b"), item(api_version=2)],
+        [
+            "definitions[0].metadata.name: is the number 8080, and must be text: quote it",
+            "definitions[1].metadata.name: is true, and must be text: quote it",
+            "definitions[2].metadata.namespace: is the number 7, and must be text: quote it",
+            "definitions[3].kind: is the number 1, and must be text",
+            "definitions[4].apiVersion: is the number 2, and must be text",
+        ],
+    ),
+    "labels that are no text": (
+        [item(labels={"n": 7, "on": True, "fine": "x", "empty": None}, annotations={"a.b/c": {"d": 1}})],
+        [
+            "definitions[0].metadata.labels.n: is a number, and must be text: quote it",
+            "definitions[0].metadata.labels.on: is a boolean, and must be text: quote it",
+            'definitions[0].metadata.annotations."a.b/c": is a mapping, and must be text',
+        ],
+    ),
+    "labels that are no mapping": (
+        [item(labels=["a"])],
+        ["metadata.labels: is a list, not a mapping of names to text"],
+    ),
+    "null in a secret": (
+        [{**item("Secret"), "stringData": {"p": None}, "data": {"q": None}}],
+        ["stringData.p: is null, and must be text: give it a value ('' for empty text)", "data.q: is null"],
+    ),
+    "what no reader takes": (
+        [{**item(), "data": {"a": "x\ud83d"}}, {**item("Box", "b", "example.com/v1"), "spec": {"n": float("inf")}}],
+        ["definitions[0].data.a: holds U+D83D", "definitions[1].spec.n: is infinity"],
+    ),
     "twice": ([item(), item()], ["ConfigMap a is declared twice (also definitions[0])"]),
     "all at once": ([item(name="X"), {"kind": "A"}, item(), item()], ["'X'", "apiVersion is missing", "twice"]),
 }
@@ -83,6 +114,63 @@ def test_reading_text() -> None:
 def test_lists_are_opened() -> None:
     nested = {"kind": "List", "items": [item(name="a"), {"kind": "ConfigMapList", "items": [item(name="b")]}]}
     assert [one["metadata"]["name"] for one in flatten([nested, [item(name="c")]])] == ["a", "b", "c"]
+
+
+def test_items_of_a_list_of_one_kind_need_not_say_what_they_are() -> None:
+    bare = {"metadata": {"name": "a"}, "roleRef": {"kind": "Role"}}
+    group = "rbac.authorization.k8s.io/v1"
+    listed = {"apiVersion": group, "kind": "RoleBindingList", "items": [bare, {**bare, "kind": "Other"}]}
+    first, second = flatten([listed])
+    assert first == {"apiVersion": group, "kind": "RoleBinding", **bare}
+    assert (second["apiVersion"], second["kind"]) == (group, "Other")
+
+
+def test_a_plain_list_says_nothing_of_its_items() -> None:
+    [bare] = flatten([{"apiVersion": "v1", "kind": "List", "items": [{"metadata": {"name": "a"}}]}])
+    assert bare == {"metadata": {"name": "a"}}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{"kind": "AllowList", "metadata": {"name": "a"}, "items": ["x"]}, {"kind": "BlockList", "items": {"x": 1}}],
+)
+def test_a_kind_whose_name_ends_like_a_list_is_none(document: dict[str, Any]) -> None:
+    assert flatten([document]) == [document]
+
+
+@pytest.mark.parametrize("document", [{"kind": "List", "items": None}, {"kind": "ConfigMapList", "items": []}])
+def test_a_list_without_items_is_empty(document: dict[str, Any]) -> None:
+    assert flatten([document]) == []
+
+
+NULLS = {
+    "text of a secret": (
+        {**item("Secret"), "stringData": {"user": "bob", "password": None}},
+        {"user": "Ym9i", "password": ""},
+    ),
+    "data of a secret": ({**item("Secret"), "data": {"a": None, "b": "eA=="}}, {"a": "", "b": "eA=="}),
+    "text over data": ({**item("Secret"), "data": {"a": "eA=="}, "stringData": {"a": None}}, {"a": ""}),
+    "no text": ({**item("Secret"), "data": {"a": "eA=="}, "stringData": None}, {"a": "eA=="}),
+    "data of a config map": ({**item(), "data": {"a": None, "b": "x"}}, {"a": "", "b": "x"}),
+}
+
+
+@pytest.mark.parametrize("case", NULLS)
+def test_null_is_empty_text_as_for_the_api_server(case: str) -> None:
+    given, data = NULLS[case]
+    clean = normalise(given)
+    assert clean["data"] == data
+    assert "stringData" not in clean
+
+
+def test_null_in_metadata() -> None:
+    clean = normalise(item(labels={"a": None}, annotations=None))
+    assert clean["metadata"] == {"name": "a", "labels": {"a": ""}, "annotations": None}
+
+
+def test_what_no_server_would_take_is_left_to_it() -> None:
+    given = {**item("Secret"), "stringData": {"port": 8080, "list": ["a"]}}
+    assert normalise(given)["data"] == {"port": 8080, "list": ["a"]}
 
 
 def test_what_only_a_server_sets_is_left_out() -> None:

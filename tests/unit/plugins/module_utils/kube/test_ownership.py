@@ -12,27 +12,29 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import (
-    Target,
-    remove_leaves,
-    undeclared_foreign,
-    value_at,
-)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, remove_leaves
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import route_path, value_at
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict, contested
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import verdict as judged
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import (
-    Verdict,
     foreign_fields,
-    route_path,
-    verdict,
+    undeclared_foreign,
+    undeclared_own,
 )
 
-from .conftest import Answer, FakeTask, Server
+from .conftest import Answer, FakeTask, Server, described
 
 FIXTURES = Path(__file__).parent / "fixtures"
 STANDS, UNSURE, DIFFERS = Verdict.STANDS, Verdict.UNSURE, Verdict.DIFFERS
 OURS = frozenset({"mcpops", "helm"})
+DEPLOYMENT = described("apps/v1", "Deployment")
+
+
+def verdict(live: dict[str, Any], declared: dict[str, Any]) -> Verdict:
+    return judged(live, declared, structure=DEPLOYMENT)
 
 
 def fixture(name: str) -> dict[str, Any]:
@@ -73,7 +75,7 @@ DECLARATIONS: dict[str, tuple[Edit, Verdict]] = {
     "a list that is one leaf": (lambda d: pod(d)["tolerations"][0].update(effect="NoSchedule"), UNSURE),
     "another volume": (lambda d: pod(d)["volumes"][0].update(name="other"), DIFFERS),
     "null for what is absent": (lambda d: d["spec"].update(paused=None), STANDS),
-    "null for what is there": (lambda d: d["spec"].update(strategy=None), DIFFERS),
+    "null for what is there": (lambda d: d["spec"].update(strategy=None), UNSURE),
     "another version of the API": (lambda d: d.update(apiVersion="apps/v1beta1"), UNSURE),
 }
 
@@ -149,11 +151,22 @@ def test_whose_leaves() -> None:
     assert ("spec.replicas", "somebody") in foreign_fields(live, OURS)
 
 
+HOOKS = "MutatingWebhookConfiguration"
 EXPECTED_MANAGERS = [
     ("kube-controller-manager", "Deployment", {"f:spec": {"f:replicas": {}}}, False),
     ("kubectl-scale", "Deployment", {"f:spec": {"f:replicas": {}}}, True),
-    ("cert-manager-cainjector", "X", {"f:webhooks": {'k:{"name":"a"}': {"f:clientConfig": {"f:caBundle": {}}}}}, False),
-    ("cert-manager-cainjector", "X", {"f:webhooks": {'k:{"name":"a"}': {"f:failurePolicy": {}}}}, True),
+    (
+        "cert-manager-cainjector",
+        HOOKS,
+        {"f:webhooks": {'k:{"name":"a"}': {"f:clientConfig": {"f:caBundle": {}}}}},
+        False,
+    ),
+    ("cert-manager-cainjector", HOOKS, {"f:webhooks": {'k:{"name":"a"}': {"f:failurePolicy": {}}}}, True),
+    ("manager", "Deployment", {"f:spec": {"f:replicas": {}}}, True),
+    ("manager", "ServiceAccount", {"f:automountServiceAccountToken": {}}, True),
+    ("clusterrole-aggregation-controller", "ClusterRole", {"f:rules": {}}, False),
+    ("clusterrole-aggregation-controller", "Role", {"f:rules": {}}, True),
+    ("kubectl-edit", "PriorityClass", {"f:preemptionPolicy": {}}, True),
     ("kubectl-edit", "X", {"f:metadata": {"f:labels": {"f:a": {}}}}, False),
     ("kubectl-edit", "X", {"f:rules": {}}, True),
 ]
@@ -204,3 +217,62 @@ def test_removals_do_not_move_each_other(server: Server, connect: Callable[..., 
         {"op": "remove", "path": "/spec/l/1"},
         {"op": "remove", "path": "/spec/a~1b"},
     ]
+
+
+NETWORK_POLICY_LIVE: dict[str, Any] = {
+    "kind": "NetworkPolicy",
+    "metadata": {
+        "managedFields": [
+            {"manager": "helm", "operation": "Update", "fieldsV1": {"f:spec": {"f:policyTypes": {}}}},
+            {"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:spec": {"f:podSelector": {}}}},
+        ]
+    },
+    "spec": {"podSelector": {"matchLabels": {"a": "b"}}, "policyTypes": ["Ingress"]},
+}
+
+
+def test_an_addition_inside_one_piece_belongs_to_a_declared_leaf() -> None:
+    """It is no undeclared leaf, and yet not as declared: the judgement asks about it."""
+    structure = described("networking.k8s.io/v1", "NetworkPolicy")
+    declared = {"spec": {"podSelector": {}}}
+    assert undeclared_foreign(NETWORK_POLICY_LIVE, declared, OURS, structure) == {}
+    assert contested(NETWORK_POLICY_LIVE, declared, OURS, structure, None)
+    assert not contested(NETWORK_POLICY_LIVE, {"spec": {}}, OURS, structure, None)
+
+
+def port_53(protocol: str) -> str:
+    return f'k:{{"port":53,"protocol":"{protocol}"}}'
+
+
+def test_a_twin_that_differs_in_a_defaulted_key_is_another_item() -> None:
+    theirs = {"f:spec": {"f:ports": {port_53("UDP"): {".": {}, "f:port": {}, "f:protocol": {}}}}}
+    ours = {"f:spec": {"f:ports": {port_53("TCP"): {".": {}, "f:port": {}}}}}
+    live = {
+        "kind": "Service",
+        "metadata": {
+            "managedFields": [
+                {"manager": "mcpops", "operation": "Apply", "apiVersion": "v1", "fieldsV1": ours},
+                {"manager": "kubectl-edit", "operation": "Update", "fieldsV1": theirs},
+            ]
+        },
+    }
+    declared = {"spec": {"ports": [{"port": 53}]}}
+    structure = described("v1", "Service")
+    found = undeclared_foreign(live, declared, OURS, structure)
+    assert [route_path(route) for route in found] == ["spec.ports[53,UDP]"]
+    assert undeclared_own(live, declared, "mcpops", structure) == []
+    # an API server that does not describe the kind: no item goes that may be the declared one
+    assert all(len(route) > 3 for route in undeclared_foreign(live, declared, OURS))
+
+
+@pytest.mark.parametrize("nothing", [None, {}, []], ids=["null", "empty mapping", "empty list"])
+def test_what_is_added_below_an_empty_declaration_is_foreign(nothing: Any) -> None:
+    volumes = {'k:{"name":"host"}': {".": {}, "f:name": {}, "f:hostPath": {".": {}, "f:path": {}}}}
+    fields = {"f:spec": {"f:template": {"f:spec": {"f:volumes": volumes}}}}
+    live = {
+        "kind": "Deployment",
+        "metadata": {"managedFields": [{"manager": "kubectl-patch", "operation": "Update", "fieldsV1": fields}]},
+    }
+    declared = {"spec": {"template": {"spec": {"volumes": nothing}}}}
+    found = undeclared_foreign(live, declared, OURS, DEPLOYMENT)
+    assert {route_path(route).split("[")[0] for route in found} == {"spec.template.spec.volumes"}

@@ -189,10 +189,11 @@ def test_nothing_goes_before_the_rest_is_ready(ready: bool, server: Server, kube
     def deletions() -> int:
         return len([request for request in server.requests if request.method == "DELETE"])
 
-    def settle(applied: Any) -> None:
+    def settle(applied: Any) -> list[dict[str, Any]]:
         assert (len(applied.objects), deletions()) == (1, 0)
         if not ready:
             raise NotReady("ConfigMap a/stays", [Reason("ConfigMap a/stays", "Pending", "not yet")])
+        return list(applied.objects)
 
     if ready:
         apply_bundle(kube, task, [declared], options(), settle)

@@ -6,6 +6,7 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle import _Bundle
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure
 
 from .conftest import FakeTask
 
@@ -17,6 +18,9 @@ class OfRoles:
 
     def resource_type(self, api_version: str, kind: str, **_options: Any) -> ResourceType:
         return ResourceType(api_version, kind, f"{kind.lower()}s", namespaced=kind == "Role")
+
+    def structure(self, _api_version: str, _kind: str) -> Structure:
+        return UNKNOWN
 
 
 def role(kind: str, name: str, **metadata: str) -> dict[str, Any]:

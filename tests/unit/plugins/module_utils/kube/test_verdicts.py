@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts import events, network, platform
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.pods import settling
 
 SERVICE = {
     "apiVersion": "v1",
@@ -145,30 +144,3 @@ def test_what_keeps_a_pod_from_starting(reason: str, message: str, code: str | N
     pod_event = {**event(reason, message), "involvedObject": {"kind": "Pod", "name": "a", "namespace": "b"}}
     found = events.start_hindered({"metadata": {"name": "a", "namespace": "b"}}, [pod_event])
     assert [(one.code, one.terminal) for one in found] == ([(code, terminal)] if code else [])
-
-
-def running(age: int, restarts: int = 0, probed: bool = False, going: bool = False) -> dict[str, Any]:
-    container = {"name": "main", **({"readinessProbe": {"periodSeconds": 1}} if probed else {})}
-    started = {"running": {"startedAt": f"2026-01-01T00:00:{30 - age:02}Z"}}
-    ended = {"terminated": {"exitCode": 3}} if restarts else {}
-    state = {"name": "main", "state": started, "lastState": ended, "restartCount": restarts}
-    metadata = {"name": "web-1", "namespace": "tools", **({"deletionTimestamp": "x"} if going else {})}
-    return {"metadata": metadata, "spec": {"containers": [container]}, "status": {"containerStatuses": [state]}}
-
-
-SETTLING: dict[str, tuple[dict[str, Any], str | None]] = {
-    "just started": (running(2), "Starting"),
-    "started": (running(3), None),
-    "just started and probed": (running(0, probed=True), None),
-    "just restarted": (running(9, restarts=1), "Crashing"),
-    "just restarted and probed": (running(9, restarts=1, probed=True), "Crashing"),
-    "long since restarted": (running(10, restarts=1), None),
-    "going": (running(0, going=True), None),
-}
-
-
-@pytest.mark.parametrize(("item", "code"), SETTLING.values(), ids=SETTLING.keys())
-def test_a_container_is_believed_after_it_has_run_for_a_while(item: dict[str, Any], code: str | None) -> None:
-    found = settling([item], datetime(2026, 1, 1, 0, 0, 30, tzinfo=timezone.utc))
-    assert [one.code for one in found] == ([code] if code else [])
-    assert settling([item], None) == []

@@ -131,7 +131,12 @@ def pods(state: dict[str, Any], created: float = 60, **status: Any) -> Answer:
             "creationTimestamp": ago(created),
         },
         "spec": {"containers": [{"name": "main", "image": "registry.example.com/web:1"}]},
-        "status": {"phase": "Running", "containerStatuses": [container], **status},
+        "status": {
+            "phase": "Running",
+            "conditions": [{"type": "Ready", "status": str(bool(container.get("ready")))}],
+            "containerStatuses": [container],
+            **status,
+        },
     }
     return Answer(body={"items": [item]})
 

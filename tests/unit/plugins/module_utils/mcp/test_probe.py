@@ -38,6 +38,9 @@ class ProbeTask:
     def secret(self, value: str) -> None:
         pass
 
+    def wrote(self, what: str) -> None:
+        raise AssertionError(f"a probe changes nothing, but {what}")
+
 
 def run(check: bool = False, **options: Any) -> dict[str, Any]:
     defaults = {name: spec.get("default") for name, spec in mcp_probe.ARGUMENT_SPEC.items()}

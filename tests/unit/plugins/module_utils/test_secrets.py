@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.redaction import redact, variable_values
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact, variable_values
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
 GITHUB = "ghp_" + "a1B2c3D4e5F6g7H8"

@@ -1,0 +1,47 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Text of what YAML made numbers, booleans and dates of. Pure.
+
+Labels, annotations, variables of an environment and headers are text, and who writes `enabled: true` means the text
+`true`. Python's own words for it would be `True`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+
+def text_of_scalar(value: Any) -> Any:
+    """The scalar as JSON and YAML write it; text stays, and so do null and structures, which validation names."""
+    if isinstance(value, (bool, int, float)):
+        return json.dumps(value)
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    return value
+
+
+def texts_of_mapping(values: Mapping[Any, Any]) -> dict[str, Any]:
+    """A mapping of names to texts; names that YAML took for something else are text as well."""
+    return {str(text_of_scalar(name)): text_of_scalar(value) for name, value in values.items()}
+
+
+def kind_of(value: Any) -> str:
+    """What a value is, in YAML's words and without the value, which may be secret."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, (int, float)):
+        return "a number"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    return "text" if isinstance(value, str) else f"a {type(value).__name__}"

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import finished_jobs
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.finished_jobs import Entry
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
+
+NOON = datetime(2026, 11, 29, 12, 0, 0, tzinfo=timezone.utc)
+
+
+def job(ttl: int | None = 60, image: str = "a:1", **spec: Any) -> dict[str, Any]:
+    pod = {"containers": [{"name": "main", "image": image}], "restartPolicy": "Never"}
+    own = {} if ttl is None else {"ttlSecondsAfterFinished": ttl}
+    metadata = {"name": "index", "namespace": "a", "uid": "u1", "resourceVersion": "7"}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata,
+        "spec": {"template": {"spec": pod}, **own, **spec},
+    }
+
+
+def ended(condition: str) -> dict[str, Any]:
+    when = {"type": condition, "status": "True", "lastTransitionTime": "2026-11-29T11:58:00Z"}
+    return {**job(), "status": {"conditions": [when]}}
+
+
+DIGEST = finished_jobs.digest(job())
+RUN: dict[str, tuple[Entry | None, dict[str, Any], bool]] = {
+    "completed and cleaned up": (Entry(DIGEST, "complete", 60, "2026-11-29T11:58:00Z"), job(), True),
+    "longer kept now": (Entry(DIGEST, "complete", 60, "2026-11-29T11:58:00Z"), job(600, backoffLimit=2), True),
+    "without a time to live now": (Entry(DIGEST, "complete", 60, "2026-11-29T11:58:00Z"), job(None), True),
+    "gone before its time": (Entry(DIGEST, "complete", 600, "2026-11-29T11:58:00Z"), job(600), False),
+    "of another image": (Entry(DIGEST, "complete", 60, "2026-11-29T11:58:00Z"), job(image="a:2"), False),
+    "of more completions": (Entry(DIGEST, "complete", 60, "2026-11-29T11:58:00Z"), job(completions=3), False),
+    "failed": (Entry(DIGEST, "failed", 60, "2026-11-29T11:58:00Z"), job(), False),
+    "ended unseen": (Entry(DIGEST, "unseen", 60), job(), True),
+    "never run": (None, job(), False),
+}
+
+
+@pytest.mark.parametrize("case", RUN)
+def test_what_has_run(case: str) -> None:
+    entry, declared, run = RUN[case]
+    assert finished_jobs.has_run(entry, declared, NOON) is run
+
+
+@pytest.mark.parametrize(
+    ("condition", "state"), [("Complete", "complete"), ("Failed", "failed"), ("SuccessCriteriaMet", "applied")]
+)
+def test_how_it_ended_is_kept(condition: str, state: str) -> None:
+    entry = finished_jobs.seen(job(), ended(condition), "shop")
+    assert (entry.state, entry.ttl, entry.uid, entry.bundle) == (state, 60, "u1", "shop")
+    record = {"data": finished_jobs.data({"index": entry})}
+    assert finished_jobs.parse(record) == {"index": entry}
+    assert not finished_jobs.news(entry, finished_jobs.parse(record)["index"])
+
+
+def test_what_others_wrote_into_the_record_is_left_alone() -> None:
+    good = json.dumps({"digest": "d", "state": "complete", "of_a_later_version": 1})
+    record = {"data": {"index": good, "note": "by hand", "list": "[1]", "half": "{}"}}
+    assert finished_jobs.parse(record) == {"index": Entry("d", "complete")}
+    assert finished_jobs.parse(None) == finished_jobs.parse({"kind": "ConfigMap"}) == {}
+
+
+def test_the_last_sight_is_of_the_same_life() -> None:
+    other = {**ended("Failed"), "metadata": {"name": "index", "uid": "u2"}}
+    events = [("ADDED", job()), ("MODIFIED", ended("Complete")), ("DELETED", ended("Complete")), ("DELETED", other)]
+    stream = b"\n".join(json.dumps({"type": kind, "object": item}).encode() for kind, item in events)
+    assert finished_jobs.last_state(stream, "u1") == ended("Complete")
+    expired = {"type": "ERROR", "object": {"kind": "Status", "code": 410}}
+    assert finished_jobs.last_state(json.dumps(expired).encode() + b"\n{", "u1") is None
+
+
+def test_what_is_said() -> None:
+    who = Identity("batch/v1", "Job", "index", "a")
+    assert "has completed at 2026" in finished_jobs.told(who, Entry("d", "complete", 0, "2026-11-29T11:58:00Z"))
+    assert "key out of ConfigMap a/mcpops-finished-jobs" in finished_jobs.told(who, Entry("d", "unseen", 0))

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A null or another type in every place of many kinds: told, or left to the API server, and never a traceback."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import manifest
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.ignored import may_be_missing, release_rows
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import plan_removal
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.definitions import served_types
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation, differences
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.prune import labelled
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
+
+METADATA = {"name": "a", "namespace": "n", "labels": {"x": "y"}, "annotations": {"x": "y"}, "finalizers": ["a/b"]}
+CONTAINER = {
+    "name": "c",
+    "image": "x",
+    "args": ["a"],
+    "env": [{"name": "A", "value": "b"}],
+    "ports": [{"containerPort": 80}],
+    "resources": {"limits": {"cpu": "1"}},
+    "volumeMounts": [{"name": "v", "mountPath": "/v"}],
+}
+TEMPLATE = {"metadata": {"labels": {"x": "y"}}, "spec": {"containers": [CONTAINER], "volumes": [{"name": "v"}]}}
+VERSION = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
+
+SAMPLES: dict[str, dict[str, Any]] = {
+    "ConfigMap": {"apiVersion": "v1", "data": {"a": "b"}, "binaryData": {"c": "ZA=="}},
+    "Secret": {"apiVersion": "v1", "data": {"a": "YQ=="}, "stringData": {"b": "c"}, "type": "Opaque"},
+    "Namespace": {"apiVersion": "v1", "spec": {"finalizers": ["kubernetes"]}},
+    "Service": {"apiVersion": "v1", "spec": {"selector": {"x": "y"}, "ports": [{"port": 80}], "type": "ClusterIP"}},
+    "Deployment": {"apiVersion": "apps/v1", "spec": {"selector": {"matchLabels": {"x": "y"}}, "template": TEMPLATE}},
+    "HorizontalPodAutoscaler": {
+        "apiVersion": "autoscaling/v2",
+        "spec": {"maxReplicas": 2, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "a"}},
+    },
+    "Job": {"apiVersion": "batch/v1", "spec": {"ttlSecondsAfterFinished": 1, "template": TEMPLATE}},
+    "Role": {"apiVersion": "rbac.authorization.k8s.io/v1", "rules": [{"verbs": ["get"], "resources": ["pods"]}]},
+    "CustomResourceDefinition": {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "spec": {"group": "a.b", "scope": "Cluster", "names": {"plural": "xs", "kind": "X"}, "versions": [VERSION]},
+    },
+    "MCPServer": {"apiVersion": "kagent.dev/v1alpha1", "spec": {"deployment": {"env": {"A": "b"}, "cmd": "x"}}},
+    "List": {"apiVersion": "v1", "items": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": METADATA}]},
+    "ConfigMapList": {"apiVersion": "v1", "items": [{"metadata": METADATA, "data": {"a": "b"}}]},
+}
+
+
+def places(value: Any, route: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in below:
+        yield (*route, key)
+        yield from places(one, (*route, key))
+
+
+def spoilt(value: Any, route: tuple[Any, ...], other: Any) -> Any:
+    changed = copy.deepcopy(value)
+    at = changed
+    for step in route[:-1]:
+        at = at[step]
+    at[route[-1]] = other
+    return changed
+
+
+SOUND = {
+    kind: {"kind": kind, **({} if kind.endswith("List") else {"metadata": METADATA}), **body}
+    for kind, body in SAMPLES.items()
+}
+OTHERS: dict[str, Any] = {"null": None, "text": "x", "a number": 7, "a list": ["x"], "a mapping": {"x": None}}
+CASES = [
+    pytest.param([spoilt(item, route, other) for other in OTHERS.values()], id=f"{kind} {'.'.join(map(str, route))}")
+    for kind, item in SOUND.items()
+    for route in places(item)
+]
+
+
+@pytest.mark.parametrize("spoilt_ones", CASES)
+def test_a_declaration_is_told_or_taken(spoilt_ones: list[dict[str, Any]]) -> None:
+    for document in spoilt_ones:
+        declare(document)
+
+
+def declare(document: dict[str, Any]) -> None:
+    items = objects.flatten([document])
+    if objects.problems(items):
+        return
+    for item in items:
+        clean = objects.normalise(labelled(item, "bundle"))
+        objects.phase(objects.identity(clean))
+        assert Plan("x", creation(clean)).diff()
+        differences(clean, {"kind": clean["kind"], "metadata": {"name": "a"}})
+        differences({"kind": clean["kind"], "metadata": {"name": "a"}}, clean)
+
+
+@pytest.mark.parametrize("spoilt_ones", CASES)
+def test_a_charts_manifest_is_read(spoilt_ones: list[dict[str, Any]]) -> None:
+    # anything else than null the API server refuses: it is in no release
+    read(spoilt_ones[0])
+
+
+def read(document: dict[str, Any]) -> None:
+    release = Release("web", "n", 1, "deployed", "", "web", "1.0.0", "", {}, json.dumps(document), None, "s")
+    items = manifest.parse(release)
+    for item in items:
+        clean = manifest.complete(item, release, namespaced=True)
+        objects.identity(clean)
+        served_types(clean)
+        manifest.kept(clean)
+        release_rows([clean])
+        may_be_missing(clean)
+        json.dumps(clean)
+    assert plan_removal("web", "n", release, items).changes

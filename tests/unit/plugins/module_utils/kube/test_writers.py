@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may write where, and what of a declaration is applied then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.shared_fields import to_apply
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import (
+    EXPECTED,
+    Tolerated,
+    tolerated,
+    with_additions,
+)
+
+from .conftest import described
+
+OURS = frozenset({"mcpops", "helm"})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "covered"),
+    [
+        ("spec.replicas", "spec.replicas", True),
+        ("spec.replicas", "spec.replicasMax", False),
+        ("spec.template", "spec.template.spec.containers[main].image", True),
+        ("data.*", "data.cache", True),
+        ("data.*", 'data."a.b/c"', True),
+        ("data.**", "data.a.b", True),
+        ("**", "anything.at[all]", True),
+        ("spec.containers[*].image", "spec.containers[main].image", True),
+        ("spec.containers[*].image", "spec.containers[main].env[A].value", False),
+        ("spec.containers[main].image", "spec.containers[side].image", False),
+        ("webhooks[*].clientConfig.caBundle", "webhooks[a.example.com].clientConfig.caBundle", True),
+        ('metadata.annotations."a/b"', 'metadata.annotations."a/b"', True),
+    ],
+)
+def test_a_path_covers_itself_and_what_is_below(pattern: str, path: str, covered: bool) -> None:
+    assert Tolerated(paths=[pattern]).is_ignored(path) is covered
+
+
+@pytest.mark.parametrize("row", EXPECTED, ids=lambda row: f"{row.managers} {row.path}")
+def test_each_row_has_its_reason_and_source(row: Any) -> None:
+    assert row.reason
+    assert row.source.startswith("https://")
+
+
+def managed(*entries: tuple[str, str, dict[str, Any]]) -> dict[str, Any]:
+    rows = [
+        {"manager": manager, "operation": operation, "apiVersion": "apps/v1", "fieldsV1": fields}
+        for manager, operation, fields in entries
+    ]
+    return {"metadata": {"name": "a", "managedFields": rows}}
+
+
+REPLICAS = {"f:spec": {"f:replicas": {}}}
+HPA, PERSON = ("kube-controller-manager", "Update", REPLICAS), ("kubectl", "Update", REPLICAS)
+MINE = ("mcpops", "Apply", REPLICAS)
+
+
+@pytest.mark.parametrize(
+    ("entries", "applied"),
+    [
+        pytest.param((HPA,), {}, id="an autoscaler's: left out"),
+        pytest.param((HPA, MINE), {"replicas": 5}, id="shared with an autoscaler: as it stands"),
+        pytest.param((PERSON,), {"replicas": 2}, id="a person's: taken back"),
+        pytest.param((MINE,), {"replicas": 2}, id="ours"),
+    ],
+)
+def test_a_leaf_that_others_may_set(entries: Any, applied: dict[str, Any]) -> None:
+    live = {**managed(*entries), "kind": "Deployment", "spec": {"replicas": 5}}
+    declared = {"kind": "Deployment", "metadata": {"name": "a"}, "spec": {"replicas": 2}}
+    made = to_apply(declared, live, OURS, "mcpops", described("apps/v1", "Deployment"), tolerated("Deployment"))
+    assert made["spec"] == applied
+    assert declared["spec"] == {"replicas": 2}
+
+
+@pytest.mark.parametrize(("mine", "kept"), [(False, {"paused": True}), (True, {"paused": True, "replicas": 5})])
+def test_a_path_that_the_user_named(mine: bool, kept: dict[str, Any]) -> None:
+    live = {**managed(*([MINE] if mine else [])), "kind": "Deployment", "spec": {"replicas": 5}}
+    declared = {"kind": "Deployment", "metadata": {"name": "a"}, "spec": {"replicas": 2, "paused": True}}
+    expected = tolerated("Deployment", paths=("spec.replicas",))
+    made = to_apply(declared, live, OURS, "mcpops", described("apps/v1", "Deployment"), expected)
+    assert made["spec"] == kept
+
+
+HOOKS = "ValidatingWebhookConfiguration"
+OWN = {"key": "team", "operator": "Exists"}
+AKS = {"key": "control-plane", "operator": "DoesNotExist"}
+
+
+def hook(*expressions: dict[str, str]) -> dict[str, Any]:
+    return {"webhooks": [{"name": "a.example.com", "namespaceSelector": {"matchExpressions": [*expressions]}}]}
+
+
+def selector_of(manager: str, operation: str = "Update") -> tuple[str, str, dict[str, Any]]:
+    fields = {"f:webhooks": {'k:{"name":"a.example.com"}': {"f:namespaceSelector": {}}}}
+    return (manager, operation, fields)
+
+
+@pytest.mark.parametrize(
+    ("manager", "standing", "applied"),
+    [
+        pytest.param("admissionsenforcer", (OWN, AKS), None, id="added by AKS: left out"),
+        pytest.param("admissionsenforcer", (AKS,), (OWN, AKS), id="ours is gone: put beside what AKS added"),
+        pytest.param("kubectl-edit", (OWN, AKS), (OWN,), id="added by a person: taken back"),
+    ],
+)
+def test_what_aks_adds_to_a_selector_stays(manager: str, standing: Any, applied: Any) -> None:
+    live = {**managed(selector_of(manager)), "kind": HOOKS, **hook(*standing)}
+    declared = {"kind": HOOKS, "metadata": {"name": "a"}, **hook(OWN)}
+    structure = described("admissionregistration.k8s.io/v1", HOOKS)
+    made = to_apply(declared, live, OURS, "mcpops", structure, tolerated(HOOKS))
+    assert made["webhooks"] == ([{"name": "a.example.com"}] if applied is None else hook(*applied)["webhooks"])
+
+
+def test_an_aggregated_role_leaves_its_rules_to_the_controller() -> None:
+    entry = ("clusterrole-aggregation-controller", "Apply", {"f:rules": {}})
+    live = {**managed(entry), "kind": "ClusterRole", "rules": [{"verbs": ["get"]}]}
+    declared = {"kind": "ClusterRole", "metadata": {"name": "a"}, "rules": [], "aggregationRule": {}}
+    structure = described("rbac.authorization.k8s.io/v1", "ClusterRole")
+    made = to_apply(declared, live, OURS, "mcpops", structure, tolerated("ClusterRole"))
+    assert "rules" not in made
+
+
+def test_a_declared_restart_is_applied() -> None:
+    """kubectl's own is nobody's drift; one that is declared asks for new pods."""
+    path = 'spec.template.metadata.annotations."kubectl.kubernetes.io/restartedAt"'
+    rules = tolerated("StatefulSet")
+    assert rules.expects("kubectl-rollout", path)
+    assert not rules.yields(path, {"kubectl-rollout"})
+    assert not tolerated("Pod").expects("kubectl-rollout", path)
+
+
+@pytest.mark.parametrize(
+    ("declared", "live", "expected"),
+    [
+        ({"a": [1]}, {"a": [1, 2], "b": 3}, {"a": [1, 2], "b": 3}),
+        ({"a": [1, 3]}, {"a": [2, 1]}, {"a": [1, 3, 2]}),
+        ({"a": 1}, {"a": 2, "b": 3}, {"a": 1, "b": 3}),
+        ([{"k": 1}], None, [{"k": 1}]),
+    ],
+)
+def test_additions_are_kept_beside_what_is_declared(declared: Any, live: Any, expected: Any) -> None:
+    assert with_additions(declared, live) == expected

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names of values as charts, manifests and ARM bodies really have them, in both directions."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import (
+    credentials_in,
+    is_secret,
+    looks_secret,
+    secret_name,
+    secrets_in,
+)
+
+# the words of each are put together in every way of writing a name
+SECRET_WORDS = (
+    "db pwd",
+    "root password",
+    "key passphrase",
+    "storage account key",
+    "account key",
+    "primary key",
+    "connection string",
+    "client secret",
+    "sas token",
+    "session jwt",
+    "github pat",
+    "api key",
+    "aws secret access key",
+    "redis credentials",
+    "private key",
+    "smtp pass",
+    "encryption key",
+    "registry htpasswd",
+    "admin kubeconfig",
+    "pull token",
+)
+OTHER_WORDS = (
+    "secret name",
+    "existing secret",
+    "token audience",
+    "secret key ref",
+    "password policy",
+    "password min length",
+    "access key id",
+    "api key header",
+    "token expiration seconds",
+    "image pull secrets",
+    "credentials secret name",
+    "topology key",
+    "partition key",
+    "ssh public key",
+    "max tokens",
+    "token url",
+    "secret provider class",
+    "key vault name",
+    "service account name",
+    "create secret",
+)
+STYLES = {
+    "camel": lambda words: words[0] + "".join(word.capitalize() for word in words[1:]),
+    "pascal": lambda words: "".join(word.capitalize() for word in words),
+    "snake": "_".join,
+    "screaming": lambda words: "_".join(words).upper(),
+    "kebab": "-".join,
+}
+# bitnami, kube-prometheus-stack, cert-manager, external-dns, argo-cd, ARM and Kubernetes
+SECRET_PATHS = """
+auth.postgresPassword auth.replicationPassword global.postgresql.auth.password grafana.adminPassword
+alertmanager.config.global.smtp_auth_password configs.secret.argocdServerAdminPassword bearer jwt pat passphrase
+configs.secret.githubSecret azure.clientSecret aws.credentials.secretKey aws.credentials.accessKey
+externalRedis.password rabbitmq.auth.erlangCookieSecret tokens[0] tokens.alice values.secrets.azure.clientId
+keycloak.auth.adminpassword mysqlpwd rootpw dbpass gitlab.registrationToken tls.key secret.data.foo
+extraEnv[DB_PASSWORD].value spec.template.spec.containers[main].env[API_TOKEN].value data."jwt.key"
+properties.administratorLoginPassword properties.osProfile.adminPassword properties.storageProfile.accountKey
+configuration.secrets[0].value environmentVariables[0].secureValue connectionStrings[0].connectionString
+servicePrincipalProfile.secret OPENAI_KEY passwordBase64 password2 stringData.password imageCredentials.password
+"""
+OTHER_PATHS = """
+auth.existingSecret auth.secretKeys.adminPasswordKey.name grafana.admin.existingSecret grafana.admin.passwordRef
+password.enabled secret.create secret.annotations.owner secret.labels.app global.imagePullSecrets[0] PWD
+imagePullSecrets[0].name serviceAccount.automountServiceAccountToken ingress.tls[0].secretName tlsSecret
+spec.volumes[0].secret.items[0].key spec.volumes[0].secret.secretName containers[token-refresher].image
+containers[token].image envFrom[0].secretRef.name valueFrom.secretKeyRef.key valueFrom.secretKeyRef.name
+serviceAccountToken.audience serviceAccountToken.path secretsStore.driver.enabled compass bypass tokenizer
+keyboard secretary monkey author pathPrefix TOKEN_FILE CREDENTIALS_PATH credentials.username replicas data value
+key azureKeyvaultSecretsProvider.config.rotationPollInterval rules[0].resources[0] metadata.name
+"""
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("words", SECRET_WORDS)
+def test_names_of_secrets(words: str, style: str) -> None:
+    name = STYLES[style](words.split())
+    assert secret_name(name)
+    assert secret_name(f"values.app.{name}") and is_secret(f"a.{name}", "k3Yvalue")
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("words", OTHER_WORDS)
+def test_names_of_what_is_about_a_secret(words: str, style: str) -> None:
+    assert not secret_name(STYLES[style](words.split()))
+
+
+@pytest.mark.parametrize("path", SECRET_PATHS.split())
+def test_paths_to_secrets(path: str) -> None:
+    assert secret_name(path)
+
+
+@pytest.mark.parametrize("path", OTHER_PATHS.split())
+def test_paths_to_anything_else(path: str) -> None:
+    assert not secret_name(path)
+
+
+@pytest.mark.parametrize("value", [True, None, "true", "30", 8080, "$(DB_PASSWORD)", "${DB_PASSWORD}", ""])
+def test_switches_numbers_and_references_are_shown(value: object) -> None:
+    assert not is_secret("db.password", value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "secret"),
+    [
+        ("GOOGLE_APPLICATION_CREDENTIALS", "/var/run/google/key.json", False),
+        ("GOOGLE_APPLICATION_CREDENTIALS", '{"type": "service_account"}', True),
+        ("KUBECONFIG", "~/.kube/config", False),
+        ("datadogKey", "8f2c1a9b7d6e4f3a8f2c1a9b", True),
+        ("datadogKey", "team-colour", False),
+        ("rowKey", "8f2c1a9b7d6e4f3a8f2c1a9b", False),
+        ("topologyKey", "topology.kubernetes.io/zone1", False),
+    ],
+)
+def test_the_value_counts_as_well(name: str, value: str, secret: bool) -> None:
+    assert is_secret(name, value) is secret
+
+
+def test_the_name_beside_a_value_says_what_it_is() -> None:
+    assert looks_secret("env[0].value", "hunter2x", "DB_PASSWORD")
+    assert not looks_secret("env[0].value", "info", "LOG_LEVEL")
+    assert not looks_secret("env[0].name", "DB_PASSWORD", "DB_PASSWORD")
+
+
+def test_secrets_are_found_wherever_a_structure_has_them() -> None:
+    document = {
+        "db": {"pwd": "one-1", "existingSecret": "not-a", "port": 5432},
+        "env": [{"name": "API_TOKEN", "value": "two-2"}, {"name": "LEVEL", "value": "not-b"}],
+        "args": ["--admin-password", "three-3", "--token=four-4", "--token-file", "/not/c"],
+        "url": "postgres://app:five-5@db.example.com/x",
+        "config": "level: not-d\npassword: six-6\n",
+        "pin": {"password": 1234567},
+    }
+    found = set(secrets_in(document))
+    assert found == {"one-1", "two-2", "three-3", "four-4", "app:five-5", "six-6", "1234567"}
+
+
+@pytest.mark.parametrize(("quote", "separator"), itertools.product(["", '"', "'"], ["=", ": ", " = "]))
+def test_values_behind_names_in_a_text(quote: str, separator: str) -> None:
+    assert credentials_in(f"x=1 dbPassword{separator}{quote}hunter2x{quote} y=2") == ["hunter2x"]
+    assert credentials_in(f"passwordPolicy{separator}{quote}strict{quote}") == []
