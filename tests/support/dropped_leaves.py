@@ -61,7 +61,9 @@ def unlike(expected: Mapping[str, Any], live: Mapping[str, Any]) -> set[Place]:
 
 def _comparable(live: Mapping[str, Any]) -> dict[str, Any]:
     found = substance(live)
-    metadata = {key: value for key, value in found["metadata"].items() if key != "name"}
+    # a Job without labels of its own is given those of its template, once
+    once = ("name", "labels") if live.get("kind") == "Job" else ("name",)
+    metadata = {key: value for key, value in found["metadata"].items() if key not in once}
     annotations = {
         key: value for key, value in (metadata.pop("annotations", None) or {}).items() if key != LAST_APPLIED
     }

@@ -193,10 +193,18 @@ class Converger:
                 return self._planned(target, f"{who}: depends on the {needed}, not there yet")
             raise
         plan = Plan(str(who), creation(target.declared), body=target.declared, notes=notes, is_new=True)
+        if not self._dry:
+            self._confirm(target, after)
         return ObjectOutcome(who, plan, after)
 
-    def _update(self, target: Target, live: Object) -> ObjectOutcome:
-        target = self._conceded(target, live)
+    def _confirm(self, target: Target, written: Object) -> None:
+        """What the server has just made of the declaration need not be asked of a dry run in the next run."""
+        conceded = self._conceded(target, written)
+        if not unkept(conceded.declared, written, target.structure):
+            self._kube.confirmed.add(self._digest(conceded, written))
+
+    def _update(self, whole_target: Target, live: Object) -> ObjectOutcome:
+        target = self._conceded(whole_target, live)
         options = self._options
         if self._is_headless(target, live):
             raise immutable.headless_refusal(target.who)
@@ -229,6 +237,8 @@ class Converger:
             changes, notes = _without_ownership(changes + made), notes + said
         if not changes and not notes:
             self._kube.confirmed.add(asked)
+        elif not notes and not self._dry:
+            self._confirm(whole_target, standing)
         plan = Plan(str(target.who), _once(changes), body=target.declared, notes=notes)
         return ObjectOutcome(target.who, plan, standing)
 

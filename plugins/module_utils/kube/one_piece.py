@@ -106,7 +106,7 @@ def other_spellings(live: Object, declared: Object, returned: Collection[Route],
                 for key, value in beside.items()
                 if value == said
                 and type(value) is type(said)
-                and (*above, f"f:{key}") not in owned
+                and (*above, f"f:{key}") not in owned | {route}
                 and not (isinstance(wanted, Mapping) and key in wanted)
             ]
     return found
