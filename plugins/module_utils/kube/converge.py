@@ -40,6 +40,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects impor
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.one_piece import (
     Unkept,
     beside_other_branches,
+    emptied,
+    other_spellings,
     rebuilt,
     unkept,
 )
@@ -191,10 +193,18 @@ class Converger:
                 return self._planned(target, f"{who}: depends on the {needed}, not there yet")
             raise
         plan = Plan(str(who), creation(target.declared), body=target.declared, notes=notes, is_new=True)
+        if not self._dry:
+            self._confirm(target, after)
         return ObjectOutcome(who, plan, after)
 
-    def _update(self, target: Target, live: Object) -> ObjectOutcome:
-        target = self._conceded(target, live)
+    def _confirm(self, target: Target, written: Object) -> None:
+        """What the server has just made of the declaration need not be asked of a dry run in the next run."""
+        conceded = self._conceded(target, written)
+        if not unkept(conceded.declared, written, target.structure):
+            self._kube.confirmed.add(self._digest(conceded, written))
+
+    def _update(self, whole_target: Target, live: Object) -> ObjectOutcome:
+        target = self._conceded(whole_target, live)
         options = self._options
         if self._is_headless(target, live):
             raise immutable.headless_refusal(target.who)
@@ -227,6 +237,8 @@ class Converger:
             changes, notes = _without_ownership(changes + made), notes + said
         if not changes and not notes:
             self._kube.confirmed.add(asked)
+        elif not notes and not self._dry:
+            self._confirm(whole_target, standing)
         plan = Plan(str(target.who), _once(changes), body=target.declared, notes=notes)
         return ObjectOutcome(target.who, plan, standing)
 
@@ -265,11 +277,12 @@ class Converger:
             # in check mode, behind a webhook that refuses dry runs
             estimate = dry_run.estimate(standing, target.declared, options.manager, target.structure)
             return list(estimate), notes, standing
-        doomed = self._doomed(target, standing)
+        again = other_spellings(standing, target.declared, returned, target.structure)
+        doomed = [*self._doomed(target, standing), *again]
         # what was applied has another version by now
         base = standing if self._dry or judged is Verdict.UNSURE else after
-        beside = [*self._beside(target, standing, after), *returned]
-        whole = self._without_leftover(target, base, after, doomed, beside) if beside else None
+        beside = self._beside(target, standing, after)
+        whole = self._without_leftover(target, base, after, doomed, beside) if beside or again else None
         final = after if whole is None else whole
         changes = attributed_changes(standing, final, target, options.manager, managers, options.adopt)
         if changes and not self._dry:
@@ -301,6 +314,7 @@ class Converger:
         return [
             *dropped,
             *(one.route for one in unkept(target.declared, after, target.structure)),
+            *emptied(target.declared, standing, after, target.structure),
             *beside_other_branches(after, target.declared, moved, target.structure),
         ]
 

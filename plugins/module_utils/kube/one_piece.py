@@ -89,6 +89,29 @@ def beside_other_branches(
     return found
 
 
+def other_spellings(live: Object, declared: Object, returned: Collection[Route], structure: Structure) -> list[Route]:
+    """Leaves beside those that came back which say the same, are not declared and belong to nobody.
+
+    An older spelling of a field (serviceAccount) brings back what was removed under the newer one.
+    """
+    owned = set(owners(live))
+    found: list[Route] = []
+    for route in returned:
+        above = route[:-1]
+        beside, wanted = value_at(live, above, structure), value_at(declared, above, structure)
+        said = value_at(live, route, structure)
+        if isinstance(beside, Mapping) and not isinstance(said, (Mapping, list)):
+            found += [
+                (*above, f"f:{key}")
+                for key, value in beside.items()
+                if value == said
+                and type(value) is type(said)
+                and (*above, f"f:{key}") not in owned | {route}
+                and not (isinstance(wanted, Mapping) and key in wanted)
+            ]
+    return found
+
+
 def _container(live: Any, route: Route, structure: Structure) -> Route | None:
     """The nearest mapping above a leaf that is there in `live`."""
     for length in range(len(route) - 1, 0, -1):
@@ -175,6 +198,27 @@ def unkept(declared: Mapping[str, Any], standing: Mapping[str, Any], structure: 
     for key, value in declared.items():
         if key not in _NOT_COMPARED:
             _compare(value, standing.get(key, ABSENT), structure.field(key), (f"f:{key}",), found)
+    return found
+
+
+def emptied(
+    declared: Mapping[str, Any], standing: Object, after: Mapping[str, Any], structure: Structure
+) -> list[Route]:
+    """Mappings that are declared empty, held something before, and are not there at all after an apply.
+
+    Server-side apply takes the last part of a mapping away with the mapping; empty and absent may mean two things.
+    """
+    found: list[Route] = []
+
+    def walk(wanted: Mapping[str, Any], left: Any, route: Route) -> None:
+        for key, value in wanted.items():
+            here, stands = (*route, f"f:{key}"), left.get(key, ABSENT) if isinstance(left, Mapping) else ABSENT
+            if value == {} and stands is ABSENT and value_at(standing, here, structure):
+                found.append(here)
+            elif isinstance(value, Mapping) and value:
+                walk(value, stands, here)
+
+    walk({key: value for key, value in declared.items() if key not in _NOT_COMPARED}, after, ())
     return found
 
 

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a declaration drops is gone, or back at the server's default, or the result says why not."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+from support.dropped_leaves import drops, made_from, reduced, unlike
+from support.kube_http import Api
+from support.mutations import names
+from support.random_objects import Object
+
+ROUNDS = 5
+TRIES = 6
+GATE_KINDS = {"ConfigMap", "Secret", "PodDisruptionBudget", "StatefulSet", "Ingress", "Gadget", "Widget"}
+
+
+def test_some_drops(made_up: Any, as_objects: Any, api: Api, namespace: str) -> None:
+    few = [(label, item) for label, item in made_up(1) if label in GATE_KINDS]
+    assert _rounds(few, as_objects, api, namespace, 1, 2) >= 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [2])
+def test_drops_of_every_kind(made_up: Any, as_objects: Any, api: Api, namespace: str, seed: int) -> None:
+    assert _rounds(made_up(seed), as_objects, api, namespace, seed, ROUNDS) >= 20 * ROUNDS
+
+
+def _rounds(
+    declared: list[tuple[str, Object]], as_objects: Any, api: Api, namespace: str, seed: int, rounds: int
+) -> int:
+    whole = as_objects(declared, exclusive=False)
+    assert not whole().get("failed")
+    faults: list[str] = []
+    dropped = 0
+    chance = random.Random(seed)
+    queues = {label: drops(item, chance) for label, item in declared}
+    for _round in range(rounds):
+        less, expected = [], {}
+        for label, item in declared:
+            smaller, what, made = _next(api, item, queues[label], namespace)
+            less.append((label, smaller))
+            if made is not None:
+                expected[label] = (what, made)
+        dropped += len(expected)
+        keep = as_objects(less, exclusive=False)
+        shown = keep(check=True)
+        done = keep()
+        told = json.dumps([done.get("msg"), done.get("notes")])
+        refused = _refused(done)
+        for label, item in less:
+            if label not in expected:
+                continue
+            path, _ = api.path_of(item, namespace)
+            what, made = expected[label]
+            left = unlike(made, api.read(path))
+            name = item["metadata"]["name"]
+            if left and name not in refused and name not in told:
+                faults.append(f"{label} without {what}: {left} is left; {told}")
+        if shown.get("failed") != done.get("failed"):
+            faults.append(f"check mode says {shown.get('msg')}, the run {done.get('msg')}")
+        again = keep()
+        if not done.get("failed") and (again.get("failed") or again["changed"]):
+            faults.append(f"the second run: {again.get('msg')} {again.get('diff')}")
+        back = whole()
+        if back.get("failed"):
+            faults.append(f"what was dropped cannot be declared once more: {back['msg']}")
+        elif whole()["changed"]:
+            faults.append(f"what was dropped does not stand once more: {whole()}")
+    assert faults == [], "\n".join(faults)
+    return dropped
+
+
+def _refused(result: dict[str, Any]) -> set[str]:
+    return {row["name"] for row in result.get("objects") or [] if row.get("error")}
+
+
+def _next(api: Api, item: dict[str, Any], queue: list[Any], namespace: str) -> tuple[dict[str, Any], str, Any]:
+    for _ in range(TRIES):
+        if not queue:
+            break
+        steps = queue.pop(0)
+        smaller = reduced(item, steps)
+        made = made_from(api, smaller, namespace) if item["kind"] != "CustomResourceDefinition" else None
+        if made is not None:
+            return smaller, ".".join(map(str, names(steps))), made
+    return item, "", None
