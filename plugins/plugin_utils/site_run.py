@@ -138,7 +138,8 @@ def extra_variables(given: Sequence[str], place: Path) -> list[str]:
             continue
         values = from_yaml(text) if text.startswith(("{", "[")) else parse_kv(text)
         file = place / f"extra-vars-{number}.json"
-        _write_private(file, json.dumps(values, default=str).encode())
+        # YAML made dates of some texts; Ansible reads the file as YAML and makes the same of them again
+        _write_private(file, json_text(json.loads(json.dumps(values, default=str))).encode())
         options.append(f"@{file}")
     return options
 

@@ -16,7 +16,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.content impor
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
 
 FILES = {
-    "Chart.yaml": b"apiVersion: v2\nname: web\nversion: 1.2.3\nappVersion: 2.0\n",
+    "Chart.yaml": b'apiVersion: v2\nname: web\nversion: 1.2.3\nappVersion: "2.0"\n',
     "values.yaml": b"replicas: 2\nratio: 0.5\n",
     "templates/a.yaml": b"a: 1\n",
     "LICENSE": b"free",
