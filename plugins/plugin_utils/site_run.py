@@ -139,7 +139,8 @@ def extra_variables(given: Sequence[str], place: Path) -> list[str]:
         values = from_yaml(text) if text.startswith(("{", "[")) else parse_kv(text)
         file = place / f"extra-vars-{number}.json"
         # YAML made dates of some texts; Ansible reads the file as YAML and makes the same of them again
-        _write_private(file, json_text(json.loads(json.dumps(values, default=str))).encode())
+        plain = json.loads(json.dumps(values, default=str))
+        _write_private(file, json_text(plain).encode())
         options.append(f"@{file}")
     return options
 
