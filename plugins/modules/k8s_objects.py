@@ -90,7 +90,7 @@ options:
     description:
       - Treat what others have written outside of C(metadata) and C(status) as drift. Declared fields are taken back and
         undeclared ones are removed, each shown with the manager who wrote it.
-      - What others added to a field that cannot be changed is refused, or the object is created anew, as O(recreate) says.
+      - What others added to an immutable field is refused, or the object is created anew, as O(recreate) says.
       - What the controllers of Kubernetes and of AKS, an autoscaler, a CA injector or C(kubectl rollout restart) write
         is expected and left alone, as are undeclared labels, annotations and other metadata. The collection's
         C(docs/drift.md) lists them; O(ignore_differences) adds to them.
