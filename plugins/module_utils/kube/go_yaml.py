@@ -95,7 +95,7 @@ def _loader() -> Any:
 def _value(node: Any, reading: _Reading) -> Any:
     if isinstance(node, yaml.ScalarNode):
         value = _scalar(node)
-        return _as_json_has_it(value) if isinstance(value, float) or type(value) is int else value
+        return _as_json_has_it(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
     if id(node) in reading.known:
         return reading.known[id(node)]
     if id(node) in reading.open:
