@@ -108,6 +108,23 @@ options:
     type: str
     choices: [never, on_immutable]
     default: never
+  roll_on_config_change:
+    description:
+      - Replace the pods of declared Deployments, StatefulSets and DaemonSets when a Secret or ConfigMap they use has
+        changed, whoever changed it. What counts is what their containers get to see, as environment variables or as
+        volumes (with C(subPath) and projected ones), and of that only the keys that are used. Labels and annotations of
+        a Secret do not count.
+      - It works by the annotation C(mcpops.io/config-digest) of the pod template, with a digest for each of these
+        objects. The values of a Secret are keyed with its C(uid), so that nobody who may not read the Secret can find
+        a weak value by trying; a Secret that is deleted and made again counts as changed.
+      - Pods that run already when this is first seen are left alone. The digest is then noted in the annotations of the
+        workload itself, and the next change of the Secret replaces the pods.
+      - Something required that is not there replaces no pods, because they could not start. Pods that wait for it
+        follow it from its first change on. What is optional replaces them when it comes or goes.
+      - A Secret that may not be read is left out with a warning.
+      - With V(false) a digest that stands is kept as it is.
+    type: bool
+    default: true
   object_options:
     description:
       - Options that hold for some of the objects only. A row holds for every object that has all the properties it
@@ -140,6 +157,10 @@ options:
           - O(recreate) for these objects.
         type: str
         choices: [never, on_immutable]
+      roll_on_config_change:
+        description:
+          - O(roll_on_config_change) for these objects.
+        type: bool
   ignore_differences:
     description:
       - Fields that somebody else may set, whatever is declared for them. A new object gets what is declared; from then
@@ -340,6 +361,18 @@ EXAMPLES = r"""
         namespace: tools
         force_conflicts: true
 
+- name: Change a Secret and replace the pods that use it, but not those of a job runner that reads it anew each time
+  mcpops.platform.k8s_objects:
+    kubeconfig: ~/.kube/config
+    src:
+      - /etc/platform/manifests
+    namespace: tools
+    wait: true
+    object_options:
+      - kind: Deployment
+        name: job-runner
+        roll_on_config_change: false
+
 - name: Wait for what custom resources show
   mcpops.platform.k8s_objects:
     kubeconfig: ~/.kube/config
@@ -446,6 +479,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "force_conflicts": {"type": "bool", "default": False},
     "exclusive": {"type": "bool", "default": False},
     "recreate": {"type": "str", "choices": ["never", "on_immutable"], "default": "never"},
+    "roll_on_config_change": {"type": "bool", "default": True},
     "object_options": {
         "type": "list",
         "elements": "dict",
@@ -456,6 +490,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
             "force_conflicts": {"type": "bool"},
             "exclusive": {"type": "bool"},
             "recreate": {"type": "str", "choices": ["never", "on_immutable"]},
+            "roll_on_config_change": {"type": "bool"},
         },
     },
     "ignore_differences": IGNORE_DIFFERENCES,
