@@ -177,7 +177,7 @@ _PATTERNS: tuple[re.Pattern[str], ...] = (
     ),
     re.compile(r"\b(?:bearer|basic)\s+(?P<secret>(?=\S*[0-9+/=._~-])[A-Za-z0-9+/=._~-]{8,})", re.IGNORECASE),
     # credentials in a URL
-    re.compile(r"\b[a-z][a-z0-9+.-]*://(?P<secret>[^\s/@:\"']*:[^\s/@\"']+)@", re.IGNORECASE),
+    re.compile(r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,30}://(?P<secret>[^\s/@:\"']*:[^\s/@\"']+)@", re.IGNORECASE),
     # signatures of Azure shared access
     re.compile(r"[?&](?:sig|sharedaccesskey|code)=(?P<secret>[^&\s\"']+)", re.IGNORECASE),
     # keys that services mark by a prefix
@@ -189,7 +189,8 @@ _PATTERNS: tuple[re.Pattern[str], ...] = (
 # without one of these none of the patterns matches: most texts are done with here
 _MAY_HOLD_ONE = re.compile(r"[=:]|\sis\s|eyJ|gh[pousr]_|github_pat_|xox|sk-|AKIA|glpat-|-----BEGIN|bearer|basic", re.I)
 # name=value, name: value, "name": "value", name is value, and a block of YAML below its name
-_NAMED = re.compile(r"(?P<name>[\w.-]*[A-Za-z][\w.-]*)[\"']?(?P<between>\s*[=:][ \t]*|\s+is\s+)")
+# (a name begins where a word does: tried at every letter of a long one, the search would take its length cubed)
+_NAMED = re.compile(r"(?<![\w.-])(?P<name>(?=[\w.-]*[A-Za-z])[\w.-]+)[\"']?(?P<between>\s*[=:][ \t]*|\s+is\s+)")
 _VALUE = re.compile(r"[|>][+-]?[ \t]*\n(?:[ \t]+[^\n]*\n?)+|\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s,;&\"']+")
 
 

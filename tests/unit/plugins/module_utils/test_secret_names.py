@@ -8,9 +8,11 @@ import itertools
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import (
+    REDACTED,
     credentials_in,
     is_secret,
     looks_secret,
+    redact,
     secret_name,
     secrets_in,
 )
@@ -159,3 +161,9 @@ def test_secrets_are_found_wherever_a_structure_has_them() -> None:
 def test_values_behind_names_in_a_text(quote: str, separator: str) -> None:
     assert credentials_in(f"x=1 dbPassword{separator}{quote}hunter2x{quote} y=2") == ["hunter2x"]
     assert credentials_in(f"passwordPolicy{separator}{quote}strict{quote}") == []
+
+
+@pytest.mark.parametrize("text", ["x" * 100_000, "a." * 50_000, "a+b-" * 25_000, "password" * 12_000, "a b " * 25_000])
+def test_a_long_text_is_done_in_time(text: str) -> None:
+    """A pattern that tries every beginning of a long word would not come to an end here."""
+    assert redact(f"key: 1 {text} : {text}").count(REDACTED) <= 1
