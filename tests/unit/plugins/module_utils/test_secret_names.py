@@ -157,7 +157,7 @@ def test_secrets_are_found_wherever_a_structure_has_them() -> None:
     assert found == {"one-1", "two-2", "three-3", "four-4", "app:five-5", "six-6", "1234567"}
 
 
-@pytest.mark.parametrize(("quote", "separator"), itertools.product(["", '"', "'"], ["=", ": ", " = "]))
+@pytest.mark.parametrize(("quote", "separator"), list(itertools.product(["", '"', "'"], ["=", ": ", " = "])))
 def test_values_behind_names_in_a_text(quote: str, separator: str) -> None:
     assert credentials_in(f"x=1 dbPassword{separator}{quote}hunter2x{quote} y=2") == ["hunter2x"]
     assert credentials_in(f"passwordPolicy{separator}{quote}strict{quote}") == []
