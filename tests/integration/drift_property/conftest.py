@@ -73,6 +73,8 @@ def as_objects(
                 "namespace": namespace,
                 "definitions": [item for _label, item in declared],
                 "exclusive": True,
+                # what a workload's pods use is recorded in its annotations, which no declaration has
+                "roll_on_config_change": False,
                 **options,
             }
             return call(k8s_objects, directory, args, check=check, fails=None)

@@ -101,7 +101,7 @@ def test_what_is_changed_behind_its_back_is_shown_and_repaired(
     shown = "\n".join(lines(planned))
     for part in (
         "--zap-log-level=debug",
-        "spec.ports[https].port: 9443  # set by kubectl-patch",
+        "spec.ports[9443,TCP].port: 9443  # set by kubectl-patch",
         "kmcp-manager-role",
         "spec.names.shortNames",
     ):
