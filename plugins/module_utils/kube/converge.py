@@ -14,18 +14,15 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import dry_run, immutable
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import (
-    CONFLICT,
     INVALID,
     Target,
-    give_up,
-    put,
     server_side_apply,
     target_of,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.delete import request_deletion, wait_until_gone
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation, differences, removal
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation, removal
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.exclusive import (
     OWNERSHIP,
@@ -39,10 +36,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.object_option
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.one_piece import (
     Unkept,
-    beside_other_branches,
-    emptied,
     other_spellings,
-    rebuilt,
     unkept,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import ObjectOutcome
@@ -50,20 +44,19 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership imp
     foreign_fields,
     own_routes,
     owners,
-    undeclared_foreign,
     undeclared_own,
     writers_by_path,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.shared_fields import to_apply
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.whole_object import (
+    LEGACY_MANAGERS,
+    WholeObjects,
+    apply_declared,
+    foreign_leaves,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
-REPLACING_MANAGER = "mcpops-replace"
-"""Writes an object in one piece and gives it up again: as a second owner it would keep items declared no more."""
-LEGACY_MANAGERS = frozenset({"kubectl-client-side-apply", "before-first-apply"})
-"""What kubectl applied before it knew field managers: a declaration that takes the object over takes this over, too."""
-ATTEMPTS = 4
-"""A controller may write between our reading and our writing; then it is read again."""
 NOTED = 3
 SETTLING_SECONDS = 10.0
 SETTLING_POLL_SECONDS = 0.25
@@ -88,6 +81,7 @@ class Converger:
         self._options = options
         self._company = company
         self._dry = dry
+        self._whole = WholeObjects(kube, options, dry)
 
     def judge(self, target: Target, live: Object | None) -> Verdict:
         """Whether anything is to be done, as far as it can be told without asking."""
@@ -102,7 +96,7 @@ class Converger:
             return Verdict.DIFFERS
         if found is Verdict.STANDS and self._settings(target).exclusive:
             expected = options.expected(target.who)
-            if self._foreign(target, live) or contested(
+            if foreign_leaves(options, target, live) or contested(
                 live, target.declared, options.our_managers, target.structure, expected
             ):
                 found = Verdict.UNSURE
@@ -249,7 +243,7 @@ class Converger:
         """
         first = next(iter(kept.values()))
         try:
-            return self._in_one_piece(target, standing, first)
+            return self._whole.in_one_piece(target, standing, first)
         except ServiceError as refused:
             if refused is not first:
                 raise
@@ -269,7 +263,7 @@ class Converger:
         except ServiceError as refused:
             if refused.status != INVALID or immutable.is_immutable(refused):
                 raise
-            after = self._in_one_piece(target, standing, refused)
+            after = self._whole.in_one_piece(target, standing, refused)
             changes = attributed_changes(standing, after, target, options.manager, managers, options.adopt)
             # in check mode, what the dry run of the whole shows has the removals in it
             return changes, (), after
@@ -278,105 +272,19 @@ class Converger:
             estimate = dry_run.estimate(standing, target.declared, options.manager, target.structure)
             return list(estimate), notes, standing
         again = other_spellings(standing, target.declared, returned, target.structure)
-        doomed = [*self._doomed(target, standing), *again]
+        doomed = [*self._whole.doomed(target, standing), *again]
         # what was applied has another version by now
         base = standing if self._dry or judged is Verdict.UNSURE else after
-        beside = self._beside(target, standing, after)
-        whole = self._without_leftover(target, base, after, doomed, beside) if beside or again else None
+        beside = self._whole.beside(target, standing, after)
+        whole = self._whole.without_leftover(target, base, after, doomed, beside) if beside or again else None
         final = after if whole is None else whole
         changes = attributed_changes(standing, final, target, options.manager, managers, options.adopt)
         if changes and not self._dry:
             if whole is not None:
-                final = self._write_whole(target, base, doomed, beside)
+                final = self._whole.write(target, base, doomed, beside)
             elif judged is Verdict.UNSURE:
                 final = self._apply(target, False)
         return changes, notes + self._kept_notes(target, standing, final) + self._not_kept(target, final), final
-
-    def _doomed(self, target: Target, standing: Object) -> list[Route]:
-        """What is to go from an object that is written in one piece."""
-        dropped = undeclared_own(standing, target.declared, self._options.manager, target.structure)
-        return [*dropped, *self._foreign(target, standing)]
-
-    def _beside(self, target: Target, standing: Object, after: Object) -> list[Route]:
-        """Places where an apply has left something although the declaration says otherwise.
-
-        Dropped leaves that nobody else wants, declared ones that were not kept, and those that stand beside a structure
-        which nobody owns: the defaults of another branch.
-        """
-        others = owners(after)
-        ours = {*self._options.our_managers, *LEGACY_MANAGERS}
-        dropped = [
-            route
-            for route in undeclared_own(standing, target.declared, self._options.manager, target.structure)
-            if value_at(after, route) is not None and others.get(route, set()) <= ours
-        ]
-        moved = [one.route for one in unkept(target.declared, standing, target.structure)]
-        return [
-            *dropped,
-            *(one.route for one in unkept(target.declared, after, target.structure)),
-            *emptied(target.declared, standing, after, target.structure),
-            *beside_other_branches(after, target.declared, moved, target.structure),
-        ]
-
-    def _without_leftover(
-        self, target: Target, base: Object, after: Object, doomed: Sequence[Route], beside: Sequence[Route]
-    ) -> Object | None:
-        """The object that a dry run of writing it in one piece shows, or None where that is of no use."""
-        try:
-            whole = self._put(target, base, doomed, beside, dry_run=True)
-        except ServiceError:
-            return None
-        return None if not differences(after, whole, target.structure) else whole
-
-    def _whole(self, target: Target, base: Object, doomed: Sequence[Route], beside: Sequence[Route]) -> Object:
-        """The object in one piece: what is declared, what others own, and defaults made afresh near `beside`."""
-        writers = {self._options.manager, *LEGACY_MANAGERS}
-        return rebuilt(base, target.declared, doomed, target.structure, beside, writers)
-
-    @property
-    def _writer(self) -> str:
-        return REPLACING_MANAGER if self._options.adopt else self._options.manager
-
-    def _put(
-        self, target: Target, base: Object, doomed: Sequence[Route], beside: Sequence[Route], *, dry_run: bool
-    ) -> Object:
-        """The object as it is (or would be) when it was written in one piece; read again when somebody else wrote."""
-        for attempt in range(1, ATTEMPTS + 1):
-            body = self._whole(target, base, doomed, beside)
-            try:
-                return put(self._kube, target, body, manager=self._writer, dry_run=dry_run)
-            except ServiceError as refused:
-                fresh = self._kube.get(target.path) if refused.status == CONFLICT and attempt < ATTEMPTS else None
-                if fresh is None:
-                    raise
-                base = fresh
-        raise AssertionError("the last attempt returns or raises")
-
-    def _write_whole(
-        self, target: Target, standing: Object, doomed: Sequence[Route], beside: Sequence[Route]
-    ) -> Object:
-        whole = self._put(target, standing, doomed, beside, dry_run=False)
-        if not self._options.adopt:
-            return whole
-        # applied once more, the declaration owns what was written
-        return give_up(self._kube, target, self._apply(target, False), REPLACING_MANAGER)
-
-    def _in_one_piece(self, target: Target, standing: Object, refused: ServiceError) -> Object:
-        """What server-side apply cannot express, by writing the whole; the first refusal counts if that fails, too.
-
-        First with all that the server derived, then without what stands beside the declared leaves that differ.
-        """
-        differing = [one.route for one in unkept(target.declared, standing, target.structure)]
-        doomed = self._doomed(target, standing)
-        for beside in ([], differing):
-            try:
-                after = self._put(target, standing, doomed, beside, dry_run=True)
-            except ServiceError:
-                continue
-            if unkept(target.declared, after, target.structure):
-                continue
-            return after if self._dry else self._write_whole(target, standing, doomed, beside)
-        raise refused
 
     def _kept_notes(self, target: Target, standing: Object, final: Object) -> tuple[str, ...]:
         """What the declaration has dropped and stays, because others own it as well."""
@@ -456,14 +364,6 @@ class Converger:
             if dry_run.refusing_webhook(refused) is None and not immutable.stands_in_the_way(refused):
                 raise immutable.not_deleted(target.who, refused, name) from refused
 
-    def _foreign(self, target: Target, live: Object) -> dict[Route, str]:
-        if not self._settings(target).exclusive:
-            return {}
-        options = self._options
-        return undeclared_foreign(
-            live, target.declared, options.our_managers, target.structure, options.expected(target.who)
-        )
-
     def _apply_new(self, target: Target) -> Object:
         """The first apply of an object, with patience where what it needs was made a moment ago."""
         deadline = time.monotonic() + SETTLING_SECONDS
@@ -478,9 +378,7 @@ class Converger:
             time.sleep(SETTLING_POLL_SECONDS)
 
     def _apply(self, target: Target, dry: bool) -> Object:
-        settings = self._settings(target)
-        force = settings.force_conflicts or settings.exclusive
-        return server_side_apply(self._kube, target, force=force, dry_run=dry, manager=self._options.manager)
+        return apply_declared(self._kube, self._options, target, dry=dry)
 
     def _settings(self, target: Target) -> Settings:
         return self._options.settings(target.who)

@@ -1,0 +1,152 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Writing an object in one piece, for what server-side apply cannot express (see one_piece for the cases)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import (
+    CONFLICT,
+    Target,
+    give_up,
+    put,
+    server_side_apply,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import differences
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import Route, value_at
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.one_piece import (
+    beside_other_branches,
+    emptied,
+    rebuilt,
+    unkept,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import (
+    owners,
+    undeclared_foreign,
+    undeclared_own,
+)
+
+REPLACING_MANAGER = "mcpops-replace"
+"""Writes an object in one piece and gives it up again: as a second owner it would keep items declared no more."""
+LEGACY_MANAGERS = frozenset({"kubectl-client-side-apply", "before-first-apply"})
+"""What kubectl applied before it knew field managers: a declaration that takes the object over takes this over, too."""
+ATTEMPTS = 4
+"""A controller may write between our reading and our writing; then it is read again."""
+
+
+def foreign_leaves(options: BundleOptions, target: Target, live: Object) -> dict[Route, str]:
+    """What others added to an object that is ours alone, with their managers."""
+    if not options.settings(target.who).exclusive:
+        return {}
+    return undeclared_foreign(
+        live, target.declared, options.our_managers, target.structure, options.expected(target.who)
+    )
+
+
+def apply_declared(kube: Kube, options: BundleOptions, target: Target, *, dry: bool) -> Object:
+    """The object as it is (or would be) when its declaration was applied."""
+    settings = options.settings(target.who)
+    force = settings.force_conflicts or settings.exclusive
+    return server_side_apply(kube, target, force=force, dry_run=dry, manager=options.manager)
+
+
+class WholeObjects:
+    """Writes objects of a bundle in one piece, or finds out by dry runs what that would make of them."""
+
+    def __init__(self, kube: Kube, options: BundleOptions, dry: bool) -> None:
+        self._kube = kube
+        self._options = options
+        self._dry = dry
+
+    def doomed(self, target: Target, standing: Object) -> list[Route]:
+        """What is to go from an object that is written in one piece."""
+        dropped = undeclared_own(standing, target.declared, self._options.manager, target.structure)
+        return [*dropped, *foreign_leaves(self._options, target, standing)]
+
+    def beside(self, target: Target, standing: Object, after: Object) -> list[Route]:
+        """Places where an apply has left something although the declaration says otherwise.
+
+        Dropped leaves that nobody else wants, declared ones that were not kept, and those that stand beside a structure
+        which nobody owns: the defaults of another branch.
+        """
+        others = owners(after)
+        ours = {*self._options.our_managers, *LEGACY_MANAGERS}
+        dropped = [
+            route
+            for route in undeclared_own(standing, target.declared, self._options.manager, target.structure)
+            if value_at(after, route) is not None and others.get(route, set()) <= ours
+        ]
+        moved = [one.route for one in unkept(target.declared, standing, target.structure)]
+        return [
+            *dropped,
+            *(one.route for one in unkept(target.declared, after, target.structure)),
+            *emptied(target.declared, standing, after, target.structure),
+            *beside_other_branches(after, target.declared, moved, target.structure),
+        ]
+
+    def without_leftover(
+        self, target: Target, base: Object, after: Object, doomed: Sequence[Route], beside: Sequence[Route]
+    ) -> Object | None:
+        """The object that a dry run of writing it in one piece shows, or None where that is of no use."""
+        try:
+            whole = self._put(target, base, doomed, beside, dry_run=True)
+        except ServiceError:
+            return None
+        return None if not differences(after, whole, target.structure) else whole
+
+    def _whole(self, target: Target, base: Object, doomed: Sequence[Route], beside: Sequence[Route]) -> Object:
+        """The object in one piece: what is declared, what others own, and defaults made afresh near `beside`."""
+        writers = {self._options.manager, *LEGACY_MANAGERS}
+        return rebuilt(base, target.declared, doomed, target.structure, beside, writers)
+
+    @property
+    def _writer(self) -> str:
+        return REPLACING_MANAGER if self._options.adopt else self._options.manager
+
+    def _put(
+        self, target: Target, base: Object, doomed: Sequence[Route], beside: Sequence[Route], *, dry_run: bool
+    ) -> Object:
+        """The object as it is (or would be) when it was written in one piece; read again when somebody else wrote."""
+        for attempt in range(1, ATTEMPTS + 1):
+            body = self._whole(target, base, doomed, beside)
+            try:
+                return put(self._kube, target, body, manager=self._writer, dry_run=dry_run)
+            except ServiceError as refused:
+                fresh = self._kube.get(target.path) if refused.status == CONFLICT and attempt < ATTEMPTS else None
+                if fresh is None:
+                    raise
+                base = fresh
+        raise AssertionError("the last attempt returns or raises")
+
+    def write(self, target: Target, standing: Object, doomed: Sequence[Route], beside: Sequence[Route]) -> Object:
+        whole = self._put(target, standing, doomed, beside, dry_run=False)
+        if not self._options.adopt:
+            return whole
+        # applied once more, the declaration owns what was written
+        return give_up(
+            self._kube, target, apply_declared(self._kube, self._options, target, dry=False), REPLACING_MANAGER
+        )
+
+    def in_one_piece(self, target: Target, standing: Object, refused: ServiceError) -> Object:
+        """What server-side apply cannot express, by writing the whole; the first refusal counts if that fails, too.
+
+        First with all that the server derived, then without what stands beside the declared leaves that differ.
+        """
+        differing = [one.route for one in unkept(target.declared, standing, target.structure)]
+        doomed = self.doomed(target, standing)
+        for beside in ([], differing):
+            try:
+                after = self._put(target, standing, doomed, beside, dry_run=True)
+            except ServiceError:
+                continue
+            if unkept(target.declared, after, target.structure):
+                continue
+            return after if self._dry else self.write(target, standing, doomed, beside)
+        raise refused
