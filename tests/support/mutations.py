@@ -27,7 +27,7 @@ TWIN = "mcpops-twin"
 
 # What an API server hands out and keeps when an update leaves it out: a Service's addresses, their families, its ports.
 # Edited, it is another allocation, and nothing says which one it was before.
-ALLOCATED = frozenset({"clusterIP", "clusterIPs", "healthCheckNodePort", "ipFamilies", "ipFamilyPolicy", "nodePort"})
+ALLOCATED = frozenset({"clusterIP", "clusterIPs", "healthCheckNodePort", "ipFamilies", "nodePort"})
 # Documented as nobody's drift: injectors of certificate authorities write it.
 TOLERATED = frozenset({"caBundle"})
 # Of the many properties that a mapping could have, so many are tried as additions.

@@ -31,9 +31,10 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.exclusive imp
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.explained import explained
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import Route, route_path, value_at
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.fresh_values import fresh_values, set_leaves
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict, contested, digest, verdict
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.object_options import ON_IMMUTABLE, Settings
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object, holds_secrets
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.one_piece import (
     Unkept,
     other_spellings,
@@ -217,6 +218,9 @@ class Converger:
                 self._kube, target, live, options.our_managers, options.expected(target.who), dry_run=self._dry
             )
             changes, standing, returned = list(taken.changes), taken.live, taken.returned
+            if returned:
+                reset, standing = self._reset(target, standing, returned)
+                changes += reset
             if taken.kept:
                 whole = self._taken_back(target, standing, taken.kept)
                 if whole is not None:
@@ -235,6 +239,20 @@ class Converger:
             self._confirm(whole_target, standing)
         plan = Plan(str(target.who), _once(changes), body=target.declared, notes=notes)
         return ObjectOutcome(target.who, plan, standing)
+
+    def _reset(self, target: Target, live: Object, returned: Sequence[Route]) -> tuple[list[Change], Object]:
+        """(changes, the object afterwards): values of others that an update without them does not take away."""
+        manager = self._options.manager
+        values = fresh_values(self._kube, target, live, returned, manager)
+        if not values:
+            return [], live
+        names, secret = writers_by_path(live, self._options.our_managers), holds_secrets(live)
+        changes = [
+            Change(path, value_at(live, route, target.structure), value, secret, f"set by {names.get(path, 'others')}")
+            for route, value in values.items()
+            for path in [route_path(route)]
+        ]
+        return changes, live if self._dry else set_leaves(self._kube, target, live, values, manager)
 
     def _taken_back(self, target: Target, standing: Object, kept: Mapping[str, ServiceError]) -> Object | None:
         """The object in one piece, where what others added can go only together with what is declared instead.

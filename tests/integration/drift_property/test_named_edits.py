@@ -50,6 +50,12 @@ EDITS: dict[str, tuple[Object, str, Any, Sequence[str]]] = {
         {"name": "udp", "port": 53, "protocol": "UDP"},
         ("spec", "ports"),
     ),
+    "what an update without it leaves as it is": (
+        SERVICE,
+        "/spec/ipFamilyPolicy",
+        "PreferDualStack",
+        ("spec", "ipFamilyPolicy"),
+    ),
     "twin port of a container": (
         deployment(),
         f"{POD}/containers/0/ports/-",

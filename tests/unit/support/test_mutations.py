@@ -187,7 +187,7 @@ def test_each_kind_of_place_is_edited(what: str, steps: tuple[str | int, ...], o
 
 def test_what_the_server_hands_out_and_what_others_own_is_left_alone() -> None:
     touched = {step for edit in edits() for step in edit.steps}
-    assert touched.isdisjoint({"clusterIP", "nodePort", "ipFamilyPolicy", "theirs", "kind", "apiVersion"})
+    assert touched.isdisjoint({"clusterIP", "nodePort", "ipFamilies", "theirs", "kind", "apiVersion"})
 
 
 def test_the_same_object_gets_the_same_edits_and_its_neighbour_others() -> None:
