@@ -35,6 +35,7 @@ class Verdict(Enum):
 
 
 _NOT_COMPARED = ("apiVersion", "kind")
+_PLAIN = frozenset({str, int, bool, float})
 _NO_ONE: Mapping[str, Any] = {}
 
 
@@ -107,7 +108,14 @@ def _mapping(
         return Verdict.DIFFERS if declared else Verdict.STANDS
     outcome = Verdict.STANDS
     for key, value in declared.items():
-        part = _value(value, live.get(key, ABSENT), owned.get(f"f:{key}"), structure.field(str(key)), adopt)
+        standing = live.get(key, ABSENT)
+        mine = owned.get(f"f:{key}")
+        # most leaves are plain and equal: no structure is needed for those
+        if value.__class__ in _PLAIN and value.__class__ is standing.__class__ and value == standing:
+            if mine is None and adopt:
+                outcome = Verdict.UNSURE
+            continue
+        part = _value(value, standing, mine, structure.field(str(key)), adopt)
         if part is Verdict.DIFFERS:
             return part
         if part is Verdict.UNSURE:

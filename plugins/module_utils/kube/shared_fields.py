@@ -37,19 +37,20 @@ def to_apply(
     structure that others may add to, the declared part stays, with what they have added.
     """
     entries = (live.get("metadata") or {}).get("managedFields") or []
-    if not expected.names_paths and all(entry.get("manager") in our_managers for entry in entries):
+    others = [entry for entry in entries if entry.get("manager") not in our_managers]
+    if not expected.names_paths and all(entry.get("subresource") == "status" for entry in others):
         return dict(declared)
     result: Any = dict(declared)
     mine = set(own_routes(live, manager))
     gone: list[Route] = []
     for route, managers in owners(live).items():
-        others = managers.difference(our_managers)
-        if not others or not declares(declared, route, structure):
+        theirs = managers.difference(our_managers)
+        if not theirs or not declares(declared, route, structure):
             continue
         path = route_path(route)
-        if expected.yields(path, others):
+        if expected.yields(path, theirs):
             kept = value_at(live, route, structure)
-        elif expected.allows_additions(path, others):
+        elif expected.allows_additions(path, theirs):
             wanted = value_at(declared, route, structure)
             standing = value_at(live, route, structure)
             kept = with_additions(wanted, standing)
