@@ -110,7 +110,8 @@ def with_restart(server: Declared, sight: Sight, *, repaired: bool) -> Declared:
 
 def _is_written(live: Mapping[str, Any], server: Declared) -> bool:
     ours = {FIELD_MANAGER, "helm"}
-    return verdict(live, dict(server.resource)) is not Verdict.STANDS or bool(foreign_fields(live, ours))
+    # what only a dry run could tell from a default is no reason to carry a restart over
+    return verdict(live, dict(server.resource)) is Verdict.DIFFERS or bool(foreign_fields(live, ours))
 
 
 def _with_annotation(server: Declared, value: str) -> Declared:

@@ -20,7 +20,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.object_option
     settings_for,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import FIELD_MANAGER
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import FIELD_MANAGER, REPLACING_MANAGER
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import Tolerated, Writer, tolerated
 
 
@@ -57,7 +57,7 @@ class BundleOptions:
     roll_on_config_change: bool = True
     per_object: tuple[ObjectOptions, ...] = ()
     manager: str = FIELD_MANAGER
-    our_managers: frozenset[str] = field(default_factory=lambda: frozenset({FIELD_MANAGER, "helm"}))
+    our_managers: frozenset[str] = field(default_factory=lambda: frozenset({FIELD_MANAGER, REPLACING_MANAGER, "helm"}))
     wait_timeout: float = 120.0
     wait_conditions: tuple[Condition, ...] = ()
     propagation: str = "Background"

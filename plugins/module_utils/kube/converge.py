@@ -194,7 +194,15 @@ class Converger:
 
     def _confirm(self, target: Target, written: Object) -> None:
         """What the server has just made of the declaration need not be asked of a dry run in the next run."""
-        conceded = self._conceded(target, written)
+        conceded, options = self._conceded(target, written), self._options
+        if self._settings(target).exclusive and (
+            foreign_leaves(options, conceded, written)
+            or contested(
+                written, conceded.declared, options.our_managers, target.structure, options.expected(target.who)
+            )
+        ):
+            # somebody wrote between our reading and our writing
+            return
         if not unkept(conceded.declared, written, target.structure):
             self._kube.confirmed.add(self._digest(conceded, written))
 

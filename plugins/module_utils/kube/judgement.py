@@ -120,7 +120,7 @@ def _mapping(
             return part
         if part is Verdict.UNSURE:
             outcome = part
-    if adopt and any(key.startswith("f:") and declared.get(key[2:]) is None for key in owned):
+    if adopt and any(key.startswith("f:") and key[2:] not in declared for key in owned):
         # a leaf that we once declared and do so no more: applying removes it
         return Verdict.DIFFERS
     return outcome

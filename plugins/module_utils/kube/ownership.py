@@ -20,6 +20,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure imp
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import Tolerated, tolerated
 
 FIELD_MANAGER = "mcpops"
+REPLACING_MANAGER = "mcpops-replace"
+"""Writes an object in one piece and gives it up again: as a second owner it would keep items declared no more."""
 
 # what names an object, what is kept about it by others on purpose (labels, annotations), and what controllers report
 _NOT_OWNED = frozenset({"f:apiVersion", "f:kind", "f:metadata", "f:status"})

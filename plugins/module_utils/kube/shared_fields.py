@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import (
@@ -18,7 +19,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import
     without,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import own_routes, owners
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure, canonical
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import Tolerated, with_additions
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import join
 
@@ -48,7 +49,7 @@ def to_apply(
         if not theirs or not declares(declared, route, structure):
             continue
         path = route_path(route)
-        if expected.yields(path, theirs):
+        if expected.yields(path, theirs, value_at(declared, route, structure)):
             kept = value_at(live, route, structure)
         elif expected.allows_additions(path, theirs):
             wanted = value_at(declared, route, structure)
@@ -64,7 +65,9 @@ def to_apply(
         else:
             gone.append(route)
     result = without(result, gone, structure)
-    return dict(_without_ignored(result, live, "", expected, mine))
+    if not expected.names_paths:
+        return dict(result)
+    return dict(_without_ignored(result, live, _Place(("",), (), structure), expected, mine))
 
 
 def _replaced(value: Any, route: Route, new: Any, structure: Structure) -> Any:
@@ -80,38 +83,62 @@ def _replaced(value: Any, route: Route, new: Any, structure: Structure) -> Any:
     return [changed if index == step else item for index, item in enumerate(value)]
 
 
-def _without_ignored(value: Any, live: Any, path: str, expected: Tolerated, mine: Collection[Route]) -> Any:
+@dataclass(frozen=True)
+class _Place:
+    """Where a value stands: every way to write its path, its route as managedFields have it, and its structure."""
+
+    paths: tuple[str, ...]
+    route: Route
+    structure: Structure
+
+    def below(self, key: str) -> _Place:
+        paths = tuple(join(path, key) for path in self.paths)
+        return _Place(paths, (*self.route, f"f:{key}"), self.structure.field(key))
+
+    def item(self, item: Any, index: int) -> _Place:
+        """An item of a list, which a path names by its keys, its name or its number."""
+        key = self.structure.key_of(item)
+        names = {str(index), *([",".join(str(value) for _field, value in key)] if key else [])}
+        if isinstance(item, Mapping) and "name" in item:
+            names.add(str(item["name"]))
+        # items of a list that is one piece belong to whoever the list belongs to
+        route = (*self.route, f"k:{canonical(dict(key))}") if key else self.route
+        paths = tuple(f"{path}[{name}]" for path in self.paths for name in sorted(names))
+        return _Place(paths, route, self.structure.items)
+
+
+def _without_ignored(value: Any, live: Any, place: _Place, expected: Tolerated, mine: Collection[Route]) -> Any:
     """Without the paths that a user named; one that is ours keeps its present value."""
     if isinstance(value, Mapping):
         kept = {}
         for key, below in value.items():
-            here = join(path, str(key))
+            here = place.below(str(key))
             standing = live.get(key) if isinstance(live, Mapping) else None
-            if not expected.is_ignored(here):
+            if not any(expected.is_ignored(path) for path in here.paths):
                 kept[key] = _without_ignored(below, standing, here, expected, mine)
-            elif standing is not None and any(_at_or_below(route_path(route), here) for route in mine):
+            elif standing is not None and any(_at_or_below(route, here.route) for route in mine):
                 kept[key] = standing
         return kept
     if isinstance(value, list):
         return [
-            _without_ignored(item, _namesake(item, live, index), f"{path}[{item_name(item, index)}]", expected, mine)
+            _without_ignored(item, _namesake(item, live, index, place), place.item(item, index), expected, mine)
             for index, item in enumerate(value)
         ]
     return value
 
 
-def _at_or_below(path: str, above: str) -> bool:
-    return path == above or path.startswith((f"{above}.", f"{above}["))
+def _at_or_below(route: Route, above: Route) -> bool:
+    """Whether a leaf is this place, inside of it, or the piece that holds it."""
+    return route[: len(above)] == above or above[: len(route)] == route
 
 
-def item_name(item: Any, index: int) -> str:
-    """How a user's path names an item of a list: by its name, or by its number."""
-    return str(item["name"]) if isinstance(item, Mapping) and "name" in item else str(index)
-
-
-def _namesake(item: Any, live: Any, index: int) -> Any:
+def _namesake(item: Any, live: Any, index: int, place: _Place) -> Any:
+    """The item of the live list that this one is about."""
     if not isinstance(live, list):
         return None
+    key = place.structure.key_of(item)
+    if key is not None:
+        return next((one for one in live if place.structure.key_of(one) == key), None)
     if isinstance(item, Mapping) and "name" in item:
         return next((one for one in live if isinstance(one, Mapping) and one.get("name") == item["name"]), None)
     return live[index] if index < len(live) else None

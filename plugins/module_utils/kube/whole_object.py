@@ -28,13 +28,12 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.one_piece imp
     unkept,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import (
+    REPLACING_MANAGER,
     owners,
     undeclared_foreign,
     undeclared_own,
 )
 
-REPLACING_MANAGER = "mcpops-replace"
-"""Writes an object in one piece and gives it up again: as a second owner it would keep items declared no more."""
 LEGACY_MANAGERS = frozenset({"kubectl-client-side-apply", "before-first-apply"})
 """What kubectl applied before it knew field managers: a declaration that takes the object over takes this over, too."""
 ATTEMPTS = 4

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ class Writer:
     """One row. `managers` and `kinds` are regular expressions; `path` is a path pattern, see `covers`.
 
     `adds_only`: the declared part of the structure must stand, and what the manager has added to it is left alone.
-    `undeclared_only`: a declaration that has the leaf wins.
+    `undeclared_only`: a declaration that has the leaf wins, unless it holds its place only (text of nothing but blanks,
+    as it is or in base64, which is how charts leave a certificate to whoever makes it).
     """
 
     managers: str
@@ -45,8 +47,16 @@ EXPECTED: tuple[Writer, ...] = (
         r"kube-controller-manager|kube-scheduler|kubelet|kube-apiserver|kube-proxy|endpoint-controller",
         r".*",
         "**",
-        "the control plane fills in what it decides: replicas by a HorizontalPodAutoscaler, bound volumes, addresses",
+        "the control plane fills in what it decides: bound volumes, addresses, nodes",
         _KUBERNETES + "concepts/overview/components/",
+        undeclared_only=True,
+    ),
+    Writer(
+        r"kube-controller-manager",
+        _SCALED,
+        "spec.replicas",
+        "a HorizontalPodAutoscaler scales through the controller manager",
+        _KUBERNETES + "tasks/run-application/horizontal-pod-autoscale/",
     ),
     Writer(
         r"clusterrole-aggregation-controller",
@@ -61,6 +71,7 @@ EXPECTED: tuple[Writer, ...] = (
         "spec.**",
         "the cloud provider notes the load balancer's address and node ports",
         _KUBERNETES + "concepts/architecture/cloud-controller/",
+        undeclared_only=True,
     ),
     Writer(
         r"admissionsenforcer",
@@ -79,11 +90,19 @@ EXPECTED: tuple[Writer, ...] = (
         adds_only=True,
     ),
     Writer(
+        r".*cainjector.*",
+        r"ValidatingWebhookConfiguration|MutatingWebhookConfiguration|CustomResourceDefinition|APIService",
+        "**.caBundle",
+        "cert-manager keeps the authorities of its certificates there, whatever a chart has in their place",
+        "https://cert-manager.io/docs/concepts/ca-injector/",
+    ),
+    Writer(
         ANYBODY,
         r"ValidatingWebhookConfiguration|MutatingWebhookConfiguration",
         "webhooks[*].clientConfig.caBundle",
         "an injector (cert-manager, or the webhook itself at its start) puts the authority in",
         "https://cert-manager.io/docs/concepts/ca-injector/",
+        undeclared_only=True,
     ),
     Writer(
         ANYBODY,
@@ -91,6 +110,7 @@ EXPECTED: tuple[Writer, ...] = (
         "spec.conversion.webhook.clientConfig.caBundle",
         "an injector puts the authority of the conversion webhook in",
         "https://cert-manager.io/docs/concepts/ca-injector/",
+        undeclared_only=True,
     ),
     Writer(
         ANYBODY,
@@ -98,6 +118,7 @@ EXPECTED: tuple[Writer, ...] = (
         "spec.caBundle",
         "an injector puts the authority of the extension API server in",
         "https://cert-manager.io/docs/concepts/ca-injector/",
+        undeclared_only=True,
     ),
     Writer(
         ANYBODY,
@@ -146,12 +167,12 @@ class Tolerated:
         """Whether the user asked not to look at this path."""
         return any(pattern.fullmatch(path) for pattern in self._paths)
 
-    def yields(self, path: str, others: Collection[str]) -> bool:
-        """Whether a declared leaf stays as it stands, because one of `others`, who own it, may set it."""
+    def yields(self, path: str, others: Collection[str], declared: Any = None) -> bool:
+        """Whether a leaf stays as it stands although it is declared: one of `others`, who own it, may set it."""
         return self.is_ignored(path) or any(
             pattern.fullmatch(path) and any(managers.fullmatch(other) for other in others)
             for row, managers, pattern in self._rows
-            if not row.adds_only and not row.undeclared_only
+            if not row.adds_only and (not row.undeclared_only or _holds_a_place(declared))
         )
 
     def allows_additions(self, path: str, others: Collection[str]) -> bool:
@@ -163,6 +184,15 @@ class Tolerated:
         )
 
 
+def _holds_a_place(declared: Any) -> bool:
+    if not isinstance(declared, str):
+        return False
+    try:
+        return not declared.strip() or not base64.b64decode(declared, validate=True).strip()
+    except ValueError:
+        return False
+
+
 @lru_cache(maxsize=256)
 def tolerated(kind: str, more: tuple[Writer, ...] = (), paths: tuple[str, ...] = ()) -> Tolerated:
     """The rules for an object of this kind: the table's, those of a caller, and the paths that a user named."""
@@ -170,12 +200,10 @@ def tolerated(kind: str, more: tuple[Writer, ...] = (), paths: tuple[str, ...] =
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    """`*` is one key or list item, `**` everything; the path of a structure covers what is in it."""
-    if path == "**":
-        return re.compile(r".*", re.DOTALL)
-    text = re.escape(path.removesuffix(".**")).replace(r"\[\*\]", r"\[[^\]]*\]")
-    text = text.replace(r"\*", r'(?:"[^"]*"|[^.\[\]"]*)')
-    return re.compile(rf"{text}(?:[.\[].*)?", re.DOTALL)
+    """`*` is one key or list item, `**` any number of them; the path of a structure covers what is in it."""
+    parts = [re.escape(part) for part in path.removesuffix(".**").split("**")]
+    one = [part.replace(r"\[\*\]", r"\[[^\]]*\]").replace(r"\*", r'(?:"[^"]*"|[^.\[\]"]*)') for part in parts]
+    return re.compile(rf"{'.*'.join(one)}(?:[.\[].*)?", re.DOTALL)
 
 
 def additions(declared: Any, live: Any) -> bool:

@@ -276,3 +276,9 @@ def test_what_is_added_below_an_empty_declaration_is_foreign(nothing: Any) -> No
     declared = {"spec": {"template": {"spec": {"volumes": nothing}}}}
     found = undeclared_foreign(live, declared, OURS, DEPLOYMENT)
     assert {route_path(route).split("[")[0] for route in found} == {"spec.template.spec.volumes"}
+
+
+def test_null_that_is_a_value_and_ours_stands() -> None:
+    live = simple({"f:spec": {"f:maybe": {}}}, spec={"maybe": None})
+    declared = {"apiVersion": "v1", "kind": "X", "metadata": {"name": "a"}, "spec": {"maybe": None}}
+    assert verdict(live, declared) is STANDS

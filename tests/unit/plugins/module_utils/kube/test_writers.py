@@ -30,6 +30,9 @@ OURS = frozenset({"mcpops", "helm"})
         ("data.*", 'data."a.b/c"', True),
         ("data.**", "data.a.b", True),
         ("**", "anything.at[all]", True),
+        ("spec.**.replicas", "spec.a.b[c].replicas", True),
+        ("**.caBundle", "webhooks[a].clientConfig.caBundle", True),
+        ("**.caBundle", "webhooks[a].clientConfig.url", False),
         ("spec.containers[*].image", "spec.containers[main].image", True),
         ("spec.containers[*].image", "spec.containers[main].env[A].value", False),
         ("spec.containers[main].image", "spec.containers[side].image", False),
@@ -145,3 +148,55 @@ def test_a_declared_restart_is_applied() -> None:
 )
 def test_additions_are_kept_beside_what_is_declared(declared: Any, live: Any, expected: Any) -> None:
     assert with_additions(declared, live) == expected
+
+
+def test_what_the_control_plane_writes_over_a_declared_field_is_taken_back() -> None:
+    """Its name is no licence: whoever signs as kubelet may fill in, and not replace what is declared."""
+    main = 'k:{"name":"main"}'
+    fields = {"f:spec": {"f:template": {"f:spec": {"f:containers": {main: {"f:image": {}}}}}}}
+    containers = [{"name": "main", "image": "evil:1"}]
+    live = {**managed(("kubelet", "Update", fields)), "spec": {"template": {"spec": {"containers": containers}}}}
+    declared = {
+        "kind": "Deployment",
+        "metadata": {"name": "a"},
+        "spec": {"template": {"spec": {"containers": [{"name": "main", "image": "good:1"}]}}},
+    }
+    made = to_apply(declared, live, OURS, "mcpops", described("apps/v1", "Deployment"), tolerated("Deployment"))
+    assert made["spec"] == declared["spec"]
+
+
+BUNDLE = {"f:webhooks": {'k:{"name":"a.example.com"}': {"f:clientConfig": {"f:caBundle": {}}}}}
+
+
+@pytest.mark.parametrize(
+    ("manager", "declared", "left"),
+    [
+        pytest.param("cert-manager-cainjector", "UkVBTA==", True, id="an injector's"),
+        pytest.param("webhook", "Cg==", True, id="a place that the chart holds for it"),
+        pytest.param("webhook", "", True, id="an empty place"),
+        pytest.param("webhook", "UkVBTA==", False, id="a declared authority that somebody replaced"),
+    ],
+)
+def test_an_authority_that_others_put_in(manager: str, declared: str, left: bool) -> None:
+    def configuration(authority: str) -> dict[str, Any]:
+        return {"webhooks": [{"name": "a.example.com", "clientConfig": {"caBundle": authority}}]}
+
+    live = {**managed((manager, "Update", BUNDLE)), "kind": HOOKS, **configuration("T1RIRVI=")}
+    structure = described("admissionregistration.k8s.io/v1", HOOKS)
+    wanted = {"kind": HOOKS, "metadata": {"name": "a"}, **configuration(declared)}
+    made = to_apply(wanted, live, OURS, "mcpops", structure, tolerated(HOOKS))
+    assert ("caBundle" not in made["webhooks"][0]["clientConfig"]) is left
+
+
+PORT = 'k:{"port":80,"protocol":"TCP"}'
+
+
+@pytest.mark.parametrize("path", ["spec.ports[80,TCP].nodePort", "spec.ports[http].nodePort", "spec.ports[*].nodePort"])
+def test_an_item_has_several_names_in_a_path(path: str) -> None:
+    fields = {"f:spec": {"f:ports": {PORT: {".": {}, "f:port": {}, "f:name": {}, "f:nodePort": {}}}}}
+    standing = [{"name": "http", "port": 80, "protocol": "TCP", "nodePort": 31000}]
+    live = {**managed(("mcpops", "Apply", fields)), "kind": "Service", "spec": {"ports": standing}}
+    ports = [{"name": "http", "port": 80, "nodePort": 30000}]
+    declared = {"kind": "Service", "metadata": {"name": "a"}, "spec": {"ports": ports}}
+    made = to_apply(declared, live, OURS, "mcpops", described("v1", "Service"), tolerated("Service", paths=(path,)))
+    assert made["spec"]["ports"] == [{"name": "http", "port": 80, "nodePort": 31000}]
