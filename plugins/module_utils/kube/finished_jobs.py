@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.references import mapping
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.reading import condition, holds, time_of
 
 RECORD = "mcpops-finished-jobs"
@@ -48,7 +49,7 @@ def is_job(who: Identity) -> bool:
 
 
 def cleans_itself_up(job: Mapping[str, Any]) -> bool:
-    return (job.get("spec") or {}).get("ttlSecondsAfterFinished") is not None
+    return mapping(job.get("spec")).get("ttlSecondsAfterFinished") is not None
 
 
 def has_ended(job: Object) -> bool:
@@ -57,7 +58,7 @@ def has_ended(job: Object) -> bool:
 
 def digest(declared: Object) -> str:
     """Of what the declaration has the Job do."""
-    spec = {key: value for key, value in (declared.get("spec") or {}).items() if key not in _MUTABLE}
+    spec = {key: value for key, value in mapping(declared.get("spec")).items() if key not in _MUTABLE}
     return hashlib.sha256(json.dumps(spec, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:40]
 
 
