@@ -27,6 +27,9 @@ APPLIED, COMPLETE, FAILED, UNSEEN = "applied", "complete", "failed", "unseen"
 # what Kubernetes lets one change while a Job runs (ValidateJobSpecUpdate): it is how the Job runs, not what it does
 _MUTABLE = frozenset({"ttlSecondsAfterFinished", "suspend", "parallelism", "activeDeadlineSeconds", "backoffLimit"})
 _SLACK = timedelta(seconds=2)
+_STATES = frozenset({APPLIED, COMPLETE, FAILED, UNSEEN})
+# ttlSecondsAfterFinished is an int32
+_LONGEST = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def has_run(entry: Entry | None, declared: Object, now: datetime | None) -> bool
         return False
     if not entry.finished or now is None:
         return True
-    return now >= time_of(entry.finished) + timedelta(seconds=entry.ttl) - _SLACK
+    return now - time_of(entry.finished) >= timedelta(seconds=entry.ttl) - _SLACK
 
 
 def told(who: Identity, entry: Entry) -> str:
@@ -114,16 +117,30 @@ def told(who: Identity, entry: Entry) -> str:
 
 
 def parse(record: Mapping[str, Any] | None) -> dict[str, Entry]:
-    """The entries of a record by the Job's name; what is not ours to read is left out."""
+    """The entries of a record by the Job's name; one that is not as we write it (an edit by hand) is none."""
     known = {one.name for one in fields(Entry)}
     found = {}
     for name, text in ((record or {}).get("data") or {}).items():
         try:
             content = json.loads(text)
-            found[str(name)] = Entry(**{key: value for key, value in content.items() if key in known})
-        except (ValueError, TypeError, AttributeError):
+            entry = Entry(**{key: value for key, value in content.items() if key in known})
+        except (ValueError, TypeError, AttributeError, RecursionError):
             continue
+        if _is_sound(entry):
+            found[str(name)] = entry
     return found
+
+
+def _is_sound(entry: Entry) -> bool:
+    texts = [value for name, value in asdict(entry).items() if name != "ttl"]
+    if not all(isinstance(text, str) for text in texts) or entry.state not in _STATES:
+        return False
+    if type(entry.ttl) is not int or not 0 <= entry.ttl <= _LONGEST:
+        return False
+    try:
+        return not entry.finished or bool(time_of(entry.finished))
+    except ValueError:
+        return False
 
 
 def body(namespace: str) -> Object:
