@@ -11,6 +11,7 @@ Job: a digest of what was to be done, and how it ended. Another declaration of t
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -59,24 +60,30 @@ def has_ended(job: Object) -> bool:
     return holds(job, "Complete") or holds(job, "Failed")
 
 
-def digest(declared: Object) -> str:
-    """Of what the declaration has the Job do."""
+def digest(declared: Object, uid: str) -> str:
+    """Of what the declaration has the Job do, keyed with the uid of the Job that did it.
+
+    The declaration may hold values of environment variables: those of two Jobs cannot be compared by their digests, nor
+    looked up in a table.
+    """
     spec = {key: value for key, value in mapping(declared.get("spec")).items() if key not in _MUTABLE}
-    return hashlib.sha256(json.dumps(spec, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:40]
+    text = json.dumps(spec, sort_keys=True, separators=(",", ":"))
+    return hmac.new(uid.encode(), text.encode(), hashlib.sha256).hexdigest()[:40]
 
 
 def seen(declared: Object, live: Object, bundle: str | None) -> Entry:
     """The entry of a Job as it stands, or stood when the API server saw it last."""
     metadata, status = live["metadata"], live.get("status") or {}
+    uid = str(metadata.get("uid") or "")
     complete, failed = condition(live, "Complete"), condition(live, "Failed")
     state = COMPLETE if holds(live, "Complete") else FAILED if holds(live, "Failed") else APPLIED
     ended = status.get("completionTime") or ((complete or failed or {}).get("lastTransitionTime"))
     return Entry(
-        digest=digest(declared),
+        digest=digest(declared, uid),
         state=state,
         ttl=int((live.get("spec") or {}).get("ttlSecondsAfterFinished") or 0),
         finished=str(ended or "") if state != APPLIED else "",
-        uid=str(metadata.get("uid") or ""),
+        uid=uid,
         version=str(metadata.get("resourceVersion") or ""),
         bundle=bundle or "",
     )
@@ -98,7 +105,7 @@ def has_run(entry: Entry | None, declared: Object, now: datetime | None) -> bool
 
     One that failed is tried again; so is one that went before its time, which nobody but a person deletes.
     """
-    if entry is None or entry.digest != digest(declared) or entry.state == FAILED:
+    if entry is None or entry.digest != digest(declared, entry.uid) or entry.state == FAILED:
         return False
     if not entry.finished or now is None:
         return True
