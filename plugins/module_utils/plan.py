@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -86,19 +86,6 @@ class Plan:
 
     def with_notes(self, *notes: str) -> Plan:
         return replace(self, notes=self.notes + notes)
-
-
-@dataclass
-class PlanBuilder:
-    """Collects changes while a planner walks a structure."""
-
-    subject: str
-    changes: list[Change] = field(default_factory=list)
-    refused: list[Refusal] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def build(self, body: Any = None) -> Plan:
-        return Plan(self.subject, tuple(self.changes), tuple(self.refused), body, tuple(self.notes))
 
 
 def leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:

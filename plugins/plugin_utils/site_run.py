@@ -27,7 +27,6 @@ from typing import Any
 
 from ansible import constants, context
 from ansible.parsing.splitter import parse_kv
-from ansible.parsing.utils.yaml import from_yaml
 from ansible.utils.collection_loader._collection_config import AnsibleCollectionConfig
 from ansible.utils.display import Display
 
@@ -136,11 +135,10 @@ def extra_variables(given: Sequence[str], place: Path) -> list[str]:
         if text.startswith("@"):
             options.append(text)
             continue
-        values = from_yaml(text) if text.startswith(("{", "[")) else parse_kv(text)
-        file = place / f"extra-vars-{number}.json"
-        # YAML made dates of some texts; Ansible reads the file as YAML and makes the same of them again
-        plain = json.loads(json.dumps(values, default=str))
-        _write_private(file, json_text(plain).encode())
+        # Ansible reads the text of a file as it reads this one; a date written as JSON would be another value there
+        content = text if text.startswith(("{", "[")) else json_text(dict(parse_kv(text)))
+        file = place / f"extra-vars-{number}.yml"
+        _write_private(file, content.encode())
         options.append(f"@{file}")
     return options
 

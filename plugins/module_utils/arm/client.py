@@ -22,7 +22,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.patience impor
     backoff,
     pause_asked_for,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import Intent, classify
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change
 from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
@@ -253,11 +253,6 @@ def _asks_for_patience(response: Response) -> bool:
 def _is_trouble(response: Response | None) -> bool:
     """No answer, or one that says the service is ill; being throttled is neither."""
     return response is None or response.status != 429
-
-
-def require_valid(subject: str, problems: list[Problem]) -> None:
-    if problems:
-        raise InvalidInput(subject, problems)
 
 
 def _namespace(resource_id: str) -> str:

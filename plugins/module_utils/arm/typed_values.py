@@ -24,6 +24,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.plan import join
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import text_of_scalar
 
 READ_ONLY = "-"
+# more than any number has that a service takes, and fewer than Python refuses to read (4300)
+_MOST_DIGITS = 400
 
 
 def text_of(value: Any) -> str | None:
@@ -137,13 +139,13 @@ def _whole(value: Any) -> int | None:
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
     if isinstance(value, str):
-        return int(value) if re.fullmatch(r"-?\d+", value) else None
+        return int(value) if len(value) <= _MOST_DIGITS and re.fullmatch(r"-?\d+", value) else None
     return value if isinstance(value, int) else None
 
 
 def _number(value: Any) -> int | float | None:
     if isinstance(value, str) and re.fullmatch(r"-?\d+\.\d+", value):
-        return float(value)
+        value = float(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return _whole(value)

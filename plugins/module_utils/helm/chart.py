@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import tarfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import (
     VersionRange,
     exact_version,
@@ -25,6 +26,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents imp
 
 _OCI = re.compile(r"oci://(?P<host>[A-Za-z0-9.-]+(?::\d+)?)/(?P<path>[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+UNREADABLE = (OSError, EOFError, tarfile.TarError, zlib.error)
+"""What reading a chart's directory or archive raises; of one that ends too early, what gzip says."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ def _on_disk(
     path = Path(chart_ref).expanduser()
     try:
         described = _description(path)
-    except (OSError, ValueError, tarfile.TarError) as failure:
+    except (*UNREADABLE, ValueError) as failure:
         where = "" if path.is_absolute() else f" in {Path.cwd()}, where relative paths begin,"
         why = failure if path.exists() else "there is no such file or directory"
         return None, [*problems, Problem("chart_ref", f"{path}{where} is not a readable chart: {why}")]
@@ -154,6 +158,19 @@ def _on_disk(
     if problems or standing is None:
         return None, problems
     return Chart(str(path), name, standing), []
+
+
+def documents(action: str, text: str) -> list[Any]:
+    """The YAML that a chart holds or renders to; a ServiceError when it is none."""
+    try:
+        return read_documents(text)
+    except sdk.yaml.YAMLError as failure:
+        raise ServiceError(
+            action,
+            f"it is not YAML ({failure})",
+            code="ChartNotReadable",
+            hint="Mend the chart, or declare another version of it; helm lint says what is wrong with it.",
+        ) from failure
 
 
 def _description(path: Path) -> Mapping[str, Any]:

@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import UNREADABLE, documents
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_documents
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, join
 
 LABEL = "mcpops.io/chart"
@@ -62,7 +62,7 @@ def read(path: Path) -> Content:
     try:
         found = dict(_directory(path) if path.is_dir() else _archive(path.read_bytes()))
         return Content({name: content.removeprefix(_BOM) for name, content in found.items()})
-    except (OSError, tarfile.TarError) as failure:
+    except UNREADABLE as failure:
         raise ServiceError(f"Reading the chart {path}", str(failure), code="ChartNotReadable") from failure
 
 
@@ -72,7 +72,7 @@ def changes(content: Content, release: Release) -> list[Change]:
     digest = content.label(release.revision).partition("-")[2]
     if standing == digest:
         return []
-    found = _recorded(content, release.chart)
+    found = _recorded(content, release)
     if not found and standing is not None:
         found = [Change("chart.charts", standing[:_SHOWN], digest[:_SHOWN], note="of subcharts no record tells more")]
     return found
@@ -84,7 +84,8 @@ def _labelled(release: Release) -> str | None:
     return match[2] if match and int(match[1]) == release.revision else None
 
 
-def _recorded(content: Content, chart: Mapping[str, Any]) -> list[Change]:
+def _recorded(content: Content, release: Release) -> list[Change]:
+    chart = release.chart
     standing = {
         str(file.get("name")): _decoded(file.get("data"))
         for part in ("templates", "files")
@@ -100,7 +101,7 @@ def _recorded(content: Content, chart: Mapping[str, Any]) -> list[Change]:
         for name in sorted({*standing, *wanted})
         if standing.get(name) != wanted.get(name)
     ]
-    described = _document(content.files.get("Chart.yaml", b""))
+    described = _document(content, "Chart.yaml", release)
     metadata = chart.get("metadata") or {}
     before, after = str(metadata.get("appVersion") or ""), str(described.get("appVersion") or "")
     if before != after:
@@ -108,7 +109,7 @@ def _recorded(content: Content, chart: Mapping[str, Any]) -> list[Change]:
     # those of dependencies are mixed into the values that the record has
     dependencies = described.get("dependencies") or any(_of_subchart(name) for name in content.files)
     if not dependencies and "requirements.yaml" not in content.files:
-        values = _document(content.files.get("values.yaml", b""))
+        values = _document(content, "values.yaml", release)
         if values != (chart.get("values") or {}):
             shown = _short(content.files.get("values.yaml"))
             found.append(Change(join("chart", "values.yaml"), "other defaults", shown))
@@ -126,8 +127,10 @@ def _decoded(data: Any) -> bytes:
         return b""
 
 
-def _document(content: bytes) -> Mapping[str, Any]:
-    found = [one for one in read_documents(content.decode("utf-8", "replace")) if isinstance(one, Mapping)]
+def _document(content: Content, name: str, release: Release) -> Mapping[str, Any]:
+    text = content.files.get(name, b"").decode("utf-8", "replace")
+    action = f"Reading {name} of chart {release.chart_name} {release.chart_version}"
+    found = [one for one in documents(action, text) if isinstance(one, Mapping)]
     return found[0] if found else {}
 
 
@@ -172,7 +175,7 @@ def _opened(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
         try:
             yield from [(f"{name}/{inner}", data) for inner, data in _archive(content)]
             return
-        except (OSError, EOFError, tarfile.TarError):
+        except UNREADABLE:
             # helm will say what is wrong with it
             pass
     yield name, content

@@ -111,7 +111,7 @@ def inspect(
     objects = manifest.parse(release)
     targets, unserved = manifest.place(objects, kube, release)
     if definitions:
-        targets += manifest.definitions(release.definitions, kube)
+        targets += manifest.definitions(release.definitions, kube, f"{release.chart_name} {release.chart_version}")
     live = read_objects(kube, targets)
     options = options_for(release, objects, asked)
     found = _converge(kube, task, options, targets, live, dry=True)

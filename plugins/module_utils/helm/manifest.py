@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import documents as of_chart
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
@@ -77,10 +78,12 @@ def complete(item: Object, release: Release, namespaced: bool) -> Object:
     return normalise({**item, "metadata": metadata})
 
 
-def definitions(text: str, kube: Kube) -> list[Target]:
-    """The objects of a chart's crds/ directory. Helm leaves them without its marks: no release owns them."""
+def definitions(text: str, kube: Kube, chart: str) -> list[Target]:
+    """The objects of the crds/ directory of this chart. Helm leaves them without its marks: no release owns them."""
     resource = kube.resource_type("apiextensions.k8s.io/v1", "CustomResourceDefinition")
-    found = [item for item in flatten(read_documents(text)) if isinstance(item, dict)]
+    found = [
+        item for item in flatten(of_chart(f"Reading the definitions of chart {chart}", text)) if isinstance(item, dict)
+    ]
     found = [item for item in found if item.get("kind") == "CustomResourceDefinition"]
     return [_target(kube, resource, normalise(item)) for item in found] if resource is not None else []
 

@@ -14,10 +14,9 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import CheckModeViolation, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import command, failures
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import HelmFiles
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart, documents
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import exact_version
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_documents
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import json_text
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
@@ -76,7 +75,7 @@ class Helm:
         """The exact version that the range means in the chart's registry now; helm lists the tags for it."""
         action = f"Looking for chart {spec.chart.name} {spec.chart.shown_version}"
         text = self._read(action, command.show_arguments(self.binary, "chart", spec, files), files, spec.chart)
-        found = [document.get("version") for document in read_documents(text) if isinstance(document, Mapping)]
+        found = [document.get("version") for document in documents(action, text) if isinstance(document, Mapping)]
         version = exact_version(str(found[0])) if found else None
         if version is None:
             raise ServiceError(action, f"{spec.chart.location} says no exact version", code="NoVersion")

@@ -11,10 +11,10 @@ compressed with gzip, in base64, and in base64 once more because it is Secret da
 from __future__ import annotations
 
 import base64
-import binascii
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -96,7 +96,7 @@ def decode(secret: Mapping[str, Any]) -> Release:
         text = gzip.decompress(packed) if packed.startswith(_GZIP_MAGIC) else packed
         content = json.loads(text)
         return _release(content, name, secret["metadata"].get("labels") or {})
-    except (KeyError, TypeError, ValueError, OSError, EOFError, binascii.Error) as failure:
+    except (KeyError, TypeError, ValueError, OSError, EOFError, zlib.error, AttributeError) as failure:
         namespace = secret.get("metadata", {}).get("namespace", "")
         raise ServiceError(
             f"Reading the Helm record {namespace}/{name}",

@@ -52,7 +52,7 @@ def fetched(spec: ReleaseSpec, files: HelmFiles) -> ReleaseSpec:
 
 def apply_definitions(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, files: HelmFiles) -> None:
     """What the chart has in crds/, before the rest of it; helm itself would never touch a definition that is there."""
-    targets = manifest.definitions(helm.definitions(spec, files), kube)
+    targets = manifest.definitions(helm.definitions(spec, files), kube, f"{spec.chart.name} {spec.chart.version}")
     options = BundleOptions(
         subject="definitions of the chart",
         force_conflicts=True,

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Refused, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import source
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import documents
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import effective_values, plan_release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import order
@@ -28,7 +29,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.schema_loss i
     version_losses,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_documents
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
@@ -128,12 +128,14 @@ def _check_losses(task: Task, kube: Kube, spec: KmcpSpec) -> list[str]:
     now = standing.definition(kube)
     if now is None:
         return []
-    documents = read_documents(source.rendered(task, kube, spec.definitions, {}))
-    then = next((item for item in documents if _is_definition(item)), None)
+    chart = spec.definitions.chart
+    text = source.rendered(task, kube, spec.definitions, {})
+    found = documents(f"Rendering chart {chart.name} {chart.version}", text)
+    then = next((item for item in found if _is_definition(item)), None)
     if then is None:
         raise ServiceError(
             f"Comparing the definitions of KMCP {spec.version}",
-            f"chart {spec.definitions.chart.name} has no {DEFINITION}",
+            f"chart {chart.name} has no {DEFINITION}",
             code="NoDefinition",
             hint="Check chart_repository and crds_chart.",
         )

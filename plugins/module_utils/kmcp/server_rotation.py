@@ -26,7 +26,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict, verdict
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import FIELD_MANAGER, foreign_fields
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.references import Reference
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.references import Reference, mapping, mappings
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 OPTION = "roll_on_config_change"
@@ -39,13 +39,13 @@ def follows(server: Declared) -> bool:
 
 def used_by(resource: Mapping[str, Any]) -> tuple[Reference, ...]:
     """What the pods that KMCP makes of a server use, beside KMCP's own ConfigMap."""
-    deployment = resource["spec"].get("deployment") or {}
-    maps = [{"configMap": {"name": ref.get("name")}} for ref in deployment.get("configMapRefs") or []]
-    secrets = [{"secretRef": ref} for ref in deployment.get("secretRefs") or []]
+    deployment = mapping(resource["spec"].get("deployment"))
+    maps = [{"configMap": {"name": ref.get("name")}} for ref in mappings(deployment.get("configMapRefs"))]
+    secrets = [{"secretRef": ref} for ref in mappings(deployment.get("secretRefs"))]
     return references.of_pod(
         {
-            "containers": [{"envFrom": secrets}, *(deployment.get("sidecars") or [])],
-            "volumes": [*maps, *(deployment.get("volumes") or [])],
+            "containers": [{"envFrom": secrets}, *mappings(deployment.get("sidecars"))],
+            "volumes": [*maps, *mappings(deployment.get("volumes"))],
         }
     )
 

@@ -15,7 +15,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change
 
 # `updates to statefulset spec for fields other than 'replicas', ... and 'minReadySeconds' are forbidden`, and of pods
 _ALL_BUT = re.compile(r"updates? (?:to \S+ spec for fields|may not change fields) other than (.*)", re.DOTALL)
-_DUPLICATE = re.compile(r'Duplicate value: "?([^"]*)"?')
 _MOST = 5
 
 

@@ -11,6 +11,7 @@ Job: a digest of what was to be done, and how it ended. Another declaration of t
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -18,6 +19,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.references import mapping
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.reading import condition, holds, time_of
 
 RECORD = "mcpops-finished-jobs"
@@ -26,6 +28,9 @@ APPLIED, COMPLETE, FAILED, UNSEEN = "applied", "complete", "failed", "unseen"
 # what Kubernetes lets one change while a Job runs (ValidateJobSpecUpdate): it is how the Job runs, not what it does
 _MUTABLE = frozenset({"ttlSecondsAfterFinished", "suspend", "parallelism", "activeDeadlineSeconds", "backoffLimit"})
 _SLACK = timedelta(seconds=2)
+_STATES = frozenset({APPLIED, COMPLETE, FAILED, UNSEEN})
+# ttlSecondsAfterFinished is an int32
+_LONGEST = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -48,31 +53,37 @@ def is_job(who: Identity) -> bool:
 
 
 def cleans_itself_up(job: Mapping[str, Any]) -> bool:
-    return (job.get("spec") or {}).get("ttlSecondsAfterFinished") is not None
+    return mapping(job.get("spec")).get("ttlSecondsAfterFinished") is not None
 
 
 def has_ended(job: Object) -> bool:
     return holds(job, "Complete") or holds(job, "Failed")
 
 
-def digest(declared: Object) -> str:
-    """Of what the declaration has the Job do."""
-    spec = {key: value for key, value in (declared.get("spec") or {}).items() if key not in _MUTABLE}
-    return hashlib.sha256(json.dumps(spec, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:40]
+def digest(declared: Object, uid: str) -> str:
+    """Of what the declaration has the Job do, keyed with the uid of the Job that did it.
+
+    The declaration may hold values of environment variables: those of two Jobs cannot be compared by their digests, nor
+    looked up in a table.
+    """
+    spec = {key: value for key, value in mapping(declared.get("spec")).items() if key not in _MUTABLE}
+    text = json.dumps(spec, sort_keys=True, separators=(",", ":"))
+    return hmac.new(uid.encode(), text.encode(), hashlib.sha256).hexdigest()[:40]
 
 
 def seen(declared: Object, live: Object, bundle: str | None) -> Entry:
     """The entry of a Job as it stands, or stood when the API server saw it last."""
     metadata, status = live["metadata"], live.get("status") or {}
+    uid = str(metadata.get("uid") or "")
     complete, failed = condition(live, "Complete"), condition(live, "Failed")
     state = COMPLETE if holds(live, "Complete") else FAILED if holds(live, "Failed") else APPLIED
     ended = status.get("completionTime") or ((complete or failed or {}).get("lastTransitionTime"))
     return Entry(
-        digest=digest(declared),
+        digest=digest(declared, uid),
         state=state,
         ttl=int((live.get("spec") or {}).get("ttlSecondsAfterFinished") or 0),
         finished=str(ended or "") if state != APPLIED else "",
-        uid=str(metadata.get("uid") or ""),
+        uid=uid,
         version=str(metadata.get("resourceVersion") or ""),
         bundle=bundle or "",
     )
@@ -94,11 +105,11 @@ def has_run(entry: Entry | None, declared: Object, now: datetime | None) -> bool
 
     One that failed is tried again; so is one that went before its time, which nobody but a person deletes.
     """
-    if entry is None or entry.digest != digest(declared) or entry.state == FAILED:
+    if entry is None or entry.digest != digest(declared, entry.uid) or entry.state == FAILED:
         return False
     if not entry.finished or now is None:
         return True
-    return now >= time_of(entry.finished) + timedelta(seconds=entry.ttl) - _SLACK
+    return now - time_of(entry.finished) >= timedelta(seconds=entry.ttl) - _SLACK
 
 
 def told(who: Identity, entry: Entry) -> str:
@@ -113,16 +124,30 @@ def told(who: Identity, entry: Entry) -> str:
 
 
 def parse(record: Mapping[str, Any] | None) -> dict[str, Entry]:
-    """The entries of a record by the Job's name; what is not ours to read is left out."""
+    """The entries of a record by the Job's name; one that is not as we write it (an edit by hand) is none."""
     known = {one.name for one in fields(Entry)}
     found = {}
     for name, text in ((record or {}).get("data") or {}).items():
         try:
             content = json.loads(text)
-            found[str(name)] = Entry(**{key: value for key, value in content.items() if key in known})
-        except (ValueError, TypeError, AttributeError):
+            entry = Entry(**{key: value for key, value in content.items() if key in known})
+        except (ValueError, TypeError, AttributeError, RecursionError):
             continue
+        if _is_sound(entry):
+            found[str(name)] = entry
     return found
+
+
+def _is_sound(entry: Entry) -> bool:
+    texts = [value for name, value in asdict(entry).items() if name != "ttl"]
+    if not all(isinstance(text, str) for text in texts) or entry.state not in _STATES:
+        return False
+    if type(entry.ttl) is not int or not 0 <= entry.ttl <= _LONGEST:
+        return False
+    try:
+        return not entry.finished or bool(time_of(entry.finished))
+    except ValueError:
+        return False
 
 
 def body(namespace: str) -> Object:

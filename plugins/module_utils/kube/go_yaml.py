@@ -35,6 +35,8 @@ _SPECIAL = {
 }
 _INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))")
 _BASES = (16, 2, 8, 10)
+_MOST_DIGITS = 400
+"""Python refuses to read decimals of more than 4300 digits; no 64-bit integer and no float has this many."""
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _WHOLE_FROM = 1e21
 """Go's JSON encoder writes whole numbers below this without an exponent."""
@@ -176,7 +178,7 @@ def _number(text: str) -> int | float | None:
         return _SPECIAL[text]
     plain = text.replace("_", "")
     found = _INTEGER.fullmatch(plain)
-    if found:
+    if found and len(found[5] or "") <= _MOST_DIGITS:
         sign, *digits = found.groups()
         number = next(int(part, base) for part, base in zip(digits, _BASES) if part is not None)
         number = -number if sign == "-" else number

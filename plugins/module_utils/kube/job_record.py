@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import finished_jobs
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import MERGE_PATCH, Target
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.finished_jobs import RECORD, Entry
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object, identity
@@ -22,7 +22,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 _NO_ENTRY = Entry("", "")
-MERGE_PATCH = "application/merge-patch+json"
 
 
 class JobRecord:

@@ -4,6 +4,9 @@
 
 """Which Secrets and ConfigMaps the containers of a pod see, by the fields of PodSpec that name them. Pure.
 
+A declaration is read before the API server has judged it: what has another type than the field is passed over here, and
+the API server says what is wrong with it.
+
 Only what containers get to see counts: environment variables and volumes. Credentials that kubelet or a storage driver
 uses itself (`imagePullSecrets`, the secret of a CSI, AzureFile or iSCSI volume) are not read by the program.
 """
@@ -18,6 +21,16 @@ SECRET, CONFIG_MAP = "Secret", "ConfigMap"
 _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 
 PodSpec = Mapping[str, Any]
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """The mapping that stands here; an empty one for anything else."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def mappings(value: Any) -> list[Mapping[str, Any]]:
+    """The mappings of a list, without anything else that it holds; none of what is not a list."""
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, (list, tuple)) else []
 
 
 @dataclass(frozen=True)
@@ -45,9 +58,9 @@ def of_pod(spec: PodSpec) -> tuple[Reference, ...]:
     """Everything that the pods of this specification use, each object once, in a stable order."""
     found: list[Reference] = []
     for group in _CONTAINERS:
-        for container in spec.get(group) or []:
+        for container in mappings(spec.get(group)):
             found += of_environment(container)
-    for volume in spec.get("volumes") or []:
+    for volume in mappings(spec.get("volumes")):
         found += of_volume(volume)
     return merged(found)
 
@@ -57,9 +70,9 @@ def of_start(container: Mapping[str, Any], spec: PodSpec) -> tuple[Reference, ..
 
     kubelet renews every other file of a volume while the container runs.
     """
-    volumes = {volume.get("name"): volume for volume in spec.get("volumes") or []}
+    volumes = {volume.get("name"): volume for volume in mappings(spec.get("volumes"))}
     found = list(of_environment(container))
-    for mount in container.get("volumeMounts") or []:
+    for mount in mappings(container.get("volumeMounts")):
         path = mount.get("subPath")
         if path or mount.get("subPathExpr"):
             volume = volumes.get(mount.get("name"), {})
@@ -69,19 +82,19 @@ def of_start(container: Mapping[str, Any], spec: PodSpec) -> tuple[Reference, ..
 
 def of_environment(container: Mapping[str, Any]) -> Iterator[Reference]:
     """What the environment variables of a container are filled from."""
-    for variable in container.get("env") or []:
-        source = variable.get("valueFrom") or {}
+    for variable in mappings(container.get("env")):
+        source = mapping(variable.get("valueFrom"))
         yield from _one(SECRET, source.get("secretKeyRef"))
         yield from _one(CONFIG_MAP, source.get("configMapKeyRef"))
-    for source in container.get("envFrom") or []:
+    for source in mappings(container.get("envFrom")):
         yield from _one(SECRET, source.get("secretRef"))
         yield from _one(CONFIG_MAP, source.get("configMapRef"))
 
 
 def of_volume(volume: Mapping[str, Any]) -> Iterator[Reference]:
     """What a volume shows as files."""
-    for source in [volume, *((volume.get("projected") or {}).get("sources") or [])]:
-        secret = source.get("secret") or {}
+    for source in _sources(volume):
+        secret = mapping(source.get("secret"))
         # the two spellings of the API: a volume has secretName, a projected source has name
         yield from _one(SECRET, {**secret, "name": secret.get("secretName") or secret.get("name")})
         yield from _one(CONFIG_MAP, source.get("configMap"))
@@ -99,10 +112,15 @@ def merged(found: Iterable[Reference]) -> tuple[Reference, ...]:
     return tuple(by_label[label] for label in sorted(by_label))
 
 
-def _one(kind: str, source: Mapping[str, Any] | None) -> Iterator[Reference]:
-    name = (source or {}).get("name")
-    if source and name:
-        keys = [source["key"]] if source.get("key") else [item.get("key") for item in source.get("items") or []]
+def _sources(volume: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [volume, *mappings(mapping(volume.get("projected")).get("sources"))]
+
+
+def _one(kind: str, declared: Any) -> Iterator[Reference]:
+    source = mapping(declared)
+    name = source.get("name")
+    if name:
+        keys = [source["key"]] if source.get("key") else [item.get("key") for item in mappings(source.get("items"))]
         yield Reference(kind, str(name), frozenset(map(str, keys)) or None, bool(source.get("optional")))
 
 
@@ -110,9 +128,9 @@ def _at(reference: Reference, volume: Mapping[str, Any], path: str | None) -> Re
     """The reference with the one key that stands at this path of the volume, as far as the path tells."""
     items = [
         item
-        for source in [volume, *((volume.get("projected") or {}).get("sources") or [])]
+        for source in _sources(volume)
         for field in ("secret", "configMap")
-        for item in (source.get(field) or {}).get("items") or []
+        for item in mappings(mapping(source.get(field)).get("items"))
     ]
     keys = {str(item["key"]) for item in items if item.get("path") == path and item.get("key")}
     if not items and path and "/" not in path:

@@ -21,7 +21,12 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import ObjectOutcome
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.references import CONFIG_MAP, SECRET, Reference
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.references import (
+    CONFIG_MAP,
+    SECRET,
+    Reference,
+    mapping,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
@@ -53,8 +58,8 @@ def has_template(who: Identity) -> bool:
 
 def used_by(declared: Object) -> tuple[Reference, ...]:
     """What the pods of a declared workload use."""
-    template = (declared.get("spec") or {}).get("template") or {}
-    return references.of_pod(template.get("spec") or {})
+    template = mapping(mapping(declared.get("spec")).get("template"))
+    return references.of_pod(mapping(template.get("spec")))
 
 
 def held_in(namespace: str | None, used: Iterable[Reference]) -> list[Target]:
@@ -99,10 +104,14 @@ def record_for(
 
 
 def with_record(declared: Object, record: Record) -> Object:
-    """A declared workload with its record."""
+    """A declared workload with its record; one that the API server will refuse is left as it is."""
     spec = declared.get("spec") or {}
-    template = spec.get("template") or {}
-    metadata = template.get("metadata") or {}
+    template = mapping(spec).get("template") or {}
+    metadata = mapping(template).get("metadata") or {}
+    if not all(
+        isinstance(one, Mapping) for one in (spec, template, metadata, mapping(metadata).get("annotations") or {})
+    ):
+        return declared
     marked = record.in_template(metadata)
     whole: Object = {**declared, "metadata": record.on_workload(declared["metadata"])}
     if marked != metadata:

@@ -81,10 +81,6 @@ class Transport:
         self._headers = self._identity()
         return True
 
-    def identity_headers(self) -> Any:
-        """What authenticates a request, for other connections to the same server (a port-forward)."""
-        return self._headers.copy()
-
     def close(self) -> None:
         self._pool.clear()
 

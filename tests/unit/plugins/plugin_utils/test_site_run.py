@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.splitter import parse_kv
 
 from ansible_collections.mcpops.platform.plugins.plugin_utils.site_run import (
     END,
@@ -65,3 +67,20 @@ def test_extra_variables_are_on_no_command_line(given: str, values: dict[str, An
     written = Path(file.removeprefix("@"))
     assert json.loads(written.read_text()) == values
     assert written.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "{at: 2026-01-31T10:20:30Z, day: 2026-01-31}",
+        '{"at": 2026-01-31T10:20:30.5+02:00, "many": [2026-02-01, 1_000, 0o17, on]}',
+        "{limit: .inf, none: ~, kinds: !!set {a, b}}",
+        "at=2026-01-31T10:20:30Z count=1",
+    ],
+)
+def test_the_inner_run_has_the_values_of_the_outer(given: str, tmp_path: Path) -> None:
+    outer = DataLoader().load(given) if given.startswith("{") else parse_kv(given)
+    [file] = extra_variables([given], tmp_path)
+    inner = DataLoader().load_from_file(file.removeprefix("@"))
+    # the types as well: what a date becomes in a text depends on where it is used
+    assert repr(inner) == repr(outer)

@@ -86,6 +86,8 @@ WRONG: dict[str, tuple[str, Any, str, str]] = {
     "like nothing": (POOL_MODEL, {"zzz": 1}, "zzz", "has no such property"),
     "answered only": (CLUSTER_MODEL, {"fqdn": "a"}, "fqdn", "only answered by the service"),
     "words for a number": (POOL_MODEL, {"count": "three"}, "count", "must be a whole number, not text: 'three'"),
+    "more digits than a number has": (POOL_MODEL, {"count": "9" * 5000}, "count", "must be a whole number, not text"),
+    "more than a float holds": (POOL_MODEL, {"spotMaxPrice": f"{'9' * 400}.5"}, "spotMaxPrice", "must be a number"),
     "a boolean for a number": (POOL_MODEL, {"minCount": True}, "minCount", "must be a whole number"),
     "a number for a boolean": (POOL_MODEL, {"enableFIPS": 1}, "enableFIPS", "must be true or false, not a number: 1"),
     "a list for a text": (POOL_MODEL, {"nodeLabels": {"a": [1]}}, "nodeLabels.a", "must be text, not a list"),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import content
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart, content
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.content import Content, Ignore
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
 
@@ -134,3 +134,29 @@ def test_a_chart_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "web.tgz").write_bytes(b"no archive")
     with pytest.raises(ServiceError, match="Reading the chart"):
         content.read(tmp_path / "web.tgz")
+
+
+def test_half_an_archive_is_told(tmp_path: Path) -> None:
+    packed = archive({**FILES, "motto": bytes(range(256)) * 400}, "web", 1)
+    place = tmp_path / "web-1.2.3.tgz"
+    for part in (packed[: len(packed) // 2], packed[:30], packed[:40] + b"\xff" * 40 + packed[80:]):
+        place.write_bytes(part)
+        with pytest.raises(ServiceError, match="Reading the chart") as told:
+            content.read(place)
+        assert told.value.code == "ChartNotReadable"
+        # what comes before the fault may be all that is read here
+        found, problems = chart.resolve(str(place), None)
+        assert found is not None or [problem.path for problem in problems] == ["chart_ref"]
+
+
+def test_a_subchart_that_is_half_an_archive_is_left_to_helm() -> None:
+    half = archive({"Chart.yaml": b"name: db"}, "db", 1)[:40] + b"\xff" * 40
+    assert list(content._opened("charts/db-1.0.0.tgz", half)) == [("charts/db-1.0.0.tgz", half)]
+
+
+@pytest.mark.parametrize("name", ["values.yaml", "Chart.yaml"])
+@pytest.mark.parametrize("text", [b"a: [1\n", b"a: b: c\n", b"\tx: 1\n"])
+def test_a_chart_that_is_no_yaml_is_told(name: str, text: bytes) -> None:
+    with pytest.raises(ServiceError, match=f"Reading {name} of chart web") as told:
+        paths({**FILES, name: text})
+    assert told.value.code == "ChartNotReadable"

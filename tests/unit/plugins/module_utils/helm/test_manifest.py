@@ -4,11 +4,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import manifest, record
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import documents
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 
 RELEASE = record.decode(json.loads((Path(__file__).parent / "records" / "deployed.json").read_text()))
 
@@ -65,3 +68,21 @@ def test_a_namespace_that_a_kind_does_not_have_is_left_out() -> None:
 def test_objects_a_chart_asks_to_keep() -> None:
     assert manifest.kept({"metadata": {"annotations": {"helm.sh/resource-policy": "keep"}}})
     assert not manifest.kept({"metadata": {}})
+
+
+class NoCluster:
+    def resource_type(self, _api_version: str, _kind: str) -> None:
+        return None
+
+
+@pytest.mark.parametrize("text", ["a: b: c", "{{ if .Values.x }}\nkind: CustomResourceDefinition\n{{ end }}", "\ta: 1"])
+def test_definitions_that_are_no_yaml_are_told_with_their_chart(text: str) -> None:
+    with pytest.raises(ServiceError, match=r"chart web 1\.2\.3") as told:
+        manifest.definitions(text, cast(Kube, NoCluster()), "web 1.2.3")
+    assert told.value.code == "ChartNotReadable"
+
+
+def test_a_chart_that_renders_no_yaml_is_told() -> None:
+    with pytest.raises(ServiceError, match=r"Rendering chart kmcp-crds 9\.9\.9") as told:
+        documents("Rendering chart kmcp-crds 9.9.9", "a: b: c")
+    assert told.value.code == "ChartNotReadable"

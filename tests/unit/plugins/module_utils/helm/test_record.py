@@ -93,3 +93,13 @@ def test_a_secret_that_holds_no_release_is_named(data: Any) -> None:
     broken = {"metadata": {"name": "sh.helm.release.v1.web.v1", "namespace": "shop"}, "data": data}
     with pytest.raises(ServiceError, match=r"shop/sh\.helm\.release\.v1\.web\.v1: it holds no release"):
         record.decode(broken)
+
+
+@pytest.mark.parametrize(
+    "content", [gzip.compress(b"x" * 9999)[:10] + b"\xff" * 40, b'["x"]', b'{"chart": "x"}', b"\x1f\x8b\x08"]
+)
+def test_a_record_that_is_broken_inside_is_told(content: bytes) -> None:
+    data = base64.b64encode(base64.b64encode(content)).decode()
+    secret = {"metadata": {"name": "sh.helm.release.v1.web.v1", "namespace": "n"}, "data": {"release": data}}
+    with pytest.raises(ServiceError, match="Reading the Helm record n/sh"):
+        record.decode(secret)

@@ -220,3 +220,15 @@ def test_a_change_of_the_declaration_counts_as_a_write() -> None:
     server.resource["spec"]["timeout"] = "99s"
     found = server_rotation.with_restart(server, sight, repaired=False)
     assert found.deployment["annotations"][RESTARTED_AT] == "2026-03-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "deployment",
+    [
+        {"secretRefs": [None, {"name": "s"}], "configMapRefs": ["m"]},
+        {"secretRefs": [{"name": "s"}], "sidecars": [None, {"env": {"A": "b"}, "envFrom": "x"}]},
+        {"secretRefs": [{"name": "s"}], "volumes": [7, {"secret": "s"}, {"projected": {"sources": [None]}}]},
+    ],
+)
+def test_what_the_api_server_will_refuse_is_passed_over(deployment: dict[str, Any]) -> None:
+    assert [one.label for one in server_rotation.used_by({"spec": {"deployment": deployment}})] == ["secret/s"]

@@ -31,7 +31,7 @@ def ended(condition: str) -> dict[str, Any]:
     return {**job(), "status": {"conditions": [when]}}
 
 
-DIGEST = finished_jobs.digest(job())
+DIGEST = finished_jobs.digest(job(), "")
 RUN: dict[str, tuple[Entry | None, dict[str, Any], bool]] = {
     "completed and cleaned up": (Entry(DIGEST, "complete", 60, "2026-11-29T11:58:00Z"), job(), True),
     "longer kept now": (Entry(DIGEST, "complete", 60, "2026-11-29T11:58:00Z"), job(600, backoffLimit=2), True),
@@ -82,3 +82,39 @@ def test_what_is_said() -> None:
     who = Identity("batch/v1", "Job", "index", "a")
     assert "has completed at 2026" in finished_jobs.told(who, Entry("d", "complete", 0, "2026-11-29T11:58:00Z"))
     assert "key out of ConfigMap a/mcpops-finished-jobs" in finished_jobs.told(who, Entry("d", "unseen", 0))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"ttl": None},
+        {"ttl": "60"},
+        {"ttl": True},
+        {"ttl": -1},
+        {"ttl": 10**30},
+        {"finished": "yesterday"},
+        {"finished": "2026-11-29"},
+        {"finished": 7},
+        {"state": ["complete"]},
+        {"state": "done"},
+        {"digest": 5},
+        {"version": 7},
+        {"bundle": None},
+    ],
+)
+def test_an_entry_that_a_person_has_spoilt_is_none(fields: dict[str, Any]) -> None:
+    sound = {"digest": DIGEST, "state": "complete", "ttl": 60, "finished": "2026-11-29T11:58:00Z"}
+    record = {"data": {"index": json.dumps({**sound, **fields}), "other": json.dumps(sound)}}
+    entries = finished_jobs.parse(record)
+    assert list(entries) == ["other"]
+    assert finished_jobs.has_run(entries["other"], job(), NOON)
+
+
+def test_the_digest_of_one_job_says_nothing_of_another() -> None:
+    spec = job(image="db:1", parallelism=2)
+    one, other = (
+        finished_jobs.seen(spec, {**spec, "metadata": {**spec["metadata"], "uid": uid}}, None) for uid in ("u1", "u2")
+    )
+    assert one.digest != other.digest
+    assert all(finished_jobs.has_run(entry, spec, NOON) for entry in (one, other))
+    assert not finished_jobs.has_run(one, job(image="db:2"), NOON)

@@ -80,3 +80,22 @@ def test_an_anchor_is_one_value() -> None:
 def test_a_byte_order_mark_is_not_part_of_the_first_key() -> None:
     assert read_documents("\ufeffa: 1\n") == [{"a": 1}]
     assert read_documents('\ufeff{"a": 1}') == [{"a": 1}]
+
+
+@pytest.mark.parametrize("digits", [401, 5000])
+@pytest.mark.parametrize("text", ["v: {}", "- v: -{}", '{{"v": {}}}', "? {}\n: 1"])
+def test_a_number_beyond_every_float_is_text(text: str, digits: int) -> None:
+    # strconv.ParseFloat gives ErrRange, and goyaml.v2 leaves the word as it is; Python reads no integer of 4301 digits
+    number = "9" * digits
+    found = json.dumps(read_documents(text.format(number)))
+    if digits > 4300 or not text.startswith("{"):
+        assert f'{number}"' in found
+
+
+def test_a_long_octal_number_is_what_it_says() -> None:
+    assert read_documents(f"v: {'0' * 5000}17") == [{"v": 15}]
+
+
+def test_what_is_declared_an_integer_must_be_one() -> None:
+    with pytest.raises(yaml.YAMLError, match="is not an integer"):
+        read_documents(f"v: !!int {'9' * 5000}")

@@ -14,9 +14,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm import manife
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.ignored import may_be_missing, release_rows
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import plan_removal
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import finished_jobs, objects, rotation
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest import Record
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.definitions import served_types
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation, differences
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.finished_jobs import Entry
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.prune import labelled
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 
@@ -25,12 +27,14 @@ CONTAINER = {
     "name": "c",
     "image": "x",
     "args": ["a"],
-    "env": [{"name": "A", "value": "b"}],
+    "env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}],
+    "envFrom": [{"configMapRef": {"name": "m"}}],
     "ports": [{"containerPort": 80}],
     "resources": {"limits": {"cpu": "1"}},
     "volumeMounts": [{"name": "v", "mountPath": "/v"}],
 }
-TEMPLATE = {"metadata": {"labels": {"x": "y"}}, "spec": {"containers": [CONTAINER], "volumes": [{"name": "v"}]}}
+VOLUME = {"name": "v", "projected": {"sources": [{"secret": {"name": "s", "items": [{"key": "k", "path": "p"}]}}]}}
+TEMPLATE = {"metadata": {"labels": {"x": "y"}}, "spec": {"containers": [CONTAINER], "volumes": [VOLUME]}}
 VERSION = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
 
 SAMPLES: dict[str, dict[str, Any]] = {
@@ -95,10 +99,22 @@ def declare(document: dict[str, Any]) -> None:
         return
     for item in items:
         clean = objects.normalise(labelled(item, "bundle"))
-        objects.phase(objects.identity(clean))
+        who = objects.identity(clean)
+        objects.phase(who)
+        follow(who, clean)
         assert Plan("x", creation(clean)).diff()
         differences(clean, {"kind": clean["kind"], "metadata": {"name": "a"}})
         differences({"kind": clean["kind"], "metadata": {"name": "a"}}, clean)
+
+
+def follow(who: objects.Identity, declared: dict[str, Any]) -> None:
+    """What is done on the way to the API server, which has not judged the declaration yet."""
+    if rotation.has_template(who):
+        rotation.held_in("n", rotation.used_by(declared))
+        rotation.with_record(declared, Record({"secret/s": "x"}, {"configmap/m": "y"}))
+    if finished_jobs.is_job(who):
+        finished_jobs.cleans_itself_up(declared)
+        finished_jobs.has_run(Entry("x"), declared, None)
 
 
 @pytest.mark.parametrize("spoilt_ones", CASES)
