@@ -28,6 +28,8 @@ WHOLE = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 """What Ansible shows instead of a text that is nothing but a secret."""
 SHORTEST_LINE = 16
 """Of a text of several lines, those that tell it: a shorter one stands in other files as well."""
+MOST_LINES = 200
+"""Each has several forms, and each form is looked for in all of a result. A key of 16,384 bits has 201 lines."""
 
 
 class Protecting(Protocol):
@@ -161,9 +163,19 @@ def _parts(value: str) -> Iterator[str]:
         yield from secrets_in(document)
         yield from _logins(document)
     if "\n" in value.strip():
-        for line in value.splitlines():
-            if len(line.strip()) >= SHORTEST_LINE and not re.match(r"-----(BEGIN|END) ", line) and _tells(line):
-                yield line.strip()
+        found = dict.fromkeys(line for line in _private_lines(value) if len(line) >= SHORTEST_LINE and _tells(line))
+        yield from sorted(found, key=len, reverse=True)[:MOST_LINES]
+
+
+def _private_lines(value: str) -> Iterator[str]:
+    """Without those of certificates: they are public, and a bundle of authorities has thousands."""
+    public = False
+    for line in value.splitlines():
+        edge = re.match(r"\s*-----(BEGIN|END) ([A-Z0-9 ]*)", line)
+        if edge:
+            public = edge[1] == "BEGIN" and edge[2].endswith(("CERTIFICATE", "PUBLIC KEY", " CRL"))
+        elif not public:
+            yield line.strip()
 
 
 def _tells(line: str) -> bool:

@@ -80,7 +80,7 @@ _COMMON = _set_of(
     "admin administrator root user username default password passwd secret token changeme localhost production "
     "development staging opaque internal external"
 )
-_BRACKETS = re.compile(r'"([^"]*)"|\[([^\]]*)\]|([^.\[\]"]+)')
+_BRACKETS = re.compile(r'"([^"]*)"|\[([^\[\]]*)\]|([^.\[\]"]+)')
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -168,9 +168,11 @@ def credentials_in(text: str) -> list[str]:
 # each names what is to go; the rest of the match stays
 _PATTERNS: tuple[re.Pattern[str], ...] = (
     # private keys, also cut off by a log's end
-    re.compile(r"(?P<secret>-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z))", re.DOTALL),
-    # a JSON web token
-    re.compile(r"\b(?P<secret>eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?)"),
+    re.compile(
+        r"(?P<secret>-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z))", re.DOTALL
+    ),
+    # a JSON web token (begun at every `-eyJ` of a long run, the search would take its length squared)
+    re.compile(r"(?<![A-Za-z0-9_-])(?P<secret>eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?)"),
     re.compile(
         r"\b(?:authorization|cookie|set-cookie|x-api-key)[\"']?\s*[:=]\s*[\"']?(?P<secret>[^\s\"']+(?: [^\s\"']+)?)",
         re.IGNORECASE,
