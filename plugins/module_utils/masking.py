@@ -30,6 +30,7 @@ SHORTEST_LINE = 16
 """Of a text of several lines, those that tell it: a shorter one stands in other files as well."""
 MOST_LINES = 200
 """Each has several forms, and each form is looked for in all of a result. A key of 16,384 bits has 201 lines."""
+_FIELD = re.compile(r"[a-z]+(?:_[a-z]+)*")
 
 
 class Protecting(Protocol):
@@ -85,7 +86,7 @@ def mask(value: Any, secrets: Collection[str]) -> Any:
 
 def _masked(value: Any, secrets: list[str]) -> Any:
     if isinstance(value, Mapping):
-        return {key: _masked(below, secrets) for key, below in value.items()}
+        return {_masked_key(key, secrets): _masked(below, secrets) for key, below in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_masked(item, secrets) for item in value]
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -97,6 +98,11 @@ def _masked(value: Any, secrets: list[str]) -> Any:
     for secret in secrets:
         value = value.replace(secret, REDACTED)
     return value
+
+
+def _masked_key(key: Any, secrets: list[str]) -> Any:
+    """What users call things may hold a secret; the names of a result's own fields are read by playbooks."""
+    return key if not isinstance(key, str) or _FIELD.fullmatch(key) else _masked(key, secrets)
 
 
 def _declared(document: Any) -> Iterator[tuple[str, bool]]:

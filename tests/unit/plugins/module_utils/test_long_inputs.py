@@ -59,7 +59,7 @@ def test_the_key_beside_certificates_is_one_line_by_line() -> None:
 
 
 def test_of_very_many_lines_the_longest_count() -> None:
-    lines = [f"user{index:06d}:abc1" for index in range(10_000)]
+    lines = [f"user{index:06d}:abcdefg1" for index in range(10_000)]
     lines[5_000] += "-and-a-longer-one-2"
     found = forms("\n".join(lines))
     assert lines[5_000] in found
