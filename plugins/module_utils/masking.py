@@ -28,6 +28,9 @@ WHOLE = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 """What Ansible shows instead of a text that is nothing but a secret."""
 SHORTEST_LINE = 16
 """Of a text of several lines, those that tell it: a shorter one stands in other files as well."""
+MOST_LINES = 200
+"""Each has several forms, and each form is looked for in all of a result. A key of 16,384 bits has 201 lines."""
+_FIELD = re.compile(r"[a-z]+(?:_[a-z]+)*")
 
 
 class Protecting(Protocol):
@@ -83,7 +86,7 @@ def mask(value: Any, secrets: Collection[str]) -> Any:
 
 def _masked(value: Any, secrets: list[str]) -> Any:
     if isinstance(value, Mapping):
-        return {key: _masked(below, secrets) for key, below in value.items()}
+        return {_masked_key(key, secrets): _masked(below, secrets) for key, below in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_masked(item, secrets) for item in value]
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -95,6 +98,11 @@ def _masked(value: Any, secrets: list[str]) -> Any:
     for secret in secrets:
         value = value.replace(secret, REDACTED)
     return value
+
+
+def _masked_key(key: Any, secrets: list[str]) -> Any:
+    """What users call things may hold a secret; the names of a result's own fields are read by playbooks."""
+    return key if not isinstance(key, str) or _FIELD.fullmatch(key) else _masked(key, secrets)
 
 
 def _declared(document: Any) -> Iterator[tuple[str, bool]]:
@@ -161,9 +169,19 @@ def _parts(value: str) -> Iterator[str]:
         yield from secrets_in(document)
         yield from _logins(document)
     if "\n" in value.strip():
-        for line in value.splitlines():
-            if len(line.strip()) >= SHORTEST_LINE and not re.match(r"-----(BEGIN|END) ", line) and _tells(line):
-                yield line.strip()
+        found = dict.fromkeys(line for line in _private_lines(value) if len(line) >= SHORTEST_LINE and _tells(line))
+        yield from sorted(found, key=len, reverse=True)[:MOST_LINES]
+
+
+def _private_lines(value: str) -> Iterator[str]:
+    """Without those of certificates: they are public, and a bundle of authorities has thousands."""
+    public = False
+    for line in value.splitlines():
+        edge = re.match(r"\s*-----(BEGIN|END) ([A-Z0-9 ]*)", line)
+        if edge:
+            public = edge[1] == "BEGIN" and edge[2].endswith(("CERTIFICATE", "PUBLIC KEY", " CRL"))
+        elif not public:
+            yield line.strip()
 
 
 def _tells(line: str) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.secrets import REDACTED, looks_secret, redact
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import REDACTED, looks_secret, name_beside, redact
 
 
 class _Absent(Enum):
@@ -124,7 +124,7 @@ def _lines(change: Change, side: str) -> list[str]:
 def _with_names(listed: Sequence[tuple[str, Any]]) -> list[tuple[str, Any, Any]]:
     """Each leaf with the name that stands beside it, as in `env: [{name: DB_PASSWORD, value: ...}]`."""
     document = dict(listed)
-    return [(path, leaf, document.get(f"{path.rpartition('.')[0]}.name")) for path, leaf in listed]
+    return [(path, leaf, name_beside(path, document)) for path, leaf in listed]
 
 
 def _text(path: str, value: Any, opposite: Any, beside: Any, side: str) -> str:

@@ -80,7 +80,12 @@ _COMMON = _set_of(
     "admin administrator root user username default password passwd secret token changeme localhost production "
     "development staging opaque internal external"
 )
-_BRACKETS = re.compile(r'"([^"]*)"|\[([^\]]*)\]|([^.\[\]"]+)')
+# what Azure calls a secret and nobody else: cloud-init data, and addresses that are signed
+_AZURE_SECRETS = ("customdata", "sasurl", "sasuri")
+# everything below is secret: settings of extensions of VMs and of clusters
+_ALL_BELOW = "protectedsettings"
+_PASSWORD = re.compile(r"(passwords?|passwd|pwd|passphrase)$", re.IGNORECASE)
+_BRACKETS = re.compile(r'"([^"]*)"|\[([^\[\]]*)\]|([^.\[\]"]+)')
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -99,6 +104,29 @@ def looks_secret(path: str, value: Any, beside: Any = None) -> bool:
     if isinstance(beside, str) and _speaks_for_another(path):
         return is_secret(beside, value) or is_secret(path, value)
     return is_secret(path, value)
+
+
+def secret_property(key: str, value: Any, above: Sequence[str] = ()) -> bool:
+    """The same for a property of an Azure resource; `above` are the keys that lead to it."""
+    if (
+        not isinstance(value, (str, int, float))
+        or isinstance(value, bool)
+        or str(value).lower() in ("", "true", "false")
+    ):
+        return False
+    # secrets: [{name: a, value: b}], as Container Apps and others have them
+    in_list = key.lower() == "value" and bool(above) and above[-1].lower().endswith("secrets")
+    if in_list or any(_all_below(name) for name in above):
+        return True
+    # a number is a password of digits only, before it is made text; `tokens: 4096` is none
+    return secret_name(key) if isinstance(value, str) else bool(_PASSWORD.search(key))
+
+
+def name_beside(path: str, document: Mapping[str, Any]) -> Any:
+    """The name that stands beside a leaf among the leaves of its document, as `secrets_in` finds it."""
+    above = path.rpartition(".")[0]
+    found = (document.get(f"{above}.{key}") for key in ("name", "key"))
+    return next((name for name in found if isinstance(name, str)), None)
 
 
 def is_common(text: str) -> bool:
@@ -168,9 +196,11 @@ def credentials_in(text: str) -> list[str]:
 # each names what is to go; the rest of the match stays
 _PATTERNS: tuple[re.Pattern[str], ...] = (
     # private keys, also cut off by a log's end
-    re.compile(r"(?P<secret>-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z))", re.DOTALL),
-    # a JSON web token
-    re.compile(r"\b(?P<secret>eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?)"),
+    re.compile(
+        r"(?P<secret>-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z))", re.DOTALL
+    ),
+    # a JSON web token (begun at every `-eyJ` of a long run, the search would take its length squared)
+    re.compile(r"(?<![A-Za-z0-9_-])(?P<secret>eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?)"),
     re.compile(
         r"\b(?:authorization|cookie|set-cookie|x-api-key)[\"']?\s*[:=]\s*[\"']?(?P<secret>[^\s\"']+(?: [^\s\"']+)?)",
         re.IGNORECASE,
@@ -190,8 +220,12 @@ _PATTERNS: tuple[re.Pattern[str], ...] = (
 _MAY_HOLD_ONE = re.compile(r"[=:]|\sis\s|eyJ|gh[pousr]_|github_pat_|xox|sk-|AKIA|glpat-|-----BEGIN|bearer|basic", re.I)
 # name=value, name: value, "name": "value", name is value, and a block of YAML below its name
 # (a name begins where a word does: tried at every letter of a long one, the search would take its length cubed)
-_NAMED = re.compile(r"(?<![\w.-])(?P<name>(?=[\w.-]*[A-Za-z])[\w.-]+)[\"']?(?P<between>\s*[=:][ \t]*|\s+is\s+)")
-_VALUE = re.compile(r"[|>][+-]?[ \t]*\n(?:[ \t]+[^\n]*\n?)+|\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s,;&\"']+")
+_NAMED = re.compile(r"(?<![\w.-])(?P<name>(?=[\w.-]*[A-Za-z])[\w.-]+)(?:\\?[\"'])?(?P<between>\s*[=:][ \t]*|\s+is\s+)")
+# in a text of JSON that is itself a text of JSON, quotes have a backslash before them
+_VALUE = re.compile(
+    r"\\\"(?:[^\"\\]|\\\\(?:\\.|[^\"\\]))*\\\""
+    r"|[|>][+-]?[ \t]*\n(?:[ \t]+[^\n]*\n?)+|\"(?:[^\"\\]|\\.)*\"|'[^']*'|\\?[\"']?[^\s,;&\"']+"
+)
 
 
 def _without_secret(match: re.Match[str]) -> str:
@@ -207,7 +241,7 @@ def _named_values(text: str) -> tuple[str, list[str]]:
         if "is" in name["between"] and any(sign in name["name"] for sign in "._-"):
             continue
         value = _VALUE.match(text, position) if secret_name(name["name"]) else None
-        bare = value[0].strip("\"'") if value else ""
+        bare = value[0].strip("\\\"'" if value[0].startswith("\\") else "\"'") if value else ""
         if value is None or not bare or bare == REDACTED or not _could_be_secret(name["name"], bare):
             continue
         shown += [text[done:position], REDACTED]
@@ -262,6 +296,8 @@ def _route(path: str) -> tuple[str, ...]:
 
 def _is_secret_route(route: tuple[str, ...]) -> bool:
     silent = True
+    if any(_all_below(name) for name in route):
+        return True
     if len(route) > 1 and _words(route[-1]) == ("key",) and _HAVE_A_KEY & set(_words(route[-2])[-1:]):
         return True
     for name in reversed(route):
@@ -278,11 +314,18 @@ def _is_secret_route(route: tuple[str, ...]) -> bool:
 
 
 @lru_cache(maxsize=20000)
+def _all_below(name: str) -> bool:
+    return "".join(_words(name)).endswith(_ALL_BELOW)
+
+
+@lru_cache(maxsize=20000)
 def _said(name: str) -> bool | None:
     """What a name says of itself: a secret, something else, or nothing."""
     if name in ("PWD", "OLDPWD"):
         return False
     words = list(_words(name))
+    if "".join(words).endswith(_AZURE_SECRETS):
+        return True
     if words[:1] == ["secure"] and len(words) > 1 and words[-1] in ("value", "string", "object"):
         return True
     while words and words[-1] in _TRANSPARENT and not _is_connection_string(words):

@@ -91,6 +91,7 @@ def _present(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
         plan_of,
         lambda plan, _reading: _apply(arm, spec, plan, patient),
     )
+    _protect(task, outcome.before, outcome.after)
     if outcome.plan.changed and patient and outcome.after is not None:
         left = plan_cluster(outcome.after, spec).changes
         told = not_kept(spec.subject, outcome.plan.changes, left, spec.declared, outcome.after)
@@ -154,6 +155,7 @@ def _absent(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
         lambda reading: plan_removal(reading.body, spec),
         delete,
     )
+    _protect(task, outcome.before)
     if outcome.plan.changed:
         would_delete(task, spec.id)
     values = {"cluster": cluster_facts(outcome.after, spec.id)}
@@ -178,8 +180,14 @@ def info(task: Task) -> Result:
         scope = names.group_id(subscription, params["resource_group"]) if params.get("resource_group") else ""
         path = f"{scope or f'/subscriptions/{subscription}'}/providers/{names.MANAGED_CLUSTERS}"
         bodies = list(arm.listed(path, "Listing AKS clusters", API_VERSION))
+    _protect(task, *bodies)
     return Result(changed=False, values={"clusters": [_told(body) for body in bodies]})
 
 
+def _protect(task: Task, *bodies: Body | None) -> None:
+    """What the service answers may hold secrets that nobody declared here, such as a proxy's URL with a password."""
+    protect(task, declared_values([(body or {}).get("properties") or {} for body in bodies]))
+
+
 def _told(body: Body) -> dict[str, Any]:
-    return {**cluster_facts(body), "properties": body.get("properties") or {}}
+    return {**cluster_facts(body), "properties": write_only.hide(body.get("properties") or {})}

@@ -66,7 +66,7 @@ def _absent(task: Task, arm: Arm, spec: ResourceSpec) -> Result:
     if outcome.plan.changed:
         would_delete(task, spec.id)
     protect(task, secrets_of(spec.type, outcome.before or {}))
-    values = {"id": spec.id, "resource": outcome.after}
+    values = {"id": spec.id, "resource": write_only.hide(outcome.after)}
     return Result.of(outcome.plan, values, outcome.headline(task.check_mode))
 
 
@@ -91,13 +91,13 @@ def _present(task: Task, arm: Arm, spec: ResourceSpec) -> Result:
         lambda plan, reading: target.put(plan, reading, patient),
     )
     spec = target.spec
+    for body in (outcome.before, outcome.after):
+        protect(task, secrets_of(spec.type, body or {}))
     if outcome.plan.changed and patient and outcome.after is not None:
         left = plan_resource(outcome.after, spec).changes
         told = not_kept(spec.subject, outcome.plan.changes, left, spec.declared, outcome.after)
         if told:
             task.warn(told)
-    for body in (outcome.before, outcome.after):
-        protect(task, secrets_of(spec.type, body or {}))
     shown = outcome.plan.body if task.check_mode and outcome.plan.changed else outcome.after
     values = {"id": spec.id, "resource": write_only.hide(shown)}
     return Result.of(outcome.plan, values, outcome.headline(task.check_mode))
@@ -180,11 +180,11 @@ def info(task: Task) -> Result:
         arm = Arm.connect(task)
         body = arm.read(resource_id, f"Reading {subject_of(resource_type, name)}", version).body
         protect(task, secrets_of(resource_type, body or {}))
-        return Result(changed=False, values={"resources": [] if body is None else [body]})
+        return Result(changed=False, values={"resources": [] if body is None else [write_only.hide(body)]})
     arm = Arm.connect(task)
     found = list(_listed(arm, params, subscription))
     protect(task, [value for body in found for value in secrets_of(str(body.get("type")), body)])
-    return Result(changed=False, values={"resources": found})
+    return Result(changed=False, values={"resources": [write_only.hide(body) for body in found]})
 
 
 def _listed(arm: Arm, params: dict[str, Any], subscription: str) -> list[Body]:

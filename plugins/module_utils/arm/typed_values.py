@@ -21,7 +21,7 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks_fields import API_VERSION, MODELS
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import join
-from ansible_collections.mcpops.platform.plugins.module_utils.scalars import text_of_scalar
+from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of, text_of_scalar
 
 READ_ONLY = "-"
 # more than any number has that a service takes, and fewer than Python refuses to read (4300)
@@ -44,7 +44,7 @@ def texts_of(values: Mapping[Any, Any] | None, path: str) -> tuple[dict[str, str
         name = text_of(key) or str(key)
         text = text_of(value)
         if value is not None and text is None:
-            problems.append(Problem(join(path, name), f"must be text, not {_kind(value)}"))
+            problems.append(Problem(join(path, name), f"must be text, not {kind_of(value)}"))
         texts[name] = text
     return texts, problems
 
@@ -110,7 +110,7 @@ def _value(value: Any, kind: str, path: str, problems: list[Problem]) -> Any:
         return value
     if kind.startswith("["):
         if not isinstance(value, (list, tuple)):
-            problems.append(Problem(path, f"must be a list, not {_kind(value)}"))
+            problems.append(Problem(path, f"must be a list, not {kind_of(value)}"))
             return value
         return [_value(item, kind[1:], f"{path}[{index}]", problems) for index, item in enumerate(value)]
     if kind in _SCALARS:
@@ -118,11 +118,11 @@ def _value(value: Any, kind: str, path: str, problems: list[Problem]) -> Any:
         result = read(value)
         if result is None:
             shown = "" if isinstance(value, (Mapping, list, tuple)) else f": {value!r}"
-            problems.append(Problem(path, f"must be {name}, not {_kind(value)}{shown}"))
+            problems.append(Problem(path, f"must be {name}, not {kind_of(value)}{shown}"))
             return value
         return result
     if not isinstance(value, Mapping):
-        problems.append(Problem(path, f"must be a mapping, not {_kind(value)}"))
+        problems.append(Problem(path, f"must be a mapping, not {kind_of(value)}"))
         return value
     if kind.startswith("{"):
         inner: dict[str, Any] = {}
@@ -164,16 +164,6 @@ _SCALARS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "n": (_number, "a number"),
     "b": (_boolean, "true or false"),
 }
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "a mapping"
-    if isinstance(value, (list, tuple)):
-        return "a list"
-    if isinstance(value, bool):
-        return "a boolean"
-    return "a number" if isinstance(value, (int, float)) else "text" if isinstance(value, str) else type(value).__name__
 
 
 @cache

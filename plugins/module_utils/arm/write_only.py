@@ -12,39 +12,21 @@ would find a change on every run.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, join
-from ansible_collections.mcpops.platform.plugins.module_utils.secrets import REDACTED, secret_name
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import REDACTED, secret_property
 
-# what Azure calls a secret and nobody else: cloud-init data, and addresses that are signed
-_AZURE_SECRET = re.compile(r"(customdata|sasurl)$", re.IGNORECASE)
-_PASSWORD = re.compile(r"(passwords?|passwd|pwd|passphrase)$", re.IGNORECASE)
-# everything below is secret: VM and Kubernetes extensions
-_ALL_BELOW = re.compile(r"protectedsettings$", re.IGNORECASE)
 _SHORTEST = 4  # masking "on" or "1" wherever it stands would make results unreadable
-
-
-def is_secret(key: str, value: Any, above: Sequence[str] = ()) -> bool:
-    """Whether the `value` of `key` is a secret; `above` are the keys that lead to it."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        # a password of digits only, before it is made text
-        return bool(_PASSWORD.search(key))
-    if not isinstance(value, str) or not value or value.lower() in ("true", "false"):
-        return False
-    if any(_ALL_BELOW.search(name) for name in above) or _AZURE_SECRET.search(key) or secret_name(key):
-        return True
-    # secrets: [{name: a, value: b}], as Container Apps and others have them
-    return key.lower() == "value" and bool(above) and above[-1].lower().endswith("secrets")
 
 
 def secret_values(declared: Any, above: tuple[str, ...] = ()) -> Iterator[str]:
     """The declared secrets that are long enough to be masked wherever they would appear."""
     if isinstance(declared, Mapping):
         for key, value in declared.items():
-            if is_secret(str(key), value, above):
+            if secret_property(str(key), value, above):
                 if len(str(value)) >= _SHORTEST:
                     yield str(value)
             else:
@@ -58,7 +40,7 @@ def hide(value: Any, above: tuple[str, ...] = ()) -> Any:
     """A copy without the secrets in it, for people to see."""
     if isinstance(value, Mapping):
         return {
-            key: REDACTED if is_secret(str(key), item, above) else hide(item, (*above, str(key)))
+            key: REDACTED if secret_property(str(key), item, above) else hide(item, (*above, str(key)))
             for key, item in value.items()
         }
     return [hide(item, above) for item in value] if isinstance(value, list) else value
@@ -72,7 +54,7 @@ def hidden(changes: Iterable[Change]) -> tuple[Change, ...]:
 def _hidden(change: Change) -> Change:
     keys = tuple(part.strip('"') for part in re.findall(r'"[^"]*"|[^.\[\]]+', change.path))
     named = keys[-1] if keys else ""
-    if any(is_secret(named, value, keys[:-1]) for value in (change.before, change.after)):
+    if any(secret_property(named, value, keys[:-1]) for value in (change.before, change.after)):
         return replace(change, secret=True)
     before, after = (value if value is ABSENT else hide(value, keys) for value in (change.before, change.after))
     return replace(change, before=before, after=after)
@@ -99,7 +81,7 @@ def _mapping(
     for key, value in declared.items():
         now = standing.get(key)
         place = join(path, str(key))
-        unanswered = is_secret(str(key), value, above) and _unanswered(now)
+        unanswered = secret_property(str(key), value, above) and _unanswered(now)
         if unanswered or (not now and _only_secrets(value, (*above, str(key)))):
             found.append(place)
         else:
@@ -135,5 +117,5 @@ def _only_secrets(value: Any, above: tuple[str, ...]) -> bool:
     if not isinstance(value, Mapping) or not value:
         return False
     return all(
-        is_secret(str(key), item, above) or _only_secrets(item, (*above, str(key))) for key, item in value.items()
+        secret_property(str(key), item, above) or _only_secrets(item, (*above, str(key))) for key, item in value.items()
     )

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -37,6 +38,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.masking import pro
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan, leaves
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import SHORTEST_SECRET, is_common
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
+
+# also quoted, and in JSON: charts print objects with toJson and toPrettyJson
+_OF_A_SECRET = re.compile(r"""\bkind["']?\s*:\s*["']?Secret(?:List)?\b""")
 
 
 @dataclass(frozen=True)
@@ -201,8 +205,9 @@ def protect(task: Task, spec: ReleaseSpec, found: History | None = None) -> None
 
 def _secrets_of(release: Release) -> list[Object]:
     """The Secrets of a manifest, without the time that it takes to read all of it."""
-    texts = [text for text in release.manifest.split("\n---") if "kind: Secret" in text]
-    return [item for item in manifest.parse(replace(release, manifest="\n---\n".join(texts))) if holds_secrets(item)]
+    texts = [text for text in release.manifest.split("\n---") if _OF_A_SECRET.search(text)]
+    found = manifest.parse(replace(release, manifest="\n---\n".join(texts)))
+    return [item for item in found if holds_secrets(item)]
 
 
 def _warn_of_rounding(task: Task, spec: ReleaseSpec) -> None:

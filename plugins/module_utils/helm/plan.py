@@ -16,7 +16,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import merged
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, leaves
-from ansible_collections.mcpops.platform.plugins.module_utils.secrets import looks_secret
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import looks_secret, name_beside
 
 
 def plan_release(spec: ReleaseSpec, release: Release | None, namespace_missing: bool = False) -> Plan:
@@ -90,8 +90,7 @@ def document_changes(
 
 def _hidden(leaf: str, *sides: Mapping[str, Any]) -> bool:
     """A leaf that is secret on one side at least, where it stands or by the name beside it."""
-    beside = f"{leaf.rpartition('.')[0]}.name"
-    return any(leaf in side and looks_secret(leaf, side[leaf], side.get(beside)) for side in sides)
+    return any(leaf in side and looks_secret(leaf, side[leaf], name_beside(leaf, side)) for side in sides)
 
 
 def _same(before: Any, after: Any) -> bool:

@@ -16,7 +16,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Inva
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart as charts
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.content import Content
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import declared_values
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import read_values
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ARGUMENT_SPEC as IGNORE_DIFFERENCES
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import IgnoredDifference, ignored_differences
 
@@ -92,7 +92,7 @@ def release_spec(params: Mapping[str, Any]) -> ReleaseSpec:
     problems += registry_problems(params) + helm_problems(params)
     ignored, ignored_problems = ignored_differences(params.get("ignore_differences") or [])
     chart, chart_problems = charts.resolve(params["chart_ref"], params.get("chart_version"), params.get("repo_url"))
-    values, values_problems = declared_values(params.get("values"), params.get("values_files") or [])
+    values, values_problems = read_values(params.get("values"), params.get("values_files") or [])
     problems += chart_problems + values_problems + ignored_problems
     if problems or chart is None:
         raise InvalidInput(subject, problems)

@@ -26,9 +26,7 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return result
 
 
-def declared_values(
-    values: Mapping[str, Any] | None, files: Sequence[str]
-) -> tuple[dict[str, Any] | None, list[Problem]]:
+def read_values(values: Mapping[str, Any] | None, files: Sequence[str]) -> tuple[dict[str, Any] | None, list[Problem]]:
     """What the task declares; None when it declares nothing."""
     if values is None and not files:
         return None, []

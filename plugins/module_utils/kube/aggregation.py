@@ -26,6 +26,8 @@ API_SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
 # kube-aggregator's handler_proxy.go, and the reverse proxy it uses
 _OWN_WORDS = (b"service unavailable", b"error trying to reach service")
 _PATH = re.compile(r"/apis/(?P<group>[^/?]+)/(?P<version>[^/?]+)(?:[/?].*)?")
+# a name of at most 253 characters that begins where a word does: else a long text takes its length squared and more
+_GROUP_VERSION = re.compile(r"(?<![\w.-])([a-z0-9][a-z0-9.-]{0,252})/(v\w+)\b")
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def deletion_advice(message: str) -> str | None:
     The namespace controller asks every API for what it holds of the namespace, and does not guess for one that is down.
     """
     names = dict.fromkeys(
-        f"{version}.{group}" for group, version in re.findall(r"\b([a-z0-9][-a-z0-9.]*\.[a-z0-9.-]+)/(v\w+)\b", message)
+        f"{version}.{group}" for group, version in _GROUP_VERSION.findall(message) if "." in group.strip(".")
     )
     if not names:
         return None

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import go_yaml
@@ -52,8 +53,8 @@ def _json(text: str) -> tuple[list[Any], list[Duplicate]]:
     def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(pairs)
         if len(made) != len(pairs):
-            keys = [key for key, _value in pairs]
-            twice.extend(key for key in made if keys.count(key) > 1)
+            counted = Counter(key for key, _value in pairs)
+            twice.extend(key for key, times in counted.items() if times > 1)
         return made
 
     try:

@@ -13,14 +13,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from string import whitespace
 from typing import Any
 
 # a structure, a pointer to one, a map or a list of them, in Go's notation; or what JSON begins with
 _GO = re.compile(
-    r"(?<![\w\"'])[&*]?(?:\[\])*(?:map\[[^\]\s]*\](?:\[\])*)?[*&]?(?:interface \{\}|(?:[A-Za-z_]\w*\.)?[A-Za-z_]\w*)\{"
+    r"(?<![\w\"'])[&*]?(?:\[\]){0,9}(?:map\[[^\]\s]{0,100}\](?:\[\]){0,9})?"
+    r"[*&]?(?:interface \{\}|(?:[A-Za-z_]\w*\.)?[A-Za-z_]\w*)\{"
 )
 _JSON = re.compile(r"(?<=value: )[{\[](?=[\s\"{\[])")
+_BEGINNINGS = (_GO, _JSON)
 _LABEL = re.compile(r"(?:Invalid|Duplicate|Unsupported|Too long|Forbidden|Required)? ?[Vv]?alue: \Z")
+_SENTENCE = re.compile(r": | ?\.\.\.")
 _OPEN, _CLOSE = "{[(", "}])"
 # of plain texts and numbers, such as `[]string{"10.0.0.1"}`, nothing is cut: it says what is wrong
 _PLAIN_LIST = re.compile(r"\[\](?:string|u?int\d*|bool|float\d+)\{\Z")
@@ -33,20 +37,21 @@ def without_dumps(message: str) -> str:
     if "{" not in message and "value: [" not in message:
         return message
     kept, position = "", 0
-    while (start := _next(message, position)) is not None:
+    upcoming = [pattern.search(message) for pattern in _BEGINNINGS]
+    while (start := _next(message, position, upcoming)) is not None:
         begin, inside = start
         end = _end(message, inside)
         if _is_plain(message[begin:end], message[begin:inside]):
             kept += message[position:end]
         else:
             before = _LABEL.sub("", message[position:begin])
-            after = re.match(r"(?:: | ?\.\.\.)", message[end:])
+            after = _SENTENCE.match(message, end)
             # the colon that stood before the object leads to the sentence now
-            end += after.end() if after and before.endswith((": ", "")) else 0
+            end += len(after[0]) if after and before.endswith((": ", "")) else 0
             kept += before
         position = end
     text = kept + message[position:]
-    return text if position == 0 else re.sub(r"[:\s]+\Z", "", text)
+    return text if position == 0 else text.rstrip(":" + whitespace)
 
 
 def cleaned(answer: Any) -> Any:
@@ -59,8 +64,13 @@ def cleaned(answer: Any) -> Any:
     return [cleaned(item) for item in answer] if isinstance(answer, list) else answer
 
 
-def _next(message: str, position: int) -> tuple[int, int] | None:
-    found = [match for pattern in (_GO, _JSON) if (match := pattern.search(message, position))]
+def _next(message: str, position: int, upcoming: list[re.Match[str] | None]) -> tuple[int, int] | None:
+    """Where the next object begins, and where its inside does. `upcoming` keeps what each notation has still ahead:
+    looked for again behind every object, the one that does not occur takes the length of the message each time."""
+    for index, match in enumerate(upcoming):
+        if match is not None and match.start() < position:
+            upcoming[index] = _BEGINNINGS[index].search(message, position)
+    found = [match for match in upcoming if match is not None]
     if not found:
         return None
     first = min(found, key=lambda match: match.start())

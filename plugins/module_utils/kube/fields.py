@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure
@@ -146,15 +148,22 @@ def _names(step: str, item: Any, index: int, structure: Structure) -> bool:
     if step.startswith("k:"):
         if not isinstance(item, Mapping):
             return False
-        key = json.loads(step[2:])
+        key = _parsed(step[2:])
         if any(field not in item for field in key):
             own = structure.key_of(item)
             # without a structure, what is left to a default may be anything
             item = {**(dict(own) if own is not None else key), **item}
         return all(field in item and _equal(item[field], value) for field, value in key.items())
     if step.startswith("v:"):
-        return _equal(item, json.loads(step[2:]))
+        return _equal(item, _parsed(step[2:]))
     return step == f"i:{index}"
+
+
+@lru_cache(maxsize=10000)
+def _parsed(text: str) -> Any:
+    """The key or the value of a step, asked for with every item of its list; shared, so never to be changed."""
+    parsed = json.loads(text)
+    return MappingProxyType(parsed) if isinstance(parsed, dict) else parsed
 
 
 def _equal(one: Any, other: Any) -> bool:

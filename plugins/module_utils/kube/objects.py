@@ -17,6 +17,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents imp
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import unwritable
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import yaml
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.text_fields import text_problems
+from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of
 
 Object = dict[str, Any]
 
@@ -142,7 +143,10 @@ def _shape_problems(item: Mapping[str, Any], place: str) -> Iterable[Problem]:
         yield from _secret_problems(item, place)
     yield from text_problems(item, place, built_in=is_built_in(str(item.get("apiVersion", "")).rpartition("/")[0]))
     if kind == "Namespace" and item.get("apiVersion") == "v1":
-        yield from pod_security_problems(metadata.get("labels"), f"{place}.metadata.labels")
+        labels = metadata.get("labels")
+        # what is not text has been reported as that
+        texts = {k: v for k, v in labels.items() if isinstance(v, str)} if isinstance(labels, Mapping) else {}
+        yield from pod_security_problems(texts, f"{place}.metadata.labels")
 
 
 def pod_security_problems(labels: Any, place: str) -> Iterable[Problem]:
@@ -169,24 +173,18 @@ def _secret_problems(item: Mapping[str, Any], place: str) -> Iterable[Problem]:
                 yield Problem(f"{place}.data.{name}", "is not base64; plain text goes into stringData")
 
 
-def shown_type(value: Any, hidden: bool = False) -> str:
-    """What a value is, in the words of YAML: null, the number 8080, true, a list, a mapping, text."""
-    if value is None:
-        return "null"
+def shown_type(value: Any) -> str:
+    """What a value is, as `kind_of` says it, with what is not secret of it: the number 8080, true."""
     if isinstance(value, bool):
-        return "a boolean" if hidden else str(value).lower()
-    if isinstance(value, (int, float)):
-        return "a number" if hidden else f"the number {value}"
-    if isinstance(value, str):
-        return "text"
-    return "a list" if isinstance(value, (list, tuple)) else "a mapping"
+        return str(value).lower()
+    return f"the number {value}" if isinstance(value, (int, float)) else kind_of(value)
 
 
 def _not_text(value: Any, hidden: bool = False) -> str:
     if value is None:
         return "is null, and must be text: give it a value ('' for empty text), or leave it out"
     if isinstance(value, (bool, int, float)):
-        return f"is {shown_type(value, hidden)}, and must be text: quote it"
+        return f"is {kind_of(value) if hidden else shown_type(value)}, and must be text: quote it"
     return f"is {shown_type(value)}, and must be text"
 
 

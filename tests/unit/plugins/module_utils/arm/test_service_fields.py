@@ -13,10 +13,11 @@ import pytest
 from azure.mgmt.containerservice.operations import _operations
 from support.aks_field_table import rows as sdk_rows
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import names, service_fields, write_only
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import names, service_fields
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks_fields import API_VERSION, MODELS
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.bodies import without
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.service_fields import not_sent
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import secret_property
 from localcloud.azure.sdk_schema import CONTAINER_SERVICE, model_schema
 
 PINNED = names.api_version_of(names.MANAGED_CLUSTERS)
@@ -136,7 +137,7 @@ def test_the_secrets_of_aks_are_those_that_it_never_answers() -> None:
         (model, name)
         for model, fields in MODELS.items()
         for name, kind in (field.split(":") for field in fields.split(" "))
-        if kind == "s" and write_only.is_secret(name, "a text")
+        if kind == "s" and secret_property(name, "a text")
     }
     assert found == {
         ("ManagedClusterWindowsProfile", "adminPassword"),

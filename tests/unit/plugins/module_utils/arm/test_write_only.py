@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import write_only
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import secret_property
 
 CANARY = "c4nary-0815"
 
@@ -35,8 +36,8 @@ NAMES = {
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_of_secrets(name: str) -> None:
-    assert write_only.is_secret(name, "a value") == NAMES[name]
-    assert not write_only.is_secret(name, "true")
+    assert secret_property(name, "a value") == NAMES[name]
+    assert not secret_property(name, "true")
 
 
 def test_a_password_of_digits_is_one_and_a_number_of_tokens_is_none() -> None:

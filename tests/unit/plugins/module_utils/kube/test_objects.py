@@ -201,3 +201,9 @@ PHASES = [
 @pytest.mark.parametrize(("api_version", "kind", "expected"), PHASES)
 def test_phases(api_version: str, kind: str, expected: int) -> None:
     assert phase(Identity(api_version, kind, "a")) == expected
+
+
+def test_a_level_that_is_not_text_is_reported_once() -> None:
+    labels = {"pod-security.kubernetes.io/warn": True, "pod-security.kubernetes.io/audit": 7}
+    found = [problem.path for problem in objects.problems([item("Namespace", labels=labels)])]
+    assert len(found) == 2
