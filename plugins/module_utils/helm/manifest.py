@@ -18,7 +18,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery imp
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_documents
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object, flatten, normalise
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import yaml
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import known_only, without_nulls
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import known_only
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.targets import declared_for
 
 KEEP = "helm.sh/resource-policy"
 OWNER = "meta.helm.sh/release"
@@ -59,7 +60,7 @@ def place(objects: list[Object], kube: Kube, release: Release) -> tuple[list[Tar
 def _target(kube: Kube, resource: ResourceType, declared: Object) -> Target:
     """Without nulls and unknown fields: helm sends both, and the API server drops them."""
     structure = kube.structure(resource.api_version, resource.kind)
-    return target_of(resource, known_only(without_nulls(declared, structure), structure), structure)
+    return target_of(resource, known_only(declared_for(resource, declared, structure), structure), structure)
 
 
 def complete(item: Object, release: Release, namespaced: bool) -> Object:

@@ -19,7 +19,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.object_option
     Settings,
     settings_for,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import FIELD_MANAGER, REPLACING_MANAGER
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import Tolerated, Writer, tolerated
 
@@ -57,7 +57,7 @@ class BundleOptions:
     roll_on_config_change: bool = True
     per_object: tuple[ObjectOptions, ...] = ()
     manager: str = FIELD_MANAGER
-    our_managers: frozenset[str] = field(default_factory=lambda: frozenset({FIELD_MANAGER, REPLACING_MANAGER, "helm"}))
+    our_managers: frozenset[str] = field(default_factory=lambda: frozenset({FIELD_MANAGER, REPLACING_MANAGER}))
     wait_timeout: float = 120.0
     wait_conditions: tuple[Condition, ...] = ()
     propagation: str = "Background"
@@ -68,9 +68,10 @@ class BundleOptions:
     adopt: bool = True
     remedy: str = ""
 
-    def expected(self, who: Identity) -> Tolerated:
+    def expected(self, who: Identity, declared: Object) -> Tolerated:
         """Who may write where in this object."""
-        return tolerated(who.kind, more=self.writers, paths=tuple(ignored_paths(self.ignored, who.kind, who.name)))
+        paths = tuple(ignored_paths(self.ignored, who.kind, who.name))
+        return tolerated(who.kind, self.writers, paths, frozenset(declared))
 
     def settings(self, who: Identity) -> Settings:
         """What holds for this object."""

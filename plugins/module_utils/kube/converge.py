@@ -96,7 +96,7 @@ class Converger:
         if found is not Verdict.DIFFERS and self._is_headless(target, live):
             return Verdict.DIFFERS
         if found is Verdict.STANDS and self._settings(target).exclusive:
-            expected = options.expected(target.who)
+            expected = options.expected(target.who, target.declared)
             if foreign_leaves(options, target, live) or contested(
                 live, target.declared, options.our_managers, target.structure, expected
             ):
@@ -114,7 +114,7 @@ class Converger:
             options.our_managers,
             options.manager,
             target.structure,
-            options.expected(target.who),
+            options.expected(target.who, target.declared),
         )
         return target if declared == target.declared else replace(target, declared=declared)
 
@@ -198,7 +198,11 @@ class Converger:
         if self._settings(target).exclusive and (
             foreign_leaves(options, conceded, written)
             or contested(
-                written, conceded.declared, options.our_managers, target.structure, options.expected(target.who)
+                written,
+                conceded.declared,
+                options.our_managers,
+                target.structure,
+                options.expected(target.who, target.declared),
             )
         ):
             # somebody wrote between our reading and our writing
@@ -214,7 +218,7 @@ class Converger:
         asked = self._digest(target, live)
         judged = verdict(live, target.declared, options.manager, target.structure, adopt=options.adopt)
         if judged is Verdict.STANDS and self._settings(target).exclusive:
-            expected = options.expected(target.who)
+            expected = options.expected(target.who, target.declared)
             if contested(live, target.declared, options.our_managers, target.structure, expected):
                 judged = Verdict.UNSURE
         changes: list[Change] = []
@@ -223,7 +227,12 @@ class Converger:
         returned: tuple[Route, ...] = ()
         if self._settings(target).exclusive:
             taken = remove_foreign(
-                self._kube, target, live, options.our_managers, options.expected(target.who), dry_run=self._dry
+                self._kube,
+                target,
+                live,
+                options.our_managers,
+                options.expected(target.who, target.declared),
+                dry_run=self._dry,
             )
             changes, standing, returned = list(taken.changes), taken.live, taken.returned
             if returned:
@@ -319,7 +328,7 @@ class Converger:
             # removed, or spoken of where it cannot be
             return ()
         ours = {*options.our_managers, *LEGACY_MANAGERS}
-        expected, managers = options.expected(target.who), owners(final)
+        expected, managers = options.expected(target.who, target.declared), owners(final)
         found = []
         for route in undeclared_own(standing, target.declared, options.manager, target.structure):
             path = route_path(route)

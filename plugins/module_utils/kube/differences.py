@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import holds_secrets
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import CONTROLLER_ANNOTATIONS, holds_secrets
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import same_quantity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, join
@@ -26,28 +26,6 @@ _SERVER_SIDE = frozenset(
         ("metadata", "selfLink"),
         ("metadata", "uid"),
     }
-)
-
-# annotations that Kubernetes' controllers keep for themselves and may write between two of our requests
-# (pkg/controller, pkg/apis and component-helpers of Kubernetes 1.34; a name with / at its end stands for all below)
-_CONTROLLER_ANNOTATIONS = (
-    "autoscaling.alpha.kubernetes.io/",
-    "batch.kubernetes.io/cronjob-scheduled-timestamp",
-    "batch.kubernetes.io/job-completion-index",
-    "control-plane.alpha.kubernetes.io/leader",
-    "csi.volume.kubernetes.io/nodeid",
-    "deployment.kubernetes.io/",
-    "deprecated.daemonset.template.generation",
-    "deprecated.deployment.rollback.to",
-    "endpoints.kubernetes.io/last-change-trigger-time",
-    "endpoints.kubernetes.io/over-capacity",
-    "kubernetes.io/service-account.uid",
-    "node.alpha.kubernetes.io/ttl",
-    "pv.kubernetes.io/",
-    "volume.beta.kubernetes.io/storage-provisioner",
-    "volume.kubernetes.io/selected-node",
-    "volume.kubernetes.io/storage-provisioner",
-    "volumes.kubernetes.io/controller-managed-attach-detach",
 )
 
 # of a Secret: its values, also as kubectl notes them down beside the object
@@ -126,7 +104,7 @@ def _mapping(
     for key in [*before, *(key for key in after if key not in before)]:
         here = (*route, str(key))
         if here in _SERVER_SIDE or (
-            route == ("metadata", "annotations") and str(key).startswith(_CONTROLLER_ANNOTATIONS)
+            route == ("metadata", "annotations") and str(key).startswith(CONTROLLER_ANNOTATIONS)
         ):
             continue
         one, other = before.get(key, ABSENT), after.get(key, ABSENT)

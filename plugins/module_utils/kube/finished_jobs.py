@@ -142,7 +142,7 @@ def _is_sound(entry: Entry) -> bool:
     texts = [value for name, value in asdict(entry).items() if name != "ttl"]
     if not all(isinstance(text, str) for text in texts) or entry.state not in _STATES:
         return False
-    if type(entry.ttl) is not int or not 0 <= entry.ttl <= _LONGEST:
+    if isinstance(entry.ttl, bool) or not isinstance(entry.ttl, int) or not 0 <= entry.ttl <= _LONGEST:
         return False
     try:
         return not entry.finished or bool(time_of(entry.finished))

@@ -156,7 +156,9 @@ def _leaf(declared: Any, live: Any, structure: Structure) -> Verdict:
         return Verdict.STANDS
     if structure.is_quantity:
         return Verdict.STANDS if same_quantity(declared, live) else Verdict.DIFFERS
-    return Verdict.UNSURE if type(declared) is not type(live) else Verdict.DIFFERS
+    # a default may stand in the place of an empty value
+    empty = not isinstance(declared, bool) and declared in ("", 0)
+    return Verdict.UNSURE if empty or type(declared) is not type(live) else Verdict.DIFFERS
 
 
 def _one_piece(declared: Any, live: Any) -> Verdict:

@@ -215,6 +215,33 @@ def _name_problem(kind: str, name: str) -> str | None:
     return None if fits else f"{name!r} is no {kind} name: a-z, 0-9, - and ., at most 253 characters"
 
 
+# annotations that Kubernetes' controllers keep for themselves and may write between two of our requests
+# (pkg/controller, pkg/apis and component-helpers of Kubernetes 1.34; a name with / at its end stands for all below)
+CONTROLLER_ANNOTATIONS = (
+    "autoscaling.alpha.kubernetes.io/",
+    "batch.kubernetes.io/cronjob-scheduled-timestamp",
+    "batch.kubernetes.io/job-completion-index",
+    "control-plane.alpha.kubernetes.io/leader",
+    "csi.volume.kubernetes.io/nodeid",
+    "deployment.kubernetes.io/",
+    "deprecated.daemonset.template.generation",
+    "deprecated.deployment.rollback.to",
+    "endpoints.kubernetes.io/last-change-trigger-time",
+    "endpoints.kubernetes.io/over-capacity",
+    "kubernetes.io/service-account.uid",
+    "node.alpha.kubernetes.io/ttl",
+    "pv.kubernetes.io/",
+    "volume.beta.kubernetes.io/storage-provisioner",
+    "volume.kubernetes.io/selected-node",
+    "volume.kubernetes.io/storage-provisioner",
+    "volumes.kubernetes.io/controller-managed-attach-detach",
+)
+
+
+# what controllers count, and kubectl get prints: declared, it would be set back and counted on for ever
+_COUNTED = frozenset({"deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation"})
+
+
 def normalise(item: Mapping[str, Any]) -> Object:
     """The declaration without what only a server sets, and what it stores in another form in that form.
 
@@ -226,6 +253,11 @@ def normalise(item: Mapping[str, Any]) -> Object:
         for key, value in (item.get("metadata") or {}).items()
         if key not in _SERVER_METADATA
     }
+    noted = metadata.get("annotations")
+    if isinstance(noted, Mapping):
+        metadata["annotations"] = {key: value for key, value in noted.items() if key not in _COUNTED}
+    # an empty mapping declares nothing, and owning it would be a change of its own
+    metadata = {key: value for key, value in metadata.items() if key not in _TEXT_METADATA or value != {}}
     clean: Object = {**item, "metadata": metadata}
     clean.pop("status", None)
     if item["apiVersion"] == "v1" and item["kind"] in ("Secret", "ConfigMap"):

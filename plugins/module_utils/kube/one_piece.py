@@ -225,6 +225,9 @@ def emptied(
 def _compare(declared: Any, live: Any, structure: Structure, route: Route, found: list[Unkept]) -> None:
     if declared is None or (live in (ABSENT, None) and (declared in ("", 0, False) or declared in ({}, []))):
         return
+    if not isinstance(declared, bool) and declared in ("", 0, []) and live:
+        # most fields take an empty value for none, and a default has its place now
+        return
     if isinstance(declared, Mapping) and isinstance(live, Mapping):
         for key, value in declared.items():
             _compare(value, live.get(key, ABSENT), structure.field(str(key)), (*route, f"f:{key}"), found)

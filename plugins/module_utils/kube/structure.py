@@ -218,15 +218,40 @@ def structure_of(schemas: Callable[[], Schemas], api_version: str, kind: str) ->
 def without_nulls(value: Any, structure: Structure) -> Any:
     """The declaration without nulls where null is no value: the API server drops them, and owns nothing by them."""
     if isinstance(value, Mapping):
-        if not _holds_null(value):
+        if not _holds(value, None):
             return value
         return {
             key: without_nulls(below, structure.field(str(key)))
             for key, below in value.items()
             if below is not None or structure.field(str(key)).is_nullable
         }
-    if isinstance(value, list) and _holds_null(value):
+    if isinstance(value, list) and _holds(value, None):
         return [without_nulls(item, structure.items) for item in value]
+    return value
+
+
+def with_default_keys(value: Any, structure: Structure) -> Any:
+    """The declaration without empty text in the keys of list items, where that stands for a default.
+
+    Kubernetes' own kinds read `protocol: ""` as TCP, and server-side apply as another item. Custom resources take it as
+    it is.
+    """
+    if not _holds(value, ""):
+        return value
+    if isinstance(value, Mapping):
+        return {key: with_default_keys(below, structure.field(str(key))) for key, below in value.items()}
+    if isinstance(value, list):
+        keys, items = structure.keys, structure.items
+        empty = [key for key in keys if items.field(key).default not in (None, "")]
+        return [
+            with_default_keys(
+                {key: below for key, below in item.items() if not (key in empty and below == "")}
+                if isinstance(item, Mapping)
+                else item,
+                items,
+            )
+            for item in value
+        ]
     return value
 
 
@@ -241,12 +266,12 @@ def known_only(value: Any, structure: Structure) -> Any:
     return value
 
 
-def _holds_null(value: Any) -> bool:
+def _holds(value: Any, wanted: str | None) -> bool:
     if isinstance(value, Mapping):
-        return any(_holds_null(below) for below in value.values())
+        return any(_holds(below, wanted) for below in value.values())
     if isinstance(value, list):
-        return any(_holds_null(item) for item in value)
-    return value is None
+        return any(_holds(item, wanted) for item in value)
+    return value is None if wanted is None else bool(value == wanted)
 
 
 def canonical(value: Any) -> str:

@@ -12,8 +12,13 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Prob
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType, not_served
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure, without_nulls
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object, is_built_in
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import (
+    UNKNOWN,
+    Structure,
+    with_default_keys,
+    without_nulls,
+)
 
 
 def placed(
@@ -27,7 +32,14 @@ def placed(
         metadata["namespace"] = metadata.get("namespace") or namespace
     else:
         return Problem(f"{item['kind']} {metadata['name']}", "lives in a namespace: name one")
-    return target_of(resource, without_nulls({**item, "metadata": metadata}, structure), structure)
+    return target_of(resource, declared_for(resource, {**item, "metadata": metadata}, structure), structure)
+
+
+def declared_for(resource: ResourceType, item: Object, structure: Structure) -> Object:
+    """The declaration without what stands for nothing: nulls, and empty keys of Kubernetes' own kinds."""
+    clean = without_nulls(item, structure)
+    declared: Object = with_default_keys(clean, structure) if is_built_in(resource.group) else clean
+    return declared
 
 
 def stray_namespaces(items: Iterable[tuple[Object, ResourceType | None]]) -> list[str]:

@@ -45,7 +45,7 @@ def foreign_leaves(options: BundleOptions, target: Target, live: Object) -> dict
     if not options.settings(target.who).exclusive:
         return {}
     return undeclared_foreign(
-        live, target.declared, options.our_managers, target.structure, options.expected(target.who)
+        live, target.declared, options.our_managers, target.structure, options.expected(target.who, target.declared)
     )
 
 

@@ -23,7 +23,8 @@ class Writer:
 
     `adds_only`: the declared part of the structure must stand, and what the manager has added to it is left alone.
     `undeclared_only`: a declaration that has the leaf wins, unless it holds its place only (text of nothing but blanks,
-    as it is or in base64, which is how charts leave a certificate to whoever makes it).
+    as it is or in base64, which is how charts leave a certificate to whoever makes it). `beside`: only where the
+    declaration has this field, too.
     """
 
     managers: str
@@ -33,6 +34,7 @@ class Writer:
     source: str
     adds_only: bool = False
     undeclared_only: bool = False
+    beside: str = ""
 
 
 ANYBODY = r".*"
@@ -64,6 +66,7 @@ EXPECTED: tuple[Writer, ...] = (
         "rules",
         "the rules of an aggregated ClusterRole are collected from the roles that its selectors choose",
         _KUBERNETES + "reference/access-authn-authz/rbac/#aggregated-clusterroles",
+        beside="aggregationRule",
     ),
     Writer(
         r"cloud-controller-manager|azure-cloud-controller-manager",
@@ -194,9 +197,15 @@ def _holds_a_place(declared: Any) -> bool:
 
 
 @lru_cache(maxsize=256)
-def tolerated(kind: str, more: tuple[Writer, ...] = (), paths: tuple[str, ...] = ()) -> Tolerated:
-    """The rules for an object of this kind: the table's, those of a caller, and the paths that a user named."""
-    return Tolerated([row for row in (*EXPECTED, *more) if re.fullmatch(row.kinds, kind)], paths)
+def tolerated(
+    kind: str, more: tuple[Writer, ...] = (), paths: tuple[str, ...] = (), fields: frozenset[str] | None = None
+) -> Tolerated:
+    """The rules for an object of this kind: the table's, those of a caller, and the paths that a user named.
+
+    `fields` are those that its declaration has; None for an object without one.
+    """
+    rows = [row for row in (*EXPECTED, *more) if re.fullmatch(row.kinds, kind)]
+    return Tolerated([row for row in rows if fields is None or not row.beside or row.beside in fields], paths)
 
 
 def _pattern(path: str) -> re.Pattern[str]:

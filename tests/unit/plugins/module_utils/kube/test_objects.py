@@ -207,3 +207,17 @@ def test_a_level_that_is_not_text_is_reported_once() -> None:
     labels = {"pod-security.kubernetes.io/warn": True, "pod-security.kubernetes.io/audit": 7}
     found = [problem.path for problem in objects.problems([item("Namespace", labels=labels)])]
     assert len(found) == 2
+
+
+def test_what_controllers_count_and_empty_mappings_are_not_declared() -> None:
+    """What `kubectl get -o yaml` prints of a Deployment can be declared as it is."""
+    noted = {"deployment.kubernetes.io/revision": "3", "pv.kubernetes.io/provisioned-by": "disk.csi.azure.com"}
+    item = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "a", "annotations": noted, "labels": {}},
+    }
+    assert objects.normalise(item)["metadata"] == {
+        "name": "a",
+        "annotations": {"pv.kubernetes.io/provisioned-by": "disk.csi.azure.com"},
+    }

@@ -112,6 +112,16 @@ UNKEPT: dict[str, tuple[Any, Any, list[str]]] = {
     "another value": ({"replicas": 2}, {"replicas": 3}, ["replicas"]),
     "a value that is not there": ({"replicas": 2}, {}, ["replicas"]),
     "a zero that is not stored": ({"paused": False, "minReadySeconds": 0}, {}, []),
+    "an empty value that has become a default": (
+        {"template": {"spec": {"dnsPolicy": "", "terminationGracePeriodSeconds": 0, "tolerations": []}}},
+        {"template": {"spec": {"dnsPolicy": "ClusterFirst", "terminationGracePeriodSeconds": 30, "tolerations": [{}]}}},
+        [],
+    ),
+    "a false that has become true": (
+        {"template": {"spec": {"automountServiceAccountToken": False}}},
+        {"template": {"spec": {"automountServiceAccountToken": True}}},
+        ["automountServiceAccountToken"],
+    ),
     "an amount in another spelling": (
         {"template": {"spec": {"overhead": {"cpu": "1000m"}}}},
         {"template": {"spec": {"overhead": {"cpu": "1"}}}},

@@ -12,6 +12,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure imp
     known_only,
     structure_of,
     trimmed,
+    with_default_keys,
     without_nulls,
 )
 
@@ -125,3 +126,17 @@ def test_keys_of_kubernetes_own_kinds(kind: str, path: tuple[str, ...], keys: tu
     for step in path:
         structure = structure.field(step) if step else structure.items
     assert structure.keys == keys
+
+
+def test_an_empty_key_that_has_a_default_is_left_out() -> None:
+    declared = {"spec": {"rules": [{"port": 1, "family": ""}, {"port": 2, "family": "six"}], "maybe": ""}}
+    assert with_default_keys(declared, thing()) == {
+        "spec": {"rules": [{"port": 1}, {"port": 2, "family": "six"}], "maybe": ""}
+    }
+
+
+def test_an_empty_protocol_is_the_default_one() -> None:
+    ports = [{"name": "dns", "port": 53, "protocol": ""}]
+    assert with_default_keys({"spec": {"ports": ports}}, described("v1", "Service")) == {
+        "spec": {"ports": [{"name": "dns", "port": 53}]}
+    }

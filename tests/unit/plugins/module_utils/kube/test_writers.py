@@ -200,3 +200,11 @@ def test_an_item_has_several_names_in_a_path(path: str) -> None:
     declared = {"kind": "Service", "metadata": {"name": "a"}, "spec": {"ports": ports}}
     made = to_apply(declared, live, OURS, "mcpops", described("v1", "Service"), tolerated("Service", paths=(path,)))
     assert made["spec"]["ports"] == [{"name": "http", "port": 80, "nodePort": 31000}]
+
+
+@pytest.mark.parametrize(("fields", "expected"), [({"aggregationRule"}, True), ({"rules"}, False), (None, True)])
+def test_rules_are_the_controllers_only_where_they_are_aggregated(fields: Any, expected: bool) -> None:
+    """Who declares rules of a role that was aggregated once means these."""
+    rules = tolerated("ClusterRole", fields=None if fields is None else frozenset(fields))
+    assert rules.expects("clusterrole-aggregation-controller", "rules") is expected
+    assert rules.yields("rules", {"clusterrole-aggregation-controller"}) is expected
