@@ -147,3 +147,54 @@ def test_a_number_where_a_definition_takes_integers_or_text(apply: Apply, cluste
         assert "anyOf" not in told
     finally:
         cluster.kubectl("delete", "crd", f"boxes.{group}", "--wait=false", check=False)
+
+
+EMPTY = [
+    declared(
+        "Service",
+        spec={
+            "clusterIP": "",
+            "type": "",
+            "sessionAffinity": "",
+            "ports": [{"name": "dns", "port": 53, "protocol": ""}],
+        },
+    ),
+    declared(
+        "Deployment",
+        api_version="apps/v1",
+        spec={
+            "replicas": 0,
+            "selector": {"matchLabels": {"app": "a"}},
+            "template": {
+                "metadata": {"labels": {"app": "a"}, "annotations": {}},
+                "spec": {
+                    "dnsPolicy": "",
+                    "containers": [
+                        {
+                            "name": "main",
+                            "image": "registry.invalid/none:1",
+                            "imagePullPolicy": "",
+                            "ports": [{"containerPort": 53, "protocol": ""}],
+                        }
+                    ],
+                },
+            },
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_empty_values_are_what_the_server_makes_of_them(
+    apply: Apply, cluster: Any, namespace: str, exclusive: bool
+) -> None:
+    """Most fields take empty text for none; in the key of a port it must not make another port."""
+    assert apply(definitions=EMPTY, exclusive=exclusive)["changed"]
+    for _run in range(2):
+        again = apply(definitions=EMPTY, exclusive=exclusive)
+        assert not again["changed"]
+        assert not again.get("notes")
+    service = cluster.get("service", "a", "-n", namespace)
+    assert [(port["port"], port["protocol"]) for port in service["spec"]["ports"]] == [(53, "TCP")]
+    pod = cluster.get("deployment", "a", "-n", namespace)["spec"]["template"]["spec"]
+    assert pod["containers"][0]["ports"] == [{"containerPort": 53, "protocol": "TCP"}]
