@@ -59,7 +59,9 @@ class Duplicate:
         one, other = self.spelled
         if one == other:
             return f"the key {self.key!r} is given twice in one mapping{lines}: remove one; the last would silently win"
-        remedy = "quote them, or remove one" if self._is_split_by_quotes() else "remove one; the last would silently win"
+        remedy = (
+            "quote them, or remove one" if self._is_split_by_quotes() else "remove one; the last would silently win"
+        )
         return f"the keys {one} and {other}{lines} are both read as {self.key!r}: {remedy}"
 
     def _is_split_by_quotes(self) -> bool:
