@@ -38,6 +38,7 @@ HELD: Mapping[str, ResourceType] = {
     CONFIG_MAP: ResourceType("v1", CONFIG_MAP, "configmaps", True),
 }
 RECORD_PATH = f'spec.template.metadata.annotations."{config_digest.ANNOTATION}"'
+BESIDE_PATH = f'metadata.annotations."{config_digest.ANNOTATION}"'
 REMEMBERED_SECONDS = 24 * 3600.0
 """Longer than a run lasts; the memory goes with the run."""
 
@@ -180,7 +181,7 @@ def covered_warning(path: str, workloads: Iterable[Identity], option: str) -> st
     names = ", ".join(sorted(map(str, workloads)))
     return (
         f"ignore_differences covers {path}, so the pods of {names} do not follow their Secrets and ConfigMaps: the "
-        f"annotation {config_digest.ANNOTATION} of the pods would replace them. Name single annotations in "
+        f"annotation {config_digest.ANNOTATION}, by which they do, is not written there. Name single annotations in "
         f"ignore_differences instead, or set {option} to false."
     )
 

@@ -29,6 +29,7 @@ class BundleRotation:
 
     def __init__(self, kube: Kube, task: Task, options: BundleOptions, targets: Sequence[Target], *, dry: bool) -> None:
         self._task = task
+        self._options = options
         self._dry = dry
         self._declared = {target.who: target.declared for target in targets}
         self._memory = rotation.Memory(kube, task)
@@ -41,7 +42,7 @@ class BundleRotation:
             used_by_pods = rotation.used_by(target.declared)
             if not options.settings(target.who).roll_on_config_change:
                 self._frozen.add(target.who)
-            elif used_by_pods and (row := _covering(options, target.who)):
+            elif used_by_pods and (row := _covering(options, target.who, rotation.RECORD_PATH)):
                 # what nobody looks at is not written either: the record could not reach the pods
                 self._frozen.add(target.who)
                 self._covered.setdefault(row, []).append(target.who)
@@ -111,12 +112,14 @@ class BundleRotation:
             return target
         record = rotation.record_for(who.namespace, self._used[who], around, standing)
         self._records[who] = record
+        if record.beside and (row := _covering(self._options, who, rotation.BESIDE_PATH)):
+            self._task.warn(rotation.covered_warning(row, [who], OPTION))
         return replace(target, declared=rotation.with_record(target.declared, record))
 
 
-def _covering(options: BundleOptions, who: Identity) -> str:
-    """The path of ignore_differences that covers the record in the pod template, if there is one."""
+def _covering(options: BundleOptions, who: Identity, record: str) -> str:
+    """The path of ignore_differences that covers this place of the record, if there is one."""
     for path in ignored_paths(options.ignored, who.kind, who.name):
-        if tolerated(who.kind, paths=(path,)).is_ignored(rotation.RECORD_PATH):
+        if tolerated(who.kind, paths=(path,)).is_ignored(record):
             return path
     return ""

@@ -224,3 +224,14 @@ def test_pods_that_their_controller_does_not_replace(case: str, kube: Kube, task
     applied = {**after.declared, "spec": {**after.declared["spec"], **spec}}
     [told] = found.explained(outcome(applied)).plan.notes
     assert words in told
+
+
+@pytest.mark.parametrize("path", ["metadata.annotations", "metadata.**", "spec.replicas"])
+def test_what_is_recorded_beside_the_template_may_be_ignored_too(path: str, kube: Kube, task: FakeTask) -> None:
+    """Pods that ran before they were first met have their record in the annotations of the workload itself."""
+    rows = (IgnoredDifference("Deployment", None, (path,)),)
+    found, targets = rotating(kube, task, workload("web", "keys"), ignored=rows)
+    found.found({target(secret("keys")).who: secret("keys")}, (), ())
+    found.recorded(targets, {targets[0].who: workload("web", "keys")}, {})
+    told = [f"ignore_differences covers {path}, so the pods of Deployment a/web" in one for one in task.warnings]
+    assert told == ([True] if path != "spec.replicas" else [])
