@@ -27,7 +27,8 @@ description:
     ended, is kept in the ConfigMap C(mcpops-finished-jobs) of its namespace, and the Job is not missed afterwards. It
     runs again when its declaration changes (except for C(ttlSecondsAfterFinished), C(suspend), C(parallelism),
     C(activeDeadlineSeconds) and C(backoffLimit)), when it has failed, when somebody deletes it before its time, and
-    when its key is taken out of that ConfigMap. Deleting and pruning forget it.
+    when its key is taken out of that ConfigMap. Deleting and pruning forget it. A note says why it is missing when how
+    it ended is news, or when the run changes something else.
 options:
   definitions:
     description:

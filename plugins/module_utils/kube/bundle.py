@@ -120,6 +120,8 @@ class _Bundle:
                 self._wait_for_definitions(batch, done)
             self._jobs.remember(batch)
         outcome = BundleOutcome(tuple(rotation.explained(done[one.who]) for one in placed_ones))
+        changed = outcome.changed or bool(leaving.targets)
+        outcome = BundleOutcome(tuple(self._jobs.explained(one, changed=changed) for one in outcome.outcomes))
         rotation.remember(outcome)
         if self._settle is not None and not self._dry:
             try:

@@ -36,6 +36,12 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (r"must be of type \S*string\S*, and is a (?:number|boolean)", "Quote it, for example '0.5' instead of 0.5."),
     (r"must be of type \S+, and is null", "Give it a value, or leave it out."),
     (r"must be of type", "Write a value of that type."),
+    # ErrFormatWrong, ErrNumeric, ErrSuffix of k8s.io/apimachinery/pkg/api/resource; the API server names no field
+    (
+        r"quantities must match the regular expression|unable to parse (?:numeric part of quantity|quantity's suffix)",
+        "An amount of cpu, memory or storage (resources, volumes, quotas) is not a quantity: write it as 2, 500m or "
+        "1Gi, without blanks or other units.",
+    ),
     (r"null element|explicit null", "A list item without a value (a dash alone) is null: give it one, or remove it."),
     (r"duplicate entries for key", "Two items of this list have the same key: remove one, or rename it."),
     (

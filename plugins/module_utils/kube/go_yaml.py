@@ -54,10 +54,19 @@ class Duplicate:
 
     def __str__(self) -> str:
         lines = f" (lines {self.first} and {self.again})" if self.again else ""
+        if self.again and self.first == self.again:
+            lines = f" (line {self.again})"
         one, other = self.spelled
-        if one != other:
-            return f"the keys {one} and {other}{lines} are both read as {self.key!r}: quote them, or remove one"
-        return f"the key {self.key!r} is given twice in one mapping{lines}: remove one; the last would silently win"
+        if one == other:
+            return f"the key {self.key!r} is given twice in one mapping{lines}: remove one; the last would silently win"
+        remedy = (
+            "quote them, or remove one" if self._is_split_by_quotes() else "remove one; the last would silently win"
+        )
+        return f"the keys {one} and {other}{lines} are both read as {self.key!r}: {remedy}"
+
+    def _is_split_by_quotes(self) -> bool:
+        """Whether one is a plain word that is read as something else than its letters, as `on` is."""
+        return any(not word.startswith(("'", '"')) and word != self.key for word in self.spelled)
 
 
 @dataclass

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,9 @@ ARGUMENT_SPEC: dict[str, Any] = {
 }
 
 
+_ENCLOSED = re.compile(r'"[^"]*"|\[[^\]]*\]')
+
+
 @dataclass(frozen=True)
 class IgnoredDifference:
     """Leaves of live objects that somebody else may set."""
@@ -39,13 +43,39 @@ def ignored_differences(
 ) -> tuple[tuple[IgnoredDifference, ...], list[Problem]]:
     """The rows of the option, and what is wrong with them."""
     rows = list(items or [])
-    problems = [
-        Problem(f"{OPTION}[{index}].paths", "must name at least one path")
-        for index, item in enumerate(rows)
-        if not item.get("paths") or not all(item["paths"])
-    ]
+    problems = []
+    for index, item in enumerate(rows):
+        kind, paths = str(item["kind"]), item.get("paths") or []
+        if not kind[:1].isupper():
+            problems.append(
+                Problem(
+                    f"{OPTION}[{index}].kind", f"{kind!r} fits nothing: kinds are written as in manifests: Deployment"
+                )
+            )
+        if not paths or not all(paths):
+            problems.append(Problem(f"{OPTION}[{index}].paths", "must name at least one path"))
+        problems += [
+            Problem(f"{OPTION}[{index}].paths[{number}]", f"{path!r} fits nothing: {why}")
+            for number, path in enumerate(paths)
+            if (why := _fits_nothing(str(path)))
+        ]
     found = tuple(IgnoredDifference(item["kind"], item.get("name"), tuple(item.get("paths") or ())) for item in rows)
     return found, problems
+
+
+def _fits_nothing(path: str) -> str:
+    """Why a path cannot be one that differences show; empty if it can."""
+    if path.startswith("/"):
+        words = path.strip("/").replace("~1", "/").replace("~0", "~").split("/")
+        return f"keys are joined by dots, not by slashes, as in {'.'.join(words)}" if all(words) else "it names nothing"
+    bare = path.lstrip("$").strip(" .")
+    if bare != path:
+        example = bare or "spec.replicas"
+        return f"paths begin without a dot or $, and end without a dot or blanks: {example}"
+    # what stands in quotes or in brackets may hold any character
+    if "/" in _ENCLOSED.sub("", path):
+        return 'keys with dots or slashes stand in quotes, as in metadata.annotations."example.com/key"'
+    return ""
 
 
 def ignored_paths(rows: Iterable[IgnoredDifference], kind: str, name: str) -> list[str]:

@@ -35,6 +35,8 @@ class JobRecord:
         self._known: dict[str, dict[str, Entry]] = {}
         self._jobs: dict[Identity, Target] = {}
         self._seen: dict[Identity, Object] = {}
+        self._notes: dict[Identity, str] = {}
+        self._news: set[Identity] = set()
 
     def look(self, targets: Iterable[Target], live: Mapping[Identity, Object], also: Collection[str] = ()) -> None:
         """Read the records that matter: of Jobs that are missing or clean themselves up, and of namespaces `also`."""
@@ -67,6 +69,7 @@ class JobRecord:
             if last is not None and finished_jobs.has_ended(last):
                 now = replace(finished_jobs.seen(target.declared, last, entry.bundle), digest=entry.digest)
             self._known[str(target.who.namespace)][target.who.name] = now
+            self._news.add(target.who)
             news.setdefault(str(target.who.namespace), {})[target.who.name] = now
         for namespace, entries in news.items():
             self._write(namespace, entries)
@@ -78,8 +81,18 @@ class JobRecord:
         entry = self._entry(target.who)
         if entry is None or not finished_jobs.has_run(entry, target.declared, self._kube.now):
             return None
-        note = finished_jobs.told(target.who, entry)
-        return ObjectOutcome(target.who, Plan(str(target.who), notes=(f"{note}.",)))
+        self._notes[target.who] = f"{finished_jobs.told(target.who, entry)}."
+        return ObjectOutcome(target.who, Plan(str(target.who)))
+
+    def explained(self, outcome: ObjectOutcome, *, changed: bool) -> ObjectOutcome:
+        """The outcome with a note of why a Job is missing, where it is news or the run has `changed` something.
+
+        A run that finds everything as before has nothing to say.
+        """
+        note = self._notes.get(outcome.who)
+        if note is None or not (changed or outcome.who in self._news):
+            return outcome
+        return replace(outcome, plan=outcome.plan.with_notes(note))
 
     def remember(self, outcomes: Iterable[ObjectOutcome]) -> None:
         """Keep what these outcomes show of Jobs that clean themselves up."""

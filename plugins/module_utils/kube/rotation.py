@@ -37,6 +37,8 @@ HELD: Mapping[str, ResourceType] = {
     SECRET: ResourceType("v1", SECRET, "secrets", True),
     CONFIG_MAP: ResourceType("v1", CONFIG_MAP, "configmaps", True),
 }
+RECORD_PATH = f'spec.template.metadata.annotations."{config_digest.ANNOTATION}"'
+BESIDE_PATH = f'metadata.annotations."{config_digest.ANNOTATION}"'
 REMEMBERED_SECONDS = 24 * 3600.0
 """Longer than a run lasts; the memory goes with the run."""
 
@@ -119,11 +121,27 @@ def with_record(declared: Object, record: Record) -> Object:
     return whole
 
 
-def told(subject: Any, record: Record, *, dry: bool) -> str:
-    """Why pods are replaced, for the reader of a plan."""
+def told(subject: Any, record: Record, *, dry: bool, kept: str = "") -> str:
+    """Why pods are replaced, for the reader of a plan; `kept` says why the workload's controller does not do it."""
     names = ", ".join(map(str, record.rolled))
     has = "has" if len(record.rolled) == 1 else "have"
+    if kept:
+        return f"{subject}: {names} {has} changed, and {kept}"
     return f"{subject}: {names} {has} changed, so its pods {'would be' if dry else 'are'} replaced"
+
+
+def kept_by(workload: Object) -> str:
+    """What keeps a workload's controller from replacing all pods at once when the template changes."""
+    spec = mapping(workload.get("spec"))
+    strategy = mapping(spec.get("updateStrategy"))
+    partition = mapping(strategy.get("rollingUpdate")).get("partition")
+    if workload.get("kind") == "Deployment":
+        return "its pods keep the old value until the rollout is resumed (paused: true)" if spec.get("paused") else ""
+    if strategy.get("type") == "OnDelete":
+        return "its pods keep the old value until they are deleted (updateStrategy OnDelete)"
+    if workload.get("kind") == "StatefulSet" and isinstance(partition, int) and partition > 0:
+        return f"its pods with an ordinal below {partition} keep the old value (updateStrategy with that partition)"
+    return ""
 
 
 def contents(
@@ -156,6 +174,15 @@ def unreadable_warning(unreadable: Iterable[Identity], option: str) -> str:
     return (
         f"{names}: may not be read with these credentials, so pods that use it are not replaced when it changes. "
         f"Grant the verb get for it, or set {option} to false."
+    )
+
+
+def covered_warning(path: str, workloads: Iterable[Identity], option: str) -> str:
+    names = ", ".join(sorted(map(str, workloads)))
+    return (
+        f"ignore_differences covers {path}, so the pods of {names} do not follow their Secrets and ConfigMaps: the "
+        f"annotation {config_digest.ANNOTATION}, by which they do, is not written there. Name single annotations in "
+        f"ignore_differences instead, or set {option} to false."
     )
 
 

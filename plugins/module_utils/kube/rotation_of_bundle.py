@@ -14,9 +14,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest import Content, Record
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ignored_paths
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.references import Reference
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import tolerated
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 OPTION = "roll_on_config_change"
@@ -27,18 +29,25 @@ class BundleRotation:
 
     def __init__(self, kube: Kube, task: Task, options: BundleOptions, targets: Sequence[Target], *, dry: bool) -> None:
         self._task = task
+        self._options = options
         self._dry = dry
         self._declared = {target.who: target.declared for target in targets}
         self._memory = rotation.Memory(kube, task)
         self._used: dict[Identity, tuple[Reference, ...]] = {}
         self._frozen: set[Identity] = set()
+        self._covered: dict[str, list[Identity]] = {}
         for target in targets:
             if not rotation.has_template(target.who):
                 continue
-            if options.settings(target.who).roll_on_config_change:
-                self._used[target.who] = rotation.used_by(target.declared)
-            else:
+            used_by_pods = rotation.used_by(target.declared)
+            if not options.settings(target.who).roll_on_config_change:
                 self._frozen.add(target.who)
+            elif used_by_pods and (row := _covering(options, target.who, rotation.RECORD_PATH)):
+                # what nobody looks at is not written either: the record could not reach the pods
+                self._frozen.add(target.who)
+                self._covered.setdefault(row, []).append(target.who)
+            else:
+                self._used[target.who] = used_by_pods
         self.beside = [
             held
             for who, used in self._used.items()
@@ -62,6 +71,8 @@ class BundleRotation:
         self._leaving = tuple(leaving)
         if unreadable:
             self._task.warn(rotation.unreadable_warning(unreadable, OPTION))
+        for path, workloads in self._covered.items():
+            self._task.warn(rotation.covered_warning(path, workloads, OPTION))
 
     def recorded(
         self, group: list[Target], live: Mapping[Identity, Object], done: Mapping[Identity, ObjectOutcome]
@@ -77,7 +88,8 @@ class BundleRotation:
         record = self._records.get(outcome.who)
         if record is None or not record.rolled or outcome.failure is not None or not outcome.plan.changed:
             return outcome
-        note = rotation.told(outcome.who, record, dry=self._dry)
+        stands = outcome.live if outcome.live is not None else self._declared[outcome.who]
+        note = rotation.told(outcome.who, record, dry=self._dry, kept=rotation.kept_by(stands))
         return replace(outcome, plan=outcome.plan.with_notes(note))
 
     def remember(self, outcome: BundleOutcome) -> None:
@@ -100,4 +112,14 @@ class BundleRotation:
             return target
         record = rotation.record_for(who.namespace, self._used[who], around, standing)
         self._records[who] = record
+        if record.beside and (row := _covering(self._options, who, rotation.BESIDE_PATH)):
+            self._task.warn(rotation.covered_warning(row, [who], OPTION))
         return replace(target, declared=rotation.with_record(target.declared, record))
+
+
+def _covering(options: BundleOptions, who: Identity, record: str) -> str:
+    """The path of ignore_differences that covers this place of the record, if there is one."""
+    for path in ignored_paths(options.ignored, who.kind, who.name):
+        if tolerated(who.kind, paths=(path,)).is_ignored(record):
+            return path
+    return ""

@@ -39,7 +39,7 @@ def test_nothing_declared_is_not_an_empty_declaration() -> None:
         ("a: [", "is not YAML"),
         ("- a\n", "not one mapping"),
         ("a: 1\n---\nb: 1\n", "not one mapping"),
-        ("a: 1\nb: {c: 1, c: 2}\n", "values.yaml: the key 'c' is given twice in one mapping (lines 2 and 2)"),
+        ("a: 1\nb: {c: 1, c: 2}\n", "values.yaml: the key 'c' is given twice in one mapping (line 2)"),
         ("$ANSIBLE_VAULT;1.1;AES256\n6134\n", "encrypted by ansible-vault"),
     ],
 )

@@ -65,6 +65,11 @@ TWICE = {
     "three times": ("a: 1\na: 2\na: 3\n", ["(lines 1 and 2)", "(lines 2 and 3)"]),
     "spelled otherwise": ("on: 1\n'true': 2\n", ["the keys on and 'true' (lines 1 and 2) are both read as 'true'"]),
     "one number": ("8: 1\n0o10: 2\n", ["the keys 8 and 0o10 (lines 1 and 2) are both read as '8'"]),
+    "quotes that help": ("on: 1\n'true': 2\n", ["read as 'true': quote them, or remove one"]),
+    "quotes that do not help": ('k: 1\n"k": 2\n', ["k and \"k\" (lines 1 and 2) are both read as 'k': remove one"]),
+    "a number and its text": ("8: 1\n'8': 2\n", ["both read as '8': remove one"]),
+    "on one line": ('{"a": 1, "b": {"c": 1, "c": 2}}', ["'c' is given twice in one mapping (line 1): remove one"]),
+    "on a later line": ("a: 1\nb: {c: 1, c: 2}\n", ["twice in one mapping (line 2): remove one"]),
     "json": ('{"a": 1,\n "b": {"c": 1,\n "c": 2}}', ["'c' is given twice in one mapping (lines 2 and 3)"]),
     "json that is no yaml": (
         '{"a": "\\ud83d\\udc8e", "b": 1, "b": 1}',

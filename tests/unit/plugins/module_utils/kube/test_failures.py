@@ -153,3 +153,19 @@ def test_an_answer_of_something_else() -> None:
     assert "did not come from a Kubernetes API server (option host) (HTTP 502)" in failure.message()
     assert "<html>" not in failure.message()
     assert "<html>" in failure.details()["body"]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+        "unable to parse quantity's suffix",
+        "unable to parse numeric part of quantity",
+    ],
+)
+def test_an_amount_that_is_none_is_told_although_the_server_names_no_field(reason: str) -> None:
+    message = f'Deployment in version "v1" cannot be handled as a Deployment: {reason}'
+    refused = from_response(
+        "apply Deployment a/web", 400, json.dumps(status_object(400, "BadRequest", message)).encode(), "x"
+    )
+    assert "500m or 1Gi" in refused.hint

@@ -15,6 +15,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_option
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest import ANNOTATION
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import IgnoredDifference
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.object_options import parse
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object, identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import ObjectOutcome
@@ -170,3 +171,67 @@ def test_the_memory_of_a_run_holds_no_value(kube: Kube, task: FakeTask) -> None:
     stored = json.dumps([path.read_text() for path in task.run_directory.rglob("*") if path.is_file()])
     assert "keys" in stored
     assert not any(value in stored for value in ("hunter", "aHVudGVy"))
+
+
+COVERED = {
+    "all annotations": ("Deployment", "spec.template.metadata.annotations", True),
+    "any annotation": ("Deployment", "spec.template.metadata.annotations.*", True),
+    "the template": ("DaemonSet", "spec.template", True),
+    "everything": ("StatefulSet", "spec.**", True),
+    "one annotation": ("Deployment", 'spec.template.metadata.annotations."sidecar.istio.io/status"', False),
+    "another place": ("Deployment", "spec.replicas", False),
+}
+
+
+@pytest.mark.parametrize("case", COVERED)
+def test_pods_whose_record_is_ignored_do_not_follow_and_it_is_told(case: str, kube: Kube, task: FakeTask) -> None:
+    kind, path, covered = COVERED[case]
+    rows = (IgnoredDifference(kind, None, (path,)),)
+    items = (workload("web", "keys", kind=kind), workload("plain", kind=kind))
+    found, targets = rotating(kube, task, *items, ignored=rows)
+    standing = workload("web", "keys", kind=kind)
+    standing["spec"]["template"]["metadata"]["annotations"] = {ANNOTATION: "secret/keys=0000000000000000"}
+    found.found({target(secret("keys")).who: secret("keys")}, (), ())
+    [after, _plain] = found.recorded(targets, {targets[0].who: standing}, {})
+    assert (recorded(after.declared) == "secret/keys=0000000000000000") is covered
+    assert bool(found.explained(outcome(after.declared)).plan.notes) is not covered
+    if covered:
+        [told] = task.warnings
+        assert f"ignore_differences covers {path}, so the pods of {kind} a/web do not follow" in told
+        assert "roll_on_config_change" in told
+    else:
+        assert task.warnings == []
+
+
+KEPT: dict[str, tuple[str, dict[str, Any], str]] = {
+    "a set on delete": ("StatefulSet", {"updateStrategy": {"type": "OnDelete"}}, "until they are deleted"),
+    "daemons on delete": ("DaemonSet", {"updateStrategy": {"type": "OnDelete"}}, "until they are deleted"),
+    "a partition": ("StatefulSet", {"updateStrategy": {"rollingUpdate": {"partition": 2}}}, "ordinal below 2 keep"),
+    "paused": ("Deployment", {"paused": True}, "until the rollout is resumed"),
+    "rolling": ("StatefulSet", {"updateStrategy": {"rollingUpdate": {"partition": 0}}}, "so its pods are replaced"),
+}
+
+
+@pytest.mark.parametrize("case", KEPT)
+def test_pods_that_their_controller_does_not_replace(case: str, kube: Kube, task: FakeTask) -> None:
+    kind, spec, words = KEPT[case]
+    found, targets = rotating(kube, task, workload("web", "keys", kind=kind))
+    standing = workload("web", "keys", kind=kind)
+    standing["spec"]["template"]["metadata"]["annotations"] = {ANNOTATION: "secret/keys=0000000000000000"}
+    found.found({target(secret("keys")).who: secret("keys")}, (), ())
+    [after] = found.recorded(targets, {targets[0].who: standing}, {})
+    # the strategy may stand in the cluster only
+    applied = {**after.declared, "spec": {**after.declared["spec"], **spec}}
+    [told] = found.explained(outcome(applied)).plan.notes
+    assert words in told
+
+
+@pytest.mark.parametrize("path", ["metadata.annotations", "metadata.**", "spec.replicas"])
+def test_what_is_recorded_beside_the_template_may_be_ignored_too(path: str, kube: Kube, task: FakeTask) -> None:
+    """Pods that ran before they were first met have their record in the annotations of the workload itself."""
+    rows = (IgnoredDifference("Deployment", None, (path,)),)
+    found, targets = rotating(kube, task, workload("web", "keys"), ignored=rows)
+    found.found({target(secret("keys")).who: secret("keys")}, (), ())
+    found.recorded(targets, {targets[0].who: workload("web", "keys")}, {})
+    told = [f"ignore_differences covers {path}, so the pods of Deployment a/web" in one for one in task.warnings]
+    assert told == ([True] if path != "spec.replicas" else [])
