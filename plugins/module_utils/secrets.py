@@ -32,7 +32,7 @@ def _set_of(words: str) -> frozenset[str]:
 _NOUNS = _set_of(
     "password passwd passphrase passcode pass pwd pw pgpass secret token credential cred apikey accesskey "
     "secretkey privatekey accountkey sharedkey signingkey encryptionkey sas bearer jwt pat dsn htpasswd "
-    "kubeconfig dockercfg dockerconfigjson dockerconfig connectionstring"
+    "kubeconfig dockercfg dockerconfigjson dockerconfig connectionstring psk passwort kennwort"
 )
 # run together in lower case, as chart values and old variables are: the noun at the end or at the start of a word
 _LONG_NOUNS = sorted((noun for noun in _NOUNS if len(noun) > 4), key=len, reverse=True)
@@ -49,6 +49,20 @@ _OPEN_KEYS = _set_of(
     "public pub partition sort topology foreign row object cache group label annotation map dict index unique "
     "route routing field tag config registry path host file hash range bucket message lock queue shard metric "
     "pattern id name context known authorized selector translation i"
+)
+# what they are is a secret where they are the value itself: below them stand settings (`basicAuth: {realm: ...}`)
+_LEAVES = _set_of("pin salt otp totp mnemonic hotp")
+# and these only of what is said before them: `otpSeed`, not the seed of a test; `smtp.auth`, not `metrics.auth`
+_LEAVES_OF = {
+    "seed": _set_of("otp totp hotp mfa wallet recovery"),
+    "phrase": _set_of("seed recovery secret pass wallet mnemonic"),
+    "code": _set_of("recovery backup otp totp mfa pin scratch"),
+    "auth": _set_of("basic smtp http proxy digest redis registry docker mail"),
+    "webhook": _set_of("slack discord teams mattermost"),
+}
+_DIGITS = _set_of("pin otp totp hotp code")
+_WAYS_IN = _set_of(
+    "plain login basic digest ntlm oauth oauth2 xoauth2 oidc ldap saml jwt scram starttls cram-md5 custom"
 )
 # they add how a secret is written or which of several it is, and say nothing of their own
 _TRANSPARENT = _set_of(
@@ -151,7 +165,9 @@ def secrets_in(document: Any, route: tuple[str, ...] = ()) -> Iterator[str]:
     elif isinstance(document, (str, int, float)) and not isinstance(document, bool):
         text = str(document)
         name = route[-1] if route else ""
-        if (_is_secret_route(route) and _could_be_secret(name, document)) or _is_random_key(name, document):
+        if (_is_secret_route(route) and _could_be_secret(name, document)) or _is_random_key(
+            ".".join(route[-2:]), document
+        ):
             yield text
         elif isinstance(document, str):
             yield from credentials_in(text)
@@ -210,6 +226,14 @@ _PATTERNS: tuple[re.Pattern[str], ...] = (
     re.compile(r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,30}://(?P<secret>[^\s/@:\"']*:[^\s/@\"']+)@", re.IGNORECASE),
     # signatures of Azure shared access
     re.compile(r"[?&](?:sig|sharedaccesskey|code)=(?P<secret>[^&\s\"']+)", re.IGNORECASE),
+    # addresses of webhooks and bots: who knows one may write there
+    re.compile(
+        r"\b(?:hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api(?:/v\d+)?/webhooks"
+        r"|[\w.-]{0,60}webhook\.office\.com/webhookb2|api\.telegram\.org)/(?P<secret>[^\s\"'<>?#]{8,})",
+        re.IGNORECASE,
+    ),
+    # a line of a password file of PostgreSQL: host:port:database:user:password
+    re.compile(r"^[\w.*-]{1,255}:(?:\d{4,5}|\*):[\w*-]{1,63}:[\w*-]{1,63}:(?P<secret>\S+)$", re.MULTILINE),
     # keys that services mark by a prefix
     re.compile(
         r"\b(?P<secret>gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|xox[abeoprs]-[A-Za-z0-9-]{8,}"
@@ -254,9 +278,13 @@ def _could_be_secret(path: str, value: Any) -> bool:
     if value is None or isinstance(value, bool):
         return False
     text = str(value)
+    head = _head(_route(path)[-1]) if path else ""
+    if head in _DIGITS and re.fullmatch(r"\d{4,}", text):
+        return True
     if not text or _SWITCH.fullmatch(text) or _REFERENCE.fullmatch(text):
         return False
-    head = _head(_route(path)[-1]) if path else ""
+    if head == "auth" and text.lower() in _WAYS_IN:
+        return False
     return not (head in _FILES and _PATH.fullmatch(text))
 
 
@@ -266,6 +294,8 @@ def _is_random_key(path: str, value: Any) -> bool:
         return False
     route = _route(path)
     words = _words(route[-1]) if route else ()
+    if words == ("key",):
+        words = (*_above(route), *words)
     return (
         len(words) > 1
         and words[-1] == "key"
@@ -300,6 +330,9 @@ def _is_secret_route(route: tuple[str, ...]) -> bool:
         return True
     if len(route) > 1 and _words(route[-1]) == ("key",) and _HAVE_A_KEY & set(_words(route[-2])[-1:]):
         return True
+    together = _said_together(route)
+    if together is not None:
+        return together
     for name in reversed(route):
         item = name.startswith("[")
         said = _said(name.strip("[]"))
@@ -311,6 +344,41 @@ def _is_secret_route(route: tuple[str, ...]) -> bool:
         words = _words(name)
         silent = silent and not item and all(word in _TRANSPARENT for word in words)
     return False
+
+
+def _said_together(route: tuple[str, ...]) -> bool | None:
+    """What the last name says with the one above it: `api: {key: ...}` is an `apiKey`, `otp: {seed: ...}` a seed."""
+    if not route or route[-1].startswith("["):
+        return None
+    own = _telling(route[-1])
+    if own[-2:] == ("webhook", "url"):
+        own = own[:-1]
+    head = own[-1] if own else ""
+    head = head[:-1] if head.endswith("s") else head
+    if head in _LEAVES and not _VERBS & set(own[:1]):
+        return True
+    above = () if len(own) > 1 else _above(route)
+    words = (*above, *own)
+    if head in _LEAVES_OF and _LEAVES_OF[head] & set(words[:-1]):
+        return not _VERBS & set(words[:1])
+    return _said(" ".join(words)) if above and own == ("key",) else None
+
+
+def _above(route: tuple[str, ...]) -> tuple[str, ...]:
+    """The words that a last name is read with; none where what is above is a list of such, or refers to an object."""
+    for name in reversed(route[:-1]):
+        words = _telling(name)
+        if not words:
+            continue
+        head = words[-1]
+        entries = head.endswith("s") and not head.endswith("ss") and head not in _KEY_OF and len(head) > 3
+        refers = _said(name) is False and not (head in _SETTINGS and head in _KEY_OF)
+        return () if name.startswith("[") or entries or (refers and head not in _OPEN_KEYS) else words
+    return ()
+
+
+def _telling(name: str) -> tuple[str, ...]:
+    return tuple(word for word in _words(name) if word not in _TRANSPARENT)
 
 
 @lru_cache(maxsize=20000)

@@ -21,6 +21,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.converge import Company, Converger
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.declared_secrets import protect_live
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.definitions import served_types
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import IgnoredDifference
@@ -150,6 +151,7 @@ def _converge(
             return ObjectOutcome(target.who, Plan(str(target.who)))
         if converger.judge(target, standing) is Verdict.STANDS:
             return ObjectOutcome(target.who, Plan(str(target.who)), standing)
+        protect_live(task, [standing], live)
         return converger.converge(target, standing)
 
     if dry:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,12 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm import conten
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import helm_files
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.drift import Inspection
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.numbers import rounding_warnings
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import plan_release, plan_removal
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import (
+    effective_values,
+    plan_release,
+    plan_removal,
+    successors,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.process import Helm
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import History, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.restore import await_ready, restore
@@ -90,13 +95,13 @@ def ensure(task: Task, kube: Kube, spec: ReleaseSpec, known: History | None = No
     protect(task, spec)
     _warn_of_rounding(task, spec)
     found = known or recovery.read(kube, spec.namespace, spec.name)
-    protect(task, spec, found)
+    known = protect(task, spec, found)
     if not task.check_mode:
         found = recovery.settle(task, lambda: recovery.read(kube, spec.namespace, spec.name), found, spec.stale_after)
     spec, resolved = source.settled(task, kube, spec, found.newest)
     where = spec.chart.on_disk
     spec = replace(spec, content=content.read(where)) if where is not None else spec
-    plan, missing = _planned(kube, spec, found, resolved)
+    plan, missing = _planned(kube, spec, found, resolved, known)
     if not plan.changes:
         return _kept(task, kube, spec, plan, found)
     helm = Helm.find(task, spec.helm_binary)
@@ -122,11 +127,13 @@ def ensure(task: Task, kube: Kube, spec: ReleaseSpec, known: History | None = No
         raise undo(task, kube, spec, found, failure) from failure
 
 
-def _planned(kube: Kube, spec: ReleaseSpec, found: History, resolved: str | None) -> tuple[Plan, bool]:
+def _planned(
+    kube: Kube, spec: ReleaseSpec, found: History, resolved: str | None, known: Sequence[str]
+) -> tuple[Plan, bool]:
     """What helm is needed for, and whether the namespace is missing."""
     release = found.newest
     missing = release is None and kube.get(f"/api/v1/namespaces/{spec.namespace}") is None
-    plan = plan_release(spec, release, missing)
+    plan = plan_release(spec, release, missing, known)
     notes = [note for note in (recovery.note(found), resolved) if note]
     return (plan.with_notes(*notes) if notes else plan), missing
 
@@ -189,10 +196,11 @@ def _moved(kube: Kube, release: Release) -> bool:
     return newest is None or (newest.revision, newest.status) != (release.revision, release.status)
 
 
-def protect(task: Task, spec: ReleaseSpec, found: History | None = None) -> None:
+def protect(task: Task, spec: ReleaseSpec, found: History | None = None) -> list[str]:
     """From here on no secret value of this release, declared or as it stands, reaches a result or a message.
 
-    What a chart makes of the values, its own Secrets among it, stands in the release's manifest.
+    What a chart makes of the values, its own Secrets among it, stands in the release's manifest. So does what a value
+    with a name that says nothing is for: what is declared in its place is kept back as well. Returns what it is about.
     """
     standing = [release for release in (found.newest, found.deployed) if release is not None] if found else []
     values = [spec.values or {}, *(release.values for release in standing)]
@@ -200,7 +208,11 @@ def protect(task: Task, spec: ReleaseSpec, found: History | None = None) -> None
     if spec.values_secret:
         texts = [str(leaf) for one in values for _path, leaf in leaves(one) if isinstance(leaf, (str, int, float))]
         secrets += [text for text in texts if len(text) >= SHORTEST_SECRET and not is_common(text)]
+    for release in standing:
+        following = successors(release.values, effective_values(spec, release), secrets)
+        secrets += [text for text in following if len(text) >= SHORTEST_SECRET and not is_common(text)]
     mask_from_here(task, secrets)
+    return secrets
 
 
 def _secrets_of(release: Release) -> list[Object]:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import content
@@ -15,12 +15,15 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.numbers impor
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import DEPLOYED, UNINSTALLED, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import merged
+from ansible_collections.mcpops.platform.plugins.module_utils.masking import forms
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, leaves
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import looks_secret, name_beside
 
 
-def plan_release(spec: ReleaseSpec, release: Release | None, namespace_missing: bool = False) -> Plan:
-    """The changes that only helm can make. `body` is the user values helm is to be given."""
+def plan_release(
+    spec: ReleaseSpec, release: Release | None, namespace_missing: bool = False, known: Collection[str] = ()
+) -> Plan:
+    """The changes that only helm can make. `body` is the user values for helm, `known` the secrets that stand."""
     subject = f"release {spec.namespace}/{spec.name}"
     changes: list[Change] = []
     notes: list[str] = []
@@ -41,7 +44,7 @@ def plan_release(spec: ReleaseSpec, release: Release | None, namespace_missing: 
             changes.append(Change("status", release.status, DEPLOYED))
     standing = release.values if release is not None else {}
     values = effective_values(spec, release)
-    changes.extend(document_changes(standing, values, "values", spec.values_secret))
+    changes.extend(document_changes(standing, values, "values", spec.values_secret, known))
     return Plan(subject, tuple(changes), body=dict(values), notes=tuple(notes), is_new=release is None)
 
 
@@ -70,22 +73,45 @@ def plan_removal(spec_name: str, namespace: str, release: Release, objects: Sequ
 
 
 def document_changes(
-    before: Mapping[str, Any], after: Mapping[str, Any], path: str, secret: bool = False
+    before: Mapping[str, Any], after: Mapping[str, Any], path: str, secret: bool = False, known: Collection[str] = ()
 ) -> list[Change]:
     """Two whole documents leaf by leaf: unlike a merge, what is not in `after` goes, and null is a value."""
     standing = dict(leaves(before, path)) if before else {}
     wanted = dict(leaves(after, path)) if after else {}
     both = {**standing, **wanted}
+    secrets = _places(standing, known)
     return [
         Change(
             leaf,
             standing.get(leaf, ABSENT),
             wanted.get(leaf, ABSENT),
-            secret or _hidden(leaf, standing, wanted),
+            secret or _hidden(leaf, standing, wanted) or _follows(leaf, secrets),
         )
         for leaf in sorted(both)
         if not _same(standing.get(leaf, ABSENT), wanted.get(leaf, ABSENT))
     ]
+
+
+def successors(before: Mapping[str, Any], after: Mapping[str, Any], known: Collection[str]) -> list[str]:
+    """What comes in place of a secret that stands: as secret as that, though its name says nothing."""
+    secrets = _places(dict(leaves(before)) if before else {}, known)
+    wanted = leaves(after) if after and secrets else []
+    return [str(value) for leaf, value in wanted if isinstance(value, (str, int, float)) and _follows(leaf, secrets)]
+
+
+def _places(standing: Mapping[str, Any], known: Collection[str]) -> list[str]:
+    """Where one of the known secrets stands, whatever that is called, in any of its forms."""
+    secrets = {form for one in known for form in forms(one)}
+    texts = {leaf: str(value) for leaf, value in standing.items() if isinstance(value, (str, int, float))}
+    return [leaf for leaf, text in texts.items() if secrets and not secrets.isdisjoint(forms(text))]
+
+
+def _follows(leaf: str, secrets: Collection[str]) -> bool:
+    """In the place of a secret: the same, below it, or instead of what it was in."""
+    return any(
+        leaf == place or leaf.startswith((f"{place}.", f"{place}[")) or place.startswith((f"{leaf}.", f"{leaf}["))
+        for place in secrets
+    )
 
 
 def _hidden(leaf: str, *sides: Mapping[str, Any]) -> bool:

@@ -27,6 +27,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.converge import Company, Converger
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.declared_secrets import protect_live
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.definitions import served_types, wait_until_served
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
@@ -205,6 +206,7 @@ class _Bundle:
                 outcomes[target.who] = ObjectOutcome(target.who, Plan(str(target.who)), standing)
             else:
                 open_ones.append(target)
+        protect_live(self._task, [live.get(one.who) for one in open_ones], [*live, *(one.who for one in group)])
         for outcome in at_once(lambda one: self._converger.converge(one, live.get(one.who)), open_ones):
             outcomes[outcome.who] = outcome
         return [outcomes[target.who] for target in group]

@@ -22,6 +22,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube import job_re
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.aggregation import is_down
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.declared_secrets import protect_live
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import removal
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import is_mistaken, not_installed
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.dry_run import refusing_webhook
@@ -94,6 +95,7 @@ def delete_existing(
 
     A phase with a failure, or with something still there, is the last one: what is left may be needed by it.
     """
+    protect_live(task, [live[target.who] for target in targets], [target.who for target in targets])
     outcomes: dict[Identity, ObjectOutcome] = {}
     for turn in sorted({phase(target.who) for target in targets}, reverse=True):
         group = [target for target in targets if phase(target.who) == turn]

@@ -80,6 +80,11 @@ extraEnv[DB_PASSWORD].value spec.template.spec.containers[main].env[API_TOKEN].v
 properties.administratorLoginPassword properties.osProfile.adminPassword properties.storageProfile.accountKey
 configuration.secrets[0].value environmentVariables[0].secureValue connectionStrings[0].connectionString
 servicePrincipalProfile.secret OPENAI_KEY passwordBase64 password2 stringData.password imageCredentials.password
+values.api.key session.key app.encryption.key openai.key signing.key hmac.key ssh.key storage.account.key
+cosmos.primary.key encryption.keys[0] encryption.current.key license.key webhook.key azure.search.admin.key
+basicAuth ingress.basicAuth smtp.auth proxyAuth psk vpn.psk adminPin admin.pin PIN otpSeed otp.seed totp mnemonic
+wallet.mnemonic seedPhrase recoveryCode recoveryCodes[0] mfa.recovery.code cookieSalt cookie.salt salt passwort
+dbPasswort slackWebhook slack.webhook discordWebhookUrl SLACK_WEBHOOK_URL
 """
 OTHER_PATHS = """
 auth.existingSecret auth.secretKeys.adminPasswordKey.name grafana.admin.existingSecret grafana.admin.passwordRef
@@ -89,6 +94,12 @@ spec.volumes[0].secret.items[0].key spec.volumes[0].secret.secretName containers
 containers[token].image envFrom[0].secretRef.name valueFrom.secretKeyRef.key valueFrom.secretKeyRef.name
 serviceAccountToken.audience serviceAccountToken.path secretsStore.driver.enabled compass bypass tokenizer
 keyboard secretary monkey author pathPrefix TOKEN_FILE CREDENTIALS_PATH credentials.username replicas data value
+topology.key map.key object.key cache.key ssh.public.key partition.key configMapKeyRef.key apiKeyRef.key
+matchExpressions[0].key tolerations[0].key nodeSelectorTerms[0].matchExpressions[0].key existingSecret.key
+labelSelector.matchExpressions[0].key remoteRef.key secretKeySelector.key headers[0].key queries[0].key
+topologySpreadConstraints[0].topologyKey ports[0].name auth auth.enabled auth.type basicAuth.realm basicAuth.enabled
+basicAuth.existingSecret metrics.auth useBasicAuth salt.master saltLength pin.version pinned seed random.seed test.seed
+code statusCode exit.code country.code webhook admissionWebhook.port webhook.url catchphrase shipping spinner otpLength
 key azureKeyvaultSecretsProvider.config.rotationPollInterval rules[0].resources[0] metadata.name
 """
 
@@ -130,6 +141,14 @@ def test_switches_numbers_and_references_are_shown(value: object) -> None:
         ("KUBECONFIG", "~/.kube/config", False),
         ("datadogKey", "8f2c1a9b7d6e4f3a8f2c1a9b", True),
         ("datadogKey", "team-colour", False),
+        ("datadog.key", "8f2c1a9b7d6e4f3a8f2c1a9b", True),
+        ("datadog.key", "team-colour", False),
+        ("tolerations[0].key", "pool-of-nodes-number-000001", False),
+        ("matchLabels.key", "8f2c1a9b7d6e4f3a8f2c1a9b", False),
+        ("smtp.auth", "login", False),
+        ("smtp.auth", "mailer:hunter2x", True),
+        ("adminPin", "4711", True),
+        ("basicAuth", True, False),
         ("rowKey", "8f2c1a9b7d6e4f3a8f2c1a9b", False),
         ("topologyKey", "topology.kubernetes.io/zone1", False),
     ],
@@ -152,15 +171,49 @@ def test_secrets_are_found_wherever_a_structure_has_them() -> None:
         "url": "postgres://app:five-5@db.example.com/x",
         "config": "level: not-d\npassword: six-6\n",
         "pin": {"password": 1234567},
+        "api": {"key": "seven-7", "kind": "not-e"},
+        "tolerations": [{"key": "not-f", "operator": "Exists"}],
+        "datadog": {"key": "8f2c1a9b7d6e4f3a8f2c1a9b"},
     }
     found = set(secrets_in(document))
-    assert found == {"one-1", "two-2", "three-3", "four-4", "app:five-5", "six-6", "1234567"}
+    assert found == {
+        "one-1",
+        "two-2",
+        "three-3",
+        "four-4",
+        "app:five-5",
+        "six-6",
+        "1234567",
+        "seven-7",
+        "8f2c1a9b7d6e4f3a8f2c1a9b",
+    }
 
 
 @pytest.mark.parametrize(("quote", "separator"), list(itertools.product(["", '"', "'"], ["=", ": ", " = "])))
 def test_values_behind_names_in_a_text(quote: str, separator: str) -> None:
     assert credentials_in(f"x=1 dbPassword{separator}{quote}hunter2x{quote} y=2") == ["hunter2x"]
     assert credentials_in(f"passwordPolicy{separator}{quote}strict{quote}") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("https://hooks.slack.com/services/T00/B00/XyZ12345", "T00/B00/XyZ12345"),
+        ("posts to https://discord.com/api/v10/webhooks/1234/abc-DEF, once", "1234/abc-DEF,"),
+        ("https://contoso.webhook.office.com/webhookb2/0a1b@2c/IncomingWebhook/9", "0a1b@2c/IncomingWebhook/9"),
+        ("https://api.telegram.org/bot123:AA-bb/sendMessage", "bot123:AA-bb/sendMessage"),
+        ("# who\ndb.example.com:5432:*:app:hunter2x\n", "hunter2x"),
+    ],
+)
+def test_credentials_that_a_form_tells(text: str, secret: str) -> None:
+    assert secret in credentials_in(text) and secret not in redact(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["https://hooks.example.com/services/a/b/c12345678", "registry:5000/a:1", "a:80:b:c:d"]
+)
+def test_other_addresses_are_shown(text: str) -> None:
+    assert redact(text) == text
 
 
 @pytest.mark.parametrize("text", ["x" * 100_000, "a." * 50_000, "a+b-" * 25_000, "password" * 12_000, "a b " * 25_000])

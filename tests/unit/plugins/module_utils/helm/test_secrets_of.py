@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import operation
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import plan_release
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import History, Release
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
 
 SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "made"}, "stringData": {"x": "c4nary-77"}}
 OTHER = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: b}\n"
@@ -30,3 +34,40 @@ def test_every_notation_of_a_secret_counts(manifest: str) -> None:
     release = Release("web", "shop", 1, "deployed", "", "web", "1", "1", {}, OTHER + manifest + OTHER, None, "s")
     [found] = operation._secrets_of(release)
     assert found["stringData"] == {"x": "c4nary-77"}
+
+
+class Seen:
+    """A task that remembers what is to be kept back."""
+
+    def __init__(self) -> None:
+        self.secrets: set[str] = set()
+
+    def secret(self, value: str) -> None:
+        self.secrets.add(value)
+
+
+@pytest.mark.parametrize(
+    ("standing", "declared", "hidden", "shown"),
+    [
+        pytest.param(
+            {"settings": {"phrase": "old-77-x"}}, {"settings": {"phrase": "new-88-y"}}, "new-88-y", "", id="a"
+        ),
+        pytest.param({"words": ["old-77-x"]}, {"words": [{"text": "new-88-y"}]}, "new-88-y", "", id="below it"),
+        pytest.param({"motd": {"text": "old-77-x"}}, {"motd": "new-88-y"}, "new-88-y", "", id="instead of it"),
+        pytest.param(
+            {"motd": "old-77-x", "hue": "red"}, {"motd": "new-88-y", "hue": "blue"}, "new-88-y", "blue", id="b"
+        ),
+    ],
+)
+def test_what_comes_in_place_of_a_secret_is_one(
+    standing: dict[str, object], declared: dict[str, object], hidden: str, shown: str
+) -> None:
+    data = base64.b64encode(b"old-77-x").decode()
+    made = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: made}}\ndata: {{x: {data}}}\n"
+    release = Release("web", "shop", 1, "deployed", "", "web", "1", "1", standing, made, None, "s")
+    spec = ReleaseSpec("web", "shop", Chart("oci://registry/web", "web", "1"), values=declared)
+    task = Seen()
+    known = operation.protect(task, spec, History(release, release))  # type: ignore[arg-type]
+    diff = plan_release(spec, release, known=known).diff()
+    assert hidden in task.secrets and hidden not in str(diff)
+    assert "old-77-x" not in str(diff) and shown in diff["after"]
