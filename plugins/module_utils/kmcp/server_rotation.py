@@ -23,10 +23,15 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest import Record, Standing
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest import read as recorded_in
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict, verdict
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import FIELD_MANAGER, foreign_fields
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.one_piece import unkept
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import (
+    FIELD_MANAGER,
+    foreign_fields,
+    undeclared_own,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.references import Reference, mapping, mappings
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 OPTION = "roll_on_config_change"
@@ -109,9 +114,16 @@ def with_restart(server: Declared, sight: Sight, *, repaired: bool) -> Declared:
 
 
 def _is_written(live: Mapping[str, Any], server: Declared) -> bool:
-    ours = {FIELD_MANAGER, "helm"}
-    # what only a dry run could tell from a default is no reason to carry a restart over
-    return verdict(live, dict(server.resource)) is Verdict.DIFFERS or bool(foreign_fields(live, ours))
+    """Whether applying the server changes it; what the API server has only completed is no change."""
+    declared = dict(server.resource)
+    standing = live["metadata"].get("labels") or {}
+    labels = declared["metadata"].get("labels") or {}
+    return bool(
+        unkept(declared, live, UNKNOWN)
+        or any(standing.get(name) != value for name, value in labels.items())
+        or undeclared_own(live, declared, FIELD_MANAGER)
+        or foreign_fields(live, {FIELD_MANAGER, "helm"})
+    )
 
 
 def _with_annotation(server: Declared, value: str) -> Declared:
