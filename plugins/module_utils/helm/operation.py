@@ -95,13 +95,13 @@ def ensure(task: Task, kube: Kube, spec: ReleaseSpec, known: History | None = No
     protect(task, spec)
     _warn_of_rounding(task, spec)
     found = known or recovery.read(kube, spec.namespace, spec.name)
-    known = protect(task, spec, found)
+    secrets = protect(task, spec, found)
     if not task.check_mode:
         found = recovery.settle(task, lambda: recovery.read(kube, spec.namespace, spec.name), found, spec.stale_after)
     spec, resolved = source.settled(task, kube, spec, found.newest)
     where = spec.chart.on_disk
     spec = replace(spec, content=content.read(where)) if where is not None else spec
-    plan, missing = _planned(kube, spec, found, resolved, known)
+    plan, missing = _planned(kube, spec, found, resolved, secrets)
     if not plan.changes:
         return _kept(task, kube, spec, plan, found)
     helm = Helm.find(task, spec.helm_binary)
