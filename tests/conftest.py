@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Gives every test the marker of the level whose directory it lies in."""
+"""Gives every test the marker of the level whose directory it lies in, and writes down failures as they happen."""
 
 from __future__ import annotations
 
@@ -16,3 +16,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         level = item.path.relative_to(TESTS).parts[0]
         if level in LEVELS:
             item.add_marker(level)
+
+
+class FailuresAsTheyHappen:
+    """Beside the JUnit report, which pytest writes at its end: a run of an hour that is broken off keeps its reasons."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            with self._log.open("a", encoding="utf-8") as log:
+                log.write(f"{report.nodeid} ({report.when})\n{report.longreprtext}\n\n")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    report = config.getoption("xmlpath", None)
+    if report and not hasattr(config, "workerinput"):
+        log = Path(report).with_suffix(".failures.txt")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.unlink(missing_ok=True)
+        config.pluginmanager.register(FailuresAsTheyHappen(log))
