@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class FailuresAsTheyHappen:
-    """Beside the JUnit report, which pytest writes at its end: a run of an hour that is broken off keeps its reasons."""
+    """Beside the JUnit report, which pytest writes at its end: a run that is broken off keeps its reasons."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
