@@ -2,7 +2,7 @@
 """`python -m gate.npm`: what tests/node/package-lock.json lists, in a cache shared by the checkouts with the same lock.
 
 A Node of its own is among it, because the conformance suite wants a newer one than Debian has. npm, of whatever Node is
-on the machine, only unpacks: no package's install script runs, so that nothing comes in that the lock has no checksum of.
+on the machine, only unpacks: no package's install script runs, so that nothing comes in without a checksum in the lock.
 """
 
 from __future__ import annotations
