@@ -42,10 +42,10 @@ def python(name: str) -> Path:
         if not (target / ".complete").exists():
             shutil.rmtree(target, ignore_errors=True)
             # a virtual environment names its own place, so that it is made where it stays
-            _run([sys.executable, "-m", "venv", target], f"make a virtual environment for {requirements.name}", "")
-            pip = [target / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            _run([sys.executable, "-m", "venv", str(target)], f"make a virtual environment for {requirements.name}", "")
+            pip = [f"{target}/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
             remedy = "Is a package index reachable? `pip config list` shows which one is used."
-            _run([*pip, "-r", requirements], f"install {requirements.name}", remedy)
+            _run([*pip, "-r", str(requirements)], f"install {requirements.name}", remedy)
             (target / ".complete").touch()
     return target / "bin" / "python"
 
@@ -60,7 +60,7 @@ def go_server() -> Path:
     with locked(PLACE / f"{target.name}.lock"):
         if not target.exists():
             with fresh_directory(target) as directory:
-                build = ["go", "build", "-trimpath", "-ldflags", "-s -w -buildid=", "-o", directory / "server", "."]
+                build = ["go", "build", "-trimpath", "-ldflags", "-s -w -buildid=", "-o", f"{directory}/server", "."]
                 _run(build, "build the server of the Go SDK", remedy, environment, GO_SOURCES)
     return target / "server"
 
@@ -101,7 +101,7 @@ def make_all(progress: Callable[[str], None]) -> None:
 
 
 def _run(
-    argv: Sequence[str | Path],
+    argv: Sequence[str],
     what: str,
     remedy: str,
     environment: Mapping[str, str] | None = None,
