@@ -16,9 +16,11 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import elicitation, protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import EventStream, Exchange, Reply
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.server_stream import ASK_BACK, ServerStream
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import (
     Unanswered,
     forgets_session,
+    needs_input,
     session_lost,
     shortened,
 )
@@ -48,6 +50,7 @@ class Legacy:
         self._sleep = sleep
         self._number = 0
         self._session_id = ""
+        self._listening: ServerStream | None = None
         self.version = ""
         self.supported_versions: tuple[str, ...] = ()
         self.info: dict[str, Any] = {}
@@ -65,6 +68,9 @@ class Legacy:
             self.instructions = str(result.get("instructions") or "")
             with self._posted(protocol.notification("notifications/initialized")) as reply:
                 protocol.read_acknowledgement(reply)
+            if ASK_BACK & self._capabilities.keys():
+                self._listening = ServerStream(self._exchange, self._headers(), self._reply_to)
+                self._listening.start()
         except BaseException:
             self.close()
             raise
@@ -83,6 +89,8 @@ class Legacy:
 
     def close(self) -> None:
         """Servers may refuse to end a session (405); then it ends by itself."""
+        if self._listening is not None:
+            self._listening.stop()
         if not self._session_id:
             return
         headers = self._headers()
@@ -121,10 +129,13 @@ class Legacy:
             if protocol.answers(message, number):
                 return protocol.result_of(message, status)
             if "method" in message and message.get("id") is not None:
-                self._reply_to(message)
+                answered = self._reply_to(message)
+                if not answered and message["method"] in elicitation.ASKS_A_PERSON:
+                    # some servers wait for ever for an answer that cannot reach them
+                    raise needs_input(f"it asks its client: {shortened(message['method'])}", status)
         return None
 
-    def _reply_to(self, message: Mapping[str, Any]) -> None:
+    def _reply_to(self, message: Mapping[str, Any]) -> bool:
         """The server waits for it while its stream stays open, so that it goes over a connection of its own."""
         params = message.get("params")
         result = elicitation.answer(
@@ -132,6 +143,7 @@ class Legacy:
         )
         with contextlib.suppress(Unanswered), self._posted(protocol.response(message["id"], result)) as reply:
             protocol.read_acknowledgement(reply)
+        return result is not None
 
     def _resumed(self, number: int, stream: EventStream) -> dict[str, Any] | None:
         """The rest of an answer whose stream the server closed on purpose: asked for after the time that it named."""

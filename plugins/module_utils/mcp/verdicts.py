@@ -72,6 +72,9 @@ class Unanswered(Exception):
 
 
 _LOGIN = "Give the header it expects with the option headers."
+_NEEDS_INPUT = (
+    "It answers only clients that can ask a person or a model: call another tool, or give all it asks for as arguments."
+)
 # JSON-RPC code → (our code, what it means, what to do, does waiting not help?): codes that MCP 2026-07-28 assigns
 # (basic/index, "Error codes"), and two of JSON-RPC itself. Servers use all others as they like.
 _RPC: dict[int, tuple[str, str, str, bool]] = {
@@ -83,9 +86,9 @@ _RPC: dict[int, tuple[str, str, str, bool]] = {
         True,
     ),
     -32021: (
-        "missing_capability",
-        "it needs a capability that a probe does not have",
-        "It works only with clients that can ask a person or a model: call another tool of it.",
+        "needs_input",
+        "it needs a capability of its client that a probe does not have",
+        _NEEDS_INPUT,
         True,
     ),
     -32022: (
@@ -234,7 +237,15 @@ def rpc_refusal(status: int, rpc: RpcError) -> Unanswered:
     """The verdict on a JSON-RPC error, whatever the HTTP status was."""
     code, meaning, hint, terminal = _RPC.get(rpc.code or 0, ("rpc_error", "it answered with an error", "", True))
     speaks = f", it speaks {', '.join(map(shortened, rpc.supported))}" if rpc.code == -32022 and rpc.supported else ""
+    needed = rpc.data.get("requiredCapabilities") if isinstance(rpc.data, Mapping) else None
+    if rpc.code == -32021 and isinstance(needed, Mapping):
+        speaks = f" ({', '.join(sorted(map(shortened, needed)))})"
     return Unanswered(code, f"{meaning}{speaks}: {rpc}", hint, terminal=terminal, status=status, rpc=rpc)
+
+
+def needs_input(what: str, status: int) -> Unanswered:
+    """A call that a server ends only when its client has asked somebody."""
+    return Unanswered("needs_input", what, _NEEDS_INPUT, terminal=True, status=status)
 
 
 def not_mcp(status: int, content_type: str, body: bytes) -> Unanswered:
