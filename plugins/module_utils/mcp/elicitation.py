@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+# what only a person or a model can answer; without the capability, an honest answer is that there is none
+ASKS_A_PERSON = frozenset(("elicitation/create", "sampling/createMessage"))
+
 
 def answer(method: str, params: Mapping[str, Any], capabilities: Mapping[str, Any]) -> dict[str, Any] | None:
     """The result for a request of the server; None for a method of a capability that was not declared."""

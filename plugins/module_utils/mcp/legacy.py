@@ -16,9 +16,11 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import elicitation, protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import EventStream, Exchange, Reply
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.server_stream import ASK_BACK, ServerStream
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import (
     Unanswered,
     forgets_session,
+    needs_input,
     session_lost,
     shortened,
 )
@@ -47,7 +49,8 @@ class Legacy:
         self._traceparent = traceparent
         self._sleep = sleep
         self._number = 0
-        self._session_id = ""
+        self.session = ""
+        self._listening: ServerStream | None = None
         self.version = ""
         self.supported_versions: tuple[str, ...] = ()
         self.info: dict[str, Any] = {}
@@ -65,6 +68,9 @@ class Legacy:
             self.instructions = str(result.get("instructions") or "")
             with self._posted(protocol.notification("notifications/initialized")) as reply:
                 protocol.read_acknowledgement(reply)
+            if ASK_BACK & self._capabilities.keys():
+                self._listening = ServerStream(self._exchange, self._headers(), self._reply_to)
+                self._listening.start()
         except BaseException:
             self.close()
             raise
@@ -83,12 +89,27 @@ class Legacy:
 
     def close(self) -> None:
         """Servers may refuse to end a session (405); then it ends by itself."""
-        if not self._session_id:
+        if self._listening is not None:
+            self._listening.stop()
+        if not self.session:
             return
         headers = self._headers()
         del headers["Content-Type"]
         with contextlib.suppress(Unanswered), self._exchange("DELETE", headers, None):
-            self._session_id = ""
+            self.session = ""
+
+    def known_at(self, exchange: Exchange) -> bool:
+        """Whether who answers over another exchange knows the session of this one."""
+        other = Legacy(exchange, {}, self._traceparent)
+        other.session, other.version, other._number = self.session, self.version, self._number
+        try:
+            other.ask("ping", {})
+        except Unanswered as refused:
+            if refused.code == "session_lost":
+                return False
+            if refused.rpc is None:
+                raise
+        return True
 
     def _first(self) -> dict[str, Any]:
         self._number += 1
@@ -102,7 +123,7 @@ class Legacy:
             if reply.successful:
                 # known before the answer is judged, so that a session is ended even if its answer is of no use;
                 # errors carry the id of a session that is dead already
-                self._session_id = reply.headers.get("mcp-session-id", "")
+                self.session = reply.headers.get("mcp-session-id", "")
             return protocol.read_answer(reply, self._number)
 
     def _read(
@@ -121,10 +142,13 @@ class Legacy:
             if protocol.answers(message, number):
                 return protocol.result_of(message, status)
             if "method" in message and message.get("id") is not None:
-                self._reply_to(message)
+                answered = self._reply_to(message)
+                if not answered and message["method"] in elicitation.ASKS_A_PERSON:
+                    # some servers wait for ever for an answer that cannot reach them
+                    raise needs_input(f"it asks its client: {shortened(message['method'])}", status)
         return None
 
-    def _reply_to(self, message: Mapping[str, Any]) -> None:
+    def _reply_to(self, message: Mapping[str, Any]) -> bool:
         """The server waits for it while its stream stays open, so that it goes over a connection of its own."""
         params = message.get("params")
         result = elicitation.answer(
@@ -132,6 +156,7 @@ class Legacy:
         )
         with contextlib.suppress(Unanswered), self._posted(protocol.response(message["id"], result)) as reply:
             protocol.read_acknowledgement(reply)
+        return result is not None
 
     def _resumed(self, number: int, stream: EventStream) -> dict[str, Any] | None:
         """The rest of an answer whose stream the server closed on purpose: asked for after the time that it named."""
@@ -167,15 +192,15 @@ class Legacy:
             with self._exchange("POST", {**self._headers(), **(extra or {})}, body) as reply:
                 yield reply
         except Unanswered as refused:
-            if self._session_id and forgets_session(refused):
+            if self.session and forgets_session(refused):
                 raise session_lost(refused) from refused
             raise
 
     def _headers(self) -> dict[str, str]:
         """Both answer types must be accepted, or servers of the SDKs answer 406."""
         headers = {"Content-Type": "application/json", "Accept": protocol.ACCEPT}
-        if self._session_id:
-            headers["Mcp-Session-Id"] = self._session_id
+        if self.session:
+            headers["Mcp-Session-Id"] = self.session
         if self.version and self.version >= VERSION_HEADER_SINCE:
             headers["MCP-Protocol-Version"] = self.version
         if self._traceparent:

@@ -22,7 +22,7 @@ _SENTINEL = re.compile(r"=\?base64\?.*\?=", re.S)
 _TYPES = ("string", "integer", "boolean")
 # keywords of JSON Schema 2020-12 whose value is data, not a schema
 _DATA = frozenset(("default", "const", "enum", "examples", "required", "dependentRequired"))
-_SCHEMAS_BY_NAME = frozenset(("properties", "patternProperties", "", "definitions", "dependentSchemas"))
+_SCHEMAS_BY_NAME = frozenset(("properties", "patternProperties", "$defs", "definitions", "dependentSchemas"))
 DEEPEST = 64
 
 Path = tuple[str, ...]

@@ -72,6 +72,9 @@ class Unanswered(Exception):
 
 
 _LOGIN = "Give the header it expects with the option headers."
+_NEEDS_INPUT = (
+    "It answers only clients that can ask a person or a model: call another tool, or give all it asks for as arguments."
+)
 # JSON-RPC code → (our code, what it means, what to do, does waiting not help?): codes that MCP 2026-07-28 assigns
 # (basic/index, "Error codes"), and two of JSON-RPC itself. Servers use all others as they like.
 _RPC: dict[int, tuple[str, str, str, bool]] = {
@@ -83,9 +86,9 @@ _RPC: dict[int, tuple[str, str, str, bool]] = {
         True,
     ),
     -32021: (
-        "missing_capability",
-        "it needs a capability that a probe does not have",
-        "It works only with clients that can ask a person or a model: call another tool of it.",
+        "needs_input",
+        "it needs a capability of its client that a probe does not have",
+        _NEEDS_INPUT,
         True,
     ),
     -32022: (
@@ -199,10 +202,11 @@ _PROXY: tuple[tuple[str, str, str, str, bool], ...] = (
         False,
     ),
     (
-        r"cannot (create|get|update|delete) resource \"services/proxy\"",
+        r"cannot (create|get|update|delete) resource \"(services|pods)/proxy\"",
         "proxy_forbidden",
-        "you may not use the API server's proxy to services",
-        'Allow the verbs create and delete on "services/proxy" in this namespace, or probe its url.',
+        "you may not use the API server's proxy to services and pods",
+        'Allow the verbs create and delete on "services/proxy" (and on "pods/proxy", to ask each replica) in this '
+        "namespace, or probe its url.",
         True,
     ),
 )
@@ -225,6 +229,9 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Unanswered:
     said = _said(body)
     where = f" to {_without_query(headers['location'])}" if code == "redirect" and headers.get("location") else ""
     challenge = _challenge(headers.get("www-authenticate", "")) if status in (401, 403) else ""
+    if status == 403 and "host header" in said.lower():
+        # the Go SDK's word for what others answer with 421
+        code, meaning, hint, terminal = _STATUS[421]
     details = "; ".join(part for part in (said, challenge) if part)
     message = f"{meaning}{where} (HTTP {status}){f': {details}' if details else ''}"
     return Unanswered(code, message, hint, terminal=terminal, status=status, rpc=rpc)
@@ -234,7 +241,15 @@ def rpc_refusal(status: int, rpc: RpcError) -> Unanswered:
     """The verdict on a JSON-RPC error, whatever the HTTP status was."""
     code, meaning, hint, terminal = _RPC.get(rpc.code or 0, ("rpc_error", "it answered with an error", "", True))
     speaks = f", it speaks {', '.join(map(shortened, rpc.supported))}" if rpc.code == -32022 and rpc.supported else ""
+    needed = rpc.data.get("requiredCapabilities") if isinstance(rpc.data, Mapping) else None
+    if rpc.code == -32021 and isinstance(needed, Mapping):
+        speaks = f" ({', '.join(sorted(map(shortened, needed)))})"
     return Unanswered(code, f"{meaning}{speaks}: {rpc}", hint, terminal=terminal, status=status, rpc=rpc)
+
+
+def needs_input(what: str, status: int) -> Unanswered:
+    """A call that a server ends only when its client has asked somebody."""
+    return Unanswered("needs_input", what, _NEEDS_INPUT, terminal=True, status=status)
 
 
 def not_mcp(status: int, content_type: str, body: bytes) -> Unanswered:
@@ -251,10 +266,10 @@ def not_mcp(status: int, content_type: str, body: bytes) -> Unanswered:
 
 
 def forgets_session(refused: Unanswered) -> bool:
-    """The answer to a session that a server does not know: 404, of older servers 400 that names it."""
+    """The answer to an unknown session: 404; of older servers and gateways 400 or 422 that name it."""
     if refused.rpc is not None and refused.rpc.code == -32601:
         return False
-    return refused.status == 404 or (refused.status == 400 and "session" in refused.reason.lower())
+    return refused.status == 404 or (refused.status in (400, 422) and "session" in refused.reason.lower())
 
 
 def session_lost(refused: Unanswered) -> Unanswered:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -228,7 +230,7 @@ def test_a_cursor_that_leads_back_ends_the_list() -> None:
 def test_what_a_server_asks_in_between_is_answered_before_its_answer_comes() -> None:
     asks = [
         {"jsonrpc": "2.0", "id": "p", "method": "ping"},
-        {"jsonrpc": "2.0", "id": 1, "method": "sampling/createMessage", "params": {}},
+        {"jsonrpc": "2.0", "id": 1, "method": "roots/list"},
         {"jsonrpc": "2.0", "id": 0, "method": "elicitation/create", "params": {"requestedSchema": FORM}},
         {"jsonrpc": "2.0", "method": "notifications/message", "params": {}},
     ]
@@ -248,6 +250,57 @@ def test_what_a_server_asks_in_between_is_answered_before_its_answer_comes() -> 
     assert answers[0]["result"] == {} and answers[1]["error"]["code"] == -32601
     assert answers[2]["result"] == {"action": "accept", "content": {"color": "red", "agree": True}}
     assert {asked.headers.get("Mcp-Session-Id") for asked in wire.asked[2:]} == {"s1"}
+
+
+@pytest.mark.parametrize("method", ["elicitation/create", "sampling/createMessage"])
+def test_who_is_asked_for_what_only_a_person_knows_does_not_wait_for_the_answer(method: str) -> None:
+    def never_ends(asked: Asked) -> Any:
+        yield b'data: {"jsonrpc":"2.0","id":2,"method":"%s","params":{}}\n\n' % method.encode()
+        raise AssertionError("waited")
+
+    def server(asked: Asked) -> Reply:
+        if asked.method == "tools/call":
+            return Reply(200, {"content-type": "text/event-stream"}, never_ends(asked))
+        return Reply(202, {}) if "method" not in asked.message else played.speaks_legacy(asked)
+
+    with conversation.opened(Played(server), era="legacy") as found, pytest.raises(Unanswered) as caught:
+        found.call("ask", {})
+    assert caught.value.code == "needs_input" and method in caught.value.reason
+
+
+def test_a_client_that_can_be_asked_listens_beside_its_calls() -> None:
+    """The server asks on the stream of the session, and answers the call when it has the answer."""
+    asked_back = {"jsonrpc": "2.0", "id": "back", "method": "elicitation/create", "params": {"requestedSchema": FORM}}
+    answered, called = threading.Event(), threading.Event()
+
+    def stream() -> Iterator[bytes]:
+        assert called.wait(5)
+        yield f"data: {json.dumps(asked_back)}\n\n".encode()
+
+    def server(asked: Asked) -> Reply:
+        if asked.http == "GET":
+            return Reply(200, {"content-type": "text/event-stream"}, stream())
+        if asked.method == "tools/call":
+            called.set()
+            assert answered.wait(5)
+            return as_json(result(asked, content=[]))
+        if "method" not in asked.message and asked.http == "POST":
+            answered.set()
+            return Reply(202, {})
+        return played.speaks_legacy(asked)
+
+    wire = Played(server)
+    with conversation.opened(wire, era="legacy", capabilities={"elicitation": {}}) as found:
+        assert found.call("ask", {}) == {"content": []}
+    [listening] = [asked for asked in wire.asked if asked.http == "GET"]
+    assert listening.headers["Mcp-Session-Id"] == "s1" and listening.headers["Accept"] == "text/event-stream"
+
+
+def test_a_client_that_cannot_be_asked_does_not_listen() -> None:
+    wire = Played(played.speaks_legacy)
+    with conversation.opened(wire, era="legacy") as found:
+        found.tools()
+    assert "GET" not in wire.methods
 
 
 FORM = {

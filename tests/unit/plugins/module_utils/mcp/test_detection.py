@@ -180,7 +180,7 @@ REPORTED = {
     "headers stripped": (as_json(error(1, -32020, "Mcp-Method missing"), 400), "header_mismatch", "Mcp-Method", True),
     "capability": (
         as_json(error(1, -32021, "needs sampling", requiredCapabilities={"sampling": {}}), 400),
-        "missing_capability",
+        "needs_input",
         "sampling",
         True,
     ),
