@@ -8,13 +8,10 @@ from dataclasses import dataclass, replace
 MODERN_VERSION = "2026-07-28"
 LEGACY_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 MODERN, LEGACY = "modern", "legacy"
-# What a server makes of a call whose tool asks the user, when the client said that it cannot be asked.
-INPUT_REQUIRED = "the result asks for it"
-CAPABILITY_MISSING = "error -32021 names the capability"
-REQUEST = "a request to the client precedes the result"
+# What becomes of a call whose tool asks the user, when the client said that it cannot be asked.
+NEEDS_INPUT = "needs_input"  # the verdict; whether by the result, a request to the client, or the error -32021
 REFUSED = "an error, or a result that is one"
-SILENT = "nothing comes, because the request has no way to the client"
-UNENDING = "a request to the client comes, and no answer to it arrives"
+SILENT = "timeout"  # the verdict: nothing comes, because the request has no way to the client
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ def _variants(base: Server, **changes: dict[str, object]) -> list[Server]:
 
 
 JSON, STREAM = "application/json", "text/event-stream"
-_MCP1 = Server("mcp1", "", (LEGACY,), ("mcp1", "1.30.0"), other_host=421, slash=307, asks=("", REQUEST))
+_MCP1 = Server("mcp1", "", (LEGACY,), ("mcp1", "1.30.0"), other_host=421, slash=307, asks=("", NEEDS_INPUT))
 _MCP2 = Server(
     "mcp2",
     "",
@@ -69,11 +66,11 @@ _MCP2 = Server(
     discovered=(MODERN_VERSION,),
     other_host=421,
     slash=307,
-    asks=(CAPABILITY_MISSING, REFUSED),
+    asks=(NEEDS_INPUT, REFUSED),
     # the newest SDK keeps to itself what went wrong
     failure="Error executing tool fail",
 )
-_FASTMCP3 = Server("fastmcp3", "", (LEGACY,), ("fastmcp3", "3.4.11"), slash=307, asks=("", REQUEST))
+_FASTMCP3 = Server("fastmcp3", "", (LEGACY,), ("fastmcp3", "3.4.11"), slash=307, asks=("", NEEDS_INPUT))
 _FASTMCP4 = Server(
     "fastmcp4",
     "",
@@ -90,7 +87,7 @@ _SERVER = Server(
     (MODERN,),
     ("server", "1.2.3"),
     discovered=(MODERN_VERSION,),
-    asks=(CAPABILITY_MISSING, REFUSED),
+    asks=(NEEDS_INPUT, REFUSED),
     unknown_is_result=(False, False),
 )
 _GO = Server(
@@ -109,28 +106,28 @@ SERVERS: tuple[Server, ...] = (
     *_variants(
         _MCP1,
         stateful={"sessions": True},
-        stateless={"asks": ("", UNENDING)},
+        stateless={},
         json={"sessions": True, "answers": (JSON, JSON), "asks": ("", SILENT)},
     ),
     *_variants(
         _MCP2,
-        stateful={"sessions": True, "asks": (CAPABILITY_MISSING, CAPABILITY_MISSING)},
+        stateful={"sessions": True, "asks": (NEEDS_INPUT, NEEDS_INPUT)},
         stateless={},
         json={"sessions": True, "answers": (JSON, JSON)},
     ),
     *_variants(
         _FASTMCP3,
         stateful={"sessions": True},
-        stateless={"asks": ("", UNENDING)},
+        stateless={},
         json={"sessions": True, "answers": (JSON, JSON), "asks": ("", SILENT)},
         guarded={"sessions": True, "other_host": 421},
     ),
     *_variants(
         _FASTMCP4,
-        stateful={"sessions": True, "asks": (REFUSED, REQUEST)},
+        stateful={"sessions": True, "asks": (REFUSED, NEEDS_INPUT)},
         stateless={},
         json={"sessions": True, "answers": (JSON, JSON)},
-        guarded={"sessions": True, "other_host": 421, "asks": (REFUSED, REQUEST)},
+        guarded={"sessions": True, "other_host": 421, "asks": (REFUSED, NEEDS_INPUT)},
     ),
     *_variants(
         _SDK,
@@ -150,7 +147,7 @@ SERVERS: tuple[Server, ...] = (
         stateless={
             "eras": (MODERN, LEGACY),
             "discovered": (MODERN_VERSION, *LEGACY_VERSIONS),
-            "asks": (INPUT_REQUIRED, REFUSED),
+            "asks": (NEEDS_INPUT, REFUSED),
         },
         json={"sessions": True, "answers": (JSON, JSON)},
     ),

@@ -105,7 +105,7 @@ def test_a_tool_that_it_lacks_is_not_called(endpoints: Endpoints, server: Server
             assert refused.value.rpc.code == -32602
 
 
-@each_era(tuple(server for server in OURS))
+@each_era(OURS)
 def test_a_tool_that_asks_the_user_never_hangs(endpoints: Endpoints, server: Server, era: str) -> None:
     expected = server.asks[era == LEGACY]
     started = time.monotonic()
@@ -122,11 +122,9 @@ def test_a_tool_that_asks_the_user_never_hangs(endpoints: Endpoints, server: Ser
 def _asked(outcome: Mapping[str, Any] | Unanswered) -> str:
     """In the words of the table."""
     if isinstance(outcome, Unanswered):
-        if outcome.rpc is not None:
-            return catalog.CAPABILITY_MISSING if outcome.rpc.code == -32021 else catalog.REFUSED
-        return outcome.code
+        return outcome.code if outcome.code in (catalog.NEEDS_INPUT, catalog.SILENT) else catalog.REFUSED
     if conversation.needs_input(outcome):
-        return catalog.INPUT_REQUIRED
+        return catalog.NEEDS_INPUT
     return catalog.REFUSED if outcome.get("isError") else "a result"
 
 
