@@ -18,7 +18,10 @@ from pathlib import Path
 from gate import npm
 from gate.checkout import CACHE
 
+from localcloud.assemble import building
+from localcloud.binaries import ensure_program
 from localcloud.files import fresh_directory, key_of, locked
+from localcloud.settings import Settings
 
 HERE = Path(__file__).parent
 PROGRAMS = HERE / "programs"
@@ -82,6 +85,11 @@ def node() -> tuple[Path, Path]:
     return interpreter, target
 
 
+def adapter() -> Path:
+    """The local cloud's stand-in for KMCP's adapter, which makes HTTP of standard input and output."""
+    return ensure_program(Settings.load(), "stdio-adapter", lambda said: print(said, file=sys.stderr))
+
+
 def make_all(progress: Callable[[str], None]) -> None:
     """Everything that the tests need."""
 
@@ -91,6 +99,8 @@ def make_all(progress: Callable[[str], None]) -> None:
     def others() -> None:
         progress(f"node: {node()[1]}")
         progress(f"go: {go_server()}")
+        with building(Settings.load(), progress):
+            progress(f"adapter: {adapter()}")
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         # the largest first

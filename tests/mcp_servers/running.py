@@ -40,10 +40,11 @@ class Program:
     directory: Path | None = None
     # Programs of others take a port, and do not say when they listen; ours choose one and say so.
     port: int | None = None
+    paths: Mapping[str, str] = field(default_factory=dict)  # variant → where it is, on that port
 
 
-def programs() -> list[Program]:
-    """Everything that has to run for the table of servers (catalog.py)."""
+def programs(scratch: Path) -> list[Program]:
+    """Everything that has to run for the table of servers (catalog.py). `scratch` is for what they read."""
     python = environments.PROGRAMS / "server.py"
     node, packages = environments.node()
     port = free_port()
@@ -51,13 +52,46 @@ def programs() -> list[Program]:
         *(Program(name, (str(environments.python(name)), str(python), name)) for name in environments.PYTHONS),
         Program("sdk", (str(node), "server.mjs", "sdk"), directory=packages),
         Program("server", (str(node), "server.mjs", "server"), directory=packages),
-        Program("everything", (str(node), EVERYTHING, "streamableHttp"), {"PORT": str(port)}, packages, port),
+        Program(
+            "everything",
+            (str(node), EVERYTHING, "streamableHttp"),
+            environment={"PORT": str(port)},
+            directory=packages,
+            port=port,
+            paths={"stateful": ""},
+        ),
         Program("go", (str(environments.go_server()),)),
+        adapter(scratch),
     ]
 
 
+def adapter(scratch: Path) -> Program:
+    """One adapter before all of them, each below a path of its own; KMCP has an adapter for each."""
+    port, commands = free_port(), stdio_commands()
+    routes = [
+        {
+            "name": name,
+            "matches": [{"path": {"pathPrefix": f"/{name}"}}],
+            "backends": [{"mcp": {"targets": [{"name": name, "stdio": {"cmd": argv[0], "args": list(argv[1:])}}]}}],
+        }
+        for name, argv in commands.items()
+    ]
+    # JSON is YAML
+    listener = {"name": "default", "protocol": "HTTP", "routes": routes}
+    config = scratch / "adapter.yaml"
+    config.write_text(json.dumps({"binds": [{"port": port, "listeners": [listener]}]}), encoding="utf-8")
+    own_ports = ("READINESS_ADDR", "ADMIN_ADDR", "STATS_ADDR")
+    return Program(
+        "stdio",
+        (str(environments.adapter()), "-f", str(config)),
+        environment=dict.fromkeys(own_ports, "127.0.0.1:0"),
+        port=port,
+        paths={name: f"/{name}" for name in commands},
+    )
+
+
 def stdio_commands() -> dict[str, tuple[str, ...]]:
-    """How the same servers start over standard input and output; for an adapter that makes HTTP of it."""
+    """How the same servers start over standard input and output."""
     python = environments.PROGRAMS / "server.py"
     node, packages = environments.node()
     return {
@@ -88,7 +122,8 @@ class Running:
                 self.addresses[program.name] = self._announced(program.name, deadline)
             else:
                 self._until_it_listens(program.name, program.port, deadline)
-                self.addresses[program.name] = {"stateful": f"http://127.0.0.1:{program.port}"}
+                origin = f"http://127.0.0.1:{program.port}"
+                self.addresses[program.name] = {name: f"{origin}{path}" for name, path in program.paths.items()}
 
     def stop(self) -> None:
         for process in self._processes.values():
@@ -102,6 +137,9 @@ class Running:
                 process.wait()
             if process.stdout is not None:
                 process.stdout.close()
+
+    def pid(self, name: str) -> int:
+        return self._processes[name].pid
 
     def log(self, name: str) -> str:
         return (self._logs / f"{name}.log").read_text(encoding="utf-8", errors="replace")

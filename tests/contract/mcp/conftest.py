@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from mcp_servers import running
@@ -17,10 +18,25 @@ class Endpoints:
         self._started = started
 
     def address(self, server: Server) -> str:
-        return self._started.addresses[server.program][server.variant]
+        return self.variant(server.program, server.variant)
+
+    def variant(self, program: str, name: str) -> str:
+        return self._started.addresses[program][name]
 
     def url(self, server: Server) -> str:
         return f"{self.address(server)}/mcp"
+
+    def stdio_url(self, program: str) -> str:
+        return f"{self._started.addresses['stdio'][program]}/mcp"
+
+    def stdio_children(self) -> list[int]:
+        """The processes that the adapter started and that still run, one a session."""
+        pid = self._started.pid("stdio")
+        return [
+            int(child)
+            for tasks in Path("/proc", str(pid), "task").glob("*/children")
+            for child in tasks.read_text().split()
+        ]
 
     def sessions(self, server: Server) -> int:
         """How many the server keeps. The one that is not ours writes down when one begins and ends."""
@@ -32,9 +48,10 @@ class Endpoints:
 
 @pytest.fixture(scope="session")
 def endpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
-    started = running.Running(tmp_path_factory.mktemp("mcp-servers"))
+    scratch = tmp_path_factory.mktemp("mcp-servers")
+    started = running.Running(scratch)
     try:
-        started.start(running.programs())
+        started.start(running.programs(scratch))
         yield Endpoints(started)
     finally:
         started.stop()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from mcp_servers import catalog
 from mcp_servers.catalog import LEGACY, LEGACY_VERSIONS, MODERN, MODERN_VERSION, SERVERS, Server
+from support.action import run_action
 
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, http_client, protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange, Reply
@@ -190,3 +191,33 @@ def test_a_last_slash_too_many_is_told(endpoints: Endpoints, server: Server) -> 
     assert refused.value.code == {307: "redirect", 404: "path_not_found"}[server.slash]
     if server.slash == 307:
         assert endpoints.url(server) in refused.value.reason
+
+
+def test_the_transport_of_2024_is_named(endpoints: Endpoints) -> None:
+    address = endpoints.variant("mcp1", "sse")
+    for path, code in (("/mcp", "path_not_found"), ("/sse", "method_not_allowed")):
+        with (
+            pytest.raises(Unanswered) as refused,
+            conversation.opened(http_client.exchange_to(f"{address}{path}", timeout=TIMEOUT)),
+        ):
+            pass
+        assert refused.value.code == code
+    assert "HTTP+SSE" in refused.value.hint
+
+
+def test_one_task_tells_of_all_servers(endpoints: Endpoints) -> None:
+    """The module, as a playbook runs it: all of them at once."""
+    expected = {"tool": "add", "arguments": {"a": 20, "b": 22}, "expect_json": [{"path": "$.result", "value": 42}]}
+    result = run_action(
+        "mcp_probe",
+        {"servers": [{"url": endpoints.url(server), **expected} for server in OURS], "timeout": 20, "wait_timeout": 40},
+        defaults={},
+        environment={},
+    )
+    assert not result.get("failed"), result["msg"]
+    for server, row in zip(OURS, result["servers"], strict=True):
+        assert (row["url"], row["reachable"]) == (endpoints.url(server), True)
+        assert (row["era"], sorted(row["eras"])) == (server.preferred, sorted(server.eras)), server.name
+        assert row["structured"] == {"result": 42}
+        assert sorted(tool["name"] for tool in row["tools"]) == TOOLS
+        assert endpoints.sessions(server) == 0, server.name
