@@ -4,6 +4,7 @@
 //
 //	server                 over HTTP, each variant on a port of its own; the addresses are printed as one line of JSON
 //	server stdio           over standard input and output
+//	server judge URL...    no server: what the SDK's client makes of others (client.go)
 package main
 
 import (
@@ -107,6 +108,10 @@ func main() {
 		if err := newServer().Run(context.Background(), &mcp.StdioTransport{}); err != nil {
 			log.Fatal(err)
 		}
+		return
+	}
+	if len(os.Args) > 1 && os.Args[1] == "judge" {
+		judge(os.Args[2:])
 		return
 	}
 	addresses := map[string]string{
