@@ -13,7 +13,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.options impor
 from ansible_collections.mcpops.platform.plugins.modules import mcp_probe
 
 SPEC, OPERATION = mcp_probe.ARGUMENT_SPEC, mcp_probe.OPERATION
-# of the connection to a cluster, which all modules of Kubernetes share: tests/unit/plugins/module_utils/kube/test_options.py
+# which all modules of Kubernetes share: tests/unit/plugins/module_utils/kube/test_options.py
 CONNECTION = kubernetes_argument_spec()
 HERE: dict[str, Any] = {"name": "echo", "namespace": "mcp"}
 THERE: dict[str, Any] = {"url": "https://mcp.example.com/mcp"}
