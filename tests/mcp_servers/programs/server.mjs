@@ -63,12 +63,13 @@ function makeServer() {
   return server;
 }
 
-// What `sessions` counts is answered on the same port, at /sessions; every other path but /mcp is 404.
+// What `sessions` counts is answered on the same port, at /sessions. Beside /mcp it answers at /0/mcp, /1/mcp and so on,
+// as if there were many of it; every other path is 404.
 async function serve(handle, sessions = () => 0) {
   const listener = http.createServer(async (request, response) => {
     if (request.url === "/sessions") {
       response.end(String(sessions()));
-    } else if (request.url === "/mcp") {
+    } else if (/^(\/\d+)?\/mcp$/.test(request.url)) {
       await handle(request, response);
     } else {
       response.writeHead(404).end();

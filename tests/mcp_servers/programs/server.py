@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The Python SDKs' servers with the tools, resource and prompt that all servers of these tests have.
 
-    server.py PACKAGE        over HTTP, each variant on a port of its own; the addresses are printed as one line of JSON
+    server.py PACKAGE        over HTTP, each variant on a port of its own; the addresses are printed as a line of JSON.
+                             Beside /mcp it answers at /0/mcp, /1/mcp and so on, as if there were many of it.
     server.py PACKAGE stdio  over standard input and output
 
 PACKAGE is that of the environment it runs in: mcp1, mcp2, fastmcp3 or fastmcp4.
@@ -10,6 +11,7 @@ PACKAGE is that of the environment it runs in: mcp1, mcp2, fastmcp3 or fastmcp4.
 import asyncio
 import contextlib
 import json
+import re
 import socket
 import sys
 
@@ -140,7 +142,8 @@ async def serve() -> None:
     async def dispatch(scope, receive, send) -> None:
         app, server = by_port[scope["server"][1]]
         if scope["path"] != "/sessions":
-            await app(scope, receive, send)
+            path = re.sub(r"^/\d+/", "/", scope["path"])
+            await app({**scope, "path": path, "raw_path": path.encode()}, receive, send)
             return
         body = str(sessions(app, server)).encode()
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
