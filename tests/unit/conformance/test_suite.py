@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is read of the conformance suite: its list of scenarios, its results, and how its clients ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conformance import report, suite
+from conformance.judging import Outcome, Run, Verdict
+from conformance.suite import Suite, SuiteError
+from gate.checkout import CHECKOUT
+
+PRINTED = """\
+Required for 2026-07-28 (3 scenarios, frozen; run at the 2026-07-28 wire):
+
+Server scenarios (test against a server):
+  - tools-list
+
+Client scenarios (test against a client):
+  - tools_call
+  - auth/iss-supported
+
+Run and reported, but never scored:
+  extension (2):
+    - auth/dpop [client]
+    - tasks-lifecycle [server]
+  pending (1):
+    - a-new-one [client]
+"""
+CHECKS = [{"id": "tool-called", "name": "ToolCalled", "status": "SUCCESS", "description": "It was called"}]
+
+
+def result(output: Path, scenario: str, *, stdout: str = f"{suite.END}2 calls\n", stderr: str = "") -> Path:
+    place = output / f"{scenario}-2026-11-30T01-02-03-456Z"
+    place.mkdir(parents=True)
+    (place / "checks.json").write_text(json.dumps(CHECKS), encoding="utf-8")
+    (place / "stdout.txt").write_text(stdout, encoding="utf-8")
+    (place / "stderr.txt").write_text(stderr, encoding="utf-8")
+    return place
+
+
+def read(output: Path, scenario: str, problem: str = "") -> Run:
+    (found,) = suite.results("2026-07-28", [scenario], output, problem)
+    return found
+
+
+def test_every_client_scenario_is_found_scored_or_not() -> None:
+    assert suite.listed_scenarios(PRINTED) == ["tools_call", "auth/iss-supported", "auth/dpop", "a-new-one"]
+
+
+@pytest.mark.parametrize("scenario", ["tools_call", "auth/iss-supported"])
+def test_the_checks_of_a_scenario_are_found(scenario: str, tmp_path: Path) -> None:
+    result(tmp_path, scenario)
+    found = read(tmp_path, scenario)
+    assert [str(check) for check in found.checks] == ["tool-called (ToolCalled): SUCCESS: It was called"]
+    assert not found.broken_off
+
+
+def test_a_scenario_is_not_taken_for_another_that_starts_alike(tmp_path: Path) -> None:
+    result(tmp_path, "auth/dpop-nonce")
+    assert "no checks.json" in read(tmp_path, "auth/dpop").broken_off
+
+
+@pytest.mark.parametrize(
+    ("stdout", "stderr", "said"),
+    [
+        ("", "", "its time was up"),
+        ("half way\n", "", "it had said that it was done"),
+        ("", "Traceback\nValueError: it broke\n", "ValueError: it broke"),
+        (f"{suite.END}all\nand then more\n", "Killed\n", "Killed"),
+    ],
+    ids=["silent", "half", "crashed", "after-its-end"],
+)
+def test_a_client_that_did_not_come_to_its_end_is_seen(stdout: str, stderr: str, said: str, tmp_path: Path) -> None:
+    result(tmp_path, "tools_call", stdout=stdout, stderr=stderr)
+    assert said in read(tmp_path, "tools_call").broken_off
+
+
+def test_a_suite_that_was_ended_proves_nothing_that_it_left_behind(tmp_path: Path) -> None:
+    result(tmp_path, "tools_call")
+    assert read(tmp_path, "tools_call", "the suite did not end within 1 s").broken_off
+
+
+@pytest.fixture
+def played(tmp_path: Path) -> Callable[[str], Suite]:
+    """A suite whose program is a few lines of Python."""
+
+    def suite_of(program: str) -> Suite:
+        path = tmp_path / "modules" / suite.PROGRAM
+        path.parent.mkdir(parents=True)
+        path.write_text(program, encoding="utf-8")
+        return Suite(Path(sys.executable), tmp_path / "modules")
+
+    return suite_of
+
+
+@pytest.mark.parametrize(
+    "program", ["print('Unknown requirements')", f"print({PRINTED!r}); raise SystemExit(1)"], ids=["empty", "failed"]
+)
+def test_a_suite_that_lists_nothing_is_an_error(program: str, played: Callable[[str], Suite]) -> None:
+    with pytest.raises(SuiteError, match="lists no client scenario of 2026-07-28"):
+        played(program).scenarios("2026-07-28")
+
+
+def test_a_suite_that_hangs_is_ended_and_with_it_every_scenario(played: Callable[[str], Suite], tmp_path: Path) -> None:
+    problem = played("import time; time.sleep(60)").run(
+        "2026-07-28",
+        "true",
+        tmp_path / "output",
+        prefix=(),
+        environment=os.environ,
+        client_seconds=1,
+        seconds=0.3,
+    )
+    assert problem == "the suite did not end within 0.3 s"
+
+
+def test_a_client_waits_for_its_turn_and_a_killed_one_gives_it_back(tmp_path: Path) -> None:
+    program = "import sys; from conformance.turns import turn\nwith turn(sys.argv[1], 1): print('mine', flush=True); {}"
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "tests")}
+
+    def start(then: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", program.format(then), str(tmp_path)]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+    with start("import time; time.sleep(60)") as first:
+        assert first.stdout is not None and first.stdout.readline() == "mine\n"
+        with start("pass") as second:
+            with pytest.raises(subprocess.TimeoutExpired):
+                second.wait(0.5)
+            first.kill()
+            assert second.communicate(timeout=30)[0] == "mine\n"
+
+
+def test_the_scores_name_every_scenario_and_count_those_that_apply(tmp_path: Path) -> None:
+    verdicts = [
+        Verdict("2025-11-25", "initialize", Outcome.GREEN, passed=2),
+        Verdict("2026-07-28", "tools_call", Outcome.FAILED, passed=1, failed=1, reasons=("id: FAILURE",)),
+        Verdict("2026-07-28", "auth/dpop", Outcome.NOT_APPLICABLE, failed=3, reasons=("an extension",)),
+    ]
+    lines = report.table(verdicts).splitlines()
+    assert [line.split() for line in lines[1:4]] == [
+        ["2025-11-25", "initialize", "2", "0", "ok"],
+        ["2026-07-28", "tools_call", "1", "1", "FAILED"],
+        ["2026-07-28", "auth/dpop", "0", "3", "not", "applicable:", "an", "extension"],
+    ]
+    assert "FAILED 2026-07-28 tools_call: id: FAILURE" in lines
+    assert lines[-2:] == [
+        "conformance of the client to MCP 2025-11-25: 1 of 1 scenarios green (2 checks), 0 not applicable",
+        "conformance of the client to MCP 2026-07-28: 0 of 1 scenarios green (0 checks), 1 not applicable",
+    ]
+    report.write_junit(verdicts, tmp_path / "junit.xml")
+    from gate.report import Tally, tally
+    from gate.stages import Counting
+
+    assert tally(Counting.JUNIT, 1, "", tmp_path / "junit.xml") == (Tally(passed=1, failed=1), "")
