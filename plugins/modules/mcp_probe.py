@@ -217,7 +217,7 @@ notes:
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import probe
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import mcp_probe
 from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
 
 SERVER: dict[str, Any] = {
@@ -241,7 +241,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "wait_timeout": {"type": "float", "default": 60.0},
 }
 
-OPERATION = probe.converge
+OPERATION = mcp_probe.converge
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import exact_version
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_rules, server_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import target
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import targets
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import text_of_scalar, texts_of_mapping
 from ansible_collections.mcpops.platform.plugins.module_utils.site import role_arguments
 from ansible_collections.mcpops.platform.plugins.module_utils.site.common_variables import AZURE_AUTH, KUBECONFIG
@@ -232,7 +232,7 @@ def call_findings(host: Host) -> Iterator[Finding]:
         asked: dict[str, Any] = {key: str(text_of_scalar(value)) for key, value in said.items()}
         asked |= {key: call[key] for key in ("arguments", "headers") if isinstance(call.get(key), Mapping)}
         try:
-            target.targets_from({"servers": [{"name": "server", "namespace": "namespace", **asked}]})
+            targets.targets_from({"servers": [{"name": "server", "namespace": "namespace", **asked}]})
         except InvalidInput as wrong:
             for problem in wrong.problems:
                 yield Finding(host.name, problem.path.replace("servers[0]", f"{CALLS}[{index}]", 1), problem.message)

@@ -15,9 +15,10 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import exchange, protocol
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.session import Exchange, Session
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.target import Target, targets_from
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, http_client, protocol
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.conversation import Conversation
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import Target, targets_from
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
@@ -74,11 +75,12 @@ def converge(task: Task) -> Result:
 def ask(target: Target, connect: Connect, call_tool: bool) -> dict[str, Any]:
     """One conversation; an Unanswered says why it came to nothing."""
     started = time.monotonic()
-    with Session(connect(target)) as session:
+    with conversation.opened(connect(target)) as session:
         tools = session.tools()
         row: dict[str, Any] = {
             "protocol_version": session.version,
-            "server_info": session.server_info,
+            "era": session.era,
+            "server_info": session.info,
             "tools": tools,
         }
         names = [tool["name"] for tool in tools]
@@ -96,7 +98,7 @@ def ask(target: Target, connect: Connect, call_tool: bool) -> dict[str, Any]:
     return row
 
 
-def _called(target: Target, session: Session) -> str:
+def _called(target: Target, session: Conversation) -> str:
     result = session.call(target.tool, target.arguments)
     answer = protocol.answer_text(result)
     if result.get("isError"):
@@ -116,12 +118,12 @@ def _connections(task: Task, kube: Kube | None) -> Connect:
 
     def connect(target: Target) -> Exchange:
         if target.url or kube is None:
-            opener = exchange.url_opener(
+            opener = http_client.url_opener(
                 target.url, target.headers, ca_file=ca_file, validate_certs=validate, check_mode=task.check_mode
             )
         else:
-            opener = exchange.proxy_opener(kube, target.proxy_path, target.headers)
-        return exchange.exchange_over(opener, timeout)
+            opener = http_client.proxy_opener(kube, target.proxy_path, target.headers)
+        return http_client.exchange_over(opener, timeout)
 
     return connect
 

@@ -17,8 +17,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.intent import guar
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import failures, sdk
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import bypasses
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.session import Exchange
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange, Reply
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 
 CHUNK = 65536
@@ -43,6 +42,19 @@ def exchange_over(opener: Opener, timeout: float) -> Exchange:
             _release(response)
 
     return exchange
+
+
+def exchange_to(
+    url: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    timeout: float = 10.0,
+    ca_file: str | None = None,
+    validate_certs: bool = True,
+) -> Exchange:
+    """An Exchange over a URL, for who talks to a server without Ansible and without a cluster."""
+    opener = url_opener(url, headers or {}, ca_file=ca_file, validate_certs=validate_certs, check_mode=False)
+    return exchange_over(opener, timeout)
 
 
 def proxy_opener(kube: Kube, path: str, extra: Mapping[str, str]) -> Opener:
