@@ -9,25 +9,21 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gate import npm
 from gate.checkout import CHECKOUT
 
-from conformance import judging, listed, report, suite, turns
+from conformance import judging, listed, report, suite
 from conformance.judging import Run
 from conformance.suite import Suite
 
 REVISIONS = ("2025-11-25", "2026-07-28")
 EVIDENCE = CHECKOUT / "build" / "conformance"
-# Most of it a client waits for its turn: on a busy machine the last one comes late. A client that hangs ends by itself.
-CLIENT_SECONDS = 240
-SUITE_SECONDS = 300
+CLIENT = Path(__file__).with_name("client.py")
 # A network with nothing in it but this machine's loopback, which takes root or a kernel that lets users have it.
-ALONE = ("unshare", "--net", "--map-root-user")
-LOOPBACK = (*ALONE, "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+LOOPBACK = ("unshare", "--net", "--map-root-user", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
 
 
 def isolation() -> tuple[str, ...]:
@@ -39,31 +35,22 @@ def isolation() -> tuple[str, ...]:
     return ()
 
 
-def runs(installed: Suite, evidence: Path, waiting: str) -> list[Run]:
+def runs(installed: Suite, evidence: Path) -> list[Run]:
     shutil.rmtree(evidence, ignore_errors=True)
     evidence.mkdir(parents=True)
     environment = {
         **os.environ,
-        turns.DIRECTORY: waiting,
         "PYTHONPATH": os.pathsep.join(str(CHECKOUT / name) for name in ("collections", "tests")),
         # Of the network that the scenarios run in there is nothing to reach by a proxy.
         "NO_PROXY": "*",
     }
-    client = shlex.join((sys.executable, "-m", "conformance.turns"))
-    prefix = isolation()
+    client = shlex.join((sys.executable, "-I", "-S", str(CLIENT)))
+    prefix = (*isolation(), sys.executable, "-m", "conformance.clients")
 
     def run(revision: str) -> list[Run]:
         output = evidence / revision
-        problem = installed.run(
-            revision,
-            client,
-            output,
-            prefix=prefix,
-            environment=environment,
-            client_seconds=CLIENT_SECONDS,
-            seconds=SUITE_SECONDS,
-        )
-        return suite.results(revision, installed.scenarios(revision), output, problem)
+        installed.run(revision, client, output, prefix=prefix, environment=environment)
+        return suite.results(revision, installed.scenarios(revision), output)
 
     with ThreadPoolExecutor(len(REVISIONS)) as pool:
         return [found for one in pool.map(run, REVISIONS) for found in one]
@@ -76,8 +63,7 @@ def main(arguments: list[str]) -> int:
     try:
         exceptions = listed.load()
         modules = npm.installed()
-        with tempfile.TemporaryDirectory(prefix="mcpops-conformance-") as waiting:
-            found = judging.verdicts(runs(Suite(npm.node(modules), modules), EVIDENCE, waiting), exceptions)
+        found = judging.verdicts(runs(Suite(npm.node(modules), modules), EVIDENCE), exceptions)
     except (npm.NpmError, listed.ListError, suite.SuiteError) as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 1

@@ -7,8 +7,6 @@ default mode: it finds out which era the server speaks. What is here decides wha
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 from collections.abc import Mapping
 from types import FrameType
@@ -23,7 +21,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.mcp import (
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.conversation import Conversation
 from conformance.suite import END
 
-# From its turn on, less than the suite gives: it then says where it hangs.
+# Less than the suite gives: a client that hangs then says where.
 OWN_SECONDS = 20
 
 # Declared so that the suite looks at the form of all of them, and that servers ask back.
@@ -99,13 +97,9 @@ def converse(url: str, scenario: str, context: Mapping[str, Any]) -> str:
         raise
 
 
-def main(arguments: list[str]) -> int:
+def run(url: str, scenario: str, context: Mapping[str, Any]) -> int:
+    """One client of the suite. Whatever goes wrong ends it with an exception."""
     signal.signal(signal.SIGALRM, _out_of_time)
     signal.alarm(OWN_SECONDS)
-    said = converse(
-        arguments[-1],
-        os.environ["MCP_CONFORMANCE_SCENARIO"],
-        json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT", "{}")),
-    )
-    print(f"{END}{said}", flush=True)
+    print(f"{END}{converse(url, scenario, context)}")
     return 0

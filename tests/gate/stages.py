@@ -238,10 +238,6 @@ STAGES: tuple[Stage, ...] = (
         background=True,
         supporting=True,
     ),
-    Stage("lint", "ruff, mypy, yamllint, ansible-lint", lint, at_once=2),
-    Stage("sanity", "ansible-test sanity on one core version", sanity, at_once=2, beside="lint"),
-    Stage("unit", "pure parts and the repository itself", unit, beside="lint"),
-    Stage("contract", "the local Azure against the SDKs", contract),
     Stage(
         "npm",
         "what the tests run on Node",
@@ -249,6 +245,10 @@ STAGES: tuple[Stage, ...] = (
         background=True,
         supporting=True,
     ),
+    Stage("lint", "ruff, mypy, yamllint, ansible-lint", lint, at_once=2),
+    Stage("sanity", "ansible-test sanity on one core version", sanity, at_once=2, beside="lint"),
+    Stage("unit", "pure parts and the repository itself", unit, beside="lint"),
+    Stage("contract", "the local Azure against the SDKs", contract),
     # By itself: some of its clients are timed.
     Stage("conformance", "the official MCP suite against the client", conformance, needs=("npm",)),
     Stage(
