@@ -25,6 +25,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.mcp.legacy import 
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.modern import Modern
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, shortened
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import needs_input as needs_input_verdict
 
 AUTO, MODERN, LEGACY = "auto", "modern", "legacy"
 ERAS = (AUTO, MODERN, LEGACY)
@@ -43,10 +44,13 @@ class Speaker(Protocol):
     info: dict[str, Any]
     instructions: str
     capabilities: dict[str, Any]
+    session: str
 
     def ask(
         self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] | None = None
     ) -> dict[str, Any]: ...
+
+    def known_at(self, exchange: Exchange) -> bool: ...
 
     def close(self) -> None: ...
 
@@ -94,6 +98,14 @@ class Conversation:
     @property
     def capabilities(self) -> dict[str, Any]:
         return self._speaker.capabilities
+
+    @property
+    def keeps_session(self) -> bool:
+        return bool(self._speaker.session)
+
+    def known_at(self, exchange: Exchange) -> bool:
+        """Whether another replica, asked over its own exchange, goes on with this conversation."""
+        return self._speaker.known_at(exchange)
 
     @property
     def extensions(self) -> dict[str, Any]:
@@ -253,6 +265,16 @@ def also_legacy(exchange: Exchange, traceparent: str = "") -> tuple[str, Unanswe
 def needs_input(result: Mapping[str, Any]) -> bool:
     """The server wants something of its client before it can answer."""
     return result.get("resultType") == "input_required"
+
+
+def wants_input(result: Mapping[str, Any]) -> Unanswered:
+    """The verdict on such a result, where nobody is there to answer."""
+    requests = result.get("inputRequests")
+    asked = requests.values() if isinstance(requests, Mapping) else ()
+    methods = sorted({str(request.get("method", "")) for request in asked if isinstance(request, Mapping)})
+    return needs_input_verdict(
+        f"it asks its client before it answers: {shortened(', '.join(methods)) or 'no method named'}", 200
+    )
 
 
 def elapsed_ms(started: float) -> int:

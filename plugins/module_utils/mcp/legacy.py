@@ -49,7 +49,7 @@ class Legacy:
         self._traceparent = traceparent
         self._sleep = sleep
         self._number = 0
-        self._session_id = ""
+        self.session = ""
         self._listening: ServerStream | None = None
         self.version = ""
         self.supported_versions: tuple[str, ...] = ()
@@ -91,12 +91,25 @@ class Legacy:
         """Servers may refuse to end a session (405); then it ends by itself."""
         if self._listening is not None:
             self._listening.stop()
-        if not self._session_id:
+        if not self.session:
             return
         headers = self._headers()
         del headers["Content-Type"]
         with contextlib.suppress(Unanswered), self._exchange("DELETE", headers, None):
-            self._session_id = ""
+            self.session = ""
+
+    def known_at(self, exchange: Exchange) -> bool:
+        """Whether who answers over another exchange knows the session of this one."""
+        other = Legacy(exchange, {}, self._traceparent)
+        other.session, other.version, other._number = self.session, self.version, self._number
+        try:
+            other.ask("ping", {})
+        except Unanswered as refused:
+            if refused.code == "session_lost":
+                return False
+            if refused.rpc is None:
+                raise
+        return True
 
     def _first(self) -> dict[str, Any]:
         self._number += 1
@@ -110,7 +123,7 @@ class Legacy:
             if reply.successful:
                 # known before the answer is judged, so that a session is ended even if its answer is of no use;
                 # errors carry the id of a session that is dead already
-                self._session_id = reply.headers.get("mcp-session-id", "")
+                self.session = reply.headers.get("mcp-session-id", "")
             return protocol.read_answer(reply, self._number)
 
     def _read(
@@ -179,15 +192,15 @@ class Legacy:
             with self._exchange("POST", {**self._headers(), **(extra or {})}, body) as reply:
                 yield reply
         except Unanswered as refused:
-            if self._session_id and forgets_session(refused):
+            if self.session and forgets_session(refused):
                 raise session_lost(refused) from refused
             raise
 
     def _headers(self) -> dict[str, str]:
         """Both answer types must be accepted, or servers of the SDKs answer 406."""
         headers = {"Content-Type": "application/json", "Accept": protocol.ACCEPT}
-        if self._session_id:
-            headers["Mcp-Session-Id"] = self._session_id
+        if self.session:
+            headers["Mcp-Session-Id"] = self.session
         if self.version and self.version >= VERSION_HEADER_SINCE:
             headers["MCP-Protocol-Version"] = self.version
         if self._traceparent:

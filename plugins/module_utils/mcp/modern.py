@@ -26,6 +26,7 @@ class Modern:
     """Requests of the modern era. Nothing is kept on the server, so that there is nothing to end."""
 
     era = "modern"
+    session = ""
 
     def __init__(self, exchange: Exchange, capabilities: Mapping[str, Any], traceparent: str = "") -> None:
         self._exchange = exchange
@@ -79,6 +80,10 @@ class Modern:
 
     def close(self) -> None:
         """There is no session."""
+
+    def known_at(self, exchange: Exchange) -> bool:
+        """Every replica knows as much as any other."""
+        return True
 
     def _meta(self, given: Mapping[str, Any]) -> dict[str, Any]:
         return {

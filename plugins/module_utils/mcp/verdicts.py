@@ -202,10 +202,11 @@ _PROXY: tuple[tuple[str, str, str, str, bool], ...] = (
         False,
     ),
     (
-        r"cannot (create|get|update|delete) resource \"services/proxy\"",
+        r"cannot (create|get|update|delete) resource \"(services|pods)/proxy\"",
         "proxy_forbidden",
-        "you may not use the API server's proxy to services",
-        'Allow the verbs create and delete on "services/proxy" in this namespace, or probe its url.',
+        "you may not use the API server's proxy to services and pods",
+        'Allow the verbs create and delete on "services/proxy" (and on "pods/proxy", to ask each replica) in this '
+        "namespace, or probe its url.",
         True,
     ),
 )
@@ -228,6 +229,9 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Unanswered:
     said = _said(body)
     where = f" to {_without_query(headers['location'])}" if code == "redirect" and headers.get("location") else ""
     challenge = _challenge(headers.get("www-authenticate", "")) if status in (401, 403) else ""
+    if status == 403 and "host header" in said.lower():
+        # the Go SDK's word for what others answer with 421
+        code, meaning, hint, terminal = _STATUS[421]
     details = "; ".join(part for part in (said, challenge) if part)
     message = f"{meaning}{where} (HTTP {status}){f': {details}' if details else ''}"
     return Unanswered(code, message, hint, terminal=terminal, status=status, rpc=rpc)
@@ -262,10 +266,10 @@ def not_mcp(status: int, content_type: str, body: bytes) -> Unanswered:
 
 
 def forgets_session(refused: Unanswered) -> bool:
-    """The answer to a session that a server does not know: 404, of older servers 400 that names it."""
+    """The answer to an unknown session: 404; of older servers and gateways 400 or 422 that name it."""
     if refused.rpc is not None and refused.rpc.code == -32601:
         return False
-    return refused.status == 404 or (refused.status == 400 and "session" in refused.reason.lower())
+    return refused.status == 404 or (refused.status in (400, 422) and "session" in refused.reason.lower())
 
 
 def session_lost(refused: Unanswered) -> Unanswered:
