@@ -48,9 +48,9 @@ def runs(installed: Suite, evidence: Path) -> list[Run]:
     prefix = (*isolation(), sys.executable, "-m", "conformance.clients")
 
     def run(revision: str) -> list[Run]:
-        output = evidence / revision
-        installed.run(revision, client, output, prefix=prefix, environment=environment)
-        return suite.results(revision, installed.scenarios(revision), output)
+        output, scenarios = evidence / revision, installed.scenarios(revision)
+        installed.run(revision, client, output, prefix=(*prefix, str(len(scenarios))), environment=environment)
+        return suite.results(revision, scenarios, output)
 
     with ThreadPoolExecutor(len(REVISIONS)) as pool:
         return [found for one in pool.map(run, REVISIONS) for found in one]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the suite starts as the client: hands its task and its output to a worker (clients.py), and ends as that ends.
+"""What the suite starts as the client: hands its task and its output to clients.py, and ends as the real client ends.
 
 Run with `python -I -S`, which takes a tenth of the time that loading the collection's client takes.
 """
@@ -20,10 +20,10 @@ def main(url: str) -> int:
         "scenario": os.environ["MCP_CONFORMANCE_SCENARIO"],
         "context": json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT", "{}")),
     }
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as worker:
-        worker.connect(os.environ[SOCKET])
-        socket.send_fds(worker, [json.dumps(task).encode()], [1, 2])
-        ended = worker.recv(1)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as clients:
+        clients.connect(os.environ[SOCKET])
+        socket.send_fds(clients, [json.dumps(task).encode()], [1, 2])
+        ended = clients.recv(1)
     return ended[0] if ended else 1
 
 
