@@ -18,7 +18,8 @@ from gate.sanity import THIS_PYTHON
 LOGS = CHECKOUT / "build" / "gate"
 
 COLLECTION = "ansible_collections.mcpops.platform.plugins"
-TYPED_PACKAGES = (f"{COLLECTION}.module_utils", f"{COLLECTION}.plugin_utils", "localcloud", "gate", "conformance")
+OF_TESTS = ("localcloud", "gate", "mcp_servers", "conformance")
+TYPED_PACKAGES = (f"{COLLECTION}.module_utils", f"{COLLECTION}.plugin_utils", *OF_TESTS)
 
 
 class Counting(enum.Enum):
@@ -245,10 +246,18 @@ STAGES: tuple[Stage, ...] = (
         background=True,
         supporting=True,
     ),
+    # Started as early: what it downloads is there when the contracts are tested.
+    Stage(
+        "mcp-servers",
+        "the SDKs of MCP servers of both eras, in the background",
+        lambda: [Step("mcp-servers", ("nice", "-n", "19", sys.executable, "-m", "mcp_servers"))],
+        background=True,
+        supporting=True,
+    ),
     Stage("lint", "ruff, mypy, yamllint, ansible-lint", lint, at_once=2),
     Stage("sanity", "ansible-test sanity on one core version", sanity, at_once=2, beside="lint"),
     Stage("unit", "pure parts and the repository itself", unit, beside="lint"),
-    Stage("contract", "the local Azure against the SDKs", contract),
+    Stage("contract", "the local Azure and the probe against the SDKs", contract, needs=("mcp-servers",)),
     # By itself: some of its clients are timed.
     Stage("conformance", "the official MCP suite against the client", conformance, needs=("npm",)),
     Stage(

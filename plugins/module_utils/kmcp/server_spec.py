@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_stdio
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import (
     text_of_scalar,
     texts_of_mapping,
@@ -20,8 +21,6 @@ KIND = "MCPServer"
 CRD = "mcpservers.kagent.dev"
 DEFAULT_PORT = 3000
 DEFAULT_PATH = "/mcp"
-# commands for which the controller knows an image
-COMMANDS_WITH_IMAGE = ("npx", "uvx")
 # a new value makes the controller write all children anew; it watches generation and labels only
 RECONCILE_LABEL = "mcpops.io/reconcile"
 
@@ -58,7 +57,17 @@ _REFERENCES: Mapping[str, str] = {
 _TEXTS = ("env", "labels", "annotations", "nodeSelector")
 _OF_ACCOUNTS = ("labels", "annotations")
 FIELDS = ("name", "namespace", "transport", "port", "path", "env", "timeout", "server_labels", "server_annotations")
-OPTIONS = (*FIELDS, *_PASSED, *_REFERENCES, "security_context", "pod_security_context", "spec", "roll_on_config_change")
+STDIO = ("adapter_image",)
+OPTIONS = (
+    *FIELDS,
+    *STDIO,
+    *_PASSED,
+    *_REFERENCES,
+    "security_context",
+    "pod_security_context",
+    "spec",
+    "roll_on_config_change",
+)
 
 
 @dataclass(frozen=True)
@@ -102,6 +111,9 @@ def declared_from(params: Mapping[str, Any]) -> list[Declared]:
         options = {key: value for key, value in entry.items() if value is not None}
         for inherited in ("namespace", "roll_on_config_change"):
             options.setdefault(inherited, params.get(inherited))
+        own = options.get("init_container")
+        if params.get("adapter_image") is not None and not (isinstance(own, Mapping) and own.get("image")):
+            options.setdefault("adapter_image", params["adapter_image"])
         found.append(Declared(f"servers[{index}]", options, resource(options)))
     return found
 
@@ -144,7 +156,13 @@ def resource(options: Mapping[str, Any]) -> dict[str, Any]:
     for option, field in (("server_labels", "labels"), ("server_annotations", "annotations")):
         if options.get(option):
             metadata[field] = texts_of_mapping(overlaid({}, options[option]))
-    merged = overlaid(spec, options.get("spec") or {})
+    if transport == "stdio" and options.get("adapter_image"):
+        deployment["initContainer"] = overlaid(
+            {"image": options["adapter_image"]}, deployment.get("initContainer") or {}
+        )
+    raw = options.get("spec") or {}
+    needed = {"deployment": server_stdio.defaults(overlaid(spec, raw))}
+    merged = overlaid(overlaid(needed, spec), raw)
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": _with_texts(merged)}
 
 
