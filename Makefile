@@ -63,6 +63,10 @@ unit: venv ## unit tests
 contract: venv ## the local Azure against the SDKs
 	@$(GATE) contract
 
+.PHONY: conformance
+conformance: venv ## the official MCP suite against the client
+	@$(GATE) conformance
+
 .PHONY: integration
 integration: venv ## modules and playbooks on a real cluster (leaves the local cloud up)
 	@$(GATE) integration
