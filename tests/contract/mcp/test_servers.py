@@ -22,7 +22,7 @@ from .conftest import Endpoints
 OURS = tuple(server for server in SERVERS if server.ours)
 TOOLS = ["add", "ask", "echo", "fail"]
 TIMEOUT = 20.0
-# For what never answers: long enough for an answer that comes.
+# Of what never answers.
 IMPATIENT = 3.0
 
 
@@ -107,15 +107,13 @@ def test_a_tool_that_it_lacks_is_not_called(endpoints: Endpoints, server: Server
 
 
 @each_era(OURS)
-def test_a_tool_that_asks_the_user_never_hangs(endpoints: Endpoints, server: Server, era: str) -> None:
+def test_a_tool_that_asks_the_user_is_known_by_it(endpoints: Endpoints, server: Server, era: str) -> None:
     expected = server.asks[era == LEGACY]
-    started = time.monotonic()
-    with opened(endpoints, server, era, IMPATIENT) as talk:
+    with opened(endpoints, server, era, IMPATIENT if expected == catalog.SILENT else TIMEOUT) as talk:
         try:
             outcome: dict[str, Any] | Unanswered = talk.call("ask", {})
         except Unanswered as refused:
             outcome = refused
-    assert time.monotonic() - started < 3 * IMPATIENT
     assert _asked(outcome) == expected, outcome
     assert endpoints.sessions(server) == 0
 

@@ -22,7 +22,7 @@ type verdict struct {
 
 // judge prints what the Go SDK's client, which finds out the era by itself, makes of servers: one line of JSON.
 func judge(urls []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	found := map[string]verdict{}
 	var mutex sync.Mutex
