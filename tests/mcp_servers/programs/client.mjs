@@ -5,7 +5,13 @@
 //     client.mjs URL...    one line of JSON: URL → the version it speaks and what it was told, or how it failed
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 
+// A server may close a connection in the moment in which a request comes over it; whoever sent that asks again.
 async function verdict(url) {
+  const first = await asked(url);
+  return first.error?.startsWith("TypeError: fetch failed") ? asked(url) : first;
+}
+
+async function asked(url) {
   const client = new Client({ name: "judge", version: "0" }, { versionNegotiation: { mode: "auto" } });
   try {
     await client.connect(new StreamableHTTPClientTransport(new URL(url)));
@@ -14,7 +20,7 @@ async function verdict(url) {
     await client.transport.terminateSession();
     return found;
   } catch (error) {
-    return { error: `${error.constructor.name}: ${error.message}` };
+    return { error: `${error.constructor.name}: ${error.message} (${error.cause ?? "no cause"})` };
   } finally {
     await client.close();
   }

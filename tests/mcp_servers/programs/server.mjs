@@ -75,6 +75,8 @@ async function serve(handle, sessions = () => 0) {
       response.writeHead(404).end();
     }
   });
+  // on a busy machine a client may take longer than the 5 s of the default for its next request
+  listener.keepAliveTimeout = 60_000;
   await new Promise((listening) => listener.listen(0, "127.0.0.1", listening));
   return `http://127.0.0.1:${listener.address().port}`;
 }

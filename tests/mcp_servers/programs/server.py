@@ -154,7 +154,9 @@ async def serve() -> None:
             await running.enter_async_context(app.router.lifespan_context(app))
         print(json.dumps({name: f"http://127.0.0.1:{port.getsockname()[1]}" for name, port in listening.items()}))
         sys.stdout.flush()
-        config = uvicorn.Config(dispatch, lifespan="off", log_level="warning", timeout_graceful_shutdown=1)
+        # on a busy machine a client may take longer than the 5 s of the default for its next request
+        patient = {"timeout_keep_alive": 60, "timeout_graceful_shutdown": 1}
+        config = uvicorn.Config(dispatch, lifespan="off", log_level="warning", **patient)
         await uvicorn.Server(config).serve(sockets=list(listening.values()))
 
 
