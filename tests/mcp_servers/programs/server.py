@@ -58,6 +58,24 @@ def asking_tool():
     return ask
 
 
+def protection():
+    """A server's settings that make it want a bearer token: `reader` has the scope, `guest` has not."""
+    from mcp.server.auth.provider import AccessToken
+    from mcp.server.auth.settings import AuthSettings
+
+    class Verifier:
+        async def verify_token(self, token: str) -> AccessToken | None:
+            scopes = {"reader": ["mcp.read"], "guest": []}.get(token)
+            return None if scopes is None else AccessToken(token=token, client_id="c", scopes=scopes)
+
+    auth = AuthSettings(
+        issuer_url="https://login.example.com/tenant/v2.0",
+        resource_server_url="http://127.0.0.1/mcp",
+        required_scopes=["mcp.read"],
+    )
+    return {"token_verifier": Verifier(), "auth": auth}
+
+
 def make_server(**settings):
     server = Server(PACKAGE, instructions="Add first.", **settings)
 
@@ -96,6 +114,8 @@ def make_server(**settings):
 def variants():
     """Name → application, and what counts its sessions."""
     stateful, stateless, as_json = make_server(), make_server(), make_server()
+    if PACKAGE.startswith("mcp"):
+        protected = make_server(**protection())
     if PACKAGE == "mcp1":
         stateless.settings.stateless_http = True
         as_json.settings.json_response = True
@@ -103,6 +123,7 @@ def variants():
             "stateful": (stateful.streamable_http_app(), stateful),
             "stateless": (stateless.streamable_http_app(), stateless),
             "json": (as_json.streamable_http_app(), as_json),
+            "protected": (protected.streamable_http_app(), protected),
             "sse": (make_server().sse_app(), None),
         }
     elif PACKAGE == "mcp2":
@@ -110,6 +131,7 @@ def variants():
             "stateful": (stateful.streamable_http_app(), stateful),
             "stateless": (stateless.streamable_http_app(stateless_http=True), stateless),
             "json": (as_json.streamable_http_app(json_response=True), as_json),
+            "protected": (protected.streamable_http_app(), protected),
         }
     else:
         guarded = make_server()
