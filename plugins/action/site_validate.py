@@ -82,6 +82,7 @@ class ActionModule(SiteAction):
             findings += module_options.object_findings(host)
             findings += module_options.namespace_findings(host)
             findings += module_options.version_findings(host)
+            findings += module_options.kmcp_name_findings(host)
             findings += module_options.wait_findings(host)
             findings += module_options.playbook_findings(host, site_lock.ARGUMENT_SPEC)
             findings += module_options.call_findings(host)

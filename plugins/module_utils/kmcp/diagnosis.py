@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import controllers, server_children
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import (
     Evidence,
     Finding,
@@ -23,7 +25,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.read
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import reason
 
-CONTROLLER = {"app.kubernetes.io/name": "kmcp", "control-plane": "controller-manager"}
 _REFUSALS = {
     "Accepted": ("NotAccepted", "KMCP does not accept it"),
     "Programmed": ("NotProgrammed", "KMCP cannot make its objects"),
@@ -40,17 +41,24 @@ def findings(snapshot: Snapshot) -> list[Finding]:
     return [*down, *([] if down else _behind(snapshot, behind)), *_refused(servers)]
 
 
+def with_keepers(kube: Kube, snapshot: Snapshot) -> Snapshot:
+    """The snapshot with what the API server says of possible controllers; it is asked where names do not tell."""
+    if not snapshot.of("MCPServer") or not _sees_controllers(snapshot):
+        return snapshot
+    return replace(snapshot, keepers=controllers.reviews(kube, snapshot.all("Deployment")))
+
+
+def _sees_controllers(snapshot: Snapshot) -> bool:
+    """Without the Deployments of all namespaces, a controller that is not seen may be elsewhere."""
+    return snapshot.complete("Deployment") and (snapshot.namespaces is None or snapshot.knows("Node"))
+
+
 def _controller(snapshot: Snapshot, servers: list[Object], behind: list[Object]) -> Iterator[Finding]:
-    # without the Deployments of all namespaces, one that is not seen may be elsewhere
-    if not snapshot.complete("Deployment") or (snapshot.namespaces is not None and not snapshot.knows("Node")):
+    if not _sees_controllers(snapshot):
         return
-    controllers = [
-        one
-        for one in snapshot.all("Deployment")
-        if CONTROLLER.items() <= ((one["metadata"].get("labels") or {}).items())
-    ]
+    running = controllers.told_apart(snapshot.all("Deployment"), snapshot.keepers)
     waiting = tuple(Evidence("status", f"{subject(one)} waits for it") for one in behind)
-    if not controllers and servers:
+    if not running.found and servers and running.sure:
         nobody = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "kmcp-controller-manager"}}
         yield of_reason(
             nobody,
@@ -59,9 +67,9 @@ def _controller(snapshot: Snapshot, servers: list[Object], behind: list[Object])
             ),
             evidence=waiting,
         )
-    if any(int((one.get("status") or {}).get("availableReplicas", 0)) for one in controllers):
+    if running.available:
         return
-    for one in controllers:
+    for one in running.found:
         wanted = (one.get("spec") or {}).get("replicas", 1)
         why = "it is scaled to none" if wanted == 0 else f"none of its {wanted} replicas is available"
         yield of_reason(

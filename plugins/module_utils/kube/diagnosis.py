@@ -57,7 +57,7 @@ def diagnose(task: Task) -> Result:
         return _result([], Snapshot({}, datetime.now(timezone.utc)), f"nothing to look at: {pending.reason}")
     snapshot = diagnosis_snapshot.read(kube, namespaces, task.params["cluster_scope"])
     _known(snapshot, namespaces)
-    snapshot = _with_contents(kube, snapshot)
+    snapshot = kmcp.with_keepers(kube, _with_contents(kube, snapshot))
     found = classify(snapshot)
     return _result(_with_logs(kube, found, lines), snapshot)
 

@@ -68,6 +68,8 @@ class Snapshot:
     """Kinds that could not be read, or not everywhere, and why: what they would show is not known."""
     contents: Mapping[tuple[str, str, str], Content] = field(default_factory=dict)
     """Fingerprints of the Secrets and ConfigMaps that had to be read, by kind, namespace and name."""
+    keepers: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+    """Whether a service account may write the status of MCPServers, where names do not tell the KMCP controller."""
 
     def all(self, kind: str) -> Sequence[Object]:
         """Every object of a kind that was read, also of namespaces that are not asked about."""

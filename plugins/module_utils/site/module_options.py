@@ -10,6 +10,7 @@ The argument specifications of the modules come from the caller: nothing here im
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import exact_version
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import charts as kmcp_charts
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_rules, server_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import target
@@ -57,6 +59,14 @@ OBJECTS = "cluster_setup_objects"
 NAMESPACE_LABELS = "cluster_setup_namespace_labels"
 KMCP_VERSION = "kmcp_version"
 _NAMESPACE_VARIABLES: Mapping[str, str] = {"kmcp": "kmcp_namespace", "mcp_servers": NAMESPACE}
+# option of kmcp_install → variable of the role kmcp
+_KMCP_NAMES: Mapping[str, str] = {
+    "chart_repository": "kmcp_chart_repository",
+    "crds_chart": "kmcp_crds_chart",
+    "controller_chart": "kmcp_controller_chart",
+    "crds_release_name": "kmcp_crds_release_name",
+    "release_name": "kmcp_release_name",
+}
 # longest wait of a role → whether 0 is one, which looks once; cluster_findings judges that of aks_cluster
 WAITS: Mapping[str, bool] = {
     "azure_platform_wait_timeout": False,
@@ -213,6 +223,20 @@ def version_findings(host: Host) -> Iterator[Finding]:
     version = host.get(KMCP_VERSION)
     if "kmcp" in host.roles and version is not None and exact_version(str(version)) is None:
         yield Finding(host.name, KMCP_VERSION, chart.version_problem(KMCP_VERSION, str(version)).message)
+
+
+def kmcp_name_findings(host: Host) -> Iterator[Finding]:
+    """What kmcp_install would say of the names of its charts and releases."""
+    if "kmcp" not in host.roles or any(variable in host.deferred for variable in _KMCP_NAMES.values()):
+        return
+    given = {option: host.get(variable) for option, variable in _KMCP_NAMES.items()}
+    named = {option: text for option, text in given.items() if isinstance(text, str)}
+    params = {"chart_repository": "", "namespace": kmcp_charts.DEFAULT_NAMESPACE, **kmcp_charts.DEFAULT_NAMES, **named}
+    for problem in [*kmcp_charts.name_problems(params), *kmcp_charts.chart_problems(params)]:
+        message = problem.message
+        for option, variable in _KMCP_NAMES.items():
+            message = re.sub(rf"\b{option}\b", variable, message)
+        yield Finding(host.name, _KMCP_NAMES[problem.path], message)
 
 
 def _listed(host: Host, variable: str) -> list[Any]:
