@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, Object
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+
+Object = Mapping[str, Any]
 
 LABEL, OF_A_CONTROLLER = "control-plane", "controller-manager"
 SELECTOR = f"{LABEL}={OF_A_CONTROLLER}"
