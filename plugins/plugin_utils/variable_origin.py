@@ -14,11 +14,6 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import EncryptedString
 
-try:  # core keeps it to itself, and a release without it costs the places only
-    from ansible._internal._datatag._tags import Origin
-except ImportError:
-    Origin = None
-
 _VAULT = b"$ANSIBLE_VAULT"
 
 
@@ -72,7 +67,11 @@ def _leaves(value: Any) -> Iterator[str]:
 
 
 def _origin(value: Any) -> Any:
-    return Origin.get_tag(value) if Origin is not None else None
+    try:  # core keeps it to itself, and a release without it costs the places only
+        from ansible._internal._datatag._tags import Origin
+    except ImportError:
+        return None
+    return Origin.get_tag(value)
 
 
 def _place(value: Any) -> str:
