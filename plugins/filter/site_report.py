@@ -48,7 +48,7 @@ _value:
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-HEADER = ("cluster", "kubernetes", "nodes", "kmcp", "mcp server", "tools", "answer", "ms")
+HEADER = ("cluster", "kubernetes", "nodes", "kmcp", "mcp server", "era", "tools", "answer", "ms")
 
 
 def site_report(
@@ -87,14 +87,15 @@ def _rows(host: Mapping[str, Any], failed: bool) -> list[tuple[str, ...]]:
         ", ".join(kmcp) or "-",
     )
     servers = host.get("site_verify_result", {}).get("servers", [])
-    return [(*cluster, *_server(server)) for server in servers] or [(*cluster, "-", "-", "-", "-")]
+    return [(*cluster, *_server(server)) for server in servers] or [(*cluster, "-", "-", "-", "-", "-")]
 
 
 def _server(server: Mapping[str, Any]) -> tuple[str, ...]:
     tools = ", ".join(str(tool["name"]) for tool in server.get("tools") or []) or "-"
     answer = " ".join(str(server.get("answer") or "-").split())
     answer = answer if len(answer) <= 40 else f"{answer[:37]}..."
-    return _name(server), tools, answer, str(server.get("duration_ms", "-"))
+    eras = ", ".join(server.get("eras") or ()) or "-"
+    return _name(server), eras, tools, answer, str(server.get("duration_ms", "-"))
 
 
 def _name(server: Mapping[str, Any]) -> str:

@@ -78,6 +78,7 @@ HOST = {
             {
                 "name": "echo",
                 "namespace": "mcp",
+                "eras": ["modern", "legacy"],
                 "tools": [{"name": "echo"}, {"name": "add"}],
                 "answer": "hello\nworld",
                 "duration_ms": 41,
@@ -89,7 +90,7 @@ HOST = {
 
 def test_the_report_is_aligned_and_complete() -> None:
     header, row, *rest = site_report([HOST], "inventories/x")
-    assert header.split() == ["cluster", "kubernetes", "nodes", "kmcp", "mcp", "server", "tools", "answer", "ms"]
+    assert header.split() == ["cluster", "kubernetes", "nodes", "kmcp", "mcp", "server", "era", "tools", "answer", "ms"]
     assert row.split("  ")[0] == "local-1"
     assert [cell.strip() for cell in row.split("  ") if cell.strip()] == [
         "local-1",
@@ -97,6 +98,7 @@ def test_the_report_is_aligned_and_complete() -> None:
         "1",
         "0.3.0",
         "mcp/echo",
+        "modern, legacy",
         "echo, add",
         "hello world",
         "41",
@@ -107,7 +109,7 @@ def test_the_report_is_aligned_and_complete() -> None:
 
 def test_a_host_where_nothing_was_found_still_has_a_row() -> None:
     row = site_report([{"inventory_hostname": "local-2"}])[1]
-    assert row.split() == ["local-2", "-", "0", "-", "-", "-", "-", "-"]
+    assert row.split() == ["local-2", "-", "0", "-", "-", "-", "-", "-", "-"]
 
 
 def test_the_end_of_all_clusters_is_offered() -> None:

@@ -6,41 +6,46 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, NotReady, Problem, Reason
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import exchange, protocol
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.session import Exchange, Session
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.target import Target, targets_from
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import http_client, service_proxy
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import Manner, observe
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.replicas import Reach
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import Target, targets_from
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 
-AT_ONCE = 16
+# fewer than the connections to the API server: one must be left for what a server asks back in the middle of its answer
+AT_ONCE = 12
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 2.0
 PROGRESS_SECONDS = 5.0
 
-Connect = Callable[[Target], Exchange]
+Connect = Callable[[Target], Reach]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one server did: an answer, or the reason why there is none."""
+    """What one server did: an answer, or the reason why there is none and what was learned before."""
 
     target: Target
-    answered: Mapping[str, Any]
+    observed: Mapping[str, Any]
     reason: Reason | None = None
 
     def row(self) -> dict[str, Any]:
-        address = {"url": self.target.url} if self.target.url else {"namespace": self.target.namespace}
-        row = {"name": self.target.name, **address, "reachable": self.reason is None, **self.answered}
+        target = self.target
+        address = {"url": target.shown_url} if target.url else {"namespace": target.namespace}
+        row = {"name": target.name, **address, "reachable": self.reason is None, **self.observed}
         if self.reason is not None:
             row["error"] = {"code": self.reason.code, "message": self.reason.message, "hint": self.reason.hint}
         return row
@@ -48,8 +53,12 @@ class Outcome:
 
 def converge(task: Task) -> Result:
     targets = targets_from(task.params)
+    for target in targets:
+        for text in target.secrets:
+            task.secret(text)
     if not targets:
         return Result(changed=False, msg="no MCP server to ask", plans=(Plan(_subject([])),), values={"servers": []})
+    _check_ca_file(task, targets)
     try:
         kube = Kube.connect(task) if any(not target.url for target in targets) else None
     except ClusterPending as pending:
@@ -60,68 +69,51 @@ def converge(task: Task) -> Result:
     reasons = [outcome.reason for outcome in outcomes if outcome.reason is not None]
     if reasons and not task.check_mode:
         subject = targets[0].label if len(targets) == 1 else f"{len(reasons)} of {len(targets)} MCP probes"
-        shown = [_without_subject(reason) for reason in reasons] if len(targets) == 1 else reasons
-        raise NotReady(subject, shown, waited=time.monotonic() - started, values={"servers": rows})
+        told = [_without_subject(reason) for reason in reasons] if len(targets) == 1 else reasons
+        raise NotReady(subject, told, waited=time.monotonic() - started, values={"servers": rows})
     notes = [f"{reason} A run that repairs it may come first." for reason in reasons]
     for note in notes:
         task.warn(note)
     if task.check_mode and any(target.tool for target in targets):
         notes.append("Check mode: no tool was called.")
+    notes += [
+        f"{outcome.target.label}: {remark}." for outcome in outcomes for remark in outcome.observed.get("remarks", ())
+    ]
     plan = Plan(_subject(targets), notes=tuple(notes))
     return Result(changed=False, msg=_summary(rows), plans=(plan,), values={"servers": rows})
 
 
-def ask(target: Target, connect: Connect, call_tool: bool) -> dict[str, Any]:
-    """One conversation; an Unanswered says why it came to nothing."""
-    started = time.monotonic()
-    with Session(connect(target)) as session:
-        tools = session.tools()
-        row: dict[str, Any] = {
-            "protocol_version": session.version,
-            "server_info": session.server_info,
-            "tools": tools,
-        }
-        names = [tool["name"] for tool in tools]
-        if target.tool and target.tool not in names:
-            listed = ", ".join(names) or "none"
-            raise Unanswered(
-                "tool_missing",
-                f"it answers, and has no tool {target.tool!r}; its tools: {listed}",
-                "Check the tool's name and the version of the image.",
-                terminal=True,
-            )
-        if target.tool and call_tool:
-            row |= {"tool": target.tool, "answer": _called(target, session)}
-    row["duration_ms"] = round((time.monotonic() - started) * 1000)
-    return row
+def new_traceparent() -> str:
+    """A trace of its own for one conversation, marked as recorded (www.w3.org/TR/trace-context)."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
-def _called(target: Target, session: Session) -> str:
-    result = session.call(target.tool, target.arguments)
-    answer = protocol.answer_text(result)
-    if result.get("isError"):
-        raise Unanswered("tool_error", f"its tool {target.tool!r} failed: {answer}", terminal=True)
-    unexpected = target.unexpected(answer)
-    if unexpected:
-        raise Unanswered(
-            "unexpected_answer", f"the answer of its tool {target.tool!r} {unexpected}: {answer[:500]!r}", terminal=True
-        )
-    return answer
+def _check_ca_file(task: Task, targets: list[Target]) -> None:
+    ca_file = task.params.get("ca_cert")
+    if ca_file and any(target.url for target in targets) and not Path(ca_file).is_file():
+        raise InvalidInput("mcp_probe", [Problem("ca_cert", f"{ca_file} is not a file on the machine that runs this")])
 
 
 def _connections(task: Task, kube: Kube | None) -> Connect:
-    timeout = float(task.params["timeout"])
     ca_file = task.params.get("ca_cert")
     validate = task.params.get("validate_certs") is not False
 
-    def connect(target: Target) -> Exchange:
+    def connect(target: Target) -> Reach:
+        over = http_client.exchange_over
         if target.url or kube is None:
-            opener = exchange.url_opener(
+            opener = http_client.url_opener(
                 target.url, target.headers, ca_file=ca_file, validate_certs=validate, check_mode=task.check_mode
             )
-        else:
-            opener = exchange.proxy_opener(kube, target.proxy_path, target.headers)
-        return exchange.exchange_over(opener, timeout)
+            return Reach(lambda timeout: over(opener, timeout))
+        known = kube
+        return Reach(
+            server=lambda timeout: over(service_proxy.opener(known, target.proxy_path, target.headers), timeout),
+            pods=lambda: service_proxy.replicas(known, target.namespace, target.name, target.port),
+            pod=lambda replica, timeout: over(
+                service_proxy.opener(known, replica.path(target.namespace, target.path), target.headers), timeout
+            ),
+            keeps_clients_apart=lambda: service_proxy.keeps_clients_apart(known, target.namespace, target.name),
+        )
 
     return connect
 
@@ -131,9 +123,13 @@ def _ask_all(task: Task, targets: list[Target], connect: Connect) -> list[Outcom
     # check mode asks once: what does not answer now may be repaired by the real run before it is asked
     patience = 0.0 if task.check_mode else float(task.params["wait_timeout"])
     deadline = time.monotonic() + patience
+    manner = Manner(
+        timeout=float(task.params["timeout"]), calls=not task.check_mode, details=bool(task.params.get("details"))
+    )
+    given = task.params.get("traceparent") or ""
     with ThreadPoolExecutor(min(AT_ONCE, len(targets))) as pool:
         asked: dict[Future[Outcome], Target] = {
-            pool.submit(_until_answered, target, connect, deadline, not task.check_mode): target for target in targets
+            pool.submit(_until_answered, target, connect(target), deadline, manner, given): target for target in targets
         }
         pending = set(asked)
         while pending:
@@ -143,21 +139,44 @@ def _ask_all(task: Task, targets: list[Target], connect: Connect) -> list[Outcom
         return [future.result() for future in asked]
 
 
-def _until_answered(target: Target, connect: Connect, deadline: float, call_tool: bool) -> Outcome:
+def _until_answered(target: Target, reach: Reach, deadline: float, manner: Manner, given: str) -> Outcome:
     pause = FIRST_PAUSE_SECONDS
-    while True:
+    traceparent = given or new_traceparent()
+    lost = 0
+    for attempt in range(1, 1_000_000):
+        observed: dict[str, Any] = {"attempts": attempt}
         try:
-            return Outcome(target, ask(target, connect, call_tool))
+            observe(target, reach, manner, traceparent, observed)
         except Unanswered as silent:
             left = deadline - time.monotonic()
             if silent.terminal or left <= 0:
-                reason = silent.about(target.label)
-                if reason.code == "path_not_found":
-                    reason = replace(reason, hint=target.nothing_there())
-                return Outcome(target, {}, reason)
+                return Outcome(target, observed, target.advised(silent.about(target.label)))
+            lost += silent.code == "session_lost"
+            manner = patient(manner, silent, left)
+        else:
+            return Outcome(target, _with_losses(observed, lost))
         # the last question is asked when the time is over, not before
         time.sleep(min(pause, left))
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+    raise AssertionError("asked a million times")
+
+
+def patient(manner: Manner, silent: Unanswered, left: float) -> Manner:
+    """After silence the next request may take twice as long, as far as there is time.
+
+    A server that fetches its packages first (npx, uvx) begins from the start with every request that is given up.
+    """
+    if silent.code != "timeout":
+        return manner
+    return replace(manner, timeout=max(manner.timeout, min(manner.timeout * 2, left)))
+
+
+def _with_losses(observed: dict[str, Any], lost: int) -> dict[str, Any]:
+    if not lost:
+        return observed
+    times = "once" if lost == 1 else f"{lost} times"
+    told = f"it forgot its session {times} before it answered: replicas that share no sessions, or restarts"
+    return {**observed, "remarks": [*observed.get("remarks", ()), told]}
 
 
 def _pending(targets: list[Target], reason: str) -> Result:
