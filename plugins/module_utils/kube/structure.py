@@ -128,7 +128,7 @@ class Structure:
 
     @property
     def is_own_names(self) -> bool:
-        """A mapping owned as a whole whose names are the user's, such as a node selector: nothing in it is a default."""
+        """A mapping that is owned as a whole and has the user's own names, such as a node selector: no defaults."""
         schema = self._resolved()
         return schema.get("x-kubernetes-map-type") == "atomic" and not schema.get("properties")
 

@@ -67,7 +67,9 @@ class Cluster:
     def drift(self) -> list[str]:
         sight = server_sight.look_at(cast(Kube, self), DECLARED)[("mcp", "echo")]
         assert sight.server is not None
-        return [change.path for change in server_children.drift(sight.server, sight.children, sight.kept, sight.structures)]
+        return [
+            change.path for change in server_children.drift(sight.server, sight.children, sight.kept, sight.structures)
+        ]
 
 
 def test_nobody_is_asked_as_long_as_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:

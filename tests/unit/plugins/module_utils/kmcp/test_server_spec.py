@@ -102,6 +102,6 @@ def test_the_reconcile_label_counts_repairs_and_is_no_drift(
 ) -> None:
     declared = server_spec.resource({**MINIMAL, "server_labels": {"team": "tools"}})
     live = {"metadata": {"labels": {server_spec.RECONCILE_LABEL: standing} if standing else {}}}
-    labels = server_spec.with_reconcile_label(declared, live, bump)["metadata"]["labels"]
+    labels = server_spec.with_standing_labels(declared, live, bump)["metadata"]["labels"]
     assert labels["team"] == "tools"
     assert labels.get(server_spec.RECONCILE_LABEL) == expected
