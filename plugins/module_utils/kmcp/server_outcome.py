@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, NotReady, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, NotReady, Refused, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import Sight
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
@@ -70,14 +70,22 @@ def _failure(done: Converged) -> Failure:
     if done.waiting is not None and all(isinstance(one, NotReady) for one in done.failures.values()):
         return done.waiting
     failed = list(done.failures.values())
-    if len(failed) == 1:
+    if len(failed) == 1 and not (isinstance(failed[0], Refused) and len(done.servers) > 1):
         return failed[0]
-    listed = "\n".join(f"  {number}. {one}" for number, one in enumerate(failed, 1))
+    listed = "\n".join(f"  {number}. {_said(one)}" for number, one in enumerate(failed, 1))
     return ServiceError(
         "converge MCP servers",
         f"{len(failed)} of {len(done.servers)} MCP servers failed, the others were dealt with:\n{listed}\n",
         code="ServersFailed",
     )
+
+
+def _said(failure: Failure) -> str:
+    """The message of one server's failure; that nothing was changed is true of this server, and not of the task."""
+    if not isinstance(failure, Refused):
+        return failure.message()
+    each = [Refused(failure.subject, [refusal]).message() for refusal in failure.refusals]
+    return " ".join(text.removesuffix(" Nothing was changed.") for text in each)
 
 
 def row(server: Declared, done: Converged) -> dict[str, Any]:
@@ -94,7 +102,7 @@ def row(server: Declared, done: Converged) -> dict[str, Any]:
         "image": server.deployment.get("image"),
         "changed": any(plan.changed for plan in plans),
         "ready_replicas": int(status.get("readyReplicas", 0)),
-        **({"error": failure.message()} if failure is not None else {}),
+        **({"error": _said(failure)} if failure is not None else {}),
     }
 
 
