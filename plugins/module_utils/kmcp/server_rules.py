@@ -36,6 +36,8 @@ _ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _IMAGE = re.compile(
     r"([a-zA-Z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?"
 )
+# arguments behind a program; the path of a program may have a blank
+_SEVERAL_WORDS = re.compile(r"[^/\s]+\s|\S+\s+-")
 # agentgateway, which carries stdio servers, listens there: port → the variable that moves it
 _ADAPTER_PORTS = {15000: "ADMIN_ADDR", 15020: "STATS_ADDR", 15021: "READINESS_ADDR"}
 # what the controller adds to every pod
@@ -183,10 +185,15 @@ def _transport(server: Declared) -> Found:
         yield "image", "is missing; only the commands npx and uvx have an image of their own"
     if image and not _IMAGE.fullmatch(str(image)):
         yield "image", f"{image!r} is no image reference, for example registry.example.com/team/server:1.4.2"
+    if isinstance(command, str) and command.startswith(("[", "{")):
+        yield "command", "is a list or a mapping: name the program alone, its arguments belong into args"
+    elif isinstance(command, str) and _SEVERAL_WORDS.match(command):
+        # KMCP makes one word of it, and no program has such a name
+        yield "command", f"{command!r} is more than a program: name it alone, what follows belongs into args"
     if transport == "stdio" and not command:
         yield "command", "is missing: a stdio server is started by it for every session"
     path = (spec.get("httpTransport") or {}).get("path")
-    if path and not str(path).startswith("/"):
+    if path is not None and not str(path).startswith("/"):
         yield "path", f"{path!r} does not start with /"
     timeout = spec.get("timeout")
     if timeout is not None and (nanoseconds(str(timeout)) or 0) <= 0:

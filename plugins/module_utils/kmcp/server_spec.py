@@ -125,7 +125,7 @@ def declared_from(params: Mapping[str, Any]) -> list[Declared]:
 def resource(options: Mapping[str, Any], bundle: str | None = None) -> dict[str, Any]:
     """The MCPServer; `spec` of the options is merged over everything else, null removes."""
     transport = options.get("transport") or "http"
-    port = options.get("port") or DEFAULT_PORT
+    port = DEFAULT_PORT if options.get("port") is None else options["port"]
     deployment: dict[str, Any] = {
         "port": port,
         "podSecurityContext": POD_SECURITY,
@@ -142,13 +142,13 @@ def resource(options: Mapping[str, Any], bundle: str | None = None) -> dict[str,
             deployment[field_of(option)] = names
     spec: dict[str, Any] = {"transportType": transport, "deployment": _with_identity(deployment, options)}
     if transport == "http":
-        spec["httpTransport"] = {"targetPort": port, "path": options.get("path") or DEFAULT_PATH}
+        spec["httpTransport"] = {"targetPort": port, "path": options.get("path", DEFAULT_PATH)}
         if options.get("tls") is not None:
             tls = {field_of(option): value for option, value in options["tls"].items() if value is not None}
             spec["httpTransport"]["tls"] = tls
     else:
         spec["stdioTransport"] = {}
-    if options.get("timeout"):
+    if options.get("timeout") is not None:
         spec["timeout"] = options["timeout"]
     metadata: dict[str, Any] = {"name": options.get("name"), "namespace": options.get("namespace")}
     for option, field in (("server_labels", "labels"), ("server_annotations", "annotations")):
