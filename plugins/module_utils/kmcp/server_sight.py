@@ -19,6 +19,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import Sight
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import API_VERSION, KIND, Declared
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.unreadable import unreadable_servers
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, server_side_apply
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
@@ -146,6 +147,21 @@ def judged(kube: Kube, labels: Mapping[Key, str], sights: Mapping[Key, Sight]) -
     for key, sight in with_pods(kube, well).items():
         found[key] = server_readiness.judge(labels[key], sight)
     return {key: reasons for key, reasons in found.items() if reasons}
+
+
+def unreadable(kube: Kube, namespaces: Iterable[str]) -> list[Reason]:
+    """The MCPServers that keep the controller from reconciling any; without the right to list all, of `namespaces`."""
+    try:
+        return unreadable_servers(kube.list_objects(SERVERS))
+    except ServiceError:
+        pass
+    found: list[Object] = []
+    for namespace in sorted(namespaces):
+        try:
+            found += kube.list_objects(SERVERS, namespace)
+        except ServiceError:
+            continue
+    return unreadable_servers(found)
 
 
 def revision_hash(kube: Kube, deployment: Mapping[str, Any]) -> str | None:

@@ -24,7 +24,12 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Inva
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import exact_version
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import charts as kmcp_charts
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_rules, server_spec
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
+    server_callers,
+    server_prune,
+    server_rules,
+    server_spec,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import targets
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import text_of_scalar, texts_of_mapping
@@ -52,7 +57,7 @@ AKS_CLUSTER: Mapping[str, str] = {
 }
 # option → another that can only be judged together with it
 _JUDGED_WITH: Mapping[str, str] = {"workload_identity": "oidc_issuer"}
-SERVERS, NAMESPACE = "mcp_servers_servers", "mcp_servers_namespace"
+SERVERS, NAMESPACE, CALLERS = "mcp_servers_servers", "mcp_servers_namespace", "mcp_servers_callers"
 CALLS = "site_verify_calls"
 NAMESPACES = "cluster_setup_namespaces"
 OBJECTS = "cluster_setup_objects"
@@ -148,6 +153,22 @@ def server_findings(host: Host, spec: Spec) -> Iterator[Finding]:
             sound.append(server_spec.Declared(where, options, server_spec.resource(options)))
     for problem in server_rules.problems(sound):
         yield Finding(host.name, problem.path, problem.message)
+    yield from _shared_server_findings(host, spec)
+
+
+def _shared_server_findings(host: Host, spec: Spec) -> Iterator[Finding]:
+    """Of the options that are about all servers."""
+    callers = host.get(CALLERS)
+    if isinstance(callers, list):
+        problems, validated = _validated({"callers": spec["callers"]}, {"callers": callers})
+        for problem in problems:
+            yield Finding(host.name, CALLERS, problem.message)
+        for path, message in () if problems else server_callers.callers_problems(CALLERS, validated["callers"]):
+            yield Finding(host.name, path, message)
+    options = {option: host.get(f"mcp_servers_{option}") for option in ("bundle", "prune", "prune_max_percent")}
+    if isinstance(options["prune_max_percent"], int):
+        for problem in server_prune.problems(options):
+            yield Finding(host.name, f"mcp_servers_{problem.path}", problem.message)
 
 
 def object_findings(host: Host) -> Iterator[Finding]:
