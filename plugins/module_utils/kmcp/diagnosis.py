@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import controllers, server_children
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
+    controllers,
+    server_answers,
+    server_children,
+    server_diagnosis,
+    unreadable,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import API_VERSION, KIND
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import (
     Evidence,
@@ -38,12 +45,29 @@ def findings(snapshot: Snapshot) -> list[Finding]:
     servers = snapshot.of("MCPServer")
     behind = [one for one in servers if not server_children.is_reconciled(one)]
     down = list(_controller(snapshot, servers, behind))
-    return [*down, *([] if down else _behind(snapshot, behind)), *_refused(servers)]
+    running = controllers.told_apart(snapshot.all("Deployment"), snapshot.keepers).found
+    own = list(server_diagnosis.of_servers(snapshot, servers, running))
+    culprits = tuple(one.identifier for one in own if one.code == unreadable.UNREADABLE)
+    held_up = [one for one in behind if not unreadable.unreadable_fields(one)]
+    return [
+        *down,
+        *([] if down else _behind(snapshot, held_up, culprits)),
+        *_refused(servers),
+        *own,
+        *server_diagnosis.of_definition(snapshot),
+        *server_answers.findings(snapshot, servers),
+    ]
 
 
-def with_keepers(kube: Kube, snapshot: Snapshot) -> Snapshot:
-    """The snapshot with what the API server says of possible controllers; it is asked where names do not tell."""
-    if not snapshot.of("MCPServer") or not _sees_controllers(snapshot):
+def with_more(kube: Kube, snapshot: Snapshot) -> Snapshot:
+    """The snapshot with what lists do not have: which fields the definition lacks, and who may be the controller.
+
+    The API server is asked for the latter where names do not tell.
+    """
+    if not snapshot.of("MCPServer"):
+        return snapshot
+    snapshot = replace(snapshot, lacking=server_diagnosis.lacking_fields(kube.structure(API_VERSION, KIND)))
+    if not _sees_controllers(snapshot):
         return snapshot
     return replace(snapshot, keepers=controllers.reviews(kube, snapshot.all("Deployment")))
 
@@ -77,12 +101,14 @@ def _controller(snapshot: Snapshot, servers: list[Object], behind: list[Object])
         )
 
 
-def _behind(snapshot: Snapshot, servers: list[Object]) -> Iterator[Finding]:
+def _behind(snapshot: Snapshot, servers: list[Object], culprits: tuple[str, ...]) -> Iterator[Finding]:
     for one in servers:
         if snapshot.lasting("ControllerBehind", one):
             seen = (one.get("status") or {}).get("observedGeneration", "none")
             stands = f"KMCP has seen generation {seen}, and {one['metadata'].get('generation')} is the latest"
-            yield of_reason(one, reason(subject(one), "ControllerBehind", stands))
+            hint = "Deal with what it follows from." if culprits else None
+            found = reason(subject(one), "ControllerBehind", stands, hint=hint)
+            yield of_reason(one, found, caused_by=culprits)
 
 
 def _refused(servers: list[Object]) -> Iterator[Finding]:
