@@ -8,9 +8,9 @@ import time
 from typing import Any
 
 import pytest
+from support import mcp_played as played
 from support.local_azure import FakeTask
-from unit.plugins.module_utils.mcp import played
-from unit.plugins.module_utils.mcp.played import Asked, as_events, as_json, error, over_http, result, text
+from support.mcp_played import Asked, as_events, as_json, error, over_http, result, text
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import mcp_probe as operation
