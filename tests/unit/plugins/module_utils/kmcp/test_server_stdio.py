@@ -81,13 +81,15 @@ def test_another_adapter_image(task: dict[str, Any], entry: dict[str, Any], imag
     ("options", "path", "words"),
     [
         ({"adapter_image": ""}, "adapter_image", "is empty"),
+        ({"adapter_image": "R.example/A:1 0"}, "adapter_image", "no image reference"),
+        ({"init_container": {"image": "a b"}}, "init_container.image", "no image reference"),
         (
             {"adapter_image": "r.example/a:1", "init_container": {"image": "r.example/b:1"}},
             "init_container.image",
             "one",
         ),
     ],
-    ids=["empty", "two images"],
+    ids=["empty", "no reference", "no reference in the container", "two images"],
 )
 def test_an_adapter_image_that_is_refused(options: dict[str, Any], path: str, words: str) -> None:
     declared = {**NAMED, "transport": "stdio", "image": "r.example/tools:1", "command": "x", **options}
