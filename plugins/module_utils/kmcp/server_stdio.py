@@ -61,7 +61,7 @@ def defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def problems(deployment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """npx and uvx fetch packages when they start: they need a place to write to."""
-    command, context = deployment.get("cmd"), deployment.get("securityContext")
+    command, context = str(deployment.get("cmd")), deployment.get("securityContext")
     if command not in _WRITES or not isinstance(context, Mapping) or not context.get("readOnlyRootFilesystem"):
         return
     env = deployment.get("env")
