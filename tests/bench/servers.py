@@ -28,8 +28,8 @@ COUNTS = (1, 100, 1000)
 RUNS = 3
 SERVERS_PATH = "/apis/kagent.dev/v1alpha1/namespaces/{}/mcpservers"
 CONTROLLER = ("-n", "kmcp-system", "deployment/kmcp-controller-manager")
-# discovery, the schemas of the kinds that are compared, and a LIST of servers and of each kind beside them, once to judge
-# them and once to apply them
+# discovery, the schemas of the kinds that are compared, and a LIST of servers and of each kind beside them, once to
+# judge them and once to apply them
 MOST_UNCHANGED = 25
 
 
