@@ -270,7 +270,12 @@ def _references(server: Declared) -> Found:
                 yield f"{option}[{index}]", f"{name!r} cannot name a Secret: {_named(name)}"
     for index, item in enumerate(server.deployment.get("configMapRefs") or []):
         name = str(item.get("name") or "") if isinstance(item, Mapping) else ""
-        if not name or len(name) > _CONFIG_MAP_NAME or not _DNS_1123.fullmatch(name):
+        if name and name == server.name:
+            yield (
+                f"config_map_refs[{index}]",
+                f"{name!r} is the ConfigMap that KMCP makes for this server and overwrites",
+            )
+        elif not name or len(name) > _CONFIG_MAP_NAME or not _DNS_1123.fullmatch(name):
             yield (
                 f"config_map_refs[{index}]",
                 f"{name!r} cannot become the volume cm-{name}: letters, digits and -, {_CONFIG_MAP_NAME} at most"

@@ -104,6 +104,11 @@ UNSOUND: dict[str, tuple[dict[str, Any], str, str]] = {
         "sidecars[0].resources.limits.cpu",
         "'half' is no amount",
     ),
+    "KMCP's own config map": (
+        {"config_map_refs": ["x", "echo"]},
+        "config_map_refs[1]",
+        "that KMCP makes for this server",
+    ),
     "config map with a dot": ({"config_map_refs": ["a.b"]}, "config_map_refs[0]", "volume cm-a.b"),
     "long config map": ({"config_map_refs": ["a" * 61]}, "config_map_refs[0]", "60 at most"),
     "two service accounts": (
