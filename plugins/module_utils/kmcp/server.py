@@ -29,6 +29,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_rotation,
     server_rules,
     server_sight,
+    server_trial,
     server_wait,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_outcome import Converged, row
@@ -168,6 +169,8 @@ def _apply(
         server_rotation.with_restart(server, done.sights[server.key], repaired=bool(drift[server.key]))
         for server in servers
     ]
+    done.failures.update(server_trial.refused(kube, servers, done.sights))
+    servers = [server for server in servers if server.key not in done.failures]
     policies = {server.key: made for server in servers if (made := server_callers.policy(server)) is not None}
     options = BundleOptions(subject="MCP servers", exclusive=True, wait_timeout=float(task.params["wait_timeout"]))
     outcome = apply_bundle(kube, task, [*policies.values(), *(dict(server.resource) for server in servers)], options)

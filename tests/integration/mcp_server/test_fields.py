@@ -241,3 +241,27 @@ def test_a_policy_of_somebody_else_is_not_taken_over(run_task: Any, cloud: Any, 
     assert run_task("mcp_server", declared)["changed"]
     assert run_task("mcp_server", {**declared, "state": "absent"})["changed"]
     assert cluster.get("networkpolicy", "echo-callers", "-n", namespace)["spec"]["podSelector"] == {}
+
+
+# what the definition of MCPServer takes and Kubernetes refuses in the Deployment → words of the refusal
+REFUSED_PODS: dict[str, tuple[dict[str, Any], str]] = {
+    "operator of a toleration": ({"tolerations": [{"key": "gpu", "operator": "exists"}]}, "tolerations[0].operator"),
+    "name of a volume": (
+        {"volumes": [{"name": "A_b", "emptyDir": {}}], "volume_mounts": [{"name": "A_b", "mountPath": "/a"}]},
+        "volumes[1].name",
+    ),
+    "sidecar without an image": ({"sidecars": [{"name": "sleeper"}]}, "containers[1].image"),
+    "user below 0": ({"security_context": {"runAsUser": -1}}, "runAsUser"),
+}
+
+
+@pytest.mark.parametrize(("options", "words"), REFUSED_PODS.values(), ids=REFUSED_PODS)
+def test_what_kubernetes_would_refuse_of_the_pods_is_told_before_the_server_is_written(
+    run_task: Any, cloud: Any, cluster: Any, namespace: str, options: dict[str, Any], words: str
+) -> None:
+    declared = {"name": "echo", "namespace": namespace, "image": f"{cloud.registry}/echo-mcp:1.0.0", **options}
+    for check in (True, False):
+        refused = run_task("mcp_server", declared, check=check, fails=True)
+        assert "Kubernetes would not take the Deployment that KMCP makes of it" in refused["msg"]
+        assert words in refused["msg"]
+    assert cluster.get(CRD, "-n", namespace)["items"] == []
