@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children, server_stdio
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import (
     Evidence,
     Finding,
@@ -28,6 +29,22 @@ _REFUSALS = {
     "Accepted": ("NotAccepted", "KMCP does not accept it"),
     "Programmed": ("NotProgrammed", "KMCP cannot make its objects"),
 }
+
+
+def about_adapters(found: list[Finding]) -> list[Finding]:
+    """Findings of pods, those of the container that brings a stdio server's adapter told as what they are."""
+    return [_about_adapter(one) if _brings_adapter(one) else one for one in found]
+
+
+def _brings_adapter(found: Finding) -> bool:
+    owners = found.item["metadata"].get("ownerReferences") or []
+    return found.part == server_stdio.ADAPTER_CONTAINER and any(one.get("kind") == "MCPServer" for one in owners)
+
+
+def _about_adapter(found: Finding) -> Finding:
+    lead = f"container {found.part}: "
+    message, advice = server_stdio.adapter_words(found.code, found.summary.removeprefix(lead))
+    return replace(found, summary=lead + message, advice=advice or found.advice)
 
 
 def findings(snapshot: Snapshot) -> list[Finding]:

@@ -14,8 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_callers, server_identity
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import COMMANDS_WITH_IMAGE, Declared
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
+    server_callers,
+    server_identity,
+    server_packages,
+    server_stdio,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.unreadable import nanoseconds, unreadable_fields
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import unwritable
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.label_syntax import (
@@ -109,6 +114,13 @@ def warnings(server: Declared) -> list[str]:
     image = deployment.get("image")
     if isinstance(image, str) and "@" not in image and image.rpartition("/")[2].partition(":")[2] in ("", "latest"):
         found.append(f"{server.label}: image {image} names no version, so nodes may run different ones.")
+    command, arguments = str(deployment.get("cmd")), [str(one) for one in deployment.get("args") or []]
+    floating = server_packages.floating(command, arguments)
+    if floating:
+        found.append(
+            f"{server.label}: {command} runs {', '.join(floating)} in whatever version it finds when a session begins; "
+            f"name one, as {server_packages.advice(command)}."
+        )
     return found
 
 
@@ -172,7 +184,11 @@ def _ports(server: Declared) -> Found:
     env = server.deployment.get("env") or {}
     moved_by = _ADAPTER_PORTS.get(port) if isinstance(port, int) else None
     if transport == "stdio" and moved_by and moved_by not in env:
-        yield "port", f"{port} is used by the adapter of stdio servers; choose another, or move it with env {moved_by}"
+        yield (
+            "port",
+            f"{port} is the adapter's own: it would run, answer other things there and never the server; choose "
+            f"another, or move the adapter's with env {moved_by}",
+        )
 
 
 def _transport(server: Declared) -> Found:
@@ -181,11 +197,12 @@ def _transport(server: Declared) -> Found:
     if transport not in ("http", "stdio"):
         yield "transport", f"{transport!r} is neither http nor stdio"
     command, image = deployment.get("cmd"), deployment.get("image")
-    if not image and command not in COMMANDS_WITH_IMAGE:
+    if not image and str(command) not in server_stdio.COMMANDS_WITH_IMAGE:
         yield "image", "is missing; only the commands npx and uvx have an image of their own"
     if image and not _IMAGE.fullmatch(str(image)):
         yield "image", f"{image!r} is no image reference, for example registry.example.com/team/server:1.4.2"
-    if isinstance(command, str) and command.startswith(("[", "{")):
+    if str(command).startswith(("[", "{")):
+        # a structure, or what Ansible has made of one
         yield "command", "is a list or a mapping: name the program alone, its arguments belong into args"
     elif isinstance(command, str) and _SEVERAL_WORDS.match(command):
         # KMCP makes one word of it, and no program has such a name
@@ -203,6 +220,11 @@ def _transport(server: Declared) -> Found:
         yield "tls", "is about the connection to an HTTP server; a stdio server has none"
     if server.options.get("stateless") and transport == "stdio":
         yield "stateless", "is true, and the adapter that carries a stdio server always keeps sessions"
+
+
+def _stdio(server: Declared) -> Found:
+    yield from server_stdio.adapter_problems(server.options)
+    yield from server_stdio.problems(server.deployment)
 
 
 def _environment(server: Declared) -> Found:
@@ -374,7 +396,7 @@ def _volumes(server: Declared) -> Found:
 
 
 RULES: tuple[Rule, ...] = (
-    *(_name, _transport, _ports, _environment),
+    *(_name, _transport, _ports, _stdio, _environment),
     *(_texts, _syntax, _references, _resources, _identity, _volumes),
     *(server_identity.problems, server_callers.problems),
 )

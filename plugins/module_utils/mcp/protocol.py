@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Model Context Protocol over streamable HTTP, as far as a client needs it to ask and to judge an answer.
+"""JSON-RPC over streamable HTTP, as far as both eras of MCP share it: messages, event streams, bounded reads.
 
 No input or output here: requests are bytes, answers are a status, headers and an iterable of chunks.
 """
@@ -11,18 +11,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, refusal, shortened
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import (
+    RpcError,
+    Unanswered,
+    not_mcp,
+    refusal,
+    rpc_refusal,
+    shortened,
+)
 
-# newest first: the first one is asked for, any of them is understood (modelcontextprotocol.io/specification)
-KNOWN_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
-# the first version whose clients name the version in every later request
-VERSION_HEADER_SINCE = "2025-06-18"
+# newest first (modelcontextprotocol.io/specification); each era's first version is the one that is asked for
+MODERN_VERSIONS = ("2026-07-28",)
+LEGACY_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
+KNOWN_VERSIONS = (*MODERN_VERSIONS, *LEGACY_VERSIONS)
 MAX_ANSWER_BYTES = 1024 * 1024
-MAX_TOOL_PAGES = 50
 CLIENT_INFO = {"name": "mcpops.platform", "version": "0.1.0"}
+ACCEPT = "application/json, text/event-stream"
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,18 @@ class Reply:
     def content_type(self) -> str:
         return self.headers.get("content-type", "").split(";")[0].strip().lower()
 
+    @property
+    def successful(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class Exchange(Protocol):
+    """Sends one HTTP request and gives the reply while its body can be read; failures are Unanswered."""
+
+    def __call__(
+        self, method: str, headers: Mapping[str, str], body: bytes | None
+    ) -> AbstractContextManager[Reply]: ...
+
 
 def request(number: int, method: str, params: Mapping[str, Any] | None = None) -> bytes:
     message: dict[str, Any] = {"jsonrpc": "2.0", "id": number, "method": method}
@@ -49,78 +69,121 @@ def notification(method: str) -> bytes:
     return json.dumps({"jsonrpc": "2.0", "method": method}).encode()
 
 
-def initialize(number: int) -> bytes:
-    return request(
-        number,
-        "initialize",
-        {"protocolVersion": KNOWN_VERSIONS[0], "capabilities": {}, "clientInfo": CLIENT_INFO},
-    )
+def response(number: Any, result: Mapping[str, Any] | None) -> bytes:
+    """The answer to a request of the server; None stands for a method that this client does not have."""
+    message: dict[str, Any] = {"jsonrpc": "2.0", "id": number}
+    if result is None:
+        message["error"] = {"code": -32601, "message": "Method not found"}
+    else:
+        message["result"] = result
+    return json.dumps(message).encode()
 
 
-def request_headers(session_id: str | None, version: str | None) -> dict[str, str]:
-    """Both answer types must be accepted, or servers of the SDKs answer 406."""
-    headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-    if session_id:
-        headers["Mcp-Session-Id"] = session_id
-    if version and version >= VERSION_HEADER_SINCE:
-        headers["MCP-Protocol-Version"] = version
-    return headers
+class EventStream:
+    """The data of each server-sent event as soon as it is complete, and where the stream may be taken up again."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = chunks
+        self.last_id = ""
+        self.retry_ms: int | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        data: list[str] = []
+        for line in _lines(self._chunks):
+            if line:
+                self._field(line, data)
+                continue
+            # an event with an empty text only carries the id or the time to wait
+            if text := "\n".join(data):
+                yield text
+            data = []
+        # a stream that can be taken up again sends the rest of a broken event then
+        if data and not self.last_id:
+            yield "\n".join(data)
+
+    def _field(self, line: bytes, data: list[str]) -> None:
+        name, _colon, content = line.partition(b":")
+        value = content.removeprefix(b" ").decode("utf-8", "replace")
+        if name == b"data":
+            data.append(value)
+        elif name == b"id" and "\0" not in value:
+            self.last_id = value
+        elif name == b"retry" and value.isascii() and value.isdigit():
+            self.retry_ms = int(value[:9])
+
+
+def messages(reply: Reply) -> Iterator[dict[str, Any]]:
+    """The JSON-RPC messages of a successful answer as they come; anything else is an Unanswered."""
+    chunks = limited(reply.chunks)
+    if not reply.successful:
+        raise refusal(reply.status, reply.headers, b"".join(chunks))
+    if reply.content_type == "text/event-stream":
+        yield from streamed(EventStream(chunks), reply.status)
+    elif reply.content_type == "application/json":
+        yield from parsed_messages(b"".join(chunks), reply.status)
+    else:
+        raise not_mcp(reply.status, reply.content_type, b"".join(chunks))
+
+
+def streamed(stream: EventStream, status: int) -> Iterator[dict[str, Any]]:
+    for text in stream:
+        yield from parsed_messages(text.encode(), status)
+
+
+def answer_among(found: Iterable[Mapping[str, Any]], number: int, status: int) -> dict[str, Any] | None:
+    """The `result` that answers request `number`, None if there is none; an error is an Unanswered."""
+    for message in found:
+        if answers(message, number):
+            return result_of(message, status)
+    return None
+
+
+def answers(message: Mapping[str, Any], number: int) -> bool:
+    """Errors are known by the exchange that they come in: SDKs give them the id null, "server-error", or none."""
+    if "method" in message:
+        return False
+    given = message.get("id")
+    if given == number and not isinstance(given, bool):
+        return True
+    return "error" in message and not isinstance(given, int)
 
 
 def read_answer(reply: Reply, number: int) -> dict[str, Any]:
-    """The `result` that answers request `number`; everything else is an Unanswered that says what came instead."""
-    chunks = limited(reply.chunks)
-    if not 200 <= reply.status < 300:
-        raise refusal(reply.status, reply.headers, b"".join(chunks))
-    if reply.content_type == "text/event-stream":
-        messages: Iterable[Any] = (message for text in events(chunks) for message in _messages(text.encode()))
-    elif reply.content_type == "application/json":
-        messages = _messages(b"".join(chunks))
-    else:
-        raise _no_mcp(reply, chunks)
-    for message in messages:
-        if isinstance(message, dict) and message.get("id") == number and "method" not in message:
-            return _result(message)
-    raise Unanswered(
+    """The `result` that answers request `number` in this very answer."""
+    result = answer_among(messages(reply), number, reply.status)
+    if result is None:
+        raise no_answer(reply)
+    return result
+
+
+def no_answer(reply: Reply) -> Unanswered:
+    return Unanswered(
         "no_answer",
         f"the answer ended without a reply to the request ({reply.content_type})",
         "A proxy may have cut the stream, or the server ended while it answered.",
+        status=reply.status,
     )
 
 
 def read_acknowledgement(reply: Reply) -> None:
     """A notification is answered by any success without a body that matters."""
-    if not 200 <= reply.status < 300:
+    if not reply.successful:
         raise refusal(reply.status, reply.headers, b"".join(limited(reply.chunks)))
 
 
-def negotiated(result: Mapping[str, Any]) -> str:
-    """The protocol version of an `initialize` result."""
-    version = result.get("protocolVersion")
-    if not isinstance(version, str):
+def result_of(message: Mapping[str, Any], status: int) -> dict[str, Any]:
+    if "error" in message:
+        raise rpc_refusal(status, RpcError.of(message["error"]))
+    result = message.get("result")
+    if not isinstance(result, dict):
         raise Unanswered(
             "not_mcp",
-            "it answered initialize without a protocolVersion",
+            "its JSON-RPC answer holds neither a result nor an error",
             "It speaks JSON-RPC but not MCP: check the path and the image.",
             terminal=True,
+            status=status,
         )
-    if version not in KNOWN_VERSIONS:
-        raise Unanswered(
-            "protocol_version",
-            f"it speaks MCP {shortened(version)}, and this client knows {', '.join(KNOWN_VERSIONS)}",
-            "Use a server or a release of this collection that shares a version.",
-            terminal=True,
-        )
-    return version
-
-
-def tools_of(result: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Name and description of each tool of a page."""
-    tools = result.get("tools")
-    if not isinstance(tools, list):
-        raise Unanswered("not_mcp", "it answered tools/list without a list of tools", terminal=True)
-    named = [tool for tool in tools if isinstance(tool, dict) and "name" in tool]
-    return [{"name": str(tool["name"]), "description": str(tool.get("description") or "")} for tool in named]
+    return result
 
 
 def answer_text(result: Mapping[str, Any]) -> str:
@@ -148,76 +211,34 @@ def limited(chunks: Iterable[bytes], limit: int = MAX_ANSWER_BYTES) -> Iterator[
         yield chunk
 
 
-def events(chunks: Iterable[bytes]) -> Iterator[str]:
-    """The data of each server-sent event as soon as it is complete."""
+def parsed_messages(body: bytes, status: int) -> list[dict[str, Any]]:
+    where = "Check that port and path lead to the MCP endpoint."
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError) as exc:
+        raise Unanswered(
+            "not_mcp", f"the answer is not JSON: {shortened(body)}", where, terminal=True, status=status
+        ) from exc
+    found = parsed if isinstance(parsed, list) else [parsed]
+    if any(not isinstance(message, dict) or message.get("jsonrpc") != "2.0" for message in found):
+        raise Unanswered(
+            "not_mcp", f"the answer is not JSON-RPC 2.0: {shortened(body)}", where, terminal=True, status=status
+        )
+    return found
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines that end with LF, CRLF or CR, as soon as they are complete; the rest at the end is the last one."""
     pending = b""
-    data: list[str] = []
     for chunk in chunks:
         pending += chunk
         # a lone CR at the end may be the first half of CRLF: keep it for the next chunk
-        *lines, pending = _split_lines(pending)
-        for line in lines:
-            if not line:
-                if data:
-                    yield "\n".join(data)
-                data = []
-            elif line.startswith(b"data:"):
-                data.append(line[5:].removeprefix(b" ").decode("utf-8", "replace"))
-    if data:
-        yield "\n".join(data)
+        held = b"\r" if pending.endswith(b"\r") else b""
+        *lines, pending = _split(pending.removesuffix(held) if held else pending)
+        pending += held
+        yield from lines
+    yield from _split(pending)
 
 
-def _split_lines(text: bytes) -> list[bytes]:
-    held = b""
-    if text.endswith(b"\r"):
-        text, held = text[:-1], b"\r"
-    lines = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-    return [*lines[:-1], lines[-1] + held]
-
-
-def _messages(body: bytes) -> list[Any]:
-    try:
-        parsed = json.loads(body)
-    except ValueError as exc:
-        raise Unanswered(
-            "not_mcp",
-            f"the answer is no JSON: {shortened(body)}",
-            "Check that port and path lead to the MCP endpoint.",
-            terminal=True,
-        ) from exc
-    messages = parsed if isinstance(parsed, list) else [parsed]
-    if any(not isinstance(message, dict) or message.get("jsonrpc") != "2.0" for message in messages):
-        raise Unanswered(
-            "not_mcp",
-            f"the answer is no JSON-RPC 2.0: {shortened(body)}",
-            "Check that port and path lead to the MCP endpoint.",
-            terminal=True,
-        )
-    return messages
-
-
-def _result(message: Mapping[str, Any]) -> dict[str, Any]:
-    error = message.get("error")
-    if isinstance(error, dict):
-        raise Unanswered(
-            "rpc_error",
-            f"it answered with an error: {shortened(error.get('message', ''))} ({error.get('code', 'no code')})",
-            terminal=True,
-        )
-    result = message.get("result")
-    if not isinstance(result, dict):
-        raise Unanswered("not_mcp", "its JSON-RPC answer holds neither a result nor an error", terminal=True)
-    return result
-
-
-def _no_mcp(reply: Reply, chunks: Iterable[bytes]) -> Unanswered:
-    excerpt = shortened(b"".join(chunks))
-    if reply.status in (202, 204):
-        return Unanswered(
-            "not_mcp", f"it accepted the request and answered nothing (HTTP {reply.status})", terminal=True
-        )
-    kind = reply.content_type or "no content type"
-    hint = "Check port, path and image: this is not an MCP endpoint."
-    if kind == "text/html":
-        hint = "That is a web page: the path leads to a site, a login or an ingress, not to the MCP endpoint."
-    return Unanswered("not_mcp", f"it answered {kind}, not MCP: {excerpt}", hint, terminal=True)
+def _split(text: bytes) -> list[bytes]:
+    return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")

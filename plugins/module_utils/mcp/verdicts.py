@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason
@@ -16,24 +17,89 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reas
 SHOWN = 200
 
 
-class Unanswered(Exception):
-    """No usable answer. `terminal` means that waiting does not help."""
+@dataclass(frozen=True)
+class RpcError:
+    """The error of a JSON-RPC answer; `code` is None where a server left it out."""
 
-    def __init__(self, code: str, message: str, hint: str = "", *, terminal: bool = False) -> None:
+    code: int | None
+    message: str
+    data: Any = None
+
+    @classmethod
+    def of(cls, error: Any) -> RpcError:
+        if not isinstance(error, Mapping):
+            return cls(None, shortened(error))
+        code = error.get("code")
+        known = code if isinstance(code, int) and not isinstance(code, bool) else None
+        return cls(known, shortened(error.get("message") or ""), error.get("data"))
+
+    @property
+    def supported(self) -> tuple[str, ...]:
+        """The versions that an UnsupportedProtocolVersion error names."""
+        named = self.data.get("supported") if isinstance(self.data, Mapping) else None
+        return tuple(str(version) for version in named) if isinstance(named, list) else ()
+
+    def __str__(self) -> str:
+        return f"{self.message} ({'no code' if self.code is None else self.code})"
+
+
+class Unanswered(Exception):
+    """No usable answer. `terminal` means that waiting does not help.
+
+    `status` is the HTTP status of the server's own answer, None where none came; `rpc` its JSON-RPC error.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        hint: str = "",
+        *,
+        terminal: bool = False,
+        status: int | None = None,
+        rpc: RpcError | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = message
         self.hint = hint
         self.terminal = terminal
+        self.status = status
+        self.rpc = rpc
 
     def about(self, subject: str) -> Reason:
         return Reason(subject, self.code, self.reason, self.hint, self.terminal)
 
 
-_LOGIN = (
-    "Give the header it expects with the option headers. Authorization (a bearer token) does not pass the API server's "
-    "proxy: a server that wants it is asked by its url."
+_LOGIN = "Give the header it expects with the option headers."
+_NEEDS_INPUT = (
+    "It answers only clients that can ask a person or a model: call another tool, or give all it asks for as arguments."
 )
+# JSON-RPC code → (our code, what it means, what to do, does waiting not help?): codes that MCP 2026-07-28 assigns
+# (basic/index, "Error codes"), and two of JSON-RPC itself. Servers use all others as they like.
+_RPC: dict[int, tuple[str, str, str, bool]] = {
+    -32020: (
+        "header_mismatch",
+        "it says that the headers of the request do not fit its body",
+        "The probe sends them alike: a proxy in front of the server drops or rewrites Mcp-Method, Mcp-Name or "
+        "MCP-Protocol-Version. Have it pass them on.",
+        True,
+    ),
+    -32021: (
+        "needs_input",
+        "it needs a capability of its client that a probe does not have",
+        _NEEDS_INPUT,
+        True,
+    ),
+    -32022: (
+        "protocol_version",
+        "it does not speak the protocol version that was asked for",
+        "Use a server or a release of this collection that shares a version.",
+        True,
+    ),
+    -32601: ("method_not_found", "it does not have the method", "", True),
+    -32602: ("invalid_params", "it refused the parameters", "Check the name and the arguments of the call.", True),
+}
 # status → (code, what it means, what to do, does waiting not help?)
 _STATUS: dict[int, tuple[str, str, str, bool]] = {
     301: ("redirect", "it redirects elsewhere", "Use the path it redirects to.", True),
@@ -44,6 +110,7 @@ _STATUS: dict[int, tuple[str, str, str, bool]] = {
     401: ("unauthorized", "it wants authentication", _LOGIN, True),
     403: ("forbidden", "it forbids the request", _LOGIN, True),
     404: ("path_not_found", "it has nothing at this path", "Most servers answer at /mcp: check the option path.", True),
+    408: ("timeout", "it gave up waiting for the request", "", False),
     405: (
         "method_not_allowed",
         "it takes no POST at this path",
@@ -56,6 +123,7 @@ _STATUS: dict[int, tuple[str, str, str, bool]] = {
         "A proxy in front of it may drop the Accept header.",
         True,
     ),
+    413: ("request_too_large", "the request is larger than it takes", "Make the arguments of the call smaller.", True),
     415: (
         "unsupported_media_type",
         "it does not take application/json",
@@ -65,8 +133,9 @@ _STATUS: dict[int, tuple[str, str, str, bool]] = {
     421: (
         "misdirected",
         "it does not serve this host name",
-        "It is bound to localhost, where the SDK accepts localhost names only: "
-        "let it listen on 0.0.0.0, or allow the host in its transport security settings.",
+        "Its protection against DNS rebinding accepts localhost only. Let it listen on 0.0.0.0 (Python SDK: host), "
+        "name the host in its transport security (Python SDK: TransportSecuritySettings, allowed_hosts), or set "
+        "http_host_origin_protection (FastMCP).",
         True,
     ),
     422: ("bad_request", "it refused the request", "", True),
@@ -75,6 +144,13 @@ _STATUS: dict[int, tuple[str, str, str, bool]] = {
     503: ("unavailable", "it is not available", "", False),
     504: ("bad_gateway", "a gateway in front of it waited in vain", "", False),
 }
+
+# A 4xx whose JSON-RPC error says more than its status (streamable HTTP 2026-07-28, "Error handling").
+_JUDGED_BY_BODY = frozenset((400, 404, 405, 422))
+
+# What agentgateway, KMCP's adapter for stdio servers, says when it cannot start the program behind it (its
+# mcp/streamablehttp.rs and mcp/upstream/mod.rs, 0.9).
+_NOT_STARTED = re.compile(r"fail to create relay: failed to run command '\"(.*)\"'")
 
 # What the API server's proxy says in a Status object when the server itself was not reached.
 _PROXY: tuple[tuple[str, str, str, str, bool], ...] = (
@@ -130,10 +206,11 @@ _PROXY: tuple[tuple[str, str, str, str, bool], ...] = (
         False,
     ),
     (
-        r"cannot (create|get|update|delete) resource \"services/proxy\"",
+        r"cannot (create|get|update|delete) resource \"(services|pods)/proxy\"",
         "proxy_forbidden",
-        "you may not use the API server's proxy to services",
-        'Allow the verbs create and delete on "services/proxy" in this namespace, or probe its url.',
+        "you may not use the API server's proxy to services and pods",
+        'Allow the verbs create and delete on "services/proxy" (and on "pods/proxy", to ask each replica) in this '
+        "namespace, or probe its url.",
         True,
     ),
 )
@@ -144,6 +221,12 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Unanswered:
     from_proxy = _proxy_verdict(body)
     if from_proxy is not None:
         return from_proxy
+    not_started = _NOT_STARTED.search(body.decode("utf-8", "replace")) if status == 500 else None
+    if not_started is not None:
+        return _program_not_started(shortened(not_started[1]))
+    rpc = _rpc_error(body)
+    if rpc is not None and rpc.code in _RPC and status in _JUDGED_BY_BODY:
+        return rpc_refusal(status, rpc)
     code, meaning, hint, terminal = _STATUS.get(
         status,
         ("server_error", "it failed", "Its own log says more.", False)
@@ -151,13 +234,61 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Unanswered:
         else ("bad_request", "it refused the request", "", True),
     )
     said = _said(body)
-    where = f" to {headers['location']}" if code == "redirect" and headers.get("location") else ""
-    return Unanswered(code, f"{meaning}{where} (HTTP {status}){f': {said}' if said else ''}", hint, terminal=terminal)
+    where = f" to {_without_query(headers['location'])}" if code == "redirect" and headers.get("location") else ""
+    challenge = _challenge(headers.get("www-authenticate", "")) if status in (401, 403) else ""
+    if status == 403 and "host header" in said.lower():
+        # the Go SDK's word for what others answer with 421
+        code, meaning, hint, terminal = _STATUS[421]
+    details = "; ".join(part for part in (said, challenge) if part)
+    message = f"{meaning}{where} (HTTP {status}){f': {details}' if details else ''}"
+    return Unanswered(code, message, hint, terminal=terminal, status=status, rpc=rpc)
+
+
+def _program_not_started(command: str) -> Unanswered:
+    told = f"cannot start {command!r}" if command else "was given no command"
+    return Unanswered(
+        "program_not_started",
+        f"the adapter that KMCP puts before stdio servers runs, and {told}",
+        "The command of the MCPServer (command, spec.deployment.cmd) must be a program that is in the server's image "
+        "and may be executed; a server that speaks HTTP itself is one of transport http.",
+        terminal=True,
+        status=500,
+    )
+
+
+def rpc_refusal(status: int, rpc: RpcError) -> Unanswered:
+    """The verdict on a JSON-RPC error, whatever the HTTP status was."""
+    code, meaning, hint, terminal = _RPC.get(rpc.code or 0, ("rpc_error", "it answered with an error", "", True))
+    speaks = f", it speaks {', '.join(map(shortened, rpc.supported))}" if rpc.code == -32022 and rpc.supported else ""
+    needed = rpc.data.get("requiredCapabilities") if isinstance(rpc.data, Mapping) else None
+    if rpc.code == -32021 and isinstance(needed, Mapping):
+        speaks = f" ({', '.join(sorted(map(shortened, needed)))})"
+    return Unanswered(code, f"{meaning}{speaks}: {rpc}", hint, terminal=terminal, status=status, rpc=rpc)
+
+
+def needs_input(what: str, status: int) -> Unanswered:
+    """A call that a server ends only when its client has asked somebody."""
+    return Unanswered("needs_input", what, _NEEDS_INPUT, terminal=True, status=status)
+
+
+def not_mcp(status: int, content_type: str, body: bytes) -> Unanswered:
+    """The verdict on a success that is neither JSON nor an event stream."""
+    if status in (202, 204):
+        return Unanswered(
+            "not_mcp", f"it accepted the request and answered nothing (HTTP {status})", terminal=True, status=status
+        )
+    hint = "Check port, path and image: this is not an MCP endpoint."
+    if content_type == "text/html":
+        hint = "That is a web page: the path leads to a site, a login or an ingress, not to the MCP endpoint."
+    kind = content_type or "no content type"
+    return Unanswered("not_mcp", f"it answered {kind}, not MCP: {shortened(body)}", hint, terminal=True, status=status)
 
 
 def forgets_session(refused: Unanswered) -> bool:
-    """The answer to a session that a server does not know: 404, of older servers 400."""
-    return refused.code == "path_not_found" or (refused.code == "bad_request" and "session" in refused.reason.lower())
+    """The answer to an unknown session: 404; of older servers and gateways 400 or 422 that name it."""
+    if refused.rpc is not None and refused.rpc.code == -32601:
+        return False
+    return refused.status == 404 or (refused.status in (400, 422) and "session" in refused.reason.lower())
 
 
 def session_lost(refused: Unanswered) -> Unanswered:
@@ -165,9 +296,10 @@ def session_lost(refused: Unanswered) -> Unanswered:
         "session_lost",
         # the answer itself, without what it means where no session is in play
         f"it does not know the session that it began a moment ago {refused.reason[refused.reason.find('(HTTP') :]}",
-        "Pods behind one Service share no sessions: run one replica, or a server that keeps none (stateless). With one "
-        "replica it was restarted in between.",
-        terminal=True,
+        "Replicas behind one Service do not share sessions: run one replica, use session affinity, or a server that "
+        "keeps none (stateless). With one replica it was restarted in between.",
+        status=refused.status,
+        rpc=refused.rpc,
     )
 
 
@@ -191,7 +323,7 @@ def _proxy_verdict(body: bytes) -> Unanswered | None:
 def _kubernetes_status(body: bytes) -> str | None:
     try:
         parsed = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         # older API servers answer the proxy's own failures as plain text
         text = body.decode("utf-8", "replace")
         return text if text.startswith("error trying to reach service") else None
@@ -200,11 +332,30 @@ def _kubernetes_status(body: bytes) -> str | None:
     return None
 
 
-def _said(body: bytes) -> str:
-    """What the server itself wrote: the message of a JSON-RPC error, or the beginning of the text."""
+def _rpc_error(body: bytes) -> RpcError | None:
+    """The JSON-RPC error of a body, told from other JSON: that of OAuth has an `error` that is a text."""
     try:
         parsed = json.loads(body)
-    except ValueError:
-        return "" if body.lstrip()[:1] == b"<" else shortened(body)
+    except (ValueError, RecursionError):
+        return None
     error = parsed.get("error") if isinstance(parsed, dict) else None
-    return shortened(error["message"]) if isinstance(error, dict) and "message" in error else shortened(body)
+    return RpcError.of(error) if isinstance(error, dict) else None
+
+
+def _said(body: bytes) -> str:
+    """What the server itself wrote: the message of a JSON-RPC error, or the beginning of the text."""
+    rpc = _rpc_error(body)
+    if rpc is not None and rpc.message:
+        return rpc.message
+    return "" if body.lstrip()[:1] == b"<" else shortened(body)
+
+
+def _challenge(header: str) -> str:
+    """What a WWW-Authenticate header asks for."""
+    found = re.findall(r'(error|error_description|scope|resource_metadata)="([^"]*)"', header)
+    return ", ".join(f"{name} {shortened(value)!r}" for name, value in found if value)
+
+
+def _without_query(url: str) -> str:
+    """A query may hold a key or a code."""
+    return shortened(url.partition("?")[0])

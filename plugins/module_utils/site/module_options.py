@@ -29,7 +29,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_spec,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import target
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import targets
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import text_of_scalar, texts_of_mapping
 from ansible_collections.mcpops.platform.plugins.module_utils.site import role_arguments
 from ansible_collections.mcpops.platform.plugins.module_utils.site.common_variables import AZURE_AUTH, KUBECONFIG
@@ -77,7 +77,8 @@ KUBECONFIGS = ("aks_cluster_kubeconfig", KUBECONFIG)
 PLAYBOOK_VARIABLES = (*KUBECONFIGS, LOCK_TIMEOUT, LOCK_NAMESPACE)
 _UNDER_LEASE = frozenset({"cluster_setup", "kmcp", "mcp_servers"})
 _IN_CLUSTER = _UNDER_LEASE | {"aks_cluster", "site_verify", "site_diagnostics"}
-_CALL_TEXTS = ("tool", "url", "expect", "expect_regex")
+_CALL_TEXTS = ("tool", "url", "era", "expect", "expect_equals", "expect_regex")
+_CALL_LISTS: Mapping[str, type] = {"expect_json": dict, "expect_tools": str}
 
 
 def azure_auth_findings(host: Host) -> Iterator[Finding]:
@@ -252,8 +253,13 @@ def call_findings(host: Host) -> Iterator[Finding]:
         said = {key: call[key] for key in _CALL_TEXTS if call.get(key) is not None}
         asked: dict[str, Any] = {key: str(text_of_scalar(value)) for key, value in said.items()}
         asked |= {key: call[key] for key in ("arguments", "headers") if isinstance(call.get(key), Mapping)}
+        asked |= {key: call[key] for key in ("expect_error", "each_replica") if call.get(key) is not None}
+        for key, kind in _CALL_LISTS.items():
+            given = call.get(key)
+            if isinstance(given, list) and all(isinstance(item, kind) for item in given):
+                asked[key] = given
         try:
-            target.targets_from({"servers": [{"name": "server", "namespace": "namespace", **asked}]})
+            targets.targets_from({"servers": [{"name": "server", "namespace": "namespace", **asked}]})
         except InvalidInput as wrong:
             for problem in wrong.problems:
                 yield Finding(host.name, problem.path.replace("servers[0]", f"{CALLS}[{index}]", 1), problem.message)

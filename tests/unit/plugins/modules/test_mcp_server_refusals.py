@@ -69,6 +69,7 @@ OF_SERVERS: dict[str, tuple[Any, str]] = {
     "volume_mounts": ([{"name": "a", "mountPath": "/a"}], "which is not declared in volumes"),
     "sidecars": ([{"name": "mcp-server"}], "the container name 'mcp-server' is taken"),
     "init_container": ({"resources": {"limits": {"memory": "1 Gi"}}}, "init_container.resources.limits.memory"),
+    "adapter_image": ("", "adapter_image: is empty"),
     "timeout": ("30", "timeout: '30' is no duration"),
     "spec": ({"deployment": {"port": -1}}, "port: -1 is no port"),
     "callers": ([{}], "callers[0]: names nobody"),

@@ -70,6 +70,7 @@ UNSOUND: dict[str, tuple[dict[str, Any], str, str]] = {
     "stdio without command": ({"transport": "stdio"}, "command", "started by it for every session"),
     "command line": ({"command": "python -m server"}, "command", "'python -m server' is more than a program"),
     "command line with a path": ({"command": "/bin/python3 -m server"}, "command", "belongs into args"),
+    "command of the raw spec": ({"spec": {"deployment": {"cmd": ["npx", "-y"]}}}, "command", "is a list or a mapping"),
     "command as a list": ({"command": "['python', '-m']"}, "command", "is a list or a mapping"),
     "relative path": ({"path": "mcp"}, "path", "does not start with /"),
     "no duration": ({"timeout": "30"}, "timeout", "30s or 1m30s"),

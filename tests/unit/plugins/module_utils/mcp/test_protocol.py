@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import protocol
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import legacy, protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 
@@ -32,7 +32,7 @@ def test_the_answer_is_found_in_a_stream_however_it_is_cut(size: int, ends: byte
     body = recorded("initialize.sse").replace(b"\n", ends)
     result = protocol.read_answer(Reply(200, SSE, cut(body, size)), 1)
     assert result["serverInfo"] == {"name": "echo-mcp", "version": "1.0.0"}
-    assert protocol.negotiated(result) == "2025-06-18"
+    assert legacy.negotiated(result) == "2025-06-18"
 
 
 def test_reading_a_stream_stops_at_the_answer_even_if_the_stream_stays_open() -> None:
@@ -48,18 +48,12 @@ def test_a_json_answer_and_a_batch_are_understood() -> None:
     other = {"jsonrpc": "2.0", "method": "notifications/message", "params": {}}
     for body in (message, [other, message]):
         result = protocol.read_answer(Reply(200, JSON, [json.dumps(body).encode()]), 4)
-        assert protocol.tools_of(result) == [{"name": "echo", "description": ""}]
+        assert result == {"tools": [{"name": "echo"}]}
 
 
 def test_text_of_an_answer_leaves_pictures_out() -> None:
     content = [{"type": "text", "text": "a"}, {"type": "image", "data": "AA=="}, {"type": "text", "text": "b"}]
     assert protocol.answer_text({"content": content}) == "a\nb"
-
-
-def test_the_version_is_named_only_to_servers_that_know_the_header() -> None:
-    assert "MCP-Protocol-Version" not in protocol.request_headers("s", "2025-03-26")
-    assert protocol.request_headers("s", "2025-06-18")["MCP-Protocol-Version"] == "2025-06-18"
-    assert protocol.request_headers(None, None)["Accept"] == "application/json, text/event-stream"
 
 
 UNAUTHORIZED = b'{"kind":"Status","apiVersion":"v1","status":"Failure","message":"Unauthorized","code":401}'
@@ -81,11 +75,11 @@ VERDICTS = {
         True,
     ),
     "a web page": (200, HTML, b"<html>Sign in</html>", "not_mcp", "text/html", "web page", True),
-    "other json": (200, JSON, b'{"status":"ok"}', "not_mcp", "no JSON-RPC 2.0", "path", True),
-    "broken json": (200, JSON, b"{", "not_mcp", "no JSON", "path", True),
+    "other json": (200, JSON, b'{"status":"ok"}', "not_mcp", "not JSON-RPC 2.0", "path", True),
+    "broken json": (200, JSON, b"{", "not_mcp", "not JSON", "path", True),
     "accepted and silent": (202, {}, b"", "not_mcp", "answered nothing (HTTP 202)", "", True),
     "stream without answer": (200, SSE, b": ping\n\n", "no_answer", "without a reply", "stream", False),
-    "json-rpc error": (200, JSON, RPC_ERROR, "rpc_error", "Unknown tool (-32602)", "", True),
+    "json-rpc error": (200, JSON, RPC_ERROR, "invalid_params", "Unknown tool (-32602)", "arguments", True),
     "wrong path": (404, {"content-type": "text/plain"}, b"Not Found", "path_not_found", "HTTP 404", "/mcp", True),
     "older transport": (405, {}, b"Method Not Allowed", "method_not_allowed", "no POST", "/sse", True),
     "accept dropped": (406, JSON, b"{}", "not_acceptable", "HTTP 406", "Accept", True),
@@ -144,7 +138,7 @@ def test_ten_megabytes_are_not_read_to_their_end() -> None:
 
 def test_an_unknown_version_names_what_both_sides_speak() -> None:
     with pytest.raises(Unanswered) as caught:
-        protocol.negotiated({"protocolVersion": "2031-01-01"})
+        legacy.negotiated({"protocolVersion": "2031-01-01"})
     assert caught.value.code == "protocol_version"
     assert "2031-01-01" in caught.value.reason
     assert "2025-06-18" in caught.value.reason

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""HTTP for a conversation with an MCP server: to a URL, or through the API server's proxy to a Service."""
+"""HTTP for a conversation with an MCP server: bounded in time, no redirects, failures named."""
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,11 +15,9 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies_environment
 
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import failures, sdk
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import sdk
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import bypasses
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.session import Exchange
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange, Reply
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 
 CHUNK = 65536
@@ -45,27 +44,17 @@ def exchange_over(opener: Opener, timeout: float) -> Exchange:
     return exchange
 
 
-def proxy_opener(kube: Kube, path: str, extra: Mapping[str, str]) -> Opener:
-    """Requests through the API server's proxy: works wherever the API server can be reached."""
-
-    def send(method: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Any:
-        return kube.transport.send(
-            method, path, headers={**extra, **headers}, body=body, timeout=timeout, preload=False
-        )
-
-    def opener(method: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Any:
-        try:
-            response = send(method, headers, body, timeout)
-            if response.status == 401 and kube.transport.renew():
-                response.close()
-                response = send(method, headers, body, timeout)
-        except sdk.urllib3.exceptions.ReadTimeoutError:
-            raise  # the API server passed the request on, and the MCP server is silent
-        except sdk.urllib3.exceptions.HTTPError as exc:
-            raise failures.from_exception("ask the MCP server", exc, kube.server, kube.access.origin) from exc
-        return response
-
-    return opener
+def exchange_to(
+    url: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    timeout: float = 10.0,
+    ca_file: str | None = None,
+    validate_certs: bool = True,
+) -> Exchange:
+    """An Exchange over a URL, for who talks to a server without Ansible and without a cluster."""
+    opener = url_opener(url, headers or {}, ca_file=ca_file, validate_certs=validate_certs, check_mode=False)
+    return exchange_over(opener, timeout)
 
 
 def url_opener(
@@ -73,12 +62,9 @@ def url_opener(
 ) -> Opener:
     """Requests to a URL, one pool a target, through the environment's proxy if it names one."""
     sdk.require()
-    settings: dict[str, Any] = {
-        "ca_certs": ca_file,
-        "cert_reqs": "CERT_REQUIRED" if validate_certs else "CERT_NONE",
-        "assert_hostname": None if validate_certs else False,
-        "retries": False,
-    }
+    settings: dict[str, Any] = {"retries": False}
+    if urlsplit(url).scheme == "https":
+        settings |= _tls(ca_file, validate_certs)
     named = getproxies_environment()
     proxy = named.get(urlsplit(url).scheme)
     pool: Any
@@ -102,6 +88,19 @@ def url_opener(
     return opener
 
 
+def _tls(ca_file: str | None, validate_certs: bool) -> dict[str, Any]:
+    context = ssl.create_default_context(cafile=ca_file)
+    # Python 3.13 began to refuse CA certificates without key identifiers, which private authorities often lack
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if validate_certs:
+        return {"ssl_context": context}
+    # the user asked for it; a warning per request would bury everything else
+    sdk.urllib3.disable_warnings(sdk.urllib3.exceptions.InsecureRequestWarning)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return {"ssl_context": context, "assert_hostname": False}
+
+
 def unreached(exc: Exception, timeout: float) -> Unanswered:
     """The verdict on a request that got no HTTP answer."""
     errors = sdk.urllib3.exceptions
@@ -113,6 +112,12 @@ def unreached(exc: Exception, timeout: float) -> Unanswered:
             "connection_refused",
             "the connection was refused: nothing listens there",
             "Check the port, and that the server listens on 0.0.0.0 rather than on localhost.",
+        )
+    if isinstance(exc, errors.ConnectTimeoutError):
+        return Unanswered(
+            "unreachable",
+            f"no connection came about within {timeout:.3g} s",
+            "A firewall or a network policy may be in the way, or the address is wrong.",
         )
     if isinstance(exc, (errors.ReadTimeoutError, errors.TimeoutError)):
         return timed_out(timeout)
@@ -129,7 +134,7 @@ def unreached(exc: Exception, timeout: float) -> Unanswered:
 def timed_out(timeout: float) -> Unanswered:
     return Unanswered(
         "timeout",
-        f"it accepted the request and did not answer within {timeout:g} s",
+        f"it accepted the request and did not answer within {timeout:.3g} s",
         "It hangs or is overloaded; raise timeout for a server that starts slowly.",
     )
 

@@ -1,0 +1,369 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One conversation with an MCP server of either era: who it is, what it offers, and calls.
+
+    with conversation.opened(http_client.exchange_to(url)) as server:
+        server.era, server.version, server.info, server.capabilities
+        server.tools()
+        server.call("echo", {"text": "hello"})
+
+Needs neither Ansible nor a cluster. Everything that is not an answer is an Unanswered (verdicts.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import detection, parameter_headers
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.legacy import Legacy
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.modern import Modern
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, shortened
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import needs_input as needs_input_verdict
+
+AUTO, MODERN, LEGACY = "auto", "modern", "legacy"
+ERAS = (AUTO, MODERN, LEGACY)
+MOST_PAGES = 50
+MOST_ITEMS = 10_000
+NOT_GIVEN: Any = object()
+"""Where None is a value of its own."""
+
+
+class Speaker(Protocol):
+    """How an era asks; what is asked is the same in both."""
+
+    era: str
+    version: str
+    supported_versions: tuple[str, ...]
+    info: dict[str, Any]
+    instructions: str
+    capabilities: dict[str, Any]
+    session: str
+
+    def ask(
+        self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]: ...
+
+    def known_at(self, exchange: Exchange) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A tool that the server lists and a client must leave out."""
+
+    name: str
+    reason: str
+
+
+class Conversation:
+    """What can be asked of a server whose era is known."""
+
+    def __init__(self, speaker: Speaker, refused: Unanswered | None = None) -> None:
+        self._speaker = speaker
+        self._tools: dict[str, dict[str, Any]] = {}
+        self.other_era_refused = refused
+        self.dropped: list[Dropped] = []
+        self.remarks: list[str] = []
+        self.caching: dict[str, dict[str, Any]] = {}
+        self.latency_ms: dict[str, int] = {}
+
+    @property
+    def era(self) -> str:
+        return self._speaker.era
+
+    @property
+    def version(self) -> str:
+        return self._speaker.version
+
+    @property
+    def supported_versions(self) -> tuple[str, ...]:
+        return self._speaker.supported_versions
+
+    @property
+    def info(self) -> dict[str, Any]:
+        return self._speaker.info
+
+    @property
+    def instructions(self) -> str:
+        return self._speaker.instructions
+
+    @property
+    def capabilities(self) -> dict[str, Any]:
+        return self._speaker.capabilities
+
+    @property
+    def keeps_session(self) -> bool:
+        return bool(self._speaker.session)
+
+    def known_at(self, exchange: Exchange) -> bool:
+        """Whether another replica, asked over its own exchange, goes on with this conversation."""
+        return self._speaker.known_at(exchange)
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        found = self.capabilities.get("extensions")
+        return dict(found) if isinstance(found, Mapping) else {}
+
+    def tools(self) -> list[dict[str, Any]]:
+        """All tools as they came; a modern client leaves out those whose header annotations break the rules."""
+        self._tools, self.dropped = {}, []
+        for tool in self._listed("tools/list", "tools", "name"):
+            reason = _unusable(tool) if self.era == MODERN else ""
+            if reason:
+                self.dropped.append(Dropped(str(tool["name"]), reason))
+            else:
+                self._tools.setdefault(str(tool["name"]), tool)
+        return list(self._tools.values())
+
+    def resources(self) -> list[dict[str, Any]]:
+        return self._listed("resources/list", "resources", "uri")
+
+    def resource_templates(self) -> list[dict[str, Any]]:
+        return self._listed("resources/templates/list", "resourceTemplates", "uriTemplate")
+
+    def prompts(self) -> list[dict[str, Any]]:
+        return self._listed("prompts/list", "prompts", "name")
+
+    def call(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        input_responses: Mapping[str, Any] | None = None,
+        request_state: Any = NOT_GIVEN,
+    ) -> dict[str, Any]:
+        """The whole result. One that needs_input is answered by a second call with responses and its requestState."""
+        params: dict[str, Any] = {"name": name, "arguments": dict(arguments)}
+        params |= _continued(input_responses, request_state)
+        headers = self._parameter_headers(name, arguments)
+        try:
+            return self._ask("tools/call", params, headers)
+        except Unanswered as refused:
+            if self.era != MODERN or refused.rpc is None or refused.rpc.code != -32020:
+                raise
+            # the annotations may have changed since the list was read
+            self.tools()
+            renewed = self._parameter_headers(name, arguments)
+            if renewed == headers:
+                raise
+            return self._ask("tools/call", params, renewed)
+
+    def read(
+        self,
+        uri: str,
+        *,
+        input_responses: Mapping[str, Any] | None = None,
+        request_state: Any = NOT_GIVEN,
+    ) -> dict[str, Any]:
+        return self._ask("resources/read", {"uri": uri, **_continued(input_responses, request_state)})
+
+    def get_prompt(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        input_responses: Mapping[str, Any] | None = None,
+        request_state: Any = NOT_GIVEN,
+    ) -> dict[str, Any]:
+        given = {"arguments": dict(arguments)} if arguments else {}
+        return self._ask("prompts/get", {"name": name, **given, **_continued(input_responses, request_state)})
+
+    def _parameter_headers(self, name: str, arguments: Mapping[str, Any]) -> dict[str, str]:
+        if self.era != MODERN or name not in self._tools:
+            return {}
+        return parameter_headers.headers_for(self._tools[name].get("inputSchema"), arguments)
+
+    def _listed(self, method: str, key: str, identity: str) -> list[dict[str, Any]]:
+        """The items of all pages, each with what it is known by."""
+        items: list[dict[str, Any]] = []
+        for page in self._pages(method):
+            found = page.get(key)
+            if not isinstance(found, list):
+                raise Unanswered("not_mcp", f"it answered {method} without a list of {key}", terminal=True, status=200)
+            items += [item for item in found if isinstance(item, dict) and isinstance(item.get(identity), str)]
+            if len(items) > MOST_ITEMS:
+                raise _endless(method, f"more than {MOST_ITEMS} entries")
+            self._cached(method, page)
+        names = [item[identity] for item in items]
+        twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+        self._remark(f"{method} names {', '.join(map(shortened, twice))} more than once" if twice else "")
+        return items
+
+    def _pages(self, method: str) -> Iterator[dict[str, Any]]:
+        """A cursor is opaque: an empty text is one, and only its absence ends the list."""
+        cursor: Any = NOT_GIVEN
+        seen: set[str] = set()
+        for _page in range(MOST_PAGES):
+            page = self._ask(method, {} if cursor is NOT_GIVEN else {"cursor": cursor})
+            yield page
+            cursor = page.get("nextCursor")
+            if cursor is None or (cursor == "" and self.era == LEGACY):
+                return
+            if str(cursor) in seen:
+                raise _endless(method, f"a cursor that leads back to itself ({shortened(cursor)!r})")
+            seen.add(str(cursor))
+        raise _endless(method, f"more than {MOST_PAGES} pages")
+
+    def _cached(self, method: str, page: Mapping[str, Any]) -> None:
+        """How long a list may be kept and by whom; a missing or negative time means not at all."""
+        if self.era != MODERN:
+            return
+        ttl, scope = page.get("ttlMs"), page.get("cacheScope")
+        known = ttl if isinstance(ttl, (int, float)) and not isinstance(ttl, bool) and ttl > 0 else 0
+        before = self.caching.setdefault(method, {"ttl_ms": known, "cache_scope": scope})
+        before["ttl_ms"] = min(before["ttl_ms"], known)
+        if before["cache_scope"] != scope:
+            self._remark(f"{method} gives its pages different values of cacheScope")
+            before["cache_scope"] = "private"
+
+    def _ask(self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+        started = time.monotonic()
+        try:
+            return self._speaker.ask(method, params, headers)
+        finally:
+            self.latency_ms[method] = self.latency_ms.get(method, 0) + elapsed_ms(started)
+
+    def _remark(self, text: str) -> None:
+        if text and text not in self.remarks:
+            self.remarks.append(text)
+
+
+@contextmanager
+def opened(
+    exchange: Exchange, era: str = AUTO, capabilities: Mapping[str, Any] | None = None, traceparent: str = ""
+) -> Iterator[Conversation]:
+    """A conversation in the era that the server speaks, or in the one that is asked for; its end ends the session."""
+    speaking = _Opening(exchange, capabilities or {}, traceparent)
+    started = time.monotonic()
+    server = {AUTO: speaking.either, MODERN: speaking.modern, LEGACY: speaking.legacy}[era]()
+    try:
+        server.latency_ms["server/discover" if server.era == MODERN else "initialize"] = elapsed_ms(started)
+        yield server
+    finally:
+        server._speaker.close()
+
+
+def also_legacy(exchange: Exchange, traceparent: str = "") -> tuple[str, Unanswered | None]:
+    """Whether a modern server takes the handshake of older clients, too: the version, or how it refused."""
+    legacy = Legacy(exchange, {}, traceparent)
+    try:
+        legacy.initialize()
+    except Unanswered as refused:
+        return "", refused
+    legacy.close()
+    return legacy.version, None
+
+
+def needs_input(result: Mapping[str, Any]) -> bool:
+    """The server wants something of its client before it can answer."""
+    return result.get("resultType") == "input_required"
+
+
+def wants_input(result: Mapping[str, Any]) -> Unanswered:
+    """The verdict on such a result, where nobody is there to answer."""
+    requests = result.get("inputRequests")
+    asked = requests.values() if isinstance(requests, Mapping) else ()
+    methods = sorted({str(request.get("method", "")) for request in asked if isinstance(request, Mapping)})
+    return needs_input_verdict(
+        f"it asks its client before it answers: {shortened(', '.join(methods)) or 'no method named'}", 200
+    )
+
+
+def elapsed_ms(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)
+
+
+class _Opening:
+    """The first requests, until the era is known."""
+
+    def __init__(self, exchange: Exchange, capabilities: Mapping[str, Any], traceparent: str) -> None:
+        self._given = (exchange, capabilities, traceparent)
+
+    def either(self) -> Conversation:
+        speaker, step, refused = self._discovered()
+        if step.next == "modern":
+            return Conversation(speaker)
+        if step.verdict is not None:
+            raise step.verdict
+        try:
+            legacy = self._initialized()
+        except Unanswered as second:
+            if not detection.modern_only(second):
+                raise
+        else:
+            named = speaker.supported_versions or (refused.rpc.supported if refused and refused.rpc else ())
+            legacy.supported_versions = named or legacy.supported_versions
+            return Conversation(legacy, refused)
+        # it was not ready for discovery a moment ago, and is modern by its own word
+        speaker, step, again = self._discovered()
+        if step.next == "modern":
+            return Conversation(speaker)
+        raise step.verdict or again or detection.foreign_versions(speaker.supported_versions)
+
+    def modern(self) -> Conversation:
+        speaker, step, refused = self._discovered()
+        if step.next == "modern":
+            return Conversation(speaker)
+        if step.verdict is not None:
+            raise step.verdict
+        try:
+            legacy = self._initialized()
+        except Unanswered as second:
+            raise refused or second from second
+        legacy.close()
+        raise detection.mismatch(MODERN, speaker.supported_versions or legacy.supported_versions)
+
+    def legacy(self) -> Conversation:
+        try:
+            return Conversation(self._initialized())
+        except Unanswered as refused:
+            if detection.after_refusal(refused).next == "report" and not detection.modern_only(refused):
+                raise
+            speaker, step, _second = self._discovered()
+            if step.next == "modern":
+                raise detection.mismatch(LEGACY, speaker.supported_versions) from refused
+            raise
+
+    def _discovered(self) -> tuple[Modern, detection.Step, Unanswered | None]:
+        modern = Modern(*self._given)
+        try:
+            return modern, detection.after_discovery(modern.discover()), None
+        except Unanswered as refused:
+            return modern, detection.after_refusal(refused), refused
+
+    def _initialized(self) -> Legacy:
+        legacy = Legacy(*self._given)
+        legacy.initialize()
+        return legacy
+
+
+def _continued(responses: Mapping[str, Any] | None, state: Any) -> dict[str, Any]:
+    """What a second request adds: the state goes back exactly as it came, and not at all if none came."""
+    given: dict[str, Any] = {} if responses is None else {"inputResponses": dict(responses)}
+    return given if state is NOT_GIVEN else {**given, "requestState": state}
+
+
+def _unusable(tool: Mapping[str, Any]) -> str:
+    try:
+        parameter_headers.annotated(tool.get("inputSchema"))
+    except parameter_headers.InvalidAnnotation as exc:
+        return str(exc)
+    return ""
+
+
+def _endless(method: str, what: str) -> Unanswered:
+    return Unanswered(
+        "endless_list",
+        f"its answers to {method} have {what}",
+        "A server whose nextCursor never ends has a defect.",
+        terminal=True,
+        status=200,
+    )

@@ -1,0 +1,231 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Speaking MCP 2024-11-05 to 2025-11-25: a handshake, often a session, and servers that ask back.
+
+Source: MCP 2025-11-25, basic/lifecycle, basic/transports ("Streamable HTTP", "Resumability and redelivery").
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import elicitation, protocol
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import EventStream, Exchange, Reply
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.server_stream import ASK_BACK, ServerStream
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import (
+    Unanswered,
+    forgets_session,
+    needs_input,
+    session_lost,
+    shortened,
+)
+
+# the first version whose clients name the version in every later request
+VERSION_HEADER_SINCE = "2025-06-18"
+MOST_RESUMPTIONS = 5
+DEFAULT_RETRY_MS = 500
+LONGEST_RETRY_SECONDS = 10.0
+
+
+class Legacy:
+    """An initialized connection; closing it ends the session on the server, which may hold a process for it."""
+
+    era = "legacy"
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        capabilities: Mapping[str, Any],
+        traceparent: str = "",
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._exchange = exchange
+        self._capabilities = dict(capabilities)
+        self._traceparent = traceparent
+        self._sleep = sleep
+        self._number = 0
+        self.session = ""
+        self._listening: ServerStream | None = None
+        self.version = ""
+        self.supported_versions: tuple[str, ...] = ()
+        self.info: dict[str, Any] = {}
+        self.instructions = ""
+        self.capabilities: dict[str, Any] = {}
+
+    def initialize(self) -> None:
+        try:
+            result = self._first()
+            self.version = negotiated(result)
+            self.supported_versions = (self.version,)
+            info, capabilities = result.get("serverInfo"), result.get("capabilities")
+            self.info = dict(info) if isinstance(info, Mapping) else {}
+            self.capabilities = dict(capabilities) if isinstance(capabilities, Mapping) else {}
+            self.instructions = str(result.get("instructions") or "")
+            with self._posted(protocol.notification("notifications/initialized")) as reply:
+                protocol.read_acknowledgement(reply)
+            if ASK_BACK & self._capabilities.keys():
+                self._listening = ServerStream(self._exchange, self._headers(), self._reply_to)
+                self._listening.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def ask(self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+        self._number += 1
+        number = self._number
+        with self._posted(protocol.request(number, method, params), headers or {}) as reply:
+            stream, found = self._messages(reply)
+            result = self._read(stream, found, number, reply.status)
+        if result is None and stream is not None and stream.last_id:
+            result = self._resumed(number, stream)
+        if result is None:
+            raise protocol.no_answer(reply)
+        return result
+
+    def close(self) -> None:
+        """Servers may refuse to end a session (405); then it ends by itself."""
+        if self._listening is not None:
+            self._listening.stop()
+        if not self.session:
+            return
+        headers = self._headers()
+        del headers["Content-Type"]
+        with contextlib.suppress(Unanswered), self._exchange("DELETE", headers, None):
+            self.session = ""
+
+    def known_at(self, exchange: Exchange) -> bool:
+        """Whether who answers over another exchange knows the session of this one."""
+        other = Legacy(exchange, {}, self._traceparent)
+        other.session, other.version, other._number = self.session, self.version, self._number
+        try:
+            other.ask("ping", {})
+        except Unanswered as refused:
+            if refused.code == "session_lost":
+                return False
+            if refused.rpc is None:
+                raise
+        return True
+
+    def _first(self) -> dict[str, Any]:
+        self._number += 1
+        params = {
+            "protocolVersion": protocol.LEGACY_VERSIONS[0],
+            "capabilities": self._capabilities,
+            "clientInfo": protocol.CLIENT_INFO,
+        }
+        body = protocol.request(self._number, "initialize", params)
+        with self._exchange("POST", self._headers(), body) as reply:
+            if reply.successful:
+                # known before the answer is judged, so that a session is ended even if its answer is of no use;
+                # errors carry the id of a session that is dead already
+                self.session = reply.headers.get("mcp-session-id", "")
+            return protocol.read_answer(reply, self._number)
+
+    def _read(
+        self, stream: EventStream | None, found: Iterable[dict[str, Any]], number: int, status: int
+    ) -> dict[str, Any] | None:
+        """The answer, or None where a stream ended before it, whether on purpose or because the connection broke."""
+        try:
+            return self._answer(found, number, status)
+        except Unanswered as broken:
+            if broken.code == "cut_off" and stream is not None and stream.last_id:
+                return None
+            raise
+
+    def _answer(self, found: Iterable[Mapping[str, Any]], number: int, status: int) -> dict[str, Any] | None:
+        for message in found:
+            if protocol.answers(message, number):
+                return protocol.result_of(message, status)
+            if "method" in message and message.get("id") is not None:
+                answered = self._reply_to(message)
+                if not answered and message["method"] in elicitation.ASKS_A_PERSON:
+                    # some servers wait for ever for an answer that cannot reach them
+                    raise needs_input(f"it asks its client: {shortened(message['method'])}", status)
+        return None
+
+    def _reply_to(self, message: Mapping[str, Any]) -> bool:
+        """The server waits for it while its stream stays open, so that it goes over a connection of its own."""
+        params = message.get("params")
+        result = elicitation.answer(
+            str(message["method"]), params if isinstance(params, Mapping) else {}, self._capabilities
+        )
+        with contextlib.suppress(Unanswered), self._posted(protocol.response(message["id"], result)) as reply:
+            protocol.read_acknowledgement(reply)
+        return result is not None
+
+    def _resumed(self, number: int, stream: EventStream) -> dict[str, Any] | None:
+        """The rest of an answer whose stream the server closed on purpose: asked for after the time that it named."""
+        current: EventStream | None = stream
+        for _attempt in range(MOST_RESUMPTIONS):
+            if current is None:
+                return None
+            wait_ms = DEFAULT_RETRY_MS if current.retry_ms is None else current.retry_ms
+            self._sleep(min(wait_ms / 1000, LONGEST_RETRY_SECONDS))
+            headers = {**self._headers(), "Accept": "text/event-stream", "Last-Event-ID": current.last_id}
+            del headers["Content-Type"]
+            last_id, retry_ms = current.last_id, current.retry_ms
+            with self._exchange("GET", headers, None) as reply:
+                current, found = self._messages(reply)
+                result = self._read(current, found, number, reply.status)
+            if result is not None:
+                return result
+            if current is not None:
+                current.last_id = current.last_id or last_id
+                current.retry_ms = retry_ms if current.retry_ms is None else current.retry_ms
+        return None
+
+    def _messages(self, reply: Reply) -> tuple[EventStream | None, Iterable[dict[str, Any]]]:
+        if reply.successful and reply.content_type == "text/event-stream":
+            stream = EventStream(protocol.limited(reply.chunks))
+            return stream, protocol.streamed(stream, reply.status)
+        return None, protocol.messages(reply)
+
+    @contextlib.contextmanager
+    def _posted(self, body: bytes, extra: Mapping[str, str] | None = None) -> Iterator[Reply]:
+        """A message of the session; that the server does not know it has nothing to do with the path."""
+        try:
+            with self._exchange("POST", {**self._headers(), **(extra or {})}, body) as reply:
+                yield reply
+        except Unanswered as refused:
+            if self.session and forgets_session(refused):
+                raise session_lost(refused) from refused
+            raise
+
+    def _headers(self) -> dict[str, str]:
+        """Both answer types must be accepted, or servers of the SDKs answer 406."""
+        headers = {"Content-Type": "application/json", "Accept": protocol.ACCEPT}
+        if self.session:
+            headers["Mcp-Session-Id"] = self.session
+        if self.version and self.version >= VERSION_HEADER_SINCE:
+            headers["MCP-Protocol-Version"] = self.version
+        if self._traceparent:
+            headers["traceparent"] = self._traceparent
+        return headers
+
+
+def negotiated(result: Mapping[str, Any]) -> str:
+    """The protocol version of an `initialize` result."""
+    version = result.get("protocolVersion")
+    if not isinstance(version, str):
+        raise Unanswered(
+            "not_mcp",
+            "it answered initialize without a protocolVersion",
+            "It speaks JSON-RPC but not MCP: check the path and the image.",
+            terminal=True,
+            status=200,
+        )
+    if version not in protocol.LEGACY_VERSIONS:
+        raise Unanswered(
+            "protocol_version",
+            f"it speaks MCP {shortened(version)} after initialize, and this client knows "
+            f"{', '.join(protocol.LEGACY_VERSIONS)} there",
+            "Use a server or a release of this collection that shares a version.",
+            terminal=True,
+            status=200,
+        )
+    return version

@@ -1,0 +1,211 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Asks MCP servers for their tools, and calls one where that is wanted: the proof that they answer."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, NotReady, Problem, Reason
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import with_log
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import http_client, service_proxy
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import Manner, observe
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.replicas import Reach
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import Target, targets_from
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
+
+# fewer than the connections to the API server: one must be left for what a server asks back in the middle of its answer
+AT_ONCE = 12
+FIRST_PAUSE_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 2.0
+PROGRESS_SECONDS = 5.0
+
+# the server was reached, and what came of it has its reason inside
+_LOG_TELLS = frozenset(("timeout", "server_error", "program_not_started", "bad_gateway", "unavailable"))
+
+Connect = Callable[[Target], Reach]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one server did: an answer, or the reason why there is none and what was learned before."""
+
+    target: Target
+    observed: Mapping[str, Any]
+    reason: Reason | None = None
+
+    def row(self) -> dict[str, Any]:
+        target = self.target
+        address = {"url": target.shown_url} if target.url else {"namespace": target.namespace}
+        row = {"name": target.name, **address, "reachable": self.reason is None, **self.observed}
+        if self.reason is not None:
+            row["error"] = {"code": self.reason.code, "message": self.reason.message, "hint": self.reason.hint}
+        return row
+
+
+def converge(task: Task) -> Result:
+    targets = targets_from(task.params)
+    for target in targets:
+        for text in target.secrets:
+            task.secret(text)
+    if not targets:
+        return Result(changed=False, msg="no MCP server to ask", plans=(Plan(_subject([])),), values={"servers": []})
+    _check_ca_file(task, targets)
+    try:
+        kube = Kube.connect(task) if any(not target.url for target in targets) else None
+    except ClusterPending as pending:
+        return _pending(targets, pending.reason)
+    started = time.monotonic()
+    outcomes = _ask_all(task, targets, _connections(task, kube))
+    rows = [outcome.row() for outcome in outcomes]
+    reasons = [outcome.reason for outcome in outcomes if outcome.reason is not None]
+    if reasons and not task.check_mode:
+        subject = targets[0].label if len(targets) == 1 else f"{len(reasons)} of {len(targets)} MCP probes"
+        told = [_without_subject(reason) for reason in reasons] if len(targets) == 1 else reasons
+        raise NotReady(subject, told, waited=time.monotonic() - started, values={"servers": rows})
+    notes = [f"{reason} A run that repairs it may come first." for reason in reasons]
+    for note in notes:
+        task.warn(note)
+    if task.check_mode and any(target.tool for target in targets):
+        notes.append("Check mode: no tool was called.")
+    notes += [
+        f"{outcome.target.label}: {remark}." for outcome in outcomes for remark in outcome.observed.get("remarks", ())
+    ]
+    plan = Plan(_subject(targets), notes=tuple(notes))
+    return Result(changed=False, msg=_summary(rows), plans=(plan,), values={"servers": rows})
+
+
+def new_traceparent() -> str:
+    """A trace of its own for one conversation, marked as recorded (www.w3.org/TR/trace-context)."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+
+
+def _check_ca_file(task: Task, targets: list[Target]) -> None:
+    ca_file = task.params.get("ca_cert")
+    if ca_file and any(target.url for target in targets) and not Path(ca_file).is_file():
+        raise InvalidInput("mcp_probe", [Problem("ca_cert", f"{ca_file} is not a file on the machine that runs this")])
+
+
+def _connections(task: Task, kube: Kube | None) -> Connect:
+    ca_file = task.params.get("ca_cert")
+    validate = task.params.get("validate_certs") is not False
+
+    def connect(target: Target) -> Reach:
+        over = http_client.exchange_over
+        if target.url or kube is None:
+            opener = http_client.url_opener(
+                target.url, target.headers, ca_file=ca_file, validate_certs=validate, check_mode=task.check_mode
+            )
+            return Reach(lambda timeout: over(opener, timeout))
+        known = kube
+        return Reach(
+            server=lambda timeout: over(service_proxy.opener(known, target.proxy_path, target.headers), timeout),
+            pods=lambda: service_proxy.replicas(known, target.namespace, target.name, target.port),
+            pod=lambda replica, timeout: over(
+                service_proxy.opener(known, replica.path(target.namespace, target.path), target.headers), timeout
+            ),
+            keeps_clients_apart=lambda: service_proxy.keeps_clients_apart(known, target.namespace, target.name),
+            last_words=lambda: service_proxy.last_words(known, target.namespace, target.name, target.port),
+        )
+
+    return connect
+
+
+def _ask_all(task: Task, targets: list[Target], connect: Connect) -> list[Outcome]:
+    """All servers at once; a person who waits is told which ones are still silent."""
+    # check mode asks once: what does not answer now may be repaired by the real run before it is asked
+    patience = 0.0 if task.check_mode else float(task.params["wait_timeout"])
+    deadline = time.monotonic() + patience
+    manner = Manner(
+        timeout=float(task.params["timeout"]), calls=not task.check_mode, details=bool(task.params.get("details"))
+    )
+    given = task.params.get("traceparent") or ""
+    with ThreadPoolExecutor(min(AT_ONCE, len(targets))) as pool:
+        asked: dict[Future[Outcome], Target] = {
+            pool.submit(_until_answered, target, connect(target), deadline, manner, given): target for target in targets
+        }
+        pending = set(asked)
+        while pending:
+            _done, pending = wait(pending, timeout=PROGRESS_SECONDS, return_when=FIRST_COMPLETED)
+            if pending:
+                task.progress(f"waiting for an answer of {', '.join(sorted(asked[item].label for item in pending))}")
+        return [future.result() for future in asked]
+
+
+def _until_answered(target: Target, reach: Reach, deadline: float, manner: Manner, given: str) -> Outcome:
+    pause = FIRST_PAUSE_SECONDS
+    traceparent = given or new_traceparent()
+    lost = 0
+    for attempt in range(1, 1_000_000):
+        observed: dict[str, Any] = {"attempts": attempt}
+        try:
+            observe(target, reach, manner, traceparent, observed)
+        except Unanswered as silent:
+            left = deadline - time.monotonic()
+            if silent.terminal or left <= 0:
+                return Outcome(target, observed, with_last_words(target.advised(silent.about(target.label)), reach))
+            lost += silent.code == "session_lost"
+            manner = patient(manner, silent, left)
+        else:
+            return Outcome(target, _with_losses(observed, lost))
+        # the last question is asked when the time is over, not before
+        time.sleep(min(pause, left))
+        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+    raise AssertionError("asked a million times")
+
+
+def with_last_words(reason: Reason, reach: Reach) -> Reason:
+    """Why a server is silent or fails, only its log can tell: that a stdio server's program has ended, for one."""
+    lines = reach.last_words() if reason.code in _LOG_TELLS else ()
+    return with_log(reason, lines) if lines else reason
+
+
+def patient(manner: Manner, silent: Unanswered, left: float) -> Manner:
+    """After silence the next request may take twice as long, as far as there is time.
+
+    A server that fetches its packages first (npx, uvx) begins from the start with every request that is given up.
+    """
+    if silent.code != "timeout":
+        return manner
+    return replace(manner, timeout=max(manner.timeout, min(manner.timeout * 2, left)))
+
+
+def _with_losses(observed: dict[str, Any], lost: int) -> dict[str, Any]:
+    if not lost:
+        return observed
+    times = "once" if lost == 1 else f"{lost} times"
+    told = f"it forgot its session {times} before it answered: replicas that share no sessions, or restarts"
+    return {**observed, "remarks": [*observed.get("remarks", ()), told]}
+
+
+def _pending(targets: list[Target], reason: str) -> Result:
+    rows = [Outcome(target, {}, Reason(target.label, "cluster_pending", reason)).row() for target in targets]
+    plan = Plan(_subject(targets), notes=(f"Nothing was asked: {reason}.",))
+    return Result(changed=False, msg=_summary(rows), plans=(plan,), values={"servers": rows})
+
+
+def _subject(targets: list[Target]) -> str:
+    return targets[0].label if len(targets) == 1 else f"{len(targets)} MCP probes"
+
+
+def _summary(rows: list[dict[str, Any]]) -> str:
+    answered = sum(1 for row in rows if row["reachable"])
+    if len(rows) == 1:
+        return "the MCP server answered" if answered else "the MCP server does not answer yet"
+    return f"{answered} of {len(rows)} MCP probes answered"
+
+
+def _without_subject(reason: Reason) -> Reason:
+    return Reason("", reason.code, reason.message, reason.hint, reason.terminal)

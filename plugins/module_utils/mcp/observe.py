@@ -1,0 +1,191 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Asks one MCP server everything that a probe reports of it, and makes its row of the result."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, expectations, replicas
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.conversation import Conversation
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.expectations import Answer
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.replicas import Reach
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import Target
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, shortened
+
+# what a result may hold of things whose size a server decides
+MOST_SHOWN = 1000
+LONGEST_TEXT = 4000
+LONGEST_ANSWER = 64 * 1024
+_SHORT = ("name", "uri", "uriTemplate", "title", "description", "mimeType")
+# how a server that speaks the modern era only refuses the handshake of the other; anything else is worth a word
+_PLAIN_REFUSALS = frozenset(
+    ("protocol_version", "method_not_found", "path_not_found", "bad_request", "rpc_error", "method_not_allowed")
+)
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How all servers of a task are asked."""
+
+    timeout: float
+    calls: bool = True
+    details: bool = False
+
+
+def observe(target: Target, reach: Reach, manner: Manner, traceparent: str, row: dict[str, Any]) -> None:
+    """One conversation, or two with a server of both eras. `row` gets what is learned, also when it then fails."""
+    started = time.monotonic()
+    row["traceparent"] = traceparent
+    exchange = reach.server(manner.timeout)
+    with conversation.opened(exchange, era=target.era, traceparent=traceparent) as server:
+        row |= _introduced(server)
+        row["eras"] = [server.era]
+        remarks: list[str] = []
+        tools = _tools(server)
+        row["tools"] = shown(tools, manner.details)
+        if server.dropped:
+            row["dropped_tools"] = [{"name": tool.name, "reason": tool.reason} for tool in server.dropped]
+        row["cache"] = server.caching
+        _missing_tools(target, tools, server)
+        if target.tool and manner.calls:
+            row["tool"] = target.tool
+            row |= _answered(target, server)
+        # after the call: what is optional must not stand in the way of what is asked for
+        remarks += _offered(server, manner, row)
+        row["latency_ms"] = server.latency_ms
+        remarks += server.remarks
+    if target.era == conversation.AUTO and server.era == conversation.MODERN:
+        remarks += _other_era(exchange, traceparent, row)
+    if target.each_replica:
+        remarks += replicas.compared(target, reach, manner.timeout, traceparent, tools, row)
+    if remarks:
+        row["remarks"] = remarks
+    row["duration_ms"] = conversation.elapsed_ms(started)
+
+
+def shown(items: Sequence[Mapping[str, Any]], details: bool) -> list[dict[str, Any]]:
+    """Entries of a list as a result holds them: whole on request, else what people read."""
+    kept = items[:MOST_SHOWN]
+    if details:
+        return [dict(item) for item in kept]
+    return [
+        {"description": "", **{key: clipped(str(item[key])) for key in _SHORT if isinstance(item.get(key), str)}}
+        for item in kept
+    ]
+
+
+def clipped(text: str, limit: int = LONGEST_TEXT) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
+
+
+def bounded(value: Any, limit: int = LONGEST_ANSWER) -> Any:
+    """Data as it came, or the beginning of its text where it is too large for a result."""
+    text = json.dumps(value)
+    return value if len(text) <= limit else clipped(text, limit)
+
+
+def _introduced(server: Conversation) -> dict[str, Any]:
+    row = {
+        "era": server.era,
+        "protocol_version": server.version,
+        "supported_versions": list(server.supported_versions),
+        "server_info": bounded(server.info),
+        "capabilities": bounded(server.capabilities),
+        "extensions": bounded(server.extensions),
+    }
+    return {**row, "instructions": clipped(server.instructions)} if server.instructions else row
+
+
+def _tools(server: Conversation) -> list[dict[str, Any]]:
+    """A server that does not declare tools may still have some; it may also not know the question."""
+    return _listed(server.tools, "tools" in server.capabilities)
+
+
+def _offered(server: Conversation, manner: Manner, row: dict[str, Any]) -> list[str]:
+    """What else it has, as far as it declares it; the remark on a list that it declares and never gives.
+
+    An adapter that speaks for a program may declare what the program lacks, and keep the program's error to itself:
+    agentgateway 0.9 does so for programs of standard input and output (mcp/handler.rs, mcp/upstream/stdio.rs).
+    """
+    lists = (
+        ("resources", "resources", server.resources),
+        ("resources", "resource_templates", server.resource_templates),
+        ("prompts", "prompts", server.prompts),
+    )
+    for capability, field, ask in lists:
+        if capability not in server.capabilities:
+            continue
+        try:
+            row[field] = shown(_listed(ask), manner.details)
+        except Unanswered as silent:
+            if silent.code != "timeout" or server.era != conversation.LEGACY:
+                raise
+            # the others are not asked for: each would take as long
+            return [f"it declares {capability} and does not answer when it is asked for its {field.replace('_', ' ')}"]
+    return []
+
+
+def _listed(ask: Callable[[], list[dict[str, Any]]], needed: bool = False) -> list[dict[str, Any]]:
+    try:
+        return ask()
+    except Unanswered as refused:
+        if needed or refused.code != "method_not_found":
+            raise
+        return []
+
+
+def _missing_tools(target: Target, tools: Sequence[Mapping[str, Any]], server: Conversation) -> None:
+    names = [str(tool["name"]) for tool in tools]
+    wanted = ([target.tool] if target.tool and target.expected.error is None else []) + list(target.expected_tools)
+    missing = [name for name in dict.fromkeys(wanted) if name not in names]
+    if not missing:
+        return
+    dropped = {tool.name: tool.reason for tool in server.dropped}
+    unusable = "; ".join(f"{name} is listed and cannot be used: {dropped[name]}" for name in missing if name in dropped)
+    listed = ", ".join(names[:50]) or "none"
+    raise Unanswered(
+        "tool_missing",
+        f"it answers, and has no tool {' and no tool '.join(map(repr, missing))}; "
+        f"{unusable + '; ' if unusable else ''}its tools: {shortened(listed)}",
+        "Check the tool's name and the version of the image.",
+        terminal=True,
+    )
+
+
+def _answered(target: Target, server: Conversation) -> dict[str, Any]:
+    try:
+        result = server.call(target.tool, target.arguments)
+    except Unanswered as refused:
+        if not target.expected.is_expected(refused) or refused.rpc is None:
+            raise
+        answer = Answer(refused.rpc.message, is_error=True, code=refused.rpc.code)
+    else:
+        if conversation.needs_input(result):
+            raise conversation.wants_input(result)
+        answer = Answer.of(result)
+    expectations.judge(target.tool, target.expected, answer)
+    row: dict[str, Any] = {"answer": clipped(answer.text, LONGEST_ANSWER)}
+    if answer.structured is not None:
+        row["structured"] = bounded(answer.structured)
+    if answer.is_error:
+        row["is_error"] = True
+    return row if answer.code is None else {**row, "error_code": answer.code}
+
+
+def _other_era(exchange: Exchange, traceparent: str, row: dict[str, Any]) -> list[str]:
+    """Whether older clients are served as well: a server of both eras lists the modern one only."""
+    version, refused = conversation.also_legacy(exchange, traceparent)
+    if version:
+        row["eras"] = [conversation.MODERN, conversation.LEGACY]
+        row["supported_versions"] = list(dict.fromkeys((*row["supported_versions"], version)))
+    if refused is None or refused.code in _PLAIN_REFUSALS:
+        return []
+    return [f"clients of the legacy era are not served: {refused.reason}"]

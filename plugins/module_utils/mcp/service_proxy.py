@@ -1,0 +1,110 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The way to servers in a cluster: the API server's proxy to a Service, or to each of the pods behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import failures, sdk
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import PODS, last_log_lines
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.http_client import Opener
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import variable_values
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A ready pod behind a Service, and the port at which it listens."""
+
+    pod: str
+    port: int
+
+    def path(self, namespace: str, path: str) -> str:
+        return f"/api/v1/namespaces/{namespace}/pods/{self.pod}:{self.port}/proxy{path}"
+
+
+def opener(kube: Kube, path: str, extra: Mapping[str, str]) -> Opener:
+    """Requests through the API server's proxy: works wherever the API server can be reached."""
+
+    def send(method: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Any:
+        return kube.transport.send(
+            method, path, headers={**extra, **headers}, body=body, timeout=timeout, preload=False
+        )
+
+    def opened(method: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Any:
+        try:
+            response = send(method, headers, body, timeout)
+            if response.status == 401 and kube.transport.renew():
+                response.close()
+                response = send(method, headers, body, timeout)
+        except sdk.urllib3.exceptions.ReadTimeoutError:
+            raise  # the API server passed the request on, and the MCP server is silent
+        except sdk.urllib3.exceptions.HTTPError as exc:
+            raise failures.from_exception("ask the MCP server", exc, kube.server, kube.access.origin) from exc
+        return response
+
+    return opened
+
+
+def replicas(kube: Kube, namespace: str, service: str, port: int) -> list[Replica]:
+    """The ready pods of a Service at one of its ports, by name."""
+    action = f"read the endpoints of Service {namespace}/{service}"
+    slices = kube.get(
+        f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices",
+        query={"labelSelector": f"kubernetes.io/service-name={service}"},
+        action=action,
+    )
+    found = [item for item in (slices or {}).get("items") or [] if isinstance(item, Mapping)]
+    name = None
+    if any(len(item.get("ports") or []) > 1 for item in found):
+        declared = kube.get(f"/api/v1/namespaces/{namespace}/services/{service}", action=action) or {}
+        name = port_name(declared, port)
+    return ready(found, name)
+
+
+def last_words(kube: Kube, namespace: str, service: str, port: int) -> list[str]:
+    """The end of the log of a ready pod behind a Service, redacted; nothing where it may not be read."""
+    try:
+        for replica in replicas(kube, namespace, service, port)[:1]:
+            pod = kube.get(PODS.path(namespace, replica.pod), action=f"read pod {namespace}/{replica.pod}")
+            if pod is not None:
+                container = str(pod["spec"]["containers"][0]["name"])
+                return last_log_lines(kube, namespace, replica.pod, container, variable_values([pod]))
+    except ServiceError:
+        pass  # what it says is help, and its absence no failure
+    return []
+
+
+def keeps_clients_apart(kube: Kube, namespace: str, service: str) -> bool:
+    """Whether the Service sends each client to the same pod again."""
+    declared = kube.get(f"/api/v1/namespaces/{namespace}/services/{service}", action=f"read Service {service}") or {}
+    return bool((declared.get("spec") or {}).get("sessionAffinity") == "ClientIP")
+
+
+def port_name(service: Mapping[str, Any], port: int) -> str:
+    """How the endpoints of a Service call one of its ports."""
+    ports = (service.get("spec") or {}).get("ports") or []
+    return next((str(row.get("name") or "") for row in ports if row.get("port") == port), "")
+
+
+def ready(slices: list[Mapping[str, Any]], name: str | None) -> list[Replica]:
+    """The pods of EndpointSlices that take requests; `name` chooses the port where there are several. Pure."""
+    found: dict[str, Replica] = {}
+    for item in slices:
+        ports = [
+            row.get("port")
+            for row in item.get("ports") or []
+            if row.get("port") and (name is None or (row.get("name") or "") == name)
+        ]
+        for endpoint in (item.get("endpoints") or []) if ports else ():
+            pod = endpoint.get("targetRef") or {}
+            # unset means ready (discovery.k8s.io/v1 EndpointConditions); two address families name a pod twice
+            if pod.get("kind") == "Pod" and (endpoint.get("conditions") or {}).get("ready") is not False:
+                found.setdefault(pod["name"], Replica(str(pod["name"]), int(ports[0])))
+    return [found[pod] for pod in sorted(found)]

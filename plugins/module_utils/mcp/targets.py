@@ -1,0 +1,259 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a probe is asked for: which server, over which way, in which era, which call. Checked before any request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, Reason
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, expectations
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.expectations import Expectation
+from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of, texts_of_mapping
+from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import (
+    wait_timeout_problem,
+    wait_timeout_problems,
+)
+
+DEFAULT_PORT = 3000
+DEFAULT_PATH = "/mcp"
+_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+# what the protocol itself needs, and what HTTP does
+_OWN_HEADERS = re.compile(
+    r"accept|content-type|content-length|mcp-session-id|mcp-protocol-version|mcp-method|mcp-name|mcp-param-.*"
+    r"|last-event-id|traceparent|connection|keep-alive|te|trailer|transfer-encoding|upgrade",
+    re.I,
+)
+# what the API server takes for itself instead of passing it on to the Service
+_API_HEADERS = re.compile(r"authorization|host|impersonate-.*|x-remote-.*", re.I)
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_TRACE = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+# options that an entry of `servers` has; those that it takes over when it does not say them itself
+SHARED = ("namespace", "port", "path", "headers", "era", "each_replica")
+OF_ONE = ("name", "url", "tool", *expectations.OF_A_CALL, "expect_tools")
+FIELDS = (*SHARED, *OF_ONE)
+
+# agentgateway 0.9 tells nobody that the program has ended (mcp/upstream/stdio.rs)
+_SILENT_PROGRAM = (
+    "A stdio server keeps silent, too, when its program has ended, or prints something else than messages on its "
+    "standard output: its log shows that."
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One server and what it is asked."""
+
+    name: str
+    namespace: str
+    port: int
+    path: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    era: str = conversation.AUTO
+    each_replica: bool = True
+    tool: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    expected: Expectation = field(default_factory=Expectation)
+    expected_tools: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        if self.url:
+            return f"MCP server {self.name or self.shown_url}"
+        return f"MCP server {self.namespace}/{self.name}"
+
+    @property
+    def shown_url(self) -> str:
+        """A query may hold a key."""
+        return self.url.partition("?")[0]
+
+    @property
+    def proxy_path(self) -> str:
+        """Where the API server passes requests on to the Service."""
+        return f"/api/v1/namespaces/{self.namespace}/services/{self.name}:{self.port}/proxy{self.path}"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown: the headers, and the tokens in them without the scheme before."""
+        values = [str(value) for value in self.headers.values()]
+        tokens = [value.partition(" ")[2] for value in values if " " in value]
+        return tuple(text for text in (*values, *tokens, urlsplit(self.url).query) if len(text) > 3)
+
+    def advised(self, reason: Reason) -> Reason:
+        """A reason with the advice that fits the way this server was asked."""
+        if reason.code == "path_not_found":
+            return replace(reason, hint=self.nothing_there())
+        if reason.code in ("unauthorized", "forbidden"):
+            return replace(reason, hint=self.login_hint())
+        if reason.code == "timeout" and not self.url:
+            return replace(reason, hint=f"{reason.hint} {_SILENT_PROGRAM}".strip())
+        return reason
+
+    def nothing_there(self) -> str:
+        """What to do when the server has nothing at the path that was asked."""
+        asked, option = (urlsplit(self.url).path or "/", "url") if self.url else (self.path, "path")
+        usual = "" if asked == DEFAULT_PATH else f" Most servers answer at {DEFAULT_PATH}."
+        return f"It was asked at {asked}: check the option {option}.{usual}"
+
+    def login_hint(self) -> str:
+        """What to do when the server wants another login than it was given."""
+        names = sorted(self.headers, key=str.lower)
+        if any(name.lower() == "authorization" for name in names):
+            return (
+                "It does not accept the Authorization that was sent: the token may be expired, or for another audience "
+                "or scope. Get one for this server."
+            )
+        sent = f"It does not accept what was sent ({', '.join(names)}). " if names else ""
+        if self.url:
+            return f"{sent}Give what it expects with the option headers, for example Authorization."
+        return (
+            f"{sent}Give the header it expects with the option headers. Authorization (a bearer token) does not pass "
+            "the API server's proxy: a server that wants it is asked by its url."
+        )
+
+
+def targets_from(params: Mapping[str, Any]) -> list[Target]:
+    """All targets of a task; every problem of every one is named at once."""
+    top = {key: params.get(key) for key in FIELDS}
+    entries = params.get("servers")
+    problems: list[Problem] = []
+    if entries is None:
+        rows = [("", top)]
+        problems += _unused_with_url("", top)
+    else:
+        problems += [
+            Problem(key, "goes with one server; with servers, give it in the entry") for key in OF_ONE if top[key]
+        ]
+        shared = {key: top[key] for key in SHARED}
+        rows = [(f"servers[{index}]", {**shared, **_given(entry)}) for index, entry in enumerate(entries)]
+        for index, entry in enumerate(entries):
+            problems += _unused_with_url(f"servers[{index}]", entry)
+    problems += wait_timeout_problems(params.get("wait_timeout"), zero=True)
+    one_request = wait_timeout_problem(params.get("timeout"), option="timeout")
+    problems += [one_request] if one_request else []
+    if params.get("traceparent") and not _TRACE.fullmatch(params["traceparent"]):
+        problems.append(
+            Problem("traceparent", "is not a W3C trace parent: 00-<32 hex digits>-<16 hex digits>-<2 hex digits>")
+        )
+    targets = []
+    for where, row in rows:
+        problems += [_at(where, problem) for problem in _problems(row)]
+        targets.append(row)
+    if problems:
+        raise InvalidInput("mcp_probe", problems)
+    return [_target(row) for row in targets]
+
+
+def _at(where: str, problem: Problem) -> Problem:
+    return replace(problem, path=f"{where}.{problem.path}") if where else problem
+
+
+def _unused_with_url(where: str, row: Mapping[str, Any]) -> Iterator[Problem]:
+    """A default for many servers may go unused; what is said of this very one may not."""
+    if not row.get("url"):
+        return
+    for key in ("port", "path"):
+        if row.get(key) is not None:
+            yield _at(where, Problem(key, "is part of the url: write it there"))
+    if row.get("each_replica"):
+        yield _at(
+            where, Problem("each_replica", "is for servers in the cluster: behind a url nobody sees the replicas")
+        )
+
+
+def _given(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if value is not None}
+
+
+def _target(row: Mapping[str, Any]) -> Target:
+    return Target(
+        name=row.get("name") or "",
+        namespace=row.get("namespace") or "",
+        port=row.get("port") or DEFAULT_PORT,
+        path=row.get("path") or DEFAULT_PATH,
+        url=row.get("url") or "",
+        headers=texts_of_mapping(row.get("headers") or {}),
+        era=row.get("era") or conversation.AUTO,
+        each_replica=row.get("each_replica") is not False and not row.get("url"),
+        tool=row.get("tool") or "",
+        arguments=row.get("arguments") or {},
+        expected=expectations.parse(row),
+        expected_tools=tuple(row.get("expect_tools") or ()),
+    )
+
+
+def _problems(row: Mapping[str, Any]) -> Iterator[Problem]:
+    url = row.get("url") or ""
+    yield from _url_problems(url) if url else _service_problems(row)
+    port = row.get("port")
+    if port is not None and not 1 <= port <= 65535:
+        yield Problem("port", f"{port} is not a port (1 to 65535)")
+    path = row.get("path")
+    if path and (not path.startswith("/") or not path.isprintable() or " " in path):
+        yield Problem("path", f"{path!r} is not a URL path: it starts with / and has no blanks")
+    if row.get("era") and row["era"] not in conversation.ERAS:
+        yield Problem("era", f"{row['era']!r} is not an era of MCP: {', '.join(conversation.ERAS)}")
+    seen: set[str] = set()
+    for header, value in (row.get("headers") or {}).items():
+        wrong = _header_problem(str(header), value, in_cluster=not url)
+        if not wrong and str(header).lower() in seen:
+            wrong = "is given twice: names of headers do not differ by case"
+        if wrong:
+            yield Problem(f"headers.{header}", wrong)
+        seen.add(str(header).lower())
+    yield from expectations.problems(row)
+
+
+def _url_problems(url: str) -> Iterator[Problem]:
+    try:
+        parts: SplitResult | None = urlsplit(url)
+        port = parts.port if parts else None
+    except ValueError:
+        parts, port = None, None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        shown = url.partition("?")[0].rpartition("@")[2]
+        yield Problem("url", f"{shown!r} is not an http or https address, for example https://mcp.example.com/mcp")
+    elif parts.username or parts.password:
+        yield Problem("url", "carries credentials: give them with headers, which are not shown")
+    elif not url.isprintable() or " " in url:
+        yield Problem("url", "holds a blank or a line end: is it read from a file with one?")
+
+
+def _service_problems(row: Mapping[str, Any]) -> Iterator[Problem]:
+    name, namespace = row.get("name") or "", row.get("namespace") or ""
+    if not name:
+        yield Problem("name", "is missing: give name and namespace of the server, or its url")
+    elif not _NAME.fullmatch(name) or len(name) > 63:
+        yield Problem("name", f"{name!r} is not the name of a Service (lower case letters, digits and -, up to 63)")
+    if not namespace:
+        yield Problem("namespace", "is missing: the namespace of the server")
+    elif not _NAMESPACE.fullmatch(namespace) or len(namespace) > 63:
+        yield Problem("namespace", f"{namespace!r} is not the name of a namespace")
+
+
+def _header_problem(name: str, value: Any, *, in_cluster: bool) -> str:
+    """What is wrong with a header, without its value: that is often a secret."""
+    if not _HEADER_NAME.fullmatch(name):
+        return "is not the name of a header"
+    if _OWN_HEADERS.fullmatch(name):
+        return "is set by the probe itself, as the protocol demands"
+    if in_cluster and _API_HEADERS.fullmatch(name):
+        return (
+            "does not reach a server in the cluster: the API server takes it for itself. Ask this server by its url "
+            "(an Ingress, or a port-forward), or have it take its secret in another header"
+        )
+    if value is None or str(value) == "":
+        return "is empty"
+    if isinstance(value, (list, dict)):
+        return f"is {kind_of(value)}, not a text"
+    if not str(value).isascii() or not str(value).isprintable() or str(value) != str(value).strip():
+        return "holds a line end, a blank at an end or a character that is not ASCII: is it read from a file with one?"
+    return ""
