@@ -19,15 +19,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_identity,
     server_packages,
     server_stdio,
+    server_texts,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.unreadable import nanoseconds, unreadable_fields
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import unwritable
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.label_syntax import (
-    wrong_annotation_name,
-    wrong_label_name,
-    wrong_label_value,
-)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import parse_quantity
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import credentials_in, is_secret
@@ -235,53 +231,6 @@ def _environment(server: Declared) -> Found:
             yield f"env.{name}", f"is {kind_of(value)}: give a text, values from Secrets go through secret_refs"
 
 
-def _texts(server: Declared) -> Found:
-    """Structures where the definition wants text; scalars have become text."""
-    mappings = {**_labels(server), **_annotations(server), "args": dict(enumerate(server.deployment.get("args") or []))}
-    for path, values in mappings.items():
-        for name, value in values.items() if isinstance(values, Mapping) else ():
-            if not isinstance(value, str):
-                where = f"{path}[{name}]" if path == "args" else f"{path}.{name}"
-                yield where, f"is {kind_of(value)}: give a text"
-
-
-def _syntax(server: Declared) -> Found:
-    """Labels and annotations that the API server refuses, on the MCPServer or on what the controller makes of it."""
-    for path, values in _labels(server).items():
-        for name, value in values.items() if isinstance(values, Mapping) else ():
-            wrong = wrong_label_name(str(name)) or (wrong_label_value(value) if isinstance(value, str) else "")
-            if wrong:
-                yield f"{path}.{name}", wrong
-    for path, values in _annotations(server).items():
-        for name in values if isinstance(values, Mapping) else ():
-            wrong = wrong_annotation_name(str(name))
-            if wrong:
-                yield f"{path}.{name}", wrong
-
-
-def _labels(server: Declared) -> dict[str, Any]:
-    """What holds labels, by option; node_selector has the labels of nodes."""
-    return {
-        "labels": server.deployment.get("labels"),
-        "node_selector": server.deployment.get("nodeSelector"),
-        "server_labels": server.resource["metadata"].get("labels"),
-        "service_account.labels": _own_account(server).get("labels"),
-    }
-
-
-def _annotations(server: Declared) -> dict[str, Any]:
-    return {
-        "annotations": server.deployment.get("annotations"),
-        "server_annotations": server.resource["metadata"].get("annotations"),
-        "service_account.annotations": _own_account(server).get("annotations"),
-    }
-
-
-def _own_account(server: Declared) -> Mapping[str, Any]:
-    account = server.deployment.get("serviceAccount")
-    return account if isinstance(account, Mapping) else {}
-
-
 def _references(server: Declared) -> Found:
     for field, option in (("secretRefs", "secret_refs"), ("imagePullSecrets", "image_pull_secrets")):
         for index, item in enumerate(server.deployment.get(field) or []):
@@ -397,7 +346,7 @@ def _volumes(server: Declared) -> Found:
 
 RULES: tuple[Rule, ...] = (
     *(_name, _transport, _ports, _stdio, _environment),
-    *(_texts, _syntax, _references, _resources, _identity, _volumes),
+    *(server_texts.texts, server_texts.syntax, _references, _resources, _identity, _volumes),
     *(server_identity.problems, server_callers.problems),
 )
 

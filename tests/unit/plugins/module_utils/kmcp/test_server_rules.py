@@ -70,6 +70,23 @@ UNSOUND: dict[str, tuple[dict[str, Any], str, str]] = {
     "stdio without command": ({"transport": "stdio"}, "command", "started by it for every session"),
     "command line": ({"command": "python -m server"}, "command", "'python -m server' is more than a program"),
     "command line with a path": ({"command": "/bin/python3 -m server"}, "command", "belongs into args"),
+    "no adapter": ({"transport": "stdio", "command": "x", "adapter_image": ""}, "adapter_image", "is empty"),
+    "two adapters": (
+        {"transport": "stdio", "command": "x", "adapter_image": "a:1", "init_container": {"image": "b:1"}},
+        "init_container.image",
+        "name one image",
+    ),
+    "packages without a place": (
+        {
+            "transport": "stdio",
+            "command": "npx",
+            "image": None,
+            "args": ["-y", "a@1.0.0"],
+            "security_context": {"readOnlyRootFilesystem": True},
+        },
+        "security_context.readOnlyRootFilesystem",
+        "npx writes below",
+    ),
     "command of the raw spec": ({"spec": {"deployment": {"cmd": ["npx", "-y"]}}}, "command", "is a list or a mapping"),
     "command as a list": ({"command": "['python', '-m']"}, "command", "is a list or a mapping"),
     "relative path": ({"path": "mcp"}, "path", "does not start with /"),
