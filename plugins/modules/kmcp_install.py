@@ -120,6 +120,13 @@ options:
   env:
     description: Environment variables of the controller, the whole set (C(controller.env)).
     type: dict
+  adapter_version:
+    description:
+      - Version of agentgateway that the controller puts before servers of transport C(stdio), as it stands in the tag
+        C(VERSION-musl) of C(ghcr.io/agentgateway/agentgateway); KMCP 0.3.0 takes V(0.9.0) if not set.
+      - The pods of these servers are made anew when it changes. For an image of another registry see
+        O(mcpops.platform.mcp_server#module:adapter_image).
+    type: str
   resources:
     description: Requests and limits of the controller. The chart's limit of 128Mi is little for a big cluster.
     type: dict
@@ -336,6 +343,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "watch_namespaces": {"type": "list", "elements": "str"},
     "metrics": {"type": "bool"},
     "env": {"type": "dict"},
+    "adapter_version": {"type": "str"},
     "resources": {"type": "dict"},
     "node_selector": {"type": "dict"},
     "tolerations": {"type": "list", "elements": "dict"},

@@ -15,6 +15,9 @@ description:
   - What this module writes is owned whole; a field that somebody else has put into a server's C(spec) is removed.
   - Refuses before the first request what the API server accepts and the controller or the pods then break on, all
     problems of all servers at once.
+  - What Kubernetes would refuse of the Deployment that KMCP makes of a server, such as a toleration with an operator
+    that does not exist, is asked by a dry run before the server is written. It is asked of servers that declare parts
+    of pods and are about to change, and needs the right to create Deployments; without it, the wait tells the refusal.
   - Servers are converged at the same time. One that fails does not keep the others from it; the task then fails with
     the name of each that failed, and RV(servers) says why.
   - An object of a server's name that KMCP did not make for it (the ServiceAccount C(default), for a server of that
@@ -55,11 +58,17 @@ options:
     description: Namespace of the server, and of entries of O(servers) that name none. It must exist.
     type: str
   transport:
-    description: Transport that the program itself speaks; V(http) if not set. KMCP wraps V(stdio) servers.
+    description:
+      - Transport that the program itself speaks; V(http) if not set.
+      - KMCP puts an adapter before V(stdio) servers, which starts the program once for each session and speaks
+        streamable HTTP at C(/mcp). It answers C(initialize) itself, so a client sees the adapter's name.
     type: str
     choices: [http, stdio]
   image:
-    description: Container image; only the commands C(npx) and C(uvx) have one of their own.
+    description:
+      - Container image; only the commands C(npx) and C(uvx) have one of their own.
+      - In these two, which run as root by themselves, the program is run as user 1000 with C(/tmp) as its home unless
+        the options say otherwise.
     type: str
   image_pull_policy:
     description: When nodes pull the image; KMCP uses V(IfNotPresent) if not set.
@@ -86,7 +95,10 @@ options:
         description: Believe any certificate. For tests alone; it is warned of.
         type: bool
   command:
-    description: Program to run instead of the image's own; needed for V(stdio).
+    description:
+      - Program to run instead of the image's own; needed for V(stdio).
+      - C(npx) and C(uvx) fetch packages when a session begins. A package without a version is warned of, and a
+        read-only file system is refused unless a volume is mounted where they write.
     type: str
   args:
     description: Arguments of the program. Numbers and booleans become text as YAML writes them.
@@ -206,6 +218,14 @@ options:
       - Image, pull policy, resources and security context of the container that brings the adapter to V(stdio)
         servers.
     type: dict
+  adapter_image:
+    description:
+      - Image of the adapter that KMCP puts before V(stdio) servers, instead of
+        C(ghcr.io/agentgateway/agentgateway:0.9.0-musl); the same as C(image) of O(init_container), and the default for
+        those O(servers) that name none.
+      - It must be a build of agentgateway that can copy itself, which those with the tag C(VERSION-musl) can. For all
+        servers of a controller see O(mcpops.platform.kmcp_install#module:adapter_version).
+    type: str
   timeout:
     description: Timeout that clients such as kagent use for the server, for example V(30s).
     type: str
@@ -396,6 +416,9 @@ options:
       init_container:
         description: As O(init_container).
         type: dict
+      adapter_image:
+        description: As O(adapter_image), for this server.
+        type: str
       timeout:
         description: As O(timeout).
         type: str
@@ -492,6 +515,17 @@ EXAMPLES = r"""
         secret_refs: [weather-keys]
         resources:
           requests: {cpu: 100m, memory: 128Mi}
+
+- name: A server of standard input and output, fetched from a package index when a session begins
+  mcpops.platform.mcp_server:
+    kubeconfig: "{{ mcpops_kubeconfig }}"
+    namespace: mcp
+    name: units
+    transport: stdio
+    command: uvx
+    args: [units-mcp==1.0.0]
+    env:
+      UV_DEFAULT_INDEX: https://pypi.example.com/simple/
 
 - name: A server that uses workload identity
   mcpops.platform.mcp_server:
@@ -639,6 +673,7 @@ SERVER: dict[str, Any] = {
     "volume_mounts": {"type": "list", "elements": "dict"},
     "sidecars": {"type": "list", "elements": "dict"},
     "init_container": {"type": "dict"},
+    "adapter_image": {"type": "str"},
     "timeout": {"type": "str"},
     "spec": {"type": "dict"},
     "callers": {"type": "list", "elements": "dict", "options": CALLER},

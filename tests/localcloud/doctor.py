@@ -154,6 +154,7 @@ def examine(settings: Settings) -> list[Finding]:
         check_disk(settings, shutil.disk_usage(_existing_parent(settings.cache)).free),
         check_port(settings, "azure", settings.azure_address, settings.azure_port, "LOCALCLOUD_AZURE_PORT"),
         check_port(settings, "registry", settings.host_address, settings.registry_port, "LOCALCLOUD_REGISTRY_PORT"),
+        check_port(settings, "packages", settings.host_address, settings.packages_port, "LOCALCLOUD_PACKAGES_PORT"),
     ]
 
 

@@ -14,6 +14,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_answers,
     server_children,
     server_diagnosis,
+    server_stdio,
     unreadable,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import API_VERSION, KIND
@@ -36,6 +37,22 @@ _REFUSALS = {
     "Accepted": ("NotAccepted", "KMCP does not accept it"),
     "Programmed": ("NotProgrammed", "KMCP cannot make its objects"),
 }
+
+
+def about_adapters(found: list[Finding]) -> list[Finding]:
+    """Findings of pods, those of the container that brings a stdio server's adapter told as what they are."""
+    return [_about_adapter(one) if _brings_adapter(one) else one for one in found]
+
+
+def _brings_adapter(found: Finding) -> bool:
+    owners = found.item["metadata"].get("ownerReferences") or []
+    return found.part == server_stdio.ADAPTER_CONTAINER and any(one.get("kind") == "MCPServer" for one in owners)
+
+
+def _about_adapter(found: Finding) -> Finding:
+    lead = f"container {found.part}: "
+    message, advice = server_stdio.adapter_words(found.code, found.summary.removeprefix(lead))
+    return replace(found, summary=lead + message, advice=advice or found.advice)
 
 
 def findings(snapshot: Snapshot) -> list[Finding]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_stdio
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import (
     text_of_scalar,
     texts_of_mapping,
@@ -20,8 +21,6 @@ KIND = "MCPServer"
 CRD = "mcpservers.kagent.dev"
 DEFAULT_PORT = 3000
 DEFAULT_PATH = "/mcp"
-# commands for which the controller knows an image
-COMMANDS_WITH_IMAGE = ("npx", "uvx")
 # a new value makes the controller write all children anew; it watches generation and labels only
 RECONCILE_LABEL = "mcpops.io/reconcile"
 
@@ -61,9 +60,11 @@ FIELDS = (
     "server_labels",
     "server_annotations",
 )
+# what another option says in more words
+STDIO = ("adapter_image",)
 # what is about a server and is no field of it
 BESIDE = ("workload_identity", "stateless", "callers", "allow_api_server", "roll_on_config_change")
-OPTIONS = (*FIELDS, *_PASSED, *_REFERENCES, *_SECURITY, "spec", *BESIDE)
+OPTIONS = (*FIELDS, *STDIO, *_PASSED, *_REFERENCES, *_SECURITY, "spec", *BESIDE)
 # options of the task that are the default of each of its servers
 INHERITED = ("namespace", "roll_on_config_change", "callers", "allow_api_server")
 
@@ -123,6 +124,9 @@ def declared_from(params: Mapping[str, Any]) -> list[Declared]:
     for index, entry in enumerate(params["servers"]):
         options = {key: value for key, value in entry.items() if value is not None}
         inherited = {option: params.get(option) for option in INHERITED if option not in options}
+        own = options.get("init_container")
+        if params.get("adapter_image") is not None and not (isinstance(own, Mapping) and own.get("image")):
+            options.setdefault("adapter_image", params["adapter_image"])
         options.update(inherited)
         found.append(Declared(f"servers[{index}]", options, resource(options, bundle), frozenset(inherited)))
     return found
@@ -162,7 +166,12 @@ def resource(options: Mapping[str, Any], bundle: str | None = None) -> dict[str,
             metadata[field] = texts_of_mapping(overlaid({}, options[option]))
     if bundle:
         metadata["labels"] = {**metadata.get("labels", {}), BUNDLE_LABEL: bundle}
-    merged = overlaid(spec, options.get("spec") or {})
+    if transport == "stdio" and options.get("adapter_image"):
+        adapter = overlaid({"image": options["adapter_image"]}, spec["deployment"].get("initContainer") or {})
+        spec["deployment"] = {**spec["deployment"], "initContainer": adapter}
+    raw = options.get("spec") or {}
+    needed = {"deployment": server_stdio.defaults(overlaid(spec, raw))}
+    merged = overlaid(overlaid(needed, spec), raw)
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": _with_texts(merged)}
 
 

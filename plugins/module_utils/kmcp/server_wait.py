@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children, server_sight
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children, server_sight, server_stdio
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import (
     NOT_RECONCILED,
     NOT_REPAIRED,
@@ -114,13 +114,14 @@ def _deeper(kube: Kube, sight: Sight, reasons: list[Reason]) -> list[Reason]:
 
 def _pods(kube: Kube, deployment: Mapping[str, Any], *, logs: bool) -> list[Reason]:
     """What the pods of the present revision say; those of an older one are on their way out."""
-    return explain_workload(
+    found = explain_workload(
         kube,
         str(deployment["metadata"]["namespace"]),
         deployment["spec"]["selector"],
         logs=logs,
         template_hash=server_sight.revision_hash(kube, deployment),
     )
+    return [server_stdio.about_adapter(reason) for reason in found]
 
 
 def _explained(

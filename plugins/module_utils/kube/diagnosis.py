@@ -67,7 +67,7 @@ def diagnose(task: Task) -> Result:
 
 def classify(snapshot: Snapshot) -> list[Finding]:
     """The findings of a snapshot, the worst first; pure."""
-    of_pods = diagnosis_pods.findings(snapshot)
+    of_pods = kmcp.about_adapters(diagnosis_pods.findings(snapshot))
     return in_order(
         [
             *of_pods,
