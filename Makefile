@@ -60,7 +60,7 @@ unit: venv ## unit tests
 	@$(GATE) unit
 
 .PHONY: contract
-contract: venv ## the local Azure against the SDKs
+contract: venv ## the local Azure and the MCP client against the SDKs
 	@$(GATE) contract
 
 .PHONY: conformance

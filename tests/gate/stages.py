@@ -259,7 +259,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("lint", "ruff, mypy, yamllint, ansible-lint", lint, at_once=2),
     Stage("sanity", "ansible-test sanity on one core version", sanity, at_once=2, beside="lint"),
     Stage("unit", "pure parts and the repository itself", unit, beside="lint"),
-    Stage("contract", "the local Azure and the probe against the SDKs", contract, needs=("mcp-servers",)),
+    Stage("contract", "the local Azure and the MCP client against the SDKs", contract, needs=("mcp-servers",)),
     # By itself: some of its clients are timed.
     Stage(
         "conformance",

@@ -69,18 +69,19 @@ def go_server() -> Path:
 
 
 def node() -> tuple[Path, Path]:
-    """A Node, and the packages of tests/node in `node_modules` beside our program: imports look only around it."""
+    """A Node, and the packages of tests/node in `node_modules` beside our programs: imports look only around them."""
     try:
         modules = npm.installed()
         interpreter = npm.node(modules)
     except npm.NpmError as exc:
         raise EnvironmentMissing(str(exc)) from exc
-    program = PROGRAMS / "server.mjs"
-    target = PLACE / f"node-{key_of(program.read_bytes(), str(modules))}"
+    programs = sorted(PROGRAMS.glob("*.mjs"))
+    target = PLACE / f"node-{key_of(*(program.read_bytes() for program in programs), str(modules))}"
     with locked(PLACE / f"{target.name}.lock"):
         if not target.exists():
             with fresh_directory(target) as directory:
-                shutil.copy(program, directory)
+                for program in programs:
+                    shutil.copy(program, directory)
                 (directory / "node_modules").symlink_to(modules)
     return interpreter, target
 

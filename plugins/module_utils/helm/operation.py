@@ -98,6 +98,7 @@ def ensure(task: Task, kube: Kube, spec: ReleaseSpec, known: History | None = No
     secrets = protect(task, spec, found)
     if not task.check_mode:
         found = recovery.settle(task, lambda: recovery.read(kube, spec.namespace, spec.name), found, spec.stale_after)
+    spec = source.by_its_own_name(task, kube, spec, found.newest)
     spec, resolved = source.settled(task, kube, spec, found.newest)
     where = spec.chart.on_disk
     spec = replace(spec, content=content.read(where)) if where is not None else spec

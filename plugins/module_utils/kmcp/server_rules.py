@@ -14,8 +14,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_packages, server_stdio
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
+    server_callers,
+    server_identity,
+    server_packages,
+    server_stdio,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.unreadable import nanoseconds, unreadable_fields
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import unwritable
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.label_syntax import (
     wrong_annotation_name,
@@ -32,10 +38,11 @@ Rule = Callable[[Declared], Found]
 _DNS_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _DNS_1123 = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
-_DURATION = re.compile(r"(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+")
 _IMAGE = re.compile(
     r"([a-zA-Z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?"
 )
+# arguments behind a program; the path of a program may have a blank
+_SEVERAL_WORDS = re.compile(r"[^/\s]+\s|\S+\s+-")
 # agentgateway, which carries stdio servers, listens there: port → the variable that moves it
 _ADAPTER_PORTS = {15000: "ADMIN_ADDR", 15020: "STATS_ADDR", 15021: "READINESS_ADDR"}
 # what the controller adds to every pod
@@ -50,8 +57,7 @@ def problems(servers: Sequence[Declared]) -> list[Problem]:
     found = [
         Problem(f"{server.where}.{path}" if server.where else path, message)
         for server in servers
-        for rule in RULES
-        for path, message in rule(server)
+        for path, message in _of_server(server)
     ]
     seen: dict[tuple[str, str], str] = {}
     for server in servers:
@@ -60,6 +66,27 @@ def problems(servers: Sequence[Declared]) -> list[Problem]:
             found.append(Problem(f"{server.where}.name", f"{server.label} is declared twice (also {seen[server.key]})"))
         seen.setdefault(server.key, server.where)
     return found
+
+
+def _of_server(server: Declared) -> Found:
+    seen: set[str] = set()
+    for rule in RULES:
+        for path, message in rule(server):
+            seen.add(path)
+            yield path, message
+    for field in unreadable_fields(server.resource):
+        path = _option_path(field.path)
+        # where a rule has a better word for it, that was said; both ports follow from one option
+        if path not in seen and (field.value != server.deployment.get("port") or "port" not in seen):
+            yield path, f"{field.value!r}, {field.why}; the controller would stop working for all servers"
+
+
+def _option_path(path: str) -> str:
+    """The place of a field by the name of its option, where it has one."""
+    field, dot, rest = path.removeprefix("spec.deployment.").partition(".")
+    if field == "spec":
+        return "timeout" if rest == "timeout" else path
+    return f"{re.sub(r'[A-Z]', lambda letter: '_' + letter[0].lower(), field)}{dot}{rest}"
 
 
 def absence_problems(servers: Sequence[Declared]) -> list[Problem]:
@@ -80,11 +107,10 @@ def warnings(server: Declared) -> list[str]:
             f"{server.label}: env holds {', '.join(exposed)} in clear, readable for everybody who may read the "
             "MCPServer; put it into a Secret and name that in secret_refs."
         )
-    if isinstance(deployment.get("replicas"), int) and deployment["replicas"] > 1:
-        found.append(
-            f"{server.label}: {deployment['replicas']} replicas share no sessions and the Service has no affinity; "
-            "clients of a server that is not stateless get 404 Session not found."
-        )
+    found += [f"{server.label}: {text}" for text in (_sessions(server), *server_identity.warnings(server)) if text]
+    tls = (server.resource["spec"].get("httpTransport") or {}).get("tls") or {}
+    if tls.get("insecureSkipVerify"):
+        found.append(f"{server.label}: tls.insecure_skip_verify lets clients believe any certificate.")
     image = deployment.get("image")
     if isinstance(image, str) and "@" not in image and image.rpartition("/")[2].partition(":")[2] in ("", "latest"):
         found.append(f"{server.label}: image {image} names no version, so nodes may run different ones.")
@@ -96,6 +122,22 @@ def warnings(server: Declared) -> list[str]:
             f"name one, as {server_packages.advice(command)}."
         )
     return found
+
+
+def _sessions(server: Declared) -> str:
+    """What more than one replica does to sessions, which live in the memory of one pod."""
+    replicas, stateless = server.deployment.get("replicas"), server.options.get("stateless")
+    if not isinstance(replicas, int) or replicas <= 1 or stateless:
+        return ""
+    lost = "the Service has no affinity, so clients get 404 Session not found"
+    if server.resource["spec"].get("transportType") == "stdio":
+        return f"{replicas} replicas of a stdio server, whose adapter keeps sessions in its pod: {lost}. Declare 1."
+    if stateless is False:
+        return f"{replicas} replicas of a server that keeps sessions (stateless: false): {lost}. Declare 1."
+    return (
+        f"{replicas} replicas share no sessions: if the server keeps any, {lost}. "
+        "Say stateless: true if it keeps none, or declare 1."
+    )
 
 
 def secret_env(deployment: Mapping[str, Any]) -> dict[str, str]:
@@ -159,18 +201,36 @@ def _transport(server: Declared) -> Found:
         yield "image", "is missing; only the commands npx and uvx have an image of their own"
     if image and not _IMAGE.fullmatch(str(image)):
         yield "image", f"{image!r} is no image reference, for example registry.example.com/team/server:1.4.2"
+    if isinstance(command, str) and command.startswith(("[", "{")):
+        yield "command", "is a list or a mapping: name the program alone, its arguments belong into args"
+    elif isinstance(command, str) and _SEVERAL_WORDS.match(command):
+        # KMCP makes one word of it, and no program has such a name
+        yield "command", f"{command!r} is more than a program: name it alone, what follows belongs into args"
     if transport == "stdio" and not command:
         yield "command", "is missing: a stdio server is started by it for every session"
     path = (spec.get("httpTransport") or {}).get("path")
-    if path and not str(path).startswith("/"):
+    if path is not None and not str(path).startswith("/"):
         yield "path", f"{path!r} does not start with /"
     timeout = spec.get("timeout")
-    if timeout is not None and not _DURATION.fullmatch(str(timeout)):
+    if timeout is not None and (nanoseconds(str(timeout)) or 0) <= 0:
+        # such a text is stored, too, and ends the controller's list of all servers
         yield "timeout", f"{timeout!r} is no duration such as 30s or 1m30s"
+    if server.options.get("tls") is not None and transport == "stdio":
+        yield "tls", "is about the connection to an HTTP server; a stdio server has none"
+    if server.options.get("stateless") and transport == "stdio":
+        yield "stateless", "is true, and the adapter that carries a stdio server always keeps sessions"
 
 
 def _stdio(server: Declared) -> Found:
     yield from server_stdio.adapter_problems(server.options)
+    own = server.deployment.get("initContainer")
+    image = own.get("image") if isinstance(own, Mapping) else None
+    if image and not _IMAGE.fullmatch(str(image)):
+        option = "adapter_image" if server.options.get("adapter_image") == image else "init_container.image"
+        yield (
+            option,
+            f"{image!r} is no image reference, for example registry.example.com/mirror/agentgateway:0.9.0-musl",
+        )
     yield from server_stdio.problems(server.deployment)
 
 
@@ -246,8 +306,11 @@ def _references(server: Declared) -> Found:
                 if not _is_structure(name)
                 else f"{name!r} cannot name a ConfigMap: {_named(name)}",
             )
+    tls = str(((server.resource["spec"].get("httpTransport") or {}).get("tls") or {}).get("secretRef") or "")
+    if tls and not _is_object_name(tls):
+        yield "tls.secret_ref", f"{tls!r} cannot name a Secret: {_named(tls)}"
     account = server.deployment.get("serviceAccountName")
-    if account and not _is_object_name(str(account)):
+    if account is not None and not _is_object_name(str(account)):
         yield "service_account_name", f"{account!r} cannot name a ServiceAccount: {_named(str(account))}"
 
 
@@ -298,7 +361,7 @@ def _amounts(path: str, resources: Any) -> Found:
 
 def _identity(server: Declared) -> Found:
     deployment = server.deployment
-    if deployment.get("serviceAccount") is not None and deployment.get("serviceAccountName"):
+    if deployment.get("serviceAccount") is not None and deployment.get("serviceAccountName") is not None:
         yield "service_account", "and service_account_name exclude each other: one makes an account, one uses another's"
     for label in _SELECTOR_LABELS:
         if label in (deployment.get("labels") or {}):
@@ -337,6 +400,7 @@ def _volumes(server: Declared) -> Found:
 RULES: tuple[Rule, ...] = (
     *(_name, _transport, _ports, _stdio, _environment),
     *(_texts, _syntax, _references, _resources, _identity, _volumes),
+    *(server_identity.problems, server_callers.problems),
 )
 
 

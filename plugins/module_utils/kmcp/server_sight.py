@@ -12,12 +12,14 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
+    controllers,
     server_children,
     server_readiness,
     server_template,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import Sight
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import API_VERSION, KIND, Declared
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.unreadable import unreadable_servers
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, server_side_apply
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
@@ -41,7 +43,6 @@ _SERVICE_OF = "kubernetes.io/service-name"
 _INSTANCE = "app.kubernetes.io/instance"
 MADE_BY_KMCP = "app.kubernetes.io/managed-by=kmcp"
 _NAMED_IN_A_QUERY = 50
-_CONTROLLERS = "app.kubernetes.io/name=kmcp,control-plane=controller-manager"
 
 
 def look_at(
@@ -113,11 +114,10 @@ def _structures(kube: Kube) -> dict[str, Structure]:
 def _is_known(kube: Kube) -> bool:
     """Whether it is known what this cluster's KMCP makes of a server: another's work is no drift of ours to tell."""
     try:
-        found = kube.list_objects(DEPLOYMENTS, label_selector=_CONTROLLERS)
+        running = controllers.listed(kube)
     except ServiceError:
         return False
-    labels = [item["metadata"].get("labels") or {} for item in found]
-    return all(server_template.is_known(each.get("app.kubernetes.io/version")) for each in labels)
+    return running.sure and all(server_template.is_known(controllers.version_of(one)) for one in running.found)
 
 
 def with_pods(kube: Kube, sights: Mapping[Key, Sight]) -> dict[Key, Sight]:
@@ -149,6 +149,21 @@ def judged(kube: Kube, labels: Mapping[Key, str], sights: Mapping[Key, Sight]) -
     return {key: reasons for key, reasons in found.items() if reasons}
 
 
+def unreadable(kube: Kube, namespaces: Iterable[str]) -> list[Reason]:
+    """The MCPServers that keep the controller from reconciling any; without the right to list all, of `namespaces`."""
+    try:
+        return unreadable_servers(kube.list_objects(SERVERS))
+    except ServiceError:
+        pass
+    found: list[Object] = []
+    for namespace in sorted(namespaces):
+        try:
+            found += kube.list_objects(SERVERS, namespace)
+        except ServiceError:
+            continue
+    return unreadable_servers(found)
+
+
 def revision_hash(kube: Kube, deployment: Mapping[str, Any]) -> str | None:
     """What tells the pods of a Deployment's present revision from those of an older one that is being replaced."""
     metadata = deployment["metadata"]
@@ -165,15 +180,14 @@ def revision_hash(kube: Kube, deployment: Mapping[str, Any]) -> str | None:
 def controller_trouble(kube: Kube) -> str:
     """What is wrong with the KMCP controller, as far as this identity may see; empty when nothing seems to be."""
     try:
-        found = kube.list_objects(DEPLOYMENTS, label_selector=_CONTROLLERS)
+        running = controllers.listed(kube)
     except ServiceError:
         return ""
-    if not found:
-        return "there is no KMCP controller in this cluster"
-    broken = [item for item in found if not int((item.get("status") or {}).get("availableReplicas", 0))]
-    if len(broken) < len(found):
+    if not running.found:
+        return "there is no KMCP controller in this cluster" if running.sure else ""
+    if running.available:
         return ""
-    metadata = broken[0]["metadata"]
+    metadata = running.found[0]["metadata"]
     return f"the KMCP controller {metadata['namespace']}/{metadata['name']} has no available pod"
 
 

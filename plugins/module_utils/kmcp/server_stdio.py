@@ -61,15 +61,17 @@ def defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def problems(deployment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """npx and uvx fetch packages when they start: they need a place to write to."""
-    command, context = deployment.get("cmd"), deployment.get("securityContext")
+    command, context = str(deployment.get("cmd")), deployment.get("securityContext")
     if command not in _WRITES or not isinstance(context, Mapping) or not context.get("readOnlyRootFilesystem"):
         return
     env = deployment.get("env")
     variables = env if isinstance(env, Mapping) else {}
+    told = set()
     for names in _WRITES[command]:
         name = next((one for one in names if variables.get(one)), names[-1])
         place = str(variables.get(name) or "")
-        if not _is_writable(deployment, place):
+        if name not in told and not _is_writable(deployment, place):
+            told.add(name)
             where = f"{place} (env {name})" if place else f"its home, which env {name} does not name"
             yield (
                 "security_context.readOnlyRootFilesystem",

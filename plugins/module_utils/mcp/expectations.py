@@ -142,6 +142,9 @@ def parse(row: Mapping[str, Any]) -> Expectation:
 
 def problems(row: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong with the options about the call, with their paths in the entry."""
+    tool = row.get("tool")
+    if tool and (tool != tool.strip() or not tool.isprintable()):
+        yield Problem("tool", f"{tool!r} is not the name of a tool: it has a blank at an end or a line end")
     for key in OF_A_CALL:
         if row.get(key) not in (None, "", [], {}) and not row.get("tool"):
             yield Problem(key, "needs a tool to call")
@@ -170,7 +173,7 @@ def _path_problems(where: str, check: Mapping[str, Any]) -> Iterator[Problem]:
     except jsonpath.BadPath as exc:
         yield Problem(f"{where}.path", f"{path or ''!r} is not a JSONPath: {exc}")
     if check.get("value") is not None and check.get("regex"):
-        yield Problem(where, "takes value or regex, not both")
+        yield Problem(f"{where}.value", "goes without regex: give one of them")
     yield from _regex_problem(f"{where}.regex", check.get("regex"))
 
 

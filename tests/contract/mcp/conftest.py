@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from mcp_servers import running
-from mcp_servers.catalog import Server
+from mcp_servers.catalog import SERVERS, Server
 
 
 class Endpoints:
@@ -25,6 +26,14 @@ class Endpoints:
 
     def url(self, server: Server) -> str:
         return f"{self.address(server)}/mcp"
+
+    def many(self, count: int) -> list[tuple[Server, str]]:
+        """That many addresses of the servers of the table, in turn; no more processes than for one of each."""
+        ours = [server for server in SERVERS if server.ours]
+        return [
+            (server, f"{self.address(server)}/{number}/mcp")
+            for number, server in zip(range(count), itertools.cycle(ours), strict=False)
+        ]
 
     def stdio_url(self, program: str) -> str:
         return f"{self._started.addresses['stdio'][program]}/mcp"

@@ -22,7 +22,7 @@ from .conftest import Endpoints
 OURS = tuple(server for server in SERVERS if server.ours)
 TOOLS = ["add", "ask", "echo", "fail"]
 TIMEOUT = 20.0
-# For what never answers: long enough for an answer that comes.
+# Of what never answers.
 IMPATIENT = 3.0
 
 
@@ -107,15 +107,13 @@ def test_a_tool_that_it_lacks_is_not_called(endpoints: Endpoints, server: Server
 
 
 @each_era(OURS)
-def test_a_tool_that_asks_the_user_never_hangs(endpoints: Endpoints, server: Server, era: str) -> None:
+def test_a_tool_that_asks_the_user_is_known_by_it(endpoints: Endpoints, server: Server, era: str) -> None:
     expected = server.asks[era == LEGACY]
-    started = time.monotonic()
-    with opened(endpoints, server, era, IMPATIENT) as talk:
+    with opened(endpoints, server, era, IMPATIENT if expected == catalog.SILENT else TIMEOUT) as talk:
         try:
             outcome: dict[str, Any] | Unanswered = talk.call("ask", {})
         except Unanswered as refused:
             outcome = refused
-    assert time.monotonic() - started < 3 * IMPATIENT
     assert _asked(outcome) == expected, outcome
     assert endpoints.sessions(server) == 0
 
@@ -173,7 +171,8 @@ def test_another_host_name_is_not_taken_for_a_dead_server(endpoints: Endpoints, 
     with pytest.raises(Unanswered) as refused, conversation.opened(exchange):
         pass
     assert refused.value.status == server.other_host
-    assert refused.value.code == {421: "misdirected", 403: "forbidden"}[server.other_host]
+    # the Go SDK says 403, which elsewhere means a login
+    assert refused.value.code == "misdirected"
     assert refused.value.terminal
 
 
@@ -205,18 +204,21 @@ def test_the_transport_of_2024_is_named(endpoints: Endpoints) -> None:
     assert "HTTP+SSE" in refused.value.hint
 
 
-def test_one_task_tells_of_all_servers(endpoints: Endpoints) -> None:
-    """The module, as a playbook runs it: all of them at once."""
-    expected = {"tool": "add", "arguments": {"a": 20, "b": 22}, "expect_json": [{"path": "$.result", "value": 42}]}
+def test_one_task_tells_of_a_hundred_servers_in_a_minute(endpoints: Endpoints) -> None:
+    """The module, as a playbook runs it: all at once, and every one in each of its eras."""
+    asked = endpoints.many(100)
+    call = {"tool": "add", "arguments": {"a": 20, "b": 22}, "expect_json": [{"path": "$.result", "value": 42}]}
+    started = time.monotonic()
     result = run_action(
         "mcp_probe",
-        {"servers": [{"url": endpoints.url(server), **expected} for server in OURS], "timeout": 20, "wait_timeout": 40},
+        {"servers": [{"url": url, **call} for _server, url in asked], "timeout": 20, "wait_timeout": 40},
         defaults={},
         environment={},
     )
+    assert time.monotonic() - started < 60
     assert not result.get("failed"), result["msg"]
-    for server, row in zip(OURS, result["servers"], strict=True):
-        assert (row["url"], row["reachable"]) == (endpoints.url(server), True)
+    for (server, url), row in zip(asked, result["servers"], strict=True):
+        assert (row["url"], row["reachable"], row["attempts"]) == (url, True, 1)
         assert (row["era"], sorted(row["eras"])) == (server.preferred, sorted(server.eras)), server.name
         assert row["structured"] == {"result": 42}
         assert sorted(tool["name"] for tool in row["tools"]) == TOOLS

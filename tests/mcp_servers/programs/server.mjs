@@ -63,17 +63,20 @@ function makeServer() {
   return server;
 }
 
-// What `sessions` counts is answered on the same port, at /sessions; every other path but /mcp is 404.
+// What `sessions` counts is answered on the same port, at /sessions. Beside /mcp it answers at /0/mcp, /1/mcp and so on,
+// as if there were many of it; every other path is 404.
 async function serve(handle, sessions = () => 0) {
   const listener = http.createServer(async (request, response) => {
     if (request.url === "/sessions") {
       response.end(String(sessions()));
-    } else if (request.url === "/mcp") {
+    } else if (/^(\/\d+)?\/mcp$/.test(request.url)) {
       await handle(request, response);
     } else {
       response.writeHead(404).end();
     }
   });
+  // on a busy machine a client may take longer than the 5 s of the default for its next request
+  listener.keepAliveTimeout = 60_000;
   await new Promise((listening) => listener.listen(0, "127.0.0.1", listening));
   return `http://127.0.0.1:${listener.address().port}`;
 }

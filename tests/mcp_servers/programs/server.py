@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The Python SDKs' servers with the tools, resource and prompt that all servers of these tests have.
 
-    server.py PACKAGE        over HTTP, each variant on a port of its own; the addresses are printed as one line of JSON
+    server.py PACKAGE        over HTTP, each variant on a port of its own; the addresses are printed as a line of JSON.
+                             Beside /mcp it answers at /0/mcp, /1/mcp and so on, as if there were many of it.
     server.py PACKAGE stdio  over standard input and output
 
 PACKAGE is that of the environment it runs in: mcp1, mcp2, fastmcp3 or fastmcp4.
@@ -10,6 +11,7 @@ PACKAGE is that of the environment it runs in: mcp1, mcp2, fastmcp3 or fastmcp4.
 import asyncio
 import contextlib
 import json
+import re
 import socket
 import sys
 
@@ -56,6 +58,24 @@ def asking_tool():
     return ask
 
 
+def protection():
+    """A server's settings that make it want a bearer token: `reader` has the scope, `guest` has not."""
+    from mcp.server.auth.provider import AccessToken
+    from mcp.server.auth.settings import AuthSettings
+
+    class Verifier:
+        async def verify_token(self, token: str) -> AccessToken | None:
+            scopes = {"reader": ["mcp.read"], "guest": []}.get(token)
+            return None if scopes is None else AccessToken(token=token, client_id="c", scopes=scopes)
+
+    auth = AuthSettings(
+        issuer_url="https://login.example.com/tenant/v2.0",
+        resource_server_url="http://127.0.0.1/mcp",
+        required_scopes=["mcp.read"],
+    )
+    return {"token_verifier": Verifier(), "auth": auth}
+
+
 def make_server(**settings):
     server = Server(PACKAGE, instructions="Add first.", **settings)
 
@@ -94,6 +114,8 @@ def make_server(**settings):
 def variants():
     """Name → application, and what counts its sessions."""
     stateful, stateless, as_json = make_server(), make_server(), make_server()
+    if PACKAGE.startswith("mcp"):
+        protected = make_server(**protection())
     if PACKAGE == "mcp1":
         stateless.settings.stateless_http = True
         as_json.settings.json_response = True
@@ -101,6 +123,7 @@ def variants():
             "stateful": (stateful.streamable_http_app(), stateful),
             "stateless": (stateless.streamable_http_app(), stateless),
             "json": (as_json.streamable_http_app(), as_json),
+            "protected": (protected.streamable_http_app(), protected),
             "sse": (make_server().sse_app(), None),
         }
     elif PACKAGE == "mcp2":
@@ -108,6 +131,7 @@ def variants():
             "stateful": (stateful.streamable_http_app(), stateful),
             "stateless": (stateless.streamable_http_app(stateless_http=True), stateless),
             "json": (as_json.streamable_http_app(json_response=True), as_json),
+            "protected": (protected.streamable_http_app(), protected),
         }
     else:
         guarded = make_server()
@@ -140,7 +164,8 @@ async def serve() -> None:
     async def dispatch(scope, receive, send) -> None:
         app, server = by_port[scope["server"][1]]
         if scope["path"] != "/sessions":
-            await app(scope, receive, send)
+            path = re.sub(r"^/\d+/", "/", scope["path"])
+            await app({**scope, "path": path, "raw_path": path.encode()}, receive, send)
             return
         body = str(sessions(app, server)).encode()
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
@@ -151,7 +176,9 @@ async def serve() -> None:
             await running.enter_async_context(app.router.lifespan_context(app))
         print(json.dumps({name: f"http://127.0.0.1:{port.getsockname()[1]}" for name, port in listening.items()}))
         sys.stdout.flush()
-        config = uvicorn.Config(dispatch, lifespan="off", log_level="warning", timeout_graceful_shutdown=1)
+        # on a busy machine a client may take longer than the 5 s of the default for its next request
+        patient = {"timeout_keep_alive": 60, "timeout_graceful_shutdown": 1}
+        config = uvicorn.Config(dispatch, lifespan="off", log_level="warning", **patient)
         await uvicorn.Server(config).serve(sockets=list(listening.values()))
 
 

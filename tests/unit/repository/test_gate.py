@@ -271,6 +271,10 @@ def test_what_is_installed_from_npm_comes_while_other_levels_run() -> None:
     ) == 1
 
 
+def test_the_contracts_bring_the_servers_that_they_ask() -> None:
+    assert [stage.name for stage in stages.select(("contract",))] == ["mcp-servers", "contract"]
+
+
 def test_the_build_starts_before_the_levels_that_do_not_need_it() -> None:
     names = [stage.name for stage in stages.select(stages.GATE)]
     assert names.index("build") < names.index("lint") < names.index("unit") < names.index("cloud")

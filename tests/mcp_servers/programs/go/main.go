@@ -4,6 +4,7 @@
 //
 //	server                 over HTTP, each variant on a port of its own; the addresses are printed as one line of JSON
 //	server stdio           over standard input and output
+//	server judge URL...    no server: what the SDK's client makes of others (client.go)
 package main
 
 import (
@@ -82,11 +83,14 @@ func ask(_ context.Context, request *mcp.CallToolRequest) (*mcp.CallToolResult, 
 	return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"colour": question}}, nil
 }
 
-// One variant on a port that the system chooses; GET /sessions tells how many it keeps.
+// One variant on a port that the system chooses; GET /sessions tells how many it keeps. Beside /mcp it answers at /0/mcp,
+// /1/mcp and so on, as if there were many of it.
 func serve(options *mcp.StreamableHTTPOptions) string {
 	server := newServer()
 	routes := http.NewServeMux()
-	routes.Handle("/mcp", mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, options))
+	handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, options)
+	routes.Handle("/mcp", handler)
+	routes.Handle("/{number}/mcp", handler)
 	routes.HandleFunc("GET /sessions", func(writer http.ResponseWriter, _ *http.Request) {
 		count := 0
 		for range server.Sessions() {
@@ -107,6 +111,10 @@ func main() {
 		if err := newServer().Run(context.Background(), &mcp.StdioTransport{}); err != nil {
 			log.Fatal(err)
 		}
+		return
+	}
+	if len(os.Args) > 1 && os.Args[1] == "judge" {
+		judge(os.Args[2:])
 		return
 	}
 	addresses := map[string]string{

@@ -15,9 +15,12 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import declared_from
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure, structure_of
 
 OBJECTS = Path(__file__).parent / "children"
+APPS = json.loads(
+    (Path(__file__).parents[1] / "kube" / "fixtures" / "openapi" / "apps_v1.json").read_text(encoding="utf-8")
+)
 POLICY = "Deployment.spec.template.spec.containers[mcp-server].imagePullPolicy"
 DECLARED = declared_from({"name": "echo", "namespace": "mcp", "image": "echo:1"})
 
@@ -41,14 +44,15 @@ class Cluster:
     def read(self, _kube: Any, targets: list[Target], _beside: Any) -> tuple[dict[Any, Any], frozenset[Any]]:
         return {target.who: self.objects[target.who.kind] for target in targets}, frozenset()
 
-    def structure(self, _api_version: str, _kind: str) -> Structure:
-        return UNKNOWN
+    def structure(self, api_version: str, kind: str) -> Structure:
+        return structure_of(lambda: APPS, api_version, kind) if api_version == "apps/v1" else UNKNOWN
 
     def list_objects(self, resource: Any, *, label_selector: str) -> list[Any]:
-        assert (resource.kind, "app.kubernetes.io/name=kmcp" in label_selector) == ("Deployment", True)
+        assert (resource.kind, label_selector) == ("Deployment", "control-plane=controller-manager")
         if isinstance(self.version, Exception):
             raise self.version
-        return [{"metadata": {"labels": {"app.kubernetes.io/version": self.version}}}]
+        own = {"app.kubernetes.io/name": "kmcp", "control-plane": "controller-manager"}
+        return [{"metadata": {"labels": {**own, "app.kubernetes.io/version": self.version}}}]
 
     def apply(self, _kube: Any, target: Target, *, force: bool, dry_run: bool) -> Any:
         assert force
@@ -64,7 +68,9 @@ class Cluster:
     def drift(self) -> list[str]:
         sight = server_sight.look_at(cast(Kube, self), DECLARED)[("mcp", "echo")]
         assert sight.server is not None
-        return [change.path for change in server_children.drift(sight.server, sight.children, sight.kept)]
+        return [
+            change.path for change in server_children.drift(sight.server, sight.children, sight.kept, sight.structures)
+        ]
 
 
 def test_nobody_is_asked_as_long_as_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils.mcp import played
-from unit.plugins.module_utils.mcp.played import Asked, Played, as_events, as_json, error, result
+from support import mcp_played as played
+from support.mcp_played import Asked, Played, as_events, as_json, error, result
 
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, legacy, protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply

@@ -53,6 +53,7 @@ def findings(*hosts: Host) -> list[tuple[str, str, str]]:
         found += module_options.object_findings(host)
         found += module_options.namespace_findings(host)
         found += module_options.version_findings(host)
+        found += module_options.kmcp_name_findings(host)
         found += module_options.wait_findings(host)
         found += module_options.playbook_findings(host, site_lock.ARGUMENT_SPEC)
         found += module_options.call_findings(host)
@@ -124,6 +125,22 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "is declared twice",
     ),
     "version of KMCP": ({"kmcp_version": "latest"}, "kmcp_version", '"latest" is not one exact version'),
+    "release of KMCP": ({"kmcp_release_name": "KMCP"}, "kmcp_release_name", '"KMCP" must be 1 to 53'),
+    "one release for both charts of KMCP": (
+        {"kmcp_crds_release_name": "tools", "kmcp_release_name": "tools"},
+        "kmcp_crds_release_name",
+        "must differ from kmcp_release_name",
+    ),
+    "a chart of KMCP with its tag": (
+        {"kmcp_controller_chart": "mcp-controller:0.3.0"},
+        "kmcp_controller_chart",
+        "its version comes from version",
+    ),
+    "a chart of KMCP in upper case": (
+        {"kmcp_chart_repository": "oci://registry.example.com/charts", "kmcp_crds_chart": "crds/Kmcp"},
+        "kmcp_crds_chart",
+        "has upper-case letters",
+    ),
     "Pod Security of a namespace": (
         {"cluster_setup_namespaces": [{"name": "a", "labels": {"pod-security.kubernetes.io/warn": "strict"}}]},
         "cluster_setup_namespaces[0].metadata.labels.pod-security.kubernetes.io/warn",

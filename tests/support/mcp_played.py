@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
@@ -115,3 +117,39 @@ def speaks_legacy(asked: Asked, session: str = "s1", stream: bool = True, versio
         found = result(asked, **({"tools": TOOLS} if asked.method == "tools/list" else {"content": []}))
         headers = {}
     return as_events(found, **headers) if stream else as_json(found, **headers)
+
+
+@contextmanager
+def over_http(answer: Answer, asked: list[Asked] | None = None) -> Iterator[str]:
+    """The same function behind a socket; yields its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_one(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            request = Asked(self.command, dict(self.headers), json.loads(self.rfile.read(length) or b"{}"))
+            if asked is not None:
+                asked.append(request)
+            reply = answer(request)
+            body = b"".join(reply.chunks)
+            self.send_response(reply.status)
+            for name, value in {**reply.headers, "content-length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_DELETE = handle_one
+
+        def log_message(self, *_args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/mcp"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
