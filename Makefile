@@ -64,7 +64,7 @@ contract: venv ## the local Azure and the MCP client against the SDKs
 	@$(GATE) contract
 
 .PHONY: conformance
-conformance: venv ## the official MCP suite against the client
+conformance: venv ## the official MCP suite against the client and the example servers
 	@$(GATE) conformance
 
 .PHONY: integration

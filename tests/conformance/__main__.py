@@ -7,7 +7,6 @@ import argparse
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,37 +14,26 @@ from pathlib import Path
 from gate import npm
 from gate.checkout import CHECKOUT
 
-from conformance import judging, listed, report, suite
+from conformance import isolation, judging, listed, report, suite
 from conformance.judging import Run
 from conformance.suite import Suite
 
 REVISIONS = ("2025-11-25", "2026-07-28")
 EVIDENCE = CHECKOUT / "build" / "conformance"
 CLIENT = Path(__file__).with_name("client.py")
-# A network with nothing in it but this machine's loopback, which takes root or a kernel that lets users have it.
-LOOPBACK = ("unshare", "--net", "--map-root-user", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
-
-
-def isolation() -> tuple[str, ...]:
-    """What runs the suite where only this machine can be reached; nothing, said aloud, if that is refused."""
-    done = subprocess.run([*LOOPBACK, "true"], capture_output=True, text=True, check=False)
-    if done.returncode == 0:
-        return LOOPBACK
-    print(f"conformance: runs with this machine's network, because a network of its own was refused: {done.stderr}")
-    return ()
 
 
 def runs(installed: Suite, evidence: Path) -> list[Run]:
     shutil.rmtree(evidence, ignore_errors=True)
     evidence.mkdir(parents=True)
     environment = {
-        **os.environ,
+        **installed.environment,
         "PYTHONPATH": os.pathsep.join(str(CHECKOUT / name) for name in ("collections", "tests")),
         # Of the network that the scenarios run in there is nothing to reach by a proxy.
         "NO_PROXY": "*",
     }
     client = shlex.join((sys.executable, "-I", "-S", str(CLIENT)))
-    prefix = (*isolation(), sys.executable, "-m", "conformance.clients")
+    prefix = (*isolation.prefix(), sys.executable, "-m", "conformance.clients")
 
     def run(revision: str) -> list[Run]:
         output, scenarios = evidence / revision, installed.scenarios(revision)
@@ -67,7 +55,7 @@ def main(arguments: list[str]) -> int:
     except (npm.NpmError, listed.ListError, suite.SuiteError) as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 1
-    print(report.table(found))
+    print(report.table(found, "the client"))
     report.write_junit(found, options.junit)
     return 0 if judging.succeeded(found) else 1
 

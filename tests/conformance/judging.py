@@ -82,8 +82,8 @@ def judge(run: Run, exceptions: Exceptions) -> Verdict:
     entry = exceptions.not_applicable(run.revision, run.scenario)
     reasons = _broken_off(run) or [
         *(_of_what_is_listed(run, entry) if entry else _nothing_seen(run)),
-        *_bad(run, entry),
-        *_unseen(run, exceptions, entry),
+        *_bad(run, entry.checks if entry else exceptions.untestable(run.revision, run.scenario)),
+        *([] if entry else _unseen(run, exceptions.untestable(run.revision, run.scenario))),
     ]
     if reasons:
         return Verdict(run.revision, run.scenario, Outcome.FAILED, passed, failed, tuple(reasons))
@@ -110,21 +110,19 @@ def _nothing_seen(run: Run) -> list[str]:
     return ["the suite checked nothing: the client did not do what the scenario looks at"]
 
 
-def _bad(run: Run, entry: Listed | None) -> list[str]:
-    bad = [check for check in run.checks if check.status in BAD]
-    unknown = [check for check in run.checks if check.status not in KNOWN]
-    return [str(check) for check in (*bad, *unknown) if not (entry and _among(check, entry.checks))]
+def _bad(run: Run, listed: Sequence[str]) -> list[str]:
+    bad = [check for check in run.checks if check.status in BAD or check.status not in KNOWN]
+    return [str(check) for check in bad if not _among(check, listed)]
 
 
-def _unseen(run: Run, exceptions: Exceptions, entry: Listed | None) -> list[str]:
+def _unseen(run: Run, untestable: Sequence[str]) -> list[str]:
     """What the suite could not look at. Of a scenario that does not apply nobody expects that it looks."""
-    skipped = [check for check in run.checks if check.status == "SKIPPED" and entry is None]
-    allowed = exceptions.skipped(run.revision, run.scenario)
-    unlisted = [f"{check} (and not listed as skipped)" for check in skipped if not _among(check, allowed)]
+    skipped = [check for check in run.checks if check.status == "SKIPPED"]
+    unlisted = [f"{check} (and not listed as untestable)" for check in skipped if not _among(check, untestable)]
     stale = [
-        f"{name} is listed as skipped, but the suite did not skip it: take it off the list"
-        for name in allowed
-        if not any(check.is_called(name) for check in skipped)
+        f"{name} is listed as untestable, but the suite tested it with success: take it off the list"
+        for name in untestable
+        if not any(check.is_called(name) and check.status in (*BAD, "SKIPPED") for check in run.checks)
     ]
     return unlisted + stale
 

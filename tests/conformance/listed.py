@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 LIST = Path(__file__).parent / "not-applicable.yml"
-SECTIONS = ("not_applicable", "skipped")
+SECTIONS = ("not_applicable", "untestable")
 KEYS = frozenset(("scenario", "revisions", "checks", "reason"))
 
 
@@ -39,7 +39,8 @@ class Exceptions:
     def not_applicable(self, revision: str, scenario: str) -> Listed | None:
         return next((entry for entry in self.scenarios if _means(entry, revision, scenario)), None)
 
-    def skipped(self, revision: str, scenario: str) -> tuple[str, ...]:
+    def untestable(self, revision: str, scenario: str) -> tuple[str, ...]:
+        """Checks that the suite skips by itself, or cannot make of what it is given."""
         return tuple(name for entry in self.unseen if _means(entry, revision, scenario) for name in entry.checks)
 
     def named(self) -> Iterator[tuple[str, str]]:
@@ -55,7 +56,7 @@ def load(path: Path = LIST) -> Exceptions:
 def parse(document: Any) -> Exceptions:
     if not isinstance(document, Mapping) or set(document) != set(SECTIONS):
         raise ListError(f"the list has the sections {' and '.join(SECTIONS)}, and no others")
-    not_applicable, skipped = (
+    not_applicable, untestable = (
         tuple(_entry(found, f"{section}[{number}]") for number, found in enumerate(document[section] or []))
         for section in SECTIONS
     )
@@ -63,7 +64,7 @@ def parse(document: Any) -> Exceptions:
     twice = sorted({f"{name} ({revision})" for name, revision in listed if listed.count((name, revision)) > 1})
     if twice:
         raise ListError(f"listed more than once under {SECTIONS[0]}: {', '.join(twice)}")
-    return Exceptions(not_applicable, skipped)
+    return Exceptions(not_applicable, untestable)
 
 
 def _entry(found: Any, place: str) -> Listed:

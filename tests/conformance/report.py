@@ -12,7 +12,7 @@ from conformance.judging import Outcome, Verdict
 HEAD = ("revision", "scenario", "passed", "failed", "result")
 
 
-def table(verdicts: Sequence[Verdict]) -> str:
+def table(verdicts: Sequence[Verdict], judged: str) -> str:
     """A row per scenario, then why each of the failed ones failed, and at the end a line per revision."""
     rows = [HEAD, *(_row(verdict) for verdict in verdicts)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD) - 1)]
@@ -21,10 +21,10 @@ def table(verdicts: Sequence[Verdict]) -> str:
     why = [
         f"FAILED {verdict.revision} {verdict.scenario}: {reason}" for verdict in failed for reason in verdict.reasons
     ]
-    return "\n".join([*lines, "", *([*why, ""] if why else []), *totals(verdicts)])
+    return "\n".join([*lines, "", *([*why, ""] if why else []), *totals(verdicts, judged)])
 
 
-def totals(verdicts: Sequence[Verdict]) -> list[str]:
+def totals(verdicts: Sequence[Verdict], judged: str) -> list[str]:
     """The score of each revision in a line."""
     found = []
     for revision in dict.fromkeys(verdict.revision for verdict in verdicts):
@@ -35,8 +35,8 @@ def totals(verdicts: Sequence[Verdict]) -> list[str]:
         )
         checks = sum(verdict.passed for verdict in green)
         found.append(
-            f"conformance of the client to MCP {revision}: {len(green)} of {len(green) + len(failed)} scenarios green "
-            f"({checks} checks), {len(listed)} not applicable"
+            f"conformance of {judged} to MCP {revision}: {len(green)} of {len(green) + len(failed)} scenarios green "
+            f"({checks} checks)" + (f", {len(listed)} not applicable" if listed else "")
         )
     return found
 

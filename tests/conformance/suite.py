@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -19,8 +20,9 @@ END = "driver: done: "
 LOG = "suite.log"
 # Most of it a client waits for its turn: on a busy machine the last one comes late. One that hangs ends by itself.
 CLIENT_SECONDS = 240
+SERVER_SECONDS = 60
 
-_CLIENT_SECTION = re.compile(r"^Client scenarios\b.*:$")
+_SECTIONS = {"client": re.compile(r"^Client scenarios\b.*:$"), "server": re.compile(r"^Server scenarios\b.*:$")}
 _UNSCORED_SECTION = re.compile(r"^Run and reported, but never scored:$")
 _ITEM = re.compile(r"^\s+- (?P<name>\S+)(?: \[(?P<leg>\w+)\])?$")
 # auth/iss-supported-2026-11-30T01-02-03-456Z
@@ -38,18 +40,28 @@ class Suite:
     node: Path
     modules: Path
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Node keeps what it compiled: the suite is one large file, and runs dozens of times."""
+        return {**os.environ, "NODE_COMPILE_CACHE": str(self.modules.parent / "compiled")}
+
     def command(self, *arguments: str) -> list[str]:
         return [str(self.node), str(self.modules / PROGRAM), *arguments]
 
-    def scenarios(self, revision: str) -> list[str]:
-        """Every client scenario that the suite runs for a revision, those without a score as well."""
+    def scenarios(self, revision: str, role: str = "client") -> list[str]:
+        """Every scenario for clients (or servers) that the suite runs for a revision, those without a score as well."""
         done = subprocess.run(
-            self.command("list", "--requirements", revision), capture_output=True, text=True, check=False, timeout=60
+            self.command("list", "--requirements", revision),
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
         )
-        found = listed_scenarios(done.stdout)
+        found = listed_scenarios(done.stdout, role)
         if done.returncode or not found:
             raise SuiteError(
-                f"The conformance suite lists no client scenario of {revision}: it ended with {done.returncode} and "
+                f"The conformance suite lists no {role} scenario of {revision}: it ended with {done.returncode} and "
                 f"printed {(done.stderr or done.stdout).strip()[:500]!r}. Was its version changed in tests/node?"
             )
         return found
@@ -67,15 +79,36 @@ class Suite:
         with (output / LOG).open("w", encoding="utf-8") as log:
             subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, env=environment, check=False)
 
+    def judge_server(self, revision: str, scenario: str, url: str, output: Path) -> Run:
+        """One scenario against a server that runs already."""
+        arguments = ("server", "--url", url, "--spec-version", revision, "--scenario", scenario, "-o", str(output))
+        output.mkdir(parents=True)
+        try:
+            done = subprocess.run(
+                self.command(*arguments),
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=SERVER_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            return Run(revision, scenario, broken_off=f"the suite was not done with it in {SERVER_SECONDS} s")
+        (output / LOG).write_text(done.stdout + done.stderr, encoding="utf-8")
+        for place in output.rglob("checks.json"):
+            return Run(revision, scenario, parsed_checks(json.loads(place.read_text(encoding="utf-8"))))
+        said = (done.stdout + done.stderr).strip().splitlines() or [""]
+        return Run(revision, scenario, broken_off=f"the suite left no checks of it; it ended with {said[-1]!r}")
 
-def listed_scenarios(text: str) -> list[str]:
-    """The client scenarios of `list --requirements`, in its order."""
+
+def listed_scenarios(text: str, role: str) -> list[str]:
+    """The scenarios for clients or servers of `list --requirements`, in its order."""
     found, section = [], ""
     for line in text.splitlines():
         if line and not line.startswith(" "):
             section = line
         item = _ITEM.match(line)
-        if item and (_CLIENT_SECTION.match(section) or (_UNSCORED_SECTION.match(section) and item["leg"] == "client")):
+        if item and (_SECTIONS[role].match(section) or (_UNSCORED_SECTION.match(section) and item["leg"] == role)):
             found.append(item["name"])
     return found
 

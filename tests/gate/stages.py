@@ -150,8 +150,10 @@ def on_own_cloud(cloud: str, step: Step) -> Step:
 
 
 def conformance() -> list[Step]:
-    argv = (sys.executable, "-m", "conformance", f"--junit={junit_report('conformance')}")
-    return [Step("conformance", argv, Counting.JUNIT, shown=True)]
+    return [
+        Step(name, (sys.executable, "-m", module, f"--junit={junit_report(name)}"), Counting.JUNIT, shown=True)
+        for name, module in (("client", "conformance"), ("examples", "conformance.examples"))
+    ]
 
 
 def docs() -> list[Step]:
@@ -259,7 +261,12 @@ STAGES: tuple[Stage, ...] = (
     Stage("unit", "pure parts and the repository itself", unit, beside="lint"),
     Stage("contract", "the local Azure and the MCP client against the SDKs", contract, needs=("mcp-servers",)),
     # By itself: some of its clients are timed.
-    Stage("conformance", "the official MCP suite against the client", conformance, needs=("npm",)),
+    Stage(
+        "conformance",
+        "the official MCP suite against the client and the example servers",
+        conformance,
+        needs=("npm", "mcp-servers"),
+    ),
     Stage(
         "cloud",
         "the local cloud, up",

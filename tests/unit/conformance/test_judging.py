@@ -32,10 +32,18 @@ def run(*checks: Check, scenario: str = "tools_call", broken_off: str = "") -> R
         (run(GOOD), Outcome.GREEN),
         (run(WIRE, GOOD, Check("request", "Request", "INFO")), Outcome.GREEN),
         (run(GOOD, SKIPPED, scenario="headers"), Outcome.GREEN),
+        (run(GOOD, Check("headers", "Headers_initialize", "WARNING"), scenario="headers"), Outcome.GREEN),
         (run(TOKEN, scenario="auth/flow"), Outcome.NOT_APPLICABLE),
         (run(TOKEN, GOOD, SKIPPED, scenario="auth/flow"), Outcome.NOT_APPLICABLE),
     ],
-    ids=["checked", "with-what-only-informs", "skipped-as-listed", "fails-as-listed", "listed-checks-alone-count"],
+    ids=[
+        "checked",
+        "with-what-only-informs",
+        "skipped-as-listed",
+        "untestable-as-listed",
+        "fails-as-listed",
+        "listed-checks-alone-count",
+    ],
 )
 def test_what_need_not_be_mended(of_it: Run, outcome: Outcome) -> None:
     assert judging.judge(of_it, LIST).outcome is outcome
@@ -50,8 +58,9 @@ def test_what_need_not_be_mended(of_it: Run, outcome: Outcome) -> None:
         (run(WIRE), "checked nothing"),
         (run(WIRE, Check("request", "Request", "INFO")), "checked nothing"),
         (run(SKIPPED), "checked nothing"),
-        (run(GOOD, SKIPPED), "not listed as skipped"),
-        (run(GOOD, scenario="headers"), "listed as skipped, but the suite did not skip it"),
+        (run(GOOD, SKIPPED), "not listed as untestable"),
+        (run(GOOD, SKIPPED, WARNED, scenario="headers"), "sends-info (SendsInfo): WARNING"),
+        (run(GOOD, scenario="headers"), "listed as untestable, but the suite tested it"),
         (run(GOOD, Check("new", "New", "EXPLODED")), "new (New): EXPLODED"),
         (run(GOOD, broken_off="its time was up"), "did not come to its end: its time was up"),
         (run(GOOD, scenario="auth/flow"), "no check of it fails: take it off the list"),
@@ -63,6 +72,7 @@ def test_what_need_not_be_mended(of_it: Run, outcome: Outcome) -> None:
     ],
     ids=[
         *("failure", "warning", "no-check", "wire-alone", "informs-alone", "skipped-alone", "skipped-unlisted"),
+        "beside-what-is-untestable",
         *("skipped-stale", "unknown-status", "timeout", "stale", "stale-without-checks", "stale-check"),
         *("more-than-listed", "warning-beside-what-is-listed", "listed-and-crashed"),
     ],

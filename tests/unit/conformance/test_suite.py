@@ -64,8 +64,9 @@ def played(tmp_path: Path) -> Callable[[str], Suite]:
     return suite_of
 
 
-def test_every_client_scenario_is_found_scored_or_not() -> None:
-    assert suite.listed_scenarios(PRINTED) == ["tools_call", "auth/iss-supported", "auth/dpop", "a-new-one"]
+def test_every_scenario_is_found_scored_or_not() -> None:
+    assert suite.listed_scenarios(PRINTED, "client") == ["tools_call", "auth/iss-supported", "auth/dpop", "a-new-one"]
+    assert suite.listed_scenarios(PRINTED, "server") == ["tools-list", "tasks-lifecycle"]
 
 
 @pytest.mark.parametrize("scenario", ["tools_call", "auth/iss-supported"])
@@ -122,7 +123,7 @@ def test_the_scores_name_every_scenario_and_count_those_that_apply(tmp_path: Pat
         Verdict("2026-07-28", "tools_call", Outcome.FAILED, passed=1, failed=1, reasons=("id: FAILURE",)),
         Verdict("2026-07-28", "auth/dpop", Outcome.NOT_APPLICABLE, failed=3, reasons=("an extension",)),
     ]
-    lines = report.table(verdicts).splitlines()
+    lines = report.table(verdicts, "the client").splitlines()
     assert [line.split() for line in lines[1:4]] == [
         ["2025-11-25", "initialize", "2", "0", "ok"],
         ["2026-07-28", "tools_call", "1", "1", "FAILED"],
@@ -130,7 +131,7 @@ def test_the_scores_name_every_scenario_and_count_those_that_apply(tmp_path: Pat
     ]
     assert "FAILED 2026-07-28 tools_call: id: FAILURE" in lines
     assert lines[-2:] == [
-        "conformance of the client to MCP 2025-11-25: 1 of 1 scenarios green (2 checks), 0 not applicable",
+        "conformance of the client to MCP 2025-11-25: 1 of 1 scenarios green (2 checks)",
         "conformance of the client to MCP 2026-07-28: 0 of 1 scenarios green (0 checks), 1 not applicable",
     ]
     report.write_junit(verdicts, tmp_path / "junit.xml")
