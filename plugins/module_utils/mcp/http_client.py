@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import http.client
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -146,9 +147,9 @@ def _chunks(response: Any, deadline: float, timeout: float) -> Iterator[bytes]:
             yield chunk
             if time.monotonic() > deadline:
                 raise timed_out(timeout)
-    except sdk.urllib3.exceptions.ReadTimeoutError as exc:
+    except (sdk.urllib3.exceptions.ReadTimeoutError, TimeoutError) as exc:
         raise timed_out(timeout) from exc
-    except sdk.urllib3.exceptions.HTTPError as exc:
+    except (sdk.urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as exc:
         raise Unanswered(
             "cut_off",
             f"the connection ended in the middle of the answer: {type(exc).__name__}",

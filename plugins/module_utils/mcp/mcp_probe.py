@@ -18,10 +18,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Inva
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import with_log
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import http_client, service_proxy
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import http_client, port_forward, service_proxy
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import Manner, observe
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.replicas import Reach
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import Target, targets_from
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import PORT_FORWARD, Target, targets_from
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
@@ -110,6 +111,8 @@ def _connections(task: Task, kube: Kube | None) -> Connect:
             )
             return Reach(lambda timeout: over(opener, timeout))
         known = kube
+        if target.via == PORT_FORWARD:
+            return _forwarded(task, known, target)
         return Reach(
             server=lambda timeout: over(service_proxy.opener(known, target.proxy_path, target.headers), timeout),
             pods=lambda: service_proxy.replicas(known, target.namespace, target.name, target.port),
@@ -121,6 +124,26 @@ def _connections(task: Task, kube: Kube | None) -> Connect:
         )
 
     return connect
+
+
+def _forwarded(task: Task, kube: Kube, target: Target) -> Reach:
+    """All over connections of their own to pods: the first that is ready stands for the Service."""
+
+    def pods() -> list[service_proxy.Replica]:
+        return service_proxy.replicas(kube, target.namespace, target.name, target.port)
+
+    def to(find: Callable[[], service_proxy.Replica], timeout: float) -> Exchange:
+        opener = port_forward.opener(
+            kube, task.check_mode, target.namespace, target.host, target.path, find, target.headers
+        )
+        return http_client.exchange_over(opener, timeout)
+
+    return Reach(
+        server=lambda timeout: to(lambda: port_forward.first_of(pods), timeout),
+        pods=pods,
+        pod=lambda replica, timeout: to(lambda: replica, timeout),
+        keeps_clients_apart=lambda: service_proxy.keeps_clients_apart(kube, target.namespace, target.name),
+    )
 
 
 def _ask_all(task: Task, targets: list[Target], connect: Connect) -> list[Outcome]:

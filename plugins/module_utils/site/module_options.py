@@ -87,7 +87,7 @@ KUBECONFIGS = ("aks_cluster_kubeconfig", KUBECONFIG)
 PLAYBOOK_VARIABLES = (*KUBECONFIGS, LOCK_TIMEOUT, LOCK_NAMESPACE)
 _UNDER_LEASE = frozenset({"cluster_setup", "kmcp", "mcp_servers"})
 _IN_CLUSTER = _UNDER_LEASE | {"aks_cluster", "site_verify", "site_diagnostics"}
-_CALL_TEXTS = ("tool", "url", "era", "expect", "expect_equals", "expect_regex")
+_CALL_TEXTS = ("tool", "url", "via", "era", "expect", "expect_equals", "expect_regex")
 _CALL_LISTS: Mapping[str, type] = {"expect_json": dict, "expect_tools": str}
 
 

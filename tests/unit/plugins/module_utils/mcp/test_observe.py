@@ -242,10 +242,10 @@ def test_advice_fits_how_it_was_asked(options: dict[str, Any], words: str, never
     assert words in reason.hint and never not in reason.hint
 
 
-def test_advice_for_a_server_in_the_cluster_knows_the_proxy() -> None:
+def test_advice_for_a_server_in_the_cluster_names_what_was_sent() -> None:
     (target,) = operation.targets_from({"name": "echo", "namespace": "mcp", "headers": {"X-Key": "wrong"}})
     reason = target.advised(Unanswered("unauthorized", "it wants authentication").about("echo"))
-    assert "does not accept what was sent (X-Key)" in reason.hint and "asked by its url" in reason.hint
+    assert "does not accept what was sent (X-Key)" in reason.hint and "for example Authorization" in reason.hint
 
 
 def test_a_lost_session_is_tried_again_and_remembered() -> None:
