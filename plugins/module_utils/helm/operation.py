@@ -115,7 +115,7 @@ def ensure(task: Task, kube: Kube, spec: ReleaseSpec, known: History | None = No
     except Failure as failure:
         begun = has_begun(kube, spec, found, failure)
         if begun:
-            secrecy.remember_failed(kube, spec, found)
+            secrecy.remember_failed(task, kube, spec, found)
         if begun and not ran:
             task.wrote(f"A new revision of release {spec.namespace}/{spec.name}")
         elif missing and not ran and _namespace_is_there(kube, spec):
@@ -251,7 +251,7 @@ def _run_helm(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, found: Hist
                 helm.rollback(spec, found.deployed.revision, files)
             else:
                 recovery.drop_record(kube, release)
-            release = secrecy.carried(kube, found.deployed, recovery.read(kube, spec.namespace, spec.name).newest)
+            release = secrecy.carried(task, kube, found.deployed, recovery.read(kube, spec.namespace, spec.name).newest)
         plan = plan_release(spec, release)
         if plan.changes:
             chart = source.fetched(_labelled(spec, release), files)
@@ -266,7 +266,7 @@ def _run_helm(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, found: Hist
             code="RecordNotDeployed",
             hint="Another helm changed the release at the same time; run again.",
         )
-    return secrecy.remembered(kube, written) if secrecy.becomes_secret(spec, release) else written
+    return secrecy.remembered(task, kube, written) if secrecy.becomes_secret(spec, release) else written
 
 
 def _labelled(spec: ReleaseSpec, release: Release | None) -> ReleaseSpec:

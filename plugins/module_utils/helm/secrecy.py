@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import manifest, recovery
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import effective_values, successors
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import (
@@ -27,6 +27,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import
     Release,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import MERGE_PATCH
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object, holds_secrets
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values
@@ -77,41 +78,76 @@ def becomes_secret(spec: ReleaseSpec, release: Release | None) -> bool:
 
 def kept_secret(task: Task, kube: Kube, spec: ReleaseSpec, plan: Plan, release: Release) -> Plan:
     """Values that stand, and are declared secret from now on: the record says so too, in its present revision."""
-    if not spec.values_secret or release.values_secret or not release.values:
+    if plan.changes or not spec.values_secret or release.values_secret or not release.values:
+        # of a revision that this task has made it is known already whether it could be marked
         return plan
-    if not task.check_mode:
-        remembered(kube, release)
-        task.wrote(f"Marking the values of release {release.namespace}/{release.name} as secret")
-    return replace(plan, changes=(*plan.changes, Change("values_secret", ABSENT, True)))
+    marked = _may_mark(task, kube, release) if task.check_mode else remembered(task, kube, release).values_secret
+    return replace(plan, changes=(*plan.changes, Change("values_secret", ABSENT, True))) if marked else plan
 
 
-def remembered(kube: Kube, release: Release) -> Release:
-    """The release with the mark on its record. Only helm older than 3.13, which writes no labels, has left it off."""
+def remembered(task: Task, kube: Kube, release: Release) -> Release:
+    """The release with the mark on its record. Only helm older than 3.13, which writes no labels, has left it off.
+
+    The mark is for later tasks; this one has done its work, and a record that may not be marked is no reason to fail.
+    """
     if release.values_secret:
         return release
-    kube.request(
-        "PATCH",
-        f"/api/v1/namespaces/{release.namespace}/secrets/{release.secret_name}",
-        body={"metadata": {"labels": {VALUES_LABEL: VALUES_SECRET}}},
-        content_type="application/merge-patch+json",
-        action=f"Marking the values of release {release.namespace}/{release.name} as secret",
-    )
+    try:
+        kube.request(
+            "PATCH",
+            f"/api/v1/namespaces/{release.namespace}/secrets/{release.secret_name}",
+            body={"metadata": {"labels": {VALUES_LABEL: VALUES_SECRET}}},
+            content_type=MERGE_PATCH,
+            action=f"Marking the values of release {release.namespace}/{release.name} as secret",
+        )
+    except ServiceError as refused:
+        if refused.status is None:
+            raise
+        task.warn(_unmarked(release, refused.reason))
+        return release
     return replace(release, labels={**release.labels, VALUES_LABEL: VALUES_SECRET})
 
 
-def carried(kube: Kube, before: Release | None, now: Release | None) -> Release | None:
+def _may_mark(task: Task, kube: Kube, release: Release) -> bool:
+    """What check mode can find out of whether the record can be marked."""
+    asked = {"namespace": release.namespace, "verb": "patch", "resource": "secrets", "name": release.secret_name}
+    answer = kube.request(
+        "POST",
+        "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+        body={
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": asked},
+        },
+        action=f"Asking whether the record of release {release.namespace}/{release.name} may be marked",
+    ).json()
+    allowed = bool((answer.get("status") or {}).get("allowed"))
+    if not allowed:
+        task.warn(_unmarked(release, f"this identity may not patch Secret {release.secret_name}"))
+    return allowed
+
+
+def _unmarked(release: Release, why: str) -> str:
+    return (
+        f"release {release.namespace}/{release.name}: its record cannot be marked as one with secret values ({why}), "
+        "so a task without values_secret would show them. Allow patch of Secrets in namespace "
+        f"{release.namespace}, or keep values_secret: true in every task of this release."
+    )
+
+
+def carried(task: Task, kube: Kube, before: Release | None, now: Release | None) -> Release | None:
     """The revision that helm made of `before`, whose values it has."""
-    return remembered(kube, now) if before is not None and before.values_secret and now is not None else now
+    return remembered(task, kube, now) if before is not None and before.values_secret and now is not None else now
 
 
-def remember_failed(kube: Kube, spec: ReleaseSpec, before: History) -> None:
+def remember_failed(task: Task, kube: Kube, spec: ReleaseSpec, before: History) -> None:
     """The same for the revision of an upgrade that failed."""
     if not becomes_secret(spec, before.newest):
         return
     try:
         newest = recovery.read(kube, spec.namespace, spec.name).newest
         if newest is not None:
-            remembered(kube, newest)
+            remembered(task, kube, newest)
     except Failure:
         # what is done after a failure must not hide it
         return

@@ -60,7 +60,7 @@ def undo(task: Task, kube: Kube, spec: ReleaseSpec, before: History, cause: Fail
                 helm.uninstall(spec.name, spec.namespace, spec.wait_timeout, files)
             else:
                 helm.rollback(spec, target, files)
-                secrecy.carried(kube, before.deployed, recovery.read(kube, spec.namespace, spec.name).newest)
+                secrecy.carried(task, kube, before.deployed, recovery.read(kube, spec.namespace, spec.name).newest)
     except Failure as failure:
         return Undone(cause, f"Going back failed, too: {failure.message()}", None)
     told = f"{name} was uninstalled again" if target is None else f"{name} went back to revision {target}"

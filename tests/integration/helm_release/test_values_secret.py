@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,16 @@ def with_extra(release: dict[str, Any]) -> Callable[..., dict[str, Any]]:
         return {**release, "wait": False, "values": {**release["values"], "extra": extra}, **said, **options}
 
     return declared
+
+
+@pytest.fixture
+def reader(cluster: Any, namespace: str) -> Iterator[str]:
+    """A user who may read everything, and patch no Secret."""
+    name = f"reader-{namespace}"
+    cluster.kubectl("create", "clusterrole", name, "--verb=get,list", "--resource=*.*")
+    cluster.kubectl("create", "clusterrolebinding", name, f"--clusterrole={name}", f"--user={name}")
+    yield name
+    cluster.kubectl("delete", "clusterrole,clusterrolebinding", name)
 
 
 def label(cluster: Any, namespace: str, revision: int) -> str | None:
@@ -77,6 +87,21 @@ def test_what_stands_openly_is_marked_without_a_revision(
     assert done["release"]["revision"] == again["release"]["revision"] == 1
     assert label(cluster, namespace, 1) == "secret"
     assert "47119911" not in str(direct(with_extra(SECOND), check=True))
+
+
+def test_who_may_not_mark_a_record_is_warned(
+    cluster: Any, namespace: str, direct: Run, with_extra: Any, reader: str
+) -> None:
+    direct(with_extra(FIRST))
+    # what stands is the same to those who look at it without a dry run
+    direct(with_extra(FIRST))
+    for check in (True, False):
+        told = direct({**with_extra(FIRST, True), "impersonate_user": reader}, check=check)
+        assert not told["changed"]
+        (warning,) = told["warnings"]
+        assert f"Allow patch of Secrets in namespace {namespace}" in warning
+        assert "47119911" not in str(told)
+    assert label(cluster, namespace, 1) is None
 
 
 def test_values_that_stay_with_another_chart_or_beside_others_stay_secret(

@@ -3,39 +3,52 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import secrecy
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import plan_release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import VALUES_LABEL, History, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.retries import Response
 
 OPEN = ReleaseSpec("web", "shop", Chart("oci://registry/web", "web", "1"), values={})
 RELEASE = Release("web", "shop", 3, "deployed", "", "web", "1", "1", {}, "", None, "sh.helm.release.v1.web.v3")
 SECRET = {VALUES_LABEL: "secret"}
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 class Seen:
     """A task that remembers what is to be kept back, and a cluster that remembers what it was sent."""
 
-    def __init__(self, check_mode: bool = False) -> None:
+    def __init__(self, check_mode: bool = False, refusal: int | None = None) -> None:
         self.check_mode = check_mode
+        self.refusal = refusal
         self.secrets: set[str] = set()
-        self.written: list[str] = []
+        self.warnings: list[str] = []
         self.sent: list[tuple[str, str, Any]] = []
 
     def secret(self, value: str) -> None:
         self.secrets.add(value)
 
-    def wrote(self, what: str) -> None:
-        self.written.append(what)
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
 
-    def request(self, method: str, path: str, *, body: Any, **_options: Any) -> None:
+    def request(self, method: str, path: str, *, body: Any, action: str, **_options: Any) -> Response:
+        guard(self.check_mode, "kubernetes", method, path)
+        if path == REVIEWS:
+            allowed = self.refusal is None
+            return Response(201, {}, json.dumps({"status": {"allowed": allowed}}).encode())
         self.sent.append((method, path, body))
+        if self.refusal is not None:
+            raise ServiceError(action, "secrets is forbidden", status=self.refusal or None)
+        return Response(200, {}, b"{}")
 
 
 @pytest.mark.parametrize(
@@ -119,7 +132,34 @@ def test_values_that_stand_are_marked_in_their_present_revision(check: bool) -> 
     assert [change.path for change in plan.changes] == ["values_secret"]
     path = "/api/v1/namespaces/shop/secrets/sh.helm.release.v1.web.v3"
     assert seen.sent == ([] if check else [("PATCH", path, {"metadata": {"labels": SECRET}})])
-    assert bool(seen.written) is not check
+    assert seen.warnings == []
+
+
+# by who may patch no Secrets, and by a webhook
+@pytest.mark.parametrize(("check", "status"), [(True, 403), (False, 403), (False, 422), (False, 500)])
+def test_a_record_that_may_not_be_marked_is_a_warning(check: bool, status: int) -> None:
+    seen = Seen(check, status)
+    release = replace(RELEASE, values={"a": "b"})
+    spec = replace(OPEN, values={"a": "b"}, values_secret=True)
+    plan = secrecy.kept_secret(seen, seen, spec, plan_release(spec, release), release)  # type: ignore[arg-type]
+    assert not plan.changed
+    assert len(seen.sent) == (0 if check else 1)
+    (warning,) = seen.warnings
+    assert warning.startswith("release shop/web: its record cannot be marked as one with secret values (")
+    assert "Allow patch of Secrets in namespace shop, or keep values_secret: true" in warning
+
+
+def test_after_helm_has_done_its_work_too() -> None:
+    seen = Seen(refusal=403)
+    assert secrecy.remembered(seen, seen, RELEASE) == RELEASE  # type: ignore[arg-type]
+    assert secrecy.carried(seen, seen, replace(RELEASE, labels=SECRET), RELEASE) == RELEASE  # type: ignore[arg-type]
+    assert len(seen.warnings) == 2
+
+
+def test_an_api_server_that_does_not_answer_is_a_failure() -> None:
+    seen = Seen(refusal=0)
+    with pytest.raises(ServiceError, match="Marking the values of release shop/web as secret"):
+        secrecy.remembered(seen, seen, RELEASE)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -142,8 +182,8 @@ def test_else_no_record_is_touched(declared: bool, values: dict[str, Any], label
 def test_what_helm_made_of_a_marked_revision_is_marked_by_hand_where_helm_did_not() -> None:
     seen = Seen()
     rolled_back = replace(RELEASE, revision=5, secret_name="v5")
-    now = secrecy.carried(seen, replace(RELEASE, labels=SECRET), rolled_back)  # type: ignore[arg-type]
+    now = secrecy.carried(seen, seen, replace(RELEASE, labels=SECRET), rolled_back)  # type: ignore[arg-type]
     assert now is not None and now.values_secret and len(seen.sent) == 1
-    assert secrecy.carried(seen, replace(RELEASE, labels=SECRET), now) == now  # type: ignore[arg-type]
-    assert secrecy.carried(seen, RELEASE, rolled_back) == rolled_back  # type: ignore[arg-type]
+    assert secrecy.carried(seen, seen, replace(RELEASE, labels=SECRET), now) == now  # type: ignore[arg-type]
+    assert secrecy.carried(seen, seen, RELEASE, rolled_back) == rolled_back  # type: ignore[arg-type]
     assert len(seen.sent) == 1
