@@ -94,6 +94,7 @@ def bounded(value: Any, limit: int = LONGEST_ANSWER) -> Any:
 def _introduced(server: Conversation) -> dict[str, Any]:
     row = {
         "era": server.era,
+        "transport": server.transport,
         "protocol_version": server.version,
         "supported_versions": list(server.supported_versions),
         "server_info": bounded(server.info),

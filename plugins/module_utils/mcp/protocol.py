@@ -86,6 +86,9 @@ class EventStream:
         self._chunks = chunks
         self.last_id = ""
         self.retry_ms: int | None = None
+        self.name = ""
+        """Of the event that was given last."""
+        self._named = ""
 
     def __iter__(self) -> Iterator[str]:
         data: list[str] = []
@@ -94,6 +97,7 @@ class EventStream:
                 self._field(line, data)
                 continue
             # an event with an empty text only carries the id or the time to wait
+            self.name, self._named = self._named or "message", ""
             if text := "\n".join(data):
                 yield text
             data = []
@@ -106,6 +110,8 @@ class EventStream:
         value = content.removeprefix(b" ").decode("utf-8", "replace")
         if name == b"data":
             data.append(value)
+        elif name == b"event":
+            self._named = value
         elif name == b"id" and "\0" not in value:
             self.last_id = value
         elif name == b"retry" and value.isascii() and value.isdigit():
