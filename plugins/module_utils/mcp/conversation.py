@@ -275,6 +275,11 @@ def needs_input(result: Mapping[str, Any]) -> bool:
     return result.get("resultType") == "input_required"
 
 
+def only_asks_again(result: Mapping[str, Any]) -> bool:
+    """The server wants nothing but its own state back (2026-07-28, "Multi round-trip requests")."""
+    return needs_input(result) and not result.get("inputRequests") and "requestState" in result
+
+
 def wants_input(result: Mapping[str, Any]) -> Unanswered:
     """The verdict on such a result, where nobody is there to answer."""
     requests = result.get("inputRequests")

@@ -151,7 +151,7 @@ def answers(message: Mapping[str, Any], number: int) -> bool:
     given = message.get("id")
     if given == number and not isinstance(given, bool):
         return True
-    return "error" in message and not isinstance(given, int)
+    return message.get("error") is not None and not isinstance(given, int)
 
 
 def read_answer(reply: Reply, number: int) -> dict[str, Any]:
@@ -178,7 +178,7 @@ def read_acknowledgement(reply: Reply) -> None:
 
 
 def result_of(message: Mapping[str, Any], status: int) -> dict[str, Any]:
-    if "error" in message:
+    if message.get("error") is not None:
         raise rpc_refusal(status, RpcError.of(message["error"]))
     result = message.get("result")
     if not isinstance(result, dict):

@@ -157,6 +157,21 @@ def test_a_call_that_needs_somebody_says_so(reply: Any) -> None:
     assert "elicitation" in found.message()
 
 
+def test_a_server_that_only_wants_its_state_back_gets_it() -> None:
+    def server(asked: Asked) -> Reply:
+        at = asked.params.get("requestState", 0)
+        if at < 2:
+            return as_json(result(asked, resultType="input_required", requestState=at + 1))
+        return as_json(result(asked, content=[{"type": "text", "text": f"after {at}"}]))
+
+    with over_http(calls(server)) as url:
+        [row] = probed(url=url, tool="echo", expect="after 2")["servers"]
+    assert row["reachable"]
+    forever = calls(lambda asked: as_json(result(asked, resultType="input_required", requestState="x")))
+    with over_http(forever) as url:
+        assert failed(url=url, tool="echo").reasons[0].code == "needs_input"
+
+
 def test_errors_that_are_expected_are_answers() -> None:
     unknown = calls(lambda asked: as_json(error(asked.message["id"], -32602, "Unknown tool: nope")))
     broken = calls(lambda asked: as_json(result(asked, isError=True, content=[{"type": "text", "text": "too hot"}])))
