@@ -48,7 +48,7 @@ _value:
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-HEADER = ("cluster", "kubernetes", "nodes", "kmcp", "mcp server", "era", "tools", "answer", "ms")
+HEADER = ("cluster", "kubernetes", "nodes", "kmcp", "mcp server", "transport", "era", "tools", "answer", "ms")
 
 
 def site_report(
@@ -87,15 +87,28 @@ def _rows(host: Mapping[str, Any], failed: bool) -> list[tuple[str, ...]]:
         ", ".join(kmcp) or "-",
     )
     servers = host.get("site_verify_result", {}).get("servers", [])
-    return [(*cluster, *_server(server)) for server in servers] or [(*cluster, "-", "-", "-", "-", "-")]
+    transports = _transports(host)
+    found = [(*cluster, *_server(server, transports.get(_name(server), "http"))) for server in servers]
+    return found or [(*cluster, *("-" for _column in HEADER[len(cluster) :]))]
 
 
-def _server(server: Mapping[str, Any]) -> tuple[str, ...]:
+def _transports(host: Mapping[str, Any]) -> dict[str, str]:
+    """What the declared programs themselves speak, by namespace and name."""
+    declared = host.get("mcp_servers_servers") or host.get("mcpops_mcp_servers") or []
+    usual = host.get("mcp_servers_namespace") or host.get("mcpops_mcp_namespace") or "mcp"
+    return {
+        f"{server.get('namespace') or usual}/{server.get('name')}": str(server.get("transport") or "http")
+        for server in declared
+        if isinstance(server, Mapping)
+    }
+
+
+def _server(server: Mapping[str, Any], transport: str) -> tuple[str, ...]:
     tools = ", ".join(str(tool["name"]) for tool in server.get("tools") or []) or "-"
     answer = " ".join(str(server.get("answer") or "-").split())
     answer = answer if len(answer) <= 40 else f"{answer[:37]}..."
     eras = ", ".join(server.get("eras") or ()) or "-"
-    return _name(server), eras, tools, answer, str(server.get("duration_ms", "-"))
+    return _name(server), transport, eras, tools, answer, str(server.get("duration_ms", "-"))
 
 
 def _name(server: Mapping[str, Any]) -> str:

@@ -58,11 +58,13 @@ options:
     type: str
     default: oci://ghcr.io/kagent-dev/kmcp/helm
   crds_chart:
-    description: Name of the chart with the definition.
+    description:
+      - Name of the chart with the definition, below O(chart_repository); a path such as V(crds/kmcp-crds), too.
+      - A copy in a mirror may be called otherwise than the chart calls itself.
     type: str
     default: kmcp-crds
   controller_chart:
-    description: Name of the chart with the controller.
+    description: Name of the chart with the controller, below O(chart_repository), as O(crds_chart).
     type: str
     default: kmcp
   crds_release_name:
@@ -118,6 +120,13 @@ options:
   env:
     description: Environment variables of the controller, the whole set (C(controller.env)).
     type: dict
+  adapter_version:
+    description:
+      - Version of agentgateway that the controller puts before servers of transport C(stdio), as it stands in the tag
+        C(VERSION-musl) of C(ghcr.io/agentgateway/agentgateway); KMCP 0.3.0 takes V(0.9.0) if not set.
+      - The pods of these servers are made anew when it changes. For an image of another registry see
+        O(mcpops.platform.mcp_server#module:adapter_image).
+    type: str
   resources:
     description: Requests and limits of the controller. The chart's limit of 128Mi is little for a big cluster.
     type: dict
@@ -226,6 +235,14 @@ EXAMPLES = r"""
     replicas: 2
     atomic: true
 
+- name: KMCP from a mirror that calls the charts otherwise, under names of our own
+  mcpops.platform.kmcp_install:
+    chart_repository: oci://registry.example.org/platform/charts
+    crds_chart: mcp-definitions
+    controller_chart: mcp-controller
+    crds_release_name: mcp-definitions
+    release_name: mcp-controller
+
 - name: The controller beside kagent, which brings the definition
   mcpops.platform.kmcp_install:
     manage_crds: false
@@ -312,10 +329,10 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "namespace": {"type": "str", "default": charts.DEFAULT_NAMESPACE},
     "create_namespace": {"type": "bool", "default": True},
     "chart_repository": {"type": "str", "default": charts.DEFAULT_REPOSITORY},
-    "crds_chart": {"type": "str", "default": "kmcp-crds"},
-    "controller_chart": {"type": "str", "default": "kmcp"},
-    "crds_release_name": {"type": "str", "default": "kmcp-crds"},
-    "release_name": {"type": "str", "default": "kmcp"},
+    "crds_chart": {"type": "str", "default": charts.DEFAULT_NAMES["crds_chart"]},
+    "controller_chart": {"type": "str", "default": charts.DEFAULT_NAMES["controller_chart"]},
+    "crds_release_name": {"type": "str", "default": charts.DEFAULT_NAMES["crds_release_name"]},
+    "release_name": {"type": "str", "default": charts.DEFAULT_NAMES["release_name"]},
     "values": {"type": "dict"},
     "image_repository": {"type": "str"},
     "image_tag": {"type": "str"},
@@ -326,6 +343,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "watch_namespaces": {"type": "list", "elements": "str"},
     "metrics": {"type": "bool"},
     "env": {"type": "dict"},
+    "adapter_version": {"type": "str"},
     "resources": {"type": "dict"},
     "node_selector": {"type": "dict"},
     "tolerations": {"type": "list", "elements": "dict"},

@@ -14,6 +14,7 @@ from localcloud.binaries import KUBE_NAMES, Binaries, ensure_binaries, ensure_ku
 from localcloud.debian import ensure_node_parts, library_directory
 from localcloud.files import Progress, locked, write_atomically
 from localcloud.images.catalog import ensure_images
+from localcloud.packages.process import ensure_packages
 from localcloud.registry.charts import ensure_charts
 from localcloud.settings import Settings
 
@@ -24,6 +25,7 @@ class Parts:
     node_parts: Path
     images: dict[str, Path]
     charts: list[Path]
+    packages: Path
 
 
 @contextmanager
@@ -42,7 +44,8 @@ def build(settings: Settings, progress: Progress) -> Parts:
         binaries = ensure_binaries(settings, progress)
         images = ensure_images(settings, binaries, progress)
         charts = ensure_charts(settings, progress)
-    return Parts(binaries, node_parts, images, charts)
+        packages = ensure_packages(settings, progress)
+    return Parts(binaries, node_parts, images, charts, packages)
 
 
 def remove_unfinished(settings: Settings) -> None:

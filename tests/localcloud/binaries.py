@@ -47,6 +47,7 @@ PROGRAMS = (
     # Both share their Kubernetes client's version with kube, so that it is compiled once.
     GoProgram("network-policies", "netpol", ".", "sigs.k8s.io/kube-network-policies", "half a minute"),
     GoProgram("local-path-provisioner", "volumes", PROVISIONER_MODULE, PROVISIONER_MODULE, "half a minute"),
+    GoProgram("stdio-adapter", "stdio", ".", "gopkg.in/yaml.v3", "15 s"),
 )
 
 
@@ -63,6 +64,7 @@ class Binaries:
     kmcp_manager: Path
     network_policies: Path
     local_path_provisioner: Path
+    stdio_adapter: Path
 
 
 def module_version(go_mod: str, module: str) -> str:
@@ -228,6 +230,14 @@ def ensure_binaries(settings: Settings, progress: Progress) -> Binaries:
     if settings.binaries:
         return _provided(settings.binaries)
     return Binaries(*_built(settings, PROGRAMS, progress))
+
+
+def ensure_program(settings: Settings, name: str, progress: Progress) -> Path:
+    """One program of a cluster, as `ensure_binaries` has it."""
+    if settings.binaries:
+        return settings.binaries / name
+    (binary,) = _built(settings, tuple(one for one in PROGRAMS if one.name == name), progress)
+    return binary
 
 
 def ensure_kubernetes(settings: Settings, version: str, progress: Progress) -> Path:

@@ -18,6 +18,7 @@ from localcloud.clusters import ClusterError
 from localcloud.files import Progress, key_of, locked, write_atomically
 from localcloud.kube import cgroups, helper_client
 from localcloud.kube.backend import LocalClusters
+from localcloud.packages import process as packages
 from localcloud.processes import ProcessError, Server
 from localcloud.registry import server as registry
 from localcloud.settings import Settings
@@ -44,6 +45,7 @@ def up(settings: Settings, progress: Progress, with_azure: bool = True) -> None:
         registry.ensure_running(settings, parts.node_parts)
         registry.seed(settings, parts.images, parts.charts, progress)
         progress(f"registry answers at https://{settings.registry}")
+        packages.ensure_running(settings, parts.packages)
         if with_azure:
             ensure_azure_running(settings)
             progress(f"Azure answers at {settings.azure_endpoint}")
@@ -61,6 +63,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "client_secret_file": str(settings.client_secret_file),
         "registry": settings.registry,
         "registry_ca_file": str(settings.ca_file),
+        "packages": settings.packages,
         "kubectl": str(settings.tools / "kubectl"),
         "helm": str(settings.tools / "helm"),
         "state_dir": str(settings.state),
@@ -114,7 +117,7 @@ def leftovers(settings: Settings) -> list[str]:
     found += [f"cgroup {path}" for path in cgroups.existing(f"localcloud-{settings.instance}-")]
     mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     found += [f"mount {point}" for point in mounts if point.startswith(f"{settings.state}/")]
-    for name in ("azure", "registry", "node-helper"):
+    for name in ("azure", "registry", "packages", "node-helper"):
         pid = Server(settings, name).pid()
         if pid is not None:
             found.append(f"process {pid} ({name})")
@@ -130,6 +133,7 @@ def down(settings: Settings, progress: Progress, remove: bool = False) -> None:
         settings.environment_file.unlink(missing_ok=True)
         azure(settings).stop()
         registry.server(settings).stop()
+        packages.server(settings).stop()
         clusters = LocalClusters(settings).layouts()
         # Without anything of root's there is no need to become root.
         if helper_client.is_running(settings) or leftovers(settings) or (remove and clusters):
@@ -163,6 +167,7 @@ def status(settings: Settings) -> list[tuple[str, str, str]]:
     details = {
         "node-helper": str(settings.helper_socket),
         "registry": f"https://{settings.registry}",
+        "packages": settings.packages,
         "azure": settings.azure_endpoint,
     }
     for name, detail in details.items():

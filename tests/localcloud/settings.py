@@ -62,6 +62,7 @@ class Settings:
     azure_address: str = "127.0.0.1"
     azure_port: int = 8443
     registry_port: int = 5000
+    packages_port: int = 3141
     tenant_id: str = TENANT_ID
     subscription_id: str = SUBSCRIPTION_ID
     client_id: str = CLIENT_ID
@@ -78,6 +79,7 @@ class Settings:
             network=_network(env),
             azure_port=_port(env, "LOCALCLOUD_AZURE_PORT", 8443),
             registry_port=_port(env, "LOCALCLOUD_REGISTRY_PORT", 5000),
+            packages_port=_port(env, "LOCALCLOUD_PACKAGES_PORT", 3141),
             binaries=Path(binaries).expanduser().absolute() if binaries else None,
             kubeconfig=Path(kubeconfig).expanduser().absolute() if kubeconfig else None,
         )
@@ -111,6 +113,11 @@ class Settings:
     @property
     def registry(self) -> str:
         return f"{self.host_address}:{self.registry_port}"
+
+    @property
+    def packages(self) -> str:
+        """Where the index of Python packages (/pypi/simple/) and the npm registry (/npm/) are."""
+        return f"http://{self.host_address}:{self.packages_port}"
 
     # --- certificates and credentials
 
@@ -215,6 +222,7 @@ class Settings:
             "LOCALCLOUD_NETWORK": self.network,
             "LOCALCLOUD_AZURE_PORT": str(self.azure_port),
             "LOCALCLOUD_REGISTRY_PORT": str(self.registry_port),
+            "LOCALCLOUD_PACKAGES_PORT": str(self.packages_port),
         }
         if self.binaries:
             values["LOCALCLOUD_BINARIES"] = str(self.binaries)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,12 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Prob
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import merged
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import exact_version, order
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import texts_of_mapping
+
+# Which agentgateway the controller puts before stdio servers: pkg/controller/transportadapter of KMCP 0.3.0, which
+# refuses other characters and adds the suffix.
+ADAPTER_VARIABLE = "TRANSPORT_ADAPTER_VERSION"
+_ADAPTER_VERSION = re.compile(r"[a-zA-Z0-9.\-]+")
+_ADAPTER_SUFFIX = "-musl"
 
 # option → place among the values, for what is passed on as it is
 _PASSED: Mapping[str, tuple[str, ...]] = {
@@ -61,8 +68,10 @@ def typed_values(params: Mapping[str, Any], version: str) -> dict[str, Any]:
             values = merged(values, _nested(path, _texts(option, _said(params[option]))))
     if params.get("image_pull_secrets") is not None:
         values["imagePullSecrets"] = [{"name": name} for name in params["image_pull_secrets"]]
-    if params.get("env") is not None:
-        env = texts_of_mapping(params["env"])
+    if params.get("env") is not None or params.get("adapter_version"):
+        env = texts_of_mapping(params.get("env") or {})
+        if params.get("adapter_version"):
+            env[ADAPTER_VARIABLE] = params["adapter_version"]
         entries = [{"name": name, "value": "" if value is None else value} for name, value in env.items()]
         values = merged(values, {"controller": {"env": entries}})
     if params.get("watch_namespaces") is not None:
@@ -87,7 +96,26 @@ def typed_problems(params: Mapping[str, Any], values: Mapping[str, Any]) -> list
     for name in params.get("watch_namespaces") or []:
         if not name:
             problems.append(Problem("watch_namespaces", "holds an empty name"))
-    return problems
+    return [*problems, *_adapter_problems(params, declared)]
+
+
+def _adapter_problems(params: Mapping[str, Any], declared: Mapping[str, Any]) -> Iterator[Problem]:
+    version = params.get("adapter_version")
+    if version is None:
+        return
+    if ADAPTER_VARIABLE in (params.get("env") or {}):
+        yield Problem("adapter_version", f"is said twice: leave {ADAPTER_VARIABLE} out of env")
+    if value_at(declared, ("controller", "env")) is not None:
+        yield Problem("adapter_version", "cannot be joined with values.controller.env: move these variables to env")
+    if not _ADAPTER_VERSION.fullmatch(version):
+        # the controller would log a warning and take its own
+        yield Problem("adapter_version", f"{version!r} is not a version: letters, digits, dots and - only")
+    elif version.endswith(_ADAPTER_SUFFIX):
+        own = version.removesuffix(_ADAPTER_SUFFIX)
+        yield Problem("adapter_version", f"{version!r}: the controller adds {_ADAPTER_SUFFIX} itself; write {own}")
+    elif (found := exact_version(version)) and (order(found) >= order("1.0.0")) != version.startswith("v"):
+        right = f"v{found}" if order(found) >= order("1.0.0") else found
+        yield Problem("adapter_version", f"{version!r}: agentgateway's images have a v from 1.0.0 on; write {right}")
 
 
 def version_problems(values: Mapping[str, Any], version: str | None) -> list[Problem]:

@@ -14,17 +14,25 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
     InvalidInput,
     NotReady,
+    Problem,
     Refused,
     ServiceError,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
+    server_callers,
     server_children,
+    server_environment,
+    server_outcome,
+    server_policies,
+    server_prune,
     server_remove,
     server_rotation,
     server_rules,
     server_sight,
+    server_trial,
     server_wait,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_outcome import Converged, row
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import Sight
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_sight import Key
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import (
@@ -33,33 +41,33 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec i
     KIND,
     Declared,
     declared_from,
-    with_reconcile_label,
+    with_standing_labels,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle import (
     BundleOptions,
     apply_bundle,
     plan_without_cluster,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import ObjectOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values, protect
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan, Refusal
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problems
 
-Drift = Mapping[Key, Sequence[Change]]
-
 
 def converge(task: Task) -> Result:
-    servers = declared_from(task.params)
+    params = task.params
+    servers = declared_from(params)
     protect(task, declared_values([server.resource for server in servers]))
-    absent = task.params["state"] == "absent"
+    absent = params["state"] == "absent"
     found = server_rules.absence_problems(servers) if absent else server_rules.problems(servers)
-    found += wait_timeout_problems(task.params["wait_timeout"], zero=True)
+    found += _task_problems(params)
     if found:
         raise InvalidInput("mcp_server", found)
-    if not servers:
+    if not servers and not params["prune"]:
         return Result(changed=False, msg="no MCP servers are declared", values={"servers": []})
     try:
         kube = Kube.connect(task)
@@ -73,6 +81,16 @@ def converge(task: Task) -> Result:
     return _present(kube, task, servers, served)
 
 
+def _task_problems(params: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the options that are about all servers."""
+    shared = params.get("callers") if params.get("servers") is not None else None
+    return [
+        *server_prune.problems(params),
+        *(Problem(path, message) for path, message in server_callers.callers_problems("callers", shared)),
+        *wait_timeout_problems(params["wait_timeout"], zero=True),
+    ]
+
+
 def _present(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) -> Result:
     if not served and not task.check_mode:
         raise ServiceError(
@@ -82,48 +100,118 @@ def _present(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) 
             hint="Install KMCP first, with kmcp_install.",
         )
     started = time.monotonic()
-    live, unreadable = server_sight.read(kube, servers, server_rotation.beside(servers), resource_served=served)
-    sights = server_sight.seen(kube, servers, live)
-    _hide_secrets(task, sights)
-    refused = [refusal for server in servers for refusal in _collisions(server, sights[server.key])]
-    if refused:
-        raise Refused(servers[0].label if len(servers) == 1 else "mcp_server", refused)
-    drift = {server.key: _drift(sights[server.key]) for server in servers}
+    timeout = float(task.params["wait_timeout"])
+    leaving = server_prune.leaving(kube, task.params, servers) if task.params["prune"] and served else []
+    beside = [*server_rotation.beside(servers), *server_environment.beside(servers), *server_policies.beside(servers)]
+    live, unreadable = server_sight.read(kube, servers, beside, resource_served=served)
+    done = Converged(servers, sights=server_sight.seen(kube, servers, live))
+    _hide_secrets(task, done.sights)
+    refused = {server.key: _refusals(server, done.sights[server.key], live) for server in servers}
+    if servers and all(refused.values()):
+        raise _refused_all(servers, refused)
+    done.failures.update(
+        {server.key: Refused(server.label, refused[server.key]) for server in servers if refused[server.key]}
+    )
+    followed = {target.who for target in server_rotation.beside(servers)}
+    _apply(kube, task, done, live, unreadable & followed)
+    server_policies.remove_undeclared(kube, task, done, live)
+    if task.params["wait"] and not task.check_mode:
+        _wait(kube, task, done, max(1.0, timeout - (time.monotonic() - started)))
+    if leaving and not done.failures:
+        _prune(kube, task, done, leaving)
+    elif leaving:
+        done.notes.append(f"Not pruned, because others failed: {', '.join(server.label for server in leaving)}.")
+    return server_outcome.result(done)
+
+
+def _refused_all(servers: Sequence[Declared], refused: Mapping[Key, Sequence[Refusal]]) -> Refused:
+    if len(servers) == 1:
+        return Refused(servers[0].label, refused[servers[0].key])
+    named = [
+        replace(refusal, path=f"{server.label}: {refusal.path}")
+        for server in servers
+        for refusal in refused[server.key]
+    ]
+    return Refused("mcp_server", named)
+
+
+def _refusals(server: Declared, sight: Sight, live: Mapping[Identity, Object]) -> list[Refusal]:
+    """What must not be overwritten, and what would not work together with what is in the cluster."""
+    kinds = server_children.expected_kinds(server.resource)
+    bundle = server_prune.other_bundle(server, sight.server)
+    return [
+        *server_children.collisions(kinds, server.name, sight.children),
+        *server_policies.collisions(server, live),
+        *server_environment.clashes(server, live),
+        *([bundle] if bundle is not None else []),
+    ]
+
+
+def _apply(
+    kube: Kube,
+    task: Task,
+    done: Converged,
+    live: Mapping[Identity, Object],
+    unreadable: frozenset[Identity],
+) -> None:
+    """Write what differs; the policy of who may call comes before the server that it is about."""
+    servers = done.sound
+    drift = {server.key: _drift(done.sights[server.key]) for server in servers}
+    servers = [
+        replace(
+            server,
+            resource=with_standing_labels(server.resource, done.sights[server.key].server, bool(drift[server.key])),
+        )
+        for server in servers
+    ]
     servers, records = server_rotation.recorded(kube, task, servers, live, unreadable)
     servers = [
-        server_rotation.with_restart(server, sights[server.key], repaired=bool(drift[server.key])) for server in servers
+        server_rotation.with_restart(server, done.sights[server.key], repaired=bool(drift[server.key]))
+        for server in servers
     ]
-    timeout = float(task.params["wait_timeout"])
-    outcome = apply_bundle(
-        kube,
-        task,
-        [
-            with_reconcile_label(server.resource, sights[server.key].server, bool(drift[server.key]))
-            for server in servers
-        ],
-        BundleOptions(subject="MCP servers", exclusive=True, wait_timeout=timeout),
+    done.failures.update(server_trial.refused(kube, servers, done.sights))
+    servers = [server for server in servers if server.key not in done.failures]
+    policies = {server.key: made for server in servers if (made := server_callers.policy(server)) is not None}
+    options = BundleOptions(subject="MCP servers", exclusive=True, wait_timeout=float(task.params["wait_timeout"]))
+    outcome = apply_bundle(kube, task, [*policies.values(), *(dict(server.resource) for server in servers)], options)
+    for key, one in zip(policies, outcome.outcomes):
+        _failed(done, key, one)
+        if one.failure is None:
+            done.policies[key] = one.plan
+    for server, one in zip(servers, outcome.outcomes[len(policies) :]):
+        _failed(done, server.key, one)
+        if one.failure is None:
+            plan = replace(one.plan, subject=server.label, changes=(*one.plan.changes, *drift[server.key]))
+            notes = server_rotation.notes(server, records[server.key], dry=task.check_mode)
+            done.plans[server.key] = plan.with_notes(*notes)
+    done.notes += outcome.notes
+
+
+def _failed(done: Converged, key: Key, outcome: ObjectOutcome) -> None:
+    if outcome.failure is not None:
+        # what was made anew halfway is changed although it failed
+        done.changed = done.changed or bool(outcome.failure.values.get("changed"))
+        done.failures.setdefault(key, outcome.failure)
+
+
+def _wait(kube: Kube, task: Task, done: Converged, left: float) -> None:
+    servers = done.sound
+    changed = any(plan.changed for plan in done.every_plan)
+    waited = server_wait.wait_until_running(
+        kube, task, servers, None if changed else {server.key: done.sights[server.key] for server in servers}, left
     )
-    outcome.raise_failures("apply MCP servers")
-    plans = _plans(servers, outcome, drift)
-    plans = [
-        plan.with_notes(*server_rotation.notes(server, records[server.key], dry=task.check_mode))
-        for server, plan in zip(servers, plans)
-    ]
-    changed = any(plan.changed for plan in plans)
-    if task.params["wait"] and not task.check_mode:
-        left = max(1.0, timeout - (time.monotonic() - started))
-        try:
-            sights = server_wait.wait_until_running(kube, task, servers, None if changed else sights, left)
-        except NotReady as waiting:
-            waiting.values.update(changed=changed)
-            raise
-    rows = [_row(server, sights.get(server.key), plan.changed) for server, plan in zip(servers, plans)]
-    return Result(changed=changed, msg=_summary(plans), plans=tuple(plans), values={"servers": rows})
+    done.sights = {**done.sights, **waited.standing}
+    waiting = [server for server in servers if server.key in waited.reasons]
+    if waiting:
+        done.waiting = server_wait.failure(kube, waiting, waited)
+        for server in waiting:
+            done.failures[server.key] = NotReady(server.label, waited.reasons[server.key], waited=waited.seconds)
 
 
-def _collisions(server: Declared, sight: Sight) -> list[Any]:
-    kinds = server_children.expected_kinds(server.resource)
-    return server_children.collisions(kinds, server.name, sight.children)
+def _prune(kube: Kube, task: Task, done: Converged, leaving: Sequence[Declared]) -> None:
+    gone = server_remove.remove(kube, task, leaving, True)
+    done.pruning += gone.plans
+    done.pruned = [{**row, "pruned": True} for row in gone.values["servers"]]
 
 
 def _drift(sight: Sight) -> list[Change]:
@@ -133,45 +221,19 @@ def _drift(sight: Sight) -> list[Change]:
     return server_children.drift(sight.server, sight.children, sight.kept, sight.structures)
 
 
-def _plans(servers: Sequence[Declared], outcome: BundleOutcome, drift: Drift) -> list[Plan]:
-    plans = []
-    for server, one in zip(servers, outcome.outcomes):
-        plans.append(replace(one.plan, subject=server.label, changes=(*one.plan.changes, *drift[server.key])))
-    return plans
-
-
 def _without_cluster(servers: Sequence[Declared], reason: str, absent: bool) -> Result:
-    rows = [_row(server, None, not absent) for server in servers]
-    if absent:
+    done = Converged(servers)
+    if absent or not servers:
         plan = Plan("MCP servers", notes=(f"Nothing to remove: {reason}.",))
+        rows = [row(server, done) for server in servers]
         return Result(
             changed=False, msg="MCP servers: the cluster is not there", plans=(plan,), values={"servers": rows}
         )
-    outcome = plan_without_cluster([dict(server.resource) for server in servers], reason)
-    return Result(changed=True, msg=_summary(list(outcome.plans)), plans=outcome.plans, values={"servers": rows})
-
-
-def _row(server: Declared, sight: Sight | None, changed: bool) -> dict[str, Any]:
-    deployment = (sight.children.get("Deployment") if sight else None) or {}
-    status = deployment.get("status") or {}
-    return {
-        "name": server.name,
-        "namespace": server.namespace,
-        "port": server.deployment.get("port"),
-        "path": (server.resource["spec"].get("httpTransport") or {}).get("path"),
-        "image": server.deployment.get("image"),
-        "changed": changed,
-        "ready_replicas": int(status.get("readyReplicas", 0)),
-    }
-
-
-def _summary(plans: Sequence[Plan]) -> str:
-    changed = [plan for plan in plans if plan.changed]
-    if not changed:
-        return f"{plans[0].subject}: runs as declared" if len(plans) == 1 else f"{len(plans)} MCP servers as declared"
-    if len(changed) == 1:
-        return changed[0].summary()
-    return f"{len(changed)} of {len(plans)} MCP servers: {', '.join(plan.subject for plan in changed)}"
+    policies = {server.key: made for server in servers if (made := server_callers.policy(server)) is not None}
+    outcome = plan_without_cluster([*policies.values(), *(dict(server.resource) for server in servers)], reason)
+    done.policies.update(zip(policies, outcome.plans))
+    done.plans.update(zip((server.key for server in servers), outcome.plans[len(policies) :]))
+    return server_outcome.result(done)
 
 
 def _hide_secrets(task: Task, sights: Mapping[Key, Sight]) -> None:

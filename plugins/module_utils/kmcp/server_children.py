@@ -15,7 +15,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_template
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import COMMANDS_WITH_IMAGE, KIND
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import API_VERSION, KIND
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_stdio import COMMANDS_WITH_IMAGE
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_template import MADE_BY_KMCP
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import route_path, value_at
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import foreign_routes
@@ -24,6 +25,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT
 
 Object = Mapping[str, Any]
 
+_GROUP = API_VERSION.partition("/")[0]
 # kind → apiVersion; all carry the server's name
 KINDS: Mapping[str, str] = {"Deployment": "apps/v1", "Service": "v1", "ConfigMap": "v1", "ServiceAccount": "v1"}
 # what the controller's requests are signed with: the name of its binary in the image, and when built by `go install`
@@ -41,8 +43,11 @@ def expected_kinds(server: Object) -> tuple[str, ...]:
 
 
 def belongs_to(child: Object, name: str) -> bool:
+    """Whether KMCP made the object for the MCPServer of this name; other projects have a kind MCPServer, too."""
     return any(
-        owner.get("kind") == KIND and owner.get("name") == name
+        owner.get("kind") == KIND
+        and str(owner.get("apiVersion")).partition("/")[0] == _GROUP
+        and owner.get("name") == name
         for owner in child["metadata"].get("ownerReferences") or []
     )
 
@@ -52,7 +57,7 @@ def collisions(kinds: Sequence[str], name: str, children: Mapping[str, Object]) 
     return [
         Refusal(
             f"{kind}/{name}",
-            "an object that belongs to no MCPServer",
+            f"an object that belongs to {_owner(children[kind]) or 'no MCPServer'}",
             "one that KMCP makes for this server",
             "KMCP would overwrite it, and deleting the server would delete it: give the server another name, "
             "or delete the object if nobody needs it.",
@@ -60,6 +65,12 @@ def collisions(kinds: Sequence[str], name: str, children: Mapping[str, Object]) 
         for kind in kinds
         if kind in children and not belongs_to(children[kind], name)
     ]
+
+
+def _owner(child: Object) -> str:
+    """Who the object says it belongs to."""
+    owners = child["metadata"].get("ownerReferences") or []
+    return ", ".join(f"{owner.get('kind')} {owner.get('name')} ({owner.get('apiVersion')})" for owner in owners)
 
 
 def is_reconciled(server: Object) -> bool:
@@ -141,20 +152,24 @@ def _copied(kind: str, server: Object) -> dict[tuple[str, ...], Any]:
         }
     if kind != "Deployment":
         return {}
-    leaves: dict[tuple[str, ...], Any] = {("f:spec", "f:replicas"): deployment.get("replicas", 1)}
+    fields = main_container(server)
+    return {
+        ("f:spec", "f:replicas"): deployment.get("replicas", 1),
+        **{(*_CONTAINER_ROUTE, f"f:{field}"): value for field, value in fields.items()},
+    }
 
-    def copied(field: str, value: Any) -> None:
-        route = (*_CONTAINER_ROUTE, f"f:{field}")
-        leaves[route] = value
 
-    copied("env", _environment(deployment))
-    copied("envFrom", _secrets(deployment))
+def main_container(server: Object) -> dict[str, Any]:
+    """The fields of the server's own container that are copied as they are; None where there is to be none."""
+    spec = server["spec"]
+    deployment = spec.get("deployment", {})
+    found: dict[str, Any] = {"env": _environment(deployment), "envFrom": _secrets(deployment)}
     if deployment.get("image") or deployment.get("cmd") not in COMMANDS_WITH_IMAGE:
-        copied("image", deployment.get("image"))
+        found["image"] = deployment.get("image")
     if spec.get("transportType") == "http":
-        copied("command", [deployment["cmd"]] if deployment.get("cmd") else None)
-        copied("args", deployment.get("args") or None)
-    return leaves
+        found["command"] = [deployment["cmd"]] if deployment.get("cmd") else None
+        found["args"] = deployment.get("args") or None
+    return found
 
 
 def _environment(deployment: Object) -> list[dict[str, str]] | None:

@@ -12,7 +12,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children, server_sight
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
+    server_callers,
+    server_children,
+    server_policies,
+    server_sight,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import Sight
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_sight import Key
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared
@@ -23,6 +28,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.delete import
     wait_until_gone,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import PODS
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 
@@ -38,16 +44,24 @@ def remove(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) ->
         DeleteOptions(subject="MCP servers", wait=bool(task.params["wait"]), wait_timeout=timeout),
     )
     outcome.raise_failures("delete MCP servers")
+    policies = server_policies.remove(kube, task, servers, server_policies.read(kube, servers))
+    BundleOutcome(tuple(policies)).raise_failures("delete network policies of MCP servers")
     if task.params["wait"] and not task.check_mode:
         _wait_for_children(kube, task, sights, timeout - (time.monotonic() - started))
+    gone = {one.who for one in policies if one.plan.changed}
     rows = [
-        {"name": server.name, "namespace": server.namespace, "changed": plan.changed}
+        {
+            "name": server.name,
+            "namespace": server.namespace,
+            "changed": plan.changed or server_callers.target(server.key).who in gone,
+        }
         for server, plan in zip(servers, outcome.plans)
     ]
+    every = BundleOutcome((*outcome.outcomes, *policies), outcome.notes)
     return Result(
-        changed=outcome.changed,
-        msg=outcome.summary("MCP servers", deleted=True) if outcome.changed else "no such MCP server is there",
-        plans=outcome.plans,
+        changed=every.changed,
+        msg=outcome.summary("MCP servers", deleted=True) if every.changed else "no such MCP server is there",
+        plans=every.plans,
         values={"servers": rows},
     )
 
@@ -76,7 +90,6 @@ def _wait_for_children(kube: Kube, task: Task, sights: Mapping[Key, Sight], left
             pod["metadata"]["uid"],
         )
         for namespace in sorted({namespace for namespace, _name in sights})
-        for pod in kube.list_objects(PODS, namespace, label_selector=server_sight.MADE_BY_KMCP)
-        if (namespace, pod["metadata"]["labels"].get("app.kubernetes.io/instance")) in sights
+        for _name, pod in server_sight.pods_of(kube, namespace, {name for place, name in sights if place == namespace})
     ]
     wait_until_gone(kube, task, pods, max(1.0, deadline - time.monotonic()))

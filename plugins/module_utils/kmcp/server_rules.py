@@ -14,13 +14,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import COMMANDS_WITH_IMAGE, Declared
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import unwritable
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.label_syntax import (
-    wrong_annotation_name,
-    wrong_label_name,
-    wrong_label_value,
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
+    server_callers,
+    server_identity,
+    server_packages,
+    server_stdio,
+    server_texts,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.unreadable import nanoseconds, unreadable_fields
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import unwritable
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import parse_quantity
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import credentials_in, is_secret
@@ -31,10 +34,11 @@ Rule = Callable[[Declared], Found]
 _DNS_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _DNS_1123 = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
-_DURATION = re.compile(r"(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+")
 _IMAGE = re.compile(
     r"([a-zA-Z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?"
 )
+# arguments behind a program; the path of a program may have a blank
+_SEVERAL_WORDS = re.compile(r"[^/\s]+\s|\S+\s+-")
 # agentgateway, which carries stdio servers, listens there: port → the variable that moves it
 _ADAPTER_PORTS = {15000: "ADMIN_ADDR", 15020: "STATS_ADDR", 15021: "READINESS_ADDR"}
 # what the controller adds to every pod
@@ -49,8 +53,7 @@ def problems(servers: Sequence[Declared]) -> list[Problem]:
     found = [
         Problem(f"{server.where}.{path}" if server.where else path, message)
         for server in servers
-        for rule in RULES
-        for path, message in rule(server)
+        for path, message in _of_server(server)
     ]
     seen: dict[tuple[str, str], str] = {}
     for server in servers:
@@ -59,6 +62,27 @@ def problems(servers: Sequence[Declared]) -> list[Problem]:
             found.append(Problem(f"{server.where}.name", f"{server.label} is declared twice (also {seen[server.key]})"))
         seen.setdefault(server.key, server.where)
     return found
+
+
+def _of_server(server: Declared) -> Found:
+    seen: set[str] = set()
+    for rule in RULES:
+        for path, message in rule(server):
+            seen.add(path)
+            yield path, message
+    for field in unreadable_fields(server.resource):
+        path = _option_path(field.path)
+        # where a rule has a better word for it, that was said; both ports follow from one option
+        if path not in seen and (field.value != server.deployment.get("port") or "port" not in seen):
+            yield path, f"{field.value!r}, {field.why}; the controller would stop working for all servers"
+
+
+def _option_path(path: str) -> str:
+    """The place of a field by the name of its option, where it has one."""
+    field, dot, rest = path.removeprefix("spec.deployment.").partition(".")
+    if field == "spec":
+        return "timeout" if rest == "timeout" else path
+    return f"{re.sub(r'[A-Z]', lambda letter: '_' + letter[0].lower(), field)}{dot}{rest}"
 
 
 def absence_problems(servers: Sequence[Declared]) -> list[Problem]:
@@ -79,15 +103,37 @@ def warnings(server: Declared) -> list[str]:
             f"{server.label}: env holds {', '.join(exposed)} in clear, readable for everybody who may read the "
             "MCPServer; put it into a Secret and name that in secret_refs."
         )
-    if isinstance(deployment.get("replicas"), int) and deployment["replicas"] > 1:
-        found.append(
-            f"{server.label}: {deployment['replicas']} replicas share no sessions and the Service has no affinity; "
-            "clients of a server that is not stateless get 404 Session not found."
-        )
+    found += [f"{server.label}: {text}" for text in (_sessions(server), *server_identity.warnings(server)) if text]
+    tls = (server.resource["spec"].get("httpTransport") or {}).get("tls") or {}
+    if tls.get("insecureSkipVerify"):
+        found.append(f"{server.label}: tls.insecure_skip_verify lets clients believe any certificate.")
     image = deployment.get("image")
     if isinstance(image, str) and "@" not in image and image.rpartition("/")[2].partition(":")[2] in ("", "latest"):
         found.append(f"{server.label}: image {image} names no version, so nodes may run different ones.")
+    command, arguments = str(deployment.get("cmd")), [str(one) for one in deployment.get("args") or []]
+    floating = server_packages.floating(command, arguments)
+    if floating:
+        found.append(
+            f"{server.label}: {command} runs {', '.join(floating)} in whatever version it finds when a session begins; "
+            f"name one, as {server_packages.advice(command)}."
+        )
     return found
+
+
+def _sessions(server: Declared) -> str:
+    """What more than one replica does to sessions, which live in the memory of one pod."""
+    replicas, stateless = server.deployment.get("replicas"), server.options.get("stateless")
+    if not isinstance(replicas, int) or replicas <= 1 or stateless:
+        return ""
+    lost = "the Service has no affinity, so clients get 404 Session not found"
+    if server.resource["spec"].get("transportType") == "stdio":
+        return f"{replicas} replicas of a stdio server, whose adapter keeps sessions in its pod: {lost}. Declare 1."
+    if stateless is False:
+        return f"{replicas} replicas of a server that keeps sessions (stateless: false): {lost}. Declare 1."
+    return (
+        f"{replicas} replicas share no sessions: if the server keeps any, {lost}. "
+        "Say stateless: true if it keeps none, or declare 1."
+    )
 
 
 def secret_env(deployment: Mapping[str, Any]) -> dict[str, str]:
@@ -134,7 +180,11 @@ def _ports(server: Declared) -> Found:
     env = server.deployment.get("env") or {}
     moved_by = _ADAPTER_PORTS.get(port) if isinstance(port, int) else None
     if transport == "stdio" and moved_by and moved_by not in env:
-        yield "port", f"{port} is used by the adapter of stdio servers; choose another, or move it with env {moved_by}"
+        yield (
+            "port",
+            f"{port} is the adapter's own: it would run, answer other things there and never the server; choose "
+            f"another, or move the adapter's with env {moved_by}",
+        )
 
 
 def _transport(server: Declared) -> Found:
@@ -143,18 +193,42 @@ def _transport(server: Declared) -> Found:
     if transport not in ("http", "stdio"):
         yield "transport", f"{transport!r} is neither http nor stdio"
     command, image = deployment.get("cmd"), deployment.get("image")
-    if not image and command not in COMMANDS_WITH_IMAGE:
+    if not image and str(command) not in server_stdio.COMMANDS_WITH_IMAGE:
         yield "image", "is missing; only the commands npx and uvx have an image of their own"
     if image and not _IMAGE.fullmatch(str(image)):
         yield "image", f"{image!r} is no image reference, for example registry.example.com/team/server:1.4.2"
+    if str(command).startswith(("[", "{")):
+        # a structure, or what Ansible has made of one
+        yield "command", "is a list or a mapping: name the program alone, its arguments belong into args"
+    elif isinstance(command, str) and _SEVERAL_WORDS.match(command):
+        # KMCP makes one word of it, and no program has such a name
+        yield "command", f"{command!r} is more than a program: name it alone, what follows belongs into args"
     if transport == "stdio" and not command:
         yield "command", "is missing: a stdio server is started by it for every session"
     path = (spec.get("httpTransport") or {}).get("path")
-    if path and not str(path).startswith("/"):
+    if path is not None and not str(path).startswith("/"):
         yield "path", f"{path!r} does not start with /"
     timeout = spec.get("timeout")
-    if timeout is not None and not _DURATION.fullmatch(str(timeout)):
+    if timeout is not None and (nanoseconds(str(timeout)) or 0) <= 0:
+        # such a text is stored, too, and ends the controller's list of all servers
         yield "timeout", f"{timeout!r} is no duration such as 30s or 1m30s"
+    if server.options.get("tls") is not None and transport == "stdio":
+        yield "tls", "is about the connection to an HTTP server; a stdio server has none"
+    if server.options.get("stateless") and transport == "stdio":
+        yield "stateless", "is true, and the adapter that carries a stdio server always keeps sessions"
+
+
+def _stdio(server: Declared) -> Found:
+    yield from server_stdio.adapter_problems(server.options)
+    own = server.deployment.get("initContainer")
+    image = own.get("image") if isinstance(own, Mapping) else None
+    if image and not _IMAGE.fullmatch(str(image)):
+        option = "adapter_image" if server.options.get("adapter_image") == image else "init_container.image"
+        yield (
+            option,
+            f"{image!r} is no image reference, for example registry.example.com/mirror/agentgateway:0.9.0-musl",
+        )
+    yield from server_stdio.problems(server.deployment)
 
 
 def _environment(server: Declared) -> Found:
@@ -163,53 +237,6 @@ def _environment(server: Declared) -> Found:
             yield f"env.{name}", "is no name of an environment variable"
         if not isinstance(value, str):
             yield f"env.{name}", f"is {kind_of(value)}: give a text, values from Secrets go through secret_refs"
-
-
-def _texts(server: Declared) -> Found:
-    """Structures where the definition wants text; scalars have become text."""
-    mappings = {**_labels(server), **_annotations(server), "args": dict(enumerate(server.deployment.get("args") or []))}
-    for path, values in mappings.items():
-        for name, value in values.items() if isinstance(values, Mapping) else ():
-            if not isinstance(value, str):
-                where = f"{path}[{name}]" if path == "args" else f"{path}.{name}"
-                yield where, f"is {kind_of(value)}: give a text"
-
-
-def _syntax(server: Declared) -> Found:
-    """Labels and annotations that the API server refuses, on the MCPServer or on what the controller makes of it."""
-    for path, values in _labels(server).items():
-        for name, value in values.items() if isinstance(values, Mapping) else ():
-            wrong = wrong_label_name(str(name)) or (wrong_label_value(value) if isinstance(value, str) else "")
-            if wrong:
-                yield f"{path}.{name}", wrong
-    for path, values in _annotations(server).items():
-        for name in values if isinstance(values, Mapping) else ():
-            wrong = wrong_annotation_name(str(name))
-            if wrong:
-                yield f"{path}.{name}", wrong
-
-
-def _labels(server: Declared) -> dict[str, Any]:
-    """What holds labels, by option; node_selector has the labels of nodes."""
-    return {
-        "labels": server.deployment.get("labels"),
-        "node_selector": server.deployment.get("nodeSelector"),
-        "server_labels": server.resource["metadata"].get("labels"),
-        "service_account.labels": _own_account(server).get("labels"),
-    }
-
-
-def _annotations(server: Declared) -> dict[str, Any]:
-    return {
-        "annotations": server.deployment.get("annotations"),
-        "server_annotations": server.resource["metadata"].get("annotations"),
-        "service_account.annotations": _own_account(server).get("annotations"),
-    }
-
-
-def _own_account(server: Declared) -> Mapping[str, Any]:
-    account = server.deployment.get("serviceAccount")
-    return account if isinstance(account, Mapping) else {}
 
 
 def _references(server: Declared) -> Found:
@@ -222,15 +249,23 @@ def _references(server: Declared) -> Found:
                 yield f"{option}[{index}]", f"{name!r} cannot name a Secret: {_named(name)}"
     for index, item in enumerate(server.deployment.get("configMapRefs") or []):
         name = str(item.get("name") or "") if isinstance(item, Mapping) else ""
-        if not name or len(name) > _CONFIG_MAP_NAME or not _DNS_1123.fullmatch(name):
+        if name and name == server.name:
+            yield (
+                f"config_map_refs[{index}]",
+                f"{name!r} is the ConfigMap that KMCP makes for this server and overwrites",
+            )
+        elif not name or len(name) > _CONFIG_MAP_NAME or not _DNS_1123.fullmatch(name):
             yield (
                 f"config_map_refs[{index}]",
                 f"{name!r} cannot become the volume cm-{name}: letters, digits and -, {_CONFIG_MAP_NAME} at most"
                 if not _is_structure(name)
                 else f"{name!r} cannot name a ConfigMap: {_named(name)}",
             )
+    tls = str(((server.resource["spec"].get("httpTransport") or {}).get("tls") or {}).get("secretRef") or "")
+    if tls and not _is_object_name(tls):
+        yield "tls.secret_ref", f"{tls!r} cannot name a Secret: {_named(tls)}"
     account = server.deployment.get("serviceAccountName")
-    if account and not _is_object_name(str(account)):
+    if account is not None and not _is_object_name(str(account)):
         yield "service_account_name", f"{account!r} cannot name a ServiceAccount: {_named(str(account))}"
 
 
@@ -281,7 +316,7 @@ def _amounts(path: str, resources: Any) -> Found:
 
 def _identity(server: Declared) -> Found:
     deployment = server.deployment
-    if deployment.get("serviceAccount") is not None and deployment.get("serviceAccountName"):
+    if deployment.get("serviceAccount") is not None and deployment.get("serviceAccountName") is not None:
         yield "service_account", "and service_account_name exclude each other: one makes an account, one uses another's"
     for label in _SELECTOR_LABELS:
         if label in (deployment.get("labels") or {}):
@@ -318,8 +353,9 @@ def _volumes(server: Declared) -> Found:
 
 
 RULES: tuple[Rule, ...] = (
-    *(_name, _transport, _ports, _environment),
-    *(_texts, _syntax, _references, _resources, _identity, _volumes),
+    *(_name, _transport, _ports, _stdio, _environment),
+    *(server_texts.texts, server_texts.syntax, _references, _resources, _identity, _volumes),
+    *(server_identity.problems, server_callers.problems),
 )
 
 

@@ -6,18 +6,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
+    controllers,
     server_children,
     server_readiness,
     server_template,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import Sight
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import API_VERSION, KIND, Declared
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.unreadable import unreadable_servers
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, server_side_apply
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
@@ -38,10 +40,9 @@ CHILDREN: Mapping[str, ResourceType] = {
 }
 ENDPOINTS = ResourceType("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", True)
 _SERVICE_OF = "kubernetes.io/service-name"
-_INSTANCE = "app.kubernetes.io/instance"
-MADE_BY_KMCP = "app.kubernetes.io/managed-by=kmcp"
+# what KMCP selects a server's pods by; a server's own labels may change every other
+_INSTANCE, _NAME = "app.kubernetes.io/instance", "app.kubernetes.io/name"
 _NAMED_IN_A_QUERY = 50
-_CONTROLLERS = "app.kubernetes.io/name=kmcp,control-plane=controller-manager"
 
 
 def look_at(
@@ -113,11 +114,10 @@ def _structures(kube: Kube) -> dict[str, Structure]:
 def _is_known(kube: Kube) -> bool:
     """Whether it is known what this cluster's KMCP makes of a server: another's work is no drift of ours to tell."""
     try:
-        found = kube.list_objects(DEPLOYMENTS, label_selector=_CONTROLLERS)
+        running = controllers.listed(kube)
     except ServiceError:
         return False
-    labels = [item["metadata"].get("labels") or {} for item in found]
-    return all(server_template.is_known(each.get("app.kubernetes.io/version")) for each in labels)
+    return running.sure and all(server_template.is_known(controllers.version_of(one)) for one in running.found)
 
 
 def with_pods(kube: Kube, sights: Mapping[Key, Sight]) -> dict[Key, Sight]:
@@ -132,12 +132,22 @@ def with_pods(kube: Kube, sights: Mapping[Key, Sight]) -> dict[Key, Sight]:
         for item in kube.list_objects(ENDPOINTS, namespace, label_selector=chosen):
             if any((one.get("conditions") or {}).get("ready") is not False for one in item.get("endpoints") or []):
                 ready.add((namespace, item["metadata"]["labels"][_SERVICE_OF]))
-        for pod in kube.list_objects(PODS, namespace, label_selector=MADE_BY_KMCP):
-            pods.setdefault((namespace, pod["metadata"]["labels"].get(_INSTANCE, "")), []).append(pod)
+        for name, pod in pods_of(kube, namespace, names):
+            pods.setdefault((namespace, name), []).append(pod)
     return {
         key: replace(sight, has_endpoints=key in ready, pods=pods.get(key, ()), now=now)
         for key, sight in sights.items()
     }
+
+
+def pods_of(kube: Kube, namespace: str, names: Collection[str]) -> Iterator[tuple[str, Object]]:
+    """The pods of servers, each with the name of its server."""
+    chosen = f"{_INSTANCE} in ({','.join(sorted(names))})" if len(names) <= _NAMED_IN_A_QUERY else _INSTANCE
+    for pod in kube.list_objects(PODS, namespace, label_selector=chosen):
+        labels = pod["metadata"]["labels"]
+        name = labels.get(_INSTANCE)
+        if name in names and labels.get(_NAME) == name:
+            yield name, pod
 
 
 def judged(kube: Kube, labels: Mapping[Key, str], sights: Mapping[Key, Sight]) -> dict[Key, list[Reason]]:
@@ -147,6 +157,21 @@ def judged(kube: Kube, labels: Mapping[Key, str], sights: Mapping[Key, Sight]) -
     for key, sight in with_pods(kube, well).items():
         found[key] = server_readiness.judge(labels[key], sight)
     return {key: reasons for key, reasons in found.items() if reasons}
+
+
+def unreadable(kube: Kube, namespaces: Iterable[str]) -> list[Reason]:
+    """The MCPServers that keep the controller from reconciling any; without the right to list all, of `namespaces`."""
+    try:
+        return unreadable_servers(kube.list_objects(SERVERS))
+    except ServiceError:
+        pass
+    found: list[Object] = []
+    for namespace in sorted(namespaces):
+        try:
+            found += kube.list_objects(SERVERS, namespace)
+        except ServiceError:
+            continue
+    return unreadable_servers(found)
 
 
 def revision_hash(kube: Kube, deployment: Mapping[str, Any]) -> str | None:
@@ -165,15 +190,14 @@ def revision_hash(kube: Kube, deployment: Mapping[str, Any]) -> str | None:
 def controller_trouble(kube: Kube) -> str:
     """What is wrong with the KMCP controller, as far as this identity may see; empty when nothing seems to be."""
     try:
-        found = kube.list_objects(DEPLOYMENTS, label_selector=_CONTROLLERS)
+        running = controllers.listed(kube)
     except ServiceError:
         return ""
-    if not found:
-        return "there is no KMCP controller in this cluster"
-    broken = [item for item in found if not int((item.get("status") or {}).get("availableReplicas", 0))]
-    if len(broken) < len(found):
+    if not running.found:
+        return "there is no KMCP controller in this cluster" if running.sure else ""
+    if running.available:
         return ""
-    metadata = broken[0]["metadata"]
+    metadata = running.found[0]["metadata"]
     return f"the KMCP controller {metadata['namespace']}/{metadata['name']} has no available pod"
 
 

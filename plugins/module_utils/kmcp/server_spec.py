@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_stdio
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import (
     text_of_scalar,
     texts_of_mapping,
@@ -20,8 +21,6 @@ KIND = "MCPServer"
 CRD = "mcpservers.kagent.dev"
 DEFAULT_PORT = 3000
 DEFAULT_PATH = "/mcp"
-# commands for which the controller knows an image
-COMMANDS_WITH_IMAGE = ("npx", "uvx")
 # a new value makes the controller write all children anew; it watches generation and labels only
 RECONCILE_LABEL = "mcpops.io/reconcile"
 
@@ -29,36 +28,57 @@ RECONCILE_LABEL = "mcpops.io/reconcile"
 POD_SECURITY: Mapping[str, Any] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
 CONTAINER_SECURITY: Mapping[str, Any] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
-# option → field of spec.deployment, for what is passed on as it is
-_PASSED: Mapping[str, str] = {
-    "image": "image",
-    "image_pull_policy": "imagePullPolicy",
-    "command": "cmd",
-    "args": "args",
-    "labels": "labels",
-    "annotations": "annotations",
-    "replicas": "replicas",
-    "resources": "resources",
-    "service_account": "serviceAccount",
-    "service_account_name": "serviceAccountName",
-    "node_selector": "nodeSelector",
-    "tolerations": "tolerations",
-    "affinity": "affinity",
-    "volumes": "volumes",
-    "volume_mounts": "volumeMounts",
-    "sidecars": "sidecars",
-    "init_container": "initContainer",
-}
-_REFERENCES: Mapping[str, str] = {
-    "secret_refs": "secretRefs",
-    "config_map_refs": "configMapRefs",
-    "image_pull_secrets": "imagePullSecrets",
-}
+# a set of servers that are declared together; what it lists no more can be pruned
+BUNDLE_LABEL = "mcpops.io/mcp-bundle"
+
+# the webhook of Azure's workload identity looks at the pods' label and at the service account's annotations
+# (azure.github.io/azure-workload-identity, "Labels and annotations")
+IDENTITY_LABEL = "azure.workload.identity/use"
+IDENTITY_CLIENT = "azure.workload.identity/client-id"
+IDENTITY_TENANT = "azure.workload.identity/tenant-id"
+
+# options whose value is the value of a field of spec.deployment; the field's name follows from the option's
+_PASSED = (
+    *("image", "image_pull_policy", "command", "args", "labels", "annotations", "replicas", "resources"),
+    *("service_account", "service_account_name", "node_selector", "tolerations", "affinity", "volumes"),
+    *("volume_mounts", "sidecars", "init_container"),
+)
+_REFERENCES = ("secret_refs", "config_map_refs", "image_pull_secrets")
+_SECURITY = ("security_context", "pod_security_context")
 # fields of spec.deployment that map names to text
 _TEXTS = ("env", "labels", "annotations", "nodeSelector")
 _OF_ACCOUNTS = ("labels", "annotations")
-FIELDS = ("name", "namespace", "transport", "port", "path", "env", "timeout", "server_labels", "server_annotations")
-OPTIONS = (*FIELDS, *_PASSED, *_REFERENCES, "security_context", "pod_security_context", "spec", "roll_on_config_change")
+FIELDS = (
+    "name",
+    "namespace",
+    "transport",
+    "port",
+    "path",
+    "tls",
+    "env",
+    "timeout",
+    "server_labels",
+    "server_annotations",
+)
+# what another option says in more words
+STDIO = ("adapter_image",)
+# what is about a server and is no field of it
+BESIDE = ("workload_identity", "stateless", "callers", "allow_api_server", "roll_on_config_change")
+OPTIONS = (*FIELDS, *STDIO, *_PASSED, *_REFERENCES, *_SECURITY, "spec", *BESIDE)
+# options of the task that are the default of each of its servers
+INHERITED = ("namespace", "roll_on_config_change", "callers", "allow_api_server")
+
+
+def field_of(option: str) -> str:
+    """The name that the CustomResourceDefinition has for an option: `node_selector` is `nodeSelector`."""
+    first, *rest = option.split("_")
+    return "cmd" if option == "command" else first + "".join(word.capitalize() for word in rest)
+
+
+def known_fields() -> tuple[str, ...]:
+    """The fields of an MCPServer that options of mcp_server are about, by their place."""
+    below = (field_of(option) for option in (*_PASSED, *_REFERENCES, *_SECURITY))
+    return ("spec.timeout", "spec.httpTransport.tls", *(f"spec.deployment.{field}" for field in below))
 
 
 @dataclass(frozen=True)
@@ -68,6 +88,8 @@ class Declared:
     where: str
     options: Mapping[str, Any]
     resource: Mapping[str, Any]
+    inherited: frozenset[str] = frozenset()
+    """Options that are the task's, and not the server's own."""
 
     @property
     def name(self) -> str:
@@ -94,58 +116,76 @@ class Declared:
 
 def declared_from(params: Mapping[str, Any]) -> list[Declared]:
     """The servers of a task: the entries of `servers`, or the one that the top-level options describe."""
+    bundle = params.get("bundle")
     if params.get("servers") is None:
         options = {key: params[key] for key in OPTIONS if params.get(key) is not None}
-        return [Declared("", options, resource(options))]
+        return [Declared("", options, resource(options, bundle))]
     found = []
     for index, entry in enumerate(params["servers"]):
         options = {key: value for key, value in entry.items() if value is not None}
-        for inherited in ("namespace", "roll_on_config_change"):
-            options.setdefault(inherited, params.get(inherited))
-        found.append(Declared(f"servers[{index}]", options, resource(options)))
+        inherited = {option: params.get(option) for option in INHERITED if option not in options}
+        own = options.get("init_container")
+        if params.get("adapter_image") is not None and not (isinstance(own, Mapping) and own.get("image")):
+            options.setdefault("adapter_image", params["adapter_image"])
+        options.update(inherited)
+        found.append(Declared(f"servers[{index}]", options, resource(options, bundle), frozenset(inherited)))
     return found
 
 
-def resource(options: Mapping[str, Any]) -> dict[str, Any]:
+def resource(options: Mapping[str, Any], bundle: str | None = None) -> dict[str, Any]:
     """The MCPServer; `spec` of the options is merged over everything else, null removes."""
     transport = options.get("transport") or "http"
-    port = options.get("port") or DEFAULT_PORT
+    port = DEFAULT_PORT if options.get("port") is None else options["port"]
     deployment: dict[str, Any] = {
         "port": port,
         "podSecurityContext": POD_SECURITY,
         "securityContext": CONTAINER_SECURITY,
     }
-    deployment = overlaid(
-        deployment,
-        {
-            field: options[option]
-            for option, field in (
-                *_PASSED.items(),
-                ("security_context", "securityContext"),
-                ("pod_security_context", "podSecurityContext"),
-            )
-            if options.get(option) is not None
-        },
-    )
+    declared = {option: options[option] for option in (*_PASSED, *_SECURITY) if options.get(option) is not None}
+    deployment = overlaid(deployment, {field_of(option): value for option, value in declared.items()})
     if options.get("env") is not None:
         # a variable without a value is an empty one
         deployment["env"] = {key: "" if value is None else value for key, value in options["env"].items()}
-    for option, field in _REFERENCES.items():
+    for option in _REFERENCES:
         if options.get(option) is not None:
-            deployment[field] = [item if isinstance(item, Mapping) else {"name": item} for item in options[option]]
-    spec: dict[str, Any] = {"transportType": transport, "deployment": deployment}
+            names = [item if isinstance(item, Mapping) else {"name": item} for item in options[option]]
+            deployment[field_of(option)] = names
+    spec: dict[str, Any] = {"transportType": transport, "deployment": _with_identity(deployment, options)}
     if transport == "http":
-        spec["httpTransport"] = {"targetPort": port, "path": options.get("path") or DEFAULT_PATH}
+        spec["httpTransport"] = {"targetPort": port, "path": options.get("path", DEFAULT_PATH)}
+        if options.get("tls") is not None:
+            tls = {field_of(option): value for option, value in options["tls"].items() if value is not None}
+            spec["httpTransport"]["tls"] = tls
     else:
         spec["stdioTransport"] = {}
-    if options.get("timeout"):
+    if options.get("timeout") is not None:
         spec["timeout"] = options["timeout"]
     metadata: dict[str, Any] = {"name": options.get("name"), "namespace": options.get("namespace")}
     for option, field in (("server_labels", "labels"), ("server_annotations", "annotations")):
         if options.get(option):
             metadata[field] = texts_of_mapping(overlaid({}, options[option]))
-    merged = overlaid(spec, options.get("spec") or {})
+    if bundle:
+        metadata["labels"] = {**metadata.get("labels", {}), BUNDLE_LABEL: bundle}
+    if transport == "stdio" and options.get("adapter_image"):
+        adapter = overlaid({"image": options["adapter_image"]}, spec["deployment"].get("initContainer") or {})
+        spec["deployment"] = {**spec["deployment"], "initContainer": adapter}
+    raw = options.get("spec") or {}
+    needed = {"deployment": server_stdio.defaults(overlaid(spec, raw))}
+    merged = overlaid(overlaid(needed, spec), raw)
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": _with_texts(merged)}
+
+
+def _with_identity(deployment: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """With what Azure's workload identity needs: the pods' label, and the annotations of the account KMCP makes."""
+    identity = options.get("workload_identity")
+    if identity is None:
+        return deployment
+    found = overlaid({"labels": {IDENTITY_LABEL: "true"}}, deployment)
+    named = ((IDENTITY_CLIENT, identity.get("client_id")), (IDENTITY_TENANT, identity.get("tenant_id")))
+    annotations = {name: value for name, value in named if value}
+    if annotations and not options.get("service_account_name"):
+        found["serviceAccount"] = overlaid({"annotations": annotations}, found.get("serviceAccount") or {})
+    return found
 
 
 def _with_texts(spec: dict[str, Any]) -> dict[str, Any]:
@@ -179,14 +219,19 @@ def overlaid(base: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def with_reconcile_label(declared: Mapping[str, Any], live: Mapping[str, Any] | None, bump: bool) -> dict[str, Any]:
-    """The resource with the reconcile label that stands, or with the next one if its children need repair."""
-    standing = ((live or {}).get("metadata") or {}).get("labels", {}).get(RECONCILE_LABEL)
-    value = standing
+def with_standing_labels(declared: Mapping[str, Any], live: Mapping[str, Any] | None, bump: bool) -> dict[str, Any]:
+    """The resource with the labels of ours that stand and no option decides.
+
+    The one that makes the controller look is raised when its children need repair. A task that names no bundle leaves
+    a server in the one it is in.
+    """
+    standing = ((live or {}).get("metadata") or {}).get("labels") or {}
+    counter = standing.get(RECONCILE_LABEL)
     if bump:
-        value = str(int(standing) + 1) if isinstance(standing, str) and standing.isdigit() else "1"
-    if value is None:
-        return dict(declared)
+        counter = str(int(counter) + 1) if isinstance(counter, str) and counter.isdigit() else "1"
+    kept = {BUNDLE_LABEL: standing.get(BUNDLE_LABEL), RECONCILE_LABEL: counter}
     metadata = declared["metadata"]
-    labels = {**metadata.get("labels", {}), RECONCILE_LABEL: value}
-    return {**declared, "metadata": {**metadata, "labels": labels}}
+    labels = {**{name: value for name, value in kept.items() if value is not None}, **metadata.get("labels", {})}
+    if counter is not None:
+        labels[RECONCILE_LABEL] = counter
+    return {**declared, "metadata": {**metadata, "labels": labels}} if labels else dict(declared)

@@ -20,6 +20,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure imp
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, join
 
 Object = Mapping[str, Any]
+Key = tuple[tuple[str, Any], ...]
 
 MADE_BY_KMCP = "(made by KMCP)"
 # the first and the last version whose translation this is
@@ -29,16 +30,6 @@ _CONFIG_HASH = "kmcp.kagent.dev/mcpserver-config-hash"
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 _ADAPTER = "/adapterbin/agentgateway"
 _CONFIG_FILE = "local.yaml"
-# lists whose items the API server tells apart by a field; every other list is one value
-_KEYS: Mapping[str, str] = {
-    "containers": "name",
-    "initContainers": "name",
-    "volumes": "name",
-    "imagePullSecrets": "name",
-    "env": "name",
-    "volumeMounts": "mountPath",
-}
-_WHOLE = frozenset({"nodeSelector"})
 
 
 class Lost(NamedTuple):
@@ -174,10 +165,12 @@ def _mapping(path: str, wanted: Object, live: Any, parent: str, structure: Struc
 
 
 def _value(path: str, key: str, wanted: Any, live: Any, parent: str, structure: Structure) -> Iterator[Lost]:
-    if isinstance(wanted, Mapping) and key not in _WHOLE:
+    if isinstance(wanted, Mapping) and not structure.is_one_piece:
         yield from _mapping(path, wanted, live, _parent(key, parent), structure)
-    elif key in _KEYS and isinstance(wanted, list) and _are_apart(wanted, _KEYS[key]):
-        yield from _items(path, wanted, live if isinstance(live, list) else [], _KEYS[key], structure.items)
+    elif isinstance(wanted, list) and (named := _by_key(wanted, structure)) is not None:
+        standing = {structure.key_of(item): item for item in live} if isinstance(live, list) else {}
+        for place, item in named.items():
+            yield from _mapping(f"{path}[{_shown(place)}]", item, standing.get(place), "", structure.items)
     elif isinstance(wanted, _Some):
         if not live:
             yield Lost(path, ABSENT, MADE_BY_KMCP)
@@ -185,15 +178,16 @@ def _value(path: str, key: str, wanted: Any, live: Any, parent: str, structure: 
         yield Lost(path, ABSENT if live is None else live, wanted)
 
 
-def _items(path: str, wanted: list[Any], live: list[Any], field: str, structure: Structure) -> Iterator[Lost]:
-    standing = {item.get(field): item for item in live if isinstance(item, Mapping)}
-    for item in wanted:
-        yield from _mapping(f"{path}[{item[field]}]", item, standing.get(item[field]), "", structure)
+def _by_key(items: list[Any], structure: Structure) -> dict[Key, Any] | None:
+    """The items by what tells them apart; None of a list that the API server takes as one value, or with a twin."""
+    found = {structure.key_of(item): item for item in items}
+    if not structure.keys or None in found or len(found) != len(items):
+        return None
+    return {key: item for key, item in found.items() if key is not None}
 
 
-def _are_apart(items: Any, field: str) -> bool:
-    names = [item.get(field) if isinstance(item, Mapping) else None for item in items]
-    return all(names) and len(set(names)) == len(names)
+def _shown(key: Key) -> str:
+    return ",".join(str(value) for _field, value in key)
 
 
 def _fits(wanted: Any, live: Any, key: str, parent: str, structure: Structure) -> bool:
@@ -205,7 +199,7 @@ def _fits(wanted: Any, live: Any, key: str, parent: str, structure: Structure) -
         return False
     if isinstance(wanted, Mapping):
         below = _parent(key, parent)
-        more = key in _WHOLE and isinstance(live, Mapping) and set(live) - set(wanted)
+        more = structure.is_own_names and isinstance(live, Mapping) and set(live) - set(wanted)
         return (
             isinstance(live, Mapping)
             and not more

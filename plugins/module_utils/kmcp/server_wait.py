@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children, server_sight
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children, server_sight, server_stdio
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import (
     NOT_RECONCILED,
     NOT_REPAIRED,
@@ -35,21 +36,40 @@ LAST_POLL_SECONDS = 1.5
 TERMINAL_SECONDS = 4.0
 # the controller answers a new label within a second; what others still own then has the value it wants
 SETTLED_SECONDS = 5.0
+# while the controller does nothing, how often all MCPServers are looked through for one that it cannot read
+LOOK_SECONDS = 10.0
+# the controller has not done its part
+_IDLE = frozenset({NOT_RECONCILED, NOT_REPAIRED})
 # pods that admission refuses do not exist: there is nobody to ask
 _WITHOUT_PODS = frozenset({"PodsRefused", "QuotaExceeded", "WebhookDown"})
 
 
+@dataclass(frozen=True)
+class Waited:
+    """The servers as they stand, why some of them do not run, and how long that was waited for."""
+
+    standing: Mapping[Key, Sight] = field(default_factory=dict)
+    reasons: Mapping[Key, Sequence[Reason]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
 def wait_until_running(
     kube: Kube, task: Task, servers: Sequence[Declared], seen: Mapping[Key, Sight] | None, timeout: float
-) -> dict[Key, Sight]:
-    """Wait for all servers and return them as they stand. `seen` spares the first look when nothing was changed."""
+) -> Waited:
+    """Wait until all servers run, or until those that do not will not by waiting.
+
+    One that waiting cannot heal does not end the wait for the others. `seen` spares the first look when nothing was
+    changed.
+    """
     labels = {server.key: server.label for server in servers}
     waiting = {server.key: server for server in servers}
     standing: dict[Key, Sight] = {}
+    terminal_since: dict[Key, float] = {}
+    culprits: list[Reason] = []
+    next_look = SETTLED_SECONDS
     started = time.monotonic()
-    terminal_since: float | None = None
     pause = FIRST_POLL_SECONDS
-    while True:
+    while waiting:
         sights = (
             {key: seen[key] for key in waiting} if seen is not None else server_sight.look_at(kube, waiting.values())
         )
@@ -58,20 +78,30 @@ def wait_until_running(
         found = server_sight.judged(kube, labels, sights)
         waiting = {key: server for key, server in waiting.items() if key in found}
         if not waiting:
-            return standing
+            break
+        waited = time.monotonic() - started
+        idle = {key for key, reasons in found.items() if reasons[0].code in _IDLE}
+        if waited >= SETTLED_SECONDS:
+            _release(kube, sights, found)
+        if idle and waited >= next_look:
+            culprits = server_sight.unreadable(kube, {namespace for namespace, _name in idle})
+            next_look = waited + LOOK_SECONDS
+        found = {key: [*reasons, *(culprits if key in idle else ())] for key, reasons in found.items()}
         found = {key: _deeper(kube, sights[key], reasons) for key, reasons in found.items()}
         now = time.monotonic()
-        terminal = any(reason.terminal for reasons in found.values() for reason in reasons)
-        terminal_since = (terminal_since or now) if terminal else None
-        lasting = terminal_since is not None and now - terminal_since >= TERMINAL_SECONDS
-        if lasting or now - started >= timeout:
-            raise _failure(kube, waiting.values(), sights, found, now - started)
-        if now - started >= SETTLED_SECONDS:
-            _release(kube, sights, found)
+        terminal_since = {
+            key: terminal_since.get(key, now)
+            for key, reasons in found.items()
+            if any(reason.terminal for reason in reasons)
+        }
+        lasting = {key for key, since in terminal_since.items() if now - since >= TERMINAL_SECONDS}
+        if lasting == set(found) or now - started >= timeout:
+            return Waited(standing, _explained(kube, waiting.values(), sights, found), now - started)
         first = next(iter(found.values()))[0]
         task.progress(f"waiting for {len(waiting)} of {len(servers)} MCP servers: {first.finding}")
         time.sleep(min(pause, max(0.05, timeout - (now - started))))
         pause = min(LAST_POLL_SECONDS, pause * 1.3)
+    return Waited(standing, {}, time.monotonic() - started)
 
 
 def _deeper(kube: Kube, sight: Sight, reasons: list[Reason]) -> list[Reason]:
@@ -84,23 +114,21 @@ def _deeper(kube: Kube, sight: Sight, reasons: list[Reason]) -> list[Reason]:
 
 def _pods(kube: Kube, deployment: Mapping[str, Any], *, logs: bool) -> list[Reason]:
     """What the pods of the present revision say; those of an older one are on their way out."""
-    return explain_workload(
+    found = explain_workload(
         kube,
         str(deployment["metadata"]["namespace"]),
         deployment["spec"]["selector"],
         logs=logs,
         template_hash=server_sight.revision_hash(kube, deployment),
     )
+    return [server_stdio.about_adapter(reason) for reason in found]
 
 
-def _failure(
-    kube: Kube,
-    waiting: Any,
-    sights: Mapping[Key, Sight],
-    found: Mapping[Key, list[Reason]],
-    waited: float,
-) -> NotReady:
-    told: list[Reason] = []
+def _explained(
+    kube: Kube, waiting: Iterable[Declared], sights: Mapping[Key, Sight], found: Mapping[Key, list[Reason]]
+) -> dict[Key, list[Reason]]:
+    """Why each of the servers does not run, with what its pods say."""
+    explained: dict[Key, list[Reason]] = {}
     for server in waiting:
         reasons = list(found[server.key])
         deployment = sights[server.key].children.get("Deployment")
@@ -110,14 +138,20 @@ def _failure(
             and reasons[0].code not in _WITHOUT_PODS
         ):
             reasons = _pods(kube, deployment, logs=True) or reasons
-        reasons = [_with_log(kube, server.namespace, reason) for reason in reasons]
-        told += reasons
-    if any(reason.code in (NOT_RECONCILED, NOT_REPAIRED) for reason in told):
+        explained[server.key] = [_with_log(kube, server.namespace, reason) for reason in reasons]
+    return explained
+
+
+def failure(kube: Kube, servers: Sequence[Declared], waited: Waited) -> NotReady:
+    """What did not come of these servers, each reason once."""
+    found = [reason for server in servers for reason in waited.reasons[server.key]]
+    told = list(dict.fromkeys(found))
+    if any(reason.code in _IDLE for reason in told):
         trouble = server_sight.controller_trouble(kube)
         told += [Reason("KMCP", "ControllerDown", trouble, "Run kmcp_install.")] if trouble else []
-    labels = [server.label for server in waiting]
+    labels = [server.label for server in servers]
     subject = labels[0] if len(labels) == 1 else f"{len(labels)} MCP servers ({', '.join(labels)})"
-    return NotReady(subject, told, waited=waited)
+    return NotReady(subject, told, waited=waited.seconds)
 
 
 def _with_log(kube: Kube, namespace: str, reason: Reason) -> Reason:

@@ -17,6 +17,7 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, NotReady, Problem, Reason
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import with_log
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import http_client, port_forward, service_proxy
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import Manner, observe
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange
@@ -31,6 +32,9 @@ AT_ONCE = 12
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 2.0
 PROGRESS_SECONDS = 5.0
+
+# the server was reached, and what came of it has its reason inside
+_LOG_TELLS = frozenset(("timeout", "server_error", "program_not_started", "bad_gateway", "unavailable"))
 
 Connect = Callable[[Target], Reach]
 
@@ -125,6 +129,7 @@ def _connections(task: Task, kube: Kube | None) -> Connect:
             pods=lambda: service_proxy.replicas(known, target.namespace, target.name, target.port),
             pod=lambda replica, timeout: proxied(lambda path: replica.path(target.namespace, path), timeout),
             keeps_clients_apart=lambda: service_proxy.keeps_clients_apart(known, target.namespace, target.name),
+            last_words=lambda: service_proxy.last_words(known, target.namespace, target.name, target.port),
         )
 
     return connect
@@ -147,6 +152,7 @@ def _forwarded(task: Task, kube: Kube, target: Target) -> Reach:
         pods=pods,
         pod=lambda replica, timeout: to(lambda: replica, timeout),
         keeps_clients_apart=lambda: service_proxy.keeps_clients_apart(kube, target.namespace, target.name),
+        last_words=lambda: service_proxy.last_words(kube, target.namespace, target.name, target.port),
     )
 
 
@@ -182,7 +188,7 @@ def _until_answered(target: Target, reach: Reach, deadline: float, manner: Manne
         except Unanswered as silent:
             left = deadline - time.monotonic()
             if silent.terminal or left <= 0:
-                return Outcome(target, observed, target.advised(silent.about(target.label)))
+                return Outcome(target, observed, with_last_words(target.advised(silent.about(target.label)), reach))
             lost += silent.code == "session_lost"
             manner = patient(manner, silent, left)
         else:
@@ -191,6 +197,12 @@ def _until_answered(target: Target, reach: Reach, deadline: float, manner: Manne
         time.sleep(min(pause, left))
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
     raise AssertionError("asked a million times")
+
+
+def with_last_words(reason: Reason, reach: Reach) -> Reason:
+    """Why a server is silent or fails, only its log can tell: that a stdio server's program has ended, for one."""
+    lines = reach.last_words() if reason.code in _LOG_TELLS else ()
+    return with_log(reason, lines) if lines else reason
 
 
 def patient(manner: Manner, silent: Unanswered, left: float) -> Manner:

@@ -53,7 +53,6 @@ def observe(target: Target, reach: Reach, manner: Manner, traceparent: str, row:
         remarks: list[str] = []
         tools = _tools(server)
         row["tools"] = shown(tools, manner.details)
-        row |= _offered(server, manner)
         if server.dropped:
             row["dropped_tools"] = [{"name": tool.name, "reason": tool.reason} for tool in server.dropped]
         row["cache"] = server.caching
@@ -61,6 +60,8 @@ def observe(target: Target, reach: Reach, manner: Manner, traceparent: str, row:
         if target.tool and manner.calls:
             row["tool"] = target.tool
             row |= _answered(target, server)
+        # after the call: what is optional must not stand in the way of what is asked for
+        remarks += _offered(server, manner, row)
         row["latency_ms"] = server.latency_ms
         remarks += server.remarks
     if target.era == conversation.AUTO and server.era == conversation.MODERN:
@@ -111,15 +112,33 @@ def _tools(server: Conversation) -> list[dict[str, Any]]:
     return _listed(server.tools, "tools" in server.capabilities)
 
 
-def _offered(server: Conversation, manner: Manner) -> dict[str, Any]:
-    """What else it has, as far as it declares it."""
-    row = {}
-    if "resources" in server.capabilities:
-        row["resources"] = shown(_listed(server.resources), manner.details)
-        row["resource_templates"] = shown(_listed(server.resource_templates), manner.details)
-    if "prompts" in server.capabilities:
-        row["prompts"] = shown(_listed(server.prompts), manner.details)
-    return row
+def _offered(server: Conversation, manner: Manner, row: dict[str, Any]) -> list[str]:
+    """What else it has, as far as it declares it; the remark on a list that it declares and never gives.
+
+    An adapter that speaks for a program may declare what the program lacks, and keep the program's error to itself:
+    agentgateway 0.9 does so for programs of standard input and output (mcp/handler.rs, mcp/upstream/stdio.rs).
+    """
+    lists = (
+        ("resources", "resources", server.resources),
+        ("resources", "resource_templates", server.resource_templates),
+        ("prompts", "prompts", server.prompts),
+    )
+    remarks = []
+    for capability, field, ask in lists:
+        if capability not in server.capabilities:
+            continue
+        try:
+            row[field] = shown(_listed(ask), manner.details)
+        except Unanswered as silent:
+            if silent.rpc is not None and silent.status is not None and silent.status < 500:
+                remarks.append(f"it declares {capability}, and its {field.replace('_', ' ')}: {silent.reason}")
+                continue
+            if silent.code != "timeout" or server.era != conversation.LEGACY:
+                raise
+            # the others are not asked for: each would take as long
+            asked = field.replace("_", " ")
+            return [*remarks, f"it declares {capability} and does not answer when it is asked for its {asked}"]
+    return remarks
 
 
 def _listed(ask: Callable[[], list[dict[str, Any]]], needed: bool = False) -> list[dict[str, Any]]:

@@ -30,6 +30,8 @@ class Reach:
     pods: Callable[[], Sequence[Replica]] = list
     pod: Callable[[Replica, float], Exchange] | None = None
     keeps_clients_apart: Callable[[], bool] = bool
+    last_words: Callable[[], Sequence[str]] = list
+    """The end of the log of one of its pods, as far as it may be read."""
 
 
 def compared(

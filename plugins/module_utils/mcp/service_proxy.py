@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import failures, sdk
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import PODS, last_log_lines
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.http_client import Opener
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import variable_values
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,19 @@ def replicas(kube: Kube, namespace: str, service: str, port: int) -> list[Replic
         declared = kube.get(f"/api/v1/namespaces/{namespace}/services/{service}", action=action) or {}
         name = port_name(declared, port)
     return ready(found, name)
+
+
+def last_words(kube: Kube, namespace: str, service: str, port: int) -> list[str]:
+    """The end of the log of a ready pod behind a Service, redacted; nothing where it may not be read."""
+    try:
+        for replica in replicas(kube, namespace, service, port)[:1]:
+            pod = kube.get(PODS.path(namespace, replica.pod), action=f"read pod {namespace}/{replica.pod}")
+            if pod is not None:
+                container = str(pod["spec"]["containers"][0]["name"])
+                return last_log_lines(kube, namespace, replica.pod, container, variable_values([pod]))
+    except ServiceError:
+        pass  # what it says is help, and its absence no failure
+    return []
 
 
 def keeps_clients_apart(kube: Kube, namespace: str, service: str) -> bool:

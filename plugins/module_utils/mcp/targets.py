@@ -42,6 +42,12 @@ WAYS = (PROXY, PORT_FORWARD)
 OF_ONE = ("name", "url", "tool", *expectations.OF_A_CALL, "expect_tools")
 FIELDS = (*SHARED, *OF_ONE)
 
+# agentgateway 0.9 tells nobody that the program has ended (mcp/upstream/stdio.rs)
+_SILENT_PROGRAM = (
+    "A stdio server keeps silent, too, when its program has ended, or prints something else than messages on its "
+    "standard output: its log shows that."
+)
+
 
 @dataclass(frozen=True)
 class Target:
@@ -94,6 +100,8 @@ class Target:
             return replace(reason, hint=self.nothing_there())
         if reason.code in ("unauthorized", "forbidden"):
             return replace(reason, hint=self.login_hint())
+        if reason.code == "timeout" and not self.url:
+            return replace(reason, hint=f"{reason.hint} {_SILENT_PROGRAM}".strip())
         return reason
 
     @property

@@ -148,6 +148,10 @@ _STATUS: dict[int, tuple[str, str, str, bool]] = {
 # A 4xx whose JSON-RPC error says more than its status (streamable HTTP 2026-07-28, "Error handling").
 _JUDGED_BY_BODY = frozenset((400, 404, 405, 422))
 
+# What agentgateway, KMCP's adapter for stdio servers, says when it cannot start the program behind it (its
+# mcp/streamablehttp.rs and mcp/upstream/mod.rs, 0.9).
+_NOT_STARTED = re.compile(r"fail to create relay: failed to run command '\"(.*)\"'")
+
 # What the API server's proxy says in a Status object when the server itself was not reached.
 _PROXY: tuple[tuple[str, str, str, str, bool], ...] = (
     (
@@ -224,6 +228,9 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Unanswered:
     from_proxy = _proxy_verdict(body)
     if from_proxy is not None:
         return from_proxy
+    not_started = _NOT_STARTED.search(body.decode("utf-8", "replace")) if status == 500 else None
+    if not_started is not None:
+        return _program_not_started(shortened(not_started[1]))
     rpc = _rpc_error(body)
     if rpc is not None and rpc.code in _RPC and status in _JUDGED_BY_BODY:
         return rpc_refusal(status, rpc)
@@ -242,6 +249,18 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Unanswered:
     details = "; ".join(part for part in (said, challenge) if part)
     message = f"{meaning}{where} (HTTP {status}){f': {details}' if details else ''}"
     return Unanswered(code, message, hint, terminal=terminal, status=status, rpc=rpc)
+
+
+def _program_not_started(command: str) -> Unanswered:
+    told = f"cannot start {command!r}" if command else "was given no command"
+    return Unanswered(
+        "program_not_started",
+        f"the adapter that KMCP puts before stdio servers runs, and {told}",
+        "The command of the MCPServer (command, spec.deployment.cmd) must be a program that is in the server's image "
+        "and may be executed; a server that speaks HTTP itself is one of transport http.",
+        terminal=True,
+        status=500,
+    )
 
 
 def rpc_refusal(status: int, rpc: RpcError) -> Unanswered:

@@ -10,6 +10,7 @@ The argument specifications of the modules come from the caller: nothing here im
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,7 +23,13 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import exact_version
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_rules, server_spec
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import charts as kmcp_charts
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
+    server_callers,
+    server_prune,
+    server_rules,
+    server_spec,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import targets
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import text_of_scalar, texts_of_mapping
@@ -50,13 +57,21 @@ AKS_CLUSTER: Mapping[str, str] = {
 }
 # option → another that can only be judged together with it
 _JUDGED_WITH: Mapping[str, str] = {"workload_identity": "oidc_issuer"}
-SERVERS, NAMESPACE = "mcp_servers_servers", "mcp_servers_namespace"
+SERVERS, NAMESPACE, CALLERS = "mcp_servers_servers", "mcp_servers_namespace", "mcp_servers_callers"
 CALLS = "site_verify_calls"
 NAMESPACES = "cluster_setup_namespaces"
 OBJECTS = "cluster_setup_objects"
 NAMESPACE_LABELS = "cluster_setup_namespace_labels"
 KMCP_VERSION = "kmcp_version"
 _NAMESPACE_VARIABLES: Mapping[str, str] = {"kmcp": "kmcp_namespace", "mcp_servers": NAMESPACE}
+# option of kmcp_install → variable of the role kmcp
+_KMCP_NAMES: Mapping[str, str] = {
+    "chart_repository": "kmcp_chart_repository",
+    "crds_chart": "kmcp_crds_chart",
+    "controller_chart": "kmcp_controller_chart",
+    "crds_release_name": "kmcp_crds_release_name",
+    "release_name": "kmcp_release_name",
+}
 # longest wait of a role → whether 0 is one, which looks once; cluster_findings judges that of aks_cluster
 WAITS: Mapping[str, bool] = {
     "azure_platform_wait_timeout": False,
@@ -138,6 +153,22 @@ def server_findings(host: Host, spec: Spec) -> Iterator[Finding]:
             sound.append(server_spec.Declared(where, options, server_spec.resource(options)))
     for problem in server_rules.problems(sound):
         yield Finding(host.name, problem.path, problem.message)
+    yield from _shared_server_findings(host, spec)
+
+
+def _shared_server_findings(host: Host, spec: Spec) -> Iterator[Finding]:
+    """Of the options that are about all servers."""
+    callers = host.get(CALLERS)
+    if isinstance(callers, list):
+        problems, validated = _validated({"callers": spec["callers"]}, {"callers": callers})
+        for problem in problems:
+            yield Finding(host.name, CALLERS, problem.message)
+        for path, message in () if problems else server_callers.callers_problems(CALLERS, validated["callers"]):
+            yield Finding(host.name, path, message)
+    options = {option: host.get(f"mcp_servers_{option}") for option in ("bundle", "prune", "prune_max_percent")}
+    if isinstance(options["prune_max_percent"], int):
+        for problem in server_prune.problems(options):
+            yield Finding(host.name, f"mcp_servers_{problem.path}", problem.message)
 
 
 def object_findings(host: Host) -> Iterator[Finding]:
@@ -214,6 +245,20 @@ def version_findings(host: Host) -> Iterator[Finding]:
     version = host.get(KMCP_VERSION)
     if "kmcp" in host.roles and version is not None and exact_version(str(version)) is None:
         yield Finding(host.name, KMCP_VERSION, chart.version_problem(KMCP_VERSION, str(version)).message)
+
+
+def kmcp_name_findings(host: Host) -> Iterator[Finding]:
+    """What kmcp_install would say of the names of its charts and releases."""
+    if "kmcp" not in host.roles or any(variable in host.deferred for variable in _KMCP_NAMES.values()):
+        return
+    given = {option: host.get(variable) for option, variable in _KMCP_NAMES.items()}
+    named = {option: text for option, text in given.items() if isinstance(text, str)}
+    params = {"chart_repository": "", "namespace": kmcp_charts.DEFAULT_NAMESPACE, **kmcp_charts.DEFAULT_NAMES, **named}
+    for problem in [*kmcp_charts.name_problems(params), *kmcp_charts.chart_problems(params)]:
+        message = problem.message
+        for option, variable in _KMCP_NAMES.items():
+            message = re.sub(rf"\b{option}\b", variable, message)
+        yield Finding(host.name, _KMCP_NAMES[problem.path], message)
 
 
 def _listed(host: Host, variable: str) -> list[Any]:

@@ -91,6 +91,12 @@ class Contestant:
 def ours(site: Site) -> Contestant:
     argv: list[str | Path] = [Path(sys.executable).parent / "ansible-playbook", "-i", "inventories/local", "site.yml"]
     argv += ["--tags", "setup,kmcp,mcp,verify"]
+    # the same work as the others': they have one server
+    one = {
+        "mcpops_mcp_servers": [{"name": "echo", "image": "{{ mcpops_registry }}/" + ECHO_MCP, "port": 3000}],
+        "mcpops_mcp_calls": [{"server": "echo", "tool": "echo", "arguments": {"text": "hello"}, "expect": "hello"}],
+    }
+    argv += ["-e", json.dumps(one)]
     kubectl = site.environment()["kubectl"]
     return Contestant(CLUSTER, site.kubeconfig, kubectl, argv, {}, ("--check", "--diff"))
 

@@ -49,6 +49,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
         "registry_username": "x",
     },
     "kmcp_install": {"chart_repository": "oci://127.0.0.1:9/x", "registry_username": "x"},
+    "kmcp_cli": {"url": "http://127.0.0.1:9/kmcp", "username": "x"},
     "mcp_server": {"name": "x", "namespace": "x", "image": "x", "port": 3000},
     "mcp_probe": {"name": "x", "namespace": "x", "port": 3000, "wait_timeout": 1},
 }

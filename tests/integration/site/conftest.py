@@ -43,8 +43,8 @@ class Site:
         return done.stdout
 
     def settle(self) -> None:
-        """Wait until KMCP calls the server ready: up to then it looks every 10 s, and repairs what a test breaks."""
-        self.kubectl("wait", "mcpserver/echo", "-n", "mcp", "--for=condition=Ready", "--timeout=60s")
+        """Wait until KMCP calls the servers ready: up to then it looks every 10 s, and repairs what a test breaks."""
+        self.kubectl("wait", "mcpservers.kagent.dev", "--all", "-n", "mcp", "--for=condition=Ready", "--timeout=60s")
 
     def cluster_writes(self) -> list[str]:
         """Writes that clients of this cluster asked for, from its audit log; an MCP handshake is none."""

@@ -6,20 +6,21 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from localcloud.binaries import GO_SOURCES, Binaries, kmcp_version, machine, module_version
 from localcloud.files import Progress, fresh_directory, key_of, sha256_of
-from localcloud.images import python_base
+from localcloud.images import python_base, stdio
 from localcloud.images.builder import ImageConfig, Layer, Tree, assemble, layer, save
+from localcloud.images.recipe import Recipe
 from localcloud.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 ECHO_SERVER = REPOSITORY / "examples" / "echo-mcp" / "server.py"
+CALENDAR_SERVER = REPOSITORY / "examples" / "calendar-mcp" / "server.py"
 MISBEHAVING_SERVER = Path(__file__).parent / "misbehaving_server.py"
 MCP_REQUIREMENT = "mcp>=1.28,<2"
+NEW_MCP_REQUIREMENT = "mcp>=2.3,<3"
 
 PAUSE = "pause:1.0"
 COREDNS = "coredns:" + module_version((GO_SOURCES / "coredns" / "go.mod").read_text(), "github.com/coredns/coredns")
@@ -27,17 +28,8 @@ COREDNS = "coredns:" + module_version((GO_SOURCES / "coredns" / "go.mod").read_t
 KMCP_CONTROLLER = f"kagent-dev/kmcp/controller:{kmcp_version()}"
 VOLUME_HELPER = "volume-helper:1.0"
 ECHO_MCP = "echo-mcp:1.0.0"
+CALENDAR_MCP = "calendar-mcp:1.0.0"
 MISBEHAVING_MCP = "mcp-misbehaving:1.0.0"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """An image by its name in the registry; `key` changes when anything it is made of does."""
-
-    name: str
-    key: str
-    layers: Callable[[], list[Layer]]
-    config: ImageConfig
 
 
 def _program_layer(binary: Path, name: str) -> list[Layer]:
@@ -119,7 +111,11 @@ def recipes(settings: Settings, binaries: Binaries, progress: Progress) -> list[
         _program(KMCP_CONTROLLER, binaries.kmcp_manager, "manager", "65532:65532", (8081, 8443)),
         _volume_helper(VOLUME_HELPER, base),
         _python_server(ECHO_MCP, base, ECHO_SERVER, [MCP_REQUIREMENT], 3000),
+        _python_server(CALENDAR_MCP, base, CALENDAR_SERVER, [NEW_MCP_REQUIREMENT], 3000),
         _python_server(MISBEHAVING_MCP, base, MISBEHAVING_SERVER, [], 3000),
+        stdio.adapter(binaries),
+        stdio.runner(stdio.NPX, base),
+        stdio.runner(stdio.UVX, base),
     ]
 
 

@@ -144,7 +144,7 @@ class LocalClusters(ClusterBackend):
                 host_address=settings.address(index, 1),
                 node_address=settings.address(index, 2),
                 cloud_address=settings.host_address,
-                cloud_ports=(settings.registry_port, settings.azure_port),
+                cloud_ports=(settings.registry_port, settings.azure_port, settings.packages_port),
                 kubernetes_version=version,
                 network_policy=network_policy,
             )

@@ -44,8 +44,8 @@ disabled_plugins = [
 
 
 def registry_hosts(registry: str, ca_file: Path) -> dict[str, str]:
-    """certs.d: host → hosts.toml. ghcr.io is answered by our registry and by nobody else: an image that is not there
-    is an error that says so, not a wait for a network the cluster does not have."""
+    """certs.d: host → hosts.toml. ghcr.io and Docker Hub are answered by our registry and by nobody else: an image that
+    is not there is an error that says so, not a wait for a network the cluster does not have."""
     # the top-level ca is for the second attempt, at `server` itself: without it its TLS error hides the first answer
     content = f"""server = "https://{registry}"
 ca = "{ca_file}"
@@ -53,7 +53,7 @@ ca = "{ca_file}"
   capabilities = ["pull", "resolve"]
   ca = "{ca_file}"
 """
-    return {registry: content, "ghcr.io": content}
+    return dict.fromkeys((registry, "ghcr.io", "docker.io"), content)
 
 
 def cni() -> dict[str, Any]:

@@ -38,7 +38,9 @@ def test_env_shows_no_secret_and_the_shell_gets_it(environment: Settings) -> Non
 def test_status_of_what_is_down(environment: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["status"]) == 3
     rows = capsys.readouterr().out.splitlines()
-    assert [row.split()[:2] for row in rows] == [[n, "stopped"] for n in ("node-helper", "registry", "azure")]
+    assert [row.split()[:2] for row in rows] == [
+        [n, "stopped"] for n in ("node-helper", "registry", "packages", "azure")
+    ]
 
 
 def test_status_says_which_aks_resource_a_cluster_belongs_to(

@@ -22,6 +22,7 @@ def test_defaults_lie_below_home(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.cache == Path("/home/someone/.cache/mcpops-localcloud")
     assert settings.azure_endpoint == "https://127.0.0.1:8443"
     assert settings.registry == "10.213.0.1:5000"
+    assert settings.packages == "http://10.213.0.1:3141"
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,7 @@ def test_defaults_lie_below_home(monkeypatch: pytest.MonkeyPatch) -> None:
         ("LOCALCLOUD_AZURE_PORT", "0"),
         ("LOCALCLOUD_AZURE_PORT", "https"),
         ("LOCALCLOUD_REGISTRY_PORT", "65536"),
+        ("LOCALCLOUD_PACKAGES_PORT", "-1"),
         ("LOCALCLOUD_NETWORK", "10.213.0.1/16"),
         ("LOCALCLOUD_NETWORK", "10.213.0.0/24"),
         ("LOCALCLOUD_NETWORK", "8.8.0.0/16"),

@@ -39,8 +39,9 @@ def test_the_audit_log_holds_every_request_of_people_and_writes_of_controllers(f
             assert rule.get("verbs") == ["get", "list", "watch"] or rule["resources"][0]["resources"] == ["leases"]
 
 
-def test_containerd_pulls_ghcr_from_our_registry_only(files: dict[str, str]) -> None:
-    hosts = tomllib.loads(files["certs.d/ghcr.io/hosts.toml"])
+@pytest.mark.parametrize("public", ["ghcr.io", "docker.io"])
+def test_containerd_pulls_from_our_registry_only(files: dict[str, str], public: str) -> None:
+    hosts = tomllib.loads(files[f"certs.d/{public}/hosts.toml"])
     assert hosts["server"] == "https://10.213.0.1:5000"
     assert list(hosts["host"]) == ["https://10.213.0.1:5000"]
     assert hosts["host"]["https://10.213.0.1:5000"]["capabilities"] == ["pull", "resolve"]

@@ -69,6 +69,15 @@ def test_a_call_for_an_unknown_server_is_refused() -> None:
         probe_targets(SERVERS, [{"server": "nobody", "tool": "x"}], "mcp")
 
 
+def test_only_how_a_server_is_asked_is_kept_where_nothing_is_called() -> None:
+    calls = [
+        {"server": "echo", "tool": "echo", "expect": "x", "era": "legacy", "headers": {"X-Key": "k"}},
+        {"server": "time", "tool": "now", "url": "https://mcp.example.com/mcp"},
+    ]
+    address = {"name": "echo", "namespace": "mcp", "port": 3000}
+    assert probe_targets(SERVERS, calls, "mcp", True) == [{**address, "era": "legacy", "headers": {"X-Key": "k"}}]
+
+
 HOST = {
     "inventory_hostname": "local-1",
     "site_verify_nodes": {"objects": [{"status": {"nodeInfo": {"kubeletVersion": "v1.35.4"}}}]},
@@ -90,7 +99,8 @@ HOST = {
 
 def test_the_report_is_aligned_and_complete() -> None:
     header, row, *rest = site_report([HOST], "inventories/x")
-    assert header.split() == ["cluster", "kubernetes", "nodes", "kmcp", "mcp", "server", "era", "tools", "answer", "ms"]
+    named = ["cluster", "kubernetes", "nodes", "kmcp", "mcp server", "transport", "era", "tools", "answer", "ms"]
+    assert header.split() == " ".join(named).split()
     assert row.split("  ")[0] == "local-1"
     assert [cell.strip() for cell in row.split("  ") if cell.strip()] == [
         "local-1",
@@ -98,6 +108,7 @@ def test_the_report_is_aligned_and_complete() -> None:
         "1",
         "0.3.0",
         "mcp/echo",
+        "http",
         "modern, legacy",
         "echo, add",
         "hello world",
@@ -109,7 +120,21 @@ def test_the_report_is_aligned_and_complete() -> None:
 
 def test_a_host_where_nothing_was_found_still_has_a_row() -> None:
     row = site_report([{"inventory_hostname": "local-2"}])[1]
-    assert row.split() == ["local-2", "-", "0", "-", "-", "-", "-", "-", "-"]
+    assert row.split() == ["local-2", "-", "0", "-", "-", "-", "-", "-", "-", "-"]
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"mcpops_mcp_servers": [{"name": "echo", "transport": "stdio"}, {"name": "time"}]},
+        {"mcp_servers_servers": [{"name": "echo", "namespace": "mcp", "transport": "stdio"}], "mcpops_mcp_servers": []},
+        {"mcpops_mcp_servers": [{"name": "echo", "transport": "stdio"}], "mcp_servers_namespace": "mcp"},
+    ],
+    ids=["common variable", "the role's", "namespace of the role"],
+)
+def test_the_report_says_what_a_program_itself_speaks(variables: dict[str, Any]) -> None:
+    row = site_report([{**HOST, **variables}])[1]
+    assert "  stdio  " in row and "  modern, legacy  " in row
 
 
 def test_the_end_of_all_clusters_is_offered() -> None:

@@ -18,6 +18,10 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import contro
         ({"leader_election": False}, {"controller": {"leaderElection": {"enabled": False}}}),
         ({"metrics": False}, {"controller": {"metrics": {"enabled": False}}}),
         ({"env": {"A": 1}}, {"controller": {"env": [{"name": "A", "value": "1"}]}}),
+        (
+            {"adapter_version": "0.9.1"},
+            {"controller": {"env": [{"name": "TRANSPORT_ADAPTER_VERSION", "value": "0.9.1"}]}},
+        ),
         ({"watch_namespaces": ["b", "a"]}, {"rbac": {"namespaces": ["a", "b", "kmcp-system"]}}),
         ({"watch_namespaces": ["kmcp-system"]}, {"rbac": {"namespaces": ["kmcp-system"]}}),
         ({"watch_namespaces": []}, {"rbac": {"namespaces": []}}),
@@ -94,3 +98,28 @@ def test_which_namespaces_a_controller_watches(
     values: dict[str, Any], version: str, namespaces: set[str] | None
 ) -> None:
     assert controller_values.watched_namespaces(values, version) == namespaces
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"adapter_version": "v1.0.0"}, None),
+        ({"adapter_version": "0.9.0"}, None),
+        ({"adapter_version": "nightly", "env": {"A": "b"}}, None),
+        ({"adapter_version": "1.0.1"}, "write v1.0.1"),
+        ({"adapter_version": "v0.9.0"}, "write 0.9.0"),
+        ({"adapter_version": "0.9.0-musl"}, "write 0.9.0"),
+        ({"adapter_version": "0.9.0_1"}, "is not a version"),
+        ({"adapter_version": ""}, "is not a version"),
+        ({"adapter_version": "0.9.0", "env": {"TRANSPORT_ADAPTER_VERSION": "0.9.0"}}, "is said twice"),
+        ({"adapter_version": "0.9.0", "values": {"controller": {"env": []}}}, "move these variables to env"),
+    ],
+    ids=[
+        *("1.0.0", "0.9.0", "any word", "v is missing", "v too many", "suffix", "other characters", "empty"),
+        *("twice", "beside a list"),
+    ],
+)
+def test_the_version_of_the_adapter(params: dict[str, Any], words: str | None) -> None:
+    found = [str(problem) for problem in controller_values.typed_problems({"namespace": "kmcp-system", **params}, {})]
+    assert len(found) == (words is not None)
+    assert words is None or words in found[0]

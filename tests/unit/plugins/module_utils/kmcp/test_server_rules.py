@@ -11,6 +11,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import declared_from
 
 SOUND = {"name": "echo", "namespace": "mcp", "image": "registry.example.com:5000/team/echo:1.0.0"}
+CLIENT = "01234567-89ab-4cde-8f01-23456789abcd"
 DIGEST = "@sha256:" + "0" * 64
 
 
@@ -35,6 +36,10 @@ def problems(*entries: dict[str, Any]) -> list[str]:
         {"labels": {"example.com/Team_1": "", "a": "V.1-x", "b": 8080}, "node_selector": {"kubernetes.io/os": "linux"}},
         {"annotations": {"Example.com/note": "any text, é", "b": ""}},
         {"resources": {"limits": {"cpu": 1, "memory": "1Gi"}, "requests": {"cpu": "500m", "memory": "1024Mi"}}},
+        {"command": "/opt/My Tools/server"},
+        {"timeout": "1.5h", "tls": {"secret_ref": "client.cert", "insecure_skip_verify": False}},
+        {"workload_identity": {"client_id": CLIENT, "tenant_id": CLIENT.upper()}, "labels": {"a": "b"}},
+        {"workload_identity": {}, "service_account_name": "shared"},
     ],
     ids=str,
 )
@@ -52,13 +57,54 @@ UNSOUND: dict[str, tuple[dict[str, Any], str, str]] = {
     "no namespace": ({"namespace": None}, "namespace", "is missing"),
     "bad namespace": ({"namespace": "My_Ns"}, "namespace", "no namespace name"),
     "port 0": ({"spec": {"deployment": {"port": 0}, "httpTransport": {"targetPort": 0}}}, "port", "0 is no port"),
+    "transport of the raw spec": ({"spec": {"transportType": "sse"}}, "transport", "'sse' is neither http nor stdio"),
+    "option port 0": ({"port": 0}, "port", "0 is no port"),
+    "empty path": ({"path": ""}, "path", "does not start with /"),
+    "empty timeout": ({"timeout": ""}, "timeout", "'' is no duration"),
     "port too large": ({"port": 70000}, "port", "would stop working for all servers"),
     "negative port": ({"port": -1}, "port", "-1 is no port"),
     "two ports": ({"spec": {"httpTransport": {"targetPort": 8080}}}, "spec.httpTransport.targetPort", "must be equal"),
     "adapter's port": ({"port": 15020, "transport": "stdio", "command": "x"}, "port", "env STATS_ADDR"),
+    "adapter image": (
+        {"transport": "stdio", "command": "x", "adapter_image": "A:1 0"},
+        "adapter_image",
+        "no image reference",
+    ),
+    "empty adapter image": ({"transport": "stdio", "command": "x", "adapter_image": ""}, "adapter_image", "is empty"),
+    "two adapter images": (
+        {"transport": "stdio", "command": "x", "adapter_image": "a:1", "init_container": {"image": "b:1"}},
+        "init_container.image",
+        "name one image",
+    ),
+    "npx without room": (
+        {"transport": "stdio", "command": "npx", "security_context": {"readOnlyRootFilesystem": True}},
+        "security_context.readOnlyRootFilesystem",
+        "npx writes below",
+    ),
     "no image": ({"image": None}, "image", "is missing"),
     "no image reference": ({"image": "Registry/Echo:1 0"}, "image", "no image reference"),
     "stdio without command": ({"transport": "stdio"}, "command", "started by it for every session"),
+    "command line": ({"command": "python -m server"}, "command", "'python -m server' is more than a program"),
+    "command line with a path": ({"command": "/bin/python3 -m server"}, "command", "belongs into args"),
+    "no adapter": ({"transport": "stdio", "command": "x", "adapter_image": ""}, "adapter_image", "is empty"),
+    "two adapters": (
+        {"transport": "stdio", "command": "x", "adapter_image": "a:1", "init_container": {"image": "b:1"}},
+        "init_container.image",
+        "name one image",
+    ),
+    "packages without a place": (
+        {
+            "transport": "stdio",
+            "command": "npx",
+            "image": None,
+            "args": ["-y", "a@1.0.0"],
+            "security_context": {"readOnlyRootFilesystem": True},
+        },
+        "security_context.readOnlyRootFilesystem",
+        "npx writes below",
+    ),
+    "command of the raw spec": ({"spec": {"deployment": {"cmd": ["npx", "-y"]}}}, "command", "is a list or a mapping"),
+    "command as a list": ({"command": "['python', '-m']"}, "command", "is a list or a mapping"),
     "relative path": ({"path": "mcp"}, "path", "does not start with /"),
     "no duration": ({"timeout": "30"}, "timeout", "30s or 1m30s"),
     "env name": ({"env": {"A B": "x"}}, "env.A B", "no name of an environment variable"),
@@ -92,6 +138,11 @@ UNSOUND: dict[str, tuple[dict[str, Any], str, str]] = {
         "sidecars[0].resources.limits.cpu",
         "'half' is no amount",
     ),
+    "KMCP's own config map": (
+        {"config_map_refs": ["x", "echo"]},
+        "config_map_refs[1]",
+        "that KMCP makes for this server",
+    ),
     "config map with a dot": ({"config_map_refs": ["a.b"]}, "config_map_refs[0]", "volume cm-a.b"),
     "long config map": ({"config_map_refs": ["a" * 61]}, "config_map_refs[0]", "60 at most"),
     "two service accounts": (
@@ -123,6 +174,60 @@ UNSOUND: dict[str, tuple[dict[str, Any], str, str]] = {
     "volume twice": ({"volumes": [{"name": "a"}, {"name": "a"}]}, "volumes[1]", "is taken"),
     "unknown volume": ({"volume_mounts": [{"name": "a", "mountPath": "/a"}]}, "volume_mounts[0]", "not declared"),
     "taken mount": ({"volume_mounts": [{"name": "config", "mountPath": "/config/"}]}, "volume_mounts[0]", "already"),
+    "a stdio server's target": (
+        {"transport": "stdio", "command": "x", "spec": {"httpTransport": {"targetPort": -1}}},
+        "spec.httpTransport.targetPort",
+        "-1, which is not a port (1 to 65535); the controller would stop",
+    ),
+    "too long a duration": ({"timeout": "9999999h"}, "timeout", "30s or 1m30s"),
+    "no duration at all": ({"timeout": "0s"}, "timeout", "30s or 1m30s"),
+    "duration in the raw spec": ({"spec": {"timeout": "2 min"}}, "timeout", "'2 min' is no duration"),
+    "amount that only Go refuses": (
+        {"volumes": [{"name": "a", "emptyDir": {"sizeLimit": "1e1.5"}}]},
+        "volumes[0].emptyDir.sizeLimit",
+        "'1e1.5', which is not an amount such as 500m or 256Mi; the controller would stop",
+    ),
+    "port of a sidecar's probe": (
+        {"sidecars": [{"name": "a", "livenessProbe": {"tcpSocket": {"port": 1 << 40}}}]},
+        "sidecars[0].livenessProbe.tcpSocket.port",
+        "which is not a port",
+    ),
+    "certificate's secret": ({"tls": {"secret_ref": "Client Cert"}}, "tls.secret_ref", "cannot name a Secret"),
+    "tls of no connection": (
+        {"tls": {"secret_ref": "cert"}, "transport": "stdio", "command": "x"},
+        "tls",
+        "a stdio server has none",
+    ),
+    "stateless adapter": (
+        {"stateless": True, "transport": "stdio", "command": "x"},
+        "stateless",
+        "always keeps sessions",
+    ),
+    "empty account": ({"service_account_name": ""}, "service_account_name", "'' cannot name a ServiceAccount"),
+    "identity of nobody": ({"workload_identity": {}}, "workload_identity.client_id", "is missing"),
+    "identity that is no UUID": (
+        {"workload_identity": {"client_id": CLIENT, "tenant_id": "contoso.example"}},
+        "workload_identity.tenant_id",
+        "'contoso.example' is not a UUID",
+    ),
+    "identity of another's account": (
+        {"workload_identity": {"client_id": CLIENT}, "service_account_name": "shared"},
+        "workload_identity.client_id",
+        "belongs to the account shared of service_account_name",
+    ),
+    "two identities": (
+        {
+            "workload_identity": {"client_id": CLIENT},
+            "service_account": {"annotations": {"azure.workload.identity/client-id": CLIENT[::-1]}},
+        },
+        "workload_identity.client_id",
+        "contradicts the annotation azure.workload.identity/client-id",
+    ),
+    "identity switched off": (
+        {"workload_identity": {"client_id": CLIENT}, "labels": {"azure.workload.identity/use": False}},
+        "workload_identity",
+        'which must be "true"',
+    ),
     "sidecar's name": ({"sidecars": [{"name": "mcp-server"}]}, "sidecars[0]", "is taken"),
 }
 
@@ -159,7 +264,21 @@ def test_a_name_is_enough_to_remove_a_server() -> None:
 # options → words of the warning
 DOUBTFUL: dict[str, tuple[dict[str, Any], str]] = {
     "secret in clear": ({"env": {"GITHUB_TOKEN": "ghp_x", "LOG": "x"}}, "env holds GITHUB_TOKEN in clear"),
-    "sessions": ({"replicas": 2}, "404 Session not found"),
+    "sessions": ({"replicas": 2}, "2 replicas share no sessions: if the server keeps any"),
+    "sessions for certain": ({"replicas": 3, "stateless": False}, "3 replicas of a server that keeps sessions"),
+    "sessions of the adapter": (
+        {"replicas": 2, "transport": "stdio", "command": "x"},
+        "2 replicas of a stdio server, whose adapter keeps sessions in its pod",
+    ),
+    "any certificate": ({"tls": {"insecure_skip_verify": True}}, "tls.insecure_skip_verify"),
+    "identity without its label": (
+        {"service_account": {"annotations": {"azure.workload.identity/client-id": CLIENT}}},
+        "the pods have no label azure.workload.identity/use",
+    ),
+    "label without an identity": (
+        {"labels": {"azure.workload.identity/use": "true"}},
+        "their service account has no annotation azure.workload.identity/client-id",
+    ),
     "no version": ({"image": "registry.example.com:5000/echo"}, "names no version"),
     "latest": ({"image": "echo:latest"}, "names no version"),
 }
@@ -171,6 +290,12 @@ def test_what_is_likely_not_meant_is_said(options: dict[str, Any], words: str) -
     [warning] = server_rules.warnings(server)
     assert words in warning
     assert "ghp_x" not in warning
+
+
+@pytest.mark.parametrize("options", [{"replicas": 2, "stateless": True}, {"replicas": 1, "stateless": False}], ids=str)
+def test_a_server_that_keeps_no_sessions_may_have_many_replicas(options: dict[str, Any]) -> None:
+    [server] = declared_from({"servers": [{**SOUND, **options}]})
+    assert server_rules.warnings(server) == []
 
 
 def test_values_that_look_secret_are_found_and_switches_are_not() -> None:

@@ -15,9 +15,12 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import declared_from
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure, structure_of
 
 OBJECTS = Path(__file__).parent / "children"
+APPS = json.loads(
+    (Path(__file__).parents[1] / "kube" / "fixtures" / "openapi" / "apps_v1.json").read_text(encoding="utf-8")
+)
 POLICY = "Deployment.spec.template.spec.containers[mcp-server].imagePullPolicy"
 DECLARED = declared_from({"name": "echo", "namespace": "mcp", "image": "echo:1"})
 
@@ -41,14 +44,15 @@ class Cluster:
     def read(self, _kube: Any, targets: list[Target], _beside: Any) -> tuple[dict[Any, Any], frozenset[Any]]:
         return {target.who: self.objects[target.who.kind] for target in targets}, frozenset()
 
-    def structure(self, _api_version: str, _kind: str) -> Structure:
-        return UNKNOWN
+    def structure(self, api_version: str, kind: str) -> Structure:
+        return structure_of(lambda: APPS, api_version, kind) if api_version == "apps/v1" else UNKNOWN
 
     def list_objects(self, resource: Any, *, label_selector: str) -> list[Any]:
-        assert (resource.kind, "app.kubernetes.io/name=kmcp" in label_selector) == ("Deployment", True)
+        assert (resource.kind, label_selector) == ("Deployment", "control-plane=controller-manager")
         if isinstance(self.version, Exception):
             raise self.version
-        return [{"metadata": {"labels": {"app.kubernetes.io/version": self.version}}}]
+        own = {"app.kubernetes.io/name": "kmcp", "control-plane": "controller-manager"}
+        return [{"metadata": {"labels": {**own, "app.kubernetes.io/version": self.version}}}]
 
     def apply(self, _kube: Any, target: Target, *, force: bool, dry_run: bool) -> Any:
         assert force
@@ -64,7 +68,9 @@ class Cluster:
     def drift(self) -> list[str]:
         sight = server_sight.look_at(cast(Kube, self), DECLARED)[("mcp", "echo")]
         assert sight.server is not None
-        return [change.path for change in server_children.drift(sight.server, sight.children, sight.kept)]
+        return [
+            change.path for change in server_children.drift(sight.server, sight.children, sight.kept, sight.structures)
+        ]
 
 
 def test_nobody_is_asked_as_long_as_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,3 +121,28 @@ def test_children_that_the_controller_has_yet_to_write_are_not_asked_for(monkeyp
     cluster.objects["MCPServer"]["metadata"]["generation"] += 1
     server_sight.look_at(cast(Kube, cluster), DECLARED)
     assert cluster.asked == []
+
+
+@pytest.mark.parametrize(
+    ("names", "selector"),
+    [
+        ({"echo", "a"}, "app.kubernetes.io/instance in (a,echo)"),
+        ({"echo", *(f"s{number}" for number in range(50))}, "app.kubernetes.io/instance"),
+    ],
+    ids=["few", "many"],
+)
+def test_pods_are_known_by_what_the_deployment_selects_and_by_nothing_that_a_label_of_the_server_can_change(
+    names: set[str], selector: str
+) -> None:
+    def pod(instance: str, name: str, **others: str) -> dict[str, Any]:
+        labels = {"app.kubernetes.io/instance": instance, "app.kubernetes.io/name": name, **others}
+        return {"metadata": {"labels": labels}}
+
+    ours = pod("echo", "echo", **{"app.kubernetes.io/managed-by": "platform"})
+
+    class Pods:
+        def list_objects(self, _resource: Any, namespace: str, *, label_selector: str) -> list[Any]:
+            assert (namespace, label_selector) == ("mcp", selector)
+            return [ours, pod("echo", "a-chart"), pod("stranger", "stranger")]
+
+    assert list(server_sight.pods_of(cast(Kube, Pods()), "mcp", names)) == [("echo", ours)]

@@ -102,6 +102,51 @@ def test_the_reconcile_label_counts_repairs_and_is_no_drift(
 ) -> None:
     declared = server_spec.resource({**MINIMAL, "server_labels": {"team": "tools"}})
     live = {"metadata": {"labels": {server_spec.RECONCILE_LABEL: standing} if standing else {}}}
-    labels = server_spec.with_reconcile_label(declared, live, bump)["metadata"]["labels"]
+    labels = server_spec.with_standing_labels(declared, live, bump)["metadata"]["labels"]
     assert labels["team"] == "tools"
     assert labels.get(server_spec.RECONCILE_LABEL) == expected
+
+
+@pytest.mark.parametrize(
+    ("named", "standing", "expected"),
+    [(None, None, None), (None, "tools", "tools"), ("tools", None, "tools"), ("tools", "tools", "tools")],
+)
+def test_a_task_without_a_bundle_leaves_a_server_in_its_own(
+    named: str | None, standing: str | None, expected: str | None
+) -> None:
+    declared = server_spec.resource(MINIMAL, named)
+    live = {"metadata": {"labels": {server_spec.BUNDLE_LABEL: standing} if standing else {}}}
+    found = server_spec.with_standing_labels(declared, live, False)["metadata"].get("labels") or {}
+    assert found.get(server_spec.BUNDLE_LABEL) == expected
+
+
+CLIENT = "01234567-89ab-4cde-8f01-23456789abcd"
+
+
+def test_a_workload_identity_is_a_label_of_the_pods_and_annotations_of_the_account() -> None:
+    made = spec(
+        workload_identity={"client_id": CLIENT, "tenant_id": CLIENT[::-1]},
+        labels={"team": "tools"},
+        service_account={"annotations": {"note": 1}, "labels": None},
+    )["deployment"]
+    assert made["labels"] == {"azure.workload.identity/use": "true", "team": "tools"}
+    assert made["serviceAccount"] == {
+        "annotations": {
+            "azure.workload.identity/client-id": CLIENT,
+            "azure.workload.identity/tenant-id": CLIENT[::-1],
+            "note": "1",
+        }
+    }
+
+
+def test_an_account_of_somebody_elses_carries_its_own_annotations() -> None:
+    made = spec(workload_identity={"client_id": None, "tenant_id": None}, service_account_name="shared")["deployment"]
+    assert made["labels"] == {"azure.workload.identity/use": "true"}
+    assert made["serviceAccountName"] == "shared"
+    assert "serviceAccount" not in made
+
+
+def test_tls_is_about_http_alone() -> None:
+    tls = {"secret_ref": "cert", "insecure_skip_verify": False}
+    assert spec(tls=tls)["httpTransport"]["tls"] == {"secretRef": "cert", "insecureSkipVerify": False}
+    assert "httpTransport" not in spec(tls=tls, transport="stdio", command="x")

@@ -229,6 +229,26 @@ def test_what_was_taken_out_is_told(name: str, kind: str, place: Place, paths: s
         assert note == "changed by another program"
 
 
+DNS = [{"containerPort": 53, "protocol": "UDP"}, {"containerPort": 53}]
+
+
+@pytest.mark.parametrize(
+    ("live", "lost"),
+    [
+        (DNS[::-1], set()),
+        ([{**DNS[0], "name": "dns"}, {"containerPort": 53, "protocol": "TCP"}], set()),
+        (DNS[1:], {f"{POD}.containers[proxy].ports[53,UDP].{leaf}" for leaf in ("containerPort", "protocol")}),
+    ],
+    ids=["another order", "completed", "one of two"],
+)
+def test_items_of_a_list_are_told_apart_by_what_the_api_server_says(live: list[Any], lost: set[str]) -> None:
+    objects = seen(HTTP)
+    objects["MCPServer"]["spec"]["deployment"]["sidecars"][0]["ports"] = DNS
+    objects["Deployment"]["spec"]["template"]["spec"]["containers"][1]["ports"] = live
+    objects["Deployment"]["metadata"]["managedFields"] = []
+    assert set(drift(objects)) == lost
+
+
 def test_values_of_the_controllers_own_are_not_made_up() -> None:
     objects = seen(HTTP)
     del objects["ConfigMap"]["data"]

@@ -125,6 +125,23 @@ def test_everything_that_a_server_declares_is_listed() -> None:
     assert whole["tools"] == offered["tools/list"]["tools"]
 
 
+def test_a_list_that_ends_in_an_error_is_a_remark() -> None:
+    def server(asked: Asked) -> Reply:
+        if asked.method == "server/discover":
+            return played.speaks_modern(asked, capabilities={"tools": {}, "prompts": {}, "resources": {}})
+        if asked.method.startswith(("prompts", "resources")):
+            return as_json(error(asked.message["id"], -32603, f"no {asked.method} today"))
+        return played.speaks_modern(asked)
+
+    with over_http(server) as url:
+        [row] = probed(url=url, era="modern")["servers"]
+    assert [remark.partition(":")[0] for remark in row["remarks"]] == [
+        "it declares resources, and its resources",
+        "it declares resources, and its resource templates",
+        "it declares prompts, and its prompts",
+    ]
+
+
 def test_what_is_learned_before_a_failure_is_kept() -> None:
     with over_http(modern_only) as url:
         wrong = failed(url=url, expect_tools=["echo", "add"])

@@ -53,6 +53,7 @@ def findings(*hosts: Host) -> list[tuple[str, str, str]]:
         found += module_options.object_findings(host)
         found += module_options.namespace_findings(host)
         found += module_options.version_findings(host)
+        found += module_options.kmcp_name_findings(host)
         found += module_options.wait_findings(host)
         found += module_options.playbook_findings(host, site_lock.ARGUMENT_SPEC)
         found += module_options.call_findings(host)
@@ -118,6 +119,22 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "mcp_servers_servers[0]",
         "unknown option: imge",
     ),
+    "callers of all servers": (
+        {"mcp_servers_callers": [{"namespace": "agents"}, {"cidr": "10.0.0.1"}]},
+        "mcp_servers_callers[1].cidr",
+        "is not a range of addresses",
+    ),
+    "option of a caller": ({"mcp_servers_callers": [{"namspace": "agents"}]}, "mcp_servers_callers", "namspace"),
+    "bundle of servers": (
+        {"mcp_servers_bundle": "my tools", "mcp_servers_prune_max_percent": 50},
+        "mcp_servers_bundle",
+        "label",
+    ),
+    "percentage of servers": (
+        {"mcp_servers_prune_max_percent": 500},
+        "mcp_servers_prune_max_percent",
+        "500 is no percentage",
+    ),
     "port of a server": (
         {"mcp_servers_servers": [{"name": "a", "image": "a:1", "port": 70000}]},
         "mcp_servers_servers[0].port",
@@ -139,6 +156,22 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "is declared twice",
     ),
     "version of KMCP": ({"kmcp_version": "latest"}, "kmcp_version", '"latest" is not one exact version'),
+    "release of KMCP": ({"kmcp_release_name": "KMCP"}, "kmcp_release_name", '"KMCP" must be 1 to 53'),
+    "one release for both charts of KMCP": (
+        {"kmcp_crds_release_name": "tools", "kmcp_release_name": "tools"},
+        "kmcp_crds_release_name",
+        "must differ from kmcp_release_name",
+    ),
+    "a chart of KMCP with its tag": (
+        {"kmcp_controller_chart": "mcp-controller:0.3.0"},
+        "kmcp_controller_chart",
+        "its version comes from version",
+    ),
+    "a chart of KMCP in upper case": (
+        {"kmcp_chart_repository": "oci://registry.example.com/charts", "kmcp_crds_chart": "crds/Kmcp"},
+        "kmcp_crds_chart",
+        "has upper-case letters",
+    ),
     "Pod Security of a namespace": (
         {"cluster_setup_namespaces": [{"name": "a", "labels": {"pod-security.kubernetes.io/warn": "strict"}}]},
         "cluster_setup_namespaces[0].metadata.labels.pod-security.kubernetes.io/warn",

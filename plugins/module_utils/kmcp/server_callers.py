@@ -1,0 +1,170 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who may call an MCP server: from declared callers to a NetworkPolicy. No input or output.
+
+The policy selects the pods that the server's Service selects, and lets nobody in but the callers. What goes out of the
+pods is not touched. Whether the cluster enforces policies is the cluster's matter (AKS: `networkPolicy`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.label_syntax import (
+    wrong_label_name,
+    wrong_label_value,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal
+from ansible_collections.mcpops.platform.plugins.module_utils.scalars import texts_of_mapping
+
+Found = Iterator[tuple[str, str]]
+Key = tuple[str, str]
+
+POLICIES = ResourceType("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", True)
+POLICY_LABEL = "mcpops.io/callers-of"
+"""On the policy, with the name of its server: what tells our policies from others of that name."""
+SUFFIX = "-callers"
+# every namespace has this label (kubernetes.io, "Well-Known Labels, Annotations and Taints")
+_NAMESPACE_NAME = "kubernetes.io/metadata.name"
+# through these pods the API server of AKS reaches pods, which is how its Service proxy works
+_API_SERVER = {
+    "namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: "kube-system"}},
+    "podSelector": {"matchLabels": {"app": "konnectivity-agent"}},
+}
+_DNS_1123 = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_SELECTING = ("namespace", "namespace_labels", "pod_labels")
+
+
+def policy_name(server: str) -> str:
+    return f"{server}{SUFFIX}"
+
+
+def target(key: Key) -> Target:
+    """Where the policy of a server is, whether it is declared or not."""
+    namespace, name = key
+    who = Identity(POLICIES.api_version, POLICIES.kind, policy_name(name), namespace)
+    metadata = {"name": who.name, "namespace": namespace}
+    return Target(who, POLICIES, {"apiVersion": who.api_version, "kind": who.kind, "metadata": metadata})
+
+
+def policy(server: Declared) -> dict[str, Any] | None:
+    """The NetworkPolicy of a server; None where no callers are declared, and everybody may call."""
+    callers = server.options.get("callers")
+    if callers is None:
+        return None
+    port = server.deployment.get("port")
+    rules = [
+        {
+            "from": [_peer(caller)],
+            "ports": [{"port": number, "protocol": "TCP"} for number in caller.get("ports") or [port]],
+        }
+        for caller in callers
+    ]
+    if server.options.get("allow_api_server") is not False:
+        rules.append({"from": [_API_SERVER], "ports": [{"port": port, "protocol": "TCP"}]})
+    declared = dict(target(server.key).declared)
+    pods = {"app.kubernetes.io/name": server.name, "app.kubernetes.io/instance": server.name}
+    return {
+        **declared,
+        "metadata": {**declared["metadata"], "labels": {POLICY_LABEL: server.name}},
+        "spec": {"podSelector": {"matchLabels": pods}, "policyTypes": ["Ingress"], "ingress": rules},
+    }
+
+
+def is_ours(live: Mapping[str, Any], server: str) -> bool:
+    return ((live.get("metadata") or {}).get("labels") or {}).get(POLICY_LABEL) == server
+
+
+def collision(server: str) -> Refusal:
+    """A policy of the name that somebody else has made."""
+    return Refusal(
+        f"NetworkPolicy/{policy_name(server)}",
+        f"a policy without the label {POLICY_LABEL}",
+        "the one of this server's callers",
+        "Somebody else has made it: delete it if nobody needs it, or give the server another name.",
+    )
+
+
+def problems(server: Declared) -> Found:
+    """What is wrong with the server's own callers; those of the task are judged once."""
+    if "callers" not in server.inherited:
+        yield from callers_problems("callers", server.options.get("callers"))
+
+
+def callers_problems(path: str, callers: Sequence[Mapping[str, Any]] | None) -> Found:
+    for index, caller in enumerate(callers or []):
+        for below, message in _problems(caller):
+            yield f"{path}[{index}]{below}", message
+
+
+def _peer(caller: Mapping[str, Any]) -> dict[str, Any]:
+    if caller.get("cidr"):
+        excepted = list(caller.get("except") or [])
+        return {"ipBlock": {"cidr": caller["cidr"], **({"except": excepted} if excepted else {})}}
+    found: dict[str, Any] = {}
+    labels = dict(texts_of_mapping(caller.get("namespace_labels") or {}))
+    if caller.get("namespace"):
+        labels[_NAMESPACE_NAME] = caller["namespace"]
+    if labels or caller.get("namespace_labels") is not None:
+        found["namespaceSelector"] = {"matchLabels": labels} if labels else {}
+    if caller.get("pod_labels") is not None:
+        pods = texts_of_mapping(caller["pod_labels"])
+        found["podSelector"] = {"matchLabels": pods} if pods else {}
+    return found
+
+
+def _problems(caller: Mapping[str, Any]) -> Found:
+    selecting = [option for option in _SELECTING if caller.get(option) is not None]
+    cidr = caller.get("cidr")
+    if not selecting and not cidr:
+        yield "", f"names nobody: give {', '.join(_SELECTING)} or cidr"
+    if cidr and selecting:
+        yield ".cidr", f"excludes {', '.join(selecting)}: one entry is about addresses, or about pods"
+    if caller.get("except") and not cidr:
+        yield ".except", "takes addresses out of cidr, which is missing"
+    namespace = caller.get("namespace")
+    if namespace is not None and (len(namespace) > 63 or not _DNS_1123.fullmatch(namespace)):
+        yield ".namespace", f"{namespace!r} is not the name of a namespace"
+    for option in ("namespace_labels", "pod_labels"):
+        for name, value in texts_of_mapping(caller.get(option) or {}).items():
+            wrong = wrong_label_name(name) or (
+                wrong_label_value(value) if isinstance(value, str) else "is not text: give the value of a label"
+            )
+            if wrong:
+                yield f".{option}.{name}", wrong
+    for index, port in enumerate(caller.get("ports") or []):
+        if not 1 <= port <= 65535:
+            yield f".ports[{index}]", f"{port} is not a port (1 to 65535)"
+    yield from _addresses(cidr, caller.get("except") or [])
+
+
+def _addresses(cidr: str | None, excepted: list[str]) -> Found:
+    whole = _network(cidr) if cidr else None
+    if cidr and whole is None:
+        yield ".cidr", f"{cidr!r} is not a range of addresses such as 10.0.0.0/16; a single one ends with /32 or /128"
+    for index, text in enumerate(excepted):
+        part = _network(text)
+        if part is None:
+            yield f".except[{index}]", f"{text!r} is not a range of addresses such as 10.0.1.0/24"
+        elif whole is not None and not (part.version == whole.version and _is_inside(part, whole)):
+            yield f".except[{index}]", f"{text} is not inside of {cidr}"
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(text) if "/" in text else None
+    except ValueError:
+        return None
+
+
+def _is_inside(part: Any, whole: Any) -> bool:
+    return bool(part != whole and part.subnet_of(whole))
