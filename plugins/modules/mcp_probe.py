@@ -310,6 +310,10 @@ servers:
     era:
       description: Era of the conversation, V(modern) or V(legacy).
       type: str
+    transport:
+      description:
+        - V(streamable_http), or V(http_sse) for the transport of 2024-11-05, which is asked at the path of its stream.
+      type: str
     eras:
       description: Eras in which the server answers. With O(era) set, only that one is tried.
       type: list
@@ -400,6 +404,7 @@ servers:
       namespace: mcp
       reachable: true
       era: modern
+      transport: streamable_http
       eras: [modern, legacy]
       protocol_version: "2026-07-28"
       supported_versions: ["2026-07-28", "2025-11-25"]

@@ -78,10 +78,14 @@ class Target:
         """A query may hold a key."""
         return self.url.partition("?")[0]
 
+    def proxied(self, path: str) -> str:
+        """Where the API server passes requests on to a path of the Service."""
+        return f"/api/v1/namespaces/{self.namespace}/services/{self.name}:{self.port}/proxy{path}"
+
     @property
-    def proxy_path(self) -> str:
-        """Where the API server passes requests on to the Service."""
-        return f"/api/v1/namespaces/{self.namespace}/services/{self.name}:{self.port}/proxy{self.path}"
+    def base(self) -> str:
+        """The address by which clients in the cluster know it."""
+        return f"http://{self.host}{self.path}"
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -114,7 +114,7 @@ _STATUS: dict[int, tuple[str, str, str, bool]] = {
     405: (
         "method_not_allowed",
         "it takes no POST at this path",
-        "The path may be that of the older HTTP+SSE transport (/sse): use its streamable HTTP path, most often /mcp.",
+        "Check the path: most servers answer at /mcp, those of the first HTTP transport at /sse.",
         True,
     ),
     406: (
