@@ -78,9 +78,24 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "needs a tool to call",
     ),
     "header that does not arrive": (
-        {"site_verify_calls": [{"server": "echo", "headers": {"Authorization": "Bearer x"}}]},
+        {"site_verify_calls": [{"server": "echo", "via": "proxy", "headers": {"Authorization": "Bearer x"}}]},
         "site_verify_calls[0].headers.Authorization",
-        "does not reach a server in the cluster",
+        "does not pass the API server's proxy",
+    ),
+    "error that no call can end with": (
+        {"site_verify_calls": [{"server": "echo", "tool": "echo", "expect_error": "boom"}]},
+        "site_verify_calls[0].expect_error",
+        "true for any error",
+    ),
+    "path that is none": (
+        {"site_verify_calls": [{"server": "echo", "tool": "echo", "expect_json": [{"path": "$"}]}]},
+        "site_verify_calls[0].expect_json[0].path",
+        "names no field",
+    ),
+    "tool without a name": (
+        {"site_verify_calls": [{"server": "echo", "expect_tools": [""]}]},
+        "site_verify_calls[0].expect_tools[0]",
+        "not the name of a tool",
     ),
     "call of nobody": (
         {"site_verify_calls": [{"server": "ecco"}]},
@@ -103,6 +118,22 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         {"mcp_servers_servers": [{"name": "a", "image": "a:1", "imge": "x"}]},
         "mcp_servers_servers[0]",
         "unknown option: imge",
+    ),
+    "callers of all servers": (
+        {"mcp_servers_callers": [{"namespace": "agents"}, {"cidr": "10.0.0.1"}]},
+        "mcp_servers_callers[1].cidr",
+        "is not a range of addresses",
+    ),
+    "option of a caller": ({"mcp_servers_callers": [{"namspace": "agents"}]}, "mcp_servers_callers", "namspace"),
+    "bundle of servers": (
+        {"mcp_servers_bundle": "my tools", "mcp_servers_prune_max_percent": 50},
+        "mcp_servers_bundle",
+        "label",
+    ),
+    "percentage of servers": (
+        {"mcp_servers_prune_max_percent": 500},
+        "mcp_servers_prune_max_percent",
+        "500 is no percentage",
     ),
     "port of a server": (
         {"mcp_servers_servers": [{"name": "a", "image": "a:1", "port": 70000}]},
