@@ -85,6 +85,10 @@ def test_what_makes_the_level_fail(of_it: Run, reason: str) -> None:
     assert not judging.succeeded(verdicts)
 
 
+def test_a_reason_is_one_line_that_any_report_can_hold() -> None:
+    assert str(Check("encode", "encode", "FAILURE", "got 'a\r\nb\x00\x1bc'")) == "encode: FAILURE: got 'a b c'"
+
+
 def test_an_entry_of_another_revision_excuses_nothing() -> None:
     verdict = judging.judge(Run("2025-11-25", "auth/flow", (TOKEN,)), LIST)
     assert verdict.outcome is Outcome.FAILED
