@@ -99,8 +99,8 @@ def _second_controller(task: Task, kube: Kube, spec: KmcpSpec) -> list[str]:
         return []
     told = (
         f"A KMCP controller is there already, of release {', '.join(others)}; both would work on the MCPServers that "
-        "both watch. If it is to be renamed, remove it first (state: absent with its release_name, and orphan_servers: true "
-        "while there are MCPServers)."
+        "both watch. If it is to be renamed, remove it first (state: absent with its release_name, and orphan_servers: "
+        "true while there are MCPServers)."
     )
     # default output does not show notes
     task.warn(told)
