@@ -156,7 +156,10 @@ def _edited(cluster: Any, namespace: str) -> None:
     cluster.kubectl("-n", namespace, "wait", f"{CRD}/full", "--for=condition=Ready", "--timeout=60s")
     patch = ("-n", namespace, "patch", "--type=merge", "-p")
     cluster.kubectl(*patch, json.dumps({"spec": {"timeout": "99s"}}), CRD, "full")
-    cluster.kubectl("-n", namespace, "wait", f"{CRD}/full", "--for=condition=Ready", "--timeout=60s")
+    # what is edited before the controller has seen this, it would put right by itself
+    generation = cluster.get(CRD, "full", "-n", namespace)["metadata"]["generation"]
+    seen = f"--for=jsonpath={{.status.observedGeneration}}={generation}"
+    cluster.kubectl("-n", namespace, "wait", f"{CRD}/full", seen, "--timeout=60s")
     deployment = cluster.get("deployment", "full", "-n", namespace)
     pod = deployment["spec"]["template"]["spec"]
     main, sleeper = pod["containers"]

@@ -65,3 +65,26 @@ def test_somebodys_server_that_stops_the_controller_is_named(
     cluster.kubectl("-n", elsewhere, "delete", CRD, "poison")
     healed = run_task("mcp_server", {**declared, "wait_timeout": 180})
     assert healed["servers"][0]["ready_replicas"] == 1
+
+
+# numbers with a format in the definition: the API server itself keeps them in range
+IN_RANGE: dict[str, dict[str, Any]] = {
+    "replicas": {"replicas": 2**31},
+    "user": {"securityContext": {"runAsUser": 2**63}},
+    "weight": {"tolerations": [{"key": "a", "tolerationSeconds": 2**64}]},
+}
+
+
+@pytest.mark.parametrize("deployment", IN_RANGE.values(), ids=IN_RANGE)
+def test_what_the_api_server_refuses_itself_needs_no_rule_of_ours(
+    cluster: Any, namespace: str, deployment: dict[str, Any]
+) -> None:
+    spec = {**SOUND, "deployment": {"image": "a:1", **deployment}}
+    stored = {
+        "apiVersion": "kagent.dev/v1alpha1",
+        "kind": "MCPServer",
+        "metadata": {"name": "poison"},
+        "spec": spec,
+    }
+    cluster.kubectl("-n", namespace, "create", "-f", "-", stdin=json.dumps(stored), check=False)
+    assert cluster.get(CRD, "-n", namespace)["items"] == []
