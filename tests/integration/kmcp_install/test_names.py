@@ -125,6 +125,10 @@ def test_everything_finds_kmcp_by_what_it_is(
         found = workloads.run(k8s_diagnosis_info, cluster.kubeconfig, tmp_path / "run", namespaces=[namespace])
         assert f"ControllerDown/{NAMESPACE}/Deployment/{name}" in [one["id"] for one in found["findings"]]
 
+        # another name beside it
+        second = direct({**_upstream(cloud), **OF_THE_MODULE, "release_name": "second"}, check=True)
+        assert any(f"of release {NAMESPACE}/tool-servers" in told for told in second["warnings"])
+
         # ownership, and the way back
         other = direct({"wait_timeout": 60, **_upstream(cloud)}, fails=True)
         assert f"crds_release_name: {OF_THE_MODULE['crds_release_name']}" in other["msg"]
