@@ -192,16 +192,17 @@ def test_a_last_slash_too_many_is_told(endpoints: Endpoints, server: Server) -> 
         assert endpoints.url(server) in refused.value.reason
 
 
-def test_the_transport_of_2024_is_named(endpoints: Endpoints) -> None:
+def test_the_transport_of_2024_is_spoken(endpoints: Endpoints) -> None:
+    """At the path of its stream; elsewhere there is nothing."""
     address = endpoints.variant("mcp1", "sse")
-    for path, code in (("/mcp", "path_not_found"), ("/sse", "method_not_allowed")):
-        with (
-            pytest.raises(Unanswered) as refused,
-            conversation.opened(http_client.exchange_to(f"{address}{path}", timeout=TIMEOUT)),
-        ):
-            pass
-        assert refused.value.code == code
-    assert "HTTP+SSE" in refused.value.hint
+    with conversation.opened(http_client.exchange_to(f"{address}/sse", timeout=TIMEOUT)) as talk:
+        assert (talk.era, talk.transport) == (LEGACY, "http_sse")
+        assert sorted(tool["name"] for tool in talk.tools()) == TOOLS
+        assert talk.call("add", {"a": 2, "b": 3})["structuredContent"] == {"result": 5}
+    exchange = http_client.exchange_to(f"{address}/mcp", timeout=TIMEOUT)
+    with pytest.raises(Unanswered) as refused, conversation.opened(exchange):
+        pass
+    assert refused.value.code == "path_not_found"
 
 
 def test_one_task_tells_of_a_hundred_servers_in_a_minute(endpoints: Endpoints) -> None:
