@@ -48,7 +48,7 @@ def opened(
 def test_the_era_is_found(endpoints: Endpoints, server: Server) -> None:
     with opened(endpoints, server) as talk:
         assert talk.era == server.preferred
-        assert talk.version == (MODERN_VERSION if server.preferred == MODERN else LEGACY_VERSIONS[0])
+        assert talk.version == (MODERN_VERSION if server.preferred == MODERN else server.negotiated)
         expected = server.discovered or (talk.version,)
         assert talk.supported_versions == expected
         assert (talk.info["name"], talk.info["version"]) == server.info
@@ -192,16 +192,17 @@ def test_a_last_slash_too_many_is_told(endpoints: Endpoints, server: Server) -> 
         assert endpoints.url(server) in refused.value.reason
 
 
-def test_the_transport_of_2024_is_named(endpoints: Endpoints) -> None:
+def test_the_transport_of_2024_is_spoken_at_its_path(endpoints: Endpoints) -> None:
     address = endpoints.variant("mcp1", "sse")
-    for path, code in (("/mcp", "path_not_found"), ("/sse", "method_not_allowed")):
-        with (
-            pytest.raises(Unanswered) as refused,
-            conversation.opened(http_client.exchange_to(f"{address}{path}", timeout=TIMEOUT)),
-        ):
-            pass
-        assert refused.value.code == code
-    assert "HTTP+SSE" in refused.value.hint
+    with conversation.opened(http_client.exchange_to(f"{address}/sse", timeout=TIMEOUT)) as talk:
+        assert talk.era == LEGACY
+        assert sorted(tool["name"] for tool in talk.tools()) == TOOLS
+        assert talk.call("add", {"a": 2, "b": 3})["structuredContent"] == {"result": 5}
+        assert talk.call("fail", {})["isError"] is True
+    exchange = http_client.exchange_to(f"{address}/mcp", timeout=TIMEOUT)
+    with pytest.raises(Unanswered) as refused, conversation.opened(exchange):
+        pass
+    assert refused.value.code == "path_not_found"
 
 
 def test_one_task_tells_of_a_hundred_servers_in_a_minute(endpoints: Endpoints) -> None:
