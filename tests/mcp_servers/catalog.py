@@ -36,6 +36,8 @@ class Server:
     # Whether an unknown tool is a result with isError, in the newer era and in the older; else an error.
     unknown_is_result: tuple[bool, bool] = (True, True)
     failure: str = "the disk is full"
+    # What it makes of a client of the older era that asks for the newest revision of that.
+    negotiated: str = LEGACY_VERSIONS[0]
 
     @property
     def name(self) -> str:
@@ -57,6 +59,16 @@ def _variants(base: Server, **changes: dict[str, object]) -> list[Server]:
 
 
 JSON, STREAM = "application/json", "text/event-stream"
+_EARLY = Server(
+    "mcp1early",
+    "stateful",
+    (LEGACY,),
+    ("mcp1early", "1.12.4"),
+    sessions=True,
+    negotiated="2025-06-18",
+    slash=307,
+    asks=("", NEEDS_INPUT),
+)
 _MCP1 = Server("mcp1", "", (LEGACY,), ("mcp1", "1.30.0"), other_host=421, slash=307, asks=("", NEEDS_INPUT))
 _MCP2 = Server(
     "mcp2",
@@ -103,6 +115,7 @@ _GO = Server(
 )
 
 SERVERS: tuple[Server, ...] = (
+    _EARLY,
     *_variants(
         _MCP1,
         stateful={"sessions": True},

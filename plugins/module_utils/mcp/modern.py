@@ -9,6 +9,7 @@ Source: MCP 2026-07-28, basic/index (`_meta`), basic/transports/streamable-http 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -74,10 +75,23 @@ class Modern:
         self._number += 1
         body = protocol.request(self._number, method, {**params, "_meta": self._meta(params.get("_meta") or {})})
         sent = {**request_headers(self.version, method, params), **self._traced(), **headers}
-        with self._exchange("POST", sent, body) as reply:
-            result = protocol.read_answer(reply, self._number)
+        begun = ""
+        try:
+            with self._exchange("POST", sent, body) as reply:
+                # older servers begin a session for any request, and keep it although they refuse the request
+                begun = "" if reply.successful else reply.headers.get("mcp-session-id", "")
+                result = protocol.read_answer(reply, self._number)
+        finally:
+            if begun:
+                self._end(begun)
         self._introduced(result)
         return checked(result)
+
+    def _end(self, session: str) -> None:
+        """Without a version: the one of this era is not known there."""
+        headers = {"Accept": protocol.ACCEPT, "Mcp-Session-Id": session, **self._traced()}
+        with contextlib.suppress(Unanswered), self._exchange("DELETE", headers, None):
+            pass
 
     def close(self) -> None:
         """There is no session."""

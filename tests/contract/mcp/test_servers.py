@@ -48,7 +48,7 @@ def opened(
 def test_the_era_is_found(endpoints: Endpoints, server: Server) -> None:
     with opened(endpoints, server) as talk:
         assert talk.era == server.preferred
-        assert talk.version == (MODERN_VERSION if server.preferred == MODERN else LEGACY_VERSIONS[0])
+        assert talk.version == (MODERN_VERSION if server.preferred == MODERN else server.negotiated)
         expected = server.discovered or (talk.version,)
         assert talk.supported_versions == expected
         assert (talk.info["name"], talk.info["version"]) == server.info
@@ -199,6 +199,7 @@ def test_the_transport_of_2024_is_spoken(endpoints: Endpoints) -> None:
         assert (talk.era, talk.transport) == (LEGACY, "http_sse")
         assert sorted(tool["name"] for tool in talk.tools()) == TOOLS
         assert talk.call("add", {"a": 2, "b": 3})["structuredContent"] == {"result": 5}
+        assert talk.call("fail", {})["isError"] is True
     exchange = http_client.exchange_to(f"{address}/mcp", timeout=TIMEOUT)
     with pytest.raises(Unanswered) as refused, conversation.opened(exchange):
         pass

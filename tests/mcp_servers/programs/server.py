@@ -5,7 +5,7 @@
                              Beside /mcp it answers at /0/mcp, /1/mcp and so on, as if there were many of it.
     server.py PACKAGE stdio  over standard input and output
 
-PACKAGE is that of the environment it runs in: mcp1, mcp2, fastmcp3 or fastmcp4.
+PACKAGE is that of the environment it runs in: mcp1early, mcp1, mcp2, fastmcp3 or fastmcp4.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import sys
 import pydantic
 
 PACKAGE = sys.argv[1]
-if PACKAGE == "mcp1":
+if PACKAGE in ("mcp1early", "mcp1"):
     from mcp.server.fastmcp import Context
     from mcp.server.fastmcp import FastMCP as Server
 elif PACKAGE == "mcp2":
@@ -35,7 +35,7 @@ class Choice(pydantic.BaseModel):
 
 async def ask_by_request(ctx: Context) -> str:
     """Ask the user."""
-    if PACKAGE == "mcp1":
+    if PACKAGE.startswith("mcp1"):
         answer = await ctx.elicit("Which colour?", schema=Choice)
     else:
         answer = await ctx.elicit("Which colour?", response_type=Choice)
@@ -114,8 +114,10 @@ def make_server(**settings):
 def variants():
     """Name → application, and what counts its sessions."""
     stateful, stateless, as_json = make_server(), make_server(), make_server()
-    if PACKAGE.startswith("mcp"):
+    if PACKAGE in ("mcp1", "mcp2"):
         protected = make_server(**protection())
+    if PACKAGE == "mcp1early":
+        return {"stateful": (stateful.streamable_http_app(), stateful)}
     if PACKAGE == "mcp1":
         stateless.settings.stateless_http = True
         as_json.settings.json_response = True
@@ -151,7 +153,8 @@ def sessions(app, server) -> int:
         manager = getattr(endpoint, "session_manager", None) or endpoint.app.session_manager
     else:
         manager = server.session_manager
-    return len(manager._server_instances)
+    # early releases keep what has ended
+    return sum(not transport._terminated for transport in manager._server_instances.values())
 
 
 async def serve() -> None:

@@ -71,7 +71,7 @@ def alive(pid: int) -> bool:
 def test_the_package_of_an_environment_is_pinned() -> None:
     for name in environments.PYTHONS:
         lines = (environments.HERE / f"requirements-{name}.txt").read_text(encoding="utf-8").splitlines()
-        (pin,) = (line for line in lines if not line.startswith("#"))
+        pin = next(line for line in lines if not line.startswith("#"))
         package, _, version = pin.partition("==")
         assert version, pin
         assert name.startswith(package.strip())

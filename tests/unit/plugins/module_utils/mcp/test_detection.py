@@ -23,9 +23,9 @@ def dual_without_session(asked: Asked) -> Reply:
 
 
 def python_1(asked: Asked) -> Reply:
-    """Python SDK 1, FastMCP 2 and 3: the error names a session that is dead already."""
+    """Python SDK 1, FastMCP 2 and 3: the error names a session. It is dead already, or (1.12) kept for ever."""
     if asked.modern:
-        return as_json(error("server-error", -32600, "Bad Request: Missing session ID"), 400, mcp_session_id="dead")
+        return as_json(error("server-error", -32600, "Bad Request: Missing session ID"), 400, mcp_session_id="begun")
     return played.speaks_legacy(asked)
 
 
@@ -99,7 +99,12 @@ SPEAKS = {
     dual_without_session: ("modern", played.MODERN, (played.MODERN,), ["server/discover"]),
     typescript_reject: ("modern", played.MODERN, (played.MODERN,), ["server/discover"]),
     go_stateless: ("modern", played.MODERN, (played.MODERN, *played.LEGACY), ["server/discover"]),
-    python_1: ("legacy", "2025-11-25", ("2025-11-25",), None),
+    python_1: (
+        "legacy",
+        "2025-11-25",
+        ("2025-11-25",),
+        ["server/discover", "DELETE", "initialize", "notifications/initialized"],
+    ),
     python_1_stateless: ("legacy", "2025-11-25", ("2025-11-25",), None),
     everything: ("legacy", "2025-11-25", ("2025-11-25",), None),
     go_default: ("legacy", "2025-11-25", played.LEGACY, None),
@@ -123,13 +128,23 @@ def test_real_servers_are_recognised(server: played.Answer) -> None:
         assert found.info == played.INFO
 
 
+def test_a_session_that_a_refusal_begins_is_ended() -> None:
+    wire = Played(python_1)
+    with conversation.opened(wire):
+        (ended,) = (asked for asked in wire.asked if asked.http == "DELETE")
+    assert ended.headers["Mcp-Session-Id"] == "begun"
+    # which it would refuse: the version of the newer era
+    assert "MCP-Protocol-Version" not in ended.headers
+
+
 @pytest.mark.parametrize("server", [python_1, everything, gateway_with_stdio], ids=lambda server: server.__name__)
 def test_a_session_is_taken_from_the_handshake_only_and_ended(server: played.Answer) -> None:
     wire = Played(server)
     with conversation.opened(wire) as found:
         found.tools()
-    assert [asked.headers.get("Mcp-Session-Id") for asked in wire.asked] == [None, None, "s1", "s1", "s1"]
-    assert wire.asked[-1].http == "DELETE"
+    posted = [asked.headers.get("Mcp-Session-Id") for asked in wire.asked if asked.http == "POST"]
+    assert posted == [None, None, "s1", "s1"]
+    assert (wire.asked[-1].http, wire.asked[-1].headers["Mcp-Session-Id"]) == ("DELETE", "s1")
 
 
 def test_who_refuses_the_handshake_with_a_modern_version_is_asked_once_more() -> None:

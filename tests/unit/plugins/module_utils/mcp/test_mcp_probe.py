@@ -97,7 +97,8 @@ def test_the_session_is_ended_on_the_server() -> None:
 
     with servers.serving(counting) as url:  # type: ignore[arg-type]
         run(url=url)
-    assert seen.count("DELETE") == 1 and seen[-1] == "DELETE"
+    # the session that came with its refusal of discovery, and that of the conversation
+    assert seen.count("DELETE") == 2 and seen[-1] == "DELETE"
 
 
 CALLS = {
