@@ -15,6 +15,9 @@ description:
   - What this module writes is owned whole; a field that somebody else has put into a server's C(spec) is removed.
   - Refuses before the first request what the API server accepts and the controller or the pods then break on, all
     problems of all servers at once.
+  - What Kubernetes would refuse of the Deployment that KMCP makes of a server, such as a toleration with an operator
+    that does not exist, is asked by a dry run before the server is written. It is asked of servers that declare parts
+    of pods and are about to change, and needs the right to create Deployments; without it, the wait tells the refusal.
   - Servers are converged at the same time. One that fails does not keep the others from it; the task then fails with
     the name of each that failed, and RV(servers) says why.
   - An object of a server's name that KMCP did not make for it (the ServiceAccount C(default), for a server of that

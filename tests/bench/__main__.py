@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import adapters, fleet, objects, preflight, probes, site
+from bench import adapters, fleet, objects, preflight, probes, servers, site
 from bench.measure import Row, table
 
 
@@ -22,6 +22,7 @@ def main() -> int:
             lambda: preflight.rows(converged, Path(scratch)),
             lambda: fleet.rows(converged, Path(scratch)),
             lambda: objects.rows(converged, Path(scratch)),
+            lambda: servers.rows(converged, Path(scratch)),
         ):
             # shown as it comes: the whole takes minutes
             rows = measure()

@@ -24,6 +24,7 @@ from bench.site import Site
 THREADS = 16
 NAMESPACE = "bench"
 FLOOR_NAMESPACE = "bench-floor"
+CONFIG_MAPS = f"/api/v1/namespaces/{FLOOR_NAMESPACE}/configmaps"
 COUNTS = (1, 100, 1000, 5000)
 GATED = (1000,)
 # A disk or a neighbour that is slow for a moment is slow for one pair only: each run of ours has a floor of its own.
@@ -45,7 +46,7 @@ def _objects(count: int, generation: int, namespace: str = NAMESPACE) -> list[di
 class Floor:
     """One apply request per object, nothing compared, nothing decided."""
 
-    def __init__(self, kubeconfig: dict[str, Any], scratch: Path) -> None:
+    def __init__(self, kubeconfig: dict[str, Any], scratch: Path, path: str = CONFIG_MAPS) -> None:
         import base64
 
         cluster, user = kubeconfig["clusters"][0]["cluster"], kubeconfig["users"][0]["user"]
@@ -63,7 +64,7 @@ class Floor:
             path.write_bytes(content)
         context = ssl.create_default_context(cafile=str(scratch / "ca"))
         context.load_cert_chain(scratch / "cert", scratch / "key")
-        self._server = cluster["server"]
+        self._collection = f"{cluster['server']}{path}"
         self._pool = urllib3.PoolManager(maxsize=THREADS, ssl_context=context)
 
     def apply(self, objects: list[dict[str, Any]]) -> None:
@@ -74,7 +75,7 @@ class Floor:
         name = item["metadata"]["name"]
         answer = self._pool.request(
             "PATCH",
-            f"{self._server}/api/v1/namespaces/{FLOOR_NAMESPACE}/configmaps/{name}?fieldManager=floor&force=true",
+            f"{self._collection}/{name}?fieldManager=floor&force=true",
             body=json.dumps(item),
             headers={"Content-Type": "application/apply-patch+yaml"},
         )

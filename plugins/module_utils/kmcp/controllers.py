@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.manifest import OWNER
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 
@@ -98,6 +99,17 @@ def listed(kube: Kube) -> Controllers:
     """The controllers of the cluster; a ServiceError when Deployments may not be listed."""
     found = kube.list_objects(_DEPLOYMENTS, label_selector=SELECTOR)
     return told_apart(found, reviews(kube, found))
+
+
+def other_releases(running: Iterable[Object], namespace: str, name: str) -> list[str]:
+    """`namespace/name` of the releases, other than this one, that controllers say they belong to. Pure."""
+    found = []
+    for one in running:
+        annotations = (one.get("metadata") or {}).get("annotations") or {}
+        theirs = (annotations.get(f"{OWNER}-namespace"), annotations.get(f"{OWNER}-name"))
+        if all(theirs) and theirs != (namespace, name):
+            found.append("/".join(map(str, theirs)))
+    return sorted(set(found))
 
 
 def version_of(controller: Object) -> str | None:

@@ -29,6 +29,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_rotation,
     server_rules,
     server_sight,
+    server_trial,
     server_wait,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_outcome import Converged, row
@@ -51,7 +52,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import ObjectOutcome
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.rotation import is_held
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values, protect
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan, Refusal
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
@@ -112,7 +112,8 @@ def _present(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) 
     done.failures.update(
         {server.key: Refused(server.label, refused[server.key]) for server in servers if refused[server.key]}
     )
-    _apply(kube, task, done, live, frozenset(who for who in unreadable if is_held(who)))
+    followed = {target.who for target in server_rotation.beside(servers)}
+    _apply(kube, task, done, live, unreadable & followed)
     server_policies.remove_undeclared(kube, task, done, live)
     if task.params["wait"] and not task.check_mode:
         _wait(kube, task, done, max(1.0, timeout - (time.monotonic() - started)))
@@ -168,6 +169,8 @@ def _apply(
         server_rotation.with_restart(server, done.sights[server.key], repaired=bool(drift[server.key]))
         for server in servers
     ]
+    done.failures.update(server_trial.refused(kube, servers, done.sights))
+    servers = [server for server in servers if server.key not in done.failures]
     policies = {server.key: made for server in servers if (made := server_callers.policy(server)) is not None}
     options = BundleOptions(subject="MCP servers", exclusive=True, wait_timeout=float(task.params["wait_timeout"]))
     outcome = apply_bundle(kube, task, [*policies.values(), *(dict(server.resource) for server in servers)], options)

@@ -152,20 +152,24 @@ def _copied(kind: str, server: Object) -> dict[tuple[str, ...], Any]:
         }
     if kind != "Deployment":
         return {}
-    leaves: dict[tuple[str, ...], Any] = {("f:spec", "f:replicas"): deployment.get("replicas", 1)}
+    fields = main_container(server)
+    return {
+        ("f:spec", "f:replicas"): deployment.get("replicas", 1),
+        **{(*_CONTAINER_ROUTE, f"f:{field}"): value for field, value in fields.items()},
+    }
 
-    def copied(field: str, value: Any) -> None:
-        route = (*_CONTAINER_ROUTE, f"f:{field}")
-        leaves[route] = value
 
-    copied("env", _environment(deployment))
-    copied("envFrom", _secrets(deployment))
+def main_container(server: Object) -> dict[str, Any]:
+    """The fields of the server's own container that are copied as they are; None where there is to be none."""
+    spec = server["spec"]
+    deployment = spec.get("deployment", {})
+    found: dict[str, Any] = {"env": _environment(deployment), "envFrom": _secrets(deployment)}
     if deployment.get("image") or deployment.get("cmd") not in COMMANDS_WITH_IMAGE:
-        copied("image", deployment.get("image"))
+        found["image"] = deployment.get("image")
     if spec.get("transportType") == "http":
-        copied("command", [deployment["cmd"]] if deployment.get("cmd") else None)
-        copied("args", deployment.get("args") or None)
-    return leaves
+        found["command"] = [deployment["cmd"]] if deployment.get("cmd") else None
+        found["args"] = deployment.get("args") or None
+    return found
 
 
 def _environment(deployment: Object) -> list[dict[str, str]] | None:

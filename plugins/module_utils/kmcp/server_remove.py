@@ -90,7 +90,6 @@ def _wait_for_children(kube: Kube, task: Task, sights: Mapping[Key, Sight], left
             pod["metadata"]["uid"],
         )
         for namespace in sorted({namespace for namespace, _name in sights})
-        for pod in kube.list_objects(PODS, namespace, label_selector=server_sight.MADE_BY_KMCP)
-        if (namespace, pod["metadata"]["labels"].get("app.kubernetes.io/instance")) in sights
+        for _name, pod in server_sight.pods_of(kube, namespace, {name for place, name in sights if place == namespace})
     ]
     wait_until_gone(kube, task, pods, max(1.0, deadline - time.monotonic()))

@@ -108,12 +108,12 @@ def with_restart(server: Declared, sight: Sight, *, repaired: bool) -> Declared:
     kept = server if in_spec is None else _with_annotation(server, in_spec)
     template = ((sight.children.get("Deployment") or {}).get("spec") or {}).get("template") or {}
     asked = _annotations(template.get("metadata")).get(RESTARTED_AT)
-    if asked is None or asked == in_spec or not (repaired or _is_written(sight.server, kept)):
+    if asked is None or asked == in_spec or not (repaired or is_written(sight.server, kept)):
         return kept
     return _with_annotation(server, asked)
 
 
-def _is_written(live: Mapping[str, Any], server: Declared) -> bool:
+def is_written(live: Mapping[str, Any], server: Declared) -> bool:
     """Whether applying the server changes it; what the API server has only completed is no change."""
     declared = dict(server.resource)
     standing = live["metadata"].get("labels") or {}

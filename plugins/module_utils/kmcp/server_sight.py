@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -40,8 +40,8 @@ CHILDREN: Mapping[str, ResourceType] = {
 }
 ENDPOINTS = ResourceType("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", True)
 _SERVICE_OF = "kubernetes.io/service-name"
-_INSTANCE = "app.kubernetes.io/instance"
-MADE_BY_KMCP = "app.kubernetes.io/managed-by=kmcp"
+# what KMCP selects a server's pods by; a server's own labels may change every other
+_INSTANCE, _NAME = "app.kubernetes.io/instance", "app.kubernetes.io/name"
 _NAMED_IN_A_QUERY = 50
 
 
@@ -132,12 +132,22 @@ def with_pods(kube: Kube, sights: Mapping[Key, Sight]) -> dict[Key, Sight]:
         for item in kube.list_objects(ENDPOINTS, namespace, label_selector=chosen):
             if any((one.get("conditions") or {}).get("ready") is not False for one in item.get("endpoints") or []):
                 ready.add((namespace, item["metadata"]["labels"][_SERVICE_OF]))
-        for pod in kube.list_objects(PODS, namespace, label_selector=MADE_BY_KMCP):
-            pods.setdefault((namespace, pod["metadata"]["labels"].get(_INSTANCE, "")), []).append(pod)
+        for name, pod in pods_of(kube, namespace, names):
+            pods.setdefault((namespace, name), []).append(pod)
     return {
         key: replace(sight, has_endpoints=key in ready, pods=pods.get(key, ()), now=now)
         for key, sight in sights.items()
     }
+
+
+def pods_of(kube: Kube, namespace: str, names: Collection[str]) -> Iterator[tuple[str, Object]]:
+    """The pods of servers, each with the name of its server."""
+    chosen = f"{_INSTANCE} in ({','.join(sorted(names))})" if len(names) <= _NAMED_IN_A_QUERY else _INSTANCE
+    for pod in kube.list_objects(PODS, namespace, label_selector=chosen):
+        labels = pod["metadata"]["labels"]
+        name = labels.get(_INSTANCE)
+        if name in names and labels.get(_NAME) == name:
+            yield name, pod
 
 
 def judged(kube: Kube, labels: Mapping[Key, str], sights: Mapping[Key, Sight]) -> dict[Key, list[Reason]]:

@@ -60,11 +60,13 @@ FIELDS = (
     "server_labels",
     "server_annotations",
 )
+# what another option says in more words
+STDIO = ("adapter_image",)
 # what is about a server and is no field of it
-BESIDE = ("workload_identity", "stateless", "callers", "allow_api_server", "roll_on_config_change", "adapter_image")
-OPTIONS = (*FIELDS, *_PASSED, *_REFERENCES, *_SECURITY, "spec", *BESIDE)
+BESIDE = ("workload_identity", "stateless", "callers", "allow_api_server", "roll_on_config_change")
+OPTIONS = (*FIELDS, *STDIO, *_PASSED, *_REFERENCES, *_SECURITY, "spec", *BESIDE)
 # options of the task that are the default of each of its servers
-INHERITED = ("namespace", "roll_on_config_change", "callers", "allow_api_server", "adapter_image")
+INHERITED = ("namespace", "roll_on_config_change", "callers", "allow_api_server")
 
 
 def field_of(option: str) -> str:
@@ -122,16 +124,12 @@ def declared_from(params: Mapping[str, Any]) -> list[Declared]:
     for index, entry in enumerate(params["servers"]):
         options = {key: value for key, value in entry.items() if value is not None}
         inherited = {option: params.get(option) for option in INHERITED if option not in options}
-        if _names_adapter(options):
-            inherited.pop("adapter_image", None)
+        own = options.get("init_container")
+        if params.get("adapter_image") is not None and not (isinstance(own, Mapping) and own.get("image")):
+            options.setdefault("adapter_image", params["adapter_image"])
         options.update(inherited)
         found.append(Declared(f"servers[{index}]", options, resource(options, bundle), frozenset(inherited)))
     return found
-
-
-def _names_adapter(options: Mapping[str, Any]) -> bool:
-    own = options.get("init_container")
-    return isinstance(own, Mapping) and bool(own.get("image"))
 
 
 def resource(options: Mapping[str, Any], bundle: str | None = None) -> dict[str, Any]:
@@ -169,8 +167,8 @@ def resource(options: Mapping[str, Any], bundle: str | None = None) -> dict[str,
     if bundle:
         metadata["labels"] = {**metadata.get("labels", {}), BUNDLE_LABEL: bundle}
     if transport == "stdio" and options.get("adapter_image"):
-        own = {"initContainer": {"image": options["adapter_image"]}}
-        spec["deployment"] = overlaid(own, spec["deployment"])
+        adapter = overlaid({"image": options["adapter_image"]}, spec["deployment"].get("initContainer") or {})
+        spec["deployment"] = {**spec["deployment"], "initContainer": adapter}
     raw = options.get("spec") or {}
     needed = {"deployment": server_stdio.defaults(overlaid(spec, raw))}
     merged = overlaid(overlaid(needed, spec), raw)

@@ -61,7 +61,7 @@ def defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def problems(deployment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """npx and uvx fetch packages when they start: they need a place to write to."""
-    command, context = str(deployment.get("cmd")), deployment.get("securityContext")
+    command, context = _command(deployment), deployment.get("securityContext")
     if command not in _WRITES or not isinstance(context, Mapping) or not context.get("readOnlyRootFilesystem"):
         return
     env = deployment.get("env")
@@ -128,7 +128,13 @@ def _says_user(deployment: Mapping[str, Any]) -> bool:
 
 
 def _runs_in_default_image(deployment: Mapping[str, Any]) -> bool:
-    return not deployment.get("image") and deployment.get("cmd") in COMMANDS_WITH_IMAGE
+    return not deployment.get("image") and _command(deployment) in COMMANDS_WITH_IMAGE
+
+
+def _command(deployment: Mapping[str, Any]) -> str:
+    """The program; anything else than a text is told by a rule."""
+    command = deployment.get("cmd")
+    return command if isinstance(command, str) else ""
 
 
 def _is_writable(deployment: Mapping[str, Any], place: str) -> bool:

@@ -100,10 +100,12 @@ def test_a_ready_that_stays_while_the_pods_crash(
     namespace = make_namespace("crashing")
     apply(cluster, namespace, [server(cloud, "dies")])
     await_ready(cluster, namespace, "dies")
-    # what a node failure or an edit does: the pods go, and those that come do not start
-    command = '[{"op":"add","path":"/spec/template/spec/containers/0/command","value":["sh","-c","sleep 1; exit 3"]}]'
-    cluster.kubectl("patch", "deployment", "dies", "-n", namespace, "--type=json", "-p", command)
-    cluster.kubectl("delete", "pods", "-n", namespace, "--all", "--wait=false")
+    # an edit after which no pod starts any more
+    edit = [
+        {"op": "replace", "path": "/spec/strategy", "value": {"type": "Recreate"}},
+        {"op": "add", "path": "/spec/template/spec/containers/0/command", "value": ["sh", "-c", "exit 3"]},
+    ]
+    cluster.kubectl("patch", "deployment", "dies", "-n", namespace, "--type=json", "-p", json.dumps(edit))
     dies = look_for(diagnose, f"StickyReady/{namespace}/MCPServer/dies", namespaces=[namespace])
     assert "0 of 1 replicas of its Deployment are available" in dies["summary"]
     await_ready(cluster, namespace, "dies")
@@ -189,6 +191,22 @@ def test_a_server_that_listens_elsewhere(
     assert "connection_refused" in shown(one)
     # of one that answers, a number that KMCP does not use is no fault
     assert found(refused, f"PortMismatch/{namespace}/MCPServer/decorated") is None
+
+
+def test_an_adapter_whose_image_cannot_be_pulled_is_not_blamed_on_the_server(
+    diagnose: Diagnose, cloud: Any, cluster: Any, make_namespace: Callable[..., str]
+) -> None:
+    namespace = make_namespace("adapter")
+    stdio = server(
+        cloud, "behind", cmd="python", args=["-m", "server"], initContainer={"image": f"{cloud.registry}/no/adapter:1"}
+    )
+    stdio["spec"] |= {"transportType": "stdio", "stdioTransport": {}}
+    del stdio["spec"]["httpTransport"]
+    apply(cluster, namespace, [stdio])
+    one = look_for(diagnose, f"ImagePull/{namespace}/Deployment/behind/copy-binary", namespaces=[namespace])
+    assert "KMCP's adapter for stdio servers" in one["summary"]
+    assert "no/adapter:1" in shown(one)
+    assert "This is not the server's own image" in one["advice"]
 
 
 def test_sessions_that_replicas_do_not_share(

@@ -19,6 +19,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_prune,
     server_rules,
     server_stdio,
+    server_texts,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import declared_from
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
@@ -27,7 +28,8 @@ from ansible_collections.mcpops.platform.plugins.modules import mcp_server
 from ..module_utils.kmcp import test_server_callers, test_server_rules
 
 LEAST = {"name": "echo", "namespace": "mcp", "image": "echo:1.0.0"}
-MAPPING, LIST = "unable to convert to dict", "unable to convert to list"
+RULE_MODULES = (server_rules, server_texts, server_identity, server_callers, server_stdio)
+MAPPING = "unable to convert to dict"
 
 # option of a server → (refused value, words of the message)
 OF_SERVERS: dict[str, tuple[Any, str]] = {
@@ -196,7 +198,7 @@ def test_every_problem_that_a_rule_can_name_is_named_in_a_test() -> None:
         with_option(option, value) for option, (value, _words) in OF_SERVERS.items() if isinstance(value, (dict, list))
     ]
     hit: set[tuple[str, int]] = set()
-    files = {str(module.__file__) for module in (server_rules, server_identity, server_callers, server_stdio)}
+    files = {str(module.__file__) for module in RULE_MODULES}
 
     def trace(frame: FrameType, _event: str, _argument: Any) -> Any:
         if frame.f_code.co_filename not in files:
@@ -214,7 +216,7 @@ def test_every_problem_that_a_rule_can_name_is_named_in_a_test() -> None:
             server_rules.problems(declared_from({"servers": [entry]}))
     finally:
         sys.settrace(before)
-    wanted = refusals(server_rules) | refusals(server_identity) | refusals(server_callers) | refusals(server_stdio)
+    wanted = {place for module in RULE_MODULES for place in refusals(module)}
     assert sorted(wanted - hit) == []
     assert len(wanted) > 40
 

@@ -104,6 +104,20 @@ def test_nobody_is_asked_where_names_tell() -> None:
     assert api.asked == []
 
 
+def test_controllers_of_other_releases_are_named() -> None:
+    def of(namespace: str, name: str) -> Item:
+        found = deployment("a")
+        found["metadata"]["annotations"] = {
+            "meta.helm.sh/release-name": name,
+            "meta.helm.sh/release-namespace": namespace,
+        }
+        return found
+
+    running = [of("kmcp-system", "kmcp"), of("kagent", "kagent"), of("ops", "kmcp"), deployment("by-hand")]
+    assert controllers.other_releases(running, "ops", "kmcp") == ["kagent/kagent", "kmcp-system/kmcp"]
+    assert controllers.other_releases([], "ops", "kmcp") == []
+
+
 def test_who_may_not_ask_is_not_sure_that_there_is_none() -> None:
     found = found_by(Api(refuses=True), deployment("tool-servers"))
     assert (found.found, found.sure) == ([], False)

@@ -61,7 +61,16 @@ FIELD_OPTIONS = [
     option
     for option in mcp_server.SERVER
     if option
-    not in (*server_spec.BESIDE, "name", "namespace", "server_labels", "server_annotations", "transport", "spec")
+    not in (
+        *server_spec.BESIDE,
+        *server_spec.STDIO,
+        "name",
+        "namespace",
+        "server_labels",
+        "server_annotations",
+        "transport",
+        "spec",
+    )
 ]
 
 

@@ -204,7 +204,7 @@ RESTARTS: dict[str, tuple[str, str | None, bool, str | None]] = {
 def test_a_restart_goes_into_the_server_when_its_pods_would_lose_it(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     at, in_spec, repaired, expected = RESTARTS[case]
     server, sight = seen(restarted(at, in_spec))
-    monkeypatch.setattr(server_rotation, "_is_written", lambda live, declared: False)
+    monkeypatch.setattr(server_rotation, "is_written", lambda live, declared: False)
     found = server_rotation.with_restart(server, sight, repaired=repaired)
     assert (found.deployment.get("annotations") or {}).get(RESTARTED_AT) == expected
 

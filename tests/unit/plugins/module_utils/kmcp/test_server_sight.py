@@ -121,3 +121,28 @@ def test_children_that_the_controller_has_yet_to_write_are_not_asked_for(monkeyp
     cluster.objects["MCPServer"]["metadata"]["generation"] += 1
     server_sight.look_at(cast(Kube, cluster), DECLARED)
     assert cluster.asked == []
+
+
+@pytest.mark.parametrize(
+    ("names", "selector"),
+    [
+        ({"echo", "a"}, "app.kubernetes.io/instance in (a,echo)"),
+        ({"echo", *(f"s{number}" for number in range(50))}, "app.kubernetes.io/instance"),
+    ],
+    ids=["few", "many"],
+)
+def test_pods_are_known_by_what_the_deployment_selects_and_by_nothing_that_a_label_of_the_server_can_change(
+    names: set[str], selector: str
+) -> None:
+    def pod(instance: str, name: str, **others: str) -> dict[str, Any]:
+        labels = {"app.kubernetes.io/instance": instance, "app.kubernetes.io/name": name, **others}
+        return {"metadata": {"labels": labels}}
+
+    ours = pod("echo", "echo", **{"app.kubernetes.io/managed-by": "platform"})
+
+    class Pods:
+        def list_objects(self, _resource: Any, namespace: str, *, label_selector: str) -> list[Any]:
+            assert (namespace, label_selector) == ("mcp", selector)
+            return [ours, pod("echo", "a-chart"), pod("stranger", "stranger")]
+
+    assert list(server_sight.pods_of(cast(Kube, Pods()), "mcp", names)) == [("echo", ours)]

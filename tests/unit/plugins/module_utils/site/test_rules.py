@@ -104,6 +104,22 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "mcp_servers_servers[0]",
         "unknown option: imge",
     ),
+    "callers of all servers": (
+        {"mcp_servers_callers": [{"namespace": "agents"}, {"cidr": "10.0.0.1"}]},
+        "mcp_servers_callers[1].cidr",
+        "is not a range of addresses",
+    ),
+    "option of a caller": ({"mcp_servers_callers": [{"namspace": "agents"}]}, "mcp_servers_callers", "namspace"),
+    "bundle of servers": (
+        {"mcp_servers_bundle": "my tools", "mcp_servers_prune_max_percent": 50},
+        "mcp_servers_bundle",
+        "label",
+    ),
+    "percentage of servers": (
+        {"mcp_servers_prune_max_percent": 500},
+        "mcp_servers_prune_max_percent",
+        "500 is no percentage",
+    ),
     "port of a server": (
         {"mcp_servers_servers": [{"name": "a", "image": "a:1", "port": 70000}]},
         "mcp_servers_servers[0].port",
