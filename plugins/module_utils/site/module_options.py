@@ -87,7 +87,7 @@ KUBECONFIGS = ("aks_cluster_kubeconfig", KUBECONFIG)
 PLAYBOOK_VARIABLES = (*KUBECONFIGS, LOCK_TIMEOUT, LOCK_NAMESPACE)
 _UNDER_LEASE = frozenset({"cluster_setup", "kmcp", "mcp_servers"})
 _IN_CLUSTER = _UNDER_LEASE | {"aks_cluster", "site_verify", "site_diagnostics"}
-_CALL_TEXTS = ("tool", "url", "era", "expect", "expect_equals", "expect_regex")
+_CALL_TEXTS = ("tool", "url", "expect", "expect_equals", "expect_regex")
 _CALL_LISTS: Mapping[str, type] = {"expect_json": dict, "expect_tools": str}
 
 
@@ -278,6 +278,8 @@ def call_findings(host: Host) -> Iterator[Finding]:
         asked: dict[str, Any] = {key: str(text_of_scalar(value)) for key, value in said.items()}
         asked |= {key: call[key] for key in ("arguments", "headers") if isinstance(call.get(key), Mapping)}
         asked |= {key: call[key] for key in ("expect_error", "each_replica") if call.get(key) is not None}
+        # of another way the role's own argument specification tells
+        asked |= {"via": call["via"]} if call.get("via") in targets.WAYS else {}
         for key, kind in _CALL_LISTS.items():
             given = call.get(key)
             if isinstance(given, list) and all(isinstance(item, kind) for item in given):

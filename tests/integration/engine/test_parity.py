@@ -20,7 +20,7 @@ FIXTURES = CHECKOUT / "tests/unit/plugins/plugin_utils/fixtures/collections"
 OTHER_HOST = {"ansible_connection": "test.adapters.namespace", "ansible_python_interpreter": sys.executable}
 # what the two may differ in: which interpreter said so, and what core itself adds
 ADAPTER_KEYS = {"invocation", "warnings", "deprecations", "exception", "ansible_facts"}
-VOLATILE_KEYS = {"duration_ms", "elapsed"}
+VOLATILE_KEYS = {"attempts", "duration_ms", "elapsed", "latency_ms", "traceparent"}
 
 Arguments = Callable[[Path], dict[str, Any]]
 NAMED = {"name": "integration", "resource_group": "rg-integration"}

@@ -129,6 +129,23 @@ def test_a_modern_server_answers_through_the_proxy_with_all_headers(run_task: An
     assert row["structured"]["traceparent"] == row["traceparent"]
 
 
+def test_a_forwarded_port_leads_to_the_same_servers(run_task: Any, servers: str) -> None:
+    asked: list[dict[str, Any]] = [
+        {"name": "modern", "tool": "headers", "expect_json": [{"path": ".Mcp-Name", "value": "headers"}]},
+        {"name": "echo", "tool": "echo", "arguments": {"text": "x" * 100_000}, "expect_regex": "^x{100000}$"},
+        {"name": "stateless", "each_replica": False},
+    ]
+    result = run_task("mcp_probe", {"namespace": servers, "via": "port_forward", "servers": asked, "wait_timeout": 20})
+    modern, echo, _stateless = result["servers"]
+    assert (modern["era"], echo["era"]) == ("modern", "legacy")
+    assert modern["replicas"]["answered"] == 2
+    silent = [{"name": "port"}, {"name": "asleep"}, {"name": "hang"}]
+    options = {"namespace": servers, "via": "port_forward", "servers": silent, "timeout": 2, "wait_timeout": 0}
+    failed = run_task("mcp_probe", options, fails=True)
+    codes = [row["error"]["code"] for row in failed["servers"]]
+    assert codes == ["connection_refused", "no_endpoints", "timeout"]
+
+
 def test_every_replica_is_asked_and_sessions_that_they_do_not_share_are_found(run_task: Any, servers: str) -> None:
     asked = [{"name": "stateless"}, {"name": "keeping"}, {"name": "keeping", "each_replica": False}]
     failed = run_task("mcp_probe", {"namespace": servers, "servers": asked, "wait_timeout": 0}, fails=True)
@@ -173,7 +190,9 @@ def test_a_server_with_a_key_sessions_and_a_path_of_its_own(run_all: Any, server
     assert codes == ["unauthorized", "path_not_found", "no_such_port"]
     assert "option headers" in keyless["msg"] and "no key" in keyless["msg"]
     assert "It was asked at /mcp: check the option path." in lost["msg"]
-    assert "headers.Authorization: does not reach a server in the cluster" in token["msg"]
+    # over a forwarded port, which carries it: this server does not want it, and says that it has arrived
+    assert token["error"]["reasons"][0]["code"] == "unauthorized" and "authorization" in token["msg"]
+    assert "it-key" not in token["msg"]
 
 
 # who is asked → (classified reason, words of the message)

@@ -363,6 +363,14 @@ def test_an_error_belongs_to_the_request_whatever_id_it_has(number: Any) -> None
     assert caught.value.code == "rpc_error" and "broken inside (-32603)" in caught.value.reason
 
 
+def test_an_error_that_is_null_is_none() -> None:
+    """As servers write it whose language has no absent fields."""
+    wire = modern(tools_call=lambda asked: as_json({**result(asked, content=[]), "error": None}))
+    with conversation.opened(wire) as server:
+        assert server.call("x\ud800", {})["content"] == []
+    assert wire.asked[-1].headers["Mcp-Name"] == "=?base64?eD8=?="
+
+
 def test_a_result_of_another_request_is_not_ours() -> None:
     wire = modern(tools_call=lambda _asked: as_json({"jsonrpc": "2.0", "id": 77, "result": {"content": []}}))
     with conversation.opened(wire) as server, pytest.raises(Unanswered) as caught:

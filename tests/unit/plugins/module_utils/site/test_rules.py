@@ -78,9 +78,24 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "needs a tool to call",
     ),
     "header that does not arrive": (
-        {"site_verify_calls": [{"server": "echo", "headers": {"Authorization": "Bearer x"}}]},
+        {"site_verify_calls": [{"server": "echo", "via": "proxy", "headers": {"Authorization": "Bearer x"}}]},
         "site_verify_calls[0].headers.Authorization",
-        "does not reach a server in the cluster",
+        "does not pass the API server's proxy",
+    ),
+    "error that no call can end with": (
+        {"site_verify_calls": [{"server": "echo", "tool": "echo", "expect_error": "boom"}]},
+        "site_verify_calls[0].expect_error",
+        "true for any error",
+    ),
+    "path that is none": (
+        {"site_verify_calls": [{"server": "echo", "tool": "echo", "expect_json": [{"path": "$"}]}]},
+        "site_verify_calls[0].expect_json[0].path",
+        "names no field",
+    ),
+    "tool without a name": (
+        {"site_verify_calls": [{"server": "echo", "expect_tools": [""]}]},
+        "site_verify_calls[0].expect_tools[0]",
+        "not the name of a tool",
     ),
     "call of nobody": (
         {"site_verify_calls": [{"server": "ecco"}]},
