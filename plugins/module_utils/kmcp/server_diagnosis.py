@@ -34,9 +34,10 @@ from ansible_collections.mcpops.platform.plugins.module_utils.plan import join
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 # children whose absence a server does not survive, of those that diagnosis reads
 _NEEDED = ("Deployment", "Service")
-# an option of a program that names its port (--port 8080, --http-port=8080, -p 8080), and a variable that does
-_PORT_OPTION = re.compile(r"(?:--?(?:[\w-]*-)?port|-p)(?:=(\d{1,5}))?")
-_PORT_VARIABLE = re.compile(r"(?:[A-Z0-9]+_)*PORT")
+# options and variables that name the port a program serves MCP at (--port 8080, --http-port=8080, PORT, and those of
+# FastMCP and uvicorn); other ports (--metrics-port, DB_PORT) are of something else
+_PORT_OPTION = re.compile(r"--(?:(?:http|server|listen|mcp)-)?port(?:=(\d{1,5}))?")
+_PORT_VARIABLE = re.compile(r"(?:(?:HTTP|SERVER|LISTEN|MCP|FASTMCP|UVICORN)_)?PORT")
 SHOWN_FIELDS = 8
 
 

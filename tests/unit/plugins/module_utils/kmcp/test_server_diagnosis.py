@@ -206,7 +206,10 @@ PORTS: dict[str, tuple[Item, list[str]]] = {
         {"deployment": {"port": 3000, "args": ["--http-port=81"]}},
         ["its arguments say --http-port=81"],
     ),
-    "short option": ({"deployment": {"port": 3000, "args": ["serve", "-p", "81"]}}, ["its arguments say -p 81"]),
+    "ports of something else": (
+        {"deployment": {"port": 3000, "args": ["--metrics-port", "9090"], "env": {"DB_PORT": "5432", "REPORT": "1"}}},
+        [],
+    ),
     "environment": (
         {"deployment": {"port": 3000, "env": {"FASTMCP_PORT": "8000", "REPORT": "1"}}},
         ["its environment says FASTMCP_PORT=8000"],
