@@ -60,8 +60,12 @@ unit: venv ## unit tests
 	@$(GATE) unit
 
 .PHONY: contract
-contract: venv ## the local Azure against the SDKs
+contract: venv ## the local Azure and the MCP client against the SDKs
 	@$(GATE) contract
+
+.PHONY: conformance
+conformance: venv ## the official MCP suite against the client and the example servers
+	@$(GATE) conformance
 
 .PHONY: integration
 integration: venv ## modules and playbooks on a real cluster (leaves the local cloud up)

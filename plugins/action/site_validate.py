@@ -26,6 +26,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.site import (
     rules,
     spelling,
     unread_variables,
+    variable_summary,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import (
     PLATFORM_VARIABLE,
@@ -38,6 +39,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory imp
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
 from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, mcp_server, site_lock, site_validate
+from ansible_collections.mcpops.platform.plugins.plugin_utils import variable_origin
 from ansible_collections.mcpops.platform.plugins.plugin_utils.plain_types import plain_arguments
 from ansible_collections.mcpops.platform.plugins.plugin_utils.site_action import SiteAction
 
@@ -82,6 +84,7 @@ class ActionModule(SiteAction):
             findings += module_options.object_findings(host)
             findings += module_options.namespace_findings(host)
             findings += module_options.version_findings(host)
+            findings += module_options.kmcp_name_findings(host)
             findings += module_options.wait_findings(host)
             findings += module_options.playbook_findings(host, site_lock.ARGUMENT_SPEC)
             findings += module_options.call_findings(host)
@@ -94,7 +97,10 @@ class ActionModule(SiteAction):
             Display().warning(f"inventory: {problem}")
         for sentence in unchecked(hosts):
             Display().warning(f"inventory: {sentence}")
-        return _result(hosts).to_dict(diff_mode=False)
+        result = _result(hosts).to_dict(diff_mode=False)
+        if params["show_variables"]:
+            result["variables"] = [self._summary(host, roles, task_vars) for host in hosts]
+        return result
 
     def problems(self, params: Mapping[str, Any]) -> list[Problem]:
         roles = params.get("roles")
@@ -176,6 +182,18 @@ class ActionModule(SiteAction):
             if variable in given or reason not in own_fault
         ]
         return Host(name, own, values, deferred, tuple(applying), spelled, frozenset(given))
+
+    def _summary(self, host: Host, roles: Mapping[str, Role], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        given = task_vars["hostvars"].raw_get(host.name)
+        options = {name: spec for role in host.roles for name, spec in (roles[role].options or {}).items()}
+        defaults = {name: value for role in host.roles for name, value in roles[role].defaults.items()}
+        variables = {**given, "hostvars": task_vars["hostvars"]}
+        templar = self._templar.copy_with_new_env(available_variables=variables)
+        hidden = set(variable_origin.hidden(given, lambda name: templar.template(given[name])))
+        rows = variable_summary.of_host(
+            host, options, defaults, variable_origin.origins(given), variable_origin.vaulted(given), hidden
+        )
+        return {"host": host.name, "variables": rows}
 
     def _load(self, path: Path) -> Any:
         # what a role ships is as trusted as the role itself: its templates are rendered

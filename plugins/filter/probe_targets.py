@@ -30,6 +30,10 @@ options:
     description: Namespace of servers that name none.
     type: str
     required: true
+  how_only:
+    description: Leave out what is called and expected, and calls by an address of their own.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -52,8 +56,13 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+# what an entry says of how a server is asked, and not of what
+HOW = ("name", "namespace", "port", "path", "headers", "era")
 
-def probe_targets(servers: list[dict[str, Any]], calls: list[dict[str, Any]], namespace: str) -> list[dict[str, Any]]:
+
+def probe_targets(
+    servers: list[dict[str, Any]], calls: list[dict[str, Any]], namespace: str, how_only: bool = False
+) -> list[dict[str, Any]]:
     known = [server["name"] for server in servers]
     unknown = [call["server"] for call in calls if call["server"] not in known]
     if unknown:
@@ -61,7 +70,12 @@ def probe_targets(servers: list[dict[str, Any]], calls: list[dict[str, Any]], na
             f"Calls are declared for {', '.join(unknown)}, which is no MCP server of this site; "
             f"it has {', '.join(known) or 'none'}."
         )
-    return [target for server in servers for target in _targets(server, calls, namespace)]
+    targets = [target for server in servers for target in _targets(server, calls, namespace)]
+    if not how_only:
+        return targets
+    # an address of its own leads around the cluster
+    inside = [target for target in targets if not target.get("url")]
+    return [{key: target[key] for key in HOW if key in target} for target in inside]
 
 
 def _targets(server: dict[str, Any], calls: list[dict[str, Any]], namespace: str) -> list[dict[str, Any]]:

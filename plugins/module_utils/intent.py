@@ -26,6 +26,8 @@ _READS: tuple[tuple[str, str, str], ...] = (
     ("arm", "POST", r".*/listClusterAdminCredential"),
     ("kubernetes", "POST", r"/apis/authorization\.k8s\.io/v1/selfsubject(accessreviews|rulesreviews)"),
     ("kubernetes", "POST", r"/apis/authentication\.k8s\.io/v1/selfsubjectreviews"),
+    # what another account may do: answered and not stored
+    ("kubernetes", "POST", r"/apis/authorization\.k8s\.io/v1/subjectaccessreviews"),
     # an MCP handshake and a list of tools; mcp_probe leaves tool calls out in check mode
     ("kubernetes", "(POST|DELETE)", r"/api/v1/namespaces/[^/]+/(services|pods)/[^/]+/proxy(/.*)?"),
     ("mcp", "(POST|DELETE)", r".*"),

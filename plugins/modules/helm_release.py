@@ -98,7 +98,15 @@ options:
     type: list
     elements: path
   values_secret:
-    description: Show none of the values.
+    description:
+      - Show none of the values.
+      - The release remembers it, by the label C(mcpops.io/values) on Helm's record. A later task without this option
+        does not show those values either, whether it changes, keeps or removes them. What it puts in their place is
+        hidden once more; from then on the values are shown, unless O(purge_values=false) or a task without O(values)
+        has kept some of the secret ones.
+      - Set for a release whose values stand and stay, it marks Helm's record and is a change. It makes no revision.
+        Who may not patch Secrets in the namespace is warned instead.
+      - A person's own Helm carries the label on with an upgrade and a rollback, as of Helm 3.13.
     type: bool
     default: false
   crds:

@@ -20,6 +20,9 @@ description:
     drains, webhooks and aggregated APIs that do not answer, a DNS that does not run, nodes that are not ready or short
     of something, containers that run with an older Secret or ConfigMap than stands, and a KMCP controller that is
     down, behind, or refuses an MCP server.
+  - Of MCP servers it finds what their status hides. These are a Ready that nobody takes back, fields that an old
+    definition drops, ports that do not agree, and one server that stops the controller for all others. With O(probe) it
+    finds what only a call shows, too.
   - What is normal for a while, such as a pod that starts, becomes a finding only when it lasts.
   - Environment values of a pod, tokens, passwords and keys are replaced in evidence. A secret that a program prints
     without anything that gives it away cannot be known as one.
@@ -45,6 +48,43 @@ options:
       - At most 20 logs are read, those of the first findings.
     type: int
     default: 8
+  probe:
+    description:
+      - Whether MCP servers whose pods run are asked as well, once and through the API server's proxy. No tool is
+        called.
+      - Only a call shows a server that keeps sessions which its replicas do not share, one that refuses the name it is
+        called by (HTTP 421), one of another era of the protocol than its clients, and one that listens elsewhere.
+      - Needs the verbs create and delete on C(services/proxy), and on C(pods/proxy) to ask every replica. Without them,
+        RV(unread) says so.
+    type: bool
+    default: false
+  probe_servers:
+    description:
+      - How to ask those servers that need more than their name. With O(probe) every other server is asked all the same.
+        Entries are as in M(mcpops.platform.mcp_probe); what they say of tools and answers is left to that module.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the server.
+        type: str
+        required: true
+      namespace:
+        description: Its namespace; any namespace when not set.
+        type: str
+      port:
+        description: Port of its Service, if not the one of the MCPServer.
+        type: int
+      path:
+        description: Path of its MCP endpoint, if not the one of the MCPServer.
+        type: str
+      era:
+        description: The era of MCP that its clients speak. A server that does not speak it is a finding.
+        type: str
+        choices: [auto, modern, legacy]
+      headers:
+        description: Request headers that it demands. They are never shown.
+        type: dict
 extends_documentation_fragment:
   - mcpops.platform.kubernetes
   - mcpops.platform.attributes.info
@@ -118,7 +158,7 @@ findings:
       type: str
       sample: Check the image's name and tag, and that the cluster may pull from its registry.
     evidence:
-      description: What shows it. Each entry has a C(source), V(status), V(event) or V(log), and C(text).
+      description: What shows it. Each entry has a C(source), V(status), V(event), V(log) or V(call), and C(text).
       type: list
       elements: dict
       sample: [{"source": "event", "text": "Failed to pull image"}]
@@ -161,6 +201,19 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "namespaces": {"type": "list", "elements": "str"},
     "cluster_scope": {"type": "bool", "default": True},
     "log_lines": {"type": "int", "default": 8},
+    "probe": {"type": "bool", "default": False},
+    "probe_servers": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "name": {"type": "str", "required": True},
+            "namespace": {"type": "str"},
+            "port": {"type": "int"},
+            "path": {"type": "str"},
+            "era": {"type": "str", "choices": ["auto", "modern", "legacy"]},
+            "headers": {"type": "dict", "no_log": True},
+        },
+    },
 }
 OPERATION = diagnosis.diagnose
 

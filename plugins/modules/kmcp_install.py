@@ -58,11 +58,13 @@ options:
     type: str
     default: oci://ghcr.io/kagent-dev/kmcp/helm
   crds_chart:
-    description: Name of the chart with the definition.
+    description:
+      - Name of the chart with the definition, below O(chart_repository); a path such as V(crds/kmcp-crds), too.
+      - A copy in a mirror may be called otherwise than the chart calls itself.
     type: str
     default: kmcp-crds
   controller_chart:
-    description: Name of the chart with the controller.
+    description: Name of the chart with the controller, below O(chart_repository), as O(crds_chart).
     type: str
     default: kmcp
   crds_release_name:
@@ -233,6 +235,14 @@ EXAMPLES = r"""
     replicas: 2
     atomic: true
 
+- name: KMCP from a mirror that calls the charts otherwise, under names of our own
+  mcpops.platform.kmcp_install:
+    chart_repository: oci://registry.example.org/platform/charts
+    crds_chart: mcp-definitions
+    controller_chart: mcp-controller
+    crds_release_name: mcp-definitions
+    release_name: mcp-controller
+
 - name: The controller beside kagent, which brings the definition
   mcpops.platform.kmcp_install:
     manage_crds: false
@@ -319,10 +329,10 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "namespace": {"type": "str", "default": charts.DEFAULT_NAMESPACE},
     "create_namespace": {"type": "bool", "default": True},
     "chart_repository": {"type": "str", "default": charts.DEFAULT_REPOSITORY},
-    "crds_chart": {"type": "str", "default": "kmcp-crds"},
-    "controller_chart": {"type": "str", "default": "kmcp"},
-    "crds_release_name": {"type": "str", "default": "kmcp-crds"},
-    "release_name": {"type": "str", "default": "kmcp"},
+    "crds_chart": {"type": "str", "default": charts.DEFAULT_NAMES["crds_chart"]},
+    "controller_chart": {"type": "str", "default": charts.DEFAULT_NAMES["controller_chart"]},
+    "crds_release_name": {"type": "str", "default": charts.DEFAULT_NAMES["crds_release_name"]},
+    "release_name": {"type": "str", "default": charts.DEFAULT_NAMES["release_name"]},
     "values": {"type": "dict"},
     "image_repository": {"type": "str"},
     "image_tag": {"type": "str"},

@@ -17,8 +17,8 @@ description:
     afterwards. Then the tools are listed, resources and prompts where the server declares them, and O(tool) is called.
   - The modern era is tried first. What says nothing of the era (a login, a failure, silence, a proxy that rewrites
     headers) is reported and never taken for an older server. A server of both eras is shown as one.
-  - Servers in a cluster are reached through the API server's proxy to their Service, so that no address of theirs needs
-    to be reachable; others by O(url). Of a Service with several ready pods every one is asked.
+  - Servers in a cluster are reached through the API server (its proxy to their Service, or a forwarded port), so that
+    no address of theirs needs to be reachable; others by O(url). Of a Service with several ready pods each is asked.
   - A server that does not answer is asked again until O(wait_timeout), unless its answer shows that waiting is in
     vain. The failure says what came instead and what to do; its codes are listed in C(docs/mcp.md).
   - Redirects are reported and not followed. An answer of more than 1 MiB is not read to its end.
@@ -58,12 +58,20 @@ options:
     type: str
   headers:
     description:
-      - Further request headers, for example C(X-API-Key), or C(Authorization) with O(url).
-      - Servers in the cluster do not get C(Authorization), because the API server's proxy takes it for itself. One that
-        wants a bearer token is asked by O(url).
+      - Further request headers, for example C(X-API-Key) or C(Authorization).
+      - The API server's proxy keeps some for itself, such as C(Authorization). With one of them a server in the cluster
+        is asked over a forwarded port (O(via)).
       - Headers of the protocol, such as C(Content-Type), C(Mcp-Session-Id) and C(traceparent), are the probe's own.
       - They appear in no result and no message, also where a server repeats them.
     type: dict
+  via:
+    description:
+      - How a server in the cluster is reached. V(proxy) is the API server's proxy to its Service. V(port_forward) is a
+        forwarded port of one of its ready pods, as C(kubectl port-forward) has it; it carries every header, needs the
+        right to C(get) and C(create) C(pods/portforward), and takes a connection more for each request.
+      - V(proxy) if not set, or V(port_forward) where O(headers) hold something that the proxy keeps for itself.
+    type: str
+    choices: [proxy, port_forward]
   era:
     description:
       - V(auto) takes whatever the server speaks; with a server of both eras the modern one is used, and the handshake
@@ -124,8 +132,8 @@ options:
     elements: str
   servers:
     description:
-      - Many servers at once, or several calls of one; C(namespace), C(port), C(path), C(headers), C(era) and
-        C(each_replica) default to the options of the same name.
+      - Many servers at once, or several calls of one; C(namespace), C(port), C(path), C(headers), C(via),
+        C(era) and C(each_replica) default to the options of the same name.
     type: list
     elements: dict
     suboptions:
@@ -147,6 +155,10 @@ options:
       headers:
         description: As O(headers).
         type: dict
+      via:
+        description: As O(via).
+        type: str
+        choices: [proxy, port_forward]
       era:
         description: As O(era).
         type: str
@@ -298,6 +310,10 @@ servers:
     era:
       description: Era of the conversation, V(modern) or V(legacy).
       type: str
+    transport:
+      description:
+        - V(streamable_http), or V(http_sse) for the transport of 2024-11-05, which is asked at the path of its stream.
+      type: str
     eras:
       description: Eras in which the server answers. With O(era) set, only that one is tried.
       type: list
@@ -388,6 +404,7 @@ servers:
       namespace: mcp
       reachable: true
       era: modern
+      transport: streamable_http
       eras: [modern, legacy]
       protocol_version: "2026-07-28"
       supported_versions: ["2026-07-28", "2025-11-25"]
@@ -420,6 +437,7 @@ SERVER: dict[str, Any] = {
     "path": {"type": "str"},
     "url": {"type": "str"},
     "headers": {"type": "dict", "no_log": True},
+    "via": {"type": "str", "choices": ["proxy", "port_forward"]},
     "era": {"type": "str", "choices": ["auto", "modern", "legacy"]},
     "each_replica": {"type": "bool"},
     "tool": {"type": "str"},

@@ -45,6 +45,14 @@ options:
     description: Hosts to check; all hosts of the play if not set.
     type: list
     elements: str
+  show_variables:
+    description:
+      - Whether RV(variables) has every variable that these roles and the playbooks read, as each host gets it.
+      - Hidden are values from vaults, those of options that are not to be logged, the contents of declared Secrets,
+        and what its name or its form gives away as a secret. A secret in a plain file under a name that says nothing
+        cannot be known as one.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -76,6 +84,30 @@ deferred:
   type: list
   elements: dict
   sample: []
+variables:
+  description: What the variables of each host come to, by host.
+  returned: success and O(show_variables=true)
+  type: list
+  elements: dict
+  contains:
+    host:
+      description: Name of the host.
+      type: str
+      returned: always
+    variables:
+      description:
+        - For each variable its C(name), its C(value) without what is secret, and C(from), the file and line or the
+          option that sets it, the common variable that it follows, or V(default).
+        - A value that depends on what only a later task can know has C(known_later), the reason, instead.
+      type: list
+      elements: dict
+      returned: always
+  sample:
+    - host: dev-eus2
+      variables:
+        - name: kmcp_version
+          value: 0.3.0
+          from: inventories/dev/group_vars/all.yml:7
 error:
   description: The kind of failure, and its C(problems) with C(path) and C(message).
   returned: failure
@@ -89,6 +121,7 @@ from ansible.module_utils.basic import AnsibleModule
 ARGUMENT_SPEC: dict[str, Any] = {
     "roles": {"type": "dict", "required": True},
     "hosts": {"type": "list", "elements": "str"},
+    "show_variables": {"type": "bool", "default": False},
 }
 
 

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import adapters, fleet, objects, preflight, servers, site
+from bench import adapters, fleet, objects, preflight, probes, servers, site
 from bench.measure import Row, table
 
 
@@ -18,6 +18,7 @@ def main() -> int:
         for measure in (
             lambda: site.rows(converged),
             adapters.rows,
+            probes.rows,
             lambda: preflight.rows(converged, Path(scratch)),
             lambda: fleet.rows(converged, Path(scratch)),
             lambda: objects.rows(converged, Path(scratch)),

@@ -67,7 +67,7 @@ def _tally_junit(returncode: int, junit: Path) -> tuple[Tally, str]:
     try:
         suites = list(ElementTree.parse(junit).getroot().iter("testsuite"))
     except (OSError, ElementTree.ParseError):
-        return Tally(failed=1), f"pytest ended with {returncode} and wrote no report"
+        return Tally(failed=1), f"it ended with {returncode} and wrote no report"
     keys = ("tests", "failures", "errors", "skipped")
     total = {key: sum(int(suite.get(key, "0")) for suite in suites) for key in keys}
     failed = total["failures"] + total["errors"]
@@ -80,7 +80,7 @@ def _tally_junit(returncode: int, junit: Path) -> tuple[Tally, str]:
     elif not total["tests"]:
         failed, remark = 1, "no test was collected"
     elif returncode and not failed:
-        failed, remark = 1, f"pytest ended with {returncode} although no test failed"
+        failed, remark = 1, f"it ended with {returncode} although no test failed"
     return Tally(passed, failed), remark
 
 

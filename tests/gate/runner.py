@@ -154,6 +154,8 @@ class Gate:
         lines = [f"[{self._clock()}] {stage_name}: {step.name}: {verdict} in {finished.seconds:.1f} s ({tally})"]
         if tally.failed:
             lines += [remark, "-" * 100, report.excerpt(finished.output, running.log), "-" * 100]
+        elif step.shown:
+            lines.append(finished.output.rstrip())
         # One call: steps that run at once finish side by side.
         print("\n".join(line for line in lines if line), flush=True)
         if not tally.failed:

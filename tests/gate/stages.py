@@ -18,7 +18,8 @@ from gate.sanity import THIS_PYTHON
 LOGS = CHECKOUT / "build" / "gate"
 
 COLLECTION = "ansible_collections.mcpops.platform.plugins"
-TYPED_PACKAGES = (f"{COLLECTION}.module_utils", f"{COLLECTION}.plugin_utils", "localcloud", "gate")
+OF_TESTS = ("localcloud", "gate", "mcp_servers", "conformance")
+TYPED_PACKAGES = (f"{COLLECTION}.module_utils", f"{COLLECTION}.plugin_utils", *OF_TESTS)
 
 
 class Counting(enum.Enum):
@@ -37,6 +38,8 @@ class Step:
     argv: tuple[str, ...]
     counting: Counting = Counting.COMMAND
     environment: Mapping[str, str] = field(default_factory=dict)
+    # What it prints are figures that belong to the gate's own output, also when it succeeds.
+    shown: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,13 @@ def on_own_cloud(cloud: str, step: Step) -> Step:
     return Step(step.name, (sys.executable, "-m", "gate.clouds", "with", cloud, *step.argv), step.counting)
 
 
+def conformance() -> list[Step]:
+    return [
+        Step(name, (sys.executable, "-m", module, f"--junit={junit_report(name)}"), Counting.JUNIT, shown=True)
+        for name, module in (("client", "conformance"), ("examples", "conformance.examples"))
+    ]
+
+
 def docs() -> list[Step]:
     return [pytest_step("docs", ["tests/docs"], "not slow", workers=2)]
 
@@ -231,10 +241,32 @@ STAGES: tuple[Stage, ...] = (
         background=True,
         supporting=True,
     ),
+    Stage(
+        "npm",
+        "what the tests run on Node",
+        lambda: [Step("npm", (sys.executable, "-m", "gate.npm"))],
+        background=True,
+        supporting=True,
+    ),
+    # Started as early: what it downloads is there when the contracts are tested.
+    Stage(
+        "mcp-servers",
+        "the SDKs of MCP servers of both eras, in the background",
+        lambda: [Step("mcp-servers", ("nice", "-n", "19", sys.executable, "-m", "mcp_servers"))],
+        background=True,
+        supporting=True,
+    ),
     Stage("lint", "ruff, mypy, yamllint, ansible-lint", lint, at_once=2),
     Stage("sanity", "ansible-test sanity on one core version", sanity, at_once=2, beside="lint"),
     Stage("unit", "pure parts and the repository itself", unit, beside="lint"),
-    Stage("contract", "the local Azure against the SDKs", contract),
+    Stage("contract", "the local Azure and the MCP client against the SDKs", contract, needs=("mcp-servers",)),
+    # By itself: some of its clients are timed.
+    Stage(
+        "conformance",
+        "the official MCP suite against the client and the example servers",
+        conformance,
+        needs=("npm", "mcp-servers"),
+    ),
     Stage(
         "cloud",
         "the local cloud, up",
@@ -269,7 +301,7 @@ STAGES: tuple[Stage, ...] = (
 )
 
 # What `make test` runs. The other levels are run by name.
-GATE = ("lint", "sanity", "unit", "contract", "integration", "molecule", "docs")
+GATE = ("lint", "sanity", "unit", "contract", "conformance", "integration", "molecule", "docs")
 
 
 def select(wanted: tuple[str, ...]) -> list[Stage]:

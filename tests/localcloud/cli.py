@@ -67,7 +67,7 @@ def _build(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _doctor(settings: Settings, _: argparse.Namespace) -> int:
-    findings = doctor.examine(settings)
+    findings = [*doctor.examine(settings), *doctor.examine_tests()]
     print(doctor.render(findings))
     return 1 if any(finding.problem for finding in findings) else 0
 

@@ -36,6 +36,12 @@ COMMANDS = {
     "ip": "iproute2",
 }
 
+# What the tests need beside that: npm installs the MCP conformance suite and servers made with the TypeScript SDKs.
+TEST_COMMANDS = {
+    "node": "nodejs",
+    "npm": "npm",
+}
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -156,6 +162,11 @@ def examine(settings: Settings) -> list[Finding]:
         check_port(settings, "registry", settings.host_address, settings.registry_port, "LOCALCLOUD_REGISTRY_PORT"),
         check_port(settings, "packages", settings.host_address, settings.packages_port, "LOCALCLOUD_PACKAGES_PORT"),
     ]
+
+
+def examine_tests() -> list[Finding]:
+    """What the gate needs and a local cloud does not."""
+    return [check_command(name, package) for name, package in TEST_COMMANDS.items()]
 
 
 def render(findings: list[Finding]) -> str:

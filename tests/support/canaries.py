@@ -89,7 +89,7 @@ def watched(
         # since 2.21 only on request
         "ANSIBLE_INJECT_INVOCATION": "true",
     }
-    with _watched_command_lines() as seen:
+    with watched_command_lines(MARK) as seen:
         if callback == "runner":
             run = _with_runner(tasks, directory, play, on, check, environment, interpreter)
         else:
@@ -164,8 +164,8 @@ def _with_runner(
 
 
 @contextmanager
-def _watched_command_lines() -> Iterator[list[str]]:
-    """Looks at every process's command line again and again while the block runs."""
+def watched_command_lines(mark: str) -> Iterator[list[str]]:
+    """Looks at every process's command line again and again while the block runs; those with the mark in them."""
     seen: list[str] = []
     over = threading.Event()
 
@@ -176,7 +176,7 @@ def _watched_command_lines() -> Iterator[list[str]]:
                     content = path.read_bytes()
                 except OSError:
                     continue
-                if MARK.encode() in content:
+                if mark.encode() in content:
                     seen.append(content.decode(errors="replace"))
 
     watcher = threading.Thread(target=watch)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 import random
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,8 +21,11 @@ from support.mutations import Mutation, Place, belongs, changed_places, mutation
 
 Converge = Callable[..., dict[str, Any]]
 """`converge(check=)` -> the module's result."""
+Write = Callable[[Api, str, Mapping[str, Any], Mutation, random.Random], tuple[str, int]]
+"""Makes an edit; what it says is how, and the status of the answer."""
 
-TRIES = 6
+TRIES = 8
+SETTLING_SECONDS = 3.0
 
 # what can be set once, and never taken back
 ONE_WAY = {("spec", "volumeName")}
@@ -104,15 +108,17 @@ def substance(live: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "metadata": {**kept["metadata"], **({"annotations": annotations} if annotations else {})}}
 
 
-def subjects(api: Api, declared: Iterable[tuple[str, Mapping[str, Any]]], namespace: str, seed: str) -> list[Subject]:
-    """`declared`: (label, object) of what stands already."""
-    found = []
+def subjects(
+    api: Api, declared: Iterable[tuple[str, Mapping[str, Any]]], namespace: str, seed: str, *, structures: bool = True
+) -> deque[Subject]:
+    """`declared`: (label, object) of what stands already; `structures`: with edits that add whole structures."""
+    found: deque[Subject] = deque()
     for label, item in declared:
         path, namespaced = api.path_of(item, namespace)
-        where = f"{namespace}/" if namespaced else ""
+        where = f"{item['metadata'].get('namespace') or namespace}/" if namespaced else ""
         chance = random.Random(f"{seed} {label}")
         live, schema = api.read(path), api.schema(item["apiVersion"], item["kind"])
-        more = more_mutations(item, live, schema)
+        more = more_mutations(item, live, schema) if structures else []
         chance.shuffle(more)
         queue = mutations(item, live, schema, chance)
         # every third one from the other pile, as long as there are any
@@ -123,15 +129,33 @@ def subjects(api: Api, declared: Iterable[tuple[str, Mapping[str, Any]]], namesp
     return found
 
 
-def run_rounds(converge: Converge, api: Api, waiting: list[Subject], rounds: int, findings: Findings) -> None:
+def run_rounds(
+    converge: Converge,
+    api: Api,
+    waiting: deque[Subject],
+    rounds: int,
+    findings: Findings,
+    *,
+    at_once: int | None = None,
+    how: Write = write,
+) -> bool:
+    """Whether there were edits left for every round; with `at_once`, of so many objects, which take turns."""
     for _number in range(rounds):
-        disturbed = [edited for subject in waiting if (edited := _edit(subject, api, findings)) is not None]
+        disturbed: list[Disturbed] = []
+        for _turn in range(len(waiting)):
+            if len(disturbed) == at_once:
+                break
+            waiting.rotate(-1)
+            edited = _edit(waiting[-1], api, findings, how)
+            if edited is not None:
+                disturbed.append(edited)
         if not disturbed:
-            return
+            return False
         one_round(converge, api, disturbed, findings)
+    return True
 
 
-def _edit(subject: Subject, api: Api, findings: Findings) -> Disturbed | None:
+def _edit(subject: Subject, api: Api, findings: Findings, make: Write) -> Disturbed | None:
     """The next edit of the object that the API server takes."""
     for _ in range(TRIES):
         if not subject.queue:
@@ -139,7 +163,7 @@ def _edit(subject: Subject, api: Api, findings: Findings) -> Disturbed | None:
         mutation = subject.queue.pop(0)
         before = api.read(subject.path)
         try:
-            how, status = write(api, subject.path, before, mutation, subject.chance)
+            how, status = make(api, subject.path, before, mutation, subject.chance)
         except (LookupError, TypeError):
             # made for an earlier state of the object
             continue
@@ -177,11 +201,7 @@ def one_round(converge: Converge, api: Api, disturbed: list[Disturbed], findings
     elif not repaired["changed"]:
         findings.faults.append(f"nothing was repaired after {', '.join(map(str, disturbed))}")
     for item in disturbed:
-        after = api.read(item.subject.path)
-        left = differing(item.before, after)
-        if item.made_another_item:
-            # the port of a Service that was missing for a while is given another one of the nodes
-            left -= {("spec", "ports", "nodePort")}
+        left, after = _left(item, api)
         if left:
             findings.faults.append(f"{item}: not repaired at {_readable(left)}")
             _put_back(item, after, api)
@@ -189,6 +209,20 @@ def one_round(converge: Converge, api: Api, disturbed: list[Disturbed], findings
     if again.get("failed") or again["changed"]:
         told = again.get("msg") or ""
         findings.faults.append(f"after the repair there is more to do: {told} {readable_diff(again)}")
+
+
+def _left(item: Disturbed, api: Api) -> tuple[set[Place], Mapping[str, Any]]:
+    """Where the object is still not what it was; a controller, such as that of aggregated roles, takes a moment."""
+    deadline = time.monotonic() + SETTLING_SECONDS
+    while True:
+        after = api.read(item.subject.path)
+        left = differing(item.before, after)
+        if item.made_another_item:
+            # the port of a Service that was missing for a while is given another one of the nodes
+            left -= {("spec", "ports", "nodePort")}
+        if not left or time.monotonic() > deadline:
+            return left, after
+        time.sleep(0.2)
 
 
 def faults_of_check(result: Mapping[str, Any], disturbed: list[Disturbed]) -> list[str]:

@@ -21,6 +21,7 @@ MANAGERS = (
     "terraform",
     "argocd",
 )
+INTRUDER = "intruder"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
@@ -107,6 +108,14 @@ def write(api: Api, path: str, before: Mapping[str, Any], mutation: Mutation, ch
         kind = MERGE_PATCH if way == "merge" else STRATEGIC
         status, _ = api.request("PATCH", path, merge, kind, fieldManager=manager)
     return f"{way} by {manager}", status
+
+
+def plainly(
+    api: Api, path: str, _before: Mapping[str, Any], mutation: Mutation, _chance: random.Random
+) -> tuple[str, int]:
+    """The same by one way and one name only, which leaves the object where it is."""
+    status, _ = api.patch(path, mutation.patch, INTRUDER)
+    return f"json by {INTRUDER}", status
 
 
 def patched(before: Mapping[str, Any], mutation: Mutation) -> dict[str, Any]:

@@ -27,9 +27,13 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences i
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import IgnoredDifference
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object, phase
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import (
+    BundleOutcome,
+    ObjectOutcome,
+    not_reached,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import FIELD_MANAGER
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_each
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
@@ -51,6 +55,8 @@ class Inspection:
     outcomes: tuple[ObjectOutcome, ...]
     unserved: tuple[Object, ...]
     """Objects of kinds the cluster does not serve: their CustomResourceDefinition is gone."""
+    unreached: tuple[ObjectOutcome, ...] = ()
+    """Those whose API does not answer, with the failure that says so: they hide no other."""
 
     @property
     def drifted(self) -> list[Target]:
@@ -81,7 +87,7 @@ class Inspection:
 
     @property
     def as_bundle(self) -> BundleOutcome:
-        return BundleOutcome(self.outcomes)
+        return BundleOutcome((*self.outcomes, *self.unreached))
 
 
 def options_for(
@@ -110,10 +116,13 @@ def inspect(
     outcome with its failure, and hides no other.
     """
     objects = manifest.parse(release)
-    targets, unserved = manifest.place(objects, kube, release)
+    placed = manifest.place(objects, kube, release)
+    targets = placed.targets
     if definitions:
         targets += manifest.definitions(release.definitions, kube, f"{release.chart_name} {release.chart_version}")
-    live = read_objects(kube, targets)
+    live, unread = read_each(kube, targets)
+    unreached = [*placed.unreached, *(not_reached(who, failure, manifest.COMPARE) for who, failure in unread.items())]
+    targets = [target for target in targets if target.who not in unread]
     options = options_for(release, objects, asked)
     found = _converge(kube, task, options, targets, live, dry=True)
     moving = {
@@ -123,7 +132,7 @@ def inspect(
         for kind in served_types(target.declared)
     }
     outcomes = [_after_definition(target, outcome, moving) for target, outcome in zip(targets, found)]
-    return Inspection(tuple(targets), live, tuple(outcomes), tuple(unserved))
+    return Inspection(tuple(targets), live, tuple(outcomes), tuple(placed.unserved), tuple(unreached))
 
 
 def repair(

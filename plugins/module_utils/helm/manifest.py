@@ -7,22 +7,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import documents as of_chart
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.aggregation import is_down
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_documents
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object, flatten, normalise
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object, flatten, identity, normalise
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import ObjectOutcome, not_reached
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import yaml
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import known_only
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.targets import declared_for
 
 KEEP = "helm.sh/resource-policy"
 OWNER = "meta.helm.sh/release"
+COMPARE = "compare"
 
 
 def parse(release: Release) -> list[Object]:
@@ -44,17 +48,33 @@ def _is_named(item: Mapping[str, Any]) -> bool:
     return bool(item.get("apiVersion") and item.get("kind") and isinstance(metadata, Mapping) and metadata.get("name"))
 
 
-def place(objects: list[Object], kube: Kube, release: Release) -> tuple[list[Target], list[Object]]:
-    """Where each object lives, and those of kinds that the cluster does not serve."""
-    targets, unserved = [], []
+@dataclass(frozen=True)
+class Placed:
+    """Where each object lives, those of kinds that the cluster does not serve, and those whose API does not answer."""
+
+    targets: list[Target]
+    unserved: list[Object]
+    unreached: list[ObjectOutcome]
+
+
+def place(objects: list[Object], kube: Kube, release: Release) -> Placed:
+    targets: list[Target] = []
+    unserved: list[Object] = []
+    unreached: list[ObjectOutcome] = []
     for item in objects:
-        resource = kube.resource_type(str(item["apiVersion"]), str(item["kind"]))
+        try:
+            resource = kube.resource_type(str(item["apiVersion"]), str(item["kind"]))
+        except ServiceError as failure:
+            if not is_down(failure):
+                raise
+            unreached.append(not_reached(identity(item), failure, COMPARE))
+            continue
         if resource is None:
             unserved.append(item)
         else:
             targets.append(_target(kube, resource, complete(item, release, resource.namespaced)))
     # helm applies an object that a chart has twice one after the other: the last one stands
-    return list({target.who: target for target in targets}.values()), unserved
+    return Placed(list({target.who: target for target in targets}.values()), unserved, unreached)
 
 
 def _target(kube: Kube, resource: ResourceType, declared: Object) -> Target:

@@ -6,22 +6,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import content, drift, manifest, recovery, source
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import (
+    content,
+    drift,
+    manifest,
+    recovery,
+    secrecy,
+    source,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import helm_files
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.drift import Inspection
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.numbers import rounding_warnings
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import (
-    effective_values,
-    plan_release,
-    plan_removal,
-    successors,
-)
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import plan_release, plan_removal
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.process import Helm
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import History, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.restore import await_ready, restore
@@ -37,15 +38,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import (
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.undo import has_begun, undo
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object, holds_secrets
-from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values
-from ansible_collections.mcpops.platform.plugins.module_utils.masking import protect as mask_from_here
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan, leaves
-from ansible_collections.mcpops.platform.plugins.module_utils.secrets import SHORTEST_SECRET, is_common
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
-
-# also quoted, and in JSON: charts print objects with toJson and toPrettyJson
-_OF_A_SECRET = re.compile(r"""\bkind["']?\s*:\s*["']?Secret(?:List)?\b""")
 
 
 @dataclass(frozen=True)
@@ -81,7 +76,7 @@ def converge(task: Task) -> Result:
 
 def pending_outcome(task: Task, spec: ReleaseSpec, reason: str) -> Outcome:
     """The plan for a cluster that an earlier task of the real run creates."""
-    protect(task, spec)
+    secrecy.protect(task, spec)
     _warn_of_rounding(task, spec)
     plan = plan_release(spec, None, namespace_missing=True)
     return Outcome((plan.with_notes(f"{plan.subject} depends on the cluster: {reason}."),), None)
@@ -92,12 +87,13 @@ def ensure(task: Task, kube: Kube, spec: ReleaseSpec, known: History | None = No
 
     `known` is the release's history where the caller has just read it.
     """
-    protect(task, spec)
+    secrecy.protect(task, spec)
     _warn_of_rounding(task, spec)
     found = known or recovery.read(kube, spec.namespace, spec.name)
-    secrets = protect(task, spec, found)
+    secrets = secrecy.protect(task, spec, found)
     if not task.check_mode:
         found = recovery.settle(task, lambda: recovery.read(kube, spec.namespace, spec.name), found, spec.stale_after)
+    spec = source.by_its_own_name(task, kube, spec, found.newest)
     spec, resolved = source.settled(task, kube, spec, found.newest)
     where = spec.chart.on_disk
     spec = replace(spec, content=content.read(where)) if where is not None else spec
@@ -114,10 +110,12 @@ def ensure(task: Task, kube: Kube, spec: ReleaseSpec, known: History | None = No
     try:
         release = _run_helm(task, kube, helm, spec, found)
         ran = True
-        protect(task, spec, History(release, release))
+        secrecy.protect(task, spec, History(release, release))
         return replace(_kept(task, kube, spec, plan, History(release, release)), previous=found.newest)
     except Failure as failure:
         begun = has_begun(kube, spec, found, failure)
+        if begun:
+            secrecy.remember_failed(task, kube, spec, found)
         if begun and not ran:
             task.wrote(f"A new revision of release {spec.namespace}/{spec.name}")
         elif missing and not ran and _namespace_is_there(kube, spec):
@@ -151,6 +149,7 @@ def _kept(task: Task, kube: Kube, spec: ReleaseSpec, plan: Plan, found: History)
     release = found.newest
     if release is None:
         raise AssertionError("a release that is not there has changes to its plan")
+    plan = secrecy.kept_secret(task, kube, spec, plan, release)
     inspection = drift.inspect(kube, task, release, spec.ignored, spec.crds == UPGRADE_CRDS)
     if not task.check_mode:
         inspection = restore(task, kube, release, spec, inspection)
@@ -168,6 +167,7 @@ def _kept(task: Task, kube: Kube, spec: ReleaseSpec, plan: Plan, found: History)
 def remove(task: Task, kube: Kube, name: str, namespace: str, options: Mapping[str, Any]) -> Outcome:
     """Uninstall the release if it is there. `options` are helm_binary, wait_timeout and stale_after."""
     found = recovery.read(kube, namespace, name)
+    secrecy.protect_standing(task, found)
     if not task.check_mode:
         found = recovery.settle(task, lambda: recovery.read(kube, namespace, name), found, options["stale_after"])
     release = found.newest
@@ -194,32 +194,6 @@ def _moved(kube: Kube, release: Release) -> bool:
         # what is asked after a failure must not hide it
         return False
     return newest is None or (newest.revision, newest.status) != (release.revision, release.status)
-
-
-def protect(task: Task, spec: ReleaseSpec, found: History | None = None) -> list[str]:
-    """From here on no secret value of this release, declared or as it stands, reaches a result or a message.
-
-    What a chart makes of the values, its own Secrets among it, stands in the release's manifest. So does what a value
-    with a name that says nothing is for: what is declared in its place is kept back as well. Returns what it is about.
-    """
-    standing = [release for release in (found.newest, found.deployed) if release is not None] if found else []
-    values = [spec.values or {}, *(release.values for release in standing)]
-    secrets = declared_values([*values, *(item for release in standing for item in _secrets_of(release))])
-    if spec.values_secret:
-        texts = [str(leaf) for one in values for _path, leaf in leaves(one) if isinstance(leaf, (str, int, float))]
-        secrets += [text for text in texts if len(text) >= SHORTEST_SECRET and not is_common(text)]
-    for release in standing:
-        following = successors(release.values, effective_values(spec, release), secrets)
-        secrets += [text for text in following if len(text) >= SHORTEST_SECRET and not is_common(text)]
-    mask_from_here(task, secrets)
-    return secrets
-
-
-def _secrets_of(release: Release) -> list[Object]:
-    """The Secrets of a manifest, without the time that it takes to read all of it."""
-    texts = [text for text in release.manifest.split("\n---") if _OF_A_SECRET.search(text)]
-    found = manifest.parse(replace(release, manifest="\n---\n".join(texts)))
-    return [item for item in found if holds_secrets(item)]
 
 
 def _warn_of_rounding(task: Task, spec: ReleaseSpec) -> None:
@@ -277,7 +251,7 @@ def _run_helm(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, found: Hist
                 helm.rollback(spec, found.deployed.revision, files)
             else:
                 recovery.drop_record(kube, release)
-            release = recovery.read(kube, spec.namespace, spec.name).newest
+            release = secrecy.carried(task, kube, found.deployed, recovery.read(kube, spec.namespace, spec.name).newest)
         plan = plan_release(spec, release)
         if plan.changes:
             chart = source.fetched(_labelled(spec, release), files)
@@ -292,15 +266,16 @@ def _run_helm(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, found: Hist
             code="RecordNotDeployed",
             hint="Another helm changed the release at the same time; run again.",
         )
-    return written
+    return secrecy.remembered(task, kube, written) if secrecy.becomes_secret(spec, release) else written
 
 
 def _labelled(spec: ReleaseSpec, release: Release | None) -> ReleaseSpec:
-    """The declaration with the mark of the revision that helm will write for it."""
-    if spec.content is None:
-        return spec
-    revision = release.revision + 1 if release is not None else 1
-    return replace(spec, labels={content.LABEL: spec.content.label(revision)})
+    """The declaration with the marks of the revision that helm will write for it."""
+    labels = secrecy.labels(spec, release)
+    if spec.content is not None:
+        revision = release.revision + 1 if release is not None else 1
+        labels[content.LABEL] = spec.content.label(revision)
+    return replace(spec, labels=labels)
 
 
 def _namespace_is_there(kube: Kube, spec: ReleaseSpec) -> bool:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import content
@@ -44,7 +44,8 @@ def plan_release(
             changes.append(Change("status", release.status, DEPLOYED))
     standing = release.values if release is not None else {}
     values = effective_values(spec, release)
-    changes.extend(document_changes(standing, values, "values", spec.values_secret, known))
+    before_secret = release is not None and release.values_secret
+    changes.extend(document_changes(standing, values, "values", spec.values_secret, known, before_secret))
     return Plan(subject, tuple(changes), body=dict(values), notes=tuple(notes), is_new=release is None)
 
 
@@ -73,30 +74,39 @@ def plan_removal(spec_name: str, namespace: str, release: Release, objects: Sequ
 
 
 def document_changes(
-    before: Mapping[str, Any], after: Mapping[str, Any], path: str, secret: bool = False, known: Collection[str] = ()
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    path: str,
+    secret: bool = False,
+    known: Collection[str] = (),
+    before_secret: bool = False,
 ) -> list[Change]:
-    """Two whole documents leaf by leaf: unlike a merge, what is not in `after` goes, and null is a value."""
+    """Two whole documents leaf by leaf: unlike a merge, what is not in `after` goes, and null is a value.
+
+    With `before_secret` nothing of `before` is shown, nor what comes in its place.
+    """
     standing = dict(leaves(before, path)) if before else {}
     wanted = dict(leaves(after, path)) if after else {}
     both = {**standing, **wanted}
-    secrets = _places(standing, known)
+    secrets = _Secrets(standing if before_secret else _places(standing, known))
     return [
         Change(
             leaf,
             standing.get(leaf, ABSENT),
             wanted.get(leaf, ABSENT),
-            secret or _hidden(leaf, standing, wanted) or _follows(leaf, secrets),
+            secret or _hidden(leaf, standing, wanted) or secrets.cover(leaf),
         )
         for leaf in sorted(both)
         if not _same(standing.get(leaf, ABSENT), wanted.get(leaf, ABSENT))
     ]
 
 
-def successors(before: Mapping[str, Any], after: Mapping[str, Any], known: Collection[str]) -> list[str]:
+def successors(before: Release, after: Mapping[str, Any], known: Collection[str]) -> list[str]:
     """What comes in place of a secret that stands: as secret as that, though its name says nothing."""
-    secrets = _places(dict(leaves(before)) if before else {}, known)
+    standing = dict(leaves(before.values)) if before.values else {}
+    secrets = _Secrets(standing if before.values_secret else _places(standing, known))
     wanted = leaves(after) if after and secrets else []
-    return [str(value) for leaf, value in wanted if isinstance(value, (str, int, float)) and _follows(leaf, secrets)]
+    return [str(value) for leaf, value in wanted if isinstance(value, (str, int, float)) and secrets.cover(leaf)]
 
 
 def _places(standing: Mapping[str, Any], known: Collection[str]) -> list[str]:
@@ -106,12 +116,22 @@ def _places(standing: Mapping[str, Any], known: Collection[str]) -> list[str]:
     return [leaf for leaf, text in texts.items() if secrets and not secrets.isdisjoint(forms(text))]
 
 
-def _follows(leaf: str, secrets: Collection[str]) -> bool:
-    """In the place of a secret: the same, below it, or instead of what it was in."""
-    return any(
-        leaf == place or leaf.startswith((f"{place}.", f"{place}[")) or place.startswith((f"{leaf}.", f"{leaf}["))
-        for place in secrets
-    )
+class _Secrets:
+    """Places of secrets, to ask what comes there: the same place, one below it, or one instead of what it was in."""
+
+    def __init__(self, places: Iterable[str]) -> None:
+        self._places = frozenset(places)
+        self._above = frozenset(above for place in self._places for above in _above(place))
+
+    def __bool__(self) -> bool:
+        return bool(self._places)
+
+    def cover(self, leaf: str) -> bool:
+        return leaf in self._places or leaf in self._above or not self._places.isdisjoint(_above(leaf))
+
+
+def _above(leaf: str) -> Iterator[str]:
+    return (leaf[:index] for index, sign in enumerate(leaf) if sign in ".[")
 
 
 def _hidden(leaf: str, *sides: Mapping[str, Any]) -> bool:

@@ -81,6 +81,13 @@ class Helm:
             raise ServiceError(action, f"{spec.chart.location} says no exact version", code="NoVersion")
         return version
 
+    def own_name(self, spec: ReleaseSpec, files: HelmFiles) -> str:
+        """What the chart calls itself in its Chart.yaml, which is what helm writes into the release's record."""
+        action = f"Reading the name of chart {spec.chart.name} {spec.chart.version}"
+        text = self._read(action, command.show_arguments(self.binary, "chart", spec, files), files, spec.chart)
+        found = [document.get("name") for document in documents(action, text) if isinstance(document, Mapping)]
+        return str(found[0]) if found and found[0] else spec.chart.name
+
     def definitions(self, spec: ReleaseSpec, files: HelmFiles) -> str:
         """What the chart and its subcharts have in crds/, as YAML."""
         action = f"Reading the definitions of chart {spec.chart.name} {spec.chart.version}"

@@ -30,6 +30,10 @@ PENDING = ("pending-install", "pending-upgrade", "pending-rollback")
 UNFINISHED = (*PENDING, "uninstalling")
 """What a helm process leaves behind when it is killed half way."""
 
+VALUES_LABEL = "mcpops.io/values"
+"""Of a record: whether the values in it were given as secret ones."""
+VALUES_SECRET, VALUES_SHOWN = "secret", "shown"
+
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -61,6 +65,11 @@ class Release:
     @property
     def unfinished(self) -> bool:
         return self.status in UNFINISHED
+
+    @property
+    def values_secret(self) -> bool:
+        """Whether these values were given as secret ones, whatever is declared now."""
+        return self.labels.get(VALUES_LABEL) == VALUES_SECRET
 
 
 @dataclass(frozen=True)

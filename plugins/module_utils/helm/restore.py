@@ -72,10 +72,11 @@ def _await_definitions(task: Task, kube: Kube, objects: Sequence[Object], timeou
 
 def _create_unserved(kube: Kube, task: Task, release: Release, options: BundleOptions, items: Sequence[Object]) -> None:
     """Objects whose definition has just come back."""
-    targets, unserved = manifest.place(list(items), kube, release)
-    BundleOutcome(drift.repair(kube, task, options, targets, {})).raise_failures("restore objects")
-    if unserved:
-        names = ", ".join(sorted({f"{item['apiVersion']} {item['kind']}" for item in unserved}))
+    placed = manifest.place(list(items), kube, release)
+    done = drift.repair(kube, task, options, placed.targets, {})
+    BundleOutcome((*done, *placed.unreached)).raise_failures("restore objects")
+    if placed.unserved:
+        names = ", ".join(sorted({f"{item['apiVersion']} {item['kind']}" for item in placed.unserved}))
         raise ServiceError(
             f"Restoring release {release.namespace}/{release.name}",
             f"the cluster does not serve {names}",

@@ -42,6 +42,20 @@ def settled(task: Task, kube: Kube, spec: ReleaseSpec, release: Release | None) 
     return _at(spec, version), f"chart_version {chart.range.text} is {version} now."
 
 
+def by_its_own_name(task: Task, kube: Kube, spec: ReleaseSpec, release: Release | None) -> ReleaseSpec:
+    """The declaration with the name in the chart's Chart.yaml, where a mirror may have given it another one.
+
+    Copies of an OCI artifact (az acr import, oras cp) can have any name, and the release's record has the chart's own.
+    The registry is asked only where the two names differ, because then either the chart or its name is another one.
+    """
+    chart = spec.chart
+    if release is None or not chart.registry or release.chart_name == chart.name:
+        return spec
+    helm = Helm.find(task, spec.helm_binary)
+    with helm_files(kube.access, spec.registry, chart.registry) as files:
+        return replace(spec, chart=replace(chart, name=helm.own_name(spec, files)))
+
+
 def fetched(spec: ReleaseSpec, files: HelmFiles) -> ReleaseSpec:
     """The declaration with a chart that helm can be given: one of an HTTP repository is downloaded first."""
     if not spec.chart.repository:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import recovery
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import recovery, secrecy
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import helm_files
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.process import Helm
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import History
@@ -60,6 +60,7 @@ def undo(task: Task, kube: Kube, spec: ReleaseSpec, before: History, cause: Fail
                 helm.uninstall(spec.name, spec.namespace, spec.wait_timeout, files)
             else:
                 helm.rollback(spec, target, files)
+                secrecy.carried(task, kube, before.deployed, recovery.read(kube, spec.namespace, spec.name).newest)
     except Failure as failure:
         return Undone(cause, f"Going back failed, too: {failure.message()}", None)
     told = f"{name} was uninstalled again" if target is None else f"{name} went back to revision {target}"

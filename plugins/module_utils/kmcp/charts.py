@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,16 @@ DEFAULT_REPOSITORY = "oci://ghcr.io/kagent-dev/kmcp/helm"
 OLDEST_VERSION = (0, 2, 6)
 """The first release whose MCPServer has every field that mcp_server offers; an older one drops them silently."""
 
+DEFAULT_NAMES: Mapping[str, str] = {
+    "crds_chart": "kmcp-crds",
+    "controller_chart": "kmcp",
+    "crds_release_name": "kmcp-crds",
+    "release_name": "kmcp",
+}
+"""Option → what upstream calls it. A mirror may call its charts otherwise, and an installation its releases."""
+# a mirror may keep the two below different paths
+_CHART_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+
 DEFINITION = "mcpservers.kagent.dev"
 API_VERSION = "kagent.dev/v1alpha1"
 KIND = "MCPServer"
@@ -65,7 +76,8 @@ def kmcp_spec(params: Mapping[str, Any]) -> KmcpSpec:
     if version and _numbers(version) < OLDEST_VERSION:
         oldest = ".".join(map(str, OLDEST_VERSION))
         problems.append(Problem("version", f"{version} is older than {oldest}, whose MCPServer lacks fields"))
-    problems += name_problems(params)
+    problems += name_problems(params) + chart_problems(params)
+    wrong_names = {problem.path for problem in problems}
     problems += registry_problems(params) + helm_problems(params)
     typed = typed_values(params, version or DEFAULT_VERSION)
     values = merged(params.get("values") or {}, typed)
@@ -74,6 +86,8 @@ def kmcp_spec(params: Mapping[str, Any]) -> KmcpSpec:
     problems += wrong
     found = []
     for option in ("crds_chart", "controller_chart"):
+        if option in wrong_names:
+            continue
         chart, wrong = _chart(str(params["chart_repository"]), params[option], version or DEFAULT_VERSION)
         problems += [Problem("chart_repository", problem.message) for problem in wrong]
         if chart is not None:
@@ -121,6 +135,24 @@ def name_problems(params: Mapping[str, Any]) -> list[Problem]:
     problems += release_name_problems("crds_release_name", params["crds_release_name"])
     if params["release_name"] == params["crds_release_name"]:
         problems.append(Problem("crds_release_name", "must differ from release_name: they are two releases"))
+    return problems
+
+
+def chart_problems(params: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the names of the two charts, wherever they lie."""
+    problems = []
+    in_registry = str(params.get("chart_repository") or "").startswith("oci://")
+    for option in ("crds_chart", "controller_chart"):
+        name = str(params[option])
+        if not _CHART_NAME.fullmatch(name):
+            told = f'"{name}" is not the name of a chart (letters, digits, "-", "_" and ".")'
+            if re.search(r":|@", name):
+                told += ": its version comes from version, and where it lies from chart_repository"
+            problems.append(Problem(option, told))
+        elif in_registry and name != name.lower():
+            problems.append(Problem(option, f'"{name}" has upper-case letters, which no registry takes'))
+    if params["crds_chart"] == params["controller_chart"]:
+        problems.append(Problem("crds_chart", "must differ from controller_chart: they are two charts"))
     return problems
 
 

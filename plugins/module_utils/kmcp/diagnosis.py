@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children, server_stdio
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
+    controllers,
+    server_answers,
+    server_children,
+    server_diagnosis,
+    server_stdio,
+    unreadable,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import API_VERSION, KIND
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import (
     Evidence,
     Finding,
@@ -24,7 +33,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.read
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import reason
 
-CONTROLLER = {"app.kubernetes.io/name": "kmcp", "control-plane": "controller-manager"}
 _REFUSALS = {
     "Accepted": ("NotAccepted", "KMCP does not accept it"),
     "Programmed": ("NotProgrammed", "KMCP cannot make its objects"),
@@ -54,20 +62,44 @@ def findings(snapshot: Snapshot) -> list[Finding]:
     servers = snapshot.of("MCPServer")
     behind = [one for one in servers if not server_children.is_reconciled(one)]
     down = list(_controller(snapshot, servers, behind))
-    return [*down, *([] if down else _behind(snapshot, behind)), *_refused(servers)]
+    running = controllers.told_apart(snapshot.all("Deployment"), snapshot.keepers).found
+    own = list(server_diagnosis.of_servers(snapshot, servers, running))
+    culprits = tuple(one.identifier for one in own if one.code == unreadable.UNREADABLE)
+    held_up = [one for one in behind if not unreadable.unreadable_fields(one)]
+    return [
+        *down,
+        *([] if down else _behind(snapshot, held_up, culprits)),
+        *_refused(servers),
+        *own,
+        *server_diagnosis.of_definition(snapshot),
+        *server_answers.findings(snapshot, servers),
+    ]
+
+
+def with_more(kube: Kube, snapshot: Snapshot) -> Snapshot:
+    """The snapshot with what lists do not have: which fields the definition lacks, and who may be the controller.
+
+    The API server is asked for the latter where names do not tell.
+    """
+    if not snapshot.of("MCPServer"):
+        return snapshot
+    snapshot = replace(snapshot, lacking=server_diagnosis.lacking_fields(kube.structure(API_VERSION, KIND)))
+    if not _sees_controllers(snapshot):
+        return snapshot
+    return replace(snapshot, keepers=controllers.reviews(kube, snapshot.all("Deployment")))
+
+
+def _sees_controllers(snapshot: Snapshot) -> bool:
+    """Without the Deployments of all namespaces, a controller that is not seen may be elsewhere."""
+    return snapshot.complete("Deployment") and (snapshot.namespaces is None or snapshot.knows("Node"))
 
 
 def _controller(snapshot: Snapshot, servers: list[Object], behind: list[Object]) -> Iterator[Finding]:
-    # without the Deployments of all namespaces, one that is not seen may be elsewhere
-    if not snapshot.complete("Deployment") or (snapshot.namespaces is not None and not snapshot.knows("Node")):
+    if not _sees_controllers(snapshot):
         return
-    controllers = [
-        one
-        for one in snapshot.all("Deployment")
-        if CONTROLLER.items() <= ((one["metadata"].get("labels") or {}).items())
-    ]
+    running = controllers.told_apart(snapshot.all("Deployment"), snapshot.keepers)
     waiting = tuple(Evidence("status", f"{subject(one)} waits for it") for one in behind)
-    if not controllers and servers:
+    if not running.found and servers and running.sure:
         nobody = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "kmcp-controller-manager"}}
         yield of_reason(
             nobody,
@@ -76,9 +108,9 @@ def _controller(snapshot: Snapshot, servers: list[Object], behind: list[Object])
             ),
             evidence=waiting,
         )
-    if any(int((one.get("status") or {}).get("availableReplicas", 0)) for one in controllers):
+    if running.available:
         return
-    for one in controllers:
+    for one in running.found:
         wanted = (one.get("spec") or {}).get("replicas", 1)
         why = "it is scaled to none" if wanted == 0 else f"none of its {wanted} replicas is available"
         yield of_reason(
@@ -86,12 +118,14 @@ def _controller(snapshot: Snapshot, servers: list[Object], behind: list[Object])
         )
 
 
-def _behind(snapshot: Snapshot, servers: list[Object]) -> Iterator[Finding]:
+def _behind(snapshot: Snapshot, servers: list[Object], culprits: tuple[str, ...]) -> Iterator[Finding]:
     for one in servers:
         if snapshot.lasting("ControllerBehind", one):
             seen = (one.get("status") or {}).get("observedGeneration", "none")
             stands = f"KMCP has seen generation {seen}, and {one['metadata'].get('generation')} is the latest"
-            yield of_reason(one, reason(subject(one), "ControllerBehind", stands))
+            hint = "Deal with what it follows from." if culprits else None
+            found = reason(subject(one), "ControllerBehind", stands, hint=hint)
+            yield of_reason(one, found, caused_by=culprits)
 
 
 def _refused(servers: list[Object]) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import operation as helm
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import recovery
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import recovery, secrecy
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.operation import Outcome
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import preflight
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.charts import KmcpSpec, kmcp_spec
@@ -43,6 +43,7 @@ def _present(task: Task, kube: Kube, spec: KmcpSpec) -> tuple[Outcome, Outcome]:
     """
     found = recovery.read(kube, spec.namespace, spec.definitions.name) if spec.manage_crds else None
     beside = recovery.read(kube, spec.namespace, spec.controller.name)
+    secrecy.protect_standing(task, beside)
     notes = preflight.check_definitions(task, kube, spec, found.newest if found else None)
     controller_notes = preflight.check_controller(task, kube, spec, beside.newest)
     definitions = helm.ensure(task, kube, spec.definitions, found) if spec.manage_crds else _unmanaged()

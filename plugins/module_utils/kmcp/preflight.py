@@ -17,6 +17,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import order
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     controller_values,
+    controllers,
     kept_servers,
     ownership,
     standing,
@@ -60,6 +61,8 @@ def check_controller(task: Task, kube: Kube, spec: KmcpSpec, release: Release | 
     """Notes about the controller's values; refused when this version's chart does not take them."""
     values = effective_values(spec.controller, release)
     notes = list(controller_values.notes(values, spec.version))
+    if release is None:
+        notes += _second_controller(task, kube, spec)
     plan = plan_release(spec.controller, release)
     if not plan.changes:
         return notes
@@ -82,6 +85,26 @@ def check_controller(task: Task, kube: Kube, spec: KmcpSpec, release: Release | 
             hint="Create them first, or leave them out of watch_namespaces.",
         )
     return notes + _check_servers(task, kube, spec, release, values)
+
+
+def _second_controller(task: Task, kube: Kube, spec: KmcpSpec) -> list[str]:
+    """A release of another name leaves the one that is there: two controllers would work on the same servers."""
+    try:
+        running = controllers.listed(kube).found
+    except ServiceError:
+        # who may not look learns nothing
+        return []
+    others = controllers.other_releases(running, spec.namespace, spec.controller.name)
+    if not others:
+        return []
+    told = (
+        f"A KMCP controller is there already, of release {', '.join(others)}; both would work on the MCPServers that "
+        "both watch. If it is to be renamed, remove it first (state: absent with its release_name, and orphan_servers: "
+        "true while there are MCPServers)."
+    )
+    # default output does not show notes
+    task.warn(told)
+    return [told]
 
 
 def _check_servers(

@@ -220,6 +220,14 @@ def _transport(server: Declared) -> Found:
 
 def _stdio(server: Declared) -> Found:
     yield from server_stdio.adapter_problems(server.options)
+    own = server.deployment.get("initContainer")
+    image = own.get("image") if isinstance(own, Mapping) else None
+    if image and not _IMAGE.fullmatch(str(image)):
+        option = "adapter_image" if server.options.get("adapter_image") == image else "init_container.image"
+        yield (
+            option,
+            f"{image!r} is no image reference, for example registry.example.com/mirror/agentgateway:0.9.0-musl",
+        )
     yield from server_stdio.problems(server.deployment)
 
 

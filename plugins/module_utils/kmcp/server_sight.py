@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
+    controllers,
     server_children,
     server_readiness,
     server_template,
@@ -42,7 +43,6 @@ _SERVICE_OF = "kubernetes.io/service-name"
 # what KMCP selects a server's pods by; a server's own labels may change every other
 _INSTANCE, _NAME = "app.kubernetes.io/instance", "app.kubernetes.io/name"
 _NAMED_IN_A_QUERY = 50
-_CONTROLLERS = "app.kubernetes.io/name=kmcp,control-plane=controller-manager"
 
 
 def look_at(
@@ -114,11 +114,10 @@ def _structures(kube: Kube) -> dict[str, Structure]:
 def _is_known(kube: Kube) -> bool:
     """Whether it is known what this cluster's KMCP makes of a server: another's work is no drift of ours to tell."""
     try:
-        found = kube.list_objects(DEPLOYMENTS, label_selector=_CONTROLLERS)
+        running = controllers.listed(kube)
     except ServiceError:
         return False
-    labels = [item["metadata"].get("labels") or {} for item in found]
-    return all(server_template.is_known(each.get("app.kubernetes.io/version")) for each in labels)
+    return running.sure and all(server_template.is_known(controllers.version_of(one)) for one in running.found)
 
 
 def with_pods(kube: Kube, sights: Mapping[Key, Sight]) -> dict[Key, Sight]:
@@ -191,15 +190,14 @@ def revision_hash(kube: Kube, deployment: Mapping[str, Any]) -> str | None:
 def controller_trouble(kube: Kube) -> str:
     """What is wrong with the KMCP controller, as far as this identity may see; empty when nothing seems to be."""
     try:
-        found = kube.list_objects(DEPLOYMENTS, label_selector=_CONTROLLERS)
+        running = controllers.listed(kube)
     except ServiceError:
         return ""
-    if not found:
-        return "there is no KMCP controller in this cluster"
-    broken = [item for item in found if not int((item.get("status") or {}).get("availableReplicas", 0))]
-    if len(broken) < len(found):
+    if not running.found:
+        return "there is no KMCP controller in this cluster" if running.sure else ""
+    if running.available:
         return ""
-    metadata = broken[0]["metadata"]
+    metadata = running.found[0]["metadata"]
     return f"the KMCP controller {metadata['namespace']}/{metadata['name']} has no available pod"
 
 

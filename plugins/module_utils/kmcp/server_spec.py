@@ -75,6 +75,12 @@ def field_of(option: str) -> str:
     return "cmd" if option == "command" else first + "".join(word.capitalize() for word in rest)
 
 
+def known_fields() -> tuple[str, ...]:
+    """The fields of an MCPServer that options of mcp_server are about, by their place."""
+    below = (field_of(option) for option in (*_PASSED, *_REFERENCES, *_SECURITY))
+    return ("spec.timeout", "spec.httpTransport.tls", *(f"spec.deployment.{field}" for field in below))
+
+
 @dataclass(frozen=True)
 class Declared:
     """One declared server: where its options stood in the task, the options, and the resource they make."""

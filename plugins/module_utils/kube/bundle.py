@@ -34,7 +34,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery imp
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.job_record import JobRecord
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object, identity
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import (
+    BundleOutcome,
+    ObjectOutcome,
+    not_reached,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_all
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.rotation_of_bundle import BundleRotation
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.targets import placed, stray_namespaces, unknown_kind
@@ -102,7 +106,7 @@ class _Bundle:
         served = [target for target in targets if self._converger.is_served(target)]
         read = read_all(self._kube, served, rotation.beside)
         live, unread = read.found, read.unread
-        done.update({who: _not_reached(who, failure) for who, failure in unread.items()})
+        done.update({who: not_reached(who, failure, "apply") for who, failure in unread.items()})
         pruned = {one.who.namespace or "" for one in targets} - {""} if self._options.pruning else ()
         self._jobs.look([target for target in targets if target.who not in unread], live, pruned)
         refused = prune.other_bundles(self._options, targets, live)
@@ -148,7 +152,7 @@ class _Bundle:
             self._task.warn(warning)
         for item, resource in zip(declared, resources):
             if isinstance(resource, ServiceError):
-                found.append(_not_reached(identity(item), resource))
+                found.append(not_reached(identity(item), resource, "apply"))
                 continue
             target: Target | Problem
             if resource is None:
@@ -235,19 +239,6 @@ class _Bundle:
         for outcome in applied:
             if outcome.who.name in failed:
                 done[outcome.who] = ObjectOutcome(outcome.who, outcome.plan, outcome.live, failed[outcome.who.name])
-
-
-def _not_reached(who: Identity, failure: ServiceError) -> ObjectOutcome:
-    """The outcome of an object whose API does not answer; the failure is its own, to be told with its name."""
-    own = ServiceError(
-        f"apply {who}",
-        failure.reason,
-        code=failure.code,
-        status=failure.status,
-        hint=failure.hint,
-        body=failure.body,
-    )
-    return ObjectOutcome(who, Plan(str(who)), failure=own)
 
 
 def _declared_twice(targets: list[Target]) -> list[Problem]:

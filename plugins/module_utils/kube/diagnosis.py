@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import diagnosis as kmcp
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_answers
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import (
     config_digest,
     diagnosis_cluster,
@@ -57,7 +58,9 @@ def diagnose(task: Task) -> Result:
         return _result([], Snapshot({}, datetime.now(timezone.utc)), f"nothing to look at: {pending.reason}")
     snapshot = diagnosis_snapshot.read(kube, namespaces, task.params["cluster_scope"])
     _known(snapshot, namespaces)
-    snapshot = _with_contents(kube, snapshot)
+    snapshot = kmcp.with_more(kube, _with_contents(kube, snapshot))
+    if task.params.get("probe"):
+        snapshot = replace(snapshot, answers=server_answers.ask(task, snapshot, task.params.get("probe_servers") or []))
     found = classify(snapshot)
     return _result(_with_logs(kube, found, lines), snapshot)
 
@@ -151,9 +154,14 @@ def _result(found: Sequence[Finding], snapshot: Snapshot, msg: str = "") -> Resu
         "findings": rows,
         "counts": {severity: counted[severity] for severity in SEVERITIES},
         "looked_at": looked_at,
-        "unread": [f"{kind} {why}" for kind, why in sorted(snapshot.unread.items())],
+        "unread": [f"{kind} {why}" for kind, why in sorted(_unread(snapshot).items())],
     }
     return Result(False, msg or _summary(counted, sum(looked_at.values())), values=values)
+
+
+def _unread(snapshot: Snapshot) -> dict[str, str]:
+    silent = server_answers.unread(snapshot)
+    return {**snapshot.unread, **({"answers of MCP servers": silent} if silent else {})}
 
 
 def _summary(counted: Counter[str], looked_at: int) -> str:

@@ -15,12 +15,12 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.read
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import SEVERITIES, meaning
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
 
-STATUS, EVENT, LOG = "status", "event", "log"
+STATUS, EVENT, LOG, CALL = "status", "event", "log", "call"
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Something that shows the fault, and where it was read: status, event or log."""
+    """Something that shows the fault, and where it was read: status, event or log, or a call that was made."""
 
     source: str
     text: str

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
+from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import vocabulary
@@ -33,7 +34,6 @@ _OF_NAMESPACES: tuple[tuple[str, str], ...] = (
     ("autoscaling/v2", "HorizontalPodAutoscaler"),
     ("policy/v1", "PodDisruptionBudget"),
     ("networking.k8s.io/v1", "Ingress"),
-    ("kagent.dev/v1alpha1", "MCPServer"),
     ("v1", "Secret"),
     ("v1", "ConfigMap"),
 )
@@ -44,6 +44,8 @@ _BEHIND_THE_CLUSTER: tuple[tuple[str, str], ...] = (
     ("apps/v1", "Deployment"),
     ("v1", "Service"),
     ("discovery.k8s.io/v1", "EndpointSlice"),
+    # one that KMCP cannot read holds up those of all namespaces
+    ("kagent.dev/v1alpha1", "MCPServer"),
 )
 _OF_THE_CLUSTER: tuple[tuple[str, str], ...] = (
     ("v1", "Node"),
@@ -68,6 +70,12 @@ class Snapshot:
     """Kinds that could not be read, or not everywhere, and why: what they would show is not known."""
     contents: Mapping[tuple[str, str, str], Content] = field(default_factory=dict)
     """Fingerprints of the Secrets and ConfigMaps that had to be read, by kind, namespace and name."""
+    keepers: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+    """Whether a service account may write the status of MCPServers, where names do not tell the KMCP controller."""
+    lacking: Sequence[str] = ()
+    """Fields that the definition of MCPServer should have and lacks."""
+    answers: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    """What MCP servers answered, by namespace and name, as mcp_probe reports it; empty when none was asked."""
 
     def all(self, kind: str) -> Sequence[Object]:
         """Every object of a kind that was read, also of namespaces that are not asked about."""

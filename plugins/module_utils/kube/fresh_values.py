@@ -18,6 +18,7 @@ from typing import Any, cast
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import (
+    INVALID,
     JSON_PATCH,
     Target,
     server_side_apply,
@@ -31,6 +32,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import
     value_at,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
+
+ATTEMPTS = 4
+"""A controller may write between our reading and our writing."""
 
 
 def fresh_values(kube: Kube, target: Target, live: Object, routes: Collection[Route], manager: str) -> dict[Route, Any]:
@@ -57,9 +61,20 @@ def _trial(kube: Kube, target: Target, manager: str) -> Object:
 
 
 def set_leaves(kube: Kube, target: Target, live: Object, values: Mapping[Route, Any], manager: str) -> Object:
-    """The object with these values; refused when it has changed since `live` was read."""
-    version = (live.get("metadata") or {}).get("resourceVersion")
-    patch: list[dict[str, Any]] = [{"op": "test", "path": "/metadata/resourceVersion", "value": version}]
+    """The object with these values; read again when somebody else wrote since `live` was read."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return _set(kube, target, live, values, manager)
+        except ServiceError as refused:
+            fresh = kube.get(target.path) if refused.status == INVALID and attempt < ATTEMPTS else None
+            if fresh is None or _version(fresh) == _version(live):
+                raise
+            live = fresh
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _set(kube: Kube, target: Target, live: Object, values: Mapping[Route, Any], manager: str) -> Object:
+    patch: list[dict[str, Any]] = [{"op": "test", "path": "/metadata/resourceVersion", "value": _version(live)}]
     for route, value in values.items():
         place = pointer(live, route, target.structure)
         if place is not None:
@@ -73,3 +88,7 @@ def set_leaves(kube: Kube, target: Target, live: Object, values: Mapping[Route, 
         action=f"restore {target.who}",
     )
     return cast(Object, response.json())
+
+
+def _version(item: Object) -> Any:
+    return (item.get("metadata") or {}).get("resourceVersion")

@@ -136,8 +136,9 @@ def _value(declared: Any, live: Any, owned: Any, structure: Structure, adopt: bo
     if live is ABSENT or live is None:
         if not _is_zero(declared):
             return Verdict.DIFFERS
-        # a declared false, 0 or empty value: one that is ours is one that the API does not store
-        return Verdict.STANDS if adopt else Verdict.UNSURE
+        # a declared false, 0 or empty value: one that is ours is one that the API does not store; null is stored, and
+        # another value where no schema knows the field
+        return Verdict.STANDS if adopt and live is ABSENT else Verdict.UNSURE
     if isinstance(declared, Mapping):
         if (adopt and not owned) or (not adopt and structure.is_one_piece):
             return _one_piece(declared, live)

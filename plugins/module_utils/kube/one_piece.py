@@ -204,16 +204,17 @@ def unkept(declared: Mapping[str, Any], standing: Mapping[str, Any], structure: 
 def emptied(
     declared: Mapping[str, Any], standing: Object, after: Mapping[str, Any], structure: Structure
 ) -> list[Route]:
-    """Mappings that are declared empty, held something before, and are not there at all after an apply.
+    """Mappings that are declared empty, and are null or not there at all after an apply that took their content away.
 
-    Server-side apply takes the last part of a mapping away with the mapping; empty and absent may mean two things.
+    Server-side apply takes the last part of a mapping away with the mapping, or leaves null where no schema knows it;
+    empty, null and absent may mean three things.
     """
     found: list[Route] = []
 
     def walk(wanted: Mapping[str, Any], left: Any, route: Route) -> None:
         for key, value in wanted.items():
             here, stands = (*route, f"f:{key}"), left.get(key, ABSENT) if isinstance(left, Mapping) else ABSENT
-            if value == {} and stands is ABSENT and value_at(standing, here, structure):
+            if value == {} and stands in (ABSENT, None) and (stands is None or value_at(standing, here, structure)):
                 found.append(here)
             elif isinstance(value, Mapping) and value:
                 walk(value, stands, here)

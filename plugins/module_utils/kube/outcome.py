@@ -28,6 +28,19 @@ class ObjectOutcome:
     pruned: bool = False
 
 
+def not_reached(who: Identity, failure: ServiceError, doing: str) -> ObjectOutcome:
+    """The outcome of an object whose API does not answer; the failure is its own, to be told with its name."""
+    own = ServiceError(
+        f"{doing} {who}",
+        failure.reason,
+        code=failure.code,
+        status=failure.status,
+        hint=failure.hint,
+        body=failure.body,
+    )
+    return ObjectOutcome(who, Plan(str(who)), failure=own)
+
+
 @dataclass(frozen=True)
 class BundleOutcome:
     """All objects in the order of their declaration, then those that were pruned; `notes` are about the whole."""

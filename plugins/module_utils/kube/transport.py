@@ -81,6 +81,11 @@ class Transport:
         self._headers = self._identity()
         return True
 
+    @property
+    def identity(self) -> Any:
+        """The headers that say who asks, for connections that are not of the pool."""
+        return self._headers
+
     def close(self) -> None:
         self._pool.clear()
 

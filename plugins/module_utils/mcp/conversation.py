@@ -44,7 +44,11 @@ class Speaker(Protocol):
     info: dict[str, Any]
     instructions: str
     capabilities: dict[str, Any]
-    session: str
+
+    @property
+    def keeps_session(self) -> bool: ...
+
+    transport: str
 
     def ask(
         self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] | None = None
@@ -100,8 +104,12 @@ class Conversation:
         return self._speaker.capabilities
 
     @property
+    def transport(self) -> str:
+        return self._speaker.transport
+
+    @property
     def keeps_session(self) -> bool:
-        return bool(self._speaker.session)
+        return self._speaker.keeps_session
 
     def known_at(self, exchange: Exchange) -> bool:
         """Whether another replica, asked over its own exchange, goes on with this conversation."""
@@ -265,6 +273,11 @@ def also_legacy(exchange: Exchange, traceparent: str = "") -> tuple[str, Unanswe
 def needs_input(result: Mapping[str, Any]) -> bool:
     """The server wants something of its client before it can answer."""
     return result.get("resultType") == "input_required"
+
+
+def only_asks_again(result: Mapping[str, Any]) -> bool:
+    """The server wants nothing but its own state back (2026-07-28, "Multi round-trip requests")."""
+    return needs_input(result) and not result.get("inputRequests") and "requestState" in result
 
 
 def wants_input(result: Mapping[str, Any]) -> Unanswered:

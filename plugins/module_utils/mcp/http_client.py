@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import http.client
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies_environment
 
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
@@ -21,27 +23,44 @@ from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol impor
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 
 CHUNK = 65536
+# how many requests a stream that brings several answers may last
+STREAM_TIMES = 6
 # Opens a request and returns a urllib3 response whose body is not read yet.
 Opener = Callable[[str, Mapping[str, str], "bytes | None", float], Any]
 
 
-def exchange_over(opener: Opener, timeout: float) -> Exchange:
-    """An Exchange whose every request, body included, ends within about `timeout` seconds."""
+@dataclass(frozen=True)
+class HttpExchange:
+    """An Exchange whose every request, body included, ends within about `timeout` seconds.
+
+    `base` is the address as the server knows it, and `elsewhere` opens requests to other paths of it.
+    """
+
+    opener: Opener
+    timeout: float
+    base: str = ""
+    elsewhere: Callable[[str], Opener] | None = None
+    longest: float = 0.0
 
     @contextmanager
-    def exchange(method: str, headers: Mapping[str, str], body: bytes | None) -> Iterator[Reply]:
-        deadline = time.monotonic() + timeout
+    def __call__(self, method: str, headers: Mapping[str, str], body: bytes | None) -> Iterator[Reply]:
+        deadline = time.monotonic() + max(self.timeout, self.longest)
         try:
-            response = opener(method, headers, body, timeout)
+            response = self.opener(method, headers, body, self.timeout)
         except sdk.urllib3.exceptions.HTTPError as exc:
-            raise unreached(exc, timeout) from exc
+            raise unreached(exc, self.timeout) from exc
         try:
             names = {name.lower(): value for name, value in response.headers.items()}
-            yield Reply(response.status, names, _chunks(response, deadline, timeout))
+            yield Reply(response.status, names, _chunks(response, deadline, self.timeout))
         finally:
             _release(response)
 
-    return exchange
+    def at(self, path: str) -> Exchange:
+        return self if self.elsewhere is None else replace(self, opener=self.elsewhere(path))
+
+    def lasting(self) -> Exchange:
+        """For a stream that brings several answers; what is silent for the time of one request still ends."""
+        return replace(self, longest=self.timeout * STREAM_TIMES)
 
 
 def exchange_to(
@@ -53,8 +72,16 @@ def exchange_to(
     validate_certs: bool = True,
 ) -> Exchange:
     """An Exchange over a URL, for who talks to a server without Ansible and without a cluster."""
-    opener = url_opener(url, headers or {}, ca_file=ca_file, validate_certs=validate_certs, check_mode=False)
-    return exchange_over(opener, timeout)
+
+    def opener(address: str) -> Opener:
+        return url_opener(address, headers or {}, ca_file=ca_file, validate_certs=validate_certs, check_mode=False)
+
+    return url_exchange(url, opener, timeout)
+
+
+def url_exchange(url: str, opener: Callable[[str], Opener], timeout: float) -> HttpExchange:
+    """An Exchange over a URL, whose other paths are on the same server."""
+    return HttpExchange(opener(url), timeout, url, lambda path: opener(urljoin(url, path)))
 
 
 def url_opener(
@@ -146,9 +173,9 @@ def _chunks(response: Any, deadline: float, timeout: float) -> Iterator[bytes]:
             yield chunk
             if time.monotonic() > deadline:
                 raise timed_out(timeout)
-    except sdk.urllib3.exceptions.ReadTimeoutError as exc:
+    except (sdk.urllib3.exceptions.ReadTimeoutError, TimeoutError) as exc:
         raise timed_out(timeout) from exc
-    except sdk.urllib3.exceptions.HTTPError as exc:
+    except (sdk.urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as exc:
         raise Unanswered(
             "cut_off",
             f"the connection ended in the middle of the answer: {type(exc).__name__}",

@@ -12,9 +12,10 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, cast
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import elicitation, protocol
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import elicitation, http_sse, protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import EventStream, Exchange, Reply
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.server_stream import ASK_BACK, ServerStream
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import (
@@ -28,6 +29,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts impor
 # the first version whose clients name the version in every later request
 VERSION_HEADER_SINCE = "2025-06-18"
 MOST_RESUMPTIONS = 5
+STREAMABLE, HTTP_SSE = "streamable_http", "http_sse"
 DEFAULT_RETRY_MS = 500
 LONGEST_RETRY_SECONDS = 10.0
 
@@ -51,6 +53,8 @@ class Legacy:
         self._number = 0
         self.session = ""
         self._listening: ServerStream | None = None
+        self._held = ExitStack()
+        self.transport = STREAMABLE
         self.version = ""
         self.supported_versions: tuple[str, ...] = ()
         self.info: dict[str, Any] = {}
@@ -59,7 +63,7 @@ class Legacy:
 
     def initialize(self) -> None:
         try:
-            result = self._first()
+            result = self._first_over_any_transport()
             self.version = negotiated(result)
             self.supported_versions = (self.version,)
             info, capabilities = result.get("serverInfo"), result.get("capabilities")
@@ -89,6 +93,12 @@ class Legacy:
 
     def close(self) -> None:
         """Servers may refuse to end a session (405); then it ends by itself."""
+        try:
+            self._end()
+        finally:
+            self._held.close()
+
+    def _end(self) -> None:
         if self._listening is not None:
             self._listening.stop()
         if not self.session:
@@ -98,8 +108,15 @@ class Legacy:
         with contextlib.suppress(Unanswered), self._exchange("DELETE", headers, None):
             self.session = ""
 
+    @property
+    def keeps_session(self) -> bool:
+        """A stream that brings all answers is one, too, and leads to one replica."""
+        return bool(self.session) or (self.transport == HTTP_SSE and bool(self.version))
+
     def known_at(self, exchange: Exchange) -> bool:
         """Whether who answers over another exchange knows the session of this one."""
+        if self.transport == HTTP_SSE:
+            return False
         other = Legacy(exchange, {}, self._traceparent)
         other.session, other.version, other._number = self.session, self.version, self._number
         try:
@@ -110,6 +127,22 @@ class Legacy:
             if refused.rpc is None:
                 raise
         return True
+
+    def _first_over_any_transport(self) -> dict[str, Any]:
+        try:
+            return self._first()
+        except Unanswered as refused:
+            movable = hasattr(self._exchange, "at")
+            if refused.status not in http_sse.REFUSALS or refused.rpc is not None or not movable:
+                raise
+            traced = {"traceparent": self._traceparent} if self._traceparent else {}
+            stream = http_sse.connected(cast(http_sse.Movable, self._exchange), traced)
+            with contextlib.suppress(Unanswered):
+                self._exchange = self._held.enter_context(stream)
+                self.transport = HTTP_SSE
+            if self.transport == STREAMABLE:
+                raise
+        return self._first()
 
     def _first(self) -> dict[str, Any]:
         self._number += 1
@@ -192,7 +225,7 @@ class Legacy:
             with self._exchange("POST", {**self._headers(), **(extra or {})}, body) as reply:
                 yield reply
         except Unanswered as refused:
-            if self.session and forgets_session(refused):
+            if self.keeps_session and forgets_session(refused):
                 raise session_lost(refused) from refused
             raise
 

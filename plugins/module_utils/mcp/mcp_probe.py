@@ -18,10 +18,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Inva
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import with_log
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import http_client, service_proxy
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import http_client, port_forward, service_proxy
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import Manner, observe
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.replicas import Reach
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import Target, targets_from
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import PORT_FORWARD, Target, targets_from
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
@@ -103,24 +104,56 @@ def _connections(task: Task, kube: Kube | None) -> Connect:
     validate = task.params.get("validate_certs") is not False
 
     def connect(target: Target) -> Reach:
-        over = http_client.exchange_over
         if target.url or kube is None:
-            opener = http_client.url_opener(
-                target.url, target.headers, ca_file=ca_file, validate_certs=validate, check_mode=task.check_mode
-            )
-            return Reach(lambda timeout: over(opener, timeout))
+
+            def to_url(url: str) -> http_client.Opener:
+                return http_client.url_opener(
+                    url, target.headers, ca_file=ca_file, validate_certs=validate, check_mode=task.check_mode
+                )
+
+            return Reach(lambda timeout: http_client.url_exchange(target.url, to_url, timeout))
         known = kube
+        if target.via == PORT_FORWARD:
+            return _forwarded(task, known, target)
+
+        def proxied(place: Callable[[str], str], timeout: float) -> Exchange:
+            """`place` makes the API server's path of a path of the server."""
+
+            def opener(path: str) -> http_client.Opener:
+                return service_proxy.opener(known, place(path), target.headers)
+
+            return http_client.HttpExchange(opener(target.path), timeout, target.base, opener)
+
         return Reach(
-            server=lambda timeout: over(service_proxy.opener(known, target.proxy_path, target.headers), timeout),
+            server=lambda timeout: proxied(target.proxied, timeout),
             pods=lambda: service_proxy.replicas(known, target.namespace, target.name, target.port),
-            pod=lambda replica, timeout: over(
-                service_proxy.opener(known, replica.path(target.namespace, target.path), target.headers), timeout
-            ),
+            pod=lambda replica, timeout: proxied(lambda path: replica.path(target.namespace, path), timeout),
             keeps_clients_apart=lambda: service_proxy.keeps_clients_apart(known, target.namespace, target.name),
             last_words=lambda: service_proxy.last_words(known, target.namespace, target.name, target.port),
         )
 
     return connect
+
+
+def _forwarded(task: Task, kube: Kube, target: Target) -> Reach:
+    """All over connections of their own to pods: the first that is ready stands for the Service."""
+
+    def pods() -> list[service_proxy.Replica]:
+        return service_proxy.replicas(kube, target.namespace, target.name, target.port)
+
+    def to(find: Callable[[], service_proxy.Replica], timeout: float) -> Exchange:
+        def opener(path: str) -> http_client.Opener:
+            return port_forward.opener(kube, task.check_mode, target.namespace, target.host, path, find, target.headers)
+
+        return http_client.HttpExchange(opener(target.path), timeout, target.base, opener)
+
+    return Reach(
+        server=lambda timeout: to(lambda: port_forward.first_of(pods), timeout),
+        pods=pods,
+        pod=lambda replica, timeout: to(lambda: replica, timeout),
+        keeps_clients_apart=lambda: service_proxy.keeps_clients_apart(kube, target.namespace, target.name),
+        last_words=lambda: service_proxy.last_words(kube, target.namespace, target.name, target.port),
+    )
 
 
 def _ask_all(task: Task, targets: list[Target], connect: Connect) -> list[Outcome]:

@@ -26,7 +26,8 @@ class Modern:
     """Requests of the modern era. Nothing is kept on the server, so that there is nothing to end."""
 
     era = "modern"
-    session = ""
+    keeps_session = False
+    transport = "streamable_http"
 
     def __init__(self, exchange: Exchange, capabilities: Mapping[str, Any], traceparent: str = "") -> None:
         self._exchange = exchange

@@ -24,6 +24,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts impor
 MOST_SHOWN = 1000
 LONGEST_TEXT = 4000
 LONGEST_ANSWER = 64 * 1024
+# how often a call is repeated for a server that only wants its state back
+MOST_ROUNDS = 5
 _SHORT = ("name", "uri", "uriTemplate", "title", "description", "mimeType")
 # how a server that speaks the modern era only refuses the handshake of the other; anything else is worth a word
 _PLAIN_REFUSALS = frozenset(
@@ -95,6 +97,7 @@ def bounded(value: Any, limit: int = LONGEST_ANSWER) -> Any:
 def _introduced(server: Conversation) -> dict[str, Any]:
     row = {
         "era": server.era,
+        "transport": server.transport,
         "protocol_version": server.version,
         "supported_versions": list(server.supported_versions),
         "server_info": bounded(server.info),
@@ -120,17 +123,22 @@ def _offered(server: Conversation, manner: Manner, row: dict[str, Any]) -> list[
         ("resources", "resource_templates", server.resource_templates),
         ("prompts", "prompts", server.prompts),
     )
+    remarks = []
     for capability, field, ask in lists:
         if capability not in server.capabilities:
             continue
         try:
             row[field] = shown(_listed(ask), manner.details)
         except Unanswered as silent:
+            if silent.rpc is not None and silent.status is not None and silent.status < 500:
+                remarks.append(f"it declares {capability}, and its {field.replace('_', ' ')}: {silent.reason}")
+                continue
             if silent.code != "timeout" or server.era != conversation.LEGACY:
                 raise
             # the others are not asked for: each would take as long
-            return [f"it declares {capability} and does not answer when it is asked for its {field.replace('_', ' ')}"]
-    return []
+            asked = field.replace("_", " ")
+            return [*remarks, f"it declares {capability} and does not answer when it is asked for its {asked}"]
+    return remarks
 
 
 def _listed(ask: Callable[[], list[dict[str, Any]]], needed: bool = False) -> list[dict[str, Any]]:
@@ -162,7 +170,7 @@ def _missing_tools(target: Target, tools: Sequence[Mapping[str, Any]], server: C
 
 def _answered(target: Target, server: Conversation) -> dict[str, Any]:
     try:
-        result = server.call(target.tool, target.arguments)
+        result = _called(target, server)
     except Unanswered as refused:
         if not target.expected.is_expected(refused) or refused.rpc is None:
             raise
@@ -178,6 +186,16 @@ def _answered(target: Target, server: Conversation) -> dict[str, Any]:
     if answer.is_error:
         row["is_error"] = True
     return row if answer.code is None else {**row, "error_code": answer.code}
+
+
+def _called(target: Target, server: Conversation) -> dict[str, Any]:
+    """The result; a server that wants nothing but to be asked again with its own state is."""
+    result = server.call(target.tool, target.arguments)
+    for _round in range(MOST_ROUNDS):
+        if not conversation.only_asks_again(result):
+            break
+        result = server.call(target.tool, target.arguments, request_state=result["requestState"])
+    return result
 
 
 def _other_era(exchange: Exchange, traceparent: str, row: dict[str, Any]) -> list[str]:

@@ -65,7 +65,7 @@ def encoded(text: str) -> str:
     """A header's value: as it is if HTTP keeps it so, else in base64 between the marks of the protocol."""
     if _PLAIN.fullmatch(text) and text == text.strip() and not _SENTINEL.fullmatch(text):
         return text
-    return f"=?base64?{base64.b64encode(text.encode()).decode()}?="
+    return f"=?base64?{base64.b64encode(text.encode('utf-8', 'replace')).decode()}?="
 
 
 def _text(value: Any) -> str:

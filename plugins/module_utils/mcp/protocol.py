@@ -86,6 +86,9 @@ class EventStream:
         self._chunks = chunks
         self.last_id = ""
         self.retry_ms: int | None = None
+        self.name = ""
+        """Of the event that was given last."""
+        self._named = ""
 
     def __iter__(self) -> Iterator[str]:
         data: list[str] = []
@@ -94,6 +97,7 @@ class EventStream:
                 self._field(line, data)
                 continue
             # an event with an empty text only carries the id or the time to wait
+            self.name, self._named = self._named or "message", ""
             if text := "\n".join(data):
                 yield text
             data = []
@@ -106,6 +110,8 @@ class EventStream:
         value = content.removeprefix(b" ").decode("utf-8", "replace")
         if name == b"data":
             data.append(value)
+        elif name == b"event":
+            self._named = value
         elif name == b"id" and "\0" not in value:
             self.last_id = value
         elif name == b"retry" and value.isascii() and value.isdigit():
@@ -145,7 +151,7 @@ def answers(message: Mapping[str, Any], number: int) -> bool:
     given = message.get("id")
     if given == number and not isinstance(given, bool):
         return True
-    return "error" in message and not isinstance(given, int)
+    return message.get("error") is not None and not isinstance(given, int)
 
 
 def read_answer(reply: Reply, number: int) -> dict[str, Any]:
@@ -172,7 +178,7 @@ def read_acknowledgement(reply: Reply) -> None:
 
 
 def result_of(message: Mapping[str, Any], status: int) -> dict[str, Any]:
-    if "error" in message:
+    if message.get("error") is not None:
         raise rpc_refusal(status, RpcError.of(message["error"]))
     result = message.get("result")
     if not isinstance(result, dict):

@@ -36,7 +36,9 @@ _API_HEADERS = re.compile(r"authorization|host|impersonate-.*|x-remote-.*", re.I
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _TRACE = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 # options that an entry of `servers` has; those that it takes over when it does not say them itself
-SHARED = ("namespace", "port", "path", "headers", "era", "each_replica")
+SHARED = ("namespace", "port", "path", "headers", "via", "era", "each_replica")
+PROXY, PORT_FORWARD = "proxy", "port_forward"
+WAYS = (PROXY, PORT_FORWARD)
 OF_ONE = ("name", "url", "tool", *expectations.OF_A_CALL, "expect_tools")
 FIELDS = (*SHARED, *OF_ONE)
 
@@ -57,6 +59,7 @@ class Target:
     path: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    via: str = PROXY
     era: str = conversation.AUTO
     each_replica: bool = True
     tool: str = ""
@@ -75,10 +78,14 @@ class Target:
         """A query may hold a key."""
         return self.url.partition("?")[0]
 
+    def proxied(self, path: str) -> str:
+        """Where the API server passes requests on to a path of the Service."""
+        return f"/api/v1/namespaces/{self.namespace}/services/{self.name}:{self.port}/proxy{path}"
+
     @property
-    def proxy_path(self) -> str:
-        """Where the API server passes requests on to the Service."""
-        return f"/api/v1/namespaces/{self.namespace}/services/{self.name}:{self.port}/proxy{self.path}"
+    def base(self) -> str:
+        """The address by which clients in the cluster know it."""
+        return f"http://{self.host}{self.path}"
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -97,6 +104,11 @@ class Target:
             return replace(reason, hint=f"{reason.hint} {_SILENT_PROGRAM}".strip())
         return reason
 
+    @property
+    def host(self) -> str:
+        """The name by which clients in the cluster know it."""
+        return f"{self.name}.{self.namespace}:{self.port}"
+
     def nothing_there(self) -> str:
         """What to do when the server has nothing at the path that was asked."""
         asked, option = (urlsplit(self.url).path or "/", "url") if self.url else (self.path, "path")
@@ -112,12 +124,7 @@ class Target:
                 "or scope. Get one for this server."
             )
         sent = f"It does not accept what was sent ({', '.join(names)}). " if names else ""
-        if self.url:
-            return f"{sent}Give what it expects with the option headers, for example Authorization."
-        return (
-            f"{sent}Give the header it expects with the option headers. Authorization (a bearer token) does not pass "
-            "the API server's proxy: a server that wants it is asked by its url."
-        )
+        return f"{sent}Give what it expects with the option headers, for example Authorization."
 
 
 def targets_from(params: Mapping[str, Any]) -> list[Target]:
@@ -163,6 +170,8 @@ def _unused_with_url(where: str, row: Mapping[str, Any]) -> Iterator[Problem]:
     for key in ("port", "path"):
         if row.get(key) is not None:
             yield _at(where, Problem(key, "is part of the url: write it there"))
+    if row.get("via"):
+        yield _at(where, Problem("via", "is the way to servers in the cluster: a url is asked directly"))
     if row.get("each_replica"):
         yield _at(
             where, Problem("each_replica", "is for servers in the cluster: behind a url nobody sees the replicas")
@@ -181,6 +190,7 @@ def _target(row: Mapping[str, Any]) -> Target:
         path=row.get("path") or DEFAULT_PATH,
         url=row.get("url") or "",
         headers=texts_of_mapping(row.get("headers") or {}),
+        via=_way(row),
         era=row.get("era") or conversation.AUTO,
         each_replica=row.get("each_replica") is not False and not row.get("url"),
         tool=row.get("tool") or "",
@@ -188,6 +198,12 @@ def _target(row: Mapping[str, Any]) -> Target:
         expected=expectations.parse(row),
         expected_tools=tuple(row.get("expect_tools") or ()),
     )
+
+
+def _way(row: Mapping[str, Any]) -> str:
+    """Through the API server's proxy, unless it would keep one of the headers for itself."""
+    kept = any(_API_HEADERS.fullmatch(str(name)) for name in row.get("headers") or {})
+    return str(row.get("via") or (PORT_FORWARD if kept else PROXY))
 
 
 def _problems(row: Mapping[str, Any]) -> Iterator[Problem]:
@@ -199,11 +215,13 @@ def _problems(row: Mapping[str, Any]) -> Iterator[Problem]:
     path = row.get("path")
     if path and (not path.startswith("/") or not path.isprintable() or " " in path):
         yield Problem("path", f"{path!r} is not a URL path: it starts with / and has no blanks")
+    if row.get("via") and row["via"] not in WAYS:
+        yield Problem("via", f"{row['via']!r} is not a way to a server in the cluster: {', '.join(WAYS)}")
     if row.get("era") and row["era"] not in conversation.ERAS:
         yield Problem("era", f"{row['era']!r} is not an era of MCP: {', '.join(conversation.ERAS)}")
     seen: set[str] = set()
     for header, value in (row.get("headers") or {}).items():
-        wrong = _header_problem(str(header), value, in_cluster=not url)
+        wrong = _header_problem(str(header), value, proxied=not url and _way(row) == PROXY)
         if not wrong and str(header).lower() in seen:
             wrong = "is given twice: names of headers do not differ by case"
         if wrong:
@@ -239,16 +257,16 @@ def _service_problems(row: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("namespace", f"{namespace!r} is not the name of a namespace")
 
 
-def _header_problem(name: str, value: Any, *, in_cluster: bool) -> str:
+def _header_problem(name: str, value: Any, *, proxied: bool) -> str:
     """What is wrong with a header, without its value: that is often a secret."""
     if not _HEADER_NAME.fullmatch(name):
         return "is not the name of a header"
     if _OWN_HEADERS.fullmatch(name):
         return "is set by the probe itself, as the protocol demands"
-    if in_cluster and _API_HEADERS.fullmatch(name):
+    if proxied and _API_HEADERS.fullmatch(name):
         return (
-            "does not reach a server in the cluster: the API server takes it for itself. Ask this server by its url "
-            "(an Ingress, or a port-forward), or have it take its secret in another header"
+            "does not pass the API server's proxy, which takes it for itself: leave via out, or set it to "
+            "port_forward, or ask this server by its url"
         )
     if value is None or str(value) == "":
         return "is empty"

@@ -114,7 +114,7 @@ _STATUS: dict[int, tuple[str, str, str, bool]] = {
     405: (
         "method_not_allowed",
         "it takes no POST at this path",
-        "The path may be that of the older HTTP+SSE transport (/sse): use its streamable HTTP path, most often /mcp.",
+        "Check the path: most servers answer at /mcp, those of the first HTTP transport at /sse.",
         True,
     ),
     406: (
@@ -199,6 +199,13 @@ _PROXY: tuple[tuple[str, str, str, str, bool], ...] = (
         False,
     ),
     (
+        r'pods "[^"]*" not found',
+        "no_endpoints",
+        "its pod has gone in the meantime",
+        "Look at its pods: kubectl describe pods shows why none is ready.",
+        False,
+    ),
+    (
         r'namespaces "[^"]*" not found',
         "no_service",
         "its namespace does not exist",
@@ -206,11 +213,11 @@ _PROXY: tuple[tuple[str, str, str, str, bool], ...] = (
         False,
     ),
     (
-        r"cannot (create|get|update|delete) resource \"(services|pods)/proxy\"",
+        r"cannot (create|get|update|delete) resource \"(services/proxy|pods/proxy|pods/portforward)\"",
         "proxy_forbidden",
-        "you may not use the API server's proxy to services and pods",
-        'Allow the verbs create and delete on "services/proxy" (and on "pods/proxy", to ask each replica) in this '
-        "namespace, or probe its url.",
+        "you may not reach servers through the API server",
+        'Allow the verbs create and delete on "services/proxy" (and on "pods/proxy", to ask each replica), or get and '
+        'create on "pods/portforward" for forwarded ports, in this namespace; or probe its url.',
         True,
     ),
 )

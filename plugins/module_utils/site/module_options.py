@@ -10,6 +10,7 @@ The argument specifications of the modules come from the caller: nothing here im
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import exact_version
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import charts as kmcp_charts
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_callers,
     server_prune,
@@ -62,6 +64,14 @@ OBJECTS = "cluster_setup_objects"
 NAMESPACE_LABELS = "cluster_setup_namespace_labels"
 KMCP_VERSION = "kmcp_version"
 _NAMESPACE_VARIABLES: Mapping[str, str] = {"kmcp": "kmcp_namespace", "mcp_servers": NAMESPACE}
+# option of kmcp_install → variable of the role kmcp
+_KMCP_NAMES: Mapping[str, str] = {
+    "chart_repository": "kmcp_chart_repository",
+    "crds_chart": "kmcp_crds_chart",
+    "controller_chart": "kmcp_controller_chart",
+    "crds_release_name": "kmcp_crds_release_name",
+    "release_name": "kmcp_release_name",
+}
 # longest wait of a role → whether 0 is one, which looks once; cluster_findings judges that of aks_cluster
 WAITS: Mapping[str, bool] = {
     "azure_platform_wait_timeout": False,
@@ -77,7 +87,7 @@ KUBECONFIGS = ("aks_cluster_kubeconfig", KUBECONFIG)
 PLAYBOOK_VARIABLES = (*KUBECONFIGS, LOCK_TIMEOUT, LOCK_NAMESPACE)
 _UNDER_LEASE = frozenset({"cluster_setup", "kmcp", "mcp_servers"})
 _IN_CLUSTER = _UNDER_LEASE | {"aks_cluster", "site_verify", "site_diagnostics"}
-_CALL_TEXTS = ("tool", "url", "era", "expect", "expect_equals", "expect_regex")
+_CALL_TEXTS = ("tool", "url", "expect", "expect_equals", "expect_regex")
 _CALL_LISTS: Mapping[str, type] = {"expect_json": dict, "expect_tools": str}
 
 
@@ -237,6 +247,20 @@ def version_findings(host: Host) -> Iterator[Finding]:
         yield Finding(host.name, KMCP_VERSION, chart.version_problem(KMCP_VERSION, str(version)).message)
 
 
+def kmcp_name_findings(host: Host) -> Iterator[Finding]:
+    """What kmcp_install would say of the names of its charts and releases."""
+    if "kmcp" not in host.roles or any(variable in host.deferred for variable in _KMCP_NAMES.values()):
+        return
+    given = {option: host.get(variable) for option, variable in _KMCP_NAMES.items()}
+    named = {option: text for option, text in given.items() if isinstance(text, str)}
+    params = {"chart_repository": "", "namespace": kmcp_charts.DEFAULT_NAMESPACE, **kmcp_charts.DEFAULT_NAMES, **named}
+    for problem in [*kmcp_charts.name_problems(params), *kmcp_charts.chart_problems(params)]:
+        message = problem.message
+        for option, variable in _KMCP_NAMES.items():
+            message = re.sub(rf"\b{option}\b", variable, message)
+        yield Finding(host.name, _KMCP_NAMES[problem.path], message)
+
+
 def _listed(host: Host, variable: str) -> list[Any]:
     given = host.get(variable)
     return given if isinstance(given, list) else []
@@ -254,6 +278,8 @@ def call_findings(host: Host) -> Iterator[Finding]:
         asked: dict[str, Any] = {key: str(text_of_scalar(value)) for key, value in said.items()}
         asked |= {key: call[key] for key in ("arguments", "headers") if isinstance(call.get(key), Mapping)}
         asked |= {key: call[key] for key in ("expect_error", "each_replica") if call.get(key) is not None}
+        # of another way the role's own argument specification tells
+        asked |= {"via": call["via"]} if call.get("via") in targets.WAYS else {}
         for key, kind in _CALL_LISTS.items():
             given = call.get(key)
             if isinstance(given, list) and all(isinstance(item, kind) for item in given):

@@ -93,10 +93,8 @@ def test_slow(azure: Azure) -> None:
     began = time.monotonic()
     azure.request("GET", "/resourceGroups")
     assert time.monotonic() - began >= 2
-    began = time.monotonic()
-    azure.request("GET", "/resourceGroups")
-    # an answer of its own takes milliseconds, and a second where the machine is full
-    assert time.monotonic() - began < 2
+    # one answer was to be slow
+    assert azure.faults.active("slow") == []
 
 
 def test_operations_fail_by_kind(azure: Azure) -> None:

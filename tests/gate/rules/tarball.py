@@ -20,7 +20,7 @@ PATTERNS = (
     r"roles/\w+/(README\.md|(defaults|handlers|vars)/main\.yml|meta/(main|argument_specs)\.yml)",
     r"roles/\w+/(tasks/\w+\.yml|templates/[\w.-]+\.j2)",
     r"docs/([\w-]+\.(md|schema\.json)|images/[\w-]+\.png)",
-    r"examples/[\w-]+/([\w-]+\.(py|yml|md|txt)|Dockerfile)",
+    r"examples/[\w-]+/([\w-]+\.(py|js|yml|md|txt)|Dockerfile|package\.json|pyproject\.toml|\w+/__init__\.py)",
 )
 ALLOWED = re.compile("|".join(PATTERNS))
 

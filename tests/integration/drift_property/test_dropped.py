@@ -11,6 +11,7 @@ import pytest
 from support.dropped_leaves import drops, made_from, reduced, unlike
 from support.kube_http import Api
 from support.mutations import names
+from support.random_custom_resources import GROUP
 from support.random_objects import Object
 
 ROUNDS = 5
@@ -24,9 +25,49 @@ def test_some_drops(made_up: Any, as_objects: Any, api: Api, namespace: str) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [2])
+@pytest.mark.parametrize("seed", [2, 3, 5])
 def test_drops_of_every_kind(made_up: Any, as_objects: Any, api: Api, namespace: str, seed: int) -> None:
     assert _rounds(made_up(seed), as_objects, api, namespace, seed, ROUNDS) >= 20 * ROUNDS
+
+
+EMPTY: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("Gizmo", {"hall": {"lamps": {"one": 1}}}, {"hall": {"lamps": {}}}),
+    ("Gizmo", {"hall": {"lamps": {"one": {"watts": 5}}}}, {"hall": {}}),
+    ("Widget", {"free": {"rows": [1], "map": {"x": {"y": "z"}}}}, {"free": {"rows": [], "map": {"x": {}}}}),
+]
+
+
+@pytest.mark.parametrize(("kind", "full", "empty"), EMPTY)
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_what_is_declared_empty_is_empty_and_not_null(
+    custom_kinds: None,
+    as_objects: Any,
+    api: Api,
+    namespace: str,
+    kind: str,
+    full: dict[str, Any],
+    empty: dict[str, Any],
+    exclusive: bool,
+) -> None:
+    """Where no schema knows the fields: server-side apply leaves null in the place of what became empty."""
+    item = {"apiVersion": f"{GROUP}/v1", "kind": kind, "metadata": {"name": f"empty-{namespace}"}}
+    path, namespaced = api.path_of(item, namespace)
+    try:
+        as_objects([(kind, {**item, "spec": full})], exclusive=exclusive)()
+        keep = as_objects([(kind, {**item, "spec": empty})], exclusive=exclusive, force_conflicts=True)
+        planned, done = keep(check=True), keep()
+        assert planned["diff"] == done["diff"] and done["changed"]
+        assert api.read(path)["spec"] == {**api.read(path)["spec"], **empty}
+        assert not keep()["changed"]
+        # and null that somebody else has set is a difference
+        field = next(iter(empty))
+        api.patch(path, [{"op": "replace", "path": f"/spec/{field}", "value": None}], "somebody")
+        assert keep(check=True)["changed"] and keep()["changed"]
+        assert api.read(path)["spec"][field] == empty[field]
+        assert not keep()["changed"]
+    finally:
+        if not namespaced:
+            api.delete([path])
 
 
 def _rounds(

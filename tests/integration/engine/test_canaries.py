@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import importlib
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.canaries import watched_command_lines
 from support.playbook import CHECKOUT, LOCAL_HOST, Run, run_tasks
 
 from ..conftest import Cloud, Cluster, play_options
@@ -49,6 +47,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
         "registry_username": "x",
     },
     "kmcp_install": {"chart_repository": "oci://127.0.0.1:9/x", "registry_username": "x"},
+    "kmcp_cli": {"url": "http://127.0.0.1:9/kmcp", "username": "x"},
     "mcp_server": {"name": "x", "namespace": "x", "image": "x", "port": 3000},
     "mcp_probe": {"name": "x", "namespace": "x", "port": 3000, "wait_timeout": 1},
 }
@@ -84,7 +83,7 @@ def watched(
     play = play_options(cloud, None, None)
     server = cluster.kubectl("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}")
     play["module_defaults"]["group/mcpops.platform.kubernetes"] = {"host": server, "validate_certs": False}
-    with _watched_command_lines() as seen:
+    with watched_command_lines(CANARY) as seen:
         run = run_tasks(
             [
                 {"name": module, f"mcpops.platform.{module}": {**REQUIRED[module], **secrets}, "ignore_errors": True}
@@ -113,28 +112,3 @@ def test_canaries_are_found_nowhere(module: str, watched: Watched) -> None:
     assert not [line for line in watched.command_lines if canary in line]
     files = [path for path in watched.home.rglob("*") if path.is_file()]
     assert not [path for path in files if canary.encode() in path.read_bytes()]
-
-
-@contextmanager
-def _watched_command_lines() -> Iterator[list[str]]:
-    """Looks at every process's command line again and again while the block runs."""
-    seen: list[str] = []
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.05):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    content = path.read_bytes()
-                except OSError:
-                    continue
-                if CANARY.encode() in content:
-                    seen.append(content.decode(errors="replace"))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        watcher.join()

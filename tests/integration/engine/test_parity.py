@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,11 +20,21 @@ FIXTURES = CHECKOUT / "tests/unit/plugins/plugin_utils/fixtures/collections"
 OTHER_HOST = {"ansible_connection": "test.adapters.namespace", "ansible_python_interpreter": sys.executable}
 # what the two may differ in: which interpreter said so, and what core itself adds
 ADAPTER_KEYS = {"invocation", "warnings", "deprecations", "exception", "ansible_facts"}
-VOLATILE_KEYS = {"duration_ms", "elapsed"}
+VOLATILE_KEYS = {"attempts", "duration_ms", "elapsed", "latency_ms", "traceparent"}
 
 Arguments = Callable[[Path], dict[str, Any]]
 NAMED = {"name": "integration", "resource_group": "rg-integration"}
 CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "parity", "namespace": "default"}}
+
+
+def _program(tmp: Path) -> Path:
+    """A program that says it is kmcp, with its checksum beside it."""
+    program = tmp / "program"
+    program.write_text("#!/bin/sh\necho kmcp version 0.3.0\n", encoding="ascii")
+    digest = hashlib.sha256(program.read_bytes()).hexdigest()
+    program.with_name("program.sha256").write_text(f"{digest}  dist/kmcp\n", encoding="ascii")
+    return program
+
 
 # module: (arguments of a plan in check mode, arguments that its own validation refuses)
 MODULES: dict[str, tuple[Arguments, dict[str, Any] | None]] = {
@@ -61,6 +72,10 @@ MODULES: dict[str, tuple[Arguments, dict[str, Any] | None]] = {
         {"name": "Not A Name", "namespace": "default", "state": "absent"},
     ),
     "kmcp_install": (lambda tmp: {"namespace": "parity-none", "state": "absent"}, {"version": "latest"}),
+    "kmcp_cli": (
+        lambda tmp: {"path": str(tmp / "bin" / "kmcp"), "url": f"file://{_program(tmp)}"},
+        {"version": "latest", "path": "bin/kmcp"},
+    ),
     "mcp_server": (
         lambda tmp: {"name": "parity", "namespace": "default", "state": "absent"},
         {"name": "parity", "namespace": "default", "image": "x", "port": 70000},

@@ -28,7 +28,7 @@ CHART = CHECKOUT / "tests/integration/helm_release/charts/greeting"
 GROUP = {"resource_group": SHARED_GROUP, "location": "eastus2"}
 KINDS = (
     "data stringdata listed text templated file refused login loginfile urlpart config variable argument value extra "
-    "wholly rendered property vaultsecret cluster server sidecar"
+    "wholly sizes rendered property vaultsecret cluster server sidecar"
 )
 CANARY = {kind: f"canary-{kind}-9c1e" for kind in KINDS.split()}
 
@@ -56,8 +56,11 @@ CONTAINER = {
 }
 
 
-def given(directory: Path) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Task: (module, options). They are variables, as an inventory or a vault has them."""
+def given(directory: Path, suffix: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Task: (module, options). They are variables, as an inventory or a vault has them.
+
+    `suffix` makes names in Azure, where all hosts share a group, those of one way.
+    """
     (directory / "held.yaml").write_text(
         json.dumps({**secret("file", stringData={"x": CANARY["file"]}), "metadata": {"name": "f"}})
     )
@@ -117,13 +120,19 @@ def given(directory: Path) -> dict[str, tuple[str, dict[str, Any]]]:
         "release refused": ("helm_release", refuse),
         "release secret": (
             "helm_release",
-            {**release, "values": {"text": CANARY["wholly"], "image": "x"}, "values_secret": True},
+            {
+                **release,
+                "values": {"text": CANARY["wholly"], "image": "x", "sizes": [CANARY["sizes"]]},
+                "values_secret": True,
+            },
         ),
+        # what stood was secret, and is not because this task does not say so
+        "release open": ("helm_release", {**release, "values": {"text": ["open"], "image": "x"}}),
         "property": (
             "azure_resource",
             {
                 "type": "Microsoft.Compute/virtualMachines",
-                "name": "vm-x",
+                "name": f"vm-{suffix}",
                 **GROUP,
                 "api_version": "2024-07-01",
                 "update_method": "patch",
@@ -134,7 +143,7 @@ def given(directory: Path) -> dict[str, tuple[str, dict[str, Any]]]:
             "azure_resource",
             {
                 "type": "Microsoft.KeyVault/vaults/secrets",
-                "name": "kv-x/one",
+                "name": f"kv-{suffix}/one",
                 "resource_group": SHARED_GROUP,
                 "api_version": "2023-07-01",
                 "update_method": "put_declared",
@@ -192,28 +201,23 @@ def _interpreter(core: str) -> str:
     return str(matrix.environment(row, python, CACHE / "matrix") / "bin" / "python")
 
 
-@pytest.fixture(scope="module")
-def shared_namespace(cluster: Cluster) -> Iterator[str]:
-    name = f"it-secrets-{uuid.uuid4().hex[:6]}"
-    cluster.kubectl("create", "namespace", name)
-    yield name
-    cluster.kubectl("delete", "namespace", name, "--wait=false", check=False)
-
-
 @pytest.fixture(scope="module", params=_ways())
 def left(
     request: pytest.FixtureRequest,
     cloud: Cloud,
     cluster: Cluster,
-    shared_namespace: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[Way, Left]]:
     way: Way = request.param
-    tasks = given(tmp_path_factory.mktemp("declared"))
+    # every way begins with nothing: what another has made differs in nothing
+    suffix = uuid.uuid4().hex[:6]
+    namespace = f"it-secrets-{suffix}"
+    cluster.kubectl("create", "namespace", namespace)
+    tasks = given(tmp_path_factory.mktemp("declared"), suffix)
     play = play_options(cloud, cluster.kubeconfig, None)
     namespaced = ("k8s_objects", "helm_release", "mcp_server")
     held = {
-        name: {**options, "namespace": shared_namespace} if module in namespaced else options
+        name: {**options, "namespace": namespace} if module in namespaced else options
         for name, (module, options) in tasks.items()
     }
     interpreter = _interpreter(way.core)
@@ -241,15 +245,25 @@ def left(
             interpreter=interpreter,
         )
     yield way, left
+    cluster.kubectl("delete", "namespace", namespace, "--wait=false", check=False)
     for adapter in way.adapters:
-        cluster.kubectl("delete", "clusterrole", f"{shared_namespace}-{adapter}", check=False)
+        cluster.kubectl("delete", "clusterrole", f"{namespace}-{adapter}", check=False)
 
 
 def test_every_task_came_to_where_it_was_to_come(left: tuple[Way, Left]) -> None:
     way, what = left
     for adapter in way.adapters:
         ended = {one["task"]: one["status"] for one in what.run.results if one["host"] == adapter}
-        right = ("objects", "objects changed", "a text", "a template", "a file", "release", "release secret")
+        right = (
+            "objects",
+            "objects changed",
+            "a text",
+            "a template",
+            "a file",
+            "release",
+            "release secret",
+            "release open",
+        )
         assert {name: ended[name] for name in right} == dict.fromkeys(right, "ok"), what.run.output
         wrong = ("refused", *(() if way.check else ("release refused",)))
         assert {name: ended[name] for name in wrong} == dict.fromkeys(wrong, "failed"), what.run.output

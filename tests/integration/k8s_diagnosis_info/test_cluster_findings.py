@@ -16,7 +16,7 @@ from support.workloads import SLEEP, deployment, pod_spec, until
 from .conftest import Diagnose, apply, found, shown
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
-SECONDS = 150.0
+SECONDS = 300.0
 DNS = "DnsDown/kube-system/Service/kube-dns"
 CONTROLLER = ("deployment/kmcp-controller-manager", "-n", "kmcp-system")
 
@@ -35,7 +35,7 @@ def scaled_to_none(cluster: Any, *what: str) -> Iterator[None]:
         yield
     finally:
         cluster.kubectl("scale", *what, "--replicas=1")
-        cluster.kubectl("rollout", "status", *what, "--timeout=90s")
+        cluster.kubectl("rollout", "status", *what, "--timeout=300s")
 
 
 @contextmanager
@@ -183,7 +183,7 @@ def test_a_controller_that_is_held_up_by_one_bad_resource(
     finally:
         cluster.kubectl("delete", "mcpserver", "poison", "-n", namespace)
         cluster.kubectl("rollout", "restart", *CONTROLLER)
-        cluster.kubectl("rollout", "status", *CONTROLLER, "--timeout=120s")
+        cluster.kubectl("rollout", "status", *CONTROLLER, "--timeout=300s")
 
 
 def test_a_server_that_kmcp_refuses(

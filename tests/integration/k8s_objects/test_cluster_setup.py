@@ -21,6 +21,7 @@ def test_every_source_and_pruning(run_all: Any, cluster: Any, namespace: str, tm
     (tmp_path / "map.yml.j2").write_text(MANIFEST.format(name="{{ 'rend' ~ 'ered' }}", namespace=namespace))
     declared = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "inline", "namespace": namespace}}
     variables: dict[str, Any] = {
+        "cluster_setup_kubeconfig": str(cluster.kubeconfig),
         "cluster_setup_namespaces": [{"name": namespace, "pod_security": "restricted"}],
         "cluster_setup_objects": [declared],
         "cluster_setup_src": [str(tmp_path / "file.yaml")],

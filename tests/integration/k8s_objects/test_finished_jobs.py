@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from support.workloads import job, pod_spec, until
 
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import finished_jobs
+
 Apply = Callable[..., dict[str, Any]]
 Look = Callable[[], list[str]]
 RECORD = "mcpops-finished-jobs"
@@ -100,7 +102,9 @@ def test_where_nobody_knows_how_a_job_ended_it_is_said(
 ) -> None:
     apply(definitions=[declared()])
     gone()
-    entry = {**record()["migrate"], "uid": "of-another-life"}
+    # a Job that the API server has never heard of: it cannot say what became of it
+    uid = "of-another-life"
+    entry = {**record()["migrate"], "uid": uid, "digest": finished_jobs.digest(declared(), uid)}
     patch = json.dumps({"data": {"migrate": json.dumps(entry)}})
     cluster.kubectl("patch", "configmap", RECORD, "-n", namespace, "--type=merge", "-p", patch)
     again = apply(definitions=[declared()])

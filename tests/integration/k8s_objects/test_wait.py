@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -21,17 +20,15 @@ def test_ready_and_complete(run_task: TaskRunner, cloud: Any, namespace: str) ->
     assert not run_task("k8s_objects", args)["changed"]
 
 
-# what to run, how long it may take, and what the message must say
+# what to run, and what the message must say
 REASONS = {
     "image that is not there": (
         lambda registry: deployment(pod_spec(registry, SLEEP, image=f"{registry}/nowhere:1.0")),
-        30,
-        ["/nowhere:1.0 cannot be pulled", "not found", "will not become ready by waiting"],
+        ["/nowhere:1.0 cannot be pulled", "not found"],
     ),
     "crash loop": (
         lambda registry: deployment(pod_spec(registry, "", command=CRASH)),
-        75,
-        ["crashes again and again", "exit code 3", "cannot open the ledger", "will not become ready by waiting"],
+        ["crashes again and again", "exit code 3", "cannot open the ledger"],
     ),
     "missing key": (
         lambda registry: deployment(
@@ -39,17 +36,14 @@ REASONS = {
                 registry, SLEEP, env=[{"name": "A", "valueFrom": {"secretKeyRef": {"name": "absent", "key": "a"}}}]
             )
         ),
-        30,
         ['secret "absent" not found', "Create what it refers to"],
     ),
     "admission": (
         lambda registry: deployment(pod_spec(registry, SLEEP, securityContext={"privileged": True})),
-        30,
         ["violates PodSecurity", "securityContext"],
     ),
     "failed job": (
         lambda registry: job(pod_spec(registry, "", command=CRASH)),
-        30,
         ["Job", "cannot open the ledger"],
     ),
 }
@@ -65,12 +59,11 @@ QUICK = ("image that is not there", "admission")
     ids=lambda name: name.replace(" ", "-"),
 )
 def test_reasons_end_the_wait_early(run_task: TaskRunner, cloud: Any, namespace: str, reason: str) -> None:
-    make, seconds, told = REASONS[reason]
-    args = {"namespace": namespace, "wait": True, "wait_timeout": 170, "definitions": [make(cloud.registry)]}
-    started = time.monotonic()
+    make, told = REASONS[reason]
+    args = {"namespace": namespace, "wait": True, "wait_timeout": 300, "definitions": [make(cloud.registry)]}
     failed = run_task("k8s_objects", args, fails=True)
-    assert time.monotonic() - started < seconds
-    for words in told:
+    # which no wait that came to its end says
+    for words in (*told, "will not become ready by waiting"):
         assert words in failed["msg"], failed["msg"]
     assert failed["changed"]
     assert failed["error"]["kind"] == "not_ready"

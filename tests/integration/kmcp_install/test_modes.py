@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-from localcloud.images.builder import MANIFEST_TYPE
-from localcloud.registry.client import RegistryClient
+from support.mirror import mirror
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.usefixtures("nothing")]
 
@@ -104,23 +101,8 @@ def test_a_controller_that_was_uninstalled_keeps_nobody(
     assert cluster.kubectl("get", "secret", "-n", NAMESPACE, "-l", "owner=helm,name=kmcp", "-o", "name") == ""
 
 
-def mirror_image(cloud: Any, source: str, target: str, tag: str) -> None:
-    """Another name for an image in the same registry."""
-    client = RegistryClient(cloud.registry, cloud.settings.ca_file)
-    try:
-        status, _headers, manifest = client._request("GET", f"/v2/{source}/manifests/{tag}", accept=MANIFEST_TYPE)
-        assert status == 200
-        document = json.loads(manifest)
-        for blob in (document["config"], *document["layers"]):
-            path = f"/v2/{target}/blobs/uploads/?mount={blob['digest']}&from={source}"
-            assert client._request("POST", path)[0] == 201
-        assert client._request("PUT", f"/v2/{target}/manifests/{tag}", manifest, MANIFEST_TYPE)[0] == 201
-    finally:
-        client.close()
-
-
 def test_everything_from_a_mirror(cloud: Any, cluster: Any, wanted: dict[str, Any], direct: Run) -> None:
-    mirror_image(cloud, "kagent-dev/kmcp/controller", "mirror/kmcp/controller", "0.3.0")
+    mirror(cloud, "kagent-dev/kmcp/controller", "mirror/kmcp/controller", "0.3.0")
     repository = f"{cloud.registry}/mirror/kmcp/controller"
     mirrored = {**wanted, "image_repository": repository, "image_pull_secrets": ["mirror-login"]}
     done = direct({**mirrored, "image_pull_policy": "Always"})

@@ -35,6 +35,50 @@ async def gate(scope, receive, send):
 
 uvicorn.run(gate, host="0.0.0.0", port=8080)
 """
+# speaks 2026-07-28 only, and says which of the protocol's headers have arrived
+MODERN = """
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Server(BaseHTTPRequestHandler):
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        version = self.headers.get("MCP-Protocol-Version")
+        if version != "2026-07-28":
+            data = {"supported": ["2026-07-28"], "requested": version}
+            return self.answer(400, asked, error={"code": -32022, "message": "unsupported", "data": data})
+        if self.headers.get("Mcp-Method") != asked["method"]:
+            return self.answer(400, asked, error={"code": -32020, "message": "Mcp-Method"})
+        given = {name: self.headers.get(name) for name in ("Mcp-Name", "Mcp-Param-Region", "traceparent")}
+        schema = {"type": "object", "properties": {"region": {"type": "string", "x-mcp-header": "Region"}}}
+        content = {
+            "server/discover": {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}},
+            "tools/list": {"tools": [{"name": "headers", "inputSchema": schema}], "ttlMs": 0, "cacheScope": "public"},
+            "tools/call": {"content": [], "structuredContent": given},
+        }[asked["method"]]
+        self.answer(200, asked, result={"resultType": "complete", **content})
+
+    def answer(self, status, asked, **content):
+        body = json.dumps({"jsonrpc": "2.0", "id": asked.get("id"), **content}).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+ThreadingHTTPServer(("0.0.0.0", 3000), Server).serve_forever()
+"""
+# a server of the SDK that keeps its sessions, or none
+KEEPING = """
+import sys, uvicorn
+from mcp.server.fastmcp import FastMCP
+from mcp.server.transport_security import TransportSecuritySettings
+
+open_to_all = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+server = FastMCP("keeping", stateless_http=sys.argv[1] == "stateless", transport_security=open_to_all)
+server.tool(name="double")(lambda number: 2 * number)
+uvicorn.run(server.streamable_http_app(), host="0.0.0.0", port=3000)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +92,9 @@ def servers(cloud: Any, cluster: Any, kmcp: None) -> Iterator[str]:
         {"name": "echo", **echo},
         {"name": "asleep", **echo, "replicas": 0},
         {"name": "keyed", **echo, "port": 8080, "path": "/api/mcp", "command": "python", "args": ["-c", KEYED]},
+        {"name": "modern", **echo, "replicas": 2, "command": "python", "args": ["-c", MODERN]},
+        {"name": "stateless", **echo, "replicas": 3, "command": "python", "args": ["-c", KEEPING, "stateless"]},
+        {"name": "keeping", **echo, "replicas": 2, "command": "python", "args": ["-c", KEEPING, "keeping"]},
         *({"name": mode, **misbehaving, "env": {"MODE": mode}} for mode in MODES),
     ]
     support.run(cloud, cluster, {"mcpops.platform.mcp_server": {"namespace": namespace, "servers": declared}})
@@ -63,6 +110,66 @@ def test_the_echo_server_answers(run_task: Any, servers: str) -> None:
     assert (row["reachable"], row["answer"]) == (True, "hello there")
     assert row["protocol_version"] >= "2025-06-18"
     assert {"echo", "add"} <= {tool["name"] for tool in row["tools"]}
+
+
+def test_a_modern_server_answers_through_the_proxy_with_all_headers(run_task: Any, servers: str) -> None:
+    call = {
+        "tool": "headers",
+        "arguments": {"region": "süd"},
+        "expect_json": [
+            {"path": ".Mcp-Name", "value": "headers"},
+            {"path": ".Mcp-Param-Region", "value": "=?base64?c8O8ZA==?="},
+            {"path": ".traceparent", "regex": "^00-"},
+        ],
+    }
+    result = run_task("mcp_probe", {"name": "modern", "namespace": servers, "era": "modern", **call})
+    [row] = result["servers"]
+    assert (row["era"], row["eras"], row["protocol_version"]) == ("modern", ["modern"], "2026-07-28")
+    assert (row["replicas"]["ready"], row["replicas"]["answered"]) == (2, 2)
+    assert row["structured"]["traceparent"] == row["traceparent"]
+
+
+def test_a_forwarded_port_leads_to_the_same_servers(run_task: Any, servers: str) -> None:
+    asked: list[dict[str, Any]] = [
+        {"name": "modern", "tool": "headers", "expect_json": [{"path": ".Mcp-Name", "value": "headers"}]},
+        {"name": "echo", "tool": "echo", "arguments": {"text": "x" * 100_000}, "expect_regex": "^x{100000}$"},
+        {"name": "stateless", "each_replica": False},
+    ]
+    result = run_task("mcp_probe", {"namespace": servers, "via": "port_forward", "servers": asked, "wait_timeout": 20})
+    modern, echo, _stateless = result["servers"]
+    assert (modern["era"], echo["era"]) == ("modern", "legacy")
+    assert modern["replicas"]["answered"] == 2
+    silent = [{"name": "port"}, {"name": "asleep"}, {"name": "hang"}]
+    options = {"namespace": servers, "via": "port_forward", "servers": silent, "timeout": 2, "wait_timeout": 0}
+    failed = run_task("mcp_probe", options, fails=True)
+    codes = [row["error"]["code"] for row in failed["servers"]]
+    assert codes == ["connection_refused", "no_endpoints", "timeout"]
+
+
+def test_every_replica_is_asked_and_sessions_that_they_do_not_share_are_found(run_task: Any, servers: str) -> None:
+    asked = [{"name": "stateless"}, {"name": "keeping"}, {"name": "keeping", "each_replica": False}]
+    failed = run_task("mcp_probe", {"namespace": servers, "servers": asked, "wait_timeout": 0}, fails=True)
+    alike, apart, _by_luck = failed["servers"]
+    assert alike["reachable"] and alike["replicas"]["sessions"] == "none"
+    assert (alike["replicas"]["ready"], alike["replicas"]["answered"]) == (3, 3)
+    # whether the Service leads all requests of one conversation to the same pod is chance: the first may say it, too
+    assert apart["error"]["code"] == "session_lost" and not apart["reachable"]
+    assert "replica" in apart["error"]["hint"]
+
+
+def test_what_is_expected_in_vain_is_told(run_task: Any, servers: str) -> None:
+    asked = [
+        {"name": "modern", "era": "legacy"},
+        {"name": "echo", "era": "modern"},
+        {"name": "echo", "expect_tools": ["echo", "sing"]},
+        {"name": "echo", "tool": "echo", "arguments": {"text": "a"}, "expect_equals": "b"},
+        {"name": "echo", "tool": "echo", "arguments": {}, "expect_error": True},
+    ]
+    failed = run_task("mcp_probe", {"namespace": servers, "servers": asked, "wait_timeout": 20}, fails=True)
+    *wrong, expected = failed["servers"]
+    codes = [row["error"]["code"] for row in wrong]
+    assert codes == ["era_mismatch", "era_mismatch", "tool_missing", "unexpected_answer"]
+    assert expected["reachable"] and expected["is_error"]
 
 
 def test_a_server_with_a_key_sessions_and_a_path_of_its_own(run_all: Any, servers: str) -> None:
@@ -83,7 +190,9 @@ def test_a_server_with_a_key_sessions_and_a_path_of_its_own(run_all: Any, server
     assert codes == ["unauthorized", "path_not_found", "no_such_port"]
     assert "option headers" in keyless["msg"] and "no key" in keyless["msg"]
     assert "It was asked at /mcp: check the option path." in lost["msg"]
-    assert "headers.Authorization: does not reach a server in the cluster" in token["msg"]
+    # over a forwarded port, which carries it: this server does not want it, and says that it has arrived
+    assert token["error"]["reasons"][0]["code"] == "unauthorized" and "authorization" in token["msg"]
+    assert "it-key" not in token["msg"]
 
 
 # who is asked → (classified reason, words of the message)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -226,9 +225,8 @@ def test_an_option_that_is_declared_no_more_goes(apply: Apply, cluster: Any, nam
 def test_an_image_that_is_not_there_is_told_early_and_a_right_one_heals(
     apply: Apply, cluster: Any, namespace: str
 ) -> None:
-    started = time.monotonic()
     failed = apply(image="no-such-image:9.9.9", fails=True, wait_timeout=300)
-    assert time.monotonic() - started < 120
+    assert "will not become ready by waiting" in failed["msg"]
     assert "no-such-image:9.9.9 cannot be pulled" in failed["msg"]
     assert failed["error"]["reasons"][0]["code"] == "ImagePull"
     assert failed["changed"]

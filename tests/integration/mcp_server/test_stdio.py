@@ -232,5 +232,6 @@ def test_a_package_without_a_version_runs_and_is_warned_of(run_all: Any, cloud: 
     floating = {**declared, "args": ["-y", "words-mcp"], "namespace": namespace, "wait_timeout": 120}
     call = {**CALLS[1], "namespace": namespace, "port": 3100, "wait_timeout": 90, "timeout": 30}
     run = run_all([{"mcpops.platform.mcp_server": floating}, {"mcpops.platform.mcp_probe": call}]).ok()
-    assert "npx runs words-mcp in whatever version it finds when a session begins" in run.output
-    assert "NAME@1.2.3" in run.output
+    output = " ".join(run.output.split())
+    assert "npx runs words-mcp in whatever version it finds when a session begins" in output
+    assert "NAME@1.2.3" in output

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -43,7 +44,29 @@ def test_the_verdict_is_that_of_the_gate_and_nothing_keeps_running(recipe: str, 
     assert (checkout / "calls").read_text() == "down\n"
 
 
+def test_a_package_that_another_one_provides_is_not_installed_beside_it(checkout: Path, tmp_path: Path) -> None:
+    (checkout / "Makefile").write_text(MAKEFILE.format(recipe="true"), encoding="utf-8")
+    (checkout / "bindep.txt").write_text("nodejs [platform:dpkg test]\nnpm [platform:dpkg test]\n", encoding="utf-8")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    # As the packages of Node's own distribution do: installing Debian's npm beside them is refused.
+    answers = {
+        "dpkg-query": "printf 'ii nodejs nodejs-dev, npm (= 10.8.2)\\nrc npm \\n'",
+        "apt-get": f"echo $@ >> {tmp_path}/installed",
+    }
+    for name, script in answers.items():
+        (tools / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        (tools / name).chmod(0o755)
+    environment = os.environ | {"PATH": f"{tools}:{os.environ['PATH']}"}
+    subprocess.run(["bash", ".ci/run"], cwd=checkout, env=environment, check=True, capture_output=True)
+    assert not (tmp_path / "installed").exists()
+    answers["dpkg-query"] = "printf 'ii nodejs libnode108 (= 18)\\nrc npm \\n'"
+    (tools / "dpkg-query").write_text(f"#!/bin/sh\n{answers['dpkg-query']}\n", encoding="utf-8")
+    subprocess.run(["bash", ".ci/run"], cwd=checkout, env=environment, check=True, capture_output=True)
+    assert (tmp_path / "installed").read_text().splitlines()[-1].endswith(" npm")
+
+
 def test_it_installs_what_the_local_cloud_asks_for() -> None:
     listed = re.findall(r"^(\S+) \[platform:dpkg test\]$", (CHECKOUT / "bindep.txt").read_text(), re.MULTILINE)
     # bash runs the script itself.
-    assert set(doctor.COMMANDS.values()) - {"bash"} <= set(listed)
+    assert {*doctor.COMMANDS.values(), *doctor.TEST_COMMANDS.values()} - {"bash"} <= set(listed)

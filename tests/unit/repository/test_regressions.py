@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from gate.checkout import CHECKOUT
-from gate.rules import named_tests
+from gate.rules import named_tests, page_tables
 
 PAGE = CHECKOUT / "docs" / "regressions.md"
 HEAD = "| fault | what | test |"
@@ -17,15 +17,7 @@ FAULT = re.compile(r"[A-Z]{1,2}[0-9]{1,3}[a-z]?")
 
 
 def rows(page: str) -> list[list[str]]:
-    """The cells of the rows of the page's table. Every other line that begins like a row is one, too."""
-    lines = [line for line in page.splitlines() if line.lstrip().startswith("|")]
-    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]] for line in lines if line != HEAD]
-    return [row for row in cells if not all(re.fullmatch(r":?-+:?", cell) for cell in row)]
-
-
-def names_in(cell: str) -> list[str]:
-    """A cell holds tests only, so that a test's name with a slip in it is not taken for a remark."""
-    return [part.strip().strip("`").replace("\\|", "|") for part in cell.split("<br>") if part.strip()]
+    return page_tables.rows(page, HEAD)
 
 
 def problems(page: str, root: Path) -> list[str]:
@@ -37,7 +29,7 @@ def problems(page: str, root: Path) -> list[str]:
         fault, _, tests = row
         if not FAULT.fullmatch(fault):
             found.append(f"{fault}: a fault's id is capital letters and a number")
-        found += [f"{fault}: {problem}" for problem in named_tests.missing(root, names_in(tests))]
+        found += [f"{fault}: {problem}" for problem in named_tests.missing(root, page_tables.names_in(tests))]
     counted = Counter(row[0].upper() for row in rows(page) if row)
     found += [f"{fault}: has {count} rows: put their tests into one" for fault, count in counted.items() if count > 1]
     return found

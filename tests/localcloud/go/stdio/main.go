@@ -82,7 +82,7 @@ func handler(routes []route) (http.Handler, error) {
 			return nil, fmt.Errorf("target %s: this stand-in serves programs of standard input and output only", t.Name)
 		}
 		b := &bridge{target: t, sessions: map[string]*child{}}
-		log.Printf("%s: %q %q", t.Name, t.Stdio.Cmd, t.Stdio.Args)
+		log.Printf("%s: %q", t.Name, t.Stdio.Cmd)
 		for _, m := range r.Matches {
 			entries = append(entries, entry{m.Path.PathPrefix, m.Path.Exact, b})
 		}
@@ -205,7 +205,12 @@ func main() {
 	flag.StringVar(file, "file", "", "configuration file")
 	destination := flag.String("copy-self", "", "copy this executable there and leave")
 	short := flag.Bool("V", false, "print the version")
+	long := flag.Bool("version", false, "print the version as JSON")
 	flag.Parse()
+	if *long {
+		fmt.Printf("{\"version\":%q}\n", version)
+		return
+	}
 	if *short {
 		fmt.Println(version)
 		return

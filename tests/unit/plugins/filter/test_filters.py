@@ -69,6 +69,15 @@ def test_a_call_for_an_unknown_server_is_refused() -> None:
         probe_targets(SERVERS, [{"server": "nobody", "tool": "x"}], "mcp")
 
 
+def test_only_how_a_server_is_asked_is_kept_where_nothing_is_called() -> None:
+    calls = [
+        {"server": "echo", "tool": "echo", "expect": "x", "era": "legacy", "headers": {"X-Key": "k"}},
+        {"server": "time", "tool": "now", "url": "https://mcp.example.com/mcp"},
+    ]
+    address = {"name": "echo", "namespace": "mcp", "port": 3000}
+    assert probe_targets(SERVERS, calls, "mcp", True) == [{**address, "era": "legacy", "headers": {"X-Key": "k"}}]
+
+
 HOST = {
     "inventory_hostname": "local-1",
     "site_verify_nodes": {"objects": [{"status": {"nodeInfo": {"kubeletVersion": "v1.35.4"}}}]},

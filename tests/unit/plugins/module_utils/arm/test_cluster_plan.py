@@ -397,6 +397,16 @@ def test_an_identity_is_found_in_any_case() -> None:
     assert set(other.body["identity"]["userAssignedIdentities"]) == {one.replace("one", "two")}
 
 
+def test_ssh_to_the_nodes_is_switched_off_by_a_raw_property() -> None:
+    closed = {"name": "system", "properties": {"securityProfile": {"sshAccess": "Disabled"}}}
+    body = plan_cluster(None, spec(location="eastus2", node_pools=[closed])).body
+    assert pool(body)["securityProfile"] == {"sshAccess": "Disabled"}
+    stands = standing(lambda body: pool(body).update(securityProfile={"sshAccess": "LocalUser", "enableVTPM": False}))
+    assert sent(plan_cluster(stands, spec(node_pools=[closed])), "system")["securityProfile"]["sshAccess"] == "Disabled"
+    stands = standing(lambda body: pool(body).update(securityProfile={"sshAccess": "disabled"}))
+    assert not plan_cluster(stands, spec(node_pools=[closed])).changes
+
+
 def test_a_creation_has_safe_defaults() -> None:
     declared = spec(location="eastus2", node_pools=[{"name": "a"}, {"name": "b"}], owner=OWNER)
     body = plan_cluster(None, declared).body

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import operation
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import secrecy
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import plan_release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import History, Release
@@ -32,7 +32,7 @@ MANIFESTS = {
 @pytest.mark.parametrize("manifest", MANIFESTS.values(), ids=MANIFESTS.keys())
 def test_every_notation_of_a_secret_counts(manifest: str) -> None:
     release = Release("web", "shop", 1, "deployed", "", "web", "1", "1", {}, OTHER + manifest + OTHER, None, "s")
-    [found] = operation._secrets_of(release)
+    [found] = secrecy._secrets_of(release)
     assert found["stringData"] == {"x": "c4nary-77"}
 
 
@@ -67,7 +67,7 @@ def test_what_comes_in_place_of_a_secret_is_one(
     release = Release("web", "shop", 1, "deployed", "", "web", "1", "1", standing, made, None, "s")
     spec = ReleaseSpec("web", "shop", Chart("oci://registry/web", "web", "1"), values=declared)
     task = Seen()
-    known = operation.protect(task, spec, History(release, release))  # type: ignore[arg-type]
+    known = secrecy.protect(task, spec, History(release, release))  # type: ignore[arg-type]
     diff = plan_release(spec, release, known=known).diff()
     assert hidden in task.secrets and hidden not in str(diff)
     assert "old-77-x" not in str(diff) and shown in diff["after"]

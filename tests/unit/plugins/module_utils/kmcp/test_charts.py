@@ -43,6 +43,41 @@ def test_two_releases_of_one_version() -> None:
     assert spec.controller.values == {"controller": {"replicaCount": 2}}
 
 
+def test_charts_and_releases_of_other_names_below_other_paths() -> None:
+    names = {
+        "chart_repository": "oci://registry.example.com/mirror",
+        "crds_chart": "definitions/mcp",
+        "controller_chart": "mcp-controller",
+        "crds_release_name": "mcp-definitions",
+        "release_name": "mcp.controller",
+    }
+    spec = charts.kmcp_spec({**GOOD, **names})
+    assert spec.definitions.chart == Chart("oci://registry.example.com/mirror/definitions/mcp", "mcp", "0.3.0")
+    assert spec.controller.chart == Chart("oci://registry.example.com/mirror/mcp-controller", "mcp-controller", "0.3.0")
+    assert (spec.definitions.name, spec.controller.name) == ("mcp-definitions", "mcp.controller")
+
+
+@pytest.mark.parametrize(
+    ("names", "path", "words"),
+    [
+        ({"crds_chart": ""}, "crds_chart", "is not the name of a chart"),
+        ({"crds_chart": "/kmcp-crds"}, "crds_chart", "is not the name of a chart"),
+        ({"crds_chart": "a/../b"}, "crds_chart", "is not the name of a chart"),
+        ({"controller_chart": "kmcp@sha256:0"}, "controller_chart", "its version comes from version"),
+        ({"controller_chart": "Kmcp"}, "controller_chart", "upper-case"),
+        ({"crds_chart": "kmcp"}, "crds_chart", "must differ from controller_chart"),
+        ({"crds_release_name": "kmcp"}, "crds_release_name", "must differ from release_name"),
+    ],
+    ids=["empty", "absolute", "upwards", "digest", "upper-case", "one chart twice", "one release twice"],
+)
+def test_a_name_that_cannot_be_is_told_where_it_stands(names: dict[str, str], path: str, words: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        charts.kmcp_spec({**GOOD, **names})
+    [problem] = caught.value.problems
+    assert problem.path == path
+    assert words in problem.message
+
+
 def test_the_definition_is_waited_for_in_any_case() -> None:
     spec = charts.kmcp_spec({**GOOD, "wait": False})
     assert (spec.definitions.wait, spec.controller.wait) == (True, False)

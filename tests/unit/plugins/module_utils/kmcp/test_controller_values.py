@@ -114,7 +114,10 @@ def test_which_namespaces_a_controller_watches(
         ({"adapter_version": "0.9.0", "env": {"TRANSPORT_ADAPTER_VERSION": "0.9.0"}}, "is said twice"),
         ({"adapter_version": "0.9.0", "values": {"controller": {"env": []}}}, "move these variables to env"),
     ],
-    ids=str,
+    ids=[
+        *("1.0.0", "0.9.0", "any word", "v is missing", "v too many", "suffix", "other characters", "empty"),
+        *("twice", "beside a list"),
+    ],
 )
 def test_the_version_of_the_adapter(params: dict[str, Any], words: str | None) -> None:
     found = [str(problem) for problem in controller_values.typed_problems({"namespace": "kmcp-system", **params}, {})]

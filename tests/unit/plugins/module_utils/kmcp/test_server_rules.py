@@ -65,6 +65,22 @@ UNSOUND: dict[str, tuple[dict[str, Any], str, str]] = {
     "negative port": ({"port": -1}, "port", "-1 is no port"),
     "two ports": ({"spec": {"httpTransport": {"targetPort": 8080}}}, "spec.httpTransport.targetPort", "must be equal"),
     "adapter's port": ({"port": 15020, "transport": "stdio", "command": "x"}, "port", "env STATS_ADDR"),
+    "adapter image": (
+        {"transport": "stdio", "command": "x", "adapter_image": "A:1 0"},
+        "adapter_image",
+        "no image reference",
+    ),
+    "empty adapter image": ({"transport": "stdio", "command": "x", "adapter_image": ""}, "adapter_image", "is empty"),
+    "two adapter images": (
+        {"transport": "stdio", "command": "x", "adapter_image": "a:1", "init_container": {"image": "b:1"}},
+        "init_container.image",
+        "name one image",
+    ),
+    "npx without room": (
+        {"transport": "stdio", "command": "npx", "security_context": {"readOnlyRootFilesystem": True}},
+        "security_context.readOnlyRootFilesystem",
+        "npx writes below",
+    ),
     "no image": ({"image": None}, "image", "is missing"),
     "no image reference": ({"image": "Registry/Echo:1 0"}, "image", "no image reference"),
     "stdio without command": ({"transport": "stdio"}, "command", "started by it for every session"),

@@ -48,10 +48,11 @@ class Cluster:
         return structure_of(lambda: APPS, api_version, kind) if api_version == "apps/v1" else UNKNOWN
 
     def list_objects(self, resource: Any, *, label_selector: str) -> list[Any]:
-        assert (resource.kind, "app.kubernetes.io/name=kmcp" in label_selector) == ("Deployment", True)
+        assert (resource.kind, label_selector) == ("Deployment", "control-plane=controller-manager")
         if isinstance(self.version, Exception):
             raise self.version
-        return [{"metadata": {"labels": {"app.kubernetes.io/version": self.version}}}]
+        own = {"app.kubernetes.io/name": "kmcp", "control-plane": "controller-manager"}
+        return [{"metadata": {"labels": {**own, "app.kubernetes.io/version": self.version}}}]
 
     def apply(self, _kube: Any, target: Target, *, force: bool, dry_run: bool) -> Any:
         assert force

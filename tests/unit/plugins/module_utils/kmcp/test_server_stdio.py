@@ -77,6 +77,26 @@ def test_another_adapter_image(task: dict[str, Any], entry: dict[str, Any], imag
     assert server_rules.problems([server]) == []
 
 
+@pytest.mark.parametrize(
+    ("options", "path", "words"),
+    [
+        ({"adapter_image": ""}, "adapter_image", "is empty"),
+        ({"adapter_image": "R.example/A:1 0"}, "adapter_image", "no image reference"),
+        ({"init_container": {"image": "a b"}}, "init_container.image", "no image reference"),
+        (
+            {"adapter_image": "r.example/a:1", "init_container": {"image": "r.example/b:1"}},
+            "init_container.image",
+            "one",
+        ),
+    ],
+    ids=["empty", "no reference", "no reference in the container", "two images"],
+)
+def test_an_adapter_image_that_is_refused(options: dict[str, Any], path: str, words: str) -> None:
+    declared = {**NAMED, "transport": "stdio", "image": "r.example/tools:1", "command": "x", **options}
+    [problem] = server_rules.problems(declared_from({"servers": [declared]}))
+    assert problem.path == f"servers[0].{path}" and words in problem.message
+
+
 SCRATCH = {
     "volumes": [{"name": "scratch", "emptyDir": {}}, {"name": "keys", "secret": {"secretName": "keys"}}],
     "volume_mounts": [{"name": "scratch", "mountPath": "/scratch/"}, {"name": "keys", "mountPath": "/scratch/keys"}],
@@ -94,6 +114,10 @@ SCRATCH = {
         ("npx", {"HOME": "/scratch"}, None),
         ("npx", {"npm_config_cache": "/scratch/.npm"}, None),
         ("uvx", {"UV_CACHE_DIR": "/scratch/uv", "UV_TOOL_DIR": "/scratch/tools"}, None),
+    ],
+    ids=[
+        *("npx", "mounted Secret", "uvx's tools", "uvx's cache", "beside the volume"),
+        *("home", "cache of npx", "cache and tools of uvx"),
     ],
 )
 def test_npx_and_uvx_need_room_in_a_read_only_file_system(command: str, env: dict[str, str], told: str | None) -> None:

@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import drift
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.restore import restore
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import aggregation, client, wait
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle import apply_bundle
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
@@ -95,6 +101,28 @@ def test_the_rest_of_a_bundle_is_applied(server: Server, kube: Kube, task: FakeT
     assert "MissingEndpoints" in told
     assert f"kubectl delete apiservice {NAME}" in told
     assert not [request for request in server.requests if request.method == "PATCH" and API in request.target]
+
+
+@pytest.mark.parametrize("scores", [1, 5])
+def test_the_rest_of_a_release_is_compared_and_restored(
+    server: Server, kube: Kube, task: FakeTask, scores: int
+) -> None:
+    objects = [*(score(f"s{number}") for number in range(scores)), config_map("fine")]
+    text = "\n---\n".join(json.dumps(item) for item in objects)
+    release = Release("game", "a", 1, "deployed", "", "game", "1", "1", {}, text, None, "sh.helm.release.v1.game.v1")
+    query = "fieldManager=helm&fieldValidation=Strict&force=true"
+    for dry in ("", "&dryRun=All"):
+        server.on(f"/api/v1/namespaces/a/configmaps/fine?{query}{dry}", Answer(201, config_map("fine")))
+    spec = ReleaseSpec("game", "a", Chart("oci://registry/game", "game", "1"))
+    compared = drift.inspect(kube, task, release)
+    for found in (compared, restore(task, kube, release, spec, compared)):
+        changed = [one.who.name for one in found.as_bundle.outcomes if one.plan.changed]
+        assert changed == ["fine"]
+        assert [one.who.name for one in found.as_bundle.failures] == [f"s{number}" for number in range(scores)]
+        told = str(found.as_bundle.failures[0].failure)
+        assert told.startswith("compare Score a/s0: the API custom.metrics.example.net/v1beta2 does not answer; APIS")
+    assert not [request for request in server.requests if request.method == "PATCH" and API in request.target]
+    assert task.written == ["apply ConfigMap a/fine"]
 
 
 def test_the_rest_is_deleted(server: Server, kube: Kube, task: FakeTask) -> None:

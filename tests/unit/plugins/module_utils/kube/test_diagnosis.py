@@ -233,6 +233,15 @@ def controller(available: int, replicas: int = 1) -> Item:
     return item("Deployment", "kmcp-controller-manager", metadata=place, spec={"replicas": replicas}, status=counts)
 
 
+def renamed(available: int, replicas: int = 1) -> Item:
+    """A controller whose release, chart and image say nothing of KMCP."""
+    found = controller(available)
+    labels = {"app.kubernetes.io/name": "tool-servers", "control-plane": "controller-manager"}
+    found["metadata"] = {**found["metadata"], "name": "tool-servers", "namespace": "ops", "labels": labels}
+    found["spec"] = {"replicas": replicas, "template": {"spec": {"serviceAccountName": "keeper", "containers": []}}}
+    return found
+
+
 KMCP: dict[str, tuple[list[Item], list[str]]] = {
     "all is well": ([controller(1), server(2, 2)], []),
     "behind": ([controller(1), server(2, 1)], ["ControllerBehind/tools/MCPServer/echo"]),
@@ -242,6 +251,11 @@ KMCP: dict[str, tuple[list[Item], list[str]]] = {
         [controller(0, 0), server(2, 1)],
         ["ControllerDown/kmcp-system/Deployment/kmcp-controller-manager"],
     ),
+    "under other names, by the rights of its account": (
+        [renamed(1), server(2, 1)],
+        ["ControllerBehind/tools/MCPServer/echo"],
+    ),
+    "down under other names": ([renamed(0, 0), server(2, 1)], ["ControllerDown/ops/Deployment/tool-servers"]),
     "not there": ([server(2, 1)], ["ControllerDown/Deployment/kmcp-controller-manager"]),
     "refused": (
         [controller(1), server(1, 1, type="Accepted", status="False", message="unsupported")],
@@ -256,7 +270,11 @@ KMCP: dict[str, tuple[list[Item], list[str]]] = {
 
 @pytest.mark.parametrize(("items", "ids"), KMCP.values(), ids=KMCP.keys())
 def test_kmcp(items: list[Item], ids: list[str]) -> None:
-    assert list(findings(*items)) == ids
+    assert list(findings(*items, keepers={("ops", "keeper"): True})) == ids
+
+
+def test_a_controller_that_nobody_can_tell_is_not_called_missing() -> None:
+    assert list(findings(renamed(1), server(2, 1, 14))) == []
 
 
 def test_a_webhook_that_fails_open_is_a_warning() -> None:

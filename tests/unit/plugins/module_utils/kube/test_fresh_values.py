@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import fresh_values
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import target_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 
-from .conftest import Answer, FakeTask, Server
+from .conftest import Answer, FakeTask, Server, status_object
 
 SERVICES = ResourceType("v1", "Service", "services", True)
 DECLARED = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "namespace": "n"}, "spec": {}}
@@ -58,3 +59,29 @@ def test_leaves_are_set_in_the_version_that_was_read(
         {"op": "test", "path": "/metadata/resourceVersion", "value": "7"},
         {"op": "replace", "path": "/spec/policy", "value": "Single"},
     ]
+
+
+REFUSED = Answer(422, status_object(422, "Invalid", "the server rejected our request due to an error in our request"))
+
+
+@pytest.mark.parametrize(("moved", "versions"), [(True, ["7", "8"]), (False, ["7"])])
+def test_a_controller_may_write_meanwhile(
+    server: Server, connect: Callable[..., Kube], task: FakeTask, moved: bool, versions: list[str]
+) -> None:
+    now = live(policy="Prefer")
+    now["metadata"]["resourceVersion"] = "8" if moved else "7"
+    path = "/api/v1/namespaces/n/services/a"
+    server.on(path, Answer(body=now))
+    server.on(f"{path}?fieldManager=mcpops", REFUSED, Answer(body=live(policy="Single")))
+
+    def done() -> Any:
+        return fresh_values.set_leaves(connect(task), TARGET, live(policy="Prefer"), {POLICY: "Single"}, "mcpops")
+
+    if moved:
+        assert done() == live(policy="Single")
+    else:
+        # the value itself is refused
+        with pytest.raises(ServiceError, match="restore Service n/a"):
+            done()
+    sent = [json.loads(request.body) for request in server.requests if request.method == "PATCH"]
+    assert [patch[0]["value"] for patch in sent] == versions

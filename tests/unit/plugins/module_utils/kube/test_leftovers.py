@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict, verdict
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.one_piece import (
     beside_other_branches,
@@ -15,6 +17,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership imp
     undeclared_foreign,
     whole_structures,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN
 
 from .conftest import described
 
@@ -94,6 +97,26 @@ def test_a_mapping_that_went_with_its_last_part() -> None:
     after: dict[str, Any] = {"spec": {"template": {"spec": {}}}}
     assert emptied(declared, full, after, DEPLOYMENT) == [(*POD, "f:affinity")]
     assert emptied(declared, full, declared, DEPLOYMENT) == []
+
+
+def test_a_mapping_without_a_schema_that_became_null_with_its_last_part() -> None:
+    declared = {"spec": {"rooms": {"hall": {}}}}
+    full = {"spec": {"rooms": {"hall": {"lamps": [1, 2]}}}}
+    null = {"spec": {"rooms": {"hall": None}}}
+    assert emptied(declared, full, null, UNKNOWN) == [("f:spec", "f:rooms", "f:hall")]
+    # also where it was null already
+    assert emptied(declared, null, null, UNKNOWN) == [("f:spec", "f:rooms", "f:hall")]
+
+
+@pytest.mark.parametrize("value", [{}, [], "", 0, False])
+def test_null_is_not_empty_but_for_the_server_to_tell(value: Any) -> None:
+    declared = {"apiVersion": "x.test/v1", "kind": "House", "metadata": {"name": "a"}, "spec": {"hall": value}}
+    ours = {"manager": "mcpops", "operation": "Apply", "apiVersion": "x.test/v1"}
+    ours["fieldsV1"] = {"f:spec": {"f:hall": {}}}  # type: ignore[assignment]
+    standing = {**declared, "metadata": {"name": "a", "managedFields": [ours]}}
+    assert verdict(standing, declared, "mcpops", UNKNOWN) is Verdict.STANDS
+    assert verdict({**standing, "spec": {}}, declared, "mcpops", UNKNOWN) is Verdict.STANDS
+    assert verdict({**standing, "spec": {"hall": None}}, declared, "mcpops", UNKNOWN) is Verdict.UNSURE
 
 
 def test_a_selector_that_is_declared_empty_and_is_not() -> None:

@@ -46,6 +46,13 @@ def echo(*, stateless: bool, json_response: bool, only_localhost: bool = False) 
     return server.streamable_http_app()
 
 
+def over_http_sse() -> Starlette:
+    """The transport of 2024-11-05: a stream at /sse, and an address for requests that it names."""
+    server = FastMCP("old", transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False))
+    server.tool(name="say")(lambda text: text)
+    return server.sse_app()
+
+
 def paged(pages: int) -> Starlette:
     """Its tools come one a page; with 0 pages the list never ends."""
     server: Server[Any, Any] = Server("paged")

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils.mcp import played
-from unit.plugins.module_utils.mcp.played import Asked, Played, as_events, as_json, error, result
+from support import mcp_played as played
+from support.mcp_played import Asked, Played, as_events, as_json, error, result
 
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, legacy, protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
@@ -361,6 +361,14 @@ def test_an_error_belongs_to_the_request_whatever_id_it_has(number: Any) -> None
     with conversation.opened(modern(tools_call=called)) as server, pytest.raises(Unanswered) as caught:
         server.call("x", {})
     assert caught.value.code == "rpc_error" and "broken inside (-32603)" in caught.value.reason
+
+
+def test_an_error_that_is_null_is_none() -> None:
+    """As servers write it whose language has no absent fields."""
+    wire = modern(tools_call=lambda asked: as_json({**result(asked, content=[]), "error": None}))
+    with conversation.opened(wire) as server:
+        assert server.call("x\ud800", {})["content"] == []
+    assert wire.asked[-1].headers["Mcp-Name"] == "=?base64?eD8=?="
 
 
 def test_a_result_of_another_request_is_not_ours() -> None:

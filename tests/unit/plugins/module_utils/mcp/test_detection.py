@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from unit.plugins.module_utils.mcp import played
-from unit.plugins.module_utils.mcp.played import Asked, Played, as_events, as_json, error, result, text
+from support import mcp_played as played
+from support.mcp_played import Asked, Played, as_events, as_json, error, result, text
 
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply

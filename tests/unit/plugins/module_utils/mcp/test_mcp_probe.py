@@ -255,14 +255,14 @@ def test_check_mode_before_the_cluster_exists_asks_nothing(tmp_path: Path) -> No
     assert result["servers"][0]["error"]["code"] == "cluster_pending"
 
 
-IN_CLUSTER = {"name": "echo", "namespace": "mcp"}
+IN_CLUSTER = {"name": "echo", "namespace": "mcp", "via": "proxy"}
 AT_URL = {"url": "https://mcp.example.com/mcp"}
 # options → the only problem, by its path and words
 HEADERS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a token for a server in the cluster": (
         {**IN_CLUSTER, "headers": {"authorization": "Bearer t"}},
         "headers.authorization",
-        "the API server takes it for itself. Ask this server by its url",
+        "does not pass the API server's proxy, which takes it for itself: leave via out",
     ),
     "another identity": (
         {**IN_CLUSTER, "headers": {"Impersonate-User": "a"}},

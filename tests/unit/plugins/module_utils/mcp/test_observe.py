@@ -8,9 +8,9 @@ import time
 from typing import Any
 
 import pytest
+from support import mcp_played as played
 from support.local_azure import FakeTask
-from unit.plugins.module_utils.mcp import played
-from unit.plugins.module_utils.mcp.played import Asked, as_events, as_json, error, over_http, result, text
+from support.mcp_played import Asked, as_events, as_json, error, over_http, result, text
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import mcp_probe as operation
@@ -125,6 +125,23 @@ def test_everything_that_a_server_declares_is_listed() -> None:
     assert whole["tools"] == offered["tools/list"]["tools"]
 
 
+def test_a_list_that_ends_in_an_error_is_a_remark() -> None:
+    def server(asked: Asked) -> Reply:
+        if asked.method == "server/discover":
+            return played.speaks_modern(asked, capabilities={"tools": {}, "prompts": {}, "resources": {}})
+        if asked.method.startswith(("prompts", "resources")):
+            return as_json(error(asked.message["id"], -32603, f"no {asked.method} today"))
+        return played.speaks_modern(asked)
+
+    with over_http(server) as url:
+        [row] = probed(url=url, era="modern")["servers"]
+    assert [remark.partition(":")[0] for remark in row["remarks"]] == [
+        "it declares resources, and its resources",
+        "it declares resources, and its resource templates",
+        "it declares prompts, and its prompts",
+    ]
+
+
 def test_what_is_learned_before_a_failure_is_kept() -> None:
     with over_http(modern_only) as url:
         wrong = failed(url=url, expect_tools=["echo", "add"])
@@ -155,6 +172,21 @@ def test_a_call_that_needs_somebody_says_so(reply: Any) -> None:
         found = failed(url=url, tool="echo", wait_timeout=20.0)
     assert found.reasons[0].code == "needs_input" and found.reasons[0].terminal
     assert "elicitation" in found.message()
+
+
+def test_a_server_that_only_wants_its_state_back_gets_it() -> None:
+    def server(asked: Asked) -> Reply:
+        at = asked.params.get("requestState", 0)
+        if at < 2:
+            return as_json(result(asked, resultType="input_required", requestState=at + 1))
+        return as_json(result(asked, content=[{"type": "text", "text": f"after {at}"}]))
+
+    with over_http(calls(server)) as url:
+        [row] = probed(url=url, tool="echo", expect="after 2")["servers"]
+    assert row["reachable"]
+    forever = calls(lambda asked: as_json(result(asked, resultType="input_required", requestState="x")))
+    with over_http(forever) as url:
+        assert failed(url=url, tool="echo").reasons[0].code == "needs_input"
 
 
 def test_errors_that_are_expected_are_answers() -> None:
@@ -242,10 +274,10 @@ def test_advice_fits_how_it_was_asked(options: dict[str, Any], words: str, never
     assert words in reason.hint and never not in reason.hint
 
 
-def test_advice_for_a_server_in_the_cluster_knows_the_proxy() -> None:
+def test_advice_for_a_server_in_the_cluster_names_what_was_sent() -> None:
     (target,) = operation.targets_from({"name": "echo", "namespace": "mcp", "headers": {"X-Key": "wrong"}})
     reason = target.advised(Unanswered("unauthorized", "it wants authentication").about("echo"))
-    assert "does not accept what was sent (X-Key)" in reason.hint and "asked by its url" in reason.hint
+    assert "does not accept what was sent (X-Key)" in reason.hint and "for example Authorization" in reason.hint
 
 
 def test_a_lost_session_is_tried_again_and_remembered() -> None:

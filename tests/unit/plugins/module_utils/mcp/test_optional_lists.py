@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils.mcp import played
+from support import mcp_played as played
 
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import Manner, observe
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.replicas import Reach

@@ -100,7 +100,7 @@ VERDICTS = {
     "crashed inside": (500, {}, b"<html>Oops</html>", "server_error", "it failed (HTTP 500)", "log", False),
     "no ready pods": (503, JSON, NO_ENDPOINTS, "no_endpoints", "no ready pods", "describe pods", False),
     "nothing listens": (503, JSON, REFUSED, "connection_refused", "nothing listens", "spec.deployment.port", False),
-    "no right to proxy": (403, JSON, FORBIDDEN, "proxy_forbidden", "may not use", "services/proxy", True),
+    "no right to proxy": (403, JSON, FORBIDDEN, "proxy_forbidden", "may not reach", "services/proxy", True),
     "no service": (404, JSON, NO_SERVICE, "no_service", "no Service", "KMCP", False),
     "proxy, as text": (502, {}, b"error trying to reach service: EOF", "not_http", "closed the connection", "", False),
 }

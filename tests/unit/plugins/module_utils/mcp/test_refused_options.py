@@ -45,11 +45,13 @@ OF_ONE: dict[str, refused.Row] = {
     "trace as a header": ({**THERE, "headers": {"Traceparent": "x"}}, "headers.Traceparent", "probe itself"),
     "header twice": ({**THERE, "headers": {"X-Key": "a", "x-key": "b"}}, "headers.x-key", "given twice"),
     "empty header": ({**THERE, "headers": {"X-Key": ""}}, "headers.X-Key", "is empty"),
-    "token for the cluster": (
-        {**HERE, "headers": {"Authorization": "Bearer t"}},
+    "token through the proxy": (
+        {**HERE, "via": "proxy", "headers": {"Authorization": "Bearer t"}},
         "headers.Authorization",
-        "by its url",
+        "port_forward",
     ),
+    "unknown way": ({**HERE, "via": "ssh"}, "via", "proxy, port_forward"),
+    "way to an address": ({**THERE, "via": "port_forward"}, "via", "asked directly"),
     "unknown era": ({**THERE, "era": "postmodern"}, "era", "auto, modern, legacy"),
     "replicas of an address": ({**THERE, "each_replica": True}, "each_replica", "in the cluster"),
     "replicas that are a text": ({**HERE, "each_replica": "some"}, "each_replica", "bool"),

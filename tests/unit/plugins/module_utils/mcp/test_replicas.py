@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils.mcp import played
-from unit.plugins.module_utils.mcp.played import Asked, Played, as_json, result, text
+from support import mcp_played as played
+from support.mcp_played import Asked, Played, as_json, result, text
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import replicas, service_proxy

@@ -53,6 +53,7 @@ def findings(*hosts: Host) -> list[tuple[str, str, str]]:
         found += module_options.object_findings(host)
         found += module_options.namespace_findings(host)
         found += module_options.version_findings(host)
+        found += module_options.kmcp_name_findings(host)
         found += module_options.wait_findings(host)
         found += module_options.playbook_findings(host, site_lock.ARGUMENT_SPEC)
         found += module_options.call_findings(host)
@@ -77,9 +78,24 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "needs a tool to call",
     ),
     "header that does not arrive": (
-        {"site_verify_calls": [{"server": "echo", "headers": {"Authorization": "Bearer x"}}]},
+        {"site_verify_calls": [{"server": "echo", "via": "proxy", "headers": {"Authorization": "Bearer x"}}]},
         "site_verify_calls[0].headers.Authorization",
-        "does not reach a server in the cluster",
+        "does not pass the API server's proxy",
+    ),
+    "error that no call can end with": (
+        {"site_verify_calls": [{"server": "echo", "tool": "echo", "expect_error": "boom"}]},
+        "site_verify_calls[0].expect_error",
+        "true for any error",
+    ),
+    "path that is none": (
+        {"site_verify_calls": [{"server": "echo", "tool": "echo", "expect_json": [{"path": "$"}]}]},
+        "site_verify_calls[0].expect_json[0].path",
+        "names no field",
+    ),
+    "tool without a name": (
+        {"site_verify_calls": [{"server": "echo", "expect_tools": [""]}]},
+        "site_verify_calls[0].expect_tools[0]",
+        "not the name of a tool",
     ),
     "call of nobody": (
         {"site_verify_calls": [{"server": "ecco"}]},
@@ -140,6 +156,22 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "is declared twice",
     ),
     "version of KMCP": ({"kmcp_version": "latest"}, "kmcp_version", '"latest" is not one exact version'),
+    "release of KMCP": ({"kmcp_release_name": "KMCP"}, "kmcp_release_name", '"KMCP" must be 1 to 53'),
+    "one release for both charts of KMCP": (
+        {"kmcp_crds_release_name": "tools", "kmcp_release_name": "tools"},
+        "kmcp_crds_release_name",
+        "must differ from kmcp_release_name",
+    ),
+    "a chart of KMCP with its tag": (
+        {"kmcp_controller_chart": "mcp-controller:0.3.0"},
+        "kmcp_controller_chart",
+        "its version comes from version",
+    ),
+    "a chart of KMCP in upper case": (
+        {"kmcp_chart_repository": "oci://registry.example.com/charts", "kmcp_crds_chart": "crds/Kmcp"},
+        "kmcp_crds_chart",
+        "has upper-case letters",
+    ),
     "Pod Security of a namespace": (
         {"cluster_setup_namespaces": [{"name": "a", "labels": {"pod-security.kubernetes.io/warn": "strict"}}]},
         "cluster_setup_namespaces[0].metadata.labels.pod-security.kubernetes.io/warn",

@@ -1,0 +1,184 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fetching a program and its SHA-256 from a release page or a mirror, next to where it is to be."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import ssl
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+
+from ansible.module_utils.urls import open_url
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+
+CHUNK = 1024 * 1024
+LARGEST = 512 * CHUNK
+"""More than any build of kmcp (60 MB): an endless answer must not fill the disk."""
+LARGEST_CHECKSUM = 4096
+# a release has `<hash>  dist/kmcp-linux-amd64`, a mirror may have the hash alone: the first word counts
+_HASH = re.compile(r"\s*\\?([0-9a-fA-F]{64})(?:\s|$)")
+_HINTS: Mapping[int, str] = {
+    401: "Set username and password.",
+    403: "Set username and password, or check what they may read.",
+    404: "Check version and url; the releases are at https://github.com/kagent-dev/kmcp/releases.",
+    407: "The proxy wants a login: set it in HTTPS_PROXY.",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """How the files are asked for."""
+
+    ca_file: str | None = None
+    username: str | None = None
+    password: str | None = None
+    timeout: int = 60
+
+
+def source_of(params: Mapping[str, Any]) -> Source:
+    ca_file = params.get("ca_file")
+    return Source(
+        str(Path(ca_file).expanduser()) if ca_file else None,
+        params.get("username"),
+        params.get("password"),
+        params["timeout"],
+    )
+
+
+def checksum(source: Source, url: str) -> str:
+    """The SHA-256 that the release says its file has."""
+    with _opened(source, url, f"Reading the checksum at {shown(url)}") as answer:
+        text = answer.read(LARGEST_CHECKSUM).decode("utf-8", "replace")
+    found = _HASH.match(text)
+    if found is None:
+        begins = " ".join(text.split())[:60]
+        raise ServiceError(
+            f"Reading the checksum at {shown(url)}",
+            f"it does not begin with a SHA-256: {begins!r}",
+            code="NoChecksum",
+            hint="Nothing was installed. Set checksum_url to the file with the hash, or checksum to the hash itself.",
+        )
+    return found[1].lower()
+
+
+def must_exist(source: Source, url: str) -> None:
+    """That there is something to download, without downloading it."""
+    try:
+        with _opened(source, url, f"Looking for {shown(url)}", method="HEAD"):
+            pass
+    except ServiceError as refused:
+        # some servers answer to GET only
+        if refused.status not in (405, 501):
+            raise
+
+
+@contextmanager
+def downloaded(source: Source, url: str, path: Path) -> Iterator[tuple[Path, str]]:
+    """(the file beside `path`, its SHA-256); it is gone afterwards unless somebody moved it."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    fresh, digest, size = Path(name), hashlib.sha256(), 0
+    try:
+        with os.fdopen(descriptor, "wb") as file, _opened(source, url, f"Downloading {shown(url)}") as answer:
+            while chunk := answer.read(CHUNK):
+                size += len(chunk)
+                if size > LARGEST:
+                    raise ServiceError(
+                        f"Downloading {shown(url)}", f"it is larger than {LARGEST // CHUNK} MiB", code="TooLarge"
+                    )
+                digest.update(chunk)
+                file.write(chunk)
+        yield fresh, digest.hexdigest()
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Makes the directory, and says what is in the way of writing there."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as failure:
+        if isinstance(failure, URLError):
+            raise
+        raise unwritable(path, failure) from failure
+
+
+def must_be_writable(path: Path) -> None:
+    """What the real run would fail on, without writing: the nearest directory that exists decides."""
+    place = next(one for one in path.parents if one.exists())
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise unwritable(path, PermissionError(13, f"{place} may not be written to by this user"))
+
+
+def unwritable(path: Path, failure: OSError) -> ServiceError:
+    return ServiceError(
+        f"Writing {path}",
+        failure.strerror or str(failure),
+        code=type(failure).__name__,
+        hint="Nothing was changed. Set path to a place that this user may write to, such as ~/.local/bin/kmcp, or run "
+        "the task with become.",
+    )
+
+
+def looks_like(file: Path) -> str:
+    """What a file that is not the program seems to be: many servers answer what they lack with a page."""
+    with open(file, "rb") as content:
+        begin = content.read(512).lstrip().lower()
+    if not begin:
+        return ": it is empty"
+    return ": it is a web page" if begin.startswith((b"<!doctype", b"<html")) else ""
+
+
+def shown(url: str) -> str:
+    """An address without its query, which may hold a key."""
+    return url.partition("?")[0]
+
+
+@contextmanager
+def _opened(source: Source, url: str, action: str, method: str = "GET") -> Iterator[Any]:
+    try:
+        answer = open_url(
+            url,
+            method=None if url.startswith("file:") else method,
+            timeout=source.timeout,
+            ca_path=source.ca_file,
+            url_username=source.username,
+            url_password=source.password,
+            force_basic_auth=bool(source.username),
+            http_agent="mcpops.platform kmcp_cli",
+            # a mirror that sends us elsewhere does not send its login along
+            unredirected_headers=["Authorization"],
+        )
+    except HTTPError as refused:
+        raise ServiceError(
+            action,
+            f"the server answered HTTP {refused.code} {refused.reason}",
+            code=f"HTTP{refused.code}",
+            status=refused.code,
+            hint=f"Nothing was installed. {_HINTS.get(refused.code, 'Try again later, or use a mirror (url).')}",
+        ) from None
+    except (URLError, OSError, ssl.SSLError, ValueError) as failure:
+        raise ServiceError(
+            action,
+            str(getattr(failure, "reason", None) or failure),
+            code="NotReachable",
+            hint="Nothing was installed. Check url, proxy (HTTPS_PROXY) and ca_file; a mirror can be named with url.",
+        ) from None
+    try:
+        yield answer
+    except (TimeoutError, ConnectionError) as failure:
+        raise ServiceError(action, f"the transfer broke off: {failure}", code="Interrupted") from None
+    finally:
+        answer.close()

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The client that the suite judges. It has no protocol of its own.
+
+Every message is sent and every answer is read by the collection's MCP client, the one that mcp_probe uses, in its
+default mode: it finds out which era the server speaks. What is here decides what to ask: everything that there is.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from types import FrameType
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import (
+    conversation,
+    elicitation,
+    http_client,
+    verdicts,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.conversation import Conversation
+from conformance.suite import END
+
+# An answer comes at once, and late on a busy machine. A client that hangs says where: the suite gives it more.
+ANSWER_SECONDS = 30.0
+OWN_SECONDS = 60
+
+# Declared so that the suite looks at the form of all of them, and that servers ask back.
+CAPABILITIES: Mapping[str, Any] = {"elicitation": {"form": {}}, "roots": {}, "sampling": {}}
+# The suite has no server behind these tools: it looks at what happens to their schema, which a call would not change.
+PLAIN = {"string": "text", "integer": 1, "number": 1.5, "boolean": True, "array": [], "object": {}}
+
+
+def ask_everything(server: Conversation, toolcalls: list[Mapping[str, Any]]) -> str:
+    """Lists and uses all that the server says it has, as its own probe would do with every option given."""
+    tools = server.tools()
+    calls = toolcalls or [{"name": tool["name"], "arguments": arguments(tool, tools)} for tool in tools]
+    results = [(call, called(server, call)) for call in calls]
+    # After all other calls, so that a state kept from one of them would show in the rest.
+    for call, result in results:
+        if result and conversation.needs_input(result):
+            answer(server, call, result)
+    resources = server.resources() if "resources" in server.capabilities else []
+    for resource in resources:
+        server.read(resource["uri"])
+    prompts = server.prompts() if "prompts" in server.capabilities else []
+    for prompt in prompts:
+        server.get_prompt(prompt["name"], {given["name"]: "text" for given in prompt.get("arguments") or []})
+    refused = sum(result is None for _call, result in results)
+    return (
+        f"{server.era} {server.version}: {len(calls)} calls ({refused} refused), {len(resources)} resources, "
+        f"{len(prompts)} prompts"
+    )
+
+
+def called(server: Conversation, call: Mapping[str, Any]) -> dict[str, Any] | None:
+    """None: the server listed the tool and refuses to call it, as some mock servers do. Everything else is an error."""
+    try:
+        return server.call(call["name"], call["arguments"])
+    except verdicts.Unanswered as refused:
+        if refused.rpc is None:
+            raise
+        return None
+
+
+def answer(server: Conversation, call: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+    wanted = result.get("inputRequests") or {}
+    responses = {
+        key: elicitation.answer(request["method"], request.get("params") or {}, CAPABILITIES)
+        for key, request in wanted.items()
+    }
+    state = {"request_state": result["requestState"]} if "requestState" in result else {}
+    server.call(call["name"], call["arguments"], input_responses=responses, **state)
+
+
+def arguments(tool: Mapping[str, Any], tools: list[dict[str, Any]]) -> dict[str, Any]:
+    """A value of each kind; where a schema is asked for, the whole of one that the server listed."""
+    properties = (tool.get("inputSchema") or {}).get("properties") or {}
+    others = [other["inputSchema"] for other in tools if other is not tool]
+    return {
+        name: others[0] if name == "schema" and others else PLAIN.get(schema.get("type"), "text")
+        for name, schema in properties.items()
+    }
+
+
+def _out_of_time(_number: int, _frame: FrameType | None) -> None:
+    raise TimeoutError(f"it was not done within {OWN_SECONDS} s")
+
+
+def converse(url: str, scenario: str, context: Mapping[str, Any]) -> str:
+    try:
+        with conversation.opened(
+            http_client.exchange_to(url, timeout=ANSWER_SECONDS), capabilities=CAPABILITIES
+        ) as server:
+            return ask_everything(server, context.get("toolCalls") or [])
+    except verdicts.Unanswered as refused:
+        # A server that wants a token is reported as such, and nobody is asked for one.
+        if scenario.startswith("auth/") and refused.status == 401:
+            return "reported that the server wants a token (HTTP 401)"
+        raise
+
+
+def run(url: str, scenario: str, context: Mapping[str, Any]) -> int:
+    """One client of the suite. Whatever goes wrong ends it with an exception."""
+    signal.signal(signal.SIGALRM, _out_of_time)
+    signal.alarm(OWN_SECONDS)
+    print(f"{END}{converse(url, scenario, context)}")
+    return 0

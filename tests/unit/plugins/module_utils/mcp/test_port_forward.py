@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Servers of the cluster whose headers the API server's proxy would keep: asked over a forwarded port."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from support import mcp_played as played
+from support.mcp_played import Asked, as_json, over_http, result, text
+from support.port_forwarding import TOKEN, api_server
+from unit.plugins.module_utils.mcp import servers
+from unit.plugins.module_utils.mcp.test_observe import failed, probed
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import targets_from
+
+BEARER = {"Authorization": "Bearer of-the-server"}
+ECHO: dict[str, Any] = {"name": "echo", "namespace": "mcp"}
+LONG = "ü" * 20_000
+
+
+def port(url: str) -> int:
+    return int(urlsplit(url).port or 0)
+
+
+def wants_token(asked: Asked) -> Reply:
+    """Of both eras, and for who has the token; its tool says how it was reached."""
+    if asked.headers.get("Authorization") != BEARER["Authorization"]:
+        return text(401, "no token")
+    if asked.method == "tools/call":
+        said = {"host": asked.headers["Host"], "sent": len(asked.params["arguments"]["text"])}
+        return as_json(result(asked, content=[{"type": "text", "text": LONG}], structuredContent=said))
+    return played.speaks_modern(asked) if asked.modern else played.speaks_legacy(asked, session="")
+
+
+def test_a_server_that_wants_a_token_gets_it() -> None:
+    seen: list[Asked] = []
+    call = {
+        "tool": "echo",
+        "arguments": {"text": "x" * 40_000},
+        "expect_equals": LONG,
+        "expect_json": [{"path": ".host", "value": "echo.mcp:3000"}, {"path": ".sent", "value": 40_000}],
+    }
+    with over_http(wants_token, seen) as url, api_server({"echo-1": port(url), "echo-2": port(url)}) as connection:
+        [row] = probed(**ECHO, **connection, headers=BEARER, **call)["servers"]
+    assert row["reachable"] and row["eras"] == ["modern", "legacy"]
+    assert (row["replicas"]["ready"], row["replicas"]["answered"]) == (2, 2)
+    assert not any(TOKEN in str(asked.headers) for asked in seen)
+
+
+@pytest.mark.parametrize("json_response", [True, False], ids=["json", "stream"])
+def test_a_server_of_the_sdk_is_asked_in_the_same_way(json_response: bool) -> None:
+    app = servers.echo(stateless=False, json_response=json_response)
+    with servers.serving(app) as url, api_server({"echo-1": port(url)}) as connection:
+        call = {"tool": "say", "arguments": {"text": "grüß dich"}, "expect": "grüß"}
+        [row] = probed(**ECHO, **connection, via="port_forward", **call)["servers"]
+    assert row["era"] == "legacy" and row["replicas"] == {"ready": 1, "answered": 1}
+
+
+def test_the_token_is_refused_by_the_server_itself() -> None:
+    with over_http(wants_token) as url, api_server({"echo-1": port(url)}) as connection:
+        (reason,) = failed(**ECHO, **connection, headers={"Authorization": "Bearer expired"}).reasons
+    assert reason.code == "unauthorized" and "may be expired" in reason.hint
+
+
+# what is in the way → (pods, whether it is forbidden, what else is said of the connection, code)
+IN_THE_WAY: dict[str, tuple[dict[str, int], bool, dict[str, Any], str]] = {
+    "no pod": ({}, False, {}, "no_endpoints"),
+    "nothing listens": ({"echo-1": 0}, False, {}, "connection_refused"),
+    "no right": ({"echo-1": 0}, True, {}, "proxy_forbidden"),
+}
+
+
+@pytest.mark.parametrize(("pods", "forbidden", "other", "code"), IN_THE_WAY.values(), ids=IN_THE_WAY)
+def test_what_is_in_the_way_is_named(pods: dict[str, int], forbidden: bool, other: dict[str, Any], code: str) -> None:
+    pods = {pod: servers.free_port() for pod in pods}
+    with api_server(pods, forbidden) as connection:
+        (reason,) = failed(**ECHO, **{**connection, **other}, headers=BEARER).reasons
+    assert reason.code == code
+    if forbidden:
+        assert "pods/portforward" in reason.hint
+
+
+def test_a_pod_that_is_silent_ends_with_the_time() -> None:
+    with servers.misbehaving("hang") as url, api_server({"echo-1": port(url)}) as connection:
+        (reason,) = failed(**ECHO, **connection, headers=BEARER, timeout=1.0).reasons
+    assert reason.code == "timeout"
+
+
+def test_an_answer_without_end_is_not_read_to_its_end() -> None:
+    with servers.misbehaving("huge") as url, api_server({"echo-1": port(url)}) as connection:
+        (reason,) = failed(**ECHO, **connection, headers=BEARER).reasons
+    assert reason.code == "oversize"
+
+
+def test_the_way_follows_from_the_headers() -> None:
+    ways = [
+        targets_from({**ECHO, "headers": headers})[0].via
+        for headers in ({}, {"X-Key": "a"}, {"authorization": "a"}, {"Host": "a"}, {"Impersonate-User": "a"})
+    ]
+    assert ways == ["proxy", "proxy", "port_forward", "port_forward", "port_forward"]
+    with pytest.raises(InvalidInput) as caught:
+        targets_from({**ECHO, "via": "proxy", "headers": BEARER})
+    assert "port_forward" in caught.value.message() and "of-the-server" not in caught.value.message()
