@@ -116,8 +116,8 @@ def _sticky(snapshot: Snapshot, server: Object) -> Iterator[Finding]:
     if ready is None or ready.get("status") != "True":
         return
     namespace, name = str(server["metadata"].get("namespace")), str(server["metadata"]["name"])
-    children = {kind: _child(snapshot, kind, namespace, name) for kind in _NEEDED if snapshot.knows(kind)}
-    missing = [kind for kind, child in children.items() if child is None]
+    children = {kind: child(snapshot, kind, namespace, name) for kind in _NEEDED if snapshot.knows(kind)}
+    missing = [kind for kind, item in children.items() if item is None]
     since = str(ready.get("lastTransitionTime") or "")
     evidence = [
         Evidence(STATUS, f"Ready=True since {since or 'an unknown time'}: {ready.get('message') or ''}".strip(": "))
@@ -194,7 +194,8 @@ def _has(structure: Structure, route: Sequence[str]) -> bool:
     return True
 
 
-def _child(snapshot: Snapshot, kind: str, namespace: str, name: str) -> Object | None:
+def child(snapshot: Snapshot, kind: str, namespace: str, name: str) -> Object | None:
+    """What KMCP made of the server of this name."""
     for one in snapshot.all(kind):
         if one["metadata"].get("name") == name and one["metadata"].get("namespace") == namespace:
             return one

@@ -271,6 +271,14 @@ def test_a_refused_connection_names_the_port_that_the_settings_say() -> None:
     assert found(server(spec=spec), *WHOLE, answers={("mcp", "echo"): answered}) == {}
 
 
+@pytest.mark.parametrize("verdict", ["connection_refused", "timeout", "not_mcp"])
+def test_a_program_that_starts_is_given_time(verdict: str) -> None:
+    young = (deployment(since=5), service(), leads())
+    assert found(server(), *young, answers={("mcp", "echo"): answer(verdict)}) == {}
+    rows = found(server(), *young, answers={("mcp", "echo"): answer("misdirected")})
+    assert list(rows) == ["HostRefused/mcp/MCPServer/echo"]
+
+
 def test_who_may_not_ask_is_told() -> None:
     refused = snapshot(server(), answers={("mcp", "echo"): answer("proxy_forbidden")})
     assert server_answers.unread(refused) == "may not be asked through the API server's proxy"
