@@ -74,6 +74,10 @@ class Disturbed:
         return changed_places(substance(self.before), substance(self.after))
 
     @property
+    def differs(self) -> bool:
+        return not _only_made_again(self.before, self.after)
+
+    @property
     def made_another_item(self) -> bool:
         return "list item" in self.mutation.what or self.mutation.steps[-1] in ("port", "protocol")
 
@@ -174,6 +178,9 @@ def _edit(subject: Subject, api: Api, findings: Findings, make: Write) -> Distur
             findings.made[mutation.what] += 1
             findings.kinds[subject.label] += 1
             return Disturbed(subject, mutation, how, before, after)
+        elif before["metadata"]["uid"] != after["metadata"]["uid"]:
+            # as it was, but another's
+            return Disturbed(subject, mutation, how, before, after)
     return None
 
 
@@ -198,7 +205,7 @@ def one_round(converge: Converge, api: Api, disturbed: list[Disturbed], findings
     repaired = converge()
     if repaired.get("failed"):
         findings.faults.append(f"the repair failed: {repaired['msg']}")
-    elif not repaired["changed"]:
+    elif not repaired["changed"] and any(item.differs for item in disturbed):
         findings.faults.append(f"nothing was repaired after {', '.join(map(str, disturbed))}")
     for item in disturbed:
         left, after = _left(item, api)
@@ -235,7 +242,7 @@ def faults_of_check(result: Mapping[str, Any], disturbed: list[Disturbed]) -> li
         shown.setdefault(part["before_header"], set()).update(places)
     for item in disturbed:
         places = shown.pop(item.subject.header, set())
-        if not places:
+        if not places and item.differs:
             faults.append(f"{item}: not shown")
         if item.how.startswith("made again"):
             # it has to become ours once more

@@ -157,6 +157,13 @@ def field_conflict(action: str, conflicts: list[Mapping[str, Any]], answer: Mapp
     )
 
 
+def conflicting(failure: ServiceError) -> set[str]:
+    """The managers whose fields an apply met; none where something else was refused."""
+    details = failure.body.get("details") if isinstance(failure.body, Mapping) else None
+    causes = (details or {}).get("causes") or []
+    return {manager_of(str(one.get("message", ""))) for one in causes if one.get("reason") == "FieldManagerConflict"}
+
+
 def manager_of(message: str) -> str:
     """The manager in `conflict with "kubectl" with subresource "scale" using apps/v1`."""
     found = re.search(r'conflict with "([^"]+)"', message)

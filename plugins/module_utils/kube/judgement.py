@@ -187,7 +187,7 @@ def _list(declared: Sequence[Any], live: Sequence[Any], structure: Structure) ->
         if part is Verdict.UNSURE:
             outcome = part
     in_order = [key for key in standing if key in set(order)] == order
-    return outcome if in_order else Verdict.UNSURE
+    return outcome if in_order and not _has_twins(live, structure) else Verdict.UNSURE
 
 
 def _owned_list(
@@ -204,7 +204,7 @@ def _owned_list(
         return _one_piece(declared, live)
     if len(keyed) != len(declared):
         return Verdict.DIFFERS
-    outcome = Verdict.STANDS
+    outcome = Verdict.UNSURE if _has_twins(live, structure) else Verdict.STANDS
     last = -1
     for item in declared:
         mine_key = _key_of(item, keyed, structure)
@@ -221,6 +221,12 @@ def _owned_list(
         if part is Verdict.UNSURE:
             outcome = part
     return outcome
+
+
+def _has_twins(live: Sequence[Any], structure: Structure) -> bool:
+    """Whether several items have one key: the API server takes them from updates, though a key should say which."""
+    keys = [key for key in map(structure.key_of, live) if key is not None]
+    return len(set(keys)) != len(keys)
 
 
 def _key_of(item: Any, keyed: Mapping[str, Mapping[str, Any]], structure: Structure) -> str | None:

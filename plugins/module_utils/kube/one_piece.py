@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -204,23 +204,40 @@ def unkept(declared: Mapping[str, Any], standing: Mapping[str, Any], structure: 
 def emptied(
     declared: Mapping[str, Any], standing: Object, after: Mapping[str, Any], structure: Structure
 ) -> list[Route]:
-    """Mappings that are declared empty, and are null or not there at all after an apply that took their content away.
+    """What is declared empty, a mapping or a list, and is null or not there after an apply that took its content away.
 
-    Server-side apply takes the last part of a mapping away with the mapping, or leaves null where no schema knows it;
-    empty, null and absent may mean three things.
+    Server-side apply takes the last part of a structure away with the structure, or leaves null where no schema knows
+    it; empty, null and absent may mean three things.
     """
     found: list[Route] = []
+    whole = structure
 
-    def walk(wanted: Mapping[str, Any], left: Any, route: Route) -> None:
-        for key, value in wanted.items():
-            here, stands = (*route, f"f:{key}"), left.get(key, ABSENT) if isinstance(left, Mapping) else ABSENT
-            if value == {} and stands in (ABSENT, None) and (stands is None or value_at(standing, here, structure)):
-                found.append(here)
-            elif isinstance(value, Mapping) and value:
-                walk(value, stands, here)
+    def walk(wanted: Any, left: Any, route: Route, structure: Structure) -> None:
+        for here, value, stands, below in _beside(wanted, left, route, structure):
+            if value in ({}, []):
+                if stands in (ABSENT, None) and (stands is None or value_at(standing, here, whole)):
+                    found.append(here)
+            elif isinstance(value, (Mapping, list)):
+                walk(value, stands, here, below)
 
-    walk({key: value for key, value in declared.items() if key not in _NOT_COMPARED}, after, ())
+    walk({key: value for key, value in declared.items() if key not in _NOT_COMPARED}, after, (), structure)
     return found
+
+
+def _beside(
+    declared: Any, live: Any, route: Route, structure: Structure
+) -> Iterator[tuple[Route, Any, Any, Structure]]:
+    """(place, declared, live, structure) of what is in a mapping or a list with keys."""
+    if isinstance(declared, Mapping):
+        for key, value in declared.items():
+            stands = live.get(key, ABSENT) if isinstance(live, Mapping) else ABSENT
+            yield (*route, f"f:{key}"), value, stands, structure.field(str(key))
+    elif isinstance(declared, list) and structure.keys:
+        items = {structure.key_of(item): item for item in live} if isinstance(live, list) else {}
+        for item in declared:
+            key = structure.key_of(item)
+            if key is not None:
+                yield (*route, f"k:{canonical(dict(key))}"), item, items.get(key, ABSENT), structure.items
 
 
 def _compare(declared: Any, live: Any, structure: Structure, route: Route, found: list[Unkept]) -> None:

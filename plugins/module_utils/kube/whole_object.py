@@ -19,6 +19,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import differences
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.failures import conflicting
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import Route, value_at
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.one_piece import (
@@ -50,10 +51,20 @@ def foreign_leaves(options: BundleOptions, target: Target, live: Object) -> dict
 
 
 def apply_declared(kube: Kube, options: BundleOptions, target: Target, *, dry: bool) -> Object:
-    """The object as it is (or would be) when its declaration was applied."""
+    """The object as it is (or would be) when its declaration was applied.
+
+    What we have written in one piece ourselves is no reason for a conflict: a list that the server has completed since
+    differs from the declared one, and a run that was broken off has not given it up.
+    """
     settings = options.settings(target.who)
     force = settings.force_conflicts or settings.exclusive
-    return server_side_apply(kube, target, force=force, dry_run=dry, manager=options.manager)
+    try:
+        after = server_side_apply(kube, target, force=force, dry_run=dry, manager=options.manager)
+    except ServiceError as refused:
+        if conflicting(refused) != {REPLACING_MANAGER}:
+            raise
+        after = server_side_apply(kube, target, force=True, dry_run=dry, manager=options.manager)
+    return after if dry or not options.adopt else give_up(kube, target, after, REPLACING_MANAGER)
 
 
 class WholeObjects:
@@ -129,9 +140,7 @@ class WholeObjects:
         if not self._options.adopt:
             return whole
         # applied once more, the declaration owns what was written
-        return give_up(
-            self._kube, target, apply_declared(self._kube, self._options, target, dry=False), REPLACING_MANAGER
-        )
+        return apply_declared(self._kube, self._options, target, dry=False)
 
     def in_one_piece(self, target: Target, standing: Object, refused: ServiceError) -> Object:
         """What server-side apply cannot express, by writing the whole; the first refusal counts if that fails, too.

@@ -23,9 +23,13 @@ def _object(api_version: str, kind: str, **body: Any) -> Object:
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **body}
 
 
+MAIN = {"name": "main", "image": "registry.invalid/none:1"}
+UDP = {"containerPort": 53, "protocol": "UDP"}
+
+
 def deployment(**pod: Any) -> Object:
     ports = [{"containerPort": 53}]
-    containers = [{"name": "main", "image": "registry.invalid/none:1", "ports": ports, "env": None}]
+    containers = [{**MAIN, "ports": ports, "env": None}]
     body = {"containers": containers, "nodeSelector": NOWHERE, **pod}
     template = {"metadata": {"labels": {"app": "edited"}}, "spec": body}
     selector = {"matchLabels": {"app": "edited"}}
@@ -60,6 +64,12 @@ EDITS: dict[str, tuple[Object, str, Any, Sequence[str]]] = {
         deployment(),
         f"{POD}/containers/0/ports/-",
         {"containerPort": 53, "protocol": "UDP"},
+        ("spec", "template", "spec", "containers", "ports"),
+    ),
+    "the same port of a container once more": (
+        deployment(containers=[{**MAIN, "ports": [UDP]}]),
+        f"{POD}/containers/0/ports/-",
+        UDP,
         ("spec", "template", "spec", "containers", "ports"),
     ),
     "twin port of a custom resource": (

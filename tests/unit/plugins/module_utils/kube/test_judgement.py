@@ -37,6 +37,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Verdict]] = {
     "another amount": (container(resources=RESOURCES), container(resources={"requests": {"memory": "1G"}}), DIFFERS),
     "an item with a default in its key": (container(ports=[PORT]), container(ports=[WHOLE]), STANDS),
     "only its twin": (container(ports=[PORT]), container(ports=[{**WHOLE, "protocol": "UDP"}]), DIFFERS),
+    "the same item once more": (container(ports=[WHOLE]), container(ports=[WHOLE, WHOLE]), UNSURE),
     "another order of items": (
         pod(containers=[{"name": "a"}, {"name": "b"}]),
         pod(containers=[{"name": "b"}, {"name": "a"}]),

@@ -136,3 +136,14 @@ def test_a_selector_that_is_declared_empty_and_is_not() -> None:
     assert verdict(standing, declared, "mcpops", POLICY) is Verdict.STANDS
     narrowed = {**standing, "spec": {"podSelector": {"matchLabels": {"a": "b"}}}}
     assert verdict(narrowed, declared, "mcpops", POLICY) is Verdict.UNSURE
+
+
+def test_a_list_that_went_with_its_last_item_and_what_is_in_items() -> None:
+    main = {"name": "main", "lifecycle": {"preStop": {"sleep": {"seconds": 1}}}, "ports": [{"containerPort": 53}]}
+    full: dict[str, Any] = {"spec": {"template": {"spec": {"containers": [{"name": "side"}, main]}}}}
+    bare: dict[str, Any] = {"name": "main", "lifecycle": {}, "ports": [], "env": []}
+    declared: dict[str, Any] = {"spec": {"template": {"spec": {"containers": [bare]}}}}
+    after: dict[str, Any] = {"spec": {"template": {"spec": {"containers": [{"name": "main"}]}}}}
+    place = (*POD, "f:containers", 'k:{"name":"main"}')
+    assert emptied(declared, full, after, DEPLOYMENT) == [(*place, "f:lifecycle"), (*place, "f:ports")]
+    assert emptied(declared, full, full, DEPLOYMENT) == []
