@@ -48,7 +48,11 @@ _value:
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-HEADER = ("cluster", "kubernetes", "nodes", "kmcp", "mcp server", "transport", "era", "tools", "answer", "ms")
+CLUSTER = ("cluster", "kubernetes", "nodes", "kmcp")
+SERVER = ("mcp server", "transport", "era", "ms", "answer", "tools")
+# Callbacks that print YAML fold a line at its first single blank behind the 80th column.
+LONGEST_ANSWER = 24
+LONGEST_TOOLS = 60
 
 
 def site_report(
@@ -58,12 +62,17 @@ def site_report(
     failed: Collection[str] = (),
 ) -> list[str]:
     shown = list(hosts)
-    rows = [row for host in shown for row in _rows(host, host["inventory_hostname"] in failed)]
+    clusters = [_cluster(host, host["inventory_hostname"] in failed) for host in shown]
+    servers = [(str(host["inventory_hostname"]), *row) for host in shown for row in _servers(host)]
+    # with one cluster its name says nothing more in each row
+    first = 0 if len(shown) > 1 else 1
+    answers = ["", *_aligned([row[first:] for row in [("cluster", *SERVER), *servers]])] if servers else []
     names = [str(host["inventory_hostname"]) for host in shown] or ["CLUSTER"]
     missing = [f"  {host['inventory_hostname']}: {_missing(host)}" for host in shown]
     missing = [line for line, name in zip(missing, names, strict=False) if name in failed]
     told = ["", "not verified, for the error that is shown above:", *missing] if missing else []
-    return [*_aligned([HEADER, *rows]), *told, "", *_next_commands(inventory, names, check_mode, bool(missing))]
+    tables = [*_aligned([CLUSTER, *clusters]), *answers]
+    return [*tables, *told, "", *_next_commands(inventory, names, check_mode, bool(missing))]
 
 
 def _missing(host: Mapping[str, Any]) -> str:
@@ -75,21 +84,23 @@ def _missing(host: Mapping[str, Any]) -> str:
     return "failed after its MCP servers had answered" if servers else "failed before its MCP servers were asked"
 
 
-def _rows(host: Mapping[str, Any], failed: bool) -> list[tuple[str, ...]]:
+def _cluster(host: Mapping[str, Any], failed: bool) -> tuple[str, ...]:
     nodes = host.get("site_verify_nodes", {}).get("objects", [])
     versions = sorted({node["status"]["nodeInfo"]["kubeletVersion"].lstrip("v") for node in nodes})
     controllers = host.get("site_verify_kmcp", {}).get("objects", [])
     kmcp = [item["metadata"].get("labels", {}).get("app.kubernetes.io/version", "?") for item in controllers]
-    cluster = (
+    return (
         str(host["inventory_hostname"]),
         ", ".join(versions) or "-",
         "-" if failed and "site_verify_nodes" not in host else str(len(nodes)),
         ", ".join(kmcp) or "-",
     )
+
+
+def _servers(host: Mapping[str, Any]) -> list[tuple[str, ...]]:
     servers = host.get("site_verify_result", {}).get("servers", [])
     transports = _transports(host)
-    found = [(*cluster, *_server(server, transports.get(_name(server), "http"))) for server in servers]
-    return found or [(*cluster, *("-" for _column in HEADER[len(cluster) :]))]
+    return [_server(server, transports.get(_name(server), "http")) for server in servers]
 
 
 def _transports(host: Mapping[str, Any]) -> dict[str, str]:
@@ -104,11 +115,14 @@ def _transports(host: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _server(server: Mapping[str, Any], transport: str) -> tuple[str, ...]:
-    tools = ", ".join(str(tool["name"]) for tool in server.get("tools") or []) or "-"
-    answer = " ".join(str(server.get("answer") or "-").split())
-    answer = answer if len(answer) <= 40 else f"{answer[:37]}..."
+    tools = _short(",".join(str(tool["name"]) for tool in server.get("tools") or []) or "-", LONGEST_TOOLS)
+    answer = _short(" ".join(str(server.get("answer") or "-").split()), LONGEST_ANSWER)
     eras = ", ".join(server.get("eras") or ()) or "-"
-    return _name(server), transport, eras, tools, answer, str(server.get("duration_ms", "-"))
+    return _name(server), transport, eras, str(server.get("duration_ms", "-")), answer, tools
+
+
+def _short(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def _name(server: Mapping[str, Any]) -> str:
@@ -116,7 +130,7 @@ def _name(server: Mapping[str, Any]) -> str:
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 

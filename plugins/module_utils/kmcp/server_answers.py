@@ -10,7 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children, server_diagnosis
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
+    controllers,
+    server_children,
+    server_diagnosis,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import DEFAULT_PATH
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import (
     CALL,
@@ -20,7 +24,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_fin
     of_reason,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_snapshot import Snapshot
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.reading import Object, subject
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.reading import Object, condition, subject
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import reason
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import mcp_probe
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput, Task
@@ -38,6 +42,8 @@ _CODES: Mapping[str, str] = {
     "protocol_version": "EraMismatch",
     "connection_refused": "PortMismatch",
 }
+# what a program that has not started yet looks like, too
+_OF_A_START = ("NotAnswering", "PortMismatch")
 # verdicts that say nothing of the server, or that findings about pods and Services are about
 _SILENT = frozenset(
     (
@@ -109,7 +115,8 @@ def _of_error(snapshot: Snapshot, server: Object, error: Mapping[str, Any]) -> I
     if verdict in _SILENT:
         return
     code = _CODES.get(verdict, "NotAnswering")
-    if code == "NotAnswering" and not snapshot.lasting(code, server):
+    if code in _OF_A_START and not _has_started(snapshot, server):
+        yield from server_diagnosis.ports(server)
         return
     port = server_diagnosis.port_of(server)
     evidence = [Evidence(CALL, f"asked at port {port} of its Service ({verdict}): {said}")]
@@ -124,13 +131,19 @@ def _of_error(snapshot: Snapshot, server: Object, error: Mapping[str, Any]) -> I
 
 def _can_be_asked(snapshot: Snapshot, server: Object) -> bool:
     """Its pods run: of one that does not, other findings say why."""
-    namespace, name = _key(server)
     if server["metadata"].get("deletionTimestamp") or not server_children.is_reconciled(server):
         return False
-    for one in snapshot.all("Deployment"):
-        if one["metadata"].get("name") == name and one["metadata"].get("namespace") == namespace:
-            return bool(int((one.get("status") or {}).get("availableReplicas", 0) or 0))
-    return False
+    deployment = server_diagnosis.child(snapshot, "Deployment", *_key(server))
+    return deployment is not None and controllers.is_available(deployment)
+
+
+def _has_started(snapshot: Snapshot, server: Object) -> bool:
+    """Whether its pods have been there for longer than a program takes to listen: KMCP gives them no probes."""
+    deployment = server_diagnosis.child(snapshot, "Deployment", *_key(server))
+    if deployment is None:
+        return snapshot.lasting("NotAnswering", server)
+    since = (condition(deployment, "Available") or {}).get("lastTransitionTime")
+    return snapshot.lasting("NotAnswering", deployment, since) and snapshot.lasting("NotAnswering", server)
 
 
 def _entry(server: Object, hints: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

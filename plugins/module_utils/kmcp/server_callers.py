@@ -76,7 +76,12 @@ def policy(server: Declared) -> dict[str, Any] | None:
     return {
         **declared,
         "metadata": {**declared["metadata"], "labels": {POLICY_LABEL: server.name}},
-        "spec": {"podSelector": {"matchLabels": pods}, "policyTypes": ["Ingress"], "ingress": rules},
+        # the API server keeps no empty list
+        "spec": {
+            "podSelector": {"matchLabels": pods},
+            "policyTypes": ["Ingress"],
+            **({"ingress": rules} if rules else {}),
+        },
     }
 
 

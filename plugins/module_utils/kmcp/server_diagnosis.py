@@ -34,9 +34,10 @@ from ansible_collections.mcpops.platform.plugins.module_utils.plan import join
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 # children whose absence a server does not survive, of those that diagnosis reads
 _NEEDED = ("Deployment", "Service")
-# an option of a program that names its port (--port 8080, --http-port=8080, -p 8080), and a variable that does
-_PORT_OPTION = re.compile(r"(?:--?(?:[\w-]*-)?port|-p)(?:=(\d{1,5}))?")
-_PORT_VARIABLE = re.compile(r"(?:[A-Z0-9]+_)*PORT")
+# options and variables that name the port a program serves MCP at (--port 8080, --http-port=8080, PORT, and those of
+# FastMCP and uvicorn); other ports (--metrics-port, DB_PORT) are of something else
+_PORT_OPTION = re.compile(r"--(?:(?:http|server|listen|mcp)-)?port(?:=(\d{1,5}))?")
+_PORT_VARIABLE = re.compile(r"(?:(?:HTTP|SERVER|LISTEN|MCP|FASTMCP|UVICORN)_)?PORT")
 SHOWN_FIELDS = 8
 
 
@@ -115,8 +116,8 @@ def _sticky(snapshot: Snapshot, server: Object) -> Iterator[Finding]:
     if ready is None or ready.get("status") != "True":
         return
     namespace, name = str(server["metadata"].get("namespace")), str(server["metadata"]["name"])
-    children = {kind: _child(snapshot, kind, namespace, name) for kind in _NEEDED if snapshot.knows(kind)}
-    missing = [kind for kind, child in children.items() if child is None]
+    children = {kind: child(snapshot, kind, namespace, name) for kind in _NEEDED if snapshot.knows(kind)}
+    missing = [kind for kind, item in children.items() if item is None]
     since = str(ready.get("lastTransitionTime") or "")
     evidence = [
         Evidence(STATUS, f"Ready=True since {since or 'an unknown time'}: {ready.get('message') or ''}".strip(": "))
@@ -193,7 +194,8 @@ def _has(structure: Structure, route: Sequence[str]) -> bool:
     return True
 
 
-def _child(snapshot: Snapshot, kind: str, namespace: str, name: str) -> Object | None:
+def child(snapshot: Snapshot, kind: str, namespace: str, name: str) -> Object | None:
+    """What KMCP made of the server of this name."""
     for one in snapshot.all(kind):
         if one["metadata"].get("name") == name and one["metadata"].get("namespace") == namespace:
             return one

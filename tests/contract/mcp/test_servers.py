@@ -192,10 +192,11 @@ def test_a_last_slash_too_many_is_told(endpoints: Endpoints, server: Server) -> 
         assert endpoints.url(server) in refused.value.reason
 
 
-def test_the_transport_of_2024_is_spoken_at_its_path(endpoints: Endpoints) -> None:
+def test_the_transport_of_2024_is_spoken(endpoints: Endpoints) -> None:
+    """At the path of its stream; elsewhere there is nothing."""
     address = endpoints.variant("mcp1", "sse")
     with conversation.opened(http_client.exchange_to(f"{address}/sse", timeout=TIMEOUT)) as talk:
-        assert talk.era == LEGACY
+        assert (talk.era, talk.transport) == (LEGACY, "http_sse")
         assert sorted(tool["name"] for tool in talk.tools()) == TOOLS
         assert talk.call("add", {"a": 2, "b": 3})["structuredContent"] == {"result": 5}
         assert talk.call("fail", {})["isError"] is True

@@ -113,12 +113,13 @@ def test_everything_finds_kmcp_by_what_it_is(
 
         # verification
         verified = role("site_verify", {**variables, "site_verify_servers": []}).ok()
-        objects = verified.of("test", "Read the KMCP controller")["objects"]
+        objects = verified.of("test", "mcpops.platform.site_verify : Read the KMCP controller")["objects"]
         assert [item["metadata"]["name"] for item in objects] == [name]
 
         # waiting and diagnosis, with a controller that is down
         cluster.kubectl("scale", "deployment", name, "-n", NAMESPACE, "--replicas=0")
-        cluster.kubectl("wait", "pod", "-n", NAMESPACE, "-l", "control-plane=controller-manager", "--for=delete")
+        gone_pods = ("wait", "pod", "-n", NAMESPACE, "-l", "control-plane=controller-manager", "--for=delete")
+        cluster.kubectl(*gone_pods, check=False)
         waiting = {"name": "waiting", "namespace": namespace, "image": f"{cloud.registry}/echo-mcp:1.0.0"}
         failed = run_task("mcp_server", {**waiting, "wait_timeout": 5}, fails=True)
         assert f"the KMCP controller {NAMESPACE}/{name} has no available pod" in failed["msg"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.mcpops.platform.plugins.filter.host_names import host_names
@@ -97,30 +98,48 @@ HOST = {
 }
 
 
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.split("  ") if cell.strip()]
+
+
 def test_the_report_is_aligned_and_complete() -> None:
-    header, row, *rest = site_report([HOST], "inventories/x")
-    named = ["cluster", "kubernetes", "nodes", "kmcp", "mcp server", "transport", "era", "tools", "answer", "ms"]
-    assert header.split() == " ".join(named).split()
-    assert row.split("  ")[0] == "local-1"
-    assert [cell.strip() for cell in row.split("  ") if cell.strip()] == [
-        "local-1",
-        "1.35.4",
-        "1",
-        "0.3.0",
-        "mcp/echo",
-        "http",
-        "modern, legacy",
-        "echo, add",
-        "hello world",
-        "41",
-    ]
+    clusters, local, empty, header, row, *rest = site_report([HOST], "inventories/x")
+    assert clusters.split() == ["cluster", "kubernetes", "nodes", "kmcp"]
+    assert local.split() == ["local-1", "1.35.4", "1", "0.3.0"]
+    assert empty == ""
+    assert cells(header) == ["mcp server", "transport", "era", "ms", "answer", "tools"]
+    assert cells(row) == ["mcp/echo", "http", "modern, legacy", "41", "hello world", "echo,add"]
     assert header.index("answer") == row.index("hello world")
     assert sum("inventories/x" in line for line in rest) == 3
 
 
+def test_servers_of_several_clusters_name_theirs() -> None:
+    report = site_report([HOST, {**HOST, "inventory_hostname": "local-2"}])
+    assert [cells(line)[:2] for line in report[4:7]] == [
+        ["cluster", "mcp server"],
+        ["local-1", "mcp/echo"],
+        ["local-2", "mcp/echo"],
+    ]
+
+
+def test_a_usual_line_is_not_folded_and_a_long_cell_is_cut() -> None:
+    (server,) = HOST["site_verify_result"]["servers"]
+    many = {
+        **server,
+        "name": "calendar",
+        "tools": [{"name": f"tool-{n}"} for n in range(99)],
+        "answer": "a day of the week " * 9,
+    }
+    report = site_report([{**HOST, "site_verify_result": {"servers": [server, many]}}])
+    # what a callback makes of it: a folded line goes on with blanks
+    assert not any(line.startswith(" ") for line in yaml.safe_dump(report[:6]).splitlines())
+    assert "tool-0,tool-1," in report[5] and report[5].count("...") == 2
+
+
 def test_a_host_where_nothing_was_found_still_has_a_row() -> None:
-    row = site_report([{"inventory_hostname": "local-2"}])[1]
-    assert row.split() == ["local-2", "-", "0", "-", "-", "-", "-", "-", "-", "-"]
+    report = site_report([{"inventory_hostname": "local-2"}])
+    assert report[1].split() == ["local-2", "-", "0", "-"]
+    assert not any("mcp server" in line for line in report)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +152,7 @@ def test_a_host_where_nothing_was_found_still_has_a_row() -> None:
     ids=["common variable", "the role's", "namespace of the role"],
 )
 def test_the_report_says_what_a_program_itself_speaks(variables: dict[str, Any]) -> None:
-    row = site_report([{**HOST, **variables}])[1]
+    row = site_report([{**HOST, **variables}])[4]
     assert "  stdio  " in row and "  modern, legacy  " in row
 
 

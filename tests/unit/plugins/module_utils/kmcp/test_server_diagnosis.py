@@ -206,7 +206,10 @@ PORTS: dict[str, tuple[Item, list[str]]] = {
         {"deployment": {"port": 3000, "args": ["--http-port=81"]}},
         ["its arguments say --http-port=81"],
     ),
-    "short option": ({"deployment": {"port": 3000, "args": ["serve", "-p", "81"]}}, ["its arguments say -p 81"]),
+    "ports of something else": (
+        {"deployment": {"port": 3000, "args": ["--metrics-port", "9090"], "env": {"DB_PORT": "5432", "REPORT": "1"}}},
+        [],
+    ),
     "environment": (
         {"deployment": {"port": 3000, "env": {"FASTMCP_PORT": "8000", "REPORT": "1"}}},
         ["its environment says FASTMCP_PORT=8000"],
@@ -266,6 +269,14 @@ def test_a_refused_connection_names_the_port_that_the_settings_say() -> None:
     )
     answered = {"name": "echo", "namespace": "mcp", "reachable": True}
     assert found(server(spec=spec), *WHOLE, answers={("mcp", "echo"): answered}) == {}
+
+
+@pytest.mark.parametrize("verdict", ["connection_refused", "timeout", "not_mcp"])
+def test_a_program_that_starts_is_given_time(verdict: str) -> None:
+    young = (deployment(since=5), service(), leads())
+    assert found(server(), *young, answers={("mcp", "echo"): answer(verdict)}) == {}
+    rows = found(server(), *young, answers={("mcp", "echo"): answer("misdirected")})
+    assert list(rows) == ["HostRefused/mcp/MCPServer/echo"]
 
 
 def test_who_may_not_ask_is_told() -> None:
