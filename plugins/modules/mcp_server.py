@@ -237,8 +237,9 @@ options:
       - Who may call the server. With this option there is a NetworkPolicy C(NAME-callers) beside the server that lets
         nobody else in; V([]) lets nobody in at all. Without it there is none, one of ours is removed, and everybody may
         call.
-      - The policy is kept like the server itself (drift is shown and repaired) and goes with it. Other policies that
-        select the same pods add to it. A policy of that name without our label is refused.
+      - The policy is written before the server, kept like it (drift is shown and repaired) and goes with it. A server
+        whose policy cannot be written is not written either. Other policies that select the same pods add to it. A
+        policy of that name without our label is refused.
       - Enforced only where the cluster enforces network policies (on AKS, one with a C(networkPolicy)); a connection
         that stands already goes on.
       - What the server itself calls is not restricted. Also the default for O(servers).

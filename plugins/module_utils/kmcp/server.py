@@ -51,7 +51,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle import
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import ObjectOutcome
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values, protect
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan, Refusal
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
@@ -171,19 +171,30 @@ def _apply(
     ]
     done.failures.update(server_trial.refused(kube, servers, done.sights))
     servers = [server for server in servers if server.key not in done.failures]
-    policies = {server.key: made for server in servers if (made := server_callers.policy(server)) is not None}
     options = BundleOptions(subject="MCP servers", exclusive=True, wait_timeout=float(task.params["wait_timeout"]))
-    outcome = apply_bundle(kube, task, [*policies.values(), *(dict(server.resource) for server in servers)], options)
-    for key, one in zip(policies, outcome.outcomes):
-        _failed(done, key, one)
-        if one.failure is None:
-            done.policies[key] = one.plan
-    for server, one in zip(servers, outcome.outcomes[len(policies) :]):
+    _apply_policies(kube, task, done, servers, options)
+    # whom only some may call must not run for everybody
+    servers = [server for server in servers if server.key not in done.failures]
+    resources = [dict(server.resource) for server in servers]
+    outcome = apply_bundle(kube, task, resources, options) if resources else BundleOutcome(())
+    for server, one in zip(servers, outcome.outcomes):
         _failed(done, server.key, one)
         if one.failure is None:
             plan = replace(one.plan, subject=server.label, changes=(*one.plan.changes, *drift[server.key]))
             notes = server_rotation.notes(server, records[server.key], dry=task.check_mode)
             done.plans[server.key] = plan.with_notes(*notes)
+    done.notes += outcome.notes
+
+
+def _apply_policies(
+    kube: Kube, task: Task, done: Converged, servers: Sequence[Declared], options: BundleOptions
+) -> None:
+    policies = {server.key: made for server in servers if (made := server_callers.policy(server)) is not None}
+    outcome = apply_bundle(kube, task, list(policies.values()), options) if policies else BundleOutcome(())
+    for key, one in zip(policies, outcome.outcomes):
+        _failed(done, key, one)
+        if one.failure is None:
+            done.policies[key] = one.plan
     done.notes += outcome.notes
 
 

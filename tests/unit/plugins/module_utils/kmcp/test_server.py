@@ -170,9 +170,10 @@ def test_what_the_api_server_refuses_and_what_does_not_run_is_told_together(conv
 
 def test_a_policy_that_is_refused_is_its_servers_failure(converge: Any) -> None:
     refused = ServiceError("apply NetworkPolicy mcp/a-callers", "forbidden", status=403)
-    _result, failure = converge(
-        Cluster(refuses={"NetworkPolicy a-callers": refused}), servers=servers("a", callers=[]) + servers("b")
-    )
+    cluster = Cluster(refuses={"NetworkPolicy a-callers": refused})
+    _result, failure = converge(cluster, servers=servers("a", callers=[]) + servers("b"))
+    # it must not run for everybody
+    assert cluster.done == ["apply NetworkPolicy a-callers", "apply MCPServer b", "wait for b"]
     assert failure is refused
     assert ["error" in row for row in failure.values["servers"]] == [True, False]
 
