@@ -57,7 +57,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 # what an entry says of how a server is asked, and not of what
-HOW = ("name", "namespace", "port", "path", "headers", "era")
+HOW = ("name", "namespace", "port", "path", "headers", "via", "era")
 
 
 def probe_targets(

@@ -78,6 +78,10 @@ options:
       path:
         description: Path of its MCP endpoint, if not the one of the MCPServer.
         type: str
+      via:
+        description: The way to it, as in M(mcpops.platform.mcp_probe).
+        type: str
+        choices: [proxy, port_forward]
       era:
         description: The era of MCP that its clients speak. A server that does not speak it is a finding.
         type: str
@@ -210,6 +214,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
             "namespace": {"type": "str"},
             "port": {"type": "int"},
             "path": {"type": "str"},
+            "via": {"type": "str", "choices": ["proxy", "port_forward"]},
             "era": {"type": "str", "choices": ["auto", "modern", "legacy"]},
             "headers": {"type": "dict", "no_log": True},
         },

@@ -33,7 +33,7 @@ Key = tuple[str, str]
 
 TIMEOUT_SECONDS = 10
 # what an entry of `servers` may say of how to ask: calls and expectations are verification's
-_HOW = ("port", "path", "headers", "era")
+_HOW = ("port", "path", "headers", "via", "era")
 # verdict of the probe → code of the finding
 _CODES: Mapping[str, str] = {
     "session_lost": "SessionLost",

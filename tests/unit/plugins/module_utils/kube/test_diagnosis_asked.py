@@ -129,7 +129,8 @@ def test_headers_are_sent_and_never_shown(server: Server, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("hint", "words"), [({"name": "Echo!"}, ""), ({"name": "echo", "headers": {"Host": "x"}}, "headers.Host")]
+    ("hint", "words"),
+    [({"name": "Echo!"}, ""), ({"name": "echo", "headers": {"Mcp-Session-Id": "x"}}, "headers.Mcp-Session-Id")],
 )
 def test_hints_that_cannot_be(server: Server, tmp_path: Path, hint: Item, words: str) -> None:
     serve(server, "echo")
