@@ -123,6 +123,8 @@ def serve(listener: socket.socket, expected: int, suite: subprocess.Popen[bytes]
             if time.monotonic() > deadline:
                 print(f"the suite did not end within {SUITE_SECONDS} s", flush=True)
                 suite.kill()
+                suite.wait()
+                break
             clients.step()
     finally:
         clients.stop()

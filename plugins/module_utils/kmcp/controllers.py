@@ -66,7 +66,7 @@ def says_kmcp(deployment: Object) -> bool:
 
 def _path_of_image(image: str) -> str:
     """Without the registry's host, which says nothing of what is in it."""
-    host, _, path = image.partition("/")
+    host, _slash, path = image.partition("/")
     return path if path and ("." in host or ":" in host or host == "localhost") else image
 
 

@@ -16,7 +16,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.bodies import 
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_rules, server_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.controller_values import typed_values
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import target
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import targets
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import text_of_scalar, texts_of_mapping
 
 # as the user writes it → the text that is meant
@@ -84,7 +84,7 @@ PLACES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "namespace": lambda values: namespaces([{"name": "a", "labels": values}])[0]["metadata"]["labels"],
     "all namespaces": lambda values: namespaces([{"name": "a"}], values)[0]["metadata"]["labels"],
     "tags": lambda values: tag_values(values)[0],
-    "headers": lambda values: target.targets_from({"url": "https://a.example.com/mcp", "headers": values})[0].headers,
+    "headers": lambda values: targets.targets_from({"url": "https://a.example.com/mcp", "headers": values})[0].headers,
 }
 
 
@@ -114,7 +114,7 @@ def test_whatever_the_scalar_the_service_gets_text_that_means_the_same(place: st
 def test_a_text_that_an_answer_must_contain_may_be_a_number_or_a_boolean() -> None:
     for value, text in ((True, "true"), (False, "false"), (42, "42"), (1.5, "1.5")):
         params = {"url": "https://a.example.com/mcp", "tool": "add", "expect": value}
-        assert target.targets_from(params)[0].expect == text
+        assert targets.targets_from(params)[0].expect == text
 
 
 def test_null_is_an_empty_variable_and_no_label() -> None:
