@@ -114,7 +114,7 @@ def test_whatever_the_scalar_the_service_gets_text_that_means_the_same(place: st
 def test_a_text_that_an_answer_must_contain_may_be_a_number_or_a_boolean() -> None:
     for value, text in ((True, "true"), (False, "false"), (42, "42"), (1.5, "1.5")):
         params = {"url": "https://a.example.com/mcp", "tool": "add", "expect": value}
-        assert targets.targets_from(params)[0].expect == text
+        assert targets.targets_from(params)[0].expected.contains == text
 
 
 def test_null_is_an_empty_variable_and_no_label() -> None:
