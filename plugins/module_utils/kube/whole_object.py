@@ -33,6 +33,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership imp
     owners,
     undeclared_foreign,
     undeclared_own,
+    whole_structures,
 )
 
 LEGACY_MANAGERS = frozenset({"kubectl-client-side-apply", "before-first-apply"})
@@ -78,7 +79,9 @@ class WholeObjects:
     def doomed(self, target: Target, standing: Object) -> list[Route]:
         """What is to go from an object that is written in one piece."""
         dropped = undeclared_own(standing, target.declared, self._options.manager, target.structure)
-        return [*dropped, *foreign_leaves(self._options, target, standing)]
+        foreign = foreign_leaves(self._options, target, standing)
+        # without their last part, structures that nobody declares would be left empty
+        return [*dropped, *whole_structures(foreign, standing, target.declared, target.structure)]
 
     def beside(self, target: Target, standing: Object, after: Object) -> list[Route]:
         """Places where an apply has left something although the declaration says otherwise.

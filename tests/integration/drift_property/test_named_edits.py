@@ -36,6 +36,8 @@ def deployment(**pod: Any) -> Object:
     return _object("apps/v1", "Deployment", spec={"selector": selector, "template": template})
 
 
+RECREATED = deployment()
+RECREATED["spec"]["strategy"] = {"type": "Recreate"}
 SERVICE = _object("v1", "Service", spec={"selector": {"a": "b"}, "ports": [{"name": "dns", "port": 53}]})
 POLICY = _object(
     "networking.k8s.io/v1", "NetworkPolicy", spec={"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{}]}
@@ -108,6 +110,12 @@ EDITS: dict[str, tuple[Object, str, Any, Sequence[str]]] = {
     "names in a rule": (ROLE, "/rules/0/resourceNames", ["one"], ("rules",)),
     "selector that is declared empty": (GADGET, "/spec/selector/match", {"a": "b"}, ("spec", "selector")),
     "settings that are declared empty": (GADGET, "/spec/settings/x", "y", ("spec", "settings")),
+    "another branch, with what belongs to it": (
+        RECREATED,
+        "/spec/strategy",
+        {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 2, "maxUnavailable": 0}},
+        ("spec", "strategy"),
+    ),
     "label": (ROLE, "/metadata/labels/team", "ops", ("metadata", "labels", "team")),
     "annotation": (SERVICE, "/metadata/annotations/example.com~1a", "c", ("metadata", "annotations", "example.com/a")),
 }

@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("kmcp")]
 
 CRD = "mcpservers.kagent.dev"
 CLIENT = "01234567-89ab-4cde-8f01-23456789abcd"
+TENANT = "89abcdef-0123-4cde-9f01-0123456789ab"
 LEAST_SECURITY = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 CHILDREN = "deployment,service,configmap,serviceaccount,networkpolicy"
 
@@ -49,7 +50,7 @@ def full(registry: str) -> dict[str, Any]:
         "security_context": {"readOnlyRootFilesystem": True, "runAsUser": 1000},
         "pod_security_context": {"fsGroup": 1000},
         "service_account": {"annotations": {"example.com/purpose": "echo"}, "labels": {"team": "tools"}},
-        "workload_identity": {"client_id": CLIENT, "tenant_id": CLIENT[::-1]},
+        "workload_identity": {"client_id": CLIENT, "tenant_id": TENANT},
         "image_pull_secrets": ["nobody"],
         "node_selector": {"kubernetes.io/os": "linux"},
         "tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}],
@@ -120,7 +121,7 @@ def test_a_server_with_every_field_from_nothing_to_gone(
     assert template["metadata"]["labels"]["azure.workload.identity/use"] == "true"
     account = cluster.get("serviceaccount", "full", "-n", namespace)["metadata"]
     assert account["annotations"]["azure.workload.identity/client-id"] == CLIENT
-    assert account["annotations"]["azure.workload.identity/tenant-id"] == CLIENT[::-1]
+    assert account["annotations"]["azure.workload.identity/tenant-id"] == TENANT
 
     for check in (True, False):
         again = run_task("mcp_server", declared, check=check)
@@ -202,6 +203,7 @@ def test_a_stdio_server_has_every_field_that_it_can_have(
         "args": ["a==1"],
         "wait": False,
     }
+    declared["env"] = {**options["env"], "HOME": "/tmp"}
     declared["init_container"] = {
         "image": f"{cloud.registry}/no-adapter:1.0.0",
         "imagePullPolicy": "Never",
