@@ -35,6 +35,9 @@ class Handler(BaseHTTPRequestHandler):
             self.status(401, "Unauthorized")
         elif path.path.endswith("/endpointslices"):
             self.as_json(200, {"items": [endpoint_slice(self.pods)]})
+        elif path.path.endswith("/portforward") and self.headers.get("Accept") != "*/*":
+            # as its router does with the routes of upgrades
+            self.plain(406, "406: Not Acceptable\n\nAvailable representations: ")
         elif path.path.endswith("/portforward"):
             self.forward(path.path.split("/")[-2], int(parse_qs(path.query)["ports"][0]))
         else:
@@ -108,6 +111,13 @@ class Handler(BaseHTTPRequestHandler):
         self.as_json(
             code, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code}
         )
+
+    def plain(self, code: int, message: str) -> None:
+        self.send_response(code)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", str(len(message)))
+        self.end_headers()
+        self.wfile.write(message.encode())
 
     def as_json(self, code: int, content: Any) -> None:
         body = json.dumps(content).encode()

@@ -189,5 +189,14 @@ def _forwarding(kube: Kube, check_mode: bool, target: str, timeout: float) -> we
             try:
                 return websocket.connect(kube.transport, check_mode, target, PROTOCOL, timeout)
             except websocket.NotUpgraded as again:
-                raise refusal(again.status, again.headers, again.body) from again
-        raise refusal(refused.status, refused.headers, refused.body) from refused
+                raise not_forwarded(again) from again
+        raise not_forwarded(refused) from refused
+
+
+def not_forwarded(refused: websocket.NotUpgraded) -> Unanswered:
+    """The verdict on an API server's refusal, which is not one of the MCP server."""
+    verdict = refusal(refused.status, refused.headers, refused.body)
+    if verdict.status is None:
+        return verdict
+    said = shortened(refused.body) or "no reason given"
+    return Unanswered("proxy_error", f"the API server does not forward the port (HTTP {refused.status}): {said}")
