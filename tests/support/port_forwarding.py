@@ -22,6 +22,8 @@ from urllib.parse import parse_qs, urlsplit
 MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 TOKEN = "of-the-cluster"
 PIECE = 3000
+# what containerd says before the reason
+SANDBOX = f'failed to execute portforward in network namespace "/var/run/netns/cni-{"0" * 160}"'
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -66,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             pod_side = socket.create_connection(("127.0.0.1", self.pods[pod]), 5)
         except OSError as exc:
-            self.frame(b"\x01" + f"error forwarding port {port} to pod {pod}: {exc}".encode())
+            self.frame(b"\x01" + f"error forwarding port {port} to pod {pod}, uid : {SANDBOX}: {exc}".encode())
             self.frame(struct.pack(">H", 1000), kind=0x8)
             return
         threading.Thread(target=self.answers, args=(pod_side,), daemon=True).start()

@@ -171,11 +171,12 @@ def unreached(exc: Exception, timeout: float) -> Unanswered:
     """The verdict on a request that got no HTTP answer."""
     if isinstance(exc, TimeoutError):
         return timed_out(timeout)
-    said = shortened(exc)
-    if "connection refused" in said.lower():
+    # the kubelet says long things of sandboxes and network namespaces before the reason
+    said, reason = shortened(exc), shortened(str(exc).rpartition(": ")[2])
+    if "connection refused" in str(exc).lower():
         return Unanswered(
             "connection_refused",
-            f"its pod runs, but nothing listens on the port: {said}",
+            f"its pod runs, but nothing listens on the port: {reason}",
             "The server must listen on the port of the MCPServer (spec.deployment.port).",
         )
     return Unanswered("not_http", f"the forwarded connection failed: {type(exc).__name__}: {said}", "")
