@@ -22,6 +22,8 @@ from urllib.parse import parse_qs, urlsplit
 MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 TOKEN = "of-the-cluster"
 PIECE = 3000
+# what containerd says before the reason
+SANDBOX = f'failed to execute portforward in network namespace "/var/run/netns/cni-{"0" * 160}"'
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -35,6 +37,9 @@ class Handler(BaseHTTPRequestHandler):
             self.status(401, "Unauthorized")
         elif path.path.endswith("/endpointslices"):
             self.as_json(200, {"items": [endpoint_slice(self.pods)]})
+        elif path.path.endswith("/portforward") and self.headers.get("Accept") != "*/*":
+            # as its router does with the routes of upgrades
+            self.plain(406, "406: Not Acceptable\n\nAvailable representations: ")
         elif path.path.endswith("/portforward"):
             self.forward(path.path.split("/")[-2], int(parse_qs(path.query)["ports"][0]))
         else:
@@ -63,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             pod_side = socket.create_connection(("127.0.0.1", self.pods[pod]), 5)
         except OSError as exc:
-            self.frame(b"\x01" + f"error forwarding port {port} to pod {pod}: {exc}".encode())
+            self.frame(b"\x01" + f"error forwarding port {port} to pod {pod}, uid : {SANDBOX}: {exc}".encode())
             self.frame(struct.pack(">H", 1000), kind=0x8)
             return
         threading.Thread(target=self.answers, args=(pod_side,), daemon=True).start()
@@ -108,6 +113,13 @@ class Handler(BaseHTTPRequestHandler):
         self.as_json(
             code, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code}
         )
+
+    def plain(self, code: int, message: str) -> None:
+        self.send_response(code)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", str(len(message)))
+        self.end_headers()
+        self.wfile.write(message.encode())
 
     def as_json(self, code: int, content: Any) -> None:
         body = json.dumps(content).encode()

@@ -117,7 +117,9 @@ def connect(transport: Transport, check_mode: bool, target: str, protocol: str, 
         key = base64.b64encode(os.urandom(16)).decode()
         headers = [
             ("Host", parts.netloc),
-            *transport.identity.items(),
+            # the routes of upgrades have no representation, and "Accept: application/json" is refused with 406
+            *((name, value) for name, value in transport.identity.items() if name.lower() != "accept"),
+            ("Accept", "*/*"),
             ("Connection", "Upgrade"),
             ("Upgrade", "websocket"),
             ("Sec-WebSocket-Version", "13"),

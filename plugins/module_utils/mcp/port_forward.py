@@ -171,11 +171,12 @@ def unreached(exc: Exception, timeout: float) -> Unanswered:
     """The verdict on a request that got no HTTP answer."""
     if isinstance(exc, TimeoutError):
         return timed_out(timeout)
-    said = shortened(exc)
-    if "connection refused" in said.lower():
+    # the kubelet says long things of sandboxes and network namespaces before the reason
+    said, reason = shortened(exc), shortened(str(exc).rpartition(": ")[2])
+    if "connection refused" in str(exc).lower():
         return Unanswered(
             "connection_refused",
-            f"its pod runs, but nothing listens on the port: {said}",
+            f"its pod runs, but nothing listens on the port: {reason}",
             "The server must listen on the port of the MCPServer (spec.deployment.port).",
         )
     return Unanswered("not_http", f"the forwarded connection failed: {type(exc).__name__}: {said}", "")
@@ -189,5 +190,14 @@ def _forwarding(kube: Kube, check_mode: bool, target: str, timeout: float) -> we
             try:
                 return websocket.connect(kube.transport, check_mode, target, PROTOCOL, timeout)
             except websocket.NotUpgraded as again:
-                raise refusal(again.status, again.headers, again.body) from again
-        raise refusal(refused.status, refused.headers, refused.body) from refused
+                raise not_forwarded(again) from again
+        raise not_forwarded(refused) from refused
+
+
+def not_forwarded(refused: websocket.NotUpgraded) -> Unanswered:
+    """The verdict on an API server's refusal, which is not one of the MCP server."""
+    verdict = refusal(refused.status, refused.headers, refused.body)
+    if verdict.status is None:
+        return verdict
+    said = shortened(refused.body) or "no reason given"
+    return Unanswered("proxy_error", f"the API server does not forward the port (HTTP {refused.status}): {said}")

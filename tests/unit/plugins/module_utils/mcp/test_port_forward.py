@@ -14,6 +14,8 @@ from unit.plugins.module_utils.mcp import servers
 from unit.plugins.module_utils.mcp.test_observe import failed, probed
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import websocket
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import port_forward
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import targets_from
 
@@ -82,6 +84,12 @@ def test_what_is_in_the_way_is_named(pods: dict[str, int], forbidden: bool, othe
     assert reason.code == code
     if forbidden:
         assert "pods/portforward" in reason.hint
+
+
+@pytest.mark.parametrize(("status", "body"), [(406, b"Not Acceptable"), (401, b""), (502, b"<html>")])
+def test_a_refusal_of_the_api_server_is_not_one_of_the_mcp_server(status: int, body: bytes) -> None:
+    verdict = port_forward.not_forwarded(websocket.NotUpgraded(status, {"content-type": "text/plain"}, body))
+    assert verdict.code == "proxy_error" and f"HTTP {status}" in verdict.reason
 
 
 def test_a_pod_that_is_silent_ends_with_the_time() -> None:
