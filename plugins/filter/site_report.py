@@ -48,7 +48,8 @@ _value:
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-HEADER = ("cluster", "kubernetes", "nodes", "kmcp", "mcp server", "transport", "era", "tools", "answer", "ms")
+# The callbacks that print YAML fold lines at a single space beyond the 80th sign: cells with spaces come first.
+HEADER = ("cluster", "mcp server", "transport", "era", "answer", "ms", "tools", "kubernetes", "nodes", "kmcp")
 
 
 def site_report(
@@ -81,15 +82,14 @@ def _rows(host: Mapping[str, Any], failed: bool) -> list[tuple[str, ...]]:
     controllers = host.get("site_verify_kmcp", {}).get("objects", [])
     kmcp = [item["metadata"].get("labels", {}).get("app.kubernetes.io/version", "?") for item in controllers]
     cluster = (
-        str(host["inventory_hostname"]),
         ", ".join(versions) or "-",
         "-" if failed and "site_verify_nodes" not in host else str(len(nodes)),
         ", ".join(kmcp) or "-",
     )
+    name, transports = str(host["inventory_hostname"]), _transports(host)
     servers = host.get("site_verify_result", {}).get("servers", [])
-    transports = _transports(host)
-    found = [(*cluster, *_server(server, transports.get(_name(server), "http"))) for server in servers]
-    return found or [(*cluster, *("-" for _column in HEADER[len(cluster) :]))]
+    found = [(name, *_server(server, transports.get(_name(server), "http")), *cluster) for server in servers]
+    return found or [(name, *("-" for _column in HEADER[1 : -len(cluster)]), *cluster)]
 
 
 def _transports(host: Mapping[str, Any]) -> dict[str, str]:
@@ -104,11 +104,11 @@ def _transports(host: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _server(server: Mapping[str, Any], transport: str) -> tuple[str, ...]:
-    tools = ", ".join(str(tool["name"]) for tool in server.get("tools") or []) or "-"
+    tools = ",".join(str(tool["name"]) for tool in server.get("tools") or []) or "-"
     answer = " ".join(str(server.get("answer") or "-").split())
     answer = answer if len(answer) <= 40 else f"{answer[:37]}..."
-    eras = ", ".join(server.get("eras") or ()) or "-"
-    return _name(server), transport, eras, tools, answer, str(server.get("duration_ms", "-"))
+    eras = ",".join(server.get("eras") or ()) or "-"
+    return _name(server), transport, eras, answer, str(server.get("duration_ms", "-")), tools
 
 
 def _name(server: Mapping[str, Any]) -> str:
