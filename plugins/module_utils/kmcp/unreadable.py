@@ -6,8 +6,8 @@
 
 The controller lists all MCPServers of the cluster into Go types (kagent-dev/kmcp, api/v1alpha1/mcpserver_types.go). One
 value that such a type cannot hold ends the whole list, and then no MCPServer is reconciled, whoever owns it, until the
-one is corrected or deleted. The schema of the CustomResourceDefinition lets these pass: `port` has no range there, and
-text is checked by a pattern or not at all.
+one is corrected or deleted. The CustomResourceDefinition lets these pass: `port` has no range there, text is checked by
+a pattern or not at all, and the API server keeps numbers to 64 bits whatever their format says.
 """
 
 from __future__ import annotations
@@ -27,8 +27,15 @@ UNREADABLE = "UnreadableServer"
 # Go: Port uint16, TargetPort uint32; the schema says integer, and int32
 _PORT = range(2**16)
 _TARGET_PORT = range(2**32)
-# Go: intstr.IntOrString keeps a number as int32; the schema says int-or-string without a range
-_INT_OR_STRING = range(-(2**31), 2**31)
+# Go: int32, also in intstr.IntOrString; the API server takes larger ones although the schema says int32
+_INT32 = range(-(2**31), 2**31)
+# fields of core/v1 that are int64; the schema says so, and the API server refuses what is larger still
+_INT64 = frozenset(
+    {
+        *("runAsUser", "runAsGroup", "fsGroup", "supplementalGroups", "tolerationSeconds"),
+        *("terminationGracePeriodSeconds", "expirationSeconds", "seconds"),
+    }
+)
 # fields that hold a quantity, and those that hold a mapping of names to quantities (core/v1)
 _QUANTITIES = frozenset({"divisor", "sizeLimit"})
 _QUANTITY_MAPS = frozenset({"limits", "requests"})
@@ -49,6 +56,7 @@ _UNITS: Mapping[str, int] = {
 }
 _PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _LONGEST = 2**63 - 1
+_TOO_LARGE = "which is too large"
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,8 @@ def _of_spec(spec: Mapping[str, Any]) -> Iterator[Unreadable]:
     if isinstance(deployment, Mapping):
         if _is_outside(deployment.get("port"), _PORT):
             yield Unreadable("spec.deployment.port", deployment["port"], "which is not a port (1 to 65535)")
+        if _is_outside(deployment.get("replicas"), _INT32):
+            yield Unreadable("spec.deployment.replicas", deployment["replicas"], _TOO_LARGE)
         yield from _below(deployment, "spec.deployment")
 
 
@@ -126,8 +136,9 @@ def _below(value: Any, path: str, name: str = "") -> Iterator[Unreadable]:
                 yield from _quantity(amount, f"{place}.{resource}")
         elif key in _QUANTITIES:
             yield from _quantity(item, place)
-        elif key == "port" and name in _HANDLERS and _is_outside(item, _INT_OR_STRING):
-            yield Unreadable(place, item, "which is not a port (1 to 65535)")
+        elif key not in _INT64 and path != "spec.deployment" and _is_outside(item, _INT32):
+            port = key == "port" and name in _HANDLERS
+            yield Unreadable(place, item, "which is not a port (1 to 65535)" if port else _TOO_LARGE)
         elif key not in _OWN_NAMES or isinstance(item, list):
             # the list `env` of a container has variables, the mapping `env` of the server has names of its own
             yield from _below(item, place, key)

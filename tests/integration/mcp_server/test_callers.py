@@ -94,7 +94,7 @@ def enforcing(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     for place in ("agents", "strangers", "mcp"):
         made.kubectl("-n", place, "wait", "pod", "--all", "--for=condition=Ready", "--timeout=120s")
     yield made
-    run_tasks([{"mcpops.platform.azure_resource": {**group, "state": "absent"}}], play=azure).ok()
+    run_tasks([{"mcpops.platform.azure_resource": {**group, "state": "absent", "force_delete": True}}], play=azure).ok()
 
 
 def test_only_declared_callers_get_through_and_our_own_probe_still_does(enforcing: Enforcing) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from support import mcpserver_schema
 
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import unreadable
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.unreadable import (
     unreadable_fields,
     unreadable_servers,
@@ -69,6 +70,31 @@ FIELDS: dict[str, tuple[dict[str, Any], list[str]]] = {
         },
         ["spec.deployment.sidecars[0].livenessProbe.httpGet.port"],
     ),
+    "replicas": ({"deployment": {"replicas": 2**31}}, ["spec.deployment.replicas"]),
+    "a mode and a weight": (
+        {
+            "deployment": {
+                "volumes": [{"name": "a", "secret": {"secretName": "b", "defaultMode": 2**40}}],
+                "affinity": {
+                    "podAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": -(2**40)}]}
+                },
+            }
+        },
+        [
+            "spec.deployment.volumes[0].secret.defaultMode",
+            "spec.deployment.affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight",
+        ],
+    ),
+    "numbers of 64 bits": (
+        {
+            "deployment": {
+                "securityContext": {"runAsUser": 2**40},
+                "podSecurityContext": {"supplementalGroups": [2**40], "fsGroup": 2**40},
+                "tolerations": [{"tolerationSeconds": 2**40}],
+            }
+        },
+        [],
+    ),
     "names that are the user's": (
         {"deployment": {"env": {"limits": "x", "sizeLimit": "y"}, "annotations": {"divisor": "z"}}},
         [],
@@ -102,17 +128,26 @@ def test_the_one_server_is_named_with_what_to_do() -> None:
 
 
 def test_every_kind_of_value_whose_range_the_schema_leaves_open_is_looked_at() -> None:
-    """Of numbers with a format the API server checks the range itself; text is checked where Go parses it."""
+    """The API server keeps numbers to 64 bits, whatever their format says, and reads no quantity as Go does."""
     without_range = {
         path for path, part in mcpserver_schema.leaves(mcpserver_schema.schema())
-        if (part.get("type") == "integer" and not part.get("format")) or part.get("x-kubernetes-int-or-string")
+        if (part.get("type") == "integer" and part.get("format") != "int64") or part.get("x-kubernetes-int-or-string")
     }  # fmt: skip
     seen = set()
     for path in without_range:
-        value: Any = 2**40 if path[-1] == "port" else "1e1.5"
+        value: Any = "1e1.5" if path[-1] in ("*", "divisor", "sizeLimit") else 2**40
         for step in reversed(path):
             value = [value] if step == "[]" else {"x" if step == "*" else step: value}
         if unreadable_fields(server(**value)):
             seen.add(path)
     assert without_range - seen == set()
     assert len(without_range) > 20
+
+
+def test_numbers_that_the_schema_gives_64_bits_are_those_that_may_have_them() -> None:
+    wide = {
+        next(step for step in reversed(path) if step not in ("[]", "*"))
+        for path, part in mcpserver_schema.leaves(mcpserver_schema.schema())
+        if part.get("format") == "int64"
+    }
+    assert wide == unreadable._INT64
