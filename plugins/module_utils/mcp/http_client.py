@@ -189,3 +189,5 @@ def _release(response: Any) -> None:
         response.release_conn()
     else:
         response.close()
+        # a closed connection goes back as well: the pool counts them, and waits for ever for one that is missing
+        response.release_conn()
