@@ -15,12 +15,13 @@ Needs neither Ansible nor a cluster. Everything that is not an answer is an Unan
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import detection, parameter_headers
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import detection, foreign, parameter_headers
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.legacy import Legacy
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.modern import Modern
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange
@@ -200,9 +201,9 @@ class Conversation:
             if len(items) > MOST_ITEMS:
                 raise _endless(method, f"more than {MOST_ITEMS} entries")
             self._cached(method, page)
-        names = [item[identity] for item in items]
-        twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-        self._remark(f"{method} names {', '.join(map(shortened, twice))} more than once" if twice else "")
+        times = Counter(item[identity] for item in items)
+        twice = sorted(name for name, count in times.items() if count > 1)
+        self._remark(f"{method} names {foreign.listed(twice)} more than once" if twice else "")
         return items
 
     def _pages(self, method: str) -> Iterator[dict[str, Any]]:
@@ -225,6 +226,7 @@ class Conversation:
         if self.era != MODERN:
             return
         ttl, scope = page.get("ttlMs"), page.get("cacheScope")
+        scope = None if scope is None else shortened(scope)
         known = ttl if isinstance(ttl, (int, float)) and not isinstance(ttl, bool) and ttl > 0 else 0
         before = self.caching.setdefault(method, {"ttl_ms": known, "cache_scope": scope})
         before["ttl_ms"] = min(before["ttl_ms"], known)
@@ -368,7 +370,7 @@ def _unusable(tool: Mapping[str, Any]) -> str:
     try:
         parameter_headers.annotated(tool.get("inputSchema"))
     except parameter_headers.InvalidAnnotation as exc:
-        return str(exc)
+        return shortened(exc)
     return ""
 
 

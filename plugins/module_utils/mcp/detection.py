@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import protocol
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import foreign, protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 
 # JSON-RPC codes that only a server of the modern era sends, and that say why it does not answer
@@ -72,7 +72,7 @@ def modern_only(refused: Unanswered) -> bool:
 def foreign_versions(versions: Sequence[str]) -> Unanswered:
     return Unanswered(
         "protocol_version",
-        f"it speaks MCP {', '.join(versions) or 'of no version that it names'}, and this client knows "
+        f"it speaks MCP {foreign.listed(versions) or 'of no version that it names'}, and this client knows "
         f"{', '.join(protocol.KNOWN_VERSIONS)}",
         "Use a server or a release of this collection that shares a version.",
         terminal=True,
@@ -82,7 +82,7 @@ def foreign_versions(versions: Sequence[str]) -> Unanswered:
 
 def mismatch(wanted: str, versions: Sequence[str]) -> Unanswered:
     """The server answers, in the other era than the one that was asked for."""
-    spoken = ", ".join(versions)
+    spoken = foreign.listed(versions)
     other = "modern" if wanted == "legacy" else "legacy"
     return Unanswered(
         "era_mismatch",

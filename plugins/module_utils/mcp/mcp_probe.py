@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,13 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Inva
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import with_log
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import http_client, port_forward, service_proxy
+from ansible_collections.mcpops.platform.plugins.module_utils.masking import forms, protect
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import (
+    foreign,
+    http_client,
+    port_forward,
+    service_proxy,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import Manner, observe
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.replicas import Reach
@@ -58,9 +65,13 @@ class Outcome:
 
 def converge(task: Task) -> Result:
     targets = targets_from(task.params)
-    for target in targets:
-        for text in target.secrets:
-            task.secret(text)
+    known = {text for target in targets for text in target.secrets}
+    protect(task, known)
+    with foreign.hiding({form for text in known for form in forms(text)}):
+        return _converge(task, targets)
+
+
+def _converge(task: Task, targets: list[Target]) -> Result:
     if not targets:
         return Result(changed=False, msg="no MCP server to ask", plans=(Plan(_subject([])),), values={"servers": []})
     _check_ca_file(task, targets)
@@ -167,7 +178,8 @@ def _ask_all(task: Task, targets: list[Target], connect: Connect) -> list[Outcom
     given = task.params.get("traceparent") or ""
     with ThreadPoolExecutor(min(AT_ONCE, len(targets))) as pool:
         asked: dict[Future[Outcome], Target] = {
-            pool.submit(_until_answered, target, connect(target), deadline, manner, given): target for target in targets
+            pool.submit(copy_context().run, _until_answered, target, connect(target), deadline, manner, given): target
+            for target in targets
         }
         pending = set(asked)
         while pending:

@@ -55,7 +55,7 @@ class Modern:
                 status=200,
             )
         self.discovered = result
-        self.supported_versions = tuple(shortened(version) for version in versions)
+        self.supported_versions = tuple(map(str, versions))
         self.instructions = str(result.get("instructions") or "")
         capabilities = result.get("capabilities")
         self.capabilities = dict(capabilities) if isinstance(capabilities, Mapping) else {}

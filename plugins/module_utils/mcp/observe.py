@@ -6,15 +6,15 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, expectations, replicas
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, expectations, foreign, replicas
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.conversation import Conversation
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.expectations import Answer
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.foreign import LONGEST_ANSWER, bounded, clipped
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.replicas import Reach
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import Target
@@ -22,8 +22,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts impor
 
 # what a result may hold of things whose size a server decides
 MOST_SHOWN = 1000
-LONGEST_TEXT = 4000
-LONGEST_ANSWER = 64 * 1024
+MOST_VERSIONS = 50
 # how often a call is repeated for a server that only wants its state back
 MOST_ROUNDS = 5
 _SHORT = ("name", "uri", "uriTemplate", "title", "description", "mimeType")
@@ -44,6 +43,31 @@ class Manner:
 
 def observe(target: Target, reach: Reach, manner: Manner, traceparent: str, row: dict[str, Any]) -> None:
     """One conversation, or two with a server of both eras. `row` gets what is learned, also when it then fails."""
+    try:
+        _observed(target, reach, manner, traceparent, row)
+    except RecursionError as exc:
+        raise Unanswered(
+            "not_mcp",
+            "its answers are nested too deep to be read",
+            "No honest server does that: check port, path and image.",
+            terminal=True,
+        ) from exc
+    finally:
+        _flatten(row)
+
+
+def _flatten(row: dict[str, Any]) -> None:
+    """What is nested deeper than a result may be is cut, and said."""
+    cut = []
+    for field, value in row.items():
+        row[field], deeper = foreign.flat(value)
+        cut += [field] if deeper else []
+    if cut:
+        told = f"{', '.join(cut)}: what is nested deeper than {foreign.DEEPEST} levels is left out"
+        row["remarks"] = [*row.get("remarks", ()), told]
+
+
+def _observed(target: Target, reach: Reach, manner: Manner, traceparent: str, row: dict[str, Any]) -> None:
     started = time.monotonic()
     row["traceparent"] = traceparent
     exchange = reach.server(manner.timeout)
@@ -54,7 +78,9 @@ def observe(target: Target, reach: Reach, manner: Manner, traceparent: str, row:
         tools = _tools(server)
         row["tools"] = shown(tools, manner.details)
         if server.dropped:
-            row["dropped_tools"] = [{"name": tool.name, "reason": tool.reason} for tool in server.dropped]
+            row["dropped_tools"] = [
+                {"name": shortened(tool.name), "reason": tool.reason} for tool in server.dropped[:MOST_SHOWN]
+            ]
         row["cache"] = server.caching
         _missing_tools(target, tools, server)
         if target.tool and manner.calls:
@@ -84,22 +110,12 @@ def shown(items: Sequence[Mapping[str, Any]], details: bool) -> list[dict[str, A
     ]
 
 
-def clipped(text: str, limit: int = LONGEST_TEXT) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
-
-
-def bounded(value: Any, limit: int = LONGEST_ANSWER) -> Any:
-    """Data as it came, or the beginning of its text where it is too large for a result."""
-    text = json.dumps(value)
-    return value if len(text) <= limit else clipped(text, limit)
-
-
 def _introduced(server: Conversation) -> dict[str, Any]:
     row = {
         "era": server.era,
         "transport": server.transport,
         "protocol_version": server.version,
-        "supported_versions": list(server.supported_versions),
+        "supported_versions": [*map(shortened, server.supported_versions[:MOST_VERSIONS])],
         "server_info": bounded(server.info),
         "capabilities": bounded(server.capabilities),
         "extensions": bounded(server.extensions),

@@ -10,6 +10,7 @@ No input or output here: requests are bytes, answers are a status, headers and a
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -197,7 +198,9 @@ def answer_text(result: Mapping[str, Any]) -> str:
     content = result.get("content")
     parts = content if isinstance(content, list) else []
     return "\n".join(
-        str(part.get("text", "")) for part in parts if isinstance(part, dict) and part.get("type") == "text"
+        part["text"]
+        for part in parts
+        if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
     )
 
 
@@ -220,7 +223,7 @@ def limited(chunks: Iterable[bytes], limit: int = MAX_ANSWER_BYTES) -> Iterator[
 def parsed_messages(body: bytes, status: int) -> list[dict[str, Any]]:
     where = "Check that port and path lead to the MCP endpoint."
     try:
-        parsed = json.loads(body)
+        parsed = strict_json(body)
     except (ValueError, RecursionError) as exc:
         raise Unanswered(
             "not_mcp", f"the answer is not JSON: {shortened(body)}", where, terminal=True, status=status
@@ -231,6 +234,26 @@ def parsed_messages(body: bytes, status: int) -> list[dict[str, Any]]:
             "not_mcp", f"the answer is not JSON-RPC 2.0: {shortened(body)}", where, terminal=True, status=status
         )
     return found
+
+
+def strict_json(body: bytes) -> Any:
+    """JSON as RFC 8259 has it: Python alone takes NaN and Infinity, and text that cannot be written as UTF-8."""
+    parsed = json.loads(body, parse_constant=_not_a_number, parse_float=_finite)
+    if b"\\ud" in body.lower():
+        # halves of surrogate pairs that stand alone; nobody could print them
+        parsed = json.loads(json.dumps(parsed, ensure_ascii=False).encode("utf-8", "replace"))
+    return parsed
+
+
+def _not_a_number(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number is larger than any that can be kept")
+    return number
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, foreign
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.service_proxy import Replica
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import Target
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, shortened
 
 MOST_REPLICAS = 20
+MOST_DIFFERENCES = 100
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,10 @@ def _asked(
 ) -> dict[str, Any]:
     with conversation.opened(exchange, era=era, traceparent=traceparent) as server:
         found = server.tools() if tools else []
-        row = {"pod": replica.pod, "answered": True, "protocol_version": server.version, "server_info": server.info}
+        row = {"pod": replica.pod, "answered": True, "protocol_version": server.version}
+    row["server_info"] = foreign.bounded(server.info)
     different = differences(tools, found)
-    return {**row, "differences": different} if different else row
+    return {**row, "differences": [*map(shortened, different[:MOST_DIFFERENCES])]} if different else row
 
 
 def _judge(pods: Sequence[Mapping[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Serv
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import failures, sdk
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import PODS, last_log_lines
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import foreign
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.http_client import Opener
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import variable_values
 
@@ -75,7 +76,8 @@ def last_words(kube: Kube, namespace: str, service: str, port: int) -> list[str]
             pod = kube.get(PODS.path(namespace, replica.pod), action=f"read pod {namespace}/{replica.pod}")
             if pod is not None:
                 container = str(pod["spec"]["containers"][0]["name"])
-                return last_log_lines(kube, namespace, replica.pod, container, variable_values([pod]))
+                sent = dict.fromkeys(foreign.hidden(), "SENT_BY_THE_PROBE")
+                return last_log_lines(kube, namespace, replica.pod, container, {**variable_values([pod]), **sent})
     except ServiceError:
         pass  # what it says is help, and its absence no failure
     return []

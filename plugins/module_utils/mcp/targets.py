@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, Reason
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, expectations
@@ -89,10 +91,9 @@ class Target:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown: the headers, and the tokens in them without the scheme before."""
-        values = [str(value) for value in self.headers.values()]
-        tokens = [value.partition(" ")[2] for value in values if " " in value]
-        return tuple(text for text in (*values, *tokens, urlsplit(self.url).query) if len(text) > 3)
+        """What must never be shown: headers and the query, and each part of them that is of use by itself."""
+        found = [part for name, value in self.headers.items() for part in _parts_of_header(name, str(value))]
+        return tuple(dict.fromkeys((*found, *_parts_of_query(urlsplit(self.url or self.path).query))))
 
     def advised(self, reason: Reason) -> Reason:
         """A reason with the advice that fits the way this server was asked."""
@@ -111,7 +112,7 @@ class Target:
 
     def nothing_there(self) -> str:
         """What to do when the server has nothing at the path that was asked."""
-        asked, option = (urlsplit(self.url).path or "/", "url") if self.url else (self.path, "path")
+        asked, option = (urlsplit(self.url).path or "/", "url") if self.url else (self.path.partition("?")[0], "path")
         usual = "" if asked == DEFAULT_PATH else f" Most servers answer at {DEFAULT_PATH}."
         return f"It was asked at {asked}: check the option {option}.{usual}"
 
@@ -125,6 +126,35 @@ class Target:
             )
         sent = f"It does not accept what was sent ({', '.join(names)}). " if names else ""
         return f"{sent}Give what it expects with the option headers, for example Authorization."
+
+
+def _parts_of_header(name: str, value: str) -> Iterator[str]:
+    """The value, the token behind a scheme, the login that Basic encodes, and each value of a cookie."""
+    yield value
+    scheme, _blank, token = value.partition(" ")
+    yield token.strip()
+    if scheme.lower() == "basic":
+        login = _decoded(token.strip())
+        yield from (login, login.partition(":")[2])
+    if name.lower() == "cookie":
+        for pair in value.split(";"):
+            cookie = pair.partition("=")[2].strip()
+            yield from (cookie, cookie.strip('"'), unquote(cookie.strip('"')))
+
+
+def _parts_of_query(query: str) -> Iterator[str]:
+    yield query
+    for pair in query.split("&"):
+        name, sign, value = pair.partition("=")
+        said = value if sign else name
+        yield from (said, unquote(said), unquote_plus(said))
+
+
+def _decoded(token: str) -> str:
+    try:
+        return base64.b64decode(token + "=" * (-len(token) % 4)).decode("utf-8", "replace")
+    except (ValueError, binascii.Error):
+        return ""
 
 
 def targets_from(params: Mapping[str, Any]) -> list[Target]:
@@ -214,7 +244,7 @@ def _problems(row: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("port", f"{port} is not a port (1 to 65535)")
     path = row.get("path")
     if path and (not path.startswith("/") or not path.isprintable() or " " in path):
-        yield Problem("path", f"{path!r} is not a URL path: it starts with / and has no blanks")
+        yield Problem("path", f"{path.partition('?')[0]!r} is not a URL path: it starts with / and has no blanks")
     if row.get("via") and row["via"] not in WAYS:
         yield Problem("via", f"{row['via']!r} is not a way to a server in the cluster: {', '.join(WAYS)}")
     if row.get("era") and row["era"] not in conversation.ERAS:

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason
-
-SHOWN = 200
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import foreign
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class RpcError:
     def supported(self) -> tuple[str, ...]:
         """The versions that an UnsupportedProtocolVersion error names."""
         named = self.data.get("supported") if isinstance(self.data, Mapping) else None
-        return tuple(str(version) for version in named) if isinstance(named, list) else ()
+        return tuple(map(str, named)) if isinstance(named, list) else ()
 
     def __str__(self) -> str:
         return f"{self.message} ({'no code' if self.code is None else self.code})"
@@ -266,10 +265,10 @@ def _program_not_started(command: str) -> Unanswered:
 def rpc_refusal(status: int, rpc: RpcError) -> Unanswered:
     """The verdict on a JSON-RPC error, whatever the HTTP status was."""
     code, meaning, hint, terminal = _RPC.get(rpc.code or 0, ("rpc_error", "it answered with an error", "", True))
-    speaks = f", it speaks {', '.join(map(shortened, rpc.supported))}" if rpc.code == -32022 and rpc.supported else ""
+    speaks = f", it speaks {foreign.listed(rpc.supported)}" if rpc.code == -32022 and rpc.supported else ""
     needed = rpc.data.get("requiredCapabilities") if isinstance(rpc.data, Mapping) else None
     if rpc.code == -32021 and isinstance(needed, Mapping):
-        speaks = f" ({', '.join(sorted(map(shortened, needed)))})"
+        speaks = f" ({foreign.listed(sorted(map(str, needed)))})"
     return Unanswered(code, f"{meaning}{speaks}: {rpc}", hint, terminal=terminal, status=status, rpc=rpc)
 
 
@@ -312,9 +311,7 @@ def session_lost(refused: Unanswered) -> Unanswered:
 
 def shortened(text: Any) -> str:
     """The beginning of foreign text, on one line and without control characters."""
-    plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
-    words = " ".join("".join(sign if sign.isprintable() else " " for sign in plain[: SHOWN * 4]).split())
-    return words if len(words) <= SHOWN else words[: SHOWN - 1] + "…"
+    return foreign.shortened(text)
 
 
 def _proxy_verdict(body: bytes) -> Unanswered | None:

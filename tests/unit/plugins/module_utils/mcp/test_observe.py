@@ -246,8 +246,10 @@ def test_what_is_sent_as_a_header_is_registered_as_a_secret(arguments: dict[str,
             shown = json.dumps(probed(task, **options, arguments=arguments))
         except NotReady as wrong:
             shown = json.dumps(wrong.to_result())
-    assert TOKEN in shown and {TOKEN, f"Bearer {TOKEN}", "key=0123456789"} <= task.secrets
+    assert {TOKEN, f"Bearer {TOKEN}", "key=0123456789"} <= task.secrets
     assert "0123456789" not in shown
+    # what is cut is masked before: no adapter would know the rest of a token
+    assert (TOKEN in shown) is not bool(arguments)
 
 
 def test_a_redirect_is_reported_and_not_followed() -> None:

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a server can do to the result of a probe by what it answers: show secrets, fill it, or break who prints it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from support import mcp_played as played
+from support.local_azure import FakeTask
+from support.mcp_played import Asked, as_json, error, over_http, result, text
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, NotReady, Reason
+from ansible_collections.mcpops.platform.plugins.module_utils.masking import mask
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, detection, foreign, protocol
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import mcp_probe as operation
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import Target, targets_from
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import RpcError, Unanswered, rpc_refusal
+from ansible_collections.mcpops.platform.plugins.modules import mcp_probe
+
+LONG_TOKEN = "".join(f"{number:04x}-" for number in range(13_000))
+
+
+def probed(**options: Any) -> tuple[dict[str, Any], FakeTask]:
+    """The result, of a failure as well, as an adapter prints it: without what the task knows to be secret."""
+    defaults = {name: spec.get("default") for name, spec in mcp_probe.ARGUMENT_SPEC.items()}
+    task = FakeTask({**defaults, "wait_timeout": 0.0, "timeout": 5.0, **options})
+    try:
+        found: dict[str, Any] = operation.converge(task).to_dict(diff_mode=True)  # type: ignore[arg-type]
+    except NotReady as failed:
+        found = failed.to_result()
+    return mask(found, task.secrets), task
+
+
+def repeats(where: str, token: str) -> Callable[[Asked], Reply]:
+    """A server that repeats the token that it was sent."""
+
+    def answer(asked: Asked) -> Reply:
+        if where == "login" or not asked.modern:
+            return text(401, f"no entry for {token}")
+        if where == "description" and asked.method == "tools/list":
+            return as_json(result(asked, tools=[{"name": "echo", "description": f"{'d' * 3900} {token}"}]))
+        if where == "error" and asked.method == "tools/list":
+            return as_json(error(asked.message["id"], -32603, f"what is {token}"))
+        if where == "capabilities" and asked.method == "server/discover":
+            held = {"tools": {}, "x": ["é" * 100, token]}
+            return as_json(result(asked, supportedVersions=[played.MODERN], capabilities=held))
+        if asked.method == "tools/call":
+            return as_json(result(asked, content=[{"type": "text", "text": "x" * 65_500 + token}]))
+        return played.speaks_modern(asked)
+
+    return answer
+
+
+@pytest.mark.parametrize("where", ["login", "description", "error", "capabilities", "answer"])
+def test_a_token_that_a_server_repeats_is_masked_before_it_is_cut(where: str) -> None:
+    token = LONG_TOKEN if where == "capabilities" else LONG_TOKEN[:800]
+    if where == "capabilities":
+        token = LONG_TOKEN[: foreign.LONGEST_ANSWER - 20]
+    with over_http(repeats(where, token)) as url:
+        found, _task = probed(url=url, headers={"X-Key": token}, tool="echo")
+    assert token[:12] not in json.dumps(found)
+
+
+FORMS = {
+    "a parameter": ("url", "https://h/mcp?tenant=blue&code=canary-5f1b", "canary-5f1b"),
+    "a parameter that is encoded": ("url", "https://h/mcp?code=canary%2F5f1b%3D", "canary/5f1b="),
+    "a parameter without a name": ("url", "https://h/mcp?v=1&canary-5f1b", "canary-5f1b"),
+    "a cookie": ("Cookie", "theme=x; sid=canary-5f1b", "canary-5f1b"),
+    "a cookie that is encoded": ("Cookie", 'sid="canary%205f1b"; a=b', "canary 5f1b"),
+    "a login": ("Authorization", "Basic " + base64.b64encode(b"ann:canary-5f1b").decode(), "ann:canary-5f1b"),
+    "the password of a login": ("Authorization", "basic " + base64.b64encode(b"ann:ca:na").decode(), "ca:na"),
+    "a token": ("Authorization", "Bearer canary/5f1b", "canary/5f1b"),
+    "a query of a path": ("path", "/mcp?code=canary-5f1b", "canary-5f1b"),
+}
+
+
+@pytest.mark.parametrize(("option", "value", "secret"), FORMS.values(), ids=FORMS)
+def test_every_form_of_what_is_sent_is_secret(option: str, value: str, secret: str) -> None:
+    cluster = {"name": "a", "namespace": "b"}
+    ways: dict[str, dict[str, Any]] = {"url": {"url": value}, "path": {**cluster, "path": value}}
+    options = ways.get(option) or {**cluster, "headers": {option: value}}
+    [target] = targets_from({"wait_timeout": 0.0, "timeout": 5.0, **options})
+    task = FakeTask({})
+    operation.protect(task, target.secrets)
+    encoded = base64.b64encode(secret.encode()).decode()
+    assert {secret, encoded, quote(secret, safe=""), json.dumps(secret)[1:-1]} <= task.secrets
+
+
+def test_advice_on_a_path_does_not_show_its_query() -> None:
+    target = Target("a", "b", 3000, "/other?code=canary-5f1b", "")
+    reason = target.advised(Reason(target.label, "path_not_found", "nothing there"))
+    assert "/other" in reason.hint and "canary" not in reason.hint
+    with pytest.raises(InvalidInput) as caught:
+        targets_from({"name": "a", "namespace": "b", "path": "/mcp?code=canary 5f1b", "wait_timeout": 0, "timeout": 5})
+    assert "canary" not in str(caught.value.to_result())
+
+
+def nested(levels: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for _level in range(levels):
+        found = {"a": found}
+    return found
+
+
+def depth(value: Any) -> int:
+    if isinstance(value, (dict, list)):
+        return 1 + max(map(depth, value.values() if isinstance(value, dict) else value), default=0)
+    return 0
+
+
+@pytest.mark.parametrize("details", [False, True])
+def test_data_that_is_nested_without_measure_is_cut_and_said(details: bool) -> None:
+    def answer(asked: Asked) -> Reply:
+        deep = nested(300)
+        if asked.method == "server/discover":
+            return as_json(result(asked, supportedVersions=[played.MODERN], capabilities={"tools": {}, "x": deep}))
+        if asked.method == "tools/list":
+            return as_json(result(asked, tools=[{"name": "echo", "inputSchema": {"type": "object", "default": deep}}]))
+        if asked.method == "tools/call":
+            return as_json(result(asked, content=[], structuredContent={"list": [deep]}))
+        return text(400, "no")
+
+    with over_http(answer) as url:
+        found, _task = probed(url=url, tool="echo", details=details)
+    [row] = found["servers"]
+    assert row["reachable"] and depth(found) < 60
+    [told] = [remark for remark in row["remarks"] if "deeper than 50 levels" in remark]
+    assert ("capabilities" in told, "structured" in told, "tools" in told) == (True, True, details)
+
+
+def test_nesting_that_python_cannot_follow_takes_no_other_server_with_it() -> None:
+    def deep(asked: Asked) -> Reply:
+        if asked.method == "tools/list":
+            inside = b'{"a":' * 950 + b"1" + b"}" * 950
+            body = b'{"jsonrpc":"2.0","id":%d,"result":{"tools":[{"name":"a","annotations":%s}]}}'
+            return Reply(200, {"content-type": "application/json"}, [body % (asked.message["id"], inside)])
+        return played.speaks_modern(asked) if asked.modern else text(400, "no")
+
+    with over_http(deep) as bad, over_http(played.speaks_modern) as good:
+        found, _task = probed(servers=[{"url": bad}, {"url": good}], details=True)
+    assert depth(found) < 60
+    assert found["servers"][1]["reachable"]
+
+
+def test_half_a_character_does_not_reach_a_result() -> None:
+    def answer(asked: Asked) -> Reply:
+        if asked.method == "tools/list":
+            return as_json(result(asked, tools=[{"name": "a\ud800", "\udfff": "😀\udc01"}]))
+        if asked.method == "server/discover":
+            return played.speaks_modern(asked, instructions="\ud800")
+        return text(400, "no")
+
+    with over_http(answer) as url:
+        found, _task = probed(url=url, details=True)
+    [row] = found["servers"]
+    json.dumps(found, ensure_ascii=False).encode()
+    assert row["tools"] == [{"name": "a?", "?": "😀?"}]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
+def test_a_number_that_json_does_not_have_is_no_answer(number: str) -> None:
+    with pytest.raises(Unanswered) as caught:
+        protocol.parsed_messages(b'{"jsonrpc": "2.0", "id": 1, "result": {"ttlMs": %s}}' % number.encode(), 200)
+    assert caught.value.code == "not_mcp"
+
+
+def test_a_part_without_text_adds_none() -> None:
+    parts = [{"type": "text", "text": None}, {"type": "text", "text": "a"}, {"type": "text"}]
+    assert protocol.answer_text({"content": parts}) == "a"
+
+
+MANY = [f"v{number}" for number in range(60_000)]
+MESSAGES = {
+    "foreign versions": lambda: detection.foreign_versions(MANY),
+    "versions of the other era": lambda: detection.mismatch("legacy", MANY),
+    "versions of a refusal": lambda: rpc_refusal(400, RpcError.of({"code": -32022, "data": {"supported": MANY}})),
+    "needed capabilities": lambda: rpc_refusal(
+        400, RpcError.of({"code": -32021, "data": {"requiredCapabilities": dict.fromkeys(MANY)}})
+    ),
+}
+
+
+@pytest.mark.parametrize("make", MESSAGES.values(), ids=MESSAGES)
+def test_a_message_names_the_first_of_many(make: Callable[[], Unanswered]) -> None:
+    message = make().reason
+    assert "v0" in message and "59990 more" in message and len(message) < 1000
+
+
+def test_a_row_is_bounded_whatever_a_server_lists() -> None:
+    wide = "n" * 5000
+
+    def answer(asked: Asked) -> Reply:
+        if asked.method == "server/discover":
+            versions = [played.MODERN, wide, *MANY[:20_000]]
+            return as_json(result(asked, supportedVersions=versions, capabilities={"tools": {}}))
+        if asked.method == "tools/list":
+            twice = [{"name": name} for name in MANY[:4000] * 2]
+            bad = {"name": wide, "inputSchema": {"properties": {"a": {"type": "string", "x-mcp-header": wide + " "}}}}
+            return as_json(result(asked, tools=[*twice, bad], ttlMs=1, cacheScope={"any": [wide]}))
+        return text(400, "no")
+
+    with over_http(answer) as url:
+        found, _task = probed(url=url)
+    [row] = found["servers"]
+    row["tools"] = []
+    assert row["reachable"] and len(row["dropped_tools"]) == 1
+    assert len(json.dumps(row)) < 5000
+    assert "3990 more" in json.dumps(row["remarks"])
+
+
+def test_many_names_are_compared_in_one_pass() -> None:
+    def answer(asked: Asked) -> Reply:
+        if asked.method == "tools/list":
+            return as_json(result(asked, tools=[{"name": name} for name in [*MANY[:9000], "v0"]]))
+        return played.speaks_modern(asked)
+
+    with conversation.opened(played.Played(answer)) as server:
+        server.tools()
+    assert server.remarks == ["tools/list names v0 more than once"]
