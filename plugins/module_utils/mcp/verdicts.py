@@ -15,6 +15,9 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import foreign
 
+_PAST_INTEGERS = 2**53
+"""JSON has numbers of any length, and no reader of JSON keeps all of them exactly (RFC 8259, section 6)."""
+
 
 @dataclass(frozen=True)
 class RpcError:
@@ -29,7 +32,7 @@ class RpcError:
         if not isinstance(error, Mapping):
             return cls(None, shortened(error))
         code = error.get("code")
-        known = code if isinstance(code, int) and not isinstance(code, bool) else None
+        known = code if isinstance(code, int) and not isinstance(code, bool) and abs(code) < _PAST_INTEGERS else None
         return cls(known, shortened(error.get("message") or ""), error.get("data"))
 
     @property

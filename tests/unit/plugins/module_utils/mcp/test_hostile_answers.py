@@ -16,9 +16,11 @@ from support.mcp_played import Asked, as_json, error, over_http, result, text
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, NotReady, Reason
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import mask
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, detection, foreign, protocol
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import detection, foreign, protocol, replicas
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import mcp_probe as operation
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.replicas import Reach
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.service_proxy import Replica
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import Target, targets_from
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import RpcError, Unanswered, rpc_refusal
 from ansible_collections.mcpops.platform.plugins.modules import mcp_probe
@@ -81,13 +83,20 @@ FORMS = {
 
 
 @pytest.mark.parametrize(("option", "value", "secret"), FORMS.values(), ids=FORMS)
-def test_every_form_of_what_is_sent_is_secret(option: str, value: str, secret: str) -> None:
+def test_every_form_of_what_is_sent_is_secret(
+    option: str, value: str, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cluster = {"name": "a", "namespace": "b"}
     ways: dict[str, dict[str, Any]] = {"url": {"url": value}, "path": {**cluster, "path": value}}
     options = ways.get(option) or {**cluster, "headers": {option: value}}
     [target] = targets_from({"wait_timeout": 0.0, "timeout": 5.0, **options})
+    monkeypatch.setattr(operation, "targets_from", lambda _params: [target])
+    # what is asked afterwards does not matter here
+    monkeypatch.setattr(operation.Kube, "connect", lambda _task: 1 / 0)
+    monkeypatch.setattr(operation, "_ask_all", lambda *_given: 1 / 0)
     task = FakeTask({})
-    operation.protect(task, target.secrets)
+    with pytest.raises(ZeroDivisionError):
+        operation.converge(task)  # type: ignore[arg-type]
     encoded = base64.b64encode(secret.encode()).decode()
     assert {secret, encoded, quote(secret, safe=""), json.dumps(secret)[1:-1]} <= task.secrets
 
@@ -214,12 +223,21 @@ def test_a_row_is_bounded_whatever_a_server_lists() -> None:
     assert "3990 more" in json.dumps(row["remarks"])
 
 
-def test_many_names_are_compared_in_one_pass() -> None:
+def test_a_replica_that_lists_other_tools_without_end_is_shown_in_part() -> None:
     def answer(asked: Asked) -> Reply:
         if asked.method == "tools/list":
-            return as_json(result(asked, tools=[{"name": name} for name in [*MANY[:9000], "v0"]]))
+            return as_json(result(asked, tools=[{"name": f"{name}-{'n' * 500}"} for name in MANY[:1500]]))
         return played.speaks_modern(asked)
 
-    with conversation.opened(played.Played(answer)) as server:
-        server.tools()
-    assert server.remarks == ["tools/list names v0 more than once"]
+    pods = [Replica("a", 1), Replica("b", 1)]
+    reach = Reach(lambda _timeout: played.Played(answer), lambda: pods, lambda _pod, _timeout: played.Played(answer))
+    row: dict[str, Any] = {"era": "modern", "eras": ["modern"]}
+    with pytest.raises(Unanswered) as caught:
+        replicas.compared(Target("a", "b", 1, "/mcp", ""), reach, 1.0, "", [{"name": "w" * 100_000}], row)
+    assert caught.value.code == "replicas_differ" and len(caught.value.reason) < 4000
+    assert len(json.dumps(row)) < 100_000
+
+
+@pytest.mark.parametrize("code", [10**400, -(2**63) - 1], ids=["long", "negative"])
+def test_a_code_that_is_no_code_is_none(code: int) -> None:
+    assert RpcError.of({"code": code, "message": "m"}).code is None
