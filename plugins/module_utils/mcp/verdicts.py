@@ -40,7 +40,7 @@ class RpcError:
         return tuple(str(version) for version in named) if isinstance(named, list) else ()
 
     def __str__(self) -> str:
-        return f"{self.message} ({'no code' if self.code is None else self.code})"
+        return f"{self.message or 'no message'} ({'no code' if self.code is None else self.code})"
 
 
 class Unanswered(Exception):
@@ -299,10 +299,11 @@ def forgets_session(refused: Unanswered) -> bool:
 
 
 def session_lost(refused: Unanswered) -> Unanswered:
+    # the answer itself, without what it means where no session is in play
+    told = f": {refused.rpc}" if refused.rpc is not None else refused.reason.partition(f"(HTTP {refused.status})")[2]
     return Unanswered(
         "session_lost",
-        # the answer itself, without what it means where no session is in play
-        f"it does not know the session that it began a moment ago {refused.reason[refused.reason.find('(HTTP') :]}",
+        f"it does not know the session that it began a moment ago (HTTP {refused.status}){told}",
         "Replicas behind one Service do not share sessions: run one replica, use session affinity, or a server that "
         "keeps none (stateless). With one replica it was restarted in between.",
         status=refused.status,

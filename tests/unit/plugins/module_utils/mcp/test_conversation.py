@@ -390,6 +390,25 @@ def test_a_session_that_is_refused_later_is_lost_and_may_come_back() -> None:
     assert "replica" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (as_json(error(None, -32602, "Session not found"), 404), "(HTTP 404): Session not found (-32602)"),
+        (as_json(error(None, -32602, ""), 404), "(HTTP 404): no message (-32602)"),
+        (played.text(404, "gone"), "(HTTP 404): gone"),
+        (Reply(404, {}), "(HTTP 404)"),
+    ],
+)
+def test_a_lost_session_is_told_with_what_the_server_said(answer: Reply, words: str) -> None:
+    def server(asked: Asked) -> Reply:
+        return answer if asked.method == "tools/call" else played.speaks_legacy(asked)
+
+    with conversation.opened(Played(server), era="legacy") as found, pytest.raises(Unanswered) as caught:
+        found.call("echo", {})
+    assert caught.value.code == "session_lost"
+    assert caught.value.reason == f"it does not know the session that it began a moment ago {words}"
+
+
 def test_a_method_that_a_server_with_sessions_lacks_is_no_lost_session() -> None:
     def server(asked: Asked) -> Reply:
         if asked.method == "prompts/list":
