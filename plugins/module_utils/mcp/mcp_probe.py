@@ -122,7 +122,7 @@ def _connections(task: Task, kube: Kube | None) -> Connect:
             def opener(path: str) -> http_client.Opener:
                 return service_proxy.opener(known, place(path), target.headers)
 
-            return http_client.HttpExchange(opener(target.path), timeout, target.base, opener)
+            return http_client.HttpExchange(opener(target.path), timeout, target.base, opener, through_api_server=True)
 
         return Reach(
             server=lambda timeout: proxied(target.proxied, timeout),

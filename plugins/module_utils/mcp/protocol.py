@@ -40,6 +40,8 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     chunks: Iterable[bytes] = field(default=(), repr=False)
+    through_api_server: bool = False
+    """Whether the API server may have answered instead."""
 
     @property
     def content_type(self) -> str:
@@ -120,15 +122,21 @@ class EventStream:
 
 def messages(reply: Reply) -> Iterator[dict[str, Any]]:
     """The JSON-RPC messages of a successful answer as they come; anything else is an Unanswered."""
-    chunks = limited(reply.chunks)
     if not reply.successful:
-        raise refusal(reply.status, reply.headers, b"".join(chunks))
+        raise refused(reply)
+    chunks = limited(reply.chunks)
     if reply.content_type == "text/event-stream":
         yield from streamed(EventStream(chunks), reply.status)
     elif reply.content_type == "application/json":
         yield from parsed_messages(b"".join(chunks), reply.status)
     else:
         raise not_mcp(reply.status, reply.content_type, b"".join(chunks))
+
+
+def refused(reply: Reply) -> Unanswered:
+    """The verdict on a reply that is not a success."""
+    body = b"".join(limited(reply.chunks))
+    return refusal(reply.status, reply.headers, body, through_api_server=reply.through_api_server)
 
 
 def streamed(stream: EventStream, status: int) -> Iterator[dict[str, Any]]:
@@ -174,7 +182,7 @@ def no_answer(reply: Reply) -> Unanswered:
 def read_acknowledgement(reply: Reply) -> None:
     """A notification is answered by any success without a body that matters."""
     if not reply.successful:
-        raise refusal(reply.status, reply.headers, b"".join(limited(reply.chunks)))
+        raise refused(reply)
 
 
 def result_of(message: Mapping[str, Any], status: int) -> dict[str, Any]:

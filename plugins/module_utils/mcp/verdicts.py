@@ -223,9 +223,9 @@ _PROXY: tuple[tuple[str, str, str, str, bool], ...] = (
 )
 
 
-def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Unanswered:
-    """The verdict on an answer that is not a success."""
-    from_proxy = _proxy_verdict(body)
+def refusal(status: int, headers: Mapping[str, str], body: bytes, *, through_api_server: bool = False) -> Unanswered:
+    """The verdict on an answer that is not a success; the API server's own word counts only on a way through it."""
+    from_proxy = _proxy_verdict(body) if through_api_server else None
     if from_proxy is not None:
         return from_proxy
     not_started = _NOT_STARTED.search(body.decode("utf-8", "replace")) if status == 500 else None
@@ -316,6 +316,11 @@ def shortened(text: Any) -> str:
     plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
     words = " ".join("".join(sign if sign.isprintable() else " " for sign in plain[: SHOWN * 4]).split())
     return words if len(words) <= SHOWN else words[: SHOWN - 1] + "…"
+
+
+def api_server_refuses_login(body: bytes) -> bool:
+    """Whether a 401 is the API server's own, before it passed anything on to the server behind it."""
+    return _kubernetes_status(body) == "Unauthorized"
 
 
 def _proxy_verdict(body: bytes) -> Unanswered | None:

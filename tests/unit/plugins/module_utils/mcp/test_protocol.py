@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -113,11 +114,30 @@ def test_what_came_instead_of_an_answer_is_named(
     status: int, headers: dict[str, str], body: bytes, code: str, message: str, hint: str, terminal: bool
 ) -> None:
     with pytest.raises(Unanswered) as caught:
-        protocol.read_answer(Reply(status, headers, [body]), 1)
+        protocol.read_answer(Reply(status, headers, [body], through_api_server=True), 1)
     verdict = caught.value
     assert (verdict.code, verdict.terminal) == (code, terminal)
     assert message in verdict.reason
     assert hint in verdict.hint
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (401, UNAUTHORIZED, "unauthorized"),
+        (403, FORBIDDEN, "forbidden"),
+        (404, NO_SERVICE, "path_not_found"),
+        (503, NO_ENDPOINTS, "unavailable"),
+        (502, b"error trying to reach service: EOF", "bad_gateway"),
+    ],
+)
+@pytest.mark.parametrize("read", [lambda reply: protocol.read_answer(reply, 1), protocol.read_acknowledgement])
+def test_a_server_that_is_asked_itself_cannot_speak_as_the_api_server(
+    read: Callable[[Reply], object], status: int, body: bytes, code: str
+) -> None:
+    with pytest.raises(Unanswered) as caught:
+        read(Reply(status, JSON, [body]))
+    assert (caught.value.code, caught.value.status) == (code, status)
 
 
 def test_ten_megabytes_are_not_read_to_their_end() -> None:
