@@ -360,7 +360,9 @@ servers:
       type: list
       elements: dict
     cache:
-      description: How long clients may keep each list (C(ttl_ms)) and whether others may see it (C(cache_scope)).
+      description:
+        - How long clients may keep each list and the answer to C(server/discover) (C(ttl_ms)), and whether others may
+          see it (C(cache_scope)).
       type: dict
     tool:
       description: Tool that was called.

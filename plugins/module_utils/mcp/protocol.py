@@ -9,6 +9,7 @@ No input or output here: requests are bytes, answers are a status, headers and a
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -31,6 +32,7 @@ KNOWN_VERSIONS = (*MODERN_VERSIONS, *LEGACY_VERSIONS)
 MAX_ANSWER_BYTES = 1024 * 1024
 CLIENT_INFO = {"name": "mcpops.platform", "version": "0.1.0"}
 ACCEPT = "application/json, text/event-stream"
+_NO_ID = (None, "server-error")
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,9 @@ class EventStream:
 
     def __iter__(self) -> Iterator[str]:
         data: list[str] = []
-        for line in _lines(self._chunks):
+        for number, whole in enumerate(_lines(self._chunks)):
+            # one byte order mark may come before the stream (HTML, "Server-sent events", parsing)
+            line = whole if number else whole.removeprefix(codecs.BOM_UTF8)
             if line:
                 self._field(line, data)
                 continue
@@ -153,13 +157,17 @@ def answer_among(found: Iterable[Mapping[str, Any]], number: int, status: int) -
 
 
 def answers(message: Mapping[str, Any], number: int) -> bool:
-    """Errors are known by the exchange that they come in: SDKs give them the id null, "server-error", or none."""
+    """Whether a message answers a request of this exchange.
+
+    An error may come without the id, where its server did not get as far as to read it (JSON-RPC 2.0, section 5: null);
+    SDKs then write null, "server-error", or none. Any other id is that of somebody else's request.
+    """
     if "method" in message:
         return False
     given = message.get("id")
     if given == number and not isinstance(given, bool):
         return True
-    return message.get("error") is not None and not isinstance(given, int)
+    return message.get("error") is not None and given in _NO_ID
 
 
 def read_answer(reply: Reply, number: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -361,6 +361,50 @@ def test_an_error_belongs_to_the_request_whatever_id_it_has(number: Any) -> None
     with conversation.opened(modern(tools_call=called)) as server, pytest.raises(Unanswered) as caught:
         server.call("x", {})
     assert caught.value.code == "rpc_error" and "broken inside (-32603)" in caught.value.reason
+
+
+@pytest.mark.parametrize("number", ["42", "", "somebody-else", 77, 1.5, True, [], {}])
+@pytest.mark.parametrize("answered", [as_json, as_events])
+def test_an_error_of_another_request_is_not_ours(answered: Callable[[Any], Reply], number: Any) -> None:
+    wire = modern(tools_call=lambda _asked: answered(error(number, -32603, "of another")))
+    with conversation.opened(wire) as server, pytest.raises(Unanswered) as caught:
+        server.call("x", {})
+    assert caught.value.code == "no_answer"
+
+
+def test_an_error_at_a_status_of_its_own_needs_no_id() -> None:
+    wire = modern(tools_call=lambda _asked: as_json(error("somebody-else", -32602, "no such tool"), 400))
+    with conversation.opened(wire) as server, pytest.raises(Unanswered) as caught:
+        server.call("x", {})
+    assert caught.value.code == "invalid_params" and "no such tool" in caught.value.reason
+
+
+@pytest.mark.parametrize("method", ["tools/list", "server/discover", "resources/templates/list", "prompts/list"])
+def test_a_list_that_asks_its_client_is_a_fault_of_the_server(method: str) -> None:
+    asks_back = {"resultType": "input_required", "requestState": "x", "tools": [], "supportedVersions": [played.MODERN]}
+    wire = modern(**{method.replace("/", "_", 1): asks_back})
+    with pytest.raises(Unanswered) as caught, conversation.opened(wire) as server:
+        {"tools/list": server.tools, "prompts/list": server.prompts}.get(method, server.resource_templates)()
+    assert (caught.value.code, caught.value.terminal) == ("result_type", True)
+    assert f"answers {method} with" in caught.value.reason and "defect of the server" in caught.value.hint
+
+
+def test_what_may_ask_its_client_still_may() -> None:
+    asks_back = {"resultType": "input_required", "requestState": "x"}
+    wire = modern(tools_call=asks_back, prompts_get=asks_back, resources_read=asks_back)
+    with conversation.opened(wire) as server:
+        for found in (server.call("x", {}), server.get_prompt("x"), server.read("x:")):
+            assert conversation.needs_input(found)
+
+
+def test_the_time_that_a_discovery_may_be_kept_is_known() -> None:
+    def server(asked: Asked) -> Reply:
+        return played.speaks_modern(asked, ttlMs=60_000, cacheScope="private")
+
+    with conversation.opened(Played(server)) as found:
+        assert found.caching == {"server/discover": {"ttl_ms": 60_000, "cache_scope": "private"}}
+    with conversation.opened(Played(played.speaks_legacy), era="legacy") as found:
+        assert found.caching == {}
 
 
 def test_an_error_that_is_null_is_none() -> None:

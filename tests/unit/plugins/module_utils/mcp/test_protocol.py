@@ -36,6 +36,16 @@ def test_the_answer_is_found_in_a_stream_however_it_is_cut(size: int, ends: byte
     assert legacy.negotiated(result) == "2025-06-18"
 
 
+@pytest.mark.parametrize("size", [1, 2, 100_000])
+def test_a_byte_order_mark_before_a_stream_is_no_part_of_it(size: int) -> None:
+    first = b'data: {"jsonrpc":"2.0","id":1,"result":{"n":"\xef\xbb\xbf"}}\n\n'
+    result = protocol.read_answer(Reply(200, SSE, cut(b"\xef\xbb\xbf" + first, size)), 1)
+    assert result == {"n": "\ufeff"}
+    # only the first: a second one makes a field that nobody knows
+    with pytest.raises(Unanswered):
+        protocol.read_answer(Reply(200, SSE, cut(b"\xef\xbb\xbf" * 2 + first, size)), 1)
+
+
 def test_reading_a_stream_stops_at_the_answer_even_if_the_stream_stays_open() -> None:
     def endless():  # type: ignore[no-untyped-def]
         yield recorded("initialize.sse")
