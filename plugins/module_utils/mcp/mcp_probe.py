@@ -75,7 +75,8 @@ def converge(task: Task) -> Result:
     if reasons and not task.check_mode:
         subject = targets[0].label if len(targets) == 1 else f"{len(reasons)} of {len(targets)} MCP probes"
         told = [_without_subject(reason) for reason in reasons] if len(targets) == 1 else reasons
-        raise NotReady(subject, told, waited=time.monotonic() - started, values={"servers": rows})
+        waited = time.monotonic() - started
+        raise NotReady(subject, told, waited=waited, values={"servers": rows}, apart=True)
     notes = [f"{reason} A run that repairs it may come first." for reason in reasons]
     for note in notes:
         task.warn(note)
