@@ -20,6 +20,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusa
 DONE_SHOWN = 20
 """How many writes a failure lists: a bundle of a thousand objects has a row for each of them beside it."""
 
+NAMES_SHOWN = 5
+
 
 class Failure(Exception):
     """Base of all expected failures. `values` are returned beside the message (a partial result)."""
@@ -180,7 +182,10 @@ class Reason:
 
 
 class NotReady(Failure):
-    """What was asked for was done, and what should come of it did not."""
+    """What was asked for was done, and what should come of it did not.
+
+    Reasons that are `apart` are of things that do not need each other: one without hope says nothing of the others.
+    """
 
     kind = "not_ready"
 
@@ -191,20 +196,31 @@ class NotReady(Failure):
         *,
         waited: float | None = None,
         values: Mapping[str, Any] | None = None,
+        apart: bool = False,
     ) -> None:
         super().__init__(values)
         self.subject = subject
+        self.apart = apart
         self.reasons = tuple(reasons)
         self.waited = waited
 
     def message(self) -> str:
         waited = f" after {self.waited:.0f} s" if self.waited is not None else ""
-        terminal = " and will not become ready by waiting" if any(reason.terminal for reason in self.reasons) else ""
+        terminal = self._hopeless()
         if len(self.reasons) == 1:
             reason = self.reasons[0]
             return f"{self.subject} {_be(self.subject)} not ready{waited}{terminal}: {_sentence(str(reason))}"
         listed = "\n".join(f"  {number}. {_indented(reason)}" for number, reason in enumerate(self.reasons, 1))
         return f"{self.subject} {_be(self.subject)} not ready{waited}{terminal}:\n{listed}"
+
+    def _hopeless(self) -> str:
+        """That waiting does not help, and whom."""
+        final = list(dict.fromkeys(reason.subject for reason in self.reasons if reason.terminal))
+        words = "will not become ready by waiting"
+        if not final or not self.apart or all(reason.terminal for reason in self.reasons):
+            return f" and {words}" if final else ""
+        more = [f"{len(final) - NAMES_SHOWN} more"] if final[NAMES_SHOWN:] else []
+        return f"; of these, {' and '.join(_listed([*final[:NAMES_SHOWN], *more]))} {words}"
 
     def details(self) -> dict[str, Any]:
         return {
@@ -254,6 +270,11 @@ def _be(subject: str) -> str:
     number = re.match(r"(\d+) ", subject)
     several = int(number[1]) != 1 if number else ", " in subject.partition("(")[0] or subject.endswith(" servers")
     return "are" if several else "is"
+
+
+def _listed(names: Sequence[str]) -> list[str]:
+    """All but the last in one, for an "and" between the two."""
+    return [", ".join(names[:-1]), names[-1]] if names[1:] else list(names)
 
 
 def _sentence(text: str) -> str:

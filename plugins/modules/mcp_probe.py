@@ -124,6 +124,8 @@ options:
     description:
       - The call must fail. V(true) takes an error of the tool (C(isError)) and any JSON-RPC error, a number such as
         V(-32602) only the JSON-RPC error of this code.
+      - It must be the server's word on this call. A lost session, a login (401, 403), another host name or version,
+        headers that a proxy rewrote, 429 and 5xx are reported whatever is expected.
       - O(expect), O(expect_equals) and O(expect_regex) then judge the text of the error.
     type: raw
   expect_tools:
@@ -358,7 +360,9 @@ servers:
       type: list
       elements: dict
     cache:
-      description: How long clients may keep each list (C(ttl_ms)) and whether others may see it (C(cache_scope)).
+      description:
+        - How long clients may keep each list and the answer to C(server/discover) (C(ttl_ms)), and whether others may
+          see it (C(cache_scope)).
       type: dict
     tool:
       description: Tool that was called.

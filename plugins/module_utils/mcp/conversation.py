@@ -79,6 +79,8 @@ class Conversation:
         self.remarks: list[str] = []
         self.caching: dict[str, dict[str, Any]] = {}
         self.latency_ms: dict[str, int] = {}
+        if isinstance(speaker, Modern):
+            self._cached("server/discover", speaker.discovered)
 
     @property
     def era(self) -> str:
@@ -222,7 +224,7 @@ class Conversation:
         raise _endless(method, f"more than {MOST_PAGES} pages")
 
     def _cached(self, method: str, page: Mapping[str, Any]) -> None:
-        """How long a list may be kept and by whom; a missing or negative time means not at all."""
+        """How long an answer may be kept and by whom; a missing or negative time means not at all."""
         if self.era != MODERN:
             return
         ttl, scope = page.get("ttlMs"), page.get("cacheScope")

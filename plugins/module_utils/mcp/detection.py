@@ -49,6 +49,8 @@ def after_refusal(refused: Unanswered) -> Step:
     code = refused.rpc.code if refused.rpc is not None else None
     if refused.status is None:
         return Step("report", "no answer of the server itself", refused)
+    if refused.code == "result_type":
+        return Step("report", "only servers of the modern era give their results types", refused)
     if code in _MODERN_FAULTS:
         return Step("report", f"{code} is an error of the modern era", refused)
     if code == _UNSUPPORTED and refused.rpc is not None and refused.rpc.supported:

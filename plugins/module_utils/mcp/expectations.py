@@ -22,6 +22,10 @@ from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kin
 OF_A_CALL = ("arguments", "expect", "expect_equals", "expect_regex", "expect_json", "expect_error")
 _TEXTS = ("expect", "expect_equals")
 ANY_ERROR = "any"
+# verdicts on the way to the server, the session or the version: who asks otherwise gets another answer to the same call
+_NOT_OF_THE_CALL = frozenset(("session_lost", "header_mismatch", "protocol_version"))
+# of the message itself (JSON-RPC 2.0, section 5.1): at status 400 nobody looked at the tool that it names
+_OF_THE_MESSAGE = frozenset((-32700, -32600))
 
 
 @dataclass(frozen=True)
@@ -68,10 +72,19 @@ class Expectation:
         return next((text for check in self.paths if (text := check.unmet(structured))), "")
 
     def is_expected(self, refused: Unanswered) -> bool:
-        """Whether a refusal by JSON-RPC error is what the call is to end with."""
-        if self.error is None or refused.rpc is None or refused.status in (401, 403):
+        """Whether a refusal by JSON-RPC error is what the call is to end with.
+
+        Gateways, logins and session stores write JSON-RPC errors, too. The server's word on the call comes at the
+        statuses of MCP 2026-07-28, "Error handling": a success, 400, or 404 for a method that it does not have.
+        """
+        if self.error is None or refused.rpc is None or refused.status is None or refused.code in _NOT_OF_THE_CALL:
             return False
-        return self.error in (ANY_ERROR, refused.rpc.code)
+        code, status = refused.rpc.code, refused.status
+        if not (200 <= status < 300 or status == 400 or (status == 404 and code == -32601)):
+            return False
+        if self.error == ANY_ERROR:
+            return not (status == 400 and code in _OF_THE_MESSAGE)
+        return self.error == code
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ Opener = Callable[[str, Mapping[str, str], "bytes | None", float], Any]
 class HttpExchange:
     """An Exchange whose every request, body included, ends within about `timeout` seconds.
 
-    `base` is the address as the server knows it, and `elsewhere` opens requests to other paths of it.
+    `base` is the address as the server knows it, and `elsewhere` opens requests to other paths of it. On a way
+    `through_api_server`, that one may answer instead of the server.
     """
 
     opener: Opener
@@ -41,6 +42,7 @@ class HttpExchange:
     base: str = ""
     elsewhere: Callable[[str], Opener] | None = None
     longest: float = 0.0
+    through_api_server: bool = False
 
     @contextmanager
     def __call__(self, method: str, headers: Mapping[str, str], body: bytes | None) -> Iterator[Reply]:
@@ -51,7 +53,8 @@ class HttpExchange:
             raise unreached(exc, self.timeout) from exc
         try:
             names = {name.lower(): value for name, value in response.headers.items()}
-            yield Reply(response.status, names, _chunks(response, deadline, self.timeout))
+            chunks = _chunks(response, deadline, self.timeout)
+            yield Reply(response.status, names, chunks, self.through_api_server)
         finally:
             _release(response)
 

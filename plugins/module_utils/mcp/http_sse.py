@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import EventStream, Exchange, Reply
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, refusal, shortened
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, shortened
 
 # the stream brings all answers of a conversation
 MOST_BYTES = 4 * protocol.MAX_ANSWER_BYTES
@@ -45,7 +45,7 @@ def connected(exchange: Movable, headers: Mapping[str, str]) -> Iterator[Exchang
     """An Exchange over an open stream; Unanswered where the server has none."""
     with exchange.lasting()("GET", {**headers, "Accept": "text/event-stream"}, None) as reply:
         if not reply.successful or reply.content_type != "text/event-stream":
-            raise refusal(reply.status, reply.headers, b"".join(protocol.limited(reply.chunks)))
+            raise protocol.refused(reply)
         stream = EventStream(protocol.limited(reply.chunks, MOST_BYTES))
         texts = iter(stream)
         reference = next(texts, "")
@@ -77,7 +77,7 @@ def _paired(post: Exchange, texts: Iterator[str]) -> Exchange:
             return
         with post("POST", headers, body) as reply:
             if not reply.successful:
-                raise refusal(reply.status, reply.headers, b"".join(protocol.limited(reply.chunks)))
+                raise protocol.refused(reply)
         sent = json.loads(body)
         if "method" not in sent or "id" not in sent:
             yield Reply(202, {})

@@ -86,7 +86,8 @@ def _converge(task: Task, targets: list[Target]) -> Result:
     if reasons and not task.check_mode:
         subject = targets[0].label if len(targets) == 1 else f"{len(reasons)} of {len(targets)} MCP probes"
         told = [_without_subject(reason) for reason in reasons] if len(targets) == 1 else reasons
-        raise NotReady(subject, told, waited=time.monotonic() - started, values={"servers": rows})
+        waited = time.monotonic() - started
+        raise NotReady(subject, told, waited=waited, values={"servers": rows}, apart=True)
     notes = [f"{reason} A run that repairs it may come first." for reason in reasons]
     for note in notes:
         task.warn(note)
@@ -133,7 +134,7 @@ def _connections(task: Task, kube: Kube | None) -> Connect:
             def opener(path: str) -> http_client.Opener:
                 return service_proxy.opener(known, place(path), target.headers)
 
-            return http_client.HttpExchange(opener(target.path), timeout, target.base, opener)
+            return http_client.HttpExchange(opener(target.path), timeout, target.base, opener, through_api_server=True)
 
         return Reach(
             server=lambda timeout: proxied(target.proxied, timeout),

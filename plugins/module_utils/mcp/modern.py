@@ -20,6 +20,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts impor
 META = "io.modelcontextprotocol/"
 # method → the parameter that the header Mcp-Name repeats
 _NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+# what may be answered by asking back ("Multi round-trip requests")
+_ASKS_BACK = frozenset(("tools/call", "prompts/get", "resources/read"))
 RESULT_TYPES = ("complete", "input_required")
 
 
@@ -85,7 +87,7 @@ class Modern:
             if begun:
                 self._end(begun)
         self._introduced(result)
-        return checked(result)
+        return checked(method, result)
 
     def _end(self, session: str) -> None:
         """Without a version: the one of this era is not known there."""
@@ -138,9 +140,18 @@ def mutual_version(refused: Unanswered) -> str:
     return next((version for version in protocol.MODERN_VERSIONS if version in refused.rpc.supported), "")
 
 
-def checked(result: dict[str, Any]) -> dict[str, Any]:
+def checked(method: str, result: dict[str, Any]) -> dict[str, Any]:
     """A result whose type this client understands; no type stands for complete (basic/index, "Result types")."""
     kind = result.get("resultType", "complete")
+    if kind == "input_required" and method not in _ASKS_BACK:
+        raise Unanswered(
+            "result_type",
+            f"it answers {method} with a result of the type 'input_required', which only "
+            f"{', '.join(sorted(_ASKS_BACK))} may have",
+            "That is a defect of the server: what it offers must not depend on an answer of its client.",
+            terminal=True,
+            status=200,
+        )
     if kind in RESULT_TYPES:
         return result
     raise Unanswered(

@@ -196,7 +196,7 @@ def _forwarding(kube: Kube, check_mode: bool, target: str, timeout: float) -> we
 
 def not_forwarded(refused: websocket.NotUpgraded) -> Unanswered:
     """The verdict on an API server's refusal, which is not one of the MCP server."""
-    verdict = refusal(refused.status, refused.headers, refused.body)
+    verdict = refusal(refused.status, refused.headers, refused.body, through_api_server=True)
     if verdict.status is None:
         return verdict
     said = shortened(refused.body) or "no reason given"

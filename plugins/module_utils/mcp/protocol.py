@@ -9,6 +9,7 @@ No input or output here: requests are bytes, answers are a status, headers and a
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,6 +33,7 @@ KNOWN_VERSIONS = (*MODERN_VERSIONS, *LEGACY_VERSIONS)
 MAX_ANSWER_BYTES = 1024 * 1024
 CLIENT_INFO = {"name": "mcpops.platform", "version": "0.1.0"}
 ACCEPT = "application/json, text/event-stream"
+_NO_ID = (None, "server-error")
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     chunks: Iterable[bytes] = field(default=(), repr=False)
+    through_api_server: bool = False
+    """Whether the API server may have answered instead."""
 
     @property
     def content_type(self) -> str:
@@ -93,7 +97,9 @@ class EventStream:
 
     def __iter__(self) -> Iterator[str]:
         data: list[str] = []
-        for line in _lines(self._chunks):
+        for number, whole in enumerate(_lines(self._chunks)):
+            # one byte order mark may come before the stream (HTML, "Server-sent events", parsing)
+            line = whole if number else whole.removeprefix(codecs.BOM_UTF8)
             if line:
                 self._field(line, data)
                 continue
@@ -121,15 +127,21 @@ class EventStream:
 
 def messages(reply: Reply) -> Iterator[dict[str, Any]]:
     """The JSON-RPC messages of a successful answer as they come; anything else is an Unanswered."""
-    chunks = limited(reply.chunks)
     if not reply.successful:
-        raise refusal(reply.status, reply.headers, b"".join(chunks))
+        raise refused(reply)
+    chunks = limited(reply.chunks)
     if reply.content_type == "text/event-stream":
         yield from streamed(EventStream(chunks), reply.status)
     elif reply.content_type == "application/json":
         yield from parsed_messages(b"".join(chunks), reply.status)
     else:
         raise not_mcp(reply.status, reply.content_type, b"".join(chunks))
+
+
+def refused(reply: Reply) -> Unanswered:
+    """The verdict on a reply that is not a success."""
+    body = b"".join(limited(reply.chunks))
+    return refusal(reply.status, reply.headers, body, through_api_server=reply.through_api_server)
 
 
 def streamed(stream: EventStream, status: int) -> Iterator[dict[str, Any]]:
@@ -146,13 +158,17 @@ def answer_among(found: Iterable[Mapping[str, Any]], number: int, status: int) -
 
 
 def answers(message: Mapping[str, Any], number: int) -> bool:
-    """Errors are known by the exchange that they come in: SDKs give them the id null, "server-error", or none."""
+    """Whether a message answers a request of this exchange.
+
+    An error may come without the id, where its server did not get as far as to read it (JSON-RPC 2.0, section 5: null);
+    SDKs then write null, "server-error", or none. Any other id is that of somebody else's request.
+    """
     if "method" in message:
         return False
     given = message.get("id")
     if given == number and not isinstance(given, bool):
         return True
-    return message.get("error") is not None and not isinstance(given, int)
+    return message.get("error") is not None and given in _NO_ID
 
 
 def read_answer(reply: Reply, number: int) -> dict[str, Any]:
@@ -175,7 +191,7 @@ def no_answer(reply: Reply) -> Unanswered:
 def read_acknowledgement(reply: Reply) -> None:
     """A notification is answered by any success without a body that matters."""
     if not reply.successful:
-        raise refusal(reply.status, reply.headers, b"".join(limited(reply.chunks)))
+        raise refused(reply)
 
 
 def result_of(message: Mapping[str, Any], status: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import PODS, last_log_lines
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import foreign
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.http_client import Opener
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import api_server_refuses_login
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import variable_values
+
+# of the API server's refusals; theirs of a login have some 150 bytes
+LARGEST_STATUS = 4096
 
 
 @dataclass(frozen=True)
@@ -34,23 +39,53 @@ def opener(kube: Kube, path: str, extra: Mapping[str, str]) -> Opener:
     """Requests through the API server's proxy: works wherever the API server can be reached."""
 
     def send(method: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Any:
-        return kube.transport.send(
-            method, path, headers={**extra, **headers}, body=body, timeout=timeout, preload=False
-        )
-
-    def opened(method: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Any:
         try:
-            response = send(method, headers, body, timeout)
-            if response.status == 401 and kube.transport.renew():
-                response.close()
-                response = send(method, headers, body, timeout)
+            return kube.transport.send(
+                method, path, headers={**extra, **headers}, body=body, timeout=timeout, preload=False
+            )
         except sdk.urllib3.exceptions.ReadTimeoutError:
             raise  # the API server passed the request on, and the MCP server is silent
         except sdk.urllib3.exceptions.HTTPError as exc:
             raise failures.from_exception("ask the MCP server", exc, kube.server, kube.access.origin) from exc
-        return response
+
+    def opened(method: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Any:
+        response = send(method, headers, body, timeout)
+        if response.status != 401:
+            return response
+        # a server may want a login as well: it has the request already, and a second one might call a tool twice
+        begun = Begun(response, timeout)
+        if not (api_server_refuses_login(begun.beginning) and kube.transport.renew()):
+            return begun
+        response.close()
+        # the pool counts its connections, and waits for ever for one that is missing
+        response.release_conn()
+        return send(method, headers, body, timeout)
 
     return opened
+
+
+class Begun:
+    """A urllib3 response whose beginning has been looked at, and is read again."""
+
+    def __init__(self, response: Any, timeout: float) -> None:
+        self._response = response
+        self.beginning = b""
+        deadline = time.monotonic() + timeout
+        while len(self.beginning) < LARGEST_STATUS and time.monotonic() < deadline:
+            chunk = response.read1(LARGEST_STATUS)
+            if not chunk:
+                break
+            self.beginning += chunk
+        self._unread = self.beginning
+
+    def read1(self, amount: int) -> bytes:
+        if self._unread:
+            given, self._unread = self._unread[:amount], self._unread[amount:]
+            return given
+        return bytes(self._response.read1(amount))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._response, name)
 
 
 def replicas(kube: Kube, namespace: str, service: str, port: int) -> list[Replica]:

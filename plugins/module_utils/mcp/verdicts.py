@@ -42,7 +42,7 @@ class RpcError:
         return tuple(map(str, named)) if isinstance(named, list) else ()
 
     def __str__(self) -> str:
-        return f"{self.message} ({'no code' if self.code is None else self.code})"
+        return f"{self.message or 'no message'} ({'no code' if self.code is None else self.code})"
 
 
 class Unanswered(Exception):
@@ -225,9 +225,9 @@ _PROXY: tuple[tuple[str, str, str, str, bool], ...] = (
 )
 
 
-def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Unanswered:
-    """The verdict on an answer that is not a success."""
-    from_proxy = _proxy_verdict(body)
+def refusal(status: int, headers: Mapping[str, str], body: bytes, *, through_api_server: bool = False) -> Unanswered:
+    """The verdict on an answer that is not a success; the API server's own word counts only on a way through it."""
+    from_proxy = _proxy_verdict(body) if through_api_server else None
     if from_proxy is not None:
         return from_proxy
     not_started = _NOT_STARTED.search(body.decode("utf-8", "replace")) if status == 500 else None
@@ -301,10 +301,11 @@ def forgets_session(refused: Unanswered) -> bool:
 
 
 def session_lost(refused: Unanswered) -> Unanswered:
+    # the answer itself, without what it means where no session is in play
+    told = f": {refused.rpc}" if refused.rpc is not None else refused.reason.partition(f"(HTTP {refused.status})")[2]
     return Unanswered(
         "session_lost",
-        # the answer itself, without what it means where no session is in play
-        f"it does not know the session that it began a moment ago {refused.reason[refused.reason.find('(HTTP') :]}",
+        f"it does not know the session that it began a moment ago (HTTP {refused.status}){told}",
         "Replicas behind one Service do not share sessions: run one replica, use session affinity, or a server that "
         "keeps none (stateless). With one replica it was restarted in between.",
         status=refused.status,
@@ -315,6 +316,11 @@ def session_lost(refused: Unanswered) -> Unanswered:
 def shortened(text: Any) -> str:
     """The beginning of foreign text, on one line and without control characters."""
     return foreign.shortened(text)
+
+
+def api_server_refuses_login(body: bytes) -> bool:
+    """Whether a 401 is the API server's own, before it passed anything on to the server behind it."""
+    return _kubernetes_status(body) == "Unauthorized"
 
 
 def _proxy_verdict(body: bytes) -> Unanswered | None:

@@ -96,6 +96,33 @@ ONE_OF_EACH: dict[str, tuple[Failure, str]] = {
         "MCP servers are not ready and will not become ready by waiting:\n"
         "  1. echo: exits with 1. Read its log.\n  2. other: no node fits.",
     ),
+    "one of two that stand alone never ready": (
+        NotReady(
+            "2 of 3 MCP probes",
+            [
+                Reason("echo", "not_mcp", "it answered text", terminal=True),
+                Reason("other", "timeout", "it did not answer"),
+            ],
+            waited=5.0,
+            apart=True,
+        ),
+        "2 of 3 MCP probes are not ready after 5 s; of these, echo will not become ready by waiting:\n"
+        "  1. echo: it answered text.\n  2. other: it did not answer.",
+    ),
+    "many that stand alone never ready": (
+        NotReady(
+            "9 of 9 MCP probes",
+            [*(Reason(f"s{n}", "not_mcp", "no", terminal=True) for n in range(8)), Reason("other", "timeout", "no")],
+            apart=True,
+        ),
+        "9 of 9 MCP probes are not ready; of these, s0, s1, s2, s3, s4 and 3 more will not become ready by waiting:\n"
+        + "".join(f"  {n + 1}. s{n}: no.\n" for n in range(8))
+        + "  9. other: no.",
+    ),
+    "all that stand alone never ready": (
+        NotReady("2 of 2 MCP probes", [Reason(n, "not_mcp", "no", terminal=True) for n in ("a", "b")], apart=True),
+        "2 of 2 MCP probes are not ready and will not become ready by waiting:\n  1. a: no.\n  2. b: no.",
+    ),
     "what was asked for itself": (
         NotReady("MCP server mcp/echo", [Reason("", "timeout", "it did not answer within 2 s", "Raise timeout")]),
         "MCP server mcp/echo is not ready: it did not answer within 2 s. Raise timeout.",

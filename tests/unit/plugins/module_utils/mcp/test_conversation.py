@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -363,6 +363,50 @@ def test_an_error_belongs_to_the_request_whatever_id_it_has(number: Any) -> None
     assert caught.value.code == "rpc_error" and "broken inside (-32603)" in caught.value.reason
 
 
+@pytest.mark.parametrize("number", ["42", "", "somebody-else", 77, 1.5, True, [], {}])
+@pytest.mark.parametrize("answered", [as_json, as_events])
+def test_an_error_of_another_request_is_not_ours(answered: Callable[[Any], Reply], number: Any) -> None:
+    wire = modern(tools_call=lambda _asked: answered(error(number, -32603, "of another")))
+    with conversation.opened(wire) as server, pytest.raises(Unanswered) as caught:
+        server.call("x", {})
+    assert caught.value.code == "no_answer"
+
+
+def test_an_error_at_a_status_of_its_own_needs_no_id() -> None:
+    wire = modern(tools_call=lambda _asked: as_json(error("somebody-else", -32602, "no such tool"), 400))
+    with conversation.opened(wire) as server, pytest.raises(Unanswered) as caught:
+        server.call("x", {})
+    assert caught.value.code == "invalid_params" and "no such tool" in caught.value.reason
+
+
+@pytest.mark.parametrize("method", ["tools/list", "server/discover", "resources/templates/list", "prompts/list"])
+def test_a_list_that_asks_its_client_is_a_fault_of_the_server(method: str) -> None:
+    asks_back = {"resultType": "input_required", "requestState": "x", "tools": [], "supportedVersions": [played.MODERN]}
+    wire = modern(**{method.replace("/", "_", 1): asks_back})
+    with pytest.raises(Unanswered) as caught, conversation.opened(wire) as server:
+        {"tools/list": server.tools, "prompts/list": server.prompts}.get(method, server.resource_templates)()
+    assert (caught.value.code, caught.value.terminal) == ("result_type", True)
+    assert f"answers {method} with" in caught.value.reason and "defect of the server" in caught.value.hint
+
+
+def test_what_may_ask_its_client_still_may() -> None:
+    asks_back = {"resultType": "input_required", "requestState": "x"}
+    wire = modern(tools_call=asks_back, prompts_get=asks_back, resources_read=asks_back)
+    with conversation.opened(wire) as server:
+        for found in (server.call("x", {}), server.get_prompt("x"), server.read("x:")):
+            assert conversation.needs_input(found)
+
+
+def test_the_time_that_a_discovery_may_be_kept_is_known() -> None:
+    def server(asked: Asked) -> Reply:
+        return played.speaks_modern(asked, ttlMs=60_000, cacheScope="private")
+
+    with conversation.opened(Played(server)) as found:
+        assert found.caching == {"server/discover": {"ttl_ms": 60_000, "cache_scope": "private"}}
+    with conversation.opened(Played(played.speaks_legacy), era="legacy") as found:
+        assert found.caching == {}
+
+
 def test_an_error_that_is_null_is_none() -> None:
     """As servers write it whose language has no absent fields."""
     wire = modern(tools_call=lambda asked: as_json({**result(asked, content=[]), "error": None}))
@@ -388,6 +432,25 @@ def test_a_session_that_is_refused_later_is_lost_and_may_come_back() -> None:
         found.tools()
     assert caught.value.code == "session_lost" and not caught.value.terminal
     assert "replica" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (as_json(error(None, -32602, "Session not found"), 404), "(HTTP 404): Session not found (-32602)"),
+        (as_json(error(None, -32602, ""), 404), "(HTTP 404): no message (-32602)"),
+        (played.text(404, "gone"), "(HTTP 404): gone"),
+        (Reply(404, {}), "(HTTP 404)"),
+    ],
+)
+def test_a_lost_session_is_told_with_what_the_server_said(answer: Reply, words: str) -> None:
+    def server(asked: Asked) -> Reply:
+        return answer if asked.method == "tools/call" else played.speaks_legacy(asked)
+
+    with conversation.opened(Played(server), era="legacy") as found, pytest.raises(Unanswered) as caught:
+        found.call("echo", {})
+    assert caught.value.code == "session_lost"
+    assert caught.value.reason == f"it does not know the session that it began a moment ago {words}"
 
 
 def test_a_method_that_a_server_with_sessions_lacks_is_no_lost_session() -> None:

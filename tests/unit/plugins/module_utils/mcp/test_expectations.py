@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import expectations
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import expectations, protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.expectations import Answer
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import RpcError, Unanswered
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import RpcError, Unanswered, session_lost
 
 DATA = {"days": [{"unit": "celsius", "high": 21}, {"unit": "celsius", "high": -3.5}], "ok": True, "none": None}
 GOOD = Answer("sunny, 21 degrees", DATA)
@@ -78,6 +80,57 @@ JUDGED: dict[str, tuple[dict[str, Any], Answer, str]] = {
 def test_an_answer_is_judged(options: dict[str, Any], answer: Answer, words: str) -> None:
     said = judged(options, answer)
     assert words in said and bool(said) == bool(words), said
+
+
+# how a call was refused: status and JSON-RPC code → whether any error that is expected may be this one
+REFUSALS: dict[str, tuple[int, int, bool]] = {
+    "unknown tool, of the TypeScript SDK": (200, -32602, True),
+    "unknown tool, of the Go SDK": (400, -32602, True),
+    "an error of its own": (200, -32050, True),
+    "no such method": (404, -32601, True),
+    "capability that the client lacks": (400, -32021, True),
+    "broken inside, and said so": (200, -32603, True),
+    "no token": (401, -32001, False),
+    "no right": (403, -32003, False),
+    "nothing at the path": (404, -32001, False),
+    "not taken there": (405, -32000, False),
+    "wrong host": (421, -32000, False),
+    "not understood by an adapter": (422, -32602, False),
+    "slow down": (429, -32000, False),
+    "crashed": (500, -32603, False),
+    "no upstream": (502, -32603, False),
+    "overloaded": (503, -32000, False),
+    "headers that a proxy rewrote": (400, -32020, False),
+    "the same in a success": (200, -32020, False),
+    "another version": (400, -32022, False),
+    "no session named": (400, -32600, False),
+    "cut on the way": (400, -32700, False),
+}
+
+
+BY_CODE = ((400, -32600), (400, -32700))
+
+
+@pytest.mark.parametrize(("status", "code", "expected"), REFUSALS.values(), ids=REFUSALS)
+def test_only_what_is_said_of_the_call_is_an_expected_error(status: int, code: int, expected: bool) -> None:
+    body = json.dumps({"jsonrpc": "2.0", "id": 3, "error": {"code": code, "message": "no"}}).encode()
+    with pytest.raises(Unanswered) as caught:
+        protocol.read_answer(Reply(status, {"content-type": "application/json"}, [body]), 3)
+    assert caught.value.rpc is not None
+    assert expectations.parse({"expect_error": True}).is_expected(caught.value) == expected
+    # by its code, the error of a message that is none may be asked for
+    by_code = expected or (status, code) in BY_CODE
+    assert expectations.parse({"expect_error": code}).is_expected(caught.value) == by_code
+    assert not expectations.parse({"expect_error": 7}).is_expected(caught.value)
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, -32001), (404, -32602), (400, -32000)])
+def test_a_session_that_is_lost_is_not_the_error_that_was_expected(status: int, code: int) -> None:
+    refused = Unanswered("rpc_error", "no", status=status, rpc=RpcError(code, "Session not found"))
+    lost = session_lost(refused)
+    for given in (True, code):
+        assert not expectations.parse({"expect_error": given}).is_expected(lost)
+    assert lost.reason.endswith(f"began a moment ago (HTTP {status}): Session not found ({code})")
 
 
 def test_a_login_that_fails_is_not_the_error_that_was_expected() -> None:

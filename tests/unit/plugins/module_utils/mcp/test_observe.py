@@ -202,6 +202,16 @@ def test_errors_that_are_expected_are_answers() -> None:
     assert row["is_error"] and "error_code" not in row
 
 
+def test_one_server_without_hope_says_nothing_of_another_that_may_come() -> None:
+    slow = calls(lambda asked: text(503, "starting"))
+    wrong = calls(lambda asked: as_json(error(asked.message["id"], -32602, "Unknown tool: nope")))
+    with over_http(slow) as late, over_http(wrong) as never:
+        rows = [{"name": "late", "url": late, "tool": "echo"}, {"name": "never", "url": never, "tool": "echo"}]
+        both = failed(servers=rows)
+    first, *_others = both.message().splitlines()
+    assert first.endswith("will not become ready by waiting:") and "never" in first and "late" not in first
+
+
 def test_structured_content_is_compared_and_shown() -> None:
     server = calls(lambda asked: as_json(result(asked, content=[], structuredContent={"n": [1, 2]})))
     with over_http(server) as url:

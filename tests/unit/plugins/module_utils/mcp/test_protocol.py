@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,16 @@ def test_the_answer_is_found_in_a_stream_however_it_is_cut(size: int, ends: byte
     result = protocol.read_answer(Reply(200, SSE, cut(body, size)), 1)
     assert result["serverInfo"] == {"name": "echo-mcp", "version": "1.0.0"}
     assert legacy.negotiated(result) == "2025-06-18"
+
+
+@pytest.mark.parametrize("size", [1, 2, 100_000])
+def test_a_byte_order_mark_before_a_stream_is_no_part_of_it(size: int) -> None:
+    first = b'data: {"jsonrpc":"2.0","id":1,"result":{"n":"\xef\xbb\xbf"}}\n\n'
+    result = protocol.read_answer(Reply(200, SSE, cut(b"\xef\xbb\xbf" + first, size)), 1)
+    assert result == {"n": "\ufeff"}
+    # only the first: a second one makes a field that nobody knows
+    with pytest.raises(Unanswered):
+        protocol.read_answer(Reply(200, SSE, cut(b"\xef\xbb\xbf" * 2 + first, size)), 1)
 
 
 def test_reading_a_stream_stops_at_the_answer_even_if_the_stream_stays_open() -> None:
@@ -113,11 +124,30 @@ def test_what_came_instead_of_an_answer_is_named(
     status: int, headers: dict[str, str], body: bytes, code: str, message: str, hint: str, terminal: bool
 ) -> None:
     with pytest.raises(Unanswered) as caught:
-        protocol.read_answer(Reply(status, headers, [body]), 1)
+        protocol.read_answer(Reply(status, headers, [body], through_api_server=True), 1)
     verdict = caught.value
     assert (verdict.code, verdict.terminal) == (code, terminal)
     assert message in verdict.reason
     assert hint in verdict.hint
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (401, UNAUTHORIZED, "unauthorized"),
+        (403, FORBIDDEN, "forbidden"),
+        (404, NO_SERVICE, "path_not_found"),
+        (503, NO_ENDPOINTS, "unavailable"),
+        (502, b"error trying to reach service: EOF", "bad_gateway"),
+    ],
+)
+@pytest.mark.parametrize("read", [lambda reply: protocol.read_answer(reply, 1), protocol.read_acknowledgement])
+def test_a_server_that_is_asked_itself_cannot_speak_as_the_api_server(
+    read: Callable[[Reply], object], status: int, body: bytes, code: str
+) -> None:
+    with pytest.raises(Unanswered) as caught:
+        read(Reply(status, JSON, [body]))
+    assert (caught.value.code, caught.value.status) == (code, status)
 
 
 def test_ten_megabytes_are_not_read_to_their_end() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -127,7 +128,7 @@ def test_who_may_not_ask_pods_is_told_and_does_not_fail() -> None:
     def forbidden(_asked: Asked) -> Reply:
         said = 'pods "p1" is forbidden: User "u" cannot create resource "pods/proxy" in API group ""'
         status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": said, "code": 403}
-        return as_json(status, 403)
+        return replace(as_json(status, 403), through_api_server=True)
 
     (target,) = targets_from(TARGET)
     reach = Reach(
