@@ -23,9 +23,15 @@ _of_thread = threading.local()
 
 
 class Deadline:
-    """Begins when it is made; whoever makes it ends it."""
+    """Begins when it is made; whoever makes it ends it. It is over with the one that watches then, if not before.
+
+    Hence what is asked in the middle of an answer gets no time beyond that of the answer.
+    """
 
     def __init__(self, seconds: float) -> None:
+        around: Deadline | None = getattr(_of_thread, "deadline", None)
+        if around is not None:
+            seconds = max(0.0, min(seconds, around.left))
         self._end = time.monotonic() + seconds
         self._lock = threading.Lock()
         self._held: socket.socket | None = None
@@ -36,11 +42,15 @@ class Deadline:
 
     @property
     def passed(self) -> bool:
-        return self._over or time.monotonic() > self._end
+        return self._over or time.monotonic() >= self._end
+
+    @property
+    def left(self) -> float:
+        return self._end - time.monotonic()
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """What this thread reads from meanwhile is shut down at the end, also if it is still read from afterwards."""
+        """What this thread begins to read from meanwhile is shut down when the time is over."""
         before = getattr(_of_thread, "deadline", None)
         _of_thread.deadline = self
         try:
@@ -85,7 +95,7 @@ def watch(sock: Any) -> None:
 
 @contextmanager
 def unwatched() -> Iterator[None]:
-    """For requests of another kind in between, whose connections others use as well."""
+    """For requests in between that have a time of their own."""
     before = getattr(_of_thread, "deadline", None)
     _of_thread.deadline = None
     try:

@@ -25,6 +25,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts impor
 CHUNK = 65536
 # how many requests a stream that brings several answers may last
 STREAM_TIMES = 6
+# zero would mean something else to a socket
+SHORTEST_WAIT = 0.01
 # Opens a request and returns a urllib3 response whose body is not read yet.
 Opener = Callable[[str, Mapping[str, str], "bytes | None", float], Any]
 
@@ -47,9 +49,10 @@ class HttpExchange:
         deadline = Deadline(max(self.timeout, self.longest))
         response = None
         try:
-            response = self._opened(method, headers, body, deadline)
-            names = {name.lower(): value for name, value in response.headers.items()}
-            yield Reply(response.status, names, _chunks(response, deadline, self.timeout))
+            with deadline.watching():
+                response = self._opened(method, headers, body, deadline)
+                names = {name.lower(): value for name, value in response.headers.items()}
+                yield Reply(response.status, names, _chunks(response, deadline, self.timeout))
         finally:
             # before the connection goes to another request
             deadline.end()
@@ -57,9 +60,10 @@ class HttpExchange:
                 _release(response)
 
     def _opened(self, method: str, headers: Mapping[str, str], body: bytes | None, deadline: Deadline) -> Any:
+        if deadline.passed:
+            raise timed_out(self.timeout)
         try:
-            with deadline.watching():
-                response = self.opener(method, headers, body, self.timeout)
+            response = self.opener(method, headers, body, max(SHORTEST_WAIT, min(self.timeout, deadline.left)))
         except Exception as exc:
             if deadline.passed and not isinstance(exc, sdk.urllib3.exceptions.ConnectTimeoutError):
                 raise timed_out(self.timeout) from exc

@@ -17,7 +17,11 @@ from typing import Any, cast
 
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import elicitation, http_sse, protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import EventStream, Exchange, Reply
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.server_stream import ASK_BACK, ServerStream
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.server_stream import (
+    ASK_BACK,
+    MOST_REQUESTS,
+    ServerStream,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import (
     Unanswered,
     forgets_session,
@@ -51,6 +55,7 @@ class Legacy:
         self._traceparent = traceparent
         self._sleep = sleep
         self._number = 0
+        self._asked_back = 0
         self.session = ""
         self._listening: ServerStream | None = None
         self._held = ExitStack()
@@ -81,6 +86,7 @@ class Legacy:
 
     def ask(self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         self._number += 1
+        self._asked_back = 0
         number = self._number
         with self._posted(protocol.request(number, method, params), headers or {}) as reply:
             stream, found = self._messages(reply)
@@ -175,6 +181,9 @@ class Legacy:
             if protocol.answers(message, number):
                 return protocol.result_of(message, status)
             if "method" in message and message.get("id") is not None:
+                self._asked_back += 1
+                if self._asked_back > MOST_REQUESTS:
+                    raise endless_requests(status)
                 answered = self._reply_to(message)
                 if not answered and message["method"] in elicitation.ASKS_A_PERSON:
                     # some servers wait for ever for an answer that cannot reach them
@@ -239,6 +248,16 @@ class Legacy:
         if self._traceparent:
             headers["traceparent"] = self._traceparent
         return headers
+
+
+def endless_requests(status: int) -> Unanswered:
+    return Unanswered(
+        "endless_requests",
+        f"it asks its client more than {MOST_REQUESTS} times before it answers",
+        "A server that asks on and on has a defect.",
+        terminal=True,
+        status=status,
+    )
 
 
 def negotiated(result: Mapping[str, Any]) -> str:

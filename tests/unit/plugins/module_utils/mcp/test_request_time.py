@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from support import mcp_played as played
+from support.mcp_played import Asked, Played, as_events, over_http, result
 from support.port_forwarding import api_server
 from unit.plugins.module_utils.mcp.test_observe import failed
 from unit.plugins.module_utils.mcp.test_port_forward import port
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import http_client
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, http_client
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 
 SECONDS = 0.6
@@ -110,3 +113,49 @@ def test_a_connection_is_used_again_after_the_time_of_its_request() -> None:
             with asking("POST", {}, b"{}") as reply:
                 assert b"".join(reply.chunks) == b"{}"
     assert len(taken) == 1
+
+
+def asks_back(times: int) -> Callable[[Asked], Reply]:
+    """Asks that often before it answers a call, and takes no reply in time."""
+
+    def server(asked: Asked) -> Reply:
+        if asked.method == "tools/call":
+            pings = [{"jsonrpc": "2.0", "id": f"p{number}", "method": "ping"} for number in range(times)]
+            return as_events(*pings, result(asked, content=[]))
+        if "method" not in asked.message and asked.http == "POST":
+            return Reply(202, {})
+        return played.speaks_legacy(asked)
+
+    return server
+
+
+def replies(asked: list[Asked]) -> int:
+    return sum(1 for one in asked if one.http == "POST" and "method" not in one.message)
+
+
+def test_twenty_requests_of_a_server_are_answered_and_no_more() -> None:
+    wire = Played(asks_back(20))
+    with conversation.opened(wire, era="legacy") as found:
+        assert found.call("echo", {})["content"] == []
+    assert replies(wire.asked) == 20
+    wire = Played(asks_back(500))
+    with conversation.opened(wire, era="legacy") as found, pytest.raises(Unanswered) as caught:
+        found.call("echo", {})
+    assert (caught.value.code, caught.value.terminal) == ("endless_requests", True)
+    assert replies(wire.asked) == 20
+
+
+def test_replies_get_no_time_beyond_that_of_the_request() -> None:
+    answering = asks_back(10)
+
+    def slow_to_take(asked: Asked) -> Reply:
+        if asked.http == "POST" and "method" not in asked.message:
+            time.sleep(3 * SECONDS)
+        return answering(asked)
+
+    with over_http(slow_to_take) as url:
+        exchange = http_client.exchange_to(url, timeout=SECONDS)
+        with conversation.opened(exchange, era="legacy") as found:
+            started = time.monotonic()
+            assert found.call("echo", {})["content"] == []
+            assert time.monotonic() - started < 2 * SECONDS
