@@ -32,6 +32,9 @@ class Deadline:
         around: Deadline | None = getattr(_of_thread, "deadline", None)
         if around is not None:
             seconds = max(0.0, min(seconds, around.left))
+        limit: float | None = getattr(_of_thread, "limit", None)
+        if limit is not None:
+            seconds = max(0.0, min(seconds, limit - time.monotonic()))
         self._end = time.monotonic() + seconds
         self._lock = threading.Lock()
         self._held: socket.socket | None = None
@@ -96,12 +99,28 @@ def watch(sock: Any) -> None:
 @contextmanager
 def unwatched() -> Iterator[None]:
     """For requests in between that have a time of their own."""
-    before = getattr(_of_thread, "deadline", None)
-    _of_thread.deadline = None
+    before = getattr(_of_thread, "deadline", None), getattr(_of_thread, "limit", None)
+    _of_thread.deadline = _of_thread.limit = None
     try:
         yield
     finally:
-        _of_thread.deadline = before
+        _of_thread.deadline, _of_thread.limit = before
+
+
+@contextmanager
+def until(seconds: float) -> Iterator[None]:
+    """No deadline that begins in this thread meanwhile is later than that."""
+    _of_thread.limit = time.monotonic() + seconds
+    try:
+        yield
+    finally:
+        _of_thread.limit = None
+
+
+def over() -> bool:
+    """Whether such a limit is over: then a timeout says nothing of the request that met it."""
+    limit: float | None = getattr(_of_thread, "limit", None)
+    return limit is not None and time.monotonic() >= limit
 
 
 class _Watched:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, cast
 
+from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import unwatched
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import elicitation, http_sse, protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import EventStream, Exchange, Reply
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.server_stream import (
@@ -111,7 +112,8 @@ class Legacy:
             return
         headers = self._headers()
         del headers["Content-Type"]
-        with contextlib.suppress(Unanswered), self._exchange("DELETE", headers, None):
+        # also when the time of the conversation is over: the server may hold a process for the session
+        with unwatched(), contextlib.suppress(Unanswered), self._exchange("DELETE", headers, None):
             self.session = ""
 
     @property

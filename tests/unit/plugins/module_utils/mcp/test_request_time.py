@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 from support import mcp_played as played
-from support.mcp_played import Asked, Played, as_events, over_http, result
+from support.mcp_played import Asked, Played, as_events, as_json, over_http, result
 from support.port_forwarding import api_server
 from unit.plugins.module_utils.mcp.test_observe import failed
 from unit.plugins.module_utils.mcp.test_port_forward import port
@@ -159,3 +159,19 @@ def test_replies_get_no_time_beyond_that_of_the_request() -> None:
             started = time.monotonic()
             assert found.call("echo", {})["content"] == []
             assert time.monotonic() - started < 2 * SECONDS
+
+
+def test_many_slow_pages_end_with_the_time_of_the_conversation() -> None:
+    def server(asked: Asked) -> Reply:
+        if asked.method == "tools/list":
+            time.sleep(0.25)
+            return as_json(result(asked, tools=[], nextCursor=str(time.monotonic())))
+        return played.speaks_legacy(asked)
+
+    started = time.monotonic()
+    seen: list[Asked] = []
+    with over_http(server, seen) as url:
+        (reason,) = failed(url=url, era="legacy", timeout=0.4).reasons
+    assert time.monotonic() - started < 6
+    assert reason.code == "timeout" and "not over within 4 s (slow: tools/list" in reason.message
+    assert seen[-1].http == "DELETE"
