@@ -19,7 +19,11 @@ from unit.plugins.module_utils.mcp.test_observe import failed
 from unit.plugins.module_utils.mcp.test_port_forward import port
 
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, http_client
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import Manner, observe
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.replicas import Reach
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.service_proxy import Replica
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import targets_from
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 
 SECONDS = 0.6
@@ -164,14 +168,31 @@ def test_replies_get_no_time_beyond_that_of_the_request() -> None:
 def test_many_slow_pages_end_with_the_time_of_the_conversation() -> None:
     def server(asked: Asked) -> Reply:
         if asked.method == "tools/list":
-            time.sleep(0.25)
+            time.sleep(0.15)
             return as_json(result(asked, tools=[], nextCursor=str(time.monotonic())))
         return played.speaks_legacy(asked)
 
     started = time.monotonic()
     seen: list[Asked] = []
     with over_http(server, seen) as url:
-        (reason,) = failed(url=url, era="legacy", timeout=0.4).reasons
-    assert time.monotonic() - started < 6
-    assert reason.code == "timeout" and "not over within 4 s (slow: tools/list" in reason.message
+        (reason,) = failed(url=url, era="legacy", timeout=0.5).reasons
+    assert time.monotonic() - started < 8
+    assert reason.code == "timeout" and "not over within 5 s (slow: tools/list" in reason.message
     assert seen[-1].http == "DELETE"
+
+
+def test_many_slow_replicas_end_with_it_and_are_not_called_silent() -> None:
+    def slow(asked: Asked) -> Reply:
+        time.sleep(0.15)
+        return played.speaks_legacy(asked, session="")
+
+    (target,) = targets_from({"name": "echo", "namespace": "mcp", "era": "legacy"})
+    with over_http(slow) as url:
+        reach = Reach(
+            server=lambda timeout: http_client.exchange_to(url, timeout=timeout),
+            pods=lambda: [Replica(f"echo-{number}", 3000) for number in range(20)],
+            pod=lambda _replica, timeout: http_client.exchange_to(url, timeout=timeout),
+        )
+        with pytest.raises(Unanswered) as caught:
+            observe(target, reach, Manner(0.5), "", {})
+    assert caught.value.code == "timeout" and "its 20 replicas one after the other" in caught.value.reason
