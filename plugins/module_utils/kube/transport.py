@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import watched
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import exec_credential
@@ -146,17 +147,17 @@ def _pool(access: Access, context: ssl.SSLContext | None) -> Any:
     sizes: dict[str, Any] = {"num_pools": 2, "maxsize": POOL_SIZE, "block": True}
     proxy = proxy_for(access, os.environ)
     if proxy is None:
-        return urllib3.PoolManager(**sizes, **tls)
+        return watched(urllib3.PoolManager(**sizes, **tls))
     parts = urlsplit(proxy)
     if parts.scheme.startswith("socks"):
         try:
             from urllib3.contrib.socks import SOCKSProxyManager
         except ImportError as exc:
             raise _invalid("proxy", "a SOCKS proxy needs the library PySocks: pip install PySocks") from exc
-        return SOCKSProxyManager(proxy, **sizes, **tls)
+        return watched(SOCKSProxyManager(proxy, **sizes, **tls))
     login = f"{parts.username}:{parts.password or ''}" if parts.username else None
     headers = urllib3.util.make_headers(proxy_basic_auth=login) if login else None
-    return urllib3.ProxyManager(proxy, proxy_headers=headers, **sizes, **tls)
+    return watched(urllib3.ProxyManager(proxy, proxy_headers=headers, **sizes, **tls))
 
 
 def proxy_for(access: Access, environ: Mapping[str, str]) -> str | None:

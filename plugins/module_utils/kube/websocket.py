@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import watch
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import (
     CONNECT_SECONDS,
@@ -153,6 +154,7 @@ def _connected(transport: Transport, host: str, port: int, timeout: float) -> An
     if transport.ssl_context is not None:
         sock = transport.ssl_context.wrap_socket(sock, server_hostname=transport.access.tls_server_name or host)
     sock.settimeout(timeout)
+    watch(sock)
     return sock
 
 

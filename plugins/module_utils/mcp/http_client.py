@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import http.client
 import ssl
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies_environment
 
+from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import Deadline, watched
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import sdk
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import bypasses
@@ -25,6 +25,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts impor
 CHUNK = 65536
 # how many requests a stream that brings several answers may last
 STREAM_TIMES = 6
+# zero would mean something else to a socket
+SHORTEST_WAIT = 0.01
 # Opens a request and returns a urllib3 response whose body is not read yet.
 Opener = Callable[[str, Mapping[str, str], "bytes | None", float], Any]
 
@@ -46,17 +48,36 @@ class HttpExchange:
 
     @contextmanager
     def __call__(self, method: str, headers: Mapping[str, str], body: bytes | None) -> Iterator[Reply]:
-        deadline = time.monotonic() + max(self.timeout, self.longest)
+        deadline = Deadline(max(self.timeout, self.longest))
+        response = None
         try:
-            response = self.opener(method, headers, body, self.timeout)
-        except sdk.urllib3.exceptions.HTTPError as exc:
-            raise unreached(exc, self.timeout) from exc
-        try:
-            names = {name.lower(): value for name, value in response.headers.items()}
-            chunks = _chunks(response, deadline, self.timeout)
-            yield Reply(response.status, names, chunks, self.through_api_server)
+            with deadline.watching():
+                response = self._opened(method, headers, body, deadline)
+                names = {name.lower(): value for name, value in response.headers.items()}
+                yield Reply(response.status, names, _chunks(response, deadline, self.timeout), self.through_api_server)
         finally:
-            _release(response)
+            # before the connection goes to another request
+            deadline.end()
+            if response is not None:
+                _release(response)
+
+    def _opened(self, method: str, headers: Mapping[str, str], body: bytes | None, deadline: Deadline) -> Any:
+        if deadline.passed:
+            raise timed_out(self.timeout)
+        try:
+            response = self.opener(method, headers, body, max(SHORTEST_WAIT, min(self.timeout, deadline.left)))
+        except Exception as exc:
+            if deadline.passed and not isinstance(exc, sdk.urllib3.exceptions.ConnectTimeoutError):
+                raise timed_out(self.timeout) from exc
+            if isinstance(exc, sdk.urllib3.exceptions.HTTPError):
+                raise unreached(exc, self.timeout) from exc
+            raise
+        if deadline.passed:
+            # headers that end with the connection look complete
+            response.close()
+            response.release_conn()
+            raise timed_out(self.timeout)
+        return response
 
     def at(self, path: str) -> Exchange:
         return self if self.elsewhere is None else replace(self, opener=self.elsewhere(path))
@@ -99,9 +120,9 @@ def url_opener(
     proxy = named.get(urlsplit(url).scheme)
     pool: Any
     if proxy and not bypasses(url, named.get("no", "")):
-        pool = sdk.urllib3.ProxyManager(proxy, **settings)
+        pool = watched(sdk.urllib3.ProxyManager(proxy, **settings))
     else:
-        pool = sdk.urllib3.PoolManager(**settings)
+        pool = watched(sdk.urllib3.PoolManager(**settings))
 
     def opener(method: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Any:
         guard(check_mode, "mcp", method, url)
@@ -169,16 +190,21 @@ def timed_out(timeout: float) -> Unanswered:
     )
 
 
-def _chunks(response: Any, deadline: float, timeout: float) -> Iterator[bytes]:
+def _chunks(response: Any, deadline: Deadline, timeout: float) -> Iterator[bytes]:
     """The body as it comes. The socket's timeout bounds one read, the deadline bounds all of them."""
     try:
         while chunk := response.read1(CHUNK):
             yield chunk
-            if time.monotonic() > deadline:
+            if deadline.passed:
                 raise timed_out(timeout)
+        # a body that ends with the connection may look complete
+        if deadline.passed:
+            raise timed_out(timeout)
     except (sdk.urllib3.exceptions.ReadTimeoutError, TimeoutError) as exc:
         raise timed_out(timeout) from exc
     except (sdk.urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as exc:
+        if deadline.passed:
+            raise timed_out(timeout) from exc
         raise Unanswered(
             "cut_off",
             f"the connection ended in the middle of the answer: {type(exc).__name__}",

@@ -15,9 +15,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, cast
 
+from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import unwatched
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import elicitation, http_sse, protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import EventStream, Exchange, Reply
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.server_stream import ASK_BACK, ServerStream
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.server_stream import (
+    ASK_BACK,
+    MOST_REQUESTS,
+    ServerStream,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import (
     Unanswered,
     forgets_session,
@@ -51,6 +56,7 @@ class Legacy:
         self._traceparent = traceparent
         self._sleep = sleep
         self._number = 0
+        self._asked_back = 0
         self.session = ""
         self._listening: ServerStream | None = None
         self._held = ExitStack()
@@ -81,6 +87,7 @@ class Legacy:
 
     def ask(self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         self._number += 1
+        self._asked_back = 0
         number = self._number
         with self._posted(protocol.request(number, method, params), headers or {}) as reply:
             stream, found = self._messages(reply)
@@ -105,7 +112,8 @@ class Legacy:
             return
         headers = self._headers()
         del headers["Content-Type"]
-        with contextlib.suppress(Unanswered), self._exchange("DELETE", headers, None):
+        # also when the time of the conversation is over: the server may hold a process for the session
+        with unwatched(), contextlib.suppress(Unanswered), self._exchange("DELETE", headers, None):
             self.session = ""
 
     @property
@@ -175,6 +183,9 @@ class Legacy:
             if protocol.answers(message, number):
                 return protocol.result_of(message, status)
             if "method" in message and message.get("id") is not None:
+                self._asked_back += 1
+                if self._asked_back > MOST_REQUESTS:
+                    raise endless_requests(status)
                 answered = self._reply_to(message)
                 if not answered and message["method"] in elicitation.ASKS_A_PERSON:
                     # some servers wait for ever for an answer that cannot reach them
@@ -239,6 +250,16 @@ class Legacy:
         if self._traceparent:
             headers["traceparent"] = self._traceparent
         return headers
+
+
+def endless_requests(status: int) -> Unanswered:
+    return Unanswered(
+        "endless_requests",
+        f"it asks its client more than {MOST_REQUESTS} times before it answers",
+        "A server that asks on and on has a defect.",
+        terminal=True,
+        status=status,
+    )
 
 
 def negotiated(result: Mapping[str, Any]) -> str:

@@ -197,7 +197,8 @@ def _until_answered(target: Target, reach: Reach, deadline: float, manner: Manne
     for attempt in range(1, 1_000_000):
         observed: dict[str, Any] = {"attempts": attempt}
         try:
-            observe(target, reach, manner, traceparent, observed)
+            whole = replace(manner, whole=deadline - time.monotonic())
+            observe(target, reach, whole, traceparent, observed)
         except Unanswered as silent:
             left = deadline - time.monotonic()
             if silent.terminal or left <= 0:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils import deadlines
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, expectations, foreign, replicas
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.conversation import Conversation
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.expectations import Answer
@@ -25,6 +26,8 @@ MOST_SHOWN = 1000
 MOST_VERSIONS = 50
 # how often a call is repeated for a server that only wants its state back
 MOST_ROUNDS = 5
+# what a conversation may take at least, in times of one request
+REQUEST_TIMES = 10
 _SHORT = ("name", "uri", "uriTemplate", "title", "description", "mimeType")
 # how a server that speaks the modern era only refuses the handshake of the other; anything else is worth a word
 _PLAIN_REFUSALS = frozenset(
@@ -39,9 +42,38 @@ class Manner:
     timeout: float
     calls: bool = True
     details: bool = False
+    whole: float = 0.0
+    """For one conversation with all its requests; some request times if it is less."""
+
+    @property
+    def whole_seconds(self) -> float:
+        return max(self.whole, self.timeout * REQUEST_TIMES)
 
 
 def observe(target: Target, reach: Reach, manner: Manner, traceparent: str, row: dict[str, Any]) -> None:
+    """What is observed within the time of one conversation; many requests, each in its time, may take longer."""
+    with deadlines.until(manner.whole_seconds):
+        try:
+            _observe(target, reach, manner, traceparent, row)
+        except Unanswered as silent:
+            if silent.code == "timeout" and deadlines.over():
+                raise _too_slow(manner.whole_seconds, row) from silent
+            raise
+
+
+def _too_slow(seconds: float, row: Mapping[str, Any]) -> Unanswered:
+    spent = sorted((row.get("latency_ms") or {}).items(), key=lambda item: -item[1])[:2]
+    where = ", ".join(f"{method} {milliseconds / 1000:.1f} s" for method, milliseconds in spent)
+    if "replicas" in row:
+        where = f"its {row['replicas']['ready']} replicas one after the other" + (f"; {where}" if where else "")
+    return Unanswered(
+        "timeout",
+        f"the whole conversation was not over within {seconds:.3g} s{f' (slow: {where})' if where else ''}",
+        "It answers slowly, or its lists have many pages; raise wait_timeout if that is so by nature.",
+    )
+
+
+def _observe(target: Target, reach: Reach, manner: Manner, traceparent: str, row: dict[str, Any]) -> None:
     """One conversation, or two with a server of both eras. `row` gets what is learned, also when it then fails."""
     try:
         _observed(target, reach, manner, traceparent, row)
@@ -73,6 +105,7 @@ def _observed(target: Target, reach: Reach, manner: Manner, traceparent: str, ro
     exchange = reach.server(manner.timeout)
     with conversation.opened(exchange, era=target.era, traceparent=traceparent) as server:
         row |= _introduced(server)
+        row["latency_ms"] = server.latency_ms
         row["eras"] = [server.era]
         remarks: list[str] = []
         tools = _tools(server)
@@ -88,7 +121,6 @@ def _observed(target: Target, reach: Reach, manner: Manner, traceparent: str, ro
             row |= _answered(target, server)
         # after the call: what is optional must not stand in the way of what is asked for
         remarks += _offered(server, manner, row)
-        row["latency_ms"] = server.latency_ms
         remarks += server.remarks
     if target.era == conversation.AUTO and server.era == conversation.MODERN:
         remarks += _other_era(exchange, traceparent, row)
@@ -217,6 +249,8 @@ def _called(target: Target, server: Conversation) -> dict[str, Any]:
 def _other_era(exchange: Exchange, traceparent: str, row: dict[str, Any]) -> list[str]:
     """Whether older clients are served as well: a server of both eras lists the modern one only."""
     version, refused = conversation.also_legacy(exchange, traceparent)
+    if refused is not None and refused.code == "timeout" and deadlines.over():
+        raise refused
     if version:
         row["eras"] = [conversation.MODERN, conversation.LEGACY]
         row["supported_versions"] = list(dict.fromkeys((*row["supported_versions"], version)))

@@ -18,6 +18,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import unwatched
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import websocket
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
@@ -137,7 +138,8 @@ def opener(
 
     def opened(method: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Any:
         guard(check_mode, "mcp", method, path)
-        replica = find()
+        with unwatched():
+            replica = find()
         target = f"/api/v1/namespaces/{namespace}/pods/{replica.pod}/portforward?ports={replica.port}"
         forwarded: Forwarded | None = None
         try:

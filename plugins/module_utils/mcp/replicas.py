@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils import deadlines
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, foreign
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange
@@ -60,6 +61,8 @@ def compared(
         try:
             pods.append(_asked(replica, exchanges[replica.pod], row["era"], traceparent, tools))
         except Unanswered as refused:
+            if refused.code == "timeout" and deadlines.over():
+                raise
             if refused.code == "proxy_forbidden":
                 del row["replicas"]
                 return [f"its {len(found)} replicas were not asked one by one: {refused.reason}"]

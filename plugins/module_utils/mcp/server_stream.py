@@ -14,12 +14,15 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import unwatched
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import EventStream, Exchange
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 
 ASK_BACK = frozenset(("elicitation", "roots", "sampling"))
 OPENING_SECONDS = 2.0
+# what a server may ask before it answers, and on this stream in a session
+MOST_REQUESTS = 20
 
 
 class ServerStream:
@@ -32,6 +35,7 @@ class ServerStream:
         self._headers = {name: value for name, value in headers.items() if name != "Content-Type"}
         self._headers["Accept"] = "text/event-stream"
         self._answer = answer
+        self._asked = 0
         self._opened = threading.Event()
         self._stopped = threading.Event()
 
@@ -62,7 +66,11 @@ class ServerStream:
                     if self._stopped.is_set():
                         return False
                     if "method" in message and message.get("id") is not None:
-                        self._answer(message)
+                        self._asked += 1
+                        if self._asked > MOST_REQUESTS:
+                            return False
+                        with unwatched():
+                            self._answer(message)
         except Unanswered as ended:
             return ended.code == "timeout"
         return False

@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A deadline for everything that one request waits for, kept from outside of the thread that waits.
+
+The timeout of a socket bounds one read: who sends a byte now and then (headers, 1xx answers, trailers) is never
+late. A timer shuts the connection down instead, whereupon the blocked read comes to an end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+_of_thread = threading.local()
+
+
+class Deadline:
+    """Begins when it is made; whoever makes it ends it. It is over with the one that watches then, if not before.
+
+    Hence what is asked in the middle of an answer gets no time beyond that of the answer.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        around: Deadline | None = getattr(_of_thread, "deadline", None)
+        if around is not None:
+            seconds = max(0.0, min(seconds, around.left))
+        limit: float | None = getattr(_of_thread, "limit", None)
+        if limit is not None:
+            seconds = max(0.0, min(seconds, limit - time.monotonic()))
+        self._end = time.monotonic() + seconds
+        self._lock = threading.Lock()
+        self._held: socket.socket | None = None
+        self._over = False
+        self._timer = threading.Timer(seconds, self._strike)
+        self._timer.daemon = True
+        self._timer.start()
+
+    @property
+    def passed(self) -> bool:
+        return self._over or time.monotonic() >= self._end
+
+    @property
+    def left(self) -> float:
+        return self._end - time.monotonic()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """What this thread begins to read from meanwhile is shut down when the time is over."""
+        before = getattr(_of_thread, "deadline", None)
+        _of_thread.deadline = self
+        try:
+            yield
+        finally:
+            _of_thread.deadline = before
+
+    def watch(self, sock: Any) -> None:
+        """The socket that is read from now on, by a descriptor of its own: TLS sockets are for one thread."""
+        with self._lock, contextlib.suppress(OSError):
+            self._let_go()
+            self._held = socket.socket(fileno=os.dup(sock.fileno()))
+            if self._over:
+                self._held.shutdown(socket.SHUT_RDWR)
+
+    def end(self) -> None:
+        """From here on the connection is somebody else's."""
+        self._timer.cancel()
+        with self._lock:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+    def _strike(self) -> None:
+        with self._lock:
+            self._over = True
+            if self._held is not None:
+                # the other side may have ended it already
+                with contextlib.suppress(OSError):
+                    self._held.shutdown(socket.SHUT_RDWR)
+
+
+def watch(sock: Any) -> None:
+    """Put a socket under the deadline of this thread, if it has one."""
+    deadline = getattr(_of_thread, "deadline", None)
+    if deadline is not None and sock is not None:
+        cast(Deadline, deadline).watch(sock)
+
+
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """For requests in between that have a time of their own."""
+    before = getattr(_of_thread, "deadline", None), getattr(_of_thread, "limit", None)
+    _of_thread.deadline = _of_thread.limit = None
+    try:
+        yield
+    finally:
+        _of_thread.deadline, _of_thread.limit = before
+
+
+@contextmanager
+def until(seconds: float) -> Iterator[None]:
+    """No deadline that begins in this thread meanwhile is later than that."""
+    _of_thread.limit = time.monotonic() + seconds
+    try:
+        yield
+    finally:
+        _of_thread.limit = None
+
+
+def over() -> bool:
+    """Whether such a limit is over: then a timeout says nothing of the request that met it."""
+    limit: float | None = getattr(_of_thread, "limit", None)
+    return limit is not None and time.monotonic() >= limit
+
+
+class _Watched:
+    """Before a connection of http.client."""
+
+    sock: Any = None
+
+    def getresponse(self) -> Any:
+        watch(self.sock)
+        return super().getresponse()  # type: ignore[misc]
+
+
+def watched(manager: Any) -> Any:
+    """A pool manager of urllib3 whose answers are under the deadline of the thread that asks."""
+    manager.pool_classes_by_scheme = {
+        scheme: _watching(pool) for scheme, pool in manager.pool_classes_by_scheme.items()
+    }
+    return manager
+
+
+def _watching(pool: Any) -> Any:
+    """The names stay, because messages show them."""
+    connection = type(pool.ConnectionCls.__name__, (_Watched, pool.ConnectionCls), {})
+    return type(pool.__name__, (pool,), {"ConnectionCls": connection})

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The time of one request ends, whatever a server sends to keep it going."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from support import mcp_played as played
+from support.mcp_played import Asked, Played, as_events, as_json, over_http, result
+from support.port_forwarding import api_server
+from unit.plugins.module_utils.mcp.test_observe import failed
+from unit.plugins.module_utils.mcp.test_port_forward import port
+
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, http_client
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import Manner, observe
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.replicas import Reach
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.service_proxy import Replica
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import targets_from
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
+
+SECONDS = 0.6
+PAUSE = 0.1
+# what comes at once → what comes for ever, a piece every PAUSE
+CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"
+DRIPS: dict[str, tuple[bytes, bytes]] = {
+    "status line": (b"", b"H"),
+    "header": (b"HTTP/1.1 200 OK\r\nX-Long: ", b"a"),
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"),
+    "provisional answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "size of a chunk": (CHUNKED, b"0"),
+    "trailers": (CHUNKED + b"0\r\n", b"X-A: b\r\n"),
+    "body": (b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", b" "),
+}
+
+
+@contextmanager
+def dripping(first: bytes, rest: bytes) -> Iterator[str]:
+    over = threading.Event()
+
+    def drip(taken: socket.socket) -> None:
+        with taken, contextlib.suppress(OSError):
+            taken.recv(65536)
+            for piece in itertools.chain([first], itertools.repeat(rest)):
+                taken.sendall(piece)
+                if over.wait(PAUSE):
+                    return
+
+    with accepting(drip) as url:
+        yield url
+        over.set()
+
+
+@contextmanager
+def accepting(serve: Callable[[socket.socket], None]) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+
+
+def timers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+
+
+@pytest.mark.parametrize(("first", "rest"), DRIPS.values(), ids=DRIPS)
+def test_what_only_drips_ends_with_the_time_of_the_request(first: bytes, rest: bytes) -> None:
+    with dripping(first, rest) as url:
+        asking = http_client.exchange_to(url, timeout=SECONDS)
+        started = time.monotonic()
+        with pytest.raises(Unanswered) as caught, asking("POST", {}, b"{}") as reply:
+            b"".join(reply.chunks)
+        assert caught.value.code == "timeout"
+        assert time.monotonic() - started < SECONDS + 1
+    for timer in timers():
+        timer.join(1)
+    assert not timers()
+
+
+@pytest.mark.parametrize("name", ["header", "trailers"])
+def test_it_ends_over_a_forwarded_port_as_well(name: str) -> None:
+    started = time.monotonic()
+    with dripping(*DRIPS[name]) as url, api_server({"echo-1": port(url)}) as connection:
+        options = {"name": "echo", "namespace": "mcp", "via": "port_forward", "era": "modern", "timeout": SECONDS}
+        (reason,) = failed(**options, **connection).reasons
+    assert reason.code == "timeout" and time.monotonic() - started < SECONDS + 3
+
+
+def test_a_connection_is_used_again_after_the_time_of_its_request() -> None:
+    """The deadline of a request that was answered must not strike the next one."""
+    taken: list[int] = []
+
+    def serve(sock: socket.socket) -> None:
+        taken.append(1)
+        with sock, contextlib.suppress(OSError):
+            while sock.recv(65536):
+                time.sleep(0.3)
+                sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    with accepting(serve) as url:
+        asking = http_client.exchange_to(url, timeout=0.5)
+        for _request in range(4):
+            with asking("POST", {}, b"{}") as reply:
+                assert b"".join(reply.chunks) == b"{}"
+    assert len(taken) == 1
+
+
+def asks_back(times: int) -> Callable[[Asked], Reply]:
+    """Asks that often before it answers a call, and takes no reply in time."""
+
+    def server(asked: Asked) -> Reply:
+        if asked.method == "tools/call":
+            pings = [{"jsonrpc": "2.0", "id": f"p{number}", "method": "ping"} for number in range(times)]
+            return as_events(*pings, result(asked, content=[]))
+        if "method" not in asked.message and asked.http == "POST":
+            return Reply(202, {})
+        return played.speaks_legacy(asked)
+
+    return server
+
+
+def replies(asked: list[Asked]) -> int:
+    return sum(1 for one in asked if one.http == "POST" and "method" not in one.message)
+
+
+def test_twenty_requests_of_a_server_are_answered_and_no_more() -> None:
+    wire = Played(asks_back(20))
+    with conversation.opened(wire, era="legacy") as found:
+        assert found.call("echo", {})["content"] == []
+    assert replies(wire.asked) == 20
+    wire = Played(asks_back(500))
+    with conversation.opened(wire, era="legacy") as found, pytest.raises(Unanswered) as caught:
+        found.call("echo", {})
+    assert (caught.value.code, caught.value.terminal) == ("endless_requests", True)
+    assert replies(wire.asked) == 20
+
+
+def test_replies_get_no_time_beyond_that_of_the_request() -> None:
+    answering = asks_back(10)
+
+    def slow_to_take(asked: Asked) -> Reply:
+        if asked.http == "POST" and "method" not in asked.message:
+            time.sleep(3 * SECONDS)
+        return answering(asked)
+
+    with over_http(slow_to_take) as url:
+        exchange = http_client.exchange_to(url, timeout=SECONDS)
+        with conversation.opened(exchange, era="legacy") as found:
+            started = time.monotonic()
+            assert found.call("echo", {})["content"] == []
+            assert time.monotonic() - started < 2 * SECONDS
+
+
+def test_many_slow_pages_end_with_the_time_of_the_conversation() -> None:
+    def server(asked: Asked) -> Reply:
+        if asked.method == "tools/list":
+            time.sleep(0.15)
+            return as_json(result(asked, tools=[], nextCursor=str(time.monotonic())))
+        return played.speaks_legacy(asked)
+
+    started = time.monotonic()
+    seen: list[Asked] = []
+    with over_http(server, seen) as url:
+        (reason,) = failed(url=url, era="legacy", timeout=0.5).reasons
+    assert time.monotonic() - started < 8
+    assert reason.code == "timeout" and "not over within 5 s (slow: tools/list" in reason.message
+    assert seen[-1].http == "DELETE"
+
+
+def test_many_slow_replicas_end_with_it_and_are_not_called_silent() -> None:
+    def slow(asked: Asked) -> Reply:
+        time.sleep(0.15)
+        return played.speaks_legacy(asked, session="")
+
+    (target,) = targets_from({"name": "echo", "namespace": "mcp", "era": "legacy"})
+    with over_http(slow) as url:
+        reach = Reach(
+            server=lambda timeout: http_client.exchange_to(url, timeout=timeout),
+            pods=lambda: [Replica(f"echo-{number}", 3000) for number in range(20)],
+            pod=lambda _replica, timeout: http_client.exchange_to(url, timeout=timeout),
+        )
+        with pytest.raises(Unanswered) as caught:
+            observe(target, reach, Manner(0.5), "", {})
+    assert caught.value.code == "timeout" and "its 20 replicas one after the other" in caught.value.reason
