@@ -10,7 +10,7 @@ A rule takes a declared server and yields what is wrong; `problems` applies all 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
@@ -20,12 +20,12 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_packages,
     server_stdio,
     server_texts,
+    server_types,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.unreadable import nanoseconds, unreadable_fields
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import unwritable
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import parse_quantity
-from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import credentials_in, is_secret
 
 Found = Iterator[tuple[str, str]]
@@ -47,6 +47,26 @@ _OWN_MOUNTS = {"http": ("/config",), "stdio": ("/config", "/adapterbin")}
 _OWN_CONTAINER = "mcp-server"
 _SELECTOR_LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/instance")
 _CONFIG_MAP_NAME = 63 - len("cm-")
+# fields whose options have names of their own
+_OTHER_OPTIONS: Mapping[str, str] = {
+    "spec.transportType": "transport",
+    "spec.timeout": "timeout",
+    "spec.httpTransport.path": "path",
+    "spec.httpTransport.tls": "tls",
+    "spec.deployment.cmd": "command",
+}
+# what cannot be said while an option has a value of another type
+_ROOM = "security_context.readOnlyRootFilesystem"
+_FOLLOWING: Mapping[str, tuple[str, ...]] = {
+    "command": ("image",),
+    "port": ("spec.httpTransport.targetPort",),
+    "env": ("port", _ROOM),
+    "volumes": ("volume_mounts", _ROOM),
+    "volume_mounts": (_ROOM,),
+    "config_map_refs": ("volume_mounts",),
+    "labels": ("workload_identity",),
+    "service_account": ("workload_identity",),
+}
 
 
 def problems(servers: Sequence[Declared]) -> list[Problem]:
@@ -65,24 +85,42 @@ def problems(servers: Sequence[Declared]) -> list[Problem]:
 
 
 def _of_server(server: Declared) -> Found:
+    wrong = server_types.wrong_types(server)
     seen: set[str] = set()
-    for rule in RULES:
-        for path, message in rule(server):
-            seen.add(path)
-            yield path, message
-    for field in unreadable_fields(server.resource):
+    for one in wrong:
+        option = _option_path(one.path)
+        seen.add(option)
+        yield (one.path if server_types.is_raw(server, one) else option), one.message
+    # whatever is missing now was of another type
+    spoiled = frozenset(seen).union(*(_FOLLOWING.get(path, ()) for path in seen))
+    sound = server_types.without(server, wrong) if wrong else server
+    for rule in (_name, server_callers.problems) if "spec.deployment" in seen else RULES:
+        for path, message in rule(sound):
+            if not _is_part(path, spoiled):
+                seen.add(path)
+                yield path, message
+    for field in unreadable_fields(sound.resource):
         path = _option_path(field.path)
         # where a rule has a better word for it, that was said; both ports follow from one option
-        if path not in seen and (field.value != server.deployment.get("port") or "port" not in seen):
+        if path not in seen and (field.value != sound.deployment.get("port") or "port" not in seen):
             yield path, f"{field.value!r}, {field.why}; the controller would stop working for all servers"
+
+
+def _is_part(path: str, places: Iterable[str]) -> bool:
+    """Whether a path is one of these places, or lies in one."""
+    return any(path == place or path.startswith((f"{place}.", f"{place}[")) for place in places)
 
 
 def _option_path(path: str) -> str:
     """The place of a field by the name of its option, where it has one."""
-    field, dot, rest = path.removeprefix("spec.deployment.").partition(".")
-    if field == "spec":
-        return "timeout" if rest == "timeout" else path
-    return f"{re.sub(r'[A-Z]', lambda letter: '_' + letter[0].lower(), field)}{dot}{rest}"
+    for field, option in _OTHER_OPTIONS.items():
+        if _is_part(path, (field,)):
+            return option + path.removeprefix(field)
+    if not path.startswith("spec.deployment."):
+        return path
+    field = re.split(r"[.[]", path.removeprefix("spec.deployment."))[0]
+    option = re.sub(r"[A-Z]", lambda letter: "_" + letter[0].lower(), field)
+    return option + path.removeprefix(f"spec.deployment.{field}")
 
 
 def absence_problems(servers: Sequence[Declared]) -> list[Problem]:
@@ -110,6 +148,11 @@ def warnings(server: Declared) -> list[str]:
     image = deployment.get("image")
     if isinstance(image, str) and "@" not in image and image.rpartition("/")[2].partition(":")[2] in ("", "latest"):
         found.append(f"{server.label}: image {image} names no version, so nodes may run different ones.")
+    found += [
+        f"{server.label}: {path} is not a field of an MCPServer of KMCP 0.3.0; it works only where the cluster's own "
+        "definition has it."
+        for path in server_types.unknown_fields(server)
+    ]
     command, arguments = str(deployment.get("cmd")), [str(one) for one in deployment.get("args") or []]
     floating = server_packages.floating(command, arguments)
     if floating:
@@ -232,11 +275,9 @@ def _stdio(server: Declared) -> Found:
 
 
 def _environment(server: Declared) -> Found:
-    for name, value in (server.deployment.get("env") or {}).items():
+    for name in server.deployment.get("env") or {}:
         if not _ENV_NAME.fullmatch(name):
             yield f"env.{name}", "is no name of an environment variable"
-        if not isinstance(value, str):
-            yield f"env.{name}", f"is {kind_of(value)}: give a text, values from Secrets go through secret_refs"
 
 
 def _references(server: Declared) -> Found:
@@ -300,9 +341,6 @@ def _amounts(path: str, resources: Any) -> Found:
     limits = parts.get("limits")
     for part in ("requests", "limits"):
         amounts = parts.get(part)
-        if amounts is not None and not isinstance(amounts, Mapping):
-            yield f"{path}.{part}", f"{amounts!r} is no mapping of resources to amounts, for example memory: 256Mi"
-            continue
         for name, amount in (amounts or {}).items():
             number = parse_quantity(amount)
             if number is None or number < 0:

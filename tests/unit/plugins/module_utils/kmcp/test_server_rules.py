@@ -103,7 +103,7 @@ UNSOUND: dict[str, tuple[dict[str, Any], str, str]] = {
         "security_context.readOnlyRootFilesystem",
         "npx writes below",
     ),
-    "command of the raw spec": ({"spec": {"deployment": {"cmd": ["npx", "-y"]}}}, "command", "is a list or a mapping"),
+    "command of the raw spec": ({"spec": {"deployment": {"cmd": ["npx", "-y"]}}}, "spec.deployment.cmd", "is a list"),
     "command as a list": ({"command": "['python', '-m']"}, "command", "is a list or a mapping"),
     "relative path": ({"path": "mcp"}, "path", "does not start with /"),
     "no duration": ({"timeout": "30"}, "timeout", "30s or 1m30s"),
@@ -120,7 +120,7 @@ UNSOUND: dict[str, tuple[dict[str, Any], str, str]] = {
     "limits as a text": (
         {"sidecars": [{"name": "a", "resources": {"requests": {"cpu": 1}, "limits": "lots"}}]},
         "sidecars[0].resources.limits",
-        "'lots' is no mapping of resources to amounts",
+        "is text: give a mapping",
     ),
     "negative cpu": ({"resources": {"requests": {"cpu": -1}}}, "resources.requests.cpu", "-1 is no amount"),
     "above its limit": (
@@ -168,6 +168,11 @@ UNSOUND: dict[str, tuple[dict[str, Any], str, str]] = {
         "'a,b' cannot be the value",
     ),
     "annotation with a blank": ({"annotations": {"a b": "x"}}, "annotations.a b", "'a b' cannot be the name"),
+    "structure as a label": (
+        {"server_labels": {"team": {"a": "b"}}},
+        "server_labels.team",
+        "is a mapping: give a text",
+    ),
     "annotation of the server": ({"server_annotations": {"_x": "y"}}, "server_annotations._x", "'_x' cannot be"),
     "negative replicas": ({"replicas": -1}, "replicas", "no number of pods"),
     "controller's volume": ({"volumes": [{"name": "config"}]}, "volumes[0]", "taken by the controller"),
@@ -278,6 +283,10 @@ DOUBTFUL: dict[str, tuple[dict[str, Any], str]] = {
     "label without an identity": (
         {"labels": {"azure.workload.identity/use": "true"}},
         "their service account has no annotation azure.workload.identity/client-id",
+    ),
+    "unknown field": (
+        {"spec": {"deployment": {"sidecars": [{"name": "a", "imagee": "b"}]}}},
+        "spec.deployment.sidecars[0].imagee (meant: image?) is not a field",
     ),
     "no version": ({"image": "registry.example.com:5000/echo"}, "names no version"),
     "latest": ({"image": "echo:latest"}, "names no version"),
