@@ -10,7 +10,7 @@ A rule takes a declared server and yields what is wrong; `problems` applies all 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
@@ -26,6 +26,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec i
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.unreadable import nanoseconds, unreadable_fields
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import unwritable
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import parse_quantity
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.url_path import path_problem
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import credentials_in, is_secret
 
 Found = Iterator[tuple[str, str]]
@@ -47,26 +48,6 @@ _OWN_MOUNTS = {"http": ("/config",), "stdio": ("/config", "/adapterbin")}
 _OWN_CONTAINER = "mcp-server"
 _SELECTOR_LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/instance")
 _CONFIG_MAP_NAME = 63 - len("cm-")
-# fields whose options have names of their own
-_OTHER_OPTIONS: Mapping[str, str] = {
-    "spec.transportType": "transport",
-    "spec.timeout": "timeout",
-    "spec.httpTransport.path": "path",
-    "spec.httpTransport.tls": "tls",
-    "spec.deployment.cmd": "command",
-}
-# what cannot be said while an option has a value of another type
-_ROOM = "security_context.readOnlyRootFilesystem"
-_FOLLOWING: Mapping[str, tuple[str, ...]] = {
-    "command": ("image",),
-    "port": ("spec.httpTransport.targetPort",),
-    "env": ("port", _ROOM),
-    "volumes": ("volume_mounts", _ROOM),
-    "volume_mounts": (_ROOM,),
-    "config_map_refs": ("volume_mounts",),
-    "labels": ("workload_identity",),
-    "service_account": ("workload_identity",),
-}
 
 
 def problems(servers: Sequence[Declared]) -> list[Problem]:
@@ -88,39 +69,22 @@ def _of_server(server: Declared) -> Found:
     wrong = server_types.wrong_types(server)
     seen: set[str] = set()
     for one in wrong:
-        option = _option_path(one.path)
+        option = server_types.option_path(one.path)
         seen.add(option)
         yield (one.path if server_types.is_raw(server, one) else option), one.message
     # whatever is missing now was of another type
-    spoiled = frozenset(seen).union(*(_FOLLOWING.get(path, ()) for path in seen))
+    spoiled = frozenset(seen).union(*(server_types.FOLLOWING.get(path, ()) for path in seen))
     sound = server_types.without(server, wrong) if wrong else server
     for rule in (_name, server_callers.problems) if "spec.deployment" in seen else RULES:
         for path, message in rule(sound):
-            if not _is_part(path, spoiled):
+            if not server_types.is_part(path, spoiled):
                 seen.add(path)
                 yield path, message
     for field in unreadable_fields(sound.resource):
-        path = _option_path(field.path)
+        path = server_types.option_path(field.path)
         # where a rule has a better word for it, that was said; both ports follow from one option
         if path not in seen and (field.value != sound.deployment.get("port") or "port" not in seen):
             yield path, f"{field.value!r}, {field.why}; the controller would stop working for all servers"
-
-
-def _is_part(path: str, places: Iterable[str]) -> bool:
-    """Whether a path is one of these places, or lies in one."""
-    return any(path == place or path.startswith((f"{place}.", f"{place}[")) for place in places)
-
-
-def _option_path(path: str) -> str:
-    """The place of a field by the name of its option, where it has one."""
-    for field, option in _OTHER_OPTIONS.items():
-        if _is_part(path, (field,)):
-            return option + path.removeprefix(field)
-    if not path.startswith("spec.deployment."):
-        return path
-    field = re.split(r"[.[]", path.removeprefix("spec.deployment."))[0]
-    option = re.sub(r"[A-Z]", lambda letter: "_" + letter[0].lower(), field)
-    return option + path.removeprefix(f"spec.deployment.{field}")
 
 
 def absence_problems(servers: Sequence[Declared]) -> list[Problem]:
@@ -154,6 +118,11 @@ def warnings(server: Declared) -> list[str]:
         for path in server_types.unknown_fields(server)
     ]
     command, arguments = str(deployment.get("cmd")), [str(one) for one in deployment.get("args") or []]
+    if command in server_stdio.COMMANDS_WITH_IMAGE and not arguments:
+        found.append(
+            f"{server.label}: {command} without args runs no package, so there is no server; name one in args, as "
+            f"{server_packages.advice(command)}."
+        )
     floating = server_packages.floating(command, arguments)
     if floating:
         found.append(
@@ -249,8 +218,9 @@ def _transport(server: Declared) -> Found:
     if transport == "stdio" and not command:
         yield "command", "is missing: a stdio server is started by it for every session"
     path = (spec.get("httpTransport") or {}).get("path")
-    if path is not None and not str(path).startswith("/"):
-        yield "path", f"{path!r} does not start with /"
+    wrong_path = path_problem(str(path)) if path is not None else ""
+    if wrong_path:
+        yield "path", wrong_path
     timeout = spec.get("timeout")
     if timeout is not None and (nanoseconds(str(timeout)) or 0) <= 0:
         # such a text is stored, too, and ends the controller's list of all servers

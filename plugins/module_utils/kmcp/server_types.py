@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -116,6 +116,26 @@ _WANTED: Mapping[str, str] = {
     AMOUNT: "a text or a whole number",
 }
 _ADVICE: Mapping[Path, str] = {("deployment", "env"): ", values from Secrets go through secret_refs"}
+# fields whose options have names of their own
+_OTHER_OPTIONS: Mapping[str, str] = {
+    "spec.transportType": "transport",
+    "spec.timeout": "timeout",
+    "spec.httpTransport.path": "path",
+    "spec.httpTransport.tls": "tls",
+    "spec.deployment.cmd": "command",
+}
+# what cannot be said while an option has a value of another type
+_ROOM = "security_context.readOnlyRootFilesystem"
+FOLLOWING: Mapping[str, tuple[str, ...]] = {
+    "command": ("image",),
+    "port": ("spec.httpTransport.targetPort",),
+    "env": ("port", _ROOM),
+    "volumes": ("volume_mounts", _ROOM),
+    "volume_mounts": (_ROOM,),
+    "config_map_refs": ("volume_mounts",),
+    "labels": ("workload_identity",),
+    "service_account": ("workload_identity",),
+}
 _NOTHING = object()
 
 
@@ -156,6 +176,23 @@ def without(server: Declared, wrong: list[Wrong]) -> Declared:
     for one in wrong_types(sound):
         _drop(spec, one.place)
     return sound
+
+
+def is_part(path: str, places: Iterable[str]) -> bool:
+    """Whether a path is one of these places, or lies in one."""
+    return any(path == place or path.startswith((f"{place}.", f"{place}[")) for place in places)
+
+
+def option_path(path: str) -> str:
+    """The place of a field by the name of its option, where it has one."""
+    for field, option in _OTHER_OPTIONS.items():
+        if is_part(path, (field,)):
+            return option + path.removeprefix(field)
+    if not path.startswith("spec.deployment."):
+        return path
+    field = re.split(r"[.[]", path.removeprefix("spec.deployment."))[0]
+    option = re.sub(r"[A-Z]", lambda letter: "_" + letter[0].lower(), field)
+    return option + path.removeprefix(f"spec.deployment.{field}")
 
 
 def unknown_fields(server: Declared) -> list[str]:
