@@ -63,7 +63,8 @@ options:
     description: Password for a mirror.
     type: str
   timeout:
-    description: Longest wait for an answer and for each part of it, in seconds.
+    description:
+      - Longest wait for an answer and for each part of it, in seconds. A whole download may take ten times as long.
     type: int
     default: 60
   state:

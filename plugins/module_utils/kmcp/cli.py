@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import signal
 import stat
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +39,7 @@ SYSTEMS: Mapping[str, str] = {"linux": "linux", "darwin": "darwin"}
 ARCHITECTURES: Mapping[str, str] = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 MODE = 0o755
 UNKNOWN = "unknown"
+VERSION_SECONDS = 20
 # `kmcp version 0.3.0`, from cobra; a build from source says dev
 _SAID = re.compile(r"\bkmcp version v?(\S+)")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -78,7 +81,7 @@ def converge(task: Task) -> Result:
         return _absent(task, Path(task.params["path"]).expanduser())
     machine = os.uname()
     spec = cli_spec(task.params, machine.sysname, machine.machine)
-    found = _look_at(task, spec.path)
+    found = _look_at(spec.path)
     plan = plan_cli(spec, found)
     values = {"path": str(spec.path), "version": spec.version}
     if not plan.changes:
@@ -91,7 +94,7 @@ def converge(task: Task) -> Result:
         if task.check_mode:
             cli_download.must_exist(source, spec.url)
         else:
-            _install(task, spec, source, wanted)
+            _install(spec, source, wanted)
     if task.check_mode:
         cli_download.must_be_writable(spec.path)
     else:
@@ -154,7 +157,7 @@ def said_version(output: str) -> str:
 
 
 def _absent(task: Task, path: Path) -> Result:
-    found = _look_at(task, path)
+    found = _look_at(path)
     if not found.exists:
         return Result.of(Plan(str(path)), {"path": str(path)})
     _check_foreign(path, found)
@@ -167,7 +170,7 @@ def _absent(task: Task, path: Path) -> Result:
     return Result.of(Plan(str(path), (Change("version", found.version, ABSENT),)), {"path": str(path)})
 
 
-def _look_at(task: Task, path: Path) -> Installed:
+def _look_at(path: Path) -> Installed:
     """What is there; a program is asked for its version, which starts it."""
     try:
         status = path.stat()
@@ -181,17 +184,32 @@ def _look_at(task: Task, path: Path) -> Installed:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as failure:
         raise cli_download.unwritable(path, failure) from failure
-    version = _asked(task, path) if os.access(path, os.X_OK) else UNKNOWN
+    version = _asked(path) if os.access(path, os.X_OK) else UNKNOWN
     return Installed(version, digest, stat.S_IMODE(status.st_mode), version != UNKNOWN)
 
 
-def _asked(task: Task, path: Path) -> str:
+def _asked(path: Path) -> str:
+    """What the program says, if it says it in time; what it has started ends with it."""
     try:
-        done = task.run_command([str(path), "--version"])
+        asked = subprocess.Popen(
+            [str(path), "--version"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
     except OSError:
         # a web page that somebody installed, or a program for another machine
         return UNKNOWN
-    return said_version(done.stdout) if done.returncode == 0 else UNKNOWN
+    with asked:
+        try:
+            said, _nothing = asked.communicate(timeout=VERSION_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(asked.pid, signal.SIGKILL)
+            return UNKNOWN
+    return said_version(said) if asked.returncode == 0 else UNKNOWN
 
 
 def _check_foreign(path: Path, found: Installed) -> None:
@@ -201,7 +219,7 @@ def _check_foreign(path: Path, found: Installed) -> None:
         raise Refused(SUBJECT, [Refusal(str(path), "a file that does not say it is kmcp", "kmcp", remedy)])
 
 
-def _install(task: Task, spec: CliSpec, source: Source, wanted: str) -> None:
+def _install(spec: CliSpec, source: Source, wanted: str) -> None:
     with cli_download.writing(spec.path), cli_download.downloaded(source, spec.url, spec.path) as (fresh, sha256):
         if sha256 != wanted:
             raise ServiceError(
@@ -213,12 +231,14 @@ def _install(task: Task, spec: CliSpec, source: Source, wanted: str) -> None:
                 "was changed on its way.",
             )
         fresh.chmod(MODE)
-        version = _asked(task, fresh)
+        version = _asked(fresh)
         if not spec.checksum and version != spec.version:
+            said = f"says it is kmcp {version}"
+            if version == UNKNOWN:
+                said = f"cannot be started, does not say its version within {VERSION_SECONDS} s, or is not kmcp"
             raise ServiceError(
                 f"Installing kmcp {spec.version}",
-                f"the file at {cli_download.shown(spec.url)} "
-                + ("cannot be started or is not kmcp" if version == UNKNOWN else f"says it is kmcp {version}"),
+                f"the file at {cli_download.shown(spec.url)} {said}",
                 code="WrongProgram",
                 hint="Nothing was installed. Correct url or version; for a build of your own, which says another "
                 "version, set checksum.",

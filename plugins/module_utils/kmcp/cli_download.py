@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import queue
 import re
-import ssl
 import tempfile
+import threading
+import time
+import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -26,6 +30,10 @@ CHUNK = 1024 * 1024
 LARGEST = 512 * CHUNK
 """More than any build of kmcp (60 MB): an endless answer must not fill the disk."""
 LARGEST_CHECKSUM = 4096
+WHOLE = 10
+"""How many times the longest wait for one answer a whole download may take."""
+# how a network, HTTP and a compressed answer break
+_BROKEN = (OSError, HTTPException, EOFError, zlib.error)
 # a release has `<hash>  dist/kmcp-linux-amd64`, a mirror may have the hash alone: the first word counts
 _HASH = re.compile(r"\s*\\?([0-9a-fA-F]{64})(?:\s|$)")
 _HINTS: Mapping[int, str] = {
@@ -58,8 +66,12 @@ def source_of(params: Mapping[str, Any]) -> Source:
 
 def checksum(source: Source, url: str) -> str:
     """The SHA-256 that the release says its file has."""
-    with _opened(source, url, f"Reading the checksum at {shown(url)}") as answer:
-        text = answer.read(LARGEST_CHECKSUM).decode("utf-8", "replace")
+    content = b""
+    for piece in _pieces(source, url, f"Reading the checksum at {shown(url)}"):
+        content += piece
+        if len(content) >= LARGEST_CHECKSUM:
+            break
+    text = content[:LARGEST_CHECKSUM].decode("utf-8", "replace")
     found = _HASH.match(text)
     if found is None:
         begins = " ".join(text.split())[:60]
@@ -75,8 +87,9 @@ def checksum(source: Source, url: str) -> str:
 def must_exist(source: Source, url: str) -> None:
     """That there is something to download, without downloading it."""
     try:
-        with _opened(source, url, f"Looking for {shown(url)}", method="HEAD"):
-            pass
+        for _piece in _pieces(source, url, f"Looking for {shown(url)}", method="HEAD"):
+            # of a file address, which has no HEAD
+            break
     except ServiceError as refused:
         # some servers answer to GET only
         if refused.status not in (405, 501):
@@ -89,8 +102,8 @@ def downloaded(source: Source, url: str, path: Path) -> Iterator[tuple[Path, str
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     fresh, digest, size = Path(name), hashlib.sha256(), 0
     try:
-        with os.fdopen(descriptor, "wb") as file, _opened(source, url, f"Downloading {shown(url)}") as answer:
-            while chunk := answer.read(CHUNK):
+        with os.fdopen(descriptor, "wb") as file:
+            for chunk in _pieces(source, url, f"Downloading {shown(url)}"):
                 size += len(chunk)
                 if size > LARGEST:
                     raise ServiceError(
@@ -146,8 +159,44 @@ def shown(url: str) -> str:
     return url.partition("?")[0]
 
 
-@contextmanager
-def _opened(source: Source, url: str, action: str, method: str = "GET") -> Iterator[Any]:
+def _pieces(source: Source, url: str, action: str, method: str = "GET") -> Iterator[bytes]:
+    """What the server answers; the whole of it has an end to its time, however slowly each byte comes.
+
+    A thread reads, because one read, and the answer's head, may come byte by byte, each in time.
+    """
+    pieces: queue.Queue[bytes | BaseException | None] = queue.Queue(4)
+    left = threading.Event()
+    threading.Thread(target=_read, args=(source, url, method, pieces, left), daemon=True).start()
+    longest = source.timeout * WHOLE
+    ends = time.monotonic() + longest
+    try:
+        while (piece := pieces.get(timeout=max(0.0, ends - time.monotonic()))) is not None:
+            if isinstance(piece, BaseException):
+                raise _failed(piece, action) from None
+            yield piece
+    except queue.Empty:
+        raise ServiceError(
+            action,
+            f"it was not complete after {longest} s",
+            code="TooSlow",
+            hint=f"Nothing was installed. Use a nearer mirror (url), or raise timeout: the whole may take "
+            f"{WHOLE} times as long.",
+        ) from None
+    finally:
+        left.set()
+
+
+def _read(
+    source: Source, url: str, method: str, pieces: queue.Queue[bytes | BaseException | None], left: threading.Event
+) -> None:
+    """Hands over the answer in pieces, then None, or why there is no more; ends when nobody takes them."""
+
+    def give(piece: bytes | BaseException | None) -> None:
+        while not left.is_set():
+            with suppress(queue.Full):
+                pieces.put(piece, timeout=0.2)
+                return
+
     try:
         answer = open_url(
             url,
@@ -161,24 +210,50 @@ def _opened(source: Source, url: str, action: str, method: str = "GET") -> Itera
             # a mirror that sends us elsewhere does not send its login along
             unredirected_headers=["Authorization"],
         )
-    except HTTPError as refused:
-        raise ServiceError(
+    except BaseException as failure:
+        give(failure)
+        return
+    try:
+        with closing(answer):
+            while not left.is_set() and (piece := answer.read(CHUNK)):
+                give(piece)
+            missing = getattr(answer, "length", None)
+            give(_Interrupted(f"{missing} bytes are missing at its end") if missing else None)
+    except BaseException as failure:
+        give(_Interrupted(_told(failure)) if isinstance(failure, _BROKEN) else failure)
+
+
+class _Interrupted(Exception):
+    """An answer that has begun and does not end as it should."""
+
+
+def _failed(failure: BaseException, action: str) -> BaseException:
+    if isinstance(failure, HTTPError):
+        return ServiceError(
             action,
-            f"the server answered HTTP {refused.code} {refused.reason}",
-            code=f"HTTP{refused.code}",
-            status=refused.code,
-            hint=f"Nothing was installed. {_HINTS.get(refused.code, 'Try again later, or use a mirror (url).')}",
-        ) from None
-    except (URLError, OSError, ssl.SSLError, ValueError) as failure:
-        raise ServiceError(
+            f"the server answered HTTP {failure.code} {failure.reason}",
+            code=f"HTTP{failure.code}",
+            status=failure.code,
+            hint=f"Nothing was installed. {_HINTS.get(failure.code, 'Try again later, or use a mirror (url).')}",
+        )
+    if isinstance(failure, _Interrupted):
+        return ServiceError(
             action,
-            str(getattr(failure, "reason", None) or failure),
+            f"the transfer broke off: {failure}",
+            code="Interrupted",
+            hint="Nothing was installed. Try again later, or use a mirror (url).",
+        )
+    if isinstance(failure, (*_BROKEN, ValueError)):
+        return ServiceError(
+            action,
+            _told(failure),
             code="NotReachable",
             hint="Nothing was installed. Check url, proxy (HTTPS_PROXY) and ca_file; a mirror can be named with url.",
-        ) from None
-    try:
-        yield answer
-    except (TimeoutError, ConnectionError) as failure:
-        raise ServiceError(action, f"the transfer broke off: {failure}", code="Interrupted") from None
-    finally:
-        answer.close()
+        )
+    return failure
+
+
+def _told(failure: BaseException) -> str:
+    if isinstance(failure, HTTPException):
+        return f"that is not proper HTTP ({type(failure).__name__}: {' '.join(str(failure).split())[:100]})"
+    return str(getattr(failure, "reason", None) or failure or type(failure).__name__)

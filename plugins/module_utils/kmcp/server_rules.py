@@ -20,12 +20,13 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_packages,
     server_stdio,
     server_texts,
+    server_types,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.unreadable import nanoseconds, unreadable_fields
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import unwritable
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import parse_quantity
-from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.url_path import path_problem
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import credentials_in, is_secret
 
 Found = Iterator[tuple[str, str]]
@@ -65,24 +66,25 @@ def problems(servers: Sequence[Declared]) -> list[Problem]:
 
 
 def _of_server(server: Declared) -> Found:
+    wrong = server_types.wrong_types(server)
     seen: set[str] = set()
-    for rule in RULES:
-        for path, message in rule(server):
-            seen.add(path)
-            yield path, message
-    for field in unreadable_fields(server.resource):
-        path = _option_path(field.path)
+    for one in wrong:
+        option = server_types.option_path(one.path)
+        seen.add(option)
+        yield (one.path if server_types.is_raw(server, one) else option), one.message
+    # whatever is missing now was of another type
+    spoiled = frozenset(seen).union(*(server_types.FOLLOWING.get(path, ()) for path in seen))
+    sound = server_types.without(server, wrong) if wrong else server
+    for rule in (_name, server_callers.problems) if "spec.deployment" in seen else RULES:
+        for path, message in rule(sound):
+            if not server_types.is_part(path, spoiled):
+                seen.add(path)
+                yield path, message
+    for field in unreadable_fields(sound.resource):
+        path = server_types.option_path(field.path)
         # where a rule has a better word for it, that was said; both ports follow from one option
-        if path not in seen and (field.value != server.deployment.get("port") or "port" not in seen):
+        if path not in seen and (field.value != sound.deployment.get("port") or "port" not in seen):
             yield path, f"{field.value!r}, {field.why}; the controller would stop working for all servers"
-
-
-def _option_path(path: str) -> str:
-    """The place of a field by the name of its option, where it has one."""
-    field, dot, rest = path.removeprefix("spec.deployment.").partition(".")
-    if field == "spec":
-        return "timeout" if rest == "timeout" else path
-    return f"{re.sub(r'[A-Z]', lambda letter: '_' + letter[0].lower(), field)}{dot}{rest}"
 
 
 def absence_problems(servers: Sequence[Declared]) -> list[Problem]:
@@ -110,7 +112,17 @@ def warnings(server: Declared) -> list[str]:
     image = deployment.get("image")
     if isinstance(image, str) and "@" not in image and image.rpartition("/")[2].partition(":")[2] in ("", "latest"):
         found.append(f"{server.label}: image {image} names no version, so nodes may run different ones.")
+    found += [
+        f"{server.label}: {path} is not a field of an MCPServer of KMCP 0.3.0; it works only where the cluster's own "
+        "definition has it."
+        for path in server_types.unknown_fields(server)
+    ]
     command, arguments = str(deployment.get("cmd")), [str(one) for one in deployment.get("args") or []]
+    if command in server_stdio.COMMANDS_WITH_IMAGE and not arguments:
+        found.append(
+            f"{server.label}: {command} without args runs no package, so there is no server; name one in args, as "
+            f"{server_packages.advice(command)}."
+        )
     floating = server_packages.floating(command, arguments)
     if floating:
         found.append(
@@ -206,8 +218,9 @@ def _transport(server: Declared) -> Found:
     if transport == "stdio" and not command:
         yield "command", "is missing: a stdio server is started by it for every session"
     path = (spec.get("httpTransport") or {}).get("path")
-    if path is not None and not str(path).startswith("/"):
-        yield "path", f"{path!r} does not start with /"
+    wrong_path = path_problem(str(path)) if path is not None else ""
+    if wrong_path:
+        yield "path", wrong_path
     timeout = spec.get("timeout")
     if timeout is not None and (nanoseconds(str(timeout)) or 0) <= 0:
         # such a text is stored, too, and ends the controller's list of all servers
@@ -232,11 +245,9 @@ def _stdio(server: Declared) -> Found:
 
 
 def _environment(server: Declared) -> Found:
-    for name, value in (server.deployment.get("env") or {}).items():
+    for name in server.deployment.get("env") or {}:
         if not _ENV_NAME.fullmatch(name):
             yield f"env.{name}", "is no name of an environment variable"
-        if not isinstance(value, str):
-            yield f"env.{name}", f"is {kind_of(value)}: give a text, values from Secrets go through secret_refs"
 
 
 def _references(server: Declared) -> Found:
@@ -300,9 +311,6 @@ def _amounts(path: str, resources: Any) -> Found:
     limits = parts.get("limits")
     for part in ("requests", "limits"):
         amounts = parts.get(part)
-        if amounts is not None and not isinstance(amounts, Mapping):
-            yield f"{path}.{part}", f"{amounts!r} is no mapping of resources to amounts, for example memory: 256Mi"
-            continue
         for name, amount in (amounts or {}).items():
             number = parse_quantity(amount)
             if number is None or number < 0:

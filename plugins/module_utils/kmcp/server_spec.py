@@ -105,9 +105,9 @@ class Declared:
 
     @property
     def deployment(self) -> Mapping[str, Any]:
-        """`spec.deployment` of the resource."""
-        found: Mapping[str, Any] = self.resource["spec"]["deployment"]
-        return found
+        """`spec.deployment` of the resource; empty where that is no mapping, which validation names."""
+        found = self.resource["spec"].get("deployment")
+        return found if isinstance(found, Mapping) else {}
 
     @property
     def label(self) -> str:

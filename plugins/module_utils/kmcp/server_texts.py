@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Labels, annotations and arguments of an MCP server: what is not text, and what the API server refuses as a label."""
+"""Labels and annotations of an MCP server: what is not text, and what the API server refuses as a label."""
 
 from __future__ import annotations
 
@@ -21,13 +21,12 @@ Found = Iterator[tuple[str, str]]
 
 
 def texts(server: Declared) -> Found:
-    """Structures where the definition wants text; scalars have become text."""
-    mappings = {**_labels(server), **_annotations(server), "args": dict(enumerate(server.deployment.get("args") or []))}
-    for path, values in mappings.items():
-        for name, value in values.items() if isinstance(values, Mapping) else ():
+    """Structures where the MCPServer's own metadata wants text; scalars have become text."""
+    metadata = server.resource["metadata"]
+    for path, field in (("server_labels", "labels"), ("server_annotations", "annotations")):
+        for name, value in (metadata.get(field) or {}).items():
             if not isinstance(value, str):
-                where = f"{path}[{name}]" if path == "args" else f"{path}.{name}"
-                yield where, f"is {kind_of(value)}: give a text"
+                yield f"{path}.{name}", f"is {kind_of(value)}: give a text"
 
 
 def syntax(server: Declared) -> Found:

@@ -54,7 +54,7 @@ def observe(target: Target, reach: Reach, manner: Manner, traceparent: str, row:
     """What is observed within the time of one conversation; many requests, each in its time, may take longer."""
     with deadlines.until(manner.whole_seconds):
         try:
-            _observe(target, reach, manner, traceparent, row)
+            _observe_and_cut(target, reach, manner, traceparent, row)
         except Unanswered as silent:
             if silent.code == "timeout" and deadlines.over():
                 raise _too_slow(manner.whole_seconds, row) from silent
@@ -73,10 +73,10 @@ def _too_slow(seconds: float, row: Mapping[str, Any]) -> Unanswered:
     )
 
 
-def _observe(target: Target, reach: Reach, manner: Manner, traceparent: str, row: dict[str, Any]) -> None:
+def _observe_and_cut(target: Target, reach: Reach, manner: Manner, traceparent: str, row: dict[str, Any]) -> None:
     """One conversation, or two with a server of both eras. `row` gets what is learned, also when it then fails."""
     try:
-        _observed(target, reach, manner, traceparent, row)
+        _learn(target, reach, manner, traceparent, row)
     except RecursionError as exc:
         raise Unanswered(
             "not_mcp",
@@ -99,7 +99,7 @@ def _flatten(row: dict[str, Any]) -> None:
         row["remarks"] = [*row.get("remarks", ()), told]
 
 
-def _observed(target: Target, reach: Reach, manner: Manner, traceparent: str, row: dict[str, Any]) -> None:
+def _learn(target: Target, reach: Reach, manner: Manner, traceparent: str, row: dict[str, Any]) -> None:
     started = time.monotonic()
     row["traceparent"] = traceparent
     exchange = reach.server(manner.timeout)

@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, Reason
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, expectations
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.expectations import Expectation
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.url_path import path_problem
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of, texts_of_mapping
 from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import (
     wait_timeout_problem,
@@ -242,9 +243,9 @@ def _problems(row: Mapping[str, Any]) -> Iterator[Problem]:
     port = row.get("port")
     if port is not None and not 1 <= port <= 65535:
         yield Problem("port", f"{port} is not a port (1 to 65535)")
-    path = row.get("path")
-    if path and (not path.startswith("/") or not path.isprintable() or " " in path):
-        yield Problem("path", f"{path.partition('?')[0]!r} is not a URL path: it starts with / and has no blanks")
+    wrong_path = path_problem(row["path"]) if row.get("path") else ""
+    if wrong_path:
+        yield Problem("path", wrong_path)
     if row.get("via") and row["via"] not in WAYS:
         yield Problem("via", f"{row['via']!r} is not a way to a server in the cluster: {', '.join(WAYS)}")
     if row.get("era") and row["era"] not in conversation.ERAS:

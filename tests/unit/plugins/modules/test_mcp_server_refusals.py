@@ -39,7 +39,7 @@ OF_SERVERS: dict[str, tuple[Any, str]] = {
     "image": ("Echo:1 0", "no image reference"),
     "image_pull_policy": ("Sometimes", "must be one of: Always, IfNotPresent, Never"),
     "port": (70000, "70000 is no port (1 to 65535)"),
-    "path": ("mcp", "does not start with /"),
+    "path": ("mcp", "is not a URL path: it starts with /"),
     "tls": ("on", MAPPING),
     "tls.secret_ref": ("My Cert", "'My Cert' cannot name a Secret"),
     "tls.insecure_skip_verify": ("perhaps", "unable to convert to bool"),

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import stat
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ import pytest
 from support.direct import call
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import cli
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import cli, cli_download
 from ansible_collections.mcpops.platform.plugins.modules import kmcp_cli
 
 HOST = f"{os.uname().sysname.lower()}-{cli.ARCHITECTURES[os.uname().machine]}"
@@ -140,7 +143,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "wrong checksum of the release": ({"checksum": "0" * 64 + "  dist/kmcp\n"}, "ChecksumMismatch", "is wanted"),
     "a page for a checksum": ({"checksum": PAGE.decode()}, "NoChecksum", "does not begin with a SHA-256"),
     "the version of another release": ({"content": program("0.2.9")}, "WrongProgram", "says it is kmcp 0.2.9"),
-    "a page that has its checksum": ({"content": PAGE}, "WrongProgram", "cannot be started or is not kmcp"),
+    "a page that has its checksum": ({"content": PAGE}, "WrongProgram", "cannot be started, does not say"),
     "a program for another machine": ({"content": b"\x7fELF\0\0"}, "WrongProgram", "cannot be started"),
 }
 
@@ -171,6 +174,66 @@ def test_a_page_for_a_missing_file_is_never_installed(path: Path, mirror: Mirror
         failed = run(path, mirror, fails=True, check=check, **checksum)
         assert (failed["error"]["code"], path.exists()) == ("HTTP404", False)
         assert "releases" in failed["error"]["hint"]
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+# what a server sends before it hangs up, or goes on with a byte at a time → code, words
+BROKEN: dict[str, tuple[bytes, bytes, str, str]] = {
+    "half a chunk": (CHUNKED + b"ff\r\nabc", b"", "Interrupted", "IncompleteRead"),
+    "no size of a chunk": (CHUNKED + b"what\r\n", b"", "Interrupted", "IncompleteRead"),
+    "less than promised": (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nabc", b"", "Interrupted", "broke off"),
+    "no HTTP": (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", b"", "NotReachable", "BadStatusLine"),
+    "half of gzip": (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x08", b"", "Interrupted", "broke off"),
+    "endless drops": (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b"a", "TooSlow", "not complete after 2 s"),
+    "endless head": (b"HTTP/1.1 200 OK\r\nX-Long: ", b"a", "TooSlow", "not complete after 2 s"),
+}
+
+
+@pytest.mark.parametrize(("begin", "drop", "code", "words"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_or_endless_answer_leaves_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch, begin: bytes, drop: bytes, code: str, words: str
+) -> None:
+    monkeypatch.setattr(cli_download, "WHOLE", 2)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            peer, _address = listening.accept()
+            with peer, suppress(OSError):
+                peer.recv(65536)
+                peer.sendall(begin)
+                for _times in range(30 if drop else 0):
+                    peer.sendall(drop)
+                    time.sleep(0.1)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/kmcp"
+        options = {"path": str(path), "url": url, "checksum": "a" * 64, "timeout": 1}
+        started = time.monotonic()
+        failed = call(kmcp_cli, path.parent, options, fails=True)
+        assert time.monotonic() - started < 5
+        thread.join()
+    assert (failed["error"]["code"], words in failed["msg"]) == (code, True), failed["msg"]
+    assert "Nothing was installed" in failed["error"]["hint"]
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_program_that_never_says_its_version_is_not_waited_for(
+    path: Path, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "VERSION_SECONDS", 0.5)
+    mirror.release("0.3.0", b"#!/bin/sh\nsleep 60\n")
+    started = time.monotonic()
+    failed = run(path, mirror, fails=True)
+    assert time.monotonic() - started < 10
+    assert (failed["error"]["code"], path.exists()) == ("WrongProgram", False)
+    assert "does not say its version within 0.5 s" in failed["msg"]
+    # one that is there already is replaced
+    path.write_bytes(b"#!/bin/sh\nsleep 60\n")
+    path.chmod(0o755)
+    mirror.release("0.3.0")
+    assert run(path, mirror)["changed"]
+    assert path.read_bytes() == program("0.3.0")
 
 
 def test_a_soft_404_is_named_as_a_page(path: Path, mirror: Mirror) -> None:
