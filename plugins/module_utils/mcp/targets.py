@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, Reason
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, expectations
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import addresses, conversation, expectations
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.expectations import Expectation
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of, texts_of_mapping
 from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import (
@@ -75,8 +75,8 @@ class Target:
 
     @property
     def shown_url(self) -> str:
-        """A query may hold a key."""
-        return self.url.partition("?")[0]
+        """Query and fragment may hold a key."""
+        return self.url.partition("?")[0].partition("#")[0]
 
     def proxied(self, path: str) -> str:
         """Where the API server passes requests on to a path of the Service."""
@@ -215,6 +215,8 @@ def _problems(row: Mapping[str, Any]) -> Iterator[Problem]:
     path = row.get("path")
     if path and (not path.startswith("/") or not path.isprintable() or " " in path):
         yield Problem("path", f"{path!r} is not a URL path: it starts with / and has no blanks")
+    elif path and addresses.leads_astray(path):
+        yield Problem("path", f"{path!r} may lead elsewhere: no dot segments (/../), no backslash, no // first")
     if row.get("via") and row["via"] not in WAYS:
         yield Problem("via", f"{row['via']!r} is not a way to a server in the cluster: {', '.join(WAYS)}")
     if row.get("era") and row["era"] not in conversation.ERAS:
