@@ -245,6 +245,14 @@ def _url_problems(url: str) -> Iterator[Problem]:
         yield Problem("url", "carries credentials: give them with headers, which are not shown")
     elif not url.isprintable() or " " in url:
         yield Problem("url", "holds a blank or a line end: is it read from a file with one?")
+    elif not _is_host(parts.hostname):
+        yield Problem("url", f"{parts.hostname} is not a host name: its parts between dots have 1 to 63 characters")
+
+
+def _is_host(name: str) -> bool:
+    """What a resolver takes; addresses of IPv6 are judged by urlsplit."""
+    bare = name[:-1] if name.endswith(".") else name
+    return ":" in name or (len(bare) <= 253 and all(1 <= len(part) <= 63 for part in bare.split(".")))
 
 
 def _service_problems(row: Mapping[str, Any]) -> Iterator[Problem]:
