@@ -139,9 +139,11 @@ def endpoint_slice(pods: Mapping[str, int]) -> dict[str, Any]:
 
 
 @contextmanager
-def api_server(pods: Mapping[str, int], forbidden: bool = False) -> Iterator[dict[str, Any]]:
+def api_server(
+    pods: Mapping[str, int], forbidden: bool = False, kind: type[Handler] = Handler
+) -> Iterator[dict[str, Any]]:
     """`pods` are names and the ports of this machine that stand for theirs; yields the options of a connection."""
-    handler = type("Handling", (Handler,), {"pods": pods, "forbidden": forbidden})
+    handler = type("Handling", (kind,), {"pods": pods, "forbidden": forbidden})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import getproxies_environment
 
 from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import Deadline, watched
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import sdk
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import bypasses
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import addresses
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange, Reply
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 
@@ -80,7 +81,10 @@ class HttpExchange:
         return response
 
     def at(self, path: str) -> Exchange:
-        return self if self.elsewhere is None else replace(self, opener=self.elsewhere(path))
+        if self.elsewhere is None:
+            return self
+        addresses.at_origin(self.base, path)
+        return replace(self, opener=self.elsewhere(path))
 
     def lasting(self) -> Exchange:
         """For a stream that brings several answers; what is silent for the time of one request still ends."""
@@ -105,7 +109,7 @@ def exchange_to(
 
 def url_exchange(url: str, opener: Callable[[str], Opener], timeout: float) -> HttpExchange:
     """An Exchange over a URL, whose other paths are on the same server."""
-    return HttpExchange(opener(url), timeout, url, lambda path: opener(urljoin(url, path)))
+    return HttpExchange(opener(url), timeout, url, lambda path: opener(addresses.at_origin(url, path)))
 
 
 def url_opener(

@@ -11,19 +11,23 @@ Source: MCP 2024-11-05, basic/transports ("HTTP with SSE"); when to try it: 2026
 from __future__ import annotations
 
 import json
+import string
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import protocol
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import addresses, protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import EventStream, Exchange, Reply
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, shortened
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 
 # the stream brings all answers of a conversation
 MOST_BYTES = 4 * protocol.MAX_ANSWER_BYTES
 # how a server refuses a POST at the address of such a stream
 REFUSALS = (404, 405)
+
+# what says more than that there is no such stream
+TOLD = frozenset(("foreign_address", "oversize", "unauthorized", "forbidden", "proxy_unauthorized"))
 
 
 class Movable(Protocol):
@@ -56,16 +60,16 @@ def connected(exchange: Movable, headers: Mapping[str, str]) -> Iterator[Exchang
 
 def resolved(base: str, reference: str) -> str:
     """Path and query of the address for requests. Another origin would get the headers that are meant for this one."""
-    there, here = urlsplit(urljoin(base, reference.strip())), urlsplit(base)
-    if (there.scheme, there.netloc) != (here.scheme, here.netloc):
-        raise Unanswered(
-            "not_mcp",
-            f"its stream names an address of another origin for requests: {shortened(reference.partition('?')[0])}",
-            "The server, or a proxy in front of it, must name a path.",
-            terminal=True,
-            status=200,
-        )
-    return there.path + (f"?{there.query}" if there.query else "")
+    here = urlsplit(base)
+    try:
+        there = urlsplit(urljoin(base, reference.strip()))
+    except ValueError as exc:
+        raise addresses.foreign(reference) from exc
+    # what is not ASCII cannot be sent as it is
+    path = quote((there.path or "/") + (f"?{there.query}" if there.query else ""), safe=string.punctuation)
+    if (there.scheme, there.netloc) != (here.scheme, here.netloc) or addresses.leads_astray(path):
+        raise addresses.foreign(reference)
+    return path
 
 
 def _paired(post: Exchange, texts: Iterator[str]) -> Exchange:

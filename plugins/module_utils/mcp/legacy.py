@@ -145,11 +145,13 @@ class Legacy:
                 raise
             traced = {"traceparent": self._traceparent} if self._traceparent else {}
             stream = http_sse.connected(cast(http_sse.Movable, self._exchange), traced)
-            with contextlib.suppress(Unanswered):
+            try:
                 self._exchange = self._held.enter_context(stream)
-                self.transport = HTTP_SSE
-            if self.transport == STREAMABLE:
-                raise
+            except Unanswered as absent:
+                if absent.code in http_sse.TOLD:
+                    raise
+                raise refused from absent
+            self.transport = HTTP_SSE
         return self._first()
 
     def _first(self) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def _connections(task: Task, kube: Kube | None) -> Connect:
             """`place` makes the API server's path of a path of the server."""
 
             def opener(path: str) -> http_client.Opener:
-                return service_proxy.opener(known, place(path), target.headers)
+                return service_proxy.opener(known, place, path, target.headers)
 
             return http_client.HttpExchange(opener(target.path), timeout, target.base, opener, through_api_server=True)
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Serv
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import failures, sdk
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import PODS, last_log_lines
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import foreign
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import addresses, foreign
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.http_client import Opener
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import api_server_refuses_login
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import variable_values
@@ -35,8 +35,15 @@ class Replica:
         return f"/api/v1/namespaces/{namespace}/pods/{self.pod}:{self.port}/proxy{path}"
 
 
-def opener(kube: Kube, path: str, extra: Mapping[str, str]) -> Opener:
-    """Requests through the API server's proxy: works wherever the API server can be reached."""
+def opener(kube: Kube, place: Callable[[str], str], own_path: str, extra: Mapping[str, str]) -> Opener:
+    """Requests through the API server's proxy: works wherever the API server can be reached.
+
+    `place` makes the API server's path of a path of the server. Whatever that says, no request leaves the proxy: it
+    carries the credentials of the kubeconfig.
+    """
+    path = place(own_path)
+    if not addresses.stays_under(place(""), path):
+        raise addresses.foreign(own_path)
 
     def send(method: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Any:
         try:

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, Reason
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, expectations
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import addresses, conversation, expectations
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.expectations import Expectation
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.url_path import path_problem
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of, texts_of_mapping
@@ -78,8 +78,8 @@ class Target:
 
     @property
     def shown_url(self) -> str:
-        """A query may hold a key."""
-        return self.url.partition("?")[0]
+        """Query and fragment may hold a key."""
+        return self.url.partition("?")[0].partition("#")[0]
 
     def proxied(self, path: str) -> str:
         """Where the API server passes requests on to a path of the Service."""
@@ -243,9 +243,13 @@ def _problems(row: Mapping[str, Any]) -> Iterator[Problem]:
     port = row.get("port")
     if port is not None and not 1 <= port <= 65535:
         yield Problem("port", f"{port} is not a port (1 to 65535)")
-    wrong_path = path_problem(row["path"]) if row.get("path") else ""
+    path = row.get("path")
+    wrong_path = path_problem(path) if path else ""
     if wrong_path:
         yield Problem("path", wrong_path)
+    elif path and addresses.leads_astray(path):
+        shown = path.partition("?")[0]
+        yield Problem("path", f"{shown!r} may lead elsewhere: no dot segments (/../), no backslash, no // first")
     if row.get("via") and row["via"] not in WAYS:
         yield Problem("via", f"{row['via']!r} is not a way to a server in the cluster: {', '.join(WAYS)}")
     if row.get("era") and row["era"] not in conversation.ERAS:
@@ -274,6 +278,14 @@ def _url_problems(url: str) -> Iterator[Problem]:
         yield Problem("url", "carries credentials: give them with headers, which are not shown")
     elif not url.isprintable() or " " in url:
         yield Problem("url", "holds a blank or a line end: is it read from a file with one?")
+    elif not _is_host(parts.hostname):
+        yield Problem("url", f"{parts.hostname} is not a host name: its parts between dots have 1 to 63 characters")
+
+
+def _is_host(name: str) -> bool:
+    """What a resolver takes; addresses of IPv6 are judged by urlsplit."""
+    bare = name[:-1] if name.endswith(".") else name
+    return ":" in name or (len(bare) <= 253 and all(1 <= len(part) <= 63 for part in bare.split(".")))
 
 
 def _service_problems(row: Mapping[str, Any]) -> Iterator[Problem]:

@@ -150,6 +150,8 @@ _STATUS: dict[int, tuple[str, str, str, bool]] = {
 # A 4xx whose JSON-RPC error says more than its status (streamable HTTP 2026-07-28, "Error handling").
 _JUDGED_BY_BODY = frozenset((400, 404, 405, 422))
 
+_USER_INFO = re.compile(r"^((?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2,})[^/\\]*@")
+
 # What agentgateway, KMCP's adapter for stdio servers, says when it cannot start the program behind it (its
 # mcp/streamablehttp.rs and mcp/upstream/mod.rs, 0.9).
 _NOT_STARTED = re.compile(r"fail to create relay: failed to run command '\"(.*)\"'")
@@ -243,7 +245,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, *, through_api
         else ("bad_request", "it refused the request", "", True),
     )
     said = _said(body)
-    where = f" to {_without_query(headers['location'])}" if code == "redirect" and headers.get("location") else ""
+    where = f" to {without_secrets(headers['location'])}" if code == "redirect" and headers.get("location") else ""
     challenge = _challenge(headers.get("www-authenticate", "")) if status in (401, 403) else ""
     if status == 403 and "host header" in said.lower():
         # the Go SDK's word for what others answer with 421
@@ -369,6 +371,6 @@ def _challenge(header: str) -> str:
     return ", ".join(f"{name} {shortened(value)!r}" for name, value in found if value)
 
 
-def _without_query(url: str) -> str:
-    """A query may hold a key or a code."""
-    return shortened(url.partition("?")[0])
+def without_secrets(url: str) -> str:
+    """Query and fragment may hold a key or a code, and what stands before the host a password."""
+    return shortened(_USER_INFO.sub(r"\1", re.split("[?#]", url.strip(), maxsplit=1)[0]))

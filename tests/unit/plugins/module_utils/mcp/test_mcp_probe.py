@@ -298,8 +298,9 @@ def test_what_would_not_arrive_as_it_is_said(options: dict[str, Any], path: str,
 
 
 def test_a_query_is_not_shown() -> None:
-    (target,) = targets_from({"url": "https://mcp.example.com/mcp?code=secret"})
-    assert target.label == "MCP server https://mcp.example.com/mcp"
+    for url in ("https://mcp.example.com/mcp?code=secret", "https://mcp.example.com/mcp#code=secret?x"):
+        (target,) = targets_from({"url": url})
+        assert target.label == "MCP server https://mcp.example.com/mcp"
 
 
 def test_defaults_for_many_servers_may_go_unused() -> None:

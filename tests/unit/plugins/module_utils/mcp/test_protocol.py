@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import legacy, protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, refusal
 
 ANSWERS = Path(__file__).parent / "answers"
 JSON = {"content-type": "application/json"}
@@ -179,3 +179,19 @@ def test_foreign_text_cannot_write_to_the_terminal() -> None:
         protocol.read_answer(Reply(200, {"content-type": "text/plain"}, [b"\x1b[2Jgone\nline two" + b"y" * 5000]), 1)
     assert "\x1b" not in caught.value.reason
     assert len(caught.value.reason) < 300
+
+
+# where a redirect leads → what is shown of it
+LOCATIONS = {
+    "https://u:p@ss@x.example/mcp/?code=secret": "https://x.example/mcp/",
+    "https://x.example/cb#access_token=secret": "https://x.example/cb",
+    "//secret@x.example/mcp": "//x.example/mcp",
+    "/cb#token=secret?x": "/cb",
+    "/@scope/mcp": "/@scope/mcp",
+    "https://x.example/@scope/mcp": "https://x.example/@scope/mcp",
+}
+
+
+@pytest.mark.parametrize(("location", "shown"), LOCATIONS.items())
+def test_a_redirect_shows_no_secrets_of_its_address(location: str, shown: str) -> None:
+    assert refusal(307, {"location": location}, b"").reason == f"it redirects elsewhere to {shown} (HTTP 307)"

@@ -49,7 +49,7 @@ class Cluster:
 
 
 def asked(cluster: Any) -> dict[str, Any]:
-    opener = service_proxy.opener(cluster, "/proxy/mcp", {})
+    opener = service_proxy.opener(cluster, "/proxy{}".format, "/mcp", {})
     exchange = HttpExchange(opener, 5.0, through_api_server=True)
     with exchange("POST", {}, protocol.request(1, "tools/call")) as reply:
         return protocol.read_answer(reply, 1)
