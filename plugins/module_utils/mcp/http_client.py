@@ -22,7 +22,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube import sdk
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import bypasses, proxied_pool
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import addresses
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange, Reply
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, refusal
 
 CHUNK = 65536
 # how many requests a stream that brings several answers may last
@@ -142,6 +142,8 @@ def unreached(exc: Exception, timeout: float) -> Unanswered:
     text = str(exc)
     if isinstance(exc, errors.NameResolutionError) or "Name or service not known" in text:
         return Unanswered("unknown_host", "its host name does not resolve", "Check the url.")
+    if "Tunnel connection failed: 407" in text:
+        return refusal(407, {}, b"")
     if "Connection refused" in text:
         return Unanswered(
             "connection_refused",

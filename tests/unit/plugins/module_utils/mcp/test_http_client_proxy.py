@@ -9,8 +9,10 @@ import pytest
 from support import mcp_played as played
 from support.mcp_played import Asked, over_http
 from unit.plugins.module_utils.mcp.test_observe import failed, probed
+from urllib3.exceptions import ProxyError
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import http_client
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
 
 
@@ -34,6 +36,11 @@ def test_the_login_of_a_proxy_is_sent_and_its_refusal_is_named(monkeypatch: pyte
     assert reason.code == "proxy_unauthorized"
     sent = {name.lower(): value for name, value in seen[0].headers.items()}
     assert sent["proxy-authorization"] == "Basic dXNlcjpwQHNz"
+
+
+def test_a_refused_tunnel_is_a_refused_login() -> None:
+    refused = ProxyError("Unable to connect to proxy", OSError("Tunnel connection failed: 407 Login"))
+    assert http_client.unreached(refused, 1.0).code == "proxy_unauthorized"
 
 
 @pytest.mark.parametrize("content", ["", "no certificate"])
