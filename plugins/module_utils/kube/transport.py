@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import watched
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
@@ -148,16 +148,26 @@ def _pool(access: Access, context: ssl.SSLContext | None) -> Any:
     proxy = proxy_for(access, os.environ)
     if proxy is None:
         return watched(urllib3.PoolManager(**sizes, **tls))
-    parts = urlsplit(proxy)
-    if parts.scheme.startswith("socks"):
+    return proxied_pool("Kubernetes connection", proxy, {**sizes, **tls})
+
+
+def proxied_pool(subject: str, proxy: str, settings: Mapping[str, Any]) -> Any:
+    """Connections through a proxy, with the login that its address holds; InvalidInput where it is no proxy's."""
+    scheme = proxy.partition("://")[0].lower() if "://" in proxy else ""
+    if scheme not in ("http", "https", "socks4", "socks4a", "socks5", "socks5h"):
+        said = "is an address without http://, https:// or socks5:// before it"
+        raise InvalidInput(subject, [Problem("proxy", said)])
+    if scheme.startswith("socks"):
         try:
             from urllib3.contrib.socks import SOCKSProxyManager
         except ImportError as exc:
-            raise _invalid("proxy", "a SOCKS proxy needs the library PySocks: pip install PySocks") from exc
-        return watched(SOCKSProxyManager(proxy, **sizes, **tls))
-    login = f"{parts.username}:{parts.password or ''}" if parts.username else None
+            said = "a SOCKS proxy needs the library PySocks: pip install PySocks"
+            raise InvalidInput(subject, [Problem("proxy", said)]) from exc
+        return watched(SOCKSProxyManager(proxy, **settings))
+    parts = urlsplit(proxy)
+    login = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
     headers = urllib3.util.make_headers(proxy_basic_auth=login) if login else None
-    return watched(urllib3.ProxyManager(proxy, proxy_headers=headers, **sizes, **tls))
+    return watched(urllib3.ProxyManager(proxy, proxy_headers=headers, **settings))
 
 
 def proxy_for(access: Access, environ: Mapping[str, str]) -> str | None:

@@ -16,12 +16,13 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies_environment
 
 from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import Deadline, watched
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import sdk
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import bypasses
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import bypasses, proxied_pool
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import addresses
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange, Reply
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, refusal
 
 CHUNK = 65536
 # how many requests a stream that brings several answers may last
@@ -124,7 +125,7 @@ def url_opener(
     proxy = named.get(urlsplit(url).scheme)
     pool: Any
     if proxy and not bypasses(url, named.get("no", "")):
-        pool = watched(sdk.urllib3.ProxyManager(proxy, **settings))
+        pool = proxied_pool("mcp_probe", proxy, settings)
     else:
         pool = watched(sdk.urllib3.PoolManager(**settings))
 
@@ -144,7 +145,10 @@ def url_opener(
 
 
 def _tls(ca_file: str | None, validate_certs: bool) -> dict[str, Any]:
-    context = ssl.create_default_context(cafile=ca_file)
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except (ssl.SSLError, OSError) as exc:
+        raise InvalidInput("mcp_probe", [Problem("ca_cert", f"{ca_file} holds no certificate (PEM)")]) from exc
     # Python 3.13 began to refuse CA certificates without key identifiers, which private authorities often lack
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if validate_certs:
@@ -162,6 +166,8 @@ def unreached(exc: Exception, timeout: float) -> Unanswered:
     text = str(exc)
     if isinstance(exc, errors.NameResolutionError) or "Name or service not known" in text:
         return Unanswered("unknown_host", "its host name does not resolve", "Check the url.")
+    if "Tunnel connection failed: 407" in text:
+        return refusal(407, {}, b"")
     if "Connection refused" in text:
         return Unanswered(
             "connection_refused",

@@ -112,6 +112,12 @@ _STATUS: dict[int, tuple[str, str, str, bool]] = {
     401: ("unauthorized", "it wants authentication", _LOGIN, True),
     403: ("forbidden", "it forbids the request", _LOGIN, True),
     404: ("path_not_found", "it has nothing at this path", "Most servers answer at /mcp: check the option path.", True),
+    407: (
+        "proxy_unauthorized",
+        "the proxy on the way wants a login",
+        "Give it in the variable that names the proxy: http://NAME:PASSWORD@HOST:PORT.",
+        True,
+    ),
     408: ("timeout", "it gave up waiting for the request", "", False),
     405: (
         "method_not_allowed",
