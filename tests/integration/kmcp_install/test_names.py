@@ -123,7 +123,8 @@ def test_everything_finds_kmcp_by_what_it_is(
         waiting = {"name": "waiting", "namespace": namespace, "image": f"{cloud.registry}/echo-mcp:1.0.0"}
         failed = run_task("mcp_server", {**waiting, "wait_timeout": 5}, fails=True)
         assert f"the KMCP controller {NAMESPACE}/{name} has no available pod" in failed["msg"]
-        found = workloads.run(k8s_diagnosis_info, cluster.kubeconfig, tmp_path / "run", namespaces=[namespace])
+        where = {"namespaces": [namespace, NAMESPACE], "cluster_scope": True}
+        found = workloads.run(k8s_diagnosis_info, cluster.kubeconfig, tmp_path / "run", **where)
         assert f"ControllerDown/{NAMESPACE}/Deployment/{name}" in [one["id"] for one in found["findings"]]
 
         # another name beside it
