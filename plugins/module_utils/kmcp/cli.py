@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import signal
 import stat
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,7 @@ ARCHITECTURES: Mapping[str, str] = {"x86_64": "amd64", "amd64": "amd64", "aarch6
 MODE = 0o755
 UNKNOWN = "unknown"
 VERSION_SECONDS = 20
+MOST_SAID = 4096
 # `kmcp version 0.3.0`, from cobra; a build from source says dev
 _SAID = re.compile(r"\bkmcp version v?(\S+)")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -189,27 +190,24 @@ def _look_at(path: Path) -> Installed:
 
 
 def _asked(path: Path) -> str:
-    """What the program says, if it says it in time; what it has started ends with it."""
-    try:
-        asked = subprocess.Popen(
-            [str(path), "--version"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,
-        )
-    except OSError:
-        # a web page that somebody installed, or a program for another machine
-        return UNKNOWN
-    with asked:
+    """What the program says, if it says it in time."""
+    # a file and not a pipe, which what the program has started could keep open
+    with tempfile.TemporaryFile() as said:
         try:
-            said, _nothing = asked.communicate(timeout=VERSION_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(asked.pid, signal.SIGKILL)
+            done = subprocess.run(
+                [str(path), "--version"],
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.DEVNULL,
+                timeout=VERSION_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            # a web page that somebody installed, or a program for another machine
             return UNKNOWN
-    return said_version(said) if asked.returncode == 0 else UNKNOWN
+        said.seek(0)
+        text = said.read(MOST_SAID).decode("utf-8", "replace")
+    return said_version(text) if done.returncode == 0 else UNKNOWN
 
 
 def _check_foreign(path: Path, found: Installed) -> None:
