@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import stat
-import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +39,6 @@ ARCHITECTURES: Mapping[str, str] = {"x86_64": "amd64", "amd64": "amd64", "aarch6
 MODE = 0o755
 UNKNOWN = "unknown"
 VERSION_SECONDS = 20
-MOST_SAID = 4096
 # `kmcp version 0.3.0`, from cobra; a build from source says dev
 _SAID = re.compile(r"\bkmcp version v?(\S+)")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -82,7 +80,7 @@ def converge(task: Task) -> Result:
         return _absent(task, Path(task.params["path"]).expanduser())
     machine = os.uname()
     spec = cli_spec(task.params, machine.sysname, machine.machine)
-    found = _look_at(spec.path)
+    found = _look_at(task, spec.path)
     plan = plan_cli(spec, found)
     values = {"path": str(spec.path), "version": spec.version}
     if not plan.changes:
@@ -95,7 +93,7 @@ def converge(task: Task) -> Result:
         if task.check_mode:
             cli_download.must_exist(source, spec.url)
         else:
-            _install(spec, source, wanted)
+            _install(task, spec, source, wanted)
     if task.check_mode:
         cli_download.must_be_writable(spec.path)
     else:
@@ -158,7 +156,7 @@ def said_version(output: str) -> str:
 
 
 def _absent(task: Task, path: Path) -> Result:
-    found = _look_at(path)
+    found = _look_at(task, path)
     if not found.exists:
         return Result.of(Plan(str(path)), {"path": str(path)})
     _check_foreign(path, found)
@@ -171,7 +169,7 @@ def _absent(task: Task, path: Path) -> Result:
     return Result.of(Plan(str(path), (Change("version", found.version, ABSENT),)), {"path": str(path)})
 
 
-def _look_at(path: Path) -> Installed:
+def _look_at(task: Task, path: Path) -> Installed:
     """What is there; a program is asked for its version, which starts it."""
     try:
         status = path.stat()
@@ -185,29 +183,21 @@ def _look_at(path: Path) -> Installed:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as failure:
         raise cli_download.unwritable(path, failure) from failure
-    version = _asked(path) if os.access(path, os.X_OK) else UNKNOWN
+    version = _asked(task, path) if os.access(path, os.X_OK) else UNKNOWN
     return Installed(version, digest, stat.S_IMODE(status.st_mode), version != UNKNOWN)
 
 
-def _asked(path: Path) -> str:
-    """What the program says, if it says it in time."""
-    # a file and not a pipe, which what the program has started could keep open
-    with tempfile.TemporaryFile() as said:
-        try:
-            done = subprocess.run(
-                [str(path), "--version"],
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=subprocess.DEVNULL,
-                timeout=VERSION_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            # a web page that somebody installed, or a program for another machine
-            return UNKNOWN
-        said.seek(0)
-        text = said.read(MOST_SAID).decode("utf-8", "replace")
-    return said_version(text) if done.returncode == 0 else UNKNOWN
+def _asked(task: Task, path: Path) -> str:
+    """What the program says, if it says it in time; where there is no `timeout` (coreutils), it is waited for."""
+    limit = shutil.which("timeout")
+    # it ends what the program has started as well
+    within = [limit, "--kill-after=1", str(VERSION_SECONDS)] if limit else []
+    try:
+        done = task.run_command([*within, str(path), "--version"])
+    except OSError:
+        # a web page that somebody installed, or a program for another machine
+        return UNKNOWN
+    return said_version(done.stdout) if done.returncode == 0 else UNKNOWN
 
 
 def _check_foreign(path: Path, found: Installed) -> None:
@@ -217,7 +207,7 @@ def _check_foreign(path: Path, found: Installed) -> None:
         raise Refused(SUBJECT, [Refusal(str(path), "a file that does not say it is kmcp", "kmcp", remedy)])
 
 
-def _install(spec: CliSpec, source: Source, wanted: str) -> None:
+def _install(task: Task, spec: CliSpec, source: Source, wanted: str) -> None:
     with cli_download.writing(spec.path), cli_download.downloaded(source, spec.url, spec.path) as (fresh, sha256):
         if sha256 != wanted:
             raise ServiceError(
@@ -229,7 +219,7 @@ def _install(spec: CliSpec, source: Source, wanted: str) -> None:
                 "was changed on its way.",
             )
         fresh.chmod(MODE)
-        version = _asked(fresh)
+        version = _asked(task, fresh)
         if not spec.checksum and version != spec.version:
             said = f"says it is kmcp {version}"
             if version == UNKNOWN:
