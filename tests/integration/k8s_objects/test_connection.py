@@ -113,6 +113,8 @@ def test_a_right_that_is_missing(run_task: TaskRunner, cluster: Any, namespace: 
 
 
 def test_variables_of_the_play_name_the_cluster(run_task: TaskRunner, cluster: Any, namespace: str) -> None:
+    # the control plane makes it some time after the namespace
+    cluster.kubectl("wait", "configmap/kube-root-ca.crt", "-n", namespace, "--for=create", "--timeout=30s")
     args = {"kind": "ConfigMap", "namespace": namespace, "kubeconfig": None}
     result = run_task("k8s_objects_info", args, env={"K8S_AUTH_KUBECONFIG": str(cluster.kubeconfig)})
     assert [item["metadata"]["name"] for item in result["objects"]] == ["kube-root-ca.crt"]

@@ -40,6 +40,9 @@ def rows(result: dict[str, Any], **wanted: Any) -> list[str]:
 
 @pytest.fixture
 def names(cluster: Any, namespace: str) -> Callable[[str], set[str]]:
+    # the control plane makes it some time after the namespace
+    cluster.kubectl("wait", "configmap/kube-root-ca.crt", "-n", namespace, "--for=create", "--timeout=30s")
+
     def found(kind: str) -> set[str]:
         return {item["metadata"]["name"] for item in cluster.get(kind, "-n", namespace)["items"]}
 
