@@ -105,7 +105,7 @@ class ActionModule(SiteAction):
     def problems(self, params: Mapping[str, Any]) -> list[Problem]:
         roles = params.get("roles")
         return [
-            Problem(f"roles.{group}", "is no list of role names")
+            Problem(f"roles.{group}", "is not a list of role names")
             for group, listed in (roles if isinstance(roles, Mapping) else {}).items()
             if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed)
         ]

@@ -67,7 +67,7 @@ def probe_targets(
     unknown = [call["server"] for call in calls if call["server"] not in known]
     if unknown:
         raise AnsibleFilterError(
-            f"Calls are declared for {', '.join(unknown)}, which is no MCP server of this site; "
+            f"Calls are declared for {', '.join(unknown)}, not an MCP server of this site; "
             f"it has {', '.join(known) or 'none'}."
         )
     targets = [target for server in servers for target in _targets(server, calls, namespace)]

@@ -58,14 +58,12 @@ def teardown_refusal(confirmed: Any, known: Sequence[str], present: Sequence[str
         return f"Nothing was removed. {example}; this inventory knows {', '.join(known)}."
     unknown = [name for name in names if name not in known]
     if unknown:
-        verb = "is no host" if len(unknown) == 1 else "are no hosts"
-        told = f"Nothing was removed: {', '.join(unknown)} {verb} of the groups clusters and platforms."
+        told = f"Nothing was removed: not in the groups clusters and platforms: {', '.join(unknown)}."
         return f"{told} {example}; this inventory knows {', '.join(known)}."
     absent = [name for name in names if name not in present]
     if absent:
-        verb, them = ("was", "it") if len(absent) == 1 else ("were", "them")
-        told = f"Nothing was removed: {', '.join(absent)} {verb} confirmed, and --limit leaves {them} out of this run."
-        return f"{told} Widen --limit, or leave it away: what is not confirmed is not removed."
+        told = f"Nothing was removed: confirmed, but left out of this run by --limit: {', '.join(absent)}."
+        return f"{told} Widen --limit, or omit it: what is not confirmed is not removed."
     return ""
 
 

@@ -97,11 +97,7 @@ class Refused(Failure):
         self.refusals = tuple(refusals)
 
     def message(self) -> str:
-        lines = [
-            f"{item.path}: cannot go from {_show(item.path, item.before)} to {_show(item.path, item.after)}. "
-            f"{_sentence(item.remedy)}"
-            for item in self.refusals
-        ]
+        lines = [f"{item.path}: {_refused(item)}. {_sentence(item.remedy)}" for item in self.refusals]
         if len(lines) == 1:
             return f"{self.subject}: {lines[0]} Nothing was changed."
         listed = "\n".join(f"  {number}. {line}" for number, line in enumerate(lines, 1))
@@ -275,6 +271,12 @@ def _be(subject: str) -> str:
 def _listed(names: Sequence[str]) -> list[str]:
     """All but the last in one, for an "and" between the two."""
     return [", ".join(names[:-1]), names[-1]] if names[1:] else list(names)
+
+
+def _refused(item: Refusal) -> str:
+    if item.sentence:
+        return item.sentence
+    return f"cannot be changed from {_show(item.path, item.before)} to {_show(item.path, item.after)}"
 
 
 def _sentence(text: str) -> str:

@@ -48,6 +48,12 @@ class Refusal:
     before: Any
     after: Any
     remedy: str
+    sentence: str = ""
+    """What must not be done, where `before` and `after` are no values of the path."""
+
+    @classmethod
+    def because(cls, path: str, sentence: str, remedy: str) -> Refusal:
+        return cls(path, ABSENT, ABSENT, remedy, sentence)
 
 
 @dataclass(frozen=True)

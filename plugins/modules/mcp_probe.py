@@ -15,7 +15,7 @@ description:
     modern era (2026-07-28) that is C(server/discover) and requests that say everything about themselves, in the
     legacy era (2024-11-05 to 2025-11-25) C(initialize), C(notifications/initialized) and a session, which is ended
     afterwards. Then the tools are listed, resources and prompts where the server declares them, and O(tool) is called.
-  - The modern era is tried first. What says nothing of the era (a login, a failure, silence, a proxy that rewrites
+  - The modern era is tried first. What does not tell the era (a login, a failure, silence, a proxy that rewrites
     headers) is reported and never taken for an older server. A server of both eras is shown as one.
   - Servers in a cluster are reached through the API server (its proxy to their Service, or a forwarded port), so that
     no address of theirs needs to be reachable; others by O(url). Of a Service with several ready pods each is asked.

@@ -82,7 +82,7 @@ def results_of(run: Inner, loader: Any) -> Results:
             f"Running {run.playbook}",
             "ansible-playbook ended before its end:\n" + "\n".join(last),
             code=f"exit status {code}",
-            hint=f"Run ansible-playbook {run.playbook} with the same inventory to see all it says.",
+            hint=f"Run ansible-playbook {run.playbook} with the same inventory to see its whole output.",
         )
     return parted(rows[:-1])
 

@@ -71,7 +71,7 @@ def claim(name: str, class_name: str | None) -> Object:
 
 
 def box_definition(group: str) -> Object:
-    """The definition of a kind Box, whose `spec.size` is a number."""
+    """CustomResourceDefinition of a kind Box, whose `spec.size` is a number."""
     schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"size": {"type": "integer"}}}}}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",

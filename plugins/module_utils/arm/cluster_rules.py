@@ -47,8 +47,8 @@ class _Fixed:
     unless: tuple[tuple[str, str], ...] = ()
 
 
-_KEEP = "Declare what stands, or create a new cluster beside it and move over"
-_RENEW = "Declare what stands, or add a pool of another name with it and remove this one"
+_KEEP = "Set it back to the current value, or create a second cluster and migrate"
+_RENEW = "Set it back to the current value, or add a pool of another name and remove this one"
 _POOL = r"properties\.agentPoolProfiles\[[^]]+\]\."
 _FIXED = (
     _Fixed(r"location", _KEEP),
@@ -64,7 +64,7 @@ _FIXED = (
     ),
     _Fixed(
         r"identity\.type",
-        "Declare the present type; only a system-assigned identity can become a user-assigned one",
+        "Declare the current type; only a system-assigned identity can become a user-assigned one",
         (("systemassigned", "userassigned"), ("none", "systemassigned"), ("(absent)", "systemassigned")),
     ),
     _Fixed(

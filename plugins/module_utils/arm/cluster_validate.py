@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What cannot work, told before anything is asked: one row a rule, all violations in one message.
+"""What cannot work, reported before any request: one row a rule, all violations in one message.
 
 A rule yields Problems. `CREATION` rules hold for a cluster that does not exist yet.
 """
@@ -56,16 +56,20 @@ def _names(params: Params) -> Iterator[Problem]:
             yield problem
     node_group = params.get("node_resource_group")
     if node_group and not re.fullmatch(r"[\w().-]{0,79}[\w()-]", node_group):
-        yield Problem("node_resource_group", f"{node_group!r} is no name for it: 1 to 80 letters, digits, _ - . ( )")
+        yield Problem(
+            "node_resource_group", f"{node_group!r} is not a valid name for it: 1 to 80 letters, digits, _ - . ( )"
+        )
     prefix = params.get("dns_prefix")
     if prefix and not re.fullmatch(r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,52}[a-zA-Z0-9])?", prefix):
-        yield Problem("dns_prefix", f"{prefix!r} is no prefix: 1 to 54 letters, digits and -, not at the ends")
+        yield Problem("dns_prefix", f"{prefix!r} is not a valid prefix: 1 to 54 letters, digits and -, not at the ends")
 
 
 def _version(params: Params) -> Iterator[Problem]:
     version = params.get("kubernetes_version")
     if version and not _VERSION.fullmatch(version):
-        yield Problem("kubernetes_version", f"{version!r} is no version: write 1.34 (quoted in YAML) or 1.34.2")
+        yield Problem(
+            "kubernetes_version", f"{version!r} is not a valid version: write 1.34 (quoted in YAML) or 1.34.2"
+        )
 
 
 def _tags(params: Params) -> Iterator[Problem]:
@@ -91,7 +95,7 @@ def _identity(params: Params) -> Iterator[Problem]:
     for item in ids:
         parsed = names.parse_id(item)
         if parsed is None or parsed.type.lower() != "microsoft.managedidentity/userassignedidentities":
-            yield Problem("identity.user_assigned_identities", f"{item!r} is no id of a user-assigned identity")
+            yield Problem("identity.user_assigned_identities", f"{item!r} is not the id of a user-assigned identity")
 
 
 def _network(params: Params) -> Iterator[Problem]:
@@ -102,13 +106,13 @@ def _network(params: Params) -> Iterator[Problem]:
             try:
                 ranges[option] = ipaddress.ip_network(network[option])
             except ValueError as exc:
-                yield Problem(f"network.{option}", f"is no network: {exc}")
+                yield Problem(f"network.{option}", f"is not a valid network: {exc}")
     address = None
     if network.get("dns_service_ip"):
         try:
             address = ipaddress.ip_address(network["dns_service_ip"])
         except ValueError as exc:
-            yield Problem("network.dns_service_ip", f"is no address: {exc}")
+            yield Problem("network.dns_service_ip", f"is not a valid address: {exc}")
     service = ranges.get("service_cidr")
     if address is not None and service is not None and address not in service:
         yield Problem("network.dns_service_ip", f"{address} must lie in service_cidr ({service})")
@@ -134,7 +138,7 @@ def _pool_names(params: Params) -> Iterator[Problem]:
         name = pool["name"]
         if not re.fullmatch(r"[a-z][a-z0-9]{0,11}", name):
             sentence = "1 to 12 lower-case letters and digits, starting with a letter"
-            yield Problem(f"node_pools[{name}].name", f"{name!r} is no name for a node pool: {sentence}")
+            yield Problem(f"node_pools[{name}].name", f"{name!r} is not a valid name for a node pool: {sentence}")
         if name in seen:
             yield Problem(f"node_pools[{name}].name", "is declared twice")
         seen.add(name)
@@ -182,7 +186,7 @@ def _pool_details(params: Params) -> Iterator[Problem]:
         yield from _label_problems(pool.get("labels"), f"{where}.labels")
         for zone in pool.get("zones") or ():
             if not re.fullmatch(r"[1-9]\d?", str(zone)):
-                yield Problem(f"{where}.zones", f"{zone!r} is no zone: write '1', '2', '3'")
+                yield Problem(f"{where}.zones", f"{zone!r} is not a valid zone: write '1', '2', '3'")
 
 
 def _taint_problems(taints: Any, path: str) -> Iterator[Problem]:

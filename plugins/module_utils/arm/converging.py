@@ -113,7 +113,7 @@ def carry_out(
         except LostRace:
             races += 1
             account.tried(plan)
-            arm.progress(f"{subject}: changed by somebody else in between, planning again")
+            arm.progress(f"{subject}: changed meanwhile by another client, planning again")
         except PlanAgain as again:
             account.tried(plan)
             account.add(again.done)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The kubeconfig of an AKS cluster in a private file of its own: 0600, replaced at once, never somebody else's."""
+"""The kubeconfig of an AKS cluster in a private file of its own: 0600, replaced atomically."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ def _absent(task: Task, path: Path, subject: str) -> Result:
     name = task.params["name"]
     others = [context for context in standing.contexts if context not in (name, f"{name}-admin")]
     if others or standing.document is None:
-        what = f"contexts of other clusters ({', '.join(others)})" if others else "something that is no kubeconfig"
-        remedy = f"The file holds {what}. Delete it by hand, or give the path of this cluster's own file"
-        raise Refused(subject, [Refusal(str(path), "present", "absent", remedy)])
+        what = f"contexts of other clusters ({', '.join(others)})" if others else "something other than a kubeconfig"
+        remedy = "Delete it by hand, or give the path of this cluster's own file"
+        raise Refused(subject, [Refusal.because(str(path), f"will not be deleted: it holds {what}", remedy)])
     if not task.check_mode:
         path.unlink()
     return Result.of(Plan(subject, (Change("contexts", standing.contexts, ABSENT),)), _values(path, None))
@@ -92,10 +92,12 @@ def plan_file(path: Path, standing: Kubeconfig | None, wanted: Kubeconfig) -> Pl
     if standing is not None:
         others = [name for name in standing.contexts if name not in wanted.contexts]
         if others or (standing.document is None and standing.text.strip()):
-            what = f"contexts of other clusters ({', '.join(others)})" if others else "something that is no kubeconfig"
-            advice = "Give" if others else "Remove it if nobody needs it, or give"
-            remedy = f"The file holds {what}. {advice} this cluster a file of its own"
-            refused.append(Refusal(str(path), "another content", "the kubeconfig", remedy))
+            what = (
+                f"contexts of other clusters ({', '.join(others)})" if others else "something other than a kubeconfig"
+            )
+            advice = "Give" if others else "Remove it if it is not needed, or give"
+            remedy = f"{advice} this cluster a file of its own"
+            refused.append(Refusal.because(str(path), f"will not be overwritten: it holds {what}", remedy))
     changes = differences(standing, wanted)
     if standing is not None and stat.S_IMODE(path.stat().st_mode) & 0o077:
         changes.append(Change("mode", f"{stat.S_IMODE(path.stat().st_mode):04o}", f"{_MODE:04o}"))
@@ -144,7 +146,7 @@ def path_problems(path: Path, state: str) -> list[Problem]:
     while not os.path.exists(parent) and parent != parent.parent:
         parent = parent.parent
     if not os.path.isdir(parent):
-        return [Problem("path", f"{parent} is no directory, so {path} cannot be made")]
+        return [Problem("path", f"{parent} is not a directory, so {path} cannot be made")]
     user = f"user {os.geteuid()}"
     if not os.access(parent, os.X_OK) or (not os.access(parent, os.W_OK) and (there or state == "present")):
         return [Problem("path", f"{user} may not write in {parent}: name a path in a directory of its own")]

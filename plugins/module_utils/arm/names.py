@@ -66,7 +66,7 @@ def name_problem(path: str, resource_type: str, name: str) -> Problem | None:
     rule = _RULES.get(resource_type.lower(), _ANY_NAME)
     if re.fullmatch(rule.pattern, name):
         return None
-    return Problem(path, f"{name!r} is no name for {resource_type}: it takes {rule.sentence}")
+    return Problem(path, f"{name!r} is not a valid name for {resource_type}: it takes {rule.sentence}")
 
 
 def group_id(subscription_id: str, name: str) -> str:

@@ -20,6 +20,7 @@ COLLECTION_TAG = "mcpops-collection"
 HOST_TAG = "mcpops-host"
 ENVIRONMENT_TAG = "mcpops-environment"
 COLLECTION = "mcpops.platform"
+_UNTAGGED = "it has no tag of this collection, which therefore did not create it"
 
 # of every module that creates resources; the fragment azure.OWNED documents them
 OWNED_OPTIONS: dict[str, Any] = {
@@ -66,19 +67,19 @@ def belongs_to(found: Owner | None, owner: Owner | None) -> bool:
 
 
 def foreign(body: Mapping[str, Any], owner: Owner | None) -> Owner | None:
-    """The somebody else that the tags name, None when they name nobody or us."""
+    """The other owner that the tags name; None when they name none, or us."""
     found = owner_of(body)
     return None if found is None or found == owner else found
 
 
 def warnings(subject: str, body: Mapping[str, Any] | None, owner: Owner | None) -> list[str]:
-    """What is odd about the tags of a resource that `owner` declares: it is somebody else's, or nobody's."""
+    """What is wrong with the tags of a resource that `owner` declares: they name another owner, or none."""
     if body is None or owner is None:
         return []
     found = owner_of(body)
     if found is None:
         return [
-            f"{subject} carries no ownership tags: it was here before, or somebody removed them. Teardown will leave "
+            f"{subject} carries no ownership tags: it was created otherwise, or they were removed. Teardown will leave "
             f"it alone; to own it, tag it {', '.join(f'{name}={value}' for name, value in owner.tags().items())}."
         ]
     if found != owner:
@@ -94,32 +95,23 @@ def refuse_deletion(body: Mapping[str, Any], owner: Owner | None, force_delete: 
     found = owner_of(body)
     name = str(body.get("name") or body.get("id") or "")
     if found is not None and found != owner:
-        asked = f"for {owner}" if owner is not None else "without naming its owner"
-        remedy = (
-            f"It belongs to inventory host {found}, and its deletion was asked {asked}. "
-            "Delete it from there, or set owner to that host"
-        )
-        return [Refusal(name, "present", "absent", remedy)]
+        asked = f"for {owner}" if owner is not None else "without an owner"
+        sentence = f"will not be deleted {asked}: it belongs to inventory host {found}"
+        return [Refusal.because(name, sentence, "Delete it from that host, or set owner to it")]
     if found is None and not force_delete and (owner is not None or always):
-        remedy = (
-            "It carries no tag of this collection, so somebody else made it. "
-            "Set force_delete to true to delete it all the same (site_teardown_force_delete in the playbook)"
-        )
-        return [Refusal(name, "present", "absent", remedy)]
+        remedy = "Set force_delete to true to delete it all the same (site_teardown_force_delete in the playbook)"
+        return [Refusal.because(name, f"will not be deleted: {_UNTAGGED}", remedy)]
     return []
 
 
 def refuse_deletion_along(body: Mapping[str, Any], owner: Owner | None, force_delete: bool) -> list[Refusal]:
-    """Why a resource group must not be deleted with this resource in it: it is another host's, or nobody's of ours."""
+    """Why a resource group must not be deleted with this resource in it: another host owns it, or it has no tag of ours."""
     name = str(body.get("id") or body.get("name"))
     found = owner_of(body)
     if found is not None and found != owner:
-        remedy = f"It belongs to inventory host {found} and would go with the group. Tear that host down first"
-        return [Refusal(name, "present", "absent", remedy)]
+        sentence = f"would be deleted with the group, and belongs to inventory host {found}"
+        return [Refusal.because(name, sentence, "Tear that host down first")]
     if found is None and not force_delete:
-        remedy = (
-            "It carries no tag of this collection, so somebody else made it, and it would go with the group. "
-            "Delete or move it first, or set force_delete to true (site_teardown_force_delete in the playbook)"
-        )
-        return [Refusal(name, "present", "absent", remedy)]
+        remedy = "Delete or move it first, or set force_delete to true (site_teardown_force_delete in the playbook)"
+        return [Refusal.because(name, f"would be deleted with the group: {_UNTAGGED}", remedy)]
     return []

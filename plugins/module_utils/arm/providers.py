@@ -24,7 +24,7 @@ _SUBJECT = "resource providers"
 def converge(task: Task) -> Result:
     namespaces = list(dict.fromkeys(task.params["namespaces"]))
     problems = [
-        Problem("namespaces", f"{name!r} is no namespace: one reads Microsoft.ContainerService")
+        Problem("namespaces", f"{name!r} is not a valid provider namespace, for example Microsoft.ContainerService")
         for name in namespaces
         if not re.fullmatch(r"[A-Za-z0-9]+(\.[A-Za-z0-9]+)+", name)
     ]

@@ -41,7 +41,10 @@ def plan_resource(current: dict[str, Any] | None, spec: ResourceSpec) -> Plan:
     changes = list(write_only.hidden(merge(current, compared, rules).changes))
     refused = [
         Refusal(
-            change.path, change.before, change.after, "Declare what stands, or delete the resource and create it anew"
+            change.path,
+            change.before,
+            change.after,
+            "Set it back to the current value, or delete and recreate the resource",
         )
         for change in changes
         if change.path in spec.manners.immutable and change.before is not ABSENT

@@ -66,16 +66,16 @@ def locate(params: Mapping[str, Any], subscription_id: str) -> tuple[str, str, s
     if params.get("id"):
         parsed = names.parse_id(params["id"])
         if parsed is None:
-            sentence = (
-                "is no resource id: one reads /subscriptions/.../resourceGroups/.../providers/Microsoft.X/type/name"
-            )
+            sentence = "is not a valid id such as /subscriptions/.../resourceGroups/.../providers/Microsoft.X/type/name"
             return "", "", "", [Problem("id", f"{params['id']!r} {sentence}")]
         return params["id"], parsed.type, parsed.name, problems
     resource_type, name = params.get("type") or "", params.get("name") or ""
     group = params.get("resource_group") or ""
     depth = resource_type.count("/")
     if depth < 1 or "." not in resource_type.split("/")[0]:
-        problems.append(Problem("type", f"{resource_type!r} is no resource type: one reads Microsoft.X/type"))
+        problems.append(
+            Problem("type", f"{resource_type!r} is not a valid resource type, for example Microsoft.X/type")
+        )
     elif is_group(resource_type):
         if group and group.lower() != name.lower():
             problems.append(Problem("resource_group", "a resource group lies in no other: give its name in name"))

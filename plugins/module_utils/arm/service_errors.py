@@ -22,7 +22,7 @@ HINTS = {
     "AuthorizationFailed": "Give this identity a role that allows the action at that scope (for example Contributor).",
     "AllocationFailed": "The region has no capacity for this size now: use another vm_size or location, or wait.",
     "AvailabilityZoneNotSupported": "Use zones that the message offers for this size, or leave zones out.",
-    "EtagMismatch": "Somebody else is changing this resource: run again when they are done.",
+    "EtagMismatch": "Another operation is changing this resource: run again when it has finished.",
     "ErrCode_InsufficientVCPUQuota": (
         "Use fewer or smaller nodes, another size or location, or ask for quota "
         "(https://learn.microsoft.com/azure/quotas/view-quotas); aks_sku_preflight finds a size that fits."
@@ -40,9 +40,9 @@ HINTS = {
         "Check principalId: it is an object id (of an identity its principal id, not its client id). For an identity "
         "that was just made, set principalType (ServicePrincipal) as well, and run again or raise wait_timeout."
     ),
-    "PropertyChangeNotAllowed": "This cannot change in place: declare its present value, or create the resource anew.",
+    "PropertyChangeNotAllowed": "This cannot change in place: keep the current value, or recreate the resource.",
     "QuotaExceeded": "Ask for quota (https://learn.microsoft.com/azure/quotas/view-quotas), or use less.",
-    "ManagedClusterCountExceedsQuotaLimit": "Delete clusters that nobody uses, or ask for quota.",
+    "ManagedClusterCountExceedsQuotaLimit": "Delete unused clusters, or request more quota.",
     "RequestDisallowedByPolicy": "An Azure Policy forbids it: the message names the assignment.",
     "RoleAssignmentUpdateNotPermitted": (
         "Principal, role and scope of an assignment are fixed: give the new one a name (a GUID) of its own."

@@ -169,7 +169,7 @@ def documents(action: str, text: str) -> list[Any]:
             action,
             f"it is not YAML ({failure})",
             code="ChartNotReadable",
-            hint="Mend the chart, or declare another version of it; helm lint says what is wrong with it.",
+            hint="Fix the chart, or declare another version of it; helm lint shows what is wrong with it.",
         ) from failure
 
 

@@ -41,7 +41,7 @@ HELM_MANAGER = "helm"
 OUR_MANAGERS = frozenset({HELM_MANAGER, FIELD_MANAGER})
 DEFINITION = "CustomResourceDefinition"
 REMEDY = (
-    "Set it back to what the chart says where it was changed by hand. Where the chart itself changed it, delete the "
+    "Set it back to what the chart renders where it was changed by hand. Where the chart itself changed it, delete the "
     "object: the next run restores it."
 )
 

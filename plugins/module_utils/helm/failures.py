@@ -82,7 +82,7 @@ _ROWS = (
         r"Duplicate value|duplicate entries for key",
         "DuplicateValue",
         "Two items of this list have the same name or port: in the chart with these values, or together with an item "
-        "that others added to the live object (kubectl get -o yaml --show-managed-fields tells who).",
+        "that others added to the live object (see kubectl get -o yaml --show-managed-fields).",
     ),
     _row(
         r"ensure CRDs are installed first|no matches for kind",
@@ -97,7 +97,7 @@ _ROWS = (
     _row(
         r"server gave HTTP response to HTTPS client",
         "PlainHttp",
-        "The registry speaks plain HTTP: set plain_http: true, if that is meant.",
+        "The registry speaks plain HTTP: set plain_http: true, if that is intended.",
     ),
     _row(
         r"pull access denied|authorization failed|failed to authorize|\b401\b|\b403 Forbidden|status code 403|denied:"
@@ -147,7 +147,7 @@ _REGISTRY_CODES = (
 
 def failure(action: str, stderr: str, returncode: int, chart: Chart | None = None, namespace: str = "") -> ServiceError:
     """The error for a helm process that ended with `returncode`; `namespace` is the release's."""
-    reason = reason_of(stderr) or f"helm ended with status {returncode} and said nothing"
+    reason = reason_of(stderr) or f"helm ended with status {returncode} and wrote nothing"
     # what matters may stand behind a whole object, where a long reason is cut
     whole = _error(stderr)
     row = next((row for row in _ROWS if row.pattern.search(whole)), None)

@@ -37,7 +37,7 @@ def parse(release: Release) -> list[Object]:
         raise ServiceError(
             f"Reading the manifest of release {release.namespace}/{release.name}",
             f"revision {release.revision} is not YAML",
-            hint="Install it anew: state absent, then present.",
+            hint="Reinstall it: state absent, then present.",
         ) from failure
     # what lacks any of these helm has not applied either
     return [item for item in flatten(documents) if isinstance(item, dict) and _is_named(item)]

@@ -78,7 +78,7 @@ class Helm:
         found = [document.get("version") for document in documents(action, text) if isinstance(document, Mapping)]
         version = exact_version(str(found[0])) if found else None
         if version is None:
-            raise ServiceError(action, f"{spec.chart.location} says no exact version", code="NoVersion")
+            raise ServiceError(action, f"{spec.chart.location} reports no exact version", code="NoVersion")
         return version
 
     def own_name(self, spec: ReleaseSpec, files: HelmFiles) -> str:

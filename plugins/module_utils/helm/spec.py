@@ -162,7 +162,7 @@ def helm_problems(params: Mapping[str, Any]) -> list[Problem]:
     elif params["history_max"] == 1 and params["atomic"]:
         problems.append(Problem("history_max", "1 keeps no revision for atomic to go back to: set 2 or more"))
     if params["atomic"] and not params["wait"]:
-        problems.append(Problem("atomic", "needs wait: without it nothing tells that the release does not work"))
+        problems.append(Problem("atomic", "needs wait: without it a release that does not work is not detected"))
     return problems
 
 

@@ -204,7 +204,7 @@ def _check_foreign(path: Path, found: Installed) -> None:
     """A program that is not kmcp is neither replaced nor removed, unless it has kmcp's name."""
     if found.exists and not found.is_kmcp and path.name != NAME:
         remedy = "Set path to where kmcp is to be, or remove that file yourself."
-        raise Refused(SUBJECT, [Refusal(str(path), "a file that does not say it is kmcp", "kmcp", remedy)])
+        raise Refused(SUBJECT, [Refusal.because(str(path), "is a program that does not report to be kmcp", remedy)])
 
 
 def _install(task: Task, spec: CliSpec, source: Source, wanted: str) -> None:
@@ -221,14 +221,14 @@ def _install(task: Task, spec: CliSpec, source: Source, wanted: str) -> None:
         fresh.chmod(MODE)
         version = _asked(task, fresh)
         if not spec.checksum and version != spec.version:
-            said = f"says it is kmcp {version}"
+            said = f"reports version {version}"
             if version == UNKNOWN:
-                said = f"cannot be started, does not say its version within {VERSION_SECONDS} s, or is not kmcp"
+                said = f"cannot be started, does not report its version within {VERSION_SECONDS} s, or is not kmcp"
             raise ServiceError(
                 f"Installing kmcp {spec.version}",
                 f"the file at {cli_download.shown(spec.url)} {said}",
                 code="WrongProgram",
-                hint="Nothing was installed. Correct url or version; for a build of your own, which says another "
+                hint="Nothing was installed. Correct url or version; for a build of your own, which reports another "
                 "version, set checksum.",
             )
         os.replace(fresh, spec.path)

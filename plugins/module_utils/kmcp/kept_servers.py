@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which MCPServers a controller works on, and which would be left to nobody. Pure."""
+"""Which MCPServers a controller works on, and which would be left without a controller. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import UNINSTALLED, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import controller_values
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Refusal
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal
 from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
 
 _SHOWN = 10
@@ -43,7 +43,7 @@ def let_go(controller: Release | None, values: Mapping[str, Any], version: str, 
 
 def removed(release: str, servers: Sequence[str]) -> Refusal:
     remedy = f"{_FATE} Remove them first (mcp_server with state: absent), or {_ELSE}"
-    return Refusal(f"release {release}", f"the controller of {shown(servers)}", ABSENT, remedy)
+    return Refusal.because(f"release {release}", f"is the controller of {shown(servers)}", remedy)
 
 
 def narrowed(release: str, servers: Sequence[str], watched: Sequence[str]) -> Refusal:
@@ -52,13 +52,12 @@ def narrowed(release: str, servers: Sequence[str], watched: Sequence[str]) -> Re
         f"{_FATE} Watch their namespaces too (watch_namespaces: {namespaces}), remove them first (mcp_server with "
         f"state: absent), or {_ELSE}"
     )
-    return Refusal(
-        f"release {release}", f"the controller of {shown(servers)}", f"one that watches {', '.join(watched)}", remedy
-    )
+    sentence = f"would watch {', '.join(watched)} only, and is the controller of {shown(servers)}"
+    return Refusal.because(f"release {release}", sentence, remedy)
 
 
 def left(servers: Sequence[str]) -> str:
-    return f"{shown(servers)}: left as they are, nobody reconciles them any more."
+    return f"{shown(servers)}: left as they are, no controller reconciles them."
 
 
 def shown(servers: Sequence[str]) -> str:

@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whose release the MCPServer definition belongs to: helm lets only one own it, and says so in riddles. Pure."""
+"""Which release owns the MCPServer CRD. Pure.
+
+Helm lets one release only own an object; with another it fails with "invalid ownership metadata", which names the
+annotations and not what to do.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.manifest import OWNER
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.charts import DEFINITION
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Refusal
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal
 
 _PATH = f"CustomResourceDefinition {DEFINITION}"
 
@@ -49,7 +53,7 @@ def owned(definition: Mapping[str, Any], spec: ReleaseSpec) -> bool:
 def conflict(definition: Mapping[str, Any] | None, spec: ReleaseSpec, other_installed: bool = False) -> Refusal | None:
     """The refusal when the definition exists and is not this release's.
 
-    What nobody's release owns is taken over when `spec.take_ownership` says so. What another release owns that is
+    What no release owns is taken over when `spec.take_ownership` says so. What another release owns that is
     installed (`other_installed`) is never taken: its next upgrade would fight, and its removal would delete every
     MCPServer.
     """
@@ -57,18 +61,18 @@ def conflict(definition: Mapping[str, Any] | None, spec: ReleaseSpec, other_inst
         return None
     standing = owner_of(definition)
     if standing is not None and standing != owner(spec) and other_installed:
-        return Refusal(_PATH, str(standing), str(owner(spec)), _other_release(standing))
+        return Refusal.because(_PATH, f"belongs to {standing}", _other_release(standing))
     if spec.take_ownership:
         return None
     if standing is not None and standing != owner(spec):
-        remedy = "That release is not installed any more: set take_ownership: true to make the definition this one's."
-        return Refusal(_PATH, f"{standing}, which is gone", str(owner(spec)), remedy)
-    remedy = "It was created without Helm. To hand it over with its MCPServers, set take_ownership: true."
-    return Refusal(_PATH, "no Helm release", str(owner(spec)), remedy)
+        remedy = f"Set take_ownership: true to hand it over to {owner(spec)}."
+        return Refusal.because(_PATH, f"belongs to {standing}, which is no longer installed", remedy)
+    remedy = f"To hand it over to {owner(spec)} with its MCPServers, set take_ownership: true."
+    return Refusal.because(_PATH, "was created without Helm", remedy)
 
 
 def removal_conflict(definition: Mapping[str, Any] | None, ours: Owner) -> Refusal | None:
-    """The refusal when removing our release would delete a definition that is another release's by now."""
+    """The refusal when removing our release would delete a definition that belongs to another release."""
     standing = owner_of(definition) if definition is not None else None
     if standing is None or standing == ours:
         return None
@@ -76,7 +80,7 @@ def removal_conflict(definition: Mapping[str, Any] | None, ours: Owner) -> Refus
         f"Uninstalling {ours} would delete it under {standing}, with every MCPServer. Leave delete_crds out; what is "
         f"left of {ours} is its record: remove the Secrets with owner=helm,name={ours.name} in {ours.namespace}."
     )
-    return Refusal(_PATH, str(standing), ABSENT, remedy)
+    return Refusal.because(_PATH, f"belongs to {standing}", remedy)
 
 
 def _other_release(standing: Owner) -> str:

@@ -69,9 +69,7 @@ def check_controller(task: Task, kube: Kube, spec: KmcpSpec, release: Release | 
     wrong = controller_values.version_problems(values, spec.version)
     if wrong:
         # what the task itself declares was checked before anything was asked: these are the release's
-        raise Refused(
-            "kmcp", [Refusal(item.path, "as the release has it", "nothing", _dropped(item)) for item in wrong]
-        )
+        raise Refused("kmcp", [Refusal.because(item.path, "the release sets it", _dropped(item)) for item in wrong])
     watched = controller_values.value_at(values, ("rbac", "namespaces")) or []
     own = spec.namespace if spec.controller.create_namespace else ""
     missing = [name for name in watched if name != own and kube.get(f"/api/v1/namespaces/{name}") is None]
@@ -92,13 +90,13 @@ def _second_controller(task: Task, kube: Kube, spec: KmcpSpec) -> list[str]:
     try:
         running = controllers.listed(kube).found
     except ServiceError:
-        # who may not look learns nothing
+        # without the right to list Deployments nothing is known
         return []
     others = controllers.other_releases(running, spec.namespace, spec.controller.name)
     if not others:
         return []
     told = (
-        f"A KMCP controller is there already, of release {', '.join(others)}; both would work on the MCPServers that "
+        f"There is already a KMCP controller, of release {', '.join(others)}; both would work on the MCPServers that "
         "both watch. If it is to be renamed, remove it first (state: absent with its release_name, and orphan_servers: "
         "true while there are MCPServers)."
     )

@@ -81,7 +81,7 @@ def _left_over(kube: Kube) -> list[str]:
         return []
     owner = ownership.owner_of(metadata)
     whose = f"it belongs to {owner}" if owner else "it was created without Helm"
-    return [f"The definition {DEFINITION} stays: {whose}."]
+    return [f"CustomResourceDefinition {DEFINITION} remains: {whose}."]
 
 
 def _servers_exist(servers: Sequence[str], orphaned: bool) -> Refusal:
@@ -91,5 +91,5 @@ def _servers_exist(servers: Sequence[str], orphaned: bool) -> Refusal:
         if orphaned
         else "Remove them first, or set delete_servers: true."
     )
-    told = "Removing the definition deletes every MCPServer with its workloads."
-    return Refusal(f"CustomResourceDefinition {DEFINITION}", kept_servers.shown(servers), ABSENT, f"{told} {remedy}")
+    sentence = f"removing it would delete {kept_servers.shown(servers)}, with their workloads"
+    return Refusal.because(f"CustomResourceDefinition {DEFINITION}", sentence, remedy)

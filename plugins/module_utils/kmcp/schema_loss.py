@@ -42,13 +42,13 @@ def version_losses(standing: Mapping[str, Any], following: Mapping[str, Any]) ->
     refusals = []
     for version in stored:
         if version not in then:
-            remedy = "Objects are stored in it: have them written anew in a version that stays, and take it out of "
-            refusals.append(Refusal(name, f"stored version {version}", "none", f"{remedy}status.storedVersions first."))
+            remedy = "Rewrite its objects in a version that remains and remove it from status.storedVersions first."
+            refusals.append(Refusal.because(name, f"objects are stored in version {version}, which goes", remedy))
     for version, entry in now.items():
         served = entry.get("served") and not (then.get(version) or {}).get("served")
         if served and version not in stored:
-            remedy = "Clients still use it: move them first, or keep the version."
-            refusals.append(Refusal(name, f"served version {version}", "not served", remedy))
+            remedy = "Move its clients first, or keep the version."
+            refusals.append(Refusal.because(name, f"version {version} would no longer be served", remedy))
     return refusals
 
 
@@ -70,10 +70,9 @@ def holders(loss: Loss, objects: Iterable[Mapping[str, Any]]) -> list[str]:
 def refusal(kind: str, loss: Loss, names: list[str]) -> Refusal:
     """Why the next definition must not come, as long as these objects are as they are."""
     shown = ", ".join(sorted(names)[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-    return Refusal(
+    return Refusal.because(
         f"{kind} {loss.field}",
-        f"as {shown} {'has' if len(names) == 1 else 'have'} it",
-        f"a definition where it {loss.told}",
+        f"{shown} {'uses' if len(names) == 1 else 'use'} it, and in the next version it {loss.told}",
         "Keep the version, change these objects first, or set accept_field_loss: true: the API server then drops or "
         "refuses the field at their next write.",
     )
@@ -83,7 +82,7 @@ def _walk(version: str, path: Path, now: Mapping[str, Any], then: Mapping[str, A
     if then.get(FREE) and not then.get("properties"):
         return
     if now.get("type") and then.get("type") and now["type"] != then["type"]:
-        yield Loss(version, path, "type", f"is a {then['type']} and no {now['type']}", (then["type"],))
+        yield Loss(version, path, "type", f"is a {then['type']}, not a {now['type']}", (then["type"],))
         return
     gone = [value for value in now.get("enum") or [] if then.get("enum") and value not in then["enum"]]
     if gone or (then.get("enum") and not now.get("enum")):

@@ -90,12 +90,11 @@ def is_ours(live: Mapping[str, Any], server: str) -> bool:
 
 
 def collision(server: str) -> Refusal:
-    """A policy of the name that somebody else has made."""
-    return Refusal(
+    """A policy of that name which mcp_server did not create."""
+    return Refusal.because(
         f"NetworkPolicy/{policy_name(server)}",
-        f"a policy without the label {POLICY_LABEL}",
-        "the one of this server's callers",
-        "Somebody else has made it: delete it if nobody needs it, or give the server another name.",
+        f"exists without the label {POLICY_LABEL}, so it was not created by mcp_server",
+        "Delete it if it is not needed, or give the server another name.",
     )
 
 
@@ -131,7 +130,7 @@ def _problems(caller: Mapping[str, Any]) -> Found:
     selecting = [option for option in _SELECTING if caller.get(option) is not None]
     cidr = caller.get("cidr")
     if not selecting and not cidr:
-        yield "", f"names nobody: give {', '.join(_SELECTING)} or cidr"
+        yield "", f"selects no peer: give {', '.join(_SELECTING)} or cidr"
     if cidr and selecting:
         yield ".cidr", f"excludes {', '.join(selecting)}: one entry is about addresses, or about pods"
     if caller.get("except") and not cidr:

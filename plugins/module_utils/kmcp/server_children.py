@@ -55,12 +55,11 @@ def belongs_to(child: Object, name: str) -> bool:
 def collisions(kinds: Sequence[str], name: str, children: Mapping[str, Object]) -> list[Refusal]:
     """Objects of the server's name that belong to somebody: the controller would overwrite them without asking."""
     return [
-        Refusal(
+        Refusal.because(
             f"{kind}/{name}",
-            f"an object that belongs to {_owner(children[kind]) or 'no MCPServer'}",
-            "one that KMCP makes for this server",
+            f"exists and belongs to {_owner(children[kind]) or 'no MCPServer'}",
             "KMCP would overwrite it, and deleting the server would delete it: give the server another name, "
-            "or delete the object if nobody needs it.",
+            "or delete the object if it is not needed.",
         )
         for kind in kinds
         if kind in children and not belongs_to(children[kind], name)

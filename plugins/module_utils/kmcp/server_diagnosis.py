@@ -95,10 +95,10 @@ def ports_said(server: Object) -> list[str]:
         named = _PORT_OPTION.fullmatch(argument)
         number = (named[1] or following) if named else ""
         if number.isdigit() and int(number) != port:
-            said.append(f"its arguments say {argument if named and named[1] else f'{argument} {following}'}")
+            said.append(f"its arguments set {argument if named and named[1] else f'{argument} {following}'}")
     for name, value in sorted((deployment.get("env") or {}).items()):
         if _PORT_VARIABLE.fullmatch(name) and str(value).isdigit() and int(value) != port:
-            said.append(f"its environment says {name}={value}")
+            said.append(f"its environment sets {name}={value}")
     return said if spec.get("transportType") == "http" else []
 
 
@@ -128,7 +128,7 @@ def _sticky(snapshot: Snapshot, server: Object) -> Iterator[Finding]:
         wrong, more = _not_running(snapshot, children.get("Deployment"), namespace, name)
         evidence += more
     if wrong:
-        told = f"says it is Ready, and {wrong}: KMCP does not look at it again"
+        told = f"reports Ready, and {wrong}: KMCP does not look at it again"
         yield of_reason(server, reason(subject(server), "StickyReady", told), evidence=tuple(evidence))
 
 
@@ -152,7 +152,7 @@ def _not_running(
         (end.get("conditions") or {}).get("ready") is not False for one in slices for end in one.get("endpoints") or []
     )
     if available and snapshot.complete("EndpointSlice") and not leads and snapshot.lasting("StickyReady", deployment):
-        return "its Service leads to none of its pods", []
+        return "its Service selects none of its pods", []
     return "", []
 
 
@@ -169,8 +169,8 @@ def _pruned(server: Object, lacking: Sequence[str]) -> Iterator[Finding]:
     gone = list(_missing(spec, server.get("spec") or {}, "spec"))
     if gone:
         old = [path for path in gone if any(path == one or path.startswith(f"{one}.") for one in lacking)]
-        why = "the definition does not have them" if old else "it has no such fields, or somebody removed them since"
-        told = f"was applied with {_listed(gone)}, and stands without: {why}"
+        why = "the definition does not have them" if old else "it has no such fields, or they were removed since"
+        told = f"was applied with {_listed(gone)}, and lacks: {why}"
         yield of_reason(server, reason(subject(server), "FieldsPruned", told))
 
 

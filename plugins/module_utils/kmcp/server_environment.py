@@ -30,12 +30,10 @@ def clashes(server: Declared, live: Mapping[Identity, Object]) -> list[Refusal]:
     """Variables that both set; a Secret that is not there, or may not be read, has none."""
     env = mapping(server.deployment.get("env"))
     return [
-        Refusal(
+        Refusal.because(
             f"env.{name}",
-            f"the value of Secret {server.namespace}/{secret.name}",
-            "another one",
-            "Both set this variable, and the pods would not get that of the Secret: take it out of env, or out of the "
-            "Secret.",
+            f"Secret {server.namespace}/{secret.name} sets this variable too, and env would override it",
+            "Remove it from env, or from the Secret.",
         )
         for secret in _secrets(server)
         for name in sorted(mapping((live.get(identity_of(server.namespace, secret)) or {}).get("data")))

@@ -35,7 +35,7 @@ def problems(params: Mapping[str, Any]) -> Iterator[Problem]:
     if params.get("prune") and params.get("state") == "absent":
         yield Problem("prune", "belongs to state: present; state: absent removes the servers that are named")
     if percent is not None and not 0 <= percent <= 100:
-        yield Problem("prune_max_percent", f"{percent} is no percentage (0 to 100)")
+        yield Problem("prune_max_percent", f"{percent} is not a percentage (0 to 100)")
 
 
 def leaving(kube: Kube, params: Mapping[str, Any], declared: Sequence[Declared]) -> list[Declared]:
@@ -63,7 +63,7 @@ def is_member(live: Mapping[str, Any], bundle: str) -> bool:
 def too_many(
     bundle: str, going: Sequence[Key], members: Collection[Key], percent: int, *, nothing_declared: bool
 ) -> Refusal | None:
-    """Why so many are not removed: a list that came out empty or short is likelier than so much meant."""
+    """Why so many are not removed: a list that came out empty or short is likelier than an intended removal."""
     if not going or (not nothing_declared and len(going) * 100 <= percent * len(members)):
         return None
     names = ", ".join("/".join(key) for key in going[:_SHOWN])
@@ -75,11 +75,12 @@ def too_many(
             f"Pruning {names} is more than {percent} percent of it. Check that the list of servers is complete; raise "
             "prune_max_percent if it is"
         )
-    return Refusal(f"bundle {bundle}", _counted(len(members)), _counted(len(members) - len(going)), f"{remedy}.")
+    sentence = f"would shrink from {_counted(len(members))} to {len(members) - len(going)}"
+    return Refusal.because(f"bundle {bundle}", sentence, f"{remedy}.")
 
 
 def other_bundle(server: Declared, live: Mapping[str, Any] | None) -> Refusal | None:
-    """A server that stands as a part of another bundle, which would prune it or be robbed of it."""
+    """A server that is part of another bundle, which would prune it, or lose it."""
     wanted = (server.resource["metadata"].get("labels") or {}).get(BUNDLE_LABEL)
     theirs = (((live or {}).get("metadata") or {}).get("labels") or {}).get(BUNDLE_LABEL)
     if wanted is None or theirs in (None, wanted):

@@ -27,13 +27,13 @@ Object = Mapping[str, Any]
 
 NOT_RECONCILED = "NotReconciled"
 NOT_REPAIRED = "NotRepaired"
-# errors of the controller that it repeats for ever
+# errors of the controller that do not go away by retries
 _LASTING = re.compile(r"is invalid|forbidden|immutable|requires a target port|must be specified|unsupported", re.I)
 
 
 @dataclass(frozen=True)
 class Sight:
-    """One server as it was seen: the resource, its children by kind, and whether its Service has ready pods."""
+    """One server as it was observed: the resource, its children by kind, and whether its Service has ready pods."""
 
     server: Object | None = None
     children: Mapping[str, Object] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Sight:
 
 
 def judge(label: str, sight: Sight) -> list[Reason]:
-    """The first stage that has not been reached; empty when the server runs."""
+    """The first stage that is not reached; empty when the server runs."""
     if sight.server is None:
         return [Reason(label, "Missing", "the resource does not exist")]
     if not server_children.is_reconciled(sight.server):
@@ -61,7 +61,7 @@ def judge(label: str, sight: Sight) -> list[Reason]:
             Reason(
                 label,
                 NOT_RECONCILED,
-                "the KMCP controller has not looked at the latest change yet",
+                "the KMCP controller has not reconciled the latest change yet",
                 "Is the controller running? kmcp_install installs it.",
             )
         ]
@@ -74,7 +74,7 @@ def judge(label: str, sight: Sight) -> list[Reason]:
             Reason(
                 label,
                 NOT_REPAIRED,
-                f"KMCP has not put its objects in order yet: {', '.join(change.path for change in differing)}",
+                f"KMCP has not repaired its objects yet: {', '.join(change.path for change in differing)}",
                 "Is the controller running? kmcp_install installs it.",
             )
         ]
@@ -82,7 +82,7 @@ def judge(label: str, sight: Sight) -> list[Reason]:
     if waiting:
         return waiting
     if sight.wants_pods and sight.has_endpoints is False:
-        return [Reason(label, "NoEndpoints", "its pods are ready and its Service leads to none of them yet")]
+        return [Reason(label, "NoEndpoints", "its pods are ready and its Service has none of them as an endpoint yet")]
     # KMCP gives its pods no probes
     return settling(sight.pods, sight.now)
 

@@ -102,7 +102,7 @@ def warnings(server: Declared) -> list[str]:
     exposed = sorted(secret_env(server.deployment))
     if exposed:
         found.append(
-            f"{server.label}: env holds {', '.join(exposed)} in clear, readable for everybody who may read the "
+            f"{server.label}: env holds {', '.join(exposed)} in plain text, for all who may read the "
             "MCPServer; put it into a Secret and name that in secret_refs."
         )
     found += [f"{server.label}: {text}" for text in (_sessions(server), *server_identity.warnings(server)) if text]
@@ -144,7 +144,7 @@ def _sessions(server: Declared) -> str:
         return f"{replicas} replicas of a server that keeps sessions (stateless: false): {lost}. Declare 1."
     return (
         f"{replicas} replicas share no sessions: if the server keeps any, {lost}. "
-        "Say stateless: true if it keeps none, or declare 1."
+        "Set stateless: true if it keeps none, or declare 1."
     )
 
 
@@ -181,7 +181,7 @@ def _ports(server: Declared) -> Found:
     port = server.deployment.get("port")
     if not _is_port(port):
         # such a number is stored, and then no MCPServer of the cluster is reconciled any more
-        yield "port", f"{port!r} is no port (1 to 65535); the controller would stop working for all servers"
+        yield "port", f"{port!r} is not a valid port (1 to 65535); the controller would stop working for all servers"
     transport = server.resource["spec"].get("transportType")
     target = (server.resource["spec"].get("httpTransport") or {}).get("targetPort")
     if transport == "http" and target != port:
@@ -208,7 +208,7 @@ def _transport(server: Declared) -> Found:
     if not image and str(command) not in server_stdio.COMMANDS_WITH_IMAGE:
         yield "image", "is missing; only the commands npx and uvx have an image of their own"
     if image and not _IMAGE.fullmatch(str(image)):
-        yield "image", f"{image!r} is no image reference, for example registry.example.com/team/server:1.4.2"
+        yield "image", f"{image!r} is not a valid image reference, for example registry.example.com/team/server:1.4.2"
     if str(command).startswith(("[", "{")):
         # a structure, or what Ansible has made of one
         yield "command", "is a list or a mapping: name the program alone, its arguments belong into args"
@@ -224,7 +224,7 @@ def _transport(server: Declared) -> Found:
     timeout = spec.get("timeout")
     if timeout is not None and (nanoseconds(str(timeout)) or 0) <= 0:
         # such a text is stored, too, and ends the controller's list of all servers
-        yield "timeout", f"{timeout!r} is no duration such as 30s or 1m30s"
+        yield "timeout", f"{timeout!r} is not a valid duration such as 30s or 1m30s"
     if server.options.get("tls") is not None and transport == "stdio":
         yield "tls", "is about the connection to an HTTP server; a stdio server has none"
     if server.options.get("stateless") and transport == "stdio":
@@ -239,7 +239,7 @@ def _stdio(server: Declared) -> Found:
         option = "adapter_image" if server.options.get("adapter_image") == image else "init_container.image"
         yield (
             option,
-            f"{image!r} is no image reference, for example registry.example.com/mirror/agentgateway:0.9.0-musl",
+            f"{image!r} is not a valid image reference such as registry.example.com/mirror/agentgateway:0.9.0-musl",
         )
     yield from server_stdio.problems(server.deployment)
 
@@ -314,7 +314,10 @@ def _amounts(path: str, resources: Any) -> Found:
         for name, amount in (amounts or {}).items():
             number = parse_quantity(amount)
             if number is None or number < 0:
-                yield f"{path}.{part}.{name}", f"{amount!r} is no amount, for example 500m of cpu or 256Mi of memory"
+                yield (
+                    f"{path}.{part}.{name}",
+                    f"{amount!r} is not a valid quantity, for example 500m of cpu or 256Mi of memory",
+                )
                 continue
             limit = limits.get(name) if part == "requests" and isinstance(limits, Mapping) else None
             most = parse_quantity(limit) if limit is not None else None
@@ -331,7 +334,7 @@ def _identity(server: Declared) -> Found:
             yield f"labels.{label}", "is what the Deployment selects its pods by; overriding it breaks the server"
     replicas = deployment.get("replicas")
     if replicas is not None and (not isinstance(replicas, int) or replicas < 0):
-        yield "replicas", f"{replicas!r} is no number of pods"
+        yield "replicas", f"{replicas!r} is not a valid number of pods"
 
 
 def _volumes(server: Declared) -> Found:

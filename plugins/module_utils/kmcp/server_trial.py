@@ -84,7 +84,7 @@ def _answer(kube: Kube, server: Declared) -> ServiceError | None:
             query={"dryRun": "All", "fieldManager": "mcpops"},
             body=deployment(server.resource),
             quiet=True,
-            action=f"{server.label}: Kubernetes would not take the Deployment that KMCP makes of it",
+            action=f"{server.label}: Kubernetes would refuse the Deployment that KMCP makes of it",
         )
     except ServiceError as failure:
         return failure if failure.status == _INVALID else None

@@ -128,7 +128,7 @@ def deletion_advice(message: str) -> str | None:
         return None
     listed = " ".join(names)
     return (
-        f"It goes once these APIs answer again or are no more (APIService {', '.join(names)}): look at the pods behind "
+        f"It goes once these APIs answer again or are removed (APIService {', '.join(names)}): look at the pods behind "
         f"their Services, or, if what served them is gone for good: kubectl delete apiservice {listed}."
     )
 

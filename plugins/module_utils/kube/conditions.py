@@ -93,7 +93,7 @@ def parse(options: Sequence[Mapping[str, Any]] | None) -> list[Condition]:
             try:
                 path = jsonpath.parse(str(given["path"]))
             except jsonpath.BadPath as exc:
-                problems.append(Problem(f"{place}.path", f"{given['path']!r} is no path: {exc}"))
+                problems.append(Problem(f"{place}.path", f"{given['path']!r} is not a valid path: {exc}"))
         wrong += problems
         if not problems:
             conditions.append(
@@ -138,7 +138,7 @@ def _problems(given: Mapping[str, Any], place: str) -> list[Problem]:
         try:
             re.compile(given["regex"])
         except re.error as exc:
-            found.append(Problem(f"{place}.regex", f"{given['regex']!r} is no regular expression: {exc}"))
+            found.append(Problem(f"{place}.regex", f"{given['regex']!r} is not a valid regular expression: {exc}"))
     return found
 
 

@@ -145,7 +145,7 @@ class Converger:
         try:
             if live is not None and (live.get("metadata") or {}).get("deletionTimestamp"):
                 if self._dry:
-                    return self._planned(target, f"{who}: is being deleted, and would be made anew when it is gone")
+                    return self._planned(target, f"{who}: is being deleted, and would be recreated when it is gone")
                 wait_until_gone(self._kube, self._task, [(target.path, who, None)], self._options.wait_timeout)
                 live = None
             if live is None:
@@ -372,7 +372,7 @@ class Converger:
         if not asked or immutable.holds_others(who):
             raise immutable.with_remedy(who, refused, asked, self._options.remedy)
         self._try_creation(target)
-        note = f"{who}: {'would be ' if self._dry else ''}deleted and created anew: {refused.reason}"
+        note = f"{who}: {'would be ' if self._dry else ''}deleted and recreated: {refused.reason}"
         if self._dry:
             return ObjectOutcome(who, Plan(str(who), removal(live) + creation(target.declared), notes=(note,)), live)
         request_deletion(self._kube, target, live, self._options.propagation, dry=False)
@@ -382,7 +382,7 @@ class Converger:
         try:
             made = self._create(target, note)
         except ServiceError as failure:
-            failure.reason = f"it was deleted to be created anew, and is missing now: {failure.reason}"
+            failure.reason = f"it was deleted to be recreated, and is missing now: {failure.reason}"
             failure.values["changed"] = True
             raise
         return ObjectOutcome(who, Plan(str(who), removal(live) + made.plan.changes, notes=made.plan.notes), made.live)

@@ -163,7 +163,9 @@ def _advice(maker: Object) -> str | None:
     if maker.get("kind") not in _RESTARTED:
         return None
     command = f"kubectl rollout restart {str(maker['kind']).lower()}/{metadata['name']} -n {metadata.get('namespace')}"
-    return f"{command} starts its pods with what stands; a run of the site does it for what the site declares."
+    return (
+        f"{command} restarts its pods with the current content; a run of the site does it for what the site declares."
+    )
 
 
 def _is_rolling(maker: Object) -> bool:

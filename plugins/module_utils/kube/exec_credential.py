@@ -55,7 +55,7 @@ def _ask(task: Task, access: Access) -> tuple[Mapping[str, Any], float]:
         hint = str(spec.get("installHint") or f"Install {os.path.basename(command)} and put it into PATH.")
         raise ServiceError(action, f"cannot be started: {exc.strerror}", hint=hint) from exc
     if output.returncode != 0:
-        reason = (output.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        reason = (output.stderr.strip().splitlines() or ["it wrote nothing"])[-1]
         raise ServiceError(
             action,
             reason,
@@ -65,7 +65,9 @@ def _ask(task: Task, access: Access) -> tuple[Mapping[str, Any], float]:
     try:
         status: Mapping[str, Any] = json.loads(output.stdout)["status"]
     except (ValueError, KeyError, TypeError) as exc:
-        raise ServiceError(action, "its output is no ExecCredential with a status", hint="Update the plugin.") from exc
+        raise ServiceError(
+            action, "its output is not an ExecCredential with a status", hint="Update the plugin."
+        ) from exc
     if not status.get("token") and not (status.get("clientCertificateData") and status.get("clientKeyData")):
         raise ServiceError(action, "it returned neither a token nor a client certificate with its key")
     return status, _good_for(status)

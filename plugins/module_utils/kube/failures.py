@@ -28,10 +28,10 @@ _HINTS: tuple[tuple[str, str], ...] = (
         r"failed calling webhook",
         "The admission webhook does not answer: look at the pods behind it; its policy is to fail.",
     ),
-    (r"denied the request", "An admission policy of this cluster forbids it; its message says what it wants."),
+    (r"denied the request", "An admission policy of this cluster forbids it; its message says what it requires."),
     (r"namespaces .* not found", "Create the namespace first; k8s_objects does so when it is one of the definitions."),
     (r"(field not declared in schema|unknown field)", "Correct the field's name; kubectl explain shows what exists."),
-    (r"expected string, got", "Quote numbers and booleans that are meant as text."),
+    (r"expected string, got", "Quote numbers and booleans that should be text."),
     (r"expected (?:numeric|boolean).*, got string", "Write it without quotes."),
     (r"must be of type \S*string\S*, and is a (?:number|boolean)", "Quote it, for example '0.5' instead of 0.5."),
     (r"must be of type \S+, and is null", "Give it a value, or leave it out."),
@@ -46,8 +46,8 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (r"duplicate entries for key", "Two items of this list have the same key: remove one, or rename it."),
     (
         r"Duplicate value",
-        "Something stands twice in this list, in the declaration or together with what others added to the live "
-        "object (kubectl get -o yaml --show-managed-fields tells who): remove one of them.",
+        "An item occurs twice in this list, in the declaration or together with what others added to the live "
+        "object (see kubectl get -o yaml --show-managed-fields): remove one of them.",
     ),
     (r"field is immutable", "The field can only be set at creation: delete the object first, or use another name."),
     (r"cannot .* resource", "Grant this identity the verb with a Role or ClusterRole, or use another identity."),

@@ -118,7 +118,7 @@ def told(who: Identity, entry: Entry) -> str:
     if entry.state == COMPLETE:
         return f"{who}: has completed at {entry.finished or 'an unknown time'}; {ttl}, so it is not run again"
     return (
-        f"{who}: was applied and {ttl}; nobody saw how it ended, and it is not run again. To run it again, take its "
+        f"{who}: was applied and {ttl}; how it ended is not known, and it is not run again. To run it again, take its "
         f"key out of ConfigMap {who.namespace}/{RECORD}"
     )
 

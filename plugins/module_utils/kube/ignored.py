@@ -74,7 +74,7 @@ def _fits_nothing(path: str) -> str:
         return f"paths begin without a dot or $, and end without a dot or blanks: {example}"
     # what stands in quotes or in brackets may hold any character
     if "/" in _ENCLOSED.sub("", path):
-        return 'keys with dots or slashes stand in quotes, as in metadata.annotations."example.com/key"'
+        return 'write keys with dots or slashes in quotes, as in metadata.annotations."example.com/key"'
     return ""
 
 

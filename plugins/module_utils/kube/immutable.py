@@ -23,7 +23,7 @@ HOLDS_OTHERS = frozenset(
         ("apiextensions.k8s.io", "CustomResourceDefinition"),
     }
 )
-"""Kinds whose end is the end of other objects or of data: never deleted unless they are what is to be deleted."""
+"""Kinds whose deletion deletes other objects or data: never deleted unless they are what is to be deleted."""
 
 IMMUTABLE = re.compile(
     r"immutable|may not change once set|updates to .* (?:is|are) forbidden|updates to .* for fields other than"
@@ -61,7 +61,7 @@ def headless(declared: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
 
 
 def headless_refusal(who: Identity) -> ServiceError:
-    told = "spec.clusterIP: field is immutable: the Service stands headless (None) and is declared to have an address"
+    told = "spec.clusterIP: field is immutable: the Service is headless (None) and is declared with an address"
     causes = [{"field": "spec.clusterIP", "message": "field is immutable"}]
     return ServiceError(f"apply {who}", told, code="Invalid", status=INVALID, body={"details": {"causes": causes}})
 
@@ -83,7 +83,7 @@ def not_deleted(who: Identity, refused: ServiceError, trial: str) -> ServiceErro
     """The refusal of a trial under the name `trial`, as one of the object itself."""
     return ServiceError(
         f"apply {who}",
-        f"it was not deleted, because it could not be created anew: {refused.reason.replace(trial, who.name)}",
+        f"it was not deleted, because it could not be recreated: {refused.reason.replace(trial, who.name)}",
         code=refused.code,
         status=refused.status,
         hint=refused.hint,
@@ -106,13 +106,13 @@ def with_remedy(who: Identity, refused: ServiceError, asked: bool, remedy: str =
         hint = remedy
     elif asked:
         hint = (
-            f"A {who.kind} is not recreated, because what it holds would be lost: declare what stands, move over to "
-            "one of another name, or delete it yourself."
+            f"A {who.kind} is not recreated, because its contents would be lost: set it back to the current "
+            "value, migrate to an object of another name, or delete it yourself."
         )
     else:
         hint = (
-            "Declare what stands, or let k8s_objects delete it and create it anew with recreate: on_immutable (for "
-            "one object in object_options)."
+            "Set it back to the current value, or let k8s_objects delete and recreate it with recreate: on_immutable "
+            "(for one object in object_options)."
         )
     return ServiceError(
         refused.action, refused.reason, code=refused.code, status=refused.status, hint=hint, body=refused.body

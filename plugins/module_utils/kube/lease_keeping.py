@@ -164,7 +164,7 @@ def _written(kube: Any, record: Record) -> Record:
             return Record(**{**record.__dict__, "lease": answer.json(), "heard": time.time()})
         standing = kube.get(where, action="read the lease")
         if standing is None:
-            return Record(**{**record.__dict__, "lost": "somebody deleted the lease of this run"})
+            return Record(**{**record.__dict__, "lost": "the lease of this run was deleted"})
         found = lease.held(standing)
         if found.identity != lease.held(record.lease).identity:
             told = lease.who_and_since_when(found, record.now())

@@ -63,7 +63,7 @@ def _take(task: Task, directory: Path) -> Result:
         task.warn(note)
     found = lease.held(record.lease)
     values = {"holder": found.identity, "since": record.lease["spec"]["acquireTime"], "taken_over": bool(notes)}
-    return _result(f"{kube.server}: this run works on it, nobody else", *notes, lease=values)
+    return _result(f"{kube.server}: this run holds the lease", *notes, lease=values)
 
 
 def _won(task: Task, kube: Kube, namespace: str, me: Holder) -> tuple[dict[str, Any], float, list[str]]:
@@ -114,7 +114,7 @@ def _told(verdict: Verdict, found: lease.Held, now: datetime, server: str) -> li
 def _refused(action: str, server: str, found: lease.Held, now: datetime) -> ServiceError:
     return ServiceError(
         action,
-        f"another run is at work on {server}: {lease.who_and_since_when(found, now)}",
+        f"another run holds the lease of {server}: {lease.who_and_since_when(found, now)}",
         code="LeaseHeld",
         hint=(
             "Run again when it has ended, or let this run wait by setting site_lock_timeout to a number of seconds. "

@@ -155,7 +155,9 @@ def pod_security_problems(labels: Any, place: str) -> Iterable[Problem]:
         label = f"pod-security.kubernetes.io/{mode}"
         level = labels.get(label) if isinstance(labels, Mapping) else None
         if level is not None and level not in POD_SECURITY_LEVELS:
-            yield Problem(f"{place}.{label}", f"{level!r} is no level: use one of {', '.join(POD_SECURITY_LEVELS)}")
+            yield Problem(
+                f"{place}.{label}", f"{level!r} is not a valid level: use one of {', '.join(POD_SECURITY_LEVELS)}"
+            )
 
 
 def _secret_problems(item: Mapping[str, Any], place: str) -> Iterable[Problem]:

@@ -57,7 +57,7 @@ def labelled(item: Object, bundle: str) -> Object:
 
 
 def other_bundles(options: BundleOptions, targets: Iterable[Target], live: Mapping[Identity, Object]) -> list[Refusal]:
-    """Objects that stand as parts of another bundle, which would prune them or be robbed of them."""
+    """Objects that are part of another bundle, which would prune them, or lose them."""
     if options.bundle is None:
         return []
     found = []
@@ -74,7 +74,7 @@ def other_bundles(options: BundleOptions, targets: Iterable[Target], live: Mappi
 
 
 def leaving(kube: Kube, options: BundleOptions, declared: Sequence[Target]) -> Leaving:
-    """The bundle's objects that are declared no more; Refused when they are too many of them."""
+    """The bundle's objects that are no longer declared; Refused when they are too many of them."""
     if options.bundle is None or options.pruning is None:
         return Leaving()
     namespaces = sorted({target.who.namespace for target in declared if target.who.namespace})
@@ -216,7 +216,8 @@ def _too_many(bundle: str, going: Sequence[Target], of: int, percent: int) -> Re
         f"Pruning {_named(going)} is more than {percent} percent of it. Check that the declaration is complete; raise "
         "prune_max_percent if it is."
     )
-    return Refusal(f"bundle {bundle}", counted(of, "object"), counted(of - len(going), "object"), remedy)
+    sentence = f"would shrink from {counted(of, 'object')} to {of - len(going)}"
+    return Refusal.because(f"bundle {bundle}", sentence, remedy)
 
 
 def _named(targets: Sequence[Target]) -> str:

@@ -94,7 +94,7 @@ def _files(sources: Sequence[str], found: _Found) -> Iterator[Path]:
         place = f"src[{number}]"
         path = Path(source)
         if _URL.match(source):
-            # a text that changes under a run's feet, without a checksum, is no declaration
+            # a text that may change during a run, without a checksum, is not a declaration
             found.wrong(place, f"{source} is a URL: fetch it with ansible.builtin.get_url and its checksum first")
         elif path.is_dir():
             files = sorted(one for one in path.iterdir() if one.suffix in EXTENSIONS and one.is_file())
@@ -142,7 +142,7 @@ def _templates(rendered: Sequence[Any], found: _Found) -> None:
 def _kustomize(task: Task, directory: str, found: _Found) -> None:
     """The output of `kustomize build`; it reads and writes nothing but its standard output."""
     if not Path(directory).is_dir():
-        found.wrong("kustomize", f"{directory} is no directory")
+        found.wrong("kustomize", f"{directory} is not a directory")
         return
     kustomize, kubectl = shutil.which("kustomize"), shutil.which("kubectl")
     if kustomize is None and kubectl is None:
@@ -176,7 +176,7 @@ def _options(params: Mapping[str, Any], found: _Found) -> None:
         found.wrong("prune", "belongs to state: present; state: absent deletes what is declared")
     percent = params.get("prune_max_percent")
     if percent is not None and not 0 <= percent <= 100:
-        found.wrong("prune_max_percent", f"{percent} is no percentage (0 to 100)")
+        found.wrong("prune_max_percent", f"{percent} is not a percentage (0 to 100)")
     if params.get("wait_conditions") and not params.get("wait"):
         found.wrong("wait_conditions", "needs wait: true; without it nothing is waited for")
     found.problems += wait_timeout_problems(params.get("wait_timeout"), zero=True)

@@ -31,7 +31,9 @@ def placed(
     elif metadata.get("namespace") or namespace:
         metadata["namespace"] = metadata.get("namespace") or namespace
     else:
-        return Problem(f"{item['kind']} {metadata['name']}", "lives in a namespace: name one")
+        return Problem(
+            f"{item['kind']} {metadata['name']}", "is namespaced: set metadata.namespace or the option namespace"
+        )
     return target_of(resource, declared_for(resource, {**item, "metadata": metadata}, structure), structure)
 
 

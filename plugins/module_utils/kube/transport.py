@@ -135,7 +135,7 @@ def _load_client_certificate(context: ssl.SSLContext, certificate: str, key: str
         try:
             context.load_cert_chain(path)
         except ssl.SSLError as exc:
-            raise _invalid("client-certificate", "certificate and key do not fit each other or are no PEM") from exc
+            raise _invalid("client-certificate", "certificate and key do not match or are not PEM") from exc
 
 
 def _pool(access: Access, context: ssl.SSLContext | None) -> Any:

@@ -39,20 +39,20 @@ MEANINGS: dict[str, Meaning] = {
     # containers and pods
     "ImagePull": Meaning(
         ERROR,
-        "an image cannot be pulled",
+        "an image cannot be pulled (ImagePullBackOff, ErrImagePull)",
         "Check the image's name and tag, and that the cluster may pull from its registry.",
     ),
     "CrashLoop": Meaning(
         ERROR,
-        "a container ends again and again",
+        "a container crashes repeatedly (CrashLoopBackOff)",
         "Its last log lines say why it ends; compare its command, arguments and environment with what it needs.",
     ),
     "Crashed": Meaning(WARNING, "a container has ended with an error", "Its last log lines say why."),
     "Crashing": Meaning(
-        WARNING, "a container runs again after it has crashed, not long enough to be believed", patience=NEVER
+        WARNING, "a container runs again after a crash, for too short to count as ready", patience=NEVER
     ),
     "OutOfMemory": Meaning(
-        ERROR, "a container was killed for its memory", "Raise its memory limit, or have it use less."
+        ERROR, "a container was killed for its memory (OOMKilled)", "Raise its memory limit, or have it use less."
     ),
     "MissingObject": Meaning(
         ERROR,
@@ -65,7 +65,9 @@ MEANINGS: dict[str, Meaning] = {
         "Add the key to what it refers to, or correct the reference.",
     ),
     "ConfigError": Meaning(
-        ERROR, "a container's configuration cannot work", "Correct the container's specification as the message says."
+        ERROR,
+        "a container's configuration cannot work (CreateContainerConfigError)",
+        "Correct the container's specification as the message says.",
     ),
     "CannotStart": Meaning(
         ERROR,
@@ -77,23 +79,25 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "Unschedulable": Meaning(
         ERROR,
-        "a pod fits on no node",
+        "a pod cannot be scheduled (FailedScheduling)",
         "Ask for less, add nodes, or change node selectors and tolerations; an autoscaler may still add a node.",
     ),
     "VolumeNotMounted": Meaning(
-        ERROR, "a pod's volume cannot be mounted", "Look at the claim or object behind the volume that is named."
+        ERROR,
+        "a pod's volume cannot be mounted (FailedMount)",
+        "Look at the claim or object behind the volume that is named.",
     ),
     "SandboxFailed": Meaning(
         ERROR,
-        "a node cannot make a pod's sandbox",
+        "a node cannot create a pod's sandbox (FailedCreatePodSandBox)",
         "Look at the node: its network plugin, its free addresses and its container runtime.",
     ),
     "PodFailed": Meaning(WARNING, "a pod has failed for good", "Read why it failed, then delete it."),
     "Starting": Meaning(WARNING, "a pod takes long to start", "kubectl describe pod shows what it waits for.", 120.0),
     "StaleConfig": Meaning(
         WARNING,
-        "a container runs with an older version of a Secret or ConfigMap than stands",
-        "Make its pods anew: a container reads its environment, and files mounted by subPath, only when it starts.",
+        "a container runs with an outdated Secret or ConfigMap",
+        "Restart its pods: a container reads its environment, and files mounted by subPath, only when it starts.",
     ),
     # workloads
     "PodsRefused": Meaning(
@@ -103,7 +107,7 @@ MEANINGS: dict[str, Meaning] = {
         ERROR, "a workload's pods exceed a quota", "Raise the ResourceQuota, or have the pods ask for less."
     ),
     "ProgressDeadlineExceeded": Meaning(
-        ERROR, "a rollout has not got on within its deadline", "kubectl describe shows the pods it waits for."
+        ERROR, "a rollout exceeded its progress deadline", "kubectl describe shows the pods it waits for."
     ),
     "Paused": Meaning(
         WARNING, "a Deployment is paused", "Set spec.paused to false to let the rollout go on.", at_once=True
@@ -117,7 +121,7 @@ MEANINGS: dict[str, Meaning] = {
         ERROR, "a Job has failed", "Read the log of its pods; a Job that failed is not tried again.", at_once=True
     ),
     "Suspended": Meaning(INFO, "a Job is suspended", "Set spec.suspend to false to let it run.", at_once=True),
-    "Running": Meaning(INFO, "a Job is at work", patience=NEVER),
+    "Running": Meaning(INFO, "a Job is running", patience=NEVER),
     "Deleting": Meaning(
         WARNING,
         "an object takes long to go",
@@ -134,7 +138,7 @@ MEANINGS: dict[str, Meaning] = {
     ),
     # network
     "NoEndpoints": Meaning(
-        ERROR, "a Service leads to no ready pod", "Compare the Service's selector and ports with the pods' labels."
+        ERROR, "a Service has no ready endpoints", "Compare the Service's selector and ports with the pods' labels."
     ),
     "NoAddress": Meaning(
         WARNING,
@@ -199,7 +203,7 @@ MEANINGS: dict[str, Meaning] = {
     "ControllerBehind": Meaning(
         ERROR,
         "the KMCP controller has not looked at the latest change",
-        "Read the controller's log; when it says that it failed to list MCPServers, one of them holds up all others.",
+        "Read the controller's log; when it failed to list MCPServers, one of them blocks all others.",
         15.0,
     ),
     "UnreadableServer": Meaning(
@@ -222,15 +226,15 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "FieldsPruned": Meaning(
         ERROR,
-        "fields of an MCPServer that somebody applied are not stored",
+        "applied fields of an MCPServer are not stored",
         "Correct their names, or bring the definition up to date, and apply the MCPServer again: mcp_server refuses "
         "what would not be stored.",
     ),
     "PortMismatch": Meaning(
         ERROR,
-        "an MCP server does not listen where KMCP's Service leads",
-        "KMCP's Service leads to spec.deployment.port, whatever httpTransport.targetPort says: give both, and the "
-        "program's own port setting, one number, and let it listen on 0.0.0.0.",
+        "an MCP server does not listen on the port of KMCP's Service",
+        "KMCP's Service forwards to spec.deployment.port, regardless of httpTransport.targetPort: give both, and the "
+        "program's own port setting, the same number, and let it listen on 0.0.0.0.",
     ),
     "SessionLost": Meaning(
         ERROR,

@@ -190,7 +190,7 @@ def _verdict(target: Target, live: Object | None, condition: Unmet | None, aroun
         gone = "does not exist (any more): something has deleted it"
         hint = None
         if finished_jobs.is_job(target.who) and finished_jobs.cleans_itself_up(target.declared):
-            gone = "was removed by its ttlSecondsAfterFinished before anybody saw how it ended"
+            gone = "was removed by its ttlSecondsAfterFinished before its result could be read"
             hint = "Give it some seconds more, or this identity the right to watch Jobs."
         return [vocabulary.reason(str(target.who), "Missing", gone, hint=hint, terminal=True)]
     found = around.judge(live, reasons(live)) if has_verdict(live) else reasons(live)

@@ -58,7 +58,7 @@ def after_refusal(refused: Unanswered) -> Step:
             return Step("legacy", "it refused the version and named versions of the legacy era")
         return Step("report", "it refused the version and named none that this client speaks", refused)
     if 300 <= refused.status < 400 or refused.status in _NO_EVIDENCE or refused.status >= 500:
-        return Step("report", f"HTTP {refused.status} says nothing of the era", refused)
+        return Step("report", f"HTTP {refused.status} does not tell the era", refused)
     return Step("legacy", "it does not know server/discover")
 
 

@@ -165,7 +165,7 @@ def problems(row: Mapping[str, Any]) -> Iterator[Problem]:
         if isinstance(row.get(key), (list, dict)):
             yield Problem(key, f"is {kind_of(row[key])}, not a text: compare data with expect_json")
     if row.get("expect_equals") is not None and (row.get("expect") not in (None, "") or row.get("expect_regex")):
-        yield Problem("expect_equals", "says the whole answer: leave out expect and expect_regex")
+        yield Problem("expect_equals", "is the whole answer: omit expect and expect_regex")
     yield from _regex_problem("expect_regex", row.get("expect_regex"))
     for index, check in enumerate(row.get("expect_json") or []):
         yield from _path_problems(f"expect_json[{index}]", check)

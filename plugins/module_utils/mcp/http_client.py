@@ -218,7 +218,7 @@ def _chunks(response: Any, deadline: Deadline, timeout: float) -> Iterator[bytes
         raise Unanswered(
             "cut_off",
             f"the connection ended in the middle of the answer: {type(exc).__name__}",
-            "Its own log says more.",
+            "See its own log.",
         ) from exc
 
 

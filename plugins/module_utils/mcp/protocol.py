@@ -262,7 +262,7 @@ def strict_json(body: bytes) -> Any:
 
 
 def _not_a_number(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 def _finite(text: str) -> float:

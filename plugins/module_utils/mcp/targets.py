@@ -205,7 +205,7 @@ def _unused_with_url(where: str, row: Mapping[str, Any]) -> Iterator[Problem]:
         yield _at(where, Problem("via", "is the way to servers in the cluster: a url is asked directly"))
     if row.get("each_replica"):
         yield _at(
-            where, Problem("each_replica", "is for servers in the cluster: behind a url nobody sees the replicas")
+            where, Problem("each_replica", "is for servers in the cluster: the replicas behind a url are not visible")
         )
 
 

@@ -82,7 +82,7 @@ _NEEDS_INPUT = (
 _RPC: dict[int, tuple[str, str, str, bool]] = {
     -32020: (
         "header_mismatch",
-        "it says that the headers of the request do not fit its body",
+        "it reports that the headers of the request do not match its body",
         "The probe sends them alike: a proxy in front of the server drops or rewrites Mcp-Method, Mcp-Name or "
         "MCP-Protocol-Version. Have it pass them on.",
         True,
@@ -150,7 +150,7 @@ _STATUS: dict[int, tuple[str, str, str, bool]] = {
     429: ("busy", "it asks to slow down", "", False),
     502: ("bad_gateway", "a gateway in front of it got no answer", "", False),
     503: ("unavailable", "it is not available", "", False),
-    504: ("bad_gateway", "a gateway in front of it waited in vain", "", False),
+    504: ("bad_gateway", "a gateway in front of it timed out", "", False),
 }
 
 # A 4xx whose JSON-RPC error says more than its status (streamable HTTP 2026-07-28, "Error handling").
@@ -167,7 +167,7 @@ _PROXY: tuple[tuple[str, str, str, str, bool], ...] = (
     (
         r"^Unauthorized$",
         "api_unauthorized",
-        "the API server does not accept the credentials, so that nobody asked the MCP server",
+        "the API server does not accept the credentials, so the MCP server was not asked",
         "They are missing, expired or of another cluster: fetch the kubeconfig again with aks_kubeconfig.",
         True,
     ),
@@ -246,7 +246,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, *, through_api
         return rpc_refusal(status, rpc)
     code, meaning, hint, terminal = _STATUS.get(
         status,
-        ("server_error", "it failed", "Its own log says more.", False)
+        ("server_error", "it failed", "See its own log.", False)
         if status >= 500
         else ("bad_request", "it refused the request", "", True),
     )

@@ -50,8 +50,8 @@ def of_host(state: str, name: str, kind: str, cluster: Mapping[str, Any], comman
         )
     if state == "gone":
         return (
-            "The cluster does not exist, or no longer. A run of the site creates it anew, empty: "
-            "what lived in it only is lost. Repair never does that by itself. "
+            "The cluster does not exist, or no longer. A run of the site recreates it, empty: "
+            "what existed only in it is lost. Repair never does that by itself. "
             "If it was given up, take its host out of the inventory.",
             commands.create(name),
         )
@@ -86,7 +86,9 @@ def of_difference(module: str, changed_by: Sequence[str], missing: bool, state: 
     if missing:
         return "It, or this part of it, is not there. Repair creates it."
     if module.rpartition(".")[2].startswith(("aks_", "azure_")):
-        return "Changed in Azure since the last run, or in the declaration; the activity log of its group says by whom."
+        return (
+            "Changed in Azure since the last run, or in the declaration; the activity log of its group shows by whom."
+        )
     return "Changed since the last run, or in the declaration. Repair makes it as declared."
 
 

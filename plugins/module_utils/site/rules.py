@@ -33,7 +33,7 @@ def _platform(hosts: Sequence[Host], groups: Groups) -> Iterator[Finding]:
         if named is None and platforms:
             yield Finding(host.name, PLATFORM_VARIABLE, f"is not set: name a host of group {PLATFORMS} ({known})")
         elif named is not None and named not in platforms:
-            yield Finding(host.name, PLATFORM_VARIABLE, f"{named!r} is no host of group {PLATFORMS} ({known})")
+            yield Finding(host.name, PLATFORM_VARIABLE, f"{named!r} is not a host of group {PLATFORMS} ({known})")
 
 
 def _same_cluster(hosts: Sequence[Host], _groups: Groups) -> Iterator[Finding]:
@@ -81,7 +81,7 @@ def _calls(hosts: Sequence[Host], _groups: Groups) -> Iterator[Finding]:
             name = call.get("server") if isinstance(call, Mapping) else None
             if name is not None and name not in known:
                 listed = ", ".join(map(str, known)) or "it has none"
-                message = f"{name!r} is no MCP server of this host ({listed})"
+                message = f"{name!r} is not an MCP server of this host ({listed})"
                 yield Finding(host.name, f"site_verify_calls[{index}].server", message)
 
 

@@ -147,14 +147,14 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     faults.main(["clear"], tmp_path)
     assert Faults.at(tmp_path).active() == []
     assert faults.main(["add", "reset", "--path", "("], tmp_path) == 2
-    assert "is no regular expression" in capsys.readouterr().out
+    assert "is not a valid regular expression" in capsys.readouterr().out
 
 
 MISTAKES: dict[str, tuple[str, dict[str, Any], str]] = {
     "kind": ("nonsense", {}, "There is no fault 'nonsense'. Known: busy"),
     "option": ("slow", {"minutes": 1}, "has no option 'minutes'. It has: seconds"),
     "missing": ("quota", {"name": "cores"}, "Fault 'quota' needs limit."),
-    "pattern": ("reset", {"path": "("}, "is no regular expression"),
+    "pattern": ("reset", {"path": "("}, "is not a valid regular expression"),
 }
 
 

@@ -166,7 +166,7 @@ FAULTS: dict[str, Fault] = {
         "MissingObject/{}/Deployment/claimless",
         ('persistentvolumeclaim "absent" not found',),
     ),
-    "fits on no node": Fault(_no_node, "Unschedulable/{}/Deployment/nowhere", ("didn't match",)),
+    "cannot be scheduled": Fault(_no_node, "Unschedulable/{}/Deployment/nowhere", ("didn't match",)),
     "too much asked": Fault(
         _one("huge", resources={"requests": {"cpu": "900"}}),
         "Unschedulable/{}/Deployment/huge",

@@ -113,7 +113,7 @@ def test_a_ready_that_stays_while_the_pods_crash(
 
 @contextmanager
 def definition_without(cluster: Any, *fields: str) -> Iterator[None]:
-    """The definition as an older release has it: without these fields of spec."""
+    """CustomResourceDefinition as an older release has it: without these fields of spec."""
     place = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties"
     (version,) = cluster.get("crd", CRD)["spec"]["versions"]
     properties = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]

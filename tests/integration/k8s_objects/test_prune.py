@@ -116,7 +116,7 @@ def test_more_than_half_and_nothing_at_all_are_refused(
     apply(definitions=[config_map(name) for name in "abcd"], **bundle)
     for check in (True, False):
         refused = apply(definitions=[config_map("a"), config_map("new")], fails=True, check=check, **bundle)
-        assert f'bundle {namespace}: cannot go from "4 objects" to "1 object"' in refused["msg"]
+        assert f"bundle {namespace}: would shrink from 4 objects to 1" in refused["msg"]
         assert "prune_max_percent" in refused["msg"]
     assert "hold no object" in apply(definitions=[], fails=True, **bundle)["msg"]
     assert names("configmaps") == {*"abcd", "kube-root-ca.crt"}
@@ -158,7 +158,9 @@ def test_nothing_is_pruned_before_the_rest_is_ready(
 def test_two_bundles_do_not_share_an_object(apply: Apply, cluster: Any, namespace: str) -> None:
     apply(definitions=[config_map("a")], bundle=f"{namespace}-1")
     refused = apply(definitions=[config_map("a"), config_map("b")], bundle=f"{namespace}-2", fails=True)
-    assert f'ConfigMap {namespace}/a: bundle: cannot go from "{namespace}-1" to "{namespace}-2"' in refused["msg"]
+    assert (
+        f'ConfigMap {namespace}/a: bundle: cannot be changed from "{namespace}-1" to "{namespace}-2"' in refused["msg"]
+    )
     assert not cluster.kubectl("get", "configmap", "b", "-n", namespace, "--ignore-not-found")
     moved = [{"name": "a", "force_conflicts": True}]
     assert apply(definitions=[config_map("a")], bundle=f"{namespace}-2", object_options=moved)["changed"]

@@ -63,11 +63,11 @@ def test_only_on_request(apply: Apply, uid: Callable[[str, str], str]) -> None:
 
     asked = [{"kind": "ConfigMap", "name": "a", "recreate": "on_immutable"}]
     would = apply(definitions=changed, check=True, object_options=asked)
-    assert "would be deleted and created anew" in would["notes"][0]
+    assert "would be deleted and recreated" in would["notes"][0]
     assert [row["changed"] for row in would["objects"]] == [True, False]
     assert uid("configmap", "a") == first
     done = apply(definitions=changed, object_options=asked)
-    assert "deleted and created anew" in done["notes"][0]
+    assert "deleted and recreated" in done["notes"][0]
     assert uid("configmap", "a") != first
     assert not apply(definitions=changed, recreate="on_immutable")["changed"]
 
@@ -108,7 +108,7 @@ def test_what_cannot_be_created_anew_is_not_deleted(apply: Apply, uid: Callable[
     for check in (True, False):
         refused = apply(definitions=[declared], recreate="on_immutable", check=check, fails=True)
         assert told in refused["msg"]
-        assert ("it was not deleted, because it could not be created anew" in refused["msg"]) == tried
+        assert ("it was not deleted, because it could not be recreated" in refused["msg"]) == tried
         assert "mcpops-trial" not in refused["msg"]
         assert not refused["changed"]
     assert uid(standing["kind"], "web") == first
@@ -139,7 +139,7 @@ def test_a_claim_is_never_recreated(apply: Apply, uid: Callable[[str, str], str]
     other = claim("1Mi")
     other["spec"]["storageClassName"] = "another"
     refused = apply(definitions=[other], recreate="on_immutable", fails=True)
-    assert "A PersistentVolumeClaim is not recreated, because what it holds would be lost" in refused["msg"]
+    assert "A PersistentVolumeClaim is not recreated, because its contents would be lost" in refused["msg"]
     assert uid("persistentvolumeclaim", "disk") == first
 
 

@@ -28,7 +28,7 @@ REASONS = {
     ),
     "crash loop": (
         lambda registry: deployment(pod_spec(registry, "", command=CRASH)),
-        ["crashes again and again", "exit code 3", "cannot open the ledger"],
+        ["is in CrashLoopBackOff", "exit code 3", "cannot open the ledger"],
     ),
     "missing key": (
         lambda registry: deployment(
@@ -72,7 +72,7 @@ def test_reasons_end_the_wait_early(run_task: TaskRunner, cloud: Any, namespace:
 PATIENCE = {
     "unschedulable": (
         lambda registry: deployment(pod_spec(registry, SLEEP, resources={"requests": {"cpu": "900"}})),
-        ["fits on no node", "Insufficient cpu"],
+        ["cannot be scheduled", "Insufficient cpu"],
     ),
     "probe": (
         lambda registry: deployment(

@@ -179,8 +179,8 @@ def test_removal_spares_servers_until_told(
 
     # without a controller there is nothing to guard: the second time no option is needed
     gone, again = results(run_all, {"state": "absent", "orphan_servers": True}, {"state": "absent"})
-    assert any(server in note and "nobody reconciles" in note for note in gone["notes"])
-    assert any(server in warning and "nobody reconciles" in warning for warning in gone["warnings"])
+    assert any(server in note and "no controller reconciles" in note for note in gone["notes"])
+    assert any(server in warning and "no controller reconciles" in warning for warning in gone["warnings"])
     assert not exists(cluster, "deployment", CONTROLLER, "-n", NAMESPACE)
     assert exists(cluster, CRD, "kept", "-n", server.split("/")[0])
     assert not again["changed"]

@@ -97,7 +97,7 @@ def test_a_controller_that_was_uninstalled_keeps_nobody(
     helm("uninstall", "kmcp", "--namespace", NAMESPACE, "--keep-history", "--wait")
     gone = direct({"state": "absent"})
     assert gone["changed"]
-    assert not any("nobody reconciles" in note for note in gone.get("notes", ()))
+    assert not any("no controller reconciles" in note for note in gone.get("notes", ()))
     assert cluster.kubectl("get", "secret", "-n", NAMESPACE, "-l", "owner=helm,name=kmcp", "-o", "name") == ""
 
 

@@ -267,6 +267,6 @@ def test_what_kubernetes_would_refuse_of_the_pods_is_told_before_the_server_is_w
     declared = {"name": "echo", "namespace": namespace, "image": f"{cloud.registry}/echo-mcp:1.0.0", **options}
     for check in (True, False):
         refused = run_task("mcp_server", declared, check=check, fails=True)
-        assert "Kubernetes would not take the Deployment that KMCP makes of it" in refused["msg"]
+        assert "Kubernetes would refuse the Deployment that KMCP makes of it" in refused["msg"]
         assert words in refused["msg"]
     assert cluster.get(CRD, "-n", namespace)["items"] == []

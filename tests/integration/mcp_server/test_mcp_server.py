@@ -265,7 +265,7 @@ def test_whether_the_controller_runs_is_asked_when_the_wait_has_failed_and_not_b
         cluster.kubectl("scale", *controller, "--replicas=1")
         cluster.kubectl("rollout", "status", *controller)
     (progress,) = (line for line in run.output.splitlines() if "waiting for 1 of 1 MCP servers" in line)
-    assert progress.endswith("the KMCP controller has not looked at the latest change yet.")
+    assert progress.endswith("the KMCP controller has not reconciled the latest change yet.")
     assert "Is the controller running? kmcp_install installs it." in run.last["msg"]
     assert "kmcp-system/kmcp-controller-manager has no available pod" in run.last["msg"]
     apply(wait_timeout=90)

@@ -120,7 +120,7 @@ CASES: dict[str, Case] = {
             )
         ],
         "ProgressDeadlineExceeded",
-        ("has not got on in time", "does not pass its probes", "connection refused"),
+        ("exceeded its progress deadline", "does not pass its probes", "connection refused"),
         early=True,
     ),
     "missing Secret in a volume": Case(

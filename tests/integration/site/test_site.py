@@ -148,7 +148,7 @@ def test_another_run_is_told_who_is_at_work_and_a_failing_run_leaves_the_cluster
     site.kubectl("create", "-f", "-", stdin=json.dumps(lease))
     refused = site.run("--tags", "setup")
     assert refused.returncode != 0
-    assert "another run is at work" in refused.output and "alice@another-controller works on it" in refused.output
+    assert "another run holds the lease" in refused.output and "alice@another-controller works on it" in refused.output
     assert "mcpops-platform" in site.kubectl("get", "leases", "-n", "kube-system", "-o", "name")
     site.kubectl("delete", "lease", "mcpops-platform", "-n", "kube-system")
     failed = site.run("--tags", "setup", "-e", '{"cluster_setup_objects": [{"apiVersion": "v1", "kind": "ConfigMap"}]}')

@@ -50,7 +50,7 @@ TOLD: dict[str, tuple[str, dict[str, Any], tuple[str, ...], dict[str, str]]] = {
         (),
         {
             "one, two: mcpops_azure_auth": "is a str, not a mapping of options",
-            "one, two: mcpops_mcp_calls[0].server": "'nobody' is no MCP server of this host (echo)",
+            "one, two: mcpops_mcp_calls[0].server": "'nobody' is not an MCP server of this host (echo)",
             "one, two: site_lock_timout": "did you mean site_lock_timeout?",
             "one, two: mcpops_kubeconfig": "no other kubeconfig stands in for it",
         },
@@ -97,8 +97,8 @@ def test_an_inventory_that_cannot_be_right_is_told_before_anything_is_asked(
 
 # confirmed and limit → words
 REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
-    "unknown": (("-e", "teardown_confirm=one,nobody"), "nobody is no host of the groups clusters and platforms."),
-    "of no group of the site": (("-e", "teardown_confirm=jump"), "jump is no host of the groups"),
+    "unknown": (("-e", "teardown_confirm=one,nobody"), "not in the groups clusters and platforms: nobody."),
+    "of no group of the site": (("-e", "teardown_confirm=jump"), "not in the groups clusters and platforms: jump"),
     "another is in the limit": (("-e", "teardown_confirm=one", "--limit", "two"), "--limit leaves it out of this run"),
     "the site is not in the limit": (("-e", "teardown_confirm=one", "--limit", "jump"), "--limit leaves it out"),
     "tags of the other plays": (("--tags", "teardown"), "Name the hosts to tear down"),

@@ -60,7 +60,7 @@ def test_every_problem_of_every_host_is_in_one_message(validate: Validate) -> No
     assert run.returncode != 0
     problems = {problem["path"]: problem["message"] for problem in run.last["error"]["problems"]}
     assert "must be one of: low, high" in problems["one: fixture_cluster_level"]
-    assert "'elsewhere' is no host of group platforms (shared)" in problems["one: mcpops_platform"]
+    assert "'elsewhere' is not a host of group platforms (shared)" in problems["one: mcpops_platform"]
     assert "is not set" in problems["one: mcpops_location"]
     # by the name that the inventory uses, not the role's
     assert "cannot be evaluated" in problems["two: mcpops_location"]
@@ -112,7 +112,7 @@ def test_extra_variables_and_jump_hosts(validate: Validate) -> None:
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "unknown role": ({"roles": {"clusters": ["nowhere"]}}, "'nowhere' is not installed"),
     "role without specification": ({"roles": {"clusters": ["fixture_plain"]}}, "no meta/argument_specs.yml"),
-    "no list": ({"roles": {"clusters": "fixture_cluster"}}, "is no list of role names"),
+    "no list": ({"roles": {"clusters": "fixture_cluster"}}, "is not a list of role names"),
     "no mapping": ({"roles": "fixture_cluster"}, "'roles' is of type"),
     "unknown host": ({"hosts": ["nobody"]}, "'nobody' is not in the inventory"),
     "unknown option": ({"role": "x"}, "role"),

@@ -126,7 +126,7 @@ class Faults:
             try:
                 re.compile(pattern or "")
             except re.error as exc:
-                raise FaultError(f"{pattern!r} is no regular expression: {exc}.") from exc
+                raise FaultError(f"{pattern!r} is not a valid regular expression: {exc}.") from exc
         return self._store.change(
             "INSERT INTO faults (kind, method, path, remaining, options) VALUES (?, ?, ?, ?, ?)",
             kind,

@@ -78,7 +78,7 @@ def endpoints(
         ports = [str(name) for name in _named_ports(item) if not any(_has_port(pod, name) for pod in ready)]
         if ports:
             return verdict(item, "NoEndpoints", f"its pods name no port {', '.join(ports)}")
-        return verdict(item, "NoEndpoints", f"leads to none of its {len(ready)} ready pods yet")
+        return verdict(item, "NoEndpoints", f"selects none of its {len(ready)} ready pods yet")
     told = f"none of its {len(chosen)} pods is ready" if len(chosen) > 1 else "its only pod is not ready"
     return verdict(item, "NoEndpoints", told, hint="Look at why.")
 

@@ -108,7 +108,7 @@ def api_service(item: Object) -> list[Reason]:
     """Ready when what is behind it answers."""
     available = condition(item, "Available")
     if available is None:
-        return verdict(item, "NotObserved", "nobody has looked at it yet")
+        return verdict(item, "NotObserved", "no controller has observed it yet")
     if available.get("status") == "True":
         return []
     name = str(item["metadata"]["name"])

@@ -57,7 +57,7 @@ def pod_reasons(item: Object) -> list[Reason]:
             return [reason(where, "Starting", "waits until its scheduling gates are removed")]
         if _OBJECT_MISSING.search(message):
             return [reason(where, "MissingObject", message)]
-        return [reason(where, "Unschedulable", f"fits on no node: {message}")]
+        return [reason(where, "Unschedulable", f"cannot be scheduled: {message}")]
     found = [one for container in _containers(item) if (one := _container(where, *container)) is not None]
     # a controller makes another pod in the place of one that failed
     for_good = status.get("phase") == "Failed" and owner(item) is None
@@ -82,7 +82,7 @@ def ending(ended: Mapping[str, Any]) -> str:
 
 
 def reference_code(message: str) -> str | None:
-    """MissingKey or MissingObject when a message of the kubelet speaks of a reference that leads nowhere."""
+    """MissingKey or MissingObject when a message of the kubelet is about a reference to what does not exist."""
     if _KEY_MISSING.search(message):
         return "MissingKey"
     return "MissingObject" if _OBJECT_MISSING.search(message) else None
@@ -143,11 +143,11 @@ def _crash_loop(who: str, crashes: int, ended: Mapping[str, Any]) -> Reason:
         told = f"cannot be started ({crashes} attempts): {ended.get('message') or ending(ended)}"
         return reason(who, "CannotStart", told, terminal=terminal)
     code = "OutOfMemory" if ended.get("reason") == "OOMKilled" else "CrashLoop"
-    told = f"crashes again and again ({crashes} restarts), last with {ending(ended)}"
+    told = f"is in CrashLoopBackOff ({crashes} restarts, last: {ending(ended)})"
     return reason(who, code, told, terminal=terminal)
 
 
 def _registry_answer(message: str) -> str:
     """The last part of the kubelet's nested message: what the registry said."""
     parts = re.split(r": (?=[A-Za-z0-9])", message)
-    return ": ".join(parts[-2:]) if len(parts) > 2 else message or "no answer told"
+    return ": ".join(parts[-2:]) if len(parts) > 2 else message or "the registry gave no reason"

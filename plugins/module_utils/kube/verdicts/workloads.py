@@ -23,7 +23,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.read
 
 _NOT_STARTED = "the rollout has not started yet"
 
-# what a controller was told when it wanted to make a pod: (pattern, code, whether waiting is no use, advice or None)
+# why a controller could not create a pod: (pattern, code, whether waiting is useless, advice or None)
 _REFUSALS: tuple[tuple[str, str, bool, str | None], ...] = (
     (
         r"failed quota: .* must specify",
@@ -70,7 +70,7 @@ def deployment(item: Object) -> list[Reason]:
         return verdict(item, "Paused", f"is paused, and {missing}", terminal=behind)
     progressing = condition(item, "Progressing")
     if progressing is not None and progressing.get("reason") == "ProgressDeadlineExceeded":
-        return verdict(item, "ProgressDeadlineExceeded", f"has not got on in time: {missing}", terminal=True)
+        return verdict(item, "ProgressDeadlineExceeded", f"exceeded its progress deadline: {missing}", terminal=True)
     return verdict(item, "Progressing" if behind else "PodsNotReady", missing)
 
 

@@ -66,7 +66,7 @@ def test_a_server_is_asked_with_headers_and_at_the_address_of_its_entry() -> Non
 
 
 def test_a_call_for_an_unknown_server_is_refused() -> None:
-    with pytest.raises(AnsibleFilterError, match="nobody, which is no MCP server of this site; it has echo, time"):
+    with pytest.raises(AnsibleFilterError, match="nobody, not an MCP server of this site; it has echo, time"):
         probe_targets(SERVERS, [{"server": "nobody", "tool": "x"}], "mcp")
 
 
@@ -192,10 +192,10 @@ REFUSED: dict[str, tuple[Any, list[str], list[str], str]] = {
     "a list": (["c1"], SITE, ["c1"], ""),
     "nobody": ("", SITE, SITE, "Name the hosts to tear down, for example -e teardown_confirm=c1; this inventory knows"),
     "no site": ("c1", [], ["localhost"], "no host in the groups clusters and platforms. Give the inventory"),
-    "unknown": ("c1,c3", SITE, SITE, "c3 is no host of the groups clusters and platforms. Name the hosts"),
-    "two unknown": ("c3,c4", SITE, SITE, "c3, c4 are no hosts of the groups"),
-    "left out": ("c1,c2", SITE, ["c1"], "c2 was confirmed, and --limit leaves it out of this run. Widen --limit"),
-    "two left out": ("c1,c2", SITE, ["p"], "c1, c2 were confirmed, and --limit leaves them out of this run."),
+    "unknown": ("c1,c3", SITE, SITE, "not in the groups clusters and platforms: c3. Name the hosts"),
+    "two unknown": ("c3,c4", SITE, SITE, "not in the groups clusters and platforms: c3, c4."),
+    "left out": ("c1,c2", SITE, ["c1"], "left out of this run by --limit: c2. Widen --limit"),
+    "two left out": ("c1,c2", SITE, ["p"], "left out of this run by --limit: c1, c2."),
 }
 
 

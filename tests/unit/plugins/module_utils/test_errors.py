@@ -30,12 +30,12 @@ ONE_OF_EACH: dict[str, tuple[Failure, str]] = {
     ),
     "refused": (
         Refused("cluster demo", [Refusal("dns_prefix", "a", "b", "Create another cluster")]),
-        'cluster demo: dns_prefix: cannot go from "a" to "b". Create another cluster. Nothing was changed.',
+        'cluster demo: dns_prefix: cannot be changed from "a" to "b". Create another cluster. Nothing was changed.',
     ),
     "two refused": (
         Refused("cluster demo", [Refusal("a", ABSENT, 1, "Do this."), Refusal("b", 1, ABSENT, "Do that.")]),
         "cluster demo: 2 changes refused, nothing was changed:\n"
-        "  1. a: cannot go from nothing to 1. Do this.\n  2. b: cannot go from 1 to nothing. Do that.",
+        "  1. a: cannot be changed from nothing to 1. Do this.\n  2. b: cannot be changed from 1 to nothing. Do that.",
     ),
     "service error": (
         ServiceError("Creating the cluster", "Not enough quota.", code="QuotaExceeded", hint="Ask for more"),
@@ -54,8 +54,8 @@ ONE_OF_EACH: dict[str, tuple[Failure, str]] = {
         "Running x: it ended before its end (exit status 4):\nlast line\nRun x.",
     ),
     "one problem with a bracket at its end": (
-        InvalidInput("k8s_objects", [Problem("prune_max_percent", "200 is no percentage (0 to 100)")]),
-        "k8s_objects: prune_max_percent: 200 is no percentage (0 to 100). Nothing was changed.",
+        InvalidInput("k8s_objects", [Problem("prune_max_percent", "200 is not a percentage (0 to 100)")]),
+        "k8s_objects: prune_max_percent: 200 is not a percentage (0 to 100). Nothing was changed.",
     ),
     "not ready": (
         NotReady("Deployment mcp/echo", [Reason("pod echo-1", "ImagePullBackOff", "image not found")], waited=12.4),

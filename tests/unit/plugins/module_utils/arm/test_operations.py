@@ -546,7 +546,7 @@ def test_path_that_cannot_be_written(azure: Azure, tmp_path: Path) -> None:
     assert "directory" in azure.run(aks_kubeconfig, {**NAMED, "path": str(tmp_path)})["msg"]
     blocked = tmp_path / "file"
     blocked.write_text("")
-    assert "no directory" in azure.run(aks_kubeconfig, {**NAMED, "path": str(blocked / "c1")})["msg"]
+    assert "not a directory" in azure.run(aks_kubeconfig, {**NAMED, "path": str(blocked / "c1")})["msg"]
     assert azure.requests() == []
 
 

@@ -117,7 +117,7 @@ def test_what_options_say_of_the_values(change: dict[str, Any], values: dict[str
         ({"values": {"image": {"tag": "v0.3.0"}}}, "values.image.tag", '"0.3.0"'),
         ({"image_tag": "v0.3.0"}, "values.image.tag", "no leading v"),
         ({"version": "0.2.7", "watch_namespaces": ["a"]}, "values.rbac.namespaces", "before 0.2.8"),
-        ({"replicas": 2}, "replicas", "said twice"),
+        ({"replicas": 2}, "replicas", "set twice"),
         ({"values": {}, "replicas": -1}, "replicas", "number of pods"),
         ({"values": {}, "replicas": 2, "leader_election": False}, "leader_election", "must be on for 2"),
         ({"watch_namespaces": ["a", ""]}, "watch_namespaces", "empty name"),

@@ -142,8 +142,8 @@ def test_with_a_checksum_the_file_itself_counts(path: Path, mirror: Mirror) -> N
 BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "wrong checksum of the release": ({"checksum": "0" * 64 + "  dist/kmcp\n"}, "ChecksumMismatch", "is wanted"),
     "a page for a checksum": ({"checksum": PAGE.decode()}, "NoChecksum", "does not begin with a SHA-256"),
-    "the version of another release": ({"content": program("0.2.9")}, "WrongProgram", "says it is kmcp 0.2.9"),
-    "a page that has its checksum": ({"content": PAGE}, "WrongProgram", "cannot be started, does not say"),
+    "the version of another release": ({"content": program("0.2.9")}, "WrongProgram", "reports version 0.2.9"),
+    "a page that has its checksum": ({"content": PAGE}, "WrongProgram", "cannot be started, does not report"),
     "a program for another machine": ({"content": b"\x7fELF\0\0"}, "WrongProgram", "cannot be started"),
 }
 
@@ -227,7 +227,7 @@ def test_a_program_that_never_says_its_version_is_not_waited_for(
     failed = run(path, mirror, fails=True)
     assert time.monotonic() - started < 10
     assert (failed["error"]["code"], path.exists()) == ("WrongProgram", False)
-    assert "does not say its version within 0.5 s" in failed["msg"]
+    assert "does not report its version within 0.5 s" in failed["msg"]
     # one that is there already is replaced
     path.write_bytes(b"#!/bin/sh\nsleep 60\n")
     path.chmod(0o755)
@@ -280,7 +280,7 @@ def test_a_file_of_others_is_left_alone(path: Path, mirror: Mirror, state: str) 
     other.chmod(0o755)
     failed = run(other, mirror, state=state, fails=True)
     assert failed["error"]["kind"] == "refused"
-    assert "does not say it is kmcp" in failed["msg"]
+    assert "does not report to be kmcp" in failed["msg"]
     assert "Python" in other.read_text()
 
 

@@ -66,7 +66,7 @@ def test_a_version_knows_some_values(values: dict[str, Any], version: str, path:
     ("values", "text"),
     [
         ({"image": {"tag": "0.2.8"}}, "has the tag 0.2.8"),
-        ({"rbac": {"create": False}}, "Nobody gives the controller its rights"),
+        ({"rbac": {"create": False}}, "The controller gets no RBAC rights"),
         ({"controller": {"replicaCount": 0}}, "The controller has no pod"),
         ({"controller": {"replicaCount": 1}}, None),
         ({"image": {"tag": "0.3.0"}}, None),
@@ -111,7 +111,7 @@ def test_which_namespaces_a_controller_watches(
         ({"adapter_version": "0.9.0-musl"}, "write 0.9.0"),
         ({"adapter_version": "0.9.0_1"}, "is not a version"),
         ({"adapter_version": ""}, "is not a version"),
-        ({"adapter_version": "0.9.0", "env": {"TRANSPORT_ADAPTER_VERSION": "0.9.0"}}, "is said twice"),
+        ({"adapter_version": "0.9.0", "env": {"TRANSPORT_ADAPTER_VERSION": "0.9.0"}}, "is set twice"),
         ({"adapter_version": "0.9.0", "values": {"controller": {"env": []}}}, "move these variables to env"),
     ],
     ids=[

@@ -56,4 +56,4 @@ def test_many_servers_are_counted() -> None:
 def test_the_way_out_names_the_namespaces() -> None:
     refusal = kept_servers.narrowed("kmcp-system/kmcp", SERVERS, ["default", "kmcp-system"])
     assert "watch_namespaces: mcp, tools" in refusal.remedy
-    assert refusal.after == "one that watches default, kmcp-system"
+    assert refusal.sentence.startswith("would watch default, kmcp-system only, and is the controller of ")

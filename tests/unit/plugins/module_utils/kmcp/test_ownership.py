@@ -36,7 +36,7 @@ def test_no_conflict(standing: dict[str, Any] | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("standing", "before", "remedy"),
+    ("standing", "owner", "remedy"),
     [
         pytest.param(
             definition("kagent-crds", "kagent"), "release kagent/kagent-crds", "kmcp.enabled=false", id="kagent"
@@ -51,36 +51,32 @@ def test_no_conflict(standing: dict[str, Any] | None) -> None:
 )
 @pytest.mark.parametrize("take_ownership", [False, True])
 def test_what_another_release_owns_is_never_taken(
-    standing: dict[str, Any], before: str, remedy: str, take_ownership: bool
+    standing: dict[str, Any], owner: str, remedy: str, take_ownership: bool
 ) -> None:
     refusal = conflict(standing, replace(SPEC, take_ownership=take_ownership), other_installed=True)
     assert refusal is not None
-    assert refusal.before == before
+    assert refusal.sentence == f"belongs to {owner}"
     assert remedy in refusal.remedy
 
 
 @pytest.mark.parametrize(
-    ("standing", "before", "remedy"),
+    ("standing", "sentence"),
     [
         pytest.param(
             definition("kmcp-crds", "other"),
-            "release other/kmcp-crds, which is gone",
-            "not installed any more",
+            "belongs to release other/kmcp-crds, which is no longer installed",
             id="a release that is gone",
         ),
-        pytest.param(definition(None, None, managed=False), "no Helm release", "created without Helm", id="by hand"),
-        pytest.param(
-            definition("kmcp-crds", "kmcp-system", managed=False), "no Helm release", "take_ownership", id="no label"
-        ),
+        pytest.param(definition(None, None, managed=False), "was created without Helm", id="by hand"),
+        pytest.param(definition("kmcp-crds", "kmcp-system", managed=False), "was created without Helm", id="no label"),
     ],
 )
-def test_a_conflict_names_the_owner_and_the_way_out(standing: dict[str, Any], before: str, remedy: str) -> None:
+def test_a_conflict_names_the_owner_and_the_way_out(standing: dict[str, Any], sentence: str) -> None:
     assert conflict(standing, replace(SPEC, take_ownership=True)) is None
     refusal = conflict(standing, SPEC)
     assert refusal is not None
     assert "take_ownership: true" in refusal.remedy
-    assert refusal.before == before
-    assert remedy in refusal.remedy
+    assert refusal.sentence == sentence
     message = Refused("kmcp", [refusal]).message()
     assert "mcpservers.kagent.dev" in message
     assert "release kmcp-system/kmcp-crds" in message

@@ -127,12 +127,12 @@ def test_versions_in_which_objects_are_stored_or_served() -> None:
     standing = definition({}, "v1", "v1beta1", stored=("v1", "v1beta1"))
     assert version_losses(standing, definition({}, "v1", "v1beta1")) == []
     (stored,) = version_losses(standing, definition({}, "v1"))
-    assert stored.before == "stored version v1beta1"
+    assert stored.sentence == "objects are stored in version v1beta1, which goes"
     assert "status.storedVersions" in stored.remedy
     (served,) = version_losses(definition({}, "v1", "v1beta1"), definition({}, "v1"))
-    assert served.before == "served version v1beta1"
+    assert served.sentence == "version v1beta1 would no longer be served"
 
 
 def test_many_objects_are_counted() -> None:
     (loss,) = losses(definition({"properties": {"x": TEXT}}), definition({}))
-    assert "and 2 more" in refusal("MCPServer", loss, [f"a/{number}" for number in range(7)]).before
+    assert "and 2 more" in refusal("MCPServer", loss, [f"a/{number}" for number in range(7)]).sentence

@@ -112,8 +112,8 @@ def test_servers_take_the_callers_of_the_task_unless_they_name_their_own() -> No
 
 # caller → (path, words)
 UNSOUND: dict[str, tuple[dict[str, Any], str, str]] = {
-    "nobody": ({}, "", "names nobody"),
-    "ports alone": ({"ports": [1]}, "", "names nobody"),
+    "nobody": ({}, "", "selects no peer"),
+    "ports alone": ({"ports": [1]}, "", "selects no peer"),
     "addresses and pods": ({"cidr": "10.0.0.0/8", "pod_labels": {}}, ".cidr", "excludes pod_labels"),
     "address without a length": ({"cidr": "10.0.0.1"}, ".cidr", "a single one ends with /32"),
     "address that is none": ({"cidr": "10.0.0.300/32"}, ".cidr", "is not a range of addresses"),

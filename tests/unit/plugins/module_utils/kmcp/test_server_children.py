@@ -103,7 +103,7 @@ def test_objects_of_somebody_else_are_collisions() -> None:
     [refusal] = server_children.collisions(list(server_children.KINDS), "echo", stranger)
     assert refusal.path == "Service/echo"
     assert "another name" in refusal.remedy
-    assert refusal.before == "an object that belongs to no MCPServer"
+    assert refusal.sentence == "exists and belongs to no MCPServer"
 
 
 def test_an_object_of_another_projects_server_of_the_same_name_is_a_collision() -> None:
@@ -112,7 +112,7 @@ def test_an_object_of_another_projects_server_of_the_same_name_is_a_collision() 
     objects["ConfigMap"]["metadata"]["ownerReferences"] = theirs
     [refusal] = server_children.collisions(list(server_children.KINDS), "echo", objects)
     assert refusal.path == "ConfigMap/echo"
-    assert refusal.before == "an object that belongs to MCPServer echo (toolhive.stacklok.dev/v1alpha1)"
+    assert refusal.sentence == "exists and belongs to MCPServer echo (toolhive.stacklok.dev/v1alpha1)"
 
 
 def test_variables_of_a_deployment_are_found_whoever_set_them() -> None:

@@ -83,7 +83,7 @@ STICKY: dict[str, tuple[tuple[Item, ...], str]] = {
     "crashed pods": ((deployment(0), service(), leads(False)), "0 of 1 replicas of its Deployment are available"),
     "one of two": ((deployment(1, 2), service(), leads()), "1 of 2 replicas"),
     "scaled by hand": ((deployment(0, 0), service(), leads(False)), "its Deployment is scaled to none"),
-    "endpoints that are not ready": ((deployment(), service(), leads(False)), "leads to none of its pods"),
+    "endpoints that are not ready": ((deployment(), service(), leads(False)), "selects none of its pods"),
 }
 
 
@@ -131,17 +131,17 @@ PRUNED: dict[str, tuple[Item, tuple[str, ...], str]] = {
     "an old definition": (
         {"timeout": "45s", "deployment": {"port": 3000}},
         ("spec.timeout",),
-        "spec.timeout, and stands without: the definition does not have them",
+        "spec.timeout, and lacks: the definition does not have them",
     ),
     "below a field that it lacks": (
         {"deployment": {"port": 3000, "resources": {"limits": {"cpu": "1"}}}},
         ("spec.deployment.resources",),
-        "spec.deployment.resources, and stands without: the definition",
+        "spec.deployment.resources, and lacks: the definition",
     ),
     "a misspelt field": (
         {"deployment": {"port": 3000, "imgae": "x:1"}},
         (),
-        "spec.deployment.imgae, and stands without: it has no such fields",
+        "spec.deployment.imgae, and lacks: it has no such fields",
     ),
 }
 
@@ -201,10 +201,10 @@ PORTS: dict[str, tuple[Item, list[str]]] = {
         {"httpTransport": {"targetPort": 8080}, "deployment": {}},
         ["httpTransport.targetPort is 8080, and KMCP's Service leads to deployment.port, 3000"],
     ),
-    "arguments": ({"deployment": {"port": 3000, "args": ["--port", "8080"]}}, ["its arguments say --port 8080"]),
+    "arguments": ({"deployment": {"port": 3000, "args": ["--port", "8080"]}}, ["its arguments set --port 8080"]),
     "argument in one": (
         {"deployment": {"port": 3000, "args": ["--http-port=81"]}},
-        ["its arguments say --http-port=81"],
+        ["its arguments set --http-port=81"],
     ),
     "ports of something else": (
         {"deployment": {"port": 3000, "args": ["--metrics-port", "9090"], "env": {"DB_PORT": "5432", "REPORT": "1"}}},
@@ -212,7 +212,7 @@ PORTS: dict[str, tuple[Item, list[str]]] = {
     ),
     "environment": (
         {"deployment": {"port": 3000, "env": {"FASTMCP_PORT": "8000", "REPORT": "1"}}},
-        ["its environment says FASTMCP_PORT=8000"],
+        ["its environment sets FASTMCP_PORT=8000"],
     ),
     "behind the adapter, which has its own": (
         {"transportType": "stdio", "deployment": {"port": 3000, "args": ["--port", "8080"]}},
@@ -265,7 +265,7 @@ def test_a_refused_connection_names_the_port_that_the_settings_say() -> None:
     [row] = rows.values()
     assert row["severity"] == "error"
     assert row["summary"].endswith(
-        "does not listen on port 3000, where KMCP's Service leads: its arguments say --port 8080"
+        "does not listen on port 3000, where KMCP's Service leads: its arguments set --port 8080"
     )
     answered = {"name": "echo", "namespace": "mcp", "reachable": True}
     assert found(server(spec=spec), *WHOLE, answers={("mcp", "echo"): answered}) == {}

@@ -32,8 +32,8 @@ def test_what_both_set_is_refused_without_its_value(options: dict[str, Any], pat
     refusals = server_environment.clashes(server, live)
     assert [refusal.path for refusal in refusals] == paths
     for refusal in refusals:
-        assert "Secret mcp/keys" in refusal.before
-        assert not {"secret", "debug", "info"} & set(f"{refusal.before} {refusal.after}".split())
+        assert "Secret mcp/keys" in refusal.sentence
+        assert not {"secret", "debug", "info"} & set(refusal.sentence.split())
 
 
 def test_only_secrets_that_can_clash_are_read() -> None:

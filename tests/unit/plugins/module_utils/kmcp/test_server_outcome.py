@@ -19,7 +19,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT
 
 SERVERS = declared_from({"servers": [{"name": name, "namespace": "mcp", "image": "a:1"} for name in ("a", "b", "c")]})
 NEW = (Change("", ABSENT, {}),)
-REFUSED = Refused("MCPServer mcp/a", [Refusal("Service/a", "an object that belongs to no MCPServer", "x", "Delete it")])
+REFUSED = Refused("MCPServer mcp/a", [Refusal.because("Service/a", "exists and belongs to no MCPServer", "Delete it")])
 DENIED = ServiceError("apply MCPServer mcp/b", "denied by policy", code="Forbidden", status=403)
 
 
@@ -38,7 +38,7 @@ def test_every_failure_is_named_and_what_was_done_is_told() -> None:
         server_outcome.result(converged(a=REFUSED, b=DENIED))
     message = failed.value.message()
     assert message.startswith("converge MCP servers: 2 of 3 MCP servers failed, the others were dealt with")
-    assert "1. MCPServer mcp/a: Service/a: cannot go from" in message
+    assert "1. MCPServer mcp/a: Service/a: exists and belongs to" in message
     assert "2. apply MCPServer mcp/b: denied by policy (Forbidden)." in message
     assert "Nothing was changed" not in message
     result = failed.value.to_result()

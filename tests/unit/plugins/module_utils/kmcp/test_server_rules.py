@@ -56,19 +56,23 @@ UNSOUND: dict[str, tuple[dict[str, Any], str, str]] = {
     "long name": ({"name": "e" * 64}, "name", "63 at most"),
     "no namespace": ({"namespace": None}, "namespace", "is missing"),
     "bad namespace": ({"namespace": "My_Ns"}, "namespace", "no namespace name"),
-    "port 0": ({"spec": {"deployment": {"port": 0}, "httpTransport": {"targetPort": 0}}}, "port", "0 is no port"),
+    "port 0": (
+        {"spec": {"deployment": {"port": 0}, "httpTransport": {"targetPort": 0}}},
+        "port",
+        "0 is not a valid port",
+    ),
     "transport of the raw spec": ({"spec": {"transportType": "sse"}}, "transport", "'sse' is neither http nor stdio"),
-    "option port 0": ({"port": 0}, "port", "0 is no port"),
+    "option port 0": ({"port": 0}, "port", "0 is not a valid port"),
     "empty path": ({"path": ""}, "path", "is not a URL path: it starts with /"),
-    "empty timeout": ({"timeout": ""}, "timeout", "'' is no duration"),
+    "empty timeout": ({"timeout": ""}, "timeout", "'' is not a valid duration"),
     "port too large": ({"port": 70000}, "port", "would stop working for all servers"),
-    "negative port": ({"port": -1}, "port", "-1 is no port"),
+    "negative port": ({"port": -1}, "port", "-1 is not a valid port"),
     "two ports": ({"spec": {"httpTransport": {"targetPort": 8080}}}, "spec.httpTransport.targetPort", "must be equal"),
     "adapter's port": ({"port": 15020, "transport": "stdio", "command": "x"}, "port", "env STATS_ADDR"),
     "adapter image": (
         {"transport": "stdio", "command": "x", "adapter_image": "A:1 0"},
         "adapter_image",
-        "no image reference",
+        "not a valid image reference",
     ),
     "empty adapter image": ({"transport": "stdio", "command": "x", "adapter_image": ""}, "adapter_image", "is empty"),
     "two adapter images": (
@@ -82,7 +86,7 @@ UNSOUND: dict[str, tuple[dict[str, Any], str, str]] = {
         "npx writes below",
     ),
     "no image": ({"image": None}, "image", "is missing"),
-    "no image reference": ({"image": "Registry/Echo:1 0"}, "image", "no image reference"),
+    "no image reference": ({"image": "Registry/Echo:1 0"}, "image", "not a valid image reference"),
     "stdio without command": ({"transport": "stdio"}, "command", "started by it for every session"),
     "command line": ({"command": "python -m server"}, "command", "'python -m server' is more than a program"),
     "command line with a path": ({"command": "/bin/python3 -m server"}, "command", "belongs into args"),
@@ -118,13 +122,17 @@ UNSOUND: dict[str, tuple[dict[str, Any], str, str]] = {
     "pull secret with a space": ({"image_pull_secrets": ["a", "A B"]}, "image_pull_secrets[1]", "cannot name a Secret"),
     "config map as a mapping": ({"config_map_refs": ["{'name': 'x'}"]}, "config_map_refs[0]", "give the name alone"),
     "account's name": ({"service_account_name": "My_Account"}, "service_account_name", "cannot name a ServiceAccount"),
-    "memory": ({"resources": {"limits": {"memory": "lots"}}}, "resources.limits.memory", "'lots' is no amount"),
+    "memory": (
+        {"resources": {"limits": {"memory": "lots"}}},
+        "resources.limits.memory",
+        "'lots' is not a valid quantity",
+    ),
     "limits as a text": (
         {"sidecars": [{"name": "a", "resources": {"requests": {"cpu": 1}, "limits": "lots"}}]},
         "sidecars[0].resources.limits",
         "is text: give a mapping",
     ),
-    "negative cpu": ({"resources": {"requests": {"cpu": -1}}}, "resources.requests.cpu", "-1 is no amount"),
+    "negative cpu": ({"resources": {"requests": {"cpu": -1}}}, "resources.requests.cpu", "-1 is not a valid quantity"),
     "above its limit": (
         {"resources": {"requests": {"memory": "2Gi"}, "limits": {"memory": "512Mi"}}},
         "resources.requests.memory",
@@ -133,12 +141,12 @@ UNSOUND: dict[str, tuple[dict[str, Any], str, str]] = {
     "adapter's memory": (
         {"init_container": {"resources": {"limits": {"memory": "1 Gi"}}}},
         "init_container.resources.limits.memory",
-        "'1 Gi' is no amount",
+        "'1 Gi' is not a valid quantity",
     ),
     "sidecar's cpu": (
         {"sidecars": [{"name": "a", "resources": {"limits": {"cpu": "half"}}}]},
         "sidecars[0].resources.limits.cpu",
-        "'half' is no amount",
+        "'half' is not a valid quantity",
     ),
     "KMCP's own config map": (
         {"config_map_refs": ["x", "echo"]},
@@ -176,7 +184,7 @@ UNSOUND: dict[str, tuple[dict[str, Any], str, str]] = {
         "is a mapping: give a text",
     ),
     "annotation of the server": ({"server_annotations": {"_x": "y"}}, "server_annotations._x", "'_x' cannot be"),
-    "negative replicas": ({"replicas": -1}, "replicas", "no number of pods"),
+    "negative replicas": ({"replicas": -1}, "replicas", "not a valid number of pods"),
     "controller's volume": ({"volumes": [{"name": "config"}]}, "volumes[0]", "taken by the controller"),
     "volume twice": ({"volumes": [{"name": "a"}, {"name": "a"}]}, "volumes[1]", "is taken"),
     "unknown volume": ({"volume_mounts": [{"name": "a", "mountPath": "/a"}]}, "volume_mounts[0]", "not declared"),
@@ -188,7 +196,7 @@ UNSOUND: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "too long a duration": ({"timeout": "9999999h"}, "timeout", "30s or 1m30s"),
     "no duration at all": ({"timeout": "0s"}, "timeout", "30s or 1m30s"),
-    "duration in the raw spec": ({"spec": {"timeout": "2 min"}}, "timeout", "'2 min' is no duration"),
+    "duration in the raw spec": ({"spec": {"timeout": "2 min"}}, "timeout", "'2 min' is not a valid duration"),
     "amount that only Go refuses": (
         {"volumes": [{"name": "a", "emptyDir": {"sizeLimit": "1e1.5"}}]},
         "volumes[0].emptyDir.sizeLimit",
@@ -270,7 +278,7 @@ def test_a_name_is_enough_to_remove_a_server() -> None:
 
 # options → words of the warning
 DOUBTFUL: dict[str, tuple[dict[str, Any], str]] = {
-    "secret in clear": ({"env": {"GITHUB_TOKEN": "ghp_x", "LOG": "x"}}, "env holds GITHUB_TOKEN in clear"),
+    "secret in clear": ({"env": {"GITHUB_TOKEN": "ghp_x", "LOG": "x"}}, "env holds GITHUB_TOKEN in plain text"),
     "sessions": ({"replicas": 2}, "2 replicas share no sessions: if the server keeps any"),
     "sessions for certain": ({"replicas": 3, "stateless": False}, "3 replicas of a server that keeps sessions"),
     "sessions of the adapter": (

@@ -81,8 +81,8 @@ def test_another_adapter_image(task: dict[str, Any], entry: dict[str, Any], imag
     ("options", "path", "words"),
     [
         ({"adapter_image": ""}, "adapter_image", "is empty"),
-        ({"adapter_image": "R.example/A:1 0"}, "adapter_image", "no image reference"),
-        ({"init_container": {"image": "a b"}}, "init_container.image", "no image reference"),
+        ({"adapter_image": "R.example/A:1 0"}, "adapter_image", "not a valid image reference"),
+        ({"init_container": {"image": "a b"}}, "init_container.image", "not a valid image reference"),
         (
             {"adapter_image": "r.example/a:1", "init_container": {"image": "r.example/b:1"}},
             "init_container.image",
@@ -165,7 +165,7 @@ def test_the_servers_own_image_is_told_as_before() -> None:
     [
         ("ConfigError", "container has runAsNonRoot and image will run as root", "init_container.security_context"),
         ("CannotStart", "exec: no such file", "VERSION-musl"),
-        ("CrashLoop", "crashes again and again (3 restarts)", "VERSION-musl"),
+        ("CrashLoop", "is in CrashLoopBackOff (3 restarts)", "VERSION-musl"),
     ],
 )
 def test_an_adapter_that_does_not_start(code: str, message: str, advice: str) -> None:

@@ -93,7 +93,7 @@ def test_what_kubernetes_would_refuse_is_known_before_the_server_is_written(opti
     api = Api(INVALID)
     assert refused(api, **options) == [INVALID]
     assert api.asked == [
-        "/apis/apps/v1/namespaces/mcp/deployments MCPServer mcp/a: Kubernetes would not take the Deployment that KMCP "
+        "/apis/apps/v1/namespaces/mcp/deployments MCPServer mcp/a: Kubernetes would refuse the Deployment that KMCP "
         "makes of it"
     ]
 

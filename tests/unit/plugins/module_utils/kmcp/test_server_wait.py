@@ -20,7 +20,7 @@ Key = tuple[str, str]
 GOOD, BAD = ("mcp", "good"), ("mcp", "bad")
 STARTING = Reason("Deployment mcp/good", "Progressing", "0 of 1 replicas are ready")
 REFUSED = Reason("MCPServer mcp/bad", "InvalidConfig", "KMCP does not accept it", terminal=True)
-IDLE = Reason("MCPServer mcp/good", NOT_RECONCILED, "the KMCP controller has not looked at the latest change yet")
+IDLE = Reason("MCPServer mcp/good", NOT_RECONCILED, "the KMCP controller has not reconciled the latest change yet")
 POISON = Reason("MCPServer other/theirs", "UnreadableServer", "the KMCP controller cannot read it", terminal=True)
 
 

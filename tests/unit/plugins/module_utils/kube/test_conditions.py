@@ -105,8 +105,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "value without path": ({"type": "Ready", "value": "x"}, "value and regex compare what path leads to"),
     "status without type": ({"path": ".a", "status": "True"}, "status belongs to type"),
     "value and regex": ({"path": ".a", "value": "x", "regex": "y"}, "takes value or regex, not both"),
-    "no regex": ({"path": ".a", "regex": "("}, "'(' is no regular expression"),
-    "no path": ({"path": ".a[1:2]"}, "'.a[1:2]' is no path: it cannot be read from '[1:2]' on"),
+    "no regex": ({"path": ".a", "regex": "("}, "'(' is not a valid regular expression"),
+    "no path": ({"path": ".a[1:2]"}, "'.a[1:2]' is not a valid path: it cannot be read from '[1:2]' on"),
 }
 
 

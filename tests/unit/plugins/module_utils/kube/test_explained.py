@@ -65,7 +65,7 @@ def test_who_put_the_other_port_there_is_named() -> None:
 
 def test_a_duplicate_of_ones_own_has_advice() -> None:
     message = told(refused("Duplicate value: 80", "spec.ports[1]", "FieldValueDuplicate"))
-    assert "stands twice in this list" in message
+    assert "occurs twice in this list" in message
 
 
 def test_other_refusals_stay_as_they_are() -> None:

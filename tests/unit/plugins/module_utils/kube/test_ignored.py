@@ -25,7 +25,7 @@ WRONG = {
         "ConfigMap",
         ["metadata.labels.example.com/team"],
         "ignore_differences[0].paths[0]",
-        "stand in quotes",
+        "in quotes, as in",
         'metadata.annotations."example.com/key"',
     ),
     "a plural": ("deployments", ["spec"], "ignore_differences[0].kind", "as in manifests", "Deployment"),

@@ -86,7 +86,7 @@ TRIALS: dict[str, tuple[Answer, str | None]] = {
     ),
     "refused": (
         Answer(422, status_object(422, "Invalid", "TRIAL: bad label", [{"field": "spec", "message": "bad label"}])),
-        "it was not deleted, because it could not be created anew: a: bad label",
+        "it was not deleted, because it could not be recreated: a: bad label",
     ),
     "forbidden": (Answer(403, status_object(403, "Forbidden", "no")), "it was not deleted"),
 }

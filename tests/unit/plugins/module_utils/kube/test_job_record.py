@@ -34,8 +34,8 @@ CASES = {
     "complete, nothing changes": (COMPLETE, False, ""),
     "complete, beside a change": (COMPLETE, True, "has completed at 2020"),
     "unseen, nothing changes": (UNSEEN, False, ""),
-    "unseen, beside a change": (UNSEEN, True, "nobody saw how it ended"),
-    "found out now": (APPLIED, False, "nobody saw how it ended"),
+    "unseen, beside a change": (UNSEEN, True, "how it ended is not known"),
+    "found out now": (APPLIED, False, "how it ended is not known"),
 }
 
 

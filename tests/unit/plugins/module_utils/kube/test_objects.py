@@ -36,7 +36,7 @@ WRONG: dict[str, tuple[list[Any], list[str]]] = {
             item("Namespace", labels={"pod-security.kubernetes.io/audit": "strict"}),
             item("Namespace", "b", labels={"pod-security.kubernetes.io/enforce": "baseline"}),
         ],
-        ["definitions[0].metadata.labels.pod-security.kubernetes.io/audit: 'strict' is no level: use one of"],
+        ["definitions[0].metadata.labels.pod-security.kubernetes.io/audit: 'strict' is not a valid level: use one of"],
     ),
     "secret that is no mapping": ([{**item("Secret"), "data": "x"}], ["data: is not a mapping"]),
     "null instead of an object": ([None], ["definitions[0]: is null, not an object"]),

@@ -89,7 +89,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"template": ["web.yml.j2"]},
         "template[0]: web.yml.j2 is not rendered: the action plugin of k8s_objects renders templates",
     ),
-    "kustomization that is missing": ({"kustomize": ["/nowhere"]}, "kustomize: /nowhere is no directory"),
+    "kustomization that is missing": ({"kustomize": ["/nowhere"]}, "kustomize: /nowhere is not a directory"),
     "bundle that is no label": ({"definitions": [INLINE], "bundle": "my shop"}, "bundle: 'my shop' is no label value"),
     "prune without a bundle": ({"definitions": [INLINE], "prune": True}, "prune: needs bundle"),
     "prune of what is absent": (
@@ -98,7 +98,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no percentage": (
         {"definitions": [INLINE], "prune_max_percent": 101},
-        "prune_max_percent: 101 is no percentage (0 to 100)",
+        "prune_max_percent: 101 is not a percentage (0 to 100)",
     ),
     "conditions without the wait": (
         {"definitions": [INLINE], "wait": False, "wait_conditions": [{"path": ".data.a"}]},

@@ -41,7 +41,7 @@ ENDPOINTS: dict[str, tuple[list[Any], list[Any], list[Any], str | None]] = {
     "ready": (slices(READY), [], [], None),
     "no word on ready counts as ready": (slices({}), [], [], None),
     "not ready": (slices({"conditions": {"ready": False}}), [pod(False)], [], "its only pod is not ready"),
-    "no slice yet": ([], [pod(True)], [], "leads to none of its 1 ready pods yet"),
+    "no slice yet": ([], [pod(True)], [], "selects none of its 1 ready pods yet"),
     "slice without ports": (slices(READY, ports=()), [pod(True, "web")], [], "its pods name no port http"),
     "no pod": ([], [], [workload(1)], "no pod has its selector's labels app=web"),
     "scaled to none": ([], [], [workload(0)], None),

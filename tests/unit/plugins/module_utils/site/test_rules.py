@@ -69,7 +69,7 @@ NAMELESS = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}}
 # variables of host two → (path, words)
 FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "no platform": ({"mcpops_platform": None}, "mcpops_platform", "name a host of group platforms (dev)"),
-    "unknown platform": ({"mcpops_platform": "prod"}, "mcpops_platform", "'prod' is no host of group platforms"),
+    "unknown platform": ({"mcpops_platform": "prod"}, "mcpops_platform", "'prod' is not a host of group platforms"),
     "same cluster": ({"aks_cluster_name": "ONE"}, "aks_cluster_name", "the cluster of host one"),
     "same kubeconfig": ({"aks_cluster_kubeconfig": "~/.kube/../.kube/one"}, "aks_cluster_kubeconfig", "of host one"),
     "answer of no call": (
@@ -100,7 +100,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "call of nobody": (
         {"site_verify_calls": [{"server": "ecco"}]},
         "site_verify_calls[0].server",
-        "'ecco' is no MCP server of this host (echo)",
+        "'ecco' is not an MCP server of this host (echo)",
     ),
     "workload identity": ({"aks_cluster_oidc_issuer": False}, "aks_cluster_workload_identity", "OIDC"),
     "misspelt raw property": (
@@ -133,7 +133,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "percentage of servers": (
         {"mcp_servers_prune_max_percent": 500},
         "mcp_servers_prune_max_percent",
-        "500 is no percentage",
+        "500 is not a percentage",
     ),
     "port of a server": (
         {"mcp_servers_servers": [{"name": "a", "image": "a:1", "port": 70000}]},
@@ -175,12 +175,12 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "Pod Security of a namespace": (
         {"cluster_setup_namespaces": [{"name": "a", "labels": {"pod-security.kubernetes.io/warn": "strict"}}]},
         "cluster_setup_namespaces[0].metadata.labels.pod-security.kubernetes.io/warn",
-        "'strict' is no level: use one of privileged, baseline, restricted",
+        "'strict' is not a valid level: use one of privileged, baseline, restricted",
     ),
     "Pod Security of all namespaces": (
         {"cluster_setup_namespace_labels": {"pod-security.kubernetes.io/enforce": "strict"}},
         "cluster_setup_namespace_labels.pod-security.kubernetes.io/enforce",
-        "'strict' is no level",
+        "'strict' is not a valid level",
     ),
     "namespace of KMCP": (
         # as the role's default has it: told of the variable, not of the list that follows it
