@@ -105,7 +105,7 @@ def refuse_deletion(body: Mapping[str, Any], owner: Owner | None, force_delete: 
 
 
 def refuse_deletion_along(body: Mapping[str, Any], owner: Owner | None, force_delete: bool) -> list[Refusal]:
-    """Why a resource group must not be deleted with this resource in it: another host owns it, or it has no tag of ours."""
+    """Why a resource group must not be deleted along: another host owns it, or it has no tag of ours."""
     name = str(body.get("id") or body.get("name"))
     found = owner_of(body)
     if found is not None and found != owner:
