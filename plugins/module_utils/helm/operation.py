@@ -183,6 +183,8 @@ def remove(task: Task, kube: Kube, name: str, namespace: str, options: Mapping[s
             if _moved(kube, release):
                 task.wrote(f"A part of uninstalling release {namespace}/{name}")
             raise
+        finally:
+            kube.forget_kinds()
     return Outcome((plan,), release, previous=release)
 
 
@@ -257,7 +259,10 @@ def _run_helm(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, found: Hist
             chart = source.fetched(_labelled(spec, release), files)
             if spec.crds == UPGRADE_CRDS:
                 source.apply_definitions(task, kube, helm, chart, files)
-            helm.upgrade(chart, plan.body, files)
+            try:
+                helm.upgrade(chart, plan.body, files)
+            finally:
+                kube.forget_kinds()
     written = recovery.read(kube, spec.namespace, spec.name).newest
     if written is None or written.status != "deployed":
         raise ServiceError(

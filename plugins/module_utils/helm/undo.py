@@ -63,5 +63,7 @@ def undo(task: Task, kube: Kube, spec: ReleaseSpec, before: History, cause: Fail
                 secrecy.carried(task, kube, before.deployed, recovery.read(kube, spec.namespace, spec.name).newest)
     except Failure as failure:
         return Undone(cause, f"Going back failed, too: {failure.message()}", None)
+    finally:
+        kube.forget_kinds()
     told = f"{name} was uninstalled again" if target is None else f"{name} went back to revision {target}"
     return Undone(cause, f"{told} (atomic).", target)

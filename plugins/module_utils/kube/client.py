@@ -287,6 +287,12 @@ class Kube:
         self._cache.forget(self._index_key)
         self._schemas.clear()
 
+    def forget_kinds(self) -> None:
+        """After something may have brought or taken kinds that this client did not write: helm, a person."""
+        self._cache.forget(self._discovery_key)
+        self._discovered = None
+        self.forget_structures()
+
     def _schemas_of(self, api_version: str) -> Schemas:
         known = self._schemas.get(api_version)
         if known is None:

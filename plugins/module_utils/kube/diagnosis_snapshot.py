@@ -149,7 +149,8 @@ def read(kube: Kube, namespaces: Collection[str], cluster_scope: bool) -> Snapsh
             return kind, None, ""
         return kind, *_listed(kube, resource, places, wanted)
 
-    # the kinds are discovered once, before the threads ask
+    # what an earlier task of the run knew is no evidence; discovered once, before the threads ask
+    kube.forget_kinds()
     kube.kinds()
     for kind, listed, why in at_once(one, plan):
         if listed is not None:
