@@ -16,23 +16,21 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm import service
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.clouds import Cloud, find_cloud
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Request, Response, Sender, Unreachable
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import resolve
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.patience import (
-    Clock,
-    Deadline,
-    backoff,
-    pause_asked_for,
-)
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.http import retry_after
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import Intent, classify
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change
 from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
 from ansible_collections.mcpops.platform.plugins.module_utils.task import ANSWER_LOST, Task
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Backoff, Clock, Deadline
 
 Body = dict[str, Any]
 
 DEFAULT_TIMEOUT = 120.0
 _TRANSIENT = (408, 500, 502, 503, 504)
 _TRANSIENT_ATTEMPTS = 5
+BACKOFF = Backoff(first=0.5, longest=15.0)
+_OTHERS_WORK = Backoff(first=1.0, longest=15.0)
 
 
 class PlanAgain(Exception):
@@ -75,8 +73,7 @@ class Arm:
     ) -> None:
         self.subscription_id = subscription_id
         self.check_mode = check_mode
-        self.clock = clock or Clock()
-        self.deadline = Deadline(timeout, self.clock)
+        self.deadline = Deadline(timeout, clock)
         self.progress = progress
         self._wrote = wrote
         # a write whose answer was lost may have happened: what is found in place afterwards may be our own work
@@ -157,7 +154,7 @@ class Arm:
 
     def _pause(self, response: Response | None, action: str, reason: str, attempt: int) -> bool:
         """Wait as long as the service asks, or a little longer each time; False where the deadline comes first."""
-        pause = (pause_asked_for(response.headers) if response is not None else None) or backoff(attempt)
+        pause = (retry_after(response.headers) if response is not None else None) or BACKOFF.after(attempt)
         if not self.deadline.pause(pause):
             return False
         why = f"answered {response.status}" if response is not None else reason
@@ -214,7 +211,7 @@ class Arm:
             raise LostRace
         waits_for = errors.waits_for(response)
         if waits_for:
-            pause = pause_asked_for(response.headers) or backoff(self._pauses, 1.0)
+            pause = retry_after(response.headers) or _OTHERS_WORK.after(self._pauses)
             if self.deadline.pause(pause):
                 self._pauses += 1
                 self.progress(f"{action}: waiting for {waits_for} ({self.deadline.elapsed:.0f} s)")

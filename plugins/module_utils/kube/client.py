@@ -10,7 +10,6 @@ ServiceErrors. Discovery and exec credentials come from the run's cache.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,6 +47,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure imp
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import Transport
 from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
 from ansible_collections.mcpops.platform.plugins.module_utils.task import ANSWER_LOST, Task
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Deadline
 
 Object = dict[str, Any]
 APPLY = "application/apply-patch+yaml"
@@ -362,7 +362,7 @@ class Kube:
     ) -> Response:
         repeatable = retry and (method in ("GET", "HEAD", "DELETE") or headers.get("Content-Type") == APPLY)
         writes = classify("kubernetes", method, target) is Intent.WRITE
-        deadline = time.monotonic() + (RESTART_SECONDS if self._reached else FIRST_CONTACT_SECONDS)
+        deadline = Deadline(RESTART_SECONDS if self._reached else FIRST_CONTACT_SECONDS)
         renewed = False
         behind: aggregation.ApiService | None = None
         attempt = 0
@@ -395,7 +395,7 @@ class Kube:
                 if behind is not None:
                     # others of the same API need not wait for it again
                     patience = 0.0 if behind.name in self._down else AGGREGATED_SECONDS
-                    deadline = min(deadline, time.monotonic() + patience)
+                    deadline = Deadline(min(deadline.left, patience))
             again = retry and retries.busy(response, repeatable)
             pause = retries.retry_after(response) or retries.backoff(attempt)
             if not again or not self._pause(pause, deadline, action):
@@ -424,11 +424,11 @@ class Kube:
                 self._warned.add(text)
                 self.task.warn(f"{self.server}: {text}")
 
-    def _pause(self, seconds: float, deadline: float, action: str) -> bool:
-        if time.monotonic() + seconds > deadline:
+    def _pause(self, seconds: float, deadline: Deadline, action: str) -> bool:
+        if seconds >= deadline.left:
             return False
         self.task.progress(f"{action}: {self.server} is not answering, trying again")
-        time.sleep(seconds)
+        deadline.sleep(seconds)
         return True
 
 

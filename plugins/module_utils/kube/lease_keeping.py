@@ -29,6 +29,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Fail
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import lease
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput, Task
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import sleep
 
 RENEW_SECONDS = lease.DURATION_SECONDS / 3
 LOOK_SECONDS = 2.0
@@ -137,7 +138,7 @@ def _keep(task: Task, directory: Path, connect: Open) -> None:
                 # an API server that does not answer now is asked again at the next look
                 with contextlib.suppress(Failure, OSError):
                     renew(task, file, connect)
-        time.sleep(LOOK_SECONDS)
+        sleep(LOOK_SECONDS)
 
 
 def renew(task: Task, file: Path, connect: Open) -> None:

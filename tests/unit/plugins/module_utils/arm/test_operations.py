@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from support.local_azure import Azure
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import client, names
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.kubeconfig import path_problems, write_private
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import CheckModeViolation, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Backoff
 from ansible_collections.mcpops.platform.plugins.modules import (
     aks_cluster,
     aks_cluster_info,
@@ -452,7 +453,7 @@ def test_forbidden_says_what_is_missing(group: Azure) -> None:
     ],
 )
 def test_wrong_credentials(azure: Azure, changes: dict[str, Any], parts: list[str], monkeypatch: Any) -> None:
-    monkeypatch.setattr("ansible_collections.mcpops.platform.plugins.module_utils.arm.client.backoff", lambda _n: 0.0)
+    monkeypatch.setattr(client, "BACKOFF", Backoff(0.0, 0.0))
     failed = azure.run(aks_cluster_info, {**NAMED, **changes})
     assert failed["failed"]
     for part in parts:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from support.clock import FakeClock
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import wait
@@ -35,9 +36,7 @@ def kube(server: Server, connect: Callable[..., Kube], task: FakeTask, monkeypat
     apps = discovery("apps", *(resource(plural, kind, "apps") for plural, kind in kinds.items()))
     for root, items in (("/api", [core]), ("/apis", [apps])):
         server.on(root, Answer(body={"kind": "APIGroupDiscoveryList", "items": items}))
-    monkeypatch.setattr(wait, "FIRST_POLL_SECONDS", 0.01)
-    monkeypatch.setattr(wait, "LAST_POLL_SECONDS", 0.02)
-    monkeypatch.setattr(wait, "TERMINAL_SECONDS", 0.2)
+    FakeClock().install(monkeypatch)
     return connect(task)
 
 
