@@ -58,7 +58,9 @@ def untrusted(failure: BaseException) -> str:
     found = _NOT_TRUSTED.search(str(failure))
     if found is None:
         return ""
-    return "presents a certificate that is not trusted" + (f": {found['why']}" if found["why"] else "")
+    # within the text of another exception its quotes are escaped
+    why = (found["why"] or "").replace("\\", "").rstrip(".")
+    return "presents a certificate that is not trusted" + (f": {why}" if why else "")
 
 
 def tls_context(*, ca_file: str | None = None, ca_pem: str | None = None, verify: bool = True) -> ssl.SSLContext:

@@ -14,10 +14,10 @@ from urllib.parse import quote, urlencode
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import service_errors as errors
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.clouds import Cloud, find_cloud
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Request, Response, Sender, Unreachable
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Request, Sender, Unreachable
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import resolve
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.http import retry_after
+from ansible_collections.mcpops.platform.plugins.module_utils.http import Response, retry_after
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import Intent, classify
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change
 from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
@@ -96,7 +96,8 @@ class Arm:
 
         def get_json(url: str) -> Any:
             bare = PipelineSender(Cloud(identity.cloud, "", "", False), identity, task.check_mode, None)
-            return Arm(bare, "", "", progress=task.progress).call("GET", url, "Reading the cloud's endpoints").json()
+            asking = Arm(bare, "", "", progress=task.progress)
+            return asking.call("GET", url, "Reading the cloud's endpoints").json_or_none()
 
         cloud = find_cloud(identity.cloud, identity.authority_host, cache, get_json)
         credential = CachedCredential(identity, cloud, cache, task.secret)
@@ -174,9 +175,9 @@ class Arm:
         """The resource, or that it is not there; in check mode an unregistered namespace is a missing prerequisite."""
         response = self.call("GET", self.url(resource_id, api_version), action)
         if response.status == 200:
-            return Reading(response.json())
+            return Reading(response.json_or_none())
         if errors.is_absent(response):
-            code = errors.parse_error(response.json()).code
+            code = errors.code_of(response)
             parsed = names.parse_id(resource_id)
             if code == "ResourceGroupNotFound" and parsed is not None and parsed.type != names.RESOURCE_GROUPS:
                 return Reading(None, f"resource group {parsed.group}")
@@ -239,7 +240,7 @@ class Arm:
         self, path: str, action: str, api_version: str, query: Mapping[str, str] | None = None
     ) -> Iterator[Body]:
         for page in self.pages(path, action, api_version, query):
-            document = page.json()
+            document = page.json_or_none()
             yield from (document.get("value") or []) if isinstance(document, dict) else []
 
 
@@ -259,9 +260,9 @@ def _namespace(resource_id: str) -> str:
 
 def _next_link(response: Response) -> str | None:
     # the link is the last thing of a page: a full-size page need not be decoded twice for it
-    tail = response.content[-4096:]
-    if b'"nextLink"' not in tail and len(response.content) > 4096 and b'"nextLink"' not in response.content[:4096]:
+    tail = response.body[-4096:]
+    if b'"nextLink"' not in tail and len(response.body) > 4096 and b'"nextLink"' not in response.body[:4096]:
         return None
-    document = response.json()
+    document = response.json_or_none()
     link = document.get("nextLink") if isinstance(document, dict) else None
     return str(link) if link else None

@@ -118,7 +118,7 @@ def _requested(task: Task) -> Kubeconfig | None:
             failure.hint = "Create the cluster first (mcpops.platform.aks_cluster), or check its name and group."
         raise failure
     try:
-        text = base64.b64decode(response.json()["kubeconfigs"][0]["value"]).decode("utf-8")
+        text = base64.b64decode(response.json_or_none()["kubeconfigs"][0]["value"]).decode("utf-8")
     except (KeyError, IndexError, TypeError, binascii.Error, UnicodeDecodeError) as exc:
         raise ServiceError(action, "the answer holds no kubeconfig", code="NoKubeconfig", status=200) from exc
     # AKS ends some kubeconfigs without a newline

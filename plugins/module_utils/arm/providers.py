@@ -60,7 +60,7 @@ def _state(arm: Arm, namespace: str) -> str:
         if response.status == 404 and not errors.is_absent(response) and failure.code.startswith("InvalidResource"):
             failure.hint = "Check the spelling of the namespace."
         raise failure
-    return str((response.json() or {}).get("registrationState") or "NotRegistered")
+    return str((response.json_or_none() or {}).get("registrationState") or "NotRegistered")
 
 
 def _register(arm: Arm, namespace: str) -> None:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import service_errors as errors
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import BACKOFF, Arm, Body, Reading
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Response
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason
-from ansible_collections.mcpops.platform.plugins.module_utils.http import retry_after
+from ansible_collections.mcpops.platform.plugins.module_utils.http import Response, retry_after
 
 _ENDED_WELL = ("succeeded", "completed", "ready")
 _ENDED_BADLY = ("failed", "canceled", "cancelled")
@@ -73,7 +72,7 @@ def _follow_operation(arm: Arm, url: str, response: Response, subject: str, acti
             continue
         if response.status >= 400:
             raise errors.to_failure(action, response)
-        body = response.json()
+        body = response.json_or_none()
         status = str(body.get("status") or "") if isinstance(body, dict) else ""
         if status.lower() in _ENDED_WELL:
             return

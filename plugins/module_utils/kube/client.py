@@ -18,6 +18,7 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.http import Response, retry_after, untrusted
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import Intent, classify
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import (
     aggregation,
@@ -27,7 +28,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube import (
     lease_keeping,
     openapi,
     options,
-    retries,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import json_text
@@ -36,7 +36,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_fi
     check_mode_copy,
     pending_reason,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.retries import Response
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import require, urllib3
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import (
     Schemas,
@@ -47,7 +46,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure imp
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import Transport
 from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
 from ansible_collections.mcpops.platform.plugins.module_utils.task import ANSWER_LOST, Task
-from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Deadline
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Backoff, Deadline
 
 Object = dict[str, Any]
 APPLY = "application/apply-patch+yaml"
@@ -58,6 +57,7 @@ RESTART_SECONDS = 60.0
 """How long a cluster that did answer is waited for: an API server restarts in less."""
 AGGREGATED_SECONDS = 3.0
 """How long an API that another server answers for is tried: it may be a rollout, and is told soon if it is not."""
+BACKOFF = Backoff(first=0.2, longest=2.0, factor=2.0, spread=0.25)
 LOOK_BEHIND_EVERY = 5
 PAGE = 1000
 NO_OPENAPI = (403, 404, 406, 503)
@@ -371,10 +371,10 @@ class Kube:
             try:
                 raw = self.transport.send(method, target, headers=headers, body=content, timeout=timeout)
             except urllib3.exceptions.HTTPError as exc:
-                if writes and not retries.never_sent(exc) and not failures.untrusted(exc):
+                if writes and not failures.never_sent(exc):
                     self.task.wrote(f"{action} ({ANSWER_LOST})")
-                again = retry and (repeatable or retries.never_sent(exc)) and not failures.untrusted(exc)
-                if not again or not self._pause(retries.backoff(attempt), deadline, action):
+                again = retry and (repeatable or failures.never_sent(exc)) and not untrusted(exc)
+                if not again or not self._pause(BACKOFF.after(attempt - 1), deadline, action):
                     raise failures.from_exception(action, exc, self.server, self.access.origin) from exc
                 continue
             if raw.status == 401 and not renewed and self.transport.renew():
@@ -396,8 +396,8 @@ class Kube:
                     # others of the same API need not wait for it again
                     patience = 0.0 if behind.name in self._down else AGGREGATED_SECONDS
                     deadline = Deadline(min(deadline.left, patience))
-            again = retry and retries.busy(response, repeatable)
-            pause = retries.retry_after(response) or retries.backoff(attempt)
+            again = retry and failures.busy(response, repeatable)
+            pause = retry_after(response.headers) or BACKOFF.after(attempt - 1)
             if not again or not self._pause(pause, deadline, action):
                 if behind is None or not aggregation.suspicious(response):
                     return response

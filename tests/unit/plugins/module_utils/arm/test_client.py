@@ -14,8 +14,9 @@ import pytest
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import service_errors, waiting
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, LostRace, PlanAgain
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.converging import carry_out
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Request, Response, Unreachable
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Request, Unreachable
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.http import Response
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Clock
 

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import client, retries
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import client
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure, structure_of
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Backoff
 
 OPENAPI = Path(__file__).parent / "fixtures" / "openapi"
 
@@ -163,7 +164,7 @@ def connect(server: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ku
     """A client of `server` that gives up after half a second and does not wait between attempts."""
     monkeypatch.setattr(client, "FIRST_CONTACT_SECONDS", 0.5)
     monkeypatch.setattr(client, "RESTART_SECONDS", 0.5)
-    monkeypatch.setattr(retries, "backoff", lambda attempt: 0.01)
+    monkeypatch.setattr(client, "BACKOFF", Backoff(0.01, 0.01))
 
     def connected(task: FakeTask, **access: Any) -> Kube:
         return Kube(task, Access(server=server.url, origin="a test", **access))
