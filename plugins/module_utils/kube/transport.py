@@ -24,6 +24,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.intent import guar
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import exec_credential
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import require, urllib3
+from ansible_collections.mcpops.platform.plugins.module_utils.private_files import write_private
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 POOL_SIZE = 16
@@ -125,8 +126,7 @@ def _load_client_certificate(context: ssl.SSLContext, certificate: str, key: str
     """OpenSSL reads files only: they live in a private directory for the moment of loading."""
     with tempfile.TemporaryDirectory(prefix="mcpops-") as directory:
         path = Path(directory) / "client.pem"
-        path.touch(mode=0o600)
-        path.write_text(f"{certificate.rstrip()}\n{key}", encoding="ascii")
+        write_private(path, f"{certificate.rstrip()}\n{key}")
         try:
             context.load_cert_chain(path)
         except ssl.SSLError as exc:

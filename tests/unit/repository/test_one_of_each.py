@@ -16,6 +16,10 @@ PLUGINS = ROOT / "plugins"
 ONLY_IN = {
     "time.sleep": "module_utils/waiting.py",
     "time.monotonic": "module_utils/waiting.py",
+    "os.O_EXCL": "module_utils/private_files.py",
+    "fcntl.flock": "module_utils/private_files.py",
+    "urllib3.PoolManager": "module_utils/http.py",
+    "urllib3.ProxyManager": "module_utils/http.py",
 }
 
 
