@@ -14,15 +14,16 @@ import contextlib
 import os
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+from ansible_collections.mcpops.platform.plugins.module_utils import waiting
+
 _of_thread = threading.local()
 
 
-class Deadline:
+class Deadline(waiting.Deadline):
     """Begins when it is made; whoever makes it ends it. It is over with the one that watches then, if not before.
 
     Hence what is asked in the middle of an answer gets no time beyond that of the answer.
@@ -32,10 +33,10 @@ class Deadline:
         around: Deadline | None = getattr(_of_thread, "deadline", None)
         if around is not None:
             seconds = max(0.0, min(seconds, around.left))
-        limit: float | None = getattr(_of_thread, "limit", None)
+        limit: waiting.Deadline | None = getattr(_of_thread, "limit", None)
         if limit is not None:
-            seconds = max(0.0, min(seconds, limit - time.monotonic()))
-        self._end = time.monotonic() + seconds
+            seconds = max(0.0, min(seconds, limit.left))
+        super().__init__(seconds)
         self._lock = threading.Lock()
         self._held: socket.socket | None = None
         self._over = False
@@ -45,11 +46,7 @@ class Deadline:
 
     @property
     def passed(self) -> bool:
-        return self._over or time.monotonic() >= self._end
-
-    @property
-    def left(self) -> float:
-        return self._end - time.monotonic()
+        return self._over or super().passed
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -110,7 +107,7 @@ def unwatched() -> Iterator[None]:
 @contextmanager
 def until(seconds: float) -> Iterator[None]:
     """No deadline that begins in this thread meanwhile is later than that."""
-    _of_thread.limit = time.monotonic() + seconds
+    _of_thread.limit = waiting.Deadline(seconds)
     try:
         yield
     finally:
@@ -119,8 +116,8 @@ def until(seconds: float) -> Iterator[None]:
 
 def over() -> bool:
     """Whether such a limit is over: then a timeout says nothing of the request that met it."""
-    limit: float | None = getattr(_of_thread, "limit", None)
-    return limit is not None and time.monotonic() >= limit
+    limit: waiting.Deadline | None = getattr(_of_thread, "limit", None)
+    return limit is not None and limit.passed
 
 
 class _Watched:

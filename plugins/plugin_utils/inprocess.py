@@ -15,7 +15,6 @@ import importlib
 import json
 import os
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +31,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.declared_secr
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import forms, mask
 from ansible_collections.mcpops.platform.plugins.module_utils.module import raise_masked
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import now
 from ansible_collections.mcpops.platform.plugins.plugin_utils.orphan import end_with_the_run
 from ansible_collections.mcpops.platform.plugins.plugin_utils.plain_types import plain_arguments
 from ansible_collections.mcpops.platform.plugins.plugin_utils.templates import render
@@ -79,9 +79,9 @@ class InProcessTask:
         self.warnings.append(message)
 
     def progress(self, message: str) -> None:
-        now = time.monotonic()
-        if now - self._shown >= PROGRESS_EVERY_SECONDS and message != self._told:
-            self._shown, self._told = now, message
+        at = now()
+        if at - self._shown >= PROGRESS_EVERY_SECONDS and message != self._told:
+            self._shown, self._told = at, message
             Display().display(f"  [{self._host}] {mask(message, self.secrets)}")
 
     def secret(self, value: str) -> None:

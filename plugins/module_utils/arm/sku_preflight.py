@@ -55,7 +55,7 @@ def _pages(arm: Arm, base: str, location: str) -> Iterator[bytes]:
     query = {"$filter": f"location eq '{location}'"}
     version = names.api_version_of("Microsoft.Compute/skus")
     for page in arm.pages(f"{base}/skus", f"Listing the virtual machine sizes of {location}", version, query):
-        yield page.content
+        yield page.body
 
 
 def unviable(path: str, selection: Selection) -> list[Problem]:

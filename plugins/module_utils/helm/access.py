@@ -22,6 +22,7 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import Registry
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import json_text
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
+from ansible_collections.mcpops.platform.plugins.module_utils.private_files import write_private
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,10 @@ def helm_files(access: Access, registry: Registry, registry_host: str) -> Iterat
     """Writes the files and takes them away again."""
     with tempfile.TemporaryDirectory(prefix="mcpops-helm-") as name:
         directory = Path(name)
-        kubeconfig = _private(directory / "kubeconfig", json_text(kubeconfig_of(access)))
+        kubeconfig = write_private(directory / "kubeconfig", json_text(kubeconfig_of(access)))
         registry_config = None
         if registry.username and registry.password and registry_host:
-            registry_config = _private(
+            registry_config = write_private(
                 directory / "registry.json", json_text(registry_config_of(registry, registry_host))
             )
         environment = {"NO_PROXY": access.no_proxy, "no_proxy": access.no_proxy} if access.no_proxy else {}
@@ -105,10 +106,3 @@ def _encoded(text: str | None) -> str | None:
 
 def _said(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if value is not None}
-
-
-def _private(path: Path, content: str) -> Path:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(content)
-    return path

@@ -23,7 +23,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import (
     registry_problems,
     release_name_problems,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import merged
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import exact_version
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.controller_values import (
     typed_problems,
@@ -31,6 +30,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.controller_va
     version_problems,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ignored_differences
+from ansible_collections.mcpops.platform.plugins.module_utils.merge import overlay
 
 DEFAULT_VERSION = "0.3.0"
 DEFAULT_NAMESPACE = "kmcp-system"
@@ -80,7 +80,7 @@ def kmcp_spec(params: Mapping[str, Any]) -> KmcpSpec:
     wrong_names = {problem.path for problem in problems}
     problems += registry_problems(params) + helm_problems(params)
     typed = typed_values(params, version or DEFAULT_VERSION)
-    values = merged(params.get("values") or {}, typed)
+    values = overlay(params.get("values") or {}, typed)
     problems += typed_problems(params, values) + version_problems(values, version)
     ignored, wrong = ignored_differences(params.get("ignore_differences") or [])
     problems += wrong

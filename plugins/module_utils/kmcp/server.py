@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -55,7 +54,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome impor
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values, protect
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan, Refusal
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
-from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problems
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Deadline, wait_timeout_problems
 
 
 def converge(task: Task) -> Result:
@@ -99,8 +98,7 @@ def _present(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) 
             code="NoMCPServer",
             hint="Install KMCP first, with kmcp_install.",
         )
-    started = time.monotonic()
-    timeout = float(task.params["wait_timeout"])
+    deadline = Deadline(float(task.params["wait_timeout"]))
     leaving = server_prune.leaving(kube, task.params, servers) if task.params["prune"] and served else []
     beside = [*server_rotation.beside(servers), *server_environment.beside(servers), *server_policies.beside(servers)]
     live, unreadable = server_sight.read(kube, servers, beside, resource_served=served)
@@ -116,7 +114,7 @@ def _present(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) 
     _apply(kube, task, done, live, unreadable & followed)
     server_policies.remove_undeclared(kube, task, done, live)
     if task.params["wait"] and not task.check_mode:
-        _wait(kube, task, done, max(1.0, timeout - (time.monotonic() - started)))
+        _wait(kube, task, done, max(1.0, deadline.left))
     if leaving and not done.failures:
         _prune(kube, task, done, leaving)
     elif leaving:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -57,6 +56,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.whole_object 
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Deadline
 
 NOTED = 3
 SETTLING_SECONDS = 10.0
@@ -401,16 +401,16 @@ class Converger:
 
     def _apply_new(self, target: Target) -> Object:
         """The first apply of an object, with patience where what it needs was made a moment ago."""
-        deadline = time.monotonic() + SETTLING_SECONDS
+        deadline = Deadline(SETTLING_SECONDS)
         company = self._company
         while True:
             try:
                 return self._apply(target, self._dry)
             except ServiceError as refused:
                 new = (target.who.api_version, target.who.kind) in company.coming or bool(company.new_namespaces)
-                if self._dry or not new or not _is_a_moment_behind(refused) or time.monotonic() >= deadline:
+                if self._dry or not new or not _is_a_moment_behind(refused) or deadline.passed:
                     raise
-            time.sleep(SETTLING_POLL_SECONDS)
+            deadline.sleep(SETTLING_POLL_SECONDS)
 
     def _apply(self, target: Target, dry: bool) -> Object:
         return apply_declared(self._kube, self._options, target, dry=dry)

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,8 +38,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.targets impor
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.platform import namespace_hint
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Backoff, Deadline, poll
 
-POLL_SECONDS = 0.2
+POLLING = Backoff(first=0.2, longest=2.0)
 Doomed = tuple[str, Identity, "str | None"]
 """(path, object, uid of the life that is to end)"""
 
@@ -130,21 +130,22 @@ def request_deletion(
 
 def wait_until_gone(kube: Kube, task: Task, doomed: Sequence[Doomed], timeout: float, *, quiet: bool = False) -> None:
     """Wait until every object is gone or lives anew under another uid (None: any object counts as the old one)."""
-    deadline = time.monotonic() + timeout
+    deadline = Deadline(timeout)
     remaining = list(doomed)
-    pause = POLL_SECONDS
-    while True:
+
+    def look() -> list[tuple[Identity, Object]]:
         answers = at_once(lambda one: kube.get(one[0], quiet=quiet), remaining)
         left = [(one, live) for one, live in zip(remaining, answers) if live is not None and _same_life(one, live)]
-        if not left:
-            return
-        if time.monotonic() >= deadline:
-            stuck = [reason for (_path, who, _uid), live in left for reason in _why_still_there(who, live)]
-            raise NotReady("deletion", stuck, waited=timeout)
-        remaining = [one for one, _live in left]
-        task.progress(f"waiting until {len(remaining)} deleted objects are gone: {remaining[0][1]}")
-        time.sleep(pause)
-        pause = min(2.0, pause * 1.5)
+        remaining[:] = [one for one, _live in left]
+        return [(who, live) for (_path, who, _uid), live in left]
+
+    def missing(left: list[tuple[Identity, Object]]) -> str | None:
+        return f"waiting until {len(left)} deleted objects are gone: {left[0][0]}" if left else None
+
+    left = poll(look, missing, deadline, task.progress, POLLING)
+    if left:
+        stuck = [reason for who, live in left for reason in _why_still_there(who, live)]
+        raise NotReady("deletion", stuck, waited=deadline.elapsed)
 
 
 def _targets(

@@ -12,23 +12,23 @@ at work, no lease of the run lapses. Nothing runs between tasks, and nothing sta
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils import private_files
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import lease
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput, Task
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import sleep
 
 RENEW_SECONDS = lease.DURATION_SECONDS / 3
 LOOK_SECONDS = 2.0
@@ -82,24 +82,12 @@ def load(file: Path) -> Record | None:
 
 
 def save(file: Path, record: Record) -> None:
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = file.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        json.dump(record.__dict__, stream)
-    os.replace(part, file)
+    private_files.write_private(file, json.dumps(record.__dict__))
 
 
-@contextlib.contextmanager
-def locked(file: Path) -> Iterator[None]:
+def locked(file: Path) -> contextlib.AbstractContextManager[None]:
     """One process at a time: a renewal must not cross the return."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    return private_files.locked(file.with_suffix(".lock"))
 
 
 def keep(task: Task, server: str, connect: Open) -> None:
@@ -137,7 +125,7 @@ def _keep(task: Task, directory: Path, connect: Open) -> None:
                 # an API server that does not answer now is asked again at the next look
                 with contextlib.suppress(Failure, OSError):
                     renew(task, file, connect)
-        time.sleep(LOOK_SECONDS)
+        sleep(LOOK_SECONDS)
 
 
 def renew(task: Task, file: Path, connect: Open) -> None:

@@ -19,7 +19,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored impor
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.prune import BUNDLE_LABEL, labelled
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values, protect
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
-from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problems
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import wait_timeout_problems
 
 SUBJECT = "k8s_objects"
 EXTENSIONS = (".yaml", ".yml", ".json")

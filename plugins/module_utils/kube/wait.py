@@ -6,9 +6,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import finished_jobs, vocabulary
@@ -27,9 +26,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.surroundings 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.events import last_words
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Deadline, now, poll
 
-FIRST_POLL_SECONDS = 0.2
-LAST_POLL_SECONDS = 1.5
 TERMINAL_SECONDS = 4.0
 """How long a terminal reason must stand: a Secret or an image may be a moment behind its pod."""
 EXPLAINED = 10
@@ -57,35 +55,61 @@ def wait_ready(
     says what else is missing from an object, in addition to the verdict of its kind.
     """
     targets = _targets(kube, items)
-    started = time.monotonic()
-    pause = FIRST_POLL_SECONDS
-    standing_reasons = _Standing()
-    ready: dict[Identity, Object] = {}
-    waiting = targets
-    latest = {target.who: target.declared for target in targets}
-    while True:
-        before = kube.now
+    deadline = Deadline(timeout)
+    looks = _Looks(kube, targets, condition)
+
+    def missing(look: _Look) -> str | None:
+        if look.final or not look.waiting:
+            return None
+        first = next(reason for target in look.waiting for reason in look.found[target.who])
+        return f"waiting for {len(look.waiting)} of {len(targets)}: {first.finding}"
+
+    last = poll(looks.look, missing, deadline, task.progress)
+    if not last.waiting:
+        return [looks.ready[target.who] for target in targets]
+    waited = deadline.elapsed
+    told = explain(
+        kube, [last.live.get(target.who, target.declared) for target in last.waiting], last.found, last.around
+    )
+    raise NotReady(_named(last.waiting, len(targets)), told, waited=waited)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What one look at those that were not ready has shown; `final`: it will not change any more."""
+
+    waiting: Sequence[Target]
+    live: Mapping[Identity, Object]
+    found: dict[Identity, list[Reason]]
+    around: Surroundings
+    final: bool
+
+
+class _Looks:
+    """Looks at what is not ready yet, and keeps what is."""
+
+    def __init__(self, kube: Kube, targets: Sequence[Target], condition: Unmet | None) -> None:
+        self._kube = kube
+        self._condition = condition
+        self._waiting = list(targets)
+        self._latest = {target.who: target.declared for target in targets}
+        self._standing_reasons = _Standing()
+        self.ready: dict[Identity, Object] = {}
+
+    def look(self) -> _Look:
+        before = self._kube.now
         # what vanished is not there: an earlier sight of it says nothing
-        live, unread = read_each(kube, waiting)
-        latest.update(live)
-        live.update(_cleaned_up(kube, [target for target in waiting if target.who not in unread], live, latest))
-        around = Surroundings(kube, [(target.who.kind, target.who.namespace) for target in waiting], before)
-        found = _verdicts([target for target in waiting if target.who not in unread], live, condition, around)
+        live, unread = read_each(self._kube, self._waiting)
+        self._latest.update(live)
+        answering = [target for target in self._waiting if target.who not in unread]
+        live.update(_cleaned_up(self._kube, answering, live, self._latest))
+        around = Surroundings(self._kube, [(target.who.kind, target.who.namespace) for target in self._waiting], before)
+        found = _verdicts(answering, live, self._condition, around)
         # an API whose server is being rolled out answers again
         found.update({who: [_silent(who, failure)] for who, failure in unread.items()})
-        ready.update({target.who: live[target.who] for target in waiting if not found[target.who]})
-        waiting = [target for target in waiting if found[target.who]]
-        if not waiting:
-            return [ready[target.who] for target in targets]
-        now = time.monotonic()
-        final = standing_reasons.final(found, now)
-        if final or now - started >= timeout:
-            told = explain(kube, [live.get(target.who, target.declared) for target in waiting], found, around)
-            raise NotReady(_named(waiting, len(targets)), told, waited=now - started)
-        first = next(reason for target in waiting for reason in found[target.who])
-        task.progress(f"waiting for {len(waiting)} of {len(targets)}: {first.finding}")
-        time.sleep(min(pause, max(0.05, timeout - (now - started))))
-        pause = min(LAST_POLL_SECONDS, pause * 1.3)
+        self.ready.update({target.who: live[target.who] for target in self._waiting if not found[target.who]})
+        self._waiting = [target for target in self._waiting if found[target.who]]
+        return _Look(self._waiting, live, found, around, self._standing_reasons.final(found))
 
 
 def _cleaned_up(
@@ -122,12 +146,13 @@ class _Standing:
     def __init__(self) -> None:
         self._since: dict[tuple[Identity, str], float] = {}
 
-    def final(self, found: dict[Identity, list[Reason]], now: float) -> bool:
+    def final(self, found: dict[Identity, list[Reason]]) -> bool:
         """Whether a reason has stood long enough, or is of a kind that does not change any more."""
         shown = {(who, one.code): one for who, told in found.items() for one in told if one.terminal}
-        self._since = {key: self._since.get(key, now) for key in shown}
+        at = now()
+        self._since = {key: self._since.get(key, at) for key in shown}
         return any(
-            vocabulary.meaning(one.code).at_once or now - self._since[key] >= TERMINAL_SECONDS
+            vocabulary.meaning(one.code).at_once or at - self._since[key] >= TERMINAL_SECONDS
             for key, one in shown.items()
         )
 

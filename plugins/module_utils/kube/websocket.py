@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import watch
+from ansible_collections.mcpops.platform.plugins.module_utils.http import proxy_login
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import (
     CONNECT_SECONDS,
@@ -146,7 +147,7 @@ def _connected(transport: Transport, host: str, port: int, timeout: float) -> An
         if between.scheme not in ("http", ""):
             raise ConnectionError(f"port forwarding does not pass a proxy of the kind {between.scheme}")
         tunnel = http.client.HTTPConnection(between.hostname or "", between.port or 80, timeout=patience)
-        tunnel.set_tunnel(host, port, headers=_proxy_login(between))
+        tunnel.set_tunnel(host, port, headers=proxy_login(between))
         tunnel.connect()
         sock: Any = tunnel.sock
     else:
@@ -156,13 +157,6 @@ def _connected(transport: Transport, host: str, port: int, timeout: float) -> An
     sock.settimeout(timeout)
     watch(sock)
     return sock
-
-
-def _proxy_login(proxy: Any) -> dict[str, str]:
-    if not proxy.username:
-        return {}
-    login = base64.b64encode(f"{proxy.username}:{proxy.password or ''}".encode()).decode()
-    return {"Proxy-Authorization": f"Basic {login}"}
 
 
 def _upgraded(reader: Any, key: str) -> None:

@@ -14,7 +14,6 @@ Needs neither Ansible nor a cluster. Everything that is not an answer is an Unan
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.mcp.modern import 
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, shortened
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import needs_input as needs_input_verdict
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import now
 
 AUTO, MODERN, LEGACY = "auto", "modern", "legacy"
 ERAS = (AUTO, MODERN, LEGACY)
@@ -237,7 +237,7 @@ class Conversation:
             before["cache_scope"] = "private"
 
     def _ask(self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> dict[str, Any]:
-        started = time.monotonic()
+        started = now()
         try:
             return self._speaker.ask(method, params, headers)
         finally:
@@ -254,7 +254,7 @@ def opened(
 ) -> Iterator[Conversation]:
     """A conversation in the era that the server speaks, or in the one that is asked for; its end ends the session."""
     speaking = _Opening(exchange, capabilities or {}, traceparent)
-    started = time.monotonic()
+    started = now()
     server = {AUTO: speaking.either, MODERN: speaking.modern, LEGACY: speaking.legacy}[era]()
     try:
         server.latency_ms["server/discover" if server.era == MODERN else "initialize"] = elapsed_ms(started)
@@ -295,7 +295,7 @@ def wants_input(result: Mapping[str, Any]) -> Unanswered:
 
 
 def elapsed_ms(started: float) -> int:
-    return round((time.monotonic() - started) * 1000)
+    return round((now() - started) * 1000)
 
 
 class _Opening:

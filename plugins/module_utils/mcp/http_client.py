@@ -7,19 +7,23 @@
 from __future__ import annotations
 
 import http.client
-import ssl
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment
 
-from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import Deadline, watched
+from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import Deadline
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.http import (
+    connection_pool,
+    environment_proxy,
+    tls_context,
+    untrusted,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import sdk
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import bypasses, proxied_pool
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import addresses
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange, Reply
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, refusal
@@ -121,13 +125,7 @@ def url_opener(
     settings: dict[str, Any] = {"retries": False}
     if urlsplit(url).scheme == "https":
         settings |= _tls(ca_file, validate_certs)
-    named = getproxies_environment()
-    proxy = named.get(urlsplit(url).scheme)
-    pool: Any
-    if proxy and not bypasses(url, named.get("no", "")):
-        pool = proxied_pool("mcp_probe", proxy, settings)
-    else:
-        pool = watched(sdk.urllib3.PoolManager(**settings))
+    pool = connection_pool("mcp_probe", environment_proxy(url, os.environ), settings)
 
     def opener(method: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Any:
         guard(check_mode, "mcp", method, url)
@@ -146,18 +144,10 @@ def url_opener(
 
 def _tls(ca_file: str | None, validate_certs: bool) -> dict[str, Any]:
     try:
-        context = ssl.create_default_context(cafile=ca_file)
-    except (ssl.SSLError, OSError) as exc:
+        context = tls_context(ca_file=ca_file, verify=validate_certs)
+    except OSError as exc:
         raise InvalidInput("mcp_probe", [Problem("ca_cert", f"{ca_file} holds no certificate (PEM)")]) from exc
-    # Python 3.13 began to refuse CA certificates without key identifiers, which private authorities often lack
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if validate_certs:
-        return {"ssl_context": context}
-    # the user asked for it; a warning per request would bury everything else
-    sdk.urllib3.disable_warnings(sdk.urllib3.exceptions.InsecureRequestWarning)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return {"ssl_context": context, "assert_hostname": False}
+    return {"ssl_context": context} if validate_certs else {"ssl_context": context, "assert_hostname": False}
 
 
 def unreached(exc: Exception, timeout: float) -> Unanswered:
@@ -185,7 +175,7 @@ def unreached(exc: Exception, timeout: float) -> Unanswered:
     if isinstance(exc, errors.SSLError):
         return Unanswered(
             "tls",
-            f"TLS failed: {text}",
+            f"TLS failed: {untrusted(exc) or text}",
             "Give the CA with ca_cert, or check that the address speaks TLS.",
             terminal=True,
         )

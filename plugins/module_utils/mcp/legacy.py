@@ -10,11 +10,11 @@ Source: MCP 2025-11-25, basic/lifecycle, basic/transports ("Streamable HTTP", "R
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, cast
 
+from ansible_collections.mcpops.platform.plugins.module_utils import waiting
 from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import unwatched
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import elicitation, http_sse, protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import EventStream, Exchange, Reply
@@ -49,7 +49,7 @@ class Legacy:
         exchange: Exchange,
         capabilities: Mapping[str, Any],
         traceparent: str = "",
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = waiting.sleep,
     ) -> None:
         self._exchange = exchange
         self._capabilities = dict(capabilities)

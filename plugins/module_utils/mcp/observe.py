@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol impor
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.replicas import Reach
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import Target
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, shortened
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import now
 
 # what a result may hold of things whose size a server decides
 MOST_SHOWN = 1000
@@ -100,7 +100,7 @@ def _flatten(row: dict[str, Any]) -> None:
 
 
 def _learn(target: Target, reach: Reach, manner: Manner, traceparent: str, row: dict[str, Any]) -> None:
-    started = time.monotonic()
+    started = now()
     row["traceparent"] = traceparent
     exchange = reach.server(manner.timeout)
     with conversation.opened(exchange, era=target.era, traceparent=traceparent) as server:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.mcp import address
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.http_client import Opener
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import api_server_refuses_login
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import variable_values
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Deadline
 
 # of the API server's refusals; theirs of a login have some 150 bytes
 LARGEST_STATUS = 4096
@@ -77,8 +77,8 @@ class Begun:
     def __init__(self, response: Any, timeout: float) -> None:
         self._response = response
         self.beginning = b""
-        deadline = time.monotonic() + timeout
-        while len(self.beginning) < LARGEST_STATUS and time.monotonic() < deadline:
+        deadline = Deadline(timeout)
+        while len(self.beginning) < LARGEST_STATUS and not deadline.passed:
             chunk = response.read1(LARGEST_STATUS)
             if not chunk:
                 break

@@ -19,10 +19,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.mcp import address
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.expectations import Expectation
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.url_path import path_problem
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of, texts_of_mapping
-from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import (
-    wait_timeout_problem,
-    wait_timeout_problems,
-)
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import wait_timeout_problems
 
 DEFAULT_PORT = 3000
 DEFAULT_PATH = "/mcp"
@@ -175,8 +172,7 @@ def targets_from(params: Mapping[str, Any]) -> list[Target]:
         for index, entry in enumerate(entries):
             problems += _unused_with_url(f"servers[{index}]", entry)
     problems += wait_timeout_problems(params.get("wait_timeout"), zero=True)
-    one_request = wait_timeout_problem(params.get("timeout"), option="timeout")
-    problems += [one_request] if one_request else []
+    problems += wait_timeout_problems(params.get("timeout"), option="timeout")
     if params.get("traceparent") and not _TRACE.fullmatch(params["traceparent"]):
         problems.append(
             Problem("traceparent", "is not a W3C trace parent: 00-<32 hex digits>-<16 hex digits>-<2 hex digits>")

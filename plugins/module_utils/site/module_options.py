@@ -36,7 +36,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.scalars import tex
 from ansible_collections.mcpops.platform.plugins.module_utils.site import role_arguments
 from ansible_collections.mcpops.platform.plugins.module_utils.site.common_variables import AZURE_AUTH, KUBECONFIG
 from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Finding, Host
-from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problem
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import wait_timeout_problems
 
 Spec = Mapping[str, Any]
 
@@ -210,8 +210,7 @@ def wait_findings(host: Host) -> Iterator[Finding]:
     for variable, zero in WAITS.items():
         seconds = host.get(variable)
         if isinstance(seconds, (int, float)):
-            problem = wait_timeout_problem(seconds, option=variable, zero=zero)
-            if problem:
+            for problem in wait_timeout_problems(seconds, option=variable, zero=zero):
                 yield Finding(host.name, problem.path, problem.message)
 
 
@@ -232,8 +231,8 @@ def playbook_findings(host: Host, lock: Spec) -> Iterator[Finding]:
     if host.get(LOCK_TIMEOUT) is not None:
         found = list(role_arguments.of_variable(host, LOCK_TIMEOUT, lock["wait_timeout"]))
         yield from found
-        problem = None if found else wait_timeout_problem(int(host.get(LOCK_TIMEOUT)), option=LOCK_TIMEOUT, zero=True)
-        if problem:
+        seconds = None if found else int(host.get(LOCK_TIMEOUT))
+        for problem in wait_timeout_problems(seconds, option=LOCK_TIMEOUT, zero=True):
             yield Finding(host.name, problem.path, problem.message)
     if host.get(LOCK_NAMESPACE) is not None:
         for problem in objects.namespace_problems(LOCK_NAMESPACE, host.get(LOCK_NAMESPACE)):

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from support.local_azure import Azure
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import client, names
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.kubeconfig import path_problems, write_private
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.kubeconfig import path_problems, write_kubeconfig
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import CheckModeViolation, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Backoff
 from ansible_collections.mcpops.platform.plugins.modules import (
     aks_cluster,
     aks_cluster_info,
@@ -452,7 +453,7 @@ def test_forbidden_says_what_is_missing(group: Azure) -> None:
     ],
 )
 def test_wrong_credentials(azure: Azure, changes: dict[str, Any], parts: list[str], monkeypatch: Any) -> None:
-    monkeypatch.setattr("ansible_collections.mcpops.platform.plugins.module_utils.arm.client.backoff", lambda _n: 0.0)
+    monkeypatch.setattr(client, "BACKOFF", Backoff(0.0, 0.0))
     failed = azure.run(aks_cluster_info, {**NAMED, **changes})
     assert failed["failed"]
     for part in parts:
@@ -513,12 +514,6 @@ def test_kubeconfig_from_nothing_to_nothing(cluster: Azure, tmp_path: Path) -> N
     assert requests.all() == []
 
 
-def test_what_a_killed_run_left_is_cleared(cluster: Azure, tmp_path: Path) -> None:
-    (tmp_path / ".c1.mcpops-part").write_text("half")
-    assert cluster.run(aks_kubeconfig, {**NAMED, "path": str(tmp_path / "c1")})["changed"]
-    assert not (tmp_path / ".c1.mcpops-part").exists()
-
-
 @pytest.mark.parametrize("state", ["present", "absent"])
 @pytest.mark.parametrize(
     "content", ["contexts: [{name: mine}]\n", "no: kubeconfig: at all\n"], ids=["other contexts", "no kubeconfig"]
@@ -552,7 +547,7 @@ def test_path_that_cannot_be_written(azure: Azure, tmp_path: Path) -> None:
 
 def test_a_file_system_that_takes_no_file_is_told_as_that() -> None:
     with pytest.raises(ServiceError) as failed:
-        write_private(Path("/proc/nowhere/kubeconfig"), "text")
+        write_kubeconfig(Path("/proc/nowhere/kubeconfig"), "text")
     assert "Writing kubeconfig /proc/nowhere/kubeconfig" in str(failed.value)
     assert "No such file or directory" in str(failed.value)
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from support.local_azure import Azure
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import names, waiting
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import client, names, waiting
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_plan import plan_resource
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_spec import resource_spec
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Backoff
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, azure_resource
 
 OWNER = {"host": "h1"}
@@ -90,7 +91,7 @@ def test_the_same_grant_under_another_name_is_as_declared(group: Azure, hidden: 
 def test_an_identity_that_the_directory_does_not_know_yet_is_waited_for(
     group: Azure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ansible_collections.mcpops.platform.plugins.module_utils.arm.client.backoff", lambda *_: 0.01)
+    monkeypatch.setattr(client, "_OTHERS_WORK", Backoff(0.01, 0.01))
     group.faults.add("principal-unknown", principal=PRINCIPAL, count=3)
     assert group.run(azure_resource, grant(group))["changed"]
     group.faults.add("principal-unknown", count=1000)
