@@ -33,7 +33,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome impor
     not_reached,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import FIELD_MANAGER
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_each
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_live
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
@@ -120,7 +120,8 @@ def inspect(
     targets = placed.targets
     if definitions:
         targets += manifest.definitions(release.definitions, kube, f"{release.chart_name} {release.chart_version}")
-    live, unread = read_each(kube, targets)
+    read = read_live(kube, targets)
+    live, unread = read.found, read.unread
     unreached = [*placed.unreached, *(not_reached(who, failure, manifest.COMPARE) for who, failure in unread.items())]
     targets = [target for target in targets if target.who not in unread]
     options = options_for(release, objects, asked)

@@ -20,6 +20,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import
     json_pointer,
     pointer,
     value_at,
+    without_entries,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object, identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import FIELD_MANAGER
@@ -128,14 +129,13 @@ def _gone(live: Object, after: Object, routes: Collection[Route]) -> list[Route]
     return [route for route in routes if value_at(live, route) not in (None, value_at(after, route))]
 
 
-def give_up(kube: Kube, target: Target, live: Object, manager: str, attempts: int = 4) -> Object:
-    """The object without the ownership of `manager`, which wrote it in one piece and has applied it since."""
+def give_up(kube: Kube, target: Target, live: Object, managers: Collection[str], attempts: int = 4) -> Object:
+    """The object without the ownership of `managers`, whose values have been written by others since."""
     for attempt in range(1, attempts + 1):
-        metadata = live["metadata"]
-        kept = [entry for entry in metadata.get("managedFields") or [] if entry.get("manager") != manager]
-        if kept == (metadata.get("managedFields") or []):
+        kept = without_entries(live, managers)
+        if kept is None:
             break
-        body = {"metadata": {"resourceVersion": metadata["resourceVersion"], "managedFields": kept}}
+        body = {"metadata": {"resourceVersion": live["metadata"]["resourceVersion"], "managedFields": kept}}
         answer = kube.request(
             "PATCH",
             target.path,

@@ -39,7 +39,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome impor
     ObjectOutcome,
     not_reached,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_all
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_live
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.rotation_of_bundle import BundleRotation
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.targets import placed, stray_namespaces, unknown_kind
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
@@ -104,7 +104,7 @@ class _Bundle:
         targets = [one for one in placed_ones if isinstance(one, Target)]
         rotation = BundleRotation(self._kube, self._task, self._options, targets, dry=self._dry)
         served = [target for target in targets if self._converger.is_served(target)]
-        read = read_all(self._kube, served, rotation.beside)
+        read = read_live(self._kube, served, rotation.beside)
         live, unread = read.found, read.unread
         done.update({who: not_reached(who, failure, "apply") for who, failure in unread.items()})
         pruned = {one.who.namespace or "" for one in targets} - {""} if self._options.pruning else ()

@@ -27,7 +27,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery imp
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.exclusive import (
     OWNERSHIP,
     attributed_changes,
+    removals,
     remove_foreign,
+    written_by,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.explained import explained
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import Route, route_path, value_at
@@ -46,6 +48,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership imp
     own_routes,
     owners,
     undeclared_own,
+    whole_structures,
     writers_by_path,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.shared_fields import to_apply
@@ -164,6 +167,19 @@ class Converger:
                 return self._recreate(target, live, told)
         except Failure as failure:
             return ObjectOutcome(who, Plan(str(who)), live, failure)
+
+    def estimate(self, target: Target, live: Object) -> tuple[Change, ...]:
+        """What converging would change as far as reading tells: for who may not ask for a dry run."""
+        conceded = self._conceded(target, live)
+        managers = writers_by_path(live, self._options.our_managers)
+        lost = [
+            Change(path, one.got, one.wanted, holds_secrets(live), written_by(path, managers))
+            for one in unkept(conceded.declared, live, conceded.structure)
+            for path in [route_path(one.route)]
+        ]
+        foreign = foreign_leaves(self._options, conceded, live)
+        taken = whole_structures(foreign, live, conceded.declared, conceded.structure)
+        return (*lost, *removals(live, taken, taken))
 
     def _create(self, target: Target, *notes: str) -> ObjectOutcome:
         who = target.who

@@ -76,12 +76,12 @@ def remove_foreign(
             # refused, or meant for a version that is no longer there?
             fresh = kube.get(target.path)
             if fresh is not None and _version(fresh) != _version(after):
-                removed += [] if dry_run else _changes(live, routes, foreign)
+                removed += [] if dry_run else removals(live, routes, foreign)
                 live = fresh
                 continue
         notes = {_kept_note(target, route, foreign[route]): refused for route, refused in kept.items()}
         returned = tuple(route for route in foreign if route not in routes and route not in kept)
-        return Taken((*removed, *_changes(live, routes, foreign)), notes, returned, after)
+        return Taken((*removed, *removals(live, routes, foreign)), notes, returned, after)
     raise AssertionError("the last attempt returns or raises")
 
 
@@ -108,7 +108,7 @@ def attributed_changes(
 ) -> list[Change]:
     """Differing leaves, each with the manager who wrote the value that goes; at least the change of ownership."""
     changes = [
-        Change(change.path, change.before, change.after, change.secret, _by(change.path, managers))
+        Change(change.path, change.before, change.after, change.secret, written_by(change.path, managers))
         for change in differences(before, after, target.structure)
     ]
     if adopt and not changes and owned_fields(before, manager) != owned_fields(after, manager):
@@ -117,7 +117,7 @@ def attributed_changes(
     return changes
 
 
-def _by(path: str, managers: Mapping[str, str]) -> str:
+def written_by(path: str, managers: Mapping[str, str]) -> str:
     """Who wrote what stands at, above or below this path."""
     near = {manager for place, manager in managers.items() if _same_place(place, path)}
     return f"set by {', '.join(sorted(near))}" if near else ""
@@ -127,7 +127,8 @@ def _same_place(one: str, other: str) -> bool:
     return one == other or one.startswith((f"{other}.", f"{other}[")) or other.startswith((f"{one}.", f"{one}["))
 
 
-def _changes(live: Object, routes: Collection[Route], foreign: dict[Route, str]) -> list[Change]:
+def removals(live: Object, routes: Collection[Route], foreign: Mapping[Route, str]) -> list[Change]:
+    """The end of what others have added."""
     secret = holds_secrets(live)
     return [
         Change(route_path(route), value_at(live, route), ABSENT, secret, f"set by {foreign[route]}") for route in routes

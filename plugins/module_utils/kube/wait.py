@@ -22,7 +22,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness imp
     reasons,
     subject,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_each
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_live
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.surroundings import WITH_PODS, Surroundings
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.events import last_words
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
@@ -66,7 +66,8 @@ def wait_ready(
     while True:
         before = kube.now
         # what vanished is not there: an earlier sight of it says nothing
-        live, unread = read_each(kube, waiting)
+        read = read_live(kube, waiting)
+        live, unread = read.found, read.unread
         latest.update(live)
         live.update(_cleaned_up(kube, [target for target in waiting if target.who not in unread], live, latest))
         around = Surroundings(kube, [(target.who.kind, target.who.namespace) for target in waiting], before)

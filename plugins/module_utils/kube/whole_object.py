@@ -65,7 +65,7 @@ def apply_declared(kube: Kube, options: BundleOptions, target: Target, *, dry: b
         if conflicting(refused) != {REPLACING_MANAGER}:
             raise
         after = server_side_apply(kube, target, force=True, dry_run=dry, manager=options.manager)
-    return after if dry or not options.adopt else give_up(kube, target, after, REPLACING_MANAGER)
+    return after if dry or not options.adopt else give_up(kube, target, after, {REPLACING_MANAGER})
 
 
 class WholeObjects:

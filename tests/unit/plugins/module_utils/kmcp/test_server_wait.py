@@ -40,7 +40,7 @@ class Cluster:
     def monotonic(self) -> float:
         return self.now
 
-    def look_at(self, _kube: Any, servers: Iterable[Any]) -> dict[Key, Sight]:
+    def look_at(self, _kube: Any, _task: Any, servers: Iterable[Any]) -> dict[Key, Sight]:
         return {server.key: Sight() for server in servers}
 
     def judged(self, _kube: Any, _labels: Any, sights: Mapping[Key, Sight]) -> dict[Key, list[Reason]]:

@@ -97,8 +97,8 @@ def test_a_replacement_leaves_no_second_owner(server: Server, connect: Callable[
     conflict = Answer(409, status_object(409, "Conflict", "the object has been modified"))
     server.on(PATH, conflict, Answer(body=owned("2", ours, theirs)), Answer(body=owned("3", ours)))
     kube = connect(task)
-    after = give_up(kube, TARGET, owned("1", ours, theirs), "mcpops-replace")
+    after = give_up(kube, TARGET, owned("1", ours, theirs), {"mcpops-replace"})
     assert after == owned("3", ours)
     assert json.loads(server.requests[-1].body) == {"metadata": {"resourceVersion": "2", "managedFields": [ours]}}
-    assert give_up(kube, TARGET, after, "mcpops-replace") is after
+    assert give_up(kube, TARGET, after, {"mcpops-replace"}) is after
     assert len(server.requests) == 3
