@@ -25,7 +25,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.declared_secrets import protect_live
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import removal
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import is_mistaken, not_installed
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.dry_run import refusing_webhook
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.explained import refusing_webhook
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import (
     Identity,
     Object,

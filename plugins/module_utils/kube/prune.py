@@ -20,7 +20,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_option
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.delete import DeleteOptions, delete_existing
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.immutable import holds_others
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.explained import holds_others
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object, is_built_in
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import owns_label

@@ -104,9 +104,9 @@ def _stored(value: Any, live: Any, secured: bool = False, item: bool = False) ->
         return {key: standing[key] if below in ("", 0) and not secured else below for key, below in kept.items()}
     if isinstance(value, list):
         standing = live if isinstance(live, list) else []
-        if len(value) == len(standing):
-            return [_stored(one, old, secured, item=True) for one, old in zip(value, standing)]
-        return [_stored(one, next((old for old in standing if _holds(old, one)), None), secured) for one in value]
+        same = dict(enumerate(standing)) if len(value) == len(standing) else {}
+        olds = [next((old for old in standing if _holds(old, one)), same.get(place)) for place, one in enumerate(value)]
+        return [_stored(one, old, secured, item=place in same) for place, (one, old) in enumerate(zip(value, olds))]
     return value
 
 

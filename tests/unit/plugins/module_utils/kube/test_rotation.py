@@ -11,12 +11,11 @@ import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import rotation
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions, object_options
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest import ANNOTATION
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import IgnoredDifference
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.object_options import parse
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object, identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import ObjectOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import read_live
@@ -153,7 +152,7 @@ def test_in_check_mode_a_new_secret_has_no_digest_yet(kube: Kube, task: FakeTask
 
 
 def test_rows_switch_it_off_for_some(kube: Kube, task: FakeTask) -> None:
-    rows = parse([{"name": "quiet", "roll_on_config_change": False}])
+    rows = object_options([{"name": "quiet", "roll_on_config_change": False}])
     found, targets = rotating(kube, task, workload("web", "keys"), workload("quiet", "more"), per_object=rows)
     assert [one.who.name for one in found.beside] == ["keys"]
     found.found({}, (), ())
