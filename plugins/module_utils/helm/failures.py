@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.dumps import without_dumps
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.immutable import IMMUTABLE
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.explained import IMMUTABLE
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
 
 REASON_LIMIT = 1500

@@ -19,7 +19,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_option
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.definitions import wait_until_served
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import read_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import read_live
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 
@@ -75,7 +75,7 @@ def apply_definitions(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, fil
         adopt=False,
         wait_timeout=spec.wait_timeout,
     )
-    done = drift.repair(kube, task, options, targets, read_objects(kube, targets))
+    done = drift.repair(kube, task, options, targets, read_live(kube, targets).complete)
     BundleOutcome(done).raise_failures("apply the chart's definitions")
     kube.forget_structures()
     for failure in wait_until_served(kube, task, [target.declared for target in targets], spec.wait_timeout).values():

@@ -52,7 +52,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_fi
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values, protect
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan, Refusal
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan, Refusal
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Deadline, wait_timeout_problems
 
@@ -101,8 +101,9 @@ def _present(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) 
     deadline = Deadline(float(task.params["wait_timeout"]))
     leaving = server_prune.leaving(kube, task.params, servers) if task.params["prune"] and served else []
     beside = [*server_rotation.beside(servers), *server_environment.beside(servers), *server_policies.beside(servers)]
-    live, unreadable = server_sight.read(kube, servers, beside, resource_served=served)
-    done = Converged(servers, sights=server_sight.seen(kube, servers, live))
+    read = server_sight.read(kube, servers, beside, resource_served=served)
+    live = read.complete
+    done = Converged(servers, sights=server_sight.seen(kube, task, servers, live))
     _hide_secrets(task, done.sights)
     refused = {server.key: _refusals(server, done.sights[server.key], live) for server in servers}
     if servers and all(refused.values()):
@@ -111,7 +112,7 @@ def _present(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) 
         {server.key: Refused(server.label, refused[server.key]) for server in servers if refused[server.key]}
     )
     followed = {target.who for target in server_rotation.beside(servers)}
-    _apply(kube, task, done, live, unreadable & followed)
+    _apply(kube, task, done, live, read.refused & followed)
     server_policies.remove_undeclared(kube, task, done, live)
     if task.params["wait"] and not task.check_mode:
         _wait(kube, task, done, max(1.0, deadline.left))
@@ -153,8 +154,12 @@ def _apply(
     unreadable: frozenset[Identity],
 ) -> None:
     """Write what differs; the policy of who may call comes before the server that it is about."""
+    for server in done.sound:
+        broken = done.sights[server.key].failure
+        if broken is not None:
+            done.failures[server.key] = broken
     servers = done.sound
-    drift = {server.key: _drift(done.sights[server.key]) for server in servers}
+    drift = {server.key: done.sights[server.key].drift for server in servers}
     servers = [
         replace(
             server,
@@ -180,7 +185,7 @@ def _apply(
         if one.failure is None:
             plan = replace(one.plan, subject=server.label, changes=(*one.plan.changes, *drift[server.key]))
             notes = server_rotation.notes(server, records[server.key], dry=task.check_mode)
-            done.plans[server.key] = plan.with_notes(*notes)
+            done.plans[server.key] = plan.with_notes(*notes, *_scaled(done.sights[server.key]))
     done.notes += outcome.notes
 
 
@@ -223,11 +228,11 @@ def _prune(kube: Kube, task: Task, done: Converged, leaving: Sequence[Declared])
     done.pruned = [{**row, "pruned": True} for row in gone.values["servers"]]
 
 
-def _drift(sight: Sight) -> list[Change]:
-    """Only children of a generation that the controller has dealt with can have drifted."""
-    if sight.server is None or not server_children.is_reconciled(sight.server):
+def _scaled(sight: Sight) -> list[str]:
+    if sight.server is None or any(change.path == server_children.REPLICAS for change in sight.drift):
         return []
-    return server_children.drift(sight.server, sight.children, sight.kept, sight.structures)
+    note = server_children.scaled_by_others(sight.server, sight.children)
+    return [note] if note else []
 
 
 def _without_cluster(servers: Sequence[Declared], reason: str, absent: bool) -> Result:

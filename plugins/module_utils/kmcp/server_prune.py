@@ -18,7 +18,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec i
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.label_syntax import wrong_label_value
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import FIELD_MANAGER, owned_fields
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import FIELD_MANAGER, owns_label
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal
 
 _SHOWN = 5
@@ -54,10 +54,8 @@ def leaving(kube: Kube, params: Mapping[str, Any], declared: Sequence[Declared])
 def is_member(live: Mapping[str, Any], bundle: str) -> bool:
     """Whether this collection has put the label of the bundle there, and nobody has asked for the server's end."""
     metadata = live.get("metadata") or {}
-    owned = owned_fields(live, FIELD_MANAGER)
-    labels = ((owned[1].get("f:metadata") or {}).get("f:labels") or {}) if owned else {}
     named = (metadata.get("labels") or {}).get(BUNDLE_LABEL) == bundle
-    return named and f"f:{BUNDLE_LABEL}" in labels and not metadata.get("deletionTimestamp")
+    return named and owns_label(live, FIELD_MANAGER, BUNDLE_LABEL) and not metadata.get("deletionTimestamp")
 
 
 def too_many(

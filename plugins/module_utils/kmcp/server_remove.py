@@ -34,7 +34,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Dea
 
 
 def remove(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) -> Result:
-    sights = server_sight.look_at(kube, servers, resource_served=served, compared=False)
+    sights = server_sight.look_at(kube, task, servers, resource_served=served, compared=False)
     deadline = Deadline(float(task.params["wait_timeout"]))
     outcome = delete_objects(
         kube,
@@ -76,7 +76,7 @@ def _wait_for_children(kube: Kube, task: Task, sights: Mapping[Key, Sight], dead
         for (namespace, name), sight in sights.items()
         for kind, child in sight.children.items()
         if server_children.belongs_to(child, name)
-        for resource in (server_sight.CHILDREN[kind],)
+        for resource in (server_children.CHILDREN[kind],)
     ]
     if not doomed:
         return

@@ -22,7 +22,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readin
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_sight import Key
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import give_up
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import foreign_routes
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import (
     explain_workload,
     last_log_lines,
@@ -70,7 +72,9 @@ def wait_until_running(
     attempts = count()
     while waiting:
         sights = (
-            {key: seen[key] for key in waiting} if seen is not None else server_sight.look_at(kube, waiting.values())
+            {key: seen[key] for key in waiting}
+            if seen is not None
+            else server_sight.look_at(kube, task, waiting.values())
         )
         seen = None
         standing.update(sights)
@@ -170,20 +174,13 @@ def _release(kube: Kube, sights: Mapping[Key, Sight], found: Mapping[Key, list[R
     if not stuck or server_sight.controller_trouble(kube):
         return
     for (namespace, name), sight in stuck.items():
-        if sight.server is None or not only_ownership(
-            server_children.drift(sight.server, sight.children, sight.kept, sight.structures)
-        ):
+        if not only_ownership(sight.drift):
             continue
         for kind, child in sight.children.items():
-            managed = server_children.released(child)
-            if managed == child["metadata"].get("managedFields"):
-                continue
-            body = {"metadata": {"resourceVersion": child["metadata"]["resourceVersion"], "managedFields": managed}}
-            kube.request(
-                "PATCH",
-                server_sight.CHILDREN[kind].path(namespace, name),
-                body=body,
-                content_type="application/merge-patch+json",
-                accept_status=(404, 409),
-                action=f"release the fields of others in {kind} {namespace}/{name}",
+            others = set(foreign_routes(child, server_children.CONTROLLER_MANAGERS).values())
+            give_up(
+                kube,
+                server_sight.target_by_name(server_children.CHILDREN[kind], (namespace, name)),
+                dict(child),
+                others,
             )

@@ -24,7 +24,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.declared_secrets import protect_live
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import removal
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import is_mistaken, not_installed
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.dry_run import refusing_webhook
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.explained import refusing_webhook
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import (
     Identity,
     Object,
@@ -33,7 +33,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects impor
     phase,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_each
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_live
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.targets import placed, unknown_kind
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.platform import namespace_hint
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
@@ -64,12 +64,13 @@ def delete_objects(kube: Kube, task: Task, items: Iterable[Object], options: Del
     A kind that is not installed has no objects, which is told; one that is written wrongly is refused.
     """
     targets, unknown, silent = _targets(kube, items, options)
-    live, unread = read_each(kube, targets)
+    read = read_live(kube, targets)
+    live = read.found
     existing = [target for target in targets if target.who in live]
     done = {
         outcome.who: outcome for outcome in delete_existing(kube, task, existing, live, options, dry=task.check_mode)
     }
-    done.update({who: _not_reached(who, failure) for who, failure in {**silent, **unread}.items()})
+    done.update({who: _not_reached(who, failure) for who, failure in {**silent, **read.unread}.items()})
     every = (*unknown, *silent, *(target.who for target in targets))
     nothing = {who: ObjectOutcome(who, Plan(str(who))) for who in every}
     if not task.check_mode:

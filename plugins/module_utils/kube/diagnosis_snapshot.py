@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import vocabulary
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import fields, vocabulary
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.aggregation import is_down
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest import Content
@@ -104,11 +104,7 @@ class Snapshot:
     def age(self, item: Object, since: str | None = None) -> timedelta:
         """How long ago `since` was, or, without it, the object's last change by anybody but its controllers' status."""
         metadata = item.get("metadata") or {}
-        written = [
-            str(entry["time"])
-            for entry in metadata.get("managedFields") or []
-            if entry.get("time") and entry.get("subresource") != "status"
-        ]
+        written = [entry.time for entry in fields.entries(item) if entry.time and entry.subresource != "status"]
         times = [since] if since else [*written, metadata.get("deletionTimestamp"), metadata.get("creationTimestamp")]
         known = [time_of(str(text)) for text in times if text]
         return self.now - max(known) if known else timedelta.max

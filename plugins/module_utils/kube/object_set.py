@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import object_options
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle import apply_bundle, plan_without_cluster
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions, Pruning
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import (
+    BundleOptions,
+    Pruning,
+    object_options,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.conditions import Condition, unmet
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.conditions import parse as parse_conditions
@@ -47,7 +50,7 @@ def _apply(kube: Kube, task: Task, declared: Sequence[Object], conditions: Seque
         exclusive=params["exclusive"],
         recreate=params["recreate"],
         roll_on_config_change=params["roll_on_config_change"],
-        per_object=object_options.parse(params.get("object_options")),
+        per_object=object_options(params.get("object_options")),
         wait_timeout=float(params["wait_timeout"]),
         wait_conditions=tuple(conditions),
         propagation=params["delete_propagation"],

@@ -20,10 +20,10 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_option
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.delete import DeleteOptions, delete_existing
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.immutable import holds_others
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.explained import holds_others
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object, is_built_in
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import owned_fields
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import owns_label
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
@@ -198,9 +198,7 @@ def _members(
 
 def is_ours(item: Mapping[str, Any], manager: str) -> bool:
     """Whether `manager` has applied the bundle's label, and nobody has asked for the object's deletion. Pure."""
-    owned = owned_fields(item, manager)
-    labels = ((owned[1].get("f:metadata") or {}).get("f:labels") or {}) if owned else {}
-    return f"f:{BUNDLE_LABEL}" in labels and not (item.get("metadata") or {}).get("deletionTimestamp")
+    return owns_label(item, manager, BUNDLE_LABEL) and not (item.get("metadata") or {}).get("deletionTimestamp")
 
 
 def _bundle_of(live: Object | None) -> str | None:

@@ -21,7 +21,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness imp
     reasons,
     subject,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_each
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_live
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.surroundings import WITH_PODS, Surroundings
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.events import last_words
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
@@ -99,7 +99,8 @@ class _Looks:
     def look(self) -> _Look:
         before = self._kube.now
         # what vanished is not there: an earlier sight of it says nothing
-        live, unread = read_each(self._kube, self._waiting)
+        read = read_live(self._kube, self._waiting)
+        live, unread = read.found, read.unread
         self._latest.update(live)
         answering = [target for target in self._waiting if target.who not in unread]
         live.update(_cleaned_up(self._kube, answering, live, self._latest))

@@ -99,8 +99,8 @@ def test_what_others_put_into_a_server_and_its_children_is_named_and_removed(
     patch("deployment", {"spec": {"revisionHistoryLimit": 10}})
 
     text = shown(apply(env={"LOG_LEVEL": "info"}, check=True))
-    assert 'env[LOG_LEVEL]: "debug"  # changed by kubectl-set' in text
-    assert 'env[EXTRA]: "1"  # changed by kubectl-set' in text
+    assert 'env[LOG_LEVEL].value: "debug"  # set by kubectl-set' in text
+    assert 'env[EXTRA].value: "1"  # set by kubectl-set' in text
     assert 'Service.spec.sessionAffinity: "ClientIP"  # set by kubectl-patch' in text
     assert 'ConfigMap.data.extra: "1"  # set by kubectl-patch' in text
 
@@ -197,12 +197,12 @@ def test_whatever_is_taken_out_of_what_kmcp_made_comes_back(apply: Apply, cluste
     container = "Deployment.spec.template.spec.containers[mcp-server]"
     for line in (
         f'{container}.resources.limits.memory: "256Mi"  # changed by another program',
-        f'{container}.volumeMounts[/scratch].name: "scratch"  # changed by another program',
+        f'{container}.volumeMounts[2].name: "scratch"  # changed by another program',
         f'{container}.imagePullPolicy: "Always"  # changed by another program',
-        'Deployment.spec.template.spec.volumes[cm-settings].configMap.name: "settings"',
-        'Deployment.spec.template.spec.imagePullSecrets[nobody].name: "nobody"',
+        'Deployment.spec.template.spec.volumes[1].configMap.name: "settings"',
+        'Deployment.spec.template.spec.imagePullSecrets[0].name: "nobody"',
         'ConfigMap.data."local.yaml": "(made by KMCP)"  # changed by another program',
-        "ServiceAccount.automountServiceAccountToken: false  # changed by kubectl-replace",
+        "ServiceAccount.automountServiceAccountToken: false  # set by kubectl-replace",
         'ServiceAccount.metadata.annotations.team: "tools"',
     ):
         assert line in text

@@ -24,6 +24,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_wait i
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import Read
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
@@ -62,7 +63,7 @@ class Cluster:
             who = Identity(item["apiVersion"], kind, name, "mcp")
             if kind in kinds or who in wanted:
                 found[who] = item
-        return found, frozenset()
+        return Read(found, {}, frozenset())
 
     def apply(self, _kube: Any, _task: Any, items: list[dict[str, Any]], _options: Any) -> BundleOutcome:
         outcomes = []

@@ -35,7 +35,7 @@ class Cluster:
     looked_at: list[float] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
 
-    def look_at(self, _kube: Any, servers: Iterable[Any]) -> dict[Key, Sight]:
+    def look_at(self, _kube: Any, _task: Any, servers: Iterable[Any]) -> dict[Key, Sight]:
         return {server.key: Sight() for server in servers}
 
     def judged(self, _kube: Any, _labels: Any, sights: Mapping[Key, Sight]) -> dict[Key, list[Reason]]:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.object_options import (
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import (
     Settings,
-    parse,
-    problems,
+    object_option_problems,
+    object_options,
     settings_for,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
@@ -33,16 +33,16 @@ ROWS: dict[str, tuple[list[dict[str, Any]], Settings]] = {
 @pytest.mark.parametrize("case", ROWS)
 def test_settings(case: str) -> None:
     rows, expected = ROWS[case]
-    assert settings_for(parse(rows), Settings(), WEB) == expected
+    assert settings_for(object_options(rows), Settings(), WEB) == expected
 
 
 def test_a_row_may_take_back_what_holds_for_the_whole() -> None:
-    rows = parse([{"name": "web", "force_conflicts": False}])
+    rows = object_options([{"name": "web", "force_conflicts": False}])
     assert settings_for(rows, Settings(force_conflicts=True, exclusive=True), WEB) == Settings(exclusive=True)
 
 
 def test_a_row_that_chooses_nothing_is_a_problem() -> None:
-    rows = parse([{"kind": "Deployment"}, {"kind": "Deployment", "name": "wbe", "namespace": "shop"}])
-    assert [str(one) for one in problems(rows, [WEB])] == [
+    rows = object_options([{"kind": "Deployment"}, {"kind": "Deployment", "name": "wbe", "namespace": "shop"}])
+    assert [str(one) for one in object_option_problems(rows, [WEB])] == [
         "object_options[1]: no declared object has kind Deployment, name wbe, namespace shop"
     ]

@@ -5,27 +5,23 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.dry_run import estimate, refusing_webhook
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import target_of
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.comparison import Comparison
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change
 
 from .conftest import described
 
-SAID = {
-    "the API server": ('admission webhook "w.example.com" does not support dry run', "w.example.com"),
-    "the webhook itself": (
-        'admission webhook "w.example.com" denied the request: dry-run requests are not supported',
-        "w.example.com",
-    ),
-    "another refusal": ('admission webhook "w.example.com" denied the request: no owner label', None),
-    "something else": ("namespaces not found", None),
-}
+
+def compared(live: dict[str, Any], declared: dict[str, Any], **options: Any) -> Comparison:
+    kind = declared["kind"]
+    resource = ResourceType("v1", kind, f"{kind.lower()}s", True)
+    return Comparison(BundleOptions(**options), target_of(resource, declared, described("v1", kind)), live)
 
 
-@pytest.mark.parametrize("case", SAID)
-def test_who_refuses_dry_runs(case: str) -> None:
-    reason, expected = SAID[case]
-    assert refusing_webhook(ServiceError("apply x", reason, status=400)) == expected
+def applied(live: dict[str, Any], declared: dict[str, Any]) -> tuple[Change, ...]:
+    return compared(live, declared).applied()
 
 
 def live(**data: str) -> dict[str, Any]:
@@ -59,7 +55,7 @@ ESTIMATES: dict[str, tuple[dict[str, Any], dict[str, Any], list[tuple[str, Any, 
 @pytest.mark.parametrize("case", ESTIMATES)
 def test_estimates(case: str) -> None:
     before, wanted, expected = ESTIMATES[case]
-    found = estimate(before, wanted, "mcpops", described("v1", "ConfigMap"))
+    found = applied(before, wanted)
     assert [(change.path, change.before, change.after) for change in found] == expected
 
 
@@ -68,5 +64,5 @@ def test_an_amount_in_another_spelling_is_no_change() -> None:
         spec = {"containers": [{"name": "a", "resources": {"limits": {"memory": memory}}}]}
         return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "m"}, "spec": spec}
 
-    assert estimate(pod("1Gi"), pod("1024Mi"), "mcpops", described("v1", "Pod")) == ()
-    assert estimate(pod("1Gi"), pod("1025Mi"), "mcpops", described("v1", "Pod")) != ()
+    assert applied(pod("1Gi"), pod("1024Mi")) == ()
+    assert applied(pod("1Gi"), pod("1025Mi")) != ()
