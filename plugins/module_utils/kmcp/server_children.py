@@ -12,6 +12,7 @@ controller must have written (server_template); they are repaired by the control
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_template
@@ -121,7 +122,7 @@ def _child_drift(kind: str, server: Object, child: Object, kept: Collection[str]
         if path not in explained:
             current = value_at(child, route)
             if current is not None:
-                found.append(Change(path, current, ABSENT, note=f"set by {manager}"))
+                found.append(Change(path, current, ABSENT, changed_by=manager))
     return [*found, *(_switches(child) if kind == "ServiceAccount" else ())]
 
 
@@ -194,7 +195,7 @@ def _by_variable(change: Change) -> list[Change]:
     """The changes of an environment, variable by variable; a list of all would hide the one that counts."""
     before, after = _by_name(change.before), _by_name(change.after)
     return [
-        Change(f"{change.path}[{name}]", before.get(name, ABSENT), after.get(name, ABSENT), note=change.note)
+        replace(change, path=f"{change.path}[{name}]", before=before.get(name, ABSENT), after=after.get(name, ABSENT))
         for name in sorted({*before, *after})
         if before.get(name, ABSENT) != after.get(name, ABSENT)
     ]

@@ -89,7 +89,7 @@ def judge(label: str, sight: Sight) -> list[Reason]:
 
 def only_ownership(differing: Iterable[Change]) -> bool:
     """What is left are leaves that others own, none that is missing or known to have another value."""
-    return all(change.after is ABSENT and change.note.startswith("set by ") for change in differing)
+    return all(change.after is ABSENT and bool(change.changed_by) for change in differing)
 
 
 def _condition_reasons(label: str, server: Object) -> list[Reason]:

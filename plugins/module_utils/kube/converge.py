@@ -265,7 +265,13 @@ class Converger:
             return [], live
         names, secret = writers_by_path(live, self._options.our_managers), holds_secrets(live)
         changes = [
-            Change(path, value_at(live, route, target.structure), value, secret, f"set by {names.get(path, 'others')}")
+            Change(
+                path,
+                value_at(live, route, target.structure),
+                value,
+                secret,
+                changed_by=names.get(path, "others"),
+            )
             for route, value in values.items()
             for path in [route_path(route)]
         ]

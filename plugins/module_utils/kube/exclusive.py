@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import (
@@ -108,7 +108,7 @@ def attributed_changes(
 ) -> list[Change]:
     """Differing leaves, each with the manager who wrote the value that goes; at least the change of ownership."""
     changes = [
-        Change(change.path, change.before, change.after, change.secret, _by(change.path, managers))
+        replace(change, changed_by=_writers(change.path, managers))
         for change in differences(before, after, target.structure)
     ]
     if adopt and not changes and owned_fields(before, manager) != owned_fields(after, manager):
@@ -117,10 +117,9 @@ def attributed_changes(
     return changes
 
 
-def _by(path: str, managers: Mapping[str, str]) -> str:
+def _writers(path: str, managers: Mapping[str, str]) -> str:
     """Who wrote what stands at, above or below this path."""
-    near = {manager for place, manager in managers.items() if _same_place(place, path)}
-    return f"set by {', '.join(sorted(near))}" if near else ""
+    return ", ".join(sorted({manager for place, manager in managers.items() if _same_place(place, path)}))
 
 
 def _same_place(one: str, other: str) -> bool:
@@ -130,7 +129,7 @@ def _same_place(one: str, other: str) -> bool:
 def _changes(live: Object, routes: Collection[Route], foreign: dict[Route, str]) -> list[Change]:
     secret = holds_secrets(live)
     return [
-        Change(route_path(route), value_at(live, route), ABSENT, secret, f"set by {foreign[route]}") for route in routes
+        Change(route_path(route), value_at(live, route), ABSENT, secret, changed_by=foreign[route]) for route in routes
     ]
 
 

@@ -25,7 +25,7 @@ def seen(name: str) -> dict[str, Any]:
 
 def drift(objects: dict[str, Any]) -> dict[str, tuple[Any, Any, str]]:
     changes = server_children.drift(objects["MCPServer"], objects)
-    return {change.path: (change.before, change.after, change.note) for change in changes}
+    return {change.path: (change.before, change.after, change.note or change.changed_by) for change in changes}
 
 
 def test_what_the_controller_made_has_not_drifted() -> None:
@@ -43,10 +43,10 @@ def test_edits_are_shown_leaf_by_leaf_with_their_author() -> None:
         f"{CONTAINER}.env[EXTRA]": ("1", ABSENT, "changed by kubectl-set"),
         # what is removed has no owner any more
         f"{CONTAINER}.args": (ABSENT, ["server.py"], "changed by another program"),
-        "Deployment.spec.revisionHistoryLimit": (5, ABSENT, "set by kubectl-patch"),
-        "Service.spec.sessionAffinity": ("ClientIP", ABSENT, "set by kubectl-patch"),
-        "Service.spec.sessionAffinityConfig.clientIP.timeoutSeconds": (10800, ABSENT, "set by kubectl-patch"),
-        "ConfigMap.data.extra": ("1", ABSENT, "set by kubectl-patch"),
+        "Deployment.spec.revisionHistoryLimit": (5, ABSENT, "kubectl-patch"),
+        "Service.spec.sessionAffinity": ("ClientIP", ABSENT, "kubectl-patch"),
+        "Service.spec.sessionAffinityConfig.clientIP.timeoutSeconds": (10800, ABSENT, "kubectl-patch"),
+        "ConfigMap.data.extra": ("1", ABSENT, "kubectl-patch"),
     }
 
 

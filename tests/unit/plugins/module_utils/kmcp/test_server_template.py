@@ -35,7 +35,7 @@ def seen(name: str) -> dict[str, Any]:
 
 def drift(objects: dict[str, Any], kept: tuple[str, ...] = ()) -> dict[str, tuple[Any, Any, str]]:
     changes = server_children.drift(objects["MCPServer"], objects, kept, STRUCTURES)
-    return {change.path: (change.before, change.after, change.note) for change in changes}
+    return {change.path: (change.before, change.after, change.note or change.changed_by) for change in changes}
 
 
 def take_out(child: Any, place: Place) -> None:
