@@ -19,10 +19,10 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Inva
 from ansible_collections.mcpops.platform.plugins.module_utils.private_files import write_private
 from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_report, drift_summary
 from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_advice import Commands
-from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_page import page
 from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_report import HostDrift
 from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
 from ansible_collections.mcpops.platform.plugins.modules import site_drift
+from ansible_collections.mcpops.platform.plugins.plugin_utils.pages import drift_page
 from ansible_collections.mcpops.platform.plugins.plugin_utils.site_action import SiteAction
 from ansible_collections.mcpops.platform.plugins.plugin_utils.site_run import Inner, results_of
 
@@ -155,7 +155,7 @@ def _directory(given: str) -> Path:
 
 def _write(directory: Path, report: Mapping[str, Any]) -> dict[str, str]:
     """Both files, each complete or not at all: somebody may be reading the last ones."""
-    content = {"json": json.dumps(report, indent=2, ensure_ascii=False) + "\n", "html": page(report)}
+    content = {"json": json.dumps(report, indent=2, ensure_ascii=False) + "\n", "html": drift_page(report)}
     written = {}
     for kind, name in FILES.items():
         # readable by its owner only, as the values of a whole site should be

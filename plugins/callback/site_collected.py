@@ -84,13 +84,20 @@ class CallbackModule(CallbackBase):
         cluster = told.get("cluster")
         if isinstance(cluster, dict):
             row["cluster"] = {key: cluster.get(key) for key in CLUSTER_KEPT}
-        if isinstance(row.get("diff"), dict):
-            row["diff"] = [row["diff"]]
+        if "diff" in row:
+            shown = row["diff"] if isinstance(row["diff"], list) else [row["diff"]]
+            row["diff"] = [kept_diff(diff) for diff in shown]
         self._append(row)
 
     def _append(self, row: dict[str, Any]) -> None:
         with open(self.get_option("file"), "a", encoding="utf-8") as file:
             file.write(json.dumps(row, default=str) + "\n")
+
+
+def kept_diff(diff: dict[str, Any]) -> dict[str, Any]:
+    """The changes of a module of this collection; of any other, its texts."""
+    data = {key: diff[key] for key in ("after_header", "is_new", "changes") if key in diff}
+    return data if len(data) == 3 else diff
 
 
 def _called(item: Any) -> str:

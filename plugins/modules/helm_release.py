@@ -239,6 +239,11 @@ rolled_back_to:
     - The revision that O(atomic) went back to; null when the release was uninstalled again, or when going back failed.
   returned: when the task failed and O(atomic=true)
   type: int
+diff:
+  description: What differs, as texts and as data (C(changes)). See C(docs/diff.schema.json) of this collection.
+  returned: in diff mode
+  type: list
+  elements: dict
 notes:
   description: What is worth knowing, such as a recovered release or a dependency that does not exist yet.
   returned: when there is something to say

@@ -448,6 +448,11 @@ objects:
       type: str
       returned: when it failed
       sample: "apply ConfigMap tools/greeting: namespaces \"tools\" not found (NotFound)."
+diff:
+  description: What differs, as texts and as data (C(changes)). See C(docs/diff.schema.json) of this collection.
+  returned: in diff mode
+  type: list
+  elements: dict
 notes:
   description: What a reader should know about the plan, such as an object that depends on something not there yet.
   returned: when there are any

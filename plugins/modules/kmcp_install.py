@@ -302,6 +302,11 @@ controller_image:
   returned: when O(state=present)
   type: str
   sample: ghcr.io/kagent-dev/kmcp/controller:0.3.0
+diff:
+  description: What differs, as texts and as data (C(changes)). See C(docs/diff.schema.json) of this collection.
+  returned: in diff mode
+  type: list
+  elements: dict
 notes:
   description: What is worth knowing, such as a recovered release or a dependency that does not exist yet.
   returned: when there is something to say

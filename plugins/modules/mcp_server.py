@@ -609,6 +609,11 @@ servers:
       path: /mcp
       image: registry.example.com/echo-mcp:1.0.0
       ready_replicas: 1
+diff:
+  description: What differs, as texts and as data (C(changes)). See C(docs/diff.schema.json) of this collection.
+  returned: in diff mode
+  type: list
+  elements: dict
 notes:
   description: What a check mode run depends on, and other remarks.
   returned: when there is something to say

@@ -28,7 +28,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.restore import await_ready, restore
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import (
     UPGRADE_CRDS,
-    Registry,
     ReleaseSpec,
     namespace_problems,
     number_problems,
@@ -177,7 +176,7 @@ def remove(task: Task, kube: Kube, name: str, namespace: str, options: Mapping[s
     helm = Helm.find(task, options.get("helm_binary"))
     if not task.check_mode:
         try:
-            with helm_files(kube.access, Registry(), "") as files:
+            with helm_files(kube.access) as files:
                 helm.uninstall(name, namespace, options["wait_timeout"], files)
         except Failure:
             if _moved(kube, release):
@@ -246,7 +245,7 @@ def _absent(task: Task) -> Result:
 
 def _run_helm(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, found: History) -> Release:
     """Recover what was left behind, then install or upgrade; returns the record helm has written."""
-    with helm_files(kube.access, spec.registry, spec.chart.registry) as files:
+    with helm_files(kube.access, spec.registry, spec.chart) as files:
         release = found.newest
         if release is not None and release.unfinished:
             if found.deployed is not None:
@@ -256,7 +255,7 @@ def _run_helm(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, found: Hist
             release = secrecy.carried(task, kube, found.deployed, recovery.read(kube, spec.namespace, spec.name).newest)
         plan = plan_release(spec, release)
         if plan.changes:
-            chart = source.fetched(_labelled(spec, release), files)
+            chart = source.fetched(helm, _labelled(spec, release), files)
             if spec.crds == UPGRADE_CRDS:
                 source.apply_definitions(task, kube, helm, chart, files)
             try:

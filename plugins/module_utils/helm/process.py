@@ -9,16 +9,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import CheckModeViolation, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import command, failures
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import HelmFiles
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import REPOSITORY, HelmFiles
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart, documents
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import exact_version
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import json_text
-from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput, Task
 
 # a user's own defaults for a helm of theirs must not steer ours
 _CLEARED = (
@@ -81,6 +82,25 @@ class Helm:
             raise ServiceError(action, f"{spec.chart.location} says no exact version", code="NoVersion")
         return version
 
+    def index(self, chart: Chart, files: HelmFiles) -> str:
+        """The index of the chart's HTTP repository, as YAML."""
+        action = f"Reading the chart repository {chart.repository}"
+        done = self._run_command(action, command.index_arguments(self.binary), files)
+        index = files.repository_cache / f"{REPOSITORY}-index.yaml"
+        # helm 3 ends with 0 all the same, and what was wrong is in lines that begin with a tab
+        if not index.exists():
+            reason = "\n".join(line for line in done.stdout.splitlines() if line.startswith("\t"))
+            raise failures.failure(action, reason or done.stderr, done.returncode, chart)
+        return index.read_text(encoding="utf-8")
+
+    def pull(self, chart: Chart, version: str, files: HelmFiles) -> Path:
+        """The archive of this version from the chart's HTTP repository."""
+        directory = files.directory / "archive"
+        directory.mkdir()
+        arguments = command.pull_arguments(self.binary, chart.name, version, directory)
+        self._read(f"Downloading chart {chart.name} {version}", arguments, files, chart)
+        return next(directory.iterdir())
+
     def own_name(self, spec: ReleaseSpec, files: HelmFiles) -> str:
         """What the chart calls itself in its Chart.yaml, which is what helm writes into the release's record."""
         action = f"Reading the name of chart {spec.chart.name} {spec.chart.version}"
@@ -137,12 +157,17 @@ class Helm:
         namespace: str = "",
     ) -> str:
         """What helm printed; for commands that change nothing, check mode or not."""
-        self._task.progress(action)
-        environment = {**dict.fromkeys((name for name in _CLEARED if name in os.environ), ""), **files.environment}
-        done = self._task.run_command(arguments, stdin=stdin, env=environment)
+        done = self._run_command(action, arguments, files, stdin)
         if done.returncode != 0:
             raise failures.failure(action, done.stderr, done.returncode, chart, namespace)
         return done.stdout
+
+    def _run_command(
+        self, action: str, arguments: Sequence[str], files: HelmFiles, stdin: str | None = None
+    ) -> CommandOutput:
+        self._task.progress(action)
+        environment = {**dict.fromkeys((name for name in _CLEARED if name in os.environ), ""), **files.environment}
+        return self._task.run_command(arguments, stdin=stdin, env=environment)
 
 
 def _version(task: Task, binary: str) -> tuple[int, int]:

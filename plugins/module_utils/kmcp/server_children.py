@@ -42,6 +42,7 @@ CHILDREN: Mapping[str, ResourceType] = {
 }
 # what the controller's requests are signed with: the name of its binary in the image, and when built by `go install`
 CONTROLLER_MANAGERS = ("manager", "cmd")
+ANOTHER_PROGRAM = "changed by another program"
 REPLICAS = "Deployment.spec.replicas"
 OPTIONS = BundleOptions(
     subject="objects of KMCP",
@@ -125,7 +126,11 @@ def drift(
         if converger.judge(target, child) is not Verdict.STANDS:
             target = target if is_known() else _target(kube, kind, server, child, known=False)
             found += [
-                replace(change, path=f"{kind}.{change.path}", note=change.note or "changed by another program")
+                replace(
+                    change,
+                    path=f"{kind}.{change.path}",
+                    note=change.note or ("" if change.changed_by else ANOTHER_PROGRAM),
+                )
                 for change in _compared(converger, target, child)
             ]
         found += _variables(kind, target.declared, child, found)
@@ -159,7 +164,7 @@ def _variables(kind: str, declared: Object, child: Object, found: Sequence[Chang
     names = {item["name"] for item in main.get("env") or []}
     path = f"Deployment.spec.template.spec.containers[{main['name']}].env"
     return [
-        Change(f"{path}[{item['name']}]", item, ABSENT, note="changed by another program")
+        Change(f"{path}[{item['name']}]", item, ABSENT, note=ANOTHER_PROGRAM)
         for container in child["spec"]["template"]["spec"].get("containers") or []
         for item in container.get("env") or []
         if container["name"] == main["name"]

@@ -147,7 +147,7 @@ class Comparison:
         """Differing leaves, each with the manager who wrote the value that goes; at least the change of ownership."""
         manager = self.options.manager
         found = [
-            replace(change, note=set_by(change.path, self.managers))
+            replace(change, changed_by=writers_at(change.path, self.managers))
             for change in differences(self.live, after, self.target.structure)
         ]
         mine = owned_fields(self.live, manager)
@@ -160,7 +160,7 @@ class Comparison:
         """The end of these leaves, which others have added."""
         secret = holds_secrets(self.live)
         return [
-            Change(route_path(route), value_at(self.live, route), ABSENT, secret, f"set by {manager}")
+            Change(route_path(route), value_at(self.live, route), ABSENT, secret, changed_by=manager)
             for route, manager in routes.items()
         ]
 
@@ -175,7 +175,7 @@ class Comparison:
         """What converging changes, cautiously: for who may not ask for a dry run."""
         target, secret = self.target, holds_secrets(self.live)
         lost = [
-            Change(path, one.got, one.wanted, secret, set_by(path, self.managers))
+            Change(path, one.got, one.wanted, secret, changed_by=writers_at(path, self.managers))
             for one in unkept(target.declared, self.live, target.structure)
             for path in [route_path(one.route)]
         ]
@@ -208,10 +208,9 @@ class Comparison:
         return found
 
 
-def set_by(path: str, managers: Mapping[str, str]) -> str:
+def writers_at(path: str, managers: Mapping[str, str]) -> str:
     """Who wrote what stands at, above or below this path."""
-    near = {manager for place, manager in managers.items() if _same_place(place, path)}
-    return f"set by {', '.join(sorted(near))}" if near else ""
+    return ", ".join(sorted({manager for place, manager in managers.items() if _same_place(place, path)}))
 
 
 def _same_place(one: str, other: str) -> bool:

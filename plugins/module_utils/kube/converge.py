@@ -18,7 +18,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube import explai
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import INVALID, Target, try_creation
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import ON_IMMUTABLE, BundleOptions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.comparison import OWNERSHIP, Comparison, set_by
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.comparison import OWNERSHIP, Comparison, writers_at
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.declared_secrets import protect_live
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.delete import request_deletion, wait_until_gone
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation, removal
@@ -205,7 +205,13 @@ class Converger:
             return _Made([], live)
         secret = holds_secrets(live)
         changes = [
-            Change(path, value_at(live, route, target.structure), value, secret, set_by(path, found.managers))
+            Change(
+                path,
+                value_at(live, route, target.structure),
+                value,
+                secret,
+                changed_by=writers_at(path, found.managers),
+            )
             for route, value in values.items()
             for path in [route_path(route)]
         ]

@@ -13,9 +13,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, NOT_THERE
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import SIDES, leaf_entries
 from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_advice as advice
-from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_leaves import Leaf, leaves_of
 
 SCHEMA_VERSION = "1.2"
 IN_SYNC, DRIFTED, REPAIRED = "in_sync", "drifted", "repaired"
@@ -37,7 +36,8 @@ class Difference:
     module: str
     stage: str
     task: str
-    leaves: tuple[Leaf, ...] = ()
+    leaves: tuple[Mapping[str, Any], ...] = ()
+    """As a result's `changes` has them; of modules of other collections, their texts as one leaf without a path."""
     missing: bool = False
     """There is no such object, which differs from an object without these leaves."""
 
@@ -154,13 +154,18 @@ def _state(error: Row | None, cluster: Mapping[str, Any], differences: Sequence[
 
 def _differences(row: Row) -> Iterable[Difference]:
     module, stage, task = (str(row.get(key) or "") for key in ("module", "stage", "task"))
-    shown = [diff for diff in row.get("diff") or () if diff.get("before") or diff.get("after")]
+    shown = [diff for diff in row.get("diff") or () if any(diff.get(key) for key in ("changes", *SIDES))]
     for diff in shown:
         subject = _subject(row, diff.get("after_header") or diff.get("before_header") or row.get("item"))
-        missing = str(diff.get("before_header") or "").endswith(NOT_THERE)
-        yield Difference(subject, module, stage, task, tuple(leaves_of(diff)), missing)
+        yield Difference(subject, module, stage, task, tuple(_leaves(diff, _is_ours(row))), diff.get("is_new") is True)
     if not shown:
         yield Difference(_subject(row, row.get("item") or row.get("msg")), module, stage, task)
+
+
+def _leaves(diff: Mapping[str, Any], is_ours: bool) -> Iterable[Mapping[str, Any]]:
+    if is_ours and "changes" in diff:
+        return (leaf for change in diff["changes"] for leaf in leaf_entries(change))
+    return ({"path": "", **{side: str(diff[side]) for side in SIDES if diff.get(side)}},)
 
 
 def _subject(row: Row, label: Any) -> str:
@@ -213,7 +218,7 @@ def _told(host: HostDrift, commands: advice.Commands) -> dict[str, Any]:
 
 
 def _difference(item: Difference, host: HostDrift, commands: advice.Commands) -> dict[str, Any]:
-    by = sorted({leaf.changed_by for leaf in item.leaves if leaf.changed_by})
+    by = sorted({leaf["changed_by"] for leaf in item.leaves if "changed_by" in leaf})
     return {
         "object": item.object,
         "module": item.module,
@@ -221,7 +226,7 @@ def _difference(item: Difference, host: HostDrift, commands: advice.Commands) ->
         "task": item.task,
         "changed_by": by,
         "missing": item.missing,
-        "leaves": [_leaf(leaf) for leaf in item.leaves],
+        "leaves": [{"secret": False, "changed_by": "", **leaf} for leaf in item.leaves],
         "advice": advice.of_difference(item.module, by, _lacking(item) and not by, host.state),
         "command": "" if host.state in (REPAIRED, GONE) else commands.repair_stage(host.name, item.stage),
     }
@@ -229,16 +234,4 @@ def _difference(item: Difference, host: HostDrift, commands: advice.Commands) ->
 
 def _lacking(item: Difference) -> bool:
     """It, or all that differs of it, is not there."""
-    return item.missing or (bool(item.leaves) and all(leaf.before is ABSENT for leaf in item.leaves))
-
-
-def _leaf(leaf: Leaf) -> dict[str, Any]:
-    """A value that is not there is left out: null is a value."""
-    shown: dict[str, Any] = {"path": leaf.path, "secret": leaf.secret, "changed_by": leaf.changed_by}
-    if leaf.note and not leaf.changed_by:
-        shown["note"] = leaf.note
-    if leaf.before is not ABSENT:
-        shown["before"] = leaf.before
-    if leaf.after is not ABSENT:
-        shown["after"] = leaf.after
-    return shown
+    return item.missing or (bool(item.leaves) and all("before" not in leaf for leaf in item.leaves))

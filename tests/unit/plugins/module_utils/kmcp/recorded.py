@@ -132,4 +132,7 @@ def changes(objects: dict[str, Any], api: Api | None = None, *, known: bool = Tr
 
 
 def drift(objects: dict[str, Any], api: Api | None = None, *, known: bool = True) -> dict[str, tuple[Any, Any, str]]:
-    return {one.path: (one.before, one.after, one.note) for one in changes(objects, api, known=known)}
+    found = changes(objects, api, known=known)
+    return {
+        one.path: (one.before, one.after, one.note or (one.changed_by and f"set by {one.changed_by}")) for one in found
+    }

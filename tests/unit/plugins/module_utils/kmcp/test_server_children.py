@@ -82,7 +82,7 @@ def test_what_only_the_controller_knows_is_left_for_it_to_say_who_owns_it() -> N
     [entry] = [one for one in objects["Deployment"]["metadata"]["managedFields"] if one["manager"] == "manager"]
     del entry["fieldsV1"]["f:spec"]["f:template"]["f:spec"]["f:initContainers"]['k:{"name":"copy-binary"}']["f:image"]
     [change] = changes(objects)
-    assert (change.path, change.after, change.note) == (IMAGE, "(made by KMCP)", "set by kubectl-set")
+    assert (change.path, change.after, change.changed_by) == (IMAGE, "(made by KMCP)", "kubectl-set")
     assert only_ownership([change])
     assert not only_ownership(changes(seen("edited")))
 

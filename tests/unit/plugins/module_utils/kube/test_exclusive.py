@@ -49,7 +49,7 @@ def test_removed_and_shown(server: Server, connect: Callable[..., Kube], task: F
     server.on(DRY, Answer(body=live("1", a="1")))
     server.on(REAL, Answer(body=live("2", a="1")))
     changes, notes, after = remove(connect(task), live("1", a="1", x="y"))
-    assert [(change.path, change.before, change.note) for change in changes] == [("data.x", "y", "set by kubectl-edit")]
+    assert [(change.path, change.before, change.changed_by) for change in changes] == [("data.x", "y", "kubectl-edit")]
     assert (notes, after["metadata"]["resourceVersion"]) == ((), "2")
     task.check_mode = True
     assert remove(connect(task), live("1", a="1", x="y"), dry_run=True)[0] == changes
