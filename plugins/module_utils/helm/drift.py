@@ -34,6 +34,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome impor
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import FIELD_MANAGER
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_each
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import Writer
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
@@ -91,7 +92,11 @@ class Inspection:
 
 
 def options_for(
-    release: Release, objects: Iterable[Object], asked: Sequence[IgnoredDifference], wait_timeout: float = 120.0
+    release: Release,
+    objects: Iterable[Object],
+    asked: Sequence[IgnoredDifference],
+    wait_timeout: float = 120.0,
+    writers: Sequence[Writer] = (),
 ) -> BundleOptions:
     """How the objects of a release are compared and restored."""
     return BundleOptions(
@@ -101,6 +106,7 @@ def options_for(
         manager=HELM_MANAGER,
         our_managers=OUR_MANAGERS,
         ignored=(*asked, *release_rows(objects)),
+        writers=tuple(writers),
         adopt=False,
         remedy=REMEDY,
         wait_timeout=wait_timeout,
@@ -108,7 +114,12 @@ def options_for(
 
 
 def inspect(
-    kube: Kube, task: Task, release: Release, asked: Sequence[IgnoredDifference] = (), definitions: bool = False
+    kube: Kube,
+    task: Task,
+    release: Release,
+    asked: Sequence[IgnoredDifference] = (),
+    definitions: bool = False,
+    writers: Sequence[Writer] = (),
 ) -> Inspection:
     """Reads every object of the manifest; only what cannot be judged by reading is asked of the API server.
 
@@ -123,7 +134,7 @@ def inspect(
     live, unread = read_each(kube, targets)
     unreached = [*placed.unreached, *(not_reached(who, failure, manifest.COMPARE) for who, failure in unread.items())]
     targets = [target for target in targets if target.who not in unread]
-    options = options_for(release, objects, asked)
+    options = options_for(release, objects, asked, writers=writers)
     found = _converge(kube, task, options, targets, live, dry=True)
     moving = {
         (kind.api_version, kind.kind)
