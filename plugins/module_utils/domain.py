@@ -67,12 +67,15 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Column:
-    """A column in the report's table of clusters: the objects that verification reads, and what is shown of them."""
+    """A column in the report's table of clusters: the objects that verification reads, and what is shown of them.
+
+    `show` also gets the host's variables; a dash stands for an empty text.
+    """
 
     title: str
     api_version: str
     kind: str
-    show: Callable[[Sequence[Object]], str]
+    show: Callable[[Sequence[Object], HostVars], str]
     label_selectors: tuple[str, ...] = ()
 
     @property
@@ -145,7 +148,8 @@ class Domain:
     """Who may write where in objects without it being drift."""
 
     modules: tuple[str, ...] = ()
-    """Its modules; `changed_by_hand` is the advice for what they found changed, where nobody is named."""
+    """Patterns of its modules' names; `changed_by_hand` is the advice for what they find changed, where it is not known
+    by whom."""
     changed_by_hand: str = ""
     foundation: Foundation | None = None
 

@@ -6,19 +6,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from fnmatch import fnmatch
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import domain as arm
-from ansible_collections.mcpops.platform.plugins.module_utils.domain import COLLECTION, Column, Domain, Object, Role
+from ansible_collections.mcpops.platform.plugins.module_utils.domain import (
+    COLLECTION,
+    Answers,
+    Column,
+    Domain,
+    Foundation,
+    HostVars,
+    Object,
+    Role,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import domain as kmcp
 
 
-def _versions(nodes: Sequence[Object]) -> str:
+def _versions(nodes: Sequence[Object], _host: HostVars) -> str:
     return ", ".join(sorted({node["status"]["nodeInfo"]["kubeletVersion"].lstrip("v") for node in nodes}))
 
 
-def _count(nodes: Sequence[Object]) -> str:
+def _count(nodes: Sequence[Object], _host: HostVars) -> str:
     return str(len(nodes))
 
 
@@ -42,6 +52,13 @@ def roles() -> list[Role]:
     return [*(role for domain in DOMAINS for role in domain.roles), VERIFY]
 
 
+def roles_by_group() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for role in roles():
+        found.setdefault(role.group, []).append(role.name)
+    return found
+
+
 def columns() -> list[Column]:
     return [column for domain in DOMAINS for column in domain.columns]
 
@@ -55,6 +72,16 @@ def reads() -> list[dict[str, Any]]:
     return found
 
 
-def domains_with(*attributes: str) -> Iterator[Domain]:
-    """The domains whose rows have all of these."""
-    return (domain for domain in DOMAINS if all(getattr(domain, name) for name in attributes))
+def answers() -> list[Answers]:
+    return [domain.answers for domain in DOMAINS if domain.answers is not None]
+
+
+def foundation(module: str) -> Foundation | None:
+    """What a host's objects live in, if this module (by its full name) says whether it is there."""
+    return next((one.foundation for one in DOMAINS if one.foundation and one.foundation.module == module), None)
+
+
+def changed_by_hand(module: str) -> str:
+    """What the domain of this module says of a difference that nobody is known to have made."""
+    name = module.rpartition(".")[2]
+    return next((one.changed_by_hand for one in DOMAINS if any(fnmatch(name, own) for own in one.modules)), "")

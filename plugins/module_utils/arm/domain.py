@@ -102,15 +102,7 @@ DOMAIN = Domain(
             adds_only=True,
         ),
     ),
-    modules=(
-        "aks_cluster",
-        "aks_cluster_info",
-        "aks_kubeconfig",
-        "aks_sku_preflight",
-        "azure_provider",
-        "azure_resource",
-        "azure_resource_info",
-    ),
+    modules=("aks_*", "azure_*"),
     changed_by_hand=(
         "Changed in Azure since the last run, or in the declaration; the activity log of its group says by whom."
     ),

@@ -103,11 +103,14 @@ def _diagnosis() -> Diagnosis:
     return Diagnosis(diagnosis.findings, diagnosis.observe, diagnosis.about_adapter)
 
 
-def _versions(deployments: Sequence[Object]) -> str:
-    """The versions of the controllers among these, whatever they are called."""
+def _versions(deployments: Sequence[Object], host: HostVars) -> str:
+    """The versions of the controllers among these: the one that the role installs, or those that say what they are."""
     from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import controllers
 
-    found = controllers.told_apart(deployments, {}).found
+    place = host.get("kmcp_namespace") or host.get("mcpops_kmcp_namespace") or "kmcp-system"
+    release = host.get("kmcp_release_name") or "kmcp"
+    own = [one for one in deployments if controllers.release_of(one) == (place, release)]
+    found = own or controllers.told_apart(deployments, {}).found
     return ", ".join(controllers.version_of(one) or "?" for one in found)
 
 
@@ -176,7 +179,7 @@ DOMAIN = Domain(
     kinds=(("kagent.dev/v1alpha1", "MCPServer"),),
     reasons=REASONS,
     diagnosis=_diagnosis,
-    modules=("kmcp_cli", "kmcp_install", "mcp_probe", "mcp_server"),
+    modules=("kmcp_*", "mcp_*"),
     columns=(Column("kmcp", "apps/v1", "Deployment", _versions, ("control-plane=controller-manager",)),),
     answers=Answers(("mcp server", "transport", "era", "ms", "answer", "tools"), _rows, _missing),
     host_rules=(_calls,),
