@@ -29,10 +29,10 @@ from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
+from ansible_collections.mcpops.platform.plugins.module_utils import domains
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
 
 KEPT = ("changed", "msg", "notes", "diff", "error", "warnings")
-CLUSTER_KEPT = ("exists", "id", "name", "power_state", "provisioning_state", "kubernetes_version")
 
 
 class CallbackModule(CallbackBase):
@@ -81,9 +81,9 @@ class CallbackModule(CallbackBase):
         item = told.get("_ansible_item_label", told.get("item"))
         if item is not None:
             row["item"] = _called(item)
-        cluster = told.get("cluster")
-        if isinstance(cluster, dict):
-            row["cluster"] = {key: cluster.get(key) for key in CLUSTER_KEPT}
+        base = domains.foundation(str(task.action))
+        if base is not None and isinstance(told.get(base.key), dict):
+            row["cluster"] = {key: told[base.key].get(key) for key in base.kept}
         if "diff" in row:
             shown = row["diff"] if isinstance(row["diff"], list) else [row["diff"]]
             row["diff"] = [kept_diff(diff) for diff in shown]

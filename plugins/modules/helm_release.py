@@ -257,8 +257,10 @@ done:
   sample: ["Installing release web/frontend (podinfo 6.9.1)"]
 """
 
+from functools import partial
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import operation
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import helm_argument_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
@@ -280,7 +282,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 RULES = {"required_if": [("state", "present", ["chart_ref"])]}
-OPERATION = operation.converge
+OPERATION = partial(operation.converge, domains=DOMAINS)
 
 
 def main() -> None:

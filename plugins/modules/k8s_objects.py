@@ -467,8 +467,10 @@ done:
   sample: ["apply ConfigMap tools/greeting"]
 """
 
+from functools import partial
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import object_set
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ARGUMENT_SPEC as IGNORE_DIFFERENCES
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
@@ -527,7 +529,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
 }
 RULES = {"required_one_of": [["definitions", "src", "template", "kustomize"]]}
 TEMPLATE_OPTIONS = ("template",)
-OPERATION = object_set.converge
+OPERATION = partial(object_set.converge, domains=DOMAINS)
 
 
 def main() -> None:

@@ -320,8 +320,10 @@ done:
   sample: ["Installing release kmcp-system/kmcp-crds (kmcp-crds 0.3.0)"]
 """
 
+from functools import partial
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import helm_argument_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import charts, operation
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
@@ -365,7 +367,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "orphan_servers": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
-OPERATION = operation.converge
+OPERATION = partial(operation.converge, domains=DOMAINS)
 
 
 def main() -> None:

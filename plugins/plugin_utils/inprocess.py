@@ -27,6 +27,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import lease_keeping
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.declared_secrets import argument_secrets
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import forms, mask
 from ansible_collections.mcpops.platform.plugins.module_utils.module import raise_masked
@@ -193,6 +194,7 @@ class InProcessAction(ActionBase):
                     self._name(),
                     [Problem("", _complete(message)) for message in validated.error_messages],
                 )
+            _keep_leases(task)
             outcome = self.MODULE.OPERATION(task).to_dict(task.diff_mode)
         except Failure as failure:
             outcome = failure.to_result(task.written)
@@ -202,6 +204,15 @@ class InProcessAction(ActionBase):
             Display().warning(mask(warning, task.secrets))
         cleaned: dict[str, Any] = mask(_plain(outcome), task.secrets)
         return cleaned
+
+
+def _keep_leases(task: InProcessTask) -> None:
+    """While this task works, the clusters that its run has taken stay taken."""
+    if not task.check_mode and task.run_directory is not None and lease_keeping.files(task.run_directory):
+        # a client of clusters: tasks of a run that has taken none need not have it
+        from ansible_collections.mcpops.platform.plugins.module_utils.kube import lease_renewal
+
+        lease_renewal.start(task, task.run_directory)
 
 
 def _plain(value: dict[str, Any]) -> dict[str, Any]:

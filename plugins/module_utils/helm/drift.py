@@ -32,6 +32,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome impor
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import FIELD_MANAGER
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import read_live
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import Writer
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
@@ -89,7 +90,11 @@ class Inspection:
 
 
 def options_for(
-    release: Release, objects: Iterable[Object], asked: Sequence[IgnoredDifference], wait_timeout: float = 120.0
+    release: Release,
+    objects: Iterable[Object],
+    asked: Sequence[IgnoredDifference],
+    wait_timeout: float = 120.0,
+    writers: Sequence[Writer] = (),
 ) -> BundleOptions:
     """How the objects of a release are compared and restored."""
     return BundleOptions(
@@ -99,6 +104,7 @@ def options_for(
         manager=HELM_MANAGER,
         our_managers=OUR_MANAGERS,
         ignored=(*asked, *release_rows(objects)),
+        writers=tuple(writers),
         adopt=False,
         remedy=REMEDY,
         wait_timeout=wait_timeout,
@@ -106,7 +112,12 @@ def options_for(
 
 
 def inspect(
-    kube: Kube, task: Task, release: Release, asked: Sequence[IgnoredDifference] = (), definitions: bool = False
+    kube: Kube,
+    task: Task,
+    release: Release,
+    asked: Sequence[IgnoredDifference] = (),
+    definitions: bool = False,
+    writers: Sequence[Writer] = (),
 ) -> Inspection:
     """Reads every object of the manifest; only what cannot be judged by reading is asked of the API server.
 
@@ -122,7 +133,7 @@ def inspect(
     live, unread = read.found, read.unread
     unreached = [*placed.unreached, *(not_reached(who, failure, manifest.COMPARE) for who, failure in unread.items())]
     targets = [target for target in targets if target.who not in unread]
-    options = options_for(release, objects, asked)
+    options = options_for(release, objects, asked, writers=writers)
     found = _converge(kube, task, options, targets, live, dry=True)
     moving = {
         (kind.api_version, kind.kind)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.domain import Domain
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import (
     content,
@@ -61,11 +62,11 @@ class Outcome:
         return list(self.inspection.live.values()) if self.inspection else []
 
 
-def converge(task: Task) -> Result:
+def converge(task: Task, domains: Sequence[Domain] = ()) -> Result:
     """The operation of helm_release."""
     if task.params["state"] == "absent":
         return _absent(task)
-    spec = release_spec(task.params)
+    spec = replace(release_spec(task.params), domains=tuple(domains))
     try:
         kube = Kube.connect(task)
     except ClusterPending as pending:
@@ -149,7 +150,7 @@ def _kept(task: Task, kube: Kube, spec: ReleaseSpec, plan: Plan, found: History)
     if release is None:
         raise AssertionError("a release that is not there has changes to its plan")
     plan = secrecy.kept_secret(task, kube, spec, plan, release)
-    inspection = drift.inspect(kube, task, release, spec.ignored, spec.crds == UPGRADE_CRDS)
+    inspection = drift.inspect(kube, task, release, spec.ignored, spec.crds == UPGRADE_CRDS, spec.writers)
     if not task.check_mode:
         inspection = restore(task, kube, release, spec, inspection)
     outcome = Outcome((plan, *inspection.plans), release, inspection, previous=release)

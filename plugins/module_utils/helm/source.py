@@ -144,6 +144,7 @@ def apply_definitions(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, fil
         manager=drift.HELM_MANAGER,
         our_managers=drift.OUR_MANAGERS,
         adopt=False,
+        writers=spec.writers,
         wait_timeout=spec.wait_timeout,
     )
     done = drift.repair(kube, task, options, targets, read_live(kube, targets).complete)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.domain import Domain, writers_of
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart as charts
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
@@ -19,6 +20,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.content impor
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import read_values
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ARGUMENT_SPEC as IGNORE_DIFFERENCES
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import IgnoredDifference, ignored_differences
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import Writer
 
 RELEASE_NAME_LIMIT = 53  # helm's own: a chart may append to it and still stay within a label's 63
 NAMESPACE_LIMIT = 63
@@ -64,6 +66,12 @@ class ReleaseSpec:
     """What is in the chart, where it is on disk."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Of the record that helm is to write."""
+    domains: tuple[Domain, ...] = ()
+    """What is known of objects that a chart may hold."""
+
+    @property
+    def writers(self) -> tuple[Writer, ...]:
+        return writers_of(self.domains)
 
 
 def helm_argument_spec() -> dict[str, Any]:

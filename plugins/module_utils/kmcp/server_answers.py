@@ -15,6 +15,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_children,
     server_diagnosis,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.facts import facts_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import DEFAULT_PATH
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import (
     CALL,
@@ -97,16 +98,16 @@ def findings(snapshot: Snapshot, servers: Sequence[Object]) -> Iterator[Finding]
     """What the answers show; of servers that were not asked, what their declaration alone shows."""
     for one in servers:
         key = _key(one)
-        row = snapshot.answers.get(key)
+        row = facts_of(snapshot).answers.get(key)
         if row is None:
             yield from server_diagnosis.ports(one)
         elif not row.get("reachable"):
             yield from _of_error(snapshot, one, row.get("error") or {})
 
 
-def unread(snapshot: Snapshot) -> str:
+def unread(answers: Mapping[Key, Mapping[str, Any]]) -> str:
     """Why servers were not asked, for want of rights."""
-    refused = [row for row in snapshot.answers.values() if (row.get("error") or {}).get("code") in _NOT_ALLOWED]
+    refused = [row for row in answers.values() if (row.get("error") or {}).get("code") in _NOT_ALLOWED]
     return "may not be asked through the API server's proxy" if refused else ""
 
 

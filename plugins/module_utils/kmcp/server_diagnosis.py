@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children, unreadable
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.facts import facts_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import (
     CRD,
     DEFAULT_PORT,
@@ -49,14 +50,15 @@ def lacking_fields(structure: Structure) -> list[str]:
 
 
 def of_definition(snapshot: Snapshot) -> Iterator[Finding]:
-    if not snapshot.lacking:
+    lacking = facts_of(snapshot).lacking
+    if not lacking:
         return
     definition = {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {"name": CRD},
     }
-    told = f"lacks {_listed(snapshot.lacking)}: whoever declares them finds nothing of it, and no error"
+    told = f"lacks {_listed(lacking)}: whoever declares them finds nothing of it, and no error"
     yield of_reason(definition, reason(subject(definition), "OldDefinition", told))
 
 
@@ -64,7 +66,7 @@ def of_servers(snapshot: Snapshot, servers: Sequence[Object], controllers: Seque
     """Servers that nothing holds up: what is wrong with each beyond what its status admits."""
     yield from of_unreadable(snapshot, controllers)
     for one in servers:
-        yield from _pruned(one, snapshot.lacking)
+        yield from _pruned(one, facts_of(snapshot).lacking)
         if server_children.is_reconciled(one):
             yield from _sticky(snapshot, one)
 

@@ -96,12 +96,21 @@ class Kube:
         self.confirmed = openapi.Confirmed(kept, access.server)
         self._documents = openapi.Documents(kept)
         self._schemas: dict[str, Schemas] = {}
-        lease_keeping.keep(task, access.server, Kube.connect)
 
     @classmethod
-    def connect(cls, task: Task) -> Kube:
-        """The cluster of this task's options; ClusterPending in check mode when there is none yet."""
+    def connect(cls, task: Task, *, guarded: bool = True) -> Kube:
+        """The cluster of this task's options; ClusterPending in check mode when there is none yet.
+
+        `guarded`: not where this run has lost the lease of the cluster.
+        """
         require()
+        kube = cls._connected(task)
+        if guarded:
+            lease_keeping.refuse_lost(task, kube.server)
+        return kube
+
+    @classmethod
+    def _connected(cls, task: Task) -> Kube:
         said = options.resolve(task.params)
         if said.self_contained or said.kubeconfig is not None:
             return cls(task, kubeconfig.load(said))

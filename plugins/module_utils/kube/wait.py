@@ -17,6 +17,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.job_record im
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import explain_pods, with_evidence
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness import (
+    JUDGES,
+    Judge,
     has_verdict,
     reasons,
     subject,
@@ -47,16 +49,21 @@ _BOTH = frozenset({"JobFailed", "Paused", "ProgressDeadlineExceeded"})
 
 
 def wait_ready(
-    kube: Kube, task: Task, items: Sequence[Object], timeout: float, condition: Unmet | None = None
+    kube: Kube,
+    task: Task,
+    items: Sequence[Object],
+    timeout: float,
+    condition: Unmet | None = None,
+    judges: Mapping[tuple[str, str], Judge] = JUDGES,
 ) -> list[Object]:
     """Wait until every object is ready and return them as they stand; NotReady with reasons otherwise.
 
     `items` need apiVersion, kind, name and namespace. Kinds without a verdict are ready by existing; `condition`
-    says what else is missing from an object, in addition to the verdict of its kind.
+    says what else is missing from an object, in addition to the verdict of its kind, which `judges` give.
     """
     targets = _targets(kube, items)
     deadline = Deadline(timeout)
-    looks = _Looks(kube, targets, condition)
+    looks = _Looks(kube, targets, condition, judges)
 
     def missing(look: _Look) -> str | None:
         if look.final or not look.waiting:
@@ -88,8 +95,11 @@ class _Look:
 class _Looks:
     """Looks at what is not ready yet, and keeps what is."""
 
-    def __init__(self, kube: Kube, targets: Sequence[Target], condition: Unmet | None) -> None:
+    def __init__(
+        self, kube: Kube, targets: Sequence[Target], condition: Unmet | None, judges: Mapping[tuple[str, str], Judge]
+    ) -> None:
         self._kube = kube
+        self._judges = judges
         self._condition = condition
         self._waiting = list(targets)
         self._latest = {target.who: target.declared for target in targets}
@@ -105,7 +115,7 @@ class _Looks:
         answering = [target for target in self._waiting if target.who not in unread]
         live.update(_cleaned_up(self._kube, answering, live, self._latest))
         around = Surroundings(self._kube, [(target.who.kind, target.who.namespace) for target in self._waiting], before)
-        found = _verdicts(answering, live, self._condition, around)
+        found = _verdicts(answering, live, self._condition, around, self._judges)
         # an API whose server is being rolled out answers again
         found.update({who: [_silent(who, failure)] for who, failure in unread.items()})
         self.ready.update({target.who: live[target.who] for target in self._waiting if not found[target.who]})
@@ -206,12 +216,19 @@ def _verdicts(
     live: dict[Identity, Object],
     condition: Unmet | None,
     around: Surroundings,
+    judges: Mapping[tuple[str, str], Judge],
 ) -> dict[Identity, list[Reason]]:
-    verdicts = at_once(lambda target: _verdict(target, live.get(target.who), condition, around), list(waiting))
+    verdicts = at_once(lambda target: _verdict(target, live.get(target.who), condition, around, judges), list(waiting))
     return {target.who: found for target, found in zip(waiting, verdicts)}
 
 
-def _verdict(target: Target, live: Object | None, condition: Unmet | None, around: Surroundings) -> list[Reason]:
+def _verdict(
+    target: Target,
+    live: Object | None,
+    condition: Unmet | None,
+    around: Surroundings,
+    judges: Mapping[tuple[str, str], Judge],
+) -> list[Reason]:
     if live is None:
         gone = "does not exist (any more): something has deleted it"
         hint = None
@@ -219,7 +236,8 @@ def _verdict(target: Target, live: Object | None, condition: Unmet | None, aroun
             gone = "was removed by its ttlSecondsAfterFinished before anybody saw how it ended"
             hint = "Give it some seconds more, or this identity the right to watch Jobs."
         return [vocabulary.reason(str(target.who), "Missing", gone, hint=hint, terminal=True)]
-    found = around.judge(live, reasons(live)) if has_verdict(live) else reasons(live)
+    found = reasons(live, judges)
+    found = around.judge(live, found) if has_verdict(live) else found
     return found or (condition(live) if condition else [])
 
 

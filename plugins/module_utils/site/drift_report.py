@@ -10,9 +10,11 @@ A host that could not be compared to its end still gets a report, of what was co
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils import domains
+from ansible_collections.mcpops.platform.plugins.module_utils.domain import Foundation
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import SIDES, leaf_entries
 from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_advice as advice
 
@@ -23,7 +25,6 @@ STATES = (IN_SYNC, REPAIRED, DRIFTED, GONE, STOPPED, UNREACHABLE, FAILED)
 """What a host can be, the best first."""
 FINE = (IN_SYNC, REPAIRED)
 CLEAN, DRIFT, UNKNOWN = "clean", "drift", "unknown"
-_CLUSTER_MODULE = "mcpops.platform.aks_cluster"
 
 Row = Mapping[str, Any]
 
@@ -52,7 +53,8 @@ class HostDrift:
     differences: tuple[Difference, ...] = ()
     message: str = ""
     notes: tuple[str, ...] = ()
-    cluster: Mapping[str, Any] = field(default_factory=dict)
+    start: tuple[str, ...] = ()
+    """The command that starts what is stopped."""
 
 
 def hosts_of(
@@ -81,7 +83,7 @@ def cut_short(rows: Iterable[Row], names: Sequence[str], ended: Collection[str])
 def after_repair(found: HostDrift, again: HostDrift) -> HostDrift:
     """What is said of a host that drifted and was repaired: what it was, unless it is not in sync now."""
     if again.state == IN_SYNC:
-        return HostDrift(found.name, found.kind, REPAIRED, found.differences, notes=found.notes, cluster=found.cluster)
+        return HostDrift(found.name, found.kind, REPAIRED, found.differences, notes=found.notes)
     return again
 
 
@@ -104,14 +106,16 @@ def _host(name: str, kind: str, rows: Sequence[Row], cut: str) -> HostDrift:
     """`cut` says why the host did not come to the end of the playbook, and is empty if it did."""
     error = _error(rows)
     differences = tuple(difference for row in rows if _differs(row) for difference in _differences(row))
-    cluster: Mapping[str, Any] = next((row["cluster"] for row in rows if row.get("cluster")), {})
+    source: Row = next((row for row in rows if row.get("cluster")), {})
+    cluster: Mapping[str, Any] = source.get("cluster") or {}
+    base = domains.foundation(str(source.get("module")))
     notes = tuple(dict.fromkeys(str(note) for row in rows for note in row.get("notes") or ()))
-    state = _state(error, cluster, differences, bool(cut))
+    state = _state(error, base, cluster, differences, bool(cut))
     if not rows:
         return HostDrift(name, kind, FAILED, message=f"Nothing was compared on this host. {cut}".strip())
-    if state == GONE:
+    if state == GONE and base is not None:
         # everything else depends on the cluster: listing it would bury the one thing to know
-        differences = tuple(item for item in differences if item.module == _CLUSTER_MODULE)
+        differences = tuple(item for item in differences if item.module == base.module)
         notes = ()
     return HostDrift(
         name,
@@ -120,7 +124,7 @@ def _host(name: str, kind: str, rows: Sequence[Row], cut: str) -> HostDrift:
         differences,
         _message(error) if error else cut if state == FAILED else "",
         notes,
-        cluster,
+        tuple(base.start(cluster, name)) if base is not None and state == STOPPED else (),
     )
 
 
@@ -139,12 +143,18 @@ def _is_ours(row: Row) -> bool:
     return str(row.get("module")).startswith("mcpops.platform.")
 
 
-def _state(error: Row | None, cluster: Mapping[str, Any], differences: Sequence[Difference], cut: bool) -> str:
-    if cluster and not cluster.get("exists"):
+def _state(
+    error: Row | None,
+    base: Foundation | None,
+    cluster: Mapping[str, Any],
+    differences: Sequence[Difference],
+    cut: bool,
+) -> str:
+    if base is not None and base.is_gone(cluster):
         return GONE
     if error is None and not cut:
         return DRIFTED if differences else IN_SYNC
-    if str(cluster.get("power_state")) == "Stopped":
+    if base is not None and base.is_stopped(cluster):
         return STOPPED
     if error is None:
         return FAILED
@@ -203,7 +213,7 @@ def report(hosts: Sequence[HostDrift], about: Mapping[str, Any], commands: advic
 
 
 def _told(host: HostDrift, commands: advice.Commands) -> dict[str, Any]:
-    sentence, command = advice.of_host(host.state, host.name, host.kind, host.cluster, commands)
+    sentence, command = advice.of_host(host.state, host.name, host.kind, host.start, commands)
     return {
         "name": host.name,
         "kind": host.kind,
@@ -227,7 +237,7 @@ def _difference(item: Difference, host: HostDrift, commands: advice.Commands) ->
         "changed_by": by,
         "missing": item.missing,
         "leaves": [{"secret": False, "changed_by": "", **leaf} for leaf in item.leaves],
-        "advice": advice.of_difference(item.module, by, _lacking(item) and not by, host.state),
+        "advice": advice.of_difference(domains.changed_by_hand(item.module), by, _lacking(item) and not by, host.state),
         "command": "" if host.state in (REPAIRED, GONE) else commands.repair_stage(host.name, item.stage),
     }
 

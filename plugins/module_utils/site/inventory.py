@@ -45,6 +45,12 @@ class Finding:
     message: str
 
 
+def host_names(given: Any) -> list[str]:
+    """The names of a list or of a comma separated text, each once, without blanks."""
+    names = given.split(",") if isinstance(given, str) else list(given or [])
+    return list(dict.fromkeys(str(name).strip() for name in names if str(name).strip()))
+
+
 def roles_of(groups: Iterable[str], roles: Mapping[str, Sequence[str]]) -> list[str]:
     """The roles that apply to a host of these groups, each once, in the order given."""
     own = set(groups)

@@ -12,6 +12,7 @@ import yaml
 from support import workloads
 from support.mirror import mirror
 
+from ansible_collections.mcpops.platform.plugins.filter.site_report import site_report
 from ansible_collections.mcpops.platform.plugins.modules import k8s_diagnosis_info
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.usefixtures("nothing")]
@@ -113,8 +114,9 @@ def test_everything_finds_kmcp_by_what_it_is(
 
         # verification
         verified = role("site_verify", {**variables, "site_verify_servers": []}).ok()
-        objects = verified.of("test", "mcpops.platform.site_verify : Read the KMCP controller")["objects"]
-        assert [item["metadata"]["name"] for item in objects] == [name]
+        read = verified.of("test", "mcpops.platform.site_verify : Read what the report shows")
+        [_header, row, *_rest] = site_report([{"inventory_hostname": "test", "site_verify_read": read, **variables}])
+        assert row.split()[-1] == "0.3.0"
 
         # waiting and diagnosis, with a controller that is down
         cluster.kubectl("scale", "deployment", name, "-n", NAMESPACE, "--replicas=0")

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +69,18 @@ def reports(request: pytest.FixtureRequest) -> Run:
 def test_both_adapters_report_the_same(case: str, reports: Run) -> None:
     here, there = reports.of("here", case), reports.of("there", case)
     assert here.get("in_controller", True) and not there.get("in_controller", False)
-    own = {"pid", "host", "in_controller", "warnings", "invocation", "exception", "ansible_facts", "echoed"}
+    own = {
+        "pid",
+        "threads",
+        "run_directory",
+        "host",
+        "in_controller",
+        "warnings",
+        "invocation",
+        "exception",
+        "ansible_facts",
+        "echoed",
+    }
     assert {key: here[key] for key in here if key not in own and not key.startswith("_")} == {
         key: there[key] for key in there if key not in own and not key.startswith("_")
     }
@@ -135,6 +148,26 @@ def test_secrets_appear_nowhere(host: dict[str, Any], fail: bool) -> None:
 
 def test_check_mode_reaches_the_operation() -> None:
     assert observe({"text": "x"}, check=True).ok().last["check_mode"] is True
+
+
+@pytest.mark.parametrize(
+    ("lease", "check", "kept"),
+    [(True, False, True), (True, True, False), (False, False, False)],
+    ids=["a-run-with-a-lease", "check-mode", "a-run-without"],
+)
+def test_every_task_keeps_the_leases_of_its_run(lease: bool, check: bool, kept: bool) -> None:
+    """Whatever its module: the adapter does it, no client of a cluster."""
+    place = "{{ first.run_directory }}/mcpops"
+    taken = {"server": "https://c", "lease": {}, "connection": {}, "heard": time.time()}
+    file = {"dest": f"{place}/lease-1.json", "content": json.dumps(taken)}
+    take: list[dict[str, Any]] = [
+        {"test.adapters.observe": {"text": "x"}, "register": "first"},
+        {"ansible.builtin.file": {"path": place, "state": "directory", "mode": "0700"}, "check_mode": False},
+        {"ansible.builtin.copy": file, "check_mode": False},
+    ]
+    observed = {"test.adapters.observe": {"text": "x"}}
+    run = run_tasks([*(take if lease else []), observed], collections=[COLLECTIONS], check=check).ok()
+    assert ("mcpops lease renewal" in run.last["threads"]) is kept
 
 
 @pytest.mark.parametrize("diff", [False, True])
