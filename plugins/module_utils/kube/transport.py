@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
 import ssl
@@ -13,7 +14,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import watched
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
@@ -97,8 +98,7 @@ class Transport:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         elif access.username:
-            login = urllib3.util.make_headers(basic_auth=f"{access.username}:{access.password or ''}")
-            headers["Authorization"] = login["authorization"]
+            headers["Authorization"] = _basic(f"{access.username}:{access.password or ''}".encode())
         if access.impersonate_user:
             headers["Impersonate-User"] = access.impersonate_user
         for group in access.impersonate_groups:
@@ -164,10 +164,19 @@ def proxied_pool(subject: str, proxy: str, settings: Mapping[str, Any]) -> Any:
             said = "a SOCKS proxy needs the library PySocks: pip install PySocks"
             raise InvalidInput(subject, [Problem("proxy", said)]) from exc
         return watched(SOCKSProxyManager(proxy, **settings))
+    return watched(urllib3.ProxyManager(proxy, proxy_headers=proxy_login(proxy), **settings))
+
+
+def proxy_login(proxy: str) -> dict[str, str]:
+    """The header with the login that the address of a proxy holds; its parts are percent-encoded there."""
     parts = urlsplit(proxy)
-    login = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
-    headers = urllib3.util.make_headers(proxy_basic_auth=login) if login else None
-    return watched(urllib3.ProxyManager(proxy, proxy_headers=headers, **settings))
+    if not parts.username:
+        return {}
+    return {"Proxy-Authorization": _basic(unquote_to_bytes(f"{parts.username}:{parts.password or ''}"))}
+
+
+def _basic(login: bytes) -> str:
+    return f"Basic {base64.b64encode(login).decode()}"
 
 
 def proxy_for(access: Access, environ: Mapping[str, str]) -> str | None:

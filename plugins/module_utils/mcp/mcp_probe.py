@@ -174,7 +174,10 @@ def _ask_all(task: Task, targets: list[Target], connect: Connect) -> list[Outcom
     patience = 0.0 if task.check_mode else float(task.params["wait_timeout"])
     deadline = time.monotonic() + patience
     manner = Manner(
-        timeout=float(task.params["timeout"]), calls=not task.check_mode, details=bool(task.params.get("details"))
+        timeout=float(task.params["timeout"]),
+        calls=not task.check_mode,
+        details=bool(task.params.get("details")),
+        at_once=max(1, AT_ONCE // len(targets)),
     )
     given = task.params.get("traceparent") or ""
     with ThreadPoolExecutor(min(AT_ONCE, len(targets))) as pool:

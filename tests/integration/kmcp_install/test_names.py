@@ -125,7 +125,9 @@ def test_everything_finds_kmcp_by_what_it_is(
         assert f"the KMCP controller {NAMESPACE}/{name} has no available pod" in failed["msg"]
         where = {"namespaces": [namespace, NAMESPACE], "cluster_scope": True}
         found = workloads.run(k8s_diagnosis_info, cluster.kubeconfig, tmp_path / "run", **where)
-        assert f"ControllerDown/{NAMESPACE}/Deployment/{name}" in [one["id"] for one in found["findings"]]
+        assert f"ControllerDown/{NAMESPACE}/Deployment/{name}" in [one["id"] for one in found["findings"]], found[
+            "looked_at"
+        ]
 
         # another name beside it
         second = direct({**_upstream(cloud), **OF_THE_MODULE, "release_name": "second"}, check=True)
