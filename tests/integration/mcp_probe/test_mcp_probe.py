@@ -213,7 +213,7 @@ def test_a_server_with_a_key_sessions_and_a_path_of_its_own(run_all: Any, server
 SILENT = {
     "asleep": ("no_endpoints", "no ready pods"),
     "text": ("not_mcp", "text/plain, not MCP"),
-    "hang": ("timeout", "did not answer within 2 s"),
+    "hang": ("timeout", "did not answer within 6 s"),
     "huge": ("oversize", "larger than 1024 KiB"),
     "port": ("connection_refused", "nothing listens on the port"),
     "nobody": ("no_service", "has no Service"),
@@ -222,7 +222,8 @@ SILENT = {
 
 def test_every_kind_of_silence_has_its_reason(run_task: Any, servers: str) -> None:
     asked = [{"name": name} for name in ("echo", *SILENT)]
-    options = {"namespace": servers, "servers": asked, "timeout": 2, "wait_timeout": 1}
+    # long enough for the one that answers, on a machine where everything else runs as well
+    options = {"namespace": servers, "servers": asked, "timeout": 6, "wait_timeout": 1}
     failed = run_task("mcp_probe", options, fails=True)
     answered, *silent = failed["servers"]
     assert answered["reachable"]
