@@ -11,16 +11,18 @@ late. A timer shuts the connection down instead, whereupon the blocked read come
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from ansible_collections.mcpops.platform.plugins.module_utils import waiting
 
 _of_thread = threading.local()
+T = TypeVar("T")
 
 
 class Deadline(waiting.Deadline):
@@ -116,14 +118,38 @@ def until(seconds: float) -> Iterator[None]:
 
 def over() -> bool:
     """Whether such a limit is over: then a timeout says nothing of the request that met it."""
+    return left() <= 0
+
+
+def left() -> float:
+    """The seconds until such a limit is over."""
     limit: waiting.Deadline | None = getattr(_of_thread, "limit", None)
-    return limit is not None and limit.passed
+    return math.inf if limit is None else limit.left
+
+
+def shared(work: Callable[..., T]) -> Callable[..., T]:
+    """The work for other threads, within the limit of this one."""
+    limit: waiting.Deadline | None = getattr(_of_thread, "limit", None)
+
+    def limited(*given: Any) -> T:
+        if limit is None:
+            return work(*given)
+        with until(limit.left):
+            return work(*given)
+
+    return limited
 
 
 class _Watched:
     """Before a connection of http.client."""
 
     sock: Any = None
+
+    def _new_conn(self) -> Any:
+        """From the first byte on: the answer of a proxy may drip as well."""
+        made = super()._new_conn()  # type: ignore[misc]
+        watch(made)
+        return made
 
     def getresponse(self) -> Any:
         watch(self.sock)

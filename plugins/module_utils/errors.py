@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal, shown_value
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan, Refusal, diffs, shown_value
 
 DONE_SHOWN = 20
 """How many writes a failure lists: a bundle of a thousand objects has a row for each of them beside it."""
@@ -27,6 +27,8 @@ class Failure(Exception):
     """Base of all expected failures. `values` are returned beside the message (a partial result)."""
 
     kind = "failure"
+    plans: Sequence[Plan] = ()
+    """Of what was compared, or changed, all the same."""
 
     def __init__(self, values: Mapping[str, Any] | None = None) -> None:
         super().__init__()
@@ -41,9 +43,10 @@ class Failure(Exception):
     def __str__(self) -> str:
         return self.message()
 
-    def to_result(self, written: Sequence[str] = ()) -> dict[str, Any]:
+    def to_result(self, written: Sequence[str] = (), diff_mode: bool = False) -> dict[str, Any]:
         """What Ansible sees. `written` is what was written before the failure: it counts as changed, and is listed."""
         done = list(dict.fromkeys(written))
+        differences = diffs(self.plans) if diff_mode else []
         shown = [*done[:DONE_SHOWN], *([f"and {len(done) - DONE_SHOWN} more"] if done[DONE_SHOWN:] else [])]
         return {
             "failed": True,
@@ -51,6 +54,7 @@ class Failure(Exception):
             "msg": self.message(),
             "error": {"kind": self.kind, **self.details()},
             **({"done": shown} if done else {}),
+            **({"diff": differences} if differences else {}),
             **{key: value for key, value in self.values.items() if key != "changed"},
         }
 

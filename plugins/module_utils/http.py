@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import json
 import re
@@ -13,7 +14,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import watched
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
@@ -109,14 +110,17 @@ def bypasses(url: str, no_proxy: str) -> bool:
     return False
 
 
-def proxy_login(proxy: SplitResult) -> dict[str, str]:
-    """The header with the login that a proxy's address holds, if it holds one."""
-    if not proxy.username:
+def proxy_login(proxy: str) -> dict[str, str]:
+    """The header with the login that a proxy's address holds, if it holds one; its parts are percent-encoded there."""
+    parts = urlsplit(proxy)
+    if not parts.username:
         return {}
-    import urllib3
+    return {"Proxy-Authorization": basic_auth(unquote_to_bytes(f"{parts.username}:{parts.password or ''}"))}
 
-    login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-    return dict(urllib3.util.make_headers(proxy_basic_auth=login))
+
+def basic_auth(login: bytes) -> str:
+    """The value of an Authorization header for `user:password`."""
+    return f"Basic {base64.b64encode(login).decode()}"
 
 
 def connection_pool(subject: str, proxy: str | None, settings: Mapping[str, Any]) -> Any:
@@ -136,4 +140,4 @@ def connection_pool(subject: str, proxy: str | None, settings: Mapping[str, Any]
             said = "a SOCKS proxy needs the library PySocks: pip install PySocks"
             raise InvalidInput(subject, [Problem("proxy", said)]) from exc
         return watched(SOCKSProxyManager(proxy, **settings))
-    return watched(urllib3.ProxyManager(proxy, proxy_headers=proxy_login(urlsplit(proxy)) or None, **settings))
+    return watched(urllib3.ProxyManager(proxy, proxy_headers=proxy_login(proxy), **settings))

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -98,6 +98,11 @@ def leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)) and value:
         return [leaf for index, item in enumerate(value) for leaf in leaves(item, f"{path}[{index}]")]
     return [(path, value)]
+
+
+def diffs(plans: Iterable[Plan]) -> list[dict[str, str]]:
+    """What Ansible shows of them in diff mode."""
+    return [plan.diff() for plan in plans if plan.changes]
 
 
 def join(path: str, key: str) -> str:

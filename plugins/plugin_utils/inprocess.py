@@ -197,7 +197,7 @@ class InProcessAction(ActionBase):
             _keep_leases(task)
             outcome = self.MODULE.OPERATION(task).to_dict(task.diff_mode)
         except Failure as failure:
-            outcome = failure.to_result(task.written)
+            outcome = failure.to_result(task.written, task.diff_mode)
         except Exception as defect:
             raise_masked(defect, task.secrets)
         for warning in [*(item["warning"] for item in validated._warnings), *task.warnings]:

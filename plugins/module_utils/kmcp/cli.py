@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions impo
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import cli_download
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.cli_download import Source
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, Refusal
-from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task, run_within
 
 SUBJECT = "kmcp_cli"
 NAME = "kmcp"
@@ -188,14 +187,11 @@ def _look_at(task: Task, path: Path) -> Installed:
 
 
 def _asked(task: Task, path: Path) -> str:
-    """What the program says, if it says it in time; where there is no `timeout` (coreutils), it is waited for."""
-    limit = shutil.which("timeout")
-    # it ends what the program has started as well
-    within = [limit, "--kill-after=1", str(VERSION_SECONDS)] if limit else []
+    """What the program says, if it says it in time."""
     try:
-        done = task.run_command([*within, str(path), "--version"])
+        done = run_within(task, VERSION_SECONDS, [str(path), "--version"])
     except OSError:
-        # a web page that somebody installed, or a program for another machine
+        # a web page that somebody installed, a program for another machine, or one that hangs
         return UNKNOWN
     return said_version(done.stdout) if done.returncode == 0 else UNKNOWN
 

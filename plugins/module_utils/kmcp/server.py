@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
+    Failure,
     InvalidInput,
     NotReady,
     Problem,
@@ -223,7 +224,12 @@ def _wait(kube: Kube, task: Task, done: Converged, left: float) -> None:
 
 
 def _prune(kube: Kube, task: Task, done: Converged, leaving: Sequence[Declared]) -> None:
-    gone = server_remove.remove(kube, task, leaving, True)
+    try:
+        gone = server_remove.remove(kube, task, leaving, True)
+    except Failure as failure:
+        # of the others, everything is said all the same
+        done.failures[leaving[0].key] = failure
+        return
     done.pruning += gone.plans
     done.pruned = [{**row, "pruned": True} for row in gone.values["servers"]]
 

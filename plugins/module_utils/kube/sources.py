@@ -18,13 +18,15 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube import condit
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ignored_differences
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.prune import BUNDLE_LABEL, labelled
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values, protect
-from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Task, run_within
 from ansible_collections.mcpops.platform.plugins.module_utils.waiting import wait_timeout_problems
 
 SUBJECT = "k8s_objects"
 EXTENSIONS = (".yaml", ".yml", ".json")
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 LONGEST_REASON = 400
+# remote bases are fetched meanwhile
+BUILD_SECONDS = 300
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
@@ -149,7 +151,11 @@ def _kustomize(task: Task, directory: str, found: _Found) -> None:
         found.wrong("kustomize", "neither kustomize nor kubectl is in PATH, and one of them builds kustomizations")
         return
     argv = [kustomize, "build", directory] if kustomize else [str(kubectl), "kustomize", directory]
-    done = task.run_command(argv)
+    try:
+        done = run_within(task, BUILD_SECONDS, argv)
+    except TimeoutError as over:
+        found.wrong(f"kustomize {directory}", f"cannot be built: {over}")
+        return
     if done.returncode != 0:
         found.wrong(f"kustomize {directory}", f"cannot be built: {_reason(done.stderr) or 'no reason given'}")
         return

@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.http import (
+    basic_auth,
     bypasses,
     connection_pool,
     environment_proxy,
@@ -98,8 +99,7 @@ class Transport:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         elif access.username:
-            login = urllib3.util.make_headers(basic_auth=f"{access.username}:{access.password or ''}")
-            headers["Authorization"] = login["authorization"]
+            headers["Authorization"] = basic_auth(f"{access.username}:{access.password or ''}".encode())
         if access.impersonate_user:
             headers["Impersonate-User"] = access.impersonate_user
         for group in access.impersonate_groups:

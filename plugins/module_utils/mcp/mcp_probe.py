@@ -171,7 +171,10 @@ def _forwarded(task: Task, kube: Kube, target: Target) -> Reach:
 def _ask_all(task: Task, targets: list[Target], connect: Connect, deadline: Deadline) -> list[Outcome]:
     """All servers at once; a person who waits is told which ones are still silent."""
     manner = Manner(
-        timeout=float(task.params["timeout"]), calls=not task.check_mode, details=bool(task.params.get("details"))
+        timeout=float(task.params["timeout"]),
+        calls=not task.check_mode,
+        details=bool(task.params.get("details")),
+        at_once=max(1, AT_ONCE // len(targets)),
     )
     given = task.params.get("traceparent") or ""
     with ThreadPoolExecutor(min(AT_ONCE, len(targets))) as pool:

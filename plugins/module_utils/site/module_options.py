@@ -26,6 +26,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions impo
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import charts as kmcp_charts
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_callers,
+    server_environment,
     server_prune,
     server_rules,
     server_spec,
@@ -153,6 +154,11 @@ def server_findings(host: Host, spec: Spec) -> Iterator[Finding]:
             sound.append(server_spec.Declared(where, options, server_spec.resource(options)))
     for problem in server_rules.problems(sound):
         yield Finding(host.name, problem.path, problem.message)
+    objects = host.get("cluster_setup_objects")
+    secrets = server_environment.declared(objects if isinstance(objects, list) else [])
+    for server in sound:
+        for refusal in server_environment.clashes(server, secrets):
+            yield Finding(host.name, f"{server.where}.{refusal.path}", f"hides {refusal.before}. {refusal.remedy}")
     yield from _shared_server_findings(host, spec)
 
 

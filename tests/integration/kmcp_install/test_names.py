@@ -126,8 +126,11 @@ def test_everything_finds_kmcp_by_what_it_is(
         failed = run_task("mcp_server", {**waiting, "wait_timeout": 5}, fails=True)
         assert f"the KMCP controller {NAMESPACE}/{name} has no available pod" in failed["msg"]
         where = {"namespaces": [namespace, NAMESPACE], "cluster_scope": True}
-        found = workloads.run(k8s_diagnosis_info, cluster.kubeconfig, tmp_path / "run", **where)
-        assert f"ControllerDown/{NAMESPACE}/Deployment/{name}" in [one["id"] for one in found["findings"]]
+        # a run of its own: that of the fixtures learned what the cluster serves before KMCP was there
+        found = workloads.run(k8s_diagnosis_info, cluster.kubeconfig, tmp_path / "diagnosis", **where)
+        assert f"ControllerDown/{NAMESPACE}/Deployment/{name}" in [one["id"] for one in found["findings"]], found[
+            "looked_at"
+        ]
 
         # another name beside it
         second = direct({**_upstream(cloud), **OF_THE_MODULE, "release_name": "second"}, check=True)

@@ -17,6 +17,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_fin
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_snapshot import Snapshot
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, structure_of, trimmed
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import MEANINGS
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import targets_from
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=timezone.utc)
 Item = dict[str, Any]
@@ -324,3 +325,12 @@ def test_only_servers_whose_pods_run_are_asked_as_their_declaration_says(monkeyp
     entry = {"name": "on", "namespace": "mcp", "port": 81, "path": "/x", "era": "legacy", "headers": {"X-Key": "k"}}
     assert asked == [entry]
     assert list(rows) == [("mcp", "on")]
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"), [("mcp", "/mcp"), ("/a/../b", "/mcp"), ("/a b", "/mcp"), ("//x", "/mcp"), ("/api", "/api")]
+)
+def test_a_server_with_a_path_that_nobody_can_ask_does_not_end_the_diagnosis_of_others(path: str, asked: str) -> None:
+    entry = server_answers._entry(server(spec={"httpTransport": {"path": path}}), [])
+    [target] = targets_from({"servers": [entry], "wait_timeout": 0, "timeout": 5})
+    assert target.path == asked

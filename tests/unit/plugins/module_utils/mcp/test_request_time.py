@@ -4,20 +4,27 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import itertools
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from support import mcp_played as played
 from support.mcp_played import Asked, Played, as_events, as_json, over_http, result
 from support.port_forwarding import api_server
+from unit.plugins.module_utils.mcp.servers import accepting
 from unit.plugins.module_utils.mcp.test_observe import failed
 from unit.plugins.module_utils.mcp.test_port_forward import port
 
+from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import Deadline
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import websocket
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, http_client
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import Manner, observe
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
@@ -58,19 +65,41 @@ def dripping(first: bytes, rest: bytes) -> Iterator[str]:
         over.set()
 
 
-@contextmanager
-def accepting(serve: Callable[[socket.socket], None]) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+PROXY_HEADERS = (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n")
 
-        def accept() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
 
-        threading.Thread(target=accept, daemon=True).start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
-        with contextlib.suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
+def test_a_proxy_that_drips_before_the_connection_stands_ends_with_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    with dripping(*PROXY_HEADERS) as url:
+        monkeypatch.setenv("https_proxy", url)
+        asking = http_client.exchange_to("https://mcp.example.com/mcp", timeout=SECONDS)
+        started = time.monotonic()
+        with pytest.raises(Unanswered) as caught, asking("POST", {}, b"{}"):
+            pass
+        assert caught.value.code == "timeout" and time.monotonic() - started < SECONDS + 1
+
+
+def test_so_does_one_before_a_forwarded_port() -> None:
+    with dripping(*PROXY_HEADERS) as url, api_server({"echo-1": 1}) as connection:
+        access = Access(server=connection["host"], proxy=url.removesuffix("/mcp"), origin="test")
+        transport: Any = SimpleNamespace(access=access, identity={}, ssl_context=None)
+        deadline = Deadline(SECONDS)
+        started = time.monotonic()
+        with deadline.watching(), pytest.raises((OSError, http.client.HTTPException)):
+            websocket.connect(transport, False, "/portforward", "p", 30.0)
+        deadline.end()
+        assert time.monotonic() - started < SECONDS + 1
+
+
+def test_a_server_that_wants_its_client_to_wait_gets_no_time_beyond_that_of_the_conversation() -> None:
+    def server(asked: Asked) -> Reply:
+        if asked.method == "tools/list":
+            return Reply(200, {"content-type": "text/event-stream"}, [b"id: 1\nretry: 9000\ndata:\n\n"])
+        return played.speaks_legacy(asked)
+
+    started = time.monotonic()
+    with over_http(server) as url:
+        (reason,) = failed(url=url, era="legacy", timeout=0.2).reasons
+    assert reason.code == "timeout" and time.monotonic() - started < 5
 
 
 def timers() -> list[threading.Thread]:
@@ -193,6 +222,34 @@ def test_many_slow_replicas_end_with_it_and_are_not_called_silent() -> None:
             pods=lambda: [Replica(f"echo-{number}", 3000) for number in range(20)],
             pod=lambda _replica, timeout: http_client.exchange_to(url, timeout=timeout),
         )
+        started = time.monotonic()
         with pytest.raises(Unanswered) as caught:
             observe(target, reach, Manner(0.5), "", {})
-    assert caught.value.code == "timeout" and "its 20 replicas one after the other" in caught.value.reason
+        assert time.monotonic() - started < 9
+    assert caught.value.code == "timeout" and "its 20 replicas" in caught.value.reason
+
+
+def test_replicas_are_asked_at_the_same_time_yet_not_all_of_them() -> None:
+    most, now = 0, 0
+    counting = threading.Lock()
+
+    def slow(asked: Asked) -> Reply:
+        nonlocal most, now
+        with counting:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.1)
+        with counting:
+            now -= 1
+        return played.speaks_legacy(asked, session="")
+
+    (target,) = targets_from({"name": "echo", "namespace": "mcp", "era": "legacy"})
+    with over_http(slow) as url:
+        reach = Reach(
+            server=lambda timeout: http_client.exchange_to(url, timeout=timeout),
+            pods=lambda: [Replica(f"echo-{number}", 3000) for number in range(20)],
+            pod=lambda _replica, timeout: http_client.exchange_to(url, timeout=timeout),
+        )
+        row: dict[str, Any] = {}
+        observe(target, reach, Manner(5.0, at_once=6), "", row)
+    assert row["replicas"]["answered"] == 20 and 4 <= most <= 6

@@ -140,6 +140,36 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "mcp_servers_servers[0].port",
         "70000",
     ),
+    "variable that a declared Secret sets as well": (
+        {
+            "cluster_setup_objects": [
+                {
+                    "apiVersion": "v1",
+                    "kind": "Secret",
+                    "metadata": {"name": "keys", "namespace": "mcp"},
+                    "data": {"OTHER": "eA=="},
+                },
+                {
+                    "apiVersion": "v1",
+                    "kind": "Secret",
+                    "metadata": {"name": "keys", "namespace": "web"},
+                    "stringData": {"LEVEL": "x"},
+                },
+                {
+                    "apiVersion": "v1",
+                    "kind": "Secret",
+                    "metadata": {"name": "more", "namespace": "mcp"},
+                    "stringData": {"LEVEL": "x"},
+                },
+            ],
+            "mcp_servers_servers": [
+                {"name": "a", "image": "a:1", "env": {"LEVEL": "1"}, "secret_refs": ["keys"]},
+                {"name": "b", "image": "a:1", "env": {"LEVEL": "1"}, "secret_refs": ["keys", "more"]},
+            ],
+        },
+        "mcp_servers_servers[1].env.LEVEL",
+        "Secret mcp/more",
+    ),
     "name of an object": (
         {"cluster_setup_objects": [MAP_A_B]},
         "cluster_setup_objects[0].metadata.name",
