@@ -19,7 +19,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import (
     ReleaseSpec,
     common_settings,
     helm_problems,
-    namespace_problems,
     registry_problems,
     release_name_problems,
 )
@@ -31,6 +30,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.controller_va
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ignored_differences
 from ansible_collections.mcpops.platform.plugins.module_utils.merge import overlay
+from ansible_collections.mcpops.platform.plugins.module_utils.names import namespace_problems
 
 DEFAULT_VERSION = "0.3.0"
 DEFAULT_NAMESPACE = "kmcp-system"

@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, Refused
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import operation as helm
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import recovery
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import number_problems
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import time_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import kept_servers, ownership, standing
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.charts import DEFINITION, name_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.ownership import Owner
@@ -24,7 +24,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
 
 def absent(task: Task) -> Result:
     params = task.params
-    problems = name_problems(params) + number_problems(params, "wait_timeout", "stale_after")
+    problems = name_problems(params) + time_problems(params)
     if params["orphan_servers"] and params["delete_servers"]:
         problems.append(Problem("orphan_servers", "contradicts delete_servers: either the MCPServers stay, or they go"))
     if problems:

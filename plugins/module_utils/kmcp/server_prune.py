@@ -17,8 +17,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec i
     declared_from,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, Object
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.label_syntax import wrong_label_value
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import FIELD_MANAGER, owned_fields
+from ansible_collections.mcpops.platform.plugins.module_utils.names import wrong_label_value
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal
 
 _SHOWN = 5
