@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import REDACTED, looks_secret, name_beside, redact
+from ansible_collections.mcpops.platform.plugins.module_utils.text import listed
 
 
 class _Absent(Enum):
@@ -70,9 +71,7 @@ class Plan:
         """One line for `msg`: what is (or would be) different."""
         if not self.changes:
             return f"{self.subject}: as declared"
-        names = [change.path or "the whole" for change in self.changes]
-        shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-        return f"{self.subject}: {shown}"
+        return f"{self.subject}: {listed([change.path or 'the whole' for change in self.changes], 6)}"
 
     def diff(self) -> dict[str, str]:
         """Ansible's before/after pair, one line a leaf, sorted by path, secrets redacted."""

@@ -27,7 +27,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership imp
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
-from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
+from ansible_collections.mcpops.platform.plugins.module_utils.text import counted, listed
 
 BUNDLE_LABEL = "mcpops.io/bundle"
 
@@ -220,5 +220,4 @@ def _too_many(bundle: str, going: Sequence[Target], of: int, percent: int) -> Re
 
 
 def _named(targets: Sequence[Target]) -> str:
-    shown = ", ".join(str(target.who) for target in targets[:_SHOWN])
-    return f"{shown} and {len(targets) - _SHOWN} more" if len(targets) > _SHOWN else shown
+    return listed([target.who for target in targets], _SHOWN)
