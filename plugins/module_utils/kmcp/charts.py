@@ -48,10 +48,6 @@ DEFAULT_NAMES: Mapping[str, str] = {
 # a mirror may keep the two below different paths
 _CHART_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 
-DEFINITION = "mcpservers.kagent.dev"
-API_VERSION = "kagent.dev/v1alpha1"
-KIND = "MCPServer"
-
 
 @dataclass(frozen=True)
 class KmcpSpec:

@@ -17,7 +17,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_stdio,
     unreadable,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import API_VERSION, KIND
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.constants import API_VERSION, KIND
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import (
     Evidence,

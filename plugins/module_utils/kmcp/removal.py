@@ -14,7 +14,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm import operat
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import recovery
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import time_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import kept_servers, ownership, standing
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.charts import DEFINITION, name_problems
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.charts import name_problems
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.constants import CRD
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.ownership import Owner
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
@@ -81,7 +82,7 @@ def _left_over(kube: Kube) -> list[str]:
         return []
     owner = ownership.owner_of(metadata)
     whose = f"it belongs to {owner}" if owner else "it was created without Helm"
-    return [f"The definition {DEFINITION} stays: {whose}."]
+    return [f"The definition {CRD} stays: {whose}."]
 
 
 def _servers_exist(servers: Sequence[str], orphaned: bool) -> Refusal:
@@ -92,4 +93,4 @@ def _servers_exist(servers: Sequence[str], orphaned: bool) -> Refusal:
         else "Remove them first, or set delete_servers: true."
     )
     told = "Removing the definition deletes every MCPServer with its workloads."
-    return Refusal(f"CustomResourceDefinition {DEFINITION}", kept_servers.shown(servers), ABSENT, f"{told} {remedy}")
+    return Refusal(f"CustomResourceDefinition {CRD}", kept_servers.shown(servers), ABSENT, f"{told} {remedy}")

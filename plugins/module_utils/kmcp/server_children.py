@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_template
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import API_VERSION, KIND
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.constants import API_VERSION, KIND
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_stdio import COMMANDS_WITH_IMAGE
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_template import MADE_BY_KMCP
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import route_path, value_at

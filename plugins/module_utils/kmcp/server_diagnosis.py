@@ -12,9 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children, unreadable
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.constants import CRD
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import (
-    CRD,
-    DEFAULT_PORT,
     known_fields,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import (
@@ -29,6 +28,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_sna
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.reading import Object, condition, subject
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import WARNING, reason
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.url_path import DEFAULT_PORT
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import join
 from ansible_collections.mcpops.platform.plugins.module_utils.text import listed
 

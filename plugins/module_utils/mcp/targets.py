@@ -17,13 +17,15 @@ from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, Reason
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import addresses, conversation, expectations
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.expectations import Expectation
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.url_path import path_problem
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.url_path import (
+    DEFAULT_PATH,
+    DEFAULT_PORT,
+    path_problem,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.names import SERVICE, namespace_problems, wrong_name
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of, texts_of_mapping
 from ansible_collections.mcpops.platform.plugins.module_utils.waiting import wait_timeout_problems
 
-DEFAULT_PORT = 3000
-DEFAULT_PATH = "/mcp"
 # what the protocol itself needs, and what HTTP does
 _OWN_HEADERS = re.compile(
     r"accept|content-type|content-length|mcp-session-id|mcp-protocol-version|mcp-method|mcp-name|mcp-param-.*"

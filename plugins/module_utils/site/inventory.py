@@ -76,9 +76,9 @@ def unchecked(hosts: Iterable[Host]) -> list[str]:
             name = host.spelled.get(variable, variable)
             if name not in host.written:
                 continue
-            for found, item in ((reasons, reason), (affected, host.name)):
-                if item not in found.setdefault(name, []):
-                    found[name].append(item)
+            for known, item in ((reasons, reason), (affected, host.name)):
+                if item not in known.setdefault(name, []):
+                    known[name].append(item)
     alike: dict[str, list[str]] = {}
     for name, found in reasons.items():
         alike.setdefault("; ".join(found), []).append(name)
