@@ -20,7 +20,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.private_files impo
 from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_report, drift_summary
 from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_advice import Commands
 from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_report import HostDrift
-from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
+from ansible_collections.mcpops.platform.plugins.module_utils.text import counted
 from ansible_collections.mcpops.platform.plugins.modules import site_drift
 from ansible_collections.mcpops.platform.plugins.plugin_utils.pages import drift_page
 from ansible_collections.mcpops.platform.plugins.plugin_utils.site_action import SiteAction

@@ -38,7 +38,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory imp
     unchecked,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
-from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
+from ansible_collections.mcpops.platform.plugins.module_utils.text import counted
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, mcp_server, site_lock, site_validate
 from ansible_collections.mcpops.platform.plugins.plugin_utils import variable_origin
 from ansible_collections.mcpops.platform.plugins.plugin_utils.plain_types import plain_arguments

@@ -9,13 +9,14 @@ A message reads: what failed: why (code). What to do next.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan, Refusal, diffs, shown_value
+from ansible_collections.mcpops.platform.plugins.module_utils.text import listed as named
+from ansible_collections.mcpops.platform.plugins.module_utils.text import sentence
 
 DONE_SHOWN = 20
 """How many writes a failure lists: a bundle of a thousand objects has a row for each of them beside it."""
@@ -82,7 +83,7 @@ class InvalidInput(Failure):
 
     def message(self) -> str:
         if len(self.problems) == 1:
-            return f"{self.subject}: {_sentence(str(self.problems[0]))} Nothing was changed."
+            return f"{self.subject}: {sentence(str(self.problems[0]))} Nothing was changed."
         listed = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(self.problems, 1))
         return f"{self.subject}: {len(self.problems)} problems, nothing was changed:\n{listed}"
 
@@ -103,7 +104,7 @@ class Refused(Failure):
     def message(self) -> str:
         lines = [
             f"{item.path}: cannot go from {_show(item.path, item.before)} to {_show(item.path, item.after)}. "
-            f"{_sentence(item.remedy)}"
+            f"{sentence(item.remedy)}"
             for item in self.refusals
         ]
         if len(lines) == 1:
@@ -147,9 +148,9 @@ class ServiceError(Failure):
         if more:
             # the code belongs to what is said first, not to the last of the lines below it
             head = f"{said.rstrip(':.')}{f' ({code})' if code else ''}:\n{lines}"
-            return f"{self.action}: {head}\n{_sentence(self.hint)}" if self.hint else f"{self.action}: {head}"
+            return f"{self.action}: {head}\n{sentence(self.hint)}" if self.hint else f"{self.action}: {head}"
         text = f"{self.action}: {said.rstrip('.')}{f' ({code})' if code else ''}."
-        return f"{text} {_sentence(self.hint)}" if self.hint else text
+        return f"{text} {sentence(self.hint)}" if self.hint else text
 
     def details(self) -> dict[str, Any]:
         known = {
@@ -175,14 +176,14 @@ class Reason:
     @property
     def finding(self) -> str:
         """What is the case, without the hint: that is for a failure, and no failure yet for those who still wait."""
-        return f"{self.subject}: {_sentence(self.message)}" if self.subject else self.message
+        return f"{self.subject}: {sentence(self.message)}" if self.subject else self.message
 
     def __str__(self) -> str:
         if not self.hint:
             return self.finding
         # behind the last of several lines, such as a log's, it would read as a part of them
         between = "\n" if "\n" in self.finding else " "
-        return f"{_sentence(self.finding)}{between}{_sentence(self.hint)}"
+        return f"{sentence(self.finding)}{between}{sentence(self.hint)}"
 
 
 class NotReady(Failure):
@@ -213,9 +214,9 @@ class NotReady(Failure):
         terminal = self._hopeless()
         if len(self.reasons) == 1:
             reason = self.reasons[0]
-            return f"{self.subject} {_be(self.subject)} not ready{waited}{terminal}: {_sentence(str(reason))}"
+            return f"{self.subject}: not ready{waited}{terminal}: {sentence(str(reason))}"
         listed = "\n".join(f"  {number}. {_indented(reason)}" for number, reason in enumerate(self.reasons, 1))
-        return f"{self.subject} {_be(self.subject)} not ready{waited}{terminal}:\n{listed}"
+        return f"{self.subject}: not ready{waited}{terminal}:\n{listed}"
 
     def _hopeless(self) -> str:
         """That waiting does not help, and whom."""
@@ -223,8 +224,7 @@ class NotReady(Failure):
         words = "will not become ready by waiting"
         if not final or not self.apart or all(reason.terminal for reason in self.reasons):
             return f" and {words}" if final else ""
-        more = [f"{len(final) - NAMES_SHOWN} more"] if final[NAMES_SHOWN:] else []
-        return f"; of these, {' and '.join(_listed([*final[:NAMES_SHOWN], *more]))} {words}"
+        return f"; of these, {named(final, NAMES_SHOWN)} {words}"
 
     def details(self) -> dict[str, Any]:
         return {
@@ -267,23 +267,6 @@ class MissingLibrary(Failure):
             f"(pip install '{self.requirement}'), or point ansible_python_interpreter at an interpreter that has it; "
             'for hosts with ansible_connection local that is "{{ ansible_playbook_python }}".'
         )
-
-
-def _be(subject: str) -> str:
-    """The verb of `2 of 3 MCP probes`, of `A, B`, of `MCP servers`, and of one thing with a name."""
-    number = re.match(r"(\d+) ", subject)
-    several = int(number[1]) != 1 if number else ", " in subject.partition("(")[0] or subject.endswith(" servers")
-    return "are" if several else "is"
-
-
-def _listed(names: Sequence[str]) -> list[str]:
-    """All but the last in one, for an "and" between the two."""
-    return [", ".join(names[:-1]), names[-1]] if names[1:] else list(names)
-
-
-def _sentence(text: str) -> str:
-    text = text.strip()
-    return text if text.endswith((".", "!", "?", ".)")) or "\n" in text else f"{text}."
 
 
 def _indented(reason: Reason) -> str:

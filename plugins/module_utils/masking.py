@@ -14,13 +14,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from ansible_collections.mcpops.platform.plugins.module_utils.secret_names import secret_name
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import (
     REDACTED,
     SHORTEST_SECRET,
     SHORTEST_VALUE,
     credentials_in,
     is_common,
-    secret_name,
     secrets_in,
 )
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import WHOLE
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import REDACTED, looks_secret, name_beside, redact
+from ansible_collections.mcpops.platform.plugins.module_utils.text import listed
 
 SIDES = ("before", "after")
 
@@ -71,9 +72,7 @@ class Plan:
         """One line for `msg`: what is (or would be) different."""
         if not self.changes:
             return f"{self.subject}: as declared"
-        names = [change.path or "the whole" for change in self.changes]
-        shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-        return f"{self.subject}: {shown}"
+        return f"{self.subject}: {listed([change.path or 'the whole' for change in self.changes], 6)}"
 
     def diff(self) -> dict[str, Any]:
         """The changes as data (docs/diff.schema.json), and Ansible's before/after pair of texts made of that data."""

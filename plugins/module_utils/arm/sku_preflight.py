@@ -29,7 +29,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_select imp
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
-from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
+from ansible_collections.mcpops.platform.plugins.module_utils.text import counted
 
 _COMPUTE = "/subscriptions/{}/providers/Microsoft.Compute"
 

@@ -30,15 +30,15 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.restore impor
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import (
     UPGRADE_CRDS,
     ReleaseSpec,
-    namespace_problems,
-    number_problems,
     release_name_problems,
     release_spec,
+    time_problems,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.undo import has_begun, undo
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
+from ansible_collections.mcpops.platform.plugins.module_utils.names import namespace_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 
@@ -232,7 +232,7 @@ def _absent(task: Task) -> Result:
     params = task.params
     name, namespace = params["name"], params["namespace"]
     problems = release_name_problems("name", name) + namespace_problems("namespace", namespace)
-    problems += number_problems(params, "wait_timeout", "stale_after")
+    problems += time_problems(params)
     if problems:
         raise InvalidInput(f"release {namespace}/{name}", problems)
     try:

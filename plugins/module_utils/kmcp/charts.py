@@ -19,7 +19,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import (
     ReleaseSpec,
     common_settings,
     helm_problems,
-    namespace_problems,
     registry_problems,
     release_name_problems,
 )
@@ -31,6 +30,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.controller_va
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ignored_differences
 from ansible_collections.mcpops.platform.plugins.module_utils.merge import overlay
+from ansible_collections.mcpops.platform.plugins.module_utils.names import namespace_problems
 
 DEFAULT_VERSION = "0.3.0"
 DEFAULT_NAMESPACE = "kmcp-system"
@@ -47,10 +47,6 @@ DEFAULT_NAMES: Mapping[str, str] = {
 """Option → what upstream calls it. A mirror may call its charts otherwise, and an installation its releases."""
 # a mirror may keep the two below different paths
 _CHART_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
-
-DEFINITION = "mcpservers.kagent.dev"
-API_VERSION = "kagent.dev/v1alpha1"
-KIND = "MCPServer"
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import cli_do
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.cli_download import Source
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, Refusal
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task, run_within
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import wait_timeout_problems
 
 SUBJECT = "kmcp_cli"
 NAME = "kmcp"
@@ -125,8 +126,7 @@ def cli_spec(params: Mapping[str, Any], system: str, architecture: str) -> CliSp
         problems.append(Problem("username", "and password go together: one is missing"))
     if params.get("ca_file") and not Path(params["ca_file"]).expanduser().is_file():
         problems.append(Problem("ca_file", f"{params['ca_file']} is not a file on the machine the module runs on"))
-    if not isinstance(params["timeout"], int) or params["timeout"] < 1:
-        problems.append(Problem("timeout", f"{params['timeout']} is not a number of seconds"))
+    problems += wait_timeout_problems(params["timeout"], option="timeout")
     if problems or version is None:
         raise InvalidInput(SUBJECT, problems)
     return CliSpec(Path(params["path"]).expanduser(), version, url, checksum.lower(), checksum_url)

@@ -17,9 +17,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_stdio,
     unreadable,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.constants import API_VERSION, KIND
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.domain import NAME
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.facts import Facts, facts_of
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import API_VERSION, KIND
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import (
     Evidence,

@@ -32,13 +32,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_trial,
     server_wait,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.constants import API_VERSION, CRD, KIND
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_outcome import Converged, row
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import Sight
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_sight import Key
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import (
-    API_VERSION,
-    CRD,
-    KIND,
     Declared,
     declared_from,
     with_standing_labels,

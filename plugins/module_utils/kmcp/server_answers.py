@@ -16,7 +16,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_diagnosis,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.facts import facts_of
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import DEFAULT_PATH
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import (
     CALL,
     STATUS,
@@ -28,7 +27,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_sna
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.reading import Object, condition, subject
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import reason
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import addresses, mcp_probe
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.url_path import path_problem
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.url_path import DEFAULT_PATH, path_problem
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput, Task
 
 Key = tuple[str, str]

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import API_VERSION, KIND
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.constants import API_VERSION, KIND
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_template import MADE_BY_KMCP, declaration
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions

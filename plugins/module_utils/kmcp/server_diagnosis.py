@@ -12,10 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children, unreadable
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.constants import CRD
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.facts import facts_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import (
-    CRD,
-    DEFAULT_PORT,
     known_fields,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import (
@@ -30,7 +29,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_sna
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.reading import Object, condition, subject
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import WARNING, reason
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.url_path import DEFAULT_PORT
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import join
+from ansible_collections.mcpops.platform.plugins.module_utils.text import listed
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 # children whose absence a server does not survive, of those that diagnosis reads
@@ -58,7 +59,7 @@ def of_definition(snapshot: Snapshot) -> Iterator[Finding]:
         "kind": "CustomResourceDefinition",
         "metadata": {"name": CRD},
     }
-    told = f"lacks {_listed(lacking)}: whoever declares them finds nothing of it, and no error"
+    told = f"lacks {listed(lacking, SHOWN_FIELDS)}: whoever declares them finds nothing of it, and no error"
     yield of_reason(definition, reason(subject(definition), "OldDefinition", told))
 
 
@@ -172,7 +173,7 @@ def _pruned(server: Object, lacking: Sequence[str]) -> Iterator[Finding]:
     if gone:
         old = [path for path in gone if any(path == one or path.startswith(f"{one}.") for one in lacking)]
         why = "the definition does not have them" if old else "it has no such fields, or somebody removed them since"
-        told = f"was applied with {_listed(gone)}, and stands without: {why}"
+        told = f"was applied with {listed(gone, SHOWN_FIELDS)}, and stands without: {why}"
         yield of_reason(server, reason(subject(server), "FieldsPruned", told))
 
 
@@ -222,8 +223,3 @@ def _waits(server: Object) -> bool:
 
 def _deployment(server: Object) -> Mapping[str, Any]:
     return (server.get("spec") or {}).get("deployment") or {}
-
-
-def _listed(paths: Sequence[str]) -> str:
-    more = f" and {len(paths) - SHOWN_FIELDS} more" if len(paths) > SHOWN_FIELDS else ""
-    return ", ".join(paths[:SHOWN_FIELDS]) + more

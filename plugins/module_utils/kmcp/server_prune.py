@@ -17,9 +17,13 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec i
     declared_from,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, Object
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.label_syntax import wrong_label_value
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import FIELD_MANAGER, owns_label
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import (
+    FIELD_MANAGER,
+    owns_label,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.names import wrong_label_value
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal
+from ansible_collections.mcpops.platform.plugins.module_utils.text import counted, listed
 
 _SHOWN = 5
 _FORBIDDEN = 403
@@ -64,8 +68,7 @@ def too_many(
     """Why so many are not removed: a list that came out empty or short is likelier than so much meant."""
     if not going or (not nothing_declared and len(going) * 100 <= percent * len(members)):
         return None
-    names = ", ".join("/".join(key) for key in going[:_SHOWN])
-    names += f" and {len(going) - _SHOWN} more" if len(going) > _SHOWN else ""
+    names = listed(["/".join(key) for key in going], _SHOWN)
     if nothing_declared:
         remedy = f"The list of servers is empty, and pruning would remove {names}: name them with state: absent instead"
     else:
@@ -73,7 +76,8 @@ def too_many(
             f"Pruning {names} is more than {percent} percent of it. Check that the list of servers is complete; raise "
             "prune_max_percent if it is"
         )
-    return Refusal(f"bundle {bundle}", _counted(len(members)), _counted(len(members) - len(going)), f"{remedy}.")
+    before, after = (counted(number, "MCP server") for number in (len(members), len(members) - len(going)))
+    return Refusal(f"bundle {bundle}", before, after, f"{remedy}.")
 
 
 def other_bundle(server: Declared, live: Mapping[str, Any] | None) -> Refusal | None:
@@ -91,10 +95,6 @@ def other_bundle(server: Declared, live: Mapping[str, Any] | None) -> Refusal | 
 
 def key_of(item: Mapping[str, Any]) -> Key:
     return (str(item["metadata"].get("namespace")), str(item["metadata"]["name"]))
-
-
-def _counted(number: int) -> str:
-    return f"{number} MCP server{'' if number == 1 else 's'}"
 
 
 def _members(kube: Kube, bundle: str, namespaces: Iterable[str]) -> list[Object]:

@@ -18,9 +18,10 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_readiness,
     server_template,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.constants import API_VERSION, KIND
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_children import CHILDREN
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import Sight
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import API_VERSION, KIND, Declared
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.unreadable import unreadable_servers
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, Object
@@ -28,13 +29,14 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery imp
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import PODS
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import Read, at_once, read_live
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.surroundings import SLICES
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.network import SERVICE_OF
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 Key = tuple[str, str]
 
 SERVERS = ResourceType(API_VERSION, KIND, "mcpservers", True)
-ENDPOINTS = ResourceType("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", True)
-_SERVICE_OF = "kubernetes.io/service-name"
+DEPLOYMENTS = CHILDREN["Deployment"]
 # what KMCP selects a server's pods by; a server's own labels may change every other
 _INSTANCE, _NAME = "app.kubernetes.io/instance", "app.kubernetes.io/name"
 _NAMED_IN_A_QUERY = 50
@@ -106,10 +108,10 @@ def with_pods(kube: Kube, sights: Mapping[Key, Sight]) -> dict[Key, Sight]:
     pods: dict[Key, list[Object]] = {}
     for namespace in sorted({namespace for namespace, _name in sights}):
         names = [name for place, name in sights if place == namespace]
-        chosen = f"{_SERVICE_OF} in ({','.join(names)})" if len(names) <= _NAMED_IN_A_QUERY else _SERVICE_OF
-        for item in kube.list_objects(ENDPOINTS, namespace, label_selector=chosen):
+        chosen = f"{SERVICE_OF} in ({','.join(names)})" if len(names) <= _NAMED_IN_A_QUERY else SERVICE_OF
+        for item in kube.list_objects(SLICES, namespace, label_selector=chosen):
             if any((one.get("conditions") or {}).get("ready") is not False for one in item.get("endpoints") or []):
-                ready.add((namespace, item["metadata"]["labels"][_SERVICE_OF]))
+                ready.add((namespace, item["metadata"]["labels"][SERVICE_OF]))
         for name, pod in pods_of(kube, namespace, names):
             pods.setdefault((namespace, name), []).append(pod)
     return {

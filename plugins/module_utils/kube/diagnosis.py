@@ -31,7 +31,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_fin
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_snapshot import Snapshot
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import namespace_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import last_log_lines
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import FORBIDDEN, at_once
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.rotation import HELD
@@ -40,6 +39,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary im
     SEVERITIES,
     without_log,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.names import namespace_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 
 SUBJECT = "k8s_diagnosis_info"

@@ -17,8 +17,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube import fields
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.aggregation import is_down
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest import Content
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.prune import METADATA_ONLY
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import METADATA_OF_LIST, ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts import events
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.reading import Object, time_of
@@ -164,7 +163,7 @@ def _listed(
 ) -> tuple[Sequence[Object] | None, str]:
     """The objects, or None where none may be read, and what is missing of them."""
     selector = "type=Warning" if resource.kind == "Event" else None
-    accept = METADATA_ONLY if resource.kind in _METADATA else None
+    accept = METADATA_OF_LIST if resource.kind in _METADATA else None
     try:
         if not places:
             return kube.list_objects(resource, None, field_selector=selector, accept=accept, quiet=True), ""

@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change
+from ansible_collections.mcpops.platform.plugins.module_utils.text import listed
 
 INVALID = 422
 TRIAL = "mcpops-trial-"
@@ -177,8 +178,7 @@ def _below(path: str, roots: Iterable[str]) -> bool:
 def _naming(refused: ServiceError, paths: list[str]) -> ServiceError:
     if not paths:
         return refused
-    shown = ", ".join(paths[:_MOST]) + (f" and {len(paths) - _MOST} more" if len(paths) > _MOST else "")
-    return _with(refused, f"{shown} would change: {refused.reason}", refused.hint)
+    return _with(refused, f"{listed(paths, _MOST)} would change: {refused.reason}", refused.hint)
 
 
 def _blaming(refused: ServiceError, field: str, foreign: Iterable[tuple[str, str]]) -> ServiceError:

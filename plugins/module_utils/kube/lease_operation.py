@@ -17,7 +17,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Fail
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import lease, lease_keeping, lease_process
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.lease import Holder, Verdict
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import namespace_problems
+from ansible_collections.mcpops.platform.plugins.module_utils.names import namespace_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Deadline, wait_timeout_problems

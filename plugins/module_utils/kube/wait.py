@@ -28,6 +28,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.surroundings 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.events import last_words
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+from ansible_collections.mcpops.platform.plugins.module_utils.text import listed
 from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Deadline, now, poll
 
 TERMINAL_SECONDS = 4.0
@@ -251,6 +252,5 @@ def _targets(kube: Kube, items: Sequence[Object]) -> list[Target]:
 
 
 def _named(waiting: Sequence[Target], total: int) -> str:
-    names = ", ".join(str(target.who) for target in waiting[:3])
-    more = f" and {len(waiting) - 3} more" if len(waiting) > 3 else ""
-    return names + more + (f" ({len(waiting)} of {total} objects)" if total > 1 else "")
+    names = listed([target.who for target in waiting], 3)
+    return names + (f" ({len(waiting)} of {total} objects)" if total > 1 else "")

@@ -15,6 +15,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Serv
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import failures, sdk
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import PODS, last_log_lines
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.network import SERVICE_OF
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import addresses, foreign
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.http_client import Opener
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import api_server_refuses_login
@@ -103,7 +104,7 @@ def replicas(kube: Kube, namespace: str, service: str, port: int) -> list[Replic
     action = f"read the endpoints of Service {namespace}/{service}"
     slices = kube.get(
         f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices",
-        query={"labelSelector": f"kubernetes.io/service-name={service}"},
+        query={"labelSelector": f"{SERVICE_OF}={service}"},
         action=action,
     )
     found = [item for item in (slices or {}).get("items") or [] if isinstance(item, Mapping)]

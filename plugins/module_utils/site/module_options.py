@@ -33,6 +33,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import targets
+from ansible_collections.mcpops.platform.plugins.module_utils.names import namespace_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import text_of_scalar, texts_of_mapping
 from ansible_collections.mcpops.platform.plugins.module_utils.site import role_arguments
 from ansible_collections.mcpops.platform.plugins.module_utils.site.common_variables import AZURE_AUTH, KUBECONFIG
@@ -207,7 +208,7 @@ def namespace_findings(host: Host) -> Iterator[Finding]:
     """Names that no namespace can have, of the variables that several roles follow."""
     for role, variable in _NAMESPACE_VARIABLES.items():
         if role in host.roles and host.get(variable) not in (None, ""):
-            for problem in objects.namespace_problems(variable, host.get(variable)):
+            for problem in namespace_problems(variable, host.get(variable)):
                 yield Finding(host.name, problem.path, problem.message)
 
 
@@ -241,7 +242,7 @@ def playbook_findings(host: Host, lock: Spec) -> Iterator[Finding]:
         for problem in wait_timeout_problems(seconds, option=LOCK_TIMEOUT, zero=True):
             yield Finding(host.name, problem.path, problem.message)
     if host.get(LOCK_NAMESPACE) is not None:
-        for problem in objects.namespace_problems(LOCK_NAMESPACE, host.get(LOCK_NAMESPACE)):
+        for problem in namespace_problems(LOCK_NAMESPACE, host.get(LOCK_NAMESPACE)):
             yield Finding(host.name, problem.path, problem.message)
 
 
