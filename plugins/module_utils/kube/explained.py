@@ -46,6 +46,11 @@ def is_immutable(refused: ServiceError) -> bool:
     return all(IMMUTABLE.search(one) for one in told)
 
 
+def is_inexpressible(refused: ServiceError) -> bool:
+    """Whether server-side apply cannot say what the API server takes: two items of one key."""
+    return "duplicate entries for key" in refused.reason
+
+
 def headless(declared: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
     """Whether a Service stands without an address although none is declared to be missing.
 

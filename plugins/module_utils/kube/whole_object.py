@@ -127,5 +127,6 @@ class WholeObjects:
             except ServiceError:
                 continue
             if not unkept(target.declared, after, target.structure):
-                return after if self._dry else self.write(target, standing, found.doomed, beside)
+                unchanged = not differences(standing, after, target.structure)
+                return after if self._dry or unchanged else self.write(target, standing, found.doomed, beside)
         raise refused
