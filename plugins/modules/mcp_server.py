@@ -137,7 +137,8 @@ options:
     description:
       - Number of pods; 1 if not set. Sessions are not shared between pods, and the Service has no affinity, so more
         than one is warned of unless O(stateless) says that the server keeps none.
-      - KMCP writes this number again whenever it looks at the server, so a HorizontalPodAutoscaler cannot work.
+      - KMCP writes this number again whenever it looks at the server, against what a HorizontalPodAutoscaler has set
+        meanwhile. That is no drift; a note says so.
     type: int
   stateless:
     description:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -31,6 +31,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure imp
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 CONFLICT, INVALID = 409, 422
+ATTEMPTS = 4
+"""A controller may write between our reading and our writing; then it is read again."""
 
 
 @dataclass(frozen=True)
@@ -148,22 +150,33 @@ def _gone(live: Object, after: Object, routes: Collection[Route]) -> list[Route]
     return [route for route in routes if value_at(live, route) not in (None, value_at(after, route))]
 
 
-def give_up(kube: Kube, target: Target, live: Object, managers: Collection[str], attempts: int = 4) -> Object:
+def give_up(kube: Kube, target: Target, live: Object, managers: Collection[str]) -> Object:
     """The object without the ownership of `managers`, whose values have been written by others since."""
-    for attempt in range(1, attempts + 1):
+
+    def without(live: Object) -> Object:
         kept = without_entries(live, managers)
         if kept is None:
-            break
+            return live
         body = {"metadata": {"resourceVersion": version_of(live), "managedFields": kept}}
-        answer = kube.request(
-            "PATCH",
-            target.path,
-            body=body,
-            content_type=MERGE_PATCH,
-            accept_status=(CONFLICT,) if attempt < attempts else (),
-            action=f"restore {target.who}",
+        action = f"restore {target.who}"
+        return cast(
+            Object, kube.request("PATCH", target.path, body=body, content_type=MERGE_PATCH, action=action).json()
         )
-        if answer.status != CONFLICT:
-            return cast(Object, answer.json())
-        live = kube.get(target.path) or live
-    return live
+
+    return written(kube, target, live, without, CONFLICT)
+
+
+def written(kube: Kube, target: Target, live: Object, write: Callable[[Object], Object], clash: int) -> Object:
+    """What `write` makes of the object; with what it is by then, where somebody else wrote since `live` was read.
+
+    `clash` is how the API server refuses a request for a version that is gone.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return write(live)
+        except ServiceError as refused:
+            fresh = kube.get(target.path) if refused.status == clash and attempt < ATTEMPTS else None
+            if fresh is None or version_of(fresh) == version_of(live):
+                raise
+            live = fresh
+    raise AssertionError("the last attempt returns or raises")

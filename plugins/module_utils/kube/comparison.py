@@ -47,7 +47,7 @@ class Comparison:
     declared: Target
     live: Object
 
-    @property
+    @cached_property
     def settings(self) -> Settings:
         return self.options.settings(self.declared.who)
 

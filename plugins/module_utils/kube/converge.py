@@ -238,7 +238,8 @@ class Converger:
         try:
             after, judged, notes = self._applied(target, judged)
         except ServiceError as refused:
-            if refused.status != INVALID or explained.is_immutable(refused):
+            twins = explained.is_inexpressible(refused) and not self._options.adopt
+            if not twins and (refused.status != INVALID or explained.is_immutable(refused)):
                 raise
             # in check mode, what the dry run of the whole shows has the removals in it
             after = self._whole.in_one_piece(found, refused)

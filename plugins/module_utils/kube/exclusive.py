@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import (
+    ATTEMPTS,
     INVALID,
     Target,
     removable,
@@ -19,15 +20,13 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import 
     set_leaves,
     try_creation,
     version_of,
+    written,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.comparison import Comparison
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import Route, route_path, value_at
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change
-
-ATTEMPTS = 4
-"""A controller may write between our reading and our writing; then it is read again."""
 
 
 @dataclass(frozen=True)
@@ -114,13 +113,5 @@ def fresh_values(kube: Kube, target: Target, live: Object, routes: Collection[Ro
 
 
 def set_fresh(kube: Kube, target: Target, live: Object, values: Mapping[Route, Any], manager: str) -> Object:
-    """The object with these values; read again when somebody else wrote since `live` was read."""
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return set_leaves(kube, target, live, values, manager)
-        except ServiceError as refused:
-            fresh = kube.get(target.path) if refused.status == INVALID and attempt < ATTEMPTS else None
-            if fresh is None or version_of(fresh) == version_of(live):
-                raise
-            live = fresh
-    raise AssertionError("the last attempt returns or raises")
+    """The object with these values."""
+    return written(kube, target, live, lambda one: set_leaves(kube, target, one, values, manager), INVALID)

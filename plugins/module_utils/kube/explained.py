@@ -47,6 +47,11 @@ def is_immutable(refused: ServiceError) -> bool:
     return all(IMMUTABLE.search(one) for one in told)
 
 
+def is_inexpressible(refused: ServiceError) -> bool:
+    """Whether server-side apply cannot say what the API server takes: two items of one key."""
+    return "duplicate entries for key" in refused.reason
+
+
 def headless(declared: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
     """Whether a Service stands without an address although none is declared to be missing.
 
@@ -86,14 +91,8 @@ def stands_in_the_way(refused: ServiceError) -> bool:
 def not_deleted(who: Identity, refused: ServiceError) -> ServiceError:
     """The refusal of a trial under another name, as one of the object itself."""
     reason = re.sub(rf"{TRIAL}\w+", who.name, refused.reason)
-    return ServiceError(
-        f"apply {who}",
-        f"it was not deleted, because it could not be created anew: {reason}",
-        code=refused.code,
-        status=refused.status,
-        hint=refused.hint,
-        body=refused.body,
-    )
+    told = f"it was not deleted, because it could not be created anew: {reason}"
+    return _with(refused, told, refused.hint, f"apply {who}")
 
 
 def holds_others(who: Identity) -> bool:
@@ -119,9 +118,7 @@ def with_remedy(who: Identity, refused: ServiceError, asked: bool, remedy: str =
             "Declare what stands, or let k8s_objects delete it and create it anew with recreate: on_immutable (for "
             "one object in object_options)."
         )
-    return ServiceError(
-        refused.action, refused.reason, code=refused.code, status=refused.status, hint=hint, body=refused.body
-    )
+    return _with(refused, refused.reason, hint)
 
 
 # the API server's own words for a webhook with side effects, and those of webhooks that look at dryRun themselves
@@ -194,8 +191,6 @@ def _blaming(refused: ServiceError, field: str, foreign: Iterable[tuple[str, str
     return _with(refused, f"{refused.reason}; {place} of the live object also has items of {', '.join(owners)}", hint)
 
 
-def _with(refused: ServiceError, reason: str, hint: str) -> ServiceError:
-    values: dict[str, Any] = refused.values
-    return ServiceError(
-        refused.action, reason, code=refused.code, status=refused.status, hint=hint, body=refused.body, values=values
-    )
+def _with(refused: ServiceError, reason: str, hint: str, action: str = "") -> ServiceError:
+    code, status, body, values = refused.code, refused.status, refused.body, refused.values
+    return ServiceError(action or refused.action, reason, code=code, status=status, hint=hint, body=body, values=values)

@@ -178,7 +178,7 @@ def _list(declared: Sequence[Any], live: Sequence[Any], structure: Structure) ->
     """The values of a list; more items than declared are the business of who owns them."""
     if structure.is_set:
         return Verdict.STANDS if all(item in live for item in declared) else Verdict.DIFFERS
-    if not structure.keys:
+    if not structure.keys or _has_twins(declared, structure):
         return _one_piece(declared, live)
     standing = {structure.key_of(item): item for item in live}
     outcome = Verdict.STANDS

@@ -273,7 +273,8 @@ def _compare_items(
             found.append(Unkept(route, list(declared), list(live)))
         return
     keys = [structure.key_of(item) for item in declared]
-    if structure.keys and None not in keys:
+    # of twins only their places tell them apart
+    if structure.keys and None not in keys and len(set(keys)) == len(keys):
         standing = {structure.key_of(item): item for item in live}
         for item, key in zip(declared, keys):
             step = item_step(dict(key or ()))

@@ -15,6 +15,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import 
     give_up,
     put,
     server_side_apply,
+    written,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
@@ -30,9 +31,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.one_piece imp
     unkept,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import REPLACING_MANAGER, owners
-
-ATTEMPTS = 4
-"""A controller may write between our reading and our writing; then it is read again."""
 
 
 def apply_declared(kube: Kube, options: BundleOptions, target: Target, *, dry: bool) -> Object:
@@ -101,17 +99,13 @@ class WholeObjects:
     def _put(
         self, target: Target, base: Object, doomed: Sequence[Route], beside: Sequence[Route], *, dry_run: bool
     ) -> Object:
-        """The object as it is (or would be) when it was written in one piece; read again when somebody else wrote."""
-        for attempt in range(1, ATTEMPTS + 1):
-            body = self._whole(target, base, doomed, beside)
-            try:
-                return put(self._kube, target, body, manager=self._writer, dry_run=dry_run)
-            except ServiceError as refused:
-                fresh = self._kube.get(target.path) if refused.status == CONFLICT and attempt < ATTEMPTS else None
-                if fresh is None:
-                    raise
-                base = fresh
-        raise AssertionError("the last attempt returns or raises")
+        """The object as it is (or would be) when it was written in one piece."""
+
+        def whole(live: Object) -> Object:
+            body = self._whole(target, live, doomed, beside)
+            return put(self._kube, target, body, manager=self._writer, dry_run=dry_run)
+
+        return written(self._kube, target, base, whole, CONFLICT)
 
     def write(self, target: Target, standing: Object, doomed: Sequence[Route], beside: Sequence[Route]) -> Object:
         whole = self._put(target, standing, doomed, beside, dry_run=False)
@@ -133,5 +127,6 @@ class WholeObjects:
             except ServiceError:
                 continue
             if not unkept(target.declared, after, target.structure):
-                return after if self._dry else self.write(target, standing, found.doomed, beside)
+                unchanged = not differences(standing, after, target.structure)
+                return after if self._dry or unchanged else self.write(target, standing, found.doomed, beside)
         raise refused

@@ -212,6 +212,22 @@ def test_whatever_is_taken_out_of_what_kmcp_made_comes_back(apply: Apply, cluste
     assert "automountServiceAccountToken" not in cluster.get("serviceaccount", "echo", "-n", namespace)
 
 
+def test_an_autoscaler_is_nobodys_drift(apply: Apply, cluster: Any, namespace: str) -> None:
+    apply()
+    left_alone(cluster, namespace)
+    # as the controller of HorizontalPodAutoscalers does it
+    scale = cluster.kubectl("get", "--raw", f"/apis/apps/v1/namespaces/{namespace}/deployments/echo/scale")
+    scaled = json.loads(scale) | {"spec": {"replicas": 2}}
+    place = f"/apis/apps/v1/namespaces/{namespace}/deployments/echo/scale?fieldManager=kube-controller-manager"
+    cluster.kubectl("replace", "--raw", place, "-f", "-", stdin=json.dumps(scaled))
+    cluster.kubectl("-n", namespace, "rollout", "status", "deployment/echo", "--timeout=60s")
+    for check in (True, False):
+        again = apply(check=check)
+        assert not again["changed"], shown(again)
+        assert any("KMCP sets it back to 1" in note for note in again["notes"])
+    assert cluster.get("deployment", "echo", "-n", namespace)["spec"]["replicas"] == 2
+
+
 def test_an_option_that_is_declared_no_more_goes(apply: Apply, cluster: Any, namespace: str) -> None:
     apply(env={"A": "1", "B": "2"}, labels={"team": "tools"}, wait=False)
     changed = apply(env={"A": "1"}, wait=False)

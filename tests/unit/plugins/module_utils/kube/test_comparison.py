@@ -9,6 +9,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.comparison import Comparison
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change
 
 from .conftest import described
@@ -66,3 +67,20 @@ def test_an_amount_in_another_spelling_is_no_change() -> None:
 
     assert applied(pod("1Gi"), pod("1024Mi")) == ()
     assert applied(pod("1Gi"), pod("1025Mi")) != ()
+
+
+def _ports(*ports: dict[str, Any]) -> dict[str, Any]:
+    containers = [{"name": "a", "ports": list(ports)}]
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "m"}, "spec": {"containers": containers}}
+
+
+TWINS = ({"containerPort": 53, "name": "one"}, {"containerPort": 53, "name": "two"})
+
+
+def test_items_of_one_key_are_told_apart_by_their_places() -> None:
+    stands = [{**port, "protocol": "TCP"} for port in TWINS]
+    completed = compared(_ports(*stands), _ports(*TWINS), adopt=False)
+    assert completed.verdict is Verdict.UNSURE
+    assert completed.estimate() == ()
+    moved = compared(_ports(stands[0], {**stands[1], "name": "three"}), _ports(*TWINS), adopt=False)
+    assert [(change.before, change.after) for change in moved.estimate()] == [("three", "two")]
