@@ -67,8 +67,9 @@ options:
   repo_url:
     description:
       - Address of an HTTP(S) chart repository, below which C(index.yaml) lies.
-      - The chart is downloaded by the module, and its SHA-256 must be the one of the index. The credentials are sent to
-        this address only, not where the index or a redirect leads.
+      - C(helm) downloads the chart, and its SHA-256 must be the one of the index. The credentials are sent to this
+        address only, not where the index leads. A redirect takes them along within the same host name and its
+        subdomains only.
     type: str
   chart_version:
     description:

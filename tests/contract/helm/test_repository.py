@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -27,6 +28,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import R
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import version_range
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput, Task
+from localcloud.authority import Authority
 
 pytestmark = pytest.mark.contract
 
@@ -68,7 +70,7 @@ class Site:
     asked: list[tuple[str, str]] = field(default_factory=list)
 
 
-def serve(site: Site) -> ThreadingHTTPServer:
+def serve(site: Site, tls: ssl.SSLContext | None = None) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             login = self.headers.get("Authorization", "")
@@ -88,7 +90,9 @@ def serve(site: Site) -> ThreadingHTTPServer:
         def log_message(self, *arguments: object) -> None: ...
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    site.address = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    site.address = f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     return server
 
@@ -117,12 +121,12 @@ def index(archives: dict[str, bytes], below: str = "") -> bytes:
 
 
 @pytest.fixture
-def open_site() -> Iterator[Callable[[], Site]]:
+def open_site() -> Iterator[Callable[..., Site]]:
     servers = []
 
-    def opened() -> Site:
+    def opened(tls: ssl.SSLContext | None = None) -> Site:
         site = Site()
-        servers.append(serve(site))
+        servers.append(serve(site, tls))
         return site
 
     yield opened
@@ -132,7 +136,7 @@ def open_site() -> Iterator[Callable[[], Site]]:
 
 
 @pytest.fixture
-def site(open_site: Callable[[], Site], archives: dict[str, bytes]) -> Site:
+def site(open_site: Callable[..., Site], archives: dict[str, bytes]) -> Site:
     site = open_site()
     site.pages = {"/index.yaml": index(archives), **{f"/web-{version}.tgz": body for version, body in archives.items()}}
     return site
@@ -169,7 +173,7 @@ def test_a_login_reaches_the_repository_and_nobody_else_sees_it(
 
 @pytest.mark.parametrize("way", ["index", "redirect"])
 def test_the_login_goes_to_no_other_host(
-    site: Site, open_site: Callable[[], Site], task: RunningTask, archives: dict[str, bytes], way: str
+    site: Site, open_site: Callable[..., Site], task: RunningTask, archives: dict[str, bytes], way: str
 ) -> None:
     other = open_site()
     other.pages = {"/files/web-1.2.3.tgz": archives["1.2.3"]}
@@ -191,6 +195,23 @@ def test_an_archive_that_is_not_what_the_index_says_is_refused(
     site.pages["/web-1.2.3.tgz"] = archives["1.10.0"]
     with pytest.raises(ServiceError, match="DigestMismatch"):
         fetched(task, chart_of(site))
+
+
+def test_an_authority_of_ones_own_is_trusted_where_it_is_named(
+    site: Site, open_site: Callable[..., Site], task: RunningTask, archives: dict[str, bytes], tmp_path: Path
+) -> None:
+    authority = Authority.create("A test's own")
+    authority.pair.write(tmp_path / "ca.pem", tmp_path / "ca.key")
+    authority.issue("repository", names=["127.0.0.1"], server=True).write(tmp_path / "site.pem", tmp_path / "site.key")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "site.pem", tmp_path / "site.key")
+    secure = open_site(context)
+    secure.pages, secure.login = site.pages, BASIC
+    trusting = replace(LOGIN, plain_http=False, ca_file=str(tmp_path / "ca.pem"))
+    assert fetched(task, chart_of(secure), trusting) == archives["1.2.3"]
+    with pytest.raises(ServiceError, match="CertificateNotTrusted") as caught:
+        fetched(task, chart_of(secure), replace(trusting, ca_file=None))
+    assert "ca_file" in caught.value.hint
 
 
 # what is wrong at the repository → code, reason and advice

@@ -95,7 +95,7 @@ def test_the_newest_version_that_fits_as_the_index_writes_it(tmp_path: Path, tex
     assert helm.asked == ["index", version]
 
 
-@pytest.mark.parametrize("digest", [DIGEST, f"sha256:{DIGEST}", ""])
+@pytest.mark.parametrize("digest", [DIGEST, f"sha256:{DIGEST}", ""], ids=["bare", "with its kind", "none"])
 def test_an_archive_is_checked_against_the_index(tmp_path: Path, digest: str) -> None:
     chart = FakeHelm(tmp_path, index(digest=digest)).fetched()
     assert chart == replace(CHART, location=str(tmp_path / "some.tgz"), repository="")
