@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,9 +56,10 @@ class NewSite:
     kubeconfig: Path
 
     def play(self, playbook: str, *arguments: str) -> Run:
-        env = {"ANSIBLE_COLLECTIONS_PATH": str(self.collections), "ANSIBLE_CONFIG": os.devnull}
+        env = {"ANSIBLE_COLLECTIONS_PATH": str(self.collections), "ANSIBLE_CONFIG": str(self.directory / "ansible.cfg")}
+        place = f"drift_report_directory={self.directory / 'drift-report'}"
         full = f"mcpops.platform.{playbook}"
-        return run_playbook(full, "-i", self.inventory, *arguments, env=env, cwd=self.directory)
+        return run_playbook(full, "-i", self.inventory, "-e", place, *arguments, env=env, cwd=self.directory)
 
     def kubectl(self, *arguments: str) -> str:
         return Site(self.directory, self.kubectl_binary, self.kubeconfig).kubectl(*arguments)
@@ -71,6 +71,7 @@ class NewSite:
 @pytest.fixture(scope="module")
 def new(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewSite]:
     directory = tmp_path_factory.mktemp("new-domain")
+    (directory / "ansible.cfg").touch()
     kubeconfig = directory / "kubeconfig"
     variables = {
         "mcpops_kubeconfig": str(kubeconfig),
@@ -112,7 +113,9 @@ def test_everything_is_done_for_a_new_domain(new: NewSite) -> None:
     # waited for: an object of the domain is judged by the domain
     empty = [{"name": "motd", "text": ""}, NOTICES[1]]
     waited = new.play("site", "--tags", "extras", "-e", json.dumps({"team_notices_notices": empty}))
-    assert waited.returncode != 0 and "it has no text (NoticeEmpty)" in waited.output
+    assert waited.returncode != 0
+    error = waited.of(HOST, "mcpops.platform.team_notices : Put up the notices")["error"]
+    assert [one["code"] for one in error["reasons"]] == ["NoticeEmpty"]
     new.play("site", "--tags", "extras").ok()
 
     # compared: who may write where is the domain's to say
