@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.playbook import CHECKOUT, Run, run_playbook
@@ -57,9 +55,10 @@ class NewSite:
     kubeconfig: Path
 
     def play(self, playbook: str, *arguments: str) -> Run:
-        env = {"ANSIBLE_COLLECTIONS_PATH": str(self.collections), "ANSIBLE_CONFIG": os.devnull}
+        env = {"ANSIBLE_COLLECTIONS_PATH": str(self.collections), "ANSIBLE_CONFIG": str(self.directory / "ansible.cfg")}
+        place = f"drift_report_directory={self.directory / 'drift-report'}"
         full = f"mcpops.platform.{playbook}"
-        return run_playbook(full, "-i", self.inventory, *arguments, env=env, cwd=self.directory)
+        return run_playbook(full, "-i", self.inventory, "-e", place, *arguments, env=env, cwd=self.directory)
 
     def kubectl(self, *arguments: str) -> str:
         return Site(self.directory, self.kubectl_binary, self.kubeconfig).kubectl(*arguments)
@@ -71,6 +70,7 @@ class NewSite:
 @pytest.fixture(scope="module")
 def new(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewSite]:
     directory = tmp_path_factory.mktemp("new-domain")
+    (directory / "ansible.cfg").touch()
     kubeconfig = directory / "kubeconfig"
     variables = {
         "mcpops_kubeconfig": str(kubeconfig),
@@ -90,32 +90,39 @@ def new(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewSit
         found.play("teardown", "-e", f"teardown_confirm={HOST}")
 
 
-def findings_of(run: Run) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = run.of(HOST, "mcpops.platform.site_diagnostics : Look for what is wrong")["findings"]
-    return found
+@pytest.fixture(scope="module")
+def converged(new: NewSite) -> Run:
+    return new.play("site").ok()
 
 
-def test_everything_is_done_for_a_new_domain(new: NewSite) -> None:
-    # validated, before anything is there
+def test_its_variables_are_validated_before_anything_is_there(new: NewSite) -> None:
     refused = new.play("site", "-e", json.dumps({"team_notices_notices": [{"name": "motd"}]}))
     assert refused.returncode != 0 and "team_notices_notices" in refused.output and "text" in refused.output
     assert [result["action"] for result in refused.results] == ["mcpops.platform.site_validate"]
 
-    # converged, and reported with its column and its table
-    done = new.play("site").ok()
-    assert "mcpops.platform.team_notices : Put up the notices" in done.changed
-    shown = [line.split() for line in done.results[-1]["result"]["msg"]]
+
+def test_its_role_runs_and_the_report_has_its_column_and_its_table(new: NewSite, converged: Run) -> None:
+    assert "mcpops.platform.team_notices : Put up the notices" in converged.changed
+    shown = [line.split() for line in converged.results[-1]["result"]["msg"]]
     assert shown[0] == ["cluster", "kubernetes", "nodes", "kmcp", "notices"] and shown[1][-1] == "2"
     assert ["notice", "text"] in shown and ["motd", "hello"] in shown
-    assert new.play("site", "--tags", "extras").ok().changed == []
+    again = new.play("site", "--tags", "extras").ok()
+    assert again.changed == []
+    assert again.of(HOST, "mcpops.platform.team_notices : Put up the notices")["changed"] is False
 
-    # waited for: an object of the domain is judged by the domain
+
+@pytest.mark.usefixtures("converged")
+def test_its_objects_are_waited_for_as_its_judge_says(new: NewSite) -> None:
     empty = [{"name": "motd", "text": ""}, NOTICES[1]]
     waited = new.play("site", "--tags", "extras", "-e", json.dumps({"team_notices_notices": empty}))
-    assert waited.returncode != 0 and "it has no text (NoticeEmpty)" in waited.output
+    assert waited.returncode != 0
+    error = waited.of(HOST, "mcpops.platform.team_notices : Put up the notices")["error"]
+    assert [one["code"] for one in error["reasons"]] == ["NoticeEmpty"]
     new.play("site", "--tags", "extras").ok()
 
-    # compared: who may write where is the domain's to say
+
+@pytest.mark.usefixtures("converged")
+def test_drift_is_what_its_expected_writers_have_not_written(new: NewSite) -> None:
     new.patch("notice-board", {"seen": "17"})
     new.play("drift").ok()
     new.patch("kubectl-edit", {"more": "by hand"})
@@ -130,19 +137,27 @@ def test_everything_is_done_for_a_new_domain(new: NewSite) -> None:
     new.play("drift", "-e", "drift_repair=true").ok()
     assert json.loads(new.kubectl("get", "configmap", "motd", "-o", "json"))["data"] == {"text": "hello", "seen": "17"}
 
-    # diagnosed by its own checks, with its own codes
-    found = [one for one in findings_of(new.play("diagnose").ok()) if one["code"].startswith("Notice")]
-    assert [(one["id"], one["severity"]) for one in found] == [("NoticeExpired/default/ConfigMap/old", "warning")]
-    assert found[0]["advice"] == "Take it out of team_notices_notices."
 
-    # verified by its own tasks
-    verified = new.play("verify").ok()
-    assert len(verified.of(HOST, "mcpops.platform.team_notices : Read the notices")["objects"]) == 2
-    assert ["old", "bye"] in [line.split() for line in verified.results[-1]["result"]["msg"]]
+@pytest.mark.usefixtures("converged")
+def test_it_is_diagnosed_by_its_own_checks_with_its_own_codes(new: NewSite) -> None:
+    run = new.play("diagnose").ok()
+    findings = run.of(HOST, "mcpops.platform.site_diagnostics : Look for what is wrong")["findings"]
+    (found,) = (one for one in findings if one["code"].startswith("Notice"))
+    assert (found["id"], found["severity"]) == ("NoticeExpired/default/ConfigMap/old", "warning")
+    assert found["advice"] == "Take it out of team_notices_notices."
 
-    # torn down before what it lives in
-    gone = new.play("teardown", "-e", f"teardown_confirm={HOST}").ok()
-    assert gone.changed[:2] == [
+
+@pytest.mark.usefixtures("converged")
+def test_it_is_verified_by_its_own_tasks(new: NewSite) -> None:
+    run = new.play("verify").ok()
+    assert len(run.of(HOST, "mcpops.platform.team_notices : Read the notices")["objects"]) == 2
+    assert ["old", "bye"] in [line.split() for line in run.results[-1]["result"]["msg"]]
+
+
+@pytest.mark.usefixtures("converged")
+def test_it_is_torn_down_before_what_it_lives_in(new: NewSite) -> None:
+    run = new.play("teardown", "-e", f"teardown_confirm={HOST}").ok()
+    assert run.changed[:2] == [
         "mcpops.platform.team_notices : Take the notices down",
         "mcpops.platform.aks_cluster : Delete the cluster",
     ]

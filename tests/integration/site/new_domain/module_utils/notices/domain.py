@@ -34,7 +34,7 @@ def _diagnosis() -> Diagnosis:
         for item in filter(_is_notice, snapshot.of("ConfigMap")):
             until = (item["metadata"].get("annotations") or {}).get(UNTIL, "")
             if until and until < f"{snapshot.now:%Y-%m-%d}":
-                yield Finding("NoticeExpired", {"apiVersion": "v1", "kind": "ConfigMap", **item}, f"ended on {until}")
+                yield Finding("NoticeExpired", {**item, "apiVersion": "v1", "kind": "ConfigMap"}, f"ended on {until}")
 
     return Diagnosis(findings)
 
