@@ -48,20 +48,27 @@ DRIPS: dict[str, tuple[bytes, bytes]] = {
 }
 
 
+# A client that ends with its time is gone after six; the server counts, so that a busy machine delays both.
+MOST_PIECES = 30
+
+
 @contextmanager
-def dripping(first: bytes, rest: bytes) -> Iterator[str]:
+def dripping(first: bytes, rest: bytes) -> Iterator[tuple[str, list[bytes]]]:
+    """A server and what it has sent so far."""
     over = threading.Event()
+    sent: list[bytes] = []
 
     def drip(taken: socket.socket) -> None:
         with taken, contextlib.suppress(OSError):
             taken.recv(65536)
             for piece in itertools.chain([first], itertools.repeat(rest)):
                 taken.sendall(piece)
+                sent.append(piece)
                 if over.wait(PAUSE):
                     return
 
     with accepting(drip) as url:
-        yield url
+        yield url, sent
         over.set()
 
 
@@ -108,13 +115,12 @@ def timers() -> list[threading.Thread]:
 
 @pytest.mark.parametrize(("first", "rest"), DRIPS.values(), ids=DRIPS)
 def test_what_only_drips_ends_with_the_time_of_the_request(first: bytes, rest: bytes) -> None:
-    with dripping(first, rest) as url:
+    with dripping(first, rest) as (url, sent):
         asking = http_client.exchange_to(url, timeout=SECONDS)
-        started = time.monotonic()
         with pytest.raises(Unanswered) as caught, asking("POST", {}, b"{}") as reply:
             b"".join(reply.chunks)
         assert caught.value.code == "timeout"
-        assert time.monotonic() - started < SECONDS + 1
+        assert len(sent) < MOST_PIECES
     for timer in timers():
         timer.join(1)
     assert not timers()
@@ -122,11 +128,10 @@ def test_what_only_drips_ends_with_the_time_of_the_request(first: bytes, rest: b
 
 @pytest.mark.parametrize("name", ["header", "trailers"])
 def test_it_ends_over_a_forwarded_port_as_well(name: str) -> None:
-    started = time.monotonic()
-    with dripping(*DRIPS[name]) as url, api_server({"echo-1": port(url)}) as connection:
+    with dripping(*DRIPS[name]) as (url, sent), api_server({"echo-1": port(url)}) as connection:
         options = {"name": "echo", "namespace": "mcp", "via": "port_forward", "era": "modern", "timeout": SECONDS}
         (reason,) = failed(**options, **connection).reasons
-    assert reason.code == "timeout" and time.monotonic() - started < SECONDS + 3
+        assert reason.code == "timeout" and len(sent) < 2 * MOST_PIECES
 
 
 def test_a_connection_is_used_again_after_the_time_of_its_request() -> None:
@@ -191,7 +196,8 @@ def test_replies_get_no_time_beyond_that_of_the_request() -> None:
         with conversation.opened(exchange, era="legacy") as found:
             started = time.monotonic()
             assert found.call("echo", {})["content"] == []
-            assert time.monotonic() - started < 2 * SECONDS
+            # ten replies with a time of their own would take ten times that of the request
+            assert time.monotonic() - started < 5 * SECONDS
 
 
 def test_many_slow_pages_end_with_the_time_of_the_conversation() -> None:
@@ -205,7 +211,8 @@ def test_many_slow_pages_end_with_the_time_of_the_conversation() -> None:
     seen: list[Asked] = []
     with over_http(server, seen) as url:
         (reason,) = failed(url=url, era="legacy", timeout=0.5).reasons
-    assert time.monotonic() - started < 8
+    # its pages never end
+    assert time.monotonic() - started < 20
     assert reason.code == "timeout" and "not over within 5 s (slow: tools/list" in reason.message
     assert seen[-1].http == "DELETE"
 

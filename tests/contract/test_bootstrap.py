@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,9 +56,9 @@ def make_checkout(directory: Path) -> Path:
     return directory
 
 
-def bootstrap(checkout: Path, home: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+def bootstrap(checkout: Path, home: Path, *then: str, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = {"HOME": str(home), "PATH": str(home / "bin"), **settings}
-    command = [checkout / "tests" / "gate" / "bootstrap.sh"]
+    command = [checkout / "tests" / "gate" / "bootstrap.sh", *then]
     return subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False)
 
 
@@ -110,12 +111,44 @@ def test_an_unfinished_environment_is_built_again(checkout: Path, home: Path) ->
     assert (environment / ".complete").exists()
 
 
-@pytest.mark.parametrize("named", [{}, {"MCPOPS_PYTHON": "/nowhere/python3.13"}], ids=["found none", "named a bad one"])
-def test_without_a_usable_python_it_says_what_to_do(named: dict[str, str], tmp_path: Path) -> None:
+def test_a_command_runs_in_the_environment(checkout: Path, home: Path) -> None:
+    done = bootstrap(checkout, home, "python", "-c", "import sys; print(sys.prefix); sys.exit(7)")
+    assert (done.returncode, done.stdout.strip()) == (7, str(checkout / ".venv"))
+
+
+@pytest.mark.slow
+def test_another_core_has_an_environment_beside_the_usual_one(checkout: Path, home: Path, tmp_path: Path) -> None:
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    for version in ("2.20.3", "2.21.1"):
+        info = f"ansible_core-{version}.dist-info"
+        with zipfile.ZipFile(packages / f"ansible_core-{version}-py3-none-any.whl", "w") as wheel:
+            wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: ansible-core\nVersion: {version}\n")
+            wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            wheel.writestr(f"{info}/RECORD", "")
+    ask = "from importlib import metadata; import sys; print(metadata.version('ansible-core'), sys.prefix)"
+    running = "{}.{}".format(*sys.version_info)
+    settings = {"MCPOPS_CORE": "2.20", "MCPOPS_PYTHONS": f"3.1 {running}"}
+    settings |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(packages)}
+    usual = (checkout / ".venv").readlink()
+    done = bootstrap(checkout, home, "python", "-c", ask, **settings)
+    assert done.stdout.split() == ["2.20.3", str(checkout / "build" / "core-2.20")], done.stderr
+    assert (checkout / ".venv").readlink() == usual
+
+
+NO_PYTHON = {
+    "found none": ({}, "python3.13, python3.12, python3.11"),
+    "named a bad one": ({"MCPOPS_PYTHON": "/nowhere/python3.13"}, "/nowhere/python3.13"),
+    "none that this core runs on": ({"MCPOPS_CORE": "2.20", "MCPOPS_PYTHONS": "3.1 3.2"}, "python3.1, python3.2"),
+}
+
+
+@pytest.mark.parametrize(("named", "said"), NO_PYTHON.values(), ids=NO_PYTHON.keys())
+def test_without_a_usable_python_it_says_what_to_do(named: dict[str, str], said: str, tmp_path: Path) -> None:
     lay_out_tools(tmp_path / "bin")
     done = bootstrap(make_checkout(tmp_path / "checkout"), tmp_path, **named)
     assert done.returncode == 1
-    assert named.get("MCPOPS_PYTHON", "python3.13, python3.12, python3.11") in done.stderr
+    assert said in done.stderr
     assert "MCPOPS_PYTHON=/path/to" in done.stderr
 
 

@@ -13,7 +13,7 @@ from support.playbook import LOCAL_HOST, run_tasks
 
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
 
-COLLECTIONS = Path(__file__).parents[2] / "plugin_utils" / "fixtures" / "collections"
+COLLECTIONS = Path(__file__).parent / "fixtures" / "collections"
 OTHER_HOST = {"ansible_connection": "test.adapters.namespace", "ansible_python_interpreter": sys.executable}
 TOKEN, KEY, QUERY = "canary-token-5f1b", "canary-key-5f1b", "canary-query-5f1b"
 

@@ -4,22 +4,22 @@
 from __future__ import annotations
 
 import pytest
-from gate import bad_input as page_of_today
 from gate.checkout import CHECKOUT
-from gate.rules import bad_input, named_tests
-from gate.rules.bad_input import Row
+from gate.rules import named_tests
+from support import bad_input
+from support.bad_input import Row
 
 FEWEST_ROWS = 90
 
 
 @pytest.fixture(scope="module")
 def table() -> list[Row]:
-    return bad_input.rows(page_of_today.PAGE.read_text(encoding="utf-8"))
+    return bad_input.rows(bad_input.PAGE.read_text(encoding="utf-8"))
 
 
 def test_every_row_says_what_is_seen_and_which_test_shows_it(table: list[Row]) -> None:
     assert len(table) >= FEWEST_ROWS
-    assert [row for row in table if not row.what or not row.text or not page_of_today.runnable(row)] == []
+    assert [row for row in table if not row.what or not row.text or not bad_input.runnable(row)] == []
 
 
 def test_every_test_of_the_table_exists(table: list[Row]) -> None:
@@ -27,9 +27,9 @@ def test_every_test_of_the_table_exists(table: list[Row]) -> None:
 
 
 def test_the_program_says_what_the_page_shows(table: list[Row]) -> None:
-    said = page_of_today.said_by(sorted({test for row in table for test in page_of_today.runnable(row)}))
-    other = [row for row in table if not bad_input.is_said(row.text, page_of_today.heard(row, said))]
-    told = "PYTHONPATH=tests .venv/bin/python -m gate.bad_input puts into the page what is said now:"
+    said = bad_input.said_by(sorted({test for row in table for test in bad_input.runnable(row)}))
+    other = [row for row in table if not bad_input.is_said(row.text, bad_input.heard(row, said))]
+    told = "PYTHONPATH=tests .venv/bin/python -m support.bad_input puts into the page what is said now:"
     assert not other, "\n".join([told, *(f"{row.what}: {row.text}" for row in other)])
 
 
@@ -70,7 +70,7 @@ def test_a_row_that_is_wrong_is_put_right_and_one_that_nothing_shows_goes() -> N
     )
     (first, *_) = bad_input.rows(page)
     assert first.tests == ("tests/unit/test_a.py::test_one[a | b]",)
-    now = page_of_today.rewritten(page, {"tests/unit/test_a.py::test_one[a | b]": HEARD})
+    now = bad_input.rewritten(page, {"tests/unit/test_a.py::test_one[a | b]": HEARD})
     assert [row.what for row in bad_input.rows(now)] == ["label", "pod"]
     assert f"| label | `mcp_server: labels.n: is a list: give a text. Nothing was changed.` | {tests} |" in now
-    assert page_of_today.rewritten(now, {"tests/unit/test_a.py::test_one[a | b]": HEARD}) == now
+    assert bad_input.rewritten(now, {"tests/unit/test_a.py::test_one[a | b]": HEARD}) == now
