@@ -9,7 +9,7 @@ GATE := $(PYTHON) -m gate
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: venv
 venv: ## .venv, from a cache shared by checkouts (MCPOPS_PYTHON=... picks the interpreter)
@@ -17,7 +17,14 @@ venv: ## .venv, from a cache shared by checkouts (MCPOPS_PYTHON=... picks the in
 
 .PHONY: demo
 demo: venv ## from nothing to an answered MCP call, on the local cloud
-	@$(PYTHON) -m gate.demo
+	@export PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONPATH="$(CURDIR)/tests" GOGC=$${GOGC:-400}; SECONDS=0; \
+	if localcloud doctor && localcloud up && ansible-playbook site.yml -i inventories/local; then \
+	    printf '\ndemo: %s s in all\n' "$$SECONDS"; \
+	    echo 'demo: for the commands above: export PATH="$$PWD/.venv/bin:$$PATH"'; \
+	else \
+	    printf '\ndemo: the last command failed; its reason is above.\n'; \
+	    echo 'demo: make demo continues where it stopped, make demo-down removes everything.'; exit 1; \
+	fi
 
 .PHONY: demo-down
 demo-down: venv ## remove everything the demo made: processes, namespaces, mounts, files
@@ -27,17 +34,17 @@ demo-down: venv ## remove everything the demo made: processes, namespaces, mount
 test: venv ## the gate: everything that must hold before a change lands
 	@$(GATE) --down
 
-.PHONY: test-long
-test-long: venv ## everything marked slow, charts of others, and the other core versions (about two hours)
-	@MCPOPS_DEADLINE_MINUTES=$${MCPOPS_DEADLINE_MINUTES:-180} $(GATE) --down long long-charts matrix
+LONG := MCPOPS_DEADLINE_MINUTES=$${MCPOPS_DEADLINE_MINUTES:-180} $(GATE) --down
 
-.PHONY: test-long-charts
-test-long-charts: venv ## charts of others: no run changes them, foreign edits are shown and repaired
-	@$(GATE) --down long-charts
+.PHONY: test-long
+test-long: venv ## all of the next line, one total (about two hours)
+	@$(LONG) long
+
+test-long-%: venv ## one lane: kubernetes, azure, kmcp, charts (of others), pure, matrix (other cores)
+	@$(LONG) long-$*
 
 .PHONY: matrix
-matrix: venv ## sanity and unit tests on every supported ansible-core
-	@$(GATE) matrix
+matrix: test-long-matrix ## sanity and unit tests on every supported ansible-core
 
 .PHONY: bench
 bench: venv ## benchmarks

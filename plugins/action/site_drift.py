@@ -16,12 +16,13 @@ from typing import Any
 from ansible.utils.display import Display
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.private_files import write_private
 from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_report, drift_summary
 from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_advice import Commands
-from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_page import page
 from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_report import HostDrift
-from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
+from ansible_collections.mcpops.platform.plugins.module_utils.text import counted
 from ansible_collections.mcpops.platform.plugins.modules import site_drift
+from ansible_collections.mcpops.platform.plugins.plugin_utils.pages import drift_page
 from ansible_collections.mcpops.platform.plugins.plugin_utils.site_action import SiteAction
 from ansible_collections.mcpops.platform.plugins.plugin_utils.site_run import Inner, results_of
 
@@ -154,15 +155,11 @@ def _directory(given: str) -> Path:
 
 def _write(directory: Path, report: Mapping[str, Any]) -> dict[str, str]:
     """Both files, each complete or not at all: somebody may be reading the last ones."""
-    content = {"json": json.dumps(report, indent=2, ensure_ascii=False) + "\n", "html": page(report)}
+    content = {"json": json.dumps(report, indent=2, ensure_ascii=False) + "\n", "html": drift_page(report)}
     written = {}
     for kind, name in FILES.items():
-        part = directory / f".{name}.part"
         # readable by its owner only, as the values of a whole site should be
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.write(content[kind])
-        os.replace(part, directory / name)
+        write_private(directory / name, content[kind])
         written[kind] = str(directory / name)
     return written
 

@@ -17,6 +17,7 @@ from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.utils.collection_loader._collection_finder import _get_collection_role_path
 from ansible.utils.display import Display
 
+from ansible_collections.mcpops.platform.plugins.module_utils import domains
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.site import (
@@ -37,7 +38,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory imp
     unchecked,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
-from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
+from ansible_collections.mcpops.platform.plugins.module_utils.text import counted
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, mcp_server, site_lock, site_validate
 from ansible_collections.mcpops.platform.plugins.plugin_utils import variable_origin
 from ansible_collections.mcpops.platform.plugins.plugin_utils.plain_types import plain_arguments
@@ -64,14 +65,15 @@ class ActionModule(SiteAction):
     MODULE = site_validate
 
     def look(self, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
-        roles = self._roles(params["roles"], str(task_vars.get("playbook_dir", ".")))
+        listed = params["roles"] or domains.roles_by_group()
+        roles = self._roles(listed, str(task_vars.get("playbook_dir", ".")))
         names = params["hosts"] or task_vars["ansible_play_hosts_all"]
         groups = {str(name): list(map(str, members)) for name, members in task_vars["groups"].items()}
         unknown = [name for name in names if name not in groups["all"]]
         if unknown:
             raise InvalidInput(SUBJECT, [Problem("hosts", f"{name!r} is not in the inventory") for name in unknown])
         findings: list[Finding] = []
-        hosts = [self._host(str(name), groups, params["roles"], roles, task_vars, findings) for name in names]
+        hosts = [self._host(str(name), groups, listed, roles, task_vars, findings) for name in names]
         for host in hosts:
             for name in host.roles:
                 findings += role_arguments.findings(host, name, roles[name].options or {})

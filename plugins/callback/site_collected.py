@@ -29,10 +29,10 @@ from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
+from ansible_collections.mcpops.platform.plugins.module_utils import domains
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
 
 KEPT = ("changed", "msg", "notes", "diff", "error", "warnings")
-CLUSTER_KEPT = ("exists", "id", "name", "power_state", "provisioning_state", "kubernetes_version")
 
 
 class CallbackModule(CallbackBase):
@@ -81,16 +81,23 @@ class CallbackModule(CallbackBase):
         item = told.get("_ansible_item_label", told.get("item"))
         if item is not None:
             row["item"] = _called(item)
-        cluster = told.get("cluster")
-        if isinstance(cluster, dict):
-            row["cluster"] = {key: cluster.get(key) for key in CLUSTER_KEPT}
-        if isinstance(row.get("diff"), dict):
-            row["diff"] = [row["diff"]]
+        base = domains.foundation(str(task.action))
+        if base is not None and isinstance(told.get(base.key), dict):
+            row["cluster"] = {key: told[base.key].get(key) for key in base.kept}
+        if "diff" in row:
+            shown = row["diff"] if isinstance(row["diff"], list) else [row["diff"]]
+            row["diff"] = [kept_diff(diff) for diff in shown]
         self._append(row)
 
     def _append(self, row: dict[str, Any]) -> None:
         with open(self.get_option("file"), "a", encoding="utf-8") as file:
             file.write(json.dumps(row, default=str) + "\n")
+
+
+def kept_diff(diff: dict[str, Any]) -> dict[str, Any]:
+    """The changes of a module of this collection; of any other, its texts."""
+    data = {key: diff[key] for key in ("after_header", "is_new", "changes") if key in diff}
+    return data if len(data) == 3 else diff
 
 
 def _called(item: Any) -> str:

@@ -39,6 +39,8 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.text import listed
+
 WIDTH = 100
 MARKS = {"error": "ERROR", "warning": "WARNING", "info": "INFO"}
 MOST_PODS = 5
@@ -60,8 +62,7 @@ def _finding(finding: Mapping[str, Any]) -> Iterator[str]:
     yield from _folded("", finding["summary"])
     pods = finding.get("pods") or []
     if pods:
-        more = f" and {len(pods) - MOST_PODS} more" if len(pods) > MOST_PODS else ""
-        yield from _folded("pods: ", ", ".join(pods[:MOST_PODS]) + more)
+        yield from _folded("pods: ", listed(pods, MOST_PODS))
     for one in finding.get("evidence") or []:
         first, *rest = str(one["text"]).splitlines() or [""]
         yield from _folded(f"{one['source']}: ", first)

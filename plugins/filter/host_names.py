@@ -34,10 +34,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-
-def host_names(given: Any) -> list[str]:
-    names = given.split(",") if isinstance(given, str) else list(given or [])
-    return list(dict.fromkeys(str(name).strip() for name in names if str(name).strip()))
+from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import host_names
 
 
 class FilterModule:

@@ -10,7 +10,8 @@ short_description: A table of what answers, from the variables of verified hosts
 version_added: 0.1.0
 author: The mcpops.platform contributors (@mcpops)
 description:
-  - Lays out what the role C(site_verify) registered for each cluster as aligned lines of text.
+  - Lays out what the role C(site_verify) registered for each cluster as aligned lines of text. The columns are those of
+    the collection's domains.
 options:
   _input:
     description: The variables of the hosts, for example C(ansible_play_hosts | map('extract', hostvars)).
@@ -45,14 +46,14 @@ _value:
   elements: str
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-CLUSTER = ("cluster", "kubernetes", "nodes", "kmcp")
-SERVER = ("mcp server", "transport", "era", "ms", "answer", "tools")
-# Callbacks that print YAML fold a line at its first single blank behind the 80th column.
-LONGEST_ANSWER = 24
-LONGEST_TOOLS = 60
+from ansible_collections.mcpops.platform.plugins.module_utils import domains
+from ansible_collections.mcpops.platform.plugins.module_utils.domain import Answers, Column
+
+READ = "site_verify_read"
+"""What the role site_verify registers: the objects that the columns of the domains show."""
 
 
 def site_report(
@@ -62,71 +63,35 @@ def site_report(
     failed: Collection[str] = (),
 ) -> list[str]:
     shown = list(hosts)
-    clusters = [_cluster(host, host["inventory_hostname"] in failed) for host in shown]
-    servers = [(str(host["inventory_hostname"]), *row) for host in shown for row in _servers(host)]
-    # with one cluster its name says nothing more in each row
-    first = 0 if len(shown) > 1 else 1
-    answers = ["", *_aligned([row[first:] for row in [("cluster", *SERVER), *servers]])] if servers else []
+    columns = domains.columns()
+    header = ("cluster", *(column.title for column in columns))
+    clusters = [_cluster(host, columns, host["inventory_hostname"] in failed) for host in shown]
+    answers = [line for one in domains.answers() for line in _answers(one, shown)]
     names = [str(host["inventory_hostname"]) for host in shown] or ["CLUSTER"]
     missing = [f"  {host['inventory_hostname']}: {_missing(host)}" for host in shown]
     missing = [line for line, name in zip(missing, names, strict=False) if name in failed]
     told = ["", "not verified, for the error that is shown above:", *missing] if missing else []
-    tables = [*_aligned([CLUSTER, *clusters]), *answers]
+    tables = [*_aligned([header, *clusters]), *answers]
     return [*tables, *told, "", *_next_commands(inventory, names, check_mode, bool(missing))]
+
+
+def _cluster(host: Mapping[str, Any], columns: Iterable[Column], failed: bool) -> tuple[str, ...]:
+    read = {str(one.get("item")): one.get("objects", []) for one in host.get(READ, {}).get("results", [])}
+    known = READ in host or not failed
+    cells = (column.show(read.get(str(column.read), []), host) if known else "" for column in columns)
+    return (str(host["inventory_hostname"]), *(cell or "-" for cell in cells))
+
+
+def _answers(table: Answers, hosts: Sequence[Mapping[str, Any]]) -> list[str]:
+    rows = [(str(host["inventory_hostname"]), *row) for host in hosts for row in table.rows(host)]
+    # with one cluster its name says nothing more in each row
+    first = 0 if len(hosts) > 1 else 1
+    return ["", *_aligned([row[first:] for row in [("cluster", *table.header), *rows]])] if rows else []
 
 
 def _missing(host: Mapping[str, Any]) -> str:
     """Why a host that failed is not verified, as far as its variables tell."""
-    servers = host.get("site_verify_result", {}).get("servers", [])
-    silent = [_name(server) for server in servers if not server.get("reachable")]
-    if silent:
-        return f"{', '.join(silent)} did not answer as declared"
-    return "failed after its MCP servers had answered" if servers else "failed before its MCP servers were asked"
-
-
-def _cluster(host: Mapping[str, Any], failed: bool) -> tuple[str, ...]:
-    nodes = host.get("site_verify_nodes", {}).get("objects", [])
-    versions = sorted({node["status"]["nodeInfo"]["kubeletVersion"].lstrip("v") for node in nodes})
-    controllers = host.get("site_verify_kmcp", {}).get("objects", [])
-    kmcp = [item["metadata"].get("labels", {}).get("app.kubernetes.io/version", "?") for item in controllers]
-    return (
-        str(host["inventory_hostname"]),
-        ", ".join(versions) or "-",
-        "-" if failed and "site_verify_nodes" not in host else str(len(nodes)),
-        ", ".join(kmcp) or "-",
-    )
-
-
-def _servers(host: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    servers = host.get("site_verify_result", {}).get("servers", [])
-    transports = _transports(host)
-    return [_server(server, transports.get(_name(server), "http")) for server in servers]
-
-
-def _transports(host: Mapping[str, Any]) -> dict[str, str]:
-    """What the declared programs themselves speak, by namespace and name."""
-    declared = host.get("mcp_servers_servers") or host.get("mcpops_mcp_servers") or []
-    usual = host.get("mcp_servers_namespace") or host.get("mcpops_mcp_namespace") or "mcp"
-    return {
-        f"{server.get('namespace') or usual}/{server.get('name')}": str(server.get("transport") or "http")
-        for server in declared
-        if isinstance(server, Mapping)
-    }
-
-
-def _server(server: Mapping[str, Any], transport: str) -> tuple[str, ...]:
-    tools = _short(",".join(str(tool["name"]) for tool in server.get("tools") or []) or "-", LONGEST_TOOLS)
-    answer = _short(" ".join(str(server.get("answer") or "-").split()), LONGEST_ANSWER)
-    eras = ", ".join(server.get("eras") or ()) or "-"
-    return _name(server), transport, eras, str(server.get("duration_ms", "-")), answer, tools
-
-
-def _short(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 3]}..."
-
-
-def _name(server: Mapping[str, Any]) -> str:
-    return f"{server.get('namespace', '')}/{server['name']}".lstrip("/")
+    return "; ".join(filter(None, (table.missing(host) for table in domains.answers())))
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:

@@ -43,7 +43,7 @@ _value:
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.filter.host_names import host_names
+from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import host_names
 
 
 def teardown_refusal(confirmed: Any, known: Sequence[str], present: Sequence[str]) -> str:

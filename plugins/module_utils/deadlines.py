@@ -11,18 +11,21 @@ late. A timer shuts the connection down instead, whereupon the blocked read come
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, TypeVar, cast
+
+from ansible_collections.mcpops.platform.plugins.module_utils import waiting
 
 _of_thread = threading.local()
+T = TypeVar("T")
 
 
-class Deadline:
+class Deadline(waiting.Deadline):
     """Begins when it is made; whoever makes it ends it. It is over with the one that watches then, if not before.
 
     Hence what is asked in the middle of an answer gets no time beyond that of the answer.
@@ -32,10 +35,10 @@ class Deadline:
         around: Deadline | None = getattr(_of_thread, "deadline", None)
         if around is not None:
             seconds = max(0.0, min(seconds, around.left))
-        limit: float | None = getattr(_of_thread, "limit", None)
+        limit: waiting.Deadline | None = getattr(_of_thread, "limit", None)
         if limit is not None:
-            seconds = max(0.0, min(seconds, limit - time.monotonic()))
-        self._end = time.monotonic() + seconds
+            seconds = max(0.0, min(seconds, limit.left))
+        super().__init__(seconds)
         self._lock = threading.Lock()
         self._held: socket.socket | None = None
         self._over = False
@@ -45,11 +48,7 @@ class Deadline:
 
     @property
     def passed(self) -> bool:
-        return self._over or time.monotonic() >= self._end
-
-    @property
-    def left(self) -> float:
-        return self._end - time.monotonic()
+        return self._over or super().passed
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -110,7 +109,7 @@ def unwatched() -> Iterator[None]:
 @contextmanager
 def until(seconds: float) -> Iterator[None]:
     """No deadline that begins in this thread meanwhile is later than that."""
-    _of_thread.limit = time.monotonic() + seconds
+    _of_thread.limit = waiting.Deadline(seconds)
     try:
         yield
     finally:
@@ -119,14 +118,38 @@ def until(seconds: float) -> Iterator[None]:
 
 def over() -> bool:
     """Whether such a limit is over: then a timeout says nothing of the request that met it."""
-    limit: float | None = getattr(_of_thread, "limit", None)
-    return limit is not None and time.monotonic() >= limit
+    return left() <= 0
+
+
+def left() -> float:
+    """The seconds until such a limit is over."""
+    limit: waiting.Deadline | None = getattr(_of_thread, "limit", None)
+    return math.inf if limit is None else limit.left
+
+
+def shared(work: Callable[..., T]) -> Callable[..., T]:
+    """The work for other threads, within the limit of this one."""
+    limit: waiting.Deadline | None = getattr(_of_thread, "limit", None)
+
+    def limited(*given: Any) -> T:
+        if limit is None:
+            return work(*given)
+        with until(limit.left):
+            return work(*given)
+
+    return limited
 
 
 class _Watched:
     """Before a connection of http.client."""
 
     sock: Any = None
+
+    def _new_conn(self) -> Any:
+        """From the first byte on: the answer of a proxy may drip as well."""
+        made = super()._new_conn()  # type: ignore[misc]
+        watch(made)
+        return made
 
     def getresponse(self) -> Any:
         watch(self.sock)

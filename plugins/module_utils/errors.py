@@ -9,13 +9,14 @@ A message reads: what failed: why (code). What to do next.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal, shown_value
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan, Refusal, diffs, shown_value
+from ansible_collections.mcpops.platform.plugins.module_utils.text import listed as named
+from ansible_collections.mcpops.platform.plugins.module_utils.text import sentence
 
 DONE_SHOWN = 20
 """How many writes a failure lists: a bundle of a thousand objects has a row for each of them beside it."""
@@ -27,6 +28,8 @@ class Failure(Exception):
     """Base of all expected failures. `values` are returned beside the message (a partial result)."""
 
     kind = "failure"
+    plans: Sequence[Plan] = ()
+    """Of what was compared, or changed, all the same."""
 
     def __init__(self, values: Mapping[str, Any] | None = None) -> None:
         super().__init__()
@@ -41,9 +44,10 @@ class Failure(Exception):
     def __str__(self) -> str:
         return self.message()
 
-    def to_result(self, written: Sequence[str] = ()) -> dict[str, Any]:
+    def to_result(self, written: Sequence[str] = (), diff_mode: bool = False) -> dict[str, Any]:
         """What Ansible sees. `written` is what was written before the failure: it counts as changed, and is listed."""
         done = list(dict.fromkeys(written))
+        differences = diffs(self.plans) if diff_mode else []
         shown = [*done[:DONE_SHOWN], *([f"and {len(done) - DONE_SHOWN} more"] if done[DONE_SHOWN:] else [])]
         return {
             "failed": True,
@@ -51,6 +55,7 @@ class Failure(Exception):
             "msg": self.message(),
             "error": {"kind": self.kind, **self.details()},
             **({"done": shown} if done else {}),
+            **({"diff": differences} if differences else {}),
             **{key: value for key, value in self.values.items() if key != "changed"},
         }
 
@@ -78,7 +83,7 @@ class InvalidInput(Failure):
 
     def message(self) -> str:
         if len(self.problems) == 1:
-            return f"{self.subject}: {_sentence(str(self.problems[0]))} Nothing was changed."
+            return f"{self.subject}: {sentence(str(self.problems[0]))} Nothing was changed."
         listed = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(self.problems, 1))
         return f"{self.subject}: {len(self.problems)} problems, nothing was changed:\n{listed}"
 
@@ -97,7 +102,7 @@ class Refused(Failure):
         self.refusals = tuple(refusals)
 
     def message(self) -> str:
-        lines = [f"{item.path}: {_refused(item)}. {_sentence(item.remedy)}" for item in self.refusals]
+        lines = [f"{item.path}: {_refused(item)}. {sentence(item.remedy)}" for item in self.refusals]
         if len(lines) == 1:
             return f"{self.subject}: {lines[0]} Nothing was changed."
         listed = "\n".join(f"  {number}. {line}" for number, line in enumerate(lines, 1))
@@ -139,9 +144,9 @@ class ServiceError(Failure):
         if more:
             # the code belongs to what is said first, not to the last of the lines below it
             head = f"{said.rstrip(':.')}{f' ({code})' if code else ''}:\n{lines}"
-            return f"{self.action}: {head}\n{_sentence(self.hint)}" if self.hint else f"{self.action}: {head}"
+            return f"{self.action}: {head}\n{sentence(self.hint)}" if self.hint else f"{self.action}: {head}"
         text = f"{self.action}: {said.rstrip('.')}{f' ({code})' if code else ''}."
-        return f"{text} {_sentence(self.hint)}" if self.hint else text
+        return f"{text} {sentence(self.hint)}" if self.hint else text
 
     def details(self) -> dict[str, Any]:
         known = {
@@ -167,14 +172,14 @@ class Reason:
     @property
     def finding(self) -> str:
         """What is the case, without the hint: that is for a failure, and no failure yet for those who still wait."""
-        return f"{self.subject}: {_sentence(self.message)}" if self.subject else self.message
+        return f"{self.subject}: {sentence(self.message)}" if self.subject else self.message
 
     def __str__(self) -> str:
         if not self.hint:
             return self.finding
         # behind the last of several lines, such as a log's, it would read as a part of them
         between = "\n" if "\n" in self.finding else " "
-        return f"{_sentence(self.finding)}{between}{_sentence(self.hint)}"
+        return f"{sentence(self.finding)}{between}{sentence(self.hint)}"
 
 
 class NotReady(Failure):
@@ -205,9 +210,9 @@ class NotReady(Failure):
         terminal = self._hopeless()
         if len(self.reasons) == 1:
             reason = self.reasons[0]
-            return f"{self.subject} {_be(self.subject)} not ready{waited}{terminal}: {_sentence(str(reason))}"
+            return f"{self.subject}: not ready{waited}{terminal}: {sentence(str(reason))}"
         listed = "\n".join(f"  {number}. {_indented(reason)}" for number, reason in enumerate(self.reasons, 1))
-        return f"{self.subject} {_be(self.subject)} not ready{waited}{terminal}:\n{listed}"
+        return f"{self.subject}: not ready{waited}{terminal}:\n{listed}"
 
     def _hopeless(self) -> str:
         """That waiting does not help, and whom."""
@@ -215,8 +220,7 @@ class NotReady(Failure):
         words = "will not become ready by waiting"
         if not final or not self.apart or all(reason.terminal for reason in self.reasons):
             return f" and {words}" if final else ""
-        more = [f"{len(final) - NAMES_SHOWN} more"] if final[NAMES_SHOWN:] else []
-        return f"; of these, {' and '.join(_listed([*final[:NAMES_SHOWN], *more]))} {words}"
+        return f"; of these, {named(final, NAMES_SHOWN)} {words}"
 
     def details(self) -> dict[str, Any]:
         return {
@@ -261,27 +265,10 @@ class MissingLibrary(Failure):
         )
 
 
-def _be(subject: str) -> str:
-    """The verb of `2 of 3 MCP probes`, of `A, B`, of `MCP servers`, and of one thing with a name."""
-    number = re.match(r"(\d+) ", subject)
-    several = int(number[1]) != 1 if number else ", " in subject.partition("(")[0] or subject.endswith(" servers")
-    return "are" if several else "is"
-
-
-def _listed(names: Sequence[str]) -> list[str]:
-    """All but the last in one, for an "and" between the two."""
-    return [", ".join(names[:-1]), names[-1]] if names[1:] else list(names)
-
-
 def _refused(item: Refusal) -> str:
     if item.sentence:
         return item.sentence
     return f"cannot be changed from {_show(item.path, item.before)} to {_show(item.path, item.after)}"
-
-
-def _sentence(text: str) -> str:
-    text = text.strip()
-    return text if text.endswith((".", "!", "?", ".)")) or "\n" in text else f"{text}."
 
 
 def _indented(reason: Reason) -> str:

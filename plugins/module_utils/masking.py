@@ -14,13 +14,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from ansible_collections.mcpops.platform.plugins.module_utils.secret_names import secret_name
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import (
     REDACTED,
     SHORTEST_SECRET,
     SHORTEST_VALUE,
     credentials_in,
     is_common,
-    secret_name,
     secrets_in,
 )
 
@@ -31,6 +31,8 @@ SHORTEST_LINE = 16
 MOST_LINES = 200
 """Each has several forms, and each form is looked for in all of a result. A key of 16,384 bits has 201 lines."""
 _FIELD = re.compile(r"[a-z]+(?:_[a-z]+)*")
+_OF_USERS = ("before", "after")
+"""The values of a diff: below them no name is one of a result's own fields."""
 
 
 class Protecting(Protocol):
@@ -84,11 +86,15 @@ def mask(value: Any, secrets: Collection[str]) -> Any:
     return _masked(value, sorted(present, key=len, reverse=True)) if present else value
 
 
-def _masked(value: Any, secrets: list[str]) -> Any:
+def _masked(value: Any, secrets: list[str], own: bool = True) -> Any:
+    """`own`: its keys are names of a result's fields, and not what users called things."""
     if isinstance(value, Mapping):
-        return {_masked_key(key, secrets): _masked(below, secrets) for key, below in value.items()}
+        return {
+            _masked_key(key, secrets, own): _masked(below, secrets, own and key not in _OF_USERS)
+            for key, below in value.items()
+        }
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_masked(item, secrets) for item in value]
+        return [_masked(item, secrets, own) for item in value]
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return WHOLE if str(value) in secrets else value
     if not isinstance(value, str):
@@ -100,9 +106,9 @@ def _masked(value: Any, secrets: list[str]) -> Any:
     return value
 
 
-def _masked_key(key: Any, secrets: list[str]) -> Any:
+def _masked_key(key: Any, secrets: list[str], own: bool) -> Any:
     """What users call things may hold a secret; the names of a result's own fields are read by playbooks."""
-    return key if not isinstance(key, str) or _FIELD.fullmatch(key) else _masked(key, secrets)
+    return key if not isinstance(key, str) or (own and _FIELD.fullmatch(key)) else _masked(key, secrets)
 
 
 def _declared(document: Any) -> Iterator[tuple[str, bool]]:

@@ -78,7 +78,7 @@ def run_module(argument_spec: dict[str, Any], operation: Operation, rules: Mappi
     try:
         result = operation(task)
     except Failure as failure:
-        module.fail_json(**failure.to_result(task.written))
+        module.fail_json(**failure.to_result(task.written, task.diff_mode))
     except Exception as defect:
         raise_masked(defect, module.no_log_values)
     module.exit_json(**result.to_dict(task.diff_mode))

@@ -10,15 +10,15 @@ the directory is 0700 and the files 0600, and the whole goes when the run ends.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.private_files import locked, write_private
 
 _IN_PROCESS: dict[str, tuple[float, Any]] = {}
 
@@ -59,18 +59,8 @@ class RunCache:
         else:
             (self._directory / name).unlink(missing_ok=True)
 
-    @contextlib.contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
-        if self._directory is None:
-            yield
-            return
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self._directory / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+    def _locked(self, name: str) -> AbstractContextManager[None]:
+        return nullcontext() if self._directory is None else locked(self._directory / f"{name}.lock")
 
     def _read(self, name: str) -> tuple[float, Any] | None:
         if self._directory is None:
@@ -84,12 +74,8 @@ class RunCache:
     def _write(self, name: str, entry: tuple[float, Any]) -> None:
         if self._directory is None:
             _IN_PROCESS[name] = entry
-            return
-        part = self._directory / f"{name}.part"
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(entry, file)
-        os.replace(part, self._directory / name)
+        else:
+            write_private(self._directory / name, json.dumps(entry))
 
 
 def _name(key: tuple[str, ...]) -> str:

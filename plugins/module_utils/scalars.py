@@ -45,3 +45,19 @@ def kind_of(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "a list"
     return "text" if isinstance(value, str) else f"a {type(value).__name__}"
+
+
+def shown_type(value: Any) -> str:
+    """What a value is, as `kind_of` says it, with what is not secret of it: the number 8080, true."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"the number {value}" if isinstance(value, (int, float)) else kind_of(value)
+
+
+def not_text(value: Any, hidden: bool = False) -> str:
+    """What is wrong with a value in place of a text; `hidden` where it may be secret."""
+    if value is None:
+        return "is null, and must be text: give it a value ('' for empty text), or leave it out"
+    if isinstance(value, (bool, int, float)):
+        return f"is {kind_of(value) if hidden else shown_type(value)}, and must be text: quote it"
+    return f"is {shown_type(value)}, and must be text"

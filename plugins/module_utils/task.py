@@ -10,15 +10,19 @@ module process, and `plugin_utils/inprocess.py` inside the controller's own proc
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan, diffs
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Deadline
 
 ANSWER_LOST = "its answer was lost"
 """Behind what was sent and may have been done."""
+KILL_AFTER_SECONDS = 10
+"""How long a command that is told to end may take for that."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +81,24 @@ class Result:
         if notes:
             result["notes"] = notes
         if diff_mode:
-            result["diff"] = [plan.diff() for plan in self.plans if plan.changes]
+            result["diff"] = diffs(self.plans)
         return result
+
+
+def run_within(
+    task: Task, seconds: int, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
+) -> CommandOutput:
+    """A command that is ended, with all that it has started, when the time is over: TimeoutError.
+
+    Where there is no `timeout` (coreutils), it is waited for.
+    """
+    limit, known = shutil.which("timeout"), shutil.which(argv[0], path=(env or {}).get("PATH"))
+    prefix = [limit, f"--kill-after={KILL_AFTER_SECONDS}", str(seconds)] if limit and known else []
+    deadline = Deadline(seconds)
+    done = task.run_command([*prefix, *argv], stdin=stdin, env=env)
+    if prefix and done.returncode in (124, 137) and deadline.passed:
+        raise TimeoutError(f"it was not over within {seconds} s, and was ended")
+    return done
 
 
 Operation = Callable[[Task], Result]

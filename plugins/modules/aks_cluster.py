@@ -261,6 +261,11 @@ cluster:
       description: The node pools, each with name, mode, size, counts and version.
       type: list
       elements: dict
+diff:
+  description: What differs, as texts and as data (C(changes)). See C(docs/diff.schema.json) of this collection.
+  returned: in diff mode
+  type: list
+  elements: dict
 notes:
   description: What is worth knowing, for example which node pools are left alone.
   returned: when there is something to say

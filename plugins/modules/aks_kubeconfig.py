@@ -72,6 +72,11 @@ server:
   description: Address of the API server; null when RV(context) is.
   returned: success
   type: str
+diff:
+  description: What differs, as texts and as data (C(changes)). See C(docs/diff.schema.json) of this collection.
+  returned: in diff mode
+  type: list
+  elements: dict
 notes:
   description: What is worth knowing, for example that the cluster does not exist yet.
   returned: when there is something to say

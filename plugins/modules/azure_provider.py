@@ -47,6 +47,11 @@ providers:
   returned: success
   type: dict
   sample: {Microsoft.ContainerService: Registered}
+diff:
+  description: What differs, as texts and as data (C(changes)). See C(docs/diff.schema.json) of this collection.
+  returned: in diff mode
+  type: list
+  elements: dict
 done:
   description: What was written before the task failed. C(changed) is true then.
   returned: on failure, when something was written

@@ -133,6 +133,11 @@ resource:
   description: The resource as ARM answers it, in check mode the body that would be sent; null when it is absent.
   returned: success
   type: dict
+diff:
+  description: What differs, as texts and as data (C(changes)). See C(docs/diff.schema.json) of this collection.
+  returned: in diff mode
+  type: list
+  elements: dict
 notes:
   description: What is worth knowing, for example which prerequisite does not exist yet.
   returned: when there is something to say

@@ -67,8 +67,9 @@ options:
   repo_url:
     description:
       - Address of an HTTP(S) chart repository, below which C(index.yaml) lies.
-      - The chart is downloaded by the module, and its SHA-256 must be the one of the index. The credentials are sent to
-        this address only, not where the index or a redirect leads.
+      - C(helm) downloads the chart, and its SHA-256 must be the one of the index. The credentials are sent to this
+        address only, not where the index leads. A redirect takes them along within the same host name and its
+        subdomains only.
     type: str
   chart_version:
     description:
@@ -239,6 +240,11 @@ rolled_back_to:
     - The revision that O(atomic) went back to; null when the release was uninstalled again, or when going back failed.
   returned: when the task failed and O(atomic=true)
   type: int
+diff:
+  description: What differs, as texts and as data (C(changes)). See C(docs/diff.schema.json) of this collection.
+  returned: in diff mode
+  type: list
+  elements: dict
 notes:
   description: What is worth knowing, such as a recovered release or a dependency that does not exist yet.
   returned: when there is something to say
@@ -252,8 +258,10 @@ done:
   sample: ["Installing release web/frontend (podinfo 6.9.1)"]
 """
 
+from functools import partial
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import operation
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import helm_argument_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
@@ -275,7 +283,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 RULES = {"required_if": [("state", "present", ["chart_ref"])]}
-OPERATION = operation.converge
+OPERATION = partial(operation.converge, domains=DOMAINS)
 
 
 def main() -> None:

@@ -194,8 +194,10 @@ unread:
   sample: [Node may not be listed]
 """
 
+from functools import partial
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import diagnosis
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
@@ -220,7 +222,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
         },
     },
 }
-OPERATION = diagnosis.diagnose
+OPERATION = partial(diagnosis.diagnose, domains=DOMAINS)
 
 
 def main() -> None:

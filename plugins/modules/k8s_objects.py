@@ -448,6 +448,11 @@ objects:
       type: str
       returned: when it failed
       sample: "apply ConfigMap tools/greeting: namespaces \"tools\" not found (NotFound)."
+diff:
+  description: What differs, as texts and as data (C(changes)). See C(docs/diff.schema.json) of this collection.
+  returned: in diff mode
+  type: list
+  elements: dict
 notes:
   description: What a reader should know about the plan, such as an object that depends on something not there yet.
   returned: when there are any
@@ -462,8 +467,10 @@ done:
   sample: ["apply ConfigMap tools/greeting"]
 """
 
+from functools import partial
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import object_set
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ARGUMENT_SPEC as IGNORE_DIFFERENCES
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
@@ -522,7 +529,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
 }
 RULES = {"required_one_of": [["definitions", "src", "template", "kustomize"]]}
 TEMPLATE_OPTIONS = ("template",)
-OPERATION = object_set.converge
+OPERATION = partial(object_set.converge, domains=DOMAINS)
 
 
 def main() -> None:

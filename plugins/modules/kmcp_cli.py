@@ -112,6 +112,11 @@ sha256:
   returned: when it was downloaded, or would be
   type: str
   sample: 0c5e8b1f2d3a4c6b7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5
+diff:
+  description: What differs, as texts and as data (C(changes)). See C(docs/diff.schema.json) of this collection.
+  returned: in diff mode
+  type: list
+  elements: dict
 notes:
   description: What is worth knowing, such as a directory that is not in the PATH.
   returned: when there is something to say

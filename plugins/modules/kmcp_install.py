@@ -302,6 +302,11 @@ controller_image:
   returned: when O(state=present)
   type: str
   sample: ghcr.io/kagent-dev/kmcp/controller:0.3.0
+diff:
+  description: What differs, as texts and as data (C(changes)). See C(docs/diff.schema.json) of this collection.
+  returned: in diff mode
+  type: list
+  elements: dict
 notes:
   description: What is worth knowing, such as a recovered release or a dependency that does not exist yet.
   returned: when there is something to say
@@ -315,8 +320,10 @@ done:
   sample: ["Installing release kmcp-system/kmcp-crds (kmcp-crds 0.3.0)"]
 """
 
+from functools import partial
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import helm_argument_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import charts, operation
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
@@ -360,7 +367,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "orphan_servers": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
-OPERATION = operation.converge
+OPERATION = partial(operation.converge, domains=DOMAINS)
 
 
 def main() -> None:

@@ -137,7 +137,8 @@ options:
     description:
       - Number of pods; 1 if not set. Sessions are not shared between pods, and the Service has no affinity, so more
         than one is warned of unless O(stateless) says that the server keeps none.
-      - KMCP writes this number again whenever it looks at the server, so a HorizontalPodAutoscaler cannot work.
+      - KMCP writes this number again whenever it looks at the server, against what a HorizontalPodAutoscaler has set
+        meanwhile. That is no drift; a note says so.
     type: int
   stateless:
     description:
@@ -609,6 +610,11 @@ servers:
       path: /mcp
       image: registry.example.com/echo-mcp:1.0.0
       ready_replicas: 1
+diff:
+  description: What differs, as texts and as data (C(changes)). See C(docs/diff.schema.json) of this collection.
+  returned: in diff mode
+  type: list
+  elements: dict
 notes:
   description: What a check mode run depends on, and other remarks.
   returned: when there is something to say

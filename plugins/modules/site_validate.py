@@ -37,10 +37,9 @@ extends_documentation_fragment:
 options:
   roles:
     description:
-      - Roles to check, by group; a role is checked for the hosts of its group.
+      - Roles to check, by group; a role is checked for the hosts of its group. Those of the site if not set.
       - Names are short for roles of the playbook and full, C(namespace.collection.role), for those of collections.
     type: dict
-    required: true
   hosts:
     description: Hosts to check; all hosts of the play if not set.
     type: list
@@ -119,7 +118,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 ARGUMENT_SPEC: dict[str, Any] = {
-    "roles": {"type": "dict", "required": True},
+    "roles": {"type": "dict"},
     "hosts": {"type": "list", "elements": "str"},
     "show_variables": {"type": "bool", "default": False},
 }

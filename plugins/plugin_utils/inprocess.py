@@ -15,7 +15,6 @@ import importlib
 import json
 import os
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,10 +27,12 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import lease_keeping
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.declared_secrets import argument_secrets
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import forms, mask
 from ansible_collections.mcpops.platform.plugins.module_utils.module import raise_masked
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import now
 from ansible_collections.mcpops.platform.plugins.plugin_utils.orphan import end_with_the_run
 from ansible_collections.mcpops.platform.plugins.plugin_utils.plain_types import plain_arguments
 from ansible_collections.mcpops.platform.plugins.plugin_utils.templates import render
@@ -79,9 +80,9 @@ class InProcessTask:
         self.warnings.append(message)
 
     def progress(self, message: str) -> None:
-        now = time.monotonic()
-        if now - self._shown >= PROGRESS_EVERY_SECONDS and message != self._told:
-            self._shown, self._told = now, message
+        at = now()
+        if at - self._shown >= PROGRESS_EVERY_SECONDS and message != self._told:
+            self._shown, self._told = at, message
             Display().display(f"  [{self._host}] {mask(message, self.secrets)}")
 
     def secret(self, value: str) -> None:
@@ -193,15 +194,25 @@ class InProcessAction(ActionBase):
                     self._name(),
                     [Problem("", _complete(message)) for message in validated.error_messages],
                 )
+            _keep_leases(task)
             outcome = self.MODULE.OPERATION(task).to_dict(task.diff_mode)
         except Failure as failure:
-            outcome = failure.to_result(task.written)
+            outcome = failure.to_result(task.written, task.diff_mode)
         except Exception as defect:
             raise_masked(defect, task.secrets)
         for warning in [*(item["warning"] for item in validated._warnings), *task.warnings]:
             Display().warning(mask(warning, task.secrets))
         cleaned: dict[str, Any] = mask(_plain(outcome), task.secrets)
         return cleaned
+
+
+def _keep_leases(task: InProcessTask) -> None:
+    """While this task works, the clusters that its run has taken stay taken."""
+    if not task.check_mode and task.run_directory is not None and lease_keeping.files(task.run_directory):
+        # a client of clusters: tasks of a run that has taken none need not have it
+        from ansible_collections.mcpops.platform.plugins.module_utils.kube import lease_renewal
+
+        lease_renewal.start(task, task.run_directory)
 
 
 def _plain(value: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
+
+from ansible_collections.mcpops.platform.plugins.module_utils import waiting
 
 _LOOK_EVERY_SECONDS = 0.2
 # the process that has a watcher: a loop or a retry runs the action again in the same worker
@@ -30,7 +31,7 @@ def end_with_the_run() -> None:
 
     def watch() -> None:
         while os.getppid() == run.pid:
-            time.sleep(_LOOK_EVERY_SECONDS)
+            waiting.sleep(_LOOK_EVERY_SECONDS)
         os.killpg(0, signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True, name="mcpops-orphan").start()

@@ -32,6 +32,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import json_text
+from ansible_collections.mcpops.platform.plugins.module_utils.private_files import write_private
 
 CALLBACK = "mcpops.platform.site_collected"
 SHOWN_LINES = 20
@@ -138,15 +139,9 @@ def extra_variables(given: Sequence[str], place: Path) -> list[str]:
         # Ansible reads the text of a file as it reads this one; a date written as JSON would be another value there
         content = text if text.startswith(("{", "[")) else json_text(dict(parse_kv(text)))
         file = place / f"extra-vars-{number}.yml"
-        _write_private(file, content.encode())
+        write_private(file, content)
         options.append(f"@{file}")
     return options
-
-
-def _write_private(file: Path, content: bytes) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
 
 
 def _surroundings() -> dict[str, str]:
@@ -203,7 +198,7 @@ def _vault_options(place: Path, loader: Any) -> Iterator[list[str]]:
     options = []
     for number, (label, secret) in enumerate(loader._vault.secrets or ()):
         file = place / f"vault-{number}"
-        _write_private(file, secret.bytes)
+        write_private(file, secret.bytes)
         options += ["--vault-id", f"{label}@{file}"]
     yield options
 

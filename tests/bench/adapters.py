@@ -11,7 +11,7 @@ from support.playbook import CHECKOUT, LOCAL_HOST, run_tasks
 
 from bench.measure import Row, processor_seconds
 
-FIXTURES = CHECKOUT / "tests/unit/plugins/plugin_utils/fixtures/collections"
+FIXTURES = CHECKOUT / "tests/contract/ansible/fixtures/collections"
 MODULE_HOST = {"ansible_connection": "test.adapters.namespace", "ansible_python_interpreter": sys.executable}
 # Two lengths of the same play: what a run costs once, loading above all, is no part of what a task costs. So many that
 # what differs from run to run (60 ms here) is little for each.

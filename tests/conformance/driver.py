@@ -40,16 +40,16 @@ def ask_everything(server: Conversation, toolcalls: list[Mapping[str, Any]]) -> 
     for call, result in results:
         if result and conversation.needs_input(result):
             answer(server, call, result)
-    resources = server.resources() if "resources" in server.capabilities else []
+    resources = server.resources() if "resources" in server.speaker.capabilities else []
     for resource in resources:
         server.read(resource["uri"])
-    prompts = server.prompts() if "prompts" in server.capabilities else []
+    prompts = server.prompts() if "prompts" in server.speaker.capabilities else []
     for prompt in prompts:
         server.get_prompt(prompt["name"], {given["name"]: "text" for given in prompt.get("arguments") or []})
     refused = sum(result is None for _call, result in results)
     return (
-        f"{server.era} {server.version}: {len(calls)} calls ({refused} refused), {len(resources)} resources, "
-        f"{len(prompts)} prompts"
+        f"{server.speaker.era} {server.speaker.version}: {len(calls)} calls ({refused} refused), "
+        f"{len(resources)} resources, {len(prompts)} prompts"
     )
 
 

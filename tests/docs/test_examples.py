@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from gate import examples
 from gate.checkout import CHECKOUT
-from gate.examples import Call, Example
+from support import examples
+from support.examples import Call, Example
 
 SHOWN = [*examples.of_modules(CHECKOUT), *examples.of_pages(CHECKOUT)]
 INVENTORY = "[clusters]\ncluster-1\n[platforms]\nplatform-1\n"

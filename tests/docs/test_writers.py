@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ansible_collections.mcpops.platform.plugins.module_utils.domain import writers_of
+from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import ANYBODY, EXPECTED, Writer
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "drift.md"
@@ -26,4 +28,4 @@ def test_the_page_has_the_table() -> None:
     lines = PAGE.read_text(encoding="utf-8").splitlines()
     start = lines.index("| manager | kind | path | why |") + 2
     shown = lines[start : lines.index("", start)]
-    assert shown == [row(writer) for writer in EXPECTED]
+    assert shown == [row(writer) for writer in (*EXPECTED, *writers_of(DOMAINS))]

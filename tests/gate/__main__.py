@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`python -m gate [--down] [STAGE ...]`: runs the gate, or some of its stages."""
+"""`python -m gate [--down] [STAGE ...]`: runs the gate, or some of its stages; `long` names all lanes."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ def main(argv: list[str]) -> int:
     unknown = skip - {stage.name for stage in stages.STAGES}
     if unknown:
         parser.error(f"MCPOPS_SKIP names {', '.join(sorted(unknown))}, which is no stage")
-    wanted = tuple(name for name in arguments.stage if name not in skip)
+    named = [one for name in arguments.stage for one in (stages.LONG if name == "long" else (name,))]
+    wanted = tuple(name for name in named if name not in skip)
     chosen = stages.select(wanted)
-    skipped = [stage for stage in stages.STAGES if stage.name in skip and stage.name in arguments.stage]
+    skipped = [stage for stage in stages.STAGES if stage.name in skip and stage.name in named]
 
     print(
         f"gate: ansible-core {metadata.version('ansible-core')} on Python {platform.python_version()}; "
@@ -40,7 +41,7 @@ def main(argv: list[str]) -> int:
     gate = Gate(os.environ, skip, deadline_seconds=60 * float(os.environ.get("MCPOPS_DEADLINE_MINUTES", "60")))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, gate.interrupt)
-    down = arguments.down and any(stage.supporting for stage in chosen)
+    down = arguments.down and any(stage.supporting or stage.lane for stage in chosen)
     outcomes = gate.run([*chosen, *skipped], down=down)
     print(report.summary(outcomes, time.monotonic() - started), flush=True)
     return 0 if all(outcome.ok for outcome in outcomes) else 1

@@ -18,10 +18,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
-from gate.stages import tool
+from gate.stages import LANES, tool
 from localcloud.settings import Settings
 
-OWN = ("azure", "kubernetes", "kmcp", "charts")
+OWN = tuple(lane.name for lane in LANES)
 
 
 def variables(name: str, base: Mapping[str, str]) -> dict[str, str]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -40,9 +40,9 @@ class Tally:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one stage came to."""
+    """What one step or stage came to."""
 
-    stage: str
+    name: str
     seconds: float
     tally: Tally
     remark: str = ""
@@ -52,6 +52,12 @@ class Outcome:
     @property
     def ok(self) -> bool:
         return not self.tally.failed
+
+
+def combined(name: str, seconds: float, steps: Sequence[Outcome]) -> Outcome:
+    total = sum((step.tally for step in steps), Tally())
+    remark = "; ".join(step.remark for step in steps if step.remark)
+    return Outcome(name, seconds, total, remark, tuple(cause for step in steps for cause in step.causes))
 
 
 def tally(counting: Counting, returncode: int, output: str, junit: Path) -> tuple[Tally, str]:
@@ -93,7 +99,7 @@ def _tally_sanity(returncode: int, output: str) -> tuple[Tally, str]:
     return Tally(max(ran - failed, 0), failed), "" if ran else "no sanity test ran"
 
 
-def causes(step: str, counting: Counting, output: str, junit: Path) -> list[str]:
+def causes(step: str, counting: Counting, output: str, junit: Path) -> tuple[str, ...]:
     """What failed in a step and why: a line for each test that pytest reports, otherwise the first error it printed."""
     try:
         cases = list(ElementTree.parse(junit).getroot().iter("testcase")) if counting is Counting.JUNIT else []
@@ -106,9 +112,9 @@ def causes(step: str, counting: Counting, output: str, junit: Path) -> list[str]
         if problem.tag in ("failure", "error", "skipped")
     ]
     if not lines:
-        told = _ERROR_LINE.search(output)
-        lines = [told.group() if told else (output.rstrip().splitlines() or ["it printed nothing"])[-1]]
-    return [f"{step}: {' '.join(line.split())}"[:CAUSE_LENGTH] for line in lines]
+        error = _ERROR_LINE.search(output)
+        lines = [error.group() if error else (output.rstrip().splitlines() or ["it printed nothing"])[-1]]
+    return tuple(f"{step}: {' '.join(line.split())}"[:CAUSE_LENGTH] for line in lines)
 
 
 def excerpt(output: str, log: Path) -> str:
@@ -122,13 +128,14 @@ def excerpt(output: str, log: Path) -> str:
 def summary(outcomes: Iterable[Outcome], seconds: float) -> str:
     """A row per stage, the wall-clock time, what failed, and the plain line with the totals at the very end."""
     outcomes = list(outcomes)
-    width = max((len(outcome.stage) for outcome in outcomes), default=5)
+    width = max((len(outcome.name) for outcome in outcomes), default=5)
     rows = [
-        f"  {outcome.stage:<{width}}  {outcome.seconds:7.1f} s  {'ok' if outcome.ok else 'FAILED':<6}  {outcome.tally}"
+        f"  {outcome.name:<{width}}  {outcome.seconds:7.1f} s  {'ok' if outcome.ok else 'FAILED':<6}  {outcome.tally}"
         + (f"  ({outcome.remark})" if outcome.remark else "")
         for outcome in outcomes
     ]
     failed = [f"  {cause}" for outcome in outcomes for cause in outcome.causes]
-    told = ["", "failed", *failed] if failed else []
     total = sum((outcome.tally for outcome in outcomes), Tally())
-    return "\n".join(["", "stages", *rows, f"  {'all':<{width}}  {seconds:7.1f} s", *told, "", f"total: {total}"])
+    if failed:
+        failed = ["", "failed", *failed]
+    return "\n".join(["", "stages", *rows, f"  {'all':<{width}}  {seconds:7.1f} s", *failed, "", f"total: {total}"])

@@ -1,35 +1,32 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs stages in order: keeps going after a failure, names what overran, always cleans up."""
+"""Runs stages in turns: keeps going after a failure, names what overran, always cleans up."""
 
 from __future__ import annotations
 
-import concurrent.futures
+import contextlib
+import itertools
+import os
 import signal
+import subprocess
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from pathlib import Path
 from types import FrameType
 
 from gate import report, stages
-from gate.process import Finished, Processes, Running
+from gate.checkout import CHECKOUT
 from gate.report import Outcome, Tally
 from gate.stages import Stage, Step
 
 HEARTBEAT_SECONDS = 60.0
+# How long a process may take to clean up after itself once it was asked to stop.
+GRACE_SECONDS = 20
 # `localcloud down` gets its own time: it has to run precisely when the deadline is already gone.
 CLEAN_UP_SECONDS = 120.0
 # How often the main thread wakes up: a signal that comes just before it begins to wait would be seen at the end only.
 AWAKE_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a finished step came to, and what failed in it."""
-
-    tally: Tally
-    remark: str = ""
-    causes: list[str] = field(default_factory=list)
 
 
 class Interrupted(BaseException):
@@ -40,31 +37,32 @@ class Gate:
     """One run over some stages."""
 
     def __init__(self, base: Mapping[str, str], skip: Collection[str], deadline_seconds: float) -> None:
-        self._processes = Processes(stages.plain_environment(base))
+        self._environment = stages.environment(base)
         self._skip = skip
-        self._started = time.monotonic()
         self._limit = deadline_seconds
+        self._started = self._said_at = time.monotonic()
         self._deadline = self._started + deadline_seconds
-        self._background: dict[str, Running] = {}
         self._outcomes: dict[str, Outcome] = {}
-        self._over = threading.Event()
+        # every process that runs, so that none is left behind however the gate ends
+        self._running: dict[subprocess.Popen[bytes], tuple[Step, Path, float]] = {}
+        self._lock = threading.Lock()
+        self._closed = False
         self._stopping = False
+        self._lanes = threading.Semaphore(stages.LANES_AT_ONCE)
 
-    def run(self, chosen: list[Stage], *, down: bool) -> list[Outcome]:
+    def run(self, chosen: Sequence[Stage], *, down: bool) -> list[Outcome]:
         """The outcomes so far, also when it was interrupted; that they are incomplete is then one of them."""
-        heartbeat = threading.Thread(target=self._tell_progress, daemon=True)
-        heartbeat.start()
         try:
-            for together in stages.groups(chosen):
-                self._run_together(together)
+            self._run_in_turns(chosen)
         except Interrupted as exc:
             self._record(Outcome("interrupted", 0.0, Tally(failed=1), str(exc)))
         finally:
             self._stopping = True
-            self._over.set()
-            self._processes.stop_all()
+            self._stop_all()
             if down:
-                self._clean_up()
+                self._closed = False
+                self._deadline = time.monotonic() + CLEAN_UP_SECONDS
+                self._run_steps(stages.DOWN, stages.DOWN.steps())
         return list(self._outcomes.values())
 
     def interrupt(self, number: int, _frame: FrameType | None) -> None:
@@ -76,122 +74,144 @@ class Gate:
             self._stopping = True
             raise Interrupted(f"stopped by {signal.Signals(number).name}")
 
-    def _run_together(self, together: list[Stage]) -> None:
-        with concurrent.futures.ThreadPoolExecutor(len(together)) as pool:
+    def _run_in_turns(self, chosen: Sequence[Stage]) -> None:
+        """What has the same turn runs at once, after all with an earlier one. Nothing waits for turn 0, but by need."""
+        futures: dict[str, Future[None]] = {}
+        with ThreadPoolExecutor(len(chosen)) as pool:
             try:
-                running = [pool.submit(self._run_stage, stage) for stage in together]
-                left = set(running)
-                while left:
-                    done, left = concurrent.futures.wait(left, AWAKE_SECONDS, concurrent.futures.FIRST_EXCEPTION)
-                    for stage in done:
-                        stage.result()
+                for turn, together in itertools.groupby(sorted(chosen, key=_turn), _turn):
+                    for stage in together:
+                        needed = [futures[name] for name in stage.needs if name in futures]
+                        futures[stage.name] = pool.submit(self._run_stage, stage, needed)
+                    if turn:
+                        self._wait(futures[stage.name] for stage in chosen if stage.turn == turn)
+                self._wait(futures.values())
             except BaseException:
                 # Leaving the pool waits for its threads, and those wait for processes.
-                self._processes.stop_all()
+                self._stop_all()
                 raise
 
-    def _run_stage(self, stage: Stage) -> None:
-        if stage.name in self._skip:
-            self._record(Outcome(stage.name, 0.0, Tally(skipped=1), "NOT RUN: MCPOPS_SKIP names it"))
-            return
-        for needed in stage.needs:
-            self._finish_background(needed)
-        missing = [name for name in stage.needs if name in self._outcomes and not self._outcomes[name].ok]
-        if missing:
-            self._record(Outcome(stage.name, 0.0, Tally(failed=1), f"not run, because {', '.join(missing)} failed"))
-            return
-        if time.monotonic() >= self._deadline:
-            self._record(Outcome(stage.name, 0.0, Tally(failed=1), "not run, because no time was left"))
-            return
-        try:
-            steps = stage.steps()
-        except stages.NothingToRun as exc:
-            remark = f"{exc}. MCPOPS_SKIP={stage.name} leaves it out"
-            self._record(Outcome(stage.name, 0.0, Tally(failed=1), remark))
-            return
-        print(f"[{self._clock()}] {stage.name}: {stage.what}", flush=True)
-        if stage.background:
-            (step,) = steps
-            self._background[stage.name] = self._start(stage.name, step)
-            return
+    def _wait(self, futures: Iterable[Future[None]]) -> None:
+        left = set(futures)
+        while left:
+            done, left = wait(left, AWAKE_SECONDS, FIRST_EXCEPTION)
+            for stage in done:
+                stage.result()
+            self._say_progress()
+
+    def _run_stage(self, stage: Stage, needed: Sequence[Future[None]]) -> None:
+        wait(needed)
+        failed = [name for name in stage.needs if name in self._outcomes and not self._outcomes[name].ok]
+        with self._lanes if stage.lane else contextlib.nullcontext():
+            if stage.name in self._skip:
+                self._record(Outcome(stage.name, 0.0, Tally(skipped=1), "NOT RUN: MCPOPS_SKIP names it"))
+            elif failed:
+                self._record(Outcome(stage.name, 0.0, Tally(failed=1), f"not run, because {', '.join(failed)} failed"))
+            elif time.monotonic() >= self._deadline:
+                self._record(Outcome(stage.name, 0.0, Tally(failed=1), "not run, because no time was left"))
+            else:
+                self._say(f"{stage.name}: {stage.what}")
+                self._run_steps(stage, stage.steps())
+
+    def _run_steps(self, stage: Stage, steps: Sequence[Step]) -> None:
         started = time.monotonic()
-        with concurrent.futures.ThreadPoolExecutor(stage.at_once) as pool:
-            results = list(pool.map(lambda step: self._run_step(stage.name, step), steps))
-        if self._stopping:
+        with ThreadPoolExecutor(stage.at_once) as pool:
+            found = list(pool.map(lambda step: self._run_step(stage, step), steps))
+        if self._stopping and stage is not stages.DOWN:
             # What was ended by us says nothing about the stage.
             return
-        self._conclude(stage, time.monotonic() - started, results)
+        outcome = report.combined(stage.name, time.monotonic() - started, found)
+        if stage.supporting and outcome.ok:
+            outcome = Outcome(stage.name, outcome.seconds, Tally())
+        self._record(outcome)
 
-    def _finish_background(self, name: str) -> None:
-        running = self._background.pop(name, None)
-        if running is None:
-            return
-        if running.running():
-            print(f"[{self._clock()}] waiting for {name}", flush=True)
-        finished = running.wait(self._deadline)
-        stage = next(stage for stage in stages.STAGES if stage.name == name)
-        self._conclude(stage, finished.seconds, [self._judge(name, running, finished)])
-
-    def _run_step(self, stage_name: str, step: Step) -> Verdict:
-        if step.counting is stages.Counting.JUNIT:
-            # The report of an earlier run must not speak for a run that crashed before it wrote one.
-            stages.junit_report(step.name).unlink(missing_ok=True)
-        running = self._start(stage_name, step)
-        return self._judge(stage_name, running, running.wait(self._deadline))
-
-    def _start(self, stage_name: str, step: Step) -> Running:
-        name = stage_name if step.name == stage_name else f"{stage_name}-{step.name.replace(' ', '-')}"
-        return self._processes.start(step, stages.LOGS / f"{name}.log")
-
-    def _judge(self, stage_name: str, running: Running, finished: Finished) -> Verdict:
-        step, junit = running.step, stages.junit_report(running.step.name)
-        if finished.overran:
-            minutes = self._limit / 60
-            tally, remark = Tally(failed=1), f"{step.name} overran the gate's deadline of {minutes:g} minutes"
+    def _run_step(self, stage: Stage, step: Step) -> Outcome:
+        name = step.name if step.name.startswith(stage.name) else f"{stage.name}-{step.name}"
+        log = stages.LOGS / f"{name.replace(' ', '-')}.log"
+        junit = stages.junit_report(step.name)
+        # The report of an earlier run must not speak for a run that crashed before it wrote one.
+        junit.unlink(missing_ok=True)
+        started = time.monotonic()
+        returncode = self._execute(step, log)
+        seconds = time.monotonic() - started
+        output = log.read_text(encoding="utf-8", errors="replace")
+        if returncode is None:
+            remark = f"{step.name} overran the gate's deadline of {self._limit / 60:g} minutes"
+            tally = Tally(failed=1)
         else:
-            tally, remark = report.tally(step.counting, finished.returncode, finished.output, junit)
+            tally, remark = report.tally(step.counting, returncode, output, junit)
         verdict = "FAILED" if tally.failed else "ok"
-        lines = [f"[{self._clock()}] {stage_name}: {step.name}: {verdict} in {finished.seconds:.1f} s ({tally})"]
+        lines = [f"{stage.name}: {step.name}: {verdict} in {seconds:.1f} s ({tally})"]
+        causes: tuple[str, ...] = ()
         if tally.failed:
-            lines += [remark, "-" * 100, report.excerpt(finished.output, running.log), "-" * 100]
+            lines += [remark, "-" * 100, report.excerpt(output, log), "-" * 100]
+            causes = report.causes(step.name, step.counting, output, junit)
         elif step.shown:
-            lines.append(finished.output.rstrip())
+            lines.append(output.rstrip())
         # One call: steps that run at once finish side by side.
-        print("\n".join(line for line in lines if line), flush=True)
-        if not tally.failed:
-            return Verdict(tally, remark)
-        return Verdict(tally, remark, report.causes(step.name, step.counting, finished.output, junit))
+        self._say("\n".join(line for line in lines if line))
+        return Outcome(step.name, seconds, tally, remark, causes)
 
-    def _conclude(self, stage: Stage, seconds: float, verdicts: Sequence[Verdict]) -> None:
-        tally = sum((verdict.tally for verdict in verdicts), Tally())
-        if stage.supporting and not tally.failed:
-            tally = Tally()
-        remark = "; ".join(verdict.remark for verdict in verdicts if verdict.remark)
-        causes = tuple(cause for verdict in verdicts for cause in verdict.causes)
-        self._record(Outcome(stage.name, seconds, tally, remark, causes))
+    def _execute(self, step: Step, log: Path) -> int | None:
+        """The exit code of a finished step; None of one that was ended because the deadline passed."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock, log.open("wb") as stream:
+            if self._closed:
+                raise RuntimeError("the gate is stopping")
+            # A session of its own, so that stopping it also stops what it started (xdist workers, playbooks).
+            process = subprocess.Popen(
+                step.argv,
+                cwd=CHECKOUT,
+                env={**self._environment, **step.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            self._running[process] = (step, log, time.monotonic())
+        try:
+            return process.wait(max(self._deadline - time.monotonic(), 0))
+        except subprocess.TimeoutExpired:
+            _end(process)
+            return None
+        finally:
+            del self._running[process]
+
+    def _stop_all(self) -> None:
+        with self._lock:
+            self._closed = True
+        for process in list(self._running):
+            _end(process)
 
     def _record(self, outcome: Outcome) -> None:
-        self._outcomes[outcome.stage] = outcome
+        self._outcomes[outcome.name] = outcome
         if outcome.remark:
-            print(f"[{self._clock()}] {outcome.stage}: {outcome.remark}", flush=True)
+            self._say(f"{outcome.name}: {outcome.remark}")
 
-    def _clean_up(self) -> None:
-        processes = Processes(self._processes.environment)
-        running = processes.start(
-            Step("down", stages.tool("python", "-m", "gate.clouds", "down")), stages.LOGS / "down.log"
-        )
-        finished = running.wait(time.monotonic() + CLEAN_UP_SECONDS)
-        stage = Stage("down", "the local cloud, down", list, supporting=True)
-        self._conclude(stage, finished.seconds, [self._judge("down", running, finished)])
+    def _say_progress(self) -> None:
+        """What runs, once a minute, so that a log that stands still shows where."""
+        now = time.monotonic()
+        if now - self._said_at < HEARTBEAT_SECONDS:
+            return
+        self._said_at = now
+        for step, log, started in list(self._running.values()):
+            last = log.read_text(encoding="utf-8", errors="replace").rstrip().rpartition("\n")[2]
+            self._say(f"... {step.name} {now - started:.0f} s: {last[:120]}")
 
-    def _tell_progress(self) -> None:
-        """Says once a minute what is running, so that a log that stands still shows where."""
-        while not self._over.wait(HEARTBEAT_SECONDS):
-            for running in self._processes.alive():
-                age = time.monotonic() - running.started
-                if age >= HEARTBEAT_SECONDS:
-                    print(f"[{self._clock()}] ... {running.step.name} {age:.0f} s: {running.last_line()}", flush=True)
-
-    def _clock(self) -> str:
+    def _say(self, text: str) -> None:
         minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
-        return f"{minutes:02d}:{seconds:02d}"
+        print(f"[{minutes:02d}:{seconds:02d}] {text}", flush=True)
+
+
+def _turn(stage: Stage) -> int:
+    return stage.turn
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends the whole group: politely, then not."""
+    for number, patience in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, None)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+            return

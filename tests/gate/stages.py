@@ -8,18 +8,20 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from gate.checkout import CACHE, CHECKOUT
-from gate.rules import roles
 from gate.sanity import PARTS as SANITY_PARTS
 from gate.sanity import THIS_PYTHON
 
 LOGS = CHECKOUT / "build" / "gate"
-
 COLLECTION = "ansible_collections.mcpops.platform.plugins"
-OF_TESTS = ("localcloud", "gate", "mcp_servers", "conformance")
-TYPED_PACKAGES = (f"{COLLECTION}.module_utils", f"{COLLECTION}.plugin_utils", *OF_TESTS)
+TYPED_PACKAGES = (
+    *(f"{COLLECTION}.{name}" for name in ("module_utils", "plugin_utils")),
+    *("localcloud", "gate", "mcp_servers", "conformance"),
+)
+ANSIBLE_LINT = ("ansible-lint", "--offline", "--profile", "production")
 
 
 class Counting(enum.Enum):
@@ -44,27 +46,68 @@ class Step:
 
 @dataclass(frozen=True)
 class Stage:
-    """A level of the gate. `steps` looks at the tree when the stage starts, so new directories run by being there."""
+    """A level of the gate. `steps` looks at the tree when the stage starts, so new scenarios run by being there."""
 
     name: str
     what: str
     steps: Callable[[], list[Step]]
+    # Stages of the same turn run at once; those of turn 0 in the background of all others.
+    turn: int = 0
     needs: tuple[str, ...] = ()
     # How many of its steps run side by side.
     at_once: int = 1
-    background: bool = False
-    # The stage that it runs at the same time as, when both are wanted.
-    beside: str = ""
     # Stages that set something up are not levels of their own: they run when a level asks for them, and count nothing.
     supporting: bool = False
+    # Of these, only LANES_AT_ONCE run at once.
+    lane: bool = False
 
 
-class NothingToRun(Exception):
-    """A stage found no test. That is a failure: a level that silently shrinks to nothing would stay green."""
+@dataclass(frozen=True)
+class Lane:
+    """The integration tests of a domain, on a local cloud of its own (clouds.py): parts would meet on a shared one.
+
+    `make test-long-NAME` runs those marked slow, the gate the others. The gate has no time for all of a later domain:
+    it then names the one path of it, of 90 s at most, that runs with the lane `beside` at every gate, and the long lane
+    runs everything.
+    """
+
+    name: str
+    directories: tuple[str, ...]
+    path: str | None = None
+    beside: str = ""
+    needs: str = "versions"
+
+
+# A domain adds its row at the end: the place in this list makes the network and ports of its cloud. What may run on any
+# cloud stands where the gate has time for it: the first three take about as long.
+LANES = (
+    Lane(
+        "kubernetes",
+        (
+            # The first four need a cluster and no faults of Azure, and there is one.
+            *("aks_cluster_info", "aks_kubeconfig", "aks_sku_preflight", "azure_resource_info"),
+            *("drift_property", "k8s_diagnosis_info", "k8s_objects", "k8s_objects_info"),
+            *("localcloud_kube", "localcloud_stdio", "readiness", "site_lock", "site_validate"),
+        ),
+    ),
+    Lane("azure", ("aks_cluster", "azure_provider", "azure_resource", "site", "helm_release")),
+    Lane("kmcp", ("engine", "kmcp_install", "mcp_probe", "mcp_server", "roles")),
+    # Charts of others: clean, edited, repaired.
+    Lane("charts", ("charts",), path="", needs="build"),
+)
+LANES_AT_ONCE = 3
+
+# The ansible-cores of `make matrix` and the Pythons they run on, the one to prefer first: the oldest with the oldest,
+# the newest with the others.
+CORES = {"2.19": "3.11 3.12 3.13", "2.20": "3.13 3.12", "2.21": "3.13 3.12"}
 
 
 def tool(name: str, *arguments: str) -> tuple[str, ...]:
     return (str(CHECKOUT / ".venv" / "bin" / name), *arguments)
+
+
+def module(name: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", name, *arguments)
 
 
 def patiently(*argv: str) -> tuple[str, ...]:
@@ -72,11 +115,12 @@ def patiently(*argv: str) -> tuple[str, ...]:
     return ("nice", "-n", "5", *argv)
 
 
-ANSIBLE_LINT = ("ansible-lint", "--offline", "--profile", "production")
+def command(name: str, *argv: str) -> list[Step]:
+    return [Step(name, argv)]
 
 
 def lint() -> list[Step]:
-    typed = [argument for package in TYPED_PACKAGES if _package_exists(package) for argument in ("-p", package)]
+    typed = [argument for package in TYPED_PACKAGES for argument in ("-p", package)]
     return [
         # What it learned of the libraries holds for every checkout; of this tree, it compares the content.
         Step("mypy", tool("mypy", "--cache-dir", str(CACHE / "mypy"), *typed)),
@@ -89,99 +133,85 @@ def lint() -> list[Step]:
 
 
 def sanity() -> list[Step]:
-    return [
-        Step(part, patiently(sys.executable, "-m", "gate.sanity", THIS_PYTHON, part), Counting.SANITY)
-        for part in SANITY_PARTS
-    ]
+    return [Step(part, patiently(*module("gate.sanity", THIS_PYTHON, part)), Counting.SANITY) for part in SANITY_PARTS]
 
 
-def unit() -> list[Step]:
-    return [pytest_step("unit", ["tests/unit"], "not slow", workers=2)]
+def pytest_argv(program: tuple[str, ...], name: str, markers: str, workers: int, *paths: str) -> tuple[str, ...]:
+    # A test that no longer imports or is deselected by a typo must not look like success.
+    options = ("-q", "-m", markers, f"--junitxml={junit_report(name)}", "--strict-config", "--durations=15")
+    return (*program, *options, *(("-n", str(workers), "--dist", "loadfile") if workers else ()), *paths)
 
 
-def contract() -> list[Step]:
-    return [pytest_step("contract", ["tests/contract"], "not slow", workers=2)]
+def pytest_step(name: str, markers: str, *paths: str, workers: int = 0) -> Step:
+    return Step(name, pytest_argv(tool("pytest"), name, markers, workers, *paths), Counting.JUNIT)
 
 
-# Which local cloud of its own (clouds.py) a directory of the integration level runs on; the rest: "kubernetes".
-CLOUDS = {
-    # These need a cluster and no faults of Azure, and there is one.
-    "aks_cluster_info": "kubernetes",
-    "aks_kubeconfig": "kubernetes",
-    "aks_sku_preflight": "kubernetes",
-    "aks_": "azure",
-    "azure_resource_info": "kubernetes",
-    "azure_": "azure",
-    "engine": "kmcp",
-    "site_validate": "kmcp",
-    "site_lock": "kubernetes",
-    "site": "azure",
-    "kmcp_": "kmcp",
-    "mcp_": "kmcp",
-    "roles": "kmcp",
-}
+def fast(name: str) -> list[Step]:
+    """A level without a cluster, less what is slow."""
+    return [pytest_step(name, "not slow", f"tests/{name}", workers=2)]
 
 
-# Directories of the same level that take too long for the gate: each is a stage of its own, on a cloud of that name.
-LANES = ("charts",)
+def on_cloud(lane: Lane, step: Step) -> Step:
+    return Step(step.name, module("gate.clouds", "with", lane.name, *step.argv), step.counting)
 
 
-def _outside_lanes() -> list[str]:
-    level = CHECKOUT / "tests" / "integration"
-    names = (path.name for path in level.iterdir() if path.is_dir() and path.name != "__pycache__")
-    return [f"tests/integration/{name}" for name in sorted(names) if name not in LANES]
+def whole(lane: Lane) -> list[str]:
+    return [f"tests/integration/{directory}" for directory in lane.directories]
 
 
 def integration() -> list[Step]:
-    return parts("integration", "not slow")
+    """In parts that run side by side: most of their time is waiting."""
+    found = []
+    for lane in LANES:
+        if lane.path is None:
+            guests = [f"tests/integration/{guest.path}" for guest in LANES if guest.path and guest.beside == lane.name]
+            step = pytest_step(f"integration-{lane.name}", "not slow", *whole(lane), *guests)
+            found.append(on_cloud(lane, step))
+    return found
 
 
-def parts(level: str, markers: str) -> list[Step]:
-    """The integration tests, in parts that run side by side on clouds of their own: most of their time is waiting."""
-    found: dict[str, list[str]] = {}
-    for name in _outside_lanes():
-        cloud = next((cloud for start, cloud in CLOUDS.items() if Path(name).name.startswith(start)), "kubernetes")
-        found.setdefault(cloud, []).append(name)
-    return [on_own_cloud(name, pytest_step(f"{level}-{name}", part, markers)) for name, part in found.items()]
+def long_lane(lane: Lane) -> list[Step]:
+    markers = "slow" if lane.path is None else "integration"
+    return [on_cloud(lane, pytest_step(f"long-{lane.name}", markers, *whole(lane)))]
 
 
-def on_own_cloud(cloud: str, step: Step) -> Step:
-    return Step(step.name, (sys.executable, "-m", "gate.clouds", "with", cloud, *step.argv), step.counting)
-
-
-def conformance() -> list[Step]:
+def long_pure() -> list[Step]:
     return [
-        Step(name, (sys.executable, "-m", module, f"--junit={junit_report(name)}"), Counting.JUNIT, shown=True)
-        for name, module in (("client", "conformance"), ("examples", "conformance.examples"))
-    ]
-
-
-def docs() -> list[Step]:
-    return [pytest_step("docs", ["tests/docs"], "not slow", workers=2)]
-
-
-def long() -> list[Step]:
-    return [
-        *parts("long", "slow"),
-        pytest_step("long-pure", ["tests/unit", "tests/contract", "tests/docs"], "slow"),
+        pytest_step("long-pure", "slow", "tests/unit", "tests/contract", "tests/docs"),
         Step("ansible-lint of everything", patiently(*tool(*ANSIBLE_LINT))),
     ]
 
 
-def lane(name: str) -> list[Step]:
-    """All that its directory has: nothing else runs these tests."""
-    return [on_own_cloud(name, pytest_step(f"long-{name}", [f"tests/integration/{name}"], "integration"))]
+def long_matrix() -> list[Step]:
+    """Sanity and unit tests on every core; bootstrap.sh makes the environments."""
+    found = []
+    for core, pythons in CORES.items():
+        environment = {"MCPOPS_CORE": core, "MCPOPS_PYTHONS": pythons, "MCPOPS_PYTHON": ""}
+        python = (str(CHECKOUT / "tests/gate/bootstrap.sh"), "python", "-m")
+        found.append(Step(f"core {core} sanity", (*python, "gate.sanity"), Counting.SANITY, environment))
+        # what a run shows depends on the core's callbacks: with every one of them
+        for name, markers, workers, paths in (
+            ("unit", "not slow", 2, ("tests/unit", "tests/contract/ansible")),
+            ("canaries", "slow", 0, ("tests/contract/ansible/test_canaries.py",)),
+        ):
+            argv = pytest_argv((*python, "pytest"), f"core {core} {name}", markers, workers, *paths)
+            found.append(Step(f"core {core} {name}", argv, Counting.JUNIT, environment))
+    return found
+
+
+def conformance() -> list[Step]:
+    return [
+        Step(name, module(program, f"--junit={junit_report(name)}"), Counting.JUNIT, shown=True)
+        for name, program in (("client", "conformance"), ("examples", "conformance.examples"))
+    ]
 
 
 def molecule() -> list[Step]:
     scenarios = sorted(path.parent.name for path in (CHECKOUT / "extensions" / "molecule").glob("*/molecule.yml"))
-    missing = roles.missing_scenarios(CHECKOUT)
-    if missing or not scenarios:
-        raise NothingToRun("; ".join(missing) or "extensions/molecule holds no scenario")
     return [
         Step(
             name,
-            (sys.executable, "-m", "gate.scenario", name),
+            module("gate.scenario", name),
             # Where it keeps its state otherwise is named after the last part of the checkout's path: two clones would
             # meet, and what one has prepared counts as prepared for the other.
             environment={"MOLECULE_EPHEMERAL_DIRECTORY": str(LOGS.parent / "molecule" / name)},
@@ -190,118 +220,52 @@ def molecule() -> list[Step]:
     ]
 
 
-def bench() -> list[Step]:
-    if not (CHECKOUT / "tests" / "bench" / "__main__.py").is_file():
-        raise NothingToRun("tests/bench has no __main__.py to run")
-    return [Step("bench", (sys.executable, "-m", "bench"))]
-
-
-def matrix() -> list[Step]:
-    # Not imported at the top: the matrix itself builds on this module.
-    from gate.matrix import ROWS
-
-    return [Step(f"core {row.core}", (sys.executable, "-m", "gate.matrix", row.core)) for row in ROWS]
-
-
-def pytest_step(name: str, directories: list[str], markers: str, *, workers: int = 0) -> Step:
-    present = [directory for directory in directories if any((CHECKOUT / directory).rglob("test_*.py"))]
-    if not present:
-        raise NothingToRun(f"no test_*.py under {', '.join(directories)}")
-    argv = [
-        *tool("pytest", "-q", "-m", markers, f"--junitxml={junit_report(name)}"),
-        # A test that no longer imports or is deselected by a typo must not look like success.
-        "--strict-config",
-        *(["-n", str(workers), "--dist", "loadfile"] if workers else []),
-        *present,
-    ]
-    return Step(name, tuple(argv), Counting.JUNIT)
-
-
 def junit_report(step_name: str) -> Path:
-    return LOGS / f"{step_name}.junit.xml"
+    return LOGS / f"{step_name.replace(' ', '-')}.junit.xml"
 
 
-def _package_exists(package: str) -> bool:
-    relative = Path(*package.split("."))
-    return any(any((CHECKOUT / root / relative).glob("**/*.py")) for root in ("collections", "tests"))
+def _support(name: str, what: str, *argv: str, turn: int = 0, needs: tuple[str, ...] = ()) -> Stage:
+    return Stage(name, what, partial(command, name, *argv), turn, needs, supporting=True)
 
 
+LEAST = ("nice", "-n", "19")
 STAGES: tuple[Stage, ...] = (
-    Stage(
-        "doctor",
-        "what this machine lacks",
-        lambda: [Step("doctor", tool("localcloud", "doctor"))],
-        supporting=True,
-    ),
-    Stage(
-        "build",
-        "the local cloud's binaries, in the background",
-        lambda: [Step("build", ("nice", "-n", "19", *tool("localcloud", "build")))],
-        needs=("doctor",),
-        background=True,
-        supporting=True,
-    ),
-    Stage(
-        "npm",
-        "what the tests run on Node",
-        lambda: [Step("npm", (sys.executable, "-m", "gate.npm"))],
-        background=True,
-        supporting=True,
-    ),
-    # Started as early: what it downloads is there when the contracts are tested.
-    Stage(
-        "mcp-servers",
-        "the SDKs of MCP servers of both eras, in the background",
-        lambda: [Step("mcp-servers", ("nice", "-n", "19", sys.executable, "-m", "mcp_servers"))],
-        background=True,
-        supporting=True,
-    ),
-    Stage("lint", "ruff, mypy, yamllint, ansible-lint", lint, at_once=2),
-    Stage("sanity", "ansible-test sanity on one core version", sanity, at_once=2, beside="lint"),
-    Stage("unit", "pure parts and the repository itself", unit, beside="lint"),
-    Stage("contract", "the local Azure and the MCP client against the SDKs", contract, needs=("mcp-servers",)),
+    _support("doctor", "what this machine lacks", *tool("localcloud", "doctor")),
+    _support("build", "the local cloud's binaries", *LEAST, *tool("localcloud", "build"), needs=("doctor",)),
+    _support("npm", "what the tests run on Node", *module("gate.npm")),
+    _support("mcp-servers", "the SDKs of MCP servers of both eras", *LEAST, *module("mcp_servers")),
+    Stage("lint", "ruff, mypy, yamllint, ansible-lint", lint, 1, at_once=2),
+    Stage("sanity", "ansible-test sanity on one core version", sanity, 1, at_once=2),
+    Stage("unit", "pure parts and the repository itself", partial(fast, "unit"), 1),
+    Stage("contract", "parts against what they talk to", partial(fast, "contract"), 2, ("mcp-servers",)),
+    Stage("docs", "every example in the documentation, and the tarball", partial(fast, "docs"), 2),
+    _support("cloud", "the local cloud, up", *tool("localcloud", "up"), turn=2, needs=("build",)),
     # By itself: some of its clients are timed.
-    Stage(
-        "conformance",
-        "the official MCP suite against the client and the example servers",
-        conformance,
-        needs=("npm", "mcp-servers"),
-    ),
-    Stage(
-        "cloud",
-        "the local cloud, up",
-        lambda: [Step("up", tool("localcloud", "up"))],
-        needs=("build",),
-        beside="contract",
-        supporting=True,
-    ),
-    Stage("integration", "modules and playbooks on a real cluster", integration, needs=("build",), at_once=3),
+    Stage("conformance", "the official MCP suite against client and servers", conformance, 3, ("npm", "mcp-servers")),
     # Both wait for clusters most of the time, each for its own.
-    Stage("molecule", "a scenario per role", molecule, needs=("cloud",), beside="integration"),
-    Stage("docs", "every example in the documentation", docs, beside="contract"),
-    # Here and not in the test that wants them: no test may take as long as a build.
-    Stage(
+    Stage("integration", "modules and playbooks on a real cluster", integration, 4, ("build",), at_once=3),
+    Stage("molecule", "a scenario per role", molecule, 4, ("cloud",)),
+    # Here and not in the tests that want them: no test may take as long as a build.
+    _support(
         "versions",
         "every Kubernetes version of the local cloud, and Helm 4",
-        lambda: [Step("versions", tool("localcloud", "build", "--all"))],
+        *tool("localcloud", "build", "--all"),
+        turn=5,
         needs=("build",),
-        supporting=True,
     ),
-    Stage("long", "everything marked slow", long, needs=("versions",), at_once=3),
-    Stage("matrix", "sanity and unit tests on every supported ansible-core", matrix),
-    # It waits for its cluster half of the time.
-    Stage(
-        "long-charts",
-        "charts of others: clean, edited, repaired",
-        lambda: lane("charts"),
-        needs=("build",),
-        beside="matrix",
+    *(
+        Stage(f"long-{lane.name}", "all that is slow", partial(long_lane, lane), 6, (lane.needs,), lane=True)
+        for lane in LANES
     ),
-    Stage("bench", "benchmarks", bench, needs=("cloud",)),
+    Stage("long-pure", "what is slow and needs no cluster, ansible-lint of everything", long_pure, 6, lane=True),
+    Stage("long-matrix", "sanity and unit tests on every supported ansible-core", long_matrix, 6, lane=True),
+    Stage("bench", "benchmarks", partial(command, "bench", *module("bench")), 7, ("cloud",)),
 )
+DOWN = _support("down", "the local cloud, down", *module("gate.clouds", "down"))
 
 # What `make test` runs. The other levels are run by name.
-GATE = ("lint", "sanity", "unit", "contract", "conformance", "integration", "molecule", "docs")
+GATE = ("lint", "sanity", "unit", "contract", "docs", "conformance", "integration", "molecule")
+LONG = tuple(stage.name for stage in STAGES if stage.lane)
 
 
 def select(wanted: tuple[str, ...]) -> list[Stage]:
@@ -322,30 +286,15 @@ def select(wanted: tuple[str, ...]) -> list[Stage]:
     return [stage for stage in STAGES if stage.name in chosen]
 
 
-def groups(chosen: list[Stage]) -> list[list[Stage]]:
-    """What runs together, in order: a stage joins the one that it runs beside, if that is chosen too."""
-    found: dict[str, list[Stage]] = {}
-    for stage in chosen:
-        found.setdefault(stage.beside if stage.beside in found else stage.name, []).append(stage)
-    return list(found.values())
-
-
 def environment(base: Mapping[str, str]) -> dict[str, str]:
-    """What every step sees: this checkout's tools first, its test packages importable."""
-    prepared = dict(base)
+    """What every step sees: this checkout's tools first, its test packages importable, no colour codes in logs."""
+    prepared = {**base, "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"}
     prepared["PATH"] = os.pathsep.join([str(CHECKOUT / ".venv" / "bin"), base.get("PATH", os.defpath)])
     prepared["PYTHONPATH"] = str(CHECKOUT / "tests")
-    prepared["PYTHONUNBUFFERED"] = "1"
-    # a level starts hundreds of Pythons, which need not all compile this checkout
+    # A level starts hundreds of Pythons, which need not all compile this checkout
     prepared.pop("PYTHONDONTWRITEBYTECODE", None)
-    # and hundreds of kubectl and helm, whose start is a third cheaper without collecting its garbage
+    # and hundreds of kubectl and helm, whose start is a third cheaper without collecting its garbage.
     prepared.setdefault("GOGC", "400")
-    return prepared
-
-
-def plain_environment(base: Mapping[str, str]) -> dict[str, str]:
-    """The same without colour codes, for output that goes to a log."""
-    prepared = environment(base) | {"NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1"}
-    # With both set, several tools warn about the contradiction on every start.
+    # With it and NO_COLOR set, several tools warn about the contradiction on every start.
     prepared.pop("FORCE_COLOR", None)
     return prepared

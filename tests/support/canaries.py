@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from support.playbook import CHECKOUT, LOCAL_HOST, Run, run_tasks
 
-COLLECTIONS = CHECKOUT / "tests/unit/plugins/plugin_utils/fixtures/collections"
+COLLECTIONS = CHECKOUT / "tests/contract/ansible/fixtures/collections"
 MARK = "canary-"
 """What every canary begins with: command lines are searched for it while the play runs."""
 

@@ -106,6 +106,9 @@ class Findings:
 def substance(live: Mapping[str, Any]) -> dict[str, Any]:
     """The object without what nobody declares."""
     kept = {key: value for key, value in copy.deepcopy(dict(live)).items() if key != "status"}
+    if kept.get("aggregationRule"):
+        # the aggregation controller writes them whenever a role that it gathers changes, in its own time
+        kept.pop("rules", None)
     kept["metadata"] = {key: value for key, value in kept["metadata"].items() if key not in _BOOKKEEPING}
     annotations = kept["metadata"].pop("annotations", None) or {}
     annotations = {key: value for key, value in annotations.items() if key not in _CONTROLLERS}

@@ -14,25 +14,23 @@ from urllib.parse import quote, urlencode
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import service_errors as errors
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.clouds import Cloud, find_cloud
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Request, Response, Sender, Unreachable
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Request, Sender, Unreachable
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import resolve
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.patience import (
-    Clock,
-    Deadline,
-    backoff,
-    pause_asked_for,
-)
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.http import Response, retry_after
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import Intent, classify
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change
 from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
 from ansible_collections.mcpops.platform.plugins.module_utils.task import ANSWER_LOST, Task
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Backoff, Clock, Deadline
 
 Body = dict[str, Any]
 
 DEFAULT_TIMEOUT = 120.0
 _TRANSIENT = (408, 500, 502, 503, 504)
 _TRANSIENT_ATTEMPTS = 5
+BACKOFF = Backoff(first=0.5, longest=15.0)
+_OTHERS_WORK = Backoff(first=1.0, longest=15.0)
 
 
 class PlanAgain(Exception):
@@ -75,8 +73,7 @@ class Arm:
     ) -> None:
         self.subscription_id = subscription_id
         self.check_mode = check_mode
-        self.clock = clock or Clock()
-        self.deadline = Deadline(timeout, self.clock)
+        self.deadline = Deadline(timeout, clock)
         self.progress = progress
         self._wrote = wrote
         # a write whose answer was lost may have happened: what is found in place afterwards may be our own work
@@ -99,7 +96,8 @@ class Arm:
 
         def get_json(url: str) -> Any:
             bare = PipelineSender(Cloud(identity.cloud, "", "", False), identity, task.check_mode, None)
-            return Arm(bare, "", "", progress=task.progress).call("GET", url, "Reading the cloud's endpoints").json()
+            asking = Arm(bare, "", "", progress=task.progress)
+            return asking.call("GET", url, "Reading the cloud's endpoints").json_or_none()
 
         cloud = find_cloud(identity.cloud, identity.authority_host, cache, get_json)
         credential = CachedCredential(identity, cloud, cache, task.secret)
@@ -157,7 +155,7 @@ class Arm:
 
     def _pause(self, response: Response | None, action: str, reason: str, attempt: int) -> bool:
         """Wait as long as the service asks, or a little longer each time; False where the deadline comes first."""
-        pause = (pause_asked_for(response.headers) if response is not None else None) or backoff(attempt)
+        pause = (retry_after(response.headers) if response is not None else None) or BACKOFF.after(attempt)
         if not self.deadline.pause(pause):
             return False
         why = f"answered {response.status}" if response is not None else reason
@@ -177,9 +175,9 @@ class Arm:
         """The resource, or that it is not there; in check mode an unregistered namespace is a missing prerequisite."""
         response = self.call("GET", self.url(resource_id, api_version), action)
         if response.status == 200:
-            return Reading(response.json())
+            return Reading(response.json_or_none())
         if errors.is_absent(response):
-            code = errors.parse_error(response.json()).code
+            code = errors.code_of(response)
             parsed = names.parse_id(resource_id)
             if code == "ResourceGroupNotFound" and parsed is not None and parsed.type != names.RESOURCE_GROUPS:
                 return Reading(None, f"resource group {parsed.group}")
@@ -214,7 +212,7 @@ class Arm:
             raise LostRace
         waits_for = errors.waits_for(response)
         if waits_for:
-            pause = pause_asked_for(response.headers) or backoff(self._pauses, 1.0)
+            pause = retry_after(response.headers) or _OTHERS_WORK.after(self._pauses)
             if self.deadline.pause(pause):
                 self._pauses += 1
                 self.progress(f"{action}: waiting for {waits_for} ({self.deadline.elapsed:.0f} s)")
@@ -242,7 +240,7 @@ class Arm:
         self, path: str, action: str, api_version: str, query: Mapping[str, str] | None = None
     ) -> Iterator[Body]:
         for page in self.pages(path, action, api_version, query):
-            document = page.json()
+            document = page.json_or_none()
             yield from (document.get("value") or []) if isinstance(document, dict) else []
 
 
@@ -262,9 +260,9 @@ def _namespace(resource_id: str) -> str:
 
 def _next_link(response: Response) -> str | None:
     # the link is the last thing of a page: a full-size page need not be decoded twice for it
-    tail = response.content[-4096:]
-    if b'"nextLink"' not in tail and len(response.content) > 4096 and b'"nextLink"' not in response.content[:4096]:
+    tail = response.body[-4096:]
+    if b'"nextLink"' not in tail and len(response.body) > 4096 and b'"nextLink"' not in response.body[:4096]:
         return None
-    document = response.json()
+    document = response.json_or_none()
     link = document.get("nextLink") if isinstance(document, dict) else None
     return str(link) if link else None

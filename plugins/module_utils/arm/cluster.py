@@ -130,7 +130,7 @@ def _apply(arm: Arm, spec: ClusterSpec, plan: ClusterPlan, wait: bool) -> Body:
     place, version = (f"{spec.id}/agentPools/{step.pool}", POOL_VERSION) if step.pool else (spec.id, API_VERSION)
     response = arm.write(step.method, place, action, version, step.body, etag=step.etag, create=step.create)
     if last and not wait:
-        written = None if step.pool else response.json()
+        written = None if step.pool else response.json_or_none()
         return written or waiting.read_written(arm, spec.id, API_VERSION, spec.subject)
     waiting.follow(arm, response, spec.subject, action)
     body = waiting.finished(arm, spec.id, API_VERSION, spec.subject, action, step.pool)

@@ -75,7 +75,7 @@ def _version_problems(arm: Arm, version: str, location: str) -> list[Problem]:
     if response.status != 200:
         if response.status in _UNDECIDED:
             return []
-        error = parse_error(response.json())
+        error = parse_error(response.json_or_none())
         return [Problem("location", f"{error.message or place} ({error.code or response.status})")]
-    found = offered_problem(version, place, (response.json() or {}).get("values") or [])
+    found = offered_problem(version, place, (response.json_or_none() or {}).get("values") or [])
     return [Problem("kubernetes_version", found)] if found else []

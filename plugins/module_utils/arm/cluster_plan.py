@@ -31,12 +31,13 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_rules 
     cluster_rules,
     refusals,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec import ClusterSpec, overlay
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec import ClusterSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_version import version_step
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.service_fields import not_sent
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.waiting import failed, provisioning_state
 from ansible_collections.mcpops.platform.plugins.module_utils.compare import merge
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.merge import overlay
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, Refusal
 
 Body = dict[str, Any]

@@ -14,6 +14,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.bodies import tag_values
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.ownership import Owner
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.typed_values import typed
+from ansible_collections.mcpops.platform.plugins.module_utils.merge import overlay
 
 # the models of raw properties
 CLUSTER_MODEL = "ManagedClusterProperties"
@@ -132,6 +133,7 @@ def _declared(params: Mapping[str, Any]) -> dict[str, Any]:
             _put(declared, ("properties", "networkProfile", key), value)
     if params.get("properties"):
         raw = typed(params["properties"], CLUSTER_MODEL)[0]
+        # where an option and a raw key say the same, validation has objected
         declared["properties"] = overlay(declared.get("properties", {}), raw)
     return declared
 
@@ -164,12 +166,3 @@ def _put(target: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     for key in path[:-1]:
         target = target.setdefault(key, {})
     target[path[-1]] = value
-
-
-def overlay(base: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with the raw ARM keys of `raw` laid over it; where both say something, validation has objected."""
-    result = dict(base)
-    for key, value in raw.items():
-        below = result.get(key)
-        result[key] = overlay(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
-    return result

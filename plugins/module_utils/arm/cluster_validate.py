@@ -26,7 +26,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec i
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.typed_values import texts_of, typed
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
-from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problem
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import wait_timeout_problems
 
 Params = Mapping[str, Any]
 Rule = Callable[[Params], Iterator[Problem]]
@@ -247,9 +247,7 @@ def _raw_properties(params: Params) -> Iterator[Problem]:
 
 
 def _timeout(params: Params) -> Iterator[Problem]:
-    problem = wait_timeout_problem(params.get("wait_timeout"))
-    if problem is not None:
-        yield problem
+    yield from wait_timeout_problems(params.get("wait_timeout"))
 
 
 def _location_to_create(params: Params) -> Iterator[Problem]:

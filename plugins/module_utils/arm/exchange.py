@@ -2,14 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What goes to ARM and what comes back, whoever carries it."""
+"""What goes to ARM, whoever carries it."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from ansible_collections.mcpops.platform.plugins.module_utils.http import Response
 
 
 @dataclass(frozen=True)
@@ -18,22 +19,6 @@ class Request:
     url: str
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Response:
-    """What came back; header names are lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-
-    def json(self) -> Any:
-        """The decoded body, None where there is none or it is not JSON (a proxy's error page)."""
-        try:
-            return json.loads(self.content) if self.content else None
-        except ValueError:
-            return None
 
 
 class Unreachable(Exception):

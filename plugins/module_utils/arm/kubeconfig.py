@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 import os
 import stat
 from pathlib import Path
@@ -30,9 +29,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_fi
     write_check_mode_copy,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, Refusal
+from ansible_collections.mcpops.platform.plugins.module_utils.private_files import MODE, write_private
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 
-_MODE = 0o600
 _VERBS = {"user": "listClusterUserCredential", "admin": "listClusterAdminCredential"}
 
 
@@ -65,7 +64,7 @@ def _present(task: Task, path: Path, subject: str) -> Result:
     if plan.changes and task.check_mode:
         write_check_mode_copy(task, path, wanted.text)
     elif plan.changes:
-        write_private(path, wanted.text)
+        write_kubeconfig(path, wanted.text)
     written = f"{subject}: {'would be written' if task.check_mode else 'written'}"
     return Result.of(plan, _values(path, wanted), written if standing is None else "")
 
@@ -100,7 +99,7 @@ def plan_file(path: Path, standing: Kubeconfig | None, wanted: Kubeconfig) -> Pl
             refused.append(Refusal.because(str(path), f"will not be overwritten: it holds {what}", remedy))
     changes = differences(standing, wanted)
     if standing is not None and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        changes.append(Change("mode", f"{stat.S_IMODE(path.stat().st_mode):04o}", f"{_MODE:04o}"))
+        changes.append(Change("mode", f"{stat.S_IMODE(path.stat().st_mode):04o}", f"{MODE:04o}"))
     return Plan(subject, tuple(changes), tuple(refused), is_new=standing is None)
 
 
@@ -120,7 +119,7 @@ def _requested(task: Task) -> Kubeconfig | None:
             failure.hint = "Create the cluster first (mcpops.platform.aks_cluster), or check its name and group."
         raise failure
     try:
-        text = base64.b64decode(response.json()["kubeconfigs"][0]["value"]).decode("utf-8")
+        text = base64.b64decode(response.json_or_none()["kubeconfigs"][0]["value"]).decode("utf-8")
     except (KeyError, IndexError, TypeError, binascii.Error, UnicodeDecodeError) as exc:
         raise ServiceError(action, "the answer holds no kubeconfig", code="NoKubeconfig", status=200) from exc
     # AKS ends some kubeconfigs without a newline
@@ -155,22 +154,10 @@ def path_problems(path: Path, state: str) -> list[Problem]:
     return []
 
 
-def write_private(path: Path, text: str) -> None:
-    """Complete or not at all, and never readable by others; a run killed here leaves what the next one overwrites."""
-    path = Path(os.path.realpath(path))
-    part = path.with_name(f".{path.name}.mcpops-part")
+def write_kubeconfig(path: Path, text: str) -> None:
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part.unlink(missing_ok=True)
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        write_private(path, text, durable=True)
     except OSError as exc:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
         reason = exc.strerror or str(exc)
         raise ServiceError(f"Writing kubeconfig {path}", reason, hint="Check the disk and the directory.") from exc
 

@@ -10,12 +10,11 @@ import re
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import service_errors as errors
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.patience import backoff
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import BACKOFF, Arm
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, NotReady, Problem, Reason
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
-from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problem
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import wait_timeout_problems
 
 _VERSION = names.api_version_of("Microsoft.Resources/providers")
 _SUBJECT = "resource providers"
@@ -28,11 +27,11 @@ def converge(task: Task) -> Result:
         for name in namespaces
         if not re.fullmatch(r"[A-Za-z0-9]+(\.[A-Za-z0-9]+)+", name)
     ]
-    timeout = wait_timeout_problem(task.params["wait_timeout"])
     if not namespaces:
         problems.append(Problem("namespaces", "name at least one"))
-    if problems or timeout is not None:
-        raise InvalidInput(_SUBJECT, [*problems, *([timeout] if timeout is not None else [])])
+    problems += wait_timeout_problems(task.params["wait_timeout"])
+    if problems:
+        raise InvalidInput(_SUBJECT, problems)
     arm = Arm.connect(task, task.params["wait_timeout"])
     states = {name: _state(arm, name) for name in namespaces}
     missing = [name for name in namespaces if states[name] != "Registered"]
@@ -61,7 +60,7 @@ def _state(arm: Arm, namespace: str) -> str:
         if response.status == 404 and not errors.is_absent(response) and failure.code.startswith("InvalidResource"):
             failure.hint = "Check the spelling of the namespace."
         raise failure
-    return str((response.json() or {}).get("registrationState") or "NotRegistered")
+    return str((response.json_or_none() or {}).get("registrationState") or "NotRegistered")
 
 
 def _register(arm: Arm, namespace: str) -> None:
@@ -79,7 +78,7 @@ def _wait(arm: Arm, namespaces: list[str]) -> None:
         if not pending:
             return
         arm.progress(f"registering {', '.join(pending)} ({arm.deadline.elapsed:.0f} s)")
-        if not arm.deadline.pause(backoff(attempt)):
+        if not arm.deadline.pause(BACKOFF.after(attempt)):
             hint = "Registration can take minutes: run again to go on waiting, or raise wait_timeout"
             reasons = [Reason(name, "Registering", "is not registered yet", hint) for name in pending]
             raise NotReady("Registration of resource providers", reasons, waited=arm.deadline.elapsed)

@@ -137,7 +137,7 @@ class _Target:
             self._refused_as_twin = True
             raise PlanAgain
         if not wait:
-            return response.json() or {}
+            return response.json_or_none() or {}
         waiting.follow(arm, response, spec.subject, action)
         return waiting.finished(arm, spec.id, spec.api_version, spec.subject, action)
 

@@ -17,7 +17,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_types
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.typed_values import typed
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values
-from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problem
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import wait_timeout_problems
 
 DECLARABLE = ("location", "sku", "kind", "identity", "properties")
 
@@ -112,8 +112,7 @@ def resource_spec(params: Mapping[str, Any], subscription_id: str) -> ResourceSp
     problems += tag_problems
     if manners is not None and not manners.tags and params.get("tags"):
         problems.append(Problem("tags", f"a resource of type {resource_type} has no tags of its own: leave them out"))
-    timeout = wait_timeout_problem(params.get("wait_timeout"))
-    problems += [timeout] if timeout is not None else []
+    problems += wait_timeout_problems(params.get("wait_timeout"))
     declared = {key: params[key] for key in DECLARABLE if params.get(key) is not None}
     if manners is not None and manners.model and api_version == aks_fields.API_VERSION:
         declared, wrong = typed(declared, manners.model)

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Response
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.http import Response
 
 UNREGISTERED = "MissingSubscriptionRegistration"
 
@@ -102,11 +102,15 @@ def parse_error(body: Any) -> ArmError:
     return ArmError(str(error.get("code") or ""), str(error.get("message") or ""), told)
 
 
+def code_of(response: Response) -> str:
+    return parse_error(response.json_or_none()).code
+
+
 def is_absent(response: Response) -> bool:
     """The resource is not there. A subscription or a type that is not there is another matter."""
     if response.status != 404:
         return False
-    code = parse_error(response.json()).code
+    code = code_of(response)
     if not code:
         return any(mark in response.headers for mark in _MARKS)
     return code not in _WRONG_PLACE
@@ -114,7 +118,7 @@ def is_absent(response: Response) -> bool:
 
 def exists_already(response: Response) -> bool:
     """What was to be created is there: a role assignment of the same principal, role and scope under another name."""
-    return response.status == 409 and parse_error(response.json()).code == "RoleAssignmentExists"
+    return response.status == 409 and code_of(response) == "RoleAssignmentExists"
 
 
 def waits_for(response: Response) -> str:
@@ -122,13 +126,13 @@ def waits_for(response: Response) -> str:
     if is_busy(response):
         return "an operation in progress"
     # an identity that was just made is known to all of the directory some time later
-    if response.status == 400 and parse_error(response.json()).code == "PrincipalNotFound":
+    if response.status == 400 and code_of(response) == "PrincipalNotFound":
         return "the directory to know the principal"
     return ""
 
 
 def is_unregistered(response: Response) -> bool:
-    return response.status == 409 and parse_error(response.json()).code == UNREGISTERED
+    return response.status == 409 and code_of(response) == UNREGISTERED
 
 
 def concerns_registration(failure: ServiceError) -> bool:
@@ -137,7 +141,7 @@ def concerns_registration(failure: ServiceError) -> bool:
 
 def is_lost_race(response: Response) -> bool:
     """Somebody changed the resource between our read and our write; AKS says so with 409 as well as with 412."""
-    return response.status == 412 or (response.status == 409 and parse_error(response.json()).code == "EtagMismatch")
+    return response.status == 412 or (response.status == 409 and code_of(response) == "EtagMismatch")
 
 
 def is_busy(response: Response) -> bool:
@@ -145,14 +149,14 @@ def is_busy(response: Response) -> bool:
     waiting cures; every generation of AKS's sentence about operations speaks of progress."""
     if response.status != 409:
         return False
-    error = parse_error(response.json())
+    error = parse_error(response.json_or_none())
     if error.code == "OperationNotAllowed":
         return "progress" in error.message.lower()
     return error.code in _BUSY
 
 
 def to_failure(action: str, response: Response) -> ServiceError:
-    body = response.json()
+    body = response.json_or_none()
     error = parse_error(body)
     reason = error.message or f"the service answered {response.status} without saying why"
     if not error.message and error.details:

@@ -29,7 +29,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_select imp
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
-from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
+from ansible_collections.mcpops.platform.plugins.module_utils.text import counted
 
 _COMPUTE = "/subscriptions/{}/providers/Microsoft.Compute"
 
@@ -55,7 +55,7 @@ def _pages(arm: Arm, base: str, location: str) -> Iterator[bytes]:
     query = {"$filter": f"location eq '{location}'"}
     version = names.api_version_of("Microsoft.Compute/skus")
     for page in arm.pages(f"{base}/skus", f"Listing the virtual machine sizes of {location}", version, query):
-        yield page.content
+        yield page.body
 
 
 def unviable(path: str, selection: Selection) -> list[Problem]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_list import Sku
-from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
+from ansible_collections.mcpops.platform.plugins.module_utils.text import counted
 
 # AKS refuses less in a system pool (SystemPoolSkuTooLow)
 _SYSTEM_VCPUS = 2

@@ -11,9 +11,10 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import sdk
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.clouds import Cloud
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.credential import CachedCredential
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Request, Response, Unreachable
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Request, Unreachable
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import Identity
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure
+from ansible_collections.mcpops.platform.plugins.module_utils.http import Response, untrusted
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
 
 USER_AGENT = "mcpops.platform"
@@ -81,9 +82,8 @@ class PipelineSender:
 
 def _reason(exc: Exception) -> str:
     """The innermost sentence of requests' and urllib3's nested errors."""
-    text = str(exc)
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        return "the server's certificate is not trusted (CERTIFICATE_VERIFY_FAILED)"
+    if untrusted(exc):
+        return f"it {untrusted(exc)} (CERTIFICATE_VERIFY_FAILED)"
     cause: BaseException | None = exc
     while cause is not None and cause.__cause__ is not None:
         cause = cause.__cause__

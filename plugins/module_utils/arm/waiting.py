@@ -7,10 +7,9 @@
 from __future__ import annotations
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import service_errors as errors
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, Body, Reading
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Response
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.patience import backoff, pause_asked_for
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import BACKOFF, Arm, Body, Reading
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason
+from ansible_collections.mcpops.platform.plugins.module_utils.http import Response, retry_after
 
 _ENDED_WELL = ("succeeded", "completed", "ready")
 _ENDED_BADLY = ("failed", "canceled", "cancelled")
@@ -73,7 +72,7 @@ def _follow_operation(arm: Arm, url: str, response: Response, subject: str, acti
             continue
         if response.status >= 400:
             raise errors.to_failure(action, response)
-        body = response.json()
+        body = response.json_or_none()
         status = str(body.get("status") or "") if isinstance(body, dict) else ""
         if status.lower() in _ENDED_WELL:
             return
@@ -134,7 +133,7 @@ def finished(arm: Arm, resource_id: str, api_version: str, subject: str, action:
 
 
 def _pause(arm: Arm, response: Response | None, attempt: int, subject: str, action: str, status: str) -> None:
-    seconds = (pause_asked_for(response.headers) if response is not None else None) or backoff(attempt)
+    seconds = (retry_after(response.headers) if response is not None else None) or BACKOFF.after(attempt)
     arm.progress(f"{subject}: {status} ({arm.deadline.elapsed:.0f} s)")
     if not arm.deadline.pause(seconds):
         hint = "Run again to go on waiting (nothing is started twice), or raise wait_timeout"

@@ -17,9 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, join
-from ansible_collections.mcpops.platform.plugins.module_utils.secrets import REDACTED, secret_property
-
-_SHORTEST = 4  # masking "on" or "1" wherever it stands would make results unreadable
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import REDACTED, SHORTEST_SECRET, secret_property
 
 
 def secret_values(declared: Any, above: tuple[str, ...] = ()) -> Iterator[str]:
@@ -27,7 +25,7 @@ def secret_values(declared: Any, above: tuple[str, ...] = ()) -> Iterator[str]:
     if isinstance(declared, Mapping):
         for key, value in declared.items():
             if secret_property(str(key), value, above):
-                if len(str(value)) >= _SHORTEST:
+                if len(str(value)) >= SHORTEST_SECRET:
                     yield str(value)
             else:
                 yield from secret_values(value, (*above, str(key)))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a helm process may read: a private directory with a kubeconfig and, where needed, registry credentials.
+"""What a helm process may read: a private directory with a kubeconfig and, where needed, credentials for the chart.
 
 A command line is visible to every user of the machine and the environment to every child: credentials go into files
 of mode 0600 in a directory of mode 0700 that lives as long as the task.
@@ -19,9 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import Registry
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import json_text
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
+from ansible_collections.mcpops.platform.plugins.module_utils.private_files import write_private
+
+REPOSITORY = "mcpops"
+"""What the chart's HTTP repository is called in helm's private list of repositories."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +42,31 @@ class HelmFiles:
         """The private directory, for what else a task has to lay before helm."""
         return self.kubeconfig.parent
 
+    @property
+    def repository_cache(self) -> Path:
+        return self.directory / "repository"
+
 
 @contextmanager
-def helm_files(access: Access, registry: Registry, registry_host: str) -> Iterator[HelmFiles]:
-    """Writes the files and takes them away again."""
+def helm_files(access: Access, registry: Registry | None = None, chart: Chart | None = None) -> Iterator[HelmFiles]:
+    """Writes the files and takes them away again; `registry` is where the chart comes from, and how it is reached."""
     with tempfile.TemporaryDirectory(prefix="mcpops-helm-") as name:
         directory = Path(name)
-        kubeconfig = _private(directory / "kubeconfig", json_text(kubeconfig_of(access)))
+        kubeconfig = write_private(directory / "kubeconfig", json_text(kubeconfig_of(access)))
         registry_config = None
-        if registry.username and registry.password and registry_host:
-            registry_config = _private(
-                directory / "registry.json", json_text(registry_config_of(registry, registry_host))
+        if registry and registry.username and registry.password and chart and chart.registry:
+            registry_config = write_private(
+                directory / "registry.json", json_text(registry_config_of(registry, chart.registry))
             )
         environment = {"NO_PROXY": access.no_proxy, "no_proxy": access.no_proxy} if access.no_proxy else {}
-        yield HelmFiles(kubeconfig, registry_config, environment)
+        files = HelmFiles(kubeconfig, registry_config, environment)
+        if registry and chart and chart.repository:
+            repositories = json_text(repositories_of(registry, chart.repository))
+            environment["HELM_REPOSITORY_CONFIG"] = str(write_private(directory / "repositories.yaml", repositories))
+            environment["HELM_REPOSITORY_CACHE"] = str(files.repository_cache)
+            # the user's own has what others downloaded, under the digest that it should have had
+            environment["HELM_CONTENT_CACHE"] = str(files.repository_cache)
+        yield files
 
 
 def kubeconfig_of(access: Access) -> dict[str, Any]:
@@ -89,6 +105,13 @@ def registry_config_of(registry: Registry, host: str) -> dict[str, Any]:
     return {"auths": {host: {"auth": base64.b64encode(pair.encode()).decode()}}}
 
 
+def repositories_of(registry: Registry, address: str) -> dict[str, Any]:
+    """Helm's list of repositories with this one. Its login goes to its own address, also where its index leads away."""
+    login = {"username": registry.username, "password": registry.password}
+    entry = {"name": REPOSITORY, "url": address, **(login if all(login.values()) else {}), "caFile": registry.ca_file}
+    return {"apiVersion": "", "repositories": [_said(entry)]}
+
+
 def _exec(access: Access) -> dict[str, Any] | None:
     """The credential plugin; a relative command is relative to the kubeconfig it came from."""
     if not access.exec_spec:
@@ -105,10 +128,3 @@ def _encoded(text: str | None) -> str | None:
 
 def _said(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if value is not None}
-
-
-def _private(path: Path, content: str) -> Path:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(content)
-    return path

@@ -51,6 +51,11 @@ class Chart:
         return match.group("host") if match else ""
 
     @property
+    def host(self) -> str:
+        """Who is asked for it."""
+        return self.registry or urlsplit(self.repository).netloc
+
+    @property
     def on_disk(self) -> Path | None:
         """Where the chart is, if it needs no fetching."""
         return None if self.repository or "://" in self.location else Path(self.location)

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import HelmFiles
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import REPOSITORY, HelmFiles
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import CREATE_CRDS, ReleaseSpec
 
 OLDEST_SUPPORTED = (3, 8)  # OCI references without an experiment switch
@@ -94,6 +94,15 @@ def template_arguments(binary: str, spec: ReleaseSpec, files: HelmFiles) -> list
     """The chart's objects; asks the registry and no cluster."""
     arguments = [binary, "template", spec.name, *chart_arguments(spec), "--namespace", spec.namespace]
     return [*arguments, "--values", "-", *_registry_config(files)]
+
+
+def index_arguments(binary: str) -> list[str]:
+    """Fetches the index of the repository in the private list of repositories."""
+    return [binary, "repo", "update", REPOSITORY]
+
+
+def pull_arguments(binary: str, name: str, version: str, directory: Path) -> list[str]:
+    return [binary, "pull", f"{REPOSITORY}/{name}", "--version", version, "--destination", str(directory)]
 
 
 def chart_arguments(spec: ReleaseSpec) -> list[str]:

@@ -21,11 +21,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.converge import Company, Converger
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.declared_secrets import protect_live
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.definitions import served_types
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import IgnoredDifference
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object, phase
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import (
     BundleOutcome,
@@ -33,7 +31,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome impor
     not_reached,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import FIELD_MANAGER
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_each
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import read_live
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import Writer
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
@@ -91,7 +90,11 @@ class Inspection:
 
 
 def options_for(
-    release: Release, objects: Iterable[Object], asked: Sequence[IgnoredDifference], wait_timeout: float = 120.0
+    release: Release,
+    objects: Iterable[Object],
+    asked: Sequence[IgnoredDifference],
+    wait_timeout: float = 120.0,
+    writers: Sequence[Writer] = (),
 ) -> BundleOptions:
     """How the objects of a release are compared and restored."""
     return BundleOptions(
@@ -101,6 +104,7 @@ def options_for(
         manager=HELM_MANAGER,
         our_managers=OUR_MANAGERS,
         ignored=(*asked, *release_rows(objects)),
+        writers=tuple(writers),
         adopt=False,
         remedy=REMEDY,
         wait_timeout=wait_timeout,
@@ -108,7 +112,12 @@ def options_for(
 
 
 def inspect(
-    kube: Kube, task: Task, release: Release, asked: Sequence[IgnoredDifference] = (), definitions: bool = False
+    kube: Kube,
+    task: Task,
+    release: Release,
+    asked: Sequence[IgnoredDifference] = (),
+    definitions: bool = False,
+    writers: Sequence[Writer] = (),
 ) -> Inspection:
     """Reads every object of the manifest; only what cannot be judged by reading is asked of the API server.
 
@@ -120,10 +129,11 @@ def inspect(
     targets = placed.targets
     if definitions:
         targets += manifest.definitions(release.definitions, kube, f"{release.chart_name} {release.chart_version}")
-    live, unread = read_each(kube, targets)
+    read = read_live(kube, targets)
+    live, unread = read.found, read.unread
     unreached = [*placed.unreached, *(not_reached(who, failure, manifest.COMPARE) for who, failure in unread.items())]
     targets = [target for target in targets if target.who not in unread]
-    options = options_for(release, objects, asked)
+    options = options_for(release, objects, asked, writers=writers)
     found = _converge(kube, task, options, targets, live, dry=True)
     moving = {
         (kind.api_version, kind.kind)
@@ -152,23 +162,12 @@ def _converge(
     dry: bool,
 ) -> list[ObjectOutcome]:
     converger = Converger(kube, task, options, Company(), dry)
+    missed = [target for target in targets if target.who in live or not may_be_missing(target.declared)]
+    ordered = missed if dry else sorted(missed, key=lambda target: phase(target.who))
     done: dict[Identity, ObjectOutcome] = {}
-
-    def one(target: Target) -> ObjectOutcome:
-        standing = live.get(target.who)
-        if standing is None and may_be_missing(target.declared):
-            return ObjectOutcome(target.who, Plan(str(target.who)))
-        if converger.judge(target, standing) is Verdict.STANDS:
-            return ObjectOutcome(target.who, Plan(str(target.who)), standing)
-        protect_live(task, [standing], live)
-        return converger.converge(target, standing)
-
-    if dry:
-        return at_once(one, targets)
-    ordered = sorted(targets, key=lambda target: phase(target.who))
-    for _phase, group in itertools.groupby(ordered, key=lambda target: phase(target.who)):
-        done.update({outcome.who: outcome for outcome in at_once(one, list(group))})
-    return [done[target.who] for target in targets]
+    for _phase, group in itertools.groupby(ordered, key=lambda target: dry or phase(target.who)):
+        done.update({outcome.who: outcome for outcome in converger.converge_all(list(group), live, live)})
+    return [done.get(target.who) or ObjectOutcome(target.who, Plan(str(target.who))) for target in targets]
 
 
 def _after_definition(target: Target, outcome: ObjectOutcome, moving: Iterable[tuple[str, str]]) -> ObjectOutcome:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.dumps import without_dumps
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.immutable import IMMUTABLE
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.explained import IMMUTABLE
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
 
 REASON_LIMIT = 1500
@@ -92,7 +92,7 @@ _ROWS = (
     _row(
         r"x509: |certificate signed by unknown authority|tls: failed to verify|can't create TLS config|append certs",
         "CertificateNotTrusted",
-        "Set ca_file to a PEM file with the authority that signed the registry's certificate.",
+        "Set ca_file to a PEM file with the authority that signed the certificate of the registry or repository.",
     ),
     _row(
         r"server gave HTTP response to HTTPS client",
@@ -120,9 +120,9 @@ _ROWS = (
     ),
     _row(
         r"dial tcp|no such host|connection refused|connection reset|i/o timeout|TLS handshake timeout|: EOF\s*$"
-        r"|unexpected status from \w+ request to|status code 5\d\d",
+        r"|unexpected status from \w+ request to|status code 5\d\d|Client\.Timeout exceeded",
         "RegistryUnreachable",
-        "Check that the registry runs and that this machine reaches it (proxy, firewall, name resolution).",
+        "Check that it runs and that this machine reaches it (proxy, firewall, name resolution).",
     ),
     _row(
         r"(pre|post)-(install|upgrade|delete|rollback) hooks? failed|timed out waiting for the condition"
@@ -135,6 +135,16 @@ _ROWS = (
         "NothingDeployed",
         "Remove the release with state: absent and install it again.",
     ),
+    _row(
+        r"failed to fetch \S+ : \d{3} |stopped after \d+ redirects",
+        "RepositoryAnswer",
+        "Check repo_url: it is the address below which index.yaml lies.",
+    ),
+    _row(
+        r"error unmarshaling JSON|error converting YAML to JSON|no API version specified",
+        "NoIndex",
+        "Check repo_url: it is the address below which an index of charts, index.yaml, lies, without that name.",
+    ),
 )
 _REGISTRY_CODES = (
     "CertificateNotTrusted",
@@ -143,6 +153,7 @@ _REGISTRY_CODES = (
     "ChartVersionNotFound",
     "RegistryUnreachable",
 )
+_REPOSITORY_CODES = ("RepositoryAnswer", "NoIndex")
 
 
 def failure(action: str, stderr: str, returncode: int, chart: Chart | None = None, namespace: str = "") -> ServiceError:
@@ -150,18 +161,23 @@ def failure(action: str, stderr: str, returncode: int, chart: Chart | None = Non
     reason = reason_of(stderr) or f"helm ended with status {returncode} and wrote nothing"
     # what matters may stand behind a whole object, where a long reason is cut
     whole = _error(stderr)
-    row = next((row for row in _ROWS if row.pattern.search(whole)), None)
+    row = next((row for row in _ROWS if row.pattern.search(whole) and _concerns(row.code, chart)), None)
     if row is None:
-        return ServiceError(action, reason, code="HelmFailed", hint="This is helm's own message.")
-    if row.code in _REGISTRY_CODES and chart is not None and not chart.registry:
         return ServiceError(action, reason, code="HelmFailed", hint="This is helm's own message.")
     if row.code == "ChartVersionNotFound" and chart is not None:
         reason = f"{chart.location} has no version {chart.shown_version}: {reason}"
     elif row.code == "RegistryUnreachable" and chart is not None:
-        reason = f"the registry {chart.registry} does not answer: {reason}"
+        reason = f"{chart.host} does not answer: {reason}"
     elif row.code == "NamespaceNotFound":
         return ServiceError(action, reason, code=row.code, hint=_namespace_hint(reason, namespace) or row.hint)
     return ServiceError(action, reason, code=row.code, hint=row.hint)
+
+
+def _concerns(code: str, chart: Chart | None) -> bool:
+    """Whether such a failure can be one of this chart: of a chart on disk nobody is asked."""
+    if code in _REPOSITORY_CODES:
+        return chart is not None and bool(chart.repository)
+    return code not in _REGISTRY_CODES or chart is None or bool(chart.host)
 
 
 def _namespace_hint(reason: str, namespace: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.domain import Domain
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import (
     content,
@@ -28,17 +29,16 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.restore import await_ready, restore
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import (
     UPGRADE_CRDS,
-    Registry,
     ReleaseSpec,
-    namespace_problems,
-    number_problems,
     release_name_problems,
     release_spec,
+    time_problems,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.undo import has_begun, undo
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
+from ansible_collections.mcpops.platform.plugins.module_utils.names import namespace_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 
@@ -62,11 +62,11 @@ class Outcome:
         return list(self.inspection.live.values()) if self.inspection else []
 
 
-def converge(task: Task) -> Result:
+def converge(task: Task, domains: Sequence[Domain] = ()) -> Result:
     """The operation of helm_release."""
     if task.params["state"] == "absent":
         return _absent(task)
-    spec = release_spec(task.params)
+    spec = replace(release_spec(task.params), domains=tuple(domains))
     try:
         kube = Kube.connect(task)
     except ClusterPending as pending:
@@ -150,7 +150,7 @@ def _kept(task: Task, kube: Kube, spec: ReleaseSpec, plan: Plan, found: History)
     if release is None:
         raise AssertionError("a release that is not there has changes to its plan")
     plan = secrecy.kept_secret(task, kube, spec, plan, release)
-    inspection = drift.inspect(kube, task, release, spec.ignored, spec.crds == UPGRADE_CRDS)
+    inspection = drift.inspect(kube, task, release, spec.ignored, spec.crds == UPGRADE_CRDS, spec.writers)
     if not task.check_mode:
         inspection = restore(task, kube, release, spec, inspection)
     outcome = Outcome((plan, *inspection.plans), release, inspection, previous=release)
@@ -177,12 +177,14 @@ def remove(task: Task, kube: Kube, name: str, namespace: str, options: Mapping[s
     helm = Helm.find(task, options.get("helm_binary"))
     if not task.check_mode:
         try:
-            with helm_files(kube.access, Registry(), "") as files:
+            with helm_files(kube.access) as files:
                 helm.uninstall(name, namespace, options["wait_timeout"], files)
         except Failure:
             if _moved(kube, release):
                 task.wrote(f"A part of uninstalling release {namespace}/{name}")
             raise
+        finally:
+            kube.forget_kinds()
     return Outcome((plan,), release, previous=release)
 
 
@@ -230,7 +232,7 @@ def _absent(task: Task) -> Result:
     params = task.params
     name, namespace = params["name"], params["namespace"]
     problems = release_name_problems("name", name) + namespace_problems("namespace", namespace)
-    problems += number_problems(params, "wait_timeout", "stale_after")
+    problems += time_problems(params)
     if problems:
         raise InvalidInput(f"release {namespace}/{name}", problems)
     try:
@@ -244,7 +246,7 @@ def _absent(task: Task) -> Result:
 
 def _run_helm(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, found: History) -> Release:
     """Recover what was left behind, then install or upgrade; returns the record helm has written."""
-    with helm_files(kube.access, spec.registry, spec.chart.registry) as files:
+    with helm_files(kube.access, spec.registry, spec.chart) as files:
         release = found.newest
         if release is not None and release.unfinished:
             if found.deployed is not None:
@@ -254,10 +256,13 @@ def _run_helm(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, found: Hist
             release = secrecy.carried(task, kube, found.deployed, recovery.read(kube, spec.namespace, spec.name).newest)
         plan = plan_release(spec, release)
         if plan.changes:
-            chart = source.fetched(_labelled(spec, release), files)
+            chart = source.fetched(helm, _labelled(spec, release), files)
             if spec.crds == UPGRADE_CRDS:
                 source.apply_definitions(task, kube, helm, chart, files)
-            helm.upgrade(chart, plan.body, files)
+            try:
+                helm.upgrade(chart, plan.body, files)
+            finally:
+                kube.forget_kinds()
     written = recovery.read(kube, spec.namespace, spec.name).newest
     if written is None or written.status != "deployed":
         raise ServiceError(

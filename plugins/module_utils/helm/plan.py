@@ -14,8 +14,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.manifest impo
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.numbers import is_number, stored_number
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import DEPLOYED, UNINSTALLED, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import merged
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import forms
+from ansible_collections.mcpops.platform.plugins.module_utils.merge import overlay
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, leaves
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import looks_secret, name_beside
 
@@ -54,7 +54,7 @@ def effective_values(spec: ReleaseSpec, release: Release | None) -> Mapping[str,
     standing = release.values if release is not None else {}
     if spec.values is None:
         return standing
-    return spec.values if spec.purge_values else merged(standing, spec.values)
+    return spec.values if spec.purge_values else overlay(standing, spec.values)
 
 
 def plan_removal(spec_name: str, namespace: str, release: Release, objects: Sequence[Mapping[str, Any]]) -> Plan:

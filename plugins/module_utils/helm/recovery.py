@@ -13,16 +13,17 @@ and are taken up again by the install that follows.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import datetime, timezone
+from math import inf
 
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import record
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import History, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Backoff, Deadline, poll
 
-POLL_SECONDS = 1.0
+POLLING = Backoff(first=1.0, longest=1.0)
 
 
 def read(kube: Kube, namespace: str, name: str) -> History:
@@ -38,19 +39,23 @@ def read(kube: Kube, namespace: str, name: str) -> History:
 
 def settle(task: Task, read_again: Callable[[], History], found: History, stale_after: int) -> History:
     """Wait until the newest record is finished, or old enough to have been left behind."""
-    while found.newest is not None and found.newest.unfinished and age(found.newest) < stale_after:
-        task.progress(f"release {found.newest.namespace}/{found.newest.name} is {found.newest.status}: waiting for it")
-        time.sleep(POLL_SECONDS)
-        found = read_again()
-    return found
+
+    def unfinished(history: History) -> str | None:
+        newest = history.newest
+        if newest is None or not newest.unfinished or age(newest) >= stale_after:
+            return None
+        return f"release {newest.namespace}/{newest.name} is {newest.status}: waiting for it"
+
+    # the age of the record ends the wait
+    return poll(read_again, unfinished, Deadline(inf), task.progress, POLLING, seen=found)
 
 
 def age(release: Release) -> float:
     """Seconds since helm began this revision; a record without a time, or from the future, counts as old."""
     if release.started is None:
-        return float("inf")
+        return inf
     seconds = (datetime.now(timezone.utc) - release.started).total_seconds()
-    return seconds if seconds >= 0 else float("inf")
+    return seconds if seconds >= 0 else inf
 
 
 def note(found: History) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ansible_collections.mcpops.platform.plugins.module_utils.domain import judges_of
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import drift, manifest
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.drift import DEFINITION, Inspection
@@ -19,7 +20,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.definitions import wait_until_served
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness import has_verdict, reasons
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness import JUDGES, has_verdict, reasons
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.wait import wait_ready
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
@@ -32,19 +33,19 @@ def restore(task: Task, kube: Kube, release: Release, spec: ReleaseSpec, found: 
     if not found.drifted and not found.unserved:
         return found
     task.progress(f"restoring objects of release {release.namespace}/{release.name}")
-    options = drift.options_for(release, manifest.parse(release), spec.ignored, spec.wait_timeout)
+    options = drift.options_for(release, manifest.parse(release), spec.ignored, spec.wait_timeout, spec.writers)
     definitions = [target for target in found.drifted if target.who.kind == DEFINITION]
     done = {one.who: one for one in drift.repair(kube, task, options, definitions, found.live)}
     if definitions:
         _await_definitions(task, kube, [target.declared for target in definitions], spec.wait_timeout)
         kube.forget_structures()
         # what depends on them can be compared now
-        again = drift.inspect(kube, task, release, spec.ignored, spec.crds == UPGRADE_CRDS)
+        again = drift.inspect(kube, task, release, spec.ignored, spec.crds == UPGRADE_CRDS, spec.writers)
         found = replace(again, unserved=found.unserved)
     others = [target for target in found.drifted if target.who.kind != DEFINITION]
     done |= {one.who: one for one in drift.repair(kube, task, options, others, found.live)}
     _create_unserved(kube, task, release, options, found.unserved)
-    after = drift.inspect(kube, task, release, spec.ignored, spec.crds == UPGRADE_CRDS)
+    after = drift.inspect(kube, task, release, spec.ignored, spec.crds == UPGRADE_CRDS, spec.writers)
     outcomes = tuple(done.get(target.who, one) for target, one in zip(after.targets, after.outcomes))
     for target, one in zip(after.targets, after.outcomes):
         if one.plan.changed and one.failure is None and done.get(target.who, one).failure is None:
@@ -59,9 +60,10 @@ def restore(task: Task, kube: Kube, release: Release, spec: ReleaseSpec, found: 
 def await_ready(task: Task, kube: Kube, spec: ReleaseSpec, found: Inspection) -> None:
     """Wait for the workloads of the manifest; what was just read and is ready costs no request."""
     _await_definitions(task, kube, list(found.live.values()), spec.wait_timeout)
-    waited_for = [item for item in found.live.values() if has_verdict(item) and item["kind"] != DEFINITION]
-    if any(reasons(item) for item in waited_for):
-        wait_ready(kube, task, waited_for, spec.wait_timeout)
+    judges = {**JUDGES, **judges_of(spec.domains)}
+    waited_for = [item for item in found.live.values() if has_verdict(item, judges) and item["kind"] != DEFINITION]
+    if any(reasons(item, judges) for item in waited_for):
+        wait_ready(kube, task, waited_for, spec.wait_timeout, judges=judges)
 
 
 def _await_definitions(task: Task, kube: Kube, objects: Sequence[Object], timeout: float) -> None:

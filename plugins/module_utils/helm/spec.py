@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.domain import Domain, writers_of
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart as charts
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
@@ -19,12 +19,12 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.content impor
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import read_values
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ARGUMENT_SPEC as IGNORE_DIFFERENCES
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import IgnoredDifference, ignored_differences
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import Writer
+from ansible_collections.mcpops.platform.plugins.module_utils.names import SUBDOMAIN, namespace_problems, wrong_name
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import wait_timeout_problems
 
 RELEASE_NAME_LIMIT = 53  # helm's own: a chart may append to it and still stay within a label's 63
-NAMESPACE_LIMIT = 63
 CREATE_CRDS, UPGRADE_CRDS, SKIP_CRDS = "create", "upgrade", "skip"
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,12 @@ class ReleaseSpec:
     """What is in the chart, where it is on disk."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Of the record that helm is to write."""
+    domains: tuple[Domain, ...] = ()
+    """What is known of objects that a chart may hold."""
+
+    @property
+    def writers(self) -> tuple[Writer, ...]:
+        return writers_of(self.domains)
 
 
 def helm_argument_spec() -> dict[str, Any]:
@@ -128,17 +134,8 @@ def registry(params: Mapping[str, Any]) -> Registry:
 
 
 def release_name_problems(option: str, name: str) -> list[Problem]:
-    if len(name) <= RELEASE_NAME_LIMIT and _SUBDOMAIN.fullmatch(name):
-        return []
-    rule = 'characters of a-z, 0-9, "-" and ".", and each part between dots start and end with a letter or digit'
-    return [Problem(option, f'"{name}" must be 1 to {RELEASE_NAME_LIMIT} {rule}')]
-
-
-def namespace_problems(option: str, name: str) -> list[Problem]:
-    if len(name) <= NAMESPACE_LIMIT and _LABEL.fullmatch(name):
-        return []
-    rule = 'characters of a-z, 0-9 and "-", and start and end with a letter or digit'
-    return [Problem(option, f'"{name}" must be 1 to {NAMESPACE_LIMIT} {rule}')]
+    wrong = wrong_name(name, "release name", SUBDOMAIN, RELEASE_NAME_LIMIT)
+    return [Problem(option, wrong)] if wrong else []
 
 
 def registry_problems(params: Mapping[str, Any]) -> list[Problem]:
@@ -156,7 +153,7 @@ def registry_problems(params: Mapping[str, Any]) -> list[Problem]:
 
 def helm_problems(params: Mapping[str, Any]) -> list[Problem]:
     """What is wrong with how helm is to go about it."""
-    problems = number_problems(params, "wait_timeout", "stale_after")
+    problems = time_problems(params)
     if params["history_max"] < 0:
         problems.append(Problem("history_max", f"{params['history_max']} is not a number of revisions; 0 keeps all"))
     elif params["history_max"] == 1 and params["atomic"]:
@@ -166,9 +163,8 @@ def helm_problems(params: Mapping[str, Any]) -> list[Problem]:
     return problems
 
 
-def number_problems(params: Mapping[str, Any], *options: str) -> list[Problem]:
+def time_problems(params: Mapping[str, Any]) -> list[Problem]:
     return [
-        Problem(option, f"{params[option]} is not a number of seconds of 1 or more")
-        for option in options
-        if params[option] < 1
+        *wait_timeout_problems(params["wait_timeout"]),
+        *wait_timeout_problems(params["stale_after"], option="stale_after"),
     ]

@@ -13,7 +13,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm import recove
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import helm_files
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.process import Helm
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import History
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import Registry, ReleaseSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
@@ -55,7 +55,7 @@ def undo(task: Task, kube: Kube, spec: ReleaseSpec, before: History, cause: Fail
     task.progress(f"{name} does not work: going back")
     try:
         helm = Helm.find(task, spec.helm_binary)
-        with helm_files(kube.access, Registry(), "") as files:
+        with helm_files(kube.access) as files:
             if target is None:
                 helm.uninstall(spec.name, spec.namespace, spec.wait_timeout, files)
             else:
@@ -63,5 +63,7 @@ def undo(task: Task, kube: Kube, spec: ReleaseSpec, before: History, cause: Fail
                 secrecy.carried(task, kube, before.deployed, recovery.read(kube, spec.namespace, spec.name).newest)
     except Failure as failure:
         return Undone(cause, f"Going back failed, too: {failure.message()}", None)
+    finally:
+        kube.forget_kinds()
     told = f"{name} was uninstalled again" if target is None else f"{name} went back to revision {target}"
     return Undone(cause, f"{told} (atomic).", target)

@@ -14,16 +14,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Prob
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_declaration
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import unwritable
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import require, yaml
-
-
-def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """`above` over `below`: mappings merge, anything else (a list, a null) replaces."""
-    result = dict(below)
-    for key, value in above.items():
-        standing = result.get(key)
-        both = isinstance(standing, Mapping) and isinstance(value, Mapping)
-        result[key] = merged(standing, value) if both and isinstance(standing, Mapping) else value
-    return result
+from ansible_collections.mcpops.platform.plugins.module_utils.merge import overlay
 
 
 def read_values(values: Mapping[str, Any] | None, files: Sequence[str]) -> tuple[dict[str, Any] | None, list[Problem]]:
@@ -36,8 +27,8 @@ def read_values(values: Mapping[str, Any] | None, files: Sequence[str]) -> tuple
         content, problem = _file(f"values_files[{index}]", Path(file).expanduser())
         if problem is not None:
             problems.append(problem)
-        result = merged(result, content)
-    declared = merged(result, values or {})
+        result = overlay(result, content)
+    declared = overlay(result, values or {})
     return declared, problems + unwritable(declared, "values")
 
 

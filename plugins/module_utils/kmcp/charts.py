@@ -19,11 +19,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import (
     ReleaseSpec,
     common_settings,
     helm_problems,
-    namespace_problems,
     registry_problems,
     release_name_problems,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import merged
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import exact_version
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.controller_values import (
     typed_problems,
@@ -31,6 +29,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.controller_va
     version_problems,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ignored_differences
+from ansible_collections.mcpops.platform.plugins.module_utils.merge import overlay
+from ansible_collections.mcpops.platform.plugins.module_utils.names import namespace_problems
 
 DEFAULT_VERSION = "0.3.0"
 DEFAULT_NAMESPACE = "kmcp-system"
@@ -47,10 +47,6 @@ DEFAULT_NAMES: Mapping[str, str] = {
 """Option → what upstream calls it. A mirror may call its charts otherwise, and an installation its releases."""
 # a mirror may keep the two below different paths
 _CHART_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
-
-DEFINITION = "mcpservers.kagent.dev"
-API_VERSION = "kagent.dev/v1alpha1"
-KIND = "MCPServer"
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,7 @@ def kmcp_spec(params: Mapping[str, Any]) -> KmcpSpec:
     wrong_names = {problem.path for problem in problems}
     problems += registry_problems(params) + helm_problems(params)
     typed = typed_values(params, version or DEFAULT_VERSION)
-    values = merged(params.get("values") or {}, typed)
+    values = overlay(params.get("values") or {}, typed)
     problems += typed_problems(params, values) + version_problems(values, version)
     ignored, wrong = ignored_differences(params.get("ignore_differences") or [])
     problems += wrong

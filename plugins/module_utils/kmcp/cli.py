@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +27,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions impo
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import cli_download
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.cli_download import Source
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, Refusal
-from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task, run_within
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import wait_timeout_problems
 
 SUBJECT = "kmcp_cli"
 NAME = "kmcp"
@@ -126,8 +126,7 @@ def cli_spec(params: Mapping[str, Any], system: str, architecture: str) -> CliSp
         problems.append(Problem("username", "and password go together: one is missing"))
     if params.get("ca_file") and not Path(params["ca_file"]).expanduser().is_file():
         problems.append(Problem("ca_file", f"{params['ca_file']} is not a file on the machine the module runs on"))
-    if not isinstance(params["timeout"], int) or params["timeout"] < 1:
-        problems.append(Problem("timeout", f"{params['timeout']} is not a number of seconds"))
+    problems += wait_timeout_problems(params["timeout"], option="timeout")
     if problems or version is None:
         raise InvalidInput(SUBJECT, problems)
     return CliSpec(Path(params["path"]).expanduser(), version, url, checksum.lower(), checksum_url)
@@ -188,14 +187,11 @@ def _look_at(task: Task, path: Path) -> Installed:
 
 
 def _asked(task: Task, path: Path) -> str:
-    """What the program says, if it says it in time; where there is no `timeout` (coreutils), it is waited for."""
-    limit = shutil.which("timeout")
-    # it ends what the program has started as well
-    within = [limit, "--kill-after=1", str(VERSION_SECONDS)] if limit else []
+    """What the program says, if it says it in time."""
     try:
-        done = task.run_command([*within, str(path), "--version"])
+        done = run_within(task, VERSION_SECONDS, [str(path), "--version"])
     except OSError:
-        # a web page that somebody installed, or a program for another machine
+        # a web page that somebody installed, a program for another machine, or one that hangs
         return UNKNOWN
     return said_version(done.stdout) if done.returncode == 0 else UNKNOWN
 

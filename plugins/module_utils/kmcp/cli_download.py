@@ -12,7 +12,6 @@ import queue
 import re
 import tempfile
 import threading
-import time
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -25,6 +24,7 @@ from urllib.error import HTTPError, URLError
 from ansible.module_utils.urls import open_url
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Deadline
 
 CHUNK = 1024 * 1024
 LARGEST = 512 * CHUNK
@@ -168,9 +168,9 @@ def _pieces(source: Source, url: str, action: str, method: str = "GET") -> Itera
     left = threading.Event()
     threading.Thread(target=_read, args=(source, url, method, pieces, left), daemon=True).start()
     longest = source.timeout * WHOLE
-    ends = time.monotonic() + longest
+    deadline = Deadline(longest)
     try:
-        while (piece := pieces.get(timeout=max(0.0, ends - time.monotonic()))) is not None:
+        while (piece := pieces.get(timeout=max(0.0, deadline.left))) is not None:
             if isinstance(piece, BaseException):
                 raise _failed(piece, action) from None
             yield piece

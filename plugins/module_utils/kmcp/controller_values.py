@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import merged
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import exact_version, order
+from ansible_collections.mcpops.platform.plugins.module_utils.merge import overlay
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import texts_of_mapping
 
 # Which agentgateway the controller puts before stdio servers: pkg/controller/transportadapter of KMCP 0.3.0, which
@@ -65,7 +65,7 @@ def typed_values(params: Mapping[str, Any], version: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for option, path in _PASSED.items():
         if params.get(option) is not None:
-            values = merged(values, _nested(path, _texts(option, _said(params[option]))))
+            values = overlay(values, _nested(path, _texts(option, _said(params[option]))))
     if params.get("image_pull_secrets") is not None:
         values["imagePullSecrets"] = [{"name": name} for name in params["image_pull_secrets"]]
     if params.get("env") is not None or params.get("adapter_version"):
@@ -73,7 +73,7 @@ def typed_values(params: Mapping[str, Any], version: str) -> dict[str, Any]:
         if params.get("adapter_version"):
             env[ADAPTER_VARIABLE] = params["adapter_version"]
         entries = [{"name": name, "value": "" if value is None else value} for name, value in env.items()]
-        values = merged(values, {"controller": {"env": entries}})
+        values = overlay(values, {"controller": {"env": entries}})
     if params.get("watch_namespaces") is not None:
         values["rbac"] = _rbac(params["watch_namespaces"], params["namespace"], version)
     return values

@@ -112,6 +112,12 @@ def other_releases(running: Iterable[Object], namespace: str, name: str) -> list
     return sorted(set(found))
 
 
+def release_of(deployment: Object) -> tuple[str, str]:
+    """(namespace, name) of the release that its labels say it is of."""
+    namespace = (deployment.get("metadata") or {}).get("namespace")
+    return str(namespace), str(_labels(deployment).get("app.kubernetes.io/instance"))
+
+
 def version_of(controller: Object) -> str | None:
     """The version of KMCP that its chart says it is."""
     return _labels(controller).get("app.kubernetes.io/version")

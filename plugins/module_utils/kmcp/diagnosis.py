@@ -17,7 +17,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_stdio,
     unreadable,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import API_VERSION, KIND
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.constants import API_VERSION, KIND
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.domain import NAME
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.facts import Facts, facts_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import (
     Evidence,
@@ -32,6 +34,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.read
     told,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import reason
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 _REFUSALS = {
     "Accepted": ("NotAccepted", "KMCP does not accept it"),
@@ -39,17 +42,15 @@ _REFUSALS = {
 }
 
 
-def about_adapters(found: list[Finding]) -> list[Finding]:
-    """Findings of pods, those of the container that brings a stdio server's adapter told as what they are."""
-    return [_about_adapter(one) if _brings_adapter(one) else one for one in found]
-
-
 def _brings_adapter(found: Finding) -> bool:
     owners = found.item["metadata"].get("ownerReferences") or []
     return found.part == server_stdio.ADAPTER_CONTAINER and any(one.get("kind") == "MCPServer" for one in owners)
 
 
-def _about_adapter(found: Finding) -> Finding:
+def about_adapter(found: Finding) -> Finding:
+    """A finding about pods; of the container that brings a stdio server's adapter what it means there."""
+    if not _brings_adapter(found):
+        return found
     lead = f"container {found.part}: "
     message, advice = server_stdio.adapter_words(found.code, found.summary.removeprefix(lead))
     return replace(found, summary=lead + message, advice=advice or found.advice)
@@ -62,7 +63,7 @@ def findings(snapshot: Snapshot) -> list[Finding]:
     servers = snapshot.of("MCPServer")
     behind = [one for one in servers if not server_children.is_reconciled(one)]
     down = list(_controller(snapshot, servers, behind))
-    running = controllers.told_apart(snapshot.all("Deployment"), snapshot.keepers).found
+    running = controllers.told_apart(snapshot.all("Deployment"), facts_of(snapshot).keepers).found
     own = list(server_diagnosis.of_servers(snapshot, servers, running))
     culprits = tuple(one.identifier for one in own if one.code == unreadable.UNREADABLE)
     held_up = [one for one in behind if not unreadable.unreadable_fields(one)]
@@ -76,17 +77,23 @@ def findings(snapshot: Snapshot) -> list[Finding]:
     ]
 
 
-def with_more(kube: Kube, snapshot: Snapshot) -> Snapshot:
-    """The snapshot with what lists do not have: which fields the definition lacks, and who may be the controller.
+def observe(task: Task, kube: Kube, snapshot: Snapshot) -> Snapshot:
+    """The snapshot with what lists do not have: fields that the definition lacks, who may be the controller, answers.
 
-    The API server is asked for the latter where names do not tell.
+    The API server is asked who the controller is where names do not tell. Servers are asked with `probe` only.
     """
-    if not snapshot.of("MCPServer"):
-        return snapshot
-    snapshot = replace(snapshot, lacking=server_diagnosis.lacking_fields(kube.structure(API_VERSION, KIND)))
-    if not _sees_controllers(snapshot):
-        return snapshot
-    return replace(snapshot, keepers=controllers.reviews(kube, snapshot.all("Deployment")))
+    facts = Facts()
+    if snapshot.of("MCPServer"):
+        facts = replace(facts, lacking=server_diagnosis.lacking_fields(kube.structure(API_VERSION, KIND)))
+        if _sees_controllers(snapshot):
+            facts = replace(facts, keepers=controllers.reviews(kube, snapshot.all("Deployment")))
+    unread = dict(snapshot.unread)
+    if task.params.get("probe"):
+        answers = server_answers.ask(task, snapshot, task.params.get("probe_servers") or [])
+        facts = replace(facts, answers=answers)
+        silent = server_answers.unread(answers)
+        unread |= {"answers of MCP servers": silent} if silent else {}
+    return replace(snapshot, facts={**snapshot.facts, NAME: facts}, unread=unread)
 
 
 def _sees_controllers(snapshot: Snapshot) -> bool:
@@ -97,7 +104,7 @@ def _sees_controllers(snapshot: Snapshot) -> bool:
 def _controller(snapshot: Snapshot, servers: list[Object], behind: list[Object]) -> Iterator[Finding]:
     if not _sees_controllers(snapshot):
         return
-    running = controllers.told_apart(snapshot.all("Deployment"), snapshot.keepers)
+    running = controllers.told_apart(snapshot.all("Deployment"), facts_of(snapshot).keepers)
     waiting = tuple(Evidence("status", f"{subject(one)} waits for it") for one in behind)
     if not running.found and servers and running.sure:
         nobody = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "kmcp-controller-manager"}}

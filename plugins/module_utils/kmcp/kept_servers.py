@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import UNINSTALLED, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import controller_values
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal
-from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
+from ansible_collections.mcpops.platform.plugins.module_utils.text import counted, listed
 
 _SHOWN = 10
 _FATE = (
@@ -62,6 +62,4 @@ def left(servers: Sequence[str]) -> str:
 
 def shown(servers: Sequence[str]) -> str:
     """`2 MCPServers: mcp/echo, mcp/other`."""
-    more = len(servers) - _SHOWN
-    names = ", ".join(servers[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-    return f"{counted(len(servers), 'MCPServer')}: {names}"
+    return f"{counted(len(servers), 'MCPServer')}: {listed(servers, _SHOWN)}"

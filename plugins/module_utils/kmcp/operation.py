@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.domain import Domain
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import operation as helm
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import recovery, secrecy
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.operation import Outcome
@@ -22,11 +23,13 @@ from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 
 
-def converge(task: Task) -> Result:
+def converge(task: Task, domains: Sequence[Domain] = ()) -> Result:
     """The operation of kmcp_install."""
     if task.params["state"] == "absent":
         return absent(task)
     spec = kmcp_spec(task.params)
+    both = {name: replace(getattr(spec, name), domains=tuple(domains)) for name in ("definitions", "controller")}
+    spec = replace(spec, **both)
     try:
         kube = Kube.connect(task)
     except ClusterPending as pending:

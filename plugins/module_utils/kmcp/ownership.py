@@ -16,10 +16,10 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.manifest import OWNER
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.charts import DEFINITION
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.constants import CRD
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal
 
-_PATH = f"CustomResourceDefinition {DEFINITION}"
+_PATH = f"CustomResourceDefinition {CRD}"
 
 
 @dataclass(frozen=True)

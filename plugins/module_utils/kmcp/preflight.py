@@ -22,7 +22,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     ownership,
     standing,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.charts import DEFINITION, KIND, KmcpSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.charts import KmcpSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.constants import CRD, KIND
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.schema_loss import (
     holders,
     losses,
@@ -51,7 +52,7 @@ def check_definitions(task: Task, kube: Kube, spec: KmcpSpec, release: Release |
         if found is not None:
             raise Refused("kmcp", [found])
         if not ownership.owned(metadata, spec.definitions):
-            notes.append(f"The definition {DEFINITION} was there and becomes this release's (take_ownership).")
+            notes.append(f"The definition {CRD} was there and becomes this release's (take_ownership).")
     elif order(release.chart_version) > order(spec.version):
         notes.append(f"KMCP goes back from {release.chart_version} to {spec.version}.")
     return notes + _check_losses(task, kube, spec)
@@ -132,8 +133,8 @@ def _foreign_definition(task: Task, kube: Kube, spec: KmcpSpec) -> list[str]:
     metadata = standing.definition_metadata(kube)
     if metadata is not None:
         owner = ownership.owner_of(metadata)
-        return [f"The definition {DEFINITION} is left to {owner or 'whoever created it'} (manage_crds is false)."]
-    told = f"{DEFINITION} does not exist, and manage_crds is false"
+        return [f"The definition {CRD} is left to {owner or 'whoever created it'} (manage_crds is false)."]
+    told = f"{CRD} does not exist, and manage_crds is false"
     if task.check_mode:
         return [f"The controller depends on a definition that does not exist yet: {told}."]
     raise ServiceError(
@@ -156,7 +157,7 @@ def _check_losses(task: Task, kube: Kube, spec: KmcpSpec) -> list[str]:
     if then is None:
         raise ServiceError(
             f"Comparing the definitions of KMCP {spec.version}",
-            f"chart {chart.name} has no {DEFINITION}",
+            f"chart {chart.name} has no {CRD}",
             code="NoDefinition",
             hint="Check chart_repository and crds_chart.",
         )
@@ -172,4 +173,4 @@ def _check_losses(task: Task, kube: Kube, spec: KmcpSpec) -> list[str]:
 
 
 def _is_definition(item: Any) -> bool:
-    return isinstance(item, Mapping) and (item.get("metadata") or {}).get("name") == DEFINITION
+    return isinstance(item, Mapping) and (item.get("metadata") or {}).get("name") == CRD

@@ -12,9 +12,10 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, Refused
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import operation as helm
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import recovery
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import number_problems
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import time_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import kept_servers, ownership, standing
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.charts import DEFINITION, name_problems
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.charts import name_problems
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.constants import CRD
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.ownership import Owner
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
@@ -24,7 +25,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
 
 def absent(task: Task) -> Result:
     params = task.params
-    problems = name_problems(params) + number_problems(params, "wait_timeout", "stale_after")
+    problems = name_problems(params) + time_problems(params)
     if params["orphan_servers"] and params["delete_servers"]:
         problems.append(Problem("orphan_servers", "contradicts delete_servers: either the MCPServers stay, or they go"))
     if problems:
@@ -81,7 +82,7 @@ def _left_over(kube: Kube) -> list[str]:
         return []
     owner = ownership.owner_of(metadata)
     whose = f"it belongs to {owner}" if owner else "it was created without Helm"
-    return [f"CustomResourceDefinition {DEFINITION} remains: {whose}."]
+    return [f"CustomResourceDefinition {CRD} remains: {whose}."]
 
 
 def _servers_exist(servers: Sequence[str], orphaned: bool) -> Refusal:
@@ -92,4 +93,4 @@ def _servers_exist(servers: Sequence[str], orphaned: bool) -> Refusal:
         else "Remove them first, or set delete_servers: true."
     )
     sentence = f"removing it would delete {kept_servers.shown(servers)}, with their workloads"
-    return Refusal.because(f"CustomResourceDefinition {DEFINITION}", sentence, remedy)
+    return Refusal.because(f"CustomResourceDefinition {CRD}", sentence, remedy)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal
+from ansible_collections.mcpops.platform.plugins.module_utils.text import listed
 
 FREE = "x-kubernetes-preserve-unknown-fields"
 _SHOWN = 5
@@ -69,7 +70,7 @@ def holders(loss: Loss, objects: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def refusal(kind: str, loss: Loss, names: list[str]) -> Refusal:
     """Why the next definition must not come, as long as these objects are as they are."""
-    shown = ", ".join(sorted(names)[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    shown = listed(sorted(names), _SHOWN)
     return Refusal.because(
         f"{kind} {loss.field}",
         f"{shown} {'uses' if len(names) == 1 else 'use'} it, and in the next version it {loss.told}",

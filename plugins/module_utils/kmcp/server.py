@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
+    Failure,
     InvalidInput,
     NotReady,
     Problem,
@@ -32,13 +32,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_trial,
     server_wait,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.constants import API_VERSION, CRD, KIND
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_outcome import Converged, row
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import Sight
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_sight import Key
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import (
-    API_VERSION,
-    CRD,
-    KIND,
     Declared,
     declared_from,
     with_standing_labels,
@@ -53,9 +51,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_fi
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values, protect
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan, Refusal
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan, Refusal
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
-from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problems
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Deadline, wait_timeout_problems
 
 
 def converge(task: Task) -> Result:
@@ -99,12 +97,12 @@ def _present(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) 
             code="NoMCPServer",
             hint="Install KMCP first, with kmcp_install.",
         )
-    started = time.monotonic()
-    timeout = float(task.params["wait_timeout"])
+    deadline = Deadline(float(task.params["wait_timeout"]))
     leaving = server_prune.leaving(kube, task.params, servers) if task.params["prune"] and served else []
     beside = [*server_rotation.beside(servers), *server_environment.beside(servers), *server_policies.beside(servers)]
-    live, unreadable = server_sight.read(kube, servers, beside, resource_served=served)
-    done = Converged(servers, sights=server_sight.seen(kube, servers, live))
+    read = server_sight.read(kube, servers, beside, resource_served=served)
+    live = read.complete
+    done = Converged(servers, sights=server_sight.seen(kube, task, servers, live))
     _hide_secrets(task, done.sights)
     refused = {server.key: _refusals(server, done.sights[server.key], live) for server in servers}
     if servers and all(refused.values()):
@@ -113,10 +111,10 @@ def _present(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) 
         {server.key: Refused(server.label, refused[server.key]) for server in servers if refused[server.key]}
     )
     followed = {target.who for target in server_rotation.beside(servers)}
-    _apply(kube, task, done, live, unreadable & followed)
+    _apply(kube, task, done, live, read.refused & followed)
     server_policies.remove_undeclared(kube, task, done, live)
     if task.params["wait"] and not task.check_mode:
-        _wait(kube, task, done, max(1.0, timeout - (time.monotonic() - started)))
+        _wait(kube, task, done, max(1.0, deadline.left))
     if leaving and not done.failures:
         _prune(kube, task, done, leaving)
     elif leaving:
@@ -155,8 +153,12 @@ def _apply(
     unreadable: frozenset[Identity],
 ) -> None:
     """Write what differs; the policy of who may call comes before the server that it is about."""
+    for server in done.sound:
+        broken = done.sights[server.key].failure
+        if broken is not None:
+            done.failures[server.key] = broken
     servers = done.sound
-    drift = {server.key: _drift(done.sights[server.key]) for server in servers}
+    drift = {server.key: done.sights[server.key].drift for server in servers}
     servers = [
         replace(
             server,
@@ -182,7 +184,7 @@ def _apply(
         if one.failure is None:
             plan = replace(one.plan, subject=server.label, changes=(*one.plan.changes, *drift[server.key]))
             notes = server_rotation.notes(server, records[server.key], dry=task.check_mode)
-            done.plans[server.key] = plan.with_notes(*notes)
+            done.plans[server.key] = plan.with_notes(*notes, *_scaled(done.sights[server.key]))
     done.notes += outcome.notes
 
 
@@ -220,16 +222,21 @@ def _wait(kube: Kube, task: Task, done: Converged, left: float) -> None:
 
 
 def _prune(kube: Kube, task: Task, done: Converged, leaving: Sequence[Declared]) -> None:
-    gone = server_remove.remove(kube, task, leaving, True)
+    try:
+        gone = server_remove.remove(kube, task, leaving, True)
+    except Failure as failure:
+        # of the others, everything is said all the same
+        done.failures[leaving[0].key] = failure
+        return
     done.pruning += gone.plans
     done.pruned = [{**row, "pruned": True} for row in gone.values["servers"]]
 
 
-def _drift(sight: Sight) -> list[Change]:
-    """Only children of a generation that the controller has dealt with can have drifted."""
-    if sight.server is None or not server_children.is_reconciled(sight.server):
+def _scaled(sight: Sight) -> list[str]:
+    if sight.server is None or any(change.path == server_children.REPLICAS for change in sight.drift):
         return []
-    return server_children.drift(sight.server, sight.children, sight.kept, sight.structures)
+    note = server_children.scaled_by_others(sight.server, sight.children)
+    return [note] if note else []
 
 
 def _without_cluster(servers: Sequence[Declared], reason: str, absent: bool) -> Result:

@@ -15,7 +15,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_children,
     server_diagnosis,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import DEFAULT_PATH
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.facts import facts_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import (
     CALL,
     STATUS,
@@ -26,7 +26,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_fin
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_snapshot import Snapshot
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.reading import Object, condition, subject
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import reason
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import mcp_probe
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import addresses, mcp_probe
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.url_path import DEFAULT_PATH, path_problem
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput, Task
 
 Key = tuple[str, str]
@@ -97,16 +98,16 @@ def findings(snapshot: Snapshot, servers: Sequence[Object]) -> Iterator[Finding]
     """What the answers show; of servers that were not asked, what their declaration alone shows."""
     for one in servers:
         key = _key(one)
-        row = snapshot.answers.get(key)
+        row = facts_of(snapshot).answers.get(key)
         if row is None:
             yield from server_diagnosis.ports(one)
         elif not row.get("reachable"):
             yield from _of_error(snapshot, one, row.get("error") or {})
 
 
-def unread(snapshot: Snapshot) -> str:
+def unread(answers: Mapping[Key, Mapping[str, Any]]) -> str:
     """Why servers were not asked, for want of rights."""
-    refused = [row for row in snapshot.answers.values() if (row.get("error") or {}).get("code") in _NOT_ALLOWED]
+    refused = [row for row in answers.values() if (row.get("error") or {}).get("code") in _NOT_ALLOWED]
     return "may not be asked through the API server's proxy" if refused else ""
 
 
@@ -149,9 +150,10 @@ def _has_started(snapshot: Snapshot, server: Object) -> bool:
 def _entry(server: Object, hints: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Where to ask a server, and what somebody says of how; the first entry of its name that has no address counts."""
     namespace, name = _key(server)
-    path = ((server.get("spec") or {}).get("httpTransport") or {}).get("path")
+    path = str(((server.get("spec") or {}).get("httpTransport") or {}).get("path") or DEFAULT_PATH)
     entry: dict[str, Any] = {"name": name, "namespace": namespace, "port": server_diagnosis.port_of(server)}
-    entry["path"] = path or DEFAULT_PATH
+    # the API server stores any text, and nobody but clients reads it: one server must not end the diagnosis of all
+    entry["path"] = DEFAULT_PATH if path_problem(path) or addresses.leads_astray(path) else path
     for hint in hints:
         if hint.get("name") == name and hint.get("namespace") in (None, namespace) and not hint.get("url"):
             entry |= {key: hint[key] for key in _HOW if hint.get(key) is not None}

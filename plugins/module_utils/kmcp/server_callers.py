@@ -11,18 +11,18 @@ pods is not touched. Whether the cluster enforces policies is the cluster's matt
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.label_syntax import (
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
+from ansible_collections.mcpops.platform.plugins.module_utils.names import (
     wrong_label_name,
     wrong_label_value,
+    wrong_name,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import texts_of_mapping
 
@@ -40,7 +40,6 @@ _API_SERVER = {
     "namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: "kube-system"}},
     "podSelector": {"matchLabels": {"app": "konnectivity-agent"}},
 }
-_DNS_1123 = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SELECTING = ("namespace", "namespace_labels", "pod_labels")
 
 
@@ -136,8 +135,8 @@ def _problems(caller: Mapping[str, Any]) -> Found:
     if caller.get("except") and not cidr:
         yield ".except", "takes addresses out of cidr, which is missing"
     namespace = caller.get("namespace")
-    if namespace is not None and (len(namespace) > 63 or not _DNS_1123.fullmatch(namespace)):
-        yield ".namespace", f"{namespace!r} is not the name of a namespace"
+    if namespace is not None and (wrong := wrong_name(namespace, "namespace name")):
+        yield ".namespace", wrong
     for option in ("namespace_labels", "pod_labels"):
         for name, value in texts_of_mapping(caller.get(option) or {}).items():
             wrong = wrong_label_name(name) or (

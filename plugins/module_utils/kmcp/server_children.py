@@ -5,41 +5,70 @@
 """The objects that the KMCP controller makes of an MCPServer: whose they are, and whether they still are as made.
 
 The controller does not watch them: what is deleted or edited stays so until the MCPServer's spec or labels change.
-They are judged by who owns their fields, by the leaves that are copied from the MCPServer as they are, and by what the
-controller must have written (server_template); they are repaired by the controller. No input or output.
+They are compared by the engine that compares every other object (`kube/converge`), acting as the controller, with what
+the controller must have written (server_template); they are restored by the controller, which alone knows all of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_template
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import API_VERSION, KIND
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_stdio import COMMANDS_WITH_IMAGE
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_template import MADE_BY_KMCP
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import route_path, value_at
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.constants import API_VERSION, KIND
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_template import MADE_BY_KMCP, declaration
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.converge import Company, Converger
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import foreign_routes
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.targets import declared_for
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import ANYBODY, Writer
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Refusal
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 Object = Mapping[str, Any]
 
 _GROUP = API_VERSION.partition("/")[0]
-# kind → apiVersion; all carry the server's name
-KINDS: Mapping[str, str] = {"Deployment": "apps/v1", "Service": "v1", "ConfigMap": "v1", "ServiceAccount": "v1"}
+# all carry the server's name
+CHILDREN: Mapping[str, ResourceType] = {
+    "Deployment": ResourceType("apps/v1", "Deployment", "deployments", True),
+    "Service": ResourceType("v1", "Service", "services", True),
+    "ConfigMap": ResourceType("v1", "ConfigMap", "configmaps", True),
+    "ServiceAccount": ResourceType("v1", "ServiceAccount", "serviceaccounts", True),
+}
 # what the controller's requests are signed with: the name of its binary in the image, and when built by `go install`
 CONTROLLER_MANAGERS = ("manager", "cmd")
-# fields of a ServiceAccount that the controller leaves out and that change what its pods are given
-_ACCOUNT_SWITCHES = ("automountServiceAccountToken",)
-_CONTAINER_ROUTE = ("f:spec", "f:template", "f:spec", "f:containers", 'k:{"name":"mcp-server"}')
-_ENVIRONMENT_ROUTE = (*_CONTAINER_ROUTE, "f:env")
+ANOTHER_PROGRAM = "changed by another program"
+REPLICAS = "Deployment.spec.replicas"
+OPTIONS = BundleOptions(
+    subject="objects of KMCP",
+    force_conflicts=True,
+    exclusive=True,
+    manager=CONTROLLER_MANAGERS[0],
+    our_managers=frozenset(CONTROLLER_MANAGERS),
+    adopt=False,
+    writers=(
+        Writer(
+            ANYBODY,
+            "ServiceAccount",
+            "imagePullSecrets",
+            "helpers of registries give every service account their credentials",
+            "https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/",
+        ),
+    ),
+    remedy="Delete the object: KMCP makes it again.",
+)
+"""How the engine treats what KMCP makes."""
 
 
 def expected_kinds(server: Object) -> tuple[str, ...]:
     """Which children there must be: a server that uses an existing service account gets none of its own."""
     own_account = not server["spec"].get("deployment", {}).get("serviceAccountName")
-    return tuple(kind for kind in KINDS if kind != "ServiceAccount" or own_account)
+    return tuple(kind for kind in CHILDREN if kind != "ServiceAccount" or own_account)
 
 
 def belongs_to(child: Object, name: str) -> bool:
@@ -78,107 +107,83 @@ def is_reconciled(server: Object) -> bool:
 
 
 def drift(
-    server: Object,
-    children: Mapping[str, Object],
-    kept: Collection[str] = (),
-    structures: Mapping[str, Structure] | None = None,
-) -> list[Change]:
-    """What is missing, differs from the server, or was put in by others, with the name of who did it.
+    kube: Kube, task: Task, server: Object, children: Mapping[str, Object], is_known: Callable[[], bool]
+) -> tuple[Change, ...]:
+    """What is missing, differs from what the controller has written, or was put in by others, with who did it.
 
-    `kept` has the paths of leaves that the cluster itself does not let be as the controller writes them; `structures`
-    are those of the children by kind.
+    As the controller wrote them, children cost no request. `is_known` is asked only where one differs: whether this
+    cluster's controller writes what server_template says. A failure is raised where no controller could restore it.
     """
+    converger = Converger(kube, task, OPTIONS, Company(), dry=True)
     found: list[Change] = []
     for kind in expected_kinds(server):
-        child = children.get(kind)
-        if child is None:
+        child = dict(children.get(kind) or {})
+        if not child:
             found.append(Change(kind, ABSENT, MADE_BY_KMCP, note="is missing"))
-        else:
-            found += _child_drift(kind, server, child, kept, (structures or {}).get(kind, UNKNOWN))
-    return found
+            continue
+        target = _target(kube, kind, server, child)
+        if converger.judge(target, child) is not Verdict.STANDS:
+            target = target if is_known() else _target(kube, kind, server, child, known=False)
+            found += [
+                replace(
+                    change,
+                    path=f"{kind}.{change.path}",
+                    note=change.note or ("" if change.changed_by else ANOTHER_PROGRAM),
+                )
+                for change in _compared(converger, target, child)
+            ]
+        found += _variables(kind, target.declared, child, found)
+    return tuple(found)
 
 
-def _child_drift(kind: str, server: Object, child: Object, kept: Collection[str], structure: Structure) -> list[Change]:
-    owners = foreign_routes(child, CONTROLLER_MANAGERS)
-    foreign = {f"{kind}.{route_path(route)}": (route, manager) for route, manager in owners.items()}
-    found: list[Change] = []
-    explained: set[str] = set()
-    for route, wanted in _copied(kind, server).items():
-        path = f"{kind}.{route_path(route)}"
-        current = value_at(child, route)
-        below = {place: manager for place, (_owned, manager) in foreign.items() if _is_at_or_below(place, path)}
-        explained.update(below)
-        if not _same(current, wanted):
-            here = Change(path, _shown(current), _shown(wanted), note=_changed_by(below.values()))
-            found += _by_variable(here) if route == _ENVIRONMENT_ROUTE else [here]
-    for path, current, wanted in server_template.lost(kind, server, child, structure):
-        if path not in kept:
-            near = {place: manager for place, (_owned, manager) in foreign.items() if _is_near(place, path)}
-            explained.update(near)
-            found.append(Change(path, current, wanted, note=_changed_by(near.values())))
-    for path, (route, manager) in foreign.items():
-        if path not in explained:
-            current = value_at(child, route)
-            if current is not None:
-                found.append(Change(path, current, ABSENT, note=f"set by {manager}"))
-    return [*found, *(_switches(child) if kind == "ServiceAccount" else ())]
+def _target(kube: Kube, kind: str, server: Object, child: dict[str, Any], *, known: bool = True) -> Target:
+    resource = CHILDREN[kind]
+    structure = kube.structure(resource.api_version, kind)
+    foreign = foreign_routes(child, CONTROLLER_MANAGERS)
+    declared = declaration(kind, server, child, foreign, known=known)
+    return target_of(resource, declared_for(resource, declared, structure), structure)
 
 
-def _switches(account: Object) -> Iterator[Change]:
-    for field in _ACCOUNT_SWITCHES:
-        if account.get(field) is not None:
-            entries = account["metadata"].get("managedFields") or []
-            owners = [str(entry.get("manager")) for entry in entries if f"f:{field}" in (entry.get("fieldsV1") or {})]
-            others = [owner for owner in owners if owner not in CONTROLLER_MANAGERS]
-            yield Change(f"ServiceAccount.{field}", account[field], ABSENT, note=_changed_by(others))
+def _compared(converger: Converger, target: Target, child: dict[str, Any]) -> Sequence[Change]:
+    outcome = converger.converge(target, child)
+    failure: Failure | None = outcome.failure
+    if failure is None:
+        return outcome.plan.changes
+    if isinstance(failure, ServiceError) and failure.hint == OPTIONS.remedy:
+        raise failure
+    # this identity may not ask for a dry run, or none is answered
+    return converger.estimate(target, child)
 
 
-def _changed_by(managers: Iterable[str]) -> str:
-    return f"changed by {', '.join(sorted(set(managers)) or ['another program'])}"
-
-
-def _copied(kind: str, server: Object) -> dict[tuple[str, ...], Any]:
-    """Leaves that the controller copies as they are (kmcp 0.2.3 to 0.3.0), by their place in the child."""
-    spec, name = server["spec"], server["metadata"]["name"]
-    deployment = spec.get("deployment", {})
-    port = deployment.get("port", 3000)
-    if kind == "Service":
-        its_port = ("f:spec", "f:ports", f'k:{{"port":{port},"protocol":"TCP"}}')
-        return {
-            ("f:spec", "f:selector"): {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": name},
-            (*its_port, "f:targetPort"): port,
-            (*its_port, "f:name"): "http",
-        }
+def _variables(kind: str, declared: Object, child: Object, found: Sequence[Change]) -> list[Change]:
+    """Variables that the server does not have, set under the controller's own name: no owner tells of them."""
     if kind != "Deployment":
-        return {}
-    fields = main_container(server)
-    return {
-        ("f:spec", "f:replicas"): deployment.get("replicas", 1),
-        **{(*_CONTAINER_ROUTE, f"f:{field}"): value for field, value in fields.items()},
-    }
+        return []
+    main = declared["spec"]["template"]["spec"]["containers"][0]
+    names = {item["name"] for item in main.get("env") or []}
+    path = f"Deployment.spec.template.spec.containers[{main['name']}].env"
+    return [
+        Change(f"{path}[{item['name']}]", item, ABSENT, note=ANOTHER_PROGRAM)
+        for container in child["spec"]["template"]["spec"].get("containers") or []
+        for item in container.get("env") or []
+        if container["name"] == main["name"]
+        and item["name"] not in names
+        and not any(one.path.startswith(f"{path}[{item['name']}]") for one in found)
+    ]
 
 
-def main_container(server: Object) -> dict[str, Any]:
-    """The fields of the server's own container that are copied as they are; None where there is to be none."""
-    spec = server["spec"]
-    deployment = spec.get("deployment", {})
-    found: dict[str, Any] = {"env": _environment(deployment), "envFrom": _secrets(deployment)}
-    if deployment.get("image") or deployment.get("cmd") not in COMMANDS_WITH_IMAGE:
-        found["image"] = deployment.get("image")
-    if spec.get("transportType") == "http":
-        found["command"] = [deployment["cmd"]] if deployment.get("cmd") else None
-        found["args"] = deployment.get("args") or None
-    return found
-
-
-def _environment(deployment: Object) -> list[dict[str, str]] | None:
-    env = deployment.get("env") or {}
-    return [{"name": name, "value": env[name]} if env[name] else {"name": name} for name in sorted(env)] or None
-
-
-def _secrets(deployment: Object) -> list[dict[str, Any]] | None:
-    refs = [ref["name"] for ref in deployment.get("secretRefs") or [] if ref.get("name")]
-    return [{"secretRef": {"name": name}} for name in refs] or None
+def scaled_by_others(server: Object, children: Mapping[str, Object]) -> str:
+    """A note on an autoscaler, which the controller works against; empty where there is none."""
+    wanted = server["spec"].get("deployment", {}).get("replicas", 1)
+    deployment = children.get("Deployment")
+    standing = deployment["spec"].get("replicas") if deployment is not None else wanted
+    if standing == wanted:
+        return ""
+    return (
+        f"Deployment {server['metadata']['namespace']}/{server['metadata']['name']} is scaled to {standing} by an "
+        f"autoscaler, and KMCP sets it back to {wanted} whenever it looks at the server: let replicas be what the "
+        "autoscaler may go down to."
+    )
 
 
 def environments(server: Object | None, children: Mapping[str, Object]) -> list[dict[str, Any]]:
@@ -186,65 +191,7 @@ def environments(server: Object | None, children: Mapping[str, Object]) -> list[
     deployment = children.get("Deployment")
     containers = list(deployment["spec"]["template"]["spec"].get("containers") or []) if deployment else []
     containers += server["spec"].get("deployment", {}).get("sidecars") or [] if server else []
-    return [_by_name(container.get("env")) for container in containers]
-
-
-def _by_variable(change: Change) -> list[Change]:
-    """The changes of an environment, variable by variable; a list of all would hide the one that counts."""
-    before, after = _by_name(change.before), _by_name(change.after)
     return [
-        Change(f"{change.path}[{name}]", before.get(name, ABSENT), after.get(name, ABSENT), note=change.note)
-        for name in sorted({*before, *after})
-        if before.get(name, ABSENT) != after.get(name, ABSENT)
+        {item["name"]: item.get("value", item.get("valueFrom", "")) for item in container.get("env") or []}
+        for container in containers
     ]
-
-
-def _by_name(variables: Any) -> dict[str, Any]:
-    listed = variables if isinstance(variables, list) else []
-    return {item["name"]: item.get("value", item.get("valueFrom", "")) for item in listed}
-
-
-def _shown(value: Any) -> Any:
-    return ABSENT if value is None else value
-
-
-def _same(current: Any, wanted: Any) -> bool:
-    return (current or None) == (wanted or None) if not isinstance(wanted, int) else current == wanted
-
-
-def _is_near(place: str, path: str) -> bool:
-    """Whether one holds the other: a mapping may be owned as a whole."""
-    return _is_at_or_below(place, path) or path.startswith((f"{place}.", f"{place}["))
-
-
-def _is_at_or_below(place: str, path: str) -> bool:
-    return place == path or place.startswith((f"{path}.", f"{path}["))
-
-
-def released(child: Object) -> list[dict[str, Any]]:
-    """The child's managedFields without the leaves of substance that others own; the values stay as they are."""
-    doomed = set(foreign_routes(child, CONTROLLER_MANAGERS))
-    kept = []
-    for entry in child["metadata"].get("managedFields") or []:
-        if entry.get("manager") in CONTROLLER_MANAGERS or entry.get("subresource") == "status":
-            kept.append(entry)
-            continue
-        fields = _pruned(entry.get("fieldsV1") or {}, (), doomed)
-        if fields:
-            kept.append({**entry, "fieldsV1": fields})
-    return kept
-
-
-def _pruned(fields: Mapping[str, Any], above: tuple[str, ...], doomed: set[tuple[str, ...]]) -> dict[str, Any]:
-    left: dict[str, Any] = {}
-    for key, below in fields.items():
-        if key == ".":
-            continue
-        here = (*above, key)
-        if below:
-            deeper = _pruned(below, here, doomed)
-            if deeper:
-                left[key] = deeper
-        elif here not in doomed:
-            left[key] = below
-    return left

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children, unreadable
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.constants import CRD
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.facts import facts_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import (
-    CRD,
-    DEFAULT_PORT,
     known_fields,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import (
@@ -29,7 +29,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_sna
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.reading import Object, condition, subject
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import WARNING, reason
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.url_path import DEFAULT_PORT
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import join
+from ansible_collections.mcpops.platform.plugins.module_utils.text import listed
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 # children whose absence a server does not survive, of those that diagnosis reads
@@ -49,14 +51,15 @@ def lacking_fields(structure: Structure) -> list[str]:
 
 
 def of_definition(snapshot: Snapshot) -> Iterator[Finding]:
-    if not snapshot.lacking:
+    lacking = facts_of(snapshot).lacking
+    if not lacking:
         return
     definition = {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {"name": CRD},
     }
-    told = f"lacks {_listed(snapshot.lacking)}: whoever declares them finds nothing of it, and no error"
+    told = f"lacks {listed(lacking, SHOWN_FIELDS)}: whoever declares them finds nothing of it, and no error"
     yield of_reason(definition, reason(subject(definition), "OldDefinition", told))
 
 
@@ -64,7 +67,7 @@ def of_servers(snapshot: Snapshot, servers: Sequence[Object], controllers: Seque
     """Servers that nothing holds up: what is wrong with each beyond what its status admits."""
     yield from of_unreadable(snapshot, controllers)
     for one in servers:
-        yield from _pruned(one, snapshot.lacking)
+        yield from _pruned(one, facts_of(snapshot).lacking)
         if server_children.is_reconciled(one):
             yield from _sticky(snapshot, one)
 
@@ -170,7 +173,7 @@ def _pruned(server: Object, lacking: Sequence[str]) -> Iterator[Finding]:
     if gone:
         old = [path for path in gone if any(path == one or path.startswith(f"{one}.") for one in lacking)]
         why = "the definition does not have them" if old else "it has no such fields, or they were removed since"
-        told = f"was applied with {_listed(gone)}, and lacks: {why}"
+        told = f"was applied with {listed(gone, SHOWN_FIELDS)}, and lacks: {why}"
         yield of_reason(server, reason(subject(server), "FieldsPruned", told))
 
 
@@ -220,8 +223,3 @@ def _waits(server: Object) -> bool:
 
 def _deployment(server: Object) -> Mapping[str, Any]:
     return (server.get("spec") or {}).get("deployment") or {}
-
-
-def _listed(paths: Sequence[str]) -> str:
-    more = f" and {len(paths) - SHOWN_FIELDS} more" if len(paths) > SHOWN_FIELDS else ""
-    return ", ".join(paths[:SHOWN_FIELDS]) + more

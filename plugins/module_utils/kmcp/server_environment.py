@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
@@ -39,6 +40,17 @@ def clashes(server: Declared, live: Mapping[Identity, Object]) -> list[Refusal]:
         for name in sorted(mapping((live.get(identity_of(server.namespace, secret)) or {}).get("data")))
         if name in env
     ]
+
+
+def declared(objects: Iterable[Any]) -> dict[Identity, Object]:
+    """The Secrets among objects that somebody declares, as they will be: with the keys of both fields in one."""
+    found: dict[Identity, Object] = {}
+    for one in objects:
+        metadata = mapping(one.get("metadata")) if isinstance(one, Mapping) and one.get("kind") == "Secret" else {}
+        if metadata.get("name") and metadata.get("namespace"):
+            who = Identity("v1", "Secret", str(metadata["name"]), str(metadata["namespace"]))
+            found[who] = {"data": {**mapping(one.get("data")), **mapping(one.get("stringData"))}}
+    return found
 
 
 def _secrets(server: Declared) -> list[Reference]:

@@ -57,6 +57,7 @@ def result(done: Converged) -> Result:
     rows = [row(server, done) for server in done.servers] + done.pruned
     if done.failures:
         failure = _failure(done)
+        failure.plans = plans
         failure.values.update(changed=changed, servers=rows, **({"notes": done.notes} if done.notes else {}))
         raise failure
     notes = (Plan("MCP servers", notes=tuple(done.notes)),) if done.notes else ()

@@ -16,7 +16,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.delete import DeleteOptions, delete_existing
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import ObjectOutcome
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import read_beside
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import read_live
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
@@ -49,8 +49,7 @@ def remove_undeclared(kube: Kube, task: Task, done: Converged, live: Mapping[Ide
 
 def read(kube: Kube, servers: Sequence[Declared]) -> dict[Identity, Object]:
     """The policies of these servers; without the right to read them, none."""
-    found, _unreadable = read_beside(kube, [], beside(servers))
-    return found
+    return read_live(kube, [], beside(servers)).complete
 
 
 def remove(kube: Kube, task: Task, servers: Sequence[Declared], live: Mapping[Identity, Object]) -> list[ObjectOutcome]:

@@ -17,9 +17,13 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec i
     declared_from,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, Object
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.label_syntax import wrong_label_value
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import FIELD_MANAGER, owned_fields
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import (
+    FIELD_MANAGER,
+    owns_label,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.names import wrong_label_value
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal
+from ansible_collections.mcpops.platform.plugins.module_utils.text import counted, listed
 
 _SHOWN = 5
 _FORBIDDEN = 403
@@ -54,10 +58,8 @@ def leaving(kube: Kube, params: Mapping[str, Any], declared: Sequence[Declared])
 def is_member(live: Mapping[str, Any], bundle: str) -> bool:
     """Whether this collection has put the label of the bundle there, and nobody has asked for the server's end."""
     metadata = live.get("metadata") or {}
-    owned = owned_fields(live, FIELD_MANAGER)
-    labels = ((owned[1].get("f:metadata") or {}).get("f:labels") or {}) if owned else {}
     named = (metadata.get("labels") or {}).get(BUNDLE_LABEL) == bundle
-    return named and f"f:{BUNDLE_LABEL}" in labels and not metadata.get("deletionTimestamp")
+    return named and owns_label(live, FIELD_MANAGER, BUNDLE_LABEL) and not metadata.get("deletionTimestamp")
 
 
 def too_many(
@@ -66,8 +68,7 @@ def too_many(
     """Why so many are not removed: a list that came out empty or short is likelier than an intended removal."""
     if not going or (not nothing_declared and len(going) * 100 <= percent * len(members)):
         return None
-    names = ", ".join("/".join(key) for key in going[:_SHOWN])
-    names += f" and {len(going) - _SHOWN} more" if len(going) > _SHOWN else ""
+    names = listed(["/".join(key) for key in going], _SHOWN)
     if nothing_declared:
         remedy = f"The list of servers is empty, and pruning would remove {names}: name them with state: absent instead"
     else:
@@ -75,7 +76,7 @@ def too_many(
             f"Pruning {names} is more than {percent} percent of it. Check that the list of servers is complete; raise "
             "prune_max_percent if it is"
         )
-    sentence = f"would shrink from {_counted(len(members))} to {len(members) - len(going)}"
+    sentence = f"would shrink from {counted(len(members), 'MCP server')} to {len(members) - len(going)}"
     return Refusal.because(f"bundle {bundle}", sentence, f"{remedy}.")
 
 
@@ -94,10 +95,6 @@ def other_bundle(server: Declared, live: Mapping[str, Any] | None) -> Refusal | 
 
 def key_of(item: Mapping[str, Any]) -> Key:
     return (str(item["metadata"].get("namespace")), str(item["metadata"]["name"]))
-
-
-def _counted(number: int) -> str:
-    return f"{number} MCP server{'' if number == 1 else 's'}"
 
 
 def _members(kube: Kube, bundle: str, namespaces: Iterable[str]) -> list[Object]:

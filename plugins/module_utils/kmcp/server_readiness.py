@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_template import MADE_BY_KMCP
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import readiness
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.settling import settling
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change
 
@@ -41,10 +41,10 @@ class Sight:
     pods: Sequence[Object] = ()
     now: datetime | None = None
     """The API server's time before the pods were read."""
-    kept: frozenset[str] = frozenset()
-    """Leaves of the children that the cluster itself does not let be as the controller writes them."""
-    structures: Mapping[str, Structure] = field(default_factory=dict)
-    """What the API server says of the children's kinds."""
+    drift: Sequence[Change] = ()
+    """How the children differ from what the controller has written."""
+    failure: ServiceError | None = None
+    """Why the controller could not restore them."""
 
     @property
     def wants_pods(self) -> bool:
@@ -68,13 +68,14 @@ def judge(label: str, sight: Sight) -> list[Reason]:
     refused = _condition_reasons(label, sight.server)
     if refused:
         return refused
-    differing = server_children.drift(sight.server, sight.children, sight.kept, sight.structures)
-    if differing:
+    if sight.failure is not None:
+        return [Reason(label, "NotRepairable", sight.failure.reason, sight.failure.hint, terminal=True)]
+    if sight.drift:
         return [
             Reason(
                 label,
                 NOT_REPAIRED,
-                f"KMCP has not repaired its objects yet: {', '.join(change.path for change in differing)}",
+                f"KMCP has not repaired its objects yet: {', '.join(change.path for change in sight.drift)}",
                 "Is the controller running? kmcp_install installs it.",
             )
         ]
@@ -89,7 +90,7 @@ def judge(label: str, sight: Sight) -> list[Reason]:
 
 def only_ownership(differing: Iterable[Change]) -> bool:
     """What is left are leaves that others own, none that is missing or known to have another value."""
-    return all(change.after is ABSENT and change.note.startswith("set by ") for change in differing)
+    return all(change.before is not ABSENT and change.after in (ABSENT, MADE_BY_KMCP) for change in differing)
 
 
 def _condition_reasons(label: str, server: Object) -> list[Reason]:

@@ -9,7 +9,6 @@ The resource has no finalizer: it goes at once, and its children are collected a
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
@@ -31,23 +30,23 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects impor
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import PODS
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Deadline
 
 
 def remove(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) -> Result:
-    sights = server_sight.look_at(kube, servers, resource_served=served, compared=False)
-    timeout = float(task.params["wait_timeout"])
-    started = time.monotonic()
+    sights = server_sight.look_at(kube, task, servers, resource_served=served, compared=False)
+    deadline = Deadline(float(task.params["wait_timeout"]))
     outcome = delete_objects(
         kube,
         task,
         [dict(server.resource) for server in servers],
-        DeleteOptions(subject="MCP servers", wait=bool(task.params["wait"]), wait_timeout=timeout),
+        DeleteOptions(subject="MCP servers", wait=bool(task.params["wait"]), wait_timeout=deadline.seconds),
     )
     outcome.raise_failures("delete MCP servers")
     policies = server_policies.remove(kube, task, servers, server_policies.read(kube, servers))
     BundleOutcome(tuple(policies)).raise_failures("delete network policies of MCP servers")
     if task.params["wait"] and not task.check_mode:
-        _wait_for_children(kube, task, sights, timeout - (time.monotonic() - started))
+        _wait_for_children(kube, task, sights, deadline)
     gone = {one.who for one in policies if one.plan.changed}
     rows = [
         {
@@ -66,9 +65,8 @@ def remove(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) ->
     )
 
 
-def _wait_for_children(kube: Kube, task: Task, sights: Mapping[Key, Sight], left: float) -> None:
+def _wait_for_children(kube: Kube, task: Task, sights: Mapping[Key, Sight], deadline: Deadline) -> None:
     """Deployment, Service and the rest, then the pods; also those that an interrupted run has left on their way."""
-    deadline = time.monotonic() + max(1.0, left)
     doomed = [
         (
             resource.path(namespace, name),
@@ -78,11 +76,11 @@ def _wait_for_children(kube: Kube, task: Task, sights: Mapping[Key, Sight], left
         for (namespace, name), sight in sights.items()
         for kind, child in sight.children.items()
         if server_children.belongs_to(child, name)
-        for resource in (server_sight.CHILDREN[kind],)
+        for resource in (server_children.CHILDREN[kind],)
     ]
     if not doomed:
         return
-    wait_until_gone(kube, task, doomed, deadline - time.monotonic())
+    wait_until_gone(kube, task, doomed, max(1.0, deadline.left))
     pods = [
         (
             PODS.path(namespace, pod["metadata"]["name"]),
@@ -92,4 +90,4 @@ def _wait_for_children(kube: Kube, task: Task, sights: Mapping[Key, Sight], left
         for namespace in sorted({namespace for namespace, _name in sights})
         for _name, pod in server_sight.pods_of(kube, namespace, {name for place, name in sights if place == namespace})
     ]
-    wait_until_gone(kube, task, pods, max(1.0, deadline - time.monotonic()))
+    wait_until_gone(kube, task, pods, max(1.0, deadline.left))

@@ -27,13 +27,12 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.unreadable im
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import unwritable
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import parse_quantity
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.url_path import path_problem
+from ansible_collections.mcpops.platform.plugins.module_utils.names import SERVICE, SUBDOMAIN, wrong_name
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import credentials_in, is_secret
 
 Found = Iterator[tuple[str, str]]
 Rule = Callable[[Declared], Found]
 
-_DNS_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
-_DNS_1123 = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _IMAGE = re.compile(
     r"([a-zA-Z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?"
@@ -166,15 +165,12 @@ def secret_values(variables: Mapping[str, Any]) -> dict[str, str]:
 def _name(server: Declared) -> Found:
     if not server.name:
         yield "name", "is missing"
-    elif len(server.name) > 63 or not _DNS_1035.fullmatch(server.name):
-        yield (
-            "name",
-            f"{server.name!r} cannot name a Service: a lower-case letter, then letters, digits and -, 63 at most",
-        )
+    elif wrong := wrong_name(server.name, "Service name", SERVICE):
+        yield "name", wrong
     if not server.namespace:
         yield "namespace", "is missing"
-    elif len(server.namespace) > 63 or not _DNS_1123.fullmatch(server.namespace):
-        yield "namespace", f"{server.namespace!r} is no namespace name"
+    elif wrong := wrong_name(server.namespace, "namespace name"):
+        yield "namespace", wrong
 
 
 def _ports(server: Declared) -> Found:
@@ -256,8 +252,8 @@ def _references(server: Declared) -> Found:
             name = str(item.get("name") or "") if isinstance(item, Mapping) else ""
             if not name:
                 yield f"{option}[{index}]", "names no Secret"
-            elif not _is_object_name(name):
-                yield f"{option}[{index}]", f"{name!r} cannot name a Secret: {_named(name)}"
+            elif wrong := _wrong_reference(name, "Secret"):
+                yield f"{option}[{index}]", wrong
     for index, item in enumerate(server.deployment.get("configMapRefs") or []):
         name = str(item.get("name") or "") if isinstance(item, Mapping) else ""
         if name and name == server.name:
@@ -265,34 +261,24 @@ def _references(server: Declared) -> Found:
                 f"config_map_refs[{index}]",
                 f"{name!r} is the ConfigMap that KMCP makes for this server and overwrites",
             )
-        elif not name or len(name) > _CONFIG_MAP_NAME or not _DNS_1123.fullmatch(name):
-            yield (
-                f"config_map_refs[{index}]",
-                f"{name!r} cannot become the volume cm-{name}: letters, digits and -, {_CONFIG_MAP_NAME} at most"
-                if not _is_structure(name)
-                else f"{name!r} cannot name a ConfigMap: {_named(name)}",
-            )
+        elif wrong := _wrong_reference(name, "ConfigMap") or wrong_name(
+            name, f"ConfigMap name here, where it becomes the volume cm-{name}", longest=_CONFIG_MAP_NAME
+        ):
+            yield f"config_map_refs[{index}]", wrong
     tls = str(((server.resource["spec"].get("httpTransport") or {}).get("tls") or {}).get("secretRef") or "")
-    if tls and not _is_object_name(tls):
-        yield "tls.secret_ref", f"{tls!r} cannot name a Secret: {_named(tls)}"
+    if tls and (wrong := _wrong_reference(tls, "Secret")):
+        yield "tls.secret_ref", wrong
     account = server.deployment.get("serviceAccountName")
-    if account is not None and not _is_object_name(str(account)):
-        yield "service_account_name", f"{account!r} cannot name a ServiceAccount: {_named(str(account))}"
+    if account is not None and (wrong := _wrong_reference(str(account), "ServiceAccount")):
+        yield "service_account_name", wrong
 
 
-def _is_object_name(name: str) -> bool:
-    return len(name) <= 253 and all(_DNS_1123.fullmatch(part) for part in name.split("."))
-
-
-def _is_structure(name: str) -> bool:
-    """An item of a list of names that was a mapping: Ansible has made a text of it."""
-    return name.startswith("{")
-
-
-def _named(name: str) -> str:
-    if _is_structure(name):
-        return "give the name alone, as a text"
-    return "lower-case letters, digits, - and ., 253 at most"
+def _wrong_reference(name: str, kind: str) -> str:
+    """Why an object of this kind cannot have this name."""
+    if name.startswith("{"):
+        # an item of a list of names that was a mapping: Ansible has made a text of it
+        return f"{name!r} is not a valid {kind} name: give the name alone, as a text"
+    return wrong_name(name, f"{kind} name", SUBDOMAIN)
 
 
 def _resources(server: Declared) -> Found:

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason, ServiceError
@@ -17,98 +18,77 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_readiness,
     server_template,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.constants import API_VERSION, KIND
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_children import CHILDREN
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import Sight
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import API_VERSION, KIND, Declared
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.unreadable import unreadable_servers
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, server_side_apply
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import PODS
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import read_beside
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import Read, at_once, read_live
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.surroundings import SLICES
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.network import SERVICE_OF
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 Key = tuple[str, str]
 
 SERVERS = ResourceType(API_VERSION, KIND, "mcpservers", True)
-DEPLOYMENTS = ResourceType("apps/v1", "Deployment", "deployments", True)
-CHILDREN: Mapping[str, ResourceType] = {
-    "Deployment": DEPLOYMENTS,
-    "Service": ResourceType("v1", "Service", "services", True),
-    "ConfigMap": ResourceType("v1", "ConfigMap", "configmaps", True),
-    "ServiceAccount": ResourceType("v1", "ServiceAccount", "serviceaccounts", True),
-}
-ENDPOINTS = ResourceType("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", True)
-_SERVICE_OF = "kubernetes.io/service-name"
+DEPLOYMENTS = CHILDREN["Deployment"]
 # what KMCP selects a server's pods by; a server's own labels may change every other
 _INSTANCE, _NAME = "app.kubernetes.io/instance", "app.kubernetes.io/name"
 _NAMED_IN_A_QUERY = 50
 
 
 def look_at(
-    kube: Kube, servers: Iterable[Declared], *, resource_served: bool = True, compared: bool = True
+    kube: Kube, task: Task, servers: Iterable[Declared], *, resource_served: bool = True, compared: bool = True
 ) -> dict[Key, Sight]:
     """Every server as it stands; without the resource type only the objects that have the servers' names.
 
     What is not to be `compared` is not asked about by dry runs.
     """
     declared = list(servers)
-    live, _unreadable = read(kube, declared, resource_served=resource_served)
-    return seen(kube, declared, live, compared=compared)
+    live = read(kube, declared, resource_served=resource_served).complete
+    return seen(kube, task, declared, live, compared=compared)
 
 
 def read(
     kube: Kube, servers: Iterable[Declared], beside: Iterable[Target] = (), *, resource_served: bool = True
-) -> tuple[dict[Identity, Object], frozenset[Identity]]:
-    """(the servers, their children and what is read beside them, those of the latter that may not be read)."""
+) -> Read:
+    """The servers, their children and what is read beside them."""
     kinds = [*CHILDREN.values(), *([SERVERS] if resource_served else [])]
-    return read_beside(kube, [_target(resource, server.key) for server in servers for resource in kinds], beside)
+    return read_live(kube, [target_by_name(resource, server.key) for server in servers for resource in kinds], beside)
 
 
 def seen(
-    kube: Kube, servers: Iterable[Declared], live: Mapping[Identity, Object], *, compared: bool = True
+    kube: Kube, task: Task, servers: Iterable[Declared], live: Mapping[Identity, Object], *, compared: bool = True
 ) -> dict[Key, Sight]:
-    """Every server as it was read."""
+    """Every server as it was read; what is `compared` is asked of the API server where reading does not tell."""
     sights = {}
     for server in servers:
-        own = {kind: live.get(_target(resource, server.key).who) for kind, resource in CHILDREN.items()}
+        own = {kind: live.get(target_by_name(resource, server.key).who) for kind, resource in CHILDREN.items()}
         children = {kind: child for kind, child in own.items() if child is not None}
-        resource = live.get(_target(SERVERS, server.key).who)
-        kept = _kept(kube, server.key, resource, children) if compared else frozenset()
-        sights[server.key] = Sight(resource, children, kept=kept, structures=_structures(kube))
-    return sights
+        sights[server.key] = Sight(live.get(target_by_name(SERVERS, server.key).who), children)
+    if not compared:
+        return sights
+
+    @cache
+    def is_known() -> bool:
+        return _is_known(kube)
+
+    return dict(zip(sights, at_once(lambda sight: _compared(kube, task, sight, is_known), list(sights.values()))))
 
 
-def _kept(kube: Kube, key: Key, server: Object | None, children: Mapping[str, Object]) -> frozenset[str]:
-    """Leaves that would not come back if the controller wrote them: admission or the API server decides them.
-
-    Dry runs tell; they are asked for only where something seems to be lost. Without their answer it is. Of a KMCP that
-    is not known nothing is called lost: it may make something else of a server, and would never make this.
-    """
-    if server is None or not server_children.is_reconciled(server):
-        return frozenset()
-    structures = _structures(kube)
-    suspected = {
-        kind: lost
-        for kind in server_children.expected_kinds(server)
-        if kind in children and (lost := server_template.lost(kind, server, children[kind], structures[kind]))
-    }
-    if suspected and not _is_known(kube):
-        return frozenset(leaf.path for lost in suspected.values() for leaf in lost)
-    found: set[str] = set()
-    for kind in suspected:
-        child = children[kind]
-        target = replace(_target(CHILDREN[kind], key), declared=server_template.declaration(kind, server, child))
-        try:
-            after = server_side_apply(kube, target, force=True, dry_run=True)
-        except ServiceError:
-            continue
-        found.update(leaf.path for leaf in server_template.lost(kind, server, after, structures[kind]))
-    return frozenset(found)
-
-
-def _structures(kube: Kube) -> dict[str, Structure]:
-    return {kind: kube.structure(resource.api_version, kind) for kind, resource in CHILDREN.items()}
+def _compared(kube: Kube, task: Task, sight: Sight, is_known: Callable[[], bool]) -> Sight:
+    """With how its children differ. Only those of a generation that the controller has dealt with can have drifted."""
+    if sight.server is None or not server_children.is_reconciled(sight.server):
+        return sight
+    try:
+        return replace(sight, drift=server_children.drift(kube, task, sight.server, sight.children, is_known))
+    except ServiceError as failure:
+        return replace(sight, failure=failure)
 
 
 def _is_known(kube: Kube) -> bool:
@@ -128,10 +108,10 @@ def with_pods(kube: Kube, sights: Mapping[Key, Sight]) -> dict[Key, Sight]:
     pods: dict[Key, list[Object]] = {}
     for namespace in sorted({namespace for namespace, _name in sights}):
         names = [name for place, name in sights if place == namespace]
-        chosen = f"{_SERVICE_OF} in ({','.join(names)})" if len(names) <= _NAMED_IN_A_QUERY else _SERVICE_OF
-        for item in kube.list_objects(ENDPOINTS, namespace, label_selector=chosen):
+        chosen = f"{SERVICE_OF} in ({','.join(names)})" if len(names) <= _NAMED_IN_A_QUERY else SERVICE_OF
+        for item in kube.list_objects(SLICES, namespace, label_selector=chosen):
             if any((one.get("conditions") or {}).get("ready") is not False for one in item.get("endpoints") or []):
-                ready.add((namespace, item["metadata"]["labels"][_SERVICE_OF]))
+                ready.add((namespace, item["metadata"]["labels"][SERVICE_OF]))
         for name, pod in pods_of(kube, namespace, names):
             pods.setdefault((namespace, name), []).append(pod)
     return {
@@ -201,7 +181,8 @@ def controller_trouble(kube: Kube) -> str:
     return f"the KMCP controller {metadata['namespace']}/{metadata['name']} has no available pod"
 
 
-def _target(resource: ResourceType, key: Key) -> Target:
+def target_by_name(resource: ResourceType, key: Key) -> Target:
+    """What has the server's name in this kind, to be read."""
     namespace, name = key
     who = Identity(resource.api_version, resource.kind, name, namespace)
     return Target(who, resource, {"apiVersion": resource.api_version, "kind": resource.kind})

@@ -11,16 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_stdio
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.constants import API_VERSION, KIND
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.url_path import DEFAULT_PATH, DEFAULT_PORT
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import (
     text_of_scalar,
     texts_of_mapping,
 )
 
-API_VERSION = "kagent.dev/v1alpha1"
-KIND = "MCPServer"
-CRD = "mcpservers.kagent.dev"
-DEFAULT_PORT = 3000
-DEFAULT_PATH = "/mcp"
 # a new value makes the controller write all children anew; it watches generation and labels only
 RECONCILE_LABEL = "mcpops.io/reconcile"
 

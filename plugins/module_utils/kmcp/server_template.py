@@ -2,25 +2,29 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the children of an MCPServer hold as long as nobody takes it out. No input or output.
+"""What the KMCP controller makes of an MCPServer, as declarations of its children. No input or output.
 
 A field that was removed has no owner that could tell of it, so it is looked for by what the controller must have
-written. Its translation is the same in KMCP 0.2.6 to 0.3.0, and of other versions nothing is looked for; what settings
-of the controller decide (the adapter's image, the Service's appProtocol) is left out.
+written. Its translation is the same in KMCP 0.2.6 to 0.3.0; of other versions only the leaves are declared that are
+copied from the MCPServer as they are (0.2.3 and later). What settings of the controller decide (the adapter's image,
+the Service's appProtocol) is left out as long as it stands.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import same_quantity
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, join
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_stdio import (
+    ADAPTER_CONTAINER,
+    COMMANDS_WITH_IMAGE,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import Route, field_step, item_step, value_at
 
 Object = Mapping[str, Any]
-Key = tuple[tuple[str, Any], ...]
+Own = Callable[[Route], "str | None"]
+"""A value of the controller's own: a stand-in where the child lacks it, nothing where it stands."""
 
 MADE_BY_KMCP = "(made by KMCP)"
 # the first and the last version whose translation this is
@@ -30,14 +34,14 @@ _CONFIG_HASH = "kmcp.kagent.dev/mcpserver-config-hash"
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 _ADAPTER = "/adapterbin/agentgateway"
 _CONFIG_FILE = "local.yaml"
+_MAIN = "mcp-server"
 
-
-class Lost(NamedTuple):
-    """A leaf that does not stand as the controller wrote it; `current` is ABSENT when it was taken out."""
-
-    path: str
-    current: Any
-    wanted: Any
+_TEMPLATE = (field_step("spec"), field_step("template"))
+_POD = (*_TEMPLATE, field_step("spec"))
+_MAIN_IMAGE = (*_POD, field_step("containers"), item_step({"name": _MAIN}), field_step("image"))
+_ADAPTER_IMAGE = (*_POD, field_step("initContainers"), item_step({"name": ADAPTER_CONTAINER}), field_step("image"))
+_HASH = (*_TEMPLATE, field_step("metadata"), field_step("annotations"), field_step(_CONFIG_HASH))
+_CONFIG = (field_step("data"), field_step(_CONFIG_FILE))
 
 
 def is_known(version: Any) -> bool:
@@ -46,48 +50,90 @@ def is_known(version: Any) -> bool:
     return found is not None and _KNOWN[0] <= tuple(int(part) for part in found.groups()) <= _KNOWN[1]
 
 
-def lost(kind: str, server: Object, child: Object, structure: Structure = UNKNOWN) -> list[Lost]:
-    """The leaves of a child that differ from what the controller must have written."""
-    return list(_mapping(kind, _EXPECTED[kind](server), child, "", structure))
+def declaration(
+    kind: str, server: Object, child: Object, foreign: Mapping[Route, str] | None = None, *, known: bool = True
+) -> dict[str, Any]:
+    """The child as the controller must have written it.
 
+    What is known to be there and not with which value is left out, unless the child lacks it or it is `foreign`.
+    Of a controller that is not `known` only what it copies is declared.
+    """
 
-def declaration(kind: str, server: Object, child: Object) -> dict[str, Any]:
-    """The same as an object to apply; what only has to be there has a stand-in for its value."""
-    metadata = {"name": child["metadata"]["name"], "namespace": child["metadata"]["namespace"]}
-    body = _plain(_EXPECTED[kind](server))
+    def own(route: Route) -> str | None:
+        stands = value_at(child, route) and not any(route[: len(one)] == one for one in foreign or ())
+        return None if stands else MADE_BY_KMCP
+
+    body = _without_nothing(_CHILDREN[kind](server, own) if known else _copied(kind, server))
+    named = {key: child["metadata"][key] for key in ("name", "namespace")}
     return {
         **body,
         "apiVersion": child["apiVersion"],
         "kind": kind,
-        "metadata": {**body.get("metadata", {}), **metadata},
+        "metadata": {**body.get("metadata", {}), **named},
     }
 
 
-def _plain(value: Any) -> Any:
+def _without_nothing(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _plain(below) for key, below in value.items() if below is not None}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return MADE_BY_KMCP if isinstance(value, _Some) else value
+        return {key: _without_nothing(below) for key, below in value.items() if below is not None}
+    return [_without_nothing(item) for item in value] if isinstance(value, list) else value
 
 
-class _Some:
-    """A value of the controller's own that only has to be there."""
+def _copied(kind: str, server: Object) -> dict[str, Any]:
+    """The leaves that the controller copies as they are."""
+    if kind == "Service":
+        return _service(server)
+    if kind != "Deployment":
+        return {}
+    containers = [{"name": _MAIN, **_copied_to_container(server)}]
+    return {"spec": {"replicas": _replicas(server), "template": {"spec": {"containers": containers}}}}
 
 
-_SOME = _Some()
+def _copied_to_container(server: Object) -> dict[str, Any]:
+    spec = server["spec"]
+    declared = spec.get("deployment", {})
+    env = declared.get("env") or {}
+    secrets = [ref["name"] for ref in declared.get("secretRefs") or [] if ref.get("name")]
+    found: dict[str, Any] = {
+        "env": [{"name": name, "value": env[name]} if env[name] else {"name": name} for name in sorted(env)] or None,
+        "envFrom": [{"secretRef": {"name": name}} for name in secrets] or None,
+        "image": declared.get("image"),
+    }
+    if spec.get("transportType") == "http":
+        found["command"] = [declared["cmd"]] if declared.get("cmd") else None
+        found["args"] = declared.get("args") or None
+    return found
 
 
-def _deployment(server: Object) -> dict[str, Any]:
+def _replicas(server: Object) -> Any:
+    return server["spec"].get("deployment", {}).get("replicas", 1)
+
+
+def _selected(server: Object) -> dict[str, str]:
+    name = server["metadata"]["name"]
+    return {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": name}
+
+
+def _service(server: Object) -> dict[str, Any]:
+    port = server["spec"].get("deployment", {}).get("port", 3000)
+    ports = [{"name": "http", "port": port, "protocol": "TCP", "targetPort": port}]
+    return {"spec": {"selector": _selected(server), "ports": ports}}
+
+
+def _deployment(server: Object, own: Own) -> dict[str, Any]:
     spec, name = server["spec"], server["metadata"]["name"]
     declared = spec.get("deployment", {})
     stdio = spec.get("transportType") == "stdio"
     maps = [ref["name"] for ref in declared.get("configMapRefs") or [] if ref.get("name")]
+    copied = _copied_to_container(server)
+    if not declared.get("image") and declared.get("cmd") in COMMANDS_WITH_IMAGE:
+        copied["image"] = own(_MAIN_IMAGE)
     main = {
-        "name": "mcp-server",
+        "name": _MAIN,
+        **copied,
         "imagePullPolicy": declared.get("imagePullPolicy") or "IfNotPresent",
-        "resources": declared.get("resources"),
-        "securityContext": declared.get("securityContext"),
+        "resources": declared.get("resources") or None,
+        "securityContext": declared.get("securityContext") or None,
         "volumeMounts": [
             {"name": "config", "mountPath": "/config"},
             *([{"name": "binary", "mountPath": "/adapterbin"}] if stdio else []),
@@ -98,12 +144,12 @@ def _deployment(server: Object) -> dict[str, Any]:
     }
     pod = {
         "serviceAccountName": declared.get("serviceAccountName") or name,
-        "securityContext": declared.get("podSecurityContext"),
-        "imagePullSecrets": [ref for ref in declared.get("imagePullSecrets") or [] if ref.get("name")],
-        "tolerations": declared.get("tolerations"),
-        "affinity": declared.get("affinity"),
-        "nodeSelector": declared.get("nodeSelector"),
-        "initContainers": [_copying(declared)] if stdio else None,
+        "securityContext": declared.get("podSecurityContext") or None,
+        "imagePullSecrets": [ref for ref in declared.get("imagePullSecrets") or [] if ref.get("name")] or None,
+        "tolerations": declared.get("tolerations") or None,
+        "affinity": declared.get("affinity") or None,
+        "nodeSelector": declared.get("nodeSelector") or None,
+        "initContainers": [_copying(declared, own)] if stdio else None,
         "containers": [main, *(declared.get("sidecars") or [])],
         "volumes": [
             {"name": "config", "configMap": {"name": name}},
@@ -112,115 +158,41 @@ def _deployment(server: Object) -> dict[str, Any]:
             *(declared.get("volumes") or []),
         ],
     }
-    own = {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": name, "app.kubernetes.io/managed-by": "kmcp"}
     annotations = {key: value for key, value in (declared.get("annotations") or {}).items() if key != RESTARTED_AT}
-    metadata = {
-        "labels": {**own, **(declared.get("labels") or {})},
-        "annotations": {**annotations, _CONFIG_HASH: _SOME},
-    }
-    return {"spec": {"template": {"metadata": metadata, "spec": pod}}}
-
-
-def _copying(declared: Object) -> dict[str, Any]:
-    """The container that brings the adapter to a server of standard input and output."""
-    own = declared.get("initContainer") or {}
-    security = own.get("securityContext")
+    labels = {**_selected(server), "app.kubernetes.io/managed-by": "kmcp", **(declared.get("labels") or {})}
+    metadata = {"labels": labels, "annotations": {**annotations, _CONFIG_HASH: own(_HASH)}}
     return {
-        "name": "copy-binary",
-        "image": own.get("image") or _SOME,
-        "imagePullPolicy": own.get("imagePullPolicy") or "IfNotPresent",
+        "spec": {
+            "replicas": _replicas(server),
+            "selector": {"matchLabels": _selected(server)},
+            "template": {"metadata": metadata, "spec": pod},
+        }
+    }
+
+
+def _copying(declared: Object, own: Own) -> dict[str, Any]:
+    """The container that brings the adapter to a server of standard input and output."""
+    options = declared.get("initContainer") or {}
+    security = options.get("securityContext")
+    return {
+        "name": ADAPTER_CONTAINER,
+        "image": options.get("image") or own(_ADAPTER_IMAGE),
+        "imagePullPolicy": options.get("imagePullPolicy") or "IfNotPresent",
         "args": ["--copy-self", _ADAPTER],
         "volumeMounts": [{"name": "binary", "mountPath": "/adapterbin"}],
-        "resources": own.get("resources"),
-        "securityContext": declared.get("securityContext") if security is None else security,
+        "resources": options.get("resources") or None,
+        "securityContext": (declared.get("securityContext") if security is None else security) or None,
     }
 
 
-def _service(server: Object) -> dict[str, Any]:
-    # its selector and ports are copied leaves, compared as such
-    return {}
+def _service_account(server: Object, _own: Own) -> dict[str, Any]:
+    options = server["spec"].get("deployment", {}).get("serviceAccount") or {}
+    return {"metadata": {"labels": options.get("labels") or None, "annotations": options.get("annotations") or None}}
 
 
-def _config_map(server: Object) -> dict[str, Any]:
-    return {"data": {_CONFIG_FILE: _SOME}}
-
-
-def _service_account(server: Object) -> dict[str, Any]:
-    own = server["spec"].get("deployment", {}).get("serviceAccount") or {}
-    return {"metadata": {"labels": own.get("labels"), "annotations": own.get("annotations")}}
-
-
-_EXPECTED: Mapping[str, Callable[[Object], dict[str, Any]]] = {
+_CHILDREN: Mapping[str, Callable[[Object, Own], dict[str, Any]]] = {
     "Deployment": _deployment,
-    "Service": _service,
-    "ConfigMap": _config_map,
+    "Service": lambda server, _own: _service(server),
+    "ConfigMap": lambda _server, own: {"data": {_CONFIG_FILE: own(_CONFIG)}},
     "ServiceAccount": _service_account,
 }
-
-
-def _mapping(path: str, wanted: Object, live: Any, parent: str, structure: Structure) -> Iterator[Lost]:
-    standing = live if isinstance(live, Mapping) else {}
-    for key, value in wanted.items():
-        yield from _value(join(path, key), key, value, standing.get(key), parent, structure.field(key))
-
-
-def _value(path: str, key: str, wanted: Any, live: Any, parent: str, structure: Structure) -> Iterator[Lost]:
-    if isinstance(wanted, Mapping) and not structure.is_one_piece:
-        yield from _mapping(path, wanted, live, _parent(key, parent), structure)
-    elif isinstance(wanted, list) and (named := _by_key(wanted, structure)) is not None:
-        standing = {structure.key_of(item): item for item in live} if isinstance(live, list) else {}
-        for place, item in named.items():
-            yield from _mapping(f"{path}[{_shown(place)}]", item, standing.get(place), "", structure.items)
-    elif isinstance(wanted, _Some):
-        if not live:
-            yield Lost(path, ABSENT, MADE_BY_KMCP)
-    elif not _fits(wanted, live, key, parent, structure):
-        yield Lost(path, ABSENT if live is None else live, wanted)
-
-
-def _by_key(items: list[Any], structure: Structure) -> dict[Key, Any] | None:
-    """The items by what tells them apart; None of a list that the API server takes as one value, or with a twin."""
-    found = {structure.key_of(item): item for item in items}
-    if not structure.keys or None in found or len(found) != len(items):
-        return None
-    return {key: item for key, item in found.items() if key is not None}
-
-
-def _shown(key: Key) -> str:
-    return ",".join(str(value) for _field, value in key)
-
-
-def _fits(wanted: Any, live: Any, key: str, parent: str, structure: Structure) -> bool:
-    """Whether a value stands, whatever the API server has added to it."""
-    if _is_nothing(wanted, parent):
-        # a default may take its place
-        return not (wanted is False and live is True)
-    if live is None:
-        return False
-    if isinstance(wanted, Mapping):
-        below = _parent(key, parent)
-        more = structure.is_own_names and isinstance(live, Mapping) and set(live) - set(wanted)
-        return (
-            isinstance(live, Mapping)
-            and not more
-            and all(_fits(value, live.get(name), name, below, structure.field(name)) for name, value in wanted.items())
-        )
-    if isinstance(wanted, list):
-        return (
-            isinstance(live, list)
-            and len(live) == len(wanted)
-            and all(_fits(one, other, "", parent, structure.items) for one, other in zip(wanted, live))
-        )
-    return same_quantity(wanted, live) if structure.is_quantity else bool(wanted == live)
-
-
-def _parent(key: str, parent: str) -> str:
-    """Everything below a security context is told apart from its being false or 0."""
-    return "securityContext" if "securityContext" in (key, parent) else key
-
-
-def _is_nothing(wanted: Any, parent: str) -> bool:
-    """What Kubernetes does not store: empty values, and most false and 0, but not those of a security context."""
-    if isinstance(wanted, (bool, int, float)):
-        return not wanted and parent != "securityContext"
-    return wanted is None or wanted in ("", {}, [])

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.label_syntax import (
+from ansible_collections.mcpops.platform.plugins.module_utils.names import (
     wrong_annotation_name,
     wrong_label_name,
     wrong_label_value,

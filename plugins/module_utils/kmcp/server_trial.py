@@ -16,24 +16,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
-    server_children,
-    server_rotation,
-    server_template,
-)
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_rotation
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_children import CHILDREN
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import Sight
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_sight import DEPLOYMENTS, Key
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_sight import Key
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import (
     CONTAINER_SECURITY,
     POD_SECURITY,
     Declared,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_template import MADE_BY_KMCP, declaration
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once
 
 # fields in which anything of a pod can stand; all others are judged before the first request
 _PARTS_OF_PODS = ("volumes", "volumeMounts", "sidecars", "tolerations", "affinity", "initContainer", "resources")
 _INVALID = 422
+DEPLOYMENTS = CHILDREN["Deployment"]
 _LONGEST_PREFIX = 50
 
 
@@ -48,19 +47,9 @@ def deployment(server: Mapping[str, Any]) -> dict[str, Any]:
     """The whole Deployment of a server, under a name that the API server makes up."""
     name, namespace = server["metadata"]["name"], server["metadata"]["namespace"]
     stub = {"apiVersion": DEPLOYMENTS.api_version, "metadata": {"name": name, "namespace": namespace}}
-    body = server_template.declaration("Deployment", server, stub)
-    template = body["spec"]["template"]
-    main, *others = template["spec"]["containers"]
-    own = {key: value for key, value in server_children.main_container(server).items() if value is not None}
-    template["spec"]["containers"] = [{"image": server_template.MADE_BY_KMCP, **main, **own}, *others]
-    selected = {
-        key: template["metadata"]["labels"][key] for key in ("app.kubernetes.io/name", "app.kubernetes.io/instance")
-    }
-    return {
-        **body,
-        "metadata": {"generateName": f"{name[:_LONGEST_PREFIX]}-", "namespace": namespace},
-        "spec": {**body["spec"], "selector": {"matchLabels": selected}},
-    }
+    body = declaration("Deployment", server, stub)
+    body["spec"]["template"]["spec"]["containers"][0].setdefault("image", MADE_BY_KMCP)
+    return {**body, "metadata": {"generateName": f"{name[:_LONGEST_PREFIX]}-", "namespace": namespace}}
 
 
 def _has_parts(server: Declared) -> bool:

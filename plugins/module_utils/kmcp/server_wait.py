@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason
@@ -22,16 +22,17 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readin
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_sight import Key
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import give_up
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import foreign_routes
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import (
     explain_workload,
     last_log_lines,
     with_log,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import POLLING, Deadline, now
 
-FIRST_POLL_SECONDS = 0.2
-LAST_POLL_SECONDS = 1.5
 # how long a fault must stand that waiting does not heal: a Secret may be made a moment after its pod
 TERMINAL_SECONDS = 4.0
 # the controller answers a new label within a second; what others still own then has the value it wants
@@ -67,11 +68,13 @@ def wait_until_running(
     terminal_since: dict[Key, float] = {}
     culprits: list[Reason] = []
     next_look = SETTLED_SECONDS
-    started = time.monotonic()
-    pause = FIRST_POLL_SECONDS
+    deadline = Deadline(timeout)
+    attempts = count()
     while waiting:
         sights = (
-            {key: seen[key] for key in waiting} if seen is not None else server_sight.look_at(kube, waiting.values())
+            {key: seen[key] for key in waiting}
+            if seen is not None
+            else server_sight.look_at(kube, task, waiting.values())
         )
         seen = None
         standing.update(sights)
@@ -79,7 +82,7 @@ def wait_until_running(
         waiting = {key: server for key, server in waiting.items() if key in found}
         if not waiting:
             break
-        waited = time.monotonic() - started
+        waited = deadline.elapsed
         idle = {key for key, reasons in found.items() if reasons[0].code in _IDLE}
         if waited >= SETTLED_SECONDS:
             _release(kube, sights, found)
@@ -88,20 +91,19 @@ def wait_until_running(
             next_look = waited + LOOK_SECONDS
         found = {key: [*reasons, *(culprits if key in idle else ())] for key, reasons in found.items()}
         found = {key: _deeper(kube, sights[key], reasons) for key, reasons in found.items()}
-        now = time.monotonic()
+        at = now()
         terminal_since = {
-            key: terminal_since.get(key, now)
+            key: terminal_since.get(key, at)
             for key, reasons in found.items()
             if any(reason.terminal for reason in reasons)
         }
-        lasting = {key for key, since in terminal_since.items() if now - since >= TERMINAL_SECONDS}
-        if lasting == set(found) or now - started >= timeout:
-            return Waited(standing, _explained(kube, waiting.values(), sights, found), now - started)
+        lasting = {key for key, since in terminal_since.items() if at - since >= TERMINAL_SECONDS}
+        if lasting == set(found) or deadline.passed:
+            return Waited(standing, _explained(kube, waiting.values(), sights, found), deadline.elapsed)
         first = next(iter(found.values()))[0]
         task.progress(f"waiting for {len(waiting)} of {len(servers)} MCP servers: {first.finding}")
-        time.sleep(min(pause, max(0.05, timeout - (now - started))))
-        pause = min(LAST_POLL_SECONDS, pause * 1.3)
-    return Waited(standing, {}, time.monotonic() - started)
+        deadline.sleep(POLLING.after(next(attempts)))
+    return Waited(standing, {}, deadline.elapsed)
 
 
 def _deeper(kube: Kube, sight: Sight, reasons: list[Reason]) -> list[Reason]:
@@ -172,20 +174,13 @@ def _release(kube: Kube, sights: Mapping[Key, Sight], found: Mapping[Key, list[R
     if not stuck or server_sight.controller_trouble(kube):
         return
     for (namespace, name), sight in stuck.items():
-        if sight.server is None or not only_ownership(
-            server_children.drift(sight.server, sight.children, sight.kept, sight.structures)
-        ):
+        if not only_ownership(sight.drift):
             continue
         for kind, child in sight.children.items():
-            managed = server_children.released(child)
-            if managed == child["metadata"].get("managedFields"):
-                continue
-            body = {"metadata": {"resourceVersion": child["metadata"]["resourceVersion"], "managedFields": managed}}
-            kube.request(
-                "PATCH",
-                server_sight.CHILDREN[kind].path(namespace, name),
-                body=body,
-                content_type="application/merge-patch+json",
-                accept_status=(404, 409),
-                action=f"release the fields of others in {kind} {namespace}/{name}",
+            others = set(foreign_routes(child, server_children.CONTROLLER_MANAGERS).values())
+            give_up(
+                kube,
+                server_sight.target_by_name(server_children.CHILDREN[kind], (namespace, name)),
+                dict(child),
+                others,
             )

@@ -11,19 +11,18 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import recovery
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.charts import API_VERSION, DEFINITION, KIND
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.constants import API_VERSION, CRD, KIND
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.ownership import Owner
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import METADATA_OF_LIST, METADATA_OF_OBJECT
 
-METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-_DEFINITION_PATH = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{DEFINITION}"
+_DEFINITION_PATH = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{CRD}"
 
 
 def definition_metadata(kube: Kube) -> Mapping[str, Any] | None:
     """Labels and annotations of the definition; its schema has 190 KB."""
     response = kube.request(
-        "GET", _DEFINITION_PATH, headers={"Accept": METADATA_ONLY}, accept_status=(404,), action=f"read {DEFINITION}"
+        "GET", _DEFINITION_PATH, headers={"Accept": METADATA_OF_OBJECT}, accept_status=(404,), action=f"read {CRD}"
     )
     found: Mapping[str, Any] | None = None if response.status == 404 else response.json()
     return found
@@ -52,7 +51,7 @@ def servers(kube: Kube) -> list[Mapping[str, Any]]:
 def server_names(kube: Kube) -> list[str]:
     """`namespace/name` of every MCPServer."""
     return sorted(
-        f"{item['metadata']['namespace']}/{item['metadata']['name']}" for item in _listed(kube, METADATA_LIST)
+        f"{item['metadata']['namespace']}/{item['metadata']['name']}" for item in _listed(kube, METADATA_OF_LIST)
     )
 
 

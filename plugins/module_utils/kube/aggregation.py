@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.http import Response
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import is_built_in
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.retries import Response
 
 CODE = "ApiServiceDown"
 API_SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"

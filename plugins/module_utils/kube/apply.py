@@ -7,19 +7,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+import uuid
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import APPLY, Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.explained import TRIAL
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import (
     Route,
     from_the_end,
     json_pointer,
     pointer,
     value_at,
+    without_entries,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object, identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import FIELD_MANAGER
@@ -28,6 +31,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure imp
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 CONFLICT, INVALID = 409, 422
+ATTEMPTS = 4
+"""A controller may write between our reading and our writing; then it is read again."""
 
 
 @dataclass(frozen=True)
@@ -81,23 +86,40 @@ def put(kube: Kube, target: Target, whole: Object, *, manager: str, dry_run: boo
     return cast(Object, answer.json())
 
 
+def try_creation(kube: Kube, target: Target, manager: str) -> Object:
+    """A new object of this declaration, as a dry run under a name of its own shows it."""
+    name = f"{TRIAL}{uuid.uuid4().hex[:8]}"
+    declared = {**target.declared, "metadata": {**target.declared["metadata"], "name": name}}
+    return server_side_apply(kube, target_of(target.resource, declared), dry_run=True, manager=manager)
+
+
 def remove_leaves(kube: Kube, target: Target, live: Object, routes: Collection[Route], *, dry_run: bool) -> Object:
     """The object without these leaves; refused when it has changed since `live` was read."""
-    version = (live.get("metadata") or {}).get("resourceVersion")
-    patch: list[dict[str, Any]] = [{"op": "test", "path": "/metadata/resourceVersion", "value": version}]
     places = [place for place in (pointer(live, route) for route in routes) if place is not None]
     # from the end of lists, so that an earlier removal does not move a later one
-    patch += [{"op": "remove", "path": json_pointer(place)} for place in sorted(places, key=from_the_end, reverse=True)]
+    patch = [{"op": "remove", "path": json_pointer(place)} for place in sorted(places, key=from_the_end, reverse=True)]
     query = {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
-    response = kube.request(
-        "PATCH",
-        target.path,
-        query=query,
-        body=json.dumps(patch),
-        content_type=JSON_PATCH,
-        action=f"remove what others added to {target.who}",
-    )
-    return cast(Object, response.json())
+    return _patched(kube, target, live, patch, query, f"remove what others added to {target.who}")
+
+
+def set_leaves(kube: Kube, target: Target, live: Object, values: Mapping[Route, Any], manager: str) -> Object:
+    """The object with these values at these leaves; refused when it has changed since `live` was read."""
+    places = [(pointer(live, route, target.structure), value) for route, value in values.items()]
+    patch = [{"op": "replace", "path": json_pointer(place), "value": value} for place, value in places if place]
+    return _patched(kube, target, live, patch, {"fieldManager": manager}, f"restore {target.who}")
+
+
+def _patched(
+    kube: Kube, target: Target, live: Object, patch: list[dict[str, Any]], query: Mapping[str, str], action: str
+) -> Object:
+    unchanged = {"op": "test", "path": "/metadata/resourceVersion", "value": version_of(live)}
+    body = json.dumps([unchanged, *patch])
+    answer = kube.request("PATCH", target.path, query=query, body=body, content_type=JSON_PATCH, action=action)
+    return cast(Object, answer.json())
+
+
+def version_of(item: Object) -> Any:
+    return (item.get("metadata") or {}).get("resourceVersion")
 
 
 def removable(
@@ -128,23 +150,33 @@ def _gone(live: Object, after: Object, routes: Collection[Route]) -> list[Route]
     return [route for route in routes if value_at(live, route) not in (None, value_at(after, route))]
 
 
-def give_up(kube: Kube, target: Target, live: Object, manager: str, attempts: int = 4) -> Object:
-    """The object without the ownership of `manager`, which wrote it in one piece and has applied it since."""
-    for attempt in range(1, attempts + 1):
-        metadata = live["metadata"]
-        kept = [entry for entry in metadata.get("managedFields") or [] if entry.get("manager") != manager]
-        if kept == (metadata.get("managedFields") or []):
-            break
-        body = {"metadata": {"resourceVersion": metadata["resourceVersion"], "managedFields": kept}}
-        answer = kube.request(
-            "PATCH",
-            target.path,
-            body=body,
-            content_type=MERGE_PATCH,
-            accept_status=(CONFLICT,) if attempt < attempts else (),
-            action=f"restore {target.who}",
+def give_up(kube: Kube, target: Target, live: Object, managers: Collection[str]) -> Object:
+    """The object without the ownership of `managers`, whose values have been written by others since."""
+
+    def without(live: Object) -> Object:
+        kept = without_entries(live, managers)
+        if kept is None:
+            return live
+        body = {"metadata": {"resourceVersion": version_of(live), "managedFields": kept}}
+        action = f"restore {target.who}"
+        return cast(
+            Object, kube.request("PATCH", target.path, body=body, content_type=MERGE_PATCH, action=action).json()
         )
-        if answer.status != CONFLICT:
-            return cast(Object, answer.json())
-        live = kube.get(target.path) or live
-    return live
+
+    return written(kube, target, live, without, CONFLICT)
+
+
+def written(kube: Kube, target: Target, live: Object, write: Callable[[Object], Object], clash: int) -> Object:
+    """What `write` makes of the object; with what it is by then, where somebody else wrote since `live` was read.
+
+    `clash` is how the API server refuses a request for a version that is gone.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return write(live)
+        except ServiceError as refused:
+            fresh = kube.get(target.path) if refused.status == clash and attempt < ATTEMPTS else None
+            if fresh is None or version_of(fresh) == version_of(live):
+                raise
+            live = fresh
+    raise AssertionError("the last attempt returns or raises")

@@ -20,26 +20,27 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
     Refused,
     ServiceError,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import conditions, object_options, prune
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import conditions, prune
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects as declared_objects
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.aggregation import is_down
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import (
+    BundleOptions,
+    object_option_problems,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.converge import Company, Converger
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.declared_secrets import protect_live
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.definitions import served_types, wait_until_served
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.job_record import JobRecord
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object, identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import (
     BundleOutcome,
     ObjectOutcome,
     not_reached,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_all
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import read_live
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.rotation_of_bundle import BundleRotation
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.targets import placed, stray_namespaces, unknown_kind
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
@@ -104,7 +105,7 @@ class _Bundle:
         targets = [one for one in placed_ones if isinstance(one, Target)]
         rotation = BundleRotation(self._kube, self._task, self._options, targets, dry=self._dry)
         served = [target for target in targets if self._converger.is_served(target)]
-        read = read_all(self._kube, served, rotation.beside)
+        read = read_live(self._kube, served, rotation.beside)
         live, unread = read.found, read.unread
         done.update({who: not_reached(who, failure, "apply") for who, failure in unread.items()})
         pruned = {one.who.namespace or "" for one in targets} - {""} if self._options.pruning else ()
@@ -167,7 +168,7 @@ class _Bundle:
         wrong += _declared_twice([one for one in found if isinstance(one, Target)])
         wrong += (
             [
-                *object_options.problems(self._options.per_object, [target.who for target in found]),
+                *object_option_problems(self._options.per_object, [target.who for target in found]),
                 *conditions.problems(self._options.wait_conditions, [target.who for target in found]),
             ]
             if not wrong
@@ -206,13 +207,10 @@ class _Bundle:
             finished = self._jobs.has_run(target, standing)
             if finished is not None:
                 outcomes[target.who] = finished
-            elif self._converger.judge(target, standing) is Verdict.STANDS:
-                outcomes[target.who] = ObjectOutcome(target.who, Plan(str(target.who)), standing)
             else:
                 open_ones.append(target)
-        protect_live(self._task, [live.get(one.who) for one in open_ones], [*live, *(one.who for one in group)])
-        for outcome in at_once(lambda one: self._converger.converge(one, live.get(one.who)), open_ones):
-            outcomes[outcome.who] = outcome
+        known = [*live, *(one.who for one in group)]
+        outcomes.update({one.who: one for one in self._converger.converge_all(open_ones, live, known)})
         return [outcomes[target.who] for target in group]
 
     def _remember_namespaces(self, batch: list[ObjectOutcome]) -> None:

@@ -10,7 +10,6 @@ ServiceErrors. Discovery and exec credentials come from the run's cache.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.http import Response, retry_after, untrusted
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import Intent, classify
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import (
     aggregation,
@@ -28,7 +28,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube import (
     lease_keeping,
     openapi,
     options,
-    retries,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import json_text
@@ -37,7 +36,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_fi
     check_mode_copy,
     pending_reason,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.retries import Response
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import require, urllib3
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import (
     Schemas,
@@ -48,6 +46,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure imp
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import Transport
 from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
 from ansible_collections.mcpops.platform.plugins.module_utils.task import ANSWER_LOST, Task
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Backoff, Deadline
 
 Object = dict[str, Any]
 APPLY = "application/apply-patch+yaml"
@@ -58,6 +57,7 @@ RESTART_SECONDS = 60.0
 """How long a cluster that did answer is waited for: an API server restarts in less."""
 AGGREGATED_SECONDS = 3.0
 """How long an API that another server answers for is tried: it may be a rollout, and is told soon if it is not."""
+BACKOFF = Backoff(first=0.2, longest=2.0, factor=2.0, spread=0.25)
 LOOK_BEHIND_EVERY = 5
 PAGE = 1000
 NO_OPENAPI = (403, 404, 406, 503)
@@ -96,12 +96,21 @@ class Kube:
         self.confirmed = openapi.Confirmed(kept, access.server)
         self._documents = openapi.Documents(kept)
         self._schemas: dict[str, Schemas] = {}
-        lease_keeping.keep(task, access.server, Kube.connect)
 
     @classmethod
-    def connect(cls, task: Task) -> Kube:
-        """The cluster of this task's options; ClusterPending in check mode when there is none yet."""
+    def connect(cls, task: Task, *, guarded: bool = True) -> Kube:
+        """The cluster of this task's options; ClusterPending in check mode when there is none yet.
+
+        `guarded`: not where this run has lost the lease of the cluster.
+        """
         require()
+        kube = cls._connected(task)
+        if guarded:
+            lease_keeping.refuse_lost(task, kube.server)
+        return kube
+
+    @classmethod
+    def _connected(cls, task: Task) -> Kube:
         said = options.resolve(task.params)
         if said.self_contained or said.kubeconfig is not None:
             return cls(task, kubeconfig.load(said))
@@ -287,6 +296,12 @@ class Kube:
         self._cache.forget(self._index_key)
         self._schemas.clear()
 
+    def forget_kinds(self) -> None:
+        """After something may have brought or taken kinds that this client did not write: helm, a person."""
+        self._cache.forget(self._discovery_key)
+        self._discovered = None
+        self.forget_structures()
+
     def _schemas_of(self, api_version: str) -> Schemas:
         known = self._schemas.get(api_version)
         if known is None:
@@ -362,7 +377,7 @@ class Kube:
     ) -> Response:
         repeatable = retry and (method in ("GET", "HEAD", "DELETE") or headers.get("Content-Type") == APPLY)
         writes = classify("kubernetes", method, target) is Intent.WRITE
-        deadline = time.monotonic() + (RESTART_SECONDS if self._reached else FIRST_CONTACT_SECONDS)
+        deadline = Deadline(RESTART_SECONDS if self._reached else FIRST_CONTACT_SECONDS)
         renewed = False
         behind: aggregation.ApiService | None = None
         attempt = 0
@@ -371,10 +386,10 @@ class Kube:
             try:
                 raw = self.transport.send(method, target, headers=headers, body=content, timeout=timeout)
             except urllib3.exceptions.HTTPError as exc:
-                if writes and not retries.never_sent(exc) and not failures.untrusted(exc):
+                if writes and not failures.never_sent(exc):
                     self.task.wrote(f"{action} ({ANSWER_LOST})")
-                again = retry and (repeatable or retries.never_sent(exc)) and not failures.untrusted(exc)
-                if not again or not self._pause(retries.backoff(attempt), deadline, action):
+                again = retry and (repeatable or failures.never_sent(exc)) and not untrusted(exc)
+                if not again or not self._pause(BACKOFF.after(attempt - 1), deadline, action):
                     raise failures.from_exception(action, exc, self.server, self.access.origin) from exc
                 continue
             if raw.status == 401 and not renewed and self.transport.renew():
@@ -395,9 +410,9 @@ class Kube:
                 if behind is not None:
                     # others of the same API need not wait for it again
                     patience = 0.0 if behind.name in self._down else AGGREGATED_SECONDS
-                    deadline = min(deadline, time.monotonic() + patience)
-            again = retry and retries.busy(response, repeatable)
-            pause = retries.retry_after(response) or retries.backoff(attempt)
+                    deadline = Deadline(min(deadline.left, patience))
+            again = retry and failures.busy(response, repeatable)
+            pause = retry_after(response.headers) or BACKOFF.after(attempt - 1)
             if not again or not self._pause(pause, deadline, action):
                 if behind is None or not aggregation.suspicious(response):
                     return response
@@ -424,11 +439,11 @@ class Kube:
                 self._warned.add(text)
                 self.task.warn(f"{self.server}: {text}")
 
-    def _pause(self, seconds: float, deadline: float, action: str) -> bool:
-        if time.monotonic() + seconds > deadline:
+    def _pause(self, seconds: float, deadline: Deadline, action: str) -> bool:
+        if seconds >= deadline.left:
             return False
         self.task.progress(f"{action}: {self.server} is not answering, trying again")
-        time.sleep(seconds)
+        deadline.sleep(seconds)
         return True
 
 

@@ -25,6 +25,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import fields
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.references import SECRET, Reference
 
 ANNOTATION = "mcpops.io/config-digest"
@@ -64,7 +65,7 @@ def content(item: Mapping[str, Any], *, new: bool = False) -> Content:
     token = item.get("type") == _TOKEN_TYPE
     return Content(
         {str(name): _keyed(key, str(name), value) for name, value in values.items()},
-        frozenset() if token or new else _rewritten(item.get("metadata") or {}),
+        frozenset() if token or new else _rewritten(item),
         not token or "token" in values,
         new,
     )
@@ -88,10 +89,9 @@ def is_rewritten(reference: Reference, found: Content | None) -> bool:
     return bool(found.rewritten if reference.keys is None else found.rewritten & reference.keys)
 
 
-def written_keys(fields: Mapping[str, Any]) -> frozenset[str]:
+def written_keys(tree: fields.Tree) -> frozenset[str]:
     """The keys that an entry of managedFields is about."""
-    parts = (fields.get("f:data") or {}, fields.get("f:binaryData") or {})
-    return frozenset(key[2:] for part in parts for key in part if key.startswith("f:"))
+    return frozenset(name for part in ("data", "binaryData") for name in fields.field_names(fields.part_of(tree, part)))
 
 
 def read(annotations: Mapping[str, Any] | None) -> dict[str, str]:
@@ -202,7 +202,7 @@ def _decoded(value: Any) -> bytes:
         return str(value).encode()
 
 
-def _rewritten(metadata: Mapping[str, Any]) -> frozenset[str]:
-    made = str(metadata.get("creationTimestamp") or "")
-    later = [entry for entry in metadata.get("managedFields") or [] if made and str(entry.get("time") or "") > made]
-    return frozenset(key for entry in later for key in written_keys(entry.get("fieldsV1") or {}))
+def _rewritten(item: Mapping[str, Any]) -> frozenset[str]:
+    made = str((item.get("metadata") or {}).get("creationTimestamp") or "")
+    later = [entry for entry in fields.entries(item) if made and entry.time > made]
+    return frozenset(key for entry in later for key in written_keys(entry.fields))

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, NotReady, Reason
@@ -14,8 +13,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness import reasons
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Backoff, Deadline, poll
 
-POLL_SECONDS = 0.1
+POLLING = Backoff(first=0.1, longest=0.1)
 
 
 def served_types(definition: Mapping[str, object]) -> list[ResourceType]:
@@ -38,19 +38,29 @@ def served_types(definition: Mapping[str, object]) -> list[ResourceType]:
 
 def wait_until_served(kube: Kube, task: Task, definitions: Sequence[Object], timeout: float) -> dict[str, Failure]:
     """Wait until every definition is Established and in discovery; the failures by the definition's name."""
-    deadline = time.monotonic() + timeout
+    deadline = Deadline(timeout)
     failed: dict[str, Failure] = {}
     for definition in definitions:
-        name = str(definition["metadata"]["name"])
-        missing = _missing(kube, definition)
-        while missing and not any(reason.terminal for reason in missing) and time.monotonic() < deadline:
-            task.progress(f"waiting for CustomResourceDefinition {name}")
-            time.sleep(POLL_SECONDS)
-            definition = kube.get(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}") or definition
-            missing = _missing(kube, definition)
+        missing = _awaited(kube, task, definition, deadline)
         if missing:
-            failed[name] = NotReady(f"CustomResourceDefinition {name}", missing, waited=timeout)
+            label = f"CustomResourceDefinition {definition['metadata']['name']}"
+            failed[str(definition["metadata"]["name"])] = NotReady(label, missing, waited=deadline.elapsed)
     return failed
+
+
+def _awaited(kube: Kube, task: Task, definition: Object, deadline: Deadline) -> list[Reason]:
+    """What is missing from it in the end. The first look is at what the caller knows."""
+    name = definition["metadata"]["name"]
+
+    def look() -> list[Reason]:
+        where = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
+        return _missing(kube, kube.get(where) or definition)
+
+    def words(missing: list[Reason]) -> str | None:
+        final = not missing or any(reason.terminal for reason in missing)
+        return None if final else f"waiting for CustomResourceDefinition {name}"
+
+    return poll(look, words, deadline, task.progress, POLLING, seen=_missing(kube, definition))
 
 
 def _missing(kube: Kube, definition: Object) -> list[Reason]:

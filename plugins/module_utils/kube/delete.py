@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,7 +24,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.declared_secrets import protect_live
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import removal
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import is_mistaken, not_installed
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.dry_run import refusing_webhook
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.explained import refusing_webhook
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import (
     Identity,
     Object,
@@ -34,13 +33,14 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects impor
     phase,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_each
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_live
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.targets import placed, unknown_kind
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.platform import namespace_hint
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Backoff, Deadline, poll
 
-POLL_SECONDS = 0.2
+POLLING = Backoff(first=0.2, longest=2.0)
 Doomed = tuple[str, Identity, "str | None"]
 """(path, object, uid of the life that is to end)"""
 
@@ -64,12 +64,13 @@ def delete_objects(kube: Kube, task: Task, items: Iterable[Object], options: Del
     A kind that is not installed has no objects, which is told; one that is written wrongly is refused.
     """
     targets, unknown, silent = _targets(kube, items, options)
-    live, unread = read_each(kube, targets)
+    read = read_live(kube, targets)
+    live = read.found
     existing = [target for target in targets if target.who in live]
     done = {
         outcome.who: outcome for outcome in delete_existing(kube, task, existing, live, options, dry=task.check_mode)
     }
-    done.update({who: _not_reached(who, failure) for who, failure in {**silent, **unread}.items()})
+    done.update({who: _not_reached(who, failure) for who, failure in {**silent, **read.unread}.items()})
     every = (*unknown, *silent, *(target.who for target in targets))
     nothing = {who: ObjectOutcome(who, Plan(str(who))) for who in every}
     if not task.check_mode:
@@ -130,21 +131,22 @@ def request_deletion(
 
 def wait_until_gone(kube: Kube, task: Task, doomed: Sequence[Doomed], timeout: float, *, quiet: bool = False) -> None:
     """Wait until every object is gone or lives anew under another uid (None: any object counts as the old one)."""
-    deadline = time.monotonic() + timeout
+    deadline = Deadline(timeout)
     remaining = list(doomed)
-    pause = POLL_SECONDS
-    while True:
+
+    def look() -> list[tuple[Identity, Object]]:
         answers = at_once(lambda one: kube.get(one[0], quiet=quiet), remaining)
         left = [(one, live) for one, live in zip(remaining, answers) if live is not None and _same_life(one, live)]
-        if not left:
-            return
-        if time.monotonic() >= deadline:
-            stuck = [reason for (_path, who, _uid), live in left for reason in _why_still_there(who, live)]
-            raise NotReady("deletion", stuck, waited=timeout)
-        remaining = [one for one, _live in left]
-        task.progress(f"waiting until {len(remaining)} deleted objects are gone: {remaining[0][1]}")
-        time.sleep(pause)
-        pause = min(2.0, pause * 1.5)
+        remaining[:] = [one for one, _live in left]
+        return [(who, live) for (_path, who, _uid), live in left]
+
+    def missing(left: list[tuple[Identity, Object]]) -> str | None:
+        return f"waiting until {len(left)} deleted objects are gone: {left[0][0]}" if left else None
+
+    left = poll(look, missing, deadline, task.progress, POLLING)
+    if left:
+        stuck = [reason for who, live in left for reason in _why_still_there(who, live)]
+        raise NotReady("deletion", stuck, waited=deadline.elapsed)
 
 
 def _targets(

@@ -12,9 +12,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.module_utils.domain import Diagnosis, Domain
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import diagnosis as kmcp
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_answers
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import (
     config_digest,
     diagnosis_cluster,
@@ -32,11 +31,15 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_fin
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_snapshot import Snapshot
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import namespace_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import last_log_lines
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import FORBIDDEN, at_once
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.rotation import HELD
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import SEVERITIES, without_log
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import (
+    MEANINGS,
+    SEVERITIES,
+    without_log,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.names import namespace_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 
 SUBJECT = "k8s_diagnosis_info"
@@ -49,34 +52,42 @@ MOST_LOGS = 20
 """How many logs are read: enough for what a person reads, and a bound on the requests."""
 
 
-def diagnose(task: Task) -> Result:
+def diagnose(task: Task, domains: Sequence[Domain] = ()) -> Result:
     """All findings, the worst first. Nothing is changed, and the number of requests does not grow with the objects."""
     namespaces, lines = _checked(task.params)
     try:
         kube = Kube.connect(task)
     except ClusterPending as pending:
         return _result([], Snapshot({}, datetime.now(timezone.utc)), f"nothing to look at: {pending.reason}")
-    snapshot = diagnosis_snapshot.read(kube, namespaces, task.params["cluster_scope"])
+    kinds = [kind for domain in domains for kind in domain.kinds]
+    snapshot = diagnosis_snapshot.read(kube, namespaces, task.params["cluster_scope"], kinds)
     _known(snapshot, namespaces)
-    snapshot = kmcp.with_more(kube, _with_contents(kube, snapshot))
-    if task.params.get("probe"):
-        snapshot = replace(snapshot, answers=server_answers.ask(task, snapshot, task.params.get("probe_servers") or []))
-    found = classify(snapshot)
-    return _result(_with_logs(kube, found, lines), snapshot)
+    snapshot = _with_contents(kube, snapshot)
+    for of_domain in _diagnoses(domains):
+        snapshot = of_domain.observe(task, kube, snapshot)
+    return _result(_with_logs(kube, classify(snapshot, domains), lines), snapshot)
 
 
-def classify(snapshot: Snapshot) -> list[Finding]:
+def classify(snapshot: Snapshot, domains: Sequence[Domain] = ()) -> list[Finding]:
     """The findings of a snapshot, the worst first; pure."""
-    of_pods = kmcp.about_adapters(diagnosis_pods.findings(snapshot))
-    return in_order(
-        [
-            *of_pods,
-            *diagnosis_config.findings(snapshot),
-            *diagnosis_services.findings(snapshot, of_pods),
-            *diagnosis_cluster.findings(snapshot),
-            *kmcp.findings(snapshot),
-        ]
-    )
+    codes = {**MEANINGS, **{code: one for domain in domains for code, one in domain.reasons.items()}}
+    snapshot = replace(snapshot, codes=codes)
+    of_pods = diagnosis_pods.findings(snapshot)
+    diagnoses = _diagnoses(domains)
+    for of_domain in diagnoses:
+        of_pods = [of_domain.explain(one) for one in of_pods]
+    found = [
+        *of_pods,
+        *diagnosis_config.findings(snapshot),
+        *diagnosis_services.findings(snapshot, of_pods),
+        *diagnosis_cluster.findings(snapshot),
+        *(one for of_domain in diagnoses for one in of_domain.findings(snapshot)),
+    ]
+    return in_order(found, codes)
+
+
+def _diagnoses(domains: Sequence[Domain]) -> list[Diagnosis]:
+    return [domain.diagnosis() for domain in domains if domain.diagnosis is not None]
 
 
 def _checked(params: dict[str, Any]) -> tuple[list[str], int]:
@@ -154,14 +165,9 @@ def _result(found: Sequence[Finding], snapshot: Snapshot, msg: str = "") -> Resu
         "findings": rows,
         "counts": {severity: counted[severity] for severity in SEVERITIES},
         "looked_at": looked_at,
-        "unread": [f"{kind} {why}" for kind, why in sorted(_unread(snapshot).items())],
+        "unread": [f"{kind} {why}" for kind, why in sorted(snapshot.unread.items())],
     }
     return Result(False, msg or _summary(counted, sum(looked_at.values())), values=values)
-
-
-def _unread(snapshot: Snapshot) -> dict[str, str]:
-    silent = server_answers.unread(snapshot)
-    return {**snapshot.unread, **({"answers of MCP servers": silent} if silent else {})}
 
 
 def _summary(counted: Counter[str], looked_at: int) -> str:

@@ -14,9 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import config_digest, references
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import config_digest, fields, references
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import (
     STATUS,
     Evidence,
@@ -76,9 +75,9 @@ def last_written(item: Object, reference: Reference) -> Written | None:
     """The last change of the keys that are used; of a key that nobody owns the object's own age is known."""
     metadata = item.get("metadata") or {}
     entries = [
-        Written(time_of(str(entry["time"])), str(entry.get("manager")))
-        for entry in metadata.get("managedFields") or []
-        if entry.get("time") and _owns(entry.get("fieldsV1") or {}, reference)
+        Written(time_of(entry.time), entry.manager)
+        for entry in fields.entries(item)
+        if entry.time and _owns(entry.fields, reference)
     ]
     if entries:
         return max(entries, key=lambda one: one.at)
@@ -191,7 +190,7 @@ def _running(pod: Object) -> Iterator[tuple[str, datetime]]:
             yield str(one["name"]), time_of(str(started))
 
 
-def _owns(fields: Mapping[str, Any], reference: Reference) -> bool:
+def _owns(tree: fields.Tree, reference: Reference) -> bool:
     """Whether an entry of managedFields is about values that are used."""
-    written = config_digest.written_keys(fields)
+    written = config_digest.written_keys(tree)
     return bool(written if reference.keys is None else written & reference.keys)

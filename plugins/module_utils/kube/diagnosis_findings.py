@@ -12,7 +12,12 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.reading import Object
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import SEVERITIES, meaning
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import (
+    MEANINGS,
+    SEVERITIES,
+    Meaning,
+    meaning,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
 
 STATUS, EVENT, LOG, CALL = "status", "event", "log", "call"
@@ -63,7 +68,7 @@ class Finding:
         return {
             "id": self.identifier,
             "code": self.code,
-            "severity": self.severity or meaning(self.code).severity,
+            "severity": self.severity,
             "object": {
                 "api_version": self.item.get("apiVersion"),
                 "kind": self.item.get("kind"),
@@ -71,7 +76,7 @@ class Finding:
                 **({"namespace": metadata["namespace"]} if metadata.get("namespace") else {}),
             },
             "summary": redact(self.summary),
-            "advice": self.advice or meaning(self.code).advice,
+            "advice": self.advice,
             "evidence": [{"source": one.source, "text": redact(one.text)} for one in self.evidence],
             "pods": list(self.pods),
             "caused_by": list(self.caused_by),
@@ -90,8 +95,13 @@ def with_events(found: Finding, messages: Sequence[str], most: int = 3) -> Findi
     return replace(found, evidence=(*found.evidence, *(Evidence(EVENT, text) for text in reversed(fresh))))
 
 
-def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """The worst first, then by name; each fault once."""
-    unique = {found.identifier: found for found in findings}
+def in_order(findings: Iterable[Finding], codes: Mapping[str, Meaning] = MEANINGS) -> list[Finding]:
+    """The worst first, then by name; each fault once, with what its code says of it where it says nothing itself."""
+    unique = {found.identifier: _complete(found, codes) for found in findings}
     rank = {severity: place for place, severity in enumerate(SEVERITIES)}
-    return sorted(unique.values(), key=lambda one: (rank[one.severity or meaning(one.code).severity], one.identifier))
+    return sorted(unique.values(), key=lambda one: (rank[one.severity], one.identifier))
+
+
+def _complete(found: Finding, codes: Mapping[str, Meaning]) -> Finding:
+    of_code = meaning(found.code, codes)
+    return replace(found, severity=found.severity or of_code.severity, advice=found.advice or of_code.advice)

@@ -13,15 +13,15 @@ from functools import cached_property
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import vocabulary
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import fields
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.aggregation import is_down
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest import Content
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.prune import METADATA_ONLY
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import METADATA_OF_LIST, ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts import events
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.reading import Object, time_of
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import MEANINGS, Meaning, meaning
 
 # of the namespaces that are asked about
 _OF_NAMESPACES: tuple[tuple[str, str], ...] = (
@@ -44,8 +44,6 @@ _BEHIND_THE_CLUSTER: tuple[tuple[str, str], ...] = (
     ("apps/v1", "Deployment"),
     ("v1", "Service"),
     ("discovery.k8s.io/v1", "EndpointSlice"),
-    # one that KMCP cannot read holds up those of all namespaces
-    ("kagent.dev/v1alpha1", "MCPServer"),
 )
 _OF_THE_CLUSTER: tuple[tuple[str, str], ...] = (
     ("v1", "Node"),
@@ -70,12 +68,10 @@ class Snapshot:
     """Kinds that could not be read, or not everywhere, and why: what they would show is not known."""
     contents: Mapping[tuple[str, str, str], Content] = field(default_factory=dict)
     """Fingerprints of the Secrets and ConfigMaps that had to be read, by kind, namespace and name."""
-    keepers: Mapping[tuple[str, str], bool] = field(default_factory=dict)
-    """Whether a service account may write the status of MCPServers, where names do not tell the KMCP controller."""
-    lacking: Sequence[str] = ()
-    """Fields that the definition of MCPServer should have and lacks."""
-    answers: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
-    """What MCP servers answered, by namespace and name, as mcp_probe reports it; empty when none was asked."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What domains have asked in addition, by the name of the domain."""
+    codes: Mapping[str, Meaning] = field(default_factory=lambda: MEANINGS)
+    """What the codes of reasons stand for, those of domains too."""
 
     def all(self, kind: str) -> Sequence[Object]:
         """Every object of a kind that was read, also of namespaces that are not asked about."""
@@ -104,18 +100,14 @@ class Snapshot:
     def age(self, item: Object, since: str | None = None) -> timedelta:
         """How long ago `since` was, or, without it, the object's last change by anybody but its controllers' status."""
         metadata = item.get("metadata") or {}
-        written = [
-            str(entry["time"])
-            for entry in metadata.get("managedFields") or []
-            if entry.get("time") and entry.get("subresource") != "status"
-        ]
+        written = [entry.time for entry in fields.entries(item) if entry.time and entry.subresource != "status"]
         times = [since] if since else [*written, metadata.get("deletionTimestamp"), metadata.get("creationTimestamp")]
         known = [time_of(str(text)) for text in times if text]
         return self.now - max(known) if known else timedelta.max
 
     def lasting(self, code: str, item: Object, since: str | None = None) -> bool:
         """Whether an object shows this for longer than is normal."""
-        return self.age(item, since).total_seconds() >= vocabulary.meaning(code).patience
+        return self.age(item, since).total_seconds() >= meaning(code, self.codes).patience
 
     def _events_of(self, item: Object) -> list[Object]:
         return self._events_by_object.get((str(item.get("kind")), str((item.get("metadata") or {}).get("name"))), [])
@@ -132,12 +124,18 @@ class Snapshot:
         return self.namespaces is None or namespace is None or namespace in self.namespaces
 
 
-def read(kube: Kube, namespaces: Collection[str], cluster_scope: bool) -> Snapshot:
-    """The cluster as it is now. `namespaces` empty means all; `cluster_scope` adds what they all share."""
+def read(
+    kube: Kube, namespaces: Collection[str], cluster_scope: bool, more: Sequence[tuple[str, str]] = ()
+) -> Snapshot:
+    """The cluster as it is now. `namespaces` empty means all; `cluster_scope` adds what they all share.
+
+    `more` are kinds that domains look at: of all namespaces when the cluster itself is looked at.
+    """
     wanted = sorted(set(namespaces))
     behind = "" if cluster_scope or not wanted else "namespace"
     plan = [(row, wanted) for row in _OF_NAMESPACES]
-    plan += [(row, wanted if behind else []) for row in _BEHIND_THE_CLUSTER]
+    behind_it = [row for row in dict.fromkeys((*_BEHIND_THE_CLUSTER, *more)) if row not in _OF_NAMESPACES]
+    plan += [(row, wanted if behind else []) for row in behind_it]
     plan += [(row, []) for row in (_OF_THE_CLUSTER if cluster_scope else (("storage.k8s.io/v1", "StorageClass"),))]
     found: dict[str, Sequence[Object]] = {}
     unread: dict[str, str] = {}
@@ -149,7 +147,8 @@ def read(kube: Kube, namespaces: Collection[str], cluster_scope: bool) -> Snapsh
             return kind, None, ""
         return kind, *_listed(kube, resource, places, wanted)
 
-    # the kinds are discovered once, before the threads ask
+    # what an earlier task of the run knew is no evidence; discovered once, before the threads ask
+    kube.forget_kinds()
     kube.kinds()
     for kind, listed, why in at_once(one, plan):
         if listed is not None:
@@ -164,7 +163,7 @@ def _listed(
 ) -> tuple[Sequence[Object] | None, str]:
     """The objects, or None where none may be read, and what is missing of them."""
     selector = "type=Warning" if resource.kind == "Event" else None
-    accept = METADATA_ONLY if resource.kind in _METADATA else None
+    accept = METADATA_OF_LIST if resource.kind in _METADATA else None
     try:
         if not places:
             return kube.list_objects(resource, None, field_selector=selector, accept=accept, quiet=True), ""

@@ -17,6 +17,9 @@ AGGREGATED = ",".join(
     f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList" for version in ("v2", "v2beta1")
 )
 ROOTS = ("/api", "/apis")
+# forms of an answer, for the header Accept: what an object is called and marked with, without the rest
+METADATA_OF_OBJECT = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+METADATA_OF_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 GOOD_FOR_SECONDS = 600.0
 
 KindTable = dict[str, list[Any]]

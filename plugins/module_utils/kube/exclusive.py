@@ -2,36 +2,31 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Objects that we own whole: what others wrote into them is removed, and said to be theirs."""
+"""Objects that we own whole: what others wrote into them is removed, or set to what a new object would have."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import (
+    ATTEMPTS,
     INVALID,
     Target,
     removable,
     remove_leaves,
+    set_leaves,
+    try_creation,
+    version_of,
+    written,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import differences
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.comparison import Comparison
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import Route, route_path, value_at
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object, holds_secrets
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import (
-    owned_fields,
-    undeclared_foreign,
-    whole_structures,
-)
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import Tolerated
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change
-
-ATTEMPTS = 4
-"""A controller may write between our reading and our removing; then it is read again."""
-
-OWNERSHIP = "metadata.managedFields"
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change
 
 
 @dataclass(frozen=True)
@@ -46,22 +41,13 @@ class Taken:
     live: Object
 
 
-def remove_foreign(
-    kube: Kube,
-    target: Target,
-    live: Object,
-    our_managers: Collection[str],
-    expected: Tolerated | None = None,
-    *,
-    dry_run: bool,
-) -> Taken:
+def remove_foreign(kube: Kube, found: Comparison, *, dry_run: bool) -> Taken:
     """Undeclared leaves of substance that others wrote are removed."""
-    removed: list[Change] = []
+    target, removed = found.target, list[Change]()
     for attempt in range(1, ATTEMPTS + 1):
-        found = undeclared_foreign(live, target.declared, our_managers, target.structure, expected)
-        if not found:
+        live, foreign = found.live, found.foreign_structures
+        if not foreign:
             return Taken(tuple(removed), {}, (), live)
-        foreign = whole_structures(found, live, target.declared, target.structure)
         kept: dict[Route, ServiceError] = {}
         try:
             routes, kept = removable(kube, target, live, foreign)
@@ -71,72 +57,61 @@ def remove_foreign(
                 raise
             routes, kept, after = [], dict.fromkeys(foreign, refused), live
         if routes and not dry_run:
-            after = _without_emptied(kube, target, after, our_managers, expected)
+            after = _without_emptied(kube, found.of(after))
+        changes = found.removals({route: foreign[route] for route in routes})
         if kept and attempt < ATTEMPTS:
             # refused, or meant for a version that is no longer there?
             fresh = kube.get(target.path)
-            if fresh is not None and _version(fresh) != _version(after):
-                removed += [] if dry_run else _changes(live, routes, foreign)
-                live = fresh
+            if fresh is not None and version_of(fresh) != version_of(after):
+                removed += [] if dry_run else changes
+                found = found.of(fresh)
                 continue
-        notes = {_kept_note(target, route, foreign[route]): refused for route, refused in kept.items()}
+        notes = {
+            f"{target.who}: {route_path(route)} of {foreign[route]} cannot be removed": refused
+            for route, refused in kept.items()
+        }
         returned = tuple(route for route in foreign if route not in routes and route not in kept)
-        return Taken((*removed, *_changes(live, routes, foreign)), notes, returned, after)
+        return Taken((*removed, *changes), notes, returned, after)
     raise AssertionError("the last attempt returns or raises")
 
 
-def _without_emptied(
-    kube: Kube, target: Target, live: Object, our_managers: Collection[str], expected: Tolerated | None
-) -> Object:
+def _without_emptied(kube: Kube, found: Comparison) -> Object:
     """Without its last item a map is empty and still the other manager's: it goes as well, level by level."""
     for _level in range(ATTEMPTS):
-        foreign = undeclared_foreign(live, target.declared, our_managers, target.structure, expected)
-        emptied = [route for route in foreign if value_at(live, route) in ({}, [])]
+        emptied = [route for route in found.foreign if value_at(found.live, route) in ({}, [])]
         if not emptied:
             break
         try:
-            live = remove_leaves(kube, target, live, emptied, dry_run=False)
+            after = remove_leaves(kube, found.target, found.live, emptied, dry_run=False)
         except ServiceError as refused:
             if refused.status != INVALID:
                 raise
-            live = kube.get(target.path) or live
-    return live
+            after = kube.get(found.target.path) or found.live
+        found = found.of(after)
+    return found.live
 
 
-def attributed_changes(
-    before: Object, after: Object, target: Target, manager: str, managers: Mapping[str, str], adopt: bool = True
-) -> list[Change]:
-    """Differing leaves, each with the manager who wrote the value that goes; at least the change of ownership."""
-    changes = [
-        Change(change.path, change.before, change.after, change.secret, _by(change.path, managers))
-        for change in differences(before, after, target.structure)
-    ]
-    if adopt and not changes and owned_fields(before, manager) != owned_fields(after, manager):
-        owner = "somebody else" if owned_fields(before, manager) is None else f"{manager}, in part"
-        return [Change(OWNERSHIP, owner, manager, note="the same values, owned by this declaration from now on")]
-    return changes
+def fresh_values(kube: Kube, target: Target, live: Object, routes: Collection[Route], manager: str) -> dict[Route, Any]:
+    """Route → value, for the leaves that would have another value in a new object; {} where none can be tried.
+
+    A leaf that comes back by itself when it is removed is a default, or a value that an update without it leaves as it
+    is (`ipFamilyPolicy` of a Service). Only an object that is made afresh tells them apart: dry runs make two. What
+    differs between the two is handed out by chance, such as an address, and says nothing.
+    """
+    try:
+        one, other = (try_creation(kube, target, manager) for _trial in range(2))
+    except ServiceError:
+        # a name that its kind prescribes, a quota, a port that the standing object holds
+        return {}
+    structure = target.structure
+    found = {}
+    for route in routes:
+        value = value_at(one, route, structure)
+        if value not in (None, value_at(live, route, structure)) and value == value_at(other, route, structure):
+            found[route] = value
+    return found
 
 
-def _by(path: str, managers: Mapping[str, str]) -> str:
-    """Who wrote what stands at, above or below this path."""
-    near = {manager for place, manager in managers.items() if _same_place(place, path)}
-    return f"set by {', '.join(sorted(near))}" if near else ""
-
-
-def _same_place(one: str, other: str) -> bool:
-    return one == other or one.startswith((f"{other}.", f"{other}[")) or other.startswith((f"{one}.", f"{one}["))
-
-
-def _changes(live: Object, routes: Collection[Route], foreign: dict[Route, str]) -> list[Change]:
-    secret = holds_secrets(live)
-    return [
-        Change(route_path(route), value_at(live, route), ABSENT, secret, f"set by {foreign[route]}") for route in routes
-    ]
-
-
-def _kept_note(target: Target, route: Route, manager: str) -> str:
-    return f"{target.who}: {route_path(route)} of {manager} cannot be removed"
-
-
-def _version(item: Object) -> str:
-    return str((item.get("metadata") or {}).get("resourceVersion"))
+def set_fresh(kube: Kube, target: Target, live: Object, values: Mapping[Route, Any], manager: str) -> Object:
+    """The object with these values."""
+    return written(kube, target, live, lambda one: set_leaves(kube, target, one, values, manager), INVALID)

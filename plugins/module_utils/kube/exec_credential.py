@@ -17,10 +17,12 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Serv
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import json_text
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
 from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
-from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Task, run_within
 
 WITHOUT_EXPIRY_SECONDS = 600.0
 EXPIRY_MARGIN_SECONDS = 60.0
+# some wait for a person at a browser
+LOGIN_SECONDS = 300
 
 
 def credential(task: Task, access: Access) -> Mapping[str, Any]:
@@ -50,7 +52,10 @@ def _ask(task: Task, access: Access) -> tuple[Mapping[str, Any], float]:
     environment = {str(item["name"]): str(item["value"]) for item in spec.get("env") or []}
     environment["KUBERNETES_EXEC_INFO"] = json_text(_exec_info(access))
     try:
-        output = task.run_command([command, *map(str, spec.get("args") or [])], env=environment)
+        output = run_within(task, LOGIN_SECONDS, [command, *map(str, spec.get("args") or [])], env=environment)
+    except TimeoutError as exc:
+        hint = "It may wait for somebody to log in: run it by hand once, or have it use a login of its own."
+        raise ServiceError(action, str(exc), code="Timeout", hint=hint) from exc
     except OSError as exc:
         hint = str(spec.get("installHint") or f"Install {os.path.basename(command)} and put it into PATH.")
         raise ServiceError(action, f"cannot be started: {exc.strerror}", hint=hint) from exc

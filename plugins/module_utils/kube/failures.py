@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.http import Response, untrusted
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.dumps import cleaned, without_dumps
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import urllib3
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
@@ -202,7 +203,7 @@ def _explain(exc: Exception) -> tuple[str, str]:
     if isinstance(exc, known.SSLError):
         if untrusted(exc):
             return (
-                "presents a certificate that is not trusted",
+                untrusted(exc),
                 "Check that the cluster is running and nothing else answers at its address. If it runs, fetch the "
                 "kubeconfig again with aks_kubeconfig, or set ca_cert to the cluster's authority.",
             )
@@ -222,9 +223,19 @@ def _explain(exc: Exception) -> tuple[str, str]:
     return "closed the connection before it answered", running
 
 
-def untrusted(exc: Exception) -> bool:
-    """The server's certificate is not accepted: asking again changes nothing, as it may for other breaks of TLS."""
-    return isinstance(exc, urllib3.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(exc)
+def never_sent(exc: Exception) -> bool:
+    """Whether the connection failed before the server can have seen anything of the request."""
+    known = urllib3.exceptions
+    return bool(untrusted(exc)) or isinstance(exc, (known.NewConnectionError, known.ConnectTimeoutError))
+
+
+def busy(response: Response, repeatable: bool) -> bool:
+    """The server asked to come back, or is between two lives."""
+    if response.status == 429:
+        return True
+    if not repeatable:
+        return False
+    return response.status in (502, 503, 504) or (response.status == 500 and b"etcdserver:" in response.body)
 
 
 def _status_object(body: bytes) -> Mapping[str, Any] | None:

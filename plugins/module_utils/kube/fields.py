@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Routes through objects as `fieldsV1` of managedFields has them. Pure.
+"""The one reader of managedFields: who wrote what and when, and routes through objects as `fieldsV1` has them. Pure.
 
 `fieldsV1` is a tree whose keys are `f:<field>`, `k:<key of a list item as JSON>`, `v:<value of a set>`, `i:<index>`
 and `.` for the node itself; an empty node is a leaf. A route is the way to one leaf.
@@ -11,16 +11,87 @@ and `.` for the node itself; an empty node is a leaf. A route is the way to one 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure, canonical
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import join
 
 Route = tuple[str, ...]
 Pointer = tuple["str | int", ...]
+Tree = Mapping[str, Any]
+"""A node of `fieldsV1`."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of managedFields."""
+
+    manager: str
+    operation: str
+    api_version: str
+    subresource: str
+    time: str
+    fields: Tree
+
+
+def entries(item: Mapping[str, Any]) -> list[Entry]:
+    """Who wrote this object."""
+    return [
+        Entry(
+            str(one.get("manager")),
+            str(one.get("operation")),
+            str(one.get("apiVersion")),
+            str(one.get("subresource") or ""),
+            str(one.get("time") or ""),
+            one.get("fieldsV1") or {},
+        )
+        for one in (item.get("metadata") or {}).get("managedFields") or []
+    ]
+
+
+def without_entries(item: Mapping[str, Any], managers: Collection[str]) -> list[dict[str, Any]] | None:
+    """managedFields without what these managers own beside the status; None where they own nothing."""
+    present = (item.get("metadata") or {}).get("managedFields") or []
+    kept = [one for one in present if one.get("manager") not in managers or one.get("subresource") == "status"]
+    return kept if len(kept) != len(present) else None
+
+
+def field_step(name: str) -> str:
+    return f"f:{name}"
+
+
+def item_step(key: Mapping[str, Any]) -> str:
+    """The step to the item of a list that has these key fields."""
+    return f"k:{canonical(dict(key))}"
+
+
+def part_of(tree: Tree, *names: str) -> Tree | None:
+    """What is owned below these fields; None where nothing is."""
+    for name in names:
+        below = tree.get(field_step(name))
+        if below is None:
+            return None
+        tree = below
+    return tree
+
+
+def field_names(tree: Tree | None) -> list[str]:
+    """The fields of a mapping that are owned, or hold something that is."""
+    return [key[2:] for key in tree or () if key.startswith("f:")]
+
+
+def item_keys(tree: Tree) -> dict[str, Mapping[str, Any]]:
+    """The key fields of the items of a list that are owned, by their steps."""
+    return {key: _parsed(key[2:]) for key in tree if key.startswith("k:")}
+
+
+def set_members(tree: Tree) -> list[Any]:
+    """The values of a set that are owned."""
+    return [_parsed(key[2:]) for key in tree if key.startswith("v:")]
 
 
 def routes(fields: Mapping[str, Any], above: Route = ()) -> Iterator[Route]:

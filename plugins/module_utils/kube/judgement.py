@@ -10,12 +10,21 @@ A no may only mean that the API server writes the same in another form; a dry ru
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import declares, value_at
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import (
+    Tree,
+    declares,
+    entries,
+    field_names,
+    field_step,
+    item_keys,
+    part_of,
+    set_members,
+    value_at,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import (
     FIELD_MANAGER,
     foreign_routes,
@@ -36,7 +45,7 @@ class Verdict(Enum):
 
 _NOT_COMPARED = ("apiVersion", "kind")
 _PLAIN = frozenset({str, int, bool, float})
-_NO_ONE: Mapping[str, Any] = {}
+_NO_ONE: Tree = {}
 
 
 def verdict(
@@ -85,13 +94,13 @@ def digest(live: Mapping[str, Any], declared: Mapping[str, Any], *settings: Any)
         for key, value in (live.get("metadata") or {}).items()
         if key not in ("managedFields", "resourceVersion", "generation")
     }
-    fields = [
-        {key: value for key, value in entry.items() if key != "time"}
-        for entry in (live.get("metadata") or {}).get("managedFields") or []
-        if entry.get("subresource") != "status"
+    written = [
+        (entry.manager, entry.operation, entry.api_version, entry.subresource, entry.fields)
+        for entry in entries(live)
+        if entry.subresource != "status"
     ]
     state = {key: value for key, value in live.items() if key not in ("metadata", "status")}
-    whole = canonical([declared, state, metadata, fields, settings])
+    whole = canonical([declared, state, metadata, written, settings])
     return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -101,15 +110,13 @@ def _body(declared: Mapping[str, Any]) -> dict[str, Any]:
     return {**body, "metadata": metadata} if metadata else body
 
 
-def _mapping(
-    declared: Mapping[str, Any], live: Any, owned: Mapping[str, Any], structure: Structure, adopt: bool
-) -> Verdict:
+def _mapping(declared: Mapping[str, Any], live: Any, owned: Tree, structure: Structure, adopt: bool) -> Verdict:
     if not isinstance(live, Mapping):
         return Verdict.DIFFERS if declared else Verdict.STANDS
     outcome = Verdict.STANDS
     for key, value in declared.items():
         standing = live.get(key, ABSENT)
-        mine = owned.get(f"f:{key}")
+        mine = part_of(owned, key)
         # most leaves are plain and equal: no structure is needed for those
         if value.__class__ in _PLAIN and value.__class__ is standing.__class__ and value == standing:
             if mine is None and adopt:
@@ -120,7 +127,7 @@ def _mapping(
             return part
         if part is Verdict.UNSURE:
             outcome = part
-    if adopt and any(key.startswith("f:") and key[2:] not in declared for key in owned):
+    if adopt and any(name not in declared for name in field_names(owned)):
         # a leaf that we once declared and do so no more: applying removes it
         return Verdict.DIFFERS
     return outcome
@@ -171,7 +178,7 @@ def _list(declared: Sequence[Any], live: Sequence[Any], structure: Structure) ->
     """The values of a list; more items than declared are the business of who owns them."""
     if structure.is_set:
         return Verdict.STANDS if all(item in live for item in declared) else Verdict.DIFFERS
-    if not structure.keys:
+    if not structure.keys or _has_twins(declared, structure):
         return _one_piece(declared, live)
     standing = {structure.key_of(item): item for item in live}
     outcome = Verdict.STANDS
@@ -190,16 +197,13 @@ def _list(declared: Sequence[Any], live: Sequence[Any], structure: Structure) ->
     return outcome if in_order and not _has_twins(live, structure) else Verdict.UNSURE
 
 
-def _owned_list(
-    declared: Sequence[Any], live: Sequence[Any], owned: Mapping[str, Any], structure: Structure
-) -> Verdict:
+def _owned_list(declared: Sequence[Any], live: Sequence[Any], owned: Tree, structure: Structure) -> Verdict:
     """The same where we are to own each item."""
-    members = [key for key in owned if key.startswith("v:")]
+    members = set_members(owned)
     if members:
-        wanted = sorted(map(repr, declared))
-        mine = sorted(repr(json.loads(key[2:])) for key in members)
+        wanted, mine = sorted(map(repr, declared)), sorted(map(repr, members))
         return Verdict.STANDS if wanted == mine and all(item in live for item in declared) else Verdict.DIFFERS
-    keyed = {key: json.loads(key[2:]) for key in owned if key.startswith("k:")}
+    keyed = item_keys(owned)
     if not keyed:
         return _one_piece(declared, live)
     if len(keyed) != len(declared):
@@ -247,9 +251,9 @@ def _place_of(live: Sequence[Any], key: Mapping[str, Any]) -> int | None:
     return None
 
 
-def _without_key(owned: Mapping[str, Any], key: Mapping[str, Any], item: Mapping[str, Any]) -> Mapping[str, Any]:
+def _without_key(owned: Tree, key: Mapping[str, Any], item: Mapping[str, Any]) -> Tree:
     """A key field that was defaulted is owned without having been declared."""
-    defaulted = {f"f:{field}" for field in key if field not in item}
+    defaulted = {field_step(name) for name in key if name not in item}
     return {name: below for name, below in owned.items() if name not in defaulted} if defaulted else owned
 
 

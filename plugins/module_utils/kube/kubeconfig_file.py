@@ -14,6 +14,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from ansible_collections.mcpops.platform.plugins.module_utils.private_files import write_private
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 
@@ -60,11 +61,5 @@ def _place(task: Task, path: Path, kind: str) -> Path | None:
 
 
 def _write(place: Path | None, content: str) -> None:
-    if place is None:
-        return
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = place.with_suffix(f".{os.getpid()}")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(content)
-    os.replace(part, place)
+    if place is not None:
+        write_private(place, content)

@@ -2,43 +2,28 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What this run knows about the leases it holds, shared by its tasks, and the thread that keeps them.
-
-A task is a process of its own, and in a play over many clusters all wait for the slowest. So every task that talks to a
-cluster keeps the leases of the whole run while it works, not only its own cluster's: as long as any task of the run is
-at work, no lease of the run lapses. Nothing runs between tasks, and nothing stays behind.
-"""
+"""What this run knows about the leases it holds, shared by its tasks. `lease_renewal` keeps them."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
-import os
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import lease
+from ansible_collections.mcpops.platform.plugins.module_utils import private_files
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput, Task
 
-RENEW_SECONDS = lease.DURATION_SECONDS / 3
-LOOK_SECONDS = 2.0
-"""How often the thread looks whether a lease is due."""
 SKEW_SECONDS = 2.0
 """Clocks that differ by less are not worth a correction."""
-
-Open = Callable[[Task], Any]
-"""Makes the client of the cluster that a task's options name."""
-_keepers: dict[Path, threading.Thread] = {}
 
 
 @dataclass
@@ -82,35 +67,19 @@ def load(file: Path) -> Record | None:
 
 
 def save(file: Path, record: Record) -> None:
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = file.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        json.dump(record.__dict__, stream)
-    os.replace(part, file)
+    private_files.write_private(file, json.dumps(record.__dict__))
 
 
-@contextlib.contextmanager
-def locked(file: Path) -> Iterator[None]:
+def locked(file: Path) -> contextlib.AbstractContextManager[None]:
     """One process at a time: a renewal must not cross the return."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    return private_files.locked(file.with_suffix(".lock"))
 
 
-def keep(task: Task, server: str, connect: Open) -> None:
-    """Called by everything that talks to a cluster: fails when its lease was lost, else keeps the run's leases.
-
-    Without a lease this is one look into a directory.
-    """
-    directory = task.run_directory
-    if task.check_mode or directory is None or isinstance(task, Quiet) or not files(directory):
+def refuse_lost(task: Task, server: str) -> None:
+    """Fails where this run has lost the lease of this cluster. Without a lease this is one look for a file."""
+    if task.check_mode or task.run_directory is None:
         return
-    own = load(place(directory, server))
+    own = load(place(task.run_directory, server))
     if own is not None and own.lost:
         raise ServiceError(
             f"Working on {server}",
@@ -118,64 +87,14 @@ def keep(task: Task, server: str, connect: Open) -> None:
             code="LeaseLost",
             hint="This run stops here, because two at once would undo each other's work; run it again afterwards.",
         )
-    keeper = _keepers.get(directory)
-    if keeper is None or not keeper.is_alive():
-        keeper = threading.Thread(target=_keep, args=(task, directory, connect), daemon=True)
-        _keepers[directory] = keeper
-        keeper.start()
 
 
 def files(directory: Path) -> Sequence[Path]:
     return sorted((directory / "mcpops").glob("lease-*.json"))
 
 
-def _keep(task: Task, directory: Path, connect: Open) -> None:
-    while held := files(directory):
-        for file in held:
-            record = load(file)
-            if record is not None and not record.lost and time.time() - record.heard >= RENEW_SECONDS:
-                # an API server that does not answer now is asked again at the next look
-                with contextlib.suppress(Failure, OSError):
-                    renew(task, file, connect)
-        time.sleep(LOOK_SECONDS)
-
-
-def renew(task: Task, file: Path, connect: Open) -> None:
-    """Write the lease again if it is still due and still ours; otherwise note by whom it was lost."""
-    with locked(file):
-        record = load(file)
-        if record is None or record.lost or time.time() - record.heard < RENEW_SECONDS:
-            return
-        kube = connect(Quiet(task, record.connection))
-        try:
-            save(file, _written(kube, record))
-        finally:
-            kube.close()
-
-
-def _written(kube: Any, record: Record) -> Record:
-    metadata = record.lease["metadata"]
-    where = lease.path(metadata["namespace"], metadata["name"])
-    for _attempt in range(2):
-        wanted = lease.renewed(record.lease, record.now())
-        sent = {"query": {"fieldManager": "mcpops"}, "body": wanted, "retry": False, "timeout": 10.0}
-        answer = kube.request("PUT", where, accept_status=(404, 409), action="renew the lease", **sent)
-        if answer.status < 400:
-            return Record(**{**record.__dict__, "lease": answer.json(), "heard": time.time()})
-        standing = kube.get(where, action="read the lease")
-        if standing is None:
-            return Record(**{**record.__dict__, "lost": "the lease of this run was deleted"})
-        found = lease.held(standing)
-        if found.identity != lease.held(record.lease).identity:
-            told = lease.who_and_since_when(found, record.now())
-            return Record(**{**record.__dict__, "lost": f"the lease of this run was taken over: {told}"})
-        # an earlier renewal arrived, and its answer did not
-        record = Record(**{**record.__dict__, "lease": standing})
-    return record
-
-
 class Quiet:
-    """A Task with the means of another and nothing to say, whose connections neither need nor keep a lease."""
+    """A Task with the means of another and nothing to say, for what concerns the leases themselves."""
 
     check_mode = False
     diff_mode = False

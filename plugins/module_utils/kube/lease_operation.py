@@ -9,7 +9,6 @@ Two requests where nobody else is at work: the lease is created, and deleted at 
 
 from __future__ import annotations
 
-import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,10 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Fail
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import lease, lease_keeping, lease_process
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.lease import Holder, Verdict
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import namespace_problems
+from ansible_collections.mcpops.platform.plugins.module_utils.names import namespace_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
-from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problems
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Deadline, wait_timeout_problems
 
 POLL_SECONDS = 1.0
 QUERY = {"fieldManager": "mcpops"}
@@ -45,7 +44,7 @@ def converge(task: Task) -> Result:
 
 def _take(task: Task, directory: Path) -> Result:
     namespace = task.params["namespace"]
-    kube = Kube.connect(lease_keeping.Quiet(task, task.params))
+    kube = Kube.connect(lease_keeping.Quiet(task, task.params), guarded=False)
     file = lease_keeping.place(directory, kube.server)
     # what an earlier play of this run lost does not matter to this one
     file.unlink(missing_ok=True)
@@ -69,7 +68,7 @@ def _take(task: Task, directory: Path) -> Result:
 def _won(task: Task, kube: Kube, namespace: str, me: Holder) -> tuple[dict[str, Any], float, list[str]]:
     """The lease as this run wrote it, the server's clock, and what is to be said about whose it was."""
     action = f"take the lease {namespace}/{lease.NAME}"
-    deadline = time.monotonic() + float(task.params["wait_timeout"])
+    deadline = Deadline(float(task.params["wait_timeout"]))
     collection, where = lease.path(namespace), lease.path(namespace, lease.NAME)
     while True:
         body = lease.body(namespace, me, datetime.now(timezone.utc))
@@ -86,11 +85,11 @@ def _won(task: Task, kube: Kube, namespace: str, me: Holder) -> tuple[dict[str, 
                 won = _put(kube, lease.body(namespace, me, now, standing))
                 if won is not None:
                     return won, skew, _told(verdict, found, now, kube.server)
-            elif time.monotonic() >= deadline:
+            elif deadline.passed:
                 raise _refused(action, kube.server, found, now)
             else:
                 task.progress(f"waiting for {kube.server}: {lease.who_and_since_when(found, now)}")
-                time.sleep(POLL_SECONDS)
+                deadline.sleep(POLL_SECONDS)
             standing = kube.get(where, action=action)
 
 
@@ -127,7 +126,7 @@ def _give_back(task: Task, directory: Path) -> Result:
     if not lease_keeping.files(directory):
         return _result("this run holds no lease")
     try:
-        kube = Kube.connect(lease_keeping.Quiet(task, task.params))
+        kube = Kube.connect(lease_keeping.Quiet(task, task.params), guarded=False)
         file = lease_keeping.place(directory, kube.server)
         with lease_keeping.locked(file):
             record = lease_keeping.load(file)

@@ -7,10 +7,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import object_options
+from ansible_collections.mcpops.platform.plugins.module_utils.domain import Domain, judges_of, writers_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle import apply_bundle, plan_without_cluster
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions, Pruning
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import (
+    BundleOptions,
+    Pruning,
+    object_options,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.conditions import Condition, unmet
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.conditions import parse as parse_conditions
@@ -19,12 +24,13 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored impor
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness import JUDGES
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sources import SUBJECT, read_declared
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.wait import wait_ready
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
 
 
-def converge(task: Task) -> Result:
+def converge(task: Task, domains: Sequence[Domain] = ()) -> Result:
     """Apply or delete the declared objects."""
     declared = read_declared(task)
     conditions = parse_conditions(task.params.get("wait_conditions"))
@@ -35,10 +41,16 @@ def converge(task: Task) -> Result:
         if absent:
             return Result(False, "nothing to delete", values={"objects": []})
         return _result(plan_without_cluster(declared, pending.reason))
-    return _delete(kube, task, declared) if absent else _apply(kube, task, declared, conditions)
+    return _delete(kube, task, declared) if absent else _apply(kube, task, declared, conditions, domains)
 
 
-def _apply(kube: Kube, task: Task, declared: Sequence[Object], conditions: Sequence[Condition]) -> Result:
+def _apply(
+    kube: Kube,
+    task: Task,
+    declared: Sequence[Object],
+    conditions: Sequence[Condition],
+    domains: Sequence[Domain],
+) -> Result:
     params = task.params
     options = BundleOptions(
         subject=SUBJECT,
@@ -47,17 +59,21 @@ def _apply(kube: Kube, task: Task, declared: Sequence[Object], conditions: Seque
         exclusive=params["exclusive"],
         recreate=params["recreate"],
         roll_on_config_change=params["roll_on_config_change"],
-        per_object=object_options.parse(params.get("object_options")),
+        per_object=object_options(params.get("object_options")),
         wait_timeout=float(params["wait_timeout"]),
         wait_conditions=tuple(conditions),
         propagation=params["delete_propagation"],
         bundle=params.get("bundle"),
         ignored=ignored_differences(params.get("ignore_differences"))[0],
+        writers=writers_of(domains),
         pruning=Pruning(params["prune_max_percent"], wait=params["wait"]) if params["prune"] else None,
     )
 
+    judges = {**JUDGES, **judges_of(domains)}
+
     def settle(applied: BundleOutcome) -> Sequence[Object]:
-        return wait_ready(kube, task, applied.objects, options.wait_timeout, lambda live: unmet(conditions, live))
+        unmet_by = partial(unmet, conditions)
+        return wait_ready(kube, task, applied.objects, options.wait_timeout, unmet_by, judges)
 
     outcome = apply_bundle(kube, task, declared, options, settle if params["wait"] else None)
     outcome.raise_failures("apply objects")

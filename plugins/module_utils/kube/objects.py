@@ -17,12 +17,16 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents imp
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import unwritable
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import yaml
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.text_fields import text_problems
-from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of
+from ansible_collections.mcpops.platform.plugins.module_utils.names import (
+    LABEL,
+    SUBDOMAIN,
+    namespace_problems,
+    wrong_name,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.scalars import not_text, shown_type
 
 Object = dict[str, Any]
 
-_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _PATH_SEGMENT_KINDS = frozenset({"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
 _LABEL_KINDS = frozenset({"Namespace", "Service"})
 POD_SECURITY_LEVELS = ("privileged", "baseline", "restricted")
@@ -120,7 +124,7 @@ def _shape_problems(item: Mapping[str, Any], place: str) -> Iterable[Problem]:
         if item.get(key) in (None, ""):
             yield Problem(place, f"{key} is missing")
         elif not isinstance(item[key], str):
-            yield Problem(f"{place}.{key}", _not_text(item[key]))
+            yield Problem(f"{place}.{key}", not_text(item[key]))
     metadata = item.get("metadata")
     if not isinstance(metadata, Mapping):
         yield Problem(place, "metadata with a name is missing")
@@ -132,9 +136,9 @@ def _shape_problems(item: Mapping[str, Any], place: str) -> Iterable[Problem]:
     if name in (None, ""):
         yield Problem(f"{place}.metadata.name", "is missing")
     elif not isinstance(name, str):
-        yield Problem(f"{place}.metadata.name", _not_text(name))
+        yield Problem(f"{place}.metadata.name", not_text(name))
     else:
-        wrong = _name_problem(kind, name)
+        wrong = _wrong_name(kind, name)
         if wrong:
             yield Problem(f"{place}.metadata.name", wrong)
     if metadata.get("namespace") is not None:
@@ -170,24 +174,9 @@ def _secret_problems(item: Mapping[str, Any], place: str) -> Iterable[Problem]:
         for name, value in (values or {}).items():
             if not isinstance(value, str):
                 # true would become "True", 0123 another number, and null an empty password; the value is not shown
-                yield Problem(f"{place}.{key}.{name}", _not_text(value, hidden=True))
+                yield Problem(f"{place}.{key}.{name}", not_text(value, hidden=True))
             elif key == "data" and not _is_base64(value):
                 yield Problem(f"{place}.data.{name}", "is not base64; plain text goes into stringData")
-
-
-def shown_type(value: Any) -> str:
-    """What a value is, as `kind_of` says it, with what is not secret of it: the number 8080, true."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"the number {value}" if isinstance(value, (int, float)) else kind_of(value)
-
-
-def _not_text(value: Any, hidden: bool = False) -> str:
-    if value is None:
-        return "is null, and must be text: give it a value ('' for empty text), or leave it out"
-    if isinstance(value, (bool, int, float)):
-        return f"is {kind_of(value) if hidden else shown_type(value)}, and must be text: quote it"
-    return f"is {shown_type(value)}, and must be text"
 
 
 def _is_base64(value: str) -> bool:
@@ -198,23 +187,10 @@ def _is_base64(value: str) -> bool:
     return True
 
 
-def namespace_problems(place: str, namespace: Any) -> list[Problem]:
-    """What is wrong with a namespace's name."""
-    if not isinstance(namespace, str):
-        return [Problem(place, _not_text(namespace))]
-    if len(namespace) <= 63 and _LABEL.fullmatch(namespace):
-        return []
-    return [Problem(place, f"{namespace!r} is no namespace name: a-z, 0-9 and -, at most 63 characters")]
-
-
-def _name_problem(kind: str, name: str) -> str | None:
+def _wrong_name(kind: str, name: str) -> str:
     if kind in _PATH_SEGMENT_KINDS:
-        return f"{name!r} may not contain / or %" if re.search(r"[/%]", name) or name in (".", "..") else None
-    if kind in _LABEL_KINDS:
-        fits = len(name) <= 63 and _LABEL.fullmatch(name)
-        return None if fits else f"{name!r} is no {kind} name: a-z, 0-9 and -, at most 63 characters"
-    fits = len(name) <= 253 and _SUBDOMAIN.fullmatch(name)
-    return None if fits else f"{name!r} is no {kind} name: a-z, 0-9, - and ., at most 253 characters"
+        return f"{name!r} may not contain / or %" if re.search(r"[/%]", name) or name in (".", "..") else ""
+    return wrong_name(name, f"{kind} name", LABEL if kind in _LABEL_KINDS else SUBDOMAIN)
 
 
 # annotations that Kubernetes' controllers keep for themselves and may write between two of our requests

@@ -16,11 +16,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import Route, pointer, value_at, without
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import (
+    Route,
+    field_step,
+    item_step,
+    pointer,
+    value_at,
+    without,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import owners
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import same_quantity
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure, canonical
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT
 
 _NOT_COMPARED = frozenset({"apiVersion", "kind", "metadata", "status"})
@@ -82,7 +89,7 @@ def beside_other_branches(
             isinstance(value, Mapping)
             and value
             and not (isinstance(wanted, Mapping) and wanted.get(key))
-            and not any(one[: len(above) + 1] == (*above, f"f:{key}") for one in owned)
+            and not any(one[: len(above) + 1] == (*above, field_step(key)) for one in owned)
             for key, value in standing.items()
         ):
             found.append(route)
@@ -102,11 +109,11 @@ def other_spellings(live: Object, declared: Object, returned: Collection[Route],
         said = value_at(live, route, structure)
         if isinstance(beside, Mapping) and not isinstance(said, (Mapping, list)):
             found += [
-                (*above, f"f:{key}")
+                (*above, field_step(key))
                 for key, value in beside.items()
                 if value == said
                 and type(value) is type(said)
-                and (*above, f"f:{key}") not in owned | {route}
+                and (*above, field_step(key)) not in owned | {route}
                 and not (isinstance(wanted, Mapping) and key in wanted)
             ]
     return found
@@ -139,7 +146,7 @@ def _loosened(
     if isinstance(live, Mapping):
         kept = {}
         for key, value in live.items():
-            step = f"f:{key}"
+            step = field_step(key)
             known = isinstance(declared, Mapping) and declared.get(key) is not None
             if () in scopes and not known and above and not any(route[:1] == (step,) for route in protected):
                 continue
@@ -197,7 +204,7 @@ def unkept(declared: Mapping[str, Any], standing: Mapping[str, Any], structure: 
     found: list[Unkept] = []
     for key, value in declared.items():
         if key not in _NOT_COMPARED:
-            _compare(value, standing.get(key, ABSENT), structure.field(key), (f"f:{key}",), found)
+            _compare(value, standing.get(key, ABSENT), structure.field(key), (field_step(key),), found)
     return found
 
 
@@ -231,13 +238,13 @@ def _beside(
     if isinstance(declared, Mapping):
         for key, value in declared.items():
             stands = live.get(key, ABSENT) if isinstance(live, Mapping) else ABSENT
-            yield (*route, f"f:{key}"), value, stands, structure.field(str(key))
+            yield (*route, field_step(key)), value, stands, structure.field(str(key))
     elif isinstance(declared, list) and structure.keys:
         items = {structure.key_of(item): item for item in live} if isinstance(live, list) else {}
         for item in declared:
             key = structure.key_of(item)
             if key is not None:
-                yield (*route, f"k:{canonical(dict(key))}"), item, items.get(key, ABSENT), structure.items
+                yield (*route, item_step(dict(key))), item, items.get(key, ABSENT), structure.items
 
 
 def _compare(declared: Any, live: Any, structure: Structure, route: Route, found: list[Unkept]) -> None:
@@ -248,7 +255,7 @@ def _compare(declared: Any, live: Any, structure: Structure, route: Route, found
         return
     if isinstance(declared, Mapping) and isinstance(live, Mapping):
         for key, value in declared.items():
-            _compare(value, live.get(key, ABSENT), structure.field(str(key)), (*route, f"f:{key}"), found)
+            _compare(value, live.get(key, ABSENT), structure.field(str(key)), (*route, field_step(key)), found)
         return
     if isinstance(declared, list) and isinstance(live, list):
         _compare_items(declared, live, structure, route, found)
@@ -266,10 +273,11 @@ def _compare_items(
             found.append(Unkept(route, list(declared), list(live)))
         return
     keys = [structure.key_of(item) for item in declared]
-    if structure.keys and None not in keys:
+    # of twins only their places tell them apart
+    if structure.keys and None not in keys and len(set(keys)) == len(keys):
         standing = {structure.key_of(item): item for item in live}
         for item, key in zip(declared, keys):
-            step = "k:" + canonical(dict(key or ()))
+            step = item_step(dict(key or ()))
             _compare(item, standing.get(key, ABSENT), structure.items, (*route, step), found)
         return
     if len(declared) != len(live):

@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from ansible_collections.mcpops.platform.plugins.module_utils.private_files import MODE, write_private
+
 INDEX = "/openapi/v3"
 CONFIRMED_DAYS = 30
 _LONGEST_RECORD = 4_000_000
@@ -69,12 +71,7 @@ class Documents:
         if file is None:
             return
         with contextlib.suppress(OSError):
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            part = file.with_suffix(f".{os.getpid()}.part")
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                json.dump(document, stream, ensure_ascii=False, separators=(",", ":"))
-            os.replace(part, file)
+            write_private(file, json.dumps(document, ensure_ascii=False, separators=(",", ":")))
 
     def _file(self, address: str) -> Path | None:
         parts = urlsplit(address)
@@ -113,7 +110,7 @@ class Confirmed:
             if self._file.exists() and self._file.stat().st_size > _LONGEST_RECORD:
                 self._file.unlink()
             # one short write in append mode: several workers may do so at once
-            descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, MODE)
             try:
                 os.write(descriptor, f"{digest} {int(time.time())}\n".encode())
             finally:

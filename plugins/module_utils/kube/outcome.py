@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
+from ansible_collections.mcpops.platform.plugins.module_utils.text import listed
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,7 @@ class BundleOutcome:
             return f"{len(self.outcomes)} {subject} as declared"
         if len(changed) == 1 and not deleted:
             return changed[0].summary()
-        names = ", ".join(plan.subject for plan in changed[:5]) + (
-            f" and {len(changed) - 5} more" if changed[5:] else ""
-        )
+        names = listed([plan.subject for plan in changed], 5)
         return f"{len(changed)} of {len(self.outcomes)} {subject} {'deleted' if deleted else 'changed'}: {names}"
 
     def raise_failures(self, action: str) -> None:

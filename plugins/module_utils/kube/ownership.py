@@ -11,7 +11,10 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import (
     Route,
+    Tree,
     declares,
+    entries,
+    part_of,
     route_path,
     routes,
     whole_item,
@@ -27,12 +30,18 @@ REPLACING_MANAGER = "mcpops-replace"
 _NOT_OWNED = frozenset({"f:apiVersion", "f:kind", "f:metadata", "f:status"})
 
 
-def owned_fields(live: Mapping[str, Any], manager: str = FIELD_MANAGER) -> tuple[str, Mapping[str, Any]] | None:
+def owned_fields(live: Mapping[str, Any], manager: str = FIELD_MANAGER) -> tuple[str, Tree] | None:
     """(apiVersion, fieldsV1) of what `manager` has applied, or None."""
-    for entry in _entries(live):
-        if entry.get("manager") == manager and entry.get("operation") == "Apply" and not entry.get("subresource"):
-            return str(entry.get("apiVersion")), entry.get("fieldsV1") or {}
+    for entry in entries(live):
+        if entry.manager == manager and entry.operation == "Apply" and not entry.subresource:
+            return entry.api_version, entry.fields
     return None
+
+
+def owns_label(live: Mapping[str, Any], manager: str, label: str) -> bool:
+    """Whether `manager` has applied this label."""
+    owned = owned_fields(live, manager)
+    return owned is not None and part_of(owned[1], "metadata", "labels", label) is not None
 
 
 def own_routes(live: Mapping[str, Any], manager: str) -> list[Route]:
@@ -44,11 +53,10 @@ def own_routes(live: Mapping[str, Any], manager: str) -> list[Route]:
 def owners(live: Mapping[str, Any]) -> dict[Route, set[str]]:
     """The managers of every leaf that anybody owns, whatever it is a part of."""
     found: dict[Route, set[str]] = {}
-    for entry in _entries(live):
-        if entry.get("subresource") == "status":
-            continue
-        for route in routes(entry.get("fieldsV1") or {}):
-            found.setdefault(route, set()).add(str(entry.get("manager")))
+    for entry in entries(live):
+        if entry.subresource != "status":
+            for route in routes(entry.fields):
+                found.setdefault(route, set()).add(entry.manager)
     return found
 
 
@@ -144,7 +152,3 @@ def undeclared_own(
     """Leaves that `manager` once applied and the declaration has no more; a list item goes as a whole."""
     gone = [route for route in own_routes(live, manager) if not declares(declared, route, structure)]
     return list(dict.fromkeys(whole_item(declared, route, structure) for route in gone))
-
-
-def _entries(live: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return list((live.get("metadata") or {}).get("managedFields") or [])

@@ -19,19 +19,18 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.delete import DeleteOptions, delete_existing
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.immutable import holds_others
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import METADATA_OF_LIST, ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.explained import holds_others
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, Object, is_built_in
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import owned_fields
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import owns_label
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Refusal
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
-from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
+from ansible_collections.mcpops.platform.plugins.module_utils.text import counted, listed
 
 BUNDLE_LABEL = "mcpops.io/bundle"
 
-METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 # names told of those that stay or go
 _SHOWN = 5
 # what nobody declares, and a cluster has very many of
@@ -178,7 +177,9 @@ def _members(
     places: Sequence[str] = ()
     listed: list[Object] = []
     try:
-        listed = kube.list_objects(resource, label_selector=selector, accept=METADATA_ONLY, retry=patient, quiet=True)
+        listed = kube.list_objects(
+            resource, label_selector=selector, accept=METADATA_OF_LIST, retry=patient, quiet=True
+        )
     except ServiceError as refused:
         if refused.status == 404:
             return [], []
@@ -188,7 +189,7 @@ def _members(
     try:
         for place in places:
             listed += kube.list_objects(
-                resource, place, label_selector=selector, accept=METADATA_ONLY, retry=patient, quiet=True
+                resource, place, label_selector=selector, accept=METADATA_OF_LIST, retry=patient, quiet=True
             )
     except ServiceError as refused:
         return [], [f"{resource.plural} were not looked at for pruning: {refused}"]
@@ -198,9 +199,7 @@ def _members(
 
 def is_ours(item: Mapping[str, Any], manager: str) -> bool:
     """Whether `manager` has applied the bundle's label, and nobody has asked for the object's deletion. Pure."""
-    owned = owned_fields(item, manager)
-    labels = ((owned[1].get("f:metadata") or {}).get("f:labels") or {}) if owned else {}
-    return f"f:{BUNDLE_LABEL}" in labels and not (item.get("metadata") or {}).get("deletionTimestamp")
+    return owns_label(item, manager, BUNDLE_LABEL) and not (item.get("metadata") or {}).get("deletionTimestamp")
 
 
 def _bundle_of(live: Object | None) -> str | None:
@@ -221,5 +220,4 @@ def _too_many(bundle: str, going: Sequence[Target], of: int, percent: int) -> Re
 
 
 def _named(targets: Sequence[Target]) -> str:
-    shown = ", ".join(str(target.who) for target in targets[:_SHOWN])
-    return f"{shown} and {len(targets) - _SHOWN} more" if len(targets) > _SHOWN else shown
+    return listed([target.who for target in targets], _SHOWN)

@@ -9,7 +9,7 @@ An empty list means ready. A terminal reason will not go away by waiting.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts import network, platform, pods, workloads
@@ -23,9 +23,12 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.read
     verdict,
 )
 
-__all__ = ["Object", "condition_reasons", "has_verdict", "reasons", "subject"]
+__all__ = ["JUDGES", "Judge", "Object", "condition_reasons", "has_verdict", "reasons", "subject"]
 
-_JUDGES: dict[tuple[str, str], Callable[[Object], list[Reason]]] = {
+Judge = Callable[[Object], list[Reason]]
+"""What keeps an object of a kind from being ready, as far as it tells itself."""
+
+JUDGES: Mapping[tuple[str, str], Judge] = {
     ("apps", "Deployment"): workloads.deployment,
     ("apps", "StatefulSet"): workloads.stateful_set,
     ("apps", "DaemonSet"): workloads.daemon_set,
@@ -45,17 +48,17 @@ _JUDGES: dict[tuple[str, str], Callable[[Object], list[Reason]]] = {
 }
 
 
-def reasons(item: Object) -> list[Reason]:
+def reasons(item: Object, judges: Mapping[tuple[str, str], Judge] = JUDGES) -> list[Reason]:
     """What keeps this object from being ready, as far as it tells itself; most kinds are ready by existing."""
     if (item.get("metadata") or {}).get("deletionTimestamp"):
         return platform.deleting(item)
-    judge = _JUDGES.get((group(item), str(item.get("kind"))))
+    judge = judges.get((group(item), str(item.get("kind"))))
     return judge(item) if judge else []
 
 
-def has_verdict(item: Object) -> bool:
+def has_verdict(item: Object, judges: Mapping[tuple[str, str], Judge] = JUDGES) -> bool:
     """Whether waiting for this kind means anything."""
-    return (group(item), str(item.get("kind"))) in _JUDGES
+    return (group(item), str(item.get("kind"))) in judges
 
 
 def condition_reasons(item: Object, wanted: str, status: str = "True") -> list[Reason]:

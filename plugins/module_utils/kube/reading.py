@@ -47,32 +47,15 @@ class Read:
     unread: dict[Identity, ServiceError]
     refused: frozenset[Identity]
 
-
-def read_objects(kube: Kube, targets: Iterable[Target]) -> dict[Identity, Object]:
-    """The live objects of those targets that exist."""
-    read = read_all(kube, targets)
-    for failure in read.unread.values():
-        raise failure
-    return read.found
-
-
-def read_each(kube: Kube, targets: Iterable[Target]) -> tuple[dict[Identity, Object], dict[Identity, ServiceError]]:
-    """The same, and why others could not be read: an aggregated API that is down is no reason to read nothing else."""
-    read = read_all(kube, targets)
-    return read.found, read.unread
+    @property
+    def complete(self) -> dict[Identity, Object]:
+        """What was found, where everything could be read."""
+        for failure in self.unread.values():
+            raise failure
+        return self.found
 
 
-def read_beside(
-    kube: Kube, targets: Iterable[Target], beside: Iterable[Target]
-) -> tuple[dict[Identity, Object], frozenset[Identity]]:
-    """(the live objects of both, those of `beside` that this identity may not read)."""
-    read = read_all(kube, targets, beside)
-    for failure in read.unread.values():
-        raise failure
-    return read.found, read.refused
-
-
-def read_all(kube: Kube, targets: Iterable[Target], beside: Iterable[Target] = ()) -> Read:
+def read_live(kube: Kube, targets: Iterable[Target], beside: Iterable[Target] = ()) -> Read:
     """The live objects of both; read together, they cost one LIST.
 
     What only helps to decide (`beside`) must not end the work on the targets.

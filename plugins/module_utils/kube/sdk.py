@@ -6,14 +6,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import MissingLibrary
 
 __all__ = ["require", "urllib3", "yaml"]
 
 IMPORT_FAILURE: tuple[str, str] | None = None
 
+
+def too_old(library: Any) -> tuple[str, str] | None:
+    """What is missing where urllib3 cannot read an answer as it comes (`read1`, since 2.2): streams would hang."""
+    if hasattr(library.HTTPResponse, "read1"):
+        return None
+    return "urllib3>=2.2", f"it is {library.__version__}"
+
+
 try:
     import urllib3
+
+    IMPORT_FAILURE = too_old(urllib3)
 except ImportError as failure:
     urllib3 = None  # type: ignore[assignment]
     IMPORT_FAILURE = ("urllib3", str(failure))

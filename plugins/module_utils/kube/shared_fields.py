@@ -13,13 +13,16 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import (
     Route,
     declares,
+    entries,
+    field_step,
+    item_step,
     pointer,
     route_path,
     value_at,
     without,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import own_routes, owners
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure, canonical
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import Tolerated, with_additions
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import join
 
@@ -37,9 +40,8 @@ def to_apply(
     A leaf that `manager` owns keeps its present value: leaving it out would take it away. Any other is left out. Of a
     structure that others may add to, the declared part stays, with what they have added.
     """
-    entries = (live.get("metadata") or {}).get("managedFields") or []
-    others = [entry for entry in entries if entry.get("manager") not in our_managers]
-    if not expected.names_paths and all(entry.get("subresource") == "status" for entry in others):
+    others = [entry for entry in entries(live) if entry.manager not in our_managers]
+    if not expected.names_paths and all(entry.subresource == "status" for entry in others):
         return dict(declared)
     result: Any = dict(declared)
     mine = set(own_routes(live, manager))
@@ -93,7 +95,7 @@ class _Place:
 
     def below(self, key: str) -> _Place:
         paths = tuple(join(path, key) for path in self.paths)
-        return _Place(paths, (*self.route, f"f:{key}"), self.structure.field(key))
+        return _Place(paths, (*self.route, field_step(key)), self.structure.field(key))
 
     def item(self, item: Any, index: int) -> _Place:
         """An item of a list, which a path names by its keys, its name or its number."""
@@ -102,7 +104,7 @@ class _Place:
         if isinstance(item, Mapping) and "name" in item:
             names.add(str(item["name"]))
         # items of a list that is one piece belong to whoever the list belongs to
-        route = (*self.route, f"k:{canonical(dict(key))}") if key else self.route
+        route = (*self.route, item_step(dict(key))) if key else self.route
         paths = tuple(f"{path}[{name}]" for path in self.paths for name in sorted(names))
         return _Place(paths, route, self.structure.items)
 

@@ -18,15 +18,17 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube import condit
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ignored_differences
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.prune import BUNDLE_LABEL, labelled
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values, protect
-from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
-from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problems
+from ansible_collections.mcpops.platform.plugins.module_utils.names import QUALIFIED, namespace_problems, wrong_name
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Task, run_within
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import wait_timeout_problems
 
 SUBJECT = "k8s_objects"
 EXTENSIONS = (".yaml", ".yml", ".json")
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 LONGEST_REASON = 400
+# remote bases are fetched meanwhile
+BUILD_SECONDS = 300
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
 @dataclass
@@ -149,7 +151,11 @@ def _kustomize(task: Task, directory: str, found: _Found) -> None:
         found.wrong("kustomize", "neither kustomize nor kubectl is in PATH, and one of them builds kustomizations")
         return
     argv = [kustomize, "build", directory] if kustomize else [str(kubectl), "kustomize", directory]
-    done = task.run_command(argv)
+    try:
+        done = run_within(task, BUILD_SECONDS, argv)
+    except TimeoutError as over:
+        found.wrong(f"kustomize {directory}", f"cannot be built: {over}")
+        return
     if done.returncode != 0:
         found.wrong(f"kustomize {directory}", f"cannot be built: {_reason(done.stderr) or 'no reason given'}")
         return
@@ -166,10 +172,10 @@ def _reason(stderr: str) -> str:
 def _options(params: Mapping[str, Any], found: _Found) -> None:
     """Options that are wrong in themselves, or contradict each other."""
     if params.get("namespace") is not None:
-        found.problems += objects.namespace_problems("namespace", params["namespace"])
+        found.problems += namespace_problems("namespace", params["namespace"])
     bundle = params.get("bundle")
-    if bundle is not None and not _LABEL_VALUE.fullmatch(bundle):
-        found.wrong("bundle", f"{bundle!r} is no label value: letters, digits, -, _ and ., at most 63 characters")
+    if bundle is not None and (wrong := wrong_name(bundle, "label value", QUALIFIED)):
+        found.wrong("bundle", wrong)
     if params.get("prune") and bundle is None:
         found.wrong("prune", "needs bundle: the name by which objects of earlier runs are known again")
     if params.get("prune") and params.get("state") == "absent":

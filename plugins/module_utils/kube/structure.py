@@ -127,12 +127,6 @@ class Structure:
         return bool(schema.get("x-kubernetes-map-type") == "atomic")
 
     @property
-    def is_own_names(self) -> bool:
-        """A mapping that is owned as a whole and has the user's own names, such as a node selector: no defaults."""
-        schema = self._resolved()
-        return schema.get("x-kubernetes-map-type") == "atomic" and not schema.get("properties")
-
-    @property
     def is_set(self) -> bool:
         return self._resolved().get("x-kubernetes-list-type") == "set"
 

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import fields
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube, Object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import PODS, explain_pods, warnings_in
@@ -110,7 +111,7 @@ class Surroundings:
         namespace = str(item["metadata"].get("namespace"))
         own = events.about(item, self.warnings(namespace))
         found = events.creation_refused(item, own)
-        changes = [str(entry.get("time")) for entry in item["metadata"].get("managedFields") or [] if entry.get("time")]
+        changes = [entry.time for entry in fields.entries(item) if entry.time]
         changed = max((time_of(text) for text in changes), default=None)
         tried = events.last_seen(own[-1]) if own else None
         if tried is not None and changed is not None and tried < changed:

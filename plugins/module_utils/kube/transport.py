@@ -6,21 +6,26 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import ssl
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import watched
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.http import (
+    basic_auth,
+    bypasses,
+    connection_pool,
+    environment_proxy,
+    tls_context,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import exec_credential
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import require, urllib3
+from ansible_collections.mcpops.platform.plugins.module_utils.private_files import write_private
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
 POOL_SIZE = 16
@@ -32,9 +37,6 @@ class Transport:
 
     def __init__(self, task: Task, access: Access) -> None:
         require()
-        if not access.verify:
-            # the user asked for it; a warning per request would bury everything else
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self.access = access
         self._task = task
         self._credential: Mapping[str, Any] = exec_credential.credential(task, access) if access.exec_spec else {}
@@ -97,8 +99,7 @@ class Transport:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         elif access.username:
-            login = urllib3.util.make_headers(basic_auth=f"{access.username}:{access.password or ''}")
-            headers["Authorization"] = login["authorization"]
+            headers["Authorization"] = basic_auth(f"{access.username}:{access.password or ''}".encode())
         if access.impersonate_user:
             headers["Impersonate-User"] = access.impersonate_user
         for group in access.impersonate_groups:
@@ -111,14 +112,9 @@ def ssl_context(access: Access, credential: Mapping[str, Any]) -> ssl.SSLContext
     if not access.server.startswith("https://"):
         return None
     try:
-        context = ssl.create_default_context(cadata=access.ca_pem)
+        context = tls_context(ca_pem=access.ca_pem, verify=access.verify)
     except ssl.SSLError as exc:
         raise _invalid("certificate-authority", "holds no valid PEM certificate") from exc
-    # Python 3.13 began to refuse CA certificates without key identifiers, which many clusters have and Go accepts
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if not access.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
     certificate = credential.get("clientCertificateData") or access.client_cert_pem
     key = credential.get("clientKeyData") or access.client_key_pem
     if certificate:
@@ -130,8 +126,7 @@ def _load_client_certificate(context: ssl.SSLContext, certificate: str, key: str
     """OpenSSL reads files only: they live in a private directory for the moment of loading."""
     with tempfile.TemporaryDirectory(prefix="mcpops-") as directory:
         path = Path(directory) / "client.pem"
-        path.touch(mode=0o600)
-        path.write_text(f"{certificate.rstrip()}\n{key}", encoding="ascii")
+        write_private(path, f"{certificate.rstrip()}\n{key}")
         try:
             context.load_cert_chain(path)
         except ssl.SSLError as exc:
@@ -145,59 +140,15 @@ def _pool(access: Access, context: ssl.SSLContext | None) -> Any:
     if context is not None and not access.verify:
         tls["assert_hostname"] = False
     sizes: dict[str, Any] = {"num_pools": 2, "maxsize": POOL_SIZE, "block": True}
-    proxy = proxy_for(access, os.environ)
-    if proxy is None:
-        return watched(urllib3.PoolManager(**sizes, **tls))
-    return proxied_pool("Kubernetes connection", proxy, {**sizes, **tls})
-
-
-def proxied_pool(subject: str, proxy: str, settings: Mapping[str, Any]) -> Any:
-    """Connections through a proxy, with the login that its address holds; InvalidInput where it is no proxy's."""
-    scheme = proxy.partition("://")[0].lower() if "://" in proxy else ""
-    if scheme not in ("http", "https", "socks4", "socks4a", "socks5", "socks5h"):
-        said = "is an address without http://, https:// or socks5:// before it"
-        raise InvalidInput(subject, [Problem("proxy", said)])
-    if scheme.startswith("socks"):
-        try:
-            from urllib3.contrib.socks import SOCKSProxyManager
-        except ImportError as exc:
-            said = "a SOCKS proxy needs the library PySocks: pip install PySocks"
-            raise InvalidInput(subject, [Problem("proxy", said)]) from exc
-        return watched(SOCKSProxyManager(proxy, **settings))
-    parts = urlsplit(proxy)
-    login = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
-    headers = urllib3.util.make_headers(proxy_basic_auth=login) if login else None
-    return watched(urllib3.ProxyManager(proxy, proxy_headers=headers, **settings))
+    return connection_pool("Kubernetes connection", proxy_for(access, os.environ), {**sizes, **tls})
 
 
 def proxy_for(access: Access, environ: Mapping[str, str]) -> str | None:
     """The proxy for this server: option or kubeconfig, else the environment unless NO_PROXY excepts it."""
     if access.proxy:
         return None if bypasses(access.server, access.no_proxy or "") else access.proxy
-    scheme = urlsplit(access.server).scheme
-    found = environ.get(f"{scheme}_proxy") or environ.get(f"{scheme}_proxy".upper())
-    excepted = access.no_proxy or environ.get("no_proxy") or environ.get("NO_PROXY") or ""
-    return found if found and not bypasses(access.server, excepted) else None
-
-
-def bypasses(server: str, no_proxy: str) -> bool:
-    """NO_PROXY as curl and Go read it: names, domains, addresses and networks."""
-    host = (urlsplit(server).hostname or "").lower()
-    for entry in (part.strip().lower() for part in no_proxy.split(",")):
-        if not entry:
-            continue
-        if (
-            entry == "*"
-            or host == entry.split(":")[0].lstrip(".")
-            or host.endswith("." + entry.lstrip("*").lstrip("."))
-        ):
-            return True
-        try:
-            if ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False):
-                return True
-        except ValueError:
-            continue
-    return False
+    excepted = {"no_proxy": access.no_proxy} if access.no_proxy else {}
+    return environment_proxy(access.server, {**environ, **excepted})
 
 
 def _invalid(path: str, message: str) -> InvalidInput:

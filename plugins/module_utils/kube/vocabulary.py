@@ -9,6 +9,7 @@ A verdict says which code applies and what it saw; what that code means is said 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason
@@ -196,76 +197,14 @@ MEANINGS: dict[str, Meaning] = {
     "NodeCordoned": Meaning(
         INFO, "a node takes no new pods", "kubectl uncordon lets it take pods again, once its maintenance is over."
     ),
-    # KMCP
-    "ControllerDown": Meaning(
-        ERROR, "the KMCP controller does not run", "Run kmcp_install, or look at the pods of its Deployment."
-    ),
-    "ControllerBehind": Meaning(
-        ERROR,
-        "the KMCP controller has not looked at the latest change",
-        "Read the controller's log; when it failed to list MCPServers, one of them blocks all others.",
-        15.0,
-    ),
-    "UnreadableServer": Meaning(
-        ERROR,
-        "an MCPServer holds a value that the KMCP controller cannot read, so that it reconciles none in the cluster",
-        "Correct or delete this one; the others then go on by themselves.",
-    ),
-    "StickyReady": Meaning(
-        ERROR,
-        "an MCPServer is Ready=True, and what it consists of is not there or does not run",
-        "Run the role mcp_servers (module mcp_server): it judges the objects themselves and makes KMCP put back what "
-        "is missing. By hand, any change of a label of the MCPServer does.",
-        30.0,
-    ),
-    "OldDefinition": Meaning(
-        WARNING,
-        "the definition of MCPServer lacks fields, which the API server drops without a word",
-        "Bring the definition to the version of the controller: role kmcp (module kmcp_install), or have the owner of "
-        "the definition do it.",
-    ),
-    "FieldsPruned": Meaning(
-        ERROR,
-        "applied fields of an MCPServer are not stored",
-        "Correct their names, or bring the definition up to date, and apply the MCPServer again: mcp_server refuses "
-        "what would not be stored.",
-    ),
-    "PortMismatch": Meaning(
-        ERROR,
-        "an MCP server does not listen on the port of KMCP's Service",
-        "KMCP's Service forwards to spec.deployment.port, regardless of httpTransport.targetPort: give both, and the "
-        "program's own port setting, the same number, and let it listen on 0.0.0.0.",
-    ),
-    "SessionLost": Meaning(
-        ERROR,
-        "an MCP server keeps sessions that its replicas do not share",
-        "Run one replica, or a server that keeps no sessions (stateless).",
-    ),
-    "HostRefused": Meaning(
-        ERROR,
-        "an MCP server refuses the host name that its clients call it by (HTTP 421)",
-        "Its protection against DNS rebinding accepts localhost only: allow the Service's name in the SDK's settings.",
-    ),
-    "EraMismatch": Meaning(
-        ERROR,
-        "an MCP server speaks another era of the protocol than its clients",
-        "Update the server or its SDK to one that speaks both eras, or the clients.",
-    ),
-    "NotAnswering": Meaning(
-        ERROR, "the pods of an MCP server run, and it does not answer as MCP demands", "Read its log.", 30.0
-    ),
-    "NotAccepted": Meaning(ERROR, "KMCP refuses an MCPServer", "Correct the resource as the message says."),
-    "NotProgrammed": Meaning(
-        ERROR, "KMCP cannot make the objects of an MCPServer", "Correct what the message names; KMCP tries again."
-    ),
 }
 
 _UNKNOWN = Meaning(WARNING, "something is not ready")
 
 
-def meaning(code: str) -> Meaning:
+def meaning(code: str, codes: Mapping[str, Meaning] = MEANINGS) -> Meaning:
     """What a code stands for; codes of custom resources are their authors' and only called a warning."""
-    return MEANINGS.get(code, _UNKNOWN)
+    return codes.get(code, _UNKNOWN)
 
 
 # advice of codes that send the reader to log lines, where there are none

@@ -6,9 +6,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import finished_jobs, vocabulary
@@ -18,18 +17,20 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.job_record im
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import explain_pods, with_evidence
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness import (
+    JUDGES,
+    Judge,
     has_verdict,
     reasons,
     subject,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_each
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import at_once, read_live
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.surroundings import WITH_PODS, Surroundings
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.events import last_words
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+from ansible_collections.mcpops.platform.plugins.module_utils.text import listed
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Deadline, now, poll
 
-FIRST_POLL_SECONDS = 0.2
-LAST_POLL_SECONDS = 1.5
 TERMINAL_SECONDS = 4.0
 """How long a terminal reason must stand: a Secret or an image may be a moment behind its pod."""
 EXPLAINED = 10
@@ -49,43 +50,78 @@ _BOTH = frozenset({"JobFailed", "Paused", "ProgressDeadlineExceeded"})
 
 
 def wait_ready(
-    kube: Kube, task: Task, items: Sequence[Object], timeout: float, condition: Unmet | None = None
+    kube: Kube,
+    task: Task,
+    items: Sequence[Object],
+    timeout: float,
+    condition: Unmet | None = None,
+    judges: Mapping[tuple[str, str], Judge] = JUDGES,
 ) -> list[Object]:
     """Wait until every object is ready and return them as they stand; NotReady with reasons otherwise.
 
     `items` need apiVersion, kind, name and namespace. Kinds without a verdict are ready by existing; `condition`
-    says what else is missing from an object, in addition to the verdict of its kind.
+    says what else is missing from an object, in addition to the verdict of its kind, which `judges` give.
     """
     targets = _targets(kube, items)
-    started = time.monotonic()
-    pause = FIRST_POLL_SECONDS
-    standing_reasons = _Standing()
-    ready: dict[Identity, Object] = {}
-    waiting = targets
-    latest = {target.who: target.declared for target in targets}
-    while True:
-        before = kube.now
+    deadline = Deadline(timeout)
+    looks = _Looks(kube, targets, condition, judges)
+
+    def missing(look: _Look) -> str | None:
+        if look.final or not look.waiting:
+            return None
+        first = next(reason for target in look.waiting for reason in look.found[target.who])
+        return f"waiting for {len(look.waiting)} of {len(targets)}: {first.finding}"
+
+    last = poll(looks.look, missing, deadline, task.progress)
+    if not last.waiting:
+        return [looks.ready[target.who] for target in targets]
+    waited = deadline.elapsed
+    told = explain(
+        kube, [last.live.get(target.who, target.declared) for target in last.waiting], last.found, last.around
+    )
+    raise NotReady(_named(last.waiting, len(targets)), told, waited=waited)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What one look at those that were not ready has shown; `final`: it will not change any more."""
+
+    waiting: Sequence[Target]
+    live: Mapping[Identity, Object]
+    found: dict[Identity, list[Reason]]
+    around: Surroundings
+    final: bool
+
+
+class _Looks:
+    """Looks at what is not ready yet, and keeps what is."""
+
+    def __init__(
+        self, kube: Kube, targets: Sequence[Target], condition: Unmet | None, judges: Mapping[tuple[str, str], Judge]
+    ) -> None:
+        self._kube = kube
+        self._judges = judges
+        self._condition = condition
+        self._waiting = list(targets)
+        self._latest = {target.who: target.declared for target in targets}
+        self._standing_reasons = _Standing()
+        self.ready: dict[Identity, Object] = {}
+
+    def look(self) -> _Look:
+        before = self._kube.now
         # what vanished is not there: an earlier sight of it says nothing
-        live, unread = read_each(kube, waiting)
-        latest.update(live)
-        live.update(_cleaned_up(kube, [target for target in waiting if target.who not in unread], live, latest))
-        around = Surroundings(kube, [(target.who.kind, target.who.namespace) for target in waiting], before)
-        found = _verdicts([target for target in waiting if target.who not in unread], live, condition, around)
+        read = read_live(self._kube, self._waiting)
+        live, unread = read.found, read.unread
+        self._latest.update(live)
+        answering = [target for target in self._waiting if target.who not in unread]
+        live.update(_cleaned_up(self._kube, answering, live, self._latest))
+        around = Surroundings(self._kube, [(target.who.kind, target.who.namespace) for target in self._waiting], before)
+        found = _verdicts(answering, live, self._condition, around, self._judges)
         # an API whose server is being rolled out answers again
         found.update({who: [_silent(who, failure)] for who, failure in unread.items()})
-        ready.update({target.who: live[target.who] for target in waiting if not found[target.who]})
-        waiting = [target for target in waiting if found[target.who]]
-        if not waiting:
-            return [ready[target.who] for target in targets]
-        now = time.monotonic()
-        final = standing_reasons.final(found, now)
-        if final or now - started >= timeout:
-            told = explain(kube, [live.get(target.who, target.declared) for target in waiting], found, around)
-            raise NotReady(_named(waiting, len(targets)), told, waited=now - started)
-        first = next(reason for target in waiting for reason in found[target.who])
-        task.progress(f"waiting for {len(waiting)} of {len(targets)}: {first.finding}")
-        time.sleep(min(pause, max(0.05, timeout - (now - started))))
-        pause = min(LAST_POLL_SECONDS, pause * 1.3)
+        self.ready.update({target.who: live[target.who] for target in self._waiting if not found[target.who]})
+        self._waiting = [target for target in self._waiting if found[target.who]]
+        return _Look(self._waiting, live, found, around, self._standing_reasons.final(found))
 
 
 def _cleaned_up(
@@ -122,12 +158,13 @@ class _Standing:
     def __init__(self) -> None:
         self._since: dict[tuple[Identity, str], float] = {}
 
-    def final(self, found: dict[Identity, list[Reason]], now: float) -> bool:
+    def final(self, found: dict[Identity, list[Reason]]) -> bool:
         """Whether a reason has stood long enough, or is of a kind that does not change any more."""
         shown = {(who, one.code): one for who, told in found.items() for one in told if one.terminal}
-        self._since = {key: self._since.get(key, now) for key in shown}
+        at = now()
+        self._since = {key: self._since.get(key, at) for key in shown}
         return any(
-            vocabulary.meaning(one.code).at_once or now - self._since[key] >= TERMINAL_SECONDS
+            vocabulary.meaning(one.code).at_once or at - self._since[key] >= TERMINAL_SECONDS
             for key, one in shown.items()
         )
 
@@ -180,12 +217,19 @@ def _verdicts(
     live: dict[Identity, Object],
     condition: Unmet | None,
     around: Surroundings,
+    judges: Mapping[tuple[str, str], Judge],
 ) -> dict[Identity, list[Reason]]:
-    verdicts = at_once(lambda target: _verdict(target, live.get(target.who), condition, around), list(waiting))
+    verdicts = at_once(lambda target: _verdict(target, live.get(target.who), condition, around, judges), list(waiting))
     return {target.who: found for target, found in zip(waiting, verdicts)}
 
 
-def _verdict(target: Target, live: Object | None, condition: Unmet | None, around: Surroundings) -> list[Reason]:
+def _verdict(
+    target: Target,
+    live: Object | None,
+    condition: Unmet | None,
+    around: Surroundings,
+    judges: Mapping[tuple[str, str], Judge],
+) -> list[Reason]:
     if live is None:
         gone = "does not exist (any more): something has deleted it"
         hint = None
@@ -193,7 +237,8 @@ def _verdict(target: Target, live: Object | None, condition: Unmet | None, aroun
             gone = "was removed by its ttlSecondsAfterFinished before its result could be read"
             hint = "Give it some seconds more, or this identity the right to watch Jobs."
         return [vocabulary.reason(str(target.who), "Missing", gone, hint=hint, terminal=True)]
-    found = around.judge(live, reasons(live)) if has_verdict(live) else reasons(live)
+    found = reasons(live, judges)
+    found = around.judge(live, found) if has_verdict(live) else found
     return found or (condition(live) if condition else [])
 
 
@@ -207,6 +252,5 @@ def _targets(kube: Kube, items: Sequence[Object]) -> list[Target]:
 
 
 def _named(waiting: Sequence[Target], total: int) -> str:
-    names = ", ".join(str(target.who) for target in waiting[:3])
-    more = f" and {len(waiting) - 3} more" if len(waiting) > 3 else ""
-    return names + more + (f" ({len(waiting)} of {total} objects)" if total > 1 else "")
+    names = listed([target.who for target in waiting], 3)
+    return names + (f" ({len(waiting)} of {total} objects)" if total > 1 else "")

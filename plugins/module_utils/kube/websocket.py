@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import watch
+from ansible_collections.mcpops.platform.plugins.module_utils.http import proxy_login
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import (
     CONNECT_SECONDS,
@@ -139,41 +140,45 @@ def connect(transport: Transport, check_mode: bool, target: str, protocol: str, 
 
 
 def _connected(transport: Transport, host: str, port: int, timeout: float) -> Any:
-    proxy = proxy_for(transport.access, os.environ)
-    patience = min(CONNECT_SECONDS, timeout)
-    if proxy:
-        between = urlsplit(proxy)
-        if between.scheme not in ("http", ""):
-            raise ConnectionError(f"port forwarding does not pass a proxy of the kind {between.scheme}")
-        tunnel = http.client.HTTPConnection(between.hostname or "", between.port or 80, timeout=patience)
-        tunnel.set_tunnel(host, port, headers=_proxy_login(between))
-        tunnel.connect()
-        sock: Any = tunnel.sock
-    else:
-        sock = socket.create_connection((host, port), patience)
-    if transport.ssl_context is not None:
-        sock = transport.ssl_context.wrap_socket(sock, server_hostname=transport.access.tls_server_name or host)
-    sock.settimeout(timeout)
-    watch(sock)
+    proxy = proxy_for(transport.access, os.environ) or ""
+    between = urlsplit(proxy)
+    if between.scheme not in ("http", ""):
+        raise ConnectionError(f"port forwarding does not pass a proxy of the kind {between.scheme}")
+    first = (between.hostname or "", between.port or 80) if proxy else (host, port)
+    sock: Any = socket.create_connection(first, min(CONNECT_SECONDS, timeout))
+    try:
+        # from the first byte on: the answer of a proxy may drip as well
+        watch(sock)
+        if proxy:
+            _tunnel(sock, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", proxy_login(proxy))
+        if transport.ssl_context is not None:
+            sock = transport.ssl_context.wrap_socket(sock, server_hostname=transport.access.tls_server_name or host)
+        sock.settimeout(timeout)
+    except BaseException:
+        sock.close()
+        raise
     return sock
 
 
-def _proxy_login(proxy: Any) -> dict[str, str]:
-    if not proxy.username:
-        return {}
-    login = base64.b64encode(f"{proxy.username}:{proxy.password or ''}".encode()).decode()
-    return {"Proxy-Authorization": f"Basic {login}"}
+def _tunnel(sock: Any, place: str, login: Mapping[str, str]) -> None:
+    lines = [f"CONNECT {place} HTTP/1.1", f"Host: {place}", *(f"{name}: {value}" for name, value in login.items())]
+    sock.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
+    with http.client.HTTPResponse(sock, method="CONNECT") as answer:
+        answer.begin()
+        if answer.status != 200:
+            raise ConnectionError(f"Tunnel connection failed: {answer.status} {answer.reason}")
 
 
 def _upgraded(reader: Any, key: str) -> None:
     line = reader.readline(8192).decode("latin-1").split(None, 2)
-    if len(line) < 2 or not line[1].isdigit():
+    if len(line) < 2 or not (line[1].isascii() and line[1].isdigit()):
         raise ConnectionError("the answer is not HTTP")
     headers = {name.lower(): value for name, value in http.client.parse_headers(reader).items()}
     wanted = base64.b64encode(hashlib.sha1((key + _MAGIC).encode()).digest()).decode()
     if int(line[1]) != 101 or headers.get("sec-websocket-accept") != wanted:
         size = headers.get("content-length", "")
-        raise NotUpgraded(int(line[1]), headers, reader.read(min(int(size), 65536)) if size.isdigit() else b"")
+        known = size.isascii() and size.isdigit()
+        raise NotUpgraded(int(line[1]), headers, reader.read(min(int(size[:6]), 65536)) if known else b"")
 
 
 def _masked(content: bytes, mask: bytes) -> bytes:

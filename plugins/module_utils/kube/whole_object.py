@@ -15,9 +15,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import 
     give_up,
     put,
     server_side_apply,
+    written,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.comparison import LEGACY_MANAGERS, Comparison
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import differences
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.failures import conflicting
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import Route, value_at
@@ -28,27 +30,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.one_piece imp
     rebuilt,
     unkept,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import (
-    REPLACING_MANAGER,
-    owners,
-    undeclared_foreign,
-    undeclared_own,
-    whole_structures,
-)
-
-LEGACY_MANAGERS = frozenset({"kubectl-client-side-apply", "before-first-apply"})
-"""What kubectl applied before it knew field managers: a declaration that takes the object over takes this over, too."""
-ATTEMPTS = 4
-"""A controller may write between our reading and our writing; then it is read again."""
-
-
-def foreign_leaves(options: BundleOptions, target: Target, live: Object) -> dict[Route, str]:
-    """What others added to an object that is ours alone, with their managers."""
-    if not options.settings(target.who).exclusive:
-        return {}
-    return undeclared_foreign(
-        live, target.declared, options.our_managers, target.structure, options.expected(target.who, target.declared)
-    )
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import REPLACING_MANAGER, owners
 
 
 def apply_declared(kube: Kube, options: BundleOptions, target: Target, *, dry: bool) -> Object:
@@ -65,42 +47,33 @@ def apply_declared(kube: Kube, options: BundleOptions, target: Target, *, dry: b
         if conflicting(refused) != {REPLACING_MANAGER}:
             raise
         after = server_side_apply(kube, target, force=True, dry_run=dry, manager=options.manager)
-    return after if dry or not options.adopt else give_up(kube, target, after, REPLACING_MANAGER)
+    return after if dry or not options.adopt else give_up(kube, target, after, {REPLACING_MANAGER})
 
 
 class WholeObjects:
-    """Writes objects of a bundle in one piece, or finds out by dry runs what that would make of them."""
+    """Writes objects in one piece under the options of one bundle."""
 
     def __init__(self, kube: Kube, options: BundleOptions, dry: bool) -> None:
         self._kube = kube
         self._options = options
         self._dry = dry
 
-    def doomed(self, target: Target, standing: Object) -> list[Route]:
-        """What is to go from an object that is written in one piece."""
-        dropped = undeclared_own(standing, target.declared, self._options.manager, target.structure)
-        foreign = foreign_leaves(self._options, target, standing)
-        # without their last part, structures that nobody declares would be left empty
-        return [*dropped, *whole_structures(foreign, standing, target.declared, target.structure)]
-
-    def beside(self, target: Target, standing: Object, after: Object) -> list[Route]:
+    def beside(self, found: Comparison, after: Object) -> list[Route]:
         """Places where an apply has left something although the declaration says otherwise.
 
         Dropped leaves that nobody else wants, declared ones that were not kept, and those that stand beside a structure
         which nobody owns: the defaults of another branch.
         """
-        others = owners(after)
+        target, others = found.target, owners(after)
         ours = {*self._options.our_managers, *LEGACY_MANAGERS}
         dropped = [
-            route
-            for route in undeclared_own(standing, target.declared, self._options.manager, target.structure)
-            if value_at(after, route) is not None and others.get(route, set()) <= ours
+            route for route in found.dropped if value_at(after, route) is not None and others.get(route, set()) <= ours
         ]
-        moved = [one.route for one in unkept(target.declared, standing, target.structure)]
+        moved = [one.route for one in unkept(target.declared, found.live, target.structure)]
         return [
             *dropped,
             *(one.route for one in unkept(target.declared, after, target.structure)),
-            *emptied(target.declared, standing, after, target.structure),
+            *emptied(target.declared, found.live, after, target.structure),
             *beside_other_branches(after, target.declared, moved, target.structure),
         ]
 
@@ -126,17 +99,13 @@ class WholeObjects:
     def _put(
         self, target: Target, base: Object, doomed: Sequence[Route], beside: Sequence[Route], *, dry_run: bool
     ) -> Object:
-        """The object as it is (or would be) when it was written in one piece; read again when somebody else wrote."""
-        for attempt in range(1, ATTEMPTS + 1):
-            body = self._whole(target, base, doomed, beside)
-            try:
-                return put(self._kube, target, body, manager=self._writer, dry_run=dry_run)
-            except ServiceError as refused:
-                fresh = self._kube.get(target.path) if refused.status == CONFLICT and attempt < ATTEMPTS else None
-                if fresh is None:
-                    raise
-                base = fresh
-        raise AssertionError("the last attempt returns or raises")
+        """The object as it is (or would be) when it was written in one piece."""
+
+        def whole(live: Object) -> Object:
+            body = self._whole(target, live, doomed, beside)
+            return put(self._kube, target, body, manager=self._writer, dry_run=dry_run)
+
+        return written(self._kube, target, base, whole, CONFLICT)
 
     def write(self, target: Target, standing: Object, doomed: Sequence[Route], beside: Sequence[Route]) -> Object:
         whole = self._put(target, standing, doomed, beside, dry_run=False)
@@ -145,19 +114,19 @@ class WholeObjects:
         # applied once more, the declaration owns what was written
         return apply_declared(self._kube, self._options, target, dry=False)
 
-    def in_one_piece(self, target: Target, standing: Object, refused: ServiceError) -> Object:
+    def in_one_piece(self, found: Comparison, refused: ServiceError) -> Object:
         """What server-side apply cannot express, by writing the whole; the first refusal counts if that fails, too.
 
         First with all that the server derived, then without what stands beside the declared leaves that differ.
         """
+        target, standing = found.target, found.live
         differing = [one.route for one in unkept(target.declared, standing, target.structure)]
-        doomed = self.doomed(target, standing)
         for beside in ([], differing):
             try:
-                after = self._put(target, standing, doomed, beside, dry_run=True)
+                after = self._put(target, standing, found.doomed, beside, dry_run=True)
             except ServiceError:
                 continue
-            if unkept(target.declared, after, target.structure):
-                continue
-            return after if self._dry else self.write(target, standing, doomed, beside)
+            if not unkept(target.declared, after, target.structure):
+                unchanged = not differences(standing, after, target.structure)
+                return after if self._dry or unchanged else self.write(target, standing, found.doomed, beside)
         raise refused

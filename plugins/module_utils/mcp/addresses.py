@@ -10,7 +10,8 @@ Logins go to whoever stands at an address, so that no path may change the origin
 from __future__ import annotations
 
 import posixpath
-from urllib.parse import unquote, urlsplit, urlunsplit
+import string
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, without_secrets
 
@@ -36,6 +37,11 @@ def decoded(path: str) -> str:
     while (plain := unquote(path)) != path:
         path = plain
     return path
+
+
+def in_ascii(path: str) -> str:
+    """A path with its query as a request has it: only what is not ASCII is encoded."""
+    return quote(path, safe=string.punctuation)
 
 
 def at_origin(base: str, path: str) -> str:

@@ -5,7 +5,7 @@
 """One conversation with an MCP server of either era: who it is, what it offers, and calls.
 
     with conversation.opened(http_client.exchange_to(url)) as server:
-        server.era, server.version, server.info, server.capabilities
+        server.speaker.era, server.speaker.version, server.speaker.info, server.speaker.capabilities
         server.tools()
         server.call("echo", {"text": "hello"})
 
@@ -14,7 +14,6 @@ Needs neither Ansible nor a cluster. Everything that is not an answer is an Unan
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,11 +26,13 @@ from ansible_collections.mcpops.platform.plugins.module_utils.mcp.modern import 
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, shortened
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import needs_input as needs_input_verdict
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import now
 
 AUTO, MODERN, LEGACY = "auto", "modern", "legacy"
 ERAS = (AUTO, MODERN, LEGACY)
 MOST_PAGES = 50
 MOST_ITEMS = 10_000
+MOST_MEGABYTES = 8
 NOT_GIVEN: Any = object()
 """Where None is a value of its own."""
 
@@ -69,12 +70,11 @@ class Dropped:
 
 
 class Conversation:
-    """What can be asked of a server whose era is known."""
+    """What can be asked of a server whose era is known; `speaker` says what it has said of itself."""
 
-    def __init__(self, speaker: Speaker, refused: Unanswered | None = None) -> None:
-        self._speaker = speaker
+    def __init__(self, speaker: Speaker) -> None:
+        self.speaker = speaker
         self._tools: dict[str, dict[str, Any]] = {}
-        self.other_era_refused = refused
         self.dropped: list[Dropped] = []
         self.remarks: list[str] = []
         self.caching: dict[str, dict[str, Any]] = {}
@@ -83,51 +83,15 @@ class Conversation:
             self._cached("server/discover", speaker.discovered)
 
     @property
-    def era(self) -> str:
-        return self._speaker.era
-
-    @property
-    def version(self) -> str:
-        return self._speaker.version
-
-    @property
-    def supported_versions(self) -> tuple[str, ...]:
-        return self._speaker.supported_versions
-
-    @property
-    def info(self) -> dict[str, Any]:
-        return self._speaker.info
-
-    @property
-    def instructions(self) -> str:
-        return self._speaker.instructions
-
-    @property
-    def capabilities(self) -> dict[str, Any]:
-        return self._speaker.capabilities
-
-    @property
-    def transport(self) -> str:
-        return self._speaker.transport
-
-    @property
-    def keeps_session(self) -> bool:
-        return self._speaker.keeps_session
-
-    def known_at(self, exchange: Exchange) -> bool:
-        """Whether another replica, asked over its own exchange, goes on with this conversation."""
-        return self._speaker.known_at(exchange)
-
-    @property
     def extensions(self) -> dict[str, Any]:
-        found = self.capabilities.get("extensions")
+        found = self.speaker.capabilities.get("extensions")
         return dict(found) if isinstance(found, Mapping) else {}
 
     def tools(self) -> list[dict[str, Any]]:
         """All tools as they came; a modern client leaves out those whose header annotations break the rules."""
         self._tools, self.dropped = {}, []
         for tool in self._listed("tools/list", "tools", "name"):
-            reason = _unusable(tool) if self.era == MODERN else ""
+            reason = _unusable(tool) if self.speaker.era == MODERN else ""
             if reason:
                 self.dropped.append(Dropped(str(tool["name"]), reason))
             else:
@@ -158,7 +122,7 @@ class Conversation:
         try:
             return self._ask("tools/call", params, headers)
         except Unanswered as refused:
-            if self.era != MODERN or refused.rpc is None or refused.rpc.code != -32020:
+            if self.speaker.era != MODERN or refused.rpc is None or refused.rpc.code != -32020:
                 raise
             # the annotations may have changed since the list was read
             self.tools()
@@ -188,20 +152,22 @@ class Conversation:
         return self._ask("prompts/get", {"name": name, **given, **_continued(input_responses, request_state)})
 
     def _parameter_headers(self, name: str, arguments: Mapping[str, Any]) -> dict[str, str]:
-        if self.era != MODERN or name not in self._tools:
+        if self.speaker.era != MODERN or name not in self._tools:
             return {}
         return parameter_headers.headers_for(self._tools[name].get("inputSchema"), arguments)
 
     def _listed(self, method: str, key: str, identity: str) -> list[dict[str, Any]]:
         """The items of all pages, each with what it is known by."""
         items: list[dict[str, Any]] = []
+        size = 0
         for page in self._pages(method):
             found = page.get(key)
             if not isinstance(found, list):
                 raise Unanswered("not_mcp", f"it answered {method} without a list of {key}", terminal=True, status=200)
             items += [item for item in found if isinstance(item, dict) and isinstance(item.get(identity), str)]
-            if len(items) > MOST_ITEMS:
-                raise _endless(method, f"more than {MOST_ITEMS} entries")
+            size += len(str(page))
+            if len(items) > MOST_ITEMS or size > MOST_MEGABYTES * 2**20:
+                raise _endless(method, f"more than {MOST_ITEMS} entries, or more than {MOST_MEGABYTES} MiB")
             self._cached(method, page)
         times = Counter(item[identity] for item in items)
         twice = sorted(name for name, count in times.items() if count > 1)
@@ -216,7 +182,7 @@ class Conversation:
             page = self._ask(method, {} if cursor is NOT_GIVEN else {"cursor": cursor})
             yield page
             cursor = page.get("nextCursor")
-            if cursor is None or (cursor == "" and self.era == LEGACY):
+            if cursor is None or (cursor == "" and self.speaker.era == LEGACY):
                 return
             if str(cursor) in seen:
                 raise _endless(method, f"a cursor that leads back to itself ({shortened(cursor)!r})")
@@ -225,7 +191,7 @@ class Conversation:
 
     def _cached(self, method: str, page: Mapping[str, Any]) -> None:
         """How long an answer may be kept and by whom; a missing or negative time means not at all."""
-        if self.era != MODERN:
+        if self.speaker.era != MODERN:
             return
         ttl, scope = page.get("ttlMs"), page.get("cacheScope")
         scope = None if scope is None else shortened(scope)
@@ -237,9 +203,9 @@ class Conversation:
             before["cache_scope"] = "private"
 
     def _ask(self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> dict[str, Any]:
-        started = time.monotonic()
+        started = now()
         try:
-            return self._speaker.ask(method, params, headers)
+            return self.speaker.ask(method, params, headers)
         finally:
             self.latency_ms[method] = self.latency_ms.get(method, 0) + elapsed_ms(started)
 
@@ -254,13 +220,13 @@ def opened(
 ) -> Iterator[Conversation]:
     """A conversation in the era that the server speaks, or in the one that is asked for; its end ends the session."""
     speaking = _Opening(exchange, capabilities or {}, traceparent)
-    started = time.monotonic()
+    started = now()
     server = {AUTO: speaking.either, MODERN: speaking.modern, LEGACY: speaking.legacy}[era]()
     try:
-        server.latency_ms["server/discover" if server.era == MODERN else "initialize"] = elapsed_ms(started)
+        server.latency_ms["server/discover" if server.speaker.era == MODERN else "initialize"] = elapsed_ms(started)
         yield server
     finally:
-        server._speaker.close()
+        server.speaker.close()
 
 
 def also_legacy(exchange: Exchange, traceparent: str = "") -> tuple[str, Unanswered | None]:
@@ -295,7 +261,7 @@ def wants_input(result: Mapping[str, Any]) -> Unanswered:
 
 
 def elapsed_ms(started: float) -> int:
-    return round((time.monotonic() - started) * 1000)
+    return round((now() - started) * 1000)
 
 
 class _Opening:
@@ -318,7 +284,7 @@ class _Opening:
         else:
             named = speaker.supported_versions or (refused.rpc.supported if refused and refused.rpc else ())
             legacy.supported_versions = named or legacy.supported_versions
-            return Conversation(legacy, refused)
+            return Conversation(legacy)
         # it was not ready for discovery a moment ago, and is modern by its own word
         speaker, step, again = self._discovered()
         if step.next == "modern":

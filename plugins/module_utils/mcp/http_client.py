@@ -7,22 +7,27 @@
 from __future__ import annotations
 
 import http.client
-import ssl
+import os
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment
 
-from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import Deadline, watched
+from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import Deadline
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.http import (
+    connection_pool,
+    environment_proxy,
+    tls_context,
+    untrusted,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import sdk
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import bypasses, proxied_pool
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import addresses
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange, Reply
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, refusal
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, refusal, shortened
 
 CHUNK = 65536
 # how many requests a stream that brings several answers may last
@@ -56,7 +61,8 @@ class HttpExchange:
             with deadline.watching():
                 response = self._opened(method, headers, body, deadline)
                 names = {name.lower(): value for name, value in response.headers.items()}
-                yield Reply(response.status, names, _chunks(response, deadline, self.timeout), self.through_api_server)
+                pieces = _decompressed(_chunks(response, deadline, self.timeout), names, response.status)
+                yield Reply(response.status, names, pieces, self.through_api_server)
         finally:
             # before the connection goes to another request
             deadline.end()
@@ -121,13 +127,7 @@ def url_opener(
     settings: dict[str, Any] = {"retries": False}
     if urlsplit(url).scheme == "https":
         settings |= _tls(ca_file, validate_certs)
-    named = getproxies_environment()
-    proxy = named.get(urlsplit(url).scheme)
-    pool: Any
-    if proxy and not bypasses(url, named.get("no", "")):
-        pool = proxied_pool("mcp_probe", proxy, settings)
-    else:
-        pool = watched(sdk.urllib3.PoolManager(**settings))
+    pool = connection_pool("mcp_probe", environment_proxy(url, os.environ), settings)
 
     def opener(method: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Any:
         guard(check_mode, "mcp", method, url)
@@ -146,18 +146,10 @@ def url_opener(
 
 def _tls(ca_file: str | None, validate_certs: bool) -> dict[str, Any]:
     try:
-        context = ssl.create_default_context(cafile=ca_file)
-    except (ssl.SSLError, OSError) as exc:
+        context = tls_context(ca_file=ca_file, verify=validate_certs)
+    except OSError as exc:
         raise InvalidInput("mcp_probe", [Problem("ca_cert", f"{ca_file} holds no certificate (PEM)")]) from exc
-    # Python 3.13 began to refuse CA certificates without key identifiers, which private authorities often lack
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if validate_certs:
-        return {"ssl_context": context}
-    # the user asked for it; a warning per request would bury everything else
-    sdk.urllib3.disable_warnings(sdk.urllib3.exceptions.InsecureRequestWarning)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return {"ssl_context": context, "assert_hostname": False}
+    return {"ssl_context": context} if validate_certs else {"ssl_context": context, "assert_hostname": False}
 
 
 def unreached(exc: Exception, timeout: float) -> Unanswered:
@@ -166,8 +158,9 @@ def unreached(exc: Exception, timeout: float) -> Unanswered:
     text = str(exc)
     if isinstance(exc, errors.NameResolutionError) or "Name or service not known" in text:
         return Unanswered("unknown_host", "its host name does not resolve", "Check the url.")
-    if "Tunnel connection failed: 407" in text:
-        return refusal(407, {}, b"")
+    refused = proxy_refusal(text)
+    if refused is not None:
+        return refused
     if "Connection refused" in text:
         return Unanswered(
             "connection_refused",
@@ -185,11 +178,17 @@ def unreached(exc: Exception, timeout: float) -> Unanswered:
     if isinstance(exc, errors.SSLError):
         return Unanswered(
             "tls",
-            f"TLS failed: {text}",
+            f"TLS failed: {untrusted(exc) or shortened(text)}",
             "Give the CA with ca_cert, or check that the address speaks TLS.",
             terminal=True,
         )
-    return Unanswered("not_http", f"the connection failed: {type(exc).__name__}: {text}", "Is there an HTTP server?")
+    said = f"the connection failed: {type(exc).__name__}: {shortened(text)}"
+    return Unanswered("not_http", said, "Is there an HTTP server?")
+
+
+def proxy_refusal(text: str) -> Unanswered | None:
+    """The verdict on a proxy that makes no tunnel without a login, from what http.client says of it."""
+    return refusal(407, {}, b"") if "Tunnel connection failed: 407" in text else None
 
 
 def timed_out(timeout: float) -> Unanswered:
@@ -203,7 +202,7 @@ def timed_out(timeout: float) -> Unanswered:
 def _chunks(response: Any, deadline: Deadline, timeout: float) -> Iterator[bytes]:
     """The body as it comes. The socket's timeout bounds one read, the deadline bounds all of them."""
     try:
-        while chunk := response.read1(CHUNK):
+        while chunk := response.read1(CHUNK, decode_content=False):
             yield chunk
             if deadline.passed:
                 raise timed_out(timeout)
@@ -220,6 +219,31 @@ def _chunks(response: Any, deadline: Deadline, timeout: float) -> Iterator[bytes
             f"the connection ended in the middle of the answer: {type(exc).__name__}",
             "See its own log.",
         ) from exc
+
+
+def _decompressed(chunks: Iterator[bytes], headers: Mapping[str, str], status: int) -> Iterator[bytes]:
+    """What some proxies compress although nobody asked for it; in pieces, because a few bytes may hold gigabytes."""
+    coding = headers.get("content-encoding", "").strip().lower() or "identity"
+    if coding == "identity":
+        yield from chunks
+        return
+    broken = Unanswered(
+        "not_mcp",
+        f"its answer is compressed ({shortened(coding)}) in a way that cannot be read, and it was asked for plain text",
+        "A proxy in front of it may compress what it passes on: have it respect Accept-Encoding.",
+        terminal=True,
+        status=status,
+    )
+    if coding not in ("gzip", "x-gzip", "deflate"):
+        raise broken
+    inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    try:
+        for chunk in chunks:
+            while chunk:
+                yield inflate.decompress(chunk, CHUNK)
+                chunk = inflate.unconsumed_tail
+    except zlib.error as exc:
+        raise broken from exc
 
 
 def _release(response: Any) -> None:

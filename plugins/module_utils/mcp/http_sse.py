@@ -11,11 +11,10 @@ Source: MCP 2024-11-05, basic/transports ("HTTP with SSE"); when to try it: 2026
 from __future__ import annotations
 
 import json
-import string
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import addresses, protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import EventStream, Exchange, Reply
@@ -65,8 +64,7 @@ def resolved(base: str, reference: str) -> str:
         there = urlsplit(urljoin(base, reference.strip()))
     except ValueError as exc:
         raise addresses.foreign(reference) from exc
-    # what is not ASCII cannot be sent as it is
-    path = quote((there.path or "/") + (f"?{there.query}" if there.query else ""), safe=string.punctuation)
+    path = addresses.in_ascii((there.path or "/") + (f"?{there.query}" if there.query else ""))
     if (there.scheme, there.netloc) != (here.scheme, here.netloc) or addresses.leads_astray(path):
         raise addresses.foreign(reference)
     return path

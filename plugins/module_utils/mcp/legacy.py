@@ -10,11 +10,11 @@ Source: MCP 2025-11-25, basic/lifecycle, basic/transports ("Streamable HTTP", "R
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, cast
 
+from ansible_collections.mcpops.platform.plugins.module_utils import deadlines, waiting
 from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import unwatched
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import elicitation, http_sse, protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import EventStream, Exchange, Reply
@@ -49,7 +49,7 @@ class Legacy:
         exchange: Exchange,
         capabilities: Mapping[str, Any],
         traceparent: str = "",
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = waiting.sleep,
     ) -> None:
         self._exchange = exchange
         self._capabilities = dict(capabilities)
@@ -211,8 +211,8 @@ class Legacy:
             if current is None:
                 return None
             wait_ms = DEFAULT_RETRY_MS if current.retry_ms is None else current.retry_ms
-            self._sleep(min(wait_ms / 1000, LONGEST_RETRY_SECONDS))
-            headers = {**self._headers(), "Accept": "text/event-stream", "Last-Event-ID": current.last_id}
+            self._sleep(max(0.0, min(wait_ms / 1000, LONGEST_RETRY_SECONDS, deadlines.left())))
+            headers = {**self._headers(), "Accept": "text/event-stream", "Last-Event-ID": _in_a_header(current.last_id)}
             del headers["Content-Type"]
             last_id, retry_ms = current.last_id, current.retry_ms
             with self._exchange("GET", headers, None) as reply:
@@ -252,6 +252,11 @@ class Legacy:
         if self._traceparent:
             headers["traceparent"] = self._traceparent
         return headers
+
+
+def _in_a_header(text: str) -> str:
+    """UTF-8, as on the stream (HTML, "Server-sent events"): http.client writes each of these characters as a byte."""
+    return text.encode().decode("latin-1")
 
 
 def endless_requests(status: int) -> Unanswered:

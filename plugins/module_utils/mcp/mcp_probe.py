@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Backoff, Deadline
 
 # fewer than the connections to the API server: one must be left for what a server asks back in the middle of its answer
 AT_ONCE = 12
-FIRST_PAUSE_SECONDS = 0.25
-LONGEST_PAUSE_SECONDS = 2.0
+PAUSES = Backoff(first=0.25, longest=2.0, factor=2.0)
 PROGRESS_SECONDS = 5.0
 
 # the server was reached, and what came of it has its reason inside
@@ -79,15 +79,15 @@ def _converge(task: Task, targets: list[Target]) -> Result:
         kube = Kube.connect(task) if any(not target.url for target in targets) else None
     except ClusterPending as pending:
         return _pending(targets, pending.reason)
-    started = time.monotonic()
-    outcomes = _ask_all(task, targets, _connections(task, kube))
+    # check mode asks once: what does not answer now may be repaired by the real run before it is asked
+    deadline = Deadline(0.0 if task.check_mode else float(task.params["wait_timeout"]))
+    outcomes = _ask_all(task, targets, _connections(task, kube), deadline)
     rows = [outcome.row() for outcome in outcomes]
     reasons = [outcome.reason for outcome in outcomes if outcome.reason is not None]
     if reasons and not task.check_mode:
         subject = targets[0].label if len(targets) == 1 else f"{len(reasons)} of {len(targets)} MCP probes"
         told = [_without_subject(reason) for reason in reasons] if len(targets) == 1 else reasons
-        waited = time.monotonic() - started
-        raise NotReady(subject, told, waited=waited, values={"servers": rows}, apart=True)
+        raise NotReady(subject, told, waited=deadline.elapsed, values={"servers": rows}, apart=True)
     notes = [f"{reason} A run that repairs it may come first." for reason in reasons]
     for note in notes:
         task.warn(note)
@@ -168,13 +168,13 @@ def _forwarded(task: Task, kube: Kube, target: Target) -> Reach:
     )
 
 
-def _ask_all(task: Task, targets: list[Target], connect: Connect) -> list[Outcome]:
+def _ask_all(task: Task, targets: list[Target], connect: Connect, deadline: Deadline) -> list[Outcome]:
     """All servers at once; a person who waits is told which ones are still silent."""
-    # check mode asks once: what does not answer now may be repaired by the real run before it is asked
-    patience = 0.0 if task.check_mode else float(task.params["wait_timeout"])
-    deadline = time.monotonic() + patience
     manner = Manner(
-        timeout=float(task.params["timeout"]), calls=not task.check_mode, details=bool(task.params.get("details"))
+        timeout=float(task.params["timeout"]),
+        calls=not task.check_mode,
+        details=bool(task.params.get("details")),
+        at_once=max(1, AT_ONCE // len(targets)),
     )
     given = task.params.get("traceparent") or ""
     with ThreadPoolExecutor(min(AT_ONCE, len(targets))) as pool:
@@ -190,27 +190,24 @@ def _ask_all(task: Task, targets: list[Target], connect: Connect) -> list[Outcom
         return [future.result() for future in asked]
 
 
-def _until_answered(target: Target, reach: Reach, deadline: float, manner: Manner, given: str) -> Outcome:
-    pause = FIRST_PAUSE_SECONDS
+def _until_answered(target: Target, reach: Reach, deadline: Deadline, manner: Manner, given: str) -> Outcome:
     traceparent = given or new_traceparent()
     lost = 0
-    for attempt in range(1, 1_000_000):
+    for attempt in count(1):
         observed: dict[str, Any] = {"attempts": attempt}
         try:
-            whole = replace(manner, whole=deadline - time.monotonic())
+            whole = replace(manner, whole=deadline.left)
             observe(target, reach, whole, traceparent, observed)
         except Unanswered as silent:
-            left = deadline - time.monotonic()
+            left = deadline.left
             if silent.terminal or left <= 0:
                 return Outcome(target, observed, with_last_words(target.advised(silent.about(target.label)), reach))
             lost += silent.code == "session_lost"
             manner = patient(manner, silent, left)
         else:
             return Outcome(target, _with_losses(observed, lost))
-        # the last question is asked when the time is over, not before
-        time.sleep(min(pause, left))
-        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-    raise AssertionError("asked a million times")
+        deadline.sleep(PAUSES.after(attempt - 1))
+    raise AssertionError("counting does not end")
 
 
 def with_last_words(reason: Reason, reach: Reach) -> Reason:

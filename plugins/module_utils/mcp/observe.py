@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol impor
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.replicas import Reach
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import Target
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, shortened
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import now
 
 # what a result may hold of things whose size a server decides
 MOST_SHOWN = 1000
@@ -42,6 +42,8 @@ class Manner:
     timeout: float
     calls: bool = True
     details: bool = False
+    at_once: int = 1
+    """How many replicas of one server are asked at the same time."""
     whole: float = 0.0
     """For one conversation with all its requests; some request times if it is less."""
 
@@ -65,7 +67,7 @@ def _too_slow(seconds: float, row: Mapping[str, Any]) -> Unanswered:
     spent = sorted((row.get("latency_ms") or {}).items(), key=lambda item: -item[1])[:2]
     where = ", ".join(f"{method} {milliseconds / 1000:.1f} s" for method, milliseconds in spent)
     if "replicas" in row:
-        where = f"its {row['replicas']['ready']} replicas one after the other" + (f"; {where}" if where else "")
+        where = f"its {row['replicas']['ready']} replicas" + (f"; {where}" if where else "")
     return Unanswered(
         "timeout",
         f"the whole conversation was not over within {seconds:.3g} s{f' (slow: {where})' if where else ''}",
@@ -100,13 +102,13 @@ def _flatten(row: dict[str, Any]) -> None:
 
 
 def _learn(target: Target, reach: Reach, manner: Manner, traceparent: str, row: dict[str, Any]) -> None:
-    started = time.monotonic()
+    started = now()
     row["traceparent"] = traceparent
     exchange = reach.server(manner.timeout)
     with conversation.opened(exchange, era=target.era, traceparent=traceparent) as server:
         row |= _introduced(server)
         row["latency_ms"] = server.latency_ms
-        row["eras"] = [server.era]
+        row["eras"] = [server.speaker.era]
         remarks: list[str] = []
         tools = _tools(server)
         row["tools"] = shown(tools, manner.details)
@@ -122,10 +124,10 @@ def _learn(target: Target, reach: Reach, manner: Manner, traceparent: str, row: 
         # after the call: what is optional must not stand in the way of what is asked for
         remarks += _offered(server, manner, row)
         remarks += server.remarks
-    if target.era == conversation.AUTO and server.era == conversation.MODERN:
+    if target.era == conversation.AUTO and server.speaker.era == conversation.MODERN:
         remarks += _other_era(exchange, traceparent, row)
     if target.each_replica:
-        remarks += replicas.compared(target, reach, manner.timeout, traceparent, tools, row)
+        remarks += replicas.compared(target, reach, manner.timeout, traceparent, tools, row, manner.at_once)
     if remarks:
         row["remarks"] = remarks
     row["duration_ms"] = conversation.elapsed_ms(started)
@@ -144,20 +146,20 @@ def shown(items: Sequence[Mapping[str, Any]], details: bool) -> list[dict[str, A
 
 def _introduced(server: Conversation) -> dict[str, Any]:
     row = {
-        "era": server.era,
-        "transport": server.transport,
-        "protocol_version": server.version,
-        "supported_versions": [*map(shortened, server.supported_versions[:MOST_VERSIONS])],
-        "server_info": bounded(server.info),
-        "capabilities": bounded(server.capabilities),
+        "era": server.speaker.era,
+        "transport": server.speaker.transport,
+        "protocol_version": server.speaker.version,
+        "supported_versions": [*map(shortened, server.speaker.supported_versions[:MOST_VERSIONS])],
+        "server_info": bounded(server.speaker.info),
+        "capabilities": bounded(server.speaker.capabilities),
         "extensions": bounded(server.extensions),
     }
-    return {**row, "instructions": clipped(server.instructions)} if server.instructions else row
+    return {**row, "instructions": clipped(server.speaker.instructions)} if server.speaker.instructions else row
 
 
 def _tools(server: Conversation) -> list[dict[str, Any]]:
     """A server that does not declare tools may still have some; it may also not know the question."""
-    return _listed(server.tools, "tools" in server.capabilities)
+    return _listed(server.tools, "tools" in server.speaker.capabilities)
 
 
 def _offered(server: Conversation, manner: Manner, row: dict[str, Any]) -> list[str]:
@@ -173,7 +175,7 @@ def _offered(server: Conversation, manner: Manner, row: dict[str, Any]) -> list[
     )
     remarks = []
     for capability, field, ask in lists:
-        if capability not in server.capabilities:
+        if capability not in server.speaker.capabilities:
             continue
         try:
             row[field] = shown(_listed(ask), manner.details)
@@ -181,7 +183,7 @@ def _offered(server: Conversation, manner: Manner, row: dict[str, Any]) -> list[
             if silent.rpc is not None and silent.status is not None and silent.status < 500:
                 remarks.append(f"it declares {capability}, and its {field.replace('_', ' ')}: {silent.reason}")
                 continue
-            if silent.code != "timeout" or server.era != conversation.LEGACY:
+            if silent.code != "timeout" or server.speaker.era != conversation.LEGACY:
                 raise
             # the others are not asked for: each would take as long
             asked = field.replace("_", " ")

@@ -22,7 +22,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import u
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import websocket
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.http_client import Opener, timed_out
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import addresses
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.http_client import Opener, proxy_refusal, timed_out
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.service_proxy import Replica
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, refusal, shortened
 
@@ -114,7 +115,8 @@ class Answer:
         self.closed = False
         self.length_remaining = None
 
-    def read1(self, size: int) -> bytes:
+    def read1(self, size: int, decode_content: bool = False) -> bytes:
+        """As it comes: nothing is ever decoded here."""
         return self._answer.read1(size)
 
     def close(self) -> None:
@@ -147,7 +149,7 @@ def opener(
             connection = http.client.HTTPConnection(host, timeout=timeout)
             connection.sock = forwarded
             sent = {"Host": host, "Connection": "close", **extra, **headers}
-            connection.request(method, path, body=body, headers=sent)
+            connection.request(method, addresses.in_ascii(path), body=body, headers=sent)
             return Answer(connection.getresponse(), forwarded)
         except (OSError, http.client.HTTPException) as exc:
             if forwarded is not None:
@@ -173,6 +175,9 @@ def unreached(exc: Exception, timeout: float) -> Unanswered:
     """The verdict on a request that got no HTTP answer."""
     if isinstance(exc, TimeoutError):
         return timed_out(timeout)
+    refused = proxy_refusal(str(exc))
+    if refused is not None:
+        return refused
     # the kubelet says long things of sandboxes and network namespaces before the reason
     said, reason = shortened(exc), shortened(str(exc).rpartition(": ")[2])
     if "connection refused" in str(exc).lower():

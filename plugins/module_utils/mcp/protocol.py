@@ -12,6 +12,7 @@ from __future__ import annotations
 import codecs
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ MAX_ANSWER_BYTES = 1024 * 1024
 CLIENT_INFO = {"name": "mcpops.platform", "version": "0.1.0"}
 ACCEPT = "application/json, text/event-stream"
 _NO_ID = (None, "server-error")
+# RFC 6838, section 4.2
+_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,9 @@ class Reply:
 
     @property
     def content_type(self) -> str:
-        return self.headers.get("content-type", "").split(";")[0].strip().lower()
+        """Nothing where a server writes something else there, which may be of any length."""
+        named = self.headers.get("content-type", "").split(";")[0].strip().lower()
+        return named if _MEDIA_TYPE.fullmatch(named) else ""
 
     @property
     def successful(self) -> bool:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +45,7 @@ def compared(
     traceparent: str,
     tools: Sequence[Mapping[str, Any]],
     row: dict[str, Any],
+    at_once: int = 1,
 ) -> list[str]:
     """Asks every pod where there are several, and returns remarks; what clients would stumble over is Unanswered."""
     try:
@@ -56,10 +59,16 @@ def compared(
         return []
     asked = found[:MOST_REPLICAS]
     exchanges = {replica.pod: reach.pod(replica, timeout) for replica in asked}
+    ask = deadlines.shared(_asked)
+    with ThreadPoolExecutor(min(at_once, len(asked))) as pool:
+        answers: list[Future[dict[str, Any]]] = [
+            pool.submit(copy_context().run, ask, replica, exchanges[replica.pod], row["era"], traceparent, tools)
+            for replica in asked
+        ]
     pods = []
-    for replica in asked:
+    for replica, answer in zip(asked, answers):
         try:
-            pods.append(_asked(replica, exchanges[replica.pod], row["era"], traceparent, tools))
+            pods.append(answer.result())
         except Unanswered as refused:
             if refused.code == "timeout" and deadlines.over():
                 raise
@@ -88,8 +97,8 @@ def _asked(
 ) -> dict[str, Any]:
     with conversation.opened(exchange, era=era, traceparent=traceparent) as server:
         found = server.tools() if tools else []
-        row = {"pod": replica.pod, "answered": True, "protocol_version": server.version}
-    row["server_info"] = foreign.bounded(server.info)
+        row = {"pod": replica.pod, "answered": True, "protocol_version": server.speaker.version}
+    row["server_info"] = foreign.bounded(server.speaker.info)
     different = differences(tools, found)
     return {**row, "differences": [*map(shortened, different[:MOST_DIFFERENCES])]} if different else row
 
@@ -121,10 +130,10 @@ def _sessions(exchanges: Mapping[str, Exchange], reach: Reach, traceparent: str,
     (first, begun), (second, other) = list(exchanges.items())[:2]
     with ExitStack() as stack:
         server = stack.enter_context(conversation.opened(begun, era=conversation.LEGACY, traceparent=traceparent))
-        if not server.keeps_session:
+        if not server.speaker.keeps_session:
             row["replicas"]["sessions"] = "none"
             return []
-        shared = server.known_at(other)
+        shared = server.speaker.known_at(other)
     row["replicas"]["sessions"] = "shared" if shared else "not shared"
     if shared:
         return []

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import time
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +15,17 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Serv
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import failures, sdk
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import PODS, last_log_lines
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.network import SERVICE_OF
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import addresses, foreign
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.http_client import Opener
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import api_server_refuses_login
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import variable_values
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Deadline
 
 # of the API server's refusals; theirs of a login have some 150 bytes
 LARGEST_STATUS = 4096
+# endpoints are written by others, and the name becomes a part of a path that is asked with our credentials
+_POD_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -77,19 +81,19 @@ class Begun:
     def __init__(self, response: Any, timeout: float) -> None:
         self._response = response
         self.beginning = b""
-        deadline = time.monotonic() + timeout
-        while len(self.beginning) < LARGEST_STATUS and time.monotonic() < deadline:
-            chunk = response.read1(LARGEST_STATUS)
+        deadline = Deadline(timeout)
+        while len(self.beginning) < LARGEST_STATUS and not deadline.passed:
+            chunk = response.read1(LARGEST_STATUS, decode_content=False)
             if not chunk:
                 break
             self.beginning += chunk
         self._unread = self.beginning
 
-    def read1(self, amount: int) -> bytes:
+    def read1(self, amount: int, decode_content: bool = False) -> bytes:
         if self._unread:
             given, self._unread = self._unread[:amount], self._unread[amount:]
             return given
-        return bytes(self._response.read1(amount))
+        return bytes(self._response.read1(amount, decode_content=decode_content))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._response, name)
@@ -100,7 +104,7 @@ def replicas(kube: Kube, namespace: str, service: str, port: int) -> list[Replic
     action = f"read the endpoints of Service {namespace}/{service}"
     slices = kube.get(
         f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices",
-        query={"labelSelector": f"kubernetes.io/service-name={service}"},
+        query={"labelSelector": f"{SERVICE_OF}={service}"},
         action=action,
     )
     found = [item for item in (slices or {}).get("items") or [] if isinstance(item, Mapping)]
@@ -148,7 +152,8 @@ def ready(slices: list[Mapping[str, Any]], name: str | None) -> list[Replica]:
         ]
         for endpoint in (item.get("endpoints") or []) if ports else ():
             pod = endpoint.get("targetRef") or {}
+            is_pod = pod.get("kind") == "Pod" and _POD_NAME.fullmatch(str(pod.get("name")))
             # unset means ready (discovery.k8s.io/v1 EndpointConditions); two address families name a pod twice
-            if pod.get("kind") == "Pod" and (endpoint.get("conditions") or {}).get("ready") is not False:
+            if is_pod and (endpoint.get("conditions") or {}).get("ready") is not False:
                 found.setdefault(pod["name"], Replica(str(pod["name"]), int(ports[0])))
     return [found[pod] for pod in sorted(found)]

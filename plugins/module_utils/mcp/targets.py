@@ -17,17 +17,15 @@ from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, Reason
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import addresses, conversation, expectations
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.expectations import Expectation
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.url_path import path_problem
-from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of, texts_of_mapping
-from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import (
-    wait_timeout_problem,
-    wait_timeout_problems,
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.url_path import (
+    DEFAULT_PATH,
+    DEFAULT_PORT,
+    path_problem,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.names import SERVICE, namespace_problems, wrong_name
+from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of, texts_of_mapping
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import wait_timeout_problems
 
-DEFAULT_PORT = 3000
-DEFAULT_PATH = "/mcp"
-_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 # what the protocol itself needs, and what HTTP does
 _OWN_HEADERS = re.compile(
     r"accept|content-type|content-length|mcp-session-id|mcp-protocol-version|mcp-method|mcp-name|mcp-param-.*"
@@ -175,8 +173,7 @@ def targets_from(params: Mapping[str, Any]) -> list[Target]:
         for index, entry in enumerate(entries):
             problems += _unused_with_url(f"servers[{index}]", entry)
     problems += wait_timeout_problems(params.get("wait_timeout"), zero=True)
-    one_request = wait_timeout_problem(params.get("timeout"), option="timeout")
-    problems += [one_request] if one_request else []
+    problems += wait_timeout_problems(params.get("timeout"), option="timeout")
     if params.get("traceparent") and not _TRACE.fullmatch(params["traceparent"]):
         problems.append(
             Problem("traceparent", "is not a W3C trace parent: 00-<32 hex digits>-<16 hex digits>-<2 hex digits>")
@@ -292,12 +289,12 @@ def _service_problems(row: Mapping[str, Any]) -> Iterator[Problem]:
     name, namespace = row.get("name") or "", row.get("namespace") or ""
     if not name:
         yield Problem("name", "is missing: give name and namespace of the server, or its url")
-    elif not _NAME.fullmatch(name) or len(name) > 63:
-        yield Problem("name", f"{name!r} is not the name of a Service (lower case letters, digits and -, up to 63)")
+    elif wrong := wrong_name(name, "Service name", SERVICE):
+        yield Problem("name", wrong)
     if not namespace:
         yield Problem("namespace", "is missing: the namespace of the server")
-    elif not _NAMESPACE.fullmatch(namespace) or len(namespace) > 63:
-        yield Problem("namespace", f"{namespace!r} is not the name of a namespace")
+    else:
+        yield from namespace_problems("namespace", namespace)
 
 
 def _header_problem(name: str, value: Any, *, proxied: bool) -> str:

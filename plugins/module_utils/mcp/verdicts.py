@@ -303,9 +303,12 @@ def not_mcp(status: int, content_type: str, body: bytes) -> Unanswered:
 
 def forgets_session(refused: Unanswered) -> bool:
     """The answer to an unknown session: 404; of older servers and gateways 400 or 422 that name it."""
-    if refused.rpc is not None and refused.rpc.code == -32601:
+    code = refused.rpc.code if refused.rpc is not None else None
+    if code == -32601:
         return False
-    return refused.status == 404 or (refused.status in (400, 422) and "session" in refused.reason.lower())
+    # parameters that are refused may be called session
+    named = refused.status in (400, 422) and code != -32602 and "session" in refused.reason.lower()
+    return refused.status == 404 or named
 
 
 def session_lost(refused: Unanswered) -> Unanswered:
@@ -373,8 +376,8 @@ def _said(body: bytes) -> str:
 
 def _challenge(header: str) -> str:
     """What a WWW-Authenticate header asks for."""
-    found = re.findall(r'(error|error_description|scope|resource_metadata)="([^"]*)"', header)
-    return ", ".join(f"{name} {shortened(value)!r}" for name, value in found if value)
+    found = dict(re.findall(r'\b(error|error_description|scope|resource_metadata)="([^"]*)"', header))
+    return ", ".join(f"{name} {shortened(value)!r}" for name, value in found.items() if value)
 
 
 def without_secrets(url: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,11 @@ class Commands:
         return shlex.join(["ansible-playbook", name, *sources, *arguments])
 
 
-def of_host(state: str, name: str, kind: str, cluster: Mapping[str, Any], commands: Commands) -> tuple[str, str]:
-    """(sentence, command) for a host in this state; empty where nothing is to be done."""
-    group = _group_of(str(cluster.get("id") or ""))
+def of_host(state: str, name: str, kind: str, start: Sequence[str], commands: Commands) -> tuple[str, str]:
+    """(sentence, command) for a host in this state; empty where nothing is to be done.
+
+    `start` is the command that starts a cluster which is stopped.
+    """
     if state == "drifted":
         return "Repair makes it as declared; what should stay as it is goes into the inventory first.", commands.repair(
             name
@@ -56,9 +57,9 @@ def of_host(state: str, name: str, kind: str, cluster: Mapping[str, Any], comman
             commands.create(name),
         )
     if state == "stopped":
-        started = ["az", "aks", "start", "--name", str(cluster.get("name") or name), "--resource-group", group]
-        return "The cluster is stopped, so nothing in it can be compared. Start it, then compare again.", shlex.join(
-            started
+        return (
+            "The cluster is stopped, so nothing in it can be compared. Start it, then compare again.",
+            shlex.join(start),
         )
     if state == "unreachable":
         return (
@@ -74,8 +75,11 @@ def of_host(state: str, name: str, kind: str, cluster: Mapping[str, Any], comman
     return "", ""
 
 
-def of_difference(module: str, changed_by: Sequence[str], missing: bool, state: str) -> str:
-    """What an object's differences mean on a host in this state, and what repairing them does."""
+def of_difference(by_hand: str, changed_by: Sequence[str], missing: bool, state: str) -> str:
+    """What an object's differences mean on a host in this state, and what repairing them does.
+
+    `by_hand` is what its domain says of those that nobody is known to have made, if anything.
+    """
     who = ", ".join(changed_by)
     if state == "gone":
         return "This is what would be created."
@@ -85,13 +89,4 @@ def of_difference(module: str, changed_by: Sequence[str], missing: bool, state: 
         return f"Set by {who}, outside of Ansible. Repair takes it back; to keep it, declare it."
     if missing:
         return "It, or this part of it, is not there. Repair creates it."
-    if module.rpartition(".")[2].startswith(("aks_", "azure_")):
-        return (
-            "Changed in Azure since the last run, or in the declaration; the activity log of its group shows by whom."
-        )
-    return "Changed since the last run, or in the declaration. Repair makes it as declared."
-
-
-def _group_of(resource_id: str) -> str:
-    parts = resource_id.split("/")
-    return next((parts[index + 1] for index, part in enumerate(parts[:-1]) if part.lower() == "resourcegroups"), "")
+    return by_hand or "Changed since the last run, or in the declaration. Repair makes it as declared."

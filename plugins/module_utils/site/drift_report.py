@@ -10,12 +10,13 @@ A host that could not be compared to its end still gets a report, of what was co
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, NOT_THERE
+from ansible_collections.mcpops.platform.plugins.module_utils import domains
+from ansible_collections.mcpops.platform.plugins.module_utils.domain import Foundation
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import SIDES, leaf_entries
 from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_advice as advice
-from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_leaves import Leaf, leaves_of
 
 SCHEMA_VERSION = "1.2"
 IN_SYNC, DRIFTED, REPAIRED = "in_sync", "drifted", "repaired"
@@ -24,7 +25,6 @@ STATES = (IN_SYNC, REPAIRED, DRIFTED, GONE, STOPPED, UNREACHABLE, FAILED)
 """What a host can be, the best first."""
 FINE = (IN_SYNC, REPAIRED)
 CLEAN, DRIFT, UNKNOWN = "clean", "drift", "unknown"
-_CLUSTER_MODULE = "mcpops.platform.aks_cluster"
 
 Row = Mapping[str, Any]
 
@@ -37,7 +37,8 @@ class Difference:
     module: str
     stage: str
     task: str
-    leaves: tuple[Leaf, ...] = ()
+    leaves: tuple[Mapping[str, Any], ...] = ()
+    """As a result's `changes` has them; of modules of other collections, their texts as one leaf without a path."""
     missing: bool = False
     """There is no such object, which differs from an object without these leaves."""
 
@@ -52,7 +53,8 @@ class HostDrift:
     differences: tuple[Difference, ...] = ()
     message: str = ""
     notes: tuple[str, ...] = ()
-    cluster: Mapping[str, Any] = field(default_factory=dict)
+    start: tuple[str, ...] = ()
+    """The command that starts what is stopped."""
 
 
 def hosts_of(
@@ -81,7 +83,7 @@ def cut_short(rows: Iterable[Row], names: Sequence[str], ended: Collection[str])
 def after_repair(found: HostDrift, again: HostDrift) -> HostDrift:
     """What is said of a host that drifted and was repaired: what it was, unless it is not in sync now."""
     if again.state == IN_SYNC:
-        return HostDrift(found.name, found.kind, REPAIRED, found.differences, notes=found.notes, cluster=found.cluster)
+        return HostDrift(found.name, found.kind, REPAIRED, found.differences, notes=found.notes)
     return again
 
 
@@ -104,14 +106,16 @@ def _host(name: str, kind: str, rows: Sequence[Row], cut: str) -> HostDrift:
     """`cut` says why the host did not come to the end of the playbook, and is empty if it did."""
     error = _error(rows)
     differences = tuple(difference for row in rows if _differs(row) for difference in _differences(row))
-    cluster: Mapping[str, Any] = next((row["cluster"] for row in rows if row.get("cluster")), {})
+    source: Row = next((row for row in rows if row.get("cluster")), {})
+    cluster: Mapping[str, Any] = source.get("cluster") or {}
+    base = domains.foundation(str(source.get("module")))
     notes = tuple(dict.fromkeys(str(note) for row in rows for note in row.get("notes") or ()))
-    state = _state(error, cluster, differences, bool(cut))
+    state = _state(error, base, cluster, differences, bool(cut))
     if not rows:
         return HostDrift(name, kind, FAILED, message=f"Nothing was compared on this host. {cut}".strip())
-    if state == GONE:
+    if state == GONE and base is not None:
         # everything else depends on the cluster: listing it would bury the one thing to know
-        differences = tuple(item for item in differences if item.module == _CLUSTER_MODULE)
+        differences = tuple(item for item in differences if item.module == base.module)
         notes = ()
     return HostDrift(
         name,
@@ -120,7 +124,7 @@ def _host(name: str, kind: str, rows: Sequence[Row], cut: str) -> HostDrift:
         differences,
         _message(error) if error else cut if state == FAILED else "",
         notes,
-        cluster,
+        tuple(base.start(cluster, name)) if base is not None and state == STOPPED else (),
     )
 
 
@@ -139,12 +143,18 @@ def _is_ours(row: Row) -> bool:
     return str(row.get("module")).startswith("mcpops.platform.")
 
 
-def _state(error: Row | None, cluster: Mapping[str, Any], differences: Sequence[Difference], cut: bool) -> str:
-    if cluster and not cluster.get("exists"):
+def _state(
+    error: Row | None,
+    base: Foundation | None,
+    cluster: Mapping[str, Any],
+    differences: Sequence[Difference],
+    cut: bool,
+) -> str:
+    if base is not None and base.is_gone(cluster):
         return GONE
     if error is None and not cut:
         return DRIFTED if differences else IN_SYNC
-    if str(cluster.get("power_state")) == "Stopped":
+    if base is not None and base.is_stopped(cluster):
         return STOPPED
     if error is None:
         return FAILED
@@ -154,13 +164,18 @@ def _state(error: Row | None, cluster: Mapping[str, Any], differences: Sequence[
 
 def _differences(row: Row) -> Iterable[Difference]:
     module, stage, task = (str(row.get(key) or "") for key in ("module", "stage", "task"))
-    shown = [diff for diff in row.get("diff") or () if diff.get("before") or diff.get("after")]
+    shown = [diff for diff in row.get("diff") or () if any(diff.get(key) for key in ("changes", *SIDES))]
     for diff in shown:
         subject = _subject(row, diff.get("after_header") or diff.get("before_header") or row.get("item"))
-        missing = str(diff.get("before_header") or "").endswith(NOT_THERE)
-        yield Difference(subject, module, stage, task, tuple(leaves_of(diff)), missing)
+        yield Difference(subject, module, stage, task, tuple(_leaves(diff, _is_ours(row))), diff.get("is_new") is True)
     if not shown:
         yield Difference(_subject(row, row.get("item") or row.get("msg")), module, stage, task)
+
+
+def _leaves(diff: Mapping[str, Any], is_ours: bool) -> Iterable[Mapping[str, Any]]:
+    if is_ours and "changes" in diff:
+        return (leaf for change in diff["changes"] for leaf in leaf_entries(change))
+    return ({"path": "", **{side: str(diff[side]) for side in SIDES if diff.get(side)}},)
 
 
 def _subject(row: Row, label: Any) -> str:
@@ -198,7 +213,7 @@ def report(hosts: Sequence[HostDrift], about: Mapping[str, Any], commands: advic
 
 
 def _told(host: HostDrift, commands: advice.Commands) -> dict[str, Any]:
-    sentence, command = advice.of_host(host.state, host.name, host.kind, host.cluster, commands)
+    sentence, command = advice.of_host(host.state, host.name, host.kind, host.start, commands)
     return {
         "name": host.name,
         "kind": host.kind,
@@ -213,7 +228,7 @@ def _told(host: HostDrift, commands: advice.Commands) -> dict[str, Any]:
 
 
 def _difference(item: Difference, host: HostDrift, commands: advice.Commands) -> dict[str, Any]:
-    by = sorted({leaf.changed_by for leaf in item.leaves if leaf.changed_by})
+    by = sorted({leaf["changed_by"] for leaf in item.leaves if "changed_by" in leaf})
     return {
         "object": item.object,
         "module": item.module,
@@ -221,24 +236,12 @@ def _difference(item: Difference, host: HostDrift, commands: advice.Commands) ->
         "task": item.task,
         "changed_by": by,
         "missing": item.missing,
-        "leaves": [_leaf(leaf) for leaf in item.leaves],
-        "advice": advice.of_difference(item.module, by, _lacking(item) and not by, host.state),
+        "leaves": [{"secret": False, "changed_by": "", **leaf} for leaf in item.leaves],
+        "advice": advice.of_difference(domains.changed_by_hand(item.module), by, _lacking(item) and not by, host.state),
         "command": "" if host.state in (REPAIRED, GONE) else commands.repair_stage(host.name, item.stage),
     }
 
 
 def _lacking(item: Difference) -> bool:
     """It, or all that differs of it, is not there."""
-    return item.missing or (bool(item.leaves) and all(leaf.before is ABSENT for leaf in item.leaves))
-
-
-def _leaf(leaf: Leaf) -> dict[str, Any]:
-    """A value that is not there is left out: null is a value."""
-    shown: dict[str, Any] = {"path": leaf.path, "secret": leaf.secret, "changed_by": leaf.changed_by}
-    if leaf.note and not leaf.changed_by:
-        shown["note"] = leaf.note
-    if leaf.before is not ABSENT:
-        shown["before"] = leaf.before
-    if leaf.after is not ABSENT:
-        shown["after"] = leaf.after
-    return shown
+    return item.missing or (bool(item.leaves) and all("before" not in leaf for leaf in item.leaves))

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
 from ansible_collections.mcpops.platform.plugins.module_utils.site.spelling import as_written
+from ansible_collections.mcpops.platform.plugins.module_utils.text import listed
 
 PLATFORM_VARIABLE = "mcpops_platform"
 SHOWN_HOSTS = 20
@@ -45,6 +46,12 @@ class Finding:
     message: str
 
 
+def host_names(given: Any) -> list[str]:
+    """The names of a list or of a comma separated text, each once, without blanks."""
+    names = given.split(",") if isinstance(given, str) else list(given or [])
+    return list(dict.fromkeys(str(name).strip() for name in names if str(name).strip()))
+
+
 def roles_of(groups: Iterable[str], roles: Mapping[str, Sequence[str]]) -> list[str]:
     """The roles that apply to a host of these groups, each once, in the order given."""
     own = set(groups)
@@ -63,7 +70,7 @@ def as_problems(findings: Iterable[Finding], spelled: Mapping[str, Mapping[str, 
         affected = hosts.setdefault((where, what), [])
         if finding.host not in affected:
             affected.append(finding.host)
-    return [Problem(f"{_named(affected)}: {path}", message) for (path, message), affected in hosts.items()]
+    return [Problem(f"{listed(affected, SHOWN_HOSTS)}: {path}", message) for (path, message), affected in hosts.items()]
 
 
 def unchecked(hosts: Iterable[Host]) -> list[str]:
@@ -75,9 +82,9 @@ def unchecked(hosts: Iterable[Host]) -> list[str]:
             name = host.spelled.get(variable, variable)
             if name not in host.written:
                 continue
-            for listed, item in ((reasons, reason), (affected, host.name)):
-                if item not in listed.setdefault(name, []):
-                    listed[name].append(item)
+            for known, item in ((reasons, reason), (affected, host.name)):
+                if item not in known.setdefault(name, []):
+                    known[name].append(item)
     alike: dict[str, list[str]] = {}
     for name, found in reasons.items():
         alike.setdefault("; ".join(found), []).append(name)
@@ -88,18 +95,7 @@ def unchecked(hosts: Iterable[Host]) -> list[str]:
 
 
 def _unchecked(names: Sequence[str], hosts: Sequence[str], reason: str) -> str:
-    told = f"{', '.join(names)} of {_named(hosts)}"
-    if len(names) == 1:
-        return (
-            f"{told} is not known now ({reason}), so it was not checked; "
-            "where nothing defines it later, a default takes its place or the run fails there."
-        )
     return (
-        f"{told} are not known now ({reason}), so they were not checked; "
-        "where nothing defines them later, a default takes their place or the run fails there."
+        f"{', '.join(names)} of {listed(hosts, SHOWN_HOSTS)}: not known now ({reason}), so not checked; "
+        "where nothing defines it later, a default takes its place or the run fails there."
     )
-
-
-def _named(hosts: Sequence[str]) -> str:
-    more = f" and {len(hosts) - SHOWN_HOSTS} more" if len(hosts) > SHOWN_HOSTS else ""
-    return ", ".join(hosts[:SHOWN_HOSTS]) + more

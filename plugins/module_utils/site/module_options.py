@@ -26,17 +26,19 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions impo
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import charts as kmcp_charts
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server_callers,
+    server_environment,
     server_prune,
     server_rules,
     server_spec,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import targets
+from ansible_collections.mcpops.platform.plugins.module_utils.names import namespace_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.scalars import text_of_scalar, texts_of_mapping
 from ansible_collections.mcpops.platform.plugins.module_utils.site import role_arguments
 from ansible_collections.mcpops.platform.plugins.module_utils.site.common_variables import AZURE_AUTH, KUBECONFIG
 from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Finding, Host
-from ansible_collections.mcpops.platform.plugins.module_utils.timeouts import wait_timeout_problem
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import wait_timeout_problems
 
 Spec = Mapping[str, Any]
 
@@ -153,6 +155,11 @@ def server_findings(host: Host, spec: Spec) -> Iterator[Finding]:
             sound.append(server_spec.Declared(where, options, server_spec.resource(options)))
     for problem in server_rules.problems(sound):
         yield Finding(host.name, problem.path, problem.message)
+    objects = host.get("cluster_setup_objects")
+    secrets = server_environment.declared(objects if isinstance(objects, list) else [])
+    for server in sound:
+        for refusal in server_environment.clashes(server, secrets):
+            yield Finding(host.name, f"{server.where}.{refusal.path}", f"hides {refusal.before}. {refusal.remedy}")
     yield from _shared_server_findings(host, spec)
 
 
@@ -201,7 +208,7 @@ def namespace_findings(host: Host) -> Iterator[Finding]:
     """Names that no namespace can have, of the variables that several roles follow."""
     for role, variable in _NAMESPACE_VARIABLES.items():
         if role in host.roles and host.get(variable) not in (None, ""):
-            for problem in objects.namespace_problems(variable, host.get(variable)):
+            for problem in namespace_problems(variable, host.get(variable)):
                 yield Finding(host.name, problem.path, problem.message)
 
 
@@ -210,8 +217,7 @@ def wait_findings(host: Host) -> Iterator[Finding]:
     for variable, zero in WAITS.items():
         seconds = host.get(variable)
         if isinstance(seconds, (int, float)):
-            problem = wait_timeout_problem(seconds, option=variable, zero=zero)
-            if problem:
+            for problem in wait_timeout_problems(seconds, option=variable, zero=zero):
                 yield Finding(host.name, problem.path, problem.message)
 
 
@@ -232,11 +238,11 @@ def playbook_findings(host: Host, lock: Spec) -> Iterator[Finding]:
     if host.get(LOCK_TIMEOUT) is not None:
         found = list(role_arguments.of_variable(host, LOCK_TIMEOUT, lock["wait_timeout"]))
         yield from found
-        problem = None if found else wait_timeout_problem(int(host.get(LOCK_TIMEOUT)), option=LOCK_TIMEOUT, zero=True)
-        if problem:
+        seconds = None if found else int(host.get(LOCK_TIMEOUT))
+        for problem in wait_timeout_problems(seconds, option=LOCK_TIMEOUT, zero=True):
             yield Finding(host.name, problem.path, problem.message)
     if host.get(LOCK_NAMESPACE) is not None:
-        for problem in objects.namespace_problems(LOCK_NAMESPACE, host.get(LOCK_NAMESPACE)):
+        for problem in namespace_problems(LOCK_NAMESPACE, host.get(LOCK_NAMESPACE)):
             yield Finding(host.name, problem.path, problem.message)
 
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +128,12 @@ def our_modules(site: Site, scratch: Path) -> Contestant:
     argv += ["-e", f"@{_write(scratch, 'our-variables.json', variables)}"]
     kubectl = site.environment()["kubectl"]
     return Contestant("our modules", site.kubeconfig, kubectl, argv, environ, ("--check", "--diff"))
+
+
+def empty(who: Contestant) -> Contestant:
+    """An empty playbook with the ansible-core, the configuration and the environment of one of them."""
+    argv = [who.run_argv[0], "-i", "localhost,", "-c", "local", HERE / "empty.yml"]
+    return replace(who, name=f"empty playbook, as {who.name}", run_argv=argv, check_arguments=())
 
 
 def shared_variables(site: Site, scratch: Path) -> dict[str, str]:

@@ -56,7 +56,7 @@ def test_the_official_clients_find_the_same_era_and_tools(endpoints: Endpoints, 
     found = judge([endpoints.url(server) for server in SERVERS])
     for server in SERVERS:
         with conversation.opened(http_client.exchange_to(endpoints.url(server), timeout=20)) as talk:
-            ours = {"version": talk.version, "tools": sorted(tool["name"] for tool in talk.tools())}
+            ours = {"version": talk.speaker.version, "tools": sorted(tool["name"] for tool in talk.tools())}
         theirs = found[endpoints.url(server)]
         if server.ours:
             assert theirs == ours, server.name
@@ -165,7 +165,7 @@ def test_what_our_probe_makes_of_an_answer_to_discovery(older: list[str], name: 
     url, expected = older[list(ANSWERS).index(name)], ANSWERS[name].ours
     try:
         with conversation.opened(http_client.exchange_to(url, timeout=10)) as talk:
-            actual = talk.version
+            actual = talk.speaker.version
     except Unanswered as refused:
         actual = refused.code
     assert actual == expected

@@ -47,12 +47,12 @@ def opened(
 @each(SERVERS)
 def test_the_era_is_found(endpoints: Endpoints, server: Server) -> None:
     with opened(endpoints, server) as talk:
-        assert talk.era == server.preferred
-        assert talk.version == (MODERN_VERSION if server.preferred == MODERN else server.negotiated)
-        expected = server.discovered or (talk.version,)
-        assert talk.supported_versions == expected
-        assert (talk.info["name"], talk.info["version"]) == server.info
-        assert "tools" in talk.capabilities
+        assert talk.speaker.era == server.preferred
+        assert talk.speaker.version == (MODERN_VERSION if server.preferred == MODERN else server.negotiated)
+        expected = server.discovered or (talk.speaker.version,)
+        assert talk.speaker.supported_versions == expected
+        assert (talk.speaker.info["name"], talk.speaker.info["version"]) == server.info
+        assert "tools" in talk.speaker.capabilities
 
 
 @each(tuple(server for server in SERVERS if MODERN in server.eras))
@@ -70,7 +70,7 @@ def test_whether_older_clients_are_served_too_is_known(endpoints: Endpoints, ser
 @each_era(OURS)
 def test_everything_that_it_offers_is_listed_and_answers(endpoints: Endpoints, server: Server, era: str) -> None:
     with opened(endpoints, server, era) as talk:
-        assert talk.era == era
+        assert talk.speaker.era == era
         assert sorted(tool["name"] for tool in talk.tools()) == TOOLS
         assert talk.dropped == []
         assert [resource["uri"] for resource in talk.resources()] == ["note://greeting"]
@@ -166,7 +166,7 @@ def test_another_host_name_is_not_taken_for_a_dead_server(endpoints: Endpoints, 
     exchange = http_client.exchange_to(endpoints.url(server), {"Host": "tools.mcp.svc:3000"}, timeout=TIMEOUT)
     if server.other_host == 200:
         with conversation.opened(exchange) as talk:
-            assert talk.era == server.preferred
+            assert talk.speaker.era == server.preferred
         return
     with pytest.raises(Unanswered) as refused, conversation.opened(exchange):
         pass
@@ -182,7 +182,7 @@ def test_a_last_slash_too_many_is_told(endpoints: Endpoints, server: Server) -> 
     exchange = http_client.exchange_to(url, {"Authorization": "Bearer for-this-address-alone"}, timeout=TIMEOUT)
     if server.slash == 200:
         with conversation.opened(exchange) as talk:
-            assert talk.era == server.preferred
+            assert talk.speaker.era == server.preferred
         return
     with pytest.raises(Unanswered) as refused, conversation.opened(exchange):
         pass
@@ -196,7 +196,7 @@ def test_the_transport_of_2024_is_spoken(endpoints: Endpoints) -> None:
     """At the path of its stream; elsewhere there is nothing."""
     address = endpoints.variant("mcp1", "sse")
     with conversation.opened(http_client.exchange_to(f"{address}/sse", timeout=TIMEOUT)) as talk:
-        assert (talk.era, talk.transport) == (LEGACY, "http_sse")
+        assert (talk.speaker.era, talk.speaker.transport) == (LEGACY, "http_sse")
         assert sorted(tool["name"] for tool in talk.tools()) == TOOLS
         assert talk.call("add", {"a": 2, "b": 3})["structuredContent"] == {"result": 5}
         assert talk.call("fail", {})["isError"] is True

@@ -37,7 +37,7 @@ def until(holds: Callable[[], bool]) -> bool:
 @pytest.mark.parametrize("program", OURS)
 def test_a_program_of_standard_input_and_output_answers(endpoints: Endpoints, program: str) -> None:
     with conversation.opened(http_client.exchange_to(endpoints.stdio_url(program), timeout=TIMEOUT)) as talk:
-        assert talk.era == LEGACY
+        assert talk.speaker.era == LEGACY
         assert sorted(tool["name"] for tool in talk.tools()) == ["add", "ask", "echo", "fail"]
         assert talk.call("add", {"a": 2, "b": 3})["structuredContent"] == {"result": 5}
         assert talk.call("fail", {})["isError"] is True

@@ -15,6 +15,7 @@ PATTERNS = (
     r"changelogs/fragments/[\w-]+\.yml",
     r"plugins/(action|callback|doc_fragments|filter|inventory|lookup|modules|plugin_utils)/\w+\.py",
     r"plugins/module_utils/(\w+/)*\w+\.py",
+    r"plugins/templates/\w+\.html\.j2",
     r"playbooks/\w+\.yml",
     r"inventories/(local|dev|prod)/(hosts\.yml|(group|host)_vars/([\w-]+/)*[\w-]+\.yml)",
     r"roles/\w+/(README\.md|(defaults|handlers|vars)/main\.yml|meta/(main|argument_specs)\.yml)",
@@ -25,7 +26,7 @@ PATTERNS = (
 ALLOWED = re.compile("|".join(PATTERNS))
 
 # What a user of the collection cannot do without.
-REQUIRED = ("LICENSE", "CHANGELOG.md", "meta/runtime.yml", "requirements.txt")
+REQUIRED = ("LICENSE", "CHANGELOG.md", "meta/runtime.yml", "requirements.txt", "plugins/templates/drift_report.html.j2")
 
 
 def unexpected(members: Iterable[str]) -> list[str]:

@@ -15,6 +15,8 @@ COLLECTION = "mcpops.platform"
 OF_THE_HOST = "aks_cluster_kubeconfig | default(mcpops_kubeconfig)"
 # A null would be no option at all, and the module would look in the environment; an empty text it refuses.
 NEVER_UNSAID = "or '' }}"
+# run by the role site_verify, which says of which cluster
+VERIFY, OF_VERIFICATION = "verify.yml", "site_verify_kubeconfig"
 _TASKS = ("pre_tasks", "tasks", "post_tasks", "handlers")
 _NESTED = ("block", "rescue", "always")
 _PROCESSES = re.compile(r"(?:ansible\.(?:builtin|legacy)\.)?(?:command|shell|raw|script)")
@@ -32,7 +34,11 @@ def unnamed_clusters(root: Path) -> list[str]:
     for role in sorted(path for path in (root / "roles").glob("*") if path.is_dir()):
         variable = f"{role.name}_kubeconfig"
         files = [path for part in ("tasks", "handlers") for path in sorted((role / part).rglob("*.y*ml"))]
-        problems += [problem for path in files for problem in _problems(path, root, group, variable)]
+        problems += [
+            problem
+            for path in files
+            for problem in _problems(path, root, group, OF_VERIFICATION if path.name == VERIFY else variable)
+        ]
         if any(found for path in files for found in tasks_of(_load(path), group, {})):
             problems += _variable_problems(role, variable)
     return problems

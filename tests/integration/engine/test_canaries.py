@@ -17,7 +17,7 @@ from ..conftest import Cloud, Cluster, play_options
 
 pytestmark = pytest.mark.integration
 
-FIXTURES = CHECKOUT / "tests/unit/plugins/plugin_utils/fixtures/collections"
+FIXTURES = CHECKOUT / "tests/contract/ansible/fixtures/collections"
 OTHER_HOST = {"ansible_connection": "test.adapters.namespace", "ansible_python_interpreter": sys.executable}
 CANARY = "canary-6f1d2b"
 REQUIRED: dict[str, dict[str, Any]] = {

@@ -16,7 +16,7 @@ from ..conftest import Cloud, Cluster, play_options
 
 pytestmark = pytest.mark.integration
 
-FIXTURES = CHECKOUT / "tests/unit/plugins/plugin_utils/fixtures/collections"
+FIXTURES = CHECKOUT / "tests/contract/ansible/fixtures/collections"
 OTHER_HOST = {"ansible_connection": "test.adapters.namespace", "ansible_python_interpreter": sys.executable}
 # what the two may differ in: which interpreter said so, and what core itself adds
 ADAPTER_KEYS = {"invocation", "warnings", "deprecations", "exception", "ansible_facts"}

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
@@ -14,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gate import matrix
-from gate.checkout import CACHE
+from gate.stages import CORES
 from support.canaries import Left, hosts, watched
 from support.playbook import CHECKOUT
 from support.ssh_server import ssh_server
@@ -182,23 +182,22 @@ class Way:
 
 
 def _ways() -> Iterator[Any]:
-    # that the adapters are the same for every module is seen at every gate by tests/unit/plugins/plugin_utils
+    # that the adapters are the same for every module is seen at every gate by tests/contract/ansible
     yield pytest.param(Way(adapters=("in-process", "connection")), id="default")
     for way in (Way("minimal"), Way("runner", check=True)):
         yield pytest.param(way, id=f"{way.callback}-{'check' if way.check else 'apply'}", marks=pytest.mark.slow)
     # the other callbacks on each core: there as well
-    for row in matrix.ROWS:
-        yield pytest.param(Way("runner", core=row.core), id=row.core, marks=pytest.mark.slow)
+    for core in CORES:
+        yield pytest.param(Way("runner", core=core), id=core, marks=pytest.mark.slow)
 
 
 def _interpreter(core: str) -> str:
     """The Python of an environment with this ansible-core, made as `make matrix` makes it."""
     if not core:
         return sys.executable
-    row = next(row for row in matrix.ROWS if row.core == core)
-    versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    python = matrix.find_python(row, os.environ.get("PATH", os.defpath), versions)
-    return str(matrix.environment(row, python, CACHE / "matrix") / "bin" / "python")
+    argv = [CHECKOUT / "tests/gate/bootstrap.sh", "python", "-c", "import sys; print(sys.executable)"]
+    environment = {**os.environ, "MCPOPS_CORE": core, "MCPOPS_PYTHONS": CORES[core], "MCPOPS_PYTHON": ""}
+    return subprocess.run(argv, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 @pytest.fixture(scope="module", params=_ways())

@@ -31,6 +31,20 @@ def release(cloud: Any, cluster: Any, namespace: str) -> Iterator[dict[str, Any]
 
 
 @pytest.fixture
+def chart(namespace: str, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """`chart(template, **values)` -> a declaration of a release of a chart with this one template."""
+
+    def made(template: str, **options: Any) -> dict[str, Any]:
+        directory = tmp_path / "chart"
+        (directory / "templates").mkdir(parents=True, exist_ok=True)
+        (directory / "Chart.yaml").write_text("apiVersion: v2\nname: formats\nversion: 1.0.0\n")
+        (directory / "templates" / "all.yaml").write_text(template)
+        return {"name": "formats", "namespace": namespace, "chart_ref": str(directory), **options}
+
+    return made
+
+
+@pytest.fixture
 def helm(cluster: Any, cloud: Any, namespace: str) -> Callable[..., list[str]]:
     """The command line of a person's own helm."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,20 +52,6 @@ items:
 - metadata: {name: listed2}
   data:
 """
-
-
-@pytest.fixture
-def chart(namespace: str, tmp_path: Path) -> Chart:
-    """`chart(template, **values)` -> a declaration of a release of a chart with this one template."""
-
-    def made(template: str, **options: Any) -> dict[str, Any]:
-        directory = tmp_path / "chart"
-        (directory / "templates").mkdir(parents=True, exist_ok=True)
-        (directory / "Chart.yaml").write_text("apiVersion: v2\nname: formats\nversion: 1.0.0\n")
-        (directory / "templates" / "all.yaml").write_text(template)
-        return {"name": "formats", "namespace": namespace, "chart_ref": str(directory), **options}
-
-    return made
 
 
 def test_values_arrive_as_they_are_and_stay(direct: Run, chart: Chart, cluster: Any, namespace: str) -> None:

@@ -173,6 +173,7 @@ def publish(directory: Path, *archives: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("generation", ["helm 3", "helm 4"])
 def test_a_repository_over_https_with_a_login(
     cloud: Any,
     release: dict[str, Any],
@@ -180,8 +181,11 @@ def test_a_repository_over_https_with_a_login(
     package: Package,
     repository: tuple[str, Path, list[str]],
     monkeypatch: pytest.MonkeyPatch,
+    helm4: Path,
+    generation: str,
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
+    release = {**release, "helm_binary": str(helm4)} if generation == "helm 4" else release
     address, directory, asked = repository
     publish(directory, package("greeting", "1.0.0"), package("greeting", "1.4.0"))
     wanted = {**release, "repo_url": address, "chart_ref": "greeting", "chart_version": "^1.0", "wait": False}

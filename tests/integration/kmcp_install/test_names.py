@@ -12,6 +12,7 @@ import yaml
 from support import workloads
 from support.mirror import mirror
 
+from ansible_collections.mcpops.platform.plugins.filter.site_report import site_report
 from ansible_collections.mcpops.platform.plugins.modules import k8s_diagnosis_info
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.usefixtures("nothing")]
@@ -113,8 +114,9 @@ def test_everything_finds_kmcp_by_what_it_is(
 
         # verification
         verified = role("site_verify", {**variables, "site_verify_servers": []}).ok()
-        objects = verified.of("test", "mcpops.platform.site_verify : Read the KMCP controller")["objects"]
-        assert [item["metadata"]["name"] for item in objects] == [name]
+        read = verified.of("test", "mcpops.platform.site_verify : Read what the report shows")
+        [_header, row, *_rest] = site_report([{"inventory_hostname": "test", "site_verify_read": read, **variables}])
+        assert row.split()[-1] == "0.3.0"
 
         # waiting and diagnosis, with a controller that is down
         cluster.kubectl("scale", "deployment", name, "-n", NAMESPACE, "--replicas=0")
@@ -124,8 +126,11 @@ def test_everything_finds_kmcp_by_what_it_is(
         failed = run_task("mcp_server", {**waiting, "wait_timeout": 5}, fails=True)
         assert f"the KMCP controller {NAMESPACE}/{name} has no available pod" in failed["msg"]
         where = {"namespaces": [namespace, NAMESPACE], "cluster_scope": True}
-        found = workloads.run(k8s_diagnosis_info, cluster.kubeconfig, tmp_path / "run", **where)
-        assert f"ControllerDown/{NAMESPACE}/Deployment/{name}" in [one["id"] for one in found["findings"]]
+        # a run of its own: that of the fixtures learned what the cluster serves before KMCP was there
+        found = workloads.run(k8s_diagnosis_info, cluster.kubeconfig, tmp_path / "diagnosis", **where)
+        assert f"ControllerDown/{NAMESPACE}/Deployment/{name}" in [one["id"] for one in found["findings"]], found[
+            "looked_at"
+        ]
 
         # another name beside it
         second = direct({**_upstream(cloud), **OF_THE_MODULE, "release_name": "second"}, check=True)

@@ -59,8 +59,9 @@ def test_a_site_converges_on_it_and_is_torn_down_without_it(
 ) -> None:
     localcloud(on_top, "up")
     assert "not ours" in localcloud(on_top, "status")
-    # the cluster pulls from the registry it knows
-    site = ("-i", CHECKOUT / "inventories" / "local", "-e", f"mcpops_registry={own_settings.registry}")
+    # the cluster pulls from the registry it knows, and its pods reach the packages of its own network
+    known = f"mcpops_registry={own_settings.registry} local_packages={own_settings.packages}"
+    site = ("-i", CHECKOUT / "inventories" / "local", "-e", known)
     first = run_playbook(*site, CHECKOUT / "site.yml", env=on_top.environment()).ok()
     assert "hello from the platform" in first.output
     assert run_playbook(*site, CHECKOUT / "site.yml", env=on_top.environment()).ok().changed == []

@@ -99,8 +99,8 @@ def test_what_others_put_into_a_server_and_its_children_is_named_and_removed(
     patch("deployment", {"spec": {"revisionHistoryLimit": 10}})
 
     text = shown(apply(env={"LOG_LEVEL": "info"}, check=True))
-    assert 'env[LOG_LEVEL]: "debug"  # changed by kubectl-set' in text
-    assert 'env[EXTRA]: "1"  # changed by kubectl-set' in text
+    assert 'env[LOG_LEVEL].value: "debug"  # set by kubectl-set' in text
+    assert 'env[EXTRA].value: "1"  # set by kubectl-set' in text
     assert 'Service.spec.sessionAffinity: "ClientIP"  # set by kubectl-patch' in text
     assert 'ConfigMap.data.extra: "1"  # set by kubectl-patch' in text
 
@@ -197,12 +197,12 @@ def test_whatever_is_taken_out_of_what_kmcp_made_comes_back(apply: Apply, cluste
     container = "Deployment.spec.template.spec.containers[mcp-server]"
     for line in (
         f'{container}.resources.limits.memory: "256Mi"  # changed by another program',
-        f'{container}.volumeMounts[/scratch].name: "scratch"  # changed by another program',
+        f'{container}.volumeMounts[2].name: "scratch"  # changed by another program',
         f'{container}.imagePullPolicy: "Always"  # changed by another program',
-        'Deployment.spec.template.spec.volumes[cm-settings].configMap.name: "settings"',
-        'Deployment.spec.template.spec.imagePullSecrets[nobody].name: "nobody"',
+        'Deployment.spec.template.spec.volumes[1].configMap.name: "settings"',
+        'Deployment.spec.template.spec.imagePullSecrets[0].name: "nobody"',
         'ConfigMap.data."local.yaml": "(made by KMCP)"  # changed by another program',
-        "ServiceAccount.automountServiceAccountToken: false  # changed by kubectl-replace",
+        "ServiceAccount.automountServiceAccountToken: false  # set by kubectl-replace",
         'ServiceAccount.metadata.annotations.team: "tools"',
     ):
         assert line in text
@@ -210,6 +210,22 @@ def test_whatever_is_taken_out_of_what_kmcp_made_comes_back(apply: Apply, cluste
     assert not apply(**options)["changed"]
     assert cluster.get("deployment", "echo", "-n", namespace)["spec"]["template"] == made
     assert "automountServiceAccountToken" not in cluster.get("serviceaccount", "echo", "-n", namespace)
+
+
+def test_an_autoscaler_is_nobodys_drift(apply: Apply, cluster: Any, namespace: str) -> None:
+    apply()
+    left_alone(cluster, namespace)
+    # as the controller of HorizontalPodAutoscalers does it
+    scale = cluster.kubectl("get", "--raw", f"/apis/apps/v1/namespaces/{namespace}/deployments/echo/scale")
+    scaled = json.loads(scale) | {"spec": {"replicas": 2}}
+    place = f"/apis/apps/v1/namespaces/{namespace}/deployments/echo/scale?fieldManager=kube-controller-manager"
+    cluster.kubectl("replace", "--raw", place, "-f", "-", stdin=json.dumps(scaled))
+    cluster.kubectl("-n", namespace, "rollout", "status", "deployment/echo", "--timeout=60s")
+    for check in (True, False):
+        again = apply(check=check)
+        assert not again["changed"], shown(again)
+        assert any("KMCP sets it back to 1" in note for note in again["notes"])
+    assert cluster.get("deployment", "echo", "-n", namespace)["spec"]["replicas"] == 2
 
 
 def test_an_option_that_is_declared_no_more_goes(apply: Apply, cluster: Any, namespace: str) -> None:

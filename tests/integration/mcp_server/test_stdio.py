@@ -99,7 +99,7 @@ def from_nothing_to_gone(apply: Run, ask: Run, cluster: Any, namespace: str, dec
     cluster.kubectl("-n", namespace, "patch", "deployment", names[-1], "-p", json.dumps(image))
     drifted = apply(*declared, check=True)
     shown = "".join(part["before"] for part in drifted["diff"])
-    assert "--version" in shown and "changed by kubectl-patch" in shown
+    assert "--version" in shown and "set by kubectl-patch" in shown
     assert apply(*declared)["changed"]
     assert not apply(*declared)["changed"]
     assert all(row["reachable"] for row in ask(*(call for call in CALLS if call["name"] in names))["servers"])

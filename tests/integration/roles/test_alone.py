@@ -44,7 +44,7 @@ def test_every_role_alone_works_on_the_cluster_of_its_host(
         ).ok()
         assert other.asked == []
     assert cluster.get("mcpserver", "echo", "-n", namespace_to_be)["spec"]["deployment"]["port"] == 3000
-    probe = run.of("a", "mcpops.platform.site_verify : Ask every MCP server for its tools and call what is declared")
+    probe = run.of("a", "mcpops.platform.mcp_servers : Ask every MCP server for its tools and call what is declared")
     assert probe["servers"][0]["answer"] == "here"
     found = run.of("a", "mcpops.platform.site_diagnostics : Look for what is wrong")
     assert found["counts"]["error"] == 0

@@ -22,13 +22,14 @@ from .drift_runs import INVENTORY, Drift
 class Site:
     state: Path
     kubectl_binary: str
+    own_kubeconfig: Path | None = None
 
     def run(self, *arguments: str, playbook: str = "site.yml", env: dict[str, str] | None = None) -> Run:
         return run_playbook("-i", INVENTORY, CHECKOUT / playbook, *arguments, env=env)
 
     @property
     def kubeconfig(self) -> Path:
-        return self.state / "kubeconfigs" / "local-1"
+        return self.own_kubeconfig or self.state / "kubeconfigs" / "local-1"
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         done = subprocess.run(

@@ -17,7 +17,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from support.local_azure import FakeTask
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import lease, lease_keeping
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import lease, lease_keeping, lease_renewal
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.lease import Holder
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import Transport
@@ -181,12 +181,12 @@ def test_check_mode_asks_nothing(run: Runs, requests: list[str]) -> None:
 
 
 def test_a_task_at_work_keeps_all_leases_of_its_run(cluster: Any, run: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease_keeping, "RENEW_SECONDS", 0.2)
-    monkeypatch.setattr(lease_keeping, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(lease_renewal, "RENEW_SECONDS", 0.2)
+    monkeypatch.setattr(lease_renewal, "LOOK_SECONDS", 0.05)
     one = run()
     one.take()
     before = standing(cluster)
-    Kube.connect(one.task())
+    lease_renewal.start(one.task(), one.directory)
     _until(lambda: (standing(cluster) or {})["spec"]["renewTime"] > (before or {})["spec"]["renewTime"])
     one.give_back()
     assert standing(cluster) is None
@@ -194,14 +194,14 @@ def test_a_task_at_work_keeps_all_leases_of_its_run(cluster: Any, run: Runs, mon
 
 @pytest.mark.parametrize("how", ["taken over", "deleted"])
 def test_a_run_that_lost_its_lease_stops(cluster: Any, run: Runs, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
-    monkeypatch.setattr(lease_keeping, "RENEW_SECONDS", 0.2)
-    monkeypatch.setattr(lease_keeping, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(lease_renewal, "RENEW_SECONDS", 0.2)
+    monkeypatch.setattr(lease_renewal, "LOOK_SECONDS", 0.05)
     one = run()
     one.take()
     cluster.kubectl("delete", "lease", lease.NAME, "-n", lease.NAMESPACE)
     if how == "taken over":
         left_by(cluster, ELSEWHERE, 0)
-    Kube.connect(one.task())
+    lease_renewal.start(one.task(), one.directory)
     (file,) = lease_keeping.files(one.directory)
     _until(lambda: bool((lease_keeping.load(file) or lease_keeping.Record("", {}, {}, 0)).lost))
     with pytest.raises(Failure) as stopped:

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.measure import Row
 from bench.peer import __main__ as peer
-from bench.peer.contestants import Outcome
+from bench.peer.contestants import Contestant, Outcome, empty
 from bench.peer.drift import DRIFTS, Drift, Seen, _same, shown
 
 EDITED = Drift("arguments edited", ("Deployment", "n", "d"), {}, r"--debug")
@@ -49,12 +51,44 @@ def test_every_row_has_a_name_of_its_own() -> None:
     assert len({one.what for one in DRIFTS}) == len(DRIFTS) >= 12
 
 
+def costs(*seconds: float) -> list[peer.Cost]:
+    return [peer.Cost(wall, wall) for wall in seconds]
+
+
+def judged(site: list[peer.Cost], modules: list[peer.Cost], theirs: list[peer.Cost], start: float = 1.0) -> list[Row]:
+    turns = len(site)
+    begun, runbook = costs(*[start] * turns), costs(*[2.1] * turns)
+    return peer.time_rows(begun, begun, site, modules, theirs, runbook)
+
+
 @pytest.mark.parametrize(
-    ("modules", "met"), [(0.9, [True, True]), (1.1, [False, False]), (1.0, [True, True])], ids=["less", "more", "just"]
+    ("site", "modules", "met"),
+    [
+        pytest.param(4.3, 2.0, [True, True, True], id="both fast"),
+        pytest.param(4.3, 2.3, [False, True, False], id="modules too slow"),
+        pytest.param(4.5, 2.0, [True, False, True], id="site too slow"),
+    ],
 )
-def test_the_factor_like_for_like_decides(modules: float, met: list[bool]) -> None:
-    rows = peer.time_rows(*(peer.Cost(wall, 1.0) for wall in (2.0, modules, 5.0, 1.0)))
+def test_factors_are_of_what_is_beyond_an_empty_playbook(site: float, modules: float, met: list[bool]) -> None:
+    # 10 s beyond the start of one: 8 times 1.25 s, 3 times 3.33 s. With the start counted, all would miss.
+    rows = judged(costs(*[site] * 5), costs(*[modules] * 5), costs(*[11.0] * 5))
     assert [row.met for row in rows if row.met is not None] == met
+    assert any("beyond it: kubernetes.core" in row.what and "10.00 s" in row.found for row in rows)
+
+
+def test_a_disturbed_turn_decides_nothing() -> None:
+    steady = judged(costs(*[4.0] * 5), costs(*[2.0] * 5), costs(*[11.0] * 5))
+    for ours, theirs in (((2.0, 2.0, 9.0, 0.5, 2.0), [11.0] * 5), ([2.0] * 5, (11.0, 3.0, 11.0, 90.0, 11.0))):
+        found = judged(costs(*[4.0] * 5), costs(*ours), costs(*theirs))
+        assert [(row.what, row.met) for row in found] == [(row.what, row.met) for row in steady]
+
+
+def test_an_empty_playbook_runs_as_whoever_it_is_subtracted_from() -> None:
+    who = Contestant("peer", Path("/k"), "kubectl", ["/of/peer/ansible-playbook", "play.yml"], {"A": "b"}, ("--check",))
+    found = empty(who)
+    assert found.run_argv[0] == who.run_argv[0] and Path(found.run_argv[-1]).is_file()
+    assert found.variables == who.variables
+    assert found.check() is None
 
 
 def test_the_table_is_one_line_a_row() -> None:

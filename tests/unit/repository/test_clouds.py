@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import itertools
 import subprocess
-from pathlib import Path
 
 import pytest
-from gate import clouds, stages
+from gate import clouds
 
 from localcloud.settings import Settings
 
@@ -34,22 +33,3 @@ def test_a_cloud_is_removed_whatever_happened(fails: str, monkeypatch: pytest.Mo
     monkeypatch.setattr(clouds.signal, "signal", lambda *_: None)
     assert clouds.main(["with", "azure", "pytest"]) == int(bool(fails))
     assert ran == (["up", "reset"] if fails == "up" else ["up", "pytest", "reset"])
-
-
-def test_every_directory_of_the_level_runs_in_one_part_or_lane() -> None:
-    directories = {path.name for path in (stages.CHECKOUT / "tests" / "integration").iterdir() if path.is_dir()}
-    steps = [*stages.integration(), *(step for name in stages.LANES for step in stages.lane(name))]
-    given = [Path(word).name for step in steps for word in step.argv if word.startswith("tests/")]
-    assert sorted(given) == sorted(directories - {"__pycache__"})
-
-
-def test_a_lane_is_run_by_the_long_run_but_not_by_its_other_stage() -> None:
-    chosen = {stage.name: stage for stage in stages.STAGES}
-    makefile = (stages.CHECKOUT / "Makefile").read_text(encoding="utf-8")
-    (long_run,) = (line for line in makefile.splitlines() if "--down long " in line)
-    for name in stages.LANES:
-        assert f"long-{name}" in long_run.split()
-        assert f"test-long-{name}: " in makefile
-        (step,) = chosen[f"long-{name}"].steps()
-        assert step.argv[3:5] == ("with", name)
-        assert f"tests/integration/{name}" not in [word for other in stages.long() for word in other.argv]

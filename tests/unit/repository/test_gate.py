@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,7 @@ from gate import report, runner, stages
 from gate.checkout import CHECKOUT
 from gate.report import Outcome, Tally
 from gate.runner import Gate
-from gate.stages import Counting, NothingToRun, Stage, Step
+from gate.stages import Counting, Stage, Step
 
 
 @pytest.fixture(autouse=True)
@@ -25,28 +23,64 @@ def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "logs"
 
 
-def stage(name: str, script: str, *needs: str, background: bool = False, supporting: bool = False) -> Stage:
+def stage(name: str, script: str, *needs: str, turn: int = 1, supporting: bool = False, lane: bool = False) -> Stage:
     steps = [Step(name, ("sh", "-c", script))]
-    return Stage(name, "for a test", lambda: steps, needs=needs, background=background, supporting=supporting)
+    return Stage(name, "for a test", lambda: steps, turn, needs, supporting=supporting, lane=lane)
 
 
 def run(*chosen: Stage, skip: tuple[str, ...] = (), seconds: float = 60, down: bool = False) -> dict[str, Outcome]:
     outcomes = Gate(os.environ, skip, seconds).run(list(chosen), down=down)
-    return {outcome.stage: outcome for outcome in outcomes}
+    return {outcome.name: outcome for outcome in outcomes}
 
 
-def test_the_long_lane_runs_every_test_that_the_gate_leaves_out() -> None:
-    def directories(steps: list[stages.Step]) -> set[str]:
-        return {argument for step in steps for argument in step.argv if argument.startswith("tests/")}
+def paths(steps: list[Step]) -> list[str]:
+    return [argument for step in steps for argument in step.argv if argument.startswith("tests/")]
 
-    of_the_gate = [step for name in (stages.unit, stages.contract, stages.integration, stages.docs) for step in name()]
-    assert directories(stages.long()) == directories(of_the_gate)
-    marked = [step.argv for step in stages.long() if step.counting is Counting.JUNIT]
-    assert all("slow" in argv for argv in marked)
+
+def test_the_long_run_has_every_test_that_the_gate_leaves_out() -> None:
+    chosen = {stage.name: stage for stage in stages.STAGES}
+    of_the_gate = [step for name in stages.GATE for step in chosen[name].steps() if step.counting is Counting.JUNIT]
+    of_the_long_run = [step for name in stages.LONG for step in chosen[name].steps()]
+    assert set(paths(of_the_gate)) <= set(paths([step for step in of_the_long_run if "slow" in step.argv]))
+    ran = [f"tests/{path.name}" for path in (CHECKOUT / "tests").iterdir() if any(path.rglob("test_*.py"))]
+    top = {"/".join(path.split("/")[:2]) for path in paths(of_the_gate)}
+    assert sorted(top) == sorted(set(ran) - {"tests/support", "tests/bench"})
+
+
+def test_every_directory_of_the_level_runs_in_one_lane() -> None:
+    directories = [path.name for path in (CHECKOUT / "tests/integration").iterdir() if any(path.glob("test_*.py"))]
+    assert sorted(directories) == sorted(name for lane in stages.LANES for name in lane.directories)
+
+
+LATER = stages.Lane("later", ("later_module", "later_info"), path="later_module/test_path.py", beside="kmcp")
+
+
+def test_a_later_domain_gives_the_gate_one_path_and_the_long_run_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages, "LANES", (*stages.LANES, LATER))
+    with_it = {step.name: step.argv for step in stages.integration()}
+    assert "tests/integration/later_module/test_path.py" in with_it["integration-kmcp"]
+    assert not [word for argv in with_it.values() for word in argv if word == "tests/integration/later_info"]
+    (step,) = stages.long_lane(LATER)
+    assert paths([step]) == ["tests/integration/later_module", "tests/integration/later_info"]
+    assert "slow" not in step.argv and step.argv[3:5] == ("with", "later")
+
+
+def test_the_matrix_starts_at_the_oldest_supported_core() -> None:
+    runtime = yaml.safe_load((CHECKOUT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
+    assert runtime["requires_ansible"] == f">={next(iter(stages.CORES))}.0"
+    assert {step.environment["MCPOPS_CORE"] for step in stages.long_matrix()} == set(stages.CORES)
+
+
+def test_lanes_run_a_few_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages, "LANES_AT_ONCE", 2)
+    # each fails if it is the third: a directory cannot be made twice
+    script = f"cd {tmp_path}; if mkdir 1; then s=1; elif mkdir 2; then s=2; else exit 1; fi; sleep 0.1; rmdir $s"
+    outcomes = run(*(stage(f"long-{number}", script, lane=True) for number in range(5)))
+    assert [outcome.tally for outcome in outcomes.values()] == [Tally(passed=1)] * 5
 
 
 def test_a_failure_does_not_hide_what_comes_after_it() -> None:
-    outcomes = run(stage("lint", "exit 1"), stage("unit", "exit 0"))
+    outcomes = run(stage("lint", "exit 1"), stage("unit", "exit 0", turn=2))
     assert outcomes["lint"].tally == Tally(failed=1)
     assert outcomes["unit"].tally == Tally(passed=1)
 
@@ -71,54 +105,39 @@ def test_what_needs_a_failed_stage_fails_without_running(tmp_path: Path) -> None
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_background_stage_is_waited_for_by_what_needs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_background_stage_is_waited_for_by_what_needs_it(tmp_path: Path) -> None:
     gate_file = tmp_path / "go"
     build = stage(
-        "build",
-        f"while [ ! -e {gate_file} ]; do sleep 0.02; done; touch {tmp_path}/built",
-        background=True,
-        supporting=True,
+        "build", f"while [ ! -e {gate_file} ]; do sleep 0.02; done; touch {tmp_path}/built", turn=0, supporting=True
     )
     unit = stage("unit", f"test ! -e {tmp_path}/built && touch {gate_file}")
-    cloud = stage("cloud", f"test -e {tmp_path}/built", "build")
-    monkeypatch.setattr(stages, "STAGES", (build, unit, cloud))
+    cloud = stage("cloud", f"test -e {tmp_path}/built", "build", turn=2)
     outcomes = run(build, unit, cloud)
-    assert [outcome.tally for outcome in outcomes.values()] == [Tally(passed=1), Tally(), Tally(passed=1)]
+    assert {name: outcome.tally for name, outcome in outcomes.items()} == {
+        "unit": Tally(passed=1),
+        "build": Tally(),
+        "cloud": Tally(passed=1),
+    }
 
 
-def test_stages_beside_each_other_run_at_the_same_time(tmp_path: Path) -> None:
+def test_stages_of_a_turn_run_at_the_same_time_and_later_ones_afterwards(tmp_path: Path) -> None:
     def meets(own: str, other: str) -> str:
         return f"touch {tmp_path}/{own}; while [ ! -e {tmp_path}/{other} ]; do sleep 0.02; done"
 
     integration = stage("integration", meets("integration", "molecule"))
-    molecule = replace(stage("molecule", meets("molecule", "integration")), beside="integration")
-    outcomes = run(integration, molecule, stage("docs", f"test -e {tmp_path}/molecule"), seconds=20)
-    assert all(outcome.tally == Tally(passed=1) for outcome in outcomes.values())
-
-
-def test_a_stage_whose_neighbour_is_not_wanted_runs_alone() -> None:
-    molecule = replace(stage("molecule", "true"), beside="integration")
-    assert run(molecule)["molecule"].tally == Tally(passed=1)
+    molecule = stage("molecule", meets("molecule", "integration"))
+    after = stage("docs", f"test -e {tmp_path}/molecule -a -e {tmp_path}/integration", turn=2)
+    assert all(outcome.tally == Tally(passed=1) for outcome in run(after, integration, molecule, seconds=20).values())
 
 
 def test_the_deadline_names_what_overran_and_ends_it(tmp_path: Path) -> None:
-    started = time.monotonic()
-    outcomes = run(stage("integration", f"echo $$ > {tmp_path}/pid; sleep 600"), stage("docs", "true"), seconds=0.5)
-    # it did not wait for what sleeps, on a machine as busy as it may be
-    assert time.monotonic() - started < 300
+    sleeping = stage("integration", f"echo $$ > {tmp_path}/pid; sleep 600; touch {tmp_path}/slept")
+    outcomes = run(sleeping, stage("docs", "true", turn=2), seconds=0.5)
+    assert not (tmp_path / "slept").exists()
     assert "integration overran the gate's deadline" in outcomes["integration"].remark
     assert "no time was left" in outcomes["docs"].remark
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
-
-
-def test_a_stage_without_tests_fails() -> None:
-    def nothing() -> list[Step]:
-        raise NothingToRun("tests/integration is empty")
-
-    outcomes = run(Stage("integration", "for a test", nothing))
-    assert outcomes["integration"].tally == Tally(failed=1)
-    assert "MCPOPS_SKIP=integration" in outcomes["integration"].remark
 
 
 def test_what_is_skipped_on_request_is_counted_and_said() -> None:
@@ -137,18 +156,19 @@ def gate() -> Iterator[Gate]:
 
 def test_a_signal_still_takes_the_cloud_down(gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Another signal arrives while the cloud goes down, and does not stop that.
-    script = f"kill -TERM $PPID; sleep 0.1; echo $@ > {tmp_path}/down"
-    monkeypatch.setattr(stages, "tool", lambda *argv: ("sh", "-c", script, "-", *argv))
-    outcomes = gate.run([stage("unit", "kill -TERM $PPID; sleep 600"), stage("docs", "true")], down=True)
-    assert (tmp_path / "down").read_text() == "python -m gate.clouds down\n"
-    assert [(outcome.stage, outcome.remark) for outcome in outcomes] == [
+    script = f"kill -TERM $PPID; sleep 0.1; touch {tmp_path}/down"
+    assert stages.DOWN.steps()[0].argv[1:] == ("-m", "gate.clouds", "down")
+    monkeypatch.setattr(stages, "DOWN", stage("down", script, supporting=True))
+    outcomes = gate.run([stage("unit", "kill -TERM $PPID; sleep 600"), stage("docs", "true", turn=2)], down=True)
+    assert (tmp_path / "down").exists()
+    assert [(outcome.name, outcome.remark) for outcome in outcomes] == [
         ("interrupted", "stopped by SIGTERM"),
         ("down", ""),
     ]
 
 
 def test_a_cloud_that_does_not_go_down_fails_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "tool", lambda *_argv: ("sh", "-c", "sleep 600"))
+    monkeypatch.setattr(stages, "DOWN", stage("down", "sleep 600", supporting=True))
     monkeypatch.setattr(runner, "CLEAN_UP_SECONDS", 0.2)
     assert not run(stage("unit", "true"), down=True)["down"].ok
 
@@ -234,11 +254,11 @@ MOLECULE = "INFO converge\n[ERROR]: Task failed: Resource group 'rg' could not b
 def test_why_a_step_failed_is_told_in_a_line(counting: Counting, output: str, expected: str, tmp_path: Path) -> None:
     junit = tmp_path / "junit.xml"
     junit.write_text(FAILING_CASE, encoding="utf-8")
-    assert report.causes("step", counting, output, junit) == [f"step: {expected}"]
+    assert report.causes("step", counting, output, junit) == (f"step: {expected}",)
 
 
 def test_the_end_says_what_failed() -> None:
-    outcomes = run(stage("lint", "echo 'error: it is broken'; exit 1"), stage("unit", "exit 0"))
+    outcomes = run(stage("lint", "echo 'error: it is broken'; exit 1"), stage("unit", "exit 0", turn=2))
     assert report.summary(outcomes.values(), 1.0).splitlines()[-4:] == [
         "failed",
         "  lint: error: it is broken",
@@ -261,24 +281,11 @@ def test_a_level_brings_what_it_needs_in_order() -> None:
     assert names == ["doctor", "build", "cloud", "molecule"]
 
 
-def test_what_is_installed_from_npm_comes_while_other_levels_run() -> None:
-    chosen = stages.select(stages.GATE)
-    names = [stage.name for stage in chosen]
-    assert names.index("npm") < names.index("conformance")
-    assert chosen[names.index("npm")].background
-    # Some of its clients are timed.
-    assert [[stage.name for stage in group] for group in stages.groups(chosen) if len(group) == 1].count(
-        ["conformance"]
-    ) == 1
-
-
-def test_the_contracts_bring_the_servers_that_they_ask() -> None:
-    assert [stage.name for stage in stages.select(("contract",))] == ["mcp-servers", "contract"]
-
-
-def test_the_build_starts_before_the_levels_that_do_not_need_it() -> None:
-    names = [stage.name for stage in stages.select(stages.GATE)]
-    assert names.index("build") < names.index("lint") < names.index("unit") < names.index("cloud")
+def test_what_others_wait_for_begins_at_once_and_timed_clients_run_by_themselves() -> None:
+    chosen = {stage.name: stage for stage in stages.select(stages.GATE)}
+    assert [chosen[name].turn for name in ("doctor", "build", "npm", "mcp-servers")] == [0] * 4
+    assert [name for name, stage in chosen.items() if stage.turn == chosen["conformance"].turn] == ["conformance"]
+    assert "mcp-servers" in chosen["contract"].needs
 
 
 def test_an_unknown_stage_is_refused_with_the_known_ones() -> None:

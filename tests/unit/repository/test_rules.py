@@ -158,6 +158,13 @@ def test_a_task_that_names_its_cluster_is_none(asking: Path, task: str) -> None:
     assert targets.unnamed_clusters(asking) == []
 
 
+@pytest.mark.parametrize(("variable", "wrong"), [("site_verify_kubeconfig", False), ("good_kubeconfig", True)])
+def test_what_verification_runs_asks_the_cluster_that_it_names(asking: Path, variable: str, wrong: bool) -> None:
+    task = f"""- {{mcpops.platform.ask: {{kubeconfig: "{{{{ {variable} or '' }}}}"}}}}"""
+    write(asking, "roles/good/tasks/verify.yml", task)
+    assert bool(targets.unnamed_clusters(asking)) is wrong
+
+
 def test_a_playbook_says_which_cluster_it_works_on(asking: Path) -> None:
     play = '- hosts: all\n  tasks: [{block: [], always: [{mcpops.platform.ask: {kubeconfig: "%s"}}]}]'
     write(asking, "playbooks/a.yml", play % "~/.kube/config")

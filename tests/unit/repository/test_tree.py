@@ -3,18 +3,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
-import sys
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from gate import sanity
 from gate.checkout import CHECKOUT
-from gate.rules import files, modules, roles, tarball, targets
+from gate.rules import files, modules, roles, targets
 
 TREE_RULES: dict[str, Callable[[Path], list[str]]] = {
     "every module has an action twin": modules.missing_twins,
@@ -22,6 +18,7 @@ TREE_RULES: dict[str, Callable[[Path], list[str]]] = {
     "every module is in the action groups of its credentials": modules.group_mismatches,
     "action groups list modules only": modules.dangling_group_entries,
     "every role has its files": roles.missing_files,
+    "every role has a scenario": roles.missing_scenarios,
     "every role variable is documented and prefixed": roles.undocumented_variables,
     "every task that asks a cluster says which": targets.unnamed_clusters,
 }
@@ -42,36 +39,6 @@ def test_tree(rule: Callable[[Path], list[str]]) -> None:
 def test_files(rule: Callable[[Path, list[Path]], list[str]]) -> None:
     problems = rule(CHECKOUT, sanity.committed_files(CHECKOUT))
     assert not problems, "\n".join(problems)
-
-
-def ansible(command: str, *arguments: object, cwd: Path) -> str:
-    argv = [Path(sys.prefix) / "bin" / command, *map(str, arguments)]
-    # Only what was installed there, and not the checkout.
-    environment = os.environ | {"ANSIBLE_COLLECTIONS_PATH": str(cwd)}
-    return subprocess.run(argv, cwd=cwd, env=environment, check=True, capture_output=True, text=True).stdout
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("built")
-    ansible("ansible-galaxy", "collection", "build", "--output-path", directory, cwd=CHECKOUT)
-    (archive,) = directory.glob("*.tar.gz")
-    return archive
-
-
-def test_users_get_the_files_that_were_decided_on(built: Path) -> None:
-    with tarfile.open(built) as archive:
-        members = [member.name for member in archive if not member.isdir()]
-    unexpected = tarball.unexpected(members)
-    assert not unexpected, "\n".join(unexpected)
-    assert tarball.lacking(members) == []
-
-
-def test_what_users_get_installs_and_documents_itself(built: Path, tmp_path: Path) -> None:
-    ansible("ansible-galaxy", "collection", "install", "--offline", "-p", tmp_path, built, cwd=tmp_path)
-    listed = ansible("ansible-doc", "--list", "--json", "mcpops.platform", cwd=tmp_path)
-    found = {name.removeprefix("mcpops.platform.") for name in json.loads(listed)}
-    assert found == set(modules.module_names(CHECKOUT))
 
 
 def test_the_link_that_makes_a_clone_importable_is_committed() -> None:

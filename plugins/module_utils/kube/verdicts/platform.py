@@ -16,7 +16,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.read
     told,
     verdict,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.wording import counted
+from ansible_collections.mcpops.platform.plugins.module_utils.text import counted
 
 _SELECTED_NODE = "volume.kubernetes.io/selected-node"
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"

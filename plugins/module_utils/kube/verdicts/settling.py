@@ -22,6 +22,7 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import fields
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.pods import ending, pod_reasons
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.reading import (
     Object,
@@ -104,9 +105,9 @@ def _running(item: Object) -> list[tuple[Object, Object]]:
 def _reported(item: Object) -> datetime | None:
     """When the API server was last given a report about the pod's containers; None where nothing tells."""
     times = [
-        time_of(str(entry["time"]))
-        for entry in (item.get("metadata") or {}).get("managedFields") or []
-        if entry.get("time") and "f:containerStatuses" in ((entry.get("fieldsV1") or {}).get("f:status") or {})
+        time_of(entry.time)
+        for entry in fields.entries(item)
+        if entry.time and fields.part_of(entry.fields, "status", "containerStatuses") is not None
     ]
     return max(times, default=None)
 

@@ -100,6 +100,32 @@ func (b *bridge) forget(id string) {
 	delete(b.sessions, id)
 }
 
+// read takes the one message of a request; false when it is none, which is answered.
+func read(w http.ResponseWriter, r *http.Request) (message, []byte, bool) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, longestMessage))
+	m, readable := parse(body)
+	if err != nil || !readable {
+		text(w, http.StatusBadRequest, unreadable)
+		return m, nil, false
+	}
+	return m, body, true
+}
+
+// asked passes a request on to the program; nil when it cannot be, which is answered, or when nobody waits any more.
+func asked(w http.ResponseWriter, r *http.Request, c *child, m message, body []byte) []byte {
+	answer, err := c.ask(string(m.ID), body)
+	if err != nil {
+		failed(w, m, err)
+		return nil
+	}
+	select {
+	case result := <-answer:
+		return response(m, merged(m.Method, result))
+	case <-r.Context().Done():
+		return nil
+	}
+}
+
 // parse reads one message as rmcp does; false when it is none.
 func parse(body []byte) (message, bool) {
 	var m message
@@ -134,10 +160,8 @@ func (b *bridge) post(w http.ResponseWriter, r *http.Request) {
 		text(w, http.StatusUnsupportedMediaType, "Unsupported Media Type: Client must send application/json")
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, longestMessage))
-	m, readable := parse(body)
-	if err != nil || !readable {
-		text(w, http.StatusBadRequest, unreadable)
+	m, body, readable := read(w, r)
+	if !readable {
 		return
 	}
 	var c *child
@@ -151,6 +175,7 @@ func (b *bridge) post(w http.ResponseWriter, r *http.Request) {
 			text(w, http.StatusUnprocessableEntity, "session header is required for non-initialize requests")
 			return
 		}
+		var err error
 		if c, err = b.open(); err != nil {
 			text(w, http.StatusInternalServerError, err.Error())
 			return
@@ -174,16 +199,9 @@ func (b *bridge) forward(w http.ResponseWriter, r *http.Request, c *child, m mes
 		}
 		w.WriteHeader(http.StatusAccepted)
 	default:
-		answer, err := c.ask(string(m.ID), body)
-		if err != nil {
-			failed(w, m, err)
-			return
-		}
-		select {
-		case result := <-answer:
+		if answer := asked(w, r, c, m, body); answer != nil {
 			stream(w)
-			event(w, "", response(m, merged(m.Method, result)))
-		case <-r.Context().Done():
+			event(w, "", answer)
 		}
 	}
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"sync"
 )
@@ -45,10 +44,8 @@ func (b *bridge) legacyPost(w http.ResponseWriter, r *http.Request) {
 		text(w, http.StatusBadRequest, "failed to process session_id")
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, longestMessage))
-	m, readable := parse(body)
-	if err != nil || !readable {
-		text(w, http.StatusBadRequest, unreadable)
+	m, body, readable := read(w, r)
+	if !readable {
 		return
 	}
 	c := b.find(id)
@@ -61,16 +58,9 @@ func (b *bridge) legacyPost(w http.ResponseWriter, r *http.Request) {
 		b.forward(w, r, c, m, body)
 		return
 	}
-	answer, err := c.ask(string(m.ID), body)
-	if err != nil {
-		failed(w, m, err)
-		return
-	}
-	select {
-	case result := <-answer:
-		sendTo(found.(chan []byte), response(m, merged(m.Method, result)))
+	if answer := asked(w, r, c, m, body); answer != nil {
+		sendTo(found.(chan []byte), answer)
 		w.WriteHeader(http.StatusAccepted)
-	case <-r.Context().Done():
 	}
 }
 

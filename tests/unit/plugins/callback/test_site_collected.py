@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.callback.site_collected import CallbackModule
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan
 
 
 @pytest.fixture
@@ -52,6 +53,15 @@ def test_warnings_are_kept(collecting: tuple[CallbackModule, Path]) -> None:
     callback, file = collecting
     callback.v2_runner_on_ok(result({"warnings": ["strange"]}))
     assert [row["warnings"] for row in rows(file)] == [["strange"]]
+
+
+def test_of_a_diff_the_data_is_kept_and_of_other_modules_the_texts(collecting: tuple[CallbackModule, Path]) -> None:
+    callback, file = collecting
+    foreign = {"before": "a", "after": "b", "changes": "none"}
+    callback.v2_runner_on_ok(result({"diff": [Plan("X", (Change("a", 1, 2),)).diff(), foreign]}))
+    callback.v2_runner_on_ok(result({"diff": foreign}))
+    data = {"after_header": "X", "is_new": False, "changes": [{"path": "a", "before": 1, "after": 2}]}
+    assert [row["diff"] for row in rows(file)] == [[data, foreign], [foreign]]
 
 
 @pytest.mark.parametrize(

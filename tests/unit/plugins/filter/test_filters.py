@@ -12,6 +12,7 @@ from ansible_collections.mcpops.platform.plugins.filter.namespaces import namesp
 from ansible_collections.mcpops.platform.plugins.filter.probe_targets import probe_targets
 from ansible_collections.mcpops.platform.plugins.filter.site_report import site_report
 from ansible_collections.mcpops.platform.plugins.filter.teardown_refusal import teardown_refusal
+from ansible_collections.mcpops.platform.plugins.module_utils import domains
 
 SERVERS = [{"name": "echo", "image": "x", "port": 3000}, {"name": "time", "namespace": "other", "path": "/t"}]
 
@@ -79,11 +80,18 @@ def test_only_how_a_server_is_asked_is_kept_where_nothing_is_called() -> None:
     assert probe_targets(SERVERS, calls, "mcp", True) == [{**address, "era": "legacy", "headers": {"X-Key": "k"}}]
 
 
-HOST = {
+LABELS = {"control-plane": "controller-manager", "helm.sh/chart": "kmcp-0.3.0", "app.kubernetes.io/version": "0.3.0"}
+STANDING: dict[str, list[dict[str, Any]]] = {
+    "Node": [{"status": {"nodeInfo": {"kubeletVersion": "v1.35.4"}}}],
+    "Deployment": [
+        {"metadata": {"name": "corp", "labels": LABELS}},
+        {"metadata": {"name": "another", "labels": {**LABELS, "helm.sh/chart": "other-1.0"}}},
+    ],
+}
+HOST: dict[str, Any] = {
     "inventory_hostname": "local-1",
-    "site_verify_nodes": {"objects": [{"status": {"nodeInfo": {"kubeletVersion": "v1.35.4"}}}]},
-    "site_verify_kmcp": {"objects": [{"metadata": {"labels": {"app.kubernetes.io/version": "0.3.0"}}}]},
-    "site_verify_result": {
+    "site_verify_read": {"results": [{"item": read, "objects": STANDING[read["kind"]]} for read in domains.reads()]},
+    "mcp_servers_verified": {
         "servers": [
             {
                 "name": "echo",
@@ -113,6 +121,15 @@ def test_the_report_is_aligned_and_complete() -> None:
     assert sum("inventories/x" in line for line in rest) == 3
 
 
+def test_a_controller_whose_labels_do_not_say_kmcp_is_known_by_the_release_of_the_role() -> None:
+    labels = {**LABELS, "helm.sh/chart": "tools-1.0", "app.kubernetes.io/instance": "tools"}
+    standing = [{"metadata": {"name": "x", "namespace": "kmcp-system", "labels": labels}}]
+    reads = [read for read in domains.reads() if read["kind"] == "Deployment"]
+    host = {**HOST, "site_verify_read": {"results": [{"item": read, "objects": standing} for read in reads]}}
+    assert site_report([host])[1].split()[-1] == "-"
+    assert site_report([{**host, "kmcp_release_name": "tools"}])[1].split()[-1] == "0.3.0"
+
+
 def test_servers_of_several_clusters_name_theirs() -> None:
     report = site_report([HOST, {**HOST, "inventory_hostname": "local-2"}])
     assert [cells(line)[:2] for line in report[4:7]] == [
@@ -123,14 +140,14 @@ def test_servers_of_several_clusters_name_theirs() -> None:
 
 
 def test_a_usual_line_is_not_folded_and_a_long_cell_is_cut() -> None:
-    (server,) = HOST["site_verify_result"]["servers"]
+    (server,) = HOST["mcp_servers_verified"]["servers"]
     many = {
         **server,
         "name": "calendar",
         "tools": [{"name": f"tool-{n}"} for n in range(99)],
         "answer": "a day of the week " * 9,
     }
-    report = site_report([{**HOST, "site_verify_result": {"servers": [server, many]}}])
+    report = site_report([{**HOST, "mcp_servers_verified": {"servers": [server, many]}}])
     # what a callback makes of it: a folded line goes on with blanks
     assert not any(line.startswith(" ") for line in yaml.safe_dump(report[:6]).splitlines())
     assert "tool-0,tool-1," in report[5] and report[5].count("...") == 2
@@ -165,11 +182,11 @@ SILENT = {"name": "time", "namespace": "mcp", "reachable": False, "error": {"cod
 FAILED: dict[str, tuple[dict[str, Any], str]] = {
     "before the servers": ({}, "local-2: failed before its MCP servers were asked"),
     "a server does not answer": (
-        {"site_verify_result": {"servers": [{"name": "echo", "namespace": "mcp", "reachable": True}, SILENT]}},
+        {"mcp_servers_verified": {"servers": [{"name": "echo", "namespace": "mcp", "reachable": True}, SILENT]}},
         "local-2: mcp/time did not answer as declared",
     ),
     "after the servers": (
-        {"site_verify_result": {"servers": [{"name": "echo", "namespace": "mcp", "reachable": True}]}},
+        {"mcp_servers_verified": {"servers": [{"name": "echo", "namespace": "mcp", "reachable": True}]}},
         "local-2: failed after its MCP servers had answered",
     ),
 }

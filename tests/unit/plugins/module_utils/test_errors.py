@@ -59,31 +59,15 @@ ONE_OF_EACH: dict[str, tuple[Failure, str]] = {
     ),
     "not ready": (
         NotReady("Deployment mcp/echo", [Reason("pod echo-1", "ImagePullBackOff", "image not found")], waited=12.4),
-        "Deployment mcp/echo is not ready after 12 s: pod echo-1: image not found.",
+        "Deployment mcp/echo: not ready after 12 s: pod echo-1: image not found.",
     ),
     "not ready, with log lines and advice": (
         NotReady("MCPServer mcp/a", [Reason("Pod mcp/a-1", "Crashing", "ends. Its log:\n    FATAL: x", "Look at it")]),
-        "MCPServer mcp/a is not ready: Pod mcp/a-1: ends. Its log:\n    FATAL: x\nLook at it.",
+        "MCPServer mcp/a: not ready: Pod mcp/a-1: ends. Its log:\n    FATAL: x\nLook at it.",
     ),
     "two not ready, one with log lines and advice": (
         NotReady("2 probes", [Reason("a", "Crashing", "ends:\n    FATAL: x", "Look at it"), Reason("b", "X", "waits")]),
-        "2 probes are not ready:\n  1. a: ends:\n         FATAL: x\n     Look at it.\n  2. b: waits.",
-    ),
-    "several not ready": (
-        NotReady("Job a/x, Job a/y", [Reason("", "Failed", "no quota")]),
-        "Job a/x, Job a/y are not ready: no quota.",
-    ),
-    "one of several not ready": (
-        NotReady("1 of 3 MCP probes", [Reason("", "Failed", "no answer")]),
-        "1 of 3 MCP probes is not ready: no answer.",
-    ),
-    "some of several not ready": (
-        NotReady("2 of 3 MCP probes (a, b)", [Reason("", "Failed", "no answer")]),
-        "2 of 3 MCP probes (a, b) are not ready: no answer.",
-    ),
-    "one with a list in brackets": (
-        NotReady("release web (a, b)", [Reason("", "Failed", "no answer")]),
-        "release web (a, b) is not ready: no answer.",
+        "2 probes: not ready:\n  1. a: ends:\n         FATAL: x\n     Look at it.\n  2. b: waits.",
     ),
     "never ready": (
         NotReady(
@@ -93,7 +77,7 @@ ONE_OF_EACH: dict[str, tuple[Failure, str]] = {
                 Reason("other", "Pending", "no node fits"),
             ],
         ),
-        "MCP servers are not ready and will not become ready by waiting:\n"
+        "MCP servers: not ready and will not become ready by waiting:\n"
         "  1. echo: exits with 1. Read its log.\n  2. other: no node fits.",
     ),
     "one of two that stand alone never ready": (
@@ -106,7 +90,7 @@ ONE_OF_EACH: dict[str, tuple[Failure, str]] = {
             waited=5.0,
             apart=True,
         ),
-        "2 of 3 MCP probes are not ready after 5 s; of these, echo will not become ready by waiting:\n"
+        "2 of 3 MCP probes: not ready after 5 s; of these, echo will not become ready by waiting:\n"
         "  1. echo: it answered text.\n  2. other: it did not answer.",
     ),
     "many that stand alone never ready": (
@@ -115,17 +99,17 @@ ONE_OF_EACH: dict[str, tuple[Failure, str]] = {
             [*(Reason(f"s{n}", "not_mcp", "no", terminal=True) for n in range(8)), Reason("other", "timeout", "no")],
             apart=True,
         ),
-        "9 of 9 MCP probes are not ready; of these, s0, s1, s2, s3, s4 and 3 more will not become ready by waiting:\n"
+        "9 of 9 MCP probes: not ready; of these, s0, s1, s2, s3, s4 and 3 more will not become ready by waiting:\n"
         + "".join(f"  {n + 1}. s{n}: no.\n" for n in range(8))
         + "  9. other: no.",
     ),
     "all that stand alone never ready": (
         NotReady("2 of 2 MCP probes", [Reason(n, "not_mcp", "no", terminal=True) for n in ("a", "b")], apart=True),
-        "2 of 2 MCP probes are not ready and will not become ready by waiting:\n  1. a: no.\n  2. b: no.",
+        "2 of 2 MCP probes: not ready and will not become ready by waiting:\n  1. a: no.\n  2. b: no.",
     ),
     "what was asked for itself": (
         NotReady("MCP server mcp/echo", [Reason("", "timeout", "it did not answer within 2 s", "Raise timeout")]),
-        "MCP server mcp/echo is not ready: it did not answer within 2 s. Raise timeout.",
+        "MCP server mcp/echo: not ready: it did not answer within 2 s. Raise timeout.",
     ),
     "check mode": (
         CheckModeViolation("arm", "PUT", "/subscriptions/x"),

@@ -13,7 +13,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents imp
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.dumps import without_dumps
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import MOST_LINES, forms
-from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact, secret_name
+from ansible_collections.mcpops.platform.plugins.module_utils.secret_names import secret_name
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ import itertools
 
 import pytest
 
+from ansible_collections.mcpops.platform.plugins.module_utils.secret_names import secret_name
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import (
     REDACTED,
     credentials_in,
     is_secret,
     looks_secret,
     redact,
-    secret_name,
     secrets_in,
 )
 

@@ -11,7 +11,8 @@ import pytest
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import write_only
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values, mask
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan
-from ansible_collections.mcpops.platform.plugins.module_utils.secrets import credentials_in, redact, secret_name
+from ansible_collections.mcpops.platform.plugins.module_utils.secret_names import secret_name
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import credentials_in, redact
 
 INNER = {
     "plain": "hunter-22",

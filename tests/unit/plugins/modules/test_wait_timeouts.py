@@ -69,5 +69,5 @@ def test_no_wait_is_one_look(name: str) -> None:
 
 def test_a_namespace_that_can_hold_no_lease_is_refused() -> None:
     task = FakeTask({"wait_timeout": 0, "state": "present", "playbook": "site", "namespace": "A b"})
-    with pytest.raises(InvalidInput, match="namespace: 'A b' is no namespace name"):
+    with pytest.raises(InvalidInput, match="namespace: 'A b' is not a valid namespace name"):
         module("site_lock").OPERATION(task)

@@ -14,10 +14,11 @@ import pytest
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import service_errors, waiting
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, LostRace, PlanAgain
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.converging import carry_out
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Request, Response, Unreachable
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.patience import Clock, backoff
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Request, Unreachable
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.http import Response
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Clock
 
 GROUP = "/subscriptions/s/resourceGroups/rg"
 ID = f"{GROUP}/providers/Microsoft.ContainerService/managedClusters/c"
@@ -391,13 +392,6 @@ def test_what_was_written_is_found_even_late() -> None:
 def test_pages_follow_their_links() -> None:
     script = Script([answer(200, {"value": [1, 2], "nextLink": "https://arm/2"}), answer(200, {"value": [3]})])
     assert list(script.arm().listed("/list", "Listing", "v")) == [1, 2, 3]
-
-
-def test_pauses_grow_to_a_bound() -> None:
-    pauses = [backoff(attempt) for attempt in range(20)]
-    assert pauses == sorted(pauses)
-    assert pauses[0] == 0.5
-    assert pauses[-1] == 15.0
 
 
 @pytest.mark.parametrize("code", sorted(service_errors.HINTS))

@@ -149,7 +149,7 @@ def test_where_helm_is_looked_for() -> None:
 def test_secrets_are_in_private_files_and_in_no_argument() -> None:
     registry = Registry(username="me", password="canary-password")
     task = Recorder(CommandOutput(0, "", ""))
-    with helm_files(ACCESS, registry, "r.example.org") as files:
+    with helm_files(ACCESS, registry, SPEC.chart) as files:
         assert files.registry_config is not None
         for path in (files.kubeconfig, files.registry_config):
             assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -103,6 +103,9 @@ OWNED = (
             *["DuplicateValue", "--show-managed-fields"],
         ),
         ("Error: something nobody foresaw", "HelmFailed", "own message"),
+        # the same words as of a repository without an index
+        ("Error: YAML parse error on web/templates/x.yaml: error converting YAML to JSON", "HelmFailed", ""),
+        (f"Error: {HEAD}context deadline exceeded (Client.Timeout exceeded)", "RegistryUnreachable", "proxy"),
         # helm 4
         (
             'Error: failed to perform "FetchReference" on source: r.example.org/a/web:9.9.9: not found',

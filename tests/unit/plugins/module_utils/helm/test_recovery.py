@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from support.clock import FakeClock
 
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import recovery
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import History, Release
@@ -56,7 +57,7 @@ class Waiter:
 def settle(
     monkeypatch: pytest.MonkeyPatch, first: Release, later: list[Release], stale_after: int
 ) -> tuple[Any, Waiter]:
-    monkeypatch.setattr(recovery, "POLL_SECONDS", 0.0)
+    FakeClock().install(monkeypatch)
     answers = iter(History(item) for item in later)
     task = Waiter()
     return recovery.settle(task, lambda: next(answers), History(first), stale_after), task  # type: ignore[arg-type]

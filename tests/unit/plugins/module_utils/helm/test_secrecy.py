@@ -15,8 +15,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import 
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import plan_release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import VALUES_LABEL, History, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.http import Response
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.retries import Response
 
 OPEN = ReleaseSpec("web", "shop", Chart("oci://registry/web", "web", "1"), values={})
 RELEASE = Release("web", "shop", 3, "deployed", "", "web", "1", "1", {}, "", None, "sh.helm.release.v1.web.v3")

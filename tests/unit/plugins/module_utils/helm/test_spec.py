@@ -38,11 +38,11 @@ def test_a_good_declaration() -> None:
 @pytest.mark.parametrize(
     ("change", "path", "text"),
     [
-        ({"name": "Web"}, "name", "a-z"),
+        ({"name": "Web"}, "name", "a to z"),
         ({"name": "w" * 54}, "name", "1 to 53"),
         ({"name": "web."}, "name", "each part"),
         ({"namespace": "shop.eu"}, "namespace", "1 to 63"),
-        ({"namespace": "-shop"}, "namespace", "start and end"),
+        ({"namespace": "-shop"}, "namespace", "both ends"),
         ({"chart_version": "1.2"}, "chart_version", "~1.2 for the newest"),
         ({"registry_username": "me"}, "registry_username", "one is missing"),
         ({"registry_username": "me:you", "registry_password": "x"}, "registry_username", "colon"),
@@ -57,7 +57,7 @@ def test_a_good_declaration() -> None:
         ({"history_max": -1}, "history_max", "0 keeps all"),
         ({"history_max": 1, "atomic": True}, "history_max", "2 or more"),
         ({"atomic": True, "wait": False}, "atomic", "needs wait"),
-        ({"wait_timeout": 0}, "wait_timeout", "1 or more"),
+        ({"wait_timeout": 0}, "wait_timeout", "more than 0"),
         (
             {"ignore_differences": [{"kind": "Service", "paths": []}]},
             "ignore_differences[0].paths",

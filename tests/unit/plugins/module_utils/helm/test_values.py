@@ -5,17 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import merged, read_values
-
-
-def test_mappings_merge_and_all_else_replaces() -> None:
-    below = {"a": {"x": 1, "y": 2}, "list": [1, 2], "gone": {"x": 1}}
-    assert merged(below, {"a": {"y": 3}, "list": [3], "gone": None}) == {
-        "a": {"x": 1, "y": 3},
-        "list": [3],
-        "gone": None,
-    }
-    assert below["a"] == {"x": 1, "y": 2}
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import read_values
 
 
 def test_later_files_and_the_task_itself_win(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_what_options_say_of_the_values(change: dict[str, Any], values: dict[str
         ({"version": ""}, "version", "all three numbers"),
         ({"version": "latest"}, "version", "all three numbers"),
         ({"version": "0.1.9"}, "version", "older than 0.2.6"),
-        ({"namespace": "Kmcp"}, "namespace", "a-z"),
+        ({"namespace": "Kmcp"}, "namespace", "a to z"),
         ({"release_name": "kmcp-crds"}, "crds_release_name", "must differ"),
         ({"chart_repository": "ftp://charts.example.org"}, "chart_repository", "neither oci://"),
         ({"values": {"rbac": {"clusterScoped": True}}}, "values.rbac.clusterScoped", "rbac.namespaces"),

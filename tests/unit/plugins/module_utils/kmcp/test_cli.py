@@ -313,7 +313,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "credentials in the address": ({"url": "https://me:pw@m.example.com/kmcp"}, "url", "carries credentials"),
     "half a login": ({"username": "me"}, "username", "go together"),
     "no CA file": ({"ca_file": "/nonexistent/ca.pem"}, "ca_file", "is not a file"),
-    "no time": ({"timeout": 0}, "timeout", "not a number of seconds"),
+    "no time": ({"timeout": 0}, "timeout", "must be more than 0 seconds"),
 }
 GOOD: dict[str, Any] = {
     **{name: rule.get("default") for name, rule in kmcp_cli.ARGUMENT_SPEC.items()},

@@ -11,7 +11,13 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from support.local_azure import FakeTask
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, Reason, Refused, ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
+    Failure,
+    NotReady,
+    Reason,
+    Refused,
+    ServiceError,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
     server,
     server_policies,
@@ -24,6 +30,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_wait i
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import Read
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
@@ -62,7 +69,7 @@ class Cluster:
             who = Identity(item["apiVersion"], kind, name, "mcp")
             if kind in kinds or who in wanted:
                 found[who] = item
-        return found, frozenset()
+        return Read(found, {}, frozenset())
 
     def apply(self, _kube: Any, _task: Any, items: list[dict[str, Any]], _options: Any) -> BundleOutcome:
         outcomes = []
@@ -228,6 +235,22 @@ def test_nothing_goes_while_another_fails(converge: Any) -> None:
     _result, failure = converge(cluster, servers=servers("a"), bundle="tools", prune=True)
     assert "remove old" not in cluster.done
     assert failure.values["notes"] == ["Not pruned, because others failed: MCPServer mcp/old."]
+
+
+def test_what_cannot_be_pruned_takes_nothing_from_what_is_said_of_the_others(
+    converge: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = Cluster(members=[member("old")])
+    stuck = NotReady("MCPServer mcp/old", [Reason("Pod mcp/old-1", "Terminating", "does not end")])
+
+    def remove(*_given: Any) -> Result:
+        raise stuck
+
+    monkeypatch.setattr(cluster, "remove", remove)
+    _result, failure = converge(cluster, servers=servers("a"), bundle="tools", prune=True)
+    assert failure is stuck
+    assert [(row["name"], row["changed"]) for row in failure.values["servers"]] == [("a", True)]
+    assert [one["after_header"] for one in failure.to_result(diff_mode=True)["diff"]] == ["MCPServer mcp/a"]
 
 
 def test_an_empty_list_changes_nothing(converge: Any) -> None:

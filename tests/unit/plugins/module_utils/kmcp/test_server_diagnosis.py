@@ -10,9 +10,14 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import diagnosis, server_answers, server_diagnosis
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.domain import NAME, REASONS
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.facts import Facts
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import known_fields
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import in_order
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_snapshot import Snapshot
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, structure_of, trimmed
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import MEANINGS
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import targets_from
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=timezone.utc)
 Item = dict[str, Any]
@@ -62,16 +67,17 @@ def controller() -> Item:
     return {**found, "metadata": {"name": "kmcp-controller-manager", "namespace": "kmcp-system", "labels": labels}}
 
 
-def snapshot(*items: Item, **more: Any) -> Snapshot:
+def snapshot(*items: Item, namespaces: frozenset[str] | None = None, **facts: Any) -> Snapshot:
     kinds = ("MCPServer", "Deployment", "Service", "EndpointSlice", "Pod", "Node")
     objects: dict[str, list[Item]] = {kind: [] for kind in kinds}
     for one in (*items, controller()):
         objects[one["kind"]].append(one)
-    return Snapshot(objects, NOW, **more)
+    return Snapshot(objects, NOW, namespaces, facts={NAME: Facts(**facts)}, codes={**MEANINGS, **REASONS})
 
 
-def found(*items: Item, **more: Any) -> dict[str, Item]:
-    rows = [one.to_dict() for one in diagnosis.findings(snapshot(*items, **more))]
+def found(*items: Item, **facts: Any) -> dict[str, Item]:
+    seen = snapshot(*items, **facts)
+    rows = [one.to_dict() for one in in_order(diagnosis.findings(seen), seen.codes)]
     return {row["id"]: row for row in rows}
 
 
@@ -280,9 +286,9 @@ def test_a_program_that_starts_is_given_time(verdict: str) -> None:
 
 
 def test_who_may_not_ask_is_told() -> None:
-    refused = snapshot(server(), answers={("mcp", "echo"): answer("proxy_forbidden")})
+    refused = {("mcp", "echo"): answer("proxy_forbidden")}
     assert server_answers.unread(refused) == "may not be asked through the API server's proxy"
-    assert server_answers.unread(snapshot(server())) == ""
+    assert server_answers.unread({}) == ""
 
 
 def test_only_servers_whose_pods_run_are_asked_as_their_declaration_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,3 +325,12 @@ def test_only_servers_whose_pods_run_are_asked_as_their_declaration_says(monkeyp
     entry = {"name": "on", "namespace": "mcp", "port": 81, "path": "/x", "era": "legacy", "headers": {"X-Key": "k"}}
     assert asked == [entry]
     assert list(rows) == [("mcp", "on")]
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"), [("mcp", "/mcp"), ("/a/../b", "/mcp"), ("/a b", "/mcp"), ("//x", "/mcp"), ("/api", "/api")]
+)
+def test_a_server_with_a_path_that_nobody_can_ask_does_not_end_the_diagnosis_of_others(path: str, asked: str) -> None:
+    entry = server_answers._entry(server(spec={"httpTransport": {"path": path}}), [])
+    [target] = targets_from({"servers": [entry], "wait_timeout": 0, "timeout": 5})
+    assert target.path == asked

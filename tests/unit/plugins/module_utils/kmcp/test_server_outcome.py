@@ -16,6 +16,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_outcome import Converged
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import declared_from
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, Refusal
+from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_report
 
 SERVERS = declared_from({"servers": [{"name": name, "namespace": "mcp", "image": "a:1"} for name in ("a", "b", "c")]})
 NEW = (Change("", ABSENT, {}),)
@@ -55,6 +56,19 @@ def test_a_refused_server_beside_others_is_not_told_as_if_nothing_had_been_chang
         server_outcome.result(converged(a=REFUSED))
     assert "1 of 3 MCP servers failed, the others were dealt with" in failed.value.message()
     assert "Nothing was changed" not in failed.value.message()
+
+
+@pytest.mark.parametrize("failures", [{"a": REFUSED}, {"a": REFUSED, "b": DENIED}, {"b": DENIED}])
+def test_what_differs_of_the_others_is_shown_beside_the_failure(failures: dict[str, Failure]) -> None:
+    with pytest.raises(Failure) as failed:
+        server_outcome.result(converged(**failures))
+    shown = failed.value.to_result(diff_mode=True)["diff"]
+    assert [one["after_header"] for one in shown] == [f"MCPServer mcp/{name}" for name in "abc" if name not in failures]
+    assert "diff" not in failed.value.to_result()
+    row = {**failed.value.to_result(diff_mode=True), "host": "h", "module": "mcpops.platform.mcp_server", "task": "t"}
+    [host] = drift_report.hosts_of([row], ["h"], {}, ["h"])
+    assert [item.object for item in host.differences] == [one["after_header"] for one in shown]
+    assert host.state == drift_report.FAILED and host.message
 
 
 def test_a_single_failure_speaks_for_itself() -> None:

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +11,12 @@ import pytest
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import Sight, judge
 
-OBJECTS = Path(__file__).parent / "children"
+from .recorded import changes, seen
 
 
 def running() -> dict[str, Any]:
     """The objects of a real server, with the status its Deployment has when it runs."""
-    objects: dict[str, Any] = json.loads((OBJECTS / "pristine.json").read_text(encoding="utf-8"))
+    objects = seen("pristine")
     deployment = objects["Deployment"]
     counts = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 1)
     deployment["status"] = {"observedGeneration": deployment["metadata"]["generation"], **counts}
@@ -26,8 +24,8 @@ def running() -> dict[str, Any]:
 
 
 def sight(objects: dict[str, Any], has_endpoints: bool | None = True) -> Sight:
-    children = {kind: objects[kind] for kind in server_children.KINDS if kind in objects}
-    return Sight(objects.get("MCPServer"), children, has_endpoints)
+    children = {kind: objects[kind] for kind in server_children.CHILDREN if kind in objects}
+    return Sight(objects.get("MCPServer"), children, has_endpoints, drift=changes(objects))
 
 
 def condition(objects: dict[str, Any], kind: str, reason: str, message: str) -> None:
@@ -98,8 +96,8 @@ def test_a_running_server_is_ready_whatever_its_own_condition_says() -> None:
 
 
 def test_ready_pods_that_the_service_does_not_lead_to() -> None:
-    seen = sight(running(), has_endpoints=False)
-    assert [reason.code for reason in judge("MCPServer mcp/echo", seen)] == ["NoEndpoints"]
+    found = sight(running(), has_endpoints=False)
+    assert [reason.code for reason in judge("MCPServer mcp/echo", found)] == ["NoEndpoints"]
 
 
 def test_no_pods_are_wanted_and_none_are_missed() -> None:

@@ -17,8 +17,10 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_templa
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest import ANNOTATION, content, read
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import foreign_routes
 
 from ..kube.conftest import FakeTask
+from .recorded import changes
 
 OBJECTS = Path(__file__).parent / "children"
 KEYS = Identity("v1", "Secret", "keys", "mcp")
@@ -161,9 +163,9 @@ def restarted(at: str, in_spec: str | None = None, manager: str = "kubectl-rollo
 @pytest.mark.parametrize("in_spec", [None, "2026-01-01T00:00:00Z"])
 def test_a_restart_is_nobodys_drift(manager: str, in_spec: str | None) -> None:
     objects = restarted("2026-02-01T00:00:00Z", in_spec, manager)
-    assert server_children.drift(objects["MCPServer"], objects) == []
+    assert changes(objects) == ()
     # and nobody's ownership is taken for it
-    assert server_children.released(objects["Deployment"])[-1]["manager"] == manager
+    assert foreign_routes(objects["Deployment"], server_children.CONTROLLER_MANAGERS) == {}
 
 
 def test_what_else_is_written_into_the_template_is_still_drift() -> None:
@@ -171,7 +173,7 @@ def test_what_else_is_written_into_the_template_is_still_drift() -> None:
     entry = objects["Deployment"]["metadata"]["managedFields"][-1]
     entry["fieldsV1"]["f:spec"]["f:template"]["f:metadata"]["f:annotations"]["f:sidecar.istio.io/inject"] = {}
     objects["Deployment"]["spec"]["template"]["metadata"]["annotations"]["sidecar.istio.io/inject"] = "true"
-    [change] = server_children.drift(objects["MCPServer"], objects)
+    [change] = changes(objects)
     assert change.path == 'Deployment.spec.template.metadata.annotations."sidecar.istio.io/inject"'
 
 

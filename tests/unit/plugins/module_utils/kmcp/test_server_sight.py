@@ -3,96 +3,67 @@
 
 from __future__ import annotations
 
-import copy
-import json
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children, server_sight
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_sight
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_children import CHILDREN
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import Sight, judge
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_sight import target_by_name
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import declared_from
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure, structure_of
+from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
-OBJECTS = Path(__file__).parent / "children"
-APPS = json.loads(
-    (Path(__file__).parents[1] / "kube" / "fixtures" / "openapi" / "apps_v1.json").read_text(encoding="utf-8")
-)
+from .recorded import Api, seen
+
+KEY = ("mcp", "echo")
 POLICY = "Deployment.spec.template.spec.containers[mcp-server].imagePullPolicy"
 DECLARED = declared_from({"name": "echo", "namespace": "mcp", "image": "echo:1"})
 
 
-class Cluster:
-    """The objects of a server, and an API server that answers a dry run as it is told."""
+class Cluster(Api):
+    """The objects of a server, the version of its controller, and an API server that answers dry runs."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, answer: Any = None) -> None:
-        self.objects: dict[str, Any] = json.loads((OBJECTS / "pristine.json").read_text(encoding="utf-8"))
-        self.asked: list[Target] = []
-        self.answer = answer
-        self.version: Any = "0.3.0"
-        monkeypatch.setattr(server_sight, "read_beside", self.read)
-        monkeypatch.setattr(server_sight, "server_side_apply", self.apply)
-
-    @property
-    def container(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.objects["Deployment"]["spec"]["template"]["spec"]["containers"][0]
-        return found
-
-    def read(self, _kube: Any, targets: list[Target], _beside: Any) -> tuple[dict[Any, Any], frozenset[Any]]:
-        return {target.who: self.objects[target.who.kind] for target in targets}, frozenset()
-
-    def structure(self, api_version: str, kind: str) -> Structure:
-        return structure_of(lambda: APPS, api_version, kind) if api_version == "apps/v1" else UNKNOWN
+    version: Any = "0.3.0"
 
     def list_objects(self, resource: Any, *, label_selector: str) -> list[Any]:
         assert (resource.kind, label_selector) == ("Deployment", "control-plane=controller-manager")
+        self.asked.append("controllers")
         if isinstance(self.version, Exception):
             raise self.version
         own = {"app.kubernetes.io/name": "kmcp", "control-plane": "controller-manager"}
         return [{"metadata": {"labels": {**own, "app.kubernetes.io/version": self.version}}}]
 
-    def apply(self, _kube: Any, target: Target, *, force: bool, dry_run: bool) -> Any:
-        assert force
-        assert dry_run
-        self.asked.append(target)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        after = copy.deepcopy(self.objects[target.who.kind])
-        if self.answer is not None:
-            after["spec"]["template"]["spec"]["containers"][0].update(self.answer)
-        return after
-
-    def drift(self) -> list[str]:
-        sight = server_sight.look_at(cast(Kube, self), DECLARED)[("mcp", "echo")]
-        assert sight.server is not None
-        return [
-            change.path for change in server_children.drift(sight.server, sight.children, sight.kept, sight.structures)
-        ]
+    def sight(self) -> Sight:
+        live = {
+            target_by_name(resource, KEY).who: self.objects[resource.kind]
+            for resource in (*CHILDREN.values(), server_sight.SERVERS)
+        }
+        [sight] = server_sight.seen(cast(Kube, self), cast(Task, None), DECLARED, live).values()
+        return sight
 
 
-def test_nobody_is_asked_as_long_as_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    cluster = Cluster(monkeypatch)
-    assert cluster.drift() == []
-    assert cluster.asked == []
+def cluster() -> Cluster:
+    return Cluster(seen("pristine"))
 
 
-@pytest.mark.parametrize(
-    ("answer", "drift"),
-    [
-        ({"imagePullPolicy": "IfNotPresent"}, [POLICY]),
-        ({"imagePullPolicy": "Always"}, []),
-        (ServiceError("apply", "forbidden", status=403), [POLICY]),
-    ],
-    ids=["an edit", "admission", "no answer"],
-)
-def test_a_dry_run_tells_admission_from_an_edit(monkeypatch: pytest.MonkeyPatch, answer: Any, drift: list[str]) -> None:
-    cluster = Cluster(monkeypatch, answer)
-    cluster.container["imagePullPolicy"] = "Always"
-    assert cluster.drift() == drift
-    assert [str(target.who.kind) for target in cluster.asked] == ["Deployment"]
+def always_pulled(found: Cluster) -> Cluster:
+    found.objects["Deployment"]["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "Always"
+    return found
+
+
+def test_nobody_is_asked_as_long_as_nothing_differs() -> None:
+    found = cluster()
+    assert found.sight().drift == ()
+    assert found.asked == []
+
+
+def test_what_differs_is_asked_about_once() -> None:
+    found = always_pulled(cluster())
+    assert [change.path for change in found.sight().drift] == [POLICY]
+    assert found.asked == ["controllers", "deployments"]
 
 
 @pytest.mark.parametrize(
@@ -106,21 +77,26 @@ def test_a_dry_run_tells_admission_from_an_edit(monkeypatch: pytest.MonkeyPatch,
         (ServiceError("list", "forbidden", status=403), []),
     ],
 )
-def test_of_a_controller_that_is_not_known_nothing_is_called_lost(
-    monkeypatch: pytest.MonkeyPatch, version: Any, drift: list[str]
-) -> None:
-    cluster = Cluster(monkeypatch, {"imagePullPolicy": "IfNotPresent"})
-    cluster.version = version
-    cluster.container["imagePullPolicy"] = "Always"
-    assert cluster.drift() == drift
+def test_of_a_controller_that_is_not_known_nothing_is_called_lost(version: Any, drift: list[str]) -> None:
+    found = always_pulled(cluster())
+    found.version = version
+    assert [change.path for change in found.sight().drift] == drift
 
 
-def test_children_that_the_controller_has_yet_to_write_are_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    cluster = Cluster(monkeypatch)
-    cluster.container["imagePullPolicy"] = "Always"
-    cluster.objects["MCPServer"]["metadata"]["generation"] += 1
-    server_sight.look_at(cast(Kube, cluster), DECLARED)
-    assert cluster.asked == []
+def test_children_that_the_controller_has_yet_to_write_are_not_asked_for() -> None:
+    found = always_pulled(cluster())
+    found.objects["MCPServer"]["metadata"]["generation"] += 1
+    assert found.sight().drift == ()
+    assert found.asked == []
+
+
+def test_what_the_controller_cannot_restore_is_a_failure_of_this_server() -> None:
+    found = cluster()
+    found.objects["Service"]["spec"]["clusterIP"] = "None"
+    failure = found.sight().failure
+    assert failure is not None and "immutable" in failure.reason
+    [reason] = judge("MCPServer mcp/echo", found.sight())
+    assert (reason.terminal, reason.hint) == (True, "Delete the object: KMCP makes it again.")
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,7 @@ def test_diagnosis_tells_it_too_of_kmcps_own_pods_only(owner: str, is_ours: bool
     metadata = {"name": "tools", "namespace": "mcp", "ownerReferences": [{"kind": owner, "name": "tools"}]}
     item = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata}
     found = Finding("ImagePull", item, f"container copy-binary: {PULL}", part="copy-binary", advice="Check it.")
-    [told] = diagnosis.about_adapters([found])
+    told = diagnosis.about_adapter(found)
     assert ("KMCP's adapter" in told.summary) == is_ours
     assert ("adapter_image" in told.advice) == is_ours
     assert told.identifier == found.identifier

@@ -5,20 +5,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children, server_template
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import structure_of
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_template import declaration
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT
 
-APPS = json.loads(
-    (Path(__file__).parents[1] / "kube" / "fixtures" / "openapi" / "apps_v1.json").read_text(encoding="utf-8")
-)
-STRUCTURES = {"Deployment": structure_of(lambda: APPS, "apps/v1", "Deployment")}
-OBJECTS = Path(__file__).parent / "children"
+from .recorded import Api, drift, seen
+
 POD = "Deployment.spec.template.spec"
 MAIN = f"{POD}.containers[mcp-server]"
 COPY = f"{POD}.initContainers[copy-binary]"
@@ -26,16 +21,6 @@ HTTP, STDIO = "complete_http", "complete_stdio"
 Place = tuple[str | int, ...]
 _POD: Place = ("spec", "template", "spec")
 _MAIN: Place = (*_POD, "containers", 0)
-
-
-def seen(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((OBJECTS / f"{name}.json").read_text(encoding="utf-8"))
-    return found
-
-
-def drift(objects: dict[str, Any], kept: tuple[str, ...] = ()) -> dict[str, tuple[Any, Any, str]]:
-    changes = server_children.drift(objects["MCPServer"], objects, kept, STRUCTURES)
-    return {change.path: (change.before, change.after, change.note) for change in changes}
 
 
 def take_out(child: Any, place: Place) -> None:
@@ -57,11 +42,7 @@ REMOVED: dict[str, tuple[str, str, Place, set[str]]] = {
         HTTP,
         "Deployment",
         (*_MAIN, "securityContext"),
-        {
-            f"{MAIN}.securityContext.allowPrivilegeEscalation",
-            f"{MAIN}.securityContext.capabilities.drop",
-            f"{MAIN}.securityContext.readOnlyRootFilesystem",
-        },
+        {f"{MAIN}.securityContext"},
     ),
     "a false of it": (
         HTTP,
@@ -73,38 +54,33 @@ REMOVED: dict[str, tuple[str, str, Place, set[str]]] = {
         STDIO,
         "Deployment",
         (*_MAIN, "securityContext", "capabilities"),
-        {f"{MAIN}.securityContext.capabilities.drop"},
+        {f"{MAIN}.securityContext.capabilities"},
     ),
     "the pod's security": (
         STDIO,
         "Deployment",
         (*_POD, "securityContext"),
-        {f"{POD}.securityContext.runAsNonRoot", f"{POD}.securityContext.seccompProfile.type"},
+        {f"{POD}.securityContext"},
     ),
     "a 0 of it": (HTTP, "Deployment", (*_POD, "securityContext", "fsGroup"), {f"{POD}.securityContext.fsGroup"}),
     "limits": (
         HTTP,
         "Deployment",
         (*_MAIN, "resources", "limits"),
-        {f"{MAIN}.resources.limits.cpu", f"{MAIN}.resources.limits.memory"},
+        {f"{MAIN}.resources.limits"},
     ),
     "a request": (HTTP, "Deployment", (*_MAIN, "resources", "requests", "cpu"), {f"{MAIN}.resources.requests.cpu"}),
     "mounts": (
         STDIO,
         "Deployment",
         (*_MAIN, "volumeMounts"),
-        {
-            f"{MAIN}.volumeMounts[/config].name",
-            f"{MAIN}.volumeMounts[/config].mountPath",
-            f"{MAIN}.volumeMounts[/adapterbin].name",
-            f"{MAIN}.volumeMounts[/adapterbin].mountPath",
-        },
+        {f"{MAIN}.volumeMounts"},
     ),
     "a config map's mount": (
         HTTP,
         "Deployment",
         (*_MAIN, "volumeMounts", 1),
-        {f"{MAIN}.volumeMounts[/configmaps/settings].{leaf}" for leaf in ("name", "mountPath", "readOnly")},
+        {f"{MAIN}.volumeMounts[/configmaps/settings]"},
     ),
     "read-only": (
         HTTP,
@@ -116,7 +92,7 @@ REMOVED: dict[str, tuple[str, str, Place, set[str]]] = {
         STDIO,
         "Deployment",
         (*_POD, "volumes"),
-        {f"{POD}.volumes[config].name", f"{POD}.volumes[config].configMap.name", f"{POD}.volumes[binary].name"},
+        {f"{POD}.volumes"},
     ),
     "a size of a volume": (
         HTTP,
@@ -130,14 +106,14 @@ REMOVED: dict[str, tuple[str, str, Place, set[str]]] = {
         (*_POD, "volumes", 3, "projected", "sources", 0, "serviceAccountToken", "audience"),
         {f"{POD}.volumes[token].projected.sources"},
     ),
-    "pull secrets": (HTTP, "Deployment", (*_POD, "imagePullSecrets"), {f"{POD}.imagePullSecrets[acr].name"}),
+    "pull secrets": (HTTP, "Deployment", (*_POD, "imagePullSecrets"), {f"{POD}.imagePullSecrets"}),
     "nodes": (HTTP, "Deployment", (*_POD, "nodeSelector"), {f"{POD}.nodeSelector"}),
     "tolerations": (HTTP, "Deployment", (*_POD, "tolerations"), {f"{POD}.tolerations"}),
     "affinity": (
         HTTP,
         "Deployment",
         (*_POD, "affinity"),
-        {f"{POD}.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution"},
+        {f"{POD}.affinity"},
     ),
     "account": (STDIO, "Deployment", (*_POD, "serviceAccountName"), {f"{POD}.serviceAccountName"}),
     "pull policy": (STDIO, "Deployment", (*_MAIN, "imagePullPolicy"), {f"{MAIN}.imagePullPolicy"}),
@@ -147,33 +123,19 @@ REMOVED: dict[str, tuple[str, str, Place, set[str]]] = {
         STDIO,
         "Deployment",
         (*_POD, "initContainers"),
-        {
-            f"{COPY}.name",
-            f"{COPY}.image",
-            f"{COPY}.imagePullPolicy",
-            f"{COPY}.args",
-            f"{COPY}.volumeMounts[/adapterbin].name",
-            f"{COPY}.volumeMounts[/adapterbin].mountPath",
-            f"{COPY}.resources.limits.memory",
-            f"{COPY}.securityContext.allowPrivilegeEscalation",
-            f"{COPY}.securityContext.capabilities.drop",
-        },
+        {f"{POD}.initContainers"},
     ),
     "a sidecar's variable": (
         HTTP,
         "Deployment",
         (*_POD, "containers", 1, "env"),
-        {
-            f"{POD}.containers[proxy].env[LEVEL].name",
-            f"{POD}.containers[proxy].env[LEVEL].value",
-            f"{POD}.containers[proxy].env[NONE].name",
-        },
+        {f"{POD}.containers[proxy].env"},
     ),
     "a sidecar's security": (
         HTTP,
         "Deployment",
         (*_POD, "containers", 1, "securityContext"),
-        {f"{POD}.containers[proxy].securityContext.privileged"},
+        {f"{POD}.containers[proxy].securityContext"},
     ),
     "labels of pods": (
         HTTP,
@@ -191,17 +153,14 @@ REMOVED: dict[str, tuple[str, str, Place, set[str]]] = {
         HTTP,
         "Deployment",
         ("spec", "template", "metadata", "annotations"),
-        {
-            'Deployment.spec.template.metadata.annotations."checksum/keys"',
-            'Deployment.spec.template.metadata.annotations."kmcp.kagent.dev/mcpserver-config-hash"',
-        },
+        {"Deployment.spec.template.metadata.annotations"},
     ),
-    "variables": (STDIO, "Deployment", (*_MAIN, "env"), {f"{MAIN}.env[LOG_LEVEL]"}),
+    "variables": (STDIO, "Deployment", (*_MAIN, "env"), {f"{MAIN}.env"}),
     "secrets": (HTTP, "Deployment", (*_MAIN, "envFrom"), {f"{MAIN}.envFrom"}),
     "the port's name": (HTTP, "Service", ("spec", "ports", 0, "name"), {"Service.spec.ports[8080,TCP].name"}),
     "selector": (HTTP, "Service", ("spec", "selector"), {"Service.spec.selector"}),
     "configuration": (HTTP, "ConfigMap", ("data", "local.yaml"), {'ConfigMap.data."local.yaml"'}),
-    "all configuration": (HTTP, "ConfigMap", ("data",), {'ConfigMap.data."local.yaml"'}),
+    "all configuration": (HTTP, "ConfigMap", ("data",), {"ConfigMap.data"}),
     "an account's annotations": (
         HTTP,
         "ServiceAccount",
@@ -235,9 +194,9 @@ DNS = [{"containerPort": 53, "protocol": "UDP"}, {"containerPort": 53}]
 @pytest.mark.parametrize(
     ("live", "lost"),
     [
-        (DNS[::-1], set()),
+        (DNS[::-1], {f"{POD}.containers[proxy].ports (order)"}),
         ([{**DNS[0], "name": "dns"}, {"containerPort": 53, "protocol": "TCP"}], set()),
-        (DNS[1:], {f"{POD}.containers[proxy].ports[53,UDP].{leaf}" for leaf in ("containerPort", "protocol")}),
+        (DNS[1:], {f"{POD}.containers[proxy].ports[53,UDP]"}),
     ],
     ids=["another order", "completed", "one of two"],
 )
@@ -251,7 +210,7 @@ def test_items_of_a_list_are_told_apart_by_what_the_api_server_says(live: list[A
 
 def test_values_of_the_controllers_own_are_not_made_up() -> None:
     objects = seen(HTTP)
-    del objects["ConfigMap"]["data"]
+    del objects["ConfigMap"]["data"]["local.yaml"]
     assert [after for _before, after, _note in drift(objects).values()] == ["(made by KMCP)"]
 
 
@@ -276,8 +235,9 @@ def test_an_edit_is_told_once_with_its_author() -> None:
     # an edit takes what it changes away from the controller
     deployment["metadata"]["managedFields"] = [{"manager": "kubectl-edit", "operation": "Update", "fieldsV1": fields}]
     assert drift(objects) == {
-        f"{MAIN}.imagePullPolicy": ("Always", "IfNotPresent", "changed by kubectl-edit"),
-        f"{POD}.nodeSelector": ({"disk": "ssd"}, {"kubernetes.io/os": "linux"}, "changed by kubectl-edit"),
+        f"{MAIN}.imagePullPolicy": ("Always", "IfNotPresent", "set by kubectl-edit"),
+        f"{POD}.nodeSelector.disk": ("ssd", ABSENT, "set by kubectl-edit"),
+        f'{POD}.nodeSelector."kubernetes.io/os"': (ABSENT, "linux", "set by kubectl-edit"),
     }
 
 
@@ -286,24 +246,50 @@ def test_an_account_that_gives_its_pods_no_token() -> None:
     account = objects["ServiceAccount"]
     account["automountServiceAccountToken"] = False
     path = "ServiceAccount.automountServiceAccountToken"
-    assert drift(objects) == {path: (False, ABSENT, "changed by another program")}
     account["metadata"]["managedFields"].append(
         {"manager": "kubectl-patch", "operation": "Update", "fieldsV1": {"f:automountServiceAccountToken": {}}}
     )
-    assert drift(objects) == {path: (False, ABSENT, "changed by kubectl-patch")}
+    assert drift(objects) == {path: (False, ABSENT, "set by kubectl-patch")}
 
 
 def test_what_the_cluster_does_not_keep_is_no_drift() -> None:
-    """Admission that changes every Deployment is told from people by a dry run; its leaves are handed in."""
+    """Admission that changes every Deployment is told from people by a dry run."""
     objects = seen(HTTP)
-    objects["Deployment"]["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "Always"
-    assert drift(objects, (f"{MAIN}.imagePullPolicy",)) == {}
+
+    def always(deployment: dict[str, Any]) -> dict[str, Any]:
+        deployment["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "Always"
+        return deployment
+
+    always(objects["Deployment"])
+    assert set(drift(objects)) == {f"{MAIN}.imagePullPolicy"}
+    assert drift(objects, Api(objects, admission=always)) == {}
+
+
+def test_of_a_controller_that_is_not_known_only_what_it_copies_and_what_others_write_is_compared() -> None:
+    objects = seen(HTTP)
+    container = objects["Deployment"]["spec"]["template"]["spec"]["containers"][0]
+    del container["resources"], objects["ConfigMap"]["data"], container["envFrom"]
+    assert set(drift(objects)) == {f"{MAIN}.resources", f"{MAIN}.envFrom", "ConfigMap.data"}
+    assert set(drift(objects, known=False)) == {f"{MAIN}.envFrom"}
+    objects["Service"]["spec"]["sessionAffinity"] = "ClientIP"
+    entry = {"manager": "kubectl-patch", "operation": "Update", "fieldsV1": {"f:spec": {"f:sessionAffinity": {}}}}
+    objects["Service"]["metadata"]["managedFields"].append(entry)
+    assert "Service.spec.sessionAffinity" in drift(objects, known=False)
+
+
+def test_a_variable_set_under_the_controllers_own_name_is_found() -> None:
+    objects = seen(STDIO)
+    containers = objects["Deployment"]["spec"]["template"]["spec"]["containers"]
+    containers[0]["env"].append({"name": "LD_PRELOAD", "value": "/tmp/x.so"})
+    assert drift(objects) == {
+        f"{MAIN}.env[LD_PRELOAD]": (containers[0]["env"][-1], ABSENT, "changed by another program")
+    }
 
 
 def test_the_template_as_an_object_to_apply_has_values_only() -> None:
     objects = seen(HTTP)
     for kind in ("Deployment", "ConfigMap", "ServiceAccount"):
-        body = server_template.declaration(kind, objects["MCPServer"], objects[kind])
+        body = declaration(kind, objects["MCPServer"], objects[kind])
         assert body["apiVersion"] == objects[kind]["apiVersion"]
         assert (body["metadata"]["name"], body["metadata"]["namespace"]) == ("tools", "mcp")
         assert None not in list(_values(body))

@@ -112,18 +112,21 @@ TRANSPORTS: tuple[dict[str, Any], ...] = (
 )
 
 
-def test_no_value_at_any_place_of_the_definition_ends_in_a_traceback() -> None:
+@pytest.mark.parametrize("each", [5, pytest.param(len(SAMPLES), marks=pytest.mark.slow)], ids=["some", "all"])
+def test_no_value_at_any_place_of_the_definition_ends_in_a_traceback(each: int) -> None:
+    """At every gate some of the samples at every place, others at its neighbours."""
     dice = random.Random(7)
     for path, part in mcpserver_schema.leaves(SCHEMA):
-        for sample in SAMPLES if path else ():
+        for sample in dice.sample(SAMPLES, each) if path else ():
             found = judged(at(path, sample), **dice.choice(TRANSPORTS))
             assert found or sample is None or _fits(sample, part), (path, sample)
 
 
-def test_no_values_at_several_places_end_in_a_traceback() -> None:
+@pytest.mark.parametrize("rounds", [300, pytest.param(1500, marks=pytest.mark.slow)], ids=["some", "all"])
+def test_no_values_at_several_places_end_in_a_traceback(rounds: int) -> None:
     dice = random.Random(11)
     near = [path for path, _part in mcpserver_schema.leaves(SCHEMA) if 0 < len(path) <= 4]
-    for _round in range(1500):
+    for _round in range(rounds):
         spec: dict[str, Any] = {}
         for _value in range(dice.randint(2, 5)):
             spec = overlaid(spec, at(dice.choice(near), dice.choice(SAMPLES)))

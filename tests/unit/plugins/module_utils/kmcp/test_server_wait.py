@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from support.clock import FakeClock
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_sight, server_wait
@@ -29,27 +30,21 @@ class Cluster:
     """Servers that stand as a function of the seconds says; time passes only while somebody sleeps."""
 
     why_not: Any
-    now: float = 100.0
+    clock: FakeClock = field(default_factory=FakeClock)
     culprits: list[Reason] = field(default_factory=list)
     looked_at: list[float] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
 
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def look_at(self, _kube: Any, servers: Iterable[Any]) -> dict[Key, Sight]:
+    def look_at(self, _kube: Any, _task: Any, servers: Iterable[Any]) -> dict[Key, Sight]:
         return {server.key: Sight() for server in servers}
 
     def judged(self, _kube: Any, _labels: Any, sights: Mapping[Key, Sight]) -> dict[Key, list[Reason]]:
-        found = {key: self.why_not(key, self.now - 100.0) for key in sights}
+        found = {key: self.why_not(key, self.clock.elapsed) for key in sights}
         return {key: [reason] for key, reason in found.items() if reason is not None}
 
     def unreadable(self, _kube: Any, namespaces: set[str]) -> list[Reason]:
         assert namespaces == {"mcp"}
-        self.looked_at.append(round(self.now - 100.0, 1))
+        self.looked_at.append(round(self.clock.elapsed, 1))
         return self.culprits
 
     def progress(self, message: str) -> None:
@@ -62,7 +57,7 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Any:
         for name in ("look_at", "judged", "unreadable"):
             monkeypatch.setattr(server_sight, name, getattr(cluster, name))
         monkeypatch.setattr(server_sight, "controller_trouble", lambda _kube: "")
-        monkeypatch.setattr(server_wait, "time", cluster)
+        cluster.clock.install(monkeypatch)
         servers = declared_from({"servers": [{"namespace": "mcp", "name": name, "image": "a:1"} for name in names]})
         return server_wait.wait_until_running(cast(Kube, None), cast(Task, cluster), servers, None, timeout)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.clock import FakeClock
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import client, retries
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure, structure_of
@@ -160,10 +160,8 @@ def task(tmp_path: Path) -> FakeTask:
 
 @pytest.fixture
 def connect(server: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Kube]:
-    """A client of `server` that gives up after half a second and does not wait between attempts."""
-    monkeypatch.setattr(client, "FIRST_CONTACT_SECONDS", 0.5)
-    monkeypatch.setattr(client, "RESTART_SECONDS", 0.5)
-    monkeypatch.setattr(retries, "backoff", lambda attempt: 0.01)
+    """A client of `server` whose pauses take no time."""
+    FakeClock().install(monkeypatch)
 
     def connected(task: FakeTask, **access: Any) -> Kube:
         return Kube(task, Access(server=server.url, origin="a test", **access))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.clock import FakeClock
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import drift
@@ -202,7 +203,7 @@ def test_a_server_that_is_rolled_out_is_waited_for(
 def test_a_wait_goes_on_while_an_api_is_away(
     server: Server, connect: Callable[..., Kube], task: FakeTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wait, "FIRST_POLL_SECONDS", 0.01)
+    FakeClock().install(monkeypatch)
     rows = [{"resource": "scores", "responseKind": {"kind": "Score"}, "scope": "Namespaced", "verbs": []}]
     group, version = API.split("/")
     groups = [{"metadata": {"name": group}, "versions": [{"version": version, "resources": rows}]}]

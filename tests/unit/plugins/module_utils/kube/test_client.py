@@ -326,6 +326,21 @@ def test_warnings_of_the_api_server_are_passed_on_once(server: Server, connect: 
     assert task.warnings == [f'{server.url}: would violate PodSecurity "restricted:latest"']
 
 
+def test_kinds_are_discovered_again_after_others_may_have_brought_some(
+    server: Server, connect: Connect, task: FakeTask, tmp_path: Path
+) -> None:
+    answer = {"kind": "APIGroupDiscoveryList", "items": []}
+    server.on("/api", Answer(body=answer))
+    server.on("/apis", Answer(body=answer), Answer(body={**answer, "items": [discovery("x.io", "v1", "Box", "boxes")]}))
+    task.run_directory = tmp_path
+    kube = connect(task)
+    assert kube.resource_type("x.io/v1", "Box", refresh=False) is None
+    assert connect(task).resource_type("x.io/v1", "Box", refresh=False) is None
+    kube.forget_kinds()
+    assert kube.resource_type("x.io/v1", "Box", refresh=False) is not None
+    assert connect(task).resource_type("x.io/v1", "Box", refresh=False) is not None
+
+
 def test_a_group_is_asked_again_when_its_definition_is_new(server: Server, connect: Connect, task: FakeTask) -> None:
     answer = {"kind": "APIGroupDiscoveryList", "items": []}
     server.on("/api", Answer(body=answer))

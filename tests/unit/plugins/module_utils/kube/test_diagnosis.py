@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.domain import NAME
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.facts import Facts
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import diagnosis
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import Finding, in_order
@@ -79,7 +82,7 @@ def snapshot(*items: Item, **more: Any) -> Snapshot:
 
 def findings(*items: Item, **more: Any) -> dict[str, Item]:
     """What is found, by id; the DNS, which these clusters lack, left out."""
-    rows = [one.to_dict() for one in diagnosis.classify(snapshot(*items, **more))]
+    rows = [one.to_dict() for one in diagnosis.classify(snapshot(*items, **more), DOMAINS)]
     return {row["id"]: row for row in rows if row["code"] != "DnsDown"}
 
 
@@ -215,7 +218,7 @@ def dns(*endpoints: Item) -> list[Item]:
     ],
 )
 def test_dns(items: list[Item], more: Item, said: str | None) -> None:
-    found = [one for one in diagnosis.classify(snapshot(*items, **more)) if one.code == "DnsDown"]
+    found = [one for one in diagnosis.classify(snapshot(*items, **more), DOMAINS) if one.code == "DnsDown"]
     assert len(found) == (1 if said else 0)
     assert said is None or said in found[0].summary
 
@@ -270,7 +273,8 @@ KMCP: dict[str, tuple[list[Item], list[str]]] = {
 
 @pytest.mark.parametrize(("items", "ids"), KMCP.values(), ids=KMCP.keys())
 def test_kmcp(items: list[Item], ids: list[str]) -> None:
-    assert list(findings(*items, keepers={("ops", "keeper"): True})) == ids
+    facts = {NAME: Facts(keepers={("ops", "keeper"): True})}
+    assert list(findings(*items, facts=facts)) == ids
 
 
 def test_a_controller_that_nobody_can_tell_is_not_called_missing() -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import diagnosis
 from ansible_collections.mcpops.platform.plugins.modules import k8s_diagnosis_info
 
 from .conftest import Answer, FakeTask, Server, status_object
@@ -85,7 +84,7 @@ def diagnosed(server: Server, directory: Path, **options: Any) -> tuple[Item, Fa
     assert not validated.error_messages, validated.error_messages
     directory.mkdir(mode=0o700)
     task = FakeTask(validated.validated_parameters, run_directory=directory)
-    return diagnosis.diagnose(task).to_dict(diff_mode=False), task
+    return k8s_diagnosis_info.OPERATION(task).to_dict(diff_mode=False), task
 
 
 def of_servers(result: Item) -> dict[str, Item]:

@@ -4,16 +4,24 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import apply
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import give_up, target_of
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.comparison import Comparison
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.exclusive import remove_foreign
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.exclusive import (
+    fresh_values,
+    remove_foreign,
+    set_fresh,
+)
 
 from .conftest import Answer, FakeTask, Server, status_object
 
@@ -32,7 +40,8 @@ def live(version: str, **data: str) -> dict[str, Any]:
 
 
 def remove(kube: Kube, standing: dict[str, Any], dry_run: bool = False) -> Any:
-    taken = remove_foreign(kube, TARGET, standing, {"mcpops"}, dry_run=dry_run)
+    options = BundleOptions(exclusive=True, our_managers=frozenset({"mcpops"}))
+    taken = remove_foreign(kube, Comparison(options, TARGET, standing), dry_run=dry_run)
     return list(taken.changes), tuple(taken.kept), taken.live
 
 
@@ -40,7 +49,7 @@ def test_removed_and_shown(server: Server, connect: Callable[..., Kube], task: F
     server.on(DRY, Answer(body=live("1", a="1")))
     server.on(REAL, Answer(body=live("2", a="1")))
     changes, notes, after = remove(connect(task), live("1", a="1", x="y"))
-    assert [(change.path, change.before, change.note) for change in changes] == [("data.x", "y", "set by kubectl-edit")]
+    assert [(change.path, change.before, change.changed_by) for change in changes] == [("data.x", "y", "kubectl-edit")]
     assert (notes, after["metadata"]["resourceVersion"]) == ((), "2")
     task.check_mode = True
     assert remove(connect(task), live("1", a="1", x="y"), dry_run=True)[0] == changes
@@ -97,8 +106,82 @@ def test_a_replacement_leaves_no_second_owner(server: Server, connect: Callable[
     conflict = Answer(409, status_object(409, "Conflict", "the object has been modified"))
     server.on(PATH, conflict, Answer(body=owned("2", ours, theirs)), Answer(body=owned("3", ours)))
     kube = connect(task)
-    after = give_up(kube, TARGET, owned("1", ours, theirs), "mcpops-replace")
+    after = give_up(kube, TARGET, owned("1", ours, theirs), {"mcpops-replace"})
     assert after == owned("3", ours)
     assert json.loads(server.requests[-1].body) == {"metadata": {"resourceVersion": "2", "managedFields": [ours]}}
-    assert give_up(kube, TARGET, after, "mcpops-replace") is after
+    assert give_up(kube, TARGET, after, {"mcpops-replace"}) is after
     assert len(server.requests) == 3
+
+
+# --- what a new object would have ----------------------------------------------------------------------------
+
+SERVICES = ResourceType("v1", "Service", "services", True)
+FRESH = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "namespace": "n"}, "spec": {}}
+SERVICE = target_of(SERVICES, FRESH)
+POLICY, ADDRESS, PORTS = ("f:spec", "f:policy"), ("f:spec", "f:address"), ("f:spec", "f:default")
+
+
+def service(**spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "a", "resourceVersion": "7"}, "spec": spec}
+
+
+def test_only_what_every_new_object_would_have_is_told(
+    connect: Callable[..., Kube], task: FakeTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = iter(
+        [
+            service(policy="Single", address="10.0.0.1", default=1),
+            service(policy="Single", address="10.0.0.2", default=1),
+        ]
+    )
+    names: list[str] = []
+
+    def answer(_kube: Any, target: Any, *, dry_run: bool, manager: str) -> Any:
+        assert dry_run
+        assert manager == "mcpops"
+        names.append(target.who.name)
+        return next(made)
+
+    monkeypatch.setattr(apply, "server_side_apply", answer)
+    standing = service(policy="Prefer", address="10.0.0.9", default=1)
+    found = fresh_values(connect(task), SERVICE, standing, [POLICY, ADDRESS, PORTS], "mcpops")
+    assert found == {POLICY: "Single"}
+    assert all(re.fullmatch(r"mcpops-trial-[0-9a-f]{8}", name) for name in names)
+    assert len(set(names)) == 2
+
+
+def test_leaves_are_set_in_the_version_that_was_read(
+    server: Server, connect: Callable[..., Kube], task: FakeTask
+) -> None:
+    server.on("/api/v1/namespaces/n/services/a?fieldManager=mcpops", Answer(body=service(policy="Single")))
+    set_fresh(connect(task), SERVICE, service(policy="Prefer"), {POLICY: "Single", ADDRESS: "x"}, "mcpops")
+    assert json.loads(server.requests[-1].body) == [
+        {"op": "test", "path": "/metadata/resourceVersion", "value": "7"},
+        {"op": "replace", "path": "/spec/policy", "value": "Single"},
+    ]
+
+
+MOVED = Answer(422, status_object(422, "Invalid", "the server rejected our request due to an error in our request"))
+
+
+@pytest.mark.parametrize(("moved", "versions"), [(True, ["7", "8"]), (False, ["7"])])
+def test_a_controller_may_write_meanwhile(
+    server: Server, connect: Callable[..., Kube], task: FakeTask, moved: bool, versions: list[str]
+) -> None:
+    now = service(policy="Prefer")
+    now["metadata"]["resourceVersion"] = "8" if moved else "7"
+    path = "/api/v1/namespaces/n/services/a"
+    server.on(path, Answer(body=now))
+    server.on(f"{path}?fieldManager=mcpops", MOVED, Answer(body=service(policy="Single")))
+
+    def done() -> Any:
+        return set_fresh(connect(task), SERVICE, service(policy="Prefer"), {POLICY: "Single"}, "mcpops")
+
+    if moved:
+        assert done() == service(policy="Single")
+    else:
+        # the value itself is refused
+        with pytest.raises(ServiceError, match="restore Service n/a"):
+            done()
+    sent = [json.loads(request.body) for request in server.requests if request.method == "PATCH"]
+    assert [patch[0]["value"] for patch in sent] == versions

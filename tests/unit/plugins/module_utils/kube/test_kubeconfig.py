@@ -15,7 +15,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig im
     read_config,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import ConnectionOptions
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import bypasses, proxy_for
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import proxy_for
 
 HERE = Path("/nowhere")
 KEY = f"-----BEGIN\n{'k' * 64}\nkk==\n-----END"
@@ -108,23 +108,6 @@ def test_the_first_of_several_files_wins() -> None:
     merged = merge_configs([(HERE, {**config(), "current-context": None}), (HERE, second)])
     assert from_config(merged, "more", HERE, "file").server == "https://api:6443"
     assert merged["current-context"] == "c"
-
-
-BYPASS = [
-    ("https://10.213.1.2:6443", "10.213.0.0/16", True),
-    ("https://10.214.1.2:6443", "10.213.0.0/16", False),
-    ("https://api.example.com", ".example.com", True),
-    ("https://api.example.com", "example.com", True),
-    ("https://badexample.com", "example.com", False),
-    ("https://api.example.com", "*", True),
-    ("https://localhost:6443", "127.0.0.1, localhost", True),
-    ("https://api.example.com", "", False),
-]
-
-
-@pytest.mark.parametrize(("url", "no_proxy", "expected"), BYPASS)
-def test_no_proxy(url: str, no_proxy: str, expected: bool) -> None:
-    assert bypasses(url, no_proxy) is expected
 
 
 def test_where_the_proxy_comes_from() -> None:

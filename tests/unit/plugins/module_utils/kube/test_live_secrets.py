@@ -13,7 +13,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm import drift
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import bundle, delete
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.converge import Converger
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.converge import Company, Converger
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import identity
@@ -58,7 +58,7 @@ def test_the_old_values_of_a_refused_secret_are_masked(way: str, task: FakeTask,
     if way == "bundle":
         one = bundle._Bundle.__new__(bundle._Bundle)
         one._task, one._jobs = task, NoJobs()  # type: ignore[assignment]
-        one._converger = Converger.__new__(Converger)
+        one._converger = Converger(kube, task, BundleOptions(), Company(), dry=False)
         one._converge_all(targets, LIVE)
     elif way == "release":
         drift._converge(kube, task, BundleOptions(), targets, LIVE, dry=True)

@@ -10,11 +10,14 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotR
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import prune
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle import apply_bundle
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions, Pruning
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import (
+    BundleOptions,
+    ObjectOptions,
+    Pruning,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.delete import DeleteOptions, delete_existing
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.object_options import ObjectOptions
 
 from .conftest import Answer, FakeTask, Server, status_object
 

@@ -7,7 +7,7 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import LIST_FROM, read_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import LIST_FROM, read_live
 
 from .conftest import Answer, FakeTask, Server, status_object
 
@@ -36,7 +36,7 @@ def test_a_list_is_read_no_further_than_needed(server: Server, connect: Callable
     assert len(NAMES) == LIST_FROM
     # a server need not say how many follow
     server.on(f"{PATH}?limit=1000", page(*NAMES, "x", token="t"))
-    found = read_objects(connect(task), targets(*NAMES))
+    found = read_live(connect(task), targets(*NAMES)).complete
     assert sorted(who.name for who in found) == list(NAMES)
     assert [request.target for request in server.requests] == [f"{PATH}?limit=1000"]
 
@@ -44,7 +44,7 @@ def test_a_list_is_read_no_further_than_needed(server: Server, connect: Callable
 def test_few_among_very_many_are_read_by_name(server: Server, connect: Callable[..., Kube], task: FakeTask) -> None:
     server.on(f"{PATH}?limit=1000", page("c0", "c1", token="t", remaining=100_000))
     server.on(f"{PATH}/c2", Answer(body={"kind": "ConfigMap", **config_map("c2")}))
-    found = read_objects(connect(task), targets(*NAMES))
+    found = read_live(connect(task), targets(*NAMES)).complete
     assert sorted(who.name for who in found) == ["c0", "c1", "c2"]
     assert sorted(request.target for request in server.requests)[:2] == [f"{PATH}/c2", f"{PATH}/c3"]
     assert len(server.requests) == 3
@@ -54,11 +54,11 @@ def test_a_list_that_expires_is_finished_by_name(server: Server, connect: Callab
     server.on(f"{PATH}?limit=1000", page("c0", "c1", "c2", token="t", remaining=1))
     server.on(f"{PATH}?limit=1000&continue=t", Answer(410, status_object(410, "Expired", "too old")))
     server.on(f"{PATH}/c3", Answer(body={"kind": "ConfigMap", **config_map("c3")}))
-    assert len(read_objects(connect(task), targets(*NAMES))) == 4
+    assert len(read_live(connect(task), targets(*NAMES)).complete) == 4
 
 
 def test_without_the_right_to_list(server: Server, connect: Callable[..., Kube], task: FakeTask) -> None:
     server.on(f"{PATH}?limit=1000", Answer(403, status_object(403, "Forbidden", "no")))
     for name in NAMES:
         server.on(f"{PATH}/{name}", Answer(body={"kind": "ConfigMap", **config_map(name)}))
-    assert len(read_objects(connect(task), targets(*NAMES))) == 4
+    assert len(read_live(connect(task), targets(*NAMES)).complete) == 4

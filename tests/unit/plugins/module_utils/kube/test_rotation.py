@@ -11,15 +11,14 @@ import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import rotation
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions, object_options
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest import ANNOTATION
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import IgnoredDifference
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.object_options import parse
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object, identity
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import ObjectOutcome
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import read_beside
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import read_live
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.rotation_of_bundle import BundleRotation
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan
 
@@ -86,7 +85,8 @@ def test_many_that_are_used_cost_one_list(server: Server, kube: Kube, task: Fake
     listed = [secret(f"keys-{number}") for number in range(100)]
     server.on("/api/v1/namespaces/a/secrets?limit=1000", Answer(body={"items": listed}))
     secrets = [one for one in targets if one.who.kind == "Secret"]
-    live, unreadable = read_beside(kube, secrets, found.beside)
+    read = read_live(kube, secrets, found.beside)
+    live, unreadable = read.found, read.refused
     assert len(server.requests) == 1
     assert (len(live), unreadable) == (100, frozenset())
 
@@ -95,7 +95,8 @@ def test_one_that_may_not_be_read_is_told_and_ends_nothing(server: Server, kube:
     found, targets = rotating(kube, task, workload("web", "keys", "open"))
     server.on("/api/v1/namespaces/a/secrets/keys", Answer(403, status_object(403, "Forbidden", "no")))
     server.on("/api/v1/namespaces/a/secrets/open", Answer(body=secret("open")))
-    live, unreadable = read_beside(kube, (), found.beside)
+    read = read_live(kube, (), found.beside)
+    live, unreadable = read.found, read.refused
     found.found(live, unreadable, ())
     [after] = found.recorded(targets, {}, {})
     assert recorded(after.declared).startswith("secret/open=")
@@ -107,7 +108,7 @@ def test_one_that_may_not_be_read_is_told_and_ends_nothing(server: Server, kube:
 def test_a_declared_one_that_may_not_be_read_fails_as_before(server: Server, kube: Kube) -> None:
     server.on("/api/v1/namespaces/a/secrets/keys", Answer(403, status_object(403, "Forbidden", "no")))
     with pytest.raises(Exception, match="read Secret a/keys"):
-        read_beside(kube, [target(secret("keys"))], [target(secret("keys"))])
+        read_live(kube, [target(secret("keys"))], [target(secret("keys"))])
 
 
 def outcome(item: Object, **more: Any) -> ObjectOutcome:
@@ -151,7 +152,7 @@ def test_in_check_mode_a_new_secret_has_no_digest_yet(kube: Kube, task: FakeTask
 
 
 def test_rows_switch_it_off_for_some(kube: Kube, task: FakeTask) -> None:
-    rows = parse([{"name": "quiet", "roll_on_config_change": False}])
+    rows = object_options([{"name": "quiet", "roll_on_config_change": False}])
     found, targets = rotating(kube, task, workload("web", "keys"), workload("quiet", "more"), per_object=rows)
     assert [one.who.name for one in found.beside] == ["keys"]
     found.found({}, (), ())

@@ -90,7 +90,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "template[0]: web.yml.j2 is not rendered: the action plugin of k8s_objects renders templates",
     ),
     "kustomization that is missing": ({"kustomize": ["/nowhere"]}, "kustomize: /nowhere is not a directory"),
-    "bundle that is no label": ({"definitions": [INLINE], "bundle": "my shop"}, "bundle: 'my shop' is no label value"),
+    "bundle that is no label": (
+        {"definitions": [INLINE], "bundle": "my shop"},
+        "bundle: 'my shop' is not a valid label",
+    ),
     "prune without a bundle": ({"definitions": [INLINE], "prune": True}, "prune: needs bundle"),
     "prune of what is absent": (
         {"definitions": [INLINE], "bundle": "a", "prune": True, "state": "absent"},

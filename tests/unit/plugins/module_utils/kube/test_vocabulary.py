@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import vocabulary
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import MEANINGS, NEVER, SEVERITIES
 
@@ -15,14 +16,15 @@ ROOT = Path(__file__).resolve().parents[5]
 SOURCES = [
     *sorted((ROOT / "plugins/module_utils/kube/verdicts").glob("*.py")),
     *sorted((ROOT / "plugins/module_utils/kube").glob("diagnosis*.py")),
-    ROOT / "plugins/module_utils/kmcp/diagnosis.py",
 ]
+OF_DOMAINS = {code: one for domain in DOMAINS for code, one in domain.reasons.items()}
+CODES = {**MEANINGS, **OF_DOMAINS}
 CODE = re.compile(r'(?:verdict|reason)\(\s*\w+(?:\(item\)|\(named\)|\(one\)|\(nobody\))?,\s*"([A-Z]\w+)"')
 
 
-@pytest.mark.parametrize("code", MEANINGS)
+@pytest.mark.parametrize("code", CODES)
 def test_every_code_says_what_it_means(code: str) -> None:
-    meaning = MEANINGS[code]
+    meaning = CODES[code]
     assert meaning.severity in SEVERITIES
     assert meaning.summary and not meaning.summary.endswith(".")
     assert not meaning.advice or meaning.advice.endswith(".")
@@ -32,6 +34,17 @@ def test_every_code_that_a_verdict_gives_is_in_the_table() -> None:
     used = {code for source in SOURCES for code in CODE.findall(source.read_text(encoding="utf-8"))}
     assert len(used) > 30, "the pattern no longer finds the verdicts"
     assert used - set(MEANINGS) == set()
+
+
+def test_no_domain_takes_the_code_of_another() -> None:
+    assert len(CODES) == len(MEANINGS) + sum(len(domain.reasons) for domain in DOMAINS)
+
+
+@pytest.mark.parametrize("folder", [domain.name for domain in DOMAINS if domain.reasons])
+def test_every_code_that_a_domain_gives_is_in_its_row(folder: str) -> None:
+    sources = sorted((ROOT / "plugins/module_utils" / folder).glob("*.py"))
+    used = {code for source in sources for code in CODE.findall(source.read_text(encoding="utf-8"))}
+    assert used and used - set(CODES) == set()
 
 
 def test_an_unknown_code_is_a_warning_and_a_step_gives_no_advice() -> None:
@@ -56,7 +69,7 @@ def test_the_page_lists_every_code_with_its_severity_and_advice() -> None:
     rows = dict(re.findall(r"^\| `([A-Z]\w+)` \| (.*) \|$", page, re.MULTILINE))
     wanted = {
         code: f"{one.severity} | {one.summary} | {one.advice}"
-        for code, one in MEANINGS.items()
+        for code, one in CODES.items()
         if one.patience < NEVER and code not in ("Missing", "NoCondition", "NamesNotAccepted", "NotEstablished")
     }
     assert rows == wanted

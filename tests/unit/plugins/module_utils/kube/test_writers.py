@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.mcpops.platform.plugins.module_utils.domain import writers_of
+from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.shared_fields import to_apply
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import (
     EXPECTED,
@@ -44,7 +46,7 @@ def test_a_path_covers_itself_and_what_is_below(pattern: str, path: str, covered
     assert Tolerated(paths=[pattern]).is_ignored(path) is covered
 
 
-@pytest.mark.parametrize("row", EXPECTED, ids=lambda row: f"{row.managers} {row.path}")
+@pytest.mark.parametrize("row", [*EXPECTED, *writers_of(DOMAINS)], ids=lambda row: f"{row.managers} {row.path}")
 def test_each_row_has_its_reason_and_source(row: Any) -> None:
     assert row.reason
     assert row.source.startswith("https://")
@@ -115,7 +117,7 @@ def test_what_aks_adds_to_a_selector_stays(manager: str, standing: Any, applied:
     live = {**managed(selector_of(manager)), "kind": HOOKS, **hook(*standing)}
     declared = {"kind": HOOKS, "metadata": {"name": "a"}, **hook(OWN)}
     structure = described("admissionregistration.k8s.io/v1", HOOKS)
-    made = to_apply(declared, live, OURS, "mcpops", structure, tolerated(HOOKS))
+    made = to_apply(declared, live, OURS, "mcpops", structure, tolerated(HOOKS, writers_of(DOMAINS)))
     assert made["webhooks"] == ([{"name": "a.example.com"}] if applied is None else hook(*applied)["webhooks"])
 
 

@@ -122,10 +122,10 @@ def test_real_servers_are_recognised(server: played.Answer) -> None:
     era, version, versions, asked = SPEAKS[server]
     wire = Played(server)
     with conversation.opened(wire) as found:
-        assert (found.era, found.version, found.supported_versions) == (era, version, versions)
+        assert (found.speaker.era, found.speaker.version, found.speaker.supported_versions) == (era, version, versions)
         assert wire.methods == (asked or HANDSHAKE)
         assert [tool["name"] for tool in found.tools()] == ["echo"]
-        assert found.info == played.INFO
+        assert found.speaker.info == played.INFO
 
 
 def test_a_session_that_a_refusal_begins_is_ended() -> None:
@@ -152,7 +152,7 @@ def test_who_refuses_the_handshake_with_a_modern_version_is_asked_once_more() ->
     before = [text(404, "not yet")]
     wire = Played(lambda asked: before.pop() if before else typescript_reject(asked))
     with conversation.opened(wire) as found:
-        assert found.era == "modern"
+        assert found.speaker.era == "modern"
     assert wire.methods == ["server/discover", "initialize", "server/discover"]
 
 
@@ -165,7 +165,7 @@ def test_one_refused_version_is_corrected() -> None:
 
     wire = Played(server)
     with conversation.opened(wire) as found:
-        assert found.era == "modern"
+        assert found.speaker.era == "modern"
     assert wire.methods == ["server/discover", "server/discover"]
     assert wire.asked[0].message["id"] != wire.asked[1].message["id"]
 
@@ -246,7 +246,7 @@ def test_an_asked_for_era_is_the_only_one_that_passes() -> None:
         assert f"era: {era} was asked for" in caught.value.reason
     for server, era in ((dual, "legacy"), (dual, "modern"), (everything, "legacy")):
         with conversation.opened(Played(server), era=era) as found:
-            assert found.era == era
+            assert found.speaker.era == era
 
 
 @pytest.mark.parametrize("era", ["modern", "legacy"])

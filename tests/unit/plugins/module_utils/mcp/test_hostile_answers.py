@@ -4,7 +4,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import gzip
 import json
+import socket
+import time
+import tracemalloc
+import zlib
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +19,7 @@ import pytest
 from support import mcp_played as played
 from support.local_azure import FakeTask
 from support.mcp_played import Asked, as_json, error, over_http, result, text
+from unit.plugins.module_utils.mcp.servers import accepting
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, NotReady, Reason
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import mask
@@ -236,6 +243,124 @@ def test_a_replica_that_lists_other_tools_without_end_is_shown_in_part() -> None
         replicas.compared(Target("a", "b", 1, "/mcp", ""), reach, 1.0, "", [{"name": "w" * 100_000}], row)
     assert caught.value.code == "replicas_differ" and len(caught.value.reason) < 4000
     assert len(json.dumps(row)) < 100_000
+
+
+def sending(answer: bytes) -> Callable[[socket.socket], None]:
+    def serve(sock: socket.socket) -> None:
+        with sock, contextlib.suppress(OSError):
+            sock.recv(65536)
+            sock.sendall(answer)
+
+    return serve
+
+
+def head(status: str, *headers: bytes) -> bytes:
+    return b"\r\n".join([f"HTTP/1.1 {status}".encode(), *headers, b"Content-Length: 0", b"", b""])
+
+
+# what is written without measure where others write a word → the code
+LONG_HEADS = {
+    "status line": (b"x\x1b" * 30_000 + b"\r\n\r\n", "not_http"),
+    "content type": (head("200 OK", b"Content-Type: " + b"x\x1b[31m" * 9000), "not_mcp"),
+    "login": (head("401 No", b"WWW-Authenticate: " + b'scope="aaa" ' * 5000), "unauthorized"),
+    "redirect": (head("302 Go", b"Location: /" + b"a" * 60_000), "redirect"),
+    "coding": (head("200 OK", b"Content-Type: text/event-stream", b"Content-Encoding: " + b"a" * 60_000), "not_mcp"),
+}
+
+
+@pytest.mark.parametrize(("answer", "code"), LONG_HEADS.values(), ids=LONG_HEADS)
+def test_a_message_has_no_more_of_a_head_than_people_read(answer: bytes, code: str) -> None:
+    with accepting(sending(answer)) as url:
+        found, _task = probed(url=url, era="modern")
+    [reason] = found["error"]["reasons"]
+    assert reason["code"] == code
+    assert len(found["msg"]) < 1200 and "\x1b" not in found["msg"]
+
+
+def compressed(body: bytes, coding: str) -> Reply:
+    packed = gzip.compress(body) if "gzip" in coding.lower() else zlib.compress(body) if coding == "deflate" else body
+    return Reply(200, {"content-type": "application/json", "content-encoding": coding}, [packed])
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "x-gzip", "deflate", "identity", ""])
+def test_what_a_proxy_compresses_unasked_is_read(coding: str) -> None:
+    def answer(asked: Asked) -> Reply:
+        plain = played.speaks_modern(asked)
+        return compressed(b"".join(plain.chunks), coding) if asked.modern else text(400, "no")
+
+    with over_http(answer) as url:
+        found, _task = probed(url=url)
+    assert found["servers"][0]["reachable"]
+
+
+@pytest.mark.parametrize(
+    ("coding", "code"), [("gzip", "oversize"), ("deflate", "oversize"), ("gzip, gzip", "not_mcp"), ("br", "not_mcp")]
+)
+def test_a_few_bytes_that_hold_gigabytes_do_not_fill_the_memory(coding: str, code: str) -> None:
+    packed = compressed(b"\0" * 24 * 2**20, coding)
+    with over_http(lambda _asked: packed) as url:
+        tracemalloc.start()
+        try:
+            found, _task = probed(url=url, era="modern")
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert found["error"]["reasons"][0]["code"] == code
+    assert peak < 8 * 2**20
+
+
+def test_what_is_not_in_the_coding_that_it_names_is_no_answer() -> None:
+    def answer(asked: Asked) -> Reply:
+        return Reply(200, {"content-type": "application/json", "content-encoding": "gzip"}, [b"{}"])
+
+    with over_http(answer) as url:
+        found, _task = probed(url=url, era="modern")
+    assert found["error"]["reasons"][0]["code"] == "not_mcp" and "compressed (gzip)" in found["msg"]
+
+
+@pytest.mark.parametrize("name", ["日本", "é", "a b", "x" * 500])
+def test_a_stream_goes_on_after_whatever_its_events_are_called(name: str) -> None:
+    seen: list[Asked] = []
+
+    def answer(asked: Asked) -> Reply:
+        if asked.http == "GET":
+            return played.as_events(result(Asked("", {}, {"id": 2}), tools=[]))
+        if asked.method == "tools/list":
+            return Reply(200, {"content-type": "text/event-stream"}, [f"id: {name}\nretry: 1\ndata:\n\n".encode()])
+        return text(400, "no") if asked.modern else played.speaks_legacy(asked)
+
+    with over_http(answer, seen) as url:
+        found, _task = probed(url=url)
+    assert found["servers"][0]["reachable"], found["msg"]
+    [resumed] = [asked for asked in seen if asked.http == "GET"]
+    assert resumed.headers["Last-Event-ID"].encode("latin-1").decode() == name
+
+
+def test_pages_of_large_entries_have_an_end() -> None:
+    def answer(asked: Asked) -> Reply:
+        if asked.method == "tools/list":
+            tools = [{"name": f"t{number}", "description": "d" * 90_000} for number in range(10)]
+            return as_json(result(asked, tools=tools, nextCursor=str(time.monotonic())))
+        return played.speaks_modern(asked)
+
+    with over_http(answer) as url:
+        found, _task = probed(url=url, era="modern", details=True)
+    assert found["error"]["reasons"][0]["code"] == "endless_list" and "8 MiB" in found["msg"]
+    assert len(json.dumps(found)) < 5000
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "verdict"), [(-32602, 400, "invalid_params"), (-32600, 400, "session_lost")]
+)
+def test_an_argument_that_is_called_session_is_no_lost_session(code: int, status: int, verdict: str) -> None:
+    def answer(asked: Asked) -> Reply:
+        if asked.method == "tools/call":
+            return as_json(error(asked.message["id"], code, "session_id is required"), status)
+        return text(400, "no") if asked.modern else played.speaks_legacy(asked)
+
+    with over_http(answer) as url:
+        found, _task = probed(url=url, tool="echo")
+    assert found["error"]["reasons"][0]["code"] == verdict
 
 
 @pytest.mark.parametrize("code", [10**400, -(2**63) - 1], ids=["long", "negative"])

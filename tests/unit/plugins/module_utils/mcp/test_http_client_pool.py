@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import urllib3
 
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import sdk
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import http_client
 
 
@@ -44,3 +47,10 @@ def test_many_streams_that_are_left_early_pass_a_pool_of_two() -> None:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@pytest.mark.parametrize(("attributes", "found"), [({"read1": None}, None), ({}, ("urllib3>=2.2", "it is 2.0.7"))])
+def test_a_library_that_cannot_read_an_answer_as_it_comes_is_named(attributes: dict[str, Any], found: Any) -> None:
+    library = SimpleNamespace(HTTPResponse=type("HTTPResponse", (), attributes), __version__="2.0.7")
+    assert sdk.too_old(library) == found
+    assert sdk.IMPORT_FAILURE is None

@@ -3,21 +3,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
+from base64 import b64encode
+from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from support import mcp_played as played
 from support.mcp_played import Asked, as_json, over_http, result, text
 from support.port_forwarding import TOKEN, api_server
 from unit.plugins.module_utils.mcp import servers
+from unit.plugins.module_utils.mcp.servers import accepting
 from unit.plugins.module_utils.mcp.test_observe import failed, probed
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import websocket
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import proxy_login
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import port_forward
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.service_proxy import Replica
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import targets_from
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 
 BEARER = {"Authorization": "Bearer of-the-server"}
 ECHO: dict[str, Any] = {"name": "echo", "namespace": "mcp"}
@@ -51,6 +61,72 @@ def test_a_server_that_wants_a_token_gets_it() -> None:
     assert row["reachable"] and row["eras"] == ["modern", "legacy"]
     assert (row["replicas"]["ready"], row["replicas"]["answered"]) == (2, 2)
     assert not any(TOKEN in str(asked.headers) for asked in seen)
+
+
+@pytest.mark.parametrize("path", ["/mcp/süd", "/mcp?region=süd", "/東京?a=%20b"])
+def test_a_path_that_is_not_ascii_is_encoded(path: str) -> None:
+    lines: list[str] = []
+
+    def serve(sock: socket.socket) -> None:
+        with sock:
+            lines.append(sock.recv(65536).split(b"\r\n")[0].decode("ascii"))
+
+    with accepting(serve) as url, api_server({"echo-1": port(url)}) as connection:
+        failed(**ECHO, **connection, via="port_forward", path=path)
+    assert lines[0] == f"POST {quote(path, safe='/?=%')} HTTP/1.1"
+
+
+def test_a_proxy_gets_the_login_of_its_address_and_its_refusal_is_named() -> None:
+    asked: list[bytes] = []
+
+    def proxy(sock: socket.socket) -> None:
+        with sock:
+            asked.append(sock.recv(65536))
+            sock.sendall(b"HTTP/1.1 407 Login\r\nContent-Length: 0\r\n\r\n")
+
+    with accepting(proxy) as url:
+        address = url.removesuffix("/mcp").replace("://", "://us%C3%A9r:p%40s%E2%82%ACs@")
+        access = Access(server="http://api.example:6443", proxy=address, origin="test")
+        assert proxy_login(address) == {"Proxy-Authorization": f"Basic {b64encode('usér:p@s€s'.encode()).decode()}"}
+        transport: Any = SimpleNamespace(access=access, identity={}, ssl_context=None, renew=lambda: False)
+        kube: Any = SimpleNamespace(transport=transport)
+        send = port_forward.opener(kube, False, "mcp", "echo.mcp:3000", "/mcp", lambda: Replica("echo-1", 3000), {})
+        with pytest.raises(Unanswered) as caught:
+            send("POST", {}, b"{}", 5.0)
+    assert caught.value.code == "proxy_unauthorized"
+    first, *headers = asked[0].decode().split("\r\n")
+    assert first == "CONNECT api.example:6443 HTTP/1.1"
+    assert f"Proxy-Authorization: {proxy_login(address)['Proxy-Authorization']}" in headers
+
+
+def test_a_way_through_a_proxy_leads_to_the_pod() -> None:
+    def proxy(sock: socket.socket) -> None:
+        head = sock.recv(65536)
+        host, _colon, number = head.split(b" ")[1].decode().rpartition(":")
+        there = socket.create_connection((host, int(number)))
+        sock.sendall(b"HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n")
+        threading.Thread(target=passed_on, args=(there, sock), daemon=True).start()
+        passed_on(sock, there)
+
+    with (
+        over_http(wants_token) as url,
+        accepting(proxy) as between,
+        api_server({"echo-1": port(url)}) as connection,
+    ):
+        access = Access(server=connection["host"], proxy=between.removesuffix("/mcp"), origin="test")
+        identity = {"Authorization": f"Bearer {TOKEN}", "Accept": "application/json"}
+        transport: Any = SimpleNamespace(access=access, identity=identity, ssl_context=None)
+        kube: Any = SimpleNamespace(transport=transport)
+        send = port_forward.opener(kube, False, "mcp", "echo.mcp:3000", "/mcp", lambda: Replica("echo-1", 3000), BEARER)
+        answer = send("POST", {"MCP-Protocol-Version": played.MODERN}, b'{"id": 1, "method": "server/discover"}', 5.0)
+        assert answer.status == 200 and b"supportedVersions" in answer.read1(65536)
+        answer.close()
+
+
+def passed_on(here: socket.socket, there: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while piece := here.recv(65536):
+            there.sendall(piece)
 
 
 @pytest.mark.parametrize("json_response", [True, False], ids=["json", "stream"])

@@ -22,11 +22,11 @@ CALL: dict[str, Any] = {**THERE, "tool": "echo"}
 # of one server; each holds for an entry of `servers`, too
 OF_ONE: dict[str, refused.Row] = {
     "no name": ({"namespace": "mcp"}, "name", "is missing"),
-    "name with a capital": ({**HERE, "name": "Echo"}, "name", "not the name of a Service"),
-    "name with a dot": ({**HERE, "name": "echo.mcp"}, "name", "not the name of a Service"),
-    "long name": ({**HERE, "name": "e" * 64}, "name", "up to 63"),
+    "name with a capital": ({**HERE, "name": "Echo"}, "name", "not a valid Service name"),
+    "name with a dot": ({**HERE, "name": "echo.mcp"}, "name", "not a valid Service name"),
+    "long name": ({**HERE, "name": "e" * 64}, "name", "1 to 63"),
     "no namespace": ({"name": "echo"}, "namespace", "is missing"),
-    "namespace with a slash": ({**HERE, "namespace": "mcp/x"}, "namespace", "not the name of a namespace"),
+    "namespace with a slash": ({**HERE, "namespace": "mcp/x"}, "namespace", "not a valid namespace name"),
     "port too high": ({**HERE, "port": 65536}, "port", "1 to 65535"),
     "port zero": ({**HERE, "port": 0}, "port", "1 to 65535"),
     "port by name": ({**HERE, "port": "http"}, "port", "int"),

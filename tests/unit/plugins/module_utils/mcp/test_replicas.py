@@ -186,6 +186,15 @@ READY: dict[str, tuple[list[dict[str, Any]], str | None, list[Replica]]] = {
     "without that port": ([endpoint_slice(endpoint("a"), ports=TWO_PORTS)], "admin", []),
     "without ports": ([endpoint_slice(endpoint("a"), ports=None)], None, []),
     "not a pod": ([endpoint_slice(endpoint("a", kind="Node"), {"addresses": ["1.2.3.4"]})], None, []),
+    "names that lead elsewhere": (
+        [
+            endpoint_slice(
+                *(endpoint(name) for name in ("../secrets/a", "a/b", "a?b=", "a#b", "A", "", "a" * 254, "ok.1"))
+            )
+        ],
+        None,
+        [Replica("ok.1", 3000)],
+    ),
     "nothing at all": ([{"endpoints": None, "ports": [{"port": 1}]}], None, []),
 }
 

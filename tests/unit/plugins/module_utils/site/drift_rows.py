@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.mcpops.platform.plugins.callback.site_collected import kept_diff
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_report
 from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_advice import Commands
 
@@ -26,12 +28,12 @@ def cluster(host: str, **more: Any) -> dict[str, Any]:
     return row(host, "aks_cluster", "cluster", cluster={**CLUSTER, "name": host, **more.pop("cluster", {})}, **more)
 
 
-def diff(header: str, before: str, after: str) -> list[dict[str, str]]:
-    return [{"before_header": header, "after_header": header, "before": before, "after": after}]
+def diff(subject: str, *changes: Change, is_new: bool = False) -> list[dict[str, Any]]:
+    return [kept_diff(Plan(subject, changes, is_new=is_new).diff())]
 
 
-def created(header: str, after: str) -> list[dict[str, str]]:
-    return [{"before_header": f"{header} (absent)", "after_header": header, "before": "", "after": after}]
+def created(subject: str, content: dict[str, Any]) -> list[dict[str, Any]]:
+    return diff(subject, Change("", ABSENT, content), is_new=True)
 
 
 UNREACHABLE = {"code": "Unreachable", "kind": "service_error"}
@@ -41,16 +43,16 @@ DRIFTED_OBJECTS = [
         "k8s_objects",
         "setup",
         changed=True,
-        diff=diff("Namespace mcp", 'labels.level: "privileged"\n', 'labels.level: "restricted"\n')
-        + diff(f"ConfigMap {EVIL}", f'data.text: "{EVIL}"  # set by {EVIL}\n', "")
-        + diff("Secret mcp/key", f"data.token: {SECRET} (before)\n", f"data.token: {SECRET} (after)\n"),
+        diff=diff("Namespace mcp", Change("labels.level", "privileged", "restricted"))
+        + diff(f"ConfigMap {EVIL}", Change("data.text", EVIL, ABSENT, changed_by=EVIL))
+        + diff("Secret mcp/key", Change("data.token", "canary-1", "canary-2", secret=True)),
     ),
     row(
         "drifted",
         "kmcp_install",
         "kmcp",
         changed=True,
-        diff=created("ClusterRole manager", "".join(f'rules[{number}].verbs[0]: "get"\n' for number in range(30))),
+        diff=created("ClusterRole manager", {"rules": [{"verbs": ["get"]}] * 30}),
     ),
     row("drifted", "aks_kubeconfig", "cluster", changed=True, msg="kubeconfig written", diff=[]),
 ]
@@ -63,21 +65,21 @@ ROWS = [
         "gone",
         cluster={"exists": False, "power_state": None},
         changed=True,
-        diff=created("AKS cluster gone", 'location: "x"\n'),
+        diff=created("AKS cluster gone", {"location": "x"}),
     ),
     row(
         "gone",
         "k8s_objects",
         "setup",
         changed=True,
-        diff=created("Namespace mcp", 'kind: "Namespace"\n'),
+        diff=created("Namespace mcp", {"kind": "Namespace"}),
         notes=["later"],
     ),
     cluster("stopped", cluster={"power_state": "Stopped"}),
     row("stopped", "k8s_objects", "setup", failed=True, msg="cluster unreachable", error=UNREACHABLE),
     cluster("unreachable"),
     row("unreachable", "k8s_objects", "setup", failed=True, msg="cluster unreachable: https://x", error=UNREACHABLE),
-    cluster("failed", changed=True, diff=diff("AKS cluster failed", "tags.a: 1\n", "tags.a: 2\n")),
+    cluster("failed", changed=True, diff=diff("AKS cluster failed", Change("tags.a", 1, 2))),
     row("failed", "k8s_objects", "setup", failed=True, msg=f"refused: {EVIL}", error={"code": "Forbidden"}),
 ]
 NAMES = ["shared", "in-sync", "drifted", "gone", "stopped", "unreachable", "failed", "never-reached"]

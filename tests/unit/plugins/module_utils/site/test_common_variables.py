@@ -99,7 +99,7 @@ def test_a_secret_of_the_azure_modules_is_not_shown() -> None:
     assert "s3cr3t" not in str(found)
 
 
-LATER = "so it was not checked; where nothing defines it later, a default takes its place or the run fails there."
+LATER = "so not checked; where nothing defines it later, a default takes its place or the run fails there."
 
 
 def test_what_is_not_checked_is_told_once_per_reason() -> None:
@@ -107,9 +107,8 @@ def test_what_is_not_checked_is_told_once_per_reason() -> None:
     one = host("one", {"mcpops_tags": reason, "mcpops_location": another, "mcpops_mcp_servers": reason})
     two = host("two", {"mcpops_mcp_servers": reason, "mcpops_location": reason})
     assert unchecked([one, two]) == [
-        f"mcpops_tags, mcpops_mcp_servers of one, two are not known now ({reason}), so they were not checked; "
-        "where nothing defines them later, a default takes their place or the run fails there.",
-        f"mcpops_location of one, two is not known now ({another}; {reason}), {LATER}",
+        f"mcpops_tags, mcpops_mcp_servers of one, two: not known now ({reason}), {LATER}",
+        f"mcpops_location of one, two: not known now ({another}; {reason}), {LATER}",
     ]
 
 
@@ -118,4 +117,4 @@ def test_what_is_not_checked_has_the_name_its_user_wrote() -> None:
     both = Host("one", (), {}, {"r_servers": reason, "mcpops_mcp_servers": reason}, ("r",), host().spelled)
     assert unchecked([both]) == []
     written = Host("one", (), {}, both.deferred, ("r",), both.spelled, frozenset({"mcpops_mcp_servers"}))
-    assert unchecked([written]) == [f"mcpops_mcp_servers of one is not known now ({reason}), {LATER}"]
+    assert unchecked([written]) == [f"mcpops_mcp_servers of one: not known now ({reason}), {LATER}"]

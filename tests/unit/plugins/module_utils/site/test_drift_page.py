@@ -11,7 +11,7 @@ import pytest
 from support.browser import Browser, chromium
 from unit.plugins.module_utils.site import drift_rows as rows
 
-from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_page import page
+from ansible_collections.mcpops.platform.plugins.plugin_utils.pages import drift_page
 
 # WCAG's contrast of every visible text with what lies behind it; returns those below 4.5
 LOW_CONTRAST = """
@@ -56,7 +56,7 @@ return wrong;
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("page") / "drift-report.html"
-    found.write_text(page(rows.report()), encoding="utf-8")
+    found.write_text(drift_page(rows.report()), encoding="utf-8")
     return found
 
 

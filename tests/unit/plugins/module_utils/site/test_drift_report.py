@@ -12,6 +12,7 @@ import pytest
 from support.playbook import CHECKOUT
 from unit.plugins.module_utils.site import drift_rows as rows
 
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change
 from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_report, drift_summary
 from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_report import HostDrift
 
@@ -64,7 +65,7 @@ def test_the_summary_counts(report: dict[str, Any]) -> None:
 
 LOST = rows.row("lost", "k8s_objects", "setup", failed=True, msg="refused")
 IGNORED = rows.row("c", "kmcp", "kmcp", failed=True, ignored=True, msg="no")
-SEEN = rows.cluster("c", changed=True, diff=rows.diff("AKS cluster c", "tags.a: 1\n", "tags.a: 2\n"))
+SEEN = rows.cluster("c", changed=True, diff=rows.diff("AKS cluster c", Change("tags.a", 1, 2)))
 CUT = "Not compared to the end: the run ended before, "
 # rows, whether the host came to the end → its state, verdict and message, and whether another try can help
 ENDS: dict[str, tuple[list[dict[str, Any]], bool, str, str, str, bool]] = {
@@ -227,7 +228,11 @@ def test_what_was_compared_before_an_error_is_kept(report: dict[str, Any]) -> No
 # what the results of a playbook of one's own hold → object, message
 OTHERS: dict[str, tuple[dict[str, Any], str, str]] = {
     "an item": ({"changed": True, "item": "true"}, "Copy: true", ""),
-    "a header": ({"changed": True, "diff": rows.diff("dynamically generated", "a", "b")}, "Copy: dynamically", ""),
+    "a header": (
+        {"changed": True, "diff": [{"after_header": "dynamically generated", "before": "a", "after": "b"}]},
+        "Copy: dynamically",
+        "",
+    ),
     "a message": ({"changed": True, "msg": "written"}, "Copy: written", ""),
     "nothing": ({"changed": True}, "Copy", ""),
     "a failure": ({"failed": True, "msg": "no such file"}, "", "Copy: no such file"),
@@ -244,6 +249,16 @@ def test_what_modules_of_others_report_has_the_name_of_its_task(
     (found,) = drift_report.hosts_of([row], ["c"], {}, ["c"])
     assert [one.object.startswith(named) for one in found.differences] == [True] * bool(named)
     assert found.message == message
+
+
+def test_texts_of_other_modules_stay_whole() -> None:
+    """Also those that read like ours."""
+    texts = {"before": 'a: "x"  # set by helm\n', "after": "", "before_header": "x (absent)", "changes": 3}
+    row = {"host": "c", "module": "ansible.builtin.copy", "stage": "", "task": "Copy", "changed": True, "diff": [texts]}
+    (host,) = drift_report.report(drift_report.hosts_of([row], ["c"], {}, ["c"]), rows.ABOUT, rows.COMMANDS)["hosts"]
+    (told,) = host["differences"]
+    assert told["leaves"] == [{"path": "", "secret": False, "changed_by": "", "before": texts["before"]}]
+    assert told["missing"] is False and told["changed_by"] == []
 
 
 # state now → what is said of a host that drifted and was repaired
@@ -276,7 +291,7 @@ def test_the_terminal_gets_a_line_for_what_is_fine_and_the_leaves_of_what_is_not
 
 
 def test_an_object_that_lacks_parts_is_not_told_as_missing() -> None:
-    diff = rows.diff("Namespace mcp", "", 'labels.a: "1"\nlabels.b: "2"\n')
+    diff = rows.diff("Namespace mcp", Change("labels", ABSENT, {"a": "1", "b": "2"}))
     told = [rows.row("c", "k8s_objects", "setup", changed=True, diff=diff)]
     (found,) = drift_report.hosts_of(told, ["c"], {}, ["c"])
     report = drift_report.report([found], rows.ABOUT, rows.COMMANDS)

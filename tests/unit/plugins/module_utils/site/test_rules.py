@@ -140,10 +140,40 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "mcp_servers_servers[0].port",
         "70000",
     ),
+    "variable that a declared Secret sets as well": (
+        {
+            "cluster_setup_objects": [
+                {
+                    "apiVersion": "v1",
+                    "kind": "Secret",
+                    "metadata": {"name": "keys", "namespace": "mcp"},
+                    "data": {"OTHER": "eA=="},
+                },
+                {
+                    "apiVersion": "v1",
+                    "kind": "Secret",
+                    "metadata": {"name": "keys", "namespace": "web"},
+                    "stringData": {"LEVEL": "x"},
+                },
+                {
+                    "apiVersion": "v1",
+                    "kind": "Secret",
+                    "metadata": {"name": "more", "namespace": "mcp"},
+                    "stringData": {"LEVEL": "x"},
+                },
+            ],
+            "mcp_servers_servers": [
+                {"name": "a", "image": "a:1", "env": {"LEVEL": "1"}, "secret_refs": ["keys"]},
+                {"name": "b", "image": "a:1", "env": {"LEVEL": "1"}, "secret_refs": ["keys", "more"]},
+            ],
+        },
+        "mcp_servers_servers[1].env.LEVEL",
+        "Secret mcp/more",
+    ),
     "name of an object": (
         {"cluster_setup_objects": [MAP_A_B]},
         "cluster_setup_objects[0].metadata.name",
-        "'A_B' is no ConfigMap name",
+        "'A_B' is not a valid ConfigMap name",
     ),
     "object in a list": (
         {"cluster_setup_objects": [{"kind": "List", "apiVersion": "v1", "items": [NAMELESS]}]},
@@ -156,7 +186,11 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "is declared twice",
     ),
     "version of KMCP": ({"kmcp_version": "latest"}, "kmcp_version", '"latest" is not one exact version'),
-    "release of KMCP": ({"kmcp_release_name": "KMCP"}, "kmcp_release_name", '"KMCP" must be 1 to 53'),
+    "release of KMCP": (
+        {"kmcp_release_name": "KMCP"},
+        "kmcp_release_name",
+        "'KMCP' is not a valid release name: 1 to 53",
+    ),
     "one release for both charts of KMCP": (
         {"kmcp_crds_release_name": "tools", "kmcp_release_name": "tools"},
         "kmcp_crds_release_name",
@@ -186,7 +220,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         # as the role's default has it: told of the variable, not of the list that follows it
         {"kmcp_namespace": "A_B", "cluster_setup_namespaces": [{"name": "A_B"}, {"name": "mcp"}]},
         "kmcp_namespace",
-        "'A_B' is no namespace name",
+        "'A_B' is not a valid namespace name",
     ),
     "negative wait": ({"cluster_setup_wait_timeout": -5}, "cluster_setup_wait_timeout", "0 or more seconds, is -5"),
     "no wait for Azure": ({"aks_cluster_wait_timeout": 0}, "aks_cluster_wait_timeout", "more than 0 seconds, is 0"),
@@ -196,7 +230,11 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "no kubeconfig for what verifies": ({"site_verify_kubeconfig": ""}, "site_verify_kubeconfig", "is empty, and no"),
     "no time for the lease": ({"site_lock_timeout": "abc"}, "site_lock_timeout", "unable to convert to int"),
     "negative time for the lease": ({"site_lock_timeout": "-5"}, "site_lock_timeout", "0 or more seconds, is -5"),
-    "namespace of the lease": ({"site_lock_namespace": "A b"}, "site_lock_namespace", "'A b' is no namespace name"),
+    "namespace of the lease": (
+        {"site_lock_namespace": "A b"},
+        "site_lock_namespace",
+        "'A b' is not a valid namespace name",
+    ),
 }
 
 

@@ -1,0 +1,121 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Azure and its clusters (AKS), as the rest of the collection knows them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.domain import (
+    COLLECTION,
+    PLATFORMS,
+    Domain,
+    Foundation,
+    Role,
+    Unique,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import Writer
+
+if TYPE_CHECKING:
+    from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Host
+
+_ROLE = "aks_cluster"
+_HOOKS = r"ValidatingWebhookConfiguration|MutatingWebhookConfiguration"
+_FAQ = "https://learn.microsoft.com/azure/aks/faq"
+
+
+def _is_gone(cluster: Mapping[str, Any]) -> bool:
+    return not cluster.get("exists")
+
+
+def _is_stopped(cluster: Mapping[str, Any]) -> bool:
+    return str(cluster.get("power_state")) == "Stopped"
+
+
+def _start(cluster: Mapping[str, Any], host: str) -> Sequence[str]:
+    name, group = str(cluster.get("name") or host), _group_of(str(cluster.get("id") or ""))
+    return ["az", "aks", "start", "--name", name, "--resource-group", group]
+
+
+def _group_of(resource_id: str) -> str:
+    parts = resource_id.split("/")
+    return next((parts[index + 1] for index, part in enumerate(parts[:-1]) if part.lower() == "resourcegroups"), "")
+
+
+def _cluster(host: Host) -> tuple[str, ...] | None:
+    place = (_subscription(host), host.get("aks_cluster_resource_group"))
+    name = host.get("aks_cluster_name")
+    return tuple(str(part).lower() for part in (*place, name)) if name and place[1] else None
+
+
+def _subscription(host: Host) -> object:
+    auth = host.get("mcpops_azure_auth")
+    own = auth.get("subscription_id") if isinstance(auth, Mapping) else None
+    return own or host.get("mcpops_subscription_id")
+
+
+def _same_cluster(host: Host, other: Host) -> str:
+    return (
+        f"{host.get('aks_cluster_name')!r} in group {host.get('aks_cluster_resource_group')!r} is the cluster of "
+        f"host {other.name}, too: a cluster belongs to one host"
+    )
+
+
+def _kubeconfig(host: Host) -> str | None:
+    path = host.get("aks_cluster_kubeconfig")
+    return os.path.abspath(os.path.expanduser(path)) if isinstance(path, str) and path else None
+
+
+def _same_kubeconfig(host: Host, other: Host) -> str:
+    return (
+        f"{host.get('aks_cluster_kubeconfig')!r} is the file of host {other.name}, too: "
+        "the later one would overwrite it; put inventory_hostname into the path"
+    )
+
+
+DOMAIN = Domain(
+    name="azure",
+    roles=(
+        Role(f"{COLLECTION}.azure_platform", PLATFORMS, "platform"),
+        Role(f"{COLLECTION}.site_preflight", stage="preflight"),
+        Role(f"{COLLECTION}.{_ROLE}", stage="cluster"),
+    ),
+    writers=(
+        Writer(
+            r"admissionsenforcer",
+            _HOOKS,
+            "webhooks[*].namespaceSelector",
+            "AKS keeps webhooks away from its own namespaces",
+            _FAQ,
+            adds_only=True,
+        ),
+        Writer(
+            r"admissionsenforcer",
+            _HOOKS,
+            "webhooks[*].objectSelector",
+            "AKS keeps webhooks away from its own objects",
+            _FAQ,
+            adds_only=True,
+        ),
+    ),
+    modules=("aks_*", "azure_*"),
+    changed_by_hand=(
+        "Changed in Azure since the last run, or in the declaration; the activity log of its group shows by whom."
+    ),
+    foundation=Foundation(
+        module=f"{COLLECTION}.{_ROLE}",
+        key="cluster",
+        kept=("exists", "id", "name", "power_state", "provisioning_state", "kubernetes_version"),
+        is_gone=_is_gone,
+        is_stopped=_is_stopped,
+        start=_start,
+    ),
+    unique=(
+        Unique(_ROLE, "aks_cluster_name", _cluster, _same_cluster),
+        Unique(_ROLE, "aks_cluster_kubeconfig", _kubeconfig, _same_kubeconfig),
+    ),
+)

@@ -1,0 +1,169 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a domain tells the engine and the playbooks about itself. A domain makes one `Domain`, `domains.py` lists them.
+
+Everything that is expensive to import (a client, a diagnosis) is imported by the functions of a row, not by its module:
+filters and every task that applies objects read the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+    from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import Finding
+    from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_snapshot import Snapshot
+    from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness import Judge
+    from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import Meaning
+    from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import Writer
+    from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Host
+    from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+
+COLLECTION = "mcpops.platform"
+PLATFORMS, CLUSTERS = "platforms", "clusters"
+"""The groups of an inventory whose hosts are the site."""
+EXTRAS = "extras"
+"""The stage of roles that site.yml does not import by name: they run after all others."""
+
+Object = Mapping[str, Any]
+HostVars = Mapping[str, Any]
+"""The variables of a host, with what its roles have registered."""
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role of the site: on which hosts it runs, and by which tag it is chosen.
+
+    Beside `tasks/main.yml` it may have `verify.yml` and `teardown.yml`: they run because they are there.
+    """
+
+    name: str
+    group: str = CLUSTERS
+    stage: str = EXTRAS
+
+    @property
+    def short_name(self) -> str:
+        return self.name.rpartition(".")[2]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a domain adds to the diagnosis of a cluster.
+
+    `observe` asks what lists do not tell, and returns the snapshot with it in `facts`. `explain` says a finding about
+    pods in the domain's own words. `findings` is pure.
+    """
+
+    findings: Callable[[Snapshot], Iterable[Finding]]
+    observe: Callable[[Task, Kube, Snapshot], Snapshot] = lambda _task, _kube, snapshot: snapshot
+    explain: Callable[[Finding], Finding] = lambda found: found
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column in the report's table of clusters: the objects that verification reads, and what is shown of them.
+
+    `show` also gets the host's variables; a dash stands for an empty text.
+    """
+
+    title: str
+    api_version: str
+    kind: str
+    show: Callable[[Sequence[Object], HostVars], str]
+    label_selectors: tuple[str, ...] = ()
+
+    @property
+    def read(self) -> dict[str, Any]:
+        """The options of k8s_objects_info."""
+        return {
+            "api_version": self.api_version,
+            "kind": self.kind,
+            "label_selectors": list(self.label_selectors),
+        }
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A table of what answers, from what the domain's verify.yml has registered.
+
+    `missing` says of a host that failed what did not answer, or that it failed before; empty where nothing is known.
+    """
+
+    header: Row
+    rows: Callable[[HostVars], list[Row]]
+    missing: Callable[[HostVars], str] = lambda _host: ""
+
+
+@dataclass(frozen=True)
+class Foundation:
+    """The module whose result says whether what everything else on a host lives in is there.
+
+    `key` is where the result describes it, by `kept` and more. `start` is the command that starts what is stopped.
+    """
+
+    module: str
+    key: str
+    kept: tuple[str, ...]
+    is_gone: Callable[[Mapping[str, Any]], bool]
+    is_stopped: Callable[[Mapping[str, Any]], bool]
+    start: Callable[[Mapping[str, Any], str], Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Unique:
+    """What no two hosts with this role may have in common: a finding about `variable` of the later one.
+
+    `key` is compared, None where it is not known; `message` is given the host and the earlier one.
+    """
+
+    role: str
+    variable: str
+    key: Callable[[Host], Any]
+    message: Callable[[Host, Host], str]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One row: what the rest of the collection knows about a domain."""
+
+    name: str
+    roles: tuple[Role, ...] = ()
+    """In the order in which they run; teardown reverses it."""
+
+    kinds: tuple[tuple[str, str], ...] = ()
+    """(apiVersion, kind) that a diagnosis reads in addition."""
+    reasons: Mapping[str, Meaning] = field(default_factory=dict)
+    """The codes of its findings."""
+    diagnosis: Callable[[], Diagnosis] | None = None
+    """Makes the checks; called only where a cluster is diagnosed."""
+    judges: Mapping[tuple[str, str], Judge] = field(default_factory=dict)
+    """Readiness of its kinds, by (API group, kind): what keeps an object from being ready."""
+    writers: tuple[Writer, ...] = ()
+    """Who may write where in objects without it being drift."""
+
+    modules: tuple[str, ...] = ()
+    """Patterns of its modules' names; `changed_by_hand` is the advice for what they find changed, where it is not known
+    by whom."""
+    changed_by_hand: str = ""
+    foundation: Foundation | None = None
+
+    columns: tuple[Column, ...] = ()
+    answers: Answers | None = None
+
+    unique: tuple[Unique, ...] = ()
+    host_rules: tuple[Callable[[Host], Iterator[tuple[str, str]]], ...] = ()
+    """What must hold between the variables of a host: (path, message) of what does not."""
+
+
+def writers_of(domains: Iterable[Domain]) -> tuple[Writer, ...]:
+    return tuple(row for domain in domains for row in domain.writers)
+
+
+def judges_of(domains: Iterable[Domain]) -> dict[tuple[str, str], Judge]:
+    return {kind: judge for domain in domains for kind, judge in domain.judges.items()}

@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The domains of this collection: the only file that knows all of them, and the site's list of roles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatch
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import domain as arm
+from ansible_collections.mcpops.platform.plugins.module_utils.domain import (
+    COLLECTION,
+    Answers,
+    Column,
+    Domain,
+    Foundation,
+    HostVars,
+    Object,
+    Role,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import domain as kmcp
+
+
+def _versions(nodes: Sequence[Object], _host: HostVars) -> str:
+    return ", ".join(sorted({node["status"]["nodeInfo"]["kubeletVersion"].lstrip("v") for node in nodes}))
+
+
+def _count(nodes: Sequence[Object], _host: HostVars) -> str:
+    return str(len(nodes))
+
+
+CLUSTER = Domain(
+    name="cluster",
+    roles=(Role(f"{COLLECTION}.cluster_setup", stage="setup"),),
+    columns=(
+        Column("kubernetes", "v1", "Node", _versions),
+        Column("nodes", "v1", "Node", _count),
+    ),
+)
+
+DOMAINS: tuple[Domain, ...] = (arm.DOMAIN, CLUSTER, kmcp.DOMAIN)
+"""In the order in which their roles run."""
+
+VERIFY = Role(f"{COLLECTION}.site_verify", stage="verify")
+
+
+def roles() -> list[Role]:
+    """The roles of the site, in the order in which they run."""
+    return [*(role for domain in DOMAINS for role in domain.roles), VERIFY]
+
+
+def roles_by_group() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for role in roles():
+        found.setdefault(role.group, []).append(role.name)
+    return found
+
+
+def columns() -> list[Column]:
+    return [column for domain in DOMAINS for column in domain.columns]
+
+
+def reads() -> list[dict[str, Any]]:
+    """What verification reads for the report, each once."""
+    found: list[dict[str, Any]] = []
+    for column in columns():
+        if column.read not in found:
+            found.append(column.read)
+    return found
+
+
+def answers() -> list[Answers]:
+    return [domain.answers for domain in DOMAINS if domain.answers is not None]
+
+
+def foundation(module: str) -> Foundation | None:
+    """What a host's objects live in, if this module (by its full name) says whether it is there."""
+    return next((one.foundation for one in DOMAINS if one.foundation and one.foundation.module == module), None)
+
+
+def changed_by_hand(module: str) -> str:
+    """What the domain of this module says of a difference that nobody is known to have made."""
+    name = module.rpartition(".")[2]
+    return next((one.changed_by_hand for one in DOMAINS if any(fnmatch(name, own) for own in one.modules)), "")

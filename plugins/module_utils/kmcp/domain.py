@@ -1,0 +1,186 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""KMCP and its MCP servers, as the rest of the collection knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.domain import (
+    Answers,
+    Column,
+    Diagnosis,
+    Domain,
+    HostVars,
+    Object,
+    Role,
+    Row,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import ERROR, WARNING, Meaning
+
+if TYPE_CHECKING:
+    from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Host
+
+NAME = "kmcp"
+VERIFIED = "mcp_servers_verified"
+"""What roles/mcp_servers/tasks/verify.yml registers."""
+CALLS, SERVERS = "site_verify_calls", "site_verify_servers"
+# Callbacks that print YAML fold a line at its first single blank behind the 80th column.
+LONGEST_ANSWER = 24
+LONGEST_TOOLS = 60
+
+REASONS: Mapping[str, Meaning] = {
+    "ControllerDown": Meaning(
+        ERROR, "the KMCP controller does not run", "Run kmcp_install, or look at the pods of its Deployment."
+    ),
+    "ControllerBehind": Meaning(
+        ERROR,
+        "the KMCP controller has not looked at the latest change",
+        "Read the controller's log; when it failed to list MCPServers, one of them blocks all others.",
+        15.0,
+    ),
+    "UnreadableServer": Meaning(
+        ERROR,
+        "an MCPServer holds a value that the KMCP controller cannot read, so that it reconciles none in the cluster",
+        "Correct or delete this one; the others then go on by themselves.",
+    ),
+    "StickyReady": Meaning(
+        ERROR,
+        "an MCPServer is Ready=True, and what it consists of is not there or does not run",
+        "Run the role mcp_servers (module mcp_server): it judges the objects themselves and makes KMCP put back what "
+        "is missing. By hand, any change of a label of the MCPServer does.",
+        30.0,
+    ),
+    "OldDefinition": Meaning(
+        WARNING,
+        "the definition of MCPServer lacks fields, which the API server drops without a word",
+        "Bring the definition to the version of the controller: role kmcp (module kmcp_install), or have the owner of "
+        "the definition do it.",
+    ),
+    "FieldsPruned": Meaning(
+        ERROR,
+        "applied fields of an MCPServer are not stored",
+        "Correct their names, or bring the definition up to date, and apply the MCPServer again: mcp_server refuses "
+        "what would not be stored.",
+    ),
+    "PortMismatch": Meaning(
+        ERROR,
+        "an MCP server does not listen on the port of KMCP's Service",
+        "KMCP's Service forwards to spec.deployment.port, regardless of httpTransport.targetPort: give both, and the "
+        "program's own port setting, the same number, and let it listen on 0.0.0.0.",
+    ),
+    "SessionLost": Meaning(
+        ERROR,
+        "an MCP server keeps sessions that its replicas do not share",
+        "Run one replica, or a server that keeps no sessions (stateless).",
+    ),
+    "HostRefused": Meaning(
+        ERROR,
+        "an MCP server refuses the host name that its clients call it by (HTTP 421)",
+        "Its protection against DNS rebinding accepts localhost only: allow the Service's name in the SDK's settings.",
+    ),
+    "EraMismatch": Meaning(
+        ERROR,
+        "an MCP server speaks another era of the protocol than its clients",
+        "Update the server or its SDK to one that speaks both eras, or the clients.",
+    ),
+    "NotAnswering": Meaning(
+        ERROR, "the pods of an MCP server run, and it does not answer as MCP demands", "Read its log.", 30.0
+    ),
+    "NotAccepted": Meaning(ERROR, "KMCP refuses an MCPServer", "Correct the resource as the message says."),
+    "NotProgrammed": Meaning(
+        ERROR, "KMCP cannot make the objects of an MCPServer", "Correct what the message names; KMCP tries again."
+    ),
+}
+
+
+def _diagnosis() -> Diagnosis:
+    from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import diagnosis
+
+    return Diagnosis(diagnosis.findings, diagnosis.observe, diagnosis.about_adapter)
+
+
+def _versions(deployments: Sequence[Object], host: HostVars) -> str:
+    """The versions of the controllers among these: the one that the role installs, or those that say what they are."""
+    from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import controllers
+
+    place = host.get("kmcp_namespace") or host.get("mcpops_kmcp_namespace") or "kmcp-system"
+    release = host.get("kmcp_release_name") or "kmcp"
+    own = [one for one in deployments if controllers.release_of(one) == (place, release)]
+    found = own or controllers.told_apart(deployments, {}).found
+    return ", ".join(controllers.version_of(one) or "?" for one in found)
+
+
+def _rows(host: HostVars) -> list[Row]:
+    transports = _transports(host)
+    return [_row(server, transports.get(_name(server), "http")) for server in _asked(host)]
+
+
+def _missing(host: HostVars) -> str:
+    silent = [_name(server) for server in _asked(host) if not server.get("reachable")]
+    if silent:
+        return f"{', '.join(silent)} did not answer as declared"
+    return "failed after its MCP servers had answered" if _asked(host) else "failed before its MCP servers were asked"
+
+
+def _asked(host: HostVars) -> Sequence[Mapping[str, Any]]:
+    servers: Sequence[Mapping[str, Any]] = host.get(VERIFIED, {}).get("servers", [])
+    return servers
+
+
+def _transports(host: HostVars) -> dict[str, str]:
+    """What the declared programs themselves speak, by namespace and name."""
+    declared = host.get("mcp_servers_servers") or host.get("mcpops_mcp_servers") or []
+    usual = host.get("mcp_servers_namespace") or host.get("mcpops_mcp_namespace") or "mcp"
+    return {
+        f"{server.get('namespace') or usual}/{server.get('name')}": str(server.get("transport") or "http")
+        for server in declared
+        if isinstance(server, Mapping)
+    }
+
+
+def _row(server: Mapping[str, Any], transport: str) -> Row:
+    tools = _short(",".join(str(tool["name"]) for tool in server.get("tools") or []) or "-", LONGEST_TOOLS)
+    answer = _short(" ".join(str(server.get("answer") or "-").split()), LONGEST_ANSWER)
+    eras = ", ".join(server.get("eras") or ()) or "-"
+    return _name(server), transport, eras, str(server.get("duration_ms", "-")), answer, tools
+
+
+def _short(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def _name(server: Mapping[str, Any]) -> str:
+    return f"{server.get('namespace', '')}/{server['name']}".lstrip("/")
+
+
+def _calls(host: Host) -> Iterator[tuple[str, str]]:
+    calls, servers = host.get(CALLS), host.get(SERVERS)
+    if "site_verify" not in host.roles or not isinstance(calls, list) or not isinstance(servers, list):
+        return
+    known = [server.get("name") for server in servers if isinstance(server, Mapping)]
+    for index, call in enumerate(calls):
+        name = call.get("server") if isinstance(call, Mapping) else None
+        if name is not None and name not in known:
+            listed = ", ".join(map(str, known)) or "it has none"
+            yield f"{CALLS}[{index}].server", f"{name!r} is not an MCP server of this host ({listed})"
+
+
+DOMAIN = Domain(
+    name=NAME,
+    roles=(
+        Role("mcpops.platform.kmcp", stage="kmcp"),
+        Role("mcpops.platform.mcp_servers", stage="mcp"),
+    ),
+    # one that the controller cannot read holds up those of all namespaces
+    kinds=(("kagent.dev/v1alpha1", "MCPServer"),),
+    reasons=REASONS,
+    diagnosis=_diagnosis,
+    modules=("kmcp_*", "mcp_*"),
+    columns=(Column("kmcp", "apps/v1", "Deployment", _versions, ("control-plane=controller-manager",)),),
+    answers=Answers(("mcp server", "transport", "era", "ms", "answer", "tools"), _rows, _missing),
+    host_rules=(_calls,),
+)

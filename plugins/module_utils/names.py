@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Names, labels and annotations as Kubernetes checks them: one check and one message for each. Pure.
+
+https://kubernetes.io/docs/concepts/overview/working-with-objects/names and k8s.io/apimachinery/pkg/util/validation
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
+from ansible_collections.mcpops.platform.plugins.module_utils.scalars import not_text
+
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+
+
+@dataclass(frozen=True)
+class Syntax:
+    """Of what characters a name is made, and how long it may be."""
+
+    pattern: re.Pattern[str]
+    longest: int
+    words: str
+
+
+# RFC 1123 label: namespaces, containers, volumes
+LABEL = Syntax(re.compile(_LABEL), 63, "lower-case letters (a to z), digits and -, with a letter or digit at both ends")
+# RFC 1035 label: Services
+SERVICE = Syntax(
+    re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?"),
+    63,
+    "lower-case letters (a to z), digits and -, with a letter first and a letter or digit last",
+)
+# RFC 1123 subdomain: most objects
+SUBDOMAIN = Syntax(
+    re.compile(rf"{_LABEL}(\.{_LABEL})*"),
+    253,
+    "lower-case letters (a to z), digits, - and ., with a letter or digit at both ends of each part between dots",
+)
+# what follows the slash in the name of a label, and its value
+QUALIFIED = Syntax(
+    re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"),
+    63,
+    "letters (a to z), digits, -, _ and ., with a letter or digit at both ends",
+)
+
+
+def wrong_name(name: str, what: str, syntax: Syntax = LABEL, longest: int | None = None) -> str:
+    """Why this is not a valid `what` ("namespace name"); empty if it is one. `longest` where less than usual fits."""
+    longest = longest or syntax.longest
+    if len(name) <= longest and syntax.pattern.fullmatch(name):
+        return ""
+    return f"{name!r} is not a valid {what}: 1 to {longest} {syntax.words}"
+
+
+def namespace_problems(path: str, namespace: Any) -> list[Problem]:
+    """What is wrong with a namespace's name."""
+    wrong = wrong_name(namespace, "namespace name") if isinstance(namespace, str) else not_text(namespace)
+    return [Problem(path, wrong)] if wrong else []
+
+
+def wrong_label_name(name: str) -> str:
+    """Why a label cannot have this name; empty if it can."""
+    prefix, slash, own = name.rpartition("/")
+    wrong = wrong_name(prefix, "domain before the slash", SUBDOMAIN) if slash else ""
+    return wrong or wrong_name(own, "label name", QUALIFIED)
+
+
+def wrong_label_value(value: str) -> str:
+    """Why a label cannot have this value; empty if it can, as it can be empty."""
+    return wrong_name(value, "label value", QUALIFIED) if value else ""
+
+
+def wrong_annotation_name(name: str) -> str:
+    """Why an annotation cannot have this name; the domain may have capitals there."""
+    prefix, slash, own = name.rpartition("/")
+    return wrong_label_name(f"{prefix.lower()}{slash}{own}").replace("label name", "annotation name")

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import (
+    Settings,
+    object_option_problems,
+    object_options,
+    settings_for,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
+
+WEB = Identity("apps/v1", "Deployment", "web", "shop")
+ROWS: dict[str, tuple[list[dict[str, Any]], Settings]] = {
+    "none": ([], Settings()),
+    "its kind": ([{"kind": "Deployment", "recreate": "on_immutable"}], Settings(recreate="on_immutable")),
+    "another kind": ([{"kind": "Job", "recreate": "on_immutable"}], Settings()),
+    "kind fits and name does not": ([{"kind": "Deployment", "name": "x", "exclusive": True}], Settings()),
+    "everything": ([{"exclusive": True}], Settings(exclusive=True)),
+    "the last one that says something wins": (
+        [
+            {"kind": "Deployment", "force_conflicts": True, "exclusive": True},
+            {"name": "web", "namespace": "shop", "force_conflicts": False},
+        ],
+        Settings(exclusive=True),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ROWS)
+def test_settings(case: str) -> None:
+    rows, expected = ROWS[case]
+    assert settings_for(object_options(rows), Settings(), WEB) == expected
+
+
+def test_a_row_may_take_back_what_holds_for_the_whole() -> None:
+    rows = object_options([{"name": "web", "force_conflicts": False}])
+    assert settings_for(rows, Settings(force_conflicts=True, exclusive=True), WEB) == Settings(exclusive=True)
+
+
+def test_a_row_that_chooses_nothing_is_a_problem() -> None:
+    rows = object_options([{"kind": "Deployment"}, {"kind": "Deployment", "name": "wbe", "namespace": "shop"}])
+    assert [str(one) for one in object_option_problems(rows, [WEB])] == [
+        "object_options[1]: no declared object has kind Deployment, name wbe, namespace shop"
+    ]

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The registry: every row is complete, and the playbooks run what it lists."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.mcpops.platform.plugins.module_utils import domains
+from ansible_collections.mcpops.platform.plugins.module_utils.domain import EXTRAS
+from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_advice, drift_report
+
+ROOT = Path(__file__).resolve().parents[4]
+MODULE_UTILS = ROOT / "plugins" / "module_utils"
+ENGINE = ("kube", "arm", "helm", "mcp")
+OF_DOMAINS = ("kmcp", "domains", "site")
+
+
+def tasks_of(playbook: str) -> list[dict[str, Any]]:
+    def opened(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [one for task in tasks for one in (opened(task["block"]) if "block" in task else [task])]
+
+    plays = yaml.safe_load((ROOT / "playbooks" / playbook).read_text(encoding="utf-8"))
+    return [task for play in plays for task in opened(play.get("tasks", []))]
+
+
+def test_the_site_imports_its_roles_in_order_each_with_its_stage() -> None:
+    imported = [
+        (task["ansible.builtin.import_role"]["name"], *task["tags"])
+        for task in tasks_of("site.yml")
+        if "ansible.builtin.import_role" in task
+    ]
+    # what clusters share is converged before anything of a cluster, but for the checks that change nothing
+    listed = sorted(
+        (role for role in domains.roles() if role.stage != EXTRAS), key=lambda role: role.stage != "preflight"
+    )
+    assert imported == [(role.name, role.stage) for role in listed if role.stage != EXTRAS]
+
+
+@pytest.mark.parametrize("area", ENGINE)
+def test_the_engine_imports_no_domain(area: str) -> None:
+    for file in sorted((MODULE_UTILS / area).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [f"{node.module}.{one.name}" for one in node.names] if isinstance(node, ast.ImportFrom) else []
+            names += [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            inner = [name.partition("module_utils.")[2].partition(".")[0] for name in names]
+            # a row names types of the site's rules for the checker only
+            wrong = set(inner).intersection(OF_DOMAINS) - ({"site"} if file.name == "domain.py" else set())
+            assert not wrong, f"{file.relative_to(ROOT)} imports {', '.join(sorted(wrong))}"
+
+
+@pytest.mark.parametrize("word", ["kmcp", "mcpserver", "kagent"])
+def test_the_kubernetes_engine_has_no_word_of_a_domain(word: str) -> None:
+    found = [
+        str(file.relative_to(ROOT))
+        for file in sorted((MODULE_UTILS / "kube").rglob("*.py"))
+        if word in file.read_text(encoding="utf-8").lower()
+    ]
+    assert found == []
+
+
+def test_no_role_and_no_kind_belongs_to_two_domains() -> None:
+    roles = [role.name for role in domains.roles()]
+    kinds = [kind for domain in domains.DOMAINS for kind in (*domain.kinds, *domain.judges)]
+    assert len(set(roles)) == len(roles) and len(set(kinds)) == len(kinds)
+
+
+@pytest.mark.parametrize("state", ["Stopped", "Running"])
+@pytest.mark.parametrize("module", ["mcpops.platform.aks_cluster", "mcpops.platform.aks_cluster_info", "x.y.z"])
+def test_only_the_module_that_a_domain_names_says_that_a_cluster_is_stopped(state: str, module: str) -> None:
+    cluster = {"exists": True, "name": "c", "id": "/subscriptions/s/resourceGroups/rg/x", "power_state": state}
+    rows = [
+        {"host": "c", "module": module, "stage": "cluster", "cluster": cluster},
+        {"host": "c", "module": "mcpops.platform.k8s_objects", "stage": "setup", "failed": True, "msg": "no answer"},
+    ]
+    (host,) = drift_report.hosts_of(rows, ["c"], {}, [])
+    stopped = state == "Stopped" and module == "mcpops.platform.aks_cluster"
+    assert host.state == (drift_report.STOPPED if stopped else drift_report.FAILED)
+    _sentence, command = drift_advice.of_host(host.state, "c", "cluster", host.start, drift_advice.Commands(["i"]))
+    assert (command == "az aks start --name c --resource-group rg") is stopped
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("mcpops.platform.azure_resource", "Changed in Azure"),
+        ("azure.azcollection.azure_rm_dnszone", "Changed in Azure"),
+        ("mcpops.platform.mcp_server", ""),
+        ("ansible.builtin.copy", ""),
+    ],
+)
+def test_the_advice_for_what_nobody_is_known_to_have_changed(module: str, words: str) -> None:
+    told = domains.changed_by_hand(module)
+    assert told.startswith(words) and bool(told) == bool(words)
