@@ -100,6 +100,6 @@ def test_the_deadline_says_what_was_missing(run_task: TaskRunner, cloud: Any, na
     definitions = [make(cloud.registry)] + ([quota] if reason == "quota" else [])
     args = {"namespace": namespace, "wait": True, "wait_timeout": 10, "definitions": definitions}
     failed = run_task("k8s_objects", args, fails=True)
-    assert "is not ready after 1" in failed["msg"]
+    assert ": not ready after 1" in failed["msg"]
     for words in told:
         assert words in failed["msg"], failed["msg"]
