@@ -159,7 +159,7 @@ def server_findings(host: Host, spec: Spec) -> Iterator[Finding]:
     secrets = server_environment.declared(objects if isinstance(objects, list) else [])
     for server in sound:
         for refusal in server_environment.clashes(server, secrets):
-            yield Finding(host.name, f"{server.where}.{refusal.path}", f"hides {refusal.before}. {refusal.remedy}")
+            yield Finding(host.name, f"{server.where}.{refusal.path}", f"{refusal.sentence}. {refusal.remedy}")
     yield from _shared_server_findings(host, spec)
 
 

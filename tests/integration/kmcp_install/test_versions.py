@@ -71,7 +71,7 @@ def test_a_stored_version_never_goes(cluster: Any, wanted: dict[str, Any], direc
     direct(wanted)
     other = {**wanted, "version": "0.4.0", "chart_repository": str(charts("0.4.0", another_version))}
     refused = direct({**other, "accept_field_loss": True}, check=True, fails=True)
-    assert "stored version v1alpha1" in refused["msg"]
+    assert "objects are stored in version v1alpha1" in refused["msg"]
     assert cluster.get("crd", CRD)["spec"]["versions"][0]["name"] == "v1alpha1"
 
 

@@ -7,7 +7,6 @@ import base64
 import ssl
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import urllib3
@@ -61,8 +60,8 @@ def test_the_proxy_of_the_environment(environ: dict[str, str], proxy: str | None
     ],
 )
 def test_the_login_of_a_proxy(address: str, login: str | None) -> None:
-    headers = {"proxy-authorization": f"Basic {base64.b64encode(login.encode()).decode()}"} if login else {}
-    assert http.proxy_login(urlsplit(address)) == headers
+    headers = {"Proxy-Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"} if login else {}
+    assert http.proxy_login(address) == headers
 
 
 @pytest.mark.parametrize("proxy", ["p:3128", "ftp://p", "//p"])

@@ -240,7 +240,7 @@ def test_nothing_goes_while_another_fails(converge: Any) -> None:
 def test_what_cannot_be_pruned_takes_nothing_from_what_is_said_of_the_others(
     converge: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cluster = Cluster(members=[member("old")])
+    cluster = Cluster(members=[member("a"), member("old")])
     stuck = NotReady("MCPServer mcp/old", [Reason("Pod mcp/old-1", "Terminating", "does not end")])
 
     def remove(*_given: Any) -> Result:

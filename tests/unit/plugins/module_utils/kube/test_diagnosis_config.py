@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import config_digest, diagnosis_config
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import in_order
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.references import Reference
 
 from .test_diagnosis import Item, ago, deployment, item, pod, snapshot
@@ -35,7 +36,7 @@ def held(*entries: Item, kind: str = "Secret", age: float = 7200) -> Item:
 
 def findings(*items: Item, **more: Any) -> dict[str, Item]:
     """What is found, by id."""
-    return {one.identifier: one.to_dict() for one in diagnosis_config.findings(snapshot(*items, **more))}
+    return {one.identifier: one.to_dict() for one in in_order(diagnosis_config.findings(snapshot(*items, **more)))}
 
 
 LABEL = {"f:metadata": {"f:labels": {"f:team": {}}}}

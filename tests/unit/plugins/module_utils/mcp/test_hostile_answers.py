@@ -101,7 +101,7 @@ def test_every_form_of_what_is_sent_is_secret(
     # what is asked afterwards does not matter here
     monkeypatch.setattr(operation.Kube, "connect", lambda _task: 1 / 0)
     monkeypatch.setattr(operation, "_ask_all", lambda *_given: 1 / 0)
-    task = FakeTask({})
+    task = FakeTask({"wait_timeout": 0.0})
     with pytest.raises(ZeroDivisionError):
         operation.converge(task)  # type: ignore[arg-type]
     encoded = base64.b64encode(secret.encode()).decode()

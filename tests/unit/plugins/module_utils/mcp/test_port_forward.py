@@ -20,9 +20,9 @@ from unit.plugins.module_utils.mcp.servers import accepting
 from unit.plugins.module_utils.mcp.test_observe import failed, probed
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
+from ansible_collections.mcpops.platform.plugins.module_utils.http import proxy_login
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import websocket
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import proxy_login
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import port_forward
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.service_proxy import Replica

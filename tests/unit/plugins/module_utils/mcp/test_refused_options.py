@@ -70,7 +70,7 @@ OF_ONE: dict[str, refused.Row] = {
     "equality without a tool": ({**THERE, "expect_equals": "x"}, "expect_equals", "needs a tool"),
     "equality of a list": ({**CALL, "expect_equals": [1]}, "expect_equals", "is a list"),
     "equality and a part": ({**CALL, "expect_equals": "x", "expect": "x"}, "expect_equals", "omit expect"),
-    "equality and a pattern": ({**CALL, "expect_equals": "x", "expect_regex": "x"}, "expect_equals", "leave out"),
+    "equality and a pattern": ({**CALL, "expect_equals": "x", "expect_regex": "x"}, "expect_equals", "omit expect"),
     "pattern without a tool": ({**THERE, "expect_regex": "x"}, "expect_regex", "needs a tool"),
     "broken pattern": ({**CALL, "expect_regex": "(["}, "expect_regex", "not a regular expression"),
     "data without a tool": ({**THERE, "expect_json": [{"path": ".a"}]}, "expect_json", "needs a tool"),

@@ -76,7 +76,7 @@ PROXY_HEADERS = (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n")
 
 
 def test_a_proxy_that_drips_before_the_connection_stands_ends_with_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    with dripping(*PROXY_HEADERS) as url:
+    with dripping(*PROXY_HEADERS) as (url, _sent):
         monkeypatch.setenv("https_proxy", url)
         asking = http_client.exchange_to("https://mcp.example.com/mcp", timeout=SECONDS)
         started = time.monotonic()
@@ -86,7 +86,7 @@ def test_a_proxy_that_drips_before_the_connection_stands_ends_with_it_too(monkey
 
 
 def test_so_does_one_before_a_forwarded_port() -> None:
-    with dripping(*PROXY_HEADERS) as url, api_server({"echo-1": 1}) as connection:
+    with dripping(*PROXY_HEADERS) as (url, _sent), api_server({"echo-1": 1}) as connection:
         access = Access(server=connection["host"], proxy=url.removesuffix("/mcp"), origin="test")
         transport: Any = SimpleNamespace(access=access, identity={}, ssl_context=None)
         deadline = Deadline(SECONDS)
