@@ -165,8 +165,6 @@ class Arm:
         # options; actions that connect import them once a playbook (plugin_utils/azure.py).
         from .credential import CachedCredential
 
-        pass
-
         identity = resolve_identity(task.params)
         cache = RunCache(task.run_directory)
 

@@ -177,7 +177,8 @@ def covered_warning(path: str, workloads: Iterable[ObjectRef], option: str) -> s
     names = ", ".join(sorted(map(str, workloads)))
     return (
         f"ignore_differences covers {path}, so the pods of {names} do not follow their Secrets and ConfigMaps: the "
-        f"annotation {config_digest.DIGEST_ANNOTATION}, by which they do, is not written there. Name single annotations in "
+        f"annotation {config_digest.DIGEST_ANNOTATION}, by which they do, is not written there. Name single "
+        "annotations in "
         f"ignore_differences instead, or set {option} to false."
     )
 

@@ -275,7 +275,8 @@ def judge_api_service(item: Object) -> list[Reason]:
     why = (
         f"{condition_text(available)} ({available['reason']})" if available.get("reason") else condition_text(available)
     )
-    hint = f"{discovery.aggregated_advice(name, place)} Until it answers or is gone, the deletion of namespaces is held up."
+    advice = discovery.aggregated_advice(name, place)
+    hint = f"{advice} Until it answers or is gone, the deletion of namespaces is held up."
     return reason_about(item, discovery.AGGREGATED_API_DOWN, f"is not available: {why}", hint=hint)
 
 

@@ -38,7 +38,7 @@ class _Arm:
 @pytest.mark.parametrize("name", ["c1", None], ids=["one", "all"])
 def test_what_is_read_is_protected(module: Any, name: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.Arm, "connect", lambda *_args: _Arm())
-    monkeypatch.setattr(module, "resolve", lambda _params: SimpleNamespace(subscription_id="s"))
+    monkeypatch.setattr(module, "resolve_identity", lambda _params: SimpleNamespace(subscription_id="s"))
     params = {"name": name, "resource_group": "rg", "type": BODY["type"], "id": None, "api_version": "2025-01-01"}
     task = FakeTask(params)
     shown = module.info(task).values

@@ -101,7 +101,7 @@ def converge(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(observe, "read_servers", cluster.read)
         monkeypatch.setattr(server, "apply_bundle", cluster.apply)
         monkeypatch.setattr(observe, "wait_until_running", cluster.wait)
-        monkeypatch.setattr(observe.server_sight, "controller_trouble", lambda _kube: "")
+        monkeypatch.setattr(observe, "controller_trouble", lambda _kube: "")
         monkeypatch.setattr(server_policies, "delete_existing", cluster.delete)
         monkeypatch.setattr(server_remove, "remove_servers", cluster.remove)
         given = {"namespace": "mcp", **options}

@@ -35,16 +35,16 @@ class Cluster:
     looked_at: list[float] = field(default_factory=list)
     reported: list[str] = field(default_factory=list)
 
-    def look_at(self, _kube: Any, _task: Any, servers: Iterable[Any]) -> dict[Key, ObservedServer]:
+    def observe_servers(self, _kube: Any, _task: Any, servers: Iterable[Any]) -> dict[Key, ObservedServer]:
         return {server.key: ObservedServer() for server in servers}
 
-    def judged(
+    def unready_reasons(
         self, _kube: Any, _labels: Any, observed_servers: Mapping[Key, ObservedServer]
     ) -> dict[Key, list[Reason]]:
         found = {key: self.why_not(key, self.clock.elapsed) for key in observed_servers}
         return {key: [reason] for key, reason in found.items() if reason is not None}
 
-    def unreadable(self, _kube: Any, namespaces: set[str]) -> list[Reason]:
+    def unreadable_reasons(self, _kube: Any, namespaces: set[str]) -> list[Reason]:
         assert namespaces == {"mcp"}
         self.looked_at.append(round(self.clock.elapsed, 1))
         return self.culprits
@@ -56,7 +56,7 @@ class Cluster:
 @pytest.fixture
 def wait(monkeypatch: pytest.MonkeyPatch) -> Any:
     def run(cluster: Cluster, names: Iterable[str] = ("good", "bad"), timeout: float = 60.0) -> observe.Waited:
-        for name in ("look_at", "judged", "unreadable"):
+        for name in ("observe_servers", "unready_reasons", "unreadable_reasons"):
             monkeypatch.setattr(observe, name, getattr(cluster, name))
         monkeypatch.setattr(observe, "controller_trouble", lambda _kube: "")
         cluster.clock.install(monkeypatch)

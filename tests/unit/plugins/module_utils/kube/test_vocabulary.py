@@ -18,12 +18,12 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.rea
 
 ROOT = Path(__file__).resolve().parents[5]
 SOURCES = [
-    *sorted((ROOT / "plugins/module_utils/kube/verdicts").glob("*.py")),
-    *sorted((ROOT / "plugins/module_utils/kube").glob("diagnosis*.py")),
+    *sorted((ROOT / "plugins/module_utils/kube/readiness").glob("*.py")),
+    *sorted((ROOT / "plugins/module_utils/kube/diagnosis").glob("*.py")),
 ]
 OF_DOMAINS = {code: one for domain in DOMAINS for code, one in domain.reasons.items()}
 CODES = {**REASON_CODES, **OF_DOMAINS}
-CODE = re.compile(r'(?:verdict|reason)\(\s*\w+(?:\(item\)|\(named\)|\(one\)|\(nobody\))?,\s*"([A-Z]\w+)"')
+CODE = re.compile(r'(?:reason_about|make_reason)\(\s*\w+(?:\(item\)|\(named\)|\(one\)|\(nobody\))?,\s*"([A-Z]\w+)"')
 
 
 @pytest.mark.parametrize("code", CODES)
