@@ -99,8 +99,14 @@ def test_an_inventory_that_cannot_be_right_is_told_before_anything_is_asked(
 REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "unknown": (("-e", "teardown_confirm=one,nobody"), "not in the groups clusters and platforms: nobody."),
     "of no group of the site": (("-e", "teardown_confirm=jump"), "not in the groups clusters and platforms: jump"),
-    "another is in the limit": (("-e", "teardown_confirm=one", "--limit", "two"), "left out of this run by --limit: one."),
-    "the site is not in the limit": (("-e", "teardown_confirm=one", "--limit", "jump"), "left out of this run by --limit: one."),
+    "another is in the limit": (
+        ("-e", "teardown_confirm=one", "--limit", "two"),
+        "left out of this run by --limit: one.",
+    ),
+    "the site is not in the limit": (
+        ("-e", "teardown_confirm=one", "--limit", "jump"),
+        "left out of this run by --limit: one.",
+    ),
     "tags of the other plays": (("--tags", "teardown"), "Name the hosts to tear down"),
 }
 
