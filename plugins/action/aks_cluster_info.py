@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.mcpops.platform.plugins.plugin_utils.azure import AzureAction
+from ..plugin_utils.azure import AzureAction
 
 
 class ActionModule(AzureAction):

@@ -15,16 +15,15 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.private_files import write_private
-from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_report, drift_summary
-from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_advice import Commands
-from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_report import HostDrift
-from ansible_collections.mcpops.platform.plugins.module_utils.text import counted
-from ansible_collections.mcpops.platform.plugins.modules import site_drift
-from ansible_collections.mcpops.platform.plugins.plugin_utils.pages import drift_page
-from ansible_collections.mcpops.platform.plugins.plugin_utils.site_action import SiteAction
-from ansible_collections.mcpops.platform.plugins.plugin_utils.site_run import Inner, results_of
+from ..module_utils.errors import InvalidInput, Problem, ServiceError
+from ..module_utils.private_files import write_private
+from ..module_utils.site import drift_report
+from ..module_utils.site.drift_report import Commands, HostDrift
+from ..module_utils.text import counted
+from ..modules import site_drift
+from ..plugin_utils.pages import drift_page
+from ..plugin_utils.site_action import SiteAction
+from ..plugin_utils.site_run import Inner, results_of
 
 SUBJECT = "site_drift"
 FILES = {"json": "drift-report.json", "html": "drift-report.html"}
@@ -49,17 +48,17 @@ class ActionModule(SiteAction):
             # the report above stands until then: a repair that dies must not take with it what was found
             report = _report(params, self._repaired(params, sources, kinds, found, drifted), commands)
             files = _write(directory, report)
-        for line in drift_summary.lines(report):
+        for line in drift_report.summary_lines(report):
             Display().display(line)
         for kind, file in files.items():
             Display().display(f"{kind.upper()} report: {file}")
         return {
             "changed": bool(report["summary"][drift_report.REPAIRED]),
-            "msg": drift_summary.headline(report),
+            "msg": drift_report.headline(report),
             "report": report,
             "files": files,
             "verdicts": {
-                host["name"]: drift_summary.reason(host)
+                host["name"]: drift_report.failure_line(host)
                 for host in report["hosts"]
                 if host["state"] not in drift_report.FINE
             },
@@ -118,7 +117,7 @@ def _report(params: Mapping[str, Any], found: Sequence[HostDrift], commands: Com
         "inventory": list(commands.inventory),
         "repair": bool(params["repair"]),
     }
-    return drift_report.report(found, about, commands)
+    return drift_report.build_report(found, about, commands)
 
 
 def _platforms(task_vars: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_report import CLEAN, DRIFT
+from ..module_utils.site.drift_report import CLEAN, DRIFT
 
 
 class ActionModule(ActionBase):

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.mcpops.platform.plugins.plugin_utils.inprocess import InProcessAction
+from ..plugin_utils.inprocess import InProcessAction
 
 
 class ActionModule(InProcessAction):

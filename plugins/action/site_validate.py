@@ -17,32 +17,17 @@ from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.utils.collection_loader._collection_finder import _get_collection_role_path
 from ansible.utils.display import Display
 
-from ansible_collections.mcpops.platform.plugins.module_utils import domains
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
-from ansible_collections.mcpops.platform.plugins.module_utils.site import (
-    common_variables,
-    module_options,
-    role_arguments,
-    rules,
-    spelling,
-    unread_variables,
-    variable_summary,
-)
-from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import (
-    PLATFORM_VARIABLE,
-    Finding,
-    Host,
-    as_problems,
-    roles_of,
-    unchecked,
-)
-from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
-from ansible_collections.mcpops.platform.plugins.module_utils.text import counted
-from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, mcp_server, site_lock, site_validate
-from ansible_collections.mcpops.platform.plugins.plugin_utils import variable_origin
-from ansible_collections.mcpops.platform.plugins.plugin_utils.plain_types import plain_arguments
-from ansible_collections.mcpops.platform.plugins.plugin_utils.site_action import SiteAction
+from ..module_utils import domains
+from ..module_utils.errors import InvalidInput, Problem
+from ..module_utils.plan import Plan
+from ..module_utils.site import inventory, module_arguments
+from ..module_utils.site.inventory import PLATFORM_VARIABLE, Finding, Host, as_problems, roles_of, unchecked
+from ..module_utils.task import Result
+from ..module_utils.text import counted
+from ..modules import aks_cluster, mcp_server, site_lock, site_validate
+from ..plugin_utils import variable_origin
+from ..plugin_utils.plain_types import plain_arguments
+from ..plugin_utils.site_action import SiteAction
 
 SUBJECT = "site_validate"
 # what rules between hosts look at beside the options of the roles
@@ -57,7 +42,7 @@ class Role:
     def __init__(self, name: str, path: Path, load: Any) -> None:
         self.name = name.rpartition(".")[2]
         self.path = path
-        self.options = role_arguments.main_entry_point(_first(path / "meta", "argument_specs", load))
+        self.options = module_arguments.main_entry_point(_first(path / "meta", "argument_specs", load))
         self.defaults: dict[str, Any] = _first(path / "defaults", "main", load) or {}
 
 
@@ -76,21 +61,21 @@ class ActionModule(SiteAction):
         hosts = [self._host(str(name), groups, listed, roles, task_vars, findings) for name in names]
         for host in hosts:
             for name in host.roles:
-                findings += role_arguments.findings(host, name, roles[name].options or {})
+                findings += module_arguments.argument_findings(host, name, roles[name].options or {})
             applying = [roles[name] for name in host.roles]
             options = ChainMap(*(role.options or {} for role in applying))
-            findings += common_variables.empty_findings(host, options, ChainMap(*(role.defaults for role in applying)))
-            findings += module_options.azure_auth_findings(host)
-            findings += module_options.cluster_findings(host, aks_cluster.ARGUMENT_SPEC)
-            findings += module_options.server_findings(host, mcp_server.SERVER)
-            findings += module_options.object_findings(host)
-            findings += module_options.namespace_findings(host)
-            findings += module_options.version_findings(host)
-            findings += module_options.kmcp_name_findings(host)
-            findings += module_options.wait_findings(host)
-            findings += module_options.playbook_findings(host, site_lock.ARGUMENT_SPEC)
-            findings += module_options.call_findings(host)
-        findings += rules.all_findings(hosts, groups)
+            findings += module_arguments.empty_findings(host, options, ChainMap(*(role.defaults for role in applying)))
+            findings += module_arguments.azure_auth_findings(host)
+            findings += module_arguments.cluster_findings(host, aks_cluster.ARGUMENT_SPEC)
+            findings += module_arguments.server_findings(host, mcp_server.SERVER)
+            findings += module_arguments.object_findings(host)
+            findings += module_arguments.namespace_findings(host)
+            findings += module_arguments.version_findings(host)
+            findings += module_arguments.kmcp_name_findings(host)
+            findings += module_arguments.wait_findings(host)
+            findings += module_arguments.playbook_findings(host, site_lock.ARGUMENT_SPEC)
+            findings += module_arguments.call_findings(host)
+        findings += inventory.all_findings(hosts, groups)
         unread = _unread(hosts, roles, task_vars["hostvars"])
         findings += [finding for resembles, finding in unread if resembles]
         if findings:
@@ -143,15 +128,15 @@ class ActionModule(SiteAction):
         for role in applying:
             variables.update(roles[role].defaults)
         # a default that takes over would hide what is wrong with these
-        common = common_variables.read_by(variables)
+        common = module_arguments.read_by(variables)
         # inventory, extra variables and the magic ones, not rendered yet
         given = task_vars["hostvars"].raw_get(name)
-        spelled = spelling.spellings(variables, given)
+        spelled = inventory.spellings(variables, given)
         variables |= {**given, "hostvars": task_vars["hostvars"]}
         wanted = dict.fromkeys(
             [
                 *FURTHER_VARIABLES,
-                *module_options.PLAYBOOK_VARIABLES,
+                *module_arguments.PLAYBOOK_VARIABLES,
                 *common,
                 *(option for role in applying for option in roles[role].options or {}),
             ]
@@ -192,7 +177,7 @@ class ActionModule(SiteAction):
         variables = {**given, "hostvars": task_vars["hostvars"]}
         templar = self._templar.copy_with_new_env(available_variables=variables)
         hidden = set(variable_origin.hidden(given, lambda name: templar.template(given[name])))
-        rows = variable_summary.of_host(
+        rows = inventory.variables_of_host(
             host, options, defaults, variable_origin.origins(given), variable_origin.vaulted(given), hidden
         )
         return {"host": host.name, "variables": rows}
@@ -219,12 +204,12 @@ def _unread(hosts: Iterable[Host], roles: Mapping[str, Role], hostvars: Any) -> 
     directories = [place / part for place in places for part in ("defaults", "meta", "tasks", "vars")]
     directories += {place.parent.parent / "playbooks" for place in places}
     files = (path for directory in directories for path in directory.glob("*.y*ml"))
-    known = unread_variables.words(path.read_text(encoding="utf-8", errors="replace") for path in files)
-    prefixes = [unread_variables.COMMON_PREFIX, "site_lock_", *(f"{place.name}_" for place in places)]
+    known = inventory.identifiers_in(path.read_text(encoding="utf-8", errors="replace") for path in files)
+    prefixes = [inventory.COMMON_PREFIX, "site_lock_", *(f"{place.name}_" for place in places)]
     found = []
     for host in hosts:
         given = hostvars.raw_get(host.name)
-        for name, resembled in unread_variables.unread(given, known | unread_variables.ALWAYS_KNOWN, prefixes):
+        for name, resembled in inventory.unknown_variables(given, known | inventory.ALWAYS_KNOWN, prefixes):
             advice = f"did you mean {resembled}?" if resembled else "no role and no other variable reads it"
             found.append((resembled, Finding(host.name, name, f"is not known: {advice}")))
     return found

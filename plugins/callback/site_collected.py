@@ -29,8 +29,8 @@ from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
-from ansible_collections.mcpops.platform.plugins.module_utils import domains
-from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
+from ..module_utils import domains
+from ..module_utils.secrets import redact
 
 KEPT = ("changed", "msg", "notes", "diff", "error", "warnings")
 
@@ -68,22 +68,22 @@ class CallbackModule(CallbackBase):
             self._write(result, **state)
 
     def _write(self, result: Any, **state: bool) -> None:
-        told = result._result
+        reported = result._result
         task = result._task
         row: dict[str, Any] = {
             "host": result._host.get_name(),
             "task": task.get_name(),
             "module": task.action,
             "stage": next((tag for tag in task.tags if tag not in ("always", "never")), ""),
-            **{key: told[key] for key in KEPT if told.get(key)},
+            **{key: reported[key] for key in KEPT if reported.get(key)},
             **state,
         }
-        item = told.get("_ansible_item_label", told.get("item"))
+        item = reported.get("_ansible_item_label", reported.get("item"))
         if item is not None:
             row["item"] = _called(item)
         base = domains.foundation(str(task.action))
-        if base is not None and isinstance(told.get(base.key), dict):
-            row["cluster"] = {key: told[base.key].get(key) for key in base.kept}
+        if base is not None and isinstance(reported.get(base.key), dict):
+            row["cluster"] = {key: reported[base.key].get(key) for key in base.kept}
         if "diff" in row:
             shown = row["diff"] if isinstance(row["diff"], list) else [row["diff"]]
             row["diff"] = [kept_diff(diff) for diff in shown]

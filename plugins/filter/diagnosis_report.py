@@ -39,7 +39,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.text import listed
+from ..module_utils.text import listed
 
 WIDTH = 100
 MARKS = {"error": "ERROR", "warning": "WARNING", "info": "INFO"}

@@ -34,7 +34,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import host_names
+from ..module_utils.site.inventory import host_names
 
 
 class FilterModule:

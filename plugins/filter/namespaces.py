@@ -41,8 +41,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import POD_SECURITY_LEVELS
-from ansible_collections.mcpops.platform.plugins.module_utils.scalars import texts_of_mapping
+from ..module_utils.kube.manifests import POD_SECURITY_LEVELS
+from ..module_utils.text import texts_of_mapping
 
 
 def namespaces(entries: list[dict[str, Any]], labels: dict[str, str] | None = None) -> list[dict[str, Any]]:

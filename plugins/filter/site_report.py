@@ -49,8 +49,8 @@ _value:
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils import domains
-from ansible_collections.mcpops.platform.plugins.module_utils.domain import Answers, Column
+from ..module_utils import domains
+from ..module_utils.domain import Answers, Column
 
 READ = "site_verify_read"
 """What the role site_verify registers: the objects that the columns of the domains show."""
@@ -70,9 +70,9 @@ def site_report(
     names = [str(host["inventory_hostname"]) for host in shown] or ["CLUSTER"]
     missing = [f"  {host['inventory_hostname']}: {_missing(host)}" for host in shown]
     missing = [line for line, name in zip(missing, names, strict=False) if name in failed]
-    told = ["", "not verified, for the error that is shown above:", *missing] if missing else []
+    reported = ["", "not verified, for the error that is shown above:", *missing] if missing else []
     tables = [*_aligned([header, *clusters]), *answers]
-    return [*tables, *told, "", *_next_commands(inventory, names, check_mode, bool(missing))]
+    return [*tables, *reported, "", *_next_commands(inventory, names, check_mode, bool(missing))]
 
 
 def _cluster(host: Mapping[str, Any], columns: Iterable[Column], failed: bool) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ _value:
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import host_names
+from ..module_utils.site.inventory import host_names
 
 
 def teardown_refusal(confirmed: Any, known: Sequence[str], present: Sequence[str]) -> str:
@@ -58,12 +58,12 @@ def teardown_refusal(confirmed: Any, known: Sequence[str], present: Sequence[str
         return f"Nothing was removed. {example}; this inventory knows {', '.join(known)}."
     unknown = [name for name in names if name not in known]
     if unknown:
-        told = f"Nothing was removed: not in the groups clusters and platforms: {', '.join(unknown)}."
-        return f"{told} {example}; this inventory knows {', '.join(known)}."
+        reported = f"Nothing was removed: not in the groups clusters and platforms: {', '.join(unknown)}."
+        return f"{reported} {example}; this inventory knows {', '.join(known)}."
     absent = [name for name in names if name not in present]
     if absent:
-        told = f"Nothing was removed: confirmed, but left out of this run by --limit: {', '.join(absent)}."
-        return f"{told} Widen --limit, or omit it: what is not confirmed is not removed."
+        reported = f"Nothing was removed: confirmed, but left out of this run by --limit: {', '.join(absent)}."
+        return f"{reported} Widen --limit, or omit it: what is not confirmed is not removed."
     return ""
 
 

@@ -35,7 +35,7 @@ from typing import Any
 
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.mcpops.platform.plugins.module_utils import domains
+from ..module_utils import domains
 
 
 class LookupModule(LookupBase):

@@ -51,7 +51,7 @@ from typing import Any
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.collection_loader._collection_finder import _get_collection_role_path
 
-from ansible_collections.mcpops.platform.plugins.module_utils import domains
+from ..module_utils import domains
 
 
 class LookupModule(LookupBase):

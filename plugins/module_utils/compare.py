@@ -2,11 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Comparing what is declared with what stands, and merging the one into the other.
-
-Only what is declared is compared: a key that is not declared keeps its value. `None` clears a key. Mappings
-merge (their other keys stay, unless a rule purges them); a declared list is the whole list.
-"""
+"""Comparing declared values with current ones, and merging the one into the other."""
 
 from __future__ import annotations
 
@@ -15,7 +11,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, join
+from .plan import ABSENT, Change, join
+
+
+def overlay(base: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` over `base` as helm merges values: mappings merge, anything else (a list, a null) replaces."""
+    result = dict(base)
+    for key, value in above.items():
+        below = result.get(key)
+        result[key] = overlay(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return result
+
 
 Equal = Callable[[Any, Any], bool]
 
@@ -166,18 +172,18 @@ def _merge_keyed(
 ) -> list[Any]:
     if rule.key is None:
         raise AssertionError("only rules with a key compare keyed lists")
-    standing = {_fold(item.get(rule.key)): item for item in current} if isinstance(current, list) else {}
+    existing = {_fold(item.get(rule.key)): item for item in current} if isinstance(current, list) else {}
     wanted = {_fold(item.get(rule.key)): item for item in declared}
     merged: list[Any] = []
     for name, item in wanted.items():
         place = f"{path}[{item.get(rule.key)}]"
-        if name in standing:
+        if name in existing:
             rest = {key: value for key, value in item.items() if key != rule.key}
-            merged.append(_merge(standing[name], rest, rules, place, (*route, "*"), changes))
+            merged.append(_merge(existing[name], rest, rules, place, (*route, "*"), changes))
         else:
             changes.append(Change(place, ABSENT, item, rule.secret))
             merged.append(item)
-    others = [item for name, item in standing.items() if name not in wanted]
+    others = [item for name, item in existing.items() if name not in wanted]
     if rule.keep_others:
         return merged + others
     changes.extend(Change(f"{path}[{item.get(rule.key)}]", item, ABSENT, rule.secret) for item in others)

@@ -2,11 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a domain tells the engine and the playbooks about itself. A domain makes one `Domain`, `domains.py` lists them.
-
-Everything that is expensive to import (a client, a diagnosis) is imported by the functions of a row, not by its module:
-filters and every task that applies objects read the rows.
-"""
+"""What a domain states about itself: kinds to read, checks, reason codes, readiness, field managers, roles."""
 
 from __future__ import annotations
 
@@ -15,14 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-    from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import Finding
-    from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_snapshot import Snapshot
-    from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness import Judge
-    from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import Meaning
-    from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import Writer
-    from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Host
-    from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+    from .kube.client import Kube
+    from .kube.diagnosis.snapshot import Finding, Snapshot
+    from .kube.readiness.judge import Judge
+    from .kube.readiness.reasons import ReasonCode
+    from .kube.writers import Writer
+    from .site.inventory import Host
+    from .task import Task
 
 COLLECTION = "mcpops.platform"
 PLATFORMS, CLUSTERS = "platforms", "clusters"
@@ -138,7 +133,7 @@ class Domain:
 
     kinds: tuple[tuple[str, str], ...] = ()
     """(apiVersion, kind) that a diagnosis reads in addition."""
-    reasons: Mapping[str, Meaning] = field(default_factory=dict)
+    reasons: Mapping[str, ReasonCode] = field(default_factory=dict)
     """The codes of its findings."""
     diagnosis: Callable[[], Diagnosis] | None = None
     """Makes the checks; called only where a cluster is diagnosed."""

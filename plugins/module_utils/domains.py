@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The domains of this collection: the only file that knows all of them, and the site's list of roles."""
+"""The domains of the collection: the only file that knows all of them, and the roles of the site."""
 
 from __future__ import annotations
 
@@ -10,18 +10,9 @@ from collections.abc import Sequence
 from fnmatch import fnmatch
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import domain as arm
-from ansible_collections.mcpops.platform.plugins.module_utils.domain import (
-    COLLECTION,
-    Answers,
-    Column,
-    Domain,
-    Foundation,
-    HostVars,
-    Object,
-    Role,
-)
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import domain as kmcp
+from .arm import domain as arm
+from .domain import COLLECTION, Answers, Column, Domain, Foundation, HostVars, Object, Role
+from .kmcp import domain as kmcp
 
 
 def _versions(nodes: Sequence[Object], _host: HostVars) -> str:

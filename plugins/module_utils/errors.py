@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every way an operation can fail, and the one place where a failure becomes text.
-
-A message reads: what failed: why (code). What to do next.
-"""
+"""Every way an operation can fail, and the one place where a failure becomes text."""
 
 from __future__ import annotations
 
@@ -14,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan, Refusal, diffs, shown_value
-from ansible_collections.mcpops.platform.plugins.module_utils.text import listed as named
-from ansible_collections.mcpops.platform.plugins.module_utils.text import sentence
+from .plan import Plan, Refusal, diffs, shown_value
+from .text import listed as named
+from .text import sentence
 
 DONE_SHOWN = 20
 """How many writes a failure lists: a bundle of a thousand objects has a row for each of them beside it."""
@@ -140,12 +137,12 @@ class ServiceError(Failure):
 
     def message(self) -> str:
         code = self.code or (f"HTTP {self.status}" if self.status else "")
-        said, more, lines = self.reason.strip().partition("\n")
+        stated, more, lines = self.reason.strip().partition("\n")
         if more:
             # the code belongs to what is said first, not to the last of the lines below it
-            head = f"{said.rstrip(':.')}{f' ({code})' if code else ''}:\n{lines}"
+            head = f"{stated.rstrip(':.')}{f' ({code})' if code else ''}:\n{lines}"
             return f"{self.action}: {head}\n{sentence(self.hint)}" if self.hint else f"{self.action}: {head}"
-        text = f"{self.action}: {said.rstrip('.')}{f' ({code})' if code else ''}."
+        text = f"{self.action}: {stated.rstrip('.')}{f' ({code})' if code else ''}."
         return f"{text} {sentence(self.hint)}" if self.hint else text
 
     def details(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What all HTTP services have in common: an answer, when to come back, certificates, and the way through a proxy."""
+"""HTTP terms that all clients share: responses, Retry-After, proxies."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import watched
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from .errors import InvalidInput, Problem
+from .waiting import watched_pool
 
 _NOT_TRUSTED = re.compile(r"CERTIFICATE_VERIFY_FAILED(?:\] certificate verify failed)?(?:: (?P<why>[^()]*[^()\s]))?")
 
@@ -128,16 +128,16 @@ def connection_pool(subject: str, proxy: str | None, settings: Mapping[str, Any]
     import urllib3
 
     if proxy is None:
-        return watched(urllib3.PoolManager(**settings))
+        return watched_pool(urllib3.PoolManager(**settings))
     scheme = proxy.partition("://")[0].lower() if "://" in proxy else ""
     if scheme not in ("http", "https", "socks4", "socks4a", "socks5", "socks5h"):
-        said = "is an address without http://, https:// or socks5:// before it"
-        raise InvalidInput(subject, [Problem("proxy", said)])
+        stated = "is an address without http://, https:// or socks5:// before it"
+        raise InvalidInput(subject, [Problem("proxy", stated)])
     if scheme.startswith("socks"):
         try:
             from urllib3.contrib.socks import SOCKSProxyManager
         except ImportError as exc:
-            said = "a SOCKS proxy needs the library PySocks: pip install PySocks"
-            raise InvalidInput(subject, [Problem("proxy", said)]) from exc
-        return watched(SOCKSProxyManager(proxy, **settings))
-    return watched(urllib3.ProxyManager(proxy, proxy_headers=proxy_login(proxy), **settings))
+            stated = "a SOCKS proxy needs the library PySocks: pip install PySocks"
+            raise InvalidInput(subject, [Problem("proxy", stated)]) from exc
+        return watched_pool(SOCKSProxyManager(proxy, **settings))
+    return watched_pool(urllib3.ProxyManager(proxy, proxy_headers=proxy_login(proxy), **settings))

@@ -10,7 +10,7 @@ import re
 from enum import Enum
 from urllib.parse import parse_qs, urlsplit
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import CheckModeViolation
+from .errors import CheckModeViolation
 
 
 class Intent(Enum):

@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure
-from ansible_collections.mcpops.platform.plugins.module_utils.masking import mask
-from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput, Operation
+from .errors import Failure
+from .masking import mask
+from .task import CommandOutput, Operation
 
 
 class _Module(AnsibleModule):

@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Names, labels and annotations as Kubernetes checks them: one check and one message for each. Pure.
-
-https://kubernetes.io/docs/concepts/overview/working-with-objects/names and k8s.io/apimachinery/pkg/util/validation
-"""
+"""The rules for names: DNS labels and subdomains, label keys and values, URL paths; one message for each."""
 
 from __future__ import annotations
 
@@ -13,8 +10,21 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
-from ansible_collections.mcpops.platform.plugins.module_utils.scalars import not_text
+from .errors import Problem
+from .text import not_text
+
+# what KMCP gives a server that says nothing else (api/v1alpha1 of kagent-dev/kmcp)
+DEFAULT_PORT = 3000
+DEFAULT_PATH = "/mcp"
+
+
+def path_problem(path: str) -> str:
+    """What is wrong with it, or nothing."""
+    if path.startswith("/") and path.isprintable() and " " not in path:
+        return ""
+    # a query may hold a key
+    return f"{path.partition('?')[0]!r} is not a URL path: it starts with / and has no blanks or control characters"
+
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.masking import WHOLE
-from ansible_collections.mcpops.platform.plugins.module_utils.secrets import REDACTED, looks_secret, name_beside, redact
-from ansible_collections.mcpops.platform.plugins.module_utils.text import listed
+from .masking import WHOLE
+from .secrets import REDACTED, looks_secret, name_beside, redact
+from .text import listed
 
 SIDES = ("before", "after")
 

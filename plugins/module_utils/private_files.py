@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files that hold credentials, or that several processes share: written whole or not at all, readable by their owner
-only, and locked against each other."""
+"""Files for this user only (0600): written atomically, locked while they are changed."""
 
 from __future__ import annotations
 

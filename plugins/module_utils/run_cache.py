@@ -2,23 +2,24 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Values that all tasks of one run share: tokens, exec credentials, API discovery.
+"""Private files (0600, written atomically, locked), and what the tasks of one run share in them.
 
-An Ansible worker lives for one task, so what it learned would be asked again by the next. The values are secret:
-the directory is 0700 and the files 0600, and the whole goes when the run ends.
+Tokens, exec credentials and discovery; in check mode also what does not exist yet or would have been deleted.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.private_files import locked, write_private
+from .private_files import locked, write_private
+from .task import Task
 
 _IN_PROCESS: dict[str, tuple[float, Any]] = {}
 
@@ -80,3 +81,91 @@ class RunCache:
 
 def _name(key: tuple[str, ...]) -> str:
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()
+
+
+class ClusterPending(Exception):
+    """Check mode, and the cluster (or its kubeconfig) is made by an earlier task of the real run."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def check_mode_copy(task: Task, path: Path) -> Path | None:
+    """The per-run copy that stands for `path` in check mode, if an earlier task left one."""
+    place = _place(task, path, "kubeconfig")
+    return place if task.check_mode and place is not None and place.exists() else None
+
+
+def write_check_mode_copy(task: Task, path: Path, content: str) -> None:
+    """Leave what `path` would hold for the later tasks of this check-mode run."""
+    marker = _place(task, path, "pending")
+    if marker is not None:
+        marker.unlink(missing_ok=True)
+    _write(_place(task, path, "kubeconfig"), content)
+
+
+def mark_pending(task: Task, path: Path, reason: str) -> None:
+    """Say why `path` cannot exist yet: later tasks report their whole plan instead of failing."""
+    _write(_place(task, path, "pending"), reason)
+
+
+def pending_reason(task: Task, path: Path) -> str | None:
+    """What `mark_pending` said about `path` in this check-mode run."""
+    place = _place(task, path, "pending")
+    if not task.check_mode or place is None or not place.exists():
+        return None
+    return place.read_text(encoding="utf-8")
+
+
+def _place(task: Task, path: Path, kind: str) -> Path | None:
+    if task.run_directory is None:
+        return None
+    name = hashlib.sha256(os.path.abspath(path.expanduser()).encode()).hexdigest()[:24]
+    return task.run_directory / "mcpops" / f"{kind}-{name}"
+
+
+def _write(place: Path | None, content: str) -> None:
+    if place is not None:
+        write_private(place, content)
+
+
+# a run that takes longer between the two tasks looks again
+_GOOD_FOR_SECONDS = 120.0
+# longer than any check
+_RUN_SECONDS = 86400.0
+
+
+def _key(task: Task, resource_id: str, what: str = "arm-reading") -> tuple[str, ...]:
+    # the endpoint is part of the key: two clouds may know the same id
+    return (what, str(task.params.get("cloud_environment") or ""), resource_id.lower())
+
+
+def cache_resource(task: Task, resource_id: str, body: dict[str, Any] | None) -> None:
+    """Keep `body` for `recall`; None forgets."""
+    cache = RunCache(task.run_directory)
+    cache.forget(_key(task, resource_id))
+    if body is not None:
+        cache.get_or_make(_key(task, resource_id), lambda: (body, _GOOD_FOR_SECONDS))
+
+
+def cached_resource(task: Task, resource_id: str, keep: bool = False) -> dict[str, Any] | None:
+    """What was remembered, once unless `keep`: a caller that changes something, or runs again, reads for itself."""
+    cache = RunCache(task.run_directory)
+    found: dict[str, Any] | None = cache.get_or_make(_key(task, resource_id), lambda: (None, 0.0))
+    if not keep:
+        cache.forget(_key(task, resource_id))
+    return found
+
+
+def mark_deleted(task: Task, resource_id: str) -> None:
+    """In check mode: the resource would be gone for the tasks that follow."""
+    if task.check_mode:
+        key = _key(task, resource_id, "arm-would-delete")
+        RunCache(task.run_directory).get_or_make(key, lambda: (True, _RUN_SECONDS))
+
+
+def is_marked_deleted(task: Task, resource_id: str) -> bool:
+    """Whether an earlier task of this check would have deleted it."""
+    key = _key(task, resource_id, "arm-would-delete")
+    return task.check_mode and bool(RunCache(task.run_directory).get_or_make(key, lambda: (False, 0.0)))

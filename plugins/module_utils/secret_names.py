@@ -2,12 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a name says of its value: a secret, something else, or nothing. Pure.
-
-A name is read as English reads a compound: its last noun says what it is. `dbPassword` and `DB_PWD` are passwords;
-`passwordPolicy`, `secretName` and `tokenAudience` are a policy, a name and an audience. A name that says nothing
-(`value`, `data`, `alice`) is what the mapping around it is: `tokens.alice`, `secrets.db.value`.
-"""
+"""Which names are names of secrets."""
 
 from __future__ import annotations
 
@@ -162,12 +157,12 @@ def is_secret_route(route: tuple[str, ...]) -> bool:
         return together
     for name in reversed(route):
         item = name.startswith("[")
-        said = _said(name.strip("[]"))
+        stated = _stated(name.strip("[]"))
         if item and not silent:
             # the name of a container or a volume says nothing of what is inside it
             continue
-        if said is not None:
-            return said
+        if stated is not None:
+            return stated
         words = _words(name)
         silent = silent and not item and all(word in _TRANSPARENT for word in words)
     return False
@@ -188,7 +183,7 @@ def _said_together(route: tuple[str, ...]) -> bool | None:
     words = (*above, *own)
     if head in _LEAVES_OF and _LEAVES_OF[head] & set(words[:-1]):
         return not _VERBS & set(words[:1])
-    return _said(" ".join(words)) if above and own == ("key",) else None
+    return _stated(" ".join(words)) if above and own == ("key",) else None
 
 
 def _above(route: tuple[str, ...]) -> tuple[str, ...]:
@@ -199,7 +194,7 @@ def _above(route: tuple[str, ...]) -> tuple[str, ...]:
             continue
         head = words[-1]
         entries = head.endswith("s") and not head.endswith("ss") and head not in _KEY_OF and len(head) > 3
-        refers = _said(name) is False and not (head in _SETTINGS and head in _KEY_OF)
+        refers = _stated(name) is False and not (head in _SETTINGS and head in _KEY_OF)
         return () if name.startswith("[") or entries or (refers and head not in _OPEN_KEYS) else words
     return ()
 
@@ -214,7 +209,7 @@ def all_below(name: str) -> bool:
 
 
 @lru_cache(maxsize=20000)
-def _said(name: str) -> bool | None:
+def _stated(name: str) -> bool | None:
     """What a name says of itself: a secret, something else, or nothing."""
     if name in ("PWD", "OLDPWD"):
         return False

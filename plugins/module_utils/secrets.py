@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is a secret among values and in texts, by its name (secret_names.py) and by how it looks. Pure."""
+"""What is a secret, by its name and by how a text looks, and texts without them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.secret_names import (
+from .secret_names import (
     COMMON,
     SWITCH,
     all_below,

@@ -2,11 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an operation is given and what it gives back, independent of how Ansible runs it.
-
-An operation is a function `(Task) -> Result`. Two adapters run it: `module.run_module` inside an ordinary
-module process, and `plugin_utils/inprocess.py` inside the controller's own process.
-"""
+"""What an operation is given and what it returns, independent of how Ansible runs it."""
 
 from __future__ import annotations
 
@@ -16,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan, diffs
-from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Deadline
+from .plan import Plan, diffs
+from .waiting import Deadline
 
 ANSWER_LOST = "its answer was lost"
 """Behind what was sent and may have been done."""

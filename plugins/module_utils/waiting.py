@@ -2,21 +2,27 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one way to wait: a deadline, pauses that grow, and a clock that tests replace.
+"""Waiting: deadlines, backoff and polling with an injectable clock, checks of timeouts.
 
-Nothing else in plugins/ reads the monotonic clock or sleeps.
+And the watchdog that ends a request whose peer keeps the connection busy.
 """
 
 from __future__ import annotations
 
+import contextlib
+import math
+import os
 import random
+import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
+from .errors import Problem
 
 T = TypeVar("T")
 
@@ -126,3 +132,152 @@ def wait_timeout_problems(seconds: Any, *, option: str = "wait_timeout", zero: b
     if seconds is None or seconds > 0 or (zero and seconds == 0):
         return []
     return [Problem(option, f"must be {'0 or more' if zero else 'more than 0'} seconds, is {seconds}")]
+
+
+_of_thread = threading.local()
+Manager = TypeVar("Manager")
+
+
+class Watchdog(Deadline):
+    """Begins when it is made; whoever makes it ends it. It is over with the one that watches then, if not before.
+
+    Hence what is asked in the middle of an answer gets no time beyond that of the answer.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        related: Watchdog | None = getattr(_of_thread, "deadline", None)
+        if related is not None:
+            seconds = max(0.0, min(seconds, related.left))
+        limit: Deadline | None = getattr(_of_thread, "limit", None)
+        if limit is not None:
+            seconds = max(0.0, min(seconds, limit.left))
+        super().__init__(seconds)
+        self._lock = threading.Lock()
+        self._held: socket.socket | None = None
+        self._over = False
+        self._timer = threading.Timer(seconds, self._strike)
+        self._timer.daemon = True
+        self._timer.start()
+
+    @property
+    def passed(self) -> bool:
+        return self._over or super().passed
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """What this thread begins to read from meanwhile is shut down when the time is over."""
+        before = getattr(_of_thread, "deadline", None)
+        _of_thread.deadline = self
+        try:
+            yield
+        finally:
+            _of_thread.deadline = before
+
+    def watch(self, sock: Any) -> None:
+        """The socket that is read from now on, by a descriptor of its own: TLS sockets are for one thread."""
+        with self._lock, contextlib.suppress(OSError):
+            self._let_go()
+            self._held = socket.socket(fileno=os.dup(sock.fileno()))
+            if self._over:
+                self._held.shutdown(socket.SHUT_RDWR)
+
+    def end(self) -> None:
+        """From here on the connection is somebody else's."""
+        self._timer.cancel()
+        with self._lock:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+    def _strike(self) -> None:
+        with self._lock:
+            self._over = True
+            if self._held is not None:
+                # the other side may have ended it already
+                with contextlib.suppress(OSError):
+                    self._held.shutdown(socket.SHUT_RDWR)
+
+
+def watch_socket(sock: Any) -> None:
+    """Put a socket under the deadline of this thread, if it has one."""
+    deadline = getattr(_of_thread, "deadline", None)
+    if deadline is not None and sock is not None:
+        cast(Watchdog, deadline).watch(sock)
+
+
+@contextmanager
+def without_watchdog() -> Iterator[None]:
+    """For requests in between that have a time of their own."""
+    before = getattr(_of_thread, "deadline", None), getattr(_of_thread, "limit", None)
+    _of_thread.deadline = _of_thread.limit = None
+    try:
+        yield
+    finally:
+        _of_thread.deadline, _of_thread.limit = before
+
+
+@contextmanager
+def deadlines_within(seconds: float) -> Iterator[None]:
+    """No deadline that begins in this thread meanwhile is later than that."""
+    _of_thread.limit = Deadline(seconds)
+    try:
+        yield
+    finally:
+        _of_thread.limit = None
+
+
+def outer_deadline_passed() -> bool:
+    """Whether such a limit is over: then a timeout says nothing of the request that met it."""
+    return left() <= 0
+
+
+def left() -> float:
+    """The seconds until such a limit is over."""
+    limit: Deadline | None = getattr(_of_thread, "limit", None)
+    return math.inf if limit is None else limit.left
+
+
+def shared(work: Callable[..., Manager]) -> Callable[..., Manager]:
+    """The work for other threads, within the limit of this one."""
+    limit: Deadline | None = getattr(_of_thread, "limit", None)
+
+    def limited(*given: Any) -> Manager:
+        if limit is None:
+            return work(*given)
+        with deadlines_within(limit.left):
+            return work(*given)
+
+    return limited
+
+
+class _Watched:
+    """Before a connection of http.client."""
+
+    sock: Any = None
+
+    def _new_conn(self) -> Any:
+        """From the first byte on: the answer of a proxy may drip as well."""
+        made = super()._new_conn()  # type: ignore[misc]
+        watch_socket(made)
+        return made
+
+    def getresponse(self) -> Any:
+        watch_socket(self.sock)
+        return super().getresponse()  # type: ignore[misc]
+
+
+def watched_pool(manager: Any) -> Any:
+    """A pool manager of urllib3 whose answers are under the deadline of the thread that asks."""
+    manager.pool_classes_by_scheme = {
+        scheme: _watching(pool) for scheme, pool in manager.pool_classes_by_scheme.items()
+    }
+    return manager
+
+
+def _watching(pool: Any) -> Any:
+    """The names stay, because messages show them."""
+    connection = type(pool.ConnectionCls.__name__, (_Watched, pool.ConnectionCls), {})
+    return type(pool.__name__, (pool,), {"ConnectionCls": connection})

@@ -281,11 +281,11 @@ done:
 
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import cluster
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import azure_argument_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.ownership import OWNED_OPTIONS
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.pool_options import POOL_ARGUMENTS
-from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
+from ..module_utils.arm import aks_cluster
+from ..module_utils.arm.aks.spec import POOL_ARGUMENTS
+from ..module_utils.arm.names import OWNED_OPTIONS
+from ..module_utils.arm.options import azure_argument_spec
+from ..module_utils.module import run_module
 
 _NETWORK_OPTIONS: dict[str, Any] = {
     "plugin": {"type": "str", "choices": ["azure", "kubenet", "none"]},
@@ -327,7 +327,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 3600},
 }
-OPERATION = cluster.converge
+OPERATION = aks_cluster.converge
 
 
 def main() -> None:

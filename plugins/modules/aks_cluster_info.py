@@ -46,9 +46,9 @@ clusters:
 
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import cluster
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import azure_argument_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
+from ..module_utils.arm import aks_cluster
+from ..module_utils.arm.options import azure_argument_spec
+from ..module_utils.module import run_module
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **azure_argument_spec(),
@@ -56,7 +56,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "resource_group": {"type": "str"},
 }
 RULES = {"required_by": {"name": ["resource_group"]}}
-OPERATION = cluster.info
+OPERATION = aks_cluster.info
 
 
 def main() -> None:

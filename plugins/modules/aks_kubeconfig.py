@@ -86,9 +86,9 @@ notes:
 
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import kubeconfig
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import azure_argument_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
+from ..module_utils.arm import aks_kubeconfig
+from ..module_utils.arm.options import azure_argument_spec
+from ..module_utils.module import run_module
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **azure_argument_spec(),
@@ -98,7 +98,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "credential": {"type": "str", "choices": ["user", "admin"], "default": "user"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
-OPERATION = kubeconfig.converge
+OPERATION = aks_kubeconfig.converge
 
 
 def main() -> None:

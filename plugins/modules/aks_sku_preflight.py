@@ -147,10 +147,10 @@ candidates:
 
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import sku_preflight
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import azure_argument_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.pool_options import POOL_ARGUMENTS
-from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
+from ..module_utils.arm import aks_sku_preflight
+from ..module_utils.arm.aks.spec import POOL_ARGUMENTS
+from ..module_utils.arm.options import azure_argument_spec
+from ..module_utils.module import run_module
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **azure_argument_spec(),
@@ -177,7 +177,7 @@ RULES = {
         ["node_pools", option] for option in ("node_count", "zones", "system_pool", "ephemeral_os_disk")
     ],
 }
-OPERATION = sku_preflight.converge
+OPERATION = aks_sku_preflight.converge
 
 
 def main() -> None:

@@ -62,9 +62,9 @@ done:
 
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import providers
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import azure_argument_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
+from ..module_utils.arm import azure_provider
+from ..module_utils.arm.options import azure_argument_spec
+from ..module_utils.module import run_module
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **azure_argument_spec(),
@@ -72,7 +72,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 600},
 }
-OPERATION = providers.converge
+OPERATION = azure_provider.converge
 
 
 def main() -> None:

@@ -153,11 +153,11 @@ done:
 
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import resource
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import azure_argument_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.ownership import OWNED_OPTIONS
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_types import UPDATE_METHODS
-from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
+from ..module_utils.arm import azure_resource
+from ..module_utils.arm.names import OWNED_OPTIONS
+from ..module_utils.arm.options import azure_argument_spec
+from ..module_utils.arm.resource_plan import UPDATE_METHODS
+from ..module_utils.module import run_module
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **azure_argument_spec(),
@@ -182,7 +182,7 @@ RULES = {
     "mutually_exclusive": [["id", "name"], ["id", "type"], ["id", "resource_group"]],
     "required_together": [["type", "name"]],
 }
-OPERATION = resource.converge
+OPERATION = azure_resource.converge
 
 
 def main() -> None:

@@ -56,9 +56,9 @@ resources:
 
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import resource
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import azure_argument_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
+from ..module_utils.arm import azure_resource
+from ..module_utils.arm.options import azure_argument_spec
+from ..module_utils.module import run_module
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **azure_argument_spec(),
@@ -72,7 +72,7 @@ RULES = {
     "mutually_exclusive": [["id", "name"], ["id", "type"], ["id", "resource_group"]],
     "required_by": {"name": ["type"]},
 }
-OPERATION = resource.info
+OPERATION = azure_resource.info
 
 
 def main() -> None:

@@ -261,11 +261,11 @@ done:
 from functools import partial
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import operation
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import helm_argument_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
+from ..module_utils.domains import DOMAINS
+from ..module_utils.helm import helm_release
+from ..module_utils.helm.spec import helm_argument_spec
+from ..module_utils.kube.kubeconfig import kubernetes_argument_spec
+from ..module_utils.module import run_module
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **kubernetes_argument_spec(),
@@ -283,7 +283,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 RULES = {"required_if": [("state", "present", ["chart_ref"])]}
-OPERATION = partial(operation.converge, domains=DOMAINS)
+OPERATION = partial(helm_release.converge, domains=DOMAINS)
 
 
 def main() -> None:

@@ -197,10 +197,10 @@ unread:
 from functools import partial
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import diagnosis
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
+from ..module_utils.domains import DOMAINS
+from ..module_utils.kube import k8s_diagnosis_info
+from ..module_utils.kube.kubeconfig import kubernetes_argument_spec
+from ..module_utils.module import run_module
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **kubernetes_argument_spec(),
@@ -222,7 +222,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
         },
     },
 }
-OPERATION = partial(diagnosis.diagnose, domains=DOMAINS)
+OPERATION = partial(k8s_diagnosis_info.diagnose, domains=DOMAINS)
 
 
 def main() -> None:

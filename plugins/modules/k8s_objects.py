@@ -470,11 +470,11 @@ done:
 from functools import partial
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import object_set
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ARGUMENT_SPEC as IGNORE_DIFFERENCES
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
+from ..module_utils.domains import DOMAINS
+from ..module_utils.kube import k8s_objects
+from ..module_utils.kube.kubeconfig import kubernetes_argument_spec
+from ..module_utils.kube.writers import ARGUMENT_SPEC as IGNORE_DIFFERENCES
+from ..module_utils.module import run_module
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **kubernetes_argument_spec(),
@@ -529,7 +529,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
 }
 RULES = {"required_one_of": [["definitions", "src", "template", "kustomize"]]}
 TEMPLATE_OPTIONS = ("template",)
-OPERATION = partial(object_set.converge, domains=DOMAINS)
+OPERATION = partial(k8s_objects.converge, domains=DOMAINS)
 
 
 def main() -> None:

@@ -102,9 +102,9 @@ notes:
 
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import object_list
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
+from ..module_utils.kube import k8s_objects
+from ..module_utils.kube.kubeconfig import kubernetes_argument_spec
+from ..module_utils.module import run_module
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **kubernetes_argument_spec(),
@@ -115,7 +115,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "label_selectors": {"type": "list", "elements": "str"},
     "field_selectors": {"type": "list", "elements": "str"},
 }
-OPERATION = object_list.read
+OPERATION = k8s_objects.info
 
 
 def main() -> None:

@@ -126,14 +126,14 @@ notes:
 
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import cli
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.charts import DEFAULT_VERSION
-from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
+from ..module_utils.kmcp import kmcp_cli
+from ..module_utils.kmcp.spec import DEFAULT_VERSION
+from ..module_utils.module import run_module
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "version": {"type": "str", "default": DEFAULT_VERSION},
     "path": {"type": "str", "default": "~/.local/bin/kmcp"},
-    "url": {"type": "str", "default": cli.DEFAULT_URL},
+    "url": {"type": "str", "default": kmcp_cli.DEFAULT_URL},
     "checksum": {"type": "str"},
     "checksum_url": {"type": "str", "default": "{url}.sha256"},
     "ca_file": {"type": "path"},
@@ -142,7 +142,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "timeout": {"type": "int", "default": 60},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
-OPERATION = cli.converge
+OPERATION = kmcp_cli.converge
 
 
 def main() -> None:

@@ -323,23 +323,23 @@ done:
 from functools import partial
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import helm_argument_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import charts, operation
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
+from ..module_utils.domains import DOMAINS
+from ..module_utils.helm.spec import helm_argument_spec
+from ..module_utils.kmcp import kmcp_install, spec
+from ..module_utils.kube.kubeconfig import kubernetes_argument_spec
+from ..module_utils.module import run_module
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **kubernetes_argument_spec(),
     **helm_argument_spec(),
-    "version": {"type": "str", "default": charts.DEFAULT_VERSION},
-    "namespace": {"type": "str", "default": charts.DEFAULT_NAMESPACE},
+    "version": {"type": "str", "default": spec.DEFAULT_VERSION},
+    "namespace": {"type": "str", "default": spec.DEFAULT_NAMESPACE},
     "create_namespace": {"type": "bool", "default": True},
-    "chart_repository": {"type": "str", "default": charts.DEFAULT_REPOSITORY},
-    "crds_chart": {"type": "str", "default": charts.DEFAULT_NAMES["crds_chart"]},
-    "controller_chart": {"type": "str", "default": charts.DEFAULT_NAMES["controller_chart"]},
-    "crds_release_name": {"type": "str", "default": charts.DEFAULT_NAMES["crds_release_name"]},
-    "release_name": {"type": "str", "default": charts.DEFAULT_NAMES["release_name"]},
+    "chart_repository": {"type": "str", "default": spec.DEFAULT_REPOSITORY},
+    "crds_chart": {"type": "str", "default": spec.DEFAULT_NAMES["crds_chart"]},
+    "controller_chart": {"type": "str", "default": spec.DEFAULT_NAMES["controller_chart"]},
+    "crds_release_name": {"type": "str", "default": spec.DEFAULT_NAMES["crds_release_name"]},
+    "release_name": {"type": "str", "default": spec.DEFAULT_NAMES["release_name"]},
     "values": {"type": "dict"},
     "image_repository": {"type": "str"},
     "image_tag": {"type": "str"},
@@ -367,7 +367,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "orphan_servers": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
-OPERATION = partial(operation.converge, domains=DOMAINS)
+OPERATION = partial(kmcp_install.converge, domains=DOMAINS)
 
 
 def main() -> None:

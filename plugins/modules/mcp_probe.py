@@ -430,9 +430,9 @@ notes:
 
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import mcp_probe
-from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
+from ..module_utils.kube.kubeconfig import kubernetes_argument_spec
+from ..module_utils.mcp import mcp_probe
+from ..module_utils.module import run_module
 
 SERVER: dict[str, Any] = {
     "name": {"type": "str"},

@@ -630,9 +630,9 @@ done:
 
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
+from ..module_utils.kmcp import mcp_server
+from ..module_utils.kube.kubeconfig import kubernetes_argument_spec
+from ..module_utils.module import run_module
 
 CALLER: dict[str, Any] = {
     "namespace": {"type": "str"},
@@ -708,7 +708,7 @@ RULES: dict[str, Any] = {
     "required_if": [["prune", True, ["bundle", "servers"]]],
 }
 
-OPERATION = server.converge
+OPERATION = mcp_server.converge
 
 
 def main() -> None:

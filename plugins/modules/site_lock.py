@@ -107,18 +107,18 @@ notes:
 
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import lease, lease_operation
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.module import run_module
+from ..module_utils.kube import lease, site_lock
+from ..module_utils.kube.kubeconfig import kubernetes_argument_spec
+from ..module_utils.module import run_module
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **kubernetes_argument_spec(),
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "namespace": {"type": "str", "default": lease.NAMESPACE},
+    "namespace": {"type": "str", "default": lease.LEASE_NAMESPACE},
     "wait_timeout": {"type": "int", "default": 0},
     "playbook": {"type": "str", "default": ""},
 }
-OPERATION = lease_operation.converge
+OPERATION = site_lock.converge
 
 
 def main() -> None:

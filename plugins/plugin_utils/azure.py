@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import transport
-from ansible_collections.mcpops.platform.plugins.plugin_utils.inprocess import InProcessAction
+from ..module_utils.arm import client
+from .inprocess import InProcessAction
 
-__all__ = ["AzureAction", "transport"]
+__all__ = ["AzureAction", "client"]
 
 
 class AzureAction(InProcessAction):

@@ -26,16 +26,16 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, Problem
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import lease_keeping
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.declared_secrets import argument_secrets
-from ansible_collections.mcpops.platform.plugins.module_utils.masking import forms, mask
-from ansible_collections.mcpops.platform.plugins.module_utils.module import raise_masked
-from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput
-from ansible_collections.mcpops.platform.plugins.module_utils.waiting import now
-from ansible_collections.mcpops.platform.plugins.plugin_utils.orphan import end_with_the_run
-from ansible_collections.mcpops.platform.plugins.plugin_utils.plain_types import plain_arguments
-from ansible_collections.mcpops.platform.plugins.plugin_utils.templates import render
+from ..module_utils.errors import Failure, InvalidInput, Problem
+from ..module_utils.kube import lease
+from ..module_utils.kube.manifests import argument_secrets
+from ..module_utils.masking import forms, mask
+from ..module_utils.module import raise_masked
+from ..module_utils.task import CommandOutput
+from ..module_utils.waiting import now
+from .orphan import end_with_the_run
+from .plain_types import plain_arguments
+from .templates import render
 
 try:  # ansible-core 2.22 masks registered values everywhere, also in what other plugins print
     from ansible.module_utils.secrets import register_secret
@@ -58,7 +58,7 @@ class InProcessTask:
         self.written: list[str] = []
         self._host = host
         self._shown = 0.0
-        self._told = ""
+        self._reported = ""
 
     def run_command(
         self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
@@ -81,8 +81,8 @@ class InProcessTask:
 
     def progress(self, message: str) -> None:
         at = now()
-        if at - self._shown >= PROGRESS_EVERY_SECONDS and message != self._told:
-            self._shown, self._told = at, message
+        if at - self._shown >= PROGRESS_EVERY_SECONDS and message != self._reported:
+            self._shown, self._reported = at, message
             Display().display(f"  [{self._host}] {mask(message, self.secrets)}")
 
     def secret(self, value: str) -> None:
@@ -208,11 +208,11 @@ class InProcessAction(ActionBase):
 
 def _keep_leases(task: InProcessTask) -> None:
     """While this task works, the clusters that its run has taken stay taken."""
-    if not task.check_mode and task.run_directory is not None and lease_keeping.files(task.run_directory):
+    if not task.check_mode and task.run_directory is not None and lease.record_files(task.run_directory):
         # a client of clusters: tasks of a run that has taken none need not have it
-        from ansible_collections.mcpops.platform.plugins.module_utils.kube import lease_renewal
+        from ..module_utils.kube import site_lock
 
-        lease_renewal.start(task, task.run_directory)
+        site_lock.start_renewal(task, task.run_directory)
 
 
 def _plain(value: dict[str, Any]) -> dict[str, Any]:

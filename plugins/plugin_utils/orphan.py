@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 
-from ansible_collections.mcpops.platform.plugins.module_utils import waiting
+from ..module_utils import waiting
 
 _LOOK_EVERY_SECONDS = 0.2
 # the process that has a watcher: a loop or a retry runs the action again in the same worker

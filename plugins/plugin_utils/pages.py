@@ -13,7 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_summary import INCOMPLETE, conclusion, headline
+from ..module_utils.site.drift_report import INCOMPLETE, conclusion, headline
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import join
+from ..module_utils.errors import InvalidInput, Problem
+from ..module_utils.plan import join
 
 _DATES = (datetime.date, datetime.time)
 _NOT_JSON = (set, frozenset, bytes, bytearray)

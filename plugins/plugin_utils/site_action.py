@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure, InvalidInput, Problem
-from ansible_collections.mcpops.platform.plugins.plugin_utils.plain_types import plain_arguments
+from ..module_utils.errors import Failure, InvalidInput, Problem
+from .plain_types import plain_arguments
 
 
 class SiteAction(ActionBase):

@@ -30,9 +30,9 @@ from ansible.parsing.splitter import parse_kv
 from ansible.utils.collection_loader._collection_config import AnsibleCollectionConfig
 from ansible.utils.display import Display
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import json_text
-from ansible_collections.mcpops.platform.plugins.module_utils.private_files import write_private
+from ..module_utils.errors import ServiceError
+from ..module_utils.kube.syntax import json_text
+from ..module_utils.private_files import write_private
 
 CALLBACK = "mcpops.platform.site_collected"
 SHOWN_LINES = 20
@@ -100,14 +100,14 @@ def parted(rows: Sequence[dict[str, Any]]) -> Results:
 def with_end(playbook: str) -> list[dict[str, Any]]:
     """A playbook that runs this one, by path or full name, and then tells which hosts are still there."""
     path = os.path.abspath(os.path.expanduser(playbook))
-    told = {
+    reported = {
         "name": "Tell which hosts came to the end",
         "ansible.builtin.debug": {"msg": "{{ ansible_play_hosts }}"},
         "run_once": True,
         "no_log": False,
         "tags": [END, "always"],
     }
-    end = {"name": "The end", "hosts": "all", "gather_facts": False, "strategy": "linear", "tasks": [told]}
+    end = {"name": "The end", "hosts": "all", "gather_facts": False, "strategy": "linear", "tasks": [reported]}
     return [{"name": "The playbook", "import_playbook": path if os.path.exists(path) else playbook}, end]
 
 

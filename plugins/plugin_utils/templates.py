@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from ansible.errors import AnsibleError
 from ansible.template import trust_as_template
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
-from ansible_collections.mcpops.platform.plugins.plugin_utils.plain_types import as_json
+from ..module_utils.errors import InvalidInput, Problem
+from .plain_types import as_json
 
 if TYPE_CHECKING:
     from ansible.plugins.action import ActionBase
@@ -45,16 +45,16 @@ def render(
     wrong: list[Problem] = []
     for number, one in enumerate(given if isinstance(given, (list, tuple)) else [given]):
         place = f"{option}[{number}]"
-        said = dict(one) if isinstance(one, Mapping) else {"path": one}
-        path = said.pop("path", None)
-        unknown = sorted(str(key) for key in said if key not in _SETTINGS)
+        stated = dict(one) if isinstance(one, Mapping) else {"path": one}
+        path = stated.pop("path", None)
+        unknown = sorted(str(key) for key in stated if key not in _SETTINGS)
         if not isinstance(path, str) or not path:
             wrong.append(Problem(place, "is neither the path of a template nor a mapping with path"))
         elif unknown:
             wrong.append(Problem(place, f"{', '.join(unknown)}: not a setting of a template: {', '.join(_SETTINGS)}"))
         else:
             try:
-                rendered.append({"path": str(path), "rendered": _text(action, path, said, task_vars)})
+                rendered.append({"path": str(path), "rendered": _text(action, path, stated, task_vars)})
             except AnsibleError as exc:
                 wrong.append(Problem(place, f"{path} cannot be rendered: {_reason(exc)}"))
     if wrong:
@@ -62,11 +62,11 @@ def render(
     return rendered
 
 
-def _text(action: ActionBase, path: str, said: Mapping[str, Any], task_vars: dict[str, Any]) -> str:
+def _text(action: ActionBase, path: str, stated: Mapping[str, Any], task_vars: dict[str, Any]) -> str:
     source = action._find_needle("templates", path)
     searched = [*task_vars.get("ansible_search_path", []), action._loader.get_basedir(), str(Path(source).parent)]
     places = [place for one in searched for place in (str(Path(one) / "templates"), str(one))]
-    settings = {**_SETTINGS, **said}
+    settings = {**_SETTINGS, **stated}
     templar = action._templar.copy_with_new_env(searchpath=places, available_variables=task_vars)
     template = trust_as_template(action._loader.get_text_file_contents(source))
     overrides = {key: value for key, value in settings.items() if value is not None}

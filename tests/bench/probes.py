@@ -35,9 +35,9 @@ def rows() -> list[Row]:
     if len(servers) != SERVERS or not all(row["reachable"] for row in servers):
         raise SystemExit("not all of the MCP servers answered")
     eras = sum(len(row["eras"]) for row in servers)
-    said = f"{took:.1f} s ({eras} conversations, {ANSWER_SECONDS * 1000:.0f} ms an answer)"
+    stated = f"{took:.1f} s ({eras} conversations, {ANSWER_SECONDS * 1000:.0f} ms an answer)"
     what = f"{SERVERS} MCP servers of both eras, asked and called by a whole playbook"
-    return [Row(what, said, f"<= {BUDGET_SECONDS:.0f} s", took <= BUDGET_SECONDS)]
+    return [Row(what, stated, f"<= {BUDGET_SECONDS:.0f} s", took <= BUDGET_SECONDS)]
 
 
 @contextmanager

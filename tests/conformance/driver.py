@@ -12,12 +12,7 @@ from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import (
-    conversation,
-    elicitation,
-    http_client,
-    verdicts,
-)
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, http_client, legacy, verdicts
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.conversation import Conversation
 from conformance.suite import END
 
@@ -66,7 +61,7 @@ def called(server: Conversation, call: Mapping[str, Any]) -> dict[str, Any] | No
 def answer(server: Conversation, call: Mapping[str, Any], result: Mapping[str, Any]) -> None:
     wanted = result.get("inputRequests") or {}
     responses = {
-        key: elicitation.answer(request["method"], request.get("params") or {}, CAPABILITIES)
+        key: legacy.answer_request(request["method"], request.get("params") or {}, CAPABILITIES)
         for key, request in wanted.items()
     }
     state = {"request_state": result["requestState"]} if "requestState" in result else {}
@@ -89,7 +84,7 @@ def _out_of_time(_number: int, _frame: FrameType | None) -> None:
 
 def converse(url: str, scenario: str, context: Mapping[str, Any]) -> str:
     try:
-        with conversation.opened(
+        with conversation.open_conversation(
             http_client.exchange_to(url, timeout=ANSWER_SECONDS), capabilities=CAPABILITIES
         ) as server:
             return ask_everything(server, context.get("toolCalls") or [])

@@ -150,7 +150,7 @@ def main(arguments: list[str]) -> int:
     try:
         modules = npm.installed()
         if not options.inside:
-            environments.make_all(lambda _said: None)
+            environments.make_all(lambda _stated: None)
             command = [*isolation.prefix(), sys.executable, "-m", "conformance.examples", INSIDE, *arguments]
             return subprocess.run(command, check=False).returncode
         found = judged(Plan.load(), Suite(npm.node(modules), modules), EVIDENCE)

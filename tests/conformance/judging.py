@@ -36,8 +36,8 @@ class Check:
     def __str__(self) -> str:
         called = self.identifier if self.name in ("", self.identifier) else f"{self.identifier} ({self.name})"
         # It may quote what was sent, and ends in an XML report.
-        said = " ".join("".join(sign if sign.isprintable() else " " for sign in self.message).split())
-        return f"{called}: {self.status}{f': {said}' if said else ''}"
+        stated = " ".join("".join(sign if sign.isprintable() else " " for sign in self.message).split())
+        return f"{called}: {self.status}{f': {stated}' if stated else ''}"
 
 
 @dataclass(frozen=True)

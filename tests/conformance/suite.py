@@ -97,8 +97,8 @@ class Suite:
         (output / LOG).write_text(done.stdout + done.stderr, encoding="utf-8")
         for place in output.rglob("checks.json"):
             return Run(revision, scenario, parsed_checks(json.loads(place.read_text(encoding="utf-8"))))
-        said = (done.stdout + done.stderr).strip().splitlines() or [""]
-        return Run(revision, scenario, broken_off=f"the suite left no checks of it; it ended with {said[-1]!r}")
+        stated = (done.stdout + done.stderr).strip().splitlines() or [""]
+        return Run(revision, scenario, broken_off=f"the suite left no checks of it; it ended with {stated[-1]!r}")
 
 
 def listed_scenarios(text: str, role: str) -> list[str]:
@@ -116,12 +116,12 @@ def listed_scenarios(text: str, role: str) -> list[str]:
 def results(revision: str, scenarios: Sequence[str], output: Path) -> list[Run]:
     """A Run for each scenario, whether the suite left something of it behind or not."""
     places = _places(output)
-    said = (output / LOG).read_text(encoding="utf-8", errors="replace").strip().splitlines() or [""]
+    stated = (output / LOG).read_text(encoding="utf-8", errors="replace").strip().splitlines() or [""]
     if not places:
         raise SuiteError(
-            f"The conformance suite ran no scenario of {revision}: {said[-1]} ({output / LOG} has the rest)"
+            f"The conformance suite ran no scenario of {revision}: {stated[-1]} ({output / LOG} has the rest)"
         )
-    missing = f"the suite left no checks of it; it ended with the line {said[-1]!r}"
+    missing = f"the suite left no checks of it; it ended with the line {stated[-1]!r}"
     return [_result(revision, scenario, places.get(scenario), missing) for scenario in scenarios]
 
 
@@ -155,12 +155,12 @@ def parsed_checks(document: Any) -> tuple[Check, ...]:
 
 def _broken_off(place: Path) -> str:
     """The suite keeps neither a client's exit code nor that its time was up; the driver's last line tells."""
-    said, complaint = (
+    stated, complaint = (
         (place / name).read_text(encoding="utf-8", errors="replace").strip().splitlines()
         for name in ("stdout.txt", "stderr.txt")
     )
-    if said and said[-1].startswith(END):
+    if stated and stated[-1].startswith(END):
         return ""
     if complaint:
         return complaint[-1]
-    return "it ended before it had said that it was done" if said else "it was ended in silence: its time was up"
+    return "it ended before it had said that it was done" if stated else "it was ended in silence: its time was up"

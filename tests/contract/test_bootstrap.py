@@ -143,12 +143,12 @@ NO_PYTHON = {
 }
 
 
-@pytest.mark.parametrize(("named", "said"), NO_PYTHON.values(), ids=NO_PYTHON.keys())
-def test_without_a_usable_python_it_says_what_to_do(named: dict[str, str], said: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("named", "stated"), NO_PYTHON.values(), ids=NO_PYTHON.keys())
+def test_without_a_usable_python_it_says_what_to_do(named: dict[str, str], stated: str, tmp_path: Path) -> None:
     lay_out_tools(tmp_path / "bin")
     done = bootstrap(make_checkout(tmp_path / "checkout"), tmp_path, **named)
     assert done.returncode == 1
-    assert said in done.stderr
+    assert stated in done.stderr
     assert "MCPOPS_PYTHON=/path/to" in done.stderr
 
 

@@ -27,10 +27,10 @@ def test_every_test_of_the_table_exists(table: list[Row]) -> None:
 
 
 def test_the_program_says_what_the_page_shows(table: list[Row]) -> None:
-    said = bad_input.said_by(sorted({test for row in table for test in bad_input.runnable(row)}))
-    other = [row for row in table if not bad_input.is_said(row.text, bad_input.heard(row, said))]
-    told = "PYTHONPATH=tests .venv/bin/python -m support.bad_input puts into the page what is said now:"
-    assert not other, "\n".join([told, *(f"{row.what}: {row.text}" for row in other)])
+    stated = bad_input.stated_by(sorted({test for row in table for test in bad_input.runnable(row)}))
+    other = [row for row in table if not bad_input.is_stated(row.text, bad_input.heard(row, stated))]
+    reported = "PYTHONPATH=tests .venv/bin/python -m support.bad_input puts into the page what is said now:"
+    assert not other, "\n".join([reported, *(f"{row.what}: {row.text}" for row in other)])
 
 
 HEARD = [
@@ -56,7 +56,7 @@ SHOWN = {
 
 @pytest.mark.parametrize("text", SHOWN)
 def test_a_text_is_compared_with_what_was_said(text: str) -> None:
-    assert bad_input.is_said(text, HEARD) is SHOWN[text]
+    assert bad_input.is_stated(text, HEARD) is SHOWN[text]
 
 
 def test_a_row_that_is_wrong_is_put_right_and_one_that_nothing_shows_goes() -> None:

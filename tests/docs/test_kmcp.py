@@ -68,10 +68,10 @@ def test_every_row_names_what_exists(head: str) -> None:
 def test_the_codes_of_the_page_are_those_of_diagnosis() -> None:
     page = PAGE.read_text(encoding="utf-8")
     rows = page_tables.rows_below(page, "| what is wrong | code |")
-    told = {code for row in rows for code in re.findall(r"`([A-Z]\w+)`", row[1])}
+    reported = {code for row in rows for code in re.findall(r"`([A-Z]\w+)`", row[1])}
     listed = set(re.findall(r"^\| `([A-Z]\w+)` \|", (CHECKOUT / "docs/diagnosis.md").read_text("utf-8"), re.MULTILINE))
-    assert len(told) >= 8
-    assert told - listed == set()
+    assert len(reported) >= 8
+    assert reported - listed == set()
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ class Gate:
 
     def _run_steps(self, stage: Stage, steps: Sequence[Step]) -> None:
         started = time.monotonic()
-        with ThreadPoolExecutor(stage.at_once) as pool:
+        with ThreadPoolExecutor(stage.is_final) as pool:
             found = list(pool.map(lambda step: self._run_step(stage, step), steps))
         if self._stopping and stage is not stages.DOWN:
             # What was ended by us says nothing about the stage.
@@ -209,9 +209,9 @@ def _turn(stage: Stage) -> int:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Ends the whole group: politely, then not."""
-    for number, patience in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, None)):
+    for number, grace_seconds in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, None)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(patience)
+            process.wait(grace_seconds)
             return

@@ -185,11 +185,11 @@ def run_task(cloud: Cloud, run_all: TasksRunner, request: pytest.FixtureRequest)
         diff: bool = True,
         env: Mapping[str, str] | None = None,
         auth: Mapping[str, Any] | None = None,
-        **who: Any,
+        **ref: Any,
     ) -> dict[str, Any]:
-        if who or needs_a_playbook(module, args):
+        if ref or needs_a_playbook(module, args):
             task = {f"mcpops.platform.{module}": dict(args)}
-            done = run_all([task], check=check, diff=diff, env=env, auth=auth, **who)
+            done = run_all([task], check=check, diff=diff, env=env, auth=auth, **ref)
             assert (done.returncode != 0) == fails, done.output
             return done.last
         play = play_options(cloud, _kubeconfig(request), auth)

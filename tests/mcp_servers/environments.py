@@ -88,7 +88,7 @@ def node() -> tuple[Path, Path]:
 
 def adapter() -> Path:
     """The local cloud's stand-in for KMCP's adapter, which makes HTTP of standard input and output."""
-    return ensure_program(Settings.load(), "stdio-adapter", lambda said: print(said, file=sys.stderr))
+    return ensure_program(Settings.load(), "stdio-adapter", lambda stated: print(stated, file=sys.stderr))
 
 
 def make_all(progress: Callable[[str], None]) -> None:
@@ -118,12 +118,12 @@ def _run(
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
 ) -> str:
-    surroundings = dict(os.environ if environment is None else environment)
+    related = dict(os.environ if environment is None else environment)
     # what is installed depends on the requirements alone
     for name in ("PYTHONPATH", "PYTHONHOME"):
-        surroundings.pop(name, None)
+        related.pop(name, None)
     try:
-        done = subprocess.run(argv, env=surroundings, cwd=directory, capture_output=True, text=True, check=False)
+        done = subprocess.run(argv, env=related, cwd=directory, capture_output=True, text=True, check=False)
     except FileNotFoundError as exc:
         raise EnvironmentMissing(f"Could not {what}: {argv[0]} is not there. {remedy}".strip()) from exc
     if done.returncode:

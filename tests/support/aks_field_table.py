@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of `module_utils/arm/aks_fields.py`, made again from the installed SDK's models.
+"""The table of `module_utils/arm/fields.py`, made again from the installed SDK's models.
 
 `PYTHONPATH=tests python -m support.aks_field_table` prints the file's table; a test holds the file against it.
 """

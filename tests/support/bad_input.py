@@ -62,7 +62,7 @@ def message(cell: str) -> str:
     return "\n".join(lines)
 
 
-def is_said(text: str, heard: Iterable[Mapping[str, str]]) -> bool:
+def is_stated(text: str, heard: Iterable[Mapping[str, str]]) -> bool:
     """Whether one of the messages reads like the text; a problem or a reason is its end, or all of it."""
     wanted = pattern(text)
     return any(
@@ -91,7 +91,7 @@ def flat(text: str) -> str:
     return "\n".join(line.strip() for line in text.strip().splitlines()).replace("`", "'")
 
 
-def said_by(tests: Sequence[str]) -> dict[str, list[dict[str, str]]]:
+def stated_by(tests: Sequence[str]) -> dict[str, list[dict[str, str]]]:
     """Test → what the program said while it ran."""
     with tempfile.TemporaryDirectory(prefix="mcpops-said-") as scratch:
         file = Path(scratch, "said.jsonl")
@@ -117,19 +117,19 @@ def runnable(row: Row) -> list[str]:
     return [test for test in row.tests if not test.startswith("tests/integration/")]
 
 
-def heard(row: Row, said: Said) -> list[dict[str, str]]:
-    return [one for test in runnable(row) for one in said.get(test, [])]
+def heard(row: Row, stated: Said) -> list[dict[str, str]]:
+    return [one for test in runnable(row) for one in stated.get(test, [])]
 
 
-def rewritten(page: str, said: Said) -> str:
+def rewritten(page: str, stated: Said) -> str:
     """The page with what is said now."""
     lines = []
     for line in page.splitlines():
         (row,) = rows(line) or (None,)
-        if row is None or is_said(row.text, heard(row, said)):
+        if row is None or is_stated(row.text, heard(row, stated)):
             lines.append(line)
             continue
-        now = best(row.text, heard(row, said))
+        now = best(row.text, heard(row, stated))
         if now:
             tests = "<br>".join(f"`{_escaped(test)}`" for test in row.tests)
             lines.append(f"| {line.split('|')[1].strip()} | {_cell(now)} | {tests} |")
@@ -162,7 +162,7 @@ def _escaped(text: str) -> str:
 def main() -> None:
     page = PAGE.read_text(encoding="utf-8")
     tests = sorted({test for row in rows(page) for test in runnable(row)})
-    PAGE.write_text(rewritten(page, said_by(tests)), encoding="utf-8")
+    PAGE.write_text(rewritten(page, stated_by(tests)), encoding="utf-8")
 
 
 if __name__ == "__main__":

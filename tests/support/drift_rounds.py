@@ -143,14 +143,14 @@ def run_rounds(
     rounds: int,
     findings: Findings,
     *,
-    at_once: int | None = None,
+    is_final: int | None = None,
     how: Write = write,
 ) -> bool:
     """Whether there were edits left for every round; with `at_once`, of so many objects, which take turns."""
     for _number in range(rounds):
         disturbed: list[Disturbed] = []
         for _turn in range(len(waiting)):
-            if len(disturbed) == at_once:
+            if len(disturbed) == is_final:
                 break
             waiting.rotate(-1)
             edited = _edit(waiting[-1], api, findings, how)
@@ -217,8 +217,8 @@ def one_round(converge: Converge, api: Api, disturbed: list[Disturbed], findings
             _put_back(item, after, api)
     again = converge()
     if again.get("failed") or again["changed"]:
-        told = again.get("msg") or ""
-        findings.faults.append(f"after the repair there is more to do: {told} {readable_diff(again)}")
+        reported = again.get("msg") or ""
+        findings.faults.append(f"after the repair there is more to do: {reported} {readable_diff(again)}")
 
 
 def _left(item: Disturbed, api: Api) -> tuple[set[Place], Mapping[str, Any]]:

@@ -44,12 +44,12 @@ def reduced(declared: Mapping[str, Any], steps: Steps) -> dict[str, Any]:
 
 def made_from(api: Api, item: Mapping[str, Any], namespace: str) -> dict[str, Any] | None:
     """What the API server would make of this declaration where nothing stands; None where it refuses."""
-    twin = copy.deepcopy(dict(item))
-    twin["metadata"] |= {"name": f"{item['metadata']['name']}-twin"}
-    path, namespaced = api.path_of(twin, namespace)
+    duplicate = copy.deepcopy(dict(item))
+    duplicate["metadata"] |= {"name": f"{item['metadata']['name']}-twin"}
+    path, namespaced = api.path_of(duplicate, namespace)
     if namespaced:
-        twin["metadata"]["namespace"] = namespace
-    status, made = api.request("POST", path.rpartition("/")[0], twin, dryRun="All")
+        duplicate["metadata"]["namespace"] = namespace
+    status, made = api.request("POST", path.rpartition("/")[0], duplicate, dryRun="All")
     return made if status == 201 else None
 
 

@@ -46,8 +46,8 @@ def more_mutations(declared: Mapping[str, Any], live: Mapping[str, Any], schema:
 def _filled(declared: Any, live: Any, schema: Schema, steps: Steps, owner: Steps | None) -> Iterator[Mutation]:
     owner = owner or (steps if schema.in_one_piece else None)
     if isinstance(declared, list) and isinstance(live, list) and len(declared) == len(live) and schema.item:
-        for at, (item, standing) in enumerate(zip(declared, live)):
-            yield from _filled(item, standing, schema.item, (*steps, at), owner)
+        for at, (item, existing) in enumerate(zip(declared, live)):
+            yield from _filled(item, existing, schema.item, (*steps, at), owner)
     if not isinstance(declared, Mapping) or not isinstance(live, Mapping):
         return
     for key in schema.properties:

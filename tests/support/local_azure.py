@@ -68,7 +68,7 @@ class FakeTask:
     diff_mode: bool = True
     run_directory: Path | None = None
     warnings: list[str] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    reported: list[str] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set)
     written: list[str] = field(default_factory=list)
 
@@ -79,7 +79,7 @@ class FakeTask:
         self.warnings.append(message)
 
     def progress(self, message: str) -> None:
-        self.told.append(message)
+        self.reported.append(message)
 
     def secret(self, value: str) -> None:
         self.secrets.add(value)

@@ -70,10 +70,10 @@ def mutations(
             found += _walk(declared[root], live[root], schema.below(root) or _ANYTHING, (root,), None, chance)
     for root in ("labels", "annotations"):
         ours = (declared.get("metadata") or {}).get(root) or {}
-        standing = (live.get("metadata") or {}).get(root) or {}
-        for key in (key for key in ours if key in standing):
+        existing = (live.get("metadata") or {}).get(root) or {}
+        for key in (key for key in ours if key in existing):
             steps = ("metadata", root, key)
-            found += [_replace(steps, f"{standing[key]}-x", steps), _remove("a declared leaf", steps, steps)]
+            found += [_replace(steps, f"{existing[key]}-x", steps), _remove("a declared leaf", steps, steps)]
     return _in_turn(found, chance)
 
 
@@ -184,18 +184,18 @@ def _keyed_list(
         if other is not None:
             yield _append("add a list item with another key", steps, other)
         for key in defaults:
-            twin = _twin(live[at], key, item_schema)
-            if twin is not None:
-                yield _append("add a twin that differs in a defaulted key", steps, twin)
+            duplicate = _twin(live[at], key, item_schema)
+            if duplicate is not None:
+                yield _append("add a twin that differs in a defaulted key", steps, duplicate)
 
 
 def _plain_list(
     declared: list[Any], live: list[Any], schema: Schema, steps: Steps, owner: Steps, chance: random.Random
 ) -> Iterator[Mutation]:
     if len(declared) == len(live):
-        for at, (item, standing) in enumerate(zip(declared, live)):
+        for at, (item, existing) in enumerate(zip(declared, live)):
             if isinstance(item, (Mapping, list)):
-                yield from _walk(item, standing, schema.item or _ANYTHING, (*steps, at), owner, chance)
+                yield from _walk(item, existing, schema.item or _ANYTHING, (*steps, at), owner, chance)
     if not live:
         return
     grown = copy.deepcopy(live[-1]) if isinstance(live[-1], (Mapping, list)) else changed(live[-1], _ANYTHING)
@@ -211,8 +211,8 @@ def _position(item: Any, live: list[Any], keys: Sequence[str], defaults: Mapping
     if not isinstance(item, Mapping):
         return None
     wanted = {key: item.get(key, defaults.get(key)) for key in keys}
-    for at, standing in enumerate(live):
-        if all(standing.get(key, defaults.get(key)) == value for key, value in wanted.items()):
+    for at, existing in enumerate(live):
+        if all(existing.get(key, defaults.get(key)) == value for key, value in wanted.items()):
             return at
     return None
 
@@ -244,8 +244,8 @@ def _twin(item: Mapping[str, Any], key: str, item_schema: Schema) -> Mapping[str
         choices = ["UDP"]
     if not choices:
         return None
-    twin = {**{name: value for name, value in item.items() if name not in ALLOCATED}, key: choices[-1]}
-    return {**twin, "name": TWIN} if "name" in twin else twin
+    duplicate = {**{name: value for name, value in item.items() if name not in ALLOCATED}, key: choices[-1]}
+    return {**duplicate, "name": TWIN} if "name" in duplicate else duplicate
 
 
 # --- values ----------------------------------------------------------------------------------------------------------

@@ -47,8 +47,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def forward(self, pod: str, port: int) -> None:
         if self.forbidden:
-            said = f'pods "{pod}" is forbidden: User "u" cannot create resource "pods/portforward" in API group ""'
-            self.status(403, said)
+            stated = f'pods "{pod}" is forbidden: User "u" cannot create resource "pods/portforward" in API group ""'
+            self.status(403, stated)
             return
         assert self.headers["Sec-WebSocket-Protocol"] == "v4.channel.k8s.io"
         accept = hashlib.sha1((self.headers["Sec-WebSocket-Key"] + MAGIC).encode()).digest()

@@ -58,7 +58,7 @@ def never_refused(spec: Mapping[str, Any], rows: Iterable[Row], exempt: Iterable
     ]
 
 
-def is_told(found: Iterable[Problem], path: str, words: str) -> bool:
+def is_reported(found: Iterable[Problem], path: str, words: str) -> bool:
     """Whether a problem names the option and says the words; Ansible names it within its sentence."""
     name = re.sub(r"\[[^\]]*\]", "", path).rpartition(".")[2]
     return any(

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils import errors
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import Finding as Diagnosed
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis.snapshot import Finding as Diagnosed
 from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Finding
 from localcloud import clusters, settings
 from support.local_azure import FakeTask
@@ -25,13 +25,13 @@ OF_THE_LOCAL_CLOUD = (settings.SettingsError, clusters.ClusterError)
 _heard: list[Any] = []
 
 
-def _listen(owner: type, method: str, told: Callable[..., Any]) -> None:
+def _listen(owner: type, method: str, reported: Callable[..., Any]) -> None:
     """Remember what `told` makes of every call of the method: the object itself, or an argument."""
     original = getattr(owner, method)
 
     @functools.wraps(original)
     def heard(self: Any, *args: Any, **options: Any) -> Any:
-        _heard.append(told(self, *args))
+        _heard.append(reported(self, *args))
         return original(self, *args, **options)
 
     setattr(owner, method, heard)

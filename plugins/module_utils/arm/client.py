@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Azure Resource Manager as this collection uses it: read, write, list, wait; every call with a sentence of intent."""
+"""The client of Azure Resource Manager: read, write, list, wait.
+
+Every call states its intent, and the check-mode guard is the last stage of the pipeline.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,90 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import service_errors as errors
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.clouds import Cloud, find_cloud
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Request, Sender, Unreachable
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import resolve
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.http import Response, retry_after
-from ansible_collections.mcpops.platform.plugins.module_utils.intent import Intent, classify
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change
-from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
-from ansible_collections.mcpops.platform.plugins.module_utils.task import ANSWER_LOST, Task
-from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Backoff, Clock, Deadline
+from ..errors import Failure, ServiceError
+from ..http import Response, retry_after, untrusted
+from ..intent import Intent, classify, guard
+from ..plan import Change
+from ..run_cache import RunCache
+from ..task import ANSWER_LOST, Task
+from ..waiting import Backoff, Clock, Deadline
+from . import errors, names, sdk
+from .credential import CachedCredential, Cloud, find_cloud
+from .errors import Request, Sender, Unreachable
+from .options import Identity, resolve_identity
+
+USER_AGENT = "mcpops.platform"
+_CONNECT_TIMEOUT = 30
+_READ_TIMEOUT = 300
+
+
+class GuardedTransport(sdk.RequestsTransport):  # type: ignore[misc]
+    """The socket: behind every policy of azure-core, so nothing that a policy thinks of can pass in check mode."""
+
+    def __init__(self, check_mode: bool, **options: Any) -> None:
+        super().__init__(**options)
+        self._check_mode = check_mode
+
+    def send(self, request: Any, **options: Any) -> Any:
+        guard(self._check_mode, "arm", request.method, request.url)
+        return super().send(request, **options)
+
+
+class PipelineSender:
+    """Sends through ARMPipelineClient without its retries (client.py decides those, with a deadline and a voice)
+    and without its automatic provider registration, which writes in answer to a read."""
+
+    def __init__(self, cloud: Cloud, identity: Identity, check_mode: bool, credential: CachedCredential | None) -> None:
+        sdk.require_sdk()
+        self._cloud = cloud
+        self._credential = credential
+        self._transport = GuardedTransport(
+            check_mode,
+            connection_verify=identity.verify,
+            connection_timeout=_CONNECT_TIMEOUT,
+            read_timeout=_READ_TIMEOUT,
+        )
+        self._client = self._make()
+
+    def _make(self) -> Any:
+        policies: list[Any] = [
+            sdk.HeadersPolicy(),
+            sdk.UserAgentPolicy(base_user_agent=USER_AGENT),
+            sdk.RequestIdPolicy(),
+        ]
+        if self._credential is not None:
+            policies.append(sdk.ARMChallengeAuthenticationPolicy(self._credential, self._cloud.scope))
+        return sdk.ARMPipelineClient(self._cloud.resource_manager, policies=policies, transport=self._transport)
+
+    def renew(self) -> None:
+        if self._credential is not None:
+            self._credential.forget(self._cloud.scope)
+            self._client = self._make()
+
+    def send(self, request: Request) -> Response:
+        options = {} if request.body is None else {"json": request.body}
+        message = sdk.HttpRequest(request.method, request.url, headers=dict(request.headers), **options)
+        try:
+            answer = self._client.send_request(message)
+            content = answer.read()
+        except Failure:
+            raise
+        except sdk.ServiceRequestError as exc:
+            raise Unreachable(_reason(exc), sent=False) from exc
+        except (sdk.ServiceResponseError, sdk.AzureError) as exc:
+            raise Unreachable(_reason(exc), sent=True) from exc
+        return Response(answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, content)
+
+
+def _reason(exc: Exception) -> str:
+    """The innermost sentence of requests' and urllib3's nested errors."""
+    if untrusted(exc):
+        return f"it {untrusted(exc)} (CERTIFICATE_VERIFY_FAILED)"
+    cause: BaseException | None = exc
+    while cause is not None and cause.__cause__ is not None:
+        cause = cause.__cause__
+    return (str(cause).splitlines() or [type(exc).__name__])[0]
+
 
 Body = dict[str, Any]
 
@@ -88,10 +163,9 @@ class Arm:
         """Resolve who we are and where ARM is; nothing is asked unless the cloud is given by its URL."""
         # Azure's libraries take longer to import than all the rest. Only who connects needs them, not who looks at
         # options; actions that connect import them once a playbook (plugin_utils/azure.py).
-        from ansible_collections.mcpops.platform.plugins.module_utils.arm.credential import CachedCredential
-        from ansible_collections.mcpops.platform.plugins.module_utils.arm.transport import PipelineSender
+        from .credential import CachedCredential
 
-        identity = resolve(task.params)
+        identity = resolve_identity(task.params)
         cache = RunCache(task.run_directory)
 
         def get_json(url: str) -> Any:
@@ -126,7 +200,7 @@ class Arm:
         attempt = transient = 0
         while True:
             response, reason = self._send(request, action)
-            if response is not None and not _asks_for_patience(response):
+            if response is not None and not _asks_to_retry(response):
                 return response
             transient += _is_trouble(response)
             if transient >= _TRANSIENT_ATTEMPTS or not self._pause(response, action, reason, attempt):
@@ -202,7 +276,7 @@ class Arm:
         headers = {"If-Match": etag} if etag else {"If-None-Match": "*"} if create else {}
         url = self.url(resource_id, api_version)
         response, reason = self._send(Request(method, url, body, headers), action)
-        if response is None or _asks_for_patience(response):
+        if response is None or _asks_to_retry(response):
             self._troubles += _is_trouble(response)
             if self._troubles >= _TRANSIENT_ATTEMPTS or not self._pause(response, action, reason, self._pauses):
                 return self._given_up(response, action, url, reason)
@@ -244,7 +318,7 @@ class Arm:
             yield from (document.get("value") or []) if isinstance(document, dict) else []
 
 
-def _asks_for_patience(response: Response) -> bool:
+def _asks_to_retry(response: Response) -> bool:
     return response.status == 429 or response.status in _TRANSIENT
 
 

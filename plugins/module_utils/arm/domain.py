@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Azure and its clusters (AKS), as the rest of the collection knows them."""
+"""Azure and its clusters (AKS) as a row of the registry of domains."""
 
 from __future__ import annotations
 
@@ -10,18 +10,11 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.domain import (
-    COLLECTION,
-    PLATFORMS,
-    Domain,
-    Foundation,
-    Role,
-    Unique,
-)
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import Writer
+from ..domain import COLLECTION, PLATFORMS, Domain, Foundation, Role, Unique
+from ..kube.writers import Writer
 
 if TYPE_CHECKING:
-    from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Host
+    from ..site.inventory import Host
 
 _ROLE = "aks_cluster"
 _HOOKS = r"ValidatingWebhookConfiguration|MutatingWebhookConfiguration"

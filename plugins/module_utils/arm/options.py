@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who asks Azure for what: options, environment, profile and CLI resolved into one identity.
-
-Nothing here asks a service; what is missing is told with the options and variables that would give it.
-"""
+"""The Azure identity of a task: options, environment, profile and CLI resolved into one."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
+from ..errors import InvalidInput, Problem
 
 SUBJECT = "Azure credentials"
 AUTH_SOURCES = ("auto", "cli", "credential_file", "env", "msi", "workload_identity")
@@ -84,7 +81,7 @@ class Identity:
         return hashlib.sha256(json.dumps([*known, *where]).encode()).hexdigest()
 
 
-def resolve(params: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Identity:
+def resolve_identity(params: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Identity:
     """The identity of this task: options, then environment, then profile, then the Azure CLI."""
     env = os.environ if environ is None else environ
     source = _setting("auth_source", params, env) or "auto"

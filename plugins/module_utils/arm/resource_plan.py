@@ -2,43 +2,216 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What has to change at any ARM resource, decided without asking anybody."""
+"""What a task declares about any ARM resource, how its type is updated, and what has to change."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import bodies, ownership, write_only
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_spec import ResourceSpec, is_group
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.service_fields import not_sent
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.typed_values import paths_of, typed_like
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.waiting import failed, provisioning_state
-from ansible_collections.mcpops.platform.plugins.module_utils.compare import Rule, Rules, case_insensitive, merge
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, Refusal
+from ..compare import Rule, Rules, case_insensitive, merge
+from ..errors import InvalidInput, Problem
+from ..masking import declared_values
+from ..plan import ABSENT, Change, Plan, Refusal
+from ..waiting import wait_timeout_problems
+from . import compare, fields, names
+from .compare import paths_of, role_definition, tag_values, typed_body, typed_like
+from .fields import not_sent
+from .names import Owner
+from .reconcile import has_failed, provisioning_state
+
+UPDATE_METHODS = ("patch", "put_declared", "put_merged")
+
+
+@dataclass(frozen=True)
+class UpdatePolicy:
+    """`etag`: the body's key, sent back as If-Match; of other types what they answer as etag is.
+
+    `children`: what has resources (and eTags) of its own inside the body, and is left out of an update. `tags`: whether
+    such resources have tags, and so a mark of whose they are. `model`: the model of `aks_fields` that its body has.
+    """
+
+    update_method: str
+    etag: str = ""
+    immutable: tuple[str, ...] = ("location",)
+    location_required: bool = True
+    children: tuple[str, ...] = ()
+    tags: bool = True
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    model: str = ""
+
+
+_ROLE = "properties.roleDefinitionId"
+UPDATE_POLICIES: dict[str, UpdatePolicy] = {
+    names.RESOURCE_GROUPS.lower(): UpdatePolicy("put_merged", immutable=("location", "managedBy")),
+    names.MANAGED_CLUSTERS.lower(): UpdatePolicy(
+        "put_merged", "eTag", children=("properties.agentPoolProfiles",), model="ManagedCluster"
+    ),
+    names.AGENT_POOLS.lower(): UpdatePolicy(
+        "put_merged", "eTag", immutable=(), location_required=False, tags=False, model="AgentPool"
+    ),
+    # a PUT of the same name may change description and condition only (RoleAssignmentUpdateNotPermitted)
+    names.ROLE_ASSIGNMENTS.lower(): UpdatePolicy(
+        "put_merged",
+        immutable=(_ROLE, "properties.principalId", "properties.principalType", "properties.scope"),
+        location_required=False,
+        tags=False,
+        rules={
+            _ROLE: Rule(role_definition),
+            "properties.scope": Rule(case_insensitive),
+            "properties.principalId": Rule(case_insensitive),
+            "properties.principalType": Rule(case_insensitive),
+        },
+    ),
+    names.ROLE_DEFINITIONS.lower(): UpdatePolicy("put_merged", immutable=(), location_required=False, tags=False),
+}
+
+
+def update_policy_of(resource_type: str, update_method: str | None) -> UpdatePolicy | None:
+    """None: nobody said how a resource of this type is updated."""
+    known = UPDATE_POLICIES.get(resource_type.lower())
+    if update_method:
+        return replace(known or UpdatePolicy(update_method, location_required=False), update_method=update_method)
+    return known
+
+
+DECLARABLE = ("location", "sku", "kind", "identity", "properties")
+
+
+@dataclass(frozen=True)
+class ResourceSpec:
+    """One resource; `declared` is its ARM body as far as the task says."""
+
+    id: str
+    type: str
+    name: str
+    api_version: str
+    state: str
+    update_policy: UpdatePolicy
+    declared: dict[str, Any] = field(default_factory=dict)
+    purge_tags: bool = False
+    owner: Owner | None = None
+    force_delete: bool = False
+
+    @property
+    def subject(self) -> str:
+        return subject_of(self.type, self.name)
+
+
+def subject_of(resource_type: str, name: str) -> str:
+    return f"resource group {name}" if is_group(resource_type) else f"{resource_type} {name}"
+
+
+def secrets_of(resource_type: str, body: Mapping[str, Any]) -> list[str]:
+    """The secrets among the properties of a resource, and what a resource that is itself a secret holds.
+
+    ARM marks what it treats as secret in its specifications only, not in what it answers: names and forms tell.
+    """
+    properties = body.get("properties") or {}
+    kind = resource_type.rpartition("/")[2].lower()
+    return declared_values([{"secrets": properties} if kind == "secrets" else properties])
+
+
+def is_group(resource_type: str) -> bool:
+    return resource_type.lower() == names.RESOURCE_GROUPS.lower()
+
+
+def locate(params: Mapping[str, Any], subscription_id: str) -> tuple[str, str, str, list[Problem]]:
+    """The (id, type, name) that the options name, and what is wrong with them."""
+    problems: list[Problem] = []
+    if params.get("id"):
+        parsed = names.parse_id(params["id"])
+        if parsed is None:
+            sentence = "is not a valid id such as /subscriptions/.../resourceGroups/.../providers/Microsoft.X/type/name"
+            return "", "", "", [Problem("id", f"{params['id']!r} {sentence}")]
+        return params["id"], parsed.type, parsed.name, problems
+    resource_type, name = params.get("type") or "", params.get("name") or ""
+    group = params.get("resource_group") or ""
+    depth = resource_type.count("/")
+    if depth < 1 or "." not in resource_type.split("/")[0]:
+        problems.append(
+            Problem("type", f"{resource_type!r} is not a valid resource type, for example Microsoft.X/type")
+        )
+    elif is_group(resource_type):
+        if group and group.lower() != name.lower():
+            problems.append(Problem("resource_group", "a resource group lies in no other: give its name in name"))
+    else:
+        if not group:
+            problems.append(Problem("resource_group", f"is needed for a resource of type {resource_type}"))
+        if len(name.split("/")) != depth:
+            parts = "/".join(part for part in resource_type.split("/")[1:])
+            problems.append(Problem("name", f"{name!r} does not name one part for each of {parts}"))
+    checks = [("name", resource_type, name)] if depth < 2 else []
+    if group and not is_group(resource_type):
+        checks.append(("resource_group", names.RESOURCE_GROUPS, group))
+    if not problems:
+        problems += [found for check in checks if (found := names.name_problem(*check)) is not None]
+    if problems:
+        return "", resource_type, name, problems
+    return names.resource_id(subscription_id, group, resource_type, name), resource_type, name, problems
+
+
+def resource_spec(params: Mapping[str, Any], subscription_id: str) -> ResourceSpec:
+    resource_id, resource_type, name, problems = locate(params, subscription_id)
+    api_version = params.get("api_version") or names.api_version_of(resource_type)
+    if resource_type and not api_version:
+        problems.append(Problem("api_version", f"is needed: this collection pins none for {resource_type}"))
+    state = params["state"]
+    update_policy = update_policy_of(resource_type, params.get("update_method"))
+    if update_policy is None and state == "present" and resource_type:
+        sentence = (
+            f"is needed for {resource_type}: patch (PATCH what is declared), put_merged (PUT the present body with it) "
+            "or put_declared (PUT only it)"
+        )
+        problems.append(Problem("update_method", sentence))
+    tags, tag_problems = tag_values(params.get("tags"))
+    problems += tag_problems
+    if update_policy is not None and not update_policy.tags and params.get("tags"):
+        problems.append(Problem("tags", f"a resource of type {resource_type} has no tags of its own: leave them out"))
+    problems += wait_timeout_problems(params.get("wait_timeout"))
+    declared = {key: params[key] for key in DECLARABLE if params.get(key) is not None}
+    if update_policy is not None and update_policy.model and api_version == fields.API_VERSION:
+        declared, wrong = typed_body(declared, update_policy.model)
+        problems += wrong
+    if problems:
+        raise InvalidInput(subject_of(resource_type or "resource", name or str(params.get("id") or "")), problems)
+    if params.get("tags") is not None and (update_policy is None or update_policy.tags):
+        declared["tags"] = tags
+    return ResourceSpec(
+        id=resource_id,
+        type=resource_type,
+        name=name,
+        api_version=api_version,
+        state=state,
+        update_policy=update_policy or UpdatePolicy("patch", location_required=False),
+        declared=declared,
+        purge_tags=bool(params.get("purge_tags")),
+        owner=Owner.from_params(params),
+        force_delete=bool(params.get("force_delete")),
+    )
 
 
 def plan_resource(current: dict[str, Any] | None, spec: ResourceSpec) -> Plan:
-    rules = Rules({**envelope(spec), **spec.manners.rules}, bodies.ARM_DEFAULT)
+    rules = Rules({**resource_rules(spec), **spec.update_policy.rules}, compare.ARM_DEFAULT)
     if current is None:
-        if spec.manners.location_required and not spec.declared.get("location"):
+        if spec.update_policy.location_required and not spec.declared.get("location"):
             raise InvalidInput(spec.subject, [Problem("location", "is needed to create it")])
         declared = dict(spec.declared)
-        if spec.owner is not None and spec.manners.tags:
+        if spec.owner is not None and spec.update_policy.tags:
             declared["tags"] = {**declared.get("tags", {}), **spec.owner.tags()}
         merged = merge({}, declared, rules)
-        created = write_only.hidden(merged.changes) or (Change("", ABSENT, {}),)
-        return Plan(spec.subject, created, body=bodies.without(merged.value, ()), is_new=True)
+        created = compare.redact_changes(merged.changes) or (Change("", ABSENT, {}),)
+        return Plan(spec.subject, created, body=compare.without_paths(merged.value, ()), is_new=True)
     declared = typed_like(current, spec.declared)
     if "tags" in declared:
-        declared["tags"] = bodies.spelled_like(current.get("tags"), declared["tags"])
+        declared["tags"] = compare.with_current_spelling(current.get("tags"), declared["tags"])
         if spec.purge_tags:
             # purging removes what others put there, not the mark that says whose resource it is
             marks = {key: value for key, value in (current.get("tags") or {}).items() if key.lower() in _MARKS}
             declared["tags"] = {**marks, **declared["tags"]}
-    compared, unanswered = write_only.comparable(declared, current)
-    changes = list(write_only.hidden(merge(current, compared, rules).changes))
+    compared, unanswered = compare.comparable_part(declared, current)
+    changes = list(compare.redact_changes(merge(current, compared, rules).changes))
     refused = [
         Refusal(
             change.path,
@@ -47,17 +220,17 @@ def plan_resource(current: dict[str, Any] | None, spec: ResourceSpec) -> Plan:
             "Set it back to the current value, or delete and recreate the resource",
         )
         for change in changes
-        if change.path in spec.manners.immutable and change.before is not ABSENT
+        if change.path in spec.update_policy.immutable and change.before is not ABSENT
     ]
     refused += [
         Refusal(change.path, change.before, change.after, _CHILD)
         for change in changes
-        if change.path.startswith(spec.manners.children or ("\0",))
+        if change.path.startswith(spec.update_policy.children or ("\0",))
     ]
-    if failed(current) and not changes:
+    if has_failed(current) and not changes:
         changes.append(Change("properties.provisioningState", provisioning_state(current), "Succeeded"))
-    notes = write_only.note(unanswered)
-    stranger = ownership.foreign(current, spec.owner) if spec.owner is not None else None
+    notes = compare.write_only_note(unanswered)
+    stranger = names.other_owner(current, spec.owner) if spec.owner is not None else None
     if stranger is not None:
         notes.append(f"{spec.subject} carries the tags of inventory host {stranger}: two hosts declare one resource")
     # with what cannot be compared: a service may need it with every PUT
@@ -65,14 +238,14 @@ def plan_resource(current: dict[str, Any] | None, spec: ResourceSpec) -> Plan:
     return Plan(spec.subject, tuple(changes), tuple(refused), _body(wanted, declared, spec, changes), tuple(notes))
 
 
-def envelope(spec: ResourceSpec) -> dict[str, Rule]:
+def resource_rules(spec: ResourceSpec) -> dict[str, Rule]:
     """How the keys are compared that every type has, and for AKS the values of known sets."""
-    known = paths_of(spec.manners.model, "e") if spec.manners.model else ()
+    known = paths_of(spec.update_policy.model, "e") if spec.update_policy.model else ()
     any_case = Rule(case_insensitive, empty_is_absent=True)
-    return {**bodies.envelope_rules(spec.purge_tags), **dict.fromkeys(known, any_case)}
+    return {**compare.envelope_rules(spec.purge_tags), **dict.fromkeys(known, any_case)}
 
 
-_MARKS = (ownership.COLLECTION_TAG, ownership.HOST_TAG, ownership.ENVIRONMENT_TAG)
+_MARKS = (names.COLLECTION_TAG, names.HOST_TAG, names.ENVIRONMENT_TAG)
 _CHILD = (
     "It is a resource with operations of its own, which this request would undo: declare it as one, or with the module "
     "that manages it (mcpops.platform.aks_cluster)"
@@ -82,16 +255,16 @@ _CHILD = (
 def _body(
     merged: dict[str, Any], declared: dict[str, Any], spec: ResourceSpec, changes: list[Change]
 ) -> dict[str, Any]:
-    if spec.manners.update_method == "put_merged":
+    if spec.update_policy.update_method == "put_merged":
         changed = [change.path for change in changes]
         paths = not_sent(spec.type, spec.api_version, changed)
-        return bodies.without(merged, (*paths, *spec.manners.children))
+        return compare.without_paths(merged, (*paths, *spec.update_policy.children))
     # a map of tags is replaced as a whole by PUT and by most PATCHes
     whole = {**declared, "tags": merged.get("tags", {})} if "tags" in declared else declared
-    if spec.manners.update_method == "patch":
+    if spec.update_policy.update_method == "patch":
         return {key: value for key, value in whole.items() if key != "location"}
     located = {"location": merged["location"]} if merged.get("location") else {}
-    return bodies.without({**located, **whole}, ())
+    return compare.without_paths({**located, **whole}, ())
 
 
 def plan_removal(current: dict[str, Any] | None, inside: Iterable[Mapping[str, Any]], spec: ResourceSpec) -> Plan:
@@ -100,13 +273,13 @@ def plan_removal(current: dict[str, Any] | None, inside: Iterable[Mapping[str, A
         return Plan(spec.subject)
     # what has no tags cannot carry an owner's: whoever names it exactly may delete it
     refused = (
-        ownership.refuse_deletion(current, spec.owner, spec.force_delete, always=is_group(spec.type))
-        if spec.manners.tags
+        names.refuse_deletion(current, spec.owner, spec.force_delete, always=is_group(spec.type))
+        if spec.update_policy.tags
         else []
     )
     contents = list(inside)
     for resource in contents:
-        refused += ownership.refuse_deletion_along(resource, spec.owner, spec.force_delete)
+        refused += names.refuse_deletion_along(resource, spec.owner, spec.force_delete)
     shown = {key: current[key] for key in ("id", "location", "tags") if current.get(key)}
     if contents:
         shown["resources"] = sorted(str(resource.get("id") or resource.get("name")) for resource in contents)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import MissingLibrary
+from ..errors import MissingLibrary
 
 REQUIREMENT = "azure-identity>=1.25 azure-mgmt-core>=1.6"
 

@@ -2,27 +2,152 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which chart is meant: from an OCI registry, from an HTTP repository or on disk, and which version of it."""
+"""Which chart is meant (OCI registry, HTTP repository or disk) and which version.
+
+Exact, or a range in Helm's notation.
+"""
 
 from __future__ import annotations
 
 import re
 import tarfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem, ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import (
-    VersionRange,
-    exact_version,
-    version_range,
+from ..errors import Problem, ServiceError
+from ..kube import sdk
+from ..kube.yaml_loader import read_documents
+
+_EXACT = re.compile(r"v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?)")
+_PART = r"(?:\d+|[xX*])"
+_TERM = re.compile(
+    rf"(?P<sign>>=|=>|<=|=<|~>|!=|[=<>~^])?\s*v?(?P<numbers>{_PART}(?:\.{_PART}){{0,2}})(?:-(?P<pre>[0-9A-Za-z.-]+))?"
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import sdk
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_documents
+_BETWEEN = re.compile(rf"v?({_PART}(?:\.{_PART}){{0,2}})\s+-\s+v?({_PART}(?:\.{_PART}){{0,2}})")
+
+Numbers = tuple[int, int, int]
+Key = tuple[Numbers, int, tuple[tuple[int, int, str], ...]]
+
+
+@dataclass(frozen=True)
+class VersionRange:
+    """Which versions fit: any of the alternatives, each of which is several terms that all must hold."""
+
+    text: str
+    alternatives: tuple[tuple[Callable[[str], bool], ...], ...]
+
+    def allows(self, version: str) -> bool:
+        return any(all(term(version) for term in terms) for terms in self.alternatives)
+
+    def newest(self, versions: Iterable[str]) -> str | None:
+        """The highest exact version that fits, as it was written; None when none does."""
+        fitting = [version for version in versions if exact_version(version) and self.allows(version)]
+        return max(fitting, key=version_key, default=None)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, VersionRange) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+def exact_version(text: str) -> str | None:
+    """`1.2.3` for `1.2.3` and `v1.2.3`; None for what is not one full version.
+
+    Helm reads a blank version as "the newest" and takes `v1.2.3` or `1.2` literally as a tag: neither names what it
+    seems to name.
+    """
+    match = _EXACT.fullmatch(text.strip())
+    return match.group(1) if match else None
+
+
+def version_range(text: str) -> VersionRange | None:
+    """`~1.2`, `^2`, `>=1.0 <1.4 || 2.x`, `1.2 - 1.4`; None for anything else, an exact or a partial version too."""
+    if exact_version(text) or re.fullmatch(r"v?\d+(\.\d+)?", text.strip()):
+        return None
+    alternatives = [_terms(part.strip()) for part in text.split("||")]
+    if any(terms is None for terms in alternatives):
+        return None
+    return VersionRange(text.strip(), tuple(terms for terms in alternatives if terms is not None))
+
+
+def version_key(version: str) -> Key:
+    """A sort key: a pre-release is before its release, numbers in it count as numbers, build metadata not at all."""
+    whole = version.strip().removeprefix("v").partition("+")[0]
+    core, _dash, pre = whole.partition("-")
+    parts = tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in pre.split(".") if pre)
+    return _numbers(core), 0 if pre else 1, parts
+
+
+def _terms(text: str) -> tuple[Callable[[str], bool], ...] | None:
+    between = _BETWEEN.fullmatch(text)
+    if between is not None:
+        text = f">={between.group(1)} <={between.group(2)}"
+    terms = []
+    position = 0
+    while position < len(text):
+        match = _TERM.match(text, position)
+        if match is None:
+            return None
+        terms.append(_term(match.group("sign") or "=", match.group("numbers"), match.group("pre") or ""))
+        position = match.end()
+        gap = re.compile(r"\s*,?\s*").match(text, position)
+        if gap is not None and gap.end() == position and position < len(text):
+            return None
+        position = gap.end() if gap is not None else position
+    return tuple(terms) or None
+
+
+def _term(sign: str, written: str, pre: str) -> Callable[[str], bool]:
+    """One comparison. A pre-release fits only where the comparison itself names one, as helm has it."""
+    given = [int(part) for part in re.split(r"\.", re.sub(r"\.?[xX*].*$", "", written)) if part]
+    low: Numbers = _numbers(".".join(map(str, given)))
+    end = _after(given, sign)
+    least = version_key(f"{'.'.join(map(str, low))}{f'-{pre}' if pre else ''}")
+
+    def holds(version: str) -> bool:
+        key = version_key(version)
+        if not pre and not key[1]:
+            return False
+        if sign in ("=", "~", "~>", "^"):
+            return key[0] == low and key == least if sign == "=" and len(given) == 3 else least <= key and key[0] < end
+        if sign == "!=":
+            return not (key == least if len(given) == 3 else low <= key[0] < end)
+        if sign in (">=", "=>"):
+            return key >= least
+        if sign == "<":
+            return key < least
+        if sign in ("<=", "=<"):
+            return key <= least if len(given) == 3 else key[0] < end
+        return key > least if len(given) == 3 else key[0] >= end
+
+    return holds
+
+
+_NO_END: Numbers = (1 << 62, 0, 0)
+
+
+def _after(given: list[int], sign: str) -> Numbers:
+    """The first numbers beyond what the sign allows."""
+    if not given:
+        return _NO_END
+    kept = len(given) if sign not in ("~", "~>") else min(len(given), 2)
+    if sign == "^":
+        # the leftmost number that is not zero must stay
+        kept = next((place for place, number in enumerate(given, 1) if number), len(given))
+    raised = [*given[: kept - 1], given[kept - 1] + 1]
+    return _numbers(".".join(map(str, raised)))
+
+
+def _numbers(core: str) -> Numbers:
+    parts = [int(part) for part in core.split(".") if part.isdigit()]
+    major, minor, patch = (*parts, 0, 0, 0)[:3]
+    return major, minor, patch
+
 
 _OCI = re.compile(r"oci://(?P<host>[A-Za-z0-9.-]+(?::\d+)?)/(?P<path>[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -74,7 +199,7 @@ def version_problem(path: str, text: str) -> Problem:
     )
 
 
-def resolve(
+def resolve_chart(
     chart_ref: str, chart_version: str | None, repo_url: str | None = None
 ) -> tuple[Chart | None, list[Problem]]:
     """The chart, or everything that is wrong with its reference and version."""
@@ -154,18 +279,18 @@ def _on_disk(
         where = "" if path.is_absolute() else f" in {Path.cwd()}, where relative paths begin,"
         why = failure if path.exists() else "there is no such file or directory"
         return None, [*problems, Problem("chart_ref", f"{path}{where} is not a readable chart: {why}")]
-    name, standing = str(described.get("name", "")), exact_version(str(described.get("version", "")))
-    if not name or standing is None:
+    name, existing = str(described.get("name", "")), exact_version(str(described.get("version", "")))
+    if not name or existing is None:
         problems.append(Problem("chart_ref", f"{path}: its Chart.yaml has no name or no exact version"))
-    elif (version is not None and version != standing) or (allowed is not None and not allowed.allows(standing)):
+    elif (version is not None and version != existing) or (allowed is not None and not allowed.allows(existing)):
         asked = version or (allowed.text if allowed else "")
-        problems.append(Problem("chart_version", f"{asked} is asked for, but the chart at {path} is {standing}"))
-    if problems or standing is None:
+        problems.append(Problem("chart_version", f"{asked} is asked for, but the chart at {path} is {existing}"))
+    if problems or existing is None:
         return None, problems
-    return Chart(str(path), name, standing), []
+    return Chart(str(path), name, existing), []
 
 
-def documents(action: str, text: str) -> list[Any]:
+def yaml_documents(action: str, text: str) -> list[Any]:
     """The YAML that a chart holds or renders to; a ServiceError when it is none."""
     try:
         return read_documents(text)

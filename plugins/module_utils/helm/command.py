@@ -2,16 +2,130 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The helm command lines: which arguments for what, in helm 3 and helm 4. Pure."""
+"""The command line of helm 3 and 4, and the private files that a helm process may read."""
 
 from __future__ import annotations
 
+import base64
+import os
 import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import REPOSITORY, HelmFiles
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import CREATE_CRDS, ReleaseSpec
+from ..kube.kubeconfig import Access
+from ..kube.syntax import json_text
+from ..private_files import write_private
+from .chart import Chart
+from .spec import CREATE_CRDS, Registry, ReleaseSpec
+
+REPOSITORY = "mcpops"
+"""What the chart's HTTP repository is called in helm's private list of repositories."""
+
+
+@dataclass(frozen=True)
+class HelmFiles:
+    """The files one task's helm processes are pointed at."""
+
+    kubeconfig: Path
+    registry_config: Path | None
+    environment: Mapping[str, str]
+
+    @property
+    def directory(self) -> Path:
+        """The private directory, for what else a task has to lay before helm."""
+        return self.kubeconfig.parent
+
+    @property
+    def repository_cache(self) -> Path:
+        return self.directory / "repository"
+
+
+@contextmanager
+def helm_files(access: Access, registry: Registry | None = None, chart: Chart | None = None) -> Iterator[HelmFiles]:
+    """Writes the files and takes them away again; `registry` is where the chart comes from, and how it is reached."""
+    with tempfile.TemporaryDirectory(prefix="mcpops-helm-") as name:
+        directory = Path(name)
+        kubeconfig = write_private(directory / "kubeconfig", json_text(kubeconfig_of(access)))
+        registry_config = None
+        if registry and registry.username and registry.password and chart and chart.registry:
+            registry_config = write_private(
+                directory / "registry.json", json_text(registry_config_of(registry, chart.registry))
+            )
+        environment = {"NO_PROXY": access.no_proxy, "no_proxy": access.no_proxy} if access.no_proxy else {}
+        files = HelmFiles(kubeconfig, registry_config, environment)
+        if registry and chart and chart.repository:
+            repositories = json_text(repositories_of(registry, chart.repository))
+            environment["HELM_REPOSITORY_CONFIG"] = str(write_private(directory / "repositories.yaml", repositories))
+            environment["HELM_REPOSITORY_CACHE"] = str(files.repository_cache)
+            # the user's own has what others downloaded, under the digest that it should have had
+            environment["HELM_CONTENT_CACHE"] = str(files.repository_cache)
+        yield files
+
+
+def kubeconfig_of(access: Access) -> dict[str, Any]:
+    """A kubeconfig (JSON is YAML) with one cluster, for one way of reaching it."""
+    cluster = {
+        "server": access.server,
+        "insecure-skip-tls-verify": None if access.verify else True,
+        # helm refuses a CA together with no verification
+        "certificate-authority-data": _encoded(access.ca_pem) if access.verify else None,
+        "tls-server-name": access.tls_server_name,
+        "proxy-url": access.proxy,
+    }
+    user = {
+        "token": access.token,
+        "username": access.username,
+        "password": access.password,
+        "client-certificate-data": _encoded(access.client_cert_pem),
+        "client-key-data": _encoded(access.client_key_pem),
+        "exec": _exec(access),
+        "as": access.impersonate_user,
+        "as-groups": list(access.impersonate_groups) or None,
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "target",
+        "contexts": [{"name": "target", "context": {"cluster": "target", "user": "target"}}],
+        "clusters": [{"name": "target", "cluster": _without_empty(cluster)}],
+        "users": [{"name": "target", "user": _without_empty(user)}],
+    }
+
+
+def registry_config_of(registry: Registry, host: str) -> dict[str, Any]:
+    """The format of docker's config.json, which helm's registry client reads."""
+    pair = f"{registry.username}:{registry.password}"
+    return {"auths": {host: {"auth": base64.b64encode(pair.encode()).decode()}}}
+
+
+def repositories_of(registry: Registry, address: str) -> dict[str, Any]:
+    """Helm's list of repositories with this one. Its login goes to its own address, also where its index leads away."""
+    login = {"username": registry.username, "password": registry.password}
+    entry = {"name": REPOSITORY, "url": address, **(login if all(login.values()) else {}), "caFile": registry.ca_file}
+    return {"apiVersion": "", "repositories": [_without_empty(entry)]}
+
+
+def _exec(access: Access) -> dict[str, Any] | None:
+    """The credential plugin; a relative command is relative to the kubeconfig it came from."""
+    if not access.exec_spec:
+        return None
+    command = str(access.exec_spec.get("command", ""))
+    if os.sep in command and access.exec_directory is not None:
+        command = str(access.exec_directory / command)
+    return {**access.exec_spec, "command": command, "interactiveMode": "Never"}
+
+
+def _encoded(text: str | None) -> str | None:
+    return base64.b64encode(text.encode()).decode() if text else None
+
+
+def _without_empty(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if value is not None}
+
 
 OLDEST_SUPPORTED = (3, 8)  # OCI references without an experiment switch
 
@@ -37,7 +151,7 @@ FLAGS = {
 }
 
 
-def lacking(version: tuple[int, int], spec: ReleaseSpec) -> Flags | None:
+def missing_features(version: tuple[int, int], spec: ReleaseSpec) -> Flags | None:
     """What this release needs and this helm has not; None when it will do."""
     wanted = FLAGS["take_ownership"]
     return wanted if spec.take_ownership and version < wanted.since else None
@@ -117,7 +231,7 @@ def chart_arguments(spec: ReleaseSpec) -> list[str]:
     return arguments
 
 
-def candidates(option: str | None, search_path: str, interpreter: str) -> list[str]:
+def helm_candidates(option: str | None, search_path: str, interpreter: str) -> list[str]:
     """Where helm is looked for, in order: the option, PATH, beside the interpreter (where pip put it)."""
     if option:
         return [option]

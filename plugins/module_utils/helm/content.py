@@ -2,11 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is in a chart on disk, held against what a release was made of: its version alone does not tell.
+"""The content of a chart on disk compared with the chart that a release was made of.
 
-Helm's record of a release holds the chart's templates, files and default values, and nothing of its subcharts. So a
-release that this collection installs carries a digest of the whole chart as a label of its record, together with the
-revision it was written for: helm copies labels to the next revision, whoever makes it and of whatever chart.
+The version alone does not tell.
 """
 
 from __future__ import annotations
@@ -25,12 +23,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import UNREADABLE, documents
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, join
+from ..errors import ServiceError
+from ..plan import ABSENT, Change, join
+from .chart import UNREADABLE, yaml_documents
+from .release_record import Release
 
-LABEL = "mcpops.io/chart"
+CONTENT_LABEL = "mcpops.io/chart"
 IGNORE_FILE = ".helmignore"
 
 _BOM = b"\xef\xbb\xbf"
@@ -57,7 +55,7 @@ class Content:
         return f"r{revision}-{self.digest[:40]}"
 
 
-def read(path: Path) -> Content:
+def read_content(path: Path) -> Content:
     """The chart in a directory, without what its .helmignore names, or in an archive."""
     try:
         found = dict(_directory(path) if path.is_dir() else _archive(path.read_bytes()))
@@ -66,40 +64,40 @@ def read(path: Path) -> Content:
         raise ServiceError(f"Reading the chart {path}", str(failure), code="ChartNotReadable") from failure
 
 
-def changes(content: Content, release: Release) -> list[Change]:
+def content_changes(content: Content, release: Release) -> list[Change]:
     """What is different in a chart of the same name and version, file by file as far as the record knows them. Pure."""
-    standing = _labelled(release)
+    existing = _labelled(release)
     digest = content.label(release.revision).partition("-")[2]
-    if standing == digest:
+    if existing == digest:
         return []
     found = _recorded(content, release)
-    if not found and standing is not None:
-        found = [Change("chart.charts", standing[:_SHOWN], digest[:_SHOWN], note="of subcharts no record tells more")]
+    if not found and existing is not None:
+        found = [Change("chart.charts", existing[:_SHOWN], digest[:_SHOWN], note="of subcharts no record tells more")]
     return found
 
 
 def _labelled(release: Release) -> str | None:
     """The digest of the chart that this very revision was made of, if we made it."""
-    match = re.fullmatch(r"r(\d+)-([0-9a-f]+)", str(release.labels.get(LABEL, "")))
+    match = re.fullmatch(r"r(\d+)-([0-9a-f]+)", str(release.labels.get(CONTENT_LABEL, "")))
     return match[2] if match and int(match[1]) == release.revision else None
 
 
 def _recorded(content: Content, release: Release) -> list[Change]:
     chart = release.chart
-    standing = {
+    existing = {
         str(file.get("name")): _decoded(file.get("data"))
         for part in ("templates", "files")
         for file in chart.get(part) or []
     }
-    standing = {name: data for name, data in standing.items() if name not in _NO_FILES}
+    existing = {name: data for name, data in existing.items() if name not in _NO_FILES}
     wanted = {name: data for name, data in content.files.items() if name not in _NO_FILES and not _of_subchart(name)}
     if chart.get("schema") or "values.schema.json" in content.files:
-        standing["values.schema.json"] = _decoded(chart.get("schema"))
+        existing["values.schema.json"] = _decoded(chart.get("schema"))
         wanted["values.schema.json"] = content.files.get("values.schema.json", b"")
     found = [
-        Change(join("chart", name), _short(standing.get(name)), _short(wanted.get(name)))
-        for name in sorted({*standing, *wanted})
-        if standing.get(name) != wanted.get(name)
+        Change(join("chart", name), _short(existing.get(name)), _short(wanted.get(name)))
+        for name in sorted({*existing, *wanted})
+        if existing.get(name) != wanted.get(name)
     ]
     described = _document(content, "Chart.yaml", release)
     metadata = chart.get("metadata") or {}
@@ -130,7 +128,7 @@ def _decoded(data: Any) -> bytes:
 def _document(content: Content, name: str, release: Release) -> Mapping[str, Any]:
     text = content.files.get(name, b"").decode("utf-8", "replace")
     action = f"Reading {name} of chart {release.chart_name} {release.chart_version}"
-    found = [one for one in documents(action, text) if isinstance(one, Mapping)]
+    found = [one for one in yaml_documents(action, text) if isinstance(one, Mapping)]
     return found[0] if found else {}
 
 

@@ -2,22 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a release's chart, version and values would change: pure, from the record and the declaration."""
+"""What a release's chart, version and values would change, from the record and the declaration."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import content
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.manifest import kept
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.numbers import is_number, stored_number
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import DEPLOYED, UNINSTALLED, Release
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
-from ansible_collections.mcpops.platform.plugins.module_utils.masking import forms
-from ansible_collections.mcpops.platform.plugins.module_utils.merge import overlay
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, leaves
-from ansible_collections.mcpops.platform.plugins.module_utils.secrets import looks_secret, name_beside
+from ..compare import overlay
+from ..masking import forms
+from ..plan import ABSENT, Change, Plan, leaves
+from ..secrets import looks_secret, name_beside
+from . import content
+from .release_record import DEPLOYED, UNINSTALLED, Release, is_kept_on_uninstall
+from .spec import ReleaseSpec, is_number, stored_number
 
 
 def plan_release(
@@ -39,22 +37,22 @@ def plan_release(
         if release.chart_version != spec.chart.version:
             changes.append(Change("version", release.chart_version, spec.chart.version))
         elif spec.content is not None and release.chart_name == spec.chart.name:
-            changes.extend(content.changes(spec.content, release))
+            changes.extend(content.content_changes(spec.content, release))
         if release.status != DEPLOYED:
             changes.append(Change("status", release.status, DEPLOYED))
-    standing = release.values if release is not None else {}
+    existing = release.values if release is not None else {}
     values = effective_values(spec, release)
     before_secret = release is not None and release.values_secret
-    changes.extend(document_changes(standing, values, "values", spec.values_secret, known, before_secret))
+    changes.extend(document_changes(existing, values, "values", spec.values_secret, known, before_secret))
     return Plan(subject, tuple(changes), body=dict(values), notes=tuple(notes), is_new=release is None)
 
 
 def effective_values(spec: ReleaseSpec, release: Release | None) -> Mapping[str, Any]:
     """The whole of the user values that helm is to be given."""
-    standing = release.values if release is not None else {}
+    existing = release.values if release is not None else {}
     if spec.values is None:
-        return standing
-    return spec.values if spec.purge_values else overlay(standing, spec.values)
+        return existing
+    return spec.values if spec.purge_values else overlay(existing, spec.values)
 
 
 def plan_removal(spec_name: str, namespace: str, release: Release, objects: Sequence[Mapping[str, Any]]) -> Plan:
@@ -66,7 +64,7 @@ def plan_removal(spec_name: str, namespace: str, release: Release, objects: Sequ
         metadata = item.get("metadata") or {}
         place = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
         called = f"{item.get('kind')} {place}{metadata.get('name')}"
-        if kept(item):
+        if is_kept_on_uninstall(item):
             notes.append(f"{called} stays: its chart asks to keep it.")
         else:
             changes.append(Change(f"objects[{called}]", "present", ABSENT))
@@ -85,34 +83,34 @@ def document_changes(
 
     With `before_secret` nothing of `before` is shown, nor what comes in its place.
     """
-    standing = dict(leaves(before, path)) if before else {}
+    existing = dict(leaves(before, path)) if before else {}
     wanted = dict(leaves(after, path)) if after else {}
-    both = {**standing, **wanted}
-    secrets = _Secrets(standing if before_secret else _places(standing, known))
+    both = {**existing, **wanted}
+    secrets = _Secrets(existing if before_secret else _places(existing, known))
     return [
         Change(
             leaf,
-            standing.get(leaf, ABSENT),
+            existing.get(leaf, ABSENT),
             wanted.get(leaf, ABSENT),
-            secret or _hidden(leaf, standing, wanted) or secrets.cover(leaf),
+            secret or _hidden(leaf, existing, wanted) or secrets.cover(leaf),
         )
         for leaf in sorted(both)
-        if not _same(standing.get(leaf, ABSENT), wanted.get(leaf, ABSENT))
+        if not _same(existing.get(leaf, ABSENT), wanted.get(leaf, ABSENT))
     ]
 
 
 def successors(before: Release, after: Mapping[str, Any], known: Collection[str]) -> list[str]:
     """What comes in place of a secret that stands: as secret as that, though its name says nothing."""
-    standing = dict(leaves(before.values)) if before.values else {}
-    secrets = _Secrets(standing if before.values_secret else _places(standing, known))
+    existing = dict(leaves(before.values)) if before.values else {}
+    secrets = _Secrets(existing if before.values_secret else _places(existing, known))
     wanted = leaves(after) if after and secrets else []
     return [str(value) for leaf, value in wanted if isinstance(value, (str, int, float)) and secrets.cover(leaf)]
 
 
-def _places(standing: Mapping[str, Any], known: Collection[str]) -> list[str]:
+def _places(existing: Mapping[str, Any], known: Collection[str]) -> list[str]:
     """Where one of the known secrets stands, whatever that is called, in any of its forms."""
     secrets = {form for one in known for form in forms(one)}
-    texts = {leaf: str(value) for leaf, value in standing.items() if isinstance(value, (str, int, float))}
+    texts = {leaf: str(value) for leaf, value in existing.items() if isinstance(value, (str, int, float))}
     return [leaf for leaf, text in texts.items() if secrets and not secrets.isdisjoint(forms(text))]
 
 

@@ -2,26 +2,90 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a task declares about one release, checked in full before anything is asked of anybody."""
+"""What a task declares about one release, checked in full before any request: options, values and their files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.domain import Domain, writers_of
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart as charts
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.content import Content
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import read_values
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ARGUMENT_SPEC as IGNORE_DIFFERENCES
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import IgnoredDifference, ignored_differences
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import Writer
-from ansible_collections.mcpops.platform.plugins.module_utils.names import SUBDOMAIN, namespace_problems, wrong_name
-from ansible_collections.mcpops.platform.plugins.module_utils.waiting import wait_timeout_problems
+from ..compare import overlay
+from ..domain import Domain, writers_of
+from ..errors import InvalidInput, Problem
+from ..kube.sdk import require, yaml
+from ..kube.syntax import json_problems
+from ..kube.writers import ARGUMENT_SPEC as IGNORE_DIFFERENCES
+from ..kube.writers import IgnoredDifference, Writer, ignored_differences
+from ..kube.yaml_loader import read_declaration
+from ..names import SUBDOMAIN, namespace_problems, wrong_name
+from ..plan import leaves
+from ..waiting import wait_timeout_problems
+from . import chart as charts
+from .chart import Chart
+from .content import Content
+
+
+def read_values(values: Mapping[str, Any] | None, files: Sequence[str]) -> tuple[dict[str, Any] | None, list[Problem]]:
+    """What the task declares; None when it declares nothing."""
+    if values is None and not files:
+        return None, []
+    result: dict[str, Any] = {}
+    problems = []
+    for index, file in enumerate(files):
+        content, problem = _file(f"values_files[{index}]", Path(file).expanduser())
+        if problem is not None:
+            problems.append(problem)
+        result = overlay(result, content)
+    declared = overlay(result, values or {})
+    return declared, problems + json_problems(declared, "values")
+
+
+def _file(option: str, path: Path) -> tuple[Mapping[str, Any], Problem | None]:
+    require()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as failure:
+        return {}, Problem(option, f"{path} cannot be read: {getattr(failure, 'strerror', None) or failure}")
+    if text.startswith("$ANSIBLE_VAULT"):
+        advice = "put its content into values with lookup('file', ...) | from_yaml, which decrypts it"
+        return {}, Problem(option, f"{path} is encrypted by ansible-vault: {advice}")
+    try:
+        documents, duplicates = read_declaration(text)
+    except yaml.YAMLError as failure:
+        return {}, Problem(option, f"{path} is not YAML ({' '.join(str(failure).split())})")
+    if duplicates:
+        return {}, Problem(option, f"{path}: {'; '.join(map(str, duplicates))}")
+    if not documents:
+        return {}, None
+    if len(documents) > 1 or not isinstance(documents[0], Mapping):
+        return {}, Problem(option, f"{path} is not one mapping of values")
+    return documents[0], None
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def stored_number(value: float) -> float:
+    """A number as helm's record has it."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def rounding_warnings(values: Mapping[str, Any] | None) -> list[str]:
+    """Whole numbers that helm does not keep as they are written; the values themselves may be secret."""
+    return [
+        f"{path}: helm keeps numbers as 64-bit floats, and this one has more digits than these hold: the chart gets a "
+        "rounded one. Quote it, if the chart takes text."
+        for path, value in (leaves(values, "values") if values else ())
+        if is_number(value) and stored_number(value) != value
+    ]
+
 
 RELEASE_NAME_LIMIT = 53  # helm's own: a chart may append to it and still stay within a label's 63
 CREATE_CRDS, UPGRADE_CRDS, SKIP_CRDS = "create", "upgrade", "skip"
@@ -97,7 +161,9 @@ def release_spec(params: Mapping[str, Any]) -> ReleaseSpec:
     problems = release_name_problems("name", params["name"]) + namespace_problems("namespace", params["namespace"])
     problems += registry_problems(params) + helm_problems(params)
     ignored, ignored_problems = ignored_differences(params.get("ignore_differences") or [])
-    chart, chart_problems = charts.resolve(params["chart_ref"], params.get("chart_version"), params.get("repo_url"))
+    chart, chart_problems = charts.resolve_chart(
+        params["chart_ref"], params.get("chart_version"), params.get("repo_url")
+    )
     values, values_problems = read_values(params.get("values"), params.get("values_files") or [])
     problems += chart_problems + values_problems + ignored_problems
     if problems or chart is None:

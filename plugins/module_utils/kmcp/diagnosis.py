@@ -2,39 +2,162 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Findings about the KMCP controller and the MCP servers it keeps. Pure."""
+"""Findings about the KMCP controller and its MCP servers, those that only a call can make included."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
-    controllers,
-    server_answers,
-    server_children,
-    server_diagnosis,
-    server_stdio,
-    unreadable,
+from ..kube.client import Kube
+from ..kube.diagnosis.snapshot import CALL, STATUS, Evidence, Finding, Snapshot, of_reason
+from ..kube.readiness.reasons import Object, condition_of, condition_text, make_reason, subject_of
+from ..mcp import http_client, mcp_probe
+from ..names import DEFAULT_PATH, path_problem
+from ..task import CommandOutput, Task
+from . import cluster_state, readiness, server_children, server_fields, server_spec
+from .domain import NAME
+from .readiness import Facts, facts_of
+from .server_spec import API_VERSION, KIND
+
+Key = tuple[str, str]
+
+TIMEOUT_SECONDS = 10
+# what an entry of `servers` may say of how to ask: calls and expectations are verification's
+_HOW = ("port", "path", "headers", "via", "era")
+# verdict of the probe → code of the finding
+_CODES: Mapping[str, str] = {
+    "session_lost": "SessionLost",
+    "misdirected": "HostRefused",
+    "era_mismatch": "EraMismatch",
+    "protocol_version": "EraMismatch",
+    "connection_refused": "PortMismatch",
+}
+# what a program that has not started yet looks like, too
+_OF_A_START = ("NotAnswering", "PortMismatch")
+# verdicts that say nothing of the server, or that findings about pods and Services are about
+_SILENT = frozenset(
+    (
+        *("unauthorized", "forbidden", "proxy_forbidden", "api_unauthorized", "no_endpoints", "no_service"),
+        *("no_such_port", "cluster_pending", "needs_input", "busy"),
+    )
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.constants import API_VERSION, KIND
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.domain import NAME
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.facts import Facts, facts_of
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import (
-    Evidence,
-    Finding,
-    of_reason,
-)
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_snapshot import Snapshot
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.reading import (
-    Object,
-    condition,
-    subject,
-    told,
-)
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import reason
-from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
+_NOT_ALLOWED = ("proxy_forbidden", "api_unauthorized")
+
+
+class _Asking:
+    """A task of mcp_probe inside of another module: as in check mode it asks once, calls no tool, and warns nobody."""
+
+    check_mode = True
+    diff_mode = False
+
+    def __init__(self, task: Task, params: dict[str, Any]) -> None:
+        self._task = task
+        self.params = params
+        self.run_directory: Path | None = task.run_directory
+
+    def run_command(
+        self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
+    ) -> CommandOutput:
+        return self._task.run_command(argv, stdin, env)
+
+    def warn(self, message: str) -> None:
+        """The findings say it."""
+
+    def progress(self, message: str) -> None:
+        self._task.progress(message)
+
+    def secret(self, value: str) -> None:
+        self._task.secret(value)
+
+    def wrote(self, what: str) -> None:
+        self._task.wrote(what)
+
+
+def ask_servers(task: Task, snapshot: Snapshot, hints: Sequence[Mapping[str, Any]]) -> dict[Key, Mapping[str, Any]]:
+    """What each server that can be asked answers, as a row of mcp_probe."""
+    entries = [_entry(one, hints) for one in snapshot.of("MCPServer") if _can_be_asked(snapshot, one)]
+    if not entries:
+        return {}
+    params = {**task.params, "servers": entries, "timeout": TIMEOUT_SECONDS, "wait_timeout": 0}
+    result = mcp_probe.converge(_Asking(task, params))
+    return {(str(row["namespace"]), str(row["name"])): row for row in result.values["servers"]}
+
+
+def answer_findings(snapshot: Snapshot, servers: Sequence[Object]) -> Iterator[Finding]:
+    """What the answers show; of servers that were not asked, what their declaration alone shows."""
+    for one in servers:
+        key = _key(one)
+        row = facts_of(snapshot).answers.get(key)
+        if row is None:
+            yield from readiness.port_findings(one)
+        elif not row.get("reachable"):
+            yield from _of_error(snapshot, one, row.get("error") or {})
+
+
+def unread_note(answers: Mapping[Key, Mapping[str, Any]]) -> str:
+    """Why servers were not asked, for want of rights."""
+    refused = [row for row in answers.values() if (row.get("error") or {}).get("code") in _NOT_ALLOWED]
+    return "may not be asked through the API server's proxy" if refused else ""
+
+
+def _of_error(snapshot: Snapshot, server: Object, error: Mapping[str, Any]) -> Iterator[Finding]:
+    verdict, stated = str(error.get("code")), str(error.get("message"))
+    if verdict in _SILENT:
+        return
+    code = _CODES.get(verdict, "NotAnswering")
+    if code in _OF_A_START and not _has_started(snapshot, server):
+        yield from readiness.port_findings(server)
+        return
+    port = readiness.port_of(server)
+    evidence = [Evidence(CALL, f"asked at port {port} of its Service ({verdict}): {stated}")]
+    if code == "PortMismatch":
+        declared = readiness.declared_ports(server)
+        evidence += [Evidence(STATUS, one) for one in declared]
+        stated = f"does not listen on port {port}, where KMCP's Service leads{f': {declared[0]}' if declared else ''}"
+    yield of_reason(
+        server,
+        make_reason(subject_of(server), code, stated, hint=str(error.get("hint") or "") or None),
+        evidence=tuple(evidence),
+    )
+
+
+def _can_be_asked(snapshot: Snapshot, server: Object) -> bool:
+    """Its pods run: of one that does not, other findings say why."""
+    if server["metadata"].get("deletionTimestamp") or not server_children.is_reconciled(server):
+        return False
+    deployment = readiness.child_of(snapshot, "Deployment", *_key(server))
+    return deployment is not None and cluster_state.is_available(deployment)
+
+
+def _has_started(snapshot: Snapshot, server: Object) -> bool:
+    """Whether its pods have been there for longer than a program takes to listen: KMCP gives them no probes."""
+    deployment = readiness.child_of(snapshot, "Deployment", *_key(server))
+    if deployment is None:
+        return snapshot.lasting("NotAnswering", server)
+    since = (condition_of(deployment, "Available") or {}).get("lastTransitionTime")
+    return snapshot.lasting("NotAnswering", deployment, since) and snapshot.lasting("NotAnswering", server)
+
+
+def _entry(server: Object, hints: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Where to ask a server, and what somebody says of how; the first entry of its name that has no address counts."""
+    namespace, name = _key(server)
+    path = str(((server.get("spec") or {}).get("httpTransport") or {}).get("path") or DEFAULT_PATH)
+    entry: dict[str, Any] = {"name": name, "namespace": namespace, "port": readiness.port_of(server)}
+    # the API server stores any text, and nobody but clients reads it: one server must not end the diagnosis of all
+    entry["path"] = DEFAULT_PATH if path_problem(path) or http_client.is_ambiguous_path(path) else path
+    for hint in hints:
+        if hint.get("name") == name and hint.get("namespace") in (None, namespace) and not hint.get("url"):
+            entry |= {key: hint[key] for key in _HOW if hint.get(key) is not None}
+            break
+    return entry
+
+
+def _key(server: Object) -> Key:
+    return str(server["metadata"].get("namespace")), str(server["metadata"]["name"])
+
 
 _REFUSALS = {
     "Accepted": ("NotAccepted", "KMCP does not accept it"),
@@ -44,7 +167,7 @@ _REFUSALS = {
 
 def _brings_adapter(found: Finding) -> bool:
     owners = found.item["metadata"].get("ownerReferences") or []
-    return found.part == server_stdio.ADAPTER_CONTAINER and any(one.get("kind") == "MCPServer" for one in owners)
+    return found.part == server_spec.ADAPTER_CONTAINER and any(one.get("kind") == "MCPServer" for one in owners)
 
 
 def about_adapter(found: Finding) -> Finding:
@@ -52,28 +175,28 @@ def about_adapter(found: Finding) -> Finding:
     if not _brings_adapter(found):
         return found
     lead = f"container {found.part}: "
-    message, advice = server_stdio.adapter_words(found.code, found.summary.removeprefix(lead))
+    message, advice = server_spec.adapter_message(found.code, found.summary.removeprefix(lead))
     return replace(found, summary=lead + message, advice=advice or found.advice)
 
 
-def findings(snapshot: Snapshot) -> list[Finding]:
+def kmcp_findings(snapshot: Snapshot) -> list[Finding]:
     """The controller first: while it is down, servers that wait for it are its evidence and no faults of their own."""
     if not snapshot.knows("MCPServer"):
         return []
     servers = snapshot.of("MCPServer")
     behind = [one for one in servers if not server_children.is_reconciled(one)]
     down = list(_controller(snapshot, servers, behind))
-    running = controllers.told_apart(snapshot.all("Deployment"), facts_of(snapshot).keepers).found
-    own = list(server_diagnosis.of_servers(snapshot, servers, running))
-    culprits = tuple(one.identifier for one in own if one.code == unreadable.UNREADABLE)
-    held_up = [one for one in behind if not unreadable.unreadable_fields(one)]
+    running = cluster_state.identify_controllers(snapshot.all("Deployment"), facts_of(snapshot).keepers).found
+    own = list(readiness.server_findings(snapshot, servers, running))
+    culprits = tuple(one.identifier for one in own if one.code == server_fields.UNREADABLE)
+    held_up = [one for one in behind if not server_fields.unreadable_fields(one)]
     return [
         *down,
         *([] if down else _behind(snapshot, held_up, culprits)),
         *_refused(servers),
         *own,
-        *server_diagnosis.of_definition(snapshot),
-        *server_answers.findings(snapshot, servers),
+        *readiness.crd_findings(snapshot),
+        *answer_findings(snapshot, servers),
     ]
 
 
@@ -84,14 +207,14 @@ def observe(task: Task, kube: Kube, snapshot: Snapshot) -> Snapshot:
     """
     facts = Facts()
     if snapshot.of("MCPServer"):
-        facts = replace(facts, lacking=server_diagnosis.lacking_fields(kube.structure(API_VERSION, KIND)))
+        facts = replace(facts, lacking=readiness.missing_fields(kube.structure(API_VERSION, KIND)))
         if _sees_controllers(snapshot):
-            facts = replace(facts, keepers=controllers.reviews(kube, snapshot.all("Deployment")))
+            facts = replace(facts, keepers=cluster_state.access_reviews(kube, snapshot.all("Deployment")))
     unread = dict(snapshot.unread)
     if task.params.get("probe"):
-        answers = server_answers.ask(task, snapshot, task.params.get("probe_servers") or [])
+        answers = ask_servers(task, snapshot, task.params.get("probe_servers") or [])
         facts = replace(facts, answers=answers)
-        silent = server_answers.unread(answers)
+        silent = unread_note(answers)
         unread |= {"answers of MCP servers": silent} if silent else {}
     return replace(snapshot, facts={**snapshot.facts, NAME: facts}, unread=unread)
 
@@ -104,14 +227,16 @@ def _sees_controllers(snapshot: Snapshot) -> bool:
 def _controller(snapshot: Snapshot, servers: list[Object], behind: list[Object]) -> Iterator[Finding]:
     if not _sees_controllers(snapshot):
         return
-    running = controllers.told_apart(snapshot.all("Deployment"), facts_of(snapshot).keepers)
-    waiting = tuple(Evidence("status", f"{subject(one)} waits for it") for one in behind)
+    running = cluster_state.identify_controllers(snapshot.all("Deployment"), facts_of(snapshot).keepers)
+    waiting = tuple(Evidence("status", f"{subject_of(one)} waits for it") for one in behind)
     if not running.found and servers and running.sure:
         nobody = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "kmcp-controller-manager"}}
         yield of_reason(
             nobody,
-            reason(
-                subject(nobody), "ControllerDown", f"{len(servers)} MCP servers, and no KMCP controller in this cluster"
+            make_reason(
+                subject_of(nobody),
+                "ControllerDown",
+                f"{len(servers)} MCP servers, and no KMCP controller in this cluster",
             ),
             evidence=waiting,
         )
@@ -121,7 +246,9 @@ def _controller(snapshot: Snapshot, servers: list[Object], behind: list[Object])
         wanted = (one.get("spec") or {}).get("replicas", 1)
         why = "it is scaled to none" if wanted == 0 else f"none of its {wanted} replicas is available"
         yield of_reason(
-            one, reason(subject(one), "ControllerDown", f"the KMCP controller does not run: {why}"), evidence=waiting
+            one,
+            make_reason(subject_of(one), "ControllerDown", f"the KMCP controller does not run: {why}"),
+            evidence=waiting,
         )
 
 
@@ -131,14 +258,14 @@ def _behind(snapshot: Snapshot, servers: list[Object], culprits: tuple[str, ...]
             seen = (one.get("status") or {}).get("observedGeneration", "none")
             stands = f"KMCP has seen generation {seen}, and {one['metadata'].get('generation')} is the latest"
             hint = "Deal with what it follows from." if culprits else None
-            found = reason(subject(one), "ControllerBehind", stands, hint=hint)
+            found = make_reason(subject_of(one), "ControllerBehind", stands, hint=hint)
             yield of_reason(one, found, caused_by=culprits)
 
 
 def _refused(servers: list[Object]) -> Iterator[Finding]:
     for one in servers:
         for name, (code, words) in _REFUSALS.items():
-            found = condition(one, name)
+            found = condition_of(one, name)
             if found is not None and found.get("status") == "False" and server_children.is_reconciled(one):
-                yield of_reason(one, reason(subject(one), code, f"{words}: {told(found)}"))
+                yield of_reason(one, make_reason(subject_of(one), code, f"{words}: {condition_text(found)}"))
                 break

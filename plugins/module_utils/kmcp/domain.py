@@ -2,27 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""KMCP and its MCP servers, as the rest of the collection knows them."""
+"""The row of KMCP in the registry of domains."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.domain import (
-    Answers,
-    Column,
-    Diagnosis,
-    Domain,
-    HostVars,
-    Object,
-    Role,
-    Row,
-)
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import ERROR, WARNING, Meaning
+from ..domain import Answers, Column, Diagnosis, Domain, HostVars, Object, Role, Row
+from ..kube.readiness.reasons import ERROR, WARNING, ReasonCode
 
 if TYPE_CHECKING:
-    from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Host
+    from ..site.inventory import Host
 
 NAME = "kmcp"
 VERIFIED = "mcp_servers_verified"
@@ -32,86 +23,86 @@ CALLS, SERVERS = "site_verify_calls", "site_verify_servers"
 LONGEST_ANSWER = 24
 LONGEST_TOOLS = 60
 
-REASONS: Mapping[str, Meaning] = {
-    "ControllerDown": Meaning(
+REASONS: Mapping[str, ReasonCode] = {
+    "ControllerDown": ReasonCode(
         ERROR, "the KMCP controller does not run", "Run kmcp_install, or look at the pods of its Deployment."
     ),
-    "ControllerBehind": Meaning(
+    "ControllerBehind": ReasonCode(
         ERROR,
         "the KMCP controller has not looked at the latest change",
         "Read the controller's log; when it failed to list MCPServers, one of them blocks all others.",
         15.0,
     ),
-    "UnreadableServer": Meaning(
+    "UnreadableServer": ReasonCode(
         ERROR,
         "an MCPServer holds a value that the KMCP controller cannot read, so that it reconciles none in the cluster",
         "Correct or delete this one; the others then go on by themselves.",
     ),
-    "StickyReady": Meaning(
+    "StickyReady": ReasonCode(
         ERROR,
         "an MCPServer is Ready=True, and what it consists of is not there or does not run",
         "Run the role mcp_servers (module mcp_server): it judges the objects themselves and makes KMCP put back what "
         "is missing. By hand, any change of a label of the MCPServer does.",
         30.0,
     ),
-    "OldDefinition": Meaning(
+    "OldDefinition": ReasonCode(
         WARNING,
         "the definition of MCPServer lacks fields, which the API server drops without a word",
         "Bring the definition to the version of the controller: role kmcp (module kmcp_install), or have the owner of "
         "the definition do it.",
     ),
-    "FieldsPruned": Meaning(
+    "FieldsPruned": ReasonCode(
         ERROR,
         "applied fields of an MCPServer are not stored",
         "Correct their names, or bring the definition up to date, and apply the MCPServer again: mcp_server refuses "
         "what would not be stored.",
     ),
-    "PortMismatch": Meaning(
+    "PortMismatch": ReasonCode(
         ERROR,
         "an MCP server does not listen on the port of KMCP's Service",
         "KMCP's Service forwards to spec.deployment.port, regardless of httpTransport.targetPort: give both, and the "
         "program's own port setting, the same number, and let it listen on 0.0.0.0.",
     ),
-    "SessionLost": Meaning(
+    "SessionLost": ReasonCode(
         ERROR,
         "an MCP server keeps sessions that its replicas do not share",
         "Run one replica, or a server that keeps no sessions (stateless).",
     ),
-    "HostRefused": Meaning(
+    "HostRefused": ReasonCode(
         ERROR,
         "an MCP server refuses the host name that its clients call it by (HTTP 421)",
         "Its protection against DNS rebinding accepts localhost only: allow the Service's name in the SDK's settings.",
     ),
-    "EraMismatch": Meaning(
+    "EraMismatch": ReasonCode(
         ERROR,
         "an MCP server speaks another era of the protocol than its clients",
         "Update the server or its SDK to one that speaks both eras, or the clients.",
     ),
-    "NotAnswering": Meaning(
+    "NotAnswering": ReasonCode(
         ERROR, "the pods of an MCP server run, and it does not answer as MCP demands", "Read its log.", 30.0
     ),
-    "NotAccepted": Meaning(ERROR, "KMCP refuses an MCPServer", "Correct the resource as the message says."),
-    "NotProgrammed": Meaning(
+    "NotAccepted": ReasonCode(ERROR, "KMCP refuses an MCPServer", "Correct the resource as the message says."),
+    "NotProgrammed": ReasonCode(
         ERROR, "KMCP cannot make the objects of an MCPServer", "Correct what the message names; KMCP tries again."
     ),
 }
 
 
 def _diagnosis() -> Diagnosis:
-    from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import diagnosis
+    from . import diagnosis
 
-    return Diagnosis(diagnosis.findings, diagnosis.observe, diagnosis.about_adapter)
+    return Diagnosis(diagnosis.kmcp_findings, diagnosis.observe, diagnosis.about_adapter)
 
 
 def _versions(deployments: Sequence[Object], host: HostVars) -> str:
     """The versions of the controllers among these: the one that the role installs, or those that say what they are."""
-    from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import controllers
+    from . import cluster_state
 
     place = host.get("kmcp_namespace") or host.get("mcpops_kmcp_namespace") or "kmcp-system"
     release = host.get("kmcp_release_name") or "kmcp"
-    own = [one for one in deployments if controllers.release_of(one) == (place, release)]
-    found = own or controllers.told_apart(deployments, {}).found
-    return ", ".join(controllers.version_of(one) or "?" for one in found)
+    own = [one for one in deployments if cluster_state.release_of(one) == (place, release)]
+    found = own or cluster_state.identify_controllers(deployments, {}).found
+    return ", ".join(cluster_state.controller_version(one) or "?" for one in found)
 
 
 def _rows(host: HostVars) -> list[Row]:

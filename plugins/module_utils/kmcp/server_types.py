@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The types of an MCPServer's spec: what is of another one, and the server without it. No input or output.
-
-Rules read values, so they are asked about the parts only whose types are right.
-"""
+"""The types of an MCPServer's spec: which fields have a wrong type, and the server without them."""
 
 from __future__ import annotations
 
@@ -16,8 +13,8 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared, resource
-from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of
+from ..text import kind_of
+from .server_spec import Declared, server_resource
 
 Path = tuple["str | int", ...]
 
@@ -140,7 +137,7 @@ _NOTHING = object()
 
 
 @dataclass(frozen=True)
-class Wrong:
+class WrongType:
     """A value of another type: its place below `spec`, and what it should be."""
 
     place: Path
@@ -151,27 +148,27 @@ class Wrong:
         return "spec" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.place)
 
 
-def wrong_types(server: Declared) -> list[Wrong]:
+def wrong_types(server: Declared) -> list[WrongType]:
     spec = server.resource["spec"]
     found = list(_walk(spec, SPEC, ()))
     if "deployment" not in spec:
-        found.append(Wrong(("deployment",), "is null: give a mapping"))
+        found.append(WrongType(("deployment",), "is null: give a mapping"))
     return found
 
 
-def is_raw(server: Declared, wrong: Wrong) -> bool:
+def is_raw(server: Declared, wrong: WrongType) -> bool:
     """Whether the option `spec` has that value, and no option of its own."""
     return _at(server.options.get("spec"), wrong.place) is not _NOTHING
 
 
-def without(server: Declared, wrong: list[Wrong]) -> Declared:
+def without_values(server: Declared, wrong: list[WrongType]) -> Declared:
     """The server without those values; where one of `spec` goes, that of the option stands again."""
     raw = copy.deepcopy(server.options.get("spec") or {})
     for one in wrong:
         if is_raw(server, one):
             _drop(raw, one.place)
     options = {**server.options, "spec": raw}
-    spec = copy.deepcopy(resource(options)["spec"])
+    spec = copy.deepcopy(server_resource(options)["spec"])
     sound = replace(server, options=options, resource={**server.resource, "spec": spec})
     for one in wrong_types(sound):
         _drop(spec, one.place)
@@ -212,10 +209,10 @@ def _unknown(value: Any, shape: Any, place: Path) -> Iterator[str]:
             yield from _unknown(item, below, (*place, name))
         elif shape:
             meant = get_close_matches(str(name), shape, 1)
-            yield Wrong((*place, name), "").path + (f" (meant: {meant[0]}?)" if meant else "")
+            yield WrongType((*place, name), "").path + (f" (meant: {meant[0]}?)" if meant else "")
 
 
-def _walk(value: Any, shape: Any, place: Path) -> Iterator[Wrong]:
+def _walk(value: Any, shape: Any, place: Path) -> Iterator[WrongType]:
     if value is None and place and not isinstance(place[-1], int):
         # the API server takes it for nothing
         return
@@ -226,15 +223,15 @@ def _walk(value: Any, shape: Any, place: Path) -> Iterator[Wrong]:
                 if below is not None:
                     yield from _walk(item, below, (*place, name))
         else:
-            yield Wrong(place, f"is {kind_of(value)}: give a mapping")
+            yield WrongType(place, f"is {kind_of(value)}: give a mapping")
     elif isinstance(shape, list):
         if isinstance(value, list):
             for index, item in enumerate(value):
                 yield from _walk(item, shape[0], (*place, index))
         else:
-            yield Wrong(place, f"is {kind_of(value)}: give a list")
+            yield WrongType(place, f"is {kind_of(value)}: give a list")
     elif not _is(value, shape):
-        yield Wrong(place, f"is {kind_of(value)}: give {_WANTED[shape]}{_ADVICE.get(place[:-1], '')}")
+        yield WrongType(place, f"is {kind_of(value)}: give {_WANTED[shape]}{_ADVICE.get(place[:-1], '')}")
 
 
 def _is(value: Any, kind: str) -> bool:

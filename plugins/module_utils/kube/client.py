@@ -2,11 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The client of one Kubernetes API server.
-
-Kube.connect(task) finds the cluster; `request` sends, retries what may be retried and turns refusals into
-ServiceErrors. Discovery and exec credentials come from the run's cache.
-"""
+"""The client of one Kubernetes API server."""
 
 from __future__ import annotations
 
@@ -17,38 +13,20 @@ from email.utils import parsedate_to_datetime
 from typing import Any, cast
 from urllib.parse import urlencode
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.http import Response, retry_after, untrusted
-from ansible_collections.mcpops.platform.plugins.module_utils.intent import Intent, classify
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import (
-    aggregation,
-    discovery,
-    failures,
-    kubeconfig,
-    lease_keeping,
-    openapi,
-    options,
-)
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import json_text
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import (
-    ClusterPending,
-    check_mode_copy,
-    pending_reason,
-)
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import require, urllib3
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import (
-    Schemas,
-    Structure,
-    structure_of,
-    trimmed,
-)
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import Transport
-from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
-from ansible_collections.mcpops.platform.plugins.module_utils.task import ANSWER_LOST, Task
-from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Backoff, Deadline
+from ..errors import InvalidInput, Problem, ServiceError
+from ..http import Response, retry_after, untrusted
+from ..intent import Intent, classify
+from ..run_cache import ClusterPending, RunCache, check_mode_copy, pending_reason
+from ..task import ANSWER_LOST, Task
+from ..waiting import Backoff, Deadline
+from . import discovery, errors, kubeconfig, lease
+from .discovery import ResourceType
+from .manifests import Object
+from .schema import Schemas, Structure, structure_of, trimmed_schemas
+from .sdk import require, urllib3
+from .syntax import json_text
+from .transport import Transport
 
-Object = dict[str, Any]
 APPLY = "application/apply-patch+yaml"
 
 FIRST_CONTACT_SECONDS = 8.0
@@ -92,9 +70,9 @@ class Kube:
         self._reached = False
         self._date = ""
         self._warned: set[str] = set()
-        kept = openapi.cache_directory()
-        self.confirmed = openapi.Confirmed(kept, access.server)
-        self._documents = openapi.Documents(kept)
+        kept = discovery.cache_directory()
+        self.confirmed = discovery.ConfirmedObjects(kept, access.server)
+        self._documents = discovery.OpenApiDocuments(kept)
         self._schemas: dict[str, Schemas] = {}
 
     @classmethod
@@ -106,32 +84,32 @@ class Kube:
         require()
         kube = cls._connected(task)
         if guarded:
-            lease_keeping.refuse_lost(task, kube.server)
+            lease.refuse_lost(task, kube.server)
         return kube
 
     @classmethod
     def _connected(cls, task: Task) -> Kube:
-        said = options.resolve(task.params)
-        if said.self_contained or said.kubeconfig is not None:
-            return cls(task, kubeconfig.load(said))
-        for path in said.kubeconfig_paths:
+        stated = kubeconfig.resolve_options(task.params)
+        if stated.self_contained or stated.kubeconfig is not None:
+            return cls(task, kubeconfig.load_access(stated))
+        for path in stated.kubeconfig_paths:
             copy = check_mode_copy(task, path)
             if copy is not None:
                 config = kubeconfig.read_config(copy)
-                return cls(task, kubeconfig.from_config(config, said.context, path.parent, str(path)))
+                return cls(task, kubeconfig.from_config(config, stated.context, path.parent, str(path)))
             reason = pending_reason(task, path)
             if reason is not None:
                 raise ClusterPending(reason)
-        if said.kubeconfig_named and not any(path.exists() for path in said.kubeconfig_paths):
-            missing = said.kubeconfig_paths[0]
+        if stated.kubeconfig_named and not any(path.exists() for path in stated.kubeconfig_paths):
+            missing = stated.kubeconfig_paths[0]
             if task.check_mode:
                 raise ClusterPending(f"the kubeconfig {missing} does not exist yet")
-            told = f"{missing} does not exist; if the cluster does, write it with aks_kubeconfig"
-            raise InvalidInput("Kubernetes connection", [Problem("kubeconfig", told)])
-        if not any(path.exists() for path in said.kubeconfig_paths) and not kubeconfig.in_cluster():
-            unnamed = f"no cluster is named, and {said.kubeconfig_paths[0]} does not exist; set kubeconfig"
+            reported = f"{missing} does not exist; if the cluster does, write it with aks_kubeconfig"
+            raise InvalidInput("Kubernetes connection", [Problem("kubeconfig", reported)])
+        if not any(path.exists() for path in stated.kubeconfig_paths) and not kubeconfig.in_cluster():
+            unnamed = f"no cluster is named, and {stated.kubeconfig_paths[0]} does not exist; set kubeconfig"
             raise InvalidInput("Kubernetes connection", [Problem("kubeconfig", unnamed)])
-        return cls(task, kubeconfig.load(said))
+        return cls(task, kubeconfig.load_access(stated))
 
     def request(
         self,
@@ -165,7 +143,7 @@ class Kube:
         action = action or f"{method} {path}"
         response = self._attempts(method, target, sent, content, timeout, retry, quiet, action)
         if check and response.status >= 400 and response.status not in accept_status:
-            raise failures.from_response(action, response.status, response.body, self.access.origin)
+            raise errors.from_response(action, response.status, response.body, self.access.origin)
         return response
 
     def open(
@@ -184,7 +162,7 @@ class Kube:
         try:
             return self.transport.send(method, target, headers=headers or {}, body=body, timeout=timeout, preload=False)
         except urllib3.exceptions.HTTPError as exc:
-            raise failures.from_exception(action or f"{method} {path}", exc, self.server, self.access.origin) from exc
+            raise errors.from_exception(action or f"{method} {path}", exc, self.server, self.access.origin) from exc
 
     def get(
         self, path: str, *, query: Mapping[str, Any] | None = None, quiet: bool = False, action: str = ""
@@ -260,7 +238,7 @@ class Kube:
 
     def resource_type(self, api_version: str, kind: str, *, refresh: bool = True) -> ResourceType | None:
         """How this cluster serves a kind, or None; a kind unknown so far is asked for once more (`refresh`)."""
-        known = discovery.find(self.kinds(), api_version, kind)
+        known = discovery.find_type(self.kinds(), api_version, kind)
         if known is not None or not refresh:
             return known
         return self.resource_type_now(api_version, kind)
@@ -277,7 +255,7 @@ class Kube:
             found: discovery.Discovered = {"kinds": {**kept, **rows}, "stale": stale}
             self._cache.forget(self._discovery_key)
             self._discovered = self._cache.get_or_make(self._discovery_key, lambda: (found, discovery.GOOD_FOR_SECONDS))
-        return discovery.find(rows, api_version, kind)
+        return discovery.find_type(rows, api_version, kind)
 
     def kinds(self) -> discovery.KindTable:
         """Every kind this cluster serves, by `apiVersion/kind`."""
@@ -305,7 +283,7 @@ class Kube:
     def _schemas_of(self, api_version: str) -> Schemas:
         known = self._schemas.get(api_version)
         if known is None:
-            address = self._cache.get_or_make(self._index_key, self._index).get(openapi.document_path(api_version))
+            address = self._cache.get_or_make(self._index_key, self._index).get(discovery.document_path(api_version))
             known = self._schemas[api_version] = self._document(address) if address else {}
         return known
 
@@ -319,14 +297,16 @@ class Kube:
                 # a redirect says that the document has changed since the index was read
                 self._cache.forget(self._index_key)
                 return {}
-            found = trimmed(answer.json())
+            found = trimmed_schemas(answer.json())
             self._documents.write(address, found)
         return cast(Schemas, found)
 
     def _index(self) -> tuple[dict[str, str], float]:
         """Address by group version; empty where this identity may not read it, so that everything goes to dry runs."""
-        answer = self.request("GET", openapi.INDEX, accept_status=NO_OPENAPI, action="read the structure of kinds")
-        found = {} if answer.status in NO_OPENAPI else openapi.addresses(answer.json())
+        answer = self.request(
+            "GET", discovery.OPENAPI_INDEX, accept_status=NO_OPENAPI, action="read the structure of kinds"
+        )
+        found = {} if answer.status in NO_OPENAPI else discovery.document_addresses(answer.json())
         return found, discovery.GOOD_FOR_SECONDS
 
     @property
@@ -379,18 +359,18 @@ class Kube:
         writes = classify("kubernetes", method, target) is Intent.WRITE
         deadline = Deadline(RESTART_SECONDS if self._reached else FIRST_CONTACT_SECONDS)
         renewed = False
-        behind: aggregation.ApiService | None = None
+        behind: discovery.ApiService | None = None
         attempt = 0
         while True:
             attempt += 1
             try:
                 raw = self.transport.send(method, target, headers=headers, body=content, timeout=timeout)
             except urllib3.exceptions.HTTPError as exc:
-                if writes and not failures.never_sent(exc):
+                if writes and not errors.never_sent(exc):
                     self.task.wrote(f"{action} ({ANSWER_LOST})")
-                again = retry and (repeatable or failures.never_sent(exc)) and not untrusted(exc)
+                again = retry and (repeatable or errors.never_sent(exc)) and not untrusted(exc)
                 if not again or not self._pause(BACKOFF.after(attempt - 1), deadline, action):
-                    raise failures.from_exception(action, exc, self.server, self.access.origin) from exc
+                    raise errors.from_exception(action, exc, self.server, self.access.origin) from exc
                 continue
             if raw.status == 401 and not renewed and self.transport.renew():
                 renewed = True
@@ -405,36 +385,36 @@ class Kube:
             elif writes and response.status == 504:
                 self.task.wrote(f"{action} ({ANSWER_LOST})")
             # not at each attempt: it would double what an API server has to do that comes back to life
-            if behind is None and attempt % LOOK_BEHIND_EVERY == 1 and aggregation.suspicious(response):
+            if behind is None and attempt % LOOK_BEHIND_EVERY == 1 and discovery.may_be_aggregated(response):
                 behind = self._behind(target, response)
                 if behind is not None:
                     # others of the same API need not wait for it again
-                    patience = 0.0 if behind.name in self._down else AGGREGATED_SECONDS
-                    deadline = Deadline(min(deadline.left, patience))
-            again = retry and failures.busy(response, repeatable)
+                    grace_seconds = 0.0 if behind.name in self._down else AGGREGATED_SECONDS
+                    deadline = Deadline(min(deadline.left, grace_seconds))
+            again = retry and errors.busy(response, repeatable)
             pause = retry_after(response.headers) or BACKOFF.after(attempt - 1)
             if not again or not self._pause(pause, deadline, action):
-                if behind is None or not aggregation.suspicious(response):
+                if behind is None or not discovery.may_be_aggregated(response):
                     return response
                 self._down.add(behind.name)
-                raise aggregation.failure(action, self._behind(target, response) or behind, response)
+                raise discovery.aggregated_failure(action, self._behind(target, response) or behind, response)
 
-    def _behind(self, target: str, response: Response) -> aggregation.ApiService | None:
+    def _behind(self, target: str, response: Response) -> discovery.ApiService | None:
         """The server behind the API server that this answer is about, if there is one."""
-        name = aggregation.name_of(target)
+        name = discovery.api_service_name(target)
         if name is None:
             return None
-        where = f"{aggregation.API_SERVICES}/{name}"
+        where = f"{discovery.API_SERVICES}/{name}"
         try:
             raw = self.transport.send("GET", where, headers={}, body=None, timeout=5.0)
         except urllib3.exceptions.HTTPError:
             # the API server itself is gone, which the next attempt finds out
             return None
-        return aggregation.behind(name, response, Response(raw.status, raw.headers, raw.data))
+        return discovery.aggregated_service_of(name, response, Response(raw.status, raw.headers, raw.data))
 
     def _pass_on_warnings(self, headers: Any) -> None:
         """What the API server wants a person to know: deprecated versions, Pod Security below the enforced level."""
-        for text in failures.warnings(headers.getlist("Warning")):
+        for text in errors.header_warnings(headers.getlist("Warning")):
             if text not in self._warned:
                 self._warned.add(text)
                 self.task.warn(f"{self.server}: {text}")

@@ -2,16 +2,29 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which kinds a cluster serves: aggregated discovery, two requests a cluster and run."""
+"""What a cluster serves: kinds by aggregated discovery, API groups that other servers answer.
+
+And OpenAPI documents kept between runs.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
+import os
+import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypedDict
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import is_built_in
+from ..errors import ServiceError
+from ..http import Response
+from ..private_files import MODE, write_private
+from .manifests import is_built_in
 
 AGGREGATED = ",".join(
     f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList" for version in ("v2", "v2beta1")
@@ -97,20 +110,20 @@ def from_resource_list(answer: Mapping[str, Any]) -> KindTable:
     }
 
 
-def find(table: Mapping[str, list[Any]], api_version: str, kind: str) -> ResourceType | None:
+def find_type(table: Mapping[str, list[Any]], api_version: str, kind: str) -> ResourceType | None:
     row = table.get(f"{api_version}/{kind}")
     return ResourceType(api_version, kind, str(row[0]), bool(row[1]), tuple(row[2])) if row else None
 
 
 def not_served(table: Mapping[str, list[Any]], api_version: str, kind: str) -> str:
     """Why this kind cannot be used in this cluster, and what to do about it."""
-    told = f"this cluster has no kind {kind} in {api_version}"
+    reported = f"this cluster has no kind {kind} in {api_version}"
     similar = ", ".join(similar_kinds(table, kind))
     if similar:
-        return f"{told}; it has {similar}: write it so, if that is meant"
+        return f"{reported}; it has {similar}: write it so, if that is meant"
     if is_built_in(api_version.rpartition("/")[0]):
-        return f"{told}, and none of that name elsewhere: check the spelling; kubectl api-resources lists all kinds"
-    return f"{told}: install its CustomResourceDefinition first, or check the spelling"
+        return f"{reported}, and none of that name elsewhere: check the spelling; kubectl api-resources lists all kinds"
+    return f"{reported}: install its CustomResourceDefinition first, or check the spelling"
 
 
 def is_mistaken(table: Mapping[str, list[Any]], api_version: str, kind: str) -> bool:
@@ -137,3 +150,234 @@ def similar_kinds(table: Mapping[str, list[Any]], kind: str) -> Iterator[str]:
         api_version, _slash, known = key.rpartition("/")
         if known.lower() == kind.lower():
             yield f"{api_version} {known}"
+
+
+AGGREGATED_API_DOWN = "ApiServiceDown"
+API_SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
+
+# kube-aggregator's handler_proxy.go, and the reverse proxy it uses
+_OWN_WORDS = (b"service unavailable", b"error trying to reach service")
+_PATH = re.compile(r"/apis/(?P<group>[^/?]+)/(?P<version>[^/?]+)(?:[/?].*)?")
+# a name of at most 253 characters that begins where a word does: else a long text takes its length squared and more
+_GROUP_VERSION = re.compile(r"(?<![\w.-])([a-z0-9][a-z0-9.-]{0,252})/(v\w+)\b")
+
+
+@dataclass(frozen=True)
+class ApiService:
+    """Who is to answer for a group and version, and what its condition Available says."""
+
+    name: str
+    service: str = ""
+    status: str = ""
+    reason: str = ""
+    message: str = ""
+
+    @property
+    def api_version(self) -> str:
+        version, _dot, group = self.name.partition(".")
+        return f"{group}/{version}"
+
+
+def api_service_name(target: str) -> str | None:
+    """The APIService that a path belongs to; None for groups that kube-apiserver always answers for itself."""
+    match = _PATH.fullmatch(target)
+    return f"{match['version']}.{match['group']}" if match and not is_built_in(match["group"]) else None
+
+
+def may_be_aggregated(response: Response) -> bool:
+    """Whether an answer may tell of a server behind the API server. What that server refuses itself does not."""
+    if response.status in (502, 503, 504):
+        return True
+    return response.status == 500 and _status_message(response.body) is None
+
+
+def aggregated_service_of(name: str, response: Response, looked_up: Response) -> ApiService | None:
+    """Who was to give this answer, by what the API server knows of the APIService; None where it answers itself."""
+    if looked_up.status in (401, 403):
+        # it answers, so it is not down itself, and these are its words for another that is
+        own_words = response.body.strip().lower().startswith(_OWN_WORDS)
+        return ApiService(name) if own_words else None
+    if looked_up.status != 200:
+        return None
+    item = looked_up.json()
+    return api_service_from(item) if (item.get("spec") or {}).get("service") else None
+
+
+def api_service_from(item: Mapping[str, Any]) -> ApiService:
+    service = (item.get("spec") or {}).get("service") or {}
+    conditions = (item.get("status") or {}).get("conditions") or []
+    available: Mapping[str, Any] = next((one for one in conditions if one.get("type") == "Available"), {})
+    return ApiService(
+        str(item["metadata"]["name"]),
+        f"{service.get('namespace')}/{service.get('name')}" if service else "",
+        str(available.get("status") or ""),
+        str(available.get("reason") or ""),
+        str(available.get("message") or ""),
+    )
+
+
+def aggregated_failure(action: str, behind: ApiService, response: Response) -> ServiceError:
+    """The error that an answer from, or instead of, such a server stands for."""
+    stated = _status_message(response.body) or response.body[:200].decode(errors="replace").strip()
+    if behind.status and behind.status != "True":
+        why = f"APIService {behind.name} is not available: {behind.message or 'no reason given'} ({behind.reason})"
+    elif behind.status:
+        why = f"APIService {behind.name} is Available, and Service {behind.service} behind it says: {stated}"
+    else:
+        why = f"what is behind APIService {behind.name} says: {stated}"
+    return ServiceError(
+        action,
+        f"the API {behind.api_version} does not answer; {why}",
+        code=AGGREGATED_API_DOWN,
+        status=response.status,
+        hint=aggregated_advice(behind.name, behind.service),
+        body=stated,
+    )
+
+
+def aggregated_advice(name: str, service: str = "") -> str:
+    place = f"behind Service {service}" if service else "behind its Service"
+    return (
+        f"Look at the pods {place}; if what served this API is gone for good, delete it: kubectl delete apiservice "
+        f"{name}."
+    )
+
+
+def is_aggregated_api_down(failure: Exception) -> bool:
+    """Whether something failed only because one aggregated API does not answer: others do."""
+    return isinstance(failure, ServiceError) and failure.code == AGGREGATED_API_DOWN
+
+
+def deletion_advice(message: str) -> str | None:
+    """What to do about a namespace that stays, from the message of its NamespaceDeletionDiscoveryFailure.
+
+    The namespace controller asks every API for what it holds of the namespace, and does not guess for one that is down.
+    """
+    names = dict.fromkeys(
+        f"{version}.{group}" for group, version in _GROUP_VERSION.findall(message) if "." in group.strip(".")
+    )
+    if not names:
+        return None
+    listed = " ".join(names)
+    return (
+        f"It goes once these APIs answer again or are removed (APIService {', '.join(names)}): look at the pods behind "
+        f"their Services, or, if what served them is gone for good: kubectl delete apiservice {listed}."
+    )
+
+
+def _status_message(body: bytes) -> str | None:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return None
+    is_status = isinstance(answer, dict) and answer.get("kind") == "Status"
+    return str(answer.get("message") or answer.get("reason") or "") if is_status else None
+
+
+OPENAPI_INDEX = "/openapi/v3"
+CONFIRMED_DAYS = 30
+_LONGEST_RECORD = 4_000_000
+_DAY_SECONDS = 86_400
+
+
+def cache_directory() -> Path | None:
+    """`mcpops.platform` in the user's cache directory; None where there is no home."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "mcpops.platform"
+    except RuntimeError:
+        return None
+
+
+def document_path(api_version: str) -> str:
+    """The key of a group version in the index."""
+    return f"apis/{api_version}" if "/" in api_version else f"api/{api_version}"
+
+
+def document_addresses(index: Mapping[str, Any]) -> dict[str, str]:
+    """The address of each document by group version."""
+    return {path: str(row.get("serverRelativeURL")) for path, row in (index.get("paths") or {}).items()}
+
+
+class OpenApiDocuments:
+    """Trimmed documents by the address that names their content."""
+
+    FORM = "1"
+    """Part of every name: another form of what is kept must not be read as this one."""
+
+    def __init__(self, directory: Path | None) -> None:
+        self._directory = directory / "openapi" if directory is not None else None
+
+    def read(self, address: str) -> Any | None:
+        file = self._file(address)
+        if file is None:
+            return None
+        try:
+            return json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def write(self, address: str, document: Any) -> None:
+        file = self._file(address)
+        if file is None:
+            return
+        with contextlib.suppress(OSError):
+            write_private(file, json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+
+    def _file(self, address: str) -> Path | None:
+        parts = urlsplit(address)
+        # without a hash the address says nothing of the content
+        if self._directory is None or not parse_qs(parts.query).get("hash"):
+            return None
+        name = hashlib.sha256(f"{self.FORM} {address}".encode()).hexdigest()
+        return self._directory / f"{name}.json"
+
+
+class ConfirmedObjects:
+    """Digests of pairs of a declaration and an object of which a dry run has said that they are the same.
+
+    A declaration that the API server completes (a list that is one piece, with defaults inside) differs from the object
+    for ever, as far as reading tells. Once a dry run has shown that applying it changes nothing, it need not be asked
+    again as long as both are what they were.
+    """
+
+    def __init__(self, directory: Path | None, server: str) -> None:
+        name = hashlib.sha256(server.encode()).hexdigest()[:32]
+        self._file = directory / "confirmed" / name if directory is not None else None
+        self._digests: set[str] | None = None
+
+    def __contains__(self, digest: str) -> bool:
+        return digest in self._known()
+
+    def add(self, digest: str) -> None:
+        known = self._known()
+        if digest in known:
+            return
+        known.add(digest)
+        if self._file is None:
+            return
+        with contextlib.suppress(OSError):
+            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self._file.exists() and self._file.stat().st_size > _LONGEST_RECORD:
+                self._file.unlink()
+            # one short write in append mode: several workers may do so at once
+            descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, MODE)
+            try:
+                os.write(descriptor, f"{digest} {int(time.time())}\n".encode())
+            finally:
+                os.close(descriptor)
+
+    def _known(self) -> set[str]:
+        if self._digests is None:
+            self._digests = self._read()
+        return self._digests
+
+    def _read(self) -> set[str]:
+        if self._file is None:
+            return set()
+        since = time.time() - CONFIRMED_DAYS * _DAY_SECONDS
+        try:
+            rows = [line.split() for line in self._file.read_text(encoding="ascii").splitlines()]
+        except (OSError, ValueError):
+            return set()
+        return {row[0] for row in rows if len(row) == 2 and row[1].isdigit() and int(row[1]) > since}

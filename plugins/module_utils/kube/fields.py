@@ -2,11 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one reader of managedFields: who wrote what and when, and routes through objects as `fieldsV1` has them. Pure.
-
-`fieldsV1` is a tree whose keys are `f:<field>`, `k:<key of a list item as JSON>`, `v:<value of a set>`, `i:<index>`
-and `.` for the node itself; an empty node is a leaf. A route is the way to one leaf.
-"""
+"""managedFields: paths through objects as fieldsV1 has them, which leaves are ours and which belong to others."""
 
 from __future__ import annotations
 
@@ -17,8 +13,9 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure, canonical
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import join
+from ..plan import join
+from .schema import UNKNOWN, Structure, canonical
+from .writers import Tolerated, tolerated
 
 Route = tuple[str, ...]
 Pointer = tuple["str | int", ...]
@@ -94,7 +91,7 @@ def set_members(tree: Tree) -> list[Any]:
     return [_parsed(key[2:]) for key in tree if key.startswith("v:")]
 
 
-def routes(fields: Mapping[str, Any], above: Route = ()) -> Iterator[Route]:
+def leaf_routes(fields: Mapping[str, Any], above: Route = ()) -> Iterator[Route]:
     """Every leaf of a tree; a list item counts by itself where nothing below it does."""
     for key, below in fields.items():
         if key == ".":
@@ -102,7 +99,7 @@ def routes(fields: Mapping[str, Any], above: Route = ()) -> Iterator[Route]:
                 yield above
             continue
         if below:
-            yield from routes(below, (*above, key))
+            yield from leaf_routes(below, (*above, key))
         else:
             yield (*above, key)
 
@@ -122,7 +119,7 @@ def route_path(route: Route) -> str:
     return path
 
 
-def pointer(item: Any, route: Sequence[str], structure: Structure = UNKNOWN) -> Pointer | None:
+def resolve_route(item: Any, route: Sequence[str], structure: Structure = UNKNOWN) -> Pointer | None:
     """The place of a route in an object, or None when it is not there.
 
     With a structure, key fields that an item of a list leaves to their defaults count as written.
@@ -140,7 +137,7 @@ def pointer(item: Any, route: Sequence[str], structure: Structure = UNKNOWN) -> 
 
 def value_at(item: Any, route: Sequence[str], structure: Structure = UNKNOWN) -> Any:
     """The value a route leads to, or None."""
-    place = pointer(item, route, structure)
+    place = resolve_route(item, route, structure)
     if place is None:
         return None
     for step in place:
@@ -148,7 +145,7 @@ def value_at(item: Any, route: Sequence[str], structure: Structure = UNKNOWN) ->
     return item
 
 
-def declares(declared: Any, route: Sequence[str], structure: Structure = UNKNOWN) -> bool:
+def is_declared(declared: Any, route: Sequence[str], structure: Structure = UNKNOWN) -> bool:
     """Whether the declaration says something at this leaf, or about the whole that it is part of."""
     for step in route:
         if step.startswith(("f:", "k:", "v:")) and isinstance(declared, (Mapping, list)):
@@ -162,10 +159,10 @@ def declares(declared: Any, route: Sequence[str], structure: Structure = UNKNOWN
     return declared is not None
 
 
-def whole_item(declared: Any, route: Route, structure: Structure = UNKNOWN) -> Route:
+def route_to_declared_item(declared: Any, route: Route, structure: Structure = UNKNOWN) -> Route:
     """The route, cut at the first list item that is not declared: without its key it would be no item."""
     for length, step in enumerate(route, 1):
-        if step.startswith("k:") and not declares(declared, route[:length], structure):
+        if step.startswith("k:") and not is_declared(declared, route[:length], structure):
             return route[:length]
     return route
 
@@ -179,23 +176,23 @@ def from_the_end(place: Pointer) -> tuple[tuple[int, str], ...]:
     return tuple((step, "") if isinstance(step, int) else (-1, step) for step in place)
 
 
-def without(value: Any, doomed: Sequence[Sequence[str]], structure: Structure = UNKNOWN) -> Any:
+def without_routes(value: Any, to_remove: Sequence[Sequence[str]], structure: Structure = UNKNOWN) -> Any:
     """The value without what these routes lead to."""
-    if not doomed:
+    if not to_remove:
         return value
     if isinstance(value, Mapping):
-        below = {key: [route[1:] for route in doomed if route and route[0] == f"f:{key}"] for key in value}
+        below = {key: [route[1:] for route in to_remove if route and route[0] == f"f:{key}"] for key in value}
         return {
-            key: without(value[key], below[key], structure.field(str(key)))
+            key: without_routes(value[key], below[key], structure.field(str(key)))
             for key in value
             if not any(not rest for rest in below[key])
         }
     if isinstance(value, list):
         kept = []
         for index, item in enumerate(value):
-            rests = [route[1:] for route in doomed if route and _names(route[0], item, index, structure)]
+            rests = [route[1:] for route in to_remove if route and _names(route[0], item, index, structure)]
             if all(rests):
-                kept.append(without(item, rests, structure.items))
+                kept.append(without_routes(item, rests, structure.items))
         return kept
     return value
 
@@ -239,3 +236,136 @@ def _parsed(text: str) -> Any:
 
 def _equal(one: Any, other: Any) -> bool:
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+
+
+FIELD_MANAGER = "mcpops"
+REPLACING_MANAGER = "mcpops-replace"
+"""Writes an object in one piece and gives it up again: as a second owner it would keep items declared no more."""
+
+# what names an object, what is kept about it by others on purpose (labels, annotations), and what controllers report
+_NOT_OWNED = frozenset({"f:apiVersion", "f:kind", "f:metadata", "f:status"})
+
+
+def owned_fields(live: Mapping[str, Any], manager: str = FIELD_MANAGER) -> tuple[str, Tree] | None:
+    """(apiVersion, fieldsV1) of what `manager` has applied, or None."""
+    for entry in entries(live):
+        if entry.manager == manager and entry.operation == "Apply" and not entry.subresource:
+            return entry.api_version, entry.fields
+    return None
+
+
+def owns_label(live: Mapping[str, Any], manager: str, label: str) -> bool:
+    """Whether `manager` has applied this label."""
+    owned = owned_fields(live, manager)
+    return owned is not None and part_of(owned[1], "metadata", "labels", label) is not None
+
+
+def own_routes(live: Mapping[str, Any], manager: str) -> list[Route]:
+    """Every leaf that `manager` has applied."""
+    found = owned_fields(live, manager)
+    return list(leaf_routes(found[1])) if found is not None else []
+
+
+def owners_by_route(live: Mapping[str, Any]) -> dict[Route, set[str]]:
+    """The managers of every leaf that anybody owns, whatever it is a part of."""
+    found: dict[Route, set[str]] = {}
+    for entry in entries(live):
+        if entry.subresource != "status":
+            for route in leaf_routes(entry.fields):
+                found.setdefault(route, set()).add(entry.manager)
+    return found
+
+
+def foreign_routes(
+    live: Mapping[str, Any], our_managers: Collection[str], expected: Tolerated | None = None
+) -> dict[Route, str]:
+    """Every leaf of substance that somebody else owns, with its manager; without those of expected writers.
+
+    A leaf that one of `our_managers` owns as well is not foreign: it stands as we declared it.
+    """
+    return _foreign_routes(live, our_managers, expected, shared=False)
+
+
+def _foreign_routes(
+    live: Mapping[str, Any], our_managers: Collection[str], expected: Tolerated | None, *, shared: bool
+) -> dict[Route, str]:
+    allowed = tolerated(str(live.get("kind"))) if expected is None else expected
+    found = {}
+    for route, managers in owners_by_route(live).items():
+        others = managers.difference(our_managers)
+        if route[0] in _NOT_OWNED or not others or (others != managers and not shared):
+            continue
+        path = route_path(route)
+        unexpected = sorted(manager for manager in others if not allowed.expects(manager, path))
+        if unexpected:
+            found[route] = unexpected[0]
+    return found
+
+
+def foreign_fields(
+    live: Mapping[str, Any], our_managers: Collection[str], expected: Tolerated | None = None
+) -> list[tuple[str, str]]:
+    """The same as (path, manager), sorted."""
+    found = foreign_routes(live, our_managers, expected)
+    return sorted((route_path(route), manager) for route, manager in found.items())
+
+
+def writers_by_path(live: Mapping[str, Any], our_managers: Collection[str]) -> dict[str, str]:
+    """The manager of every leaf that is not ours, labels and annotations too: who to name beside a difference."""
+    return {
+        route_path(route): ", ".join(sorted(managers))
+        for route, managers in owners_by_route(live).items()
+        if not managers.intersection(our_managers)
+    }
+
+
+def undeclared_foreign(
+    live: Mapping[str, Any],
+    declared: Mapping[str, Any],
+    our_managers: Collection[str],
+    structure: Structure = UNKNOWN,
+    expected: Tolerated | None = None,
+) -> dict[Route, str]:
+    """Leaves of substance that somebody else owns and the declaration does not have, with their managers.
+
+    Also those that are ours as well, because the declaration had them once: giving up our part leaves them in place.
+    A list item that the declaration does not have goes as a whole.
+    """
+    found = _foreign_routes(live, our_managers, expected, shared=True)
+    return {
+        route_to_declared_item(declared, route, structure): manager
+        for route, manager in found.items()
+        if not is_declared(declared, route, structure)
+    }
+
+
+def whole_structures(
+    foreign: Mapping[Route, str], live: Mapping[str, Any], declared: Mapping[str, Any], structure: Structure = UNKNOWN
+) -> dict[Route, str]:
+    """The same leaves, as the outermost undeclared structures in which nobody else owns anything.
+
+    A part alone can often not be removed: what is left of `appArmorProfile` without its type is refused.
+    """
+    protected = [route for route in owners_by_route(live) if not any(route[: len(one)] == one for one in foreign)]
+    found: dict[Route, str] = {}
+    for route, manager in foreign.items():
+        above = (route[:length] for length in range(1, len(route)))
+        whole = next(
+            (
+                one
+                for one in above
+                if not is_declared(declared, one, structure)
+                and not any(other[: len(one)] == one for other in protected)
+            ),
+            route,
+        )
+        found.setdefault(whole, manager)
+    return found
+
+
+def undeclared_own(
+    live: Mapping[str, Any], declared: Mapping[str, Any], manager: str, structure: Structure = UNKNOWN
+) -> list[Route]:
+    """Leaves that `manager` once applied and the declaration has no more; a list item goes as a whole."""
+    gone = [route for route in own_routes(live, manager) if not is_declared(declared, route, structure)]
+    return list(dict.fromkeys(route_to_declared_item(declared, route, structure) for route in gone))

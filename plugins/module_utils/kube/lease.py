@@ -2,23 +2,32 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Lease by which one run at a time works on a cluster: whose it is, and whether that run still lives. Pure.
+"""The Lease by which one run at a time works on a cluster.
 
-It lies in kube-system: that namespace is always there, nobody can delete it, and who may write there administers the
-cluster anyway, so that nobody else can keep a run away. It exists only while a run holds it.
+Who holds it, whether that run is alive, and what this run knows of its own leases.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
-NAMESPACE = "kube-system"
-NAME = "mcpops-platform"
+from .. import private_files
+from ..errors import ServiceError
+from ..task import CommandOutput, Task
+from .kubeconfig import kubernetes_argument_spec
+
+LEASE_NAMESPACE = "kube-system"
+LEASE_NAME = "mcpops-platform"
 DURATION_SECONDS = 60
 """How long a holder that is not heard of keeps the lease."""
 HOLDER_ANNOTATION = "mcpops.platform/holder"
@@ -47,12 +56,12 @@ class Holder:
     def __str__(self) -> str:
         details = [self.playbook, f"run {self.run}" if self.run else "", f"process {self.pid}" if self.pid else ""]
         shown = ", ".join(detail for detail in details if detail)
-        who = f"{self.user}@{self.host}" if self.host else self.user
-        return f"{who} ({shown})" if shown else who
+        ref = f"{self.user}@{self.host}" if self.host else self.user
+        return f"{ref} ({shown})" if shown else ref
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldLease:
     """A Lease as it was read."""
 
     holder: Holder
@@ -62,7 +71,7 @@ class Held:
     identity: str
 
 
-class Verdict(Enum):
+class LeaseState(Enum):
     FREE = "free"
     MINE = "mine"
     DEAD = "dead"
@@ -72,15 +81,17 @@ class Verdict(Enum):
     HELD = "held"
 
 
-def path(namespace: str, name: str = "") -> str:
+def lease_path(namespace: str, name: str = "") -> str:
     """Where Leases of a namespace are, or one of them."""
     return f"/apis/{API_VERSION}/namespaces/{namespace}/leases" + (f"/{name}" if name else "")
 
 
-def body(namespace: str, holder: Holder, now: datetime, replacing: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def lease_body(
+    namespace: str, holder: Holder, now: datetime, replacing: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The Lease of a holder who starts now; `replacing` is the one it takes the place of, if that still exists."""
     metadata: dict[str, Any] = {
-        "name": NAME,
+        "name": LEASE_NAME,
         "namespace": namespace,
         "labels": {"app.kubernetes.io/managed-by": "mcpops"},
         "annotations": {HOLDER_ANNOTATION: json.dumps(asdict(holder), sort_keys=True)},
@@ -99,21 +110,21 @@ def body(namespace: str, holder: Holder, now: datetime, replacing: Mapping[str, 
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec}
 
 
-def renewed(lease: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def renewed_lease(lease: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """The same Lease, heard of now."""
     return {**lease, "spec": {**lease["spec"], "renewTime": _text(now)}}
 
 
-def held(lease: Mapping[str, Any]) -> Held:
+def read_lease(lease: Mapping[str, Any]) -> HeldLease:
     """What a Lease says; one that another program wrote is shown by its bare identity."""
     spec = lease.get("spec") or {}
     identity = str(spec.get("holderIdentity") or "")
     try:
-        told = json.loads(((lease.get("metadata") or {}).get("annotations") or {})[HOLDER_ANNOTATION])
-        holder = Holder(**{name: told[name] for name in Holder.__dataclass_fields__ if name in told})
+        reported = json.loads(((lease.get("metadata") or {}).get("annotations") or {})[HOLDER_ANNOTATION])
+        holder = Holder(**{name: reported[name] for name in Holder.__dataclass_fields__ if name in reported})
     except (KeyError, ValueError, TypeError):
         holder = Holder(identity or "somebody", "", "")
-    return Held(
+    return HeldLease(
         holder,
         _time(spec.get("acquireTime")),
         _time(spec.get("renewTime")),
@@ -122,22 +133,22 @@ def held(lease: Mapping[str, Any]) -> Held:
     )
 
 
-def verdict(lease: Held, me: Holder, now: datetime, runs: Callable[[Holder], bool | None]) -> Verdict:
+def lease_state(lease: HeldLease, me: Holder, now: datetime, runs: Callable[[Holder], bool | None]) -> LeaseState:
     """Whether `me` may have the lease; `runs` says of a holder's process whether it lives, None when it cannot tell."""
     if not lease.identity:
-        return Verdict.FREE
+        return LeaseState.FREE
     if lease.identity == me.identity:
-        return Verdict.MINE
+        return LeaseState.MINE
     alive = runs(lease.holder)
     if alive is not None:
-        return Verdict.HELD if alive else Verdict.DEAD
+        return LeaseState.HELD if alive else LeaseState.DEAD
     heard = lease.renewed or lease.since
     if heard is None or now - heard > timedelta(seconds=lease.duration):
-        return Verdict.STALE
-    return Verdict.HELD
+        return LeaseState.STALE
+    return LeaseState.HELD
 
 
-def who_and_since_when(lease: Held, now: datetime) -> str:
+def holder_and_age(lease: HeldLease, now: datetime) -> str:
     """`alice@ctl (site, run 1a2b, process 42) works on it since 2026-01-31 10:00:00 UTC (2 min ago), ...`."""
     since = f" since {lease.since:%Y-%m-%d %H:%M:%S} UTC ({_ago(now - lease.since)} ago)" if lease.since else ""
     heard = f", last heard of {_ago(now - lease.renewed)} ago" if lease.renewed else ""
@@ -160,3 +171,103 @@ def _time(text: Any) -> datetime | None:
         return datetime.fromisoformat(str(text).replace("Z", "+00:00"))
     except ValueError:
         return None
+
+
+SKEW_SECONDS = 2.0
+"""Clocks that differ by less are not worth a correction."""
+
+
+@dataclass
+class LeaseRecord:
+    """One lease of this run: the object as last written, how to reach its cluster, and what became of it."""
+
+    server: str
+    lease: dict[str, Any]
+    connection: dict[str, Any]
+    heard: float
+    """When it was written, by this machine's clock."""
+    skew: float = 0.0
+    """Seconds by which the API server's clock is ahead of this machine's."""
+    lost: str = ""
+
+    def now(self) -> datetime:
+        return datetime.now(timezone.utc) + timedelta(seconds=self.skew)
+
+
+def record_of(task: Task, server: str, current: Mapping[str, Any], skew: float) -> LeaseRecord:
+    """What is to be remembered of a lease just written through this task's options."""
+    connection = {name: task.params.get(name) for name in kubernetes_argument_spec()}
+    return LeaseRecord(server, dict(current), connection, time.time(), skew)
+
+
+def skew_of(response: Any) -> float:
+    """How far the clock of the server is ahead: what others read is told by its clock, the one all runs share."""
+    date = response.headers.get("Date", "")
+    return parsedate_to_datetime(date).timestamp() - time.time() if date else 0.0
+
+
+def record_path(run_directory: Path, server: str) -> Path:
+    return run_directory / "mcpops" / f"lease-{hashlib.sha256(server.encode()).hexdigest()[:24]}.json"
+
+
+def load_record(file: Path) -> LeaseRecord | None:
+    try:
+        return LeaseRecord(**json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def save_record(file: Path, record: LeaseRecord) -> None:
+    private_files.write_private(file, json.dumps(record.__dict__))
+
+
+def locked_record(file: Path) -> contextlib.AbstractContextManager[None]:
+    """One process at a time: a renewal must not cross the return."""
+    return private_files.locked(file.with_suffix(".lock"))
+
+
+def refuse_lost(task: Task, server: str) -> None:
+    """Fails where this run has lost the lease of this cluster. Without a lease this is one look for a file."""
+    if task.check_mode or task.run_directory is None:
+        return
+    own = load_record(record_path(task.run_directory, server))
+    if own is not None and own.lost:
+        raise ServiceError(
+            f"Working on {server}",
+            own.lost,
+            code="LeaseLost",
+            hint="This run stops here, because two at once would undo each other's work; run it again afterwards.",
+        )
+
+
+def record_files(directory: Path) -> Sequence[Path]:
+    return sorted((directory / "mcpops").glob("lease-*.json"))
+
+
+class SilentTask:
+    """A Task with the means of another and nothing to say, for what concerns the leases themselves."""
+
+    check_mode = False
+    diff_mode = False
+
+    def __init__(self, task: Task, params: dict[str, Any]) -> None:
+        self.params = params
+        self.run_directory = task.run_directory
+        self._task = task
+
+    def run_command(
+        self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
+    ) -> CommandOutput:
+        return self._task.run_command(argv, stdin, env)
+
+    def warn(self, message: str) -> None:
+        """Nobody waits for what it does."""
+
+    def progress(self, message: str) -> None:
+        """Nobody waits for what it does."""
+
+    def secret(self, value: str) -> None:
+        self._task.secret(value)
+
+    def wrote(self, what: str) -> None:
+        """A lease is bookkeeping of the run; site_lock says itself what it did with one."""

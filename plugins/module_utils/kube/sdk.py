@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import MissingLibrary
+from ..errors import MissingLibrary
 
 __all__ = ["require", "urllib3", "yaml"]
 

@@ -2,15 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One conversation with an MCP server of either era: who it is, what it offers, and calls.
-
-    with conversation.opened(http_client.exchange_to(url)) as server:
-        server.speaker.era, server.speaker.version, server.speaker.info, server.speaker.capabilities
-        server.tools()
-        server.call("echo", {"text": "hello"})
-
-Needs neither Ansible nor a cluster. Everything that is not an answer is an Unanswered (verdicts.py).
-"""
+"""One conversation with an MCP server of either era: who it is, what it offers, and calls."""
 
 from __future__ import annotations
 
@@ -20,13 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import detection, foreign, parameter_headers
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.legacy import Legacy
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.modern import Modern
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, shortened
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import needs_input as needs_input_verdict
-from ansible_collections.mcpops.platform.plugins.module_utils.waiting import now
+from .. import masking
+from ..waiting import now
+from . import modern as detection
+from . import modern as parameter_headers
+from .legacy import Legacy
+from .modern import Modern
+from .protocol import Exchange
+from .verdicts import Unanswered, shortened
+from .verdicts import needs_input as needs_input_verdict
 
 AUTO, MODERN, LEGACY = "auto", "modern", "legacy"
 ERAS = (AUTO, MODERN, LEGACY)
@@ -171,7 +165,7 @@ class Conversation:
             self._cached(method, page)
         times = Counter(item[identity] for item in items)
         twice = sorted(name for name, count in times.items() if count > 1)
-        self._remark(f"{method} names {foreign.listed(twice)} more than once" if twice else "")
+        self._remark(f"{method} names {masking.listed_names(twice)} more than once" if twice else "")
         return items
 
     def _pages(self, method: str) -> Iterator[dict[str, Any]]:
@@ -215,7 +209,7 @@ class Conversation:
 
 
 @contextmanager
-def opened(
+def open_conversation(
     exchange: Exchange, era: str = AUTO, capabilities: Mapping[str, Any] | None = None, traceparent: str = ""
 ) -> Iterator[Conversation]:
     """A conversation in the era that the server speaks, or in the one that is asked for; its end ends the session."""
@@ -302,7 +296,7 @@ class _Opening:
         except Unanswered as second:
             raise refused or second from second
         legacy.close()
-        raise detection.mismatch(MODERN, speaker.supported_versions or legacy.supported_versions)
+        raise detection.era_mismatch(MODERN, speaker.supported_versions or legacy.supported_versions)
 
     def legacy(self) -> Conversation:
         try:
@@ -312,7 +306,7 @@ class _Opening:
                 raise
             speaker, step, _second = self._discovered()
             if step.next == "modern":
-                raise detection.mismatch(LEGACY, speaker.supported_versions) from refused
+                raise detection.era_mismatch(LEGACY, speaker.supported_versions) from refused
             raise
 
     def _discovered(self) -> tuple[Modern, detection.Step, Unanswered | None]:
@@ -336,7 +330,7 @@ def _continued(responses: Mapping[str, Any] | None, state: Any) -> dict[str, Any
 
 def _unusable(tool: Mapping[str, Any]) -> str:
     try:
-        parameter_headers.annotated(tool.get("inputSchema"))
+        parameter_headers.annotated_arguments(tool.get("inputSchema"))
     except parameter_headers.InvalidAnnotation as exc:
         return shortened(exc)
     return ""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the answer of a tool must be, checked before anything is asked and judged afterwards. Pure."""
+"""What the answer of a tool must be: checked before any request, and judged afterwards."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import jsonpath
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import protocol
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, shortened
-from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of, text_of_scalar
+from ..errors import Problem
+from ..kube.readiness import judge as jsonpath
+from ..text import kind_of, text_of_scalar
+from . import protocol
+from .verdicts import Unanswered, shortened
 
 # what is said of the answer of a call, and so needs one
 OF_A_CALL = ("arguments", "expect", "expect_equals", "expect_regex", "expect_json", "expect_error")
@@ -33,19 +33,19 @@ class PathCheck:
     """What a JSONPath must lead to in the structured content: a value, text that a pattern fits, or anything."""
 
     text: str
-    path: jsonpath.Path
+    path: jsonpath.JsonPath
     value: Any = None
     regex: str = ""
 
     def unmet(self, content: Any) -> str:
-        found = jsonpath.find(self.path, content)
+        found = jsonpath.find_values(self.path, content)
         if not found:
             return f"has nothing at {self.text}"
         shown = ", ".join(shortened(json.dumps(one, ensure_ascii=False)) for one in found[:5])
         if self.regex:
             met = all(re.search(self.regex, one if isinstance(one, str) else json.dumps(one)) for one in found)
             return "" if met else f"has {shown} at {self.text}, which does not match the pattern {self.regex!r}"
-        if self.value is None or all(same(self.value, one) for one in found):
+        if self.value is None or all(same_json(self.value, one) for one in found):
             return ""
         return f"has {shown} at {self.text} instead of {shortened(json.dumps(self.value, ensure_ascii=False))}"
 
@@ -101,7 +101,7 @@ class Answer:
         return cls(protocol.answer_text(result), result.get("structuredContent"), result.get("isError") is True)
 
 
-def judge(tool: str, expected: Expectation, answer: Answer) -> None:
+def judge_answer(tool: str, expected: Expectation, answer: Answer) -> None:
     """Raises Unanswered where the answer is not the expected one."""
     shown = shortened(answer.text)
     if answer.is_error and expected.error is None:
@@ -125,18 +125,18 @@ def judge(tool: str, expected: Expectation, answer: Answer) -> None:
         raise Unanswered("unexpected_answer", f"the {what} of its tool {tool!r} {unmet}: {shown!r}", terminal=True)
 
 
-def same(wanted: Any, found: Any) -> bool:
+def same_json(wanted: Any, found: Any) -> bool:
     """Equal as JSON: 1 and 1.0 are, 1 and true or "1" are not."""
     if isinstance(wanted, bool) or isinstance(found, bool):
         return wanted is found
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
-        return wanted.keys() == found.keys() and all(same(value, found[key]) for key, value in wanted.items())
+        return wanted.keys() == found.keys() and all(same_json(value, found[key]) for key, value in wanted.items())
     if isinstance(wanted, (list, tuple)) and isinstance(found, list):
-        return len(wanted) == len(found) and all(map(same, wanted, found))
+        return len(wanted) == len(found) and all(map(same_json, wanted, found))
     return bool(wanted == found)
 
 
-def parse(row: Mapping[str, Any]) -> Expectation:
+def parse_expectation(row: Mapping[str, Any]) -> Expectation:
     """The expectation of options that have no problems."""
     equals = row.get("expect_equals")
     return Expectation(
@@ -145,7 +145,10 @@ def parse(row: Mapping[str, Any]) -> Expectation:
         regex=row.get("expect_regex") or "",
         paths=tuple(
             PathCheck(
-                str(check["path"]), jsonpath.parse(str(check["path"])), check.get("value"), check.get("regex") or ""
+                str(check["path"]),
+                jsonpath.parse_path(str(check["path"])),
+                check.get("value"),
+                check.get("regex") or "",
             )
             for check in row.get("expect_json") or []
         ),
@@ -153,7 +156,7 @@ def parse(row: Mapping[str, Any]) -> Expectation:
     )
 
 
-def problems(row: Mapping[str, Any]) -> Iterator[Problem]:
+def expectation_problems(row: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong with the options about the call, with their paths in the entry."""
     tool = row.get("tool")
     if tool and (tool != tool.strip() or not tool.isprintable()):
@@ -182,7 +185,7 @@ def problems(row: Mapping[str, Any]) -> Iterator[Problem]:
 def _path_problems(where: str, check: Mapping[str, Any]) -> Iterator[Problem]:
     path = check.get("path")
     try:
-        jsonpath.parse(str(path or ""))
+        jsonpath.parse_path(str(path or ""))
     except jsonpath.BadPath as exc:
         yield Problem(f"{where}.path", f"{path or ''!r} is not a JSONPath: {exc}")
     if check.get("value") is not None and check.get("regex"):

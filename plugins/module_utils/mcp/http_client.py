@@ -2,32 +2,85 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""HTTP for a conversation with an MCP server: bounded in time, no redirects, failures named."""
+"""HTTP for a conversation with an MCP server.
+
+Bounded in time, no redirects, and the HTTP+SSE transport of 2024-11-05.
+"""
 
 from __future__ import annotations
 
 import http.client
+import json
 import os
+import posixpath
+import string
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Protocol
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
-from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import Deadline
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem
-from ansible_collections.mcpops.platform.plugins.module_utils.http import (
-    connection_pool,
-    environment_proxy,
-    tls_context,
-    untrusted,
-)
-from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import sdk
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import addresses
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange, Reply
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, refusal, shortened
+from ..errors import InvalidInput, Problem
+from ..http import connection_pool, environment_proxy, tls_context, untrusted
+from ..intent import guard
+from ..kube import sdk
+from ..waiting import Watchdog
+from . import protocol
+from .protocol import EventStream, Exchange, Reply
+from .verdicts import Unanswered, refusal, shortened, without_secrets
+
+
+def is_ambiguous_path(path: str) -> bool:
+    """Whether some reader of the path (a library, a proxy, a server) may go elsewhere than it seems to lead."""
+    plain = fully_decoded(path.partition("?")[0])
+    # readers drop tabs and line ends, and take a backslash for a slash
+    if not plain.startswith("/") or plain.startswith("//") or "\\" in plain or not plain.isprintable():
+        return True
+    return any(part in (".", "..") for part in plain.split("/"))
+
+
+def stays_under(prefix: str, path: str) -> bool:
+    """Whether a path is still under a prefix when it is decoded and its dot segments are resolved."""
+    plain = fully_decoded(path.partition("?")[0]).replace("\\", "/")
+    resolved = posixpath.normpath(plain)
+    return plain.isprintable() and (resolved == prefix or resolved.startswith(prefix + "/"))
+
+
+def fully_decoded(path: str) -> str:
+    """Without percent signs, however often they were encoded: each reader on the way may decode once."""
+    while (plain := unquote(path)) != path:
+        path = plain
+    return path
+
+
+def in_ascii(path: str) -> str:
+    """A path with its query as a request has it: only what is not ASCII is encoded."""
+    return quote(path, safe=string.punctuation)
+
+
+def at_origin(base: str, path: str) -> str:
+    """The address of a path (with its query) at the origin of `base`."""
+    here = urlsplit(base)
+    bare, _mark, query = path.partition("?")
+    address = urlunsplit((here.scheme, here.netloc, bare, query, ""))
+    there = urlsplit(address)
+    if is_ambiguous_path(path) or (there.scheme, there.netloc) != (here.scheme, here.netloc):
+        raise foreign_address(path)
+    return address
+
+
+def foreign_address(address: str) -> Unanswered:
+    """The verdict on a server that names an address elsewhere."""
+    return Unanswered(
+        "foreign_address",
+        "its stream names an address for requests that is of another origin, or leads out of its own: "
+        f"{without_secrets(address)}",
+        "Nothing was sent there. The server, or a proxy in front of it, must name a path of its own.",
+        terminal=True,
+        status=200,
+    )
+
 
 CHUNK = 65536
 # how many requests a stream that brings several answers may last
@@ -55,7 +108,7 @@ class HttpExchange:
 
     @contextmanager
     def __call__(self, method: str, headers: Mapping[str, str], body: bytes | None) -> Iterator[Reply]:
-        deadline = Deadline(max(self.timeout, self.longest))
+        deadline = Watchdog(max(self.timeout, self.longest))
         response = None
         try:
             with deadline.watching():
@@ -69,7 +122,7 @@ class HttpExchange:
             if response is not None:
                 _release(response)
 
-    def _opened(self, method: str, headers: Mapping[str, str], body: bytes | None, deadline: Deadline) -> Any:
+    def _opened(self, method: str, headers: Mapping[str, str], body: bytes | None, deadline: Watchdog) -> Any:
         if deadline.passed:
             raise timed_out(self.timeout)
         try:
@@ -78,7 +131,7 @@ class HttpExchange:
             if deadline.passed and not isinstance(exc, sdk.urllib3.exceptions.ConnectTimeoutError):
                 raise timed_out(self.timeout) from exc
             if isinstance(exc, sdk.urllib3.exceptions.HTTPError):
-                raise unreached(exc, self.timeout) from exc
+                raise http_unreached(exc, self.timeout) from exc
             raise
         if deadline.passed:
             # headers that end with the connection look complete
@@ -90,7 +143,7 @@ class HttpExchange:
     def at(self, path: str) -> Exchange:
         if self.elsewhere is None:
             return self
-        addresses.at_origin(self.base, path)
+        at_origin(self.base, path)
         return replace(self, opener=self.elsewhere(path))
 
     def lasting(self) -> Exchange:
@@ -116,7 +169,7 @@ def exchange_to(
 
 def url_exchange(url: str, opener: Callable[[str], Opener], timeout: float) -> HttpExchange:
     """An Exchange over a URL, whose other paths are on the same server."""
-    return HttpExchange(opener(url), timeout, url, lambda path: opener(addresses.at_origin(url, path)))
+    return HttpExchange(opener(url), timeout, url, lambda path: opener(at_origin(url, path)))
 
 
 def url_opener(
@@ -152,7 +205,7 @@ def _tls(ca_file: str | None, validate_certs: bool) -> dict[str, Any]:
     return {"ssl_context": context} if validate_certs else {"ssl_context": context, "assert_hostname": False}
 
 
-def unreached(exc: Exception, timeout: float) -> Unanswered:
+def http_unreached(exc: Exception, timeout: float) -> Unanswered:
     """The verdict on a request that got no HTTP answer."""
     errors = sdk.urllib3.exceptions
     text = str(exc)
@@ -182,8 +235,8 @@ def unreached(exc: Exception, timeout: float) -> Unanswered:
             "Give the CA with ca_cert, or check that the address speaks TLS.",
             terminal=True,
         )
-    said = f"the connection failed: {type(exc).__name__}: {shortened(text)}"
-    return Unanswered("not_http", said, "Is there an HTTP server?")
+    stated = f"the connection failed: {type(exc).__name__}: {shortened(text)}"
+    return Unanswered("not_http", stated, "Is there an HTTP server?")
 
 
 def proxy_refusal(text: str) -> Unanswered | None:
@@ -199,7 +252,7 @@ def timed_out(timeout: float) -> Unanswered:
     )
 
 
-def _chunks(response: Any, deadline: Deadline, timeout: float) -> Iterator[bytes]:
+def _chunks(response: Any, deadline: Watchdog, timeout: float) -> Iterator[bytes]:
     """The body as it comes. The socket's timeout bounds one read, the deadline bounds all of them."""
     try:
         while chunk := response.read1(CHUNK, decode_content=False):
@@ -254,3 +307,73 @@ def _release(response: Any) -> None:
         response.close()
         # a closed connection goes back as well: the pool counts them, and waits for ever for one that is missing
         response.release_conn()
+
+
+# the stream brings all answers of a conversation
+MOST_BYTES = 4 * protocol.MAX_ANSWER_BYTES
+# how a server refuses a POST at the address of such a stream
+REFUSALS = (404, 405)
+
+# what says more than that there is no such stream
+TOLD = frozenset(("foreign_address", "oversize", "unauthorized", "forbidden", "proxy_unauthorized"))
+
+
+class Movable(Protocol):
+    """An Exchange that can ask the same server at another path, and hold a stream longer than one request takes."""
+
+    base: str
+
+    def __call__(
+        self, method: str, headers: Mapping[str, str], body: bytes | None
+    ) -> AbstractContextManager[Reply]: ...
+
+    def at(self, path: str) -> Exchange: ...
+
+    def lasting(self) -> Exchange: ...
+
+
+@contextmanager
+def connected_sse(exchange: Movable, headers: Mapping[str, str]) -> Iterator[Exchange]:
+    """An Exchange over an open stream; Unanswered where the server has none."""
+    with exchange.lasting()("GET", {**headers, "Accept": "text/event-stream"}, None) as reply:
+        if not reply.successful or reply.content_type != "text/event-stream":
+            raise protocol.refused(reply)
+        stream = EventStream(protocol.limited(reply.chunks, MOST_BYTES))
+        texts = iter(stream)
+        reference = next(texts, "")
+        if stream.name != "endpoint":
+            raise Unanswered("not_mcp", "its stream begins without an endpoint", terminal=True, status=reply.status)
+        yield _paired(exchange.at(endpoint_path(exchange.base, reference)), texts)
+
+
+def endpoint_path(base: str, reference: str) -> str:
+    """Path and query of the address for requests. Another origin would get the headers that are meant for this one."""
+    here = urlsplit(base)
+    try:
+        there = urlsplit(urljoin(base, reference.strip()))
+    except ValueError as exc:
+        raise foreign_address(reference) from exc
+    path = in_ascii((there.path or "/") + (f"?{there.query}" if there.query else ""))
+    if (there.scheme, there.netloc) != (here.scheme, here.netloc) or is_ambiguous_path(path):
+        raise foreign_address(reference)
+    return path
+
+
+def _paired(post: Exchange, texts: Iterator[str]) -> Exchange:
+    @contextmanager
+    def exchange(method: str, headers: Mapping[str, str], body: bytes | None) -> Iterator[Reply]:
+        if method != "POST" or body is None:
+            # the end of the stream ends the session
+            yield Reply(405, {})
+            return
+        with post("POST", headers, body) as reply:
+            if not reply.successful:
+                raise protocol.refused(reply)
+        sent = json.loads(body)
+        if "method" not in sent or "id" not in sent:
+            yield Reply(202, {})
+            return
+        events = (b"".join(b"data: %s\n" % line.encode() for line in text.split("\n")) + b"\n" for text in texts)
+        yield Reply(200, {"content-type": "text/event-stream"}, events)
+
+    return exchange

@@ -2,34 +2,122 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Speaking MCP 2024-11-05 to 2025-11-25: a handshake, often a session, and servers that ask back.
+"""Speaking MCP 2024-11-05 to 2025-11-25.
 
-Source: MCP 2025-11-25, basic/lifecycle, basic/transports ("Streamable HTTP", "Resumability and redelivery").
+A handshake, often a session, a stream of the server, and servers that ask back.
 """
 
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, cast
 
-from ansible_collections.mcpops.platform.plugins.module_utils import deadlines, waiting
-from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import unwatched
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import elicitation, http_sse, protocol
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import EventStream, Exchange, Reply
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.server_stream import (
-    ASK_BACK,
-    MOST_REQUESTS,
-    ServerStream,
-)
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import (
-    Unanswered,
-    forgets_session,
-    needs_input,
-    session_lost,
-    shortened,
-)
+from .. import waiting
+from ..waiting import without_watchdog
+from . import http_client, protocol
+from .protocol import EventStream, Exchange, Reply
+from .verdicts import Unanswered, forgets_session, needs_input, session_lost, shortened
+
+# what only a person or a model can answer; without the capability, an honest answer is that there is none
+ASKS_A_PERSON = frozenset(("elicitation/create", "sampling/createMessage"))
+
+
+def answer_request(method: str, params: Mapping[str, Any], capabilities: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The result for a request of the server; None for a method of a capability that was not declared."""
+    if method == "ping":
+        return {}
+    if method == "elicitation/create" and "elicitation" in capabilities:
+        return accept_elicitation(params)
+    if method == "roots/list" and "roots" in capabilities:
+        return {"roots": []}
+    return None
+
+
+def accept_elicitation(params: Mapping[str, Any]) -> dict[str, Any]:
+    """An elicitation accepted with the defaults of its form, and plain values for what is required beside them."""
+    schema = params.get("requestedSchema")
+    properties = schema.get("properties") if isinstance(schema, Mapping) else None
+    if not isinstance(schema, Mapping) or not isinstance(properties, Mapping):
+        return {"action": "accept", "content": {}}
+    required = schema.get("required")
+    needed = required if isinstance(required, list) else []
+    content = {
+        name: field.get("default", _plain(field))
+        for name, field in properties.items()
+        if isinstance(field, Mapping) and ("default" in field or name in needed)
+    }
+    return {"action": "accept", "content": content}
+
+
+def _plain(field: Mapping[str, Any]) -> Any:
+    choices = field.get("enum") or [choice.get("const") for choice in field.get("oneOf") or [] if "const" in choice]
+    if choices:
+        return choices[0]
+    kind = field.get("type")
+    if kind in ("integer", "number"):
+        return field.get("minimum", 1)
+    return {"boolean": True, "array": []}.get(str(kind), "text")
+
+
+ASK_BACK = frozenset(("elicitation", "roots", "sampling"))
+OPENING_SECONDS = 2.0
+# what a server may ask before it answers, and on this stream in a session
+MOST_REQUESTS = 20
+
+
+class ServerStream:
+    """Listens in a thread of its own until the session ends."""
+
+    def __init__(
+        self, exchange: Exchange, headers: Mapping[str, str], answer: Callable[[Mapping[str, Any]], object]
+    ) -> None:
+        self._exchange = exchange
+        self._headers = {name: value for name, value in headers.items() if name != "Content-Type"}
+        self._headers["Accept"] = "text/event-stream"
+        self._answer = answer
+        self._asked = 0
+        self._opened = threading.Event()
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Returns when the stream is open, or cannot be: what the server asks before would be lost."""
+        threading.Thread(target=self._listen, daemon=True, name="mcp-server-stream").start()
+        self._opened.wait(OPENING_SECONDS)
+
+    def stop(self) -> None:
+        """The end of the session ends the stream; the thread ends with it, or with the time of its request."""
+        self._stopped.set()
+
+    def _listen(self) -> None:
+        try:
+            while not self._stopped.is_set() and self._heard():
+                pass
+        finally:
+            self._opened.set()
+
+    def _heard(self) -> bool:
+        """One stream to its end; whether another one may follow, which is so after a time without a message."""
+        try:
+            with self._exchange("GET", self._headers, None) as reply:
+                if not reply.successful or reply.content_type != "text/event-stream":
+                    return False
+                self._opened.set()
+                for message in protocol.streamed(EventStream(protocol.limited(reply.chunks)), reply.status):
+                    if self._stopped.is_set():
+                        return False
+                    if "method" in message and message.get("id") is not None:
+                        self._asked += 1
+                        if self._asked > MOST_REQUESTS:
+                            return False
+                        with without_watchdog():
+                            self._answer(message)
+        except Unanswered as ended:
+            return ended.code == "timeout"
+        return False
+
 
 # the first version whose clients name the version in every later request
 VERSION_HEADER_SINCE = "2025-06-18"
@@ -113,7 +201,7 @@ class Legacy:
         headers = self._headers()
         del headers["Content-Type"]
         # also when the time of the conversation is over: the server may hold a process for the session
-        with unwatched(), contextlib.suppress(Unanswered), self._exchange("DELETE", headers, None):
+        with without_watchdog(), contextlib.suppress(Unanswered), self._exchange("DELETE", headers, None):
             self.session = ""
 
     @property
@@ -141,14 +229,14 @@ class Legacy:
             return self._first()
         except Unanswered as refused:
             movable = hasattr(self._exchange, "at")
-            if refused.status not in http_sse.REFUSALS or refused.rpc is not None or not movable:
+            if refused.status not in http_client.REFUSALS or refused.rpc is not None or not movable:
                 raise
             traced = {"traceparent": self._traceparent} if self._traceparent else {}
-            stream = http_sse.connected(cast(http_sse.Movable, self._exchange), traced)
+            stream = http_client.connected_sse(cast(http_client.Movable, self._exchange), traced)
             try:
                 self._exchange = self._held.enter_context(stream)
             except Unanswered as absent:
-                if absent.code in http_sse.TOLD:
+                if absent.code in http_client.TOLD:
                     raise
                 raise refused from absent
             self.transport = HTTP_SSE
@@ -189,7 +277,7 @@ class Legacy:
                 if self._asked_back > MOST_REQUESTS:
                     raise endless_requests(status)
                 answered = self._reply_to(message)
-                if not answered and message["method"] in elicitation.ASKS_A_PERSON:
+                if not answered and message["method"] in ASKS_A_PERSON:
                     # some servers wait for ever for an answer that cannot reach them
                     raise needs_input(f"it asks its client: {shortened(message['method'])}", status)
         return None
@@ -197,7 +285,7 @@ class Legacy:
     def _reply_to(self, message: Mapping[str, Any]) -> bool:
         """The server waits for it while its stream stays open, so that it goes over a connection of its own."""
         params = message.get("params")
-        result = elicitation.answer(
+        result = answer_request(
             str(message["method"]), params if isinstance(params, Mapping) else {}, self._capabilities
         )
         with contextlib.suppress(Unanswered), self._posted(protocol.response(message["id"], result)) as reply:
@@ -211,7 +299,7 @@ class Legacy:
             if current is None:
                 return None
             wait_ms = DEFAULT_RETRY_MS if current.retry_ms is None else current.retry_ms
-            self._sleep(max(0.0, min(wait_ms / 1000, LONGEST_RETRY_SECONDS, deadlines.left())))
+            self._sleep(max(0.0, min(wait_ms / 1000, LONGEST_RETRY_SECONDS, waiting.left())))
             headers = {**self._headers(), "Accept": "text/event-stream", "Last-Event-ID": _in_a_header(current.last_id)}
             del headers["Content-Type"]
             last_id, retry_ms = current.last_id, current.retry_ms

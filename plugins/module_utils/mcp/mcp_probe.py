@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Asks MCP servers for their tools, and calls one where that is wanted: the proof that they answer."""
+"""The operation of mcp_probe: asks MCP servers for their tools, and calls one where that is wanted."""
 
 from __future__ import annotations
 
@@ -15,25 +15,20 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, NotReady, Problem, Reason
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import ClusterPending
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import with_log
-from ansible_collections.mcpops.platform.plugins.module_utils.masking import forms, protect
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import (
-    foreign,
-    http_client,
-    port_forward,
-    service_proxy,
-)
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import Manner, observe
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.replicas import Reach
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import PORT_FORWARD, Target, targets_from
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
-from ansible_collections.mcpops.platform.plugins.module_utils.task import Result, Task
-from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Backoff, Deadline
+from .. import masking
+from ..errors import InvalidInput, NotReady, Problem, Reason
+from ..kube.client import Kube
+from ..kube.readiness.evidence import with_log
+from ..masking import forms, protect
+from ..plan import Plan
+from ..run_cache import ClusterPending
+from ..task import Result, Task
+from ..waiting import Backoff, Deadline
+from . import cluster_access, http_client
+from .observe import ProbeSettings, Reach, observe
+from .protocol import Exchange
+from .targets import PORT_FORWARD, Target, targets_from
+from .verdicts import Unanswered
 
 # fewer than the connections to the API server: one must be left for what a server asks back in the middle of its answer
 AT_ONCE = 12
@@ -67,7 +62,7 @@ def converge(task: Task) -> Result:
     targets = targets_from(task.params)
     known = {text for target in targets for text in target.secrets}
     protect(task, known)
-    with foreign.hiding({form for text in known for form in forms(text)}):
+    with masking.hiding_texts({form for text in known for form in forms(text)}):
         return _converge(task, targets)
 
 
@@ -86,8 +81,8 @@ def _converge(task: Task, targets: list[Target]) -> Result:
     reasons = [outcome.reason for outcome in outcomes if outcome.reason is not None]
     if reasons and not task.check_mode:
         subject = targets[0].label if len(targets) == 1 else f"{len(reasons)} of {len(targets)} MCP probes"
-        told = [_without_subject(reason) for reason in reasons] if len(targets) == 1 else reasons
-        raise NotReady(subject, told, waited=deadline.elapsed, values={"servers": rows}, apart=True)
+        reported = [_without_subject(reason) for reason in reasons] if len(targets) == 1 else reasons
+        raise NotReady(subject, reported, waited=deadline.elapsed, values={"servers": rows}, apart=True)
     notes = [f"{reason} A run that repairs it may come first." for reason in reasons]
     for note in notes:
         task.warn(note)
@@ -132,16 +127,16 @@ def _connections(task: Task, kube: Kube | None) -> Connect:
             """`place` makes the API server's path of a path of the server."""
 
             def opener(path: str) -> http_client.Opener:
-                return service_proxy.opener(known, place, path, target.headers)
+                return cluster_access.service_proxy_opener(known, place, path, target.headers)
 
             return http_client.HttpExchange(opener(target.path), timeout, target.base, opener, through_api_server=True)
 
         return Reach(
             server=lambda timeout: proxied(target.proxied, timeout),
-            pods=lambda: service_proxy.replicas(known, target.namespace, target.name, target.port),
+            pods=lambda: cluster_access.ready_replicas(known, target.namespace, target.name, target.port),
             pod=lambda replica, timeout: proxied(lambda path: replica.path(target.namespace, path), timeout),
-            keeps_clients_apart=lambda: service_proxy.keeps_clients_apart(known, target.namespace, target.name),
-            last_words=lambda: service_proxy.last_words(known, target.namespace, target.name, target.port),
+            keeps_clients_apart=lambda: cluster_access.keeps_clients_apart(known, target.namespace, target.name),
+            last_words=lambda: cluster_access.latest_log_lines(known, target.namespace, target.name, target.port),
         )
 
     return connect
@@ -150,36 +145,38 @@ def _connections(task: Task, kube: Kube | None) -> Connect:
 def _forwarded(task: Task, kube: Kube, target: Target) -> Reach:
     """All over connections of their own to pods: the first that is ready stands for the Service."""
 
-    def pods() -> list[service_proxy.Replica]:
-        return service_proxy.replicas(kube, target.namespace, target.name, target.port)
+    def pods() -> list[cluster_access.Replica]:
+        return cluster_access.ready_replicas(kube, target.namespace, target.name, target.port)
 
-    def to(find: Callable[[], service_proxy.Replica], timeout: float) -> Exchange:
+    def to(find: Callable[[], cluster_access.Replica], timeout: float) -> Exchange:
         def opener(path: str) -> http_client.Opener:
-            return port_forward.opener(kube, task.check_mode, target.namespace, target.host, path, find, target.headers)
+            return cluster_access.port_forward_opener(
+                kube, task.check_mode, target.namespace, target.host, path, find, target.headers
+            )
 
         return http_client.HttpExchange(opener(target.path), timeout, target.base, opener)
 
     return Reach(
-        server=lambda timeout: to(lambda: port_forward.first_of(pods), timeout),
+        server=lambda timeout: to(lambda: cluster_access.first_of(pods), timeout),
         pods=pods,
         pod=lambda replica, timeout: to(lambda: replica, timeout),
-        keeps_clients_apart=lambda: service_proxy.keeps_clients_apart(kube, target.namespace, target.name),
-        last_words=lambda: service_proxy.last_words(kube, target.namespace, target.name, target.port),
+        keeps_clients_apart=lambda: cluster_access.keeps_clients_apart(kube, target.namespace, target.name),
+        last_words=lambda: cluster_access.latest_log_lines(kube, target.namespace, target.name, target.port),
     )
 
 
 def _ask_all(task: Task, targets: list[Target], connect: Connect, deadline: Deadline) -> list[Outcome]:
     """All servers at once; a person who waits is told which ones are still silent."""
-    manner = Manner(
+    settings = ProbeSettings(
         timeout=float(task.params["timeout"]),
         calls=not task.check_mode,
         details=bool(task.params.get("details")),
-        at_once=max(1, AT_ONCE // len(targets)),
+        is_final=max(1, AT_ONCE // len(targets)),
     )
     given = task.params.get("traceparent") or ""
     with ThreadPoolExecutor(min(AT_ONCE, len(targets))) as pool:
         asked: dict[Future[Outcome], Target] = {
-            pool.submit(copy_context().run, _until_answered, target, connect(target), deadline, manner, given): target
+            pool.submit(copy_context().run, _until_answered, target, connect(target), deadline, settings, given): target
             for target in targets
         }
         pending = set(asked)
@@ -190,48 +187,48 @@ def _ask_all(task: Task, targets: list[Target], connect: Connect, deadline: Dead
         return [future.result() for future in asked]
 
 
-def _until_answered(target: Target, reach: Reach, deadline: Deadline, manner: Manner, given: str) -> Outcome:
+def _until_answered(target: Target, reach: Reach, deadline: Deadline, settings: ProbeSettings, given: str) -> Outcome:
     traceparent = given or new_traceparent()
     lost = 0
     for attempt in count(1):
         observed: dict[str, Any] = {"attempts": attempt}
         try:
-            whole = replace(manner, whole=deadline.left)
+            whole = replace(settings, whole=deadline.left)
             observe(target, reach, whole, traceparent, observed)
         except Unanswered as silent:
             left = deadline.left
             if silent.terminal or left <= 0:
-                return Outcome(target, observed, with_last_words(target.advised(silent.about(target.label)), reach))
+                return Outcome(target, observed, with_log_lines(target.advised(silent.about(target.label)), reach))
             lost += silent.code == "session_lost"
-            manner = patient(manner, silent, left)
+            settings = with_longer_timeout(settings, silent, left)
         else:
             return Outcome(target, _with_losses(observed, lost))
         deadline.sleep(PAUSES.after(attempt - 1))
     raise AssertionError("counting does not end")
 
 
-def with_last_words(reason: Reason, reach: Reach) -> Reason:
+def with_log_lines(reason: Reason, reach: Reach) -> Reason:
     """Why a server is silent or fails, only its log can tell: that a stdio server's program has ended, for one."""
     lines = reach.last_words() if reason.code in _LOG_TELLS else ()
     return with_log(reason, lines) if lines else reason
 
 
-def patient(manner: Manner, silent: Unanswered, left: float) -> Manner:
+def with_longer_timeout(settings: ProbeSettings, silent: Unanswered, left: float) -> ProbeSettings:
     """After silence the next request may take twice as long, as far as there is time.
 
     A server that fetches its packages first (npx, uvx) begins from the start with every request that is given up.
     """
     if silent.code != "timeout":
-        return manner
-    return replace(manner, timeout=max(manner.timeout, min(manner.timeout * 2, left)))
+        return settings
+    return replace(settings, timeout=max(settings.timeout, min(settings.timeout * 2, left)))
 
 
 def _with_losses(observed: dict[str, Any], lost: int) -> dict[str, Any]:
     if not lost:
         return observed
     times = "once" if lost == 1 else f"{lost} times"
-    told = f"it forgot its session {times} before it answered: replicas that share no sessions, or restarts"
-    return {**observed, "remarks": [*observed.get("remarks", ()), told]}
+    reported = f"it forgot its session {times} before it answered: replicas that share no sessions, or restarts"
+    return {**observed, "remarks": [*observed.get("remarks", ()), reported]}
 
 
 def _pending(targets: list[Target], reason: str) -> Result:

@@ -2,20 +2,111 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Speaking MCP 2026-07-28: no handshake and no session, every request says everything about itself.
-
-Source: MCP 2026-07-28, basic/index (`_meta`), basic/transports/streamable-http (headers), server/discover.
-"""
+"""Speaking MCP 2026-07-28: no handshake and no session; and which era a server speaks, decided from its answers."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import parameter_headers, protocol
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered, shortened
+from .. import masking
+from . import protocol
+from .protocol import Exchange
+from .verdicts import Unanswered, shortened
+
+ANNOTATION = "x-mcp-header"
+PREFIX = "Mcp-Param-"
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_PLAIN = re.compile(r"[\x20-\x7e]*")
+_SENTINEL = re.compile(r"=\?base64\?.*\?=", re.S)
+_TYPES = ("string", "integer", "boolean")
+# keywords of JSON Schema 2020-12 whose value is data, not a schema
+_DATA = frozenset(("default", "const", "enum", "examples", "required", "dependentRequired"))
+_SCHEMAS_BY_NAME = frozenset(("properties", "patternProperties", "$defs", "definitions", "dependentSchemas"))
+DEEPEST = 64
+
+Path = tuple[str, ...]
+
+
+class InvalidAnnotation(Exception):
+    """A tool whose annotations break the rules: a client leaves it out and keeps the others."""
+
+
+def annotated_arguments(schema: Any) -> dict[Path, str]:
+    """Path of each annotated argument → its header, without the prefix."""
+    found: dict[Path, str] = {}
+    for path, node in _nodes(schema, (), 0):
+        if ANNOTATION not in node:
+            continue
+        name = node[ANNOTATION]
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+            raise InvalidAnnotation(f"{ANNOTATION} {name!r} cannot be part of a header's name")
+        if not path:
+            raise InvalidAnnotation(f"{ANNOTATION} {name!r} is not on an argument that properties alone lead to")
+        if node.get("type") not in _TYPES:
+            raise InvalidAnnotation(f"{ANNOTATION} {name!r} is on an argument that is not {', '.join(_TYPES)}")
+        if name.lower() in (other.lower() for other in found.values()):
+            raise InvalidAnnotation(f"{ANNOTATION} {name!r} is given twice")
+        found[path] = name
+    return found
+
+
+def headers_for(schema: Any, arguments: Mapping[str, Any]) -> dict[str, str]:
+    """The headers of one call: an argument that is absent or null has none."""
+    headers = {}
+    for path, name in annotated_arguments(schema).items():
+        value = _at(arguments, path)
+        if value is not None and not isinstance(value, (dict, list)):
+            headers[PREFIX + name] = encoded_header(_text(value))
+    return headers
+
+
+def encoded_header(text: str) -> str:
+    """A header's value: as it is if HTTP keeps it so, else in base64 between the marks of the protocol."""
+    if _PLAIN.fullmatch(text) and text == text.strip() and not _SENTINEL.fullmatch(text):
+        return text
+    return f"=?base64?{base64.b64encode(text.encode('utf-8', 'replace')).decode()}?="
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _at(arguments: Mapping[str, Any], path: Path) -> Any:
+    value: Any = arguments
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _nodes(schema: Any, path: Path | None, depth: int) -> Iterator[tuple[Path | None, Mapping[str, Any]]]:
+    """Every schema of a schema with its path, None where more than `properties` leads to it."""
+    if not isinstance(schema, Mapping):
+        return
+    if depth > DEEPEST:
+        raise InvalidAnnotation(f"its schema is nested more than {DEEPEST} levels deep")
+    yield path, schema
+    for keyword, value in schema.items():
+        if keyword in _DATA:
+            continue
+        if keyword in _SCHEMAS_BY_NAME and isinstance(value, Mapping):
+            for name, child in value.items():
+                below = (*path, str(name)) if path is not None and keyword == "properties" else None
+                yield from _nodes(child, below, depth + 1)
+        elif isinstance(value, Mapping):
+            yield from _nodes(value, None, depth + 1)
+        elif isinstance(value, list):
+            for child in value:
+                yield from _nodes(child, None, depth + 1)
+
 
 META = "io.modelcontextprotocol/"
 # method → the parameter that the header Mcp-Name repeats
@@ -87,7 +178,7 @@ class Modern:
             if begun:
                 self._end(begun)
         self._introduced(result)
-        return checked(method, result)
+        return checked_result(method, result)
 
     def _end(self, session: str) -> None:
         """Without a version: the one of this era is not known there."""
@@ -129,7 +220,7 @@ def request_headers(version: str, method: str, params: Mapping[str, Any]) -> dic
         "Mcp-Method": method,
     }
     if method in _NAMED:
-        headers["Mcp-Name"] = parameter_headers.encoded(str(params.get(_NAMED[method], "")))
+        headers["Mcp-Name"] = encoded_header(str(params.get(_NAMED[method], "")))
     return headers
 
 
@@ -140,7 +231,7 @@ def mutual_version(refused: Unanswered) -> str:
     return next((version for version in protocol.MODERN_VERSIONS if version in refused.rpc.supported), "")
 
 
-def checked(method: str, result: dict[str, Any]) -> dict[str, Any]:
+def checked_result(method: str, result: dict[str, Any]) -> dict[str, Any]:
     """A result whose type this client understands; no type stands for complete (basic/index, "Result types")."""
     kind = result.get("resultType", "complete")
     if kind == "input_required" and method not in _ASKS_BACK:
@@ -158,6 +249,82 @@ def checked(method: str, result: dict[str, Any]) -> dict[str, Any]:
         "result_type",
         f"its answer is of the type {shortened(kind)!r}, which it may only send to clients that ask for it",
         "The server sends results of an extension that the probe did not declare.",
+        terminal=True,
+        status=200,
+    )
+
+
+# JSON-RPC codes that only a server of the modern era sends, and that say why it does not answer
+_MODERN_FAULTS = frozenset((-32020, -32021))
+_UNSUPPORTED = -32022
+# HTTP statuses that say nothing of the era: login, time, wrong host, load
+_NO_EVIDENCE = frozenset((401, 403, 407, 408, 421, 425, 429))
+
+
+@dataclass(frozen=True)
+class Step:
+    """What follows from an answer to server/discover."""
+
+    next: Literal["modern", "legacy", "report"]
+    why: str
+    verdict: Unanswered | None = None
+
+
+def after_discovery(versions: Sequence[str]) -> Step:
+    """The server answered server/discover and named its versions; a success alone does not make it modern."""
+    if any(version in protocol.MODERN_VERSIONS for version in versions):
+        return Step("modern", "server/discover lists a version of the modern era")
+    if any(version in protocol.LEGACY_VERSIONS for version in versions):
+        return Step("legacy", "server/discover lists versions of the legacy era only")
+    return Step("report", "server/discover lists foreign versions only", foreign_versions(versions))
+
+
+def after_refusal(refused: Unanswered) -> Step:
+    """The server did not answer server/discover."""
+    code = refused.rpc.code if refused.rpc is not None else None
+    if refused.status is None:
+        return Step("report", "no answer of the server itself", refused)
+    if refused.code == "result_type":
+        return Step("report", "only servers of the modern era give their results types", refused)
+    if code in _MODERN_FAULTS:
+        return Step("report", f"{code} is an error of the modern era", refused)
+    if code == _UNSUPPORTED and refused.rpc is not None and refused.rpc.supported:
+        if any(version in protocol.LEGACY_VERSIONS for version in refused.rpc.supported):
+            return Step("legacy", "it refused the version and named versions of the legacy era")
+        return Step("report", "it refused the version and named none that this client speaks", refused)
+    if 300 <= refused.status < 400 or refused.status in _NO_EVIDENCE or refused.status >= 500:
+        return Step("report", f"HTTP {refused.status} does not tell the era", refused)
+    return Step("legacy", "it does not know server/discover")
+
+
+def modern_only(refused: Unanswered) -> bool:
+    """An initialize that was refused with a version of the modern era."""
+    return (
+        refused.rpc is not None
+        and refused.rpc.code == _UNSUPPORTED
+        and any(version in protocol.MODERN_VERSIONS for version in refused.rpc.supported)
+    )
+
+
+def foreign_versions(versions: Sequence[str]) -> Unanswered:
+    return Unanswered(
+        "protocol_version",
+        f"it speaks MCP {masking.listed_names(versions) or 'of no version that it names'}, and this client knows "
+        f"{', '.join(protocol.KNOWN_VERSIONS)}",
+        "Use a server or a release of this collection that shares a version.",
+        terminal=True,
+        status=200,
+    )
+
+
+def era_mismatch(wanted: str, versions: Sequence[str]) -> Unanswered:
+    """The server answers, in the other era than the one that was asked for."""
+    spoken = masking.listed_names(versions)
+    other = "modern" if wanted == "legacy" else "legacy"
+    return Unanswered(
+        "era_mismatch",
+        f"it speaks the {other} era of MCP only ({spoken}), and era: {wanted} was asked for",
+        "Clients of the other era cannot use it: update the server or its SDK, or set era to what its clients speak.",
         terminal=True,
         status=200,
     )

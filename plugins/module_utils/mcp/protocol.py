@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""JSON-RPC over streamable HTTP, as far as both eras of MCP share it: messages, event streams, bounded reads.
-
-No input or output here: requests are bytes, answers are a status, headers and an iterable of chunks.
-"""
+"""JSON-RPC over streamable HTTP as both eras of MCP share it: messages, event streams, bounded reads."""
 
 from __future__ import annotations
 
@@ -18,14 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import (
-    RpcError,
-    Unanswered,
-    not_mcp,
-    refusal,
-    rpc_refusal,
-    shortened,
-)
+from .verdicts import RpcError, Unanswered, not_mcp, refusal, rpc_refusal, shortened
 
 # newest first (modelcontextprotocol.io/specification); each era's first version is the one that is asked for
 MODERN_VERSIONS = ("2026-07-28",)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a probe is asked for: which server, over which way, in which era, which call. Checked before any request."""
+"""What a probe is asked for: which server, by which way, in which era, which call; checked before any request."""
 
 from __future__ import annotations
 
@@ -14,17 +14,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Problem, Reason
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import addresses, conversation, expectations
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.expectations import Expectation
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.url_path import (
-    DEFAULT_PATH,
-    DEFAULT_PORT,
-    path_problem,
-)
-from ansible_collections.mcpops.platform.plugins.module_utils.names import SERVICE, namespace_problems, wrong_name
-from ansible_collections.mcpops.platform.plugins.module_utils.scalars import kind_of, texts_of_mapping
-from ansible_collections.mcpops.platform.plugins.module_utils.waiting import wait_timeout_problems
+from ..errors import InvalidInput, Problem, Reason
+from ..names import DEFAULT_PATH, DEFAULT_PORT, SERVICE, namespace_problems, path_problem, wrong_name
+from ..text import kind_of, texts_of_mapping
+from ..waiting import wait_timeout_problems
+from . import conversation, expectations, http_client
+from .expectations import Expectation
 
 # what the protocol itself needs, and what HTTP does
 _OWN_HEADERS = re.compile(
@@ -145,8 +140,8 @@ def _parts_of_query(query: str) -> Iterator[str]:
     yield query
     for pair in query.split("&"):
         name, sign, value = pair.partition("=")
-        said = value if sign else name
-        yield from (said, unquote(said), unquote_plus(said))
+        stated = value if sign else name
+        yield from (stated, unquote(stated), unquote_plus(stated))
 
 
 def _decoded(token: str) -> str:
@@ -223,7 +218,7 @@ def _target(row: Mapping[str, Any]) -> Target:
         each_replica=row.get("each_replica") is not False and not row.get("url"),
         tool=row.get("tool") or "",
         arguments=row.get("arguments") or {},
-        expected=expectations.parse(row),
+        expected=expectations.parse_expectation(row),
         expected_tools=tuple(row.get("expect_tools") or ()),
     )
 
@@ -244,7 +239,7 @@ def _problems(row: Mapping[str, Any]) -> Iterator[Problem]:
     wrong_path = path_problem(path) if path else ""
     if wrong_path:
         yield Problem("path", wrong_path)
-    elif path and addresses.leads_astray(path):
+    elif path and http_client.is_ambiguous_path(path):
         shown = path.partition("?")[0]
         yield Problem("path", f"{shown!r} may lead elsewhere: no dot segments (/../), no backslash, no // first")
     if row.get("via") and row["via"] not in WAYS:
@@ -259,7 +254,7 @@ def _problems(row: Mapping[str, Any]) -> Iterator[Problem]:
         if wrong:
             yield Problem(f"headers.{header}", wrong)
         seen.add(str(header).lower())
-    yield from expectations.problems(row)
+    yield from expectations.expectation_problems(row)
 
 
 def _url_problems(url: str) -> Iterator[Problem]:

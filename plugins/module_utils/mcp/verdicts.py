@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Why an MCP server did not answer, classified from what came instead. Tables, no input or output."""
+"""Why an MCP server did not answer, classified from the response it gave."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import foreign
+from .. import masking
+from ..errors import Reason
 
 _PAST_INTEGERS = 2**53
 """JSON has numbers of any length, and no reader of JSON keeps all of them exactly (RFC 8259, section 6)."""
@@ -250,22 +250,22 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, *, through_api
         if status >= 500
         else ("bad_request", "it refused the request", "", True),
     )
-    said = _said(body)
+    stated = _stated(body)
     where = f" to {without_secrets(headers['location'])}" if code == "redirect" and headers.get("location") else ""
     challenge = _challenge(headers.get("www-authenticate", "")) if status in (401, 403) else ""
-    if status == 403 and "host header" in said.lower():
+    if status == 403 and "host header" in stated.lower():
         # the Go SDK's word for what others answer with 421
         code, meaning, hint, terminal = _STATUS[421]
-    details = "; ".join(part for part in (said, challenge) if part)
+    details = "; ".join(part for part in (stated, challenge) if part)
     message = f"{meaning}{where} (HTTP {status}){f': {details}' if details else ''}"
     return Unanswered(code, message, hint, terminal=terminal, status=status, rpc=rpc)
 
 
 def _program_not_started(command: str) -> Unanswered:
-    told = f"cannot start {command!r}" if command else "was given no command"
+    reported = f"cannot start {command!r}" if command else "was given no command"
     return Unanswered(
         "program_not_started",
-        f"the adapter that KMCP puts before stdio servers runs, and {told}",
+        f"the adapter that KMCP puts before stdio servers runs, and {reported}",
         "The command of the MCPServer (command, spec.deployment.cmd) must be a program that is in the server's image "
         "and may be executed; a server that speaks HTTP itself is one of transport http.",
         terminal=True,
@@ -276,10 +276,10 @@ def _program_not_started(command: str) -> Unanswered:
 def rpc_refusal(status: int, rpc: RpcError) -> Unanswered:
     """The verdict on a JSON-RPC error, whatever the HTTP status was."""
     code, meaning, hint, terminal = _RPC.get(rpc.code or 0, ("rpc_error", "it answered with an error", "", True))
-    speaks = f", it speaks {foreign.listed(rpc.supported)}" if rpc.code == -32022 and rpc.supported else ""
+    speaks = f", it speaks {masking.listed_names(rpc.supported)}" if rpc.code == -32022 and rpc.supported else ""
     needed = rpc.data.get("requiredCapabilities") if isinstance(rpc.data, Mapping) else None
     if rpc.code == -32021 and isinstance(needed, Mapping):
-        speaks = f" ({foreign.listed(sorted(map(str, needed)))})"
+        speaks = f" ({masking.listed_names(sorted(map(str, needed)))})"
     return Unanswered(code, f"{meaning}{speaks}: {rpc}", hint, terminal=terminal, status=status, rpc=rpc)
 
 
@@ -313,10 +313,12 @@ def forgets_session(refused: Unanswered) -> bool:
 
 def session_lost(refused: Unanswered) -> Unanswered:
     # the answer itself, without what it means where no session is in play
-    told = f": {refused.rpc}" if refused.rpc is not None else refused.reason.partition(f"(HTTP {refused.status})")[2]
+    reported = (
+        f": {refused.rpc}" if refused.rpc is not None else refused.reason.partition(f"(HTTP {refused.status})")[2]
+    )
     return Unanswered(
         "session_lost",
-        f"it does not know the session that it began a moment ago (HTTP {refused.status}){told}",
+        f"it does not know the session that it began a moment ago (HTTP {refused.status}){reported}",
         "Replicas behind one Service do not share sessions: run one replica, use session affinity, or a server that "
         "keeps none (stateless). With one replica it was restarted in between.",
         status=refused.status,
@@ -326,7 +328,7 @@ def session_lost(refused: Unanswered) -> Unanswered:
 
 def shortened(text: Any) -> str:
     """The beginning of foreign text, on one line and without control characters."""
-    return foreign.shortened(text)
+    return masking.one_line(text)
 
 
 def api_server_refuses_login(body: bytes) -> bool:
@@ -366,7 +368,7 @@ def _rpc_error(body: bytes) -> RpcError | None:
     return RpcError.of(error) if isinstance(error, dict) else None
 
 
-def _said(body: bytes) -> str:
+def _stated(body: bytes) -> str:
     """What the server itself wrote: the message of a JSON-RPC error, or the beginning of the text."""
     rpc = _rpc_error(body)
     if rpc is not None and rpc.message:

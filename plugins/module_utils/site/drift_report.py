@@ -2,21 +2,196 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The state of every host of a site, from the results of a run that compared it. Pure.
+"""The state of every host of a site from the results of a run that compared it.
 
-A host that could not be compared to its end still gets a report, of what was compared and of why it ended.
+As data with advice, and as lines for a terminal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import json
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils import domains
-from ansible_collections.mcpops.platform.plugins.module_utils.domain import Foundation
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import SIDES, leaf_entries
-from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_advice as advice
+from .. import domains
+from ..domain import Foundation
+from ..plan import SIDES, leaf_entries
+from ..text import counted
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Commands as the user would type them, for the inventory of this run."""
+
+    inventory: Sequence[str]
+    platforms: Mapping[str, str] = field(default_factory=dict)
+    """The platform of each cluster, which holds its resource group."""
+
+    def create(self, host: str) -> str:
+        return self.site(",".join(filter(None, (host, self.platforms.get(host)))))
+
+    def site(self, host: str, *more: str) -> str:
+        return self._playbook("mcpops.platform.site", "--limit", host, *more)
+
+    def repair(self, host: str) -> str:
+        return self._playbook("mcpops.platform.drift", "--limit", host, "-e", "drift_repair=true")
+
+    def repair_stage(self, host: str, stage: str) -> str:
+        """The smallest part of the site that repairs one object."""
+        return self.site(host, *(["--tags", stage] if stage else []))
+
+    def compare(self, host: str) -> str:
+        return self._playbook("mcpops.platform.drift", "--limit", host)
+
+    def _playbook(self, name: str, *arguments: str) -> str:
+        sources = [part for source in self.inventory for part in ("-i", source)]
+        return shlex.join(["ansible-playbook", name, *sources, *arguments])
+
+
+def host_advice(state: str, name: str, kind: str, start: Sequence[str], commands: Commands) -> tuple[str, str]:
+    """(sentence, command) for a host in this state; empty where nothing is to be done.
+
+    `start` is the command that starts a cluster which is stopped.
+    """
+    if state == "drifted":
+        return "Repair makes it as declared; what should stay as it is goes into the inventory first.", commands.repair(
+            name
+        )
+    if state == "gone":
+        return (
+            "The cluster does not exist, or no longer. A run of the site recreates it, empty: "
+            "what existed only in it is lost. Repair never does that by itself. "
+            "If it was given up, take its host out of the inventory.",
+            commands.create(name),
+        )
+    if state == "stopped":
+        return (
+            "The cluster is stopped, so nothing in it can be compared. Start it, then compare again.",
+            shlex.join(start),
+        )
+    if state == "unreachable":
+        return (
+            "Its API server does not answer from here. Check the network, private endpoints and authorized ranges.",
+            commands.compare(name),
+        )
+    if state == "failed":
+        where = "the platform" if kind == "platform" else "the cluster"
+        return (
+            f"What the error kept from being compared is not in this report. Correct it, then compare {where} again.",
+            commands.compare(name),
+        )
+    return "", ""
+
+
+def difference_advice(by_hand: str, changed_by: Sequence[str], missing: bool, state: str) -> str:
+    """What an object's differences mean on a host in this state, and what repairing them does.
+
+    `by_hand` is what its domain says of those that nobody is known to have made, if anything.
+    """
+    ref = ", ".join(changed_by)
+    if state == "gone":
+        return "This is what would be created."
+    if state == "repaired":
+        return f"Set by {ref}, and made as declared again." if ref else "Made as declared again."
+    if ref:
+        return f"Set by {ref}, outside of Ansible. Repair takes it back; to keep it, declare it."
+    if missing:
+        return "It, or this part of it, is not there. Repair creates it."
+    return by_hand or "Changed since the last run, or in the declaration. Repair makes it as declared."
+
+
+SHOWN_LEAVES = 6
+LONGEST_VALUE = 60
+WORDS = {
+    "in_sync": "in sync",
+    "repaired": "repaired",
+    "drifted": "DRIFTED",
+    "gone": "GONE",
+    "stopped": "STOPPED",
+    "unreachable": "UNREACHABLE",
+    "failed": "FAILED",
+}
+# the comparison ended before its end
+INCOMPLETE = ("stopped", "unreachable", "failed")
+
+
+def summary_lines(report: Mapping[str, Any]) -> list[str]:
+    """The whole summary."""
+    width = max((len(host["name"]) for host in report["hosts"]), default=0)
+    shown = [line for host in report["hosts"] for line in _host_lines(host, width)]
+    return [*shown, "", headline(report), conclusion(report)]
+
+
+def headline(report: Mapping[str, Any]) -> str:
+    """`2 of 3 hosts are as declared; 1 drifted.`"""
+    summary = report["summary"]
+    fine = summary["in_sync"] + summary["repaired"]
+    others = [f"{summary[state]} {WORDS[state].lower()}" for state in WORDS if state != "in_sync" and summary[state]]
+    tail = f"; {', '.join(others)}" if others else ""
+    verb = "is" if 1 in (fine, summary["hosts"]) else "are"
+    return f"{fine} of {counted(summary['hosts'], 'host')} {verb} as declared{tail}."
+
+
+def conclusion(report: Mapping[str, Any]) -> str:
+    """Whether it is drift or merely not known, in a sentence."""
+    reported = report["summary"]["verdict"]
+    incomplete = [host["name"] for host in report["hosts"] if host["state"] in INCOMPLETE]
+    if not incomplete:
+        return f"Verdict: {reported}."
+    rest = f"{', '.join(incomplete)} could not be compared"
+    if reported == "unknown":
+        return f"Verdict: unknown. Nothing is known to have drifted, but {rest}."
+    return f"Verdict: {reported}. Besides, {rest} to the end."
+
+
+def failure_line(host: Mapping[str, Any]) -> str:
+    """One line why a host is not fine, for its failing task."""
+    count = len(host["differences"])
+    objects = f"{counted(count, 'object')} not as declared"
+    # a task with no_log fails without a message
+    message = next(iter(host["message"].splitlines()), "without a message; run the site to see it")
+    reported = {"drifted": objects, "gone": "the cluster is gone", "stopped": "the cluster is stopped"}
+    why = reported.get(host["state"]) or f"{WORDS[host['state']].lower()}: {message}"
+    if host["state"] in INCOMPLETE:
+        why = f"{objects}; then not compared, {why}" if count else f"could not be compared, {why}"
+    return f"{host['name']}: {host['verdict']}: {why.rstrip('.')}. {host['command']}".strip()
+
+
+def _host_lines(host: Mapping[str, Any], width: int) -> Iterator[str]:
+    count = len(host["differences"])
+    objects = f"  {counted(count, 'object')}" if count and host["state"] != "gone" else ""
+    yield f"{host['name'].ljust(width)}  {WORDS[host['state']]}{objects}"
+    if host["state"] != "gone":
+        for difference in host["differences"]:
+            yield from _difference_lines(difference)
+    for line in host["message"].splitlines():
+        yield f"    {line}"
+    if host["state"] not in ("in_sync", "repaired"):
+        yield f"    {host['advice']}"
+        yield f"    $ {host['command']}"
+
+
+def _difference_lines(difference: Mapping[str, Any]) -> Iterator[str]:
+    leaves = difference["leaves"]
+    if difference["missing"]:
+        yield f"    {difference['object']}: is not there"
+        return
+    yield f"    {difference['object']}"
+    for leaf in leaves[:SHOWN_LEAVES]:
+        by = f"  (set by {leaf['changed_by']})" if leaf["changed_by"] else ""
+        yield f"      {leaf['path'] or 'the whole'}: {_shown(leaf, 'before')} → {_shown(leaf, 'after')}{by}"
+    if len(leaves) > SHOWN_LEAVES:
+        yield f"      and {len(leaves) - SHOWN_LEAVES} more"
+
+
+def _shown(leaf: Mapping[str, Any], side: str) -> str:
+    if side not in leaf:
+        return "nothing"
+    text = leaf[side] if leaf["secret"] else json.dumps(leaf[side], ensure_ascii=False)
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
+
 
 SCHEMA_VERSION = "1.2"
 IN_SYNC, DRIFTED, REPAIRED = "in_sync", "drifted", "repaired"
@@ -135,8 +310,8 @@ def _differs(row: Row) -> bool:
 
 def _message(error: Row) -> str:
     """Messages of this collection say what failed; of any other module's, its task does."""
-    told = str(error.get("msg") or "")
-    return f"{error['task']}: {told}" if told and error.get("task") and not _is_ours(error) else told
+    reported = str(error.get("msg") or "")
+    return f"{error['task']}: {reported}" if reported and error.get("task") and not _is_ours(error) else reported
 
 
 def _is_ours(row: Row) -> bool:
@@ -193,7 +368,7 @@ def verdict_of(host: HostDrift) -> str:
     return DRIFT if host.state in (DRIFTED, GONE) or host.differences else UNKNOWN
 
 
-def report(hosts: Sequence[HostDrift], about: Mapping[str, Any], commands: advice.Commands) -> dict[str, Any]:
+def build_report(hosts: Sequence[HostDrift], about: Mapping[str, Any], commands: Commands) -> dict[str, Any]:
     """The report as JSON has it (docs/drift-report.schema.json); `about` says when, of what and by which version."""
     counted = {state: sum(host.state == state for host in hosts) for state in STATES}
     verdicts = {verdict_of(host) for host in hosts}
@@ -208,12 +383,12 @@ def report(hosts: Sequence[HostDrift], about: Mapping[str, Any], commands: advic
             # what is known to have drifted weighs more than what is not known
             "verdict": next((one for one in (DRIFT, UNKNOWN) if one in verdicts), CLEAN),
         },
-        "hosts": [_told(host, commands) for host in hosts],
+        "hosts": [_host_data(host, commands) for host in hosts],
     }
 
 
-def _told(host: HostDrift, commands: advice.Commands) -> dict[str, Any]:
-    sentence, command = advice.of_host(host.state, host.name, host.kind, host.start, commands)
+def _host_data(host: HostDrift, commands: Commands) -> dict[str, Any]:
+    sentence, command = host_advice(host.state, host.name, host.kind, host.start, commands)
     return {
         "name": host.name,
         "kind": host.kind,
@@ -227,7 +402,7 @@ def _told(host: HostDrift, commands: advice.Commands) -> dict[str, Any]:
     }
 
 
-def _difference(item: Difference, host: HostDrift, commands: advice.Commands) -> dict[str, Any]:
+def _difference(item: Difference, host: HostDrift, commands: Commands) -> dict[str, Any]:
     by = sorted({leaf["changed_by"] for leaf in item.leaves if "changed_by" in leaf})
     return {
         "object": item.object,
@@ -237,11 +412,11 @@ def _difference(item: Difference, host: HostDrift, commands: advice.Commands) ->
         "changed_by": by,
         "missing": item.missing,
         "leaves": [{"secret": False, "changed_by": "", **leaf} for leaf in item.leaves],
-        "advice": advice.of_difference(domains.changed_by_hand(item.module), by, _lacking(item) and not by, host.state),
+        "advice": difference_advice(domains.changed_by_hand(item.module), by, _is_missing(item) and not by, host.state),
         "command": "" if host.state in (REPAIRED, GONE) else commands.repair_stage(host.name, item.stage),
     }
 
 
-def _lacking(item: Difference) -> bool:
+def _is_missing(item: Difference) -> bool:
     """It, or all that differs of it, is not there."""
     return item.missing or (bool(item.leaves) and all("before" not in leaf for leaf in item.leaves))

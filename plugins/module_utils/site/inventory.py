@@ -2,17 +2,52 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is known about the hosts of a site before anything runs. Values only, no input or output."""
+"""The hosts of a site and their variables before anything runs.
+
+Misspelt and secret ones, and what must hold between hosts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import difflib
+import re
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
-from ansible_collections.mcpops.platform.plugins.module_utils.site.spelling import as_written
-from ansible_collections.mcpops.platform.plugins.module_utils.text import listed
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ..domain import CLUSTERS, PLATFORMS
+from ..domains import DOMAINS
+from ..errors import Problem
+from ..kube.manifests import argument_secrets
+from ..masking import WHOLE, forms, mask
+from ..plan import join
+from ..secrets import REDACTED, looks_secret, redact
+from ..text import listed
+
+# a default that hands a common variable on, with or without a default of its own
+_HANDED_ON = re.compile(r"\s*\{\{\s*(mcpops_\w+)\s*(\|(?:[^{}]|\{\})*)?\}\}\s*")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+
+
+def spellings(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, str]:
+    """Role variable → the common variable that its default hands on, where the user set that one only.
+
+    `defaults` are those of the roles, `given` what inventory and command line say; neither is rendered.
+    """
+    found = {}
+    for name, default in defaults.items():
+        source = _HANDED_ON.fullmatch(default) if isinstance(default, str) else None
+        if source and name not in given and source[1] in given:
+            found[name] = source[1]
+    return found
+
+
+def as_written(text: str, spelled: Mapping[str, str]) -> str:
+    """`text` with each role variable replaced by what the user wrote for it."""
+    return _NAME.sub(lambda found: spelled.get(found[0], found[0]), text)
+
 
 PLATFORM_VARIABLE = "mcpops_platform"
 SHOWN_HOSTS = 20
@@ -99,3 +134,191 @@ def _unchecked(names: Sequence[str], hosts: Sequence[str], reason: str) -> str:
         f"{', '.join(names)} of {listed(hosts, SHOWN_HOSTS)}: not known now ({reason}), so not checked; "
         "where nothing defines it later, a default takes its place or the run fails there."
     )
+
+
+COMMON_PREFIX = "mcpops_"
+CLOSE_ENOUGH = 0.85
+"""Similarity, 0 to 1, from which an unknown name is taken for a misspelt known one (difflib's ratio)."""
+# what playbooks and magic set beside what the roles' own files mention
+ALWAYS_KNOWN = frozenset(
+    {"mcpops_platform", "mcpops_subscription_id", "mcpops_azure_auth", "mcpops_process_environment"}
+)
+
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+
+
+def identifiers_in(texts: Iterable[str]) -> set[str]:
+    """Every identifier in these texts: of what a role's files mention, its variables are a part."""
+    return {word for text in texts for word in _IDENTIFIER.findall(text)}
+
+
+def unknown_variables(
+    given: Mapping[str, Any], known: Collection[str], prefixes: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    """(name, the known name it resembles or "") of variables with one of `prefixes` that nothing reads.
+
+    `given` holds a host's variables as they were written, not rendered.
+    """
+    candidates = [name for name in given if any(name.startswith(prefix) for prefix in prefixes) and name not in known]
+    if not candidates:
+        return
+    mentioned = {name: identifiers_in(texts_in(value)) for name, value in given.items()}
+    for name in candidates:
+        if any(name in found for other, found in mentioned.items() if other != name):
+            continue
+        yield name, _resembled(name, known, prefixes)
+
+
+def _resembled(name: str, known: Collection[str], prefixes: Collection[str]) -> str:
+    alike = [other for other in known if any(other.startswith(prefix) for prefix in prefixes)]
+    return next(iter(difflib.get_close_matches(name, sorted(alike), n=1, cutoff=CLOSE_ENOUGH)), "")
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text inside a value, the keys of mappings as well: templates may be anywhere."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, below in value.items():
+            yield from texts_in(key)
+            yield from texts_in(below)
+    elif isinstance(value, (list, tuple)):
+        for below in value:
+            yield from texts_in(below)
+
+
+Spec = Mapping[str, Any]
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+DEFAULT = "default"
+INVENTORY = "inventory"
+"""Where a variable comes from when nothing more is known."""
+
+
+def variables_of_host(
+    host: Host,
+    options: Mapping[str, Spec],
+    defaults: Mapping[str, Any],
+    origins: Mapping[str, str],
+    vaulted: Collection[str],
+    hidden: Collection[str],
+) -> list[dict[str, Any]]:
+    """A row for each variable that the host's roles and the playbooks read.
+
+    `options` and `defaults` are those of its roles, the latter not rendered. `origins` says where the inventory sets a
+    variable, `vaulted` are the names whose whole value is encrypted, and `hidden` the secrets that the inventory keeps
+    in vaults.
+    """
+    secrets = {form for value in [*hidden, *_secrets(host.variables, options, defaults)] for form in forms(value)}
+    rows = []
+    for name in sorted({*host.variables, *host.deferred}):
+        row: dict[str, Any] = {"name": name, "from": _origin(host, name, origins)}
+        if name in host.deferred:
+            row["known_later"] = _masked(redact(host.deferred[name]), secrets)
+        elif (options.get(name) or {}).get("choices") and name not in vaulted:
+            # one of a known list: a name such as aks_cluster_credential does not make it a secret
+            row["value"] = host.variables[name]
+        elif name in vaulted or (options.get(name) or {}).get("no_log"):
+            value = host.variables[name]
+            row["value"] = value if value in (None, "") else REDACTED
+        else:
+            row["value"] = _masked(_without_named(name, host.variables[name]), secrets)
+        rows.append(row)
+    return rows
+
+
+def _origin(host: Host, name: str, origins: Mapping[str, str]) -> str:
+    if name in host.written:
+        return origins.get(name) or INVENTORY
+    return host.spelled.get(name) or DEFAULT
+
+
+def _secrets(variables: Mapping[str, Any], options: Mapping[str, Spec], defaults: Mapping[str, Any]) -> Iterator[str]:
+    """What options that are not to be logged hold, and what a name, a form or a Secret tells."""
+    for name, value in variables.items():
+        # a variable that defaults of options follow holds what they hold
+        followed = [option for option, text in defaults.items() if name in _WORD.findall(str(text))]
+        specs = [options[option] for option in (name, *followed) if option in options]
+        for spec in specs:
+            validated = ArgumentSpecValidator({name: dict(spec)}).validate(
+                {name: value}, validate_role_argument_spec=True
+            )
+            yield from map(str, validated._no_log_values)
+        if not any(spec.get("choices") for spec in specs):
+            yield from argument_secrets({name: value})
+
+
+def _without_named(path: str, value: Any, beside: Any = None) -> Any:
+    """A value without the leaves whose names say that they are secret, however short these are."""
+    if isinstance(value, Mapping):
+        named = next((value[key] for key in ("name", "key") if isinstance(value.get(key), str)), None)
+        return {key: _without_named(join(path, str(key)), below, named) for key, below in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_named(f"{path}[{index}]", item) for index, item in enumerate(value)]
+    if value not in (None, "") and looks_secret(path, value, beside):
+        return REDACTED
+    return redact(value) if isinstance(value, str) else value
+
+
+def _masked(value: Any, secrets: Collection[str]) -> Any:
+    return _one_sign(mask(value, secrets))
+
+
+def _one_sign(value: Any) -> Any:
+    """Whatever hides a secret looks the same."""
+    if isinstance(value, Mapping):
+        return {_one_sign(key): _one_sign(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_one_sign(item) for item in value]
+    return REDACTED if value == WHOLE else value
+
+
+Groups = Mapping[str, Sequence[str]]
+Rule = Callable[[Sequence[Host], Groups], Iterator[Finding]]
+
+
+def all_findings(hosts: Sequence[Host], groups: Groups) -> list[Finding]:
+    """Every rule on all hosts; `groups` are those of the whole inventory, of which `hosts` may be a part."""
+    return [finding for rule in RULES for finding in rule(hosts, groups)]
+
+
+def _platform(hosts: Sequence[Host], groups: Groups) -> Iterator[Finding]:
+    platforms = sorted(groups.get(PLATFORMS, ()))
+    for host in hosts:
+        # what is to be removed needs no platform any more
+        if CLUSTERS not in host.groups or PLATFORM_VARIABLE in host.deferred or host.roles == ("site_teardown",):
+            continue
+        named = host.get(PLATFORM_VARIABLE)
+        known = ", ".join(platforms) or "it has no hosts"
+        if named is None and platforms:
+            yield Finding(host.name, PLATFORM_VARIABLE, f"is not set: name a host of group {PLATFORMS} ({known})")
+        elif named is not None and named not in platforms:
+            yield Finding(host.name, PLATFORM_VARIABLE, f"{named!r} is not a host of group {PLATFORMS} ({known})")
+
+
+def _unique(hosts: Sequence[Host], _groups: Groups) -> Iterator[Finding]:
+    for row in (row for domain in DOMAINS for row in domain.unique):
+        for host, other in _twins([host for host in hosts if row.role in host.roles], row.key):
+            yield Finding(host.name, row.variable, row.message(host, other))
+
+
+def _of_domains(hosts: Sequence[Host], _groups: Groups) -> Iterator[Finding]:
+    for rule in (rule for domain in DOMAINS for rule in domain.host_rules):
+        for host in hosts:
+            yield from (Finding(host.name, path, message) for path, message in rule(host))
+
+
+def _twins(hosts: Sequence[Host], key: Callable[[Host], Hashable]) -> Iterator[tuple[Host, Host]]:
+    """Every host whose key an earlier host has, with that host."""
+    first: dict[Hashable, Host] = {}
+    for host in hosts:
+        own = key(host)
+        if own is None:
+            continue
+        if own in first:
+            yield host, first[own]
+        first.setdefault(own, host)
+
+
+RULES: tuple[Rule, ...] = (_platform, _unique, _of_domains)

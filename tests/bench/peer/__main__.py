@@ -39,8 +39,8 @@ def no_op_costs(contestants: list[Contestant]) -> list[Costs]:
     """The same number of runs of each, in turns, so that what else the machine does meets all alike."""
     found: list[Costs] = [[] for _ in contestants]
     for _ in range(RUNS):
-        for taken, who in zip(found, contestants):
-            done: Outcome = who.run()
+        for taken, ref in zip(found, contestants):
+            done: Outcome = ref.run()
             assert done.returncode == 0 and not done.changed, done.output
             taken.append(Cost(done.wall, done.cpu))
     return found
@@ -109,10 +109,10 @@ def main() -> int:
             contestants = [ours(site), others.peer(), others.runbook()]
             mine, theirs, runbook = contestants
             timed = [empty(mine), empty(theirs), mine, our_modules(site, Path(scratch)), theirs, runbook]
-            for who in timed:
-                done = who.run()
+            for ref in timed:
+                done = ref.run()
                 assert done.returncode == 0, done.output
-                print(f"first run, {who.name}: {done.wall:.1f} s", flush=True)
+                print(f"first run, {ref.name}: {done.wall:.1f} s", flush=True)
             times = [] if chosen.drift else time_rows(*no_op_costs(timed))
             if times:
                 print(table(times), end="\n\n", flush=True)

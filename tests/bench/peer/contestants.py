@@ -130,10 +130,10 @@ def our_modules(site: Site, scratch: Path) -> Contestant:
     return Contestant("our modules", site.kubeconfig, kubectl, argv, environ, ("--check", "--diff"))
 
 
-def empty(who: Contestant) -> Contestant:
+def empty(ref: Contestant) -> Contestant:
     """An empty playbook with the ansible-core, the configuration and the environment of one of them."""
-    argv = [who.run_argv[0], "-i", "localhost,", "-c", "local", HERE / "empty.yml"]
-    return replace(who, name=f"empty playbook, as {who.name}", run_argv=argv, check_arguments=())
+    argv = [ref.run_argv[0], "-i", "localhost,", "-c", "local", HERE / "empty.yml"]
+    return replace(ref, name=f"empty playbook, as {ref.name}", run_argv=argv, check_arguments=())
 
 
 def shared_variables(site: Site, scratch: Path) -> dict[str, str]:

@@ -100,9 +100,9 @@ def _arguments(target: tuple[str, str, str]) -> list[str]:
     return [kind.lower(), name, *(["-n", namespace] if namespace else [])]
 
 
-def state(who: Contestant, target: tuple[str, str, str]) -> dict[str, Any] | None:
+def state(ref: Contestant, target: tuple[str, str, str]) -> dict[str, Any] | None:
     """What was declared of an object; None when it is gone."""
-    text = who.kubectl("get", *_arguments(target), "-o", "json", "--ignore-not-found")
+    text = ref.kubectl("get", *_arguments(target), "-o", "json", "--ignore-not-found")
     if not text.strip():
         return None
     found: dict[str, Any] = json.loads(text)
@@ -114,25 +114,25 @@ def state(who: Contestant, target: tuple[str, str, str]) -> dict[str, Any] | Non
     return found
 
 
-def change(who: Contestant, drift: Drift) -> None:
+def change(ref: Contestant, drift: Drift) -> None:
     if drift.patch is None:
-        who.kubectl("delete", *_arguments(drift.target), "--wait=true")
+        ref.kubectl("delete", *_arguments(drift.target), "--wait=true")
         return
     kind = "json" if isinstance(drift.patch, list) else "merge"
-    who.kubectl("patch", *_arguments(drift.target), f"--type={kind}", "-p", json.dumps(drift.patch))
+    ref.kubectl("patch", *_arguments(drift.target), f"--type={kind}", "-p", json.dumps(drift.patch))
 
 
-def mend(who: Contestant, drift: Drift, before: dict[str, Any]) -> None:
+def mend(ref: Contestant, drift: Drift, before: dict[str, Any]) -> None:
     """Put the object back by hand, for who did not."""
     wanted = copy.deepcopy(before)
     for name in ("clusterIP", "clusterIPs"):
         wanted.get("spec", {}).pop(name, None)
-    if state(who, drift.target) is None:
-        who.kubectl("create", "-f", "-", stdin=wanted)
+    if state(ref, drift.target) is None:
+        ref.kubectl("create", "-f", "-", stdin=wanted)
     else:
-        who.kubectl("replace", "-f", "-", stdin=wanted)
-    who.kubectl("-n", "kmcp-system", "rollout", "status", "deployment/kmcp-controller-manager", "--timeout=60s")
-    who.kubectl("-n", "mcp", "rollout", "status", "deployment/echo", "--timeout=60s")
+        ref.kubectl("replace", "-f", "-", stdin=wanted)
+    ref.kubectl("-n", "kmcp-system", "rollout", "status", "deployment/kmcp-controller-manager", "--timeout=60s")
+    ref.kubectl("-n", "mcp", "rollout", "status", "deployment/echo", "--timeout=60s")
 
 
 def _same(before: dict[str, Any], after: dict[str, Any] | None) -> bool:
@@ -166,34 +166,34 @@ def _differences(output: str) -> str:
     return "\n".join(line for line in output.splitlines() if line.startswith(("+", "-", "  ", "changed:", '"')))
 
 
-def observe(who: Contestant, drift: Drift) -> Seen:
-    before = state(who, drift.target)
+def observe(ref: Contestant, drift: Drift) -> Seen:
+    before = state(ref, drift.target)
     assert before is not None, drift.what
-    change(who, drift)
-    changed = state(who, drift.target)
-    assert not _same(before, changed), f"{drift.what}: nothing changed on {who.name}"
-    told = shown(drift, who.check())
-    done = who.run()
-    healed = _same(before, state(who, drift.target))
+    change(ref, drift)
+    changed = state(ref, drift.target)
+    assert not _same(before, changed), f"{drift.what}: nothing changed on {ref.name}"
+    reported = shown(drift, ref.check())
+    done = ref.run()
+    healed = _same(before, state(ref, drift.target))
     verdict = "yes" if healed else "no"
     if done.returncode:
         verdict += f", fails after {done.wall:.0f} s"
     elif not healed:
         verdict += ", green"
     if not healed:
-        mend(who, drift, before)
+        mend(ref, drift, before)
     if done.returncode:
         # whatever the failed run left half done
-        who.run()
-    return Seen(told, verdict)
+        ref.run()
+    return Seen(reported, verdict)
 
 
 def rows(contestants: Sequence[Contestant], drifts: Sequence[Drift] = DRIFTS) -> list[tuple[str, list[Seen]]]:
     found = []
     for drift in drifts:
-        seen = [observe(who, drift) for who in contestants]
+        seen = [observe(ref, drift) for ref in contestants]
         cells = "  ".join(
-            f"{who.name}: shown {one.shown}, repaired {one.repaired}" for who, one in zip(contestants, seen)
+            f"{ref.name}: shown {one.shown}, repaired {one.repaired}" for ref, one in zip(contestants, seen)
         )
         print(f"{drift.what}: {cells}", flush=True)
         found.append((drift.what, seen))

@@ -20,17 +20,17 @@ TOKEN, KEY, QUERY = "canary-token-5f1b", "canary-key-5f1b", "canary-query-5f1b"
 
 def repeats(asked: Asked) -> Reply:
     """Everything that it was sent, in a tool's answer, its data, a description, an error, or a login."""
-    said = f"{asked.headers.get('Authorization')} and {asked.headers.get('X-Key')}"
+    stated = f"{asked.headers.get('Authorization')} and {asked.headers.get('X-Key')}"
     if "Authorization" not in asked.headers:
-        return text(401, f"not {said}")
+        return text(401, f"not {stated}")
     if asked.method == "tools/list":
-        return as_json(result(asked, tools=[{"name": "echo", "description": said}]))
+        return as_json(result(asked, tools=[{"name": "echo", "description": stated}]))
     if asked.method == "tools/call" and asked.params["arguments"].get("fail"):
-        return as_json(error(asked.message["id"], -32603, said))
+        return as_json(error(asked.message["id"], -32603, stated))
     if asked.method == "tools/call":
-        content = [{"type": "text", "text": said.partition(" ")[2]}]
-        return as_json(result(asked, content=content, structuredContent={"deep": [said]}))
-    return played.speaks_modern(asked) if asked.modern else text(403, said)
+        content = [{"type": "text", "text": stated.partition(" ")[2]}]
+        return as_json(result(asked, content=content, structuredContent={"deep": [stated]}))
+    return played.speaks_modern(asked) if asked.modern else text(403, stated)
 
 
 def test_nothing_shows_a_header_that_a_server_repeats() -> None:

@@ -88,10 +88,10 @@ def test_a_role_alone_without_a_kubeconfig_is_refused(other: Server, tmp_path: P
     hosts |= {f"{role}.none": {} for role in ROLES}
     run = run_alone(tmp_path, everything_of(other, tmp_path), hosts, rolespec_validate=validated)
     assert other.asked == []
-    told = messages(run)
-    assert set(told) == set(hosts), run.output
-    for host, message in told.items():
+    reported = messages(run)
+    assert set(reported) == set(hosts), run.output
+    for host, message in reported.items():
         own = f"{role_of(host)}_kubeconfig"
         undefined = f"'mcpops_kubeconfig' is undefined: set it, or {own}, to the kubeconfig of this host's cluster"
-        said = [undefined] if host.endswith(".none") else ["kubeconfig: is empty", "mcpops_kubeconfig"]
-        assert all(words in message for words in said), message
+        stated = [undefined] if host.endswith(".none") else ["kubeconfig: is empty", "mcpops_kubeconfig"]
+        assert all(words in message for words in stated), message

@@ -50,12 +50,12 @@ WRITE_ANSWERS = {
 def test_only_writes_are_struck(azure: Azure, kind: str) -> None:
     options, status, code = WRITE_ANSWERS[kind]
     azure.group()
-    standing = azure.cluster()
+    existing = azure.cluster()
     azure.faults.add(kind.strip(), **options)
     assert azure.request("GET", cluster_path()).status_code == 200
-    struck = azure.request("PUT", cluster_path(), standing)
+    struck = azure.request("PUT", cluster_path(), existing)
     assert (struck.status_code, struck.json()["code"]) == (status, code)
-    assert azure.request("PUT", cluster_path(), standing).status_code == 200
+    assert azure.request("PUT", cluster_path(), existing).status_code == 200
 
 
 def test_selected_by_verb_path_and_number(azure: Azure) -> None:

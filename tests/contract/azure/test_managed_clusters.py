@@ -326,13 +326,13 @@ IMMUTABLE = {
 
 def test_immutable_properties(azure: Azure) -> None:
     azure.group()
-    standing = azure.cluster()
+    existing = azure.cluster()
     for path, (value, target) in IMMUTABLE.items():
-        answer = azure.request("PUT", cluster_path(), changed(standing, path, value))
+        answer = azure.request("PUT", cluster_path(), changed(existing, path, value))
         assert (answer.status_code, answer.json()["code"]) == (400, "PropertyChangeNotAllowed"), answer.text
         assert answer.json()["message"] == f"Changing property '{target}' is not allowed."
         assert answer.json()["target"] == target
-    assert azure.request("GET", cluster_path()).json() == standing
+    assert azure.request("GET", cluster_path()).json() == existing
 
 
 MUTABLE = {
@@ -349,12 +349,12 @@ MUTABLE = {
 @pytest.mark.parametrize("path", MUTABLE)
 def test_updates(azure: Azure, path: str) -> None:
     azure.group()
-    standing = azure.cluster()
-    answer = azure.request("PUT", cluster_path(), changed(standing, path, MUTABLE[path]))
+    existing = azure.cluster()
+    answer = azure.request("PUT", cluster_path(), changed(existing, path, MUTABLE[path]))
     assert (answer.status_code, answer.json()["properties"]["provisioningState"]) == (200, "Updating")
     assert azure.finish(answer)["status"] == "Succeeded"
     after = azure.request("GET", cluster_path()).json()
-    expected = changed(standing, path, MUTABLE[path])
+    expected = changed(existing, path, MUTABLE[path])
     for body in (expected, after):
         body.pop("eTag")
         body["properties"]["agentPoolProfiles"][0].pop("eTag")
@@ -363,14 +363,14 @@ def test_updates(azure: Azure, path: str) -> None:
 
 def test_reading_and_writing_back_changes_nothing(azure: Azure) -> None:
     azure.group()
-    standing = azure.cluster()
-    azure.finish(azure.request("PUT", cluster_path(), standing))
+    existing = azure.cluster()
+    azure.finish(azure.request("PUT", cluster_path(), existing))
     after = azure.request("GET", cluster_path()).json()
-    assert after["eTag"] != standing["eTag"]
-    for body in (standing, after):
+    assert after["eTag"] != existing["eTag"]
+    for body in (existing, after):
         body.pop("eTag")
         body["properties"]["agentPoolProfiles"][0].pop("eTag")
-    assert after == standing
+    assert after == existing
 
 
 def test_what_an_update_leaves_out(azure: Azure) -> None:
@@ -392,15 +392,15 @@ def test_an_update_names_every_pool(azure: Azure) -> None:
 
 def test_the_issuer_stays_on(azure: Azure) -> None:
     azure.group()
-    standing = azure.cluster()
-    answer = azure.request("PUT", cluster_path(), changed(standing, "properties/oidcIssuerProfile/enabled", False))
+    existing = azure.cluster()
+    answer = azure.request("PUT", cluster_path(), changed(existing, "properties/oidcIssuerProfile/enabled", False))
     assert answer.json()["code"] == "OIDCIssuerFeatureCannotBeDisabled"
 
 
 def test_versions_go_up_only(azure: Azure) -> None:
     azure.group()
-    standing = azure.cluster()
-    answer = azure.request("PUT", cluster_path(), changed(standing, "properties/kubernetesVersion", "1.35"))
+    existing = azure.cluster()
+    answer = azure.request("PUT", cluster_path(), changed(existing, "properties/kubernetesVersion", "1.35"))
     assert answer.json()["properties"]["provisioningState"] == "Upgrading"
     azure.finish(answer)
     upgraded = azure.request("GET", cluster_path()).json()
@@ -417,17 +417,17 @@ def test_etags(azure: Azure) -> None:
     azure.group()
     absent = azure.request("PUT", cluster_path(), cluster_body(), headers={"If-Match": "*"})
     assert (absent.status_code, absent.json()["code"]) == (412, "PreconditionFailed")
-    standing = azure.cluster()
+    existing = azure.cluster()
     for headers, status in (
         ({"If-None-Match": "*"}, 412),
         ({"If-Match": "other"}, 412),
         ({"If-None-Match": "other"}, 400),
-        ({"If-Match": f'"{standing["eTag"]}"'}, 200),
+        ({"If-Match": f'"{existing["eTag"]}"'}, 200),
     ):
-        answer = azure.request("PUT", cluster_path(), standing, headers=headers)
+        answer = azure.request("PUT", cluster_path(), existing, headers=headers)
         assert answer.status_code == status, (headers, answer.text)
     azure.finish(answer)
-    assert azure.request("DELETE", cluster_path(), headers={"If-Match": standing["eTag"]}).status_code == 412
+    assert azure.request("DELETE", cluster_path(), headers={"If-Match": existing["eTag"]}).status_code == 412
     assert azure.request("DELETE", cluster_path("none"), headers={"If-Match": "x"}).status_code == 204
 
 

@@ -15,7 +15,7 @@ PLACE = f"{cluster_path()}/agentPools/work"
 
 
 @pytest.fixture
-def standing(azure: Azure) -> dict[str, Any]:
+def existing(azure: Azure) -> dict[str, Any]:
     azure.group()
     body = cluster_body()
     body["properties"]["agentPoolProfiles"].append(WORK)
@@ -37,31 +37,31 @@ CHANGES = {"count": (2, "Scaling"), "nodeLabels": ({"a": "b"}, "Updating")}
 
 
 @pytest.mark.parametrize("key", CHANGES)
-def test_a_pool_has_a_state_and_an_etag_of_its_own(azure: Azure, standing: dict[str, Any], key: str) -> None:
+def test_a_pool_has_a_state_and_an_etag_of_its_own(azure: Azure, existing: dict[str, Any], key: str) -> None:
     value, state = CHANGES[key]
     answer = azure.request("PUT", PLACE, {"properties": {**WORK, key: value}})
     assert answer.json()["properties"]["provisioningState"] == state
     azure.finish(answer)
     after = cluster(azure)
-    assert after["eTag"] == standing["eTag"]
+    assert after["eTag"] == existing["eTag"]
     assert after["properties"]["provisioningState"] == "Succeeded"
-    assert pool(after)["eTag"] != pool(standing)["eTag"]
-    assert pool(after, "system")["eTag"] == pool(standing, "system")["eTag"]
+    assert pool(after)["eTag"] != pool(existing)["eTag"]
+    assert pool(after, "system")["eTag"] == pool(existing, "system")["eTag"]
     # the cluster's eTag lets a body pass that sets the pool back
-    azure.finish(azure.request("PUT", cluster_path(), standing, headers={"If-Match": standing["eTag"]}))
-    assert pool(cluster(azure)).get(key) == pool(standing).get(key)
+    azure.finish(azure.request("PUT", cluster_path(), existing, headers={"If-Match": existing["eTag"]}))
+    assert pool(cluster(azure)).get(key) == pool(existing).get(key)
 
 
-def test_a_cluster_written_without_its_pools_keeps_them(azure: Azure, standing: dict[str, Any]) -> None:
+def test_a_cluster_written_without_its_pools_keeps_them(azure: Azure, existing: dict[str, Any]) -> None:
     azure.finish(azure.request("PUT", PLACE, {"properties": {**WORK, "count": 3}}))
-    body = {**copy.deepcopy(standing), "tags": {"a": "b"}}
+    body = {**copy.deepcopy(existing), "tags": {"a": "b"}}
     del body["properties"]["agentPoolProfiles"]
     azure.finish(azure.request("PUT", cluster_path(), body))
     after = cluster(azure)
     assert (after["tags"], pool(after)["count"]) == ({"a": "b"}, 3)
 
 
-def test_a_pool_fails_alone_and_stays_failed(azure: Azure, standing: dict[str, Any]) -> None:
+def test_a_pool_fails_alone_and_stays_failed(azure: Azure, existing: dict[str, Any]) -> None:
     azure.faults.add("operation-failed", operation="put pool")
     azure.finish(azure.request("PUT", PLACE, {"properties": {**WORK, "count": 2}}))
     assert cluster(azure)["properties"]["provisioningState"] == "Succeeded"
@@ -73,25 +73,25 @@ def test_a_pool_fails_alone_and_stays_failed(azure: Azure, standing: dict[str, A
     assert pool(cluster(azure))["provisioningState"] == "Succeeded"
 
 
-def test_a_new_pool_is_not_made_through_the_cluster(azure: Azure, standing: dict[str, Any]) -> None:
-    standing["properties"]["agentPoolProfiles"].append({**WORK, "name": "more"})
-    answer = azure.request("PUT", cluster_path(), standing)
+def test_a_new_pool_is_not_made_through_the_cluster(azure: Azure, existing: dict[str, Any]) -> None:
+    existing["properties"]["agentPoolProfiles"].append({**WORK, "name": "more"})
+    answer = azure.request("PUT", cluster_path(), existing)
     assert (answer.status_code, answer.json()["code"]) == (400, "BadRequest")
     assert answer.json()["message"].startswith("A new agent pool was introduced.")
 
 
-def test_a_pools_operation_blocks_the_cluster(azure: Azure, standing: dict[str, Any]) -> None:
+def test_a_pools_operation_blocks_the_cluster(azure: Azure, existing: dict[str, Any]) -> None:
     azure.cloud.operations._minimum = 0.3
     under_way = azure.request("PUT", PLACE, {"properties": {**WORK, "count": 2}})
-    refused = azure.request("PUT", cluster_path(), standing)
+    refused = azure.request("PUT", cluster_path(), existing)
     assert (refused.status_code, refused.json()["code"]) == (409, "OperationNotAllowed")
     azure.finish(under_way)
     azure.cloud.operations._minimum = 0.0
-    assert azure.request("PUT", cluster_path(), standing).status_code == 200
+    assert azure.request("PUT", cluster_path(), existing).status_code == 200
 
 
-def test_a_node_image_is_set_back_by_sending_it(azure: Azure, standing: dict[str, Any]) -> None:
-    old = pool(standing)["nodeImageVersion"]
+def test_a_node_image_is_set_back_by_sending_it(azure: Azure, existing: dict[str, Any]) -> None:
+    old = pool(existing)["nodeImageVersion"]
     azure.finish(azure.request("POST", f"{PLACE}/upgradeNodeImageVersion"))
     new = pool(cluster(azure))["nodeImageVersion"]
     profile = azure.request("GET", f"{PLACE}/upgradeProfiles/default").json()["properties"]

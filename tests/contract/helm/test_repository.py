@@ -20,12 +20,11 @@ from typing import Any, cast
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import source
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import helm_files
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.process import Helm
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import drift
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart, version_range
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.cli import Helm
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.command import helm_files
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import Registry, ReleaseSpec
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import version_range
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput, Task
 from localcloud.authority import Authority
@@ -151,7 +150,7 @@ def fetched(task: RunningTask, chart: Chart, registry: Registry = LOGIN) -> byte
     spec = ReleaseSpec("web", "shop", chart, registry=registry, helm_binary=HELM)
     helm = Helm.find(cast(Task, task), HELM)
     with helm_files(ACCESS, registry, chart) as files:
-        return Path(source.fetched(helm, spec, files).chart.location).read_bytes()
+        return Path(drift.with_local_chart(helm, spec, files).chart.location).read_bytes()
 
 
 def chart_of(site: Site, version: str = "1.2.3") -> Chart:

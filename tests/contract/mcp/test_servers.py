@@ -40,7 +40,7 @@ def each_era(servers: tuple[Server, ...]) -> Callable[[Any], Any]:
 def opened(
     endpoints: Endpoints, server: Server, era: str = conversation.AUTO, timeout: float = TIMEOUT
 ) -> Iterator[conversation.Conversation]:
-    with conversation.opened(http_client.exchange_to(endpoints.url(server), timeout=timeout), era) as talk:
+    with conversation.open_conversation(http_client.exchange_to(endpoints.url(server), timeout=timeout), era) as talk:
         yield talk
 
 
@@ -131,7 +131,7 @@ def _asked(outcome: Mapping[str, Any] | Unanswered) -> str:
 def test_both_forms_of_an_answer_are_read(endpoints: Endpoints, server: Server, era: str) -> None:
     seen: list[tuple[str, str]] = []
     recorded = _recording(http_client.exchange_to(endpoints.url(server), timeout=TIMEOUT), seen)
-    with conversation.opened(recorded, era) as talk:
+    with conversation.open_conversation(recorded, era) as talk:
         assert talk.call("add", {"a": 40, "b": 2})["structuredContent"] == {"result": 42}
     posted = [content_type for method, content_type in seen if method == "POST"]
     assert posted[-1] == server.answers[era == LEGACY]
@@ -151,11 +151,11 @@ def _recording(exchange: Exchange, seen: list[tuple[str, str]]) -> Exchange:
 def test_no_session_is_left_behind(endpoints: Endpoints, server: Server) -> None:
     exchange = http_client.exchange_to(endpoints.url(server), timeout=TIMEOUT)
     if LEGACY in server.eras:
-        with conversation.opened(exchange, LEGACY) as talk:
+        with conversation.open_conversation(exchange, LEGACY) as talk:
             talk.tools()
             assert endpoints.sessions(server) == (1 if server.sessions else 0)
     # finding out the era asks in ways that the server refuses, which must leave nothing either
-    with conversation.opened(exchange):
+    with conversation.open_conversation(exchange):
         pass
     conversation.also_legacy(exchange)
     assert endpoints.sessions(server) == 0
@@ -165,10 +165,10 @@ def test_no_session_is_left_behind(endpoints: Endpoints, server: Server) -> None
 def test_another_host_name_is_not_taken_for_a_dead_server(endpoints: Endpoints, server: Server) -> None:
     exchange = http_client.exchange_to(endpoints.url(server), {"Host": "tools.mcp.svc:3000"}, timeout=TIMEOUT)
     if server.other_host == 200:
-        with conversation.opened(exchange) as talk:
+        with conversation.open_conversation(exchange) as talk:
             assert talk.speaker.era == server.preferred
         return
-    with pytest.raises(Unanswered) as refused, conversation.opened(exchange):
+    with pytest.raises(Unanswered) as refused, conversation.open_conversation(exchange):
         pass
     assert refused.value.status == server.other_host
     # the Go SDK says 403, which elsewhere means a login
@@ -181,10 +181,10 @@ def test_a_last_slash_too_many_is_told(endpoints: Endpoints, server: Server) -> 
     url = f"{endpoints.url(server)}/"
     exchange = http_client.exchange_to(url, {"Authorization": "Bearer for-this-address-alone"}, timeout=TIMEOUT)
     if server.slash == 200:
-        with conversation.opened(exchange) as talk:
+        with conversation.open_conversation(exchange) as talk:
             assert talk.speaker.era == server.preferred
         return
-    with pytest.raises(Unanswered) as refused, conversation.opened(exchange):
+    with pytest.raises(Unanswered) as refused, conversation.open_conversation(exchange):
         pass
     assert refused.value.status == server.slash
     assert refused.value.code == {307: "redirect", 404: "path_not_found"}[server.slash]
@@ -195,13 +195,13 @@ def test_a_last_slash_too_many_is_told(endpoints: Endpoints, server: Server) -> 
 def test_the_transport_of_2024_is_spoken(endpoints: Endpoints) -> None:
     """At the path of its stream; elsewhere there is nothing."""
     address = endpoints.variant("mcp1", "sse")
-    with conversation.opened(http_client.exchange_to(f"{address}/sse", timeout=TIMEOUT)) as talk:
+    with conversation.open_conversation(http_client.exchange_to(f"{address}/sse", timeout=TIMEOUT)) as talk:
         assert (talk.speaker.era, talk.speaker.transport) == (LEGACY, "http_sse")
         assert sorted(tool["name"] for tool in talk.tools()) == TOOLS
         assert talk.call("add", {"a": 2, "b": 3})["structuredContent"] == {"result": 5}
         assert talk.call("fail", {})["isError"] is True
     exchange = http_client.exchange_to(f"{address}/mcp", timeout=TIMEOUT)
-    with pytest.raises(Unanswered) as refused, conversation.opened(exchange):
+    with pytest.raises(Unanswered) as refused, conversation.open_conversation(exchange):
         pass
     assert refused.value.code == "path_not_found"
 

@@ -36,7 +36,7 @@ def until(holds: Callable[[], bool]) -> bool:
 
 @pytest.mark.parametrize("program", OURS)
 def test_a_program_of_standard_input_and_output_answers(endpoints: Endpoints, program: str) -> None:
-    with conversation.opened(http_client.exchange_to(endpoints.stdio_url(program), timeout=TIMEOUT)) as talk:
+    with conversation.open_conversation(http_client.exchange_to(endpoints.stdio_url(program), timeout=TIMEOUT)) as talk:
         assert talk.speaker.era == LEGACY
         assert sorted(tool["name"] for tool in talk.tools()) == ["add", "ask", "echo", "fail"]
         assert talk.call("add", {"a": 2, "b": 3})["structuredContent"] == {"result": 5}
@@ -47,7 +47,9 @@ def test_a_program_of_standard_input_and_output_answers(endpoints: Endpoints, pr
 
 
 def test_a_published_program_answers(endpoints: Endpoints) -> None:
-    with conversation.opened(http_client.exchange_to(endpoints.stdio_url("everything"), timeout=TIMEOUT)) as talk:
+    with conversation.open_conversation(
+        http_client.exchange_to(endpoints.stdio_url("everything"), timeout=TIMEOUT)
+    ) as talk:
         assert protocol.answer_text(talk.call("echo", {"message": "hello"})) == "Echo: hello"
     assert until(lambda: not endpoints.stdio_children())
 
@@ -60,7 +62,7 @@ def test_a_published_program_answers(endpoints: Endpoints) -> None:
     ],
 )
 def test_what_the_adapter_passes_on_to_nobody_ends_in_time(endpoints: Endpoints, program: str, tool: str) -> None:
-    with conversation.opened(impatient_of_calls(endpoints.stdio_url(program))) as talk:
+    with conversation.open_conversation(impatient_of_calls(endpoints.stdio_url(program))) as talk:
         started = time.monotonic()
         with pytest.raises(Unanswered) as silent:
             talk.call(tool, {})
@@ -71,9 +73,9 @@ def test_what_the_adapter_passes_on_to_nobody_ends_in_time(endpoints: Endpoints,
 
 def impatient_of_calls(url: str) -> Exchange:
     """Starting the program takes longer than any of its tools."""
-    patient, impatient = (http_client.exchange_to(url, timeout=timeout) for timeout in (TIMEOUT, IMPATIENT))
+    may_wait, impatient = (http_client.exchange_to(url, timeout=timeout) for timeout in (TIMEOUT, IMPATIENT))
 
     def exchange(method: str, headers: Mapping[str, str], body: bytes | None) -> AbstractContextManager[Reply]:
-        return (impatient if b"tools/call" in (body or b"") else patient)(method, headers, body)
+        return (impatient if b"tools/call" in (body or b"") else may_wait)(method, headers, body)
 
     return exchange

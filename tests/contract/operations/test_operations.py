@@ -15,8 +15,8 @@ import pytest
 from support.local_azure import Azure
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import client, names
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks_kubeconfig import path_problems, write_kubeconfig
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.kubeconfig import path_problems, write_kubeconfig
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import CheckModeViolation, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Backoff
 from ansible_collections.mcpops.platform.plugins.modules import (

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.local_azure import Azure, FakeTask
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import names, waiting
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import names, reconcile
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, azure_resource
@@ -60,11 +60,11 @@ class Somebody:
         response = self.arm.call("PUT", self.arm.url(place, VERSION), "Scaling", {"properties": properties})
         assert response.status == 200, response.json()
         if wait:
-            waiting.follow(self.arm, response, "pool", "Scaling")
+            reconcile.await_operation(self.arm, response, "pool", "Scaling")
 
     def post(self, what: str) -> None:
         response = self.arm.call("POST", self.arm.url(f"{self.id}/{what}", VERSION), what)
-        waiting.follow(self.arm, response, "pool", what)
+        reconcile.await_operation(self.arm, response, "pool", what)
 
 
 def run_while(azure: Azure, args: dict[str, Any], happens: Callable[[], None]) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def test_what_others_did_to_the_cluster_during_a_wait_stays(cluster: Azure) -> N
     def tagged() -> None:
         body = {**somebody.read(), "tags": {"by": "somebody"}}
         response = somebody.arm.write("PUT", somebody.id, "Tagging", VERSION, body)
-        waiting.follow(somebody.arm, response, "cluster", "Tagging")
+        reconcile.await_operation(somebody.arm, response, "cluster", "Tagging")
 
     run_while(cluster, {**UNPOOLED, "tags": {"a": "b"}}, tagged)
     assert somebody.read()["tags"] == {"a": "b", "by": "somebody"}

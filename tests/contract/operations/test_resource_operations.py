@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from support.local_azure import Azure
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import client, names, waiting
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import client, names, reconcile
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_plan import plan_resource
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_spec import resource_spec
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_plan import plan_resource, resource_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Backoff
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, azure_resource
 
@@ -74,17 +73,17 @@ def test_a_role_assignment_from_nothing_to_nothing(group: Azure, scope: str) -> 
 @pytest.mark.parametrize("hidden", [False, True], ids=["seen", "may not be listed"])
 def test_the_same_grant_under_another_name_is_as_declared(group: Azure, hidden: bool) -> None:
     group.run(azure_resource, grant(group))
-    twin = grant(group, name=str(uuid.uuid4()))
+    duplicate = grant(group, name=str(uuid.uuid4()))
     if hidden:
         group.faults.add("forbidden", action="Microsoft.Authorization/roleAssignments/read", path="roleAssignments$")
-    found = group.run(azure_resource, twin)
+    found = group.run(azure_resource, duplicate)
     assert not found["changed"], found
     assert "has this role there already" in found["notes"][0]
     if not hidden:
-        assert not group.run(azure_resource, twin, check=True)["changed"]
+        assert not group.run(azure_resource, duplicate, check=True)["changed"]
         assert found["id"].endswith(NAME)
     # it is not ours to delete
-    assert not group.run(azure_resource, {**twin, "state": "absent"})["changed"]
+    assert not group.run(azure_resource, {**duplicate, "state": "absent"})["changed"]
     assert not group.run(azure_resource, grant(group))["changed"]
 
 
@@ -160,7 +159,7 @@ def test_a_cluster_as_a_resource_leaves_its_pools_alone(cluster: Azure) -> None:
         body = arm.read(place, "Reading", version).body or {}
         if body["properties"]["count"] == 1:
             body["properties"]["count"] = 3
-            waiting.follow(arm, arm.write("PUT", place, "Scaling", version, body), "pool", "Scaling")
+            reconcile.await_operation(arm, arm.write("PUT", place, "Scaling", version, body), "pool", "Scaling")
 
     task.progress = scaled  # type: ignore[method-assign]
     assert azure_resource.OPERATION(task).changed

@@ -75,9 +75,9 @@ def test_role_assignment_from_nothing_to_nothing(run_task: TaskRunner, portal: P
     checked = run_task("azure_resource", declared, check=True)
     assert run_task("azure_resource", declared)["diff"] == checked["diff"]
     assert not run_task("azure_resource", declared)["changed"]
-    twin = run_task("azure_resource", {**declared, "id": f"{place}/{uuid.uuid4()}"})
-    assert not twin["changed"]
-    assert twin["id"] == declared["id"]
+    duplicate = run_task("azure_resource", {**declared, "id": f"{place}/{uuid.uuid4()}"})
+    assert not duplicate["changed"]
+    assert duplicate["id"] == declared["id"]
     absent = {"id": declared["id"], "state": "absent"}
     assert run_task("azure_resource", absent)["changed"]
     assert not run_task("azure_resource", absent)["changed"]

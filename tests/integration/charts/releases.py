@@ -59,9 +59,9 @@ class Audit:
             for event in events
             if event["user"]["username"] == "kubernetes-admin" and event.get("userAgent") != OUR_TESTS
         ]
-        said = [(event["verb"], f"{event['verb']} {event['requestURI']}") for event in mine]
-        dry_runs = tuple(line for _verb, line in said if "dryRun=All" in line)
-        writes = tuple(line for verb, line in said if verb in WRITES and "dryRun=All" not in line)
+        stated = [(event["verb"], f"{event['verb']} {event['requestURI']}") for event in mine]
+        dry_runs = tuple(line for _verb, line in stated if "dryRun=All" in line)
+        writes = tuple(line for verb, line in stated if verb in WRITES and "dryRun=All" not in line)
         return Requests(len(mine), writes, dry_runs, seconds)
 
 

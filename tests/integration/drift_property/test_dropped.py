@@ -95,7 +95,7 @@ def _rounds(
         keep = as_objects(less, exclusive=False)
         shown = keep(check=True)
         done = keep()
-        told = json.dumps([done.get("msg"), done.get("notes")])
+        reported = json.dumps([done.get("msg"), done.get("notes")])
         refused = _refused(done)
         for label, item in less:
             if label not in expected:
@@ -104,8 +104,8 @@ def _rounds(
             what, made = expected[label]
             left = unlike(made, api.read(path))
             name = item["metadata"]["name"]
-            if left and name not in refused and name not in told:
-                faults.append(f"{label} without {what}: {left} is left; {told}")
+            if left and name not in refused and name not in reported:
+                faults.append(f"{label} without {what}: {left} is left; {reported}")
         if shown.get("failed") != done.get("failed"):
             faults.append(f"check mode says {shown.get('msg')}, the run {done.get('msg')}")
         again = keep()

@@ -176,8 +176,8 @@ def test_a_service_that_was_made_again_without_an_address(
     status, answer = api.request("POST", path.rpartition("/")[0], body, fieldManager=MANAGER)
     assert status == 201, answer
     for check in (True, False):
-        told = converge(check=check)
-        assert told.get("failed") and "spec.clusterIP" in told["msg"], told
+        reported = converge(check=check)
+        assert reported.get("failed") and "spec.clusterIP" in reported["msg"], reported
     if options:
         assert made([("", SERVICE)], **options)()["changed"]
     else:

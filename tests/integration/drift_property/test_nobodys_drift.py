@@ -51,8 +51,8 @@ def webhooks(name: str, kind: str = "ValidatingWebhookConfiguration", **more: An
 
 def _stands(converge: Any) -> None:
     for check in (True, False):
-        said = converge(check=check)
-        assert not said.get("failed") and not said["changed"], (said.get("msg"), readable_diff(said))
+        stated = converge(check=check)
+        assert not stated.get("failed") and not stated["changed"], (stated.get("msg"), readable_diff(stated))
 
 
 def test_kubectl_rollout_restart(keep: Any, api: Api, cluster: Any, namespace: str) -> None:

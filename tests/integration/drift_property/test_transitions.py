@@ -219,11 +219,11 @@ def test_what_somebody_else_made_first(
             if _places(shown) != _places(done):
                 faults.append(_unlike(shown, done))
             continue
-        told = " ".join(done.get("notes") or [])
+        reported = " ".join(done.get("notes") or [])
         manager = "terraform" if "another" in creator else "kubectl-create"
         for name in ["replicas", "paused", "tolerations"] if first is FIRST else ["data.b"]:
-            if name not in told or manager not in told:
-                faults.append(f"{name} of {manager} stays and is not told: {told} {done['msg']}")
+            if name not in reported or manager not in reported:
+                faults.append(f"{name} of {manager} stays and is not told: {reported} {done['msg']}")
         again = keep()
         if again.get("failed") or again["changed"]:
             faults.append(f"second run: {again.get('msg')} {again.get('diff')}")
@@ -236,8 +236,8 @@ def test_a_headless_service_that_is_to_have_an_address(as_objects: Any, api: Api
     as_objects([("", headless)], exclusive=False)()
     refused = as_objects([("", plain)], exclusive=False)
     for check in (True, False):
-        said = refused(check=check)
-        assert said.get("failed") and "recreate: on_immutable" in said["msg"], said
+        stated = refused(check=check)
+        assert stated.get("failed") and "recreate: on_immutable" in stated["msg"], stated
     assert as_objects([("", plain)], exclusive=False, recreate="on_immutable")()["changed"]
     path, _ = api.path_of(plain, namespace)
     assert api.read(path)["spec"]["clusterIP"] != "None"

@@ -69,8 +69,8 @@ def test_what_was_edited_is_upgraded(direct: Run, namespace: str, chart: Path) -
     revision = 1
     for name, (path, text, matters) in EDITS.items():
         touch(chart / path, text)
-        foretold = direct(release, check=True)
-        assert foretold["changed"] is matters, name
+        expected_outcome = direct(release, check=True)
+        assert expected_outcome["changed"] is matters, name
         done = direct(release)
         assert done["changed"] is matters, name
         revision += matters

@@ -82,7 +82,7 @@ def test_a_definition_that_was_deleted_comes_back_with_its_objects(
     assert left_alone["error"]["code"] == "KindNotServed"
 
     planned = run_task("helm_release", nobody, check=True)
-    assert any("does not serve example.invalid/v1 Note (any more)" in told for told in planned["notes"])
+    assert any("does not serve example.invalid/v1 Note (any more)" in reported for reported in planned["notes"])
     assert run_task("helm_release", nobody)["changed"]
     assert cluster.get(CRD, "note", "-n", note["namespace"])["spec"]["text"] == "hello"
     assert not run_task("helm_release", nobody)["changed"]

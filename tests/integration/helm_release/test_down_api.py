@@ -63,9 +63,9 @@ def test_the_rest_is_compared_and_restored(cluster: Any, namespace: str, note: d
         again = run_task("helm_release", note, fails=True)
     finally:
         given_back(cluster)
-    for told in (planned, done, again):
-        assert told["error"]["code"] == "ApiServiceDown"
-        assert told["msg"].startswith("compare Note ") and f"kubectl delete apiservice {SERVICE}" in told["msg"]
-    assert [told["changed"] for told in (planned, done, again)] == [True, True, False]
+    for reported in (planned, done, again):
+        assert reported["error"]["code"] == "ApiServiceDown"
+        assert reported["msg"].startswith("compare Note ") and f"kubectl delete apiservice {SERVICE}" in reported["msg"]
+    assert [reported["changed"] for reported in (planned, done, again)] == [True, True, False]
     assert cluster.get("configmap", "beside", "-n", namespace)["data"] == {"a": "one"}
     assert not run_task("helm_release", note)["changed"]

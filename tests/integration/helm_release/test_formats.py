@@ -104,10 +104,10 @@ data: {text: {{ .Values.text | quote }}}
 def test_an_immutable_field_has_a_remedy(direct: Run, chart: Chart, cluster: Any, namespace: str) -> None:
     direct(chart(FIXED, values={"text": "a"}))
     other = chart(FIXED, values={"text": "b"})
-    told = direct(other, fails=True)
-    assert told["error"]["code"] == "FieldImmutable"
-    assert "field is immutable when `immutable` is set" in told["msg"]
-    assert "delete the object named here and run again" in told["msg"]
+    reported = direct(other, fails=True)
+    assert reported["error"]["code"] == "FieldImmutable"
+    assert "field is immutable when `immutable` is set" in reported["msg"]
+    assert "delete the object named here and run again" in reported["msg"]
     cluster.kubectl("delete", "configmap", "formats", "-n", namespace)
     assert direct(other)["changed"]
     assert cluster.get("configmap", "formats", "-n", namespace)["data"] == {"text": "b"}
@@ -115,7 +115,7 @@ def test_an_immutable_field_has_a_remedy(direct: Run, chart: Chart, cluster: Any
 
 def test_a_namespace_that_only_the_chart_names(direct: Run, chart: Chart) -> None:
     template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: not-there-at-all}\n"
-    told = direct(chart(template, create_namespace=True), fails=True)
-    assert told["error"]["code"] == "NamespaceNotFound"
-    assert "The chart has objects in not-there-at-all, and create_namespace makes only the namespace" in told["msg"]
-    assert "set create_namespace" not in told["msg"]
+    reported = direct(chart(template, create_namespace=True), fails=True)
+    assert reported["error"]["code"] == "NamespaceNotFound"
+    assert "The chart has objects in not-there-at-all, and create_namespace makes only the namespace" in reported["msg"]
+    assert "set create_namespace" not in reported["msg"]

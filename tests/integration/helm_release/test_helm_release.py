@@ -61,8 +61,8 @@ def test_the_life_of_a_release(
     assert again["release"]["revision"] == 1
 
     changed = {**release, "values": {**release["values"], "text": "hello there"}}
-    unsaid = {key: value for key, value in release.items() if key != "values"}
-    planned, upgraded, unchanged = each(run_all, {**changed, "check": True}, changed, unsaid)
+    unstated = {key: value for key, value in release.items() if key != "values"}
+    planned, upgraded, unchanged = each(run_all, {**changed, "check": True}, changed, unstated)
     assert planned["release"]["revision"] == 1
     assert upgraded["release"]["revision"] == 2
     assert cluster.get("configmap", "hello-text", "-n", namespace)["data"]["text"] == "hello there"

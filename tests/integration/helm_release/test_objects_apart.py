@@ -41,9 +41,9 @@ def test_one_that_cannot_be_restored_hides_and_blocks_no_other(
     cluster.kubectl(*kubectl, "create", "configmap", "fixed", "--from-literal=text=mine")
     cluster.kubectl(*kubectl, "patch", "configmap", "fixed", "-p", json.dumps({"immutable": True}))
     cluster.kubectl(*kubectl, "patch", "service", "plain", "-p", json.dumps({"spec": {"sessionAffinity": "ClientIP"}}))
-    told = direct(release, fails=True)
-    assert f"ConfigMap {namespace}/fixed" in told["msg"] and "immutable" in told["msg"]
-    assert told["changed"]
+    reported = direct(release, fails=True)
+    assert f"ConfigMap {namespace}/fixed" in reported["msg"] and "immutable" in reported["msg"]
+    assert reported["changed"]
     assert cluster.get("configmap", "loose", "-n", namespace)["data"] == {"text": "chart"}
     assert cluster.get("service", "plain", "-n", namespace)["spec"]["sessionAffinity"] == "None"
     cluster.kubectl(*kubectl, "delete", "configmap", "fixed")

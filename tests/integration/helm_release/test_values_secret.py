@@ -21,8 +21,8 @@ def with_extra(release: dict[str, Any]) -> Callable[..., dict[str, Any]]:
     """The release with a value that no name and no form tells to be secret."""
 
     def declared(extra: dict[str, Any], secret: bool | None = None, **options: Any) -> dict[str, Any]:
-        said = {} if secret is None else {"values_secret": secret}
-        return {**release, "wait": False, "values": {**release["values"], "extra": extra}, **said, **options}
+        stated = {} if secret is None else {"values_secret": secret}
+        return {**release, "wait": False, "values": {**release["values"], "extra": extra}, **stated, **options}
 
     return declared
 
@@ -96,11 +96,11 @@ def test_who_may_not_mark_a_record_is_warned(
     # what stands is the same to those who look at it without a dry run
     direct(with_extra(FIRST))
     for check in (True, False):
-        told = direct({**with_extra(FIRST, True), "impersonate_user": reader}, check=check)
-        assert not told["changed"]
-        (warning,) = told["warnings"]
+        reported = direct({**with_extra(FIRST, True), "impersonate_user": reader}, check=check)
+        assert not reported["changed"]
+        (warning,) = reported["warnings"]
         assert f"Allow patch of Secrets in namespace {namespace}" in warning
-        assert "47119911" not in str(told)
+        assert "47119911" not in str(reported)
     assert label(cluster, namespace, 1) is None
 
 
@@ -108,10 +108,10 @@ def test_values_that_stay_with_another_chart_or_beside_others_stay_secret(
     cluster: Any, namespace: str, direct: Run, with_extra: Any, package: Callable[..., Path]
 ) -> None:
     direct(with_extra(FIRST, True))
-    unsaid = {key: value for key, value in with_extra(FIRST).items() if key != "values"}
-    direct({**unsaid, "chart_ref": str(package("greeting", "1.0.1"))})
+    unstated = {key: value for key, value in with_extra(FIRST).items() if key != "values"}
+    direct({**unstated, "chart_ref": str(package("greeting", "1.0.1"))})
     assert label(cluster, namespace, 2) == "secret"
-    direct({**unsaid, "values": {"more": "open"}, "purge_values": False})
+    direct({**unstated, "values": {"more": "open"}, "purge_values": False})
     assert label(cluster, namespace, 3) == "secret"
     assert "47119911" not in str(direct(with_extra(SECOND), check=True))
 
@@ -122,9 +122,9 @@ def test_drift_of_what_a_chart_makes_of_them_is_told_without_them(
     declared = with_extra(FIRST, True)
     direct({**declared, "values": {**declared["values"], "text": "a-phrase-55"}})
     cluster.kubectl("patch", "configmap", "hello-text", "-n", namespace, "-p", '{"data":{"text":"bye"}}')
-    unsaid = {key: value for key, value in declared.items() if key not in ("values", "values_secret")}
+    unstated = {key: value for key, value in declared.items() if key not in ("values", "values_secret")}
     # with what adapters mask
-    repaired = run_task("helm_release", unsaid)
+    repaired = run_task("helm_release", unstated)
     assert repaired["changed"] and "a-phrase-55" not in str(repaired)
     assert "bye" in str(repaired["diff"])
 
@@ -150,10 +150,10 @@ def test_a_failed_upgrade_and_the_way_back_are_marked_with_any_helm(
         direct(with_extra({**FIRST, "by": binary}, True, **how))
         assert label(cluster, namespace, revision + 1) == "secret"
         failed = with_extra(SECOND, True, wait=True, wait_timeout=20, atomic=True, **how)
-        told = direct({**failed, "values": {**failed["values"], **broken}}, fails=True)
-        assert told["rolled_back_to"] == revision + 1
+        reported = direct({**failed, "values": {**failed["values"], **broken}}, fails=True)
+        assert reported["rolled_back_to"] == revision + 1
         assert [label(cluster, namespace, revision + number) for number in (2, 3)] == ["secret", "secret"]
-        assert "55001177" not in str(told)
+        assert "55001177" not in str(reported)
         direct(with_extra(THIRD, **how))
         assert label(cluster, namespace, revision + 4) in ("shown", "secret")
         revision += 4

@@ -39,7 +39,7 @@ def scaled_to_none(cluster: Any, *what: str) -> Iterator[None]:
 
 
 @contextmanager
-def standing(cluster: Any, *items: dict[str, Any]) -> Iterator[None]:
+def existing(cluster: Any, *items: dict[str, Any]) -> Iterator[None]:
     """These objects, for as long as the test looks."""
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(items)})
     cluster.kubectl("create", "-f", "-", stdin=text)
@@ -83,7 +83,7 @@ def test_a_webhook_that_does_not_answer(
     diagnose: Diagnose, cluster: Any, cloud: Any, make_namespace: Callable[..., str], policy: str, severity: str
 ) -> None:
     namespace, name = make_namespace("webhook"), f"it-{uuid.uuid4().hex[:6]}"
-    with standing(cluster, webhook(name, namespace, policy)):
+    with existing(cluster, webhook(name, namespace, policy)):
         one = look_for(diagnose, f"WebhookDown/ValidatingWebhookConfiguration/{name}/pods.example.com")
         assert one["severity"] == severity
         assert f"Service {namespace}/absent does not exist" in one["summary"]
@@ -108,7 +108,7 @@ def test_an_aggregated_api_that_does_not_answer(diagnose: Diagnose, cluster: Any
             "service": {"name": "absent", "namespace": namespace},
         },
     }
-    with standing(cluster, service):
+    with existing(cluster, service):
         one = look_for(diagnose, f"ApiServiceDown/APIService/{name}")
         assert "absent" in one["summary"]
 
@@ -120,7 +120,7 @@ def test_a_node_that_nobody_hears_of_and_one_short_of_memory(diagnose: Diagnose,
         {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": {"unschedulable": True}}
         for name in (silent, short)
     ]
-    with standing(cluster, *nodes):
+    with existing(cluster, *nodes):
         now = cluster.kubectl("get", "--raw", "/api/v1/nodes/" + short)
         conditions = [
             {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "kubelet is posting"},

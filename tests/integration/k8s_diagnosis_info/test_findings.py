@@ -30,11 +30,11 @@ def look_for(diagnose: Diagnose, namespace: str, identifier: str, words: tuple[s
     def look() -> dict[str, Any]:
         return diagnose(namespaces=[namespace])
 
-    def told(result: dict[str, Any]) -> bool:
+    def reported(result: dict[str, Any]) -> bool:
         one = found(result, identifier)
         return one is not None and all(word in shown(one) for word in words)
 
-    result = until(look, told, SECONDS)
+    result = until(look, reported, SECONDS)
     one = found(result, identifier)
     assert one is not None, [each["id"] for each in result["findings"]]
     assert [word for word in words if word not in shown(one)] == [], shown(one)

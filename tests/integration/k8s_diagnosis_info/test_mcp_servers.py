@@ -240,17 +240,17 @@ def test_a_server_of_another_era_than_its_clients(
     namespace = make_namespace("eras")
     apply(cluster, namespace, [server(cloud, "old"), server(cloud, "fits")])
     await_ready(cluster, namespace, "old", "fits")
-    said = [{"name": "old", "namespace": namespace, "era": "modern"}, {"name": "fits", "era": "legacy"}]
+    stated = [{"name": "old", "namespace": namespace, "era": "modern"}, {"name": "fits", "era": "legacy"}]
     one = look_for(
         diagnose,
         f"EraMismatch/{namespace}/MCPServer/old",
         namespaces=[namespace],
         probe=True,
-        probe_servers=said,
+        probe_servers=stated,
     )
     assert "era_mismatch" in shown(one)
     assert (
-        found(diagnose(namespaces=[namespace], probe=True, probe_servers=said), one["id"].replace("old", "fits"))
+        found(diagnose(namespaces=[namespace], probe=True, probe_servers=stated), one["id"].replace("old", "fits"))
         is None
     )
 
@@ -289,8 +289,8 @@ def test_one_server_that_nobody_can_read_stops_all_and_is_named_from_another_nam
         behind = look_for_any(diagnose, f"ControllerBehind/{ours}/MCPServer/waiting", namespaces=[ours])
         assert behind["caused_by"] == [culprit]
         # the controller's own words, where its pods may be looked at
-        told = until(lambda: diagnose(), lambda seen: "soon" in shown_log(found(seen, culprit)), SECONDS)
-        assert "soon" in shown_log(found(told, culprit))
+        reported = until(lambda: diagnose(), lambda seen: "soon" in shown_log(found(seen, culprit)), SECONDS)
+        assert "soon" in shown_log(found(reported, culprit))
     finally:
         cluster.kubectl("delete", CRD, "poison", "-n", theirs)
         cluster.kubectl("rollout", "restart", *CONTROLLER)

@@ -65,10 +65,10 @@ def test_a_container_keeps_its_environment_and_not_its_volumes(
     cluster.kubectl("-n", place, "patch", "configmap", "settings", "--type=merge", "-p", '{"data":{"mode":"fast"}}')
     result = diagnose(namespaces=[place])
     assert sorted(one["id"] for one in result["findings"]) == sorted([of_web, of_file])
-    told = found(result, of_web)
-    assert told is not None
-    assert "was written by kubectl-patch at " in shown(told)
-    assert f"kubectl rollout restart deployment/web -n {place}" in told["advice"]
+    reported = found(result, of_web)
+    assert reported is not None
+    assert "was written by kubectl-patch at " in shown(reported)
+    assert f"kubectl rollout restart deployment/web -n {place}" in reported["advice"]
     assert CANARY not in json.dumps(result)
 
     for name in ("web", "file"):

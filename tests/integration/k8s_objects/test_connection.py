@@ -96,10 +96,10 @@ CASES: dict[str, tuple[dict[str, Any] | None, dict[str, Any] | None, list[str]]]
 
 @pytest.mark.parametrize("case", CASES, ids=lambda name: name.replace(" ", "-"))
 def test_what_is_said(run_task: TaskRunner, kubeconfig: Callable[..., str], case: str) -> None:
-    cluster_entry, user, told = CASES[case]
+    cluster_entry, user, reported = CASES[case]
     args = {"definitions": [DECLARED], "kubeconfig": kubeconfig(cluster_entry, user)}
     failed = run_task("k8s_objects", args, fails=True)
-    for words in told:
+    for words in reported:
         assert words in failed["msg"]
     assert "nonsense-1f7" not in str(failed)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.workloads import job, pod_spec, until
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import finished_jobs
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import finished_jobs
 
 Apply = Callable[..., dict[str, Any]]
 Look = Callable[[], list[str]]
@@ -104,7 +104,7 @@ def test_where_nobody_knows_how_a_job_ended_it_is_said(
     gone()
     # a Job that the API server has never heard of: it cannot say what became of it
     uid = "of-another-life"
-    entry = {**record()["migrate"], "uid": uid, "digest": finished_jobs.digest(declared(), uid)}
+    entry = {**record()["migrate"], "uid": uid, "digest": finished_jobs.job_digest(declared(), uid)}
     patch = json.dumps({"data": {"migrate": json.dumps(entry)}})
     cluster.kubectl("patch", "configmap", RECORD, "-n", namespace, "--type=merge", "-p", patch)
     again = apply(definitions=[declared()])

@@ -74,9 +74,9 @@ def test_a_file_is_read_as_kubectl_reads_it(apply: Apply, cluster: Any, namespac
 def test_keys_that_are_given_twice_are_refused_before_anything_is_sent(apply: Apply, tmp_path: Path) -> None:
     file = tmp_path / "twice.yaml"
     file.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  labels: {a: v}\n  labels: {b: v}\n")
-    told = apply(src=[str(file)], fails=True)["msg"]
-    assert f"{file}: the key 'labels' is given twice in one mapping (lines 5 and 6)" in told
-    assert "Nothing was changed." in told
+    reported = apply(src=[str(file)], fails=True)["msg"]
+    assert f"{file}: the key 'labels' is given twice in one mapping (lines 5 and 6)" in reported
+    assert "Nothing was changed." in reported
 
 
 def test_a_list_of_one_kind_with_bare_items(apply: Apply, cluster: Any, namespace: str) -> None:
@@ -103,10 +103,10 @@ def test_the_field_of_a_stateful_set_that_cannot_change_is_named(apply: Apply) -
     apply(definitions=[declared("StatefulSet", api_version="apps/v1", spec=spec)], wait=False)
     other = declared("StatefulSet", api_version="apps/v1", spec={**spec, "replicas": 1, "serviceName": "b"})
     for check in (True, False):
-        told = apply(definitions=[other], wait=False, check=check, fails=True)["msg"]
-        assert "apply StatefulSet" in told
-        assert "spec.serviceName would change: " in told
-        assert "recreate: on_immutable" in told
+        reported = apply(definitions=[other], wait=False, check=check, fails=True)["msg"]
+        assert "apply StatefulSet" in reported
+        assert "spec.serviceName would change: " in reported
+        assert "recreate: on_immutable" in reported
 
 
 def test_who_else_has_ports_in_a_service_is_named(apply: Apply, cluster: Any, namespace: str) -> None:
@@ -115,10 +115,10 @@ def test_who_else_has_ports_in_a_service_is_named(apply: Apply, cluster: Any, na
     patch = '[{"op":"add","path":"/spec/ports/-","value":{"name":"admin","port":81}}]'
     cluster.kubectl("patch", "service", "a", "-n", namespace, "--type=json", "--field-manager=somebody", "-p", patch)
     other = declared("Service", spec={"ports": [{"name": "web", "port": 80}, {"name": "admin", "port": 82}]})
-    told = apply(definitions=[other], wait=False, fails=True)["msg"]
-    assert "Duplicate value" in told
-    assert "spec.ports of the live object also has items of somebody" in told
-    assert "exclusive: true" in told
+    reported = apply(definitions=[other], wait=False, fails=True)["msg"]
+    assert "Duplicate value" in reported
+    assert "spec.ports of the live object also has items of somebody" in reported
+    assert "exclusive: true" in reported
     assert apply(definitions=[other], wait=False, exclusive=True)["changed"]
 
 
@@ -141,10 +141,10 @@ def test_a_number_where_a_definition_takes_integers_or_text(apply: Apply, cluste
     try:
         apply(definitions=[definition])
         box = declared("Box", api_version=f"{group}/v1", spec={"cpu": 0.25, "memory": True})
-        told = apply(definitions=[box], wait=False, fails=True)["msg"]
-        assert "spec.cpu: must be of type integer/string, and is a number; spec.memory: must be of type" in told
-        assert "Quote it" in told
-        assert "anyOf" not in told
+        reported = apply(definitions=[box], wait=False, fails=True)["msg"]
+        assert "spec.cpu: must be of type integer/string, and is a number; spec.memory: must be of type" in reported
+        assert "Quote it" in reported
+        assert "anyOf" not in reported
     finally:
         cluster.kubectl("delete", "crd", f"boxes.{group}", "--wait=false", check=False)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.workloads import box_definition
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Object
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import Object
 
 TaskRunner = Callable[..., dict[str, Any]]
 

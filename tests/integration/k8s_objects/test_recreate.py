@@ -102,17 +102,17 @@ NOT_TO_BE_HAD = {
 
 @pytest.mark.parametrize("case", NOT_TO_BE_HAD)
 def test_what_cannot_be_created_anew_is_not_deleted(apply: Apply, uid: Callable[[str, str], str], case: str) -> None:
-    standing, declared, told, tried = NOT_TO_BE_HAD[case]
-    apply(definitions=[standing])
-    first = uid(standing["kind"], "web")
+    existing, declared, reported, tried = NOT_TO_BE_HAD[case]
+    apply(definitions=[existing])
+    first = uid(existing["kind"], "web")
     for check in (True, False):
         refused = apply(definitions=[declared], recreate="on_immutable", check=check, fails=True)
-        assert told in refused["msg"]
+        assert reported in refused["msg"]
         assert ("it was not deleted, because it could not be recreated" in refused["msg"]) == tried
         assert "mcpops-trial" not in refused["msg"]
         assert not refused["changed"]
-    assert uid(standing["kind"], "web") == first
-    assert not apply(definitions=[standing])["changed"]
+    assert uid(existing["kind"], "web") == first
+    assert not apply(definitions=[existing])["changed"]
 
 
 def test_what_the_object_itself_holds_is_no_obstacle(
@@ -121,11 +121,11 @@ def test_what_the_object_itself_holds_is_no_obstacle(
     """A port of the node, which a second Service beside it cannot have."""
     apply(definitions=[service(type="NodePort")])
     first = uid("service", "web")
-    standing = cluster.get("service", "web", "-n", namespace)["spec"]
-    network = standing["clusterIP"].rpartition(".")[0]
+    existing = cluster.get("service", "web", "-n", namespace)["spec"]
+    network = existing["clusterIP"].rpartition(".")[0]
     taken = {item["spec"]["clusterIP"] for item in cluster.get("service", "--all-namespaces")["items"]}
     free = next(address for number in range(1, 255) if (address := f"{network}.{number}") not in taken)
-    ports = [{"port": 80, "nodePort": standing["ports"][0]["nodePort"]}]
+    ports = [{"port": 80, "nodePort": existing["ports"][0]["nodePort"]}]
     moved = service(type="NodePort", ports=ports, clusterIP=free)
     assert apply(definitions=[moved], recreate="on_immutable")["changed"]
     assert uid("service", "web") != first

@@ -48,8 +48,8 @@ def variable(cluster: Any, namespace: str, pods: Any) -> Callable[[str], str]:
     def value(name: str) -> str:
         [pod] = pods()
         code = f"import os; print(os.environ.get({name!r}, ''))"
-        told: str = cluster.kubectl("-n", namespace, "exec", pod, "--", "python", "-c", code)
-        return told.strip()
+        reported: str = cluster.kubectl("-n", namespace, "exec", pod, "--", "python", "-c", code)
+        return reported.strip()
 
     return value
 

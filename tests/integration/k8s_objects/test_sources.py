@@ -72,12 +72,12 @@ def test_everything_wrong_with_templates(run_all: Any, cluster: Any, templates: 
     ]
     failed = run_all([{"mcpops.platform.k8s_objects": {"template": wrong}}], variables=VARIABLES)
     assert failed.returncode != 0
-    told = failed.last["msg"]
-    assert "4 problems, nothing was changed" in told
-    assert "template[0]: no-such.yml.j2 cannot be rendered: Could not find or access 'no-such.yml.j2'" in told
-    assert "'no_such_variable' is undefined" in told
-    assert "template[2]: trim: not a setting of a template" in told
-    assert "template[3]: is neither the path of a template nor a mapping with path" in told
+    reported = failed.last["msg"]
+    assert "4 problems, nothing was changed" in reported
+    assert "template[0]: no-such.yml.j2 cannot be rendered: Could not find or access 'no-such.yml.j2'" in reported
+    assert "'no_such_variable' is undefined" in reported
+    assert "template[2]: trim: not a setting of a template" in reported
+    assert "template[3]: is neither the path of a template nor a mapping with path" in reported
 
 
 @pytest.fixture
@@ -110,10 +110,10 @@ def test_a_kustomization_is_built_and_applied(apply: Apply, cluster: Any, namesp
 @pytest.mark.usefixtures("kubectl_in_path")
 def test_a_kustomization_that_cannot_be_built(apply: Apply, kustomization: Path) -> None:
     (kustomization / "map.yaml").unlink()
-    told = apply(kustomize=[str(kustomization)], fails=True)["msg"]
-    assert f"kustomize {kustomization}: cannot be built: " in told
-    assert "map.yaml" in told
-    assert "Nothing was changed" in told
+    reported = apply(kustomize=[str(kustomization)], fails=True)["msg"]
+    assert f"kustomize {kustomization}: cannot be built: " in reported
+    assert "map.yaml" in reported
+    assert "Nothing was changed" in reported
 
 
 def test_a_condition_is_waited_for_and_the_deadline_says_what_was_there(

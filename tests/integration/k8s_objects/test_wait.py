@@ -59,11 +59,11 @@ QUICK = ("image that is not there", "admission")
     ids=lambda name: name.replace(" ", "-"),
 )
 def test_reasons_end_the_wait_early(run_task: TaskRunner, cloud: Any, namespace: str, reason: str) -> None:
-    make, told = REASONS[reason]
+    make, reported = REASONS[reason]
     args = {"namespace": namespace, "wait": True, "wait_timeout": 300, "definitions": [make(cloud.registry)]}
     failed = run_task("k8s_objects", args, fails=True)
     # which no wait that came to its end says
-    for words in (*told, "will not become ready by waiting"):
+    for words in (*reported, "will not become ready by waiting"):
         assert words in failed["msg"], failed["msg"]
     assert failed["changed"]
     assert failed["error"]["kind"] == "not_ready"
@@ -90,7 +90,7 @@ PATIENCE = {
 @pytest.mark.slow
 @pytest.mark.parametrize("reason", PATIENCE)
 def test_the_deadline_says_what_was_missing(run_task: TaskRunner, cloud: Any, namespace: str, reason: str) -> None:
-    make, told = PATIENCE[reason]
+    make, reported = PATIENCE[reason]
     quota = {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
@@ -101,5 +101,5 @@ def test_the_deadline_says_what_was_missing(run_task: TaskRunner, cloud: Any, na
     args = {"namespace": namespace, "wait": True, "wait_timeout": 10, "definitions": definitions}
     failed = run_task("k8s_objects", args, fails=True)
     assert "not ready after 1" in failed["msg"]
-    for words in told:
+    for words in reported:
         assert words in failed["msg"], failed["msg"]

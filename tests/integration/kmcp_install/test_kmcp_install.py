@@ -168,8 +168,8 @@ def test_removal_spares_servers_until_told(
     assert server in refused["msg"]
     assert "delete_servers" in refused["msg"]
     both = {"state": "absent", "delete_crds": True, "orphan_servers": True}
-    told = run_task("kmcp_install", both, fails=True)["msg"]
-    assert server in told and "leave delete_crds out" in told
+    reported = run_task("kmcp_install", both, fails=True)["msg"]
+    assert server in reported and "leave delete_crds out" in reported
     for check in (True, False):
         kept = run_task("kmcp_install", {"state": "absent"}, check=check, fails=True)
         assert kept["error"]["kind"] == "refused"

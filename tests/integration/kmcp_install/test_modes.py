@@ -73,7 +73,7 @@ def test_a_controller_for_some_namespaces(
         assert f"--watch-namespaces={namespace},{NAMESPACE}" in container(cluster)["args"]
         meant = direct({**few, "watch_namespaces": ["default"], "orphan_servers": True}, check=True)
         assert meant["changed"]
-        assert any(f"{namespace}/watched: left as they are" in told for told in meant["warnings"])
+        assert any(f"{namespace}/watched: left as they are" in reported for reported in meant["warnings"])
         cluster.kubectl("delete", "mcpservers.kagent.dev", "watched", "-n", namespace)
         assert direct({"state": "absent"}, check=True)["changed"]
     finally:

@@ -134,7 +134,7 @@ def test_everything_finds_kmcp_by_what_it_is(
 
         # another name beside it
         second = direct({**_upstream(cloud), **OF_THE_MODULE, "release_name": "second"}, check=True)
-        assert any(f"of release {NAMESPACE}/tool-servers" in told for told in second["warnings"])
+        assert any(f"of release {NAMESPACE}/tool-servers" in reported for reported in second["warnings"])
 
         # ownership, and the way back
         other = direct({"wait_timeout": 60, **_upstream(cloud)}, fails=True)

@@ -99,8 +99,8 @@ def test_a_server_pulled_from_the_registry_answers_under_pod_security_restricted
     kubectl("-n", "work", "wait", "pod/echo", "--for=condition=Ready", "--timeout=60s")
     assert "ok" in kubectl("get", "--raw", "/api/v1/namespaces/work/pods/echo:3000/proxy/healthz")
     assert "Uvicorn running" in kubectl("-n", "work", "logs", "echo")
-    who = kubectl("-n", "work", "exec", "echo", "--", "python", "-c", "import os; print(os.getuid())")
-    assert who.strip() == "1000"
+    ref = kubectl("-n", "work", "exec", "echo", "--", "python", "-c", "import os; print(os.getuid())")
+    assert ref.strip() == "1000"
 
 
 def test_a_pod_that_would_be_root_is_refused(own_settings: Settings, kubectl: Any) -> None:

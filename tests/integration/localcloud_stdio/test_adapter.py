@@ -165,9 +165,9 @@ def test_the_adapter_introduces_itself_and_passes_on_tools_and_calls(start: Star
     adapter = start()
     status, body, session = adapter.call("initialize", INITIALIZE)
     assert (status, len(session)) == (200, 32)
-    told = result(body)
-    assert told["serverInfo"] == {"name": "rmcp", "version": "0.6.4"}
-    assert sorted(told["capabilities"]) == ["prompts", "resources", "tools"]
+    reported = result(body)
+    assert reported["serverInfo"] == {"name": "rmcp", "version": "0.6.4"}
+    assert sorted(reported["capabilities"]) == ["prompts", "resources", "tools"]
     note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
     assert adapter.ask("POST", body=note, Mcp_Session_Id=session)[:2] == (202, "")
     # the page's mark is lost
@@ -201,8 +201,8 @@ def test_what_it_refuses(start: Start) -> None:
 @pytest.mark.parametrize("command", ["no-such-program", ""])
 def test_a_program_that_cannot_be_started(start: Start, command: str) -> None:
     adapter = start(command=command)
-    told = f"""fail to create relay: failed to run command '"{command}"'"""
-    assert adapter.call("initialize", INITIALIZE)[:2] == (500, told)
+    reported = f"""fail to create relay: failed to run command '"{command}"'"""
+    assert adapter.call("initialize", INITIALIZE)[:2] == (500, reported)
 
 
 @pytest.mark.parametrize("mode", ["serve", "deaf"])

@@ -112,11 +112,11 @@ def test_a_server_with_every_field_from_nothing_to_gone(
     made = run_task("mcp_server", declared)
     assert made["servers"][0]["ready_replicas"] == 1
     live = cluster.get(CRD, "full", "-n", namespace)
-    standing = {**live["spec"], **live["spec"].pop("deployment"), **live["spec"]["httpTransport"]}
+    existing = {**live["spec"], **live["spec"].pop("deployment"), **live["spec"]["httpTransport"]}
     unset = {"deployment", "httpTransport", "stdioTransport", "serviceAccountName"}
     fields = mcpserver_schema.schema()["properties"]
     wanted = {*fields, *fields["deployment"]["properties"], *fields["httpTransport"]["properties"]} - unset
-    assert wanted - set(standing) == set()
+    assert wanted - set(existing) == set()
     template = cluster.get("deployment", "full", "-n", namespace)["spec"]["template"]
     assert template["metadata"]["labels"]["azure.workload.identity/use"] == "true"
     account = cluster.get("serviceaccount", "full", "-n", namespace)["metadata"]

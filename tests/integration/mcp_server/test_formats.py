@@ -24,5 +24,5 @@ def test_any_text_arrives_in_the_environment(run_task: Any, cloud: Any, cluster:
 
 def test_what_is_no_text_is_refused_with_its_place(run_task: Any, namespace: str) -> None:
     server = {"name": "echo", "namespace": namespace, "image": "registry.example.org/echo:1", "env": {"A": "x\ud83d"}}
-    told = run_task("mcp_server", server, fails=True)["msg"]
-    assert "env.A: holds U+D83D, half of a surrogate pair" in told
+    reported = run_task("mcp_server", server, fails=True)["msg"]
+    assert "env.A: holds U+D83D, half of a surrogate pair" in reported

@@ -120,9 +120,9 @@ def test_what_others_put_into_a_server_and_its_children_is_named_and_removed(
 
 def replace(cluster: Any, namespace: str, kind: str, edit: Callable[[dict[str, Any]], Any]) -> None:
     """As somebody does it who edits a file and replaces the object: what is taken out has no owner any more."""
-    standing = cluster.get(kind, "echo", "-n", namespace)
-    edit(standing)
-    cluster.kubectl("-n", namespace, "replace", "-f", "-", stdin=json.dumps(standing))
+    existing = cluster.get(kind, "echo", "-n", namespace)
+    edit(existing)
+    cluster.kubectl("-n", namespace, "replace", "-f", "-", stdin=json.dumps(existing))
 
 
 def test_a_security_context_that_was_taken_out_is_restored_before_pods_are_judged(

@@ -89,8 +89,8 @@ def seen(cluster: Any, namespace: str, pods: Any) -> Callable[[], tuple[str, str
     def run() -> tuple[str, str]:
         [pod] = pods()
         code = "import os; print(os.environ['API_TOKEN'], open('/configmaps/settings/mode').read())"
-        told: str = cluster.kubectl("-n", namespace, "exec", pod, "-c", "mcp-server", "--", "python", "-c", code)
-        token, mode = told.split()
+        reported: str = cluster.kubectl("-n", namespace, "exec", pod, "-c", "mcp-server", "--", "python", "-c", code)
+        token, mode = reported.split()
         return token, mode
 
     return run

@@ -126,11 +126,11 @@ def test_an_adapter_that_cannot_be_pulled_is_told_as_such(
     [declared] = servers(cloud, "say")
     missing = f"{cloud.registry}/mirror/agentgateway:0.9.0-musl"
     failed = apply(declared, adapter_image=missing, fails=True)
-    told = failed["msg"]
-    assert f"the image of KMCP's adapter for stdio servers, {missing} cannot be pulled" in told
-    assert "container copy-binary" in told and "not the server's own image" in told
-    assert "adapter_image" in told and "adapter_version" in told
-    assert "echo-mcp" not in told
+    reported = failed["msg"]
+    assert f"the image of KMCP's adapter for stdio servers, {missing} cannot be pulled" in reported
+    assert "container copy-binary" in reported and "not the server's own image" in reported
+    assert "adapter_image" in reported and "adapter_version" in reported
+    assert "echo-mcp" not in reported
     found = run_task("k8s_diagnosis_info", {"namespaces": [namespace]})["findings"]
     [pull] = [one for one in found if one["code"] == "ImagePull"]
     assert "KMCP's adapter" in pull["summary"] and "adapter_image" in pull["advice"]

@@ -17,7 +17,7 @@ from support.workloads import CRASH, SLEEP, Object, claim, deployment, job, name
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.wait import wait_ready
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.wait import wait_ready
 from ansible_collections.mcpops.platform.plugins.modules import k8s_objects
 
 pytestmark = [pytest.mark.integration]
@@ -170,7 +170,7 @@ CASES: dict[str, Case] = {
 
 
 @pytest.fixture(scope="module")
-def standing(cluster: Any, cloud: Any) -> Iterator[str]:
+def existing(cluster: Any, cloud: Any) -> Iterator[str]:
     """A namespace in which all cases stand, enforcing the restricted level."""
     name = f"it-reasons-{uuid.uuid4().hex[:6]}"
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
@@ -183,10 +183,10 @@ def standing(cluster: Any, cloud: Any) -> Iterator[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES, ids=lambda name: name.replace(" ", "-"))
-def test_what_is_not_ready_says_why(wait: Wait, cloud: Any, standing: str, name: str) -> None:
+def test_what_is_not_ready_says_why(wait: Wait, cloud: Any, existing: str, name: str) -> None:
     case = CASES[name]
     # what ends early says so, however long that takes on a busy machine
-    failure = wait(standing, case.objects(cloud.registry)[:1], 300 if case.early else 12)
+    failure = wait(existing, case.objects(cloud.registry)[:1], 300 if case.early else 12)
     assert failure is not None
     assert case.code in [reason.code for reason in failure.reasons], failure.message()
     assert [word for word in case.words if word not in failure.message()] == [], failure.message()

@@ -37,10 +37,10 @@ def test_drift_is_reported_redacted_and_not_touched_then_repaired(site: Site, dr
         assert snapshot(site.kubectl) == drifted
         assert (site.azure_writes(), site.cluster_writes()) == (azure, cluster)
         assert drift.host("local")["state"] == "in_sync"
-        told = {difference["object"]: difference for difference in drift.host("local-1")["differences"]}
-        (leaf,) = told["Namespace mcp"]["leaves"]
+        reported = {difference["object"]: difference for difference in drift.host("local-1")["differences"]}
+        (leaf,) = reported["Namespace mcp"]["leaves"]
         assert (leaf["before"], leaf["after"]) == ("privileged", "restricted")
-        assert "Service" in json.dumps(told["MCPServer mcp/echo"]["leaves"])
+        assert "Service" in json.dumps(reported["MCPServer mcp/echo"]["leaves"])
         # what a person sees: the summary, and no task of the site
         assert '"privileged" → "restricted"' in run.output
         assert "1 of 2 hosts is as declared; 1 drifted." in run.output

@@ -35,18 +35,18 @@ QUICK = ("a path that does not exist", "a limit beside the groups", "every platf
 
 
 @pytest.mark.parametrize(
-    ("groups", "arguments", "said"),
+    ("groups", "arguments", "stated"),
     [pytest.param(*case, id=name, marks=() if name in QUICK else pytest.mark.slow) for name, case in NOTHING.items()],
 )
 def test_a_run_without_anything_to_compare_fails_and_says_what_to_do(
-    drift: Drift, tmp_path: Path, groups: dict[str, Any] | None, arguments: list[str], said: str
+    drift: Drift, tmp_path: Path, groups: dict[str, Any] | None, arguments: list[str], stated: str
 ) -> None:
     inventory = tmp_path / "hosts.json"
     if groups is not None:
         inventory.write_text(json.dumps({"all": {"children": groups}}), encoding="utf-8")
     run = drift.run(*arguments, inventory=inventory)
     assert run.returncode == 2, run.output
-    assert NO_HOSTS in run.output and said in run.output
+    assert NO_HOSTS in run.output and stated in run.output
     assert "Give the inventory of the site with -i" in run.output
     assert not (tmp_path / "report").exists()
 

@@ -25,12 +25,12 @@ def variables(cloud: Any, tmp_path: Path) -> Callable[[str], list[str]]:
         data = {"API_TOKEN": f"{CANARY}-{token}"}
         secret = {"metadata": {"name": NAME, "namespace": "mcp"}, "stringData": data}
         server = {"name": NAME, "image": f"{cloud.registry}/echo-mcp:1.0.0", "secret_refs": [NAME]}
-        said = {
+        stated = {
             "cluster_setup_objects": [{"apiVersion": "v1", "kind": "Secret", **secret}],
             "mcp_servers_servers": [server],
         }
         file = tmp_path / f"{token}.json"
-        file.write_text(json.dumps(said), encoding="utf-8")
+        file.write_text(json.dumps(stated), encoding="utf-8")
         return ["--tags", "setup,mcp", "--diff", "-e", f"@{file}"]
 
     return arguments

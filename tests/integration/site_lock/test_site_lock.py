@@ -17,7 +17,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from support.local_azure import FakeTask
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Failure
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import lease, lease_keeping, lease_renewal
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import lease
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import site_lock as lease_renewal
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.lease import Holder
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import Transport
@@ -37,14 +38,14 @@ class OneRun:
         self.directory = directory
         self._kubeconfig = kubeconfig
         self.warnings: list[str] = []
-        self.told: list[str] = []
+        self.reported: list[str] = []
 
     def task(self, check: bool = False, **options: Any) -> FakeTask:
         given = {"kubeconfig": str(self._kubeconfig), **options}
         validated = ArgumentSpecValidator(site_lock.ARGUMENT_SPEC).validate(given)
         assert not validated.error_messages
         task = FakeTask(validated.validated_parameters, check_mode=check, run_directory=self.directory)
-        task.warnings, task.told = self.warnings, self.told
+        task.warnings, task.reported = self.warnings, self.reported
         return task
 
     def take(self, **options: Any) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def run(cluster: Any, tmp_path: Path) -> Iterator[Runs]:
     yield make
     for one in made:
         one.give_back()
-    cluster.kubectl("delete", "lease", lease.NAME, "-n", lease.NAMESPACE, "--ignore-not-found")
+    cluster.kubectl("delete", "lease", lease.LEASE_NAME, "-n", lease.LEASE_NAMESPACE, "--ignore-not-found")
 
 
 @pytest.fixture
@@ -88,14 +89,14 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return sent
 
 
-def standing(cluster: Any) -> dict[str, Any] | None:
-    found = cluster.kubectl("get", "lease", lease.NAME, "-n", lease.NAMESPACE, "-o", "json", check=False)
+def existing(cluster: Any) -> dict[str, Any] | None:
+    found = cluster.kubectl("get", "lease", lease.LEASE_NAME, "-n", lease.LEASE_NAMESPACE, "-o", "json", check=False)
     return json.loads(found) if found else None
 
 
 def left_by(cluster: Any, holder: Holder, seconds_ago: float) -> None:
     """The lease of a run that was here."""
-    body = lease.body(lease.NAMESPACE, holder, datetime.now(timezone.utc) - timedelta(seconds=seconds_ago))
+    body = lease.lease_body(lease.LEASE_NAMESPACE, holder, datetime.now(timezone.utc) - timedelta(seconds=seconds_ago))
     cluster.kubectl("create", "-f", "-", stdin=json.dumps(body))
 
 
@@ -104,8 +105,11 @@ def test_two_requests_and_nothing_left(cluster: Any, run: Runs, requests: list[s
     taken = one.take()
     assert taken["changed"] is False and taken["lease"]["taken_over"] is False
     assert one.give_back()["changed"] is False
-    assert requests == [f"POST {lease.path('kube-system')}", f"DELETE {lease.path('kube-system', lease.NAME)}"]
-    assert standing(cluster) is None
+    assert requests == [
+        f"POST {lease.lease_path('kube-system')}",
+        f"DELETE {lease.lease_path('kube-system', lease.LEASE_NAME)}",
+    ]
+    assert existing(cluster) is None
 
 
 def test_the_second_run_is_told_who_works_and_since_when(cluster: Any, run: Runs) -> None:
@@ -116,7 +120,7 @@ def test_the_second_run_is_told_who_works_and_since_when(cluster: Any, run: Runs
     assert f"(site, run {first.directory.name.removeprefix('ansible-local-')}, process {os.getpid()})" in refused["msg"]
     assert "works on it since" in refused["msg"] and "site_lock_timeout" in refused["msg"]
     second.give_back()
-    assert standing(cluster) is not None, "who was refused must not give back what another holds"
+    assert existing(cluster) is not None, "who was refused must not give back what another holds"
 
 
 def test_who_may_wait_works_next(run: Runs) -> None:
@@ -125,9 +129,9 @@ def test_who_may_wait_works_next(run: Runs) -> None:
     outcome: dict[str, Any] = {}
     waiting = threading.Thread(target=lambda: outcome.update(second.take(wait_timeout=60)))
     waiting.start()
-    while not second.told and waiting.is_alive():
+    while not second.reported and waiting.is_alive():
         time.sleep(0.02)
-    assert "works on it since" in second.told[0]
+    assert "works on it since" in second.reported[0]
     first.give_back()
     waiting.join()
     assert "failed" not in outcome and outcome["lease"]["taken_over"] is False
@@ -153,7 +157,7 @@ def test_a_run_elsewhere_is_believed_for_a_minute(cluster: Any, run: Runs, secon
 def test_a_dead_process_of_this_machine_lets_go_at_once(cluster: Any, run: Runs) -> None:
     first, second = run(), run()
     first.take()
-    mine = lease.held(standing(cluster) or {}).holder
+    mine = lease.read_lease(existing(cluster) or {}).holder
     first.give_back()
     left_by(cluster, Holder(**{**mine.__dict__, "pid": DEAD, "run": f"{DEAD}x"}), 1)
     assert second.take()["lease"]["taken_over"] is True
@@ -185,11 +189,11 @@ def test_a_task_at_work_keeps_all_leases_of_its_run(cluster: Any, run: Runs, mon
     monkeypatch.setattr(lease_renewal, "LOOK_SECONDS", 0.05)
     one = run()
     one.take()
-    before = standing(cluster)
-    lease_renewal.start(one.task(), one.directory)
-    _until(lambda: (standing(cluster) or {})["spec"]["renewTime"] > (before or {})["spec"]["renewTime"])
+    before = existing(cluster)
+    lease_renewal.start_renewal(one.task(), one.directory)
+    _until(lambda: (existing(cluster) or {})["spec"]["renewTime"] > (before or {})["spec"]["renewTime"])
     one.give_back()
-    assert standing(cluster) is None
+    assert existing(cluster) is None
 
 
 @pytest.mark.parametrize("how", ["taken over", "deleted"])
@@ -198,24 +202,24 @@ def test_a_run_that_lost_its_lease_stops(cluster: Any, run: Runs, monkeypatch: p
     monkeypatch.setattr(lease_renewal, "LOOK_SECONDS", 0.05)
     one = run()
     one.take()
-    cluster.kubectl("delete", "lease", lease.NAME, "-n", lease.NAMESPACE)
+    cluster.kubectl("delete", "lease", lease.LEASE_NAME, "-n", lease.LEASE_NAMESPACE)
     if how == "taken over":
         left_by(cluster, ELSEWHERE, 0)
-    lease_renewal.start(one.task(), one.directory)
-    (file,) = lease_keeping.files(one.directory)
-    _until(lambda: bool((lease_keeping.load(file) or lease_keeping.Record("", {}, {}, 0)).lost))
+    lease_renewal.start_renewal(one.task(), one.directory)
+    (file,) = lease.record_files(one.directory)
+    _until(lambda: bool((lease.load_record(file) or lease.LeaseRecord("", {}, {}, 0)).lost))
     with pytest.raises(Failure) as stopped:
         Kube.connect(one.task())
     assert ("alice@another-controller" if how == "taken over" else "was deleted") in str(stopped.value)
     assert "LeaseLost" in str(stopped.value)
     one.give_back()
-    assert (standing(cluster) is not None) == (how == "taken over")
+    assert (existing(cluster) is not None) == (how == "taken over")
 
 
 def test_connection_secrets_of_the_record_are_private(run: Runs) -> None:
     one = run()
     one.take()
-    (file,) = lease_keeping.files(one.directory)
+    (file,) = lease.record_files(one.directory)
     assert file.stat().st_mode & 0o077 == 0 and file.parent.stat().st_mode & 0o077 == 0
 
 

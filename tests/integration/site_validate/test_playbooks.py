@@ -84,15 +84,15 @@ TOLD: dict[str, tuple[str, dict[str, Any], tuple[str, ...], dict[str, str]]] = {
 }
 
 
-@pytest.mark.parametrize(("playbook", "variables", "arguments", "told"), TOLD.values(), ids=TOLD)
+@pytest.mark.parametrize(("playbook", "variables", "arguments", "reported"), TOLD.values(), ids=TOLD)
 def test_an_inventory_that_cannot_be_right_is_told_before_anything_is_asked(
-    tmp_path: Path, playbook: str, variables: dict[str, Any], arguments: tuple[str, ...], told: dict[str, str]
+    tmp_path: Path, playbook: str, variables: dict[str, Any], arguments: tuple[str, ...], reported: dict[str, str]
 ) -> None:
     failed = run(tmp_path, playbook, *arguments, **variables)
     assert failed.returncode != 0
     found = {problem["path"]: problem["message"] for problem in failed.last["error"]["problems"]}
-    assert found.keys() == told.keys()
-    assert all(words in found[path] for path, words in told.items()), found
+    assert found.keys() == reported.keys()
+    assert all(words in found[path] for path, words in reported.items()), found
 
 
 # confirmed and limit → words

@@ -78,23 +78,23 @@ def put(call: Call) -> Reply:
     cloud = call.cloud
     with cloud.store.transaction():
         cluster = _parent(call)
-        standing = _named(cluster, call["pool"])
-        check_preconditions(call, standing.get("eTag") if standing else None, standing is not None)
+        existing = _named(cluster, call["pool"])
+        check_preconditions(call, existing.get("eTag") if existing else None, existing is not None)
         check_idle(call, cluster)
-        name = standing["name"] if standing else call["pool"]
+        name = existing["name"] if existing else call["pool"]
         sent = {**(read_body(call.object_body(), "AgentPool").get("properties") or {}), "name": name}
         outer = context_of(cloud, cluster)
         images = cluster.private.get("images", {})
         context = replace(outer, cluster=cluster.body, api_version=call.query["api-version"], images=images)
-        pool = pool_fields.merge(sent, standing, context)
+        pool = pool_fields.merge(sent, existing, context)
         body = _with_pool(cluster.body, pool)
         cluster_rules.check(cluster_rules.Proposal(context, body, cluster.body, through_cluster=False))
-        pool["provisioningState"] = pool_fields.state_while(standing, pool)
+        pool["provisioningState"] = pool_fields.state_while(existing, pool)
         pool.setdefault("currentOrchestratorVersion", context.version)
         body = _with_pool(cluster.body, pool)
         cluster = cloud.store.update(cluster, body=body, private={**cluster.private, "pool": name})
         operation = cloud.operations.begin(PUT, cluster.id, outer.location)
-    return Reply(200 if standing else 201, _answer(cluster, pool), poll_headers(call, operation))
+    return Reply(200 if existing else 201, _answer(cluster, pool), poll_headers(call, operation))
 
 
 def _with_pool(body: Body, pool: Body) -> Body:

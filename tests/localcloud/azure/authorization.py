@@ -167,16 +167,16 @@ def put(call: Call) -> Reply:
         raise _no_definition(role)
     _require_principal(call.cloud, str(given["principalId"]))
     with call.cloud.store.transaction():
-        standing = call.cloud.store.get(_assignment_id(scope, guid))
-        properties = _properties(scope, role, given, standing)
-        if standing is None:
+        existing = call.cloud.store.get(_assignment_id(scope, guid))
+        properties = _properties(scope, role, given, existing)
+        if existing is None:
             _require_only(call.cloud, properties)
         body = {"id": _assignment_id(scope, guid), "name": guid, "type": ASSIGNMENT, "properties": properties}
         _store(call, str(body["id"]), ASSIGNMENT, guid, body)
-    return Reply(201 if standing is None else 200, body)
+    return Reply(201 if existing is None else 200, body)
 
 
-def _properties(scope: str, role: str, given: Body, standing: Resource | None) -> Body:
+def _properties(scope: str, role: str, given: Body, existing: Resource | None) -> Body:
     properties: Body = {
         # whatever was sent
         "roleDefinitionId": f"{_prefix(scope)}/providers/{DEFINITION}/{role}",
@@ -192,9 +192,9 @@ def _properties(scope: str, role: str, given: Body, standing: Resource | None) -
         "updatedBy": None,
         "delegatedManagedIdentityResourceId": None,
     }
-    if standing is None:
+    if existing is None:
         return properties
-    before = standing.body["properties"]
+    before = existing.body["properties"]
     changed = [name for name in FIXED if str(before[name]).lower() != str(properties[name]).lower()]
     if changed or before["roleDefinitionId"].lower() != properties["roleDefinitionId"].lower():
         raise ArmError(

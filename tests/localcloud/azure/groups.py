@@ -187,9 +187,9 @@ def _contents(cloud: Cloud, group: Resource) -> list[Resource]:
     return [resource for resource in held if resource.type != TYPE]
 
 
-def _delete_cluster(cloud: Cloud, resource: Resource, patience: float = 900.0) -> None:
+def _delete_cluster(cloud: Cloud, resource: Resource, grace_seconds: float = 900.0) -> None:
     """A cluster that something is being done to is deleted when that is done."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + grace_seconds
     while cloud.store.running_on(resource.id) is not None:
         if time.monotonic() > deadline:
             raise OperationFailed("ResourceGroupDeletionTimeout", f"'{resource.id}' did not become free.")

@@ -137,9 +137,9 @@ def _context(call: Call, sent: Body, current: Body | None, images: dict[str, lis
     asked = (sent.get("properties") or {}).get("kubernetesVersion") or ""
     if not asked and current is not None:
         asked = current["properties"]["kubernetesVersion"]
-    standing = current["properties"].get("currentKubernetesVersion", "") if current else ""
-    if standing and asked in (standing, versions.minor(standing)):
-        version = standing  # what runs may go on, even when it is offered no longer
+    existing = current["properties"].get("currentKubernetesVersion", "") if current else ""
+    if existing and asked in (existing, versions.minor(existing)):
+        version = existing  # what runs may go on, even when it is offered no longer
     else:
         version = versions.resolve(asked or call.cloud.backend.default_version(), offered, call["name"])
     place = (call["sub"], call["group"], call["name"], location, version)
@@ -152,11 +152,11 @@ def merge(sent: Body, current: Body | None, context: Context) -> Body:
     sent["location"] = context.location
     properties = sent.setdefault("properties", {})
     given = properties.pop("agentPoolProfiles", None)
-    standing = {pool["name"]: pool for pool in current["properties"]["agentPoolProfiles"]} if current else {}
+    existing = {pool["name"]: pool for pool in current["properties"]["agentPoolProfiles"]} if current else {}
     if given is None:
         if current is None:
             raise cluster_rules.missing("agentPoolProfiles")
-        given = list(standing.values())
+        given = list(existing.values())
     properties["agentPoolProfiles"] = given  # the autoscaler's defaults depend on the pools
     body = read(sent, current, cluster_fields.CLUSTER, context)
     if body.get("identity", {}).get("type") == "UserAssigned":
@@ -165,7 +165,7 @@ def merge(sent: Body, current: Body | None, context: Context) -> Body:
     cluster_fields.with_addon_identities(body, context, str(body["properties"]["nodeResourceGroup"]))
     inside = replace(context, cluster=body)
     body["properties"]["agentPoolProfiles"] = [
-        pool_fields.merge(pool, standing.get(str(pool.get("name", ""))), inside) for pool in given
+        pool_fields.merge(pool, existing.get(str(pool.get("name", ""))), inside) for pool in given
     ]
     return body
 

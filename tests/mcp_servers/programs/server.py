@@ -180,8 +180,8 @@ async def serve() -> None:
         print(json.dumps({name: f"http://127.0.0.1:{port.getsockname()[1]}" for name, port in listening.items()}))
         sys.stdout.flush()
         # on a busy machine a client may take longer than the 5 s of the default for its next request
-        patient = {"timeout_keep_alive": 60, "timeout_graceful_shutdown": 1}
-        config = uvicorn.Config(dispatch, lifespan="off", log_level="warning", **patient)
+        may_wait = {"timeout_keep_alive": 60, "timeout_graceful_shutdown": 1}
+        config = uvicorn.Config(dispatch, lifespan="off", log_level="warning", **may_wait)
         await uvicorn.Server(config).serve(sockets=list(listening.values()))
 
 

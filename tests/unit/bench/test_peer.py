@@ -84,10 +84,10 @@ def test_a_disturbed_turn_decides_nothing() -> None:
 
 
 def test_an_empty_playbook_runs_as_whoever_it_is_subtracted_from() -> None:
-    who = Contestant("peer", Path("/k"), "kubectl", ["/of/peer/ansible-playbook", "play.yml"], {"A": "b"}, ("--check",))
-    found = empty(who)
-    assert found.run_argv[0] == who.run_argv[0] and Path(found.run_argv[-1]).is_file()
-    assert found.variables == who.variables
+    ref = Contestant("peer", Path("/k"), "kubectl", ["/of/peer/ansible-playbook", "play.yml"], {"A": "b"}, ("--check",))
+    found = empty(ref)
+    assert found.run_argv[0] == ref.run_argv[0] and Path(found.run_argv[-1]).is_file()
+    assert found.variables == ref.variables
     assert found.check() is None
 
 

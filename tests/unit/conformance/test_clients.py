@@ -63,8 +63,8 @@ def run(
 
 def test_what_a_client_says_and_how_it_ends_reaches_the_suite() -> None:
     done = run("client http://localhost:1/mcp; exit $?")
-    said = f"{END}tools_call at http://localhost:1/mcp with {{'toolCalls': []}}\n"
-    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
+    stated = f"{END}tools_call at http://localhost:1/mcp with {{'toolCalls': []}}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, stated, "")
 
 
 @pytest.mark.parametrize(

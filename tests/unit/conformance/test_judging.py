@@ -81,7 +81,7 @@ def test_what_makes_the_level_fail(of_it: Run, reason: str) -> None:
     verdicts = judging.verdicts([run(GOOD, scenario="other"), of_it], LIST)
     of_this = next(verdict for verdict in verdicts if verdict.scenario == of_it.scenario)
     assert of_this.outcome is Outcome.FAILED
-    assert any(reason in said for said in of_this.reasons), of_this.reasons
+    assert any(reason in stated for stated in of_this.reasons), of_this.reasons
     assert not judging.succeeded(verdicts)
 
 

@@ -83,7 +83,7 @@ def test_a_scenario_is_not_taken_for_another_that_starts_alike(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("stdout", "stderr", "said"),
+    ("stdout", "stderr", "stated"),
     [
         ("", "", "its time was up"),
         ("half way\n", "", "it had said that it was done"),
@@ -92,9 +92,9 @@ def test_a_scenario_is_not_taken_for_another_that_starts_alike(tmp_path: Path) -
     ],
     ids=["silent", "half", "crashed", "after-its-end"],
 )
-def test_a_client_that_did_not_come_to_its_end_is_seen(stdout: str, stderr: str, said: str, tmp_path: Path) -> None:
+def test_a_client_that_did_not_come_to_its_end_is_seen(stdout: str, stderr: str, stated: str, tmp_path: Path) -> None:
     result(tmp_path, "tools_call", stdout=stdout, stderr=stderr)
-    assert said in read(tmp_path, "tools_call").broken_off
+    assert stated in read(tmp_path, "tools_call").broken_off
 
 
 def test_what_the_suite_left_half_written_proves_nothing(tmp_path: Path) -> None:

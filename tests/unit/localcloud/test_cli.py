@@ -31,8 +31,8 @@ def test_env_shows_no_secret_and_the_shell_gets_it(environment: Settings) -> Non
     text = shell.exports(environment)
     assert environment.client_secret not in text
     script = f'{text}\necho "$AZURE_CLIENT_SECRET|$AZURE_TENANT|$AZURE_CLOUD_ENVIRONMENT"'
-    said = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout.strip()
-    assert said == f"{environment.client_secret}|{environment.tenant_id}|{environment.azure_endpoint}"
+    stated = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout.strip()
+    assert stated == f"{environment.client_secret}|{environment.tenant_id}|{environment.azure_endpoint}"
 
 
 def test_status_of_what_is_down(environment: Settings, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,10 +11,14 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from jinja2.nativetypes import NativeEnvironment
 from support.playbook import CHECKOUT
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_pools import declared_pools, standing_pools
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec import cluster_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.pool_size import Asked, asked_of
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_preflight import asked_for
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks.spec import (
+    SizeRequest,
+    cluster_spec,
+    current_pools,
+    declared_pools,
+    size_request_of,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks_sku_preflight import size_request
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, aks_sku_preflight
 
 Body = dict[str, Any] | None
@@ -51,25 +55,25 @@ def validated(module: Any, options: dict[str, Any]) -> dict[str, Any]:
     return parameters
 
 
-def preflight(inventory: dict[str, Any], cluster: Body = None) -> list[Asked]:
+def preflight(inventory: dict[str, Any], cluster: Body = None) -> list[SizeRequest]:
     (task,) = of_role("site_preflight", "tasks/main.yml")
     variables = variables_of("site_preflight", inventory, *of_role("site_preflight", "defaults/main.yml"))
     asked = []
     for pool in rendered(task["loop"], variables):
         options = rendered(task["mcpops.platform.aks_sku_preflight"], {**variables, "item": pool})
-        asked.append(asked_for(validated(aks_sku_preflight, options), cluster))
+        asked.append(size_request(validated(aks_sku_preflight, options), cluster))
     return asked
 
 
-def creation(inventory: dict[str, Any], cluster: Body = None) -> list[Asked]:
+def creation(inventory: dict[str, Any], cluster: Body = None) -> list[SizeRequest]:
     """What aks_cluster asks for, whose system pools are those of the body that it sends."""
     task = of_role("aks_cluster", "tasks/main.yml")[0]["mcpops.platform.aks_cluster"]
     wanted = {name: task[name] for name in ("name", "resource_group", "location", "node_pools", "vm_size_selection")}
     names = [name for name in of_role("aks_cluster", "defaults/main.yml") if f"{{{{ {name} }}}}" in str(wanted)]
     variables = variables_of("aks_cluster", inventory, *names)
     spec = cluster_spec(validated(aks_cluster, rendered(wanted, variables)), "s")
-    asked = [asked_of(cluster, spec.pools, pool, spec.declared["location"], spec.sizes) for pool in spec.pools]
-    sent = [str(pool["mode"]).lower() == "system" for pool in declared_pools(standing_pools(cluster), spec)]
+    asked = [size_request_of(cluster, spec.pools, pool, spec.declared["location"], spec.sizes) for pool in spec.pools]
+    sent = [str(pool["mode"]).lower() == "system" for pool in declared_pools(current_pools(cluster), spec)]
     assert [one.wanted.system_pool for one in asked] == sent
     return asked
 
@@ -158,8 +162,8 @@ def test_which_sizes_and_for_how_many_nodes(name: str, expected: list[tuple[tupl
 
 
 def test_whoever_names_a_size_has_chosen_its_kind_and_a_cluster_does_not_move() -> None:
-    said = {"site_preflight_architecture": "arm64", "site_preflight_allow_burstable": False}
-    named, chosen = preflight({**INVENTORIES["size as a raw property"], **said}, STANDING)
+    stated = {"site_preflight_architecture": "arm64", "site_preflight_allow_burstable": False}
+    named, chosen = preflight({**INVENTORIES["size as a raw property"], **stated}, STANDING)
     assert (named.wanted.architecture, named.wanted.allow_burstable) == ("", True)
     assert (chosen.wanted.architecture, chosen.wanted.allow_burstable) == ("arm64", False)
     assert {one.wanted.location for one in (named, chosen)} == {"westeurope"}

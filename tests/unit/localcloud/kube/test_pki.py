@@ -20,13 +20,13 @@ def pki(layout: ClusterLayout) -> Path:
 
 
 def test_a_cluster_of_an_older_local_cloud_gets_the_identities_it_lacks(layout: ClusterLayout, pki: Path) -> None:
-    standing = (pki / "admin.crt").read_bytes()
+    existing = (pki / "admin.crt").read_bytes()
     for file in pki.glob("volumes.*"):
         file.unlink()
     ensure_pki(layout)
     assert certificate(pki / "volumes.crt").issuer == certificate(pki / "ca.crt").subject
     assert kubeconfig(layout, "volumes") == json.loads((pki / "volumes.kubeconfig").read_text())
-    assert (pki / "admin.crt").read_bytes() == standing
+    assert (pki / "admin.crt").read_bytes() == existing
 
 
 def certificate(path: Path) -> x509.Certificate:

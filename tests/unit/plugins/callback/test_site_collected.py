@@ -22,9 +22,9 @@ def collecting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Callbac
     return callback, file
 
 
-def result(told: dict[str, Any], *, ignore_errors: bool = False) -> SimpleNamespace:
+def result(reported: dict[str, Any], *, ignore_errors: bool = False) -> SimpleNamespace:
     task = SimpleNamespace(get_name=lambda: "Run", action="m", tags=["always", "setup"], ignore_errors=ignore_errors)
-    return SimpleNamespace(_result=told, _host=SimpleNamespace(get_name=lambda: "c"), _task=task)
+    return SimpleNamespace(_result=reported, _host=SimpleNamespace(get_name=lambda: "c"), _task=task)
 
 
 def rows(file: Path) -> list[dict[str, Any]]:

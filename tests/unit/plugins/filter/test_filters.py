@@ -123,9 +123,9 @@ def test_the_report_is_aligned_and_complete() -> None:
 
 def test_a_controller_whose_labels_do_not_say_kmcp_is_known_by_the_release_of_the_role() -> None:
     labels = {**LABELS, "helm.sh/chart": "tools-1.0", "app.kubernetes.io/instance": "tools"}
-    standing = [{"metadata": {"name": "x", "namespace": "kmcp-system", "labels": labels}}]
+    existing = [{"metadata": {"name": "x", "namespace": "kmcp-system", "labels": labels}}]
     reads = [read for read in domains.reads() if read["kind"] == "Deployment"]
-    host = {**HOST, "site_verify_read": {"results": [{"item": read, "objects": standing} for read in reads]}}
+    host = {**HOST, "site_verify_read": {"results": [{"item": read, "objects": existing} for read in reads]}}
     assert site_report([host])[1].split()[-1] == "-"
     assert site_report([{**host, "kmcp_release_name": "tools"}])[1].split()[-1] == "0.3.0"
 
@@ -192,12 +192,12 @@ FAILED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("known", "told"), FAILED.values(), ids=FAILED)
-def test_a_host_that_failed_is_told_with_what_is_missing(known: dict[str, Any], told: str) -> None:
+@pytest.mark.parametrize(("known", "reported"), FAILED.values(), ids=FAILED)
+def test_a_host_that_failed_is_told_with_what_is_missing(known: dict[str, Any], reported: str) -> None:
     report = site_report([HOST, {"inventory_hostname": "local-2", **known}], failed=["local-2"])
     assert any(line.split()[:4] == ["local-2", "-", "-", "-"] for line in report)
     heading = report.index("not verified, for the error that is shown above:")
-    assert report[heading + 1] == f"  {told}"
+    assert report[heading + 1] == f"  {reported}"
     assert "again, when what failed is mended:" in report
     assert not any("which changes nothing" in line for line in report)
 
@@ -220,9 +220,9 @@ REFUSED: dict[str, tuple[Any, list[str], list[str], str]] = {
 def test_a_teardown_is_refused_with_the_hosts_by_name(
     confirmed: Any, known: list[str], present: list[str], words: str
 ) -> None:
-    told = teardown_refusal(confirmed, known, present)
-    assert bool(told) == bool(words) and words in told
-    assert told == "" or told.startswith("Nothing was removed")
+    reported = teardown_refusal(confirmed, known, present)
+    assert bool(reported) == bool(words) and words in reported
+    assert reported == "" or reported.startswith("Nothing was removed")
 
 
 def test_in_check_mode_check_mode_is_not_advised() -> None:

@@ -12,7 +12,7 @@ import yaml
 
 from ansible_collections.mcpops.platform.plugins.module_utils import domains
 from ansible_collections.mcpops.platform.plugins.module_utils.domain import EXTRAS
-from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_advice, drift_report
+from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_report
 
 ROOT = Path(__file__).resolve().parents[4]
 MODULE_UTILS = ROOT / "plugins" / "module_utils"
@@ -81,7 +81,7 @@ def test_only_the_module_that_a_domain_names_says_that_a_cluster_is_stopped(stat
     (host,) = drift_report.hosts_of(rows, ["c"], {}, [])
     stopped = state == "Stopped" and module == "mcpops.platform.aks_cluster"
     assert host.state == (drift_report.STOPPED if stopped else drift_report.FAILED)
-    _sentence, command = drift_advice.of_host(host.state, "c", "cluster", host.start, drift_advice.Commands(["i"]))
+    _sentence, command = drift_report.host_advice(host.state, "c", "cluster", host.start, drift_report.Commands(["i"]))
     assert (command == "az aks start --name c --resource-group rg") is stopped
 
 
@@ -95,5 +95,5 @@ def test_only_the_module_that_a_domain_names_says_that_a_cluster_is_stopped(stat
     ],
 )
 def test_the_advice_for_what_nobody_is_known_to_have_changed(module: str, words: str) -> None:
-    told = domains.changed_by_hand(module)
-    assert told.startswith(words) and bool(told) == bool(words)
+    reported = domains.changed_by_hand(module)
+    assert reported.startswith(words) and bool(reported) == bool(words)

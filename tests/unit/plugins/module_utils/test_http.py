@@ -87,7 +87,7 @@ def test_when_to_come_back(headers: dict[str, str], seconds: float | None) -> No
 
 
 @pytest.mark.parametrize(
-    ("failure", "said"),
+    ("failure", "stated"),
     [
         (
             "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (_ssl.c:1028)",
@@ -104,8 +104,8 @@ def test_when_to_come_back(headers: dict[str, str], seconds: float | None) -> No
         ("connection refused", ""),
     ],
 )
-def test_why_a_certificate_is_not_trusted(failure: str, said: str) -> None:
-    assert http.untrusted(ssl.SSLError(failure)) == said
+def test_why_a_certificate_is_not_trusted(failure: str, stated: str) -> None:
+    assert http.untrusted(ssl.SSLError(failure)) == stated
 
 
 def test_an_answer_that_is_not_json() -> None:

@@ -8,10 +8,10 @@ from itertools import islice
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import aggregation, fields
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_declaration
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.dumps import without_dumps
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import discovery, fields
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.errors import without_dumps
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.schema import UNKNOWN
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.yaml_loader import read_declaration
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import MOST_LINES, forms
 from ansible_collections.mcpops.platform.plugins.module_utils.secret_names import secret_name
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import redact
@@ -91,7 +91,7 @@ def test_messages_with_many_objects(message: str) -> None:
 
 @pytest.mark.parametrize("part", ["a.", "a", "a-", "a.b/", "-."])
 def test_messages_of_discovery_that_name_no_api(part: str) -> None:
-    assert (aggregation.deletion_advice(part * 60_000 + "!") or "") == ""
+    assert (discovery.deletion_advice(part * 60_000 + "!") or "") == ""
 
 
 def test_the_apis_that_a_message_names() -> None:
@@ -99,14 +99,14 @@ def test_the_apis_that_a_message_names() -> None:
         "Discovery failed for some groups, 2 failing: unable to retrieve the complete list of server APIs: "
         "custom.metrics.example.net/v1beta2: stale GroupVersion discovery, x.io/v1: the server is down (apps/v1)"
     )
-    advice = aggregation.deletion_advice(message) or ""
+    advice = discovery.deletion_advice(message) or ""
     assert "kubectl delete apiservice v1beta2.custom.metrics.example.net v1.x.io." in advice
 
 
 def test_many_routes_through_a_long_list() -> None:
     items = [{"name": f"n{index}", "value": "x"} for index in range(300)]
     routes = [("k:" + json.dumps({"name": item["name"]}),) for item in items]
-    kept = fields.without(items, list(islice(routes, 299)), UNKNOWN)
+    kept = fields.without_routes(items, list(islice(routes, 299)), UNKNOWN)
     assert kept == [items[299]]
     assert fields._parsed.cache_info().hits > 0
     with pytest.raises(TypeError):

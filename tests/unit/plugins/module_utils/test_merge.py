@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.merge import overlay
+from ansible_collections.mcpops.platform.plugins.module_utils.compare import overlay
 
 
 def test_mappings_merge_and_all_else_replaces() -> None:

@@ -69,7 +69,7 @@ def test_a_limit_of_ones_own(syntax: Syntax) -> None:
 
 
 @pytest.mark.parametrize(
-    ("namespace", "said"),
+    ("namespace", "stated"),
     [
         ("mcp", None),
         ("My_Ns", "'My_Ns' is not a valid namespace name: 1 to 63 lower-case letters"),
@@ -80,10 +80,10 @@ def test_a_limit_of_ones_own(syntax: Syntax) -> None:
         (["a"], "is a list"),
     ],
 )
-def test_namespaces(namespace: object, said: str | None) -> None:
+def test_namespaces(namespace: object, stated: str | None) -> None:
     found = namespace_problems("namespaces[0]", namespace)
-    assert [problem.path for problem in found] == (["namespaces[0]"] if said else [])
-    assert not said or said in found[0].message
+    assert [problem.path for problem in found] == (["namespaces[0]"] if stated else [])
+    assert not stated or stated in found[0].message
 
 
 LABELS = {
@@ -101,9 +101,9 @@ LABELS = {
 
 @pytest.mark.parametrize("case", LABELS)
 def test_names_of_labels_and_annotations(case: str) -> None:
-    name, said = LABELS[case]
+    name, stated = LABELS[case]
     found = names.wrong_label_name(name)
-    assert said in found and bool(said) is bool(found)
+    assert stated in found and bool(stated) is bool(found)
     annotation = names.wrong_annotation_name(name)
     if case == "capitals in the domain":
         assert annotation == ""

@@ -9,14 +9,8 @@ import pytest
 from support.playbook import CHECKOUT
 
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import mask
-from ansible_collections.mcpops.platform.plugins.module_utils.plan import (
-    ABSENT,
-    REDACTED,
-    Change,
-    Plan,
-    as_data,
-    leaf_entries,
-)
+from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, as_data, leaf_entries
+from ansible_collections.mcpops.platform.plugins.module_utils.secrets import REDACTED
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
 
 SCHEMA = json.loads((CHECKOUT / "docs" / "diff.schema.json").read_text(encoding="utf-8"))

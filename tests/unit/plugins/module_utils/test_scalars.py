@@ -12,12 +12,12 @@ import pytest
 import yaml
 
 from ansible_collections.mcpops.platform.plugins.filter.namespaces import namespaces
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.bodies import tag_values
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_rules, server_spec
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.controller_values import typed_values
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.compare import tag_values
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_spec, server_validate
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.spec import typed_values
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import manifests
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import targets
-from ansible_collections.mcpops.platform.plugins.module_utils.scalars import text_of_scalar, texts_of_mapping
+from ansible_collections.mcpops.platform.plugins.module_utils.text import text_of_scalar, texts_of_mapping
 
 # as the user writes it → the text that is meant
 WRITTEN = {
@@ -47,7 +47,7 @@ def test_names_are_text_as_well() -> None:
 
 
 def server(**options: Any) -> dict[str, Any]:
-    made: dict[str, Any] = server_spec.resource({"name": "a", "namespace": "b", "image": "c:1", **options})
+    made: dict[str, Any] = server_spec.server_resource({"name": "a", "namespace": "b", "image": "c:1", **options})
     return made
 
 
@@ -135,7 +135,7 @@ def test_null_is_an_empty_variable_and_no_label() -> None:
 )
 def test_structures_are_no_text(option: dict[str, Any], where: str) -> None:
     (declared,) = server_spec.declared_from({"servers": [{"name": "a", "namespace": "b", "image": "c:1", **option}]})
-    (problem,) = server_rules.problems([declared])
+    (problem,) = server_validate.server_problems([declared])
     assert problem.path == f"servers[0].{where}"
     assert "give a text" in problem.message
 
@@ -203,10 +203,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("item", "told"), REFUSED.values(), ids=REFUSED)
-def test_a_manifest_with_something_else_than_text_is_refused_with_the_place(item: dict[str, Any], told: str) -> None:
-    (problem,) = objects.problems([item])
-    assert f"{problem.path}: {problem.message}".startswith(told)
+@pytest.mark.parametrize(("item", "reported"), REFUSED.values(), ids=REFUSED)
+def test_a_manifest_with_something_else_than_text_is_refused_with_the_place(
+    item: dict[str, Any], reported: str
+) -> None:
+    (problem,) = manifests.manifest_problems([item])
+    assert f"{problem.path}: {problem.message}".startswith(reported)
 
 
 OPEN = {"labels": {"x-kubernetes-preserve-unknown-fields": True}}
@@ -231,4 +233,4 @@ ACCEPTED: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("item", ACCEPTED.values(), ids=ACCEPTED)
 def test_what_may_be_something_else_is_left_alone(item: dict[str, Any]) -> None:
-    assert objects.problems([item]) == []
+    assert manifests.manifest_problems([item]) == []

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import write_only
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import compare
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import declared_values, mask
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.secret_names import secret_name
@@ -60,8 +60,8 @@ def test_names_in_results_are_masked_and_fields_are_not() -> None:
     ],
 )
 def test_secrets_of_azure_in_every_type(properties: dict[str, Any]) -> None:
-    assert "91827364" not in str(write_only.hide(properties))
-    assert any("91827364" in value for value in write_only.secret_values(properties))
+    assert "91827364" not in str(compare.redact_body(properties))
+    assert any("91827364" in value for value in compare.secret_values(properties))
     assert any("91827364" in value for value in declared_values([properties]))
 
 

@@ -12,8 +12,8 @@ import pytest
 from unit.plugins.module_utils.kube.conftest import FakeTask
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import process
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import exec_credential, sources
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import cli
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import k8s_objects, transport
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
 from ansible_collections.mcpops.platform.plugins.module_utils.task import run_within
 from ansible_collections.mcpops.platform.plugins.plugin_utils.inprocess import InProcessTask
@@ -49,25 +49,25 @@ def hangs(*_given: Any, **_named: Any) -> Any:
 
 def log_in(task: Any, directory: Path) -> Any:
     access = Access(server="https://api", exec_spec={"command": "kubelogin"}, origin="a test")
-    return exec_credential.credential(task, access)
+    return transport.plugin_credential(task, access)
 
 
 def find_helm(task: Any, directory: Path) -> Any:
     (directory / "helm").touch(mode=0o755)
-    return process.Helm.find(task, str(directory / "helm"))
+    return cli.Helm.find(task, str(directory / "helm"))
 
 
 def show_chart(task: Any, _directory: Path) -> Any:
     files: Any = type("Files", (), {"environment": {}})
-    return process.Helm(task, "helm", (3, 17))._read("Reading the chart", ["helm", "show"], files)
+    return cli.Helm(task, "helm", (3, 17))._read("Reading the chart", ["helm", "show"], files)
 
 
 @pytest.mark.parametrize(
     ("module", "use", "code"),
     [
-        (exec_credential, log_in, "Timeout"),
-        (process, find_helm, "HelmNotUsable"),
-        (process, show_chart, "HelmTimeout"),
+        (transport, log_in, "Timeout"),
+        (cli, find_helm, "HelmNotUsable"),
+        (cli, show_chart, "HelmTimeout"),
     ],
     ids=["login", "helm's version", "helm"],
 )
@@ -84,6 +84,6 @@ def test_so_does_a_build_of_a_kustomization(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "kustomize").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.setattr(sources, "run_within", hangs)
+    monkeypatch.setattr(k8s_objects, "run_within", hangs)
     with pytest.raises(InvalidInput, match="cannot be built: it was not over within 7 s"):
-        sources.read_declared(FakeTask({"kustomize": str(tmp_path)}))  # type: ignore[arg-type]
+        k8s_objects.read_declared(FakeTask({"kustomize": str(tmp_path)}))  # type: ignore[arg-type]

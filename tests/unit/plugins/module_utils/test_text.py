@@ -8,9 +8,9 @@ import pytest
 from ansible_collections.mcpops.platform.plugins.module_utils.text import counted, listed, sentence
 
 
-@pytest.mark.parametrize(("number", "said"), [(0, "0 nodes"), (1, "1 node"), (2, "2 nodes")])
-def test_numbers(number: int, said: str) -> None:
-    assert counted(number, "node") == said
+@pytest.mark.parametrize(("number", "stated"), [(0, "0 nodes"), (1, "1 node"), (2, "2 nodes")])
+def test_numbers(number: int, stated: str) -> None:
+    assert counted(number, "node") == stated
 
 
 @pytest.mark.parametrize("most", [1, 3])
@@ -18,13 +18,13 @@ def test_numbers(number: int, said: str) -> None:
 def test_lists_are_cut_and_counted(number: int, most: int) -> None:
     items = dict.fromkeys(range(number))
     shown, _and, more = listed(items, most).partition(" and ")
-    told = shown.split(", ") if shown else []
-    assert told == [str(item) for item in items][:most]
+    reported = shown.split(", ") if shown else []
+    assert reported == [str(item) for item in items][:most]
     assert more == (f"{number - most} more" if number > most else "")
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "stated"),
     [
         (" it ends ", "it ends."),
         ("It ends.", "It ends."),
@@ -34,5 +34,5 @@ def test_lists_are_cut_and_counted(number: int, most: int) -> None:
         ("a\nlog", "a\nlog"),
     ],
 )
-def test_sentences(text: str, said: str) -> None:
-    assert sentence(text) == said
+def test_sentences(text: str, stated: str) -> None:
+    assert sentence(text) == stated

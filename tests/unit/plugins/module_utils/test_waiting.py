@@ -31,14 +31,14 @@ def test_a_wait_ends_when_it_is_over_and_at_its_deadline_otherwise(seed: int, mo
     costs = rng.choice([0.0, rng.uniform(0, 2)])
     deadline = Deadline(timeout)
     begun: list[float] = []
-    told: list[str] = []
+    reported: list[str] = []
 
     def look() -> str:
         begun.append(clock.elapsed)
         clock.at += costs
         return "ready" if begun[-1] >= ready_after else "broken" if begun[-1] >= gives_up_after else "starting"
 
-    seen = poll(look, lambda state: "the rest" if state == "starting" else None, deadline, told.append, backoff)
+    seen = poll(look, lambda state: "the rest" if state == "starting" else None, deadline, reported.append, backoff)
 
     shortest = 0.05 + 1e-6  # the last pause before the deadline, and what floats lose
     if seen == "starting":
@@ -48,7 +48,7 @@ def test_a_wait_ends_when_it_is_over_and_at_its_deadline_otherwise(seed: int, mo
         first = min(ready_after, gives_up_after)
         assert all(at < first for at in begun[:-1])
         assert begun[-1] <= timeout + shortest
-    assert len(told) == len(begun) - 1 == len(clock.slept)
+    assert len(reported) == len(begun) - 1 == len(clock.slept)
     assert all(pause <= max(backoff.longest * (1 + backoff.spread), shortest) for pause in clock.slept)
 
 

@@ -13,22 +13,21 @@ from typing import Any
 import pytest
 from support.action import run_action
 
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import mcp_server as server_prune
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
-    server_callers,
-    server_identity,
-    server_prune,
-    server_rules,
-    server_stdio,
-    server_texts,
+    server_fields,
+    server_policies,
+    server_spec,
+    server_validate,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import declared_from
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import kubernetes_argument_spec
 from ansible_collections.mcpops.platform.plugins.modules import mcp_server
 
 from ..module_utils.kmcp import test_server_callers, test_server_rules
 
 LEAST = {"name": "echo", "namespace": "mcp", "image": "echo:1.0.0"}
-RULE_MODULES = (server_rules, server_texts, server_identity, server_callers, server_stdio)
+RULE_MODULES = (server_validate, server_fields, server_fields, server_policies, server_spec)
 MAPPING = "unable to convert to dict"
 
 # option of a server → (refused value, words of the message)
@@ -115,7 +114,7 @@ OVER_OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-def said(options: Mapping[str, Any], check: bool = False) -> str:
+def stated(options: Mapping[str, Any], check: bool = False) -> str:
     """What the task says; the kubeconfig is of no cluster, so that it says nothing else when it gets so far."""
     found = run_action(
         "mcp_server", options, defaults={}, environment={"K8S_AUTH_KUBECONFIG": "/nowhere/kubeconfig"}, check=check
@@ -155,14 +154,14 @@ def test_every_option_has_a_refused_value() -> None:
 @pytest.mark.parametrize(("value", "words"), OF_SERVERS.values(), ids=OF_SERVERS)
 def test_a_value_that_cannot_be_is_refused(value: Any, words: str, request: pytest.FixtureRequest) -> None:
     option = request.node.callspec.id
-    assert words in said(with_option(option, value))
+    assert words in stated(with_option(option, value))
 
 
 @pytest.mark.parametrize(("value", "words"), OF_SERVERS.values(), ids=OF_SERVERS)
 def test_and_so_it_is_in_a_list_of_servers(value: Any, words: str, request: pytest.FixtureRequest) -> None:
     option = request.node.callspec.id
     sound = {**LEAST, "name": "sound"}
-    message = said({"servers": [sound, with_option(option, value)]}, check=True)
+    message = stated({"servers": [sound, with_option(option, value)]}, check=True)
     assert "servers" in message
     assert words.partition(". Supported")[0].partition(": ")[2] in message or words in message
 
@@ -171,11 +170,11 @@ def test_and_so_it_is_in_a_list_of_servers(value: Any, words: str, request: pyte
     ("options", "words"), [*OF_THE_TASK.values(), *OVER_OPTIONS.values()], ids=[*OF_THE_TASK, *OVER_OPTIONS]
 )
 def test_what_is_wrong_about_all_servers_is_refused(options: dict[str, Any], words: str) -> None:
-    assert words in said(options)
+    assert words in stated(options)
 
 
 def test_all_problems_are_told_at_once() -> None:
-    message = said({"servers": [{**LEAST, "port": 0}, {**LEAST, "name": "b", "timeout": "x"}], "wait_timeout": -1})
+    message = stated({"servers": [{**LEAST, "port": 0}, {**LEAST, "name": "b", "timeout": "x"}], "wait_timeout": -1})
     assert message.startswith("mcp_server: 3 problems, nothing was changed:")
 
 
@@ -213,7 +212,7 @@ def test_every_problem_that_a_rule_can_name_is_named_in_a_test() -> None:
             entry = {**LEAST, **case}
             if any(isinstance(entry.get(option), (str, list)) for option in ("tls", "spec", "service_account")):
                 continue
-            server_rules.problems(declared_from({"servers": [entry]}))
+            server_validate.server_problems(declared_from({"servers": [entry]}))
     finally:
         sys.settrace(before)
     wanted = {place for module in RULE_MODULES for place in refusals(module)}
@@ -225,6 +224,6 @@ def test_what_is_wrong_about_the_bundle_is_what_the_table_has() -> None:
     named = {
         problem.path
         for options, _words in [*OF_THE_TASK.values(), *OVER_OPTIONS.values()]
-        for problem in server_prune.problems(options)
+        for problem in server_prune.bundle_problems(options)
     }
     assert named == {"bundle", "prune", "prune_max_percent"}

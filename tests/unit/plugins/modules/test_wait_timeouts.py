@@ -58,8 +58,8 @@ def test_every_module_with_a_longest_wait_is_asked_here() -> None:
 
 @pytest.mark.parametrize("name", LEAST)
 def test_a_negative_longest_wait_is_refused(name: str) -> None:
-    told = outcome(name, -5)
-    assert "wait_timeout: " in told and "-5" in told, told
+    reported = outcome(name, -5)
+    assert "wait_timeout: " in reported and "-5" in reported, reported
 
 
 @pytest.mark.parametrize("name", ["k8s_objects", "mcp_probe", "mcp_server"])

@@ -50,13 +50,13 @@ class Structure(HTMLParser):
         raise AssertionError(f"a comment: {data}")
 
 
-def everywhere(text: str, told: Any, key: str = "") -> Any:
+def everywhere(text: str, reported: Any, key: str = "") -> Any:
     """The report with this text for every text in it."""
-    if isinstance(told, dict):
-        return {name: everywhere(text, below, name) for name, below in told.items()}
-    if isinstance(told, list):
-        return [everywhere(text, item, key) for item in told]
-    return text if isinstance(told, str) and told and key not in KEPT else told
+    if isinstance(reported, dict):
+        return {name: everywhere(text, below, name) for name, below in reported.items()}
+    if isinstance(reported, list):
+        return [everywhere(text, item, key) for item in reported]
+    return text if isinstance(reported, str) and reported and key not in KEPT else reported
 
 
 def report() -> dict[str, Any]:

@@ -46,7 +46,7 @@ def test_nothing_is_told_of_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "reported"),
     [
         ({"a": [{"b": {"x", "y"}}]}, "a[0].b: is a set, which JSON does not have: write a list"),
         ({"a": b"\xff"}, "a: is bytes, which JSON does not have: write text"),
@@ -54,7 +54,7 @@ def test_nothing_is_told_of_json() -> None:
         ({"a": {(1, 2): 1}}, "a: the key (1, 2) is of type tuple"),
     ],
 )
-def test_what_has_no_form_in_json_is_refused_with_its_place(value: dict[str, Any], told: str) -> None:
+def test_what_has_no_form_in_json_is_refused_with_its_place(value: dict[str, Any], reported: str) -> None:
     with pytest.raises(InvalidInput) as failure:
         plain_arguments("mcpops.platform.m", value)
-    assert failure.value.message().startswith(f"mcpops.platform.m: {told}")
+    assert failure.value.message().startswith(f"mcpops.platform.m: {reported}")

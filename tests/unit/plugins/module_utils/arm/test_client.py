@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import service_errors, waiting
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import errors, reconcile
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm, LostRace, PlanAgain
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.converging import carry_out
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.exchange import Request, Unreachable
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.errors import Request, Unreachable
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.reconcile import converge_resource
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.http import Response
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan
@@ -214,14 +214,14 @@ WAITED_FOR: dict[str, Response | Unreachable] = {
 @pytest.mark.parametrize("refusal", WAITED_FOR.values(), ids=WAITED_FOR.keys())
 def test_after_any_wait_everything_is_read_and_planned_again(refusal: Response | Unreachable) -> None:
     """Somebody changed the resource during the wait: what is sent in the end is laid over what they made of it."""
-    before, between, after = ({"tags": {"by": who}} for who in ("a", "somebody", "us"))
+    before, between, after = ({"tags": {"by": ref}} for ref in ("a", "somebody", "us"))
     script = Script([answer(200, before), refusal, answer(200, between), answer(200, after)])
     arm = script.arm()
 
     def put(plan: Plan, _reading: Any) -> Any:
         return arm.write("PUT", ID, "Updating c", "v", plan.body).json()
 
-    outcome = carry_out(
+    outcome = converge_resource(
         arm,
         "c",
         lambda: arm.read(ID, "Reading c", "v"),
@@ -238,7 +238,7 @@ def test_patience_with_writes_outlives_a_plan() -> None:
     script = Script([answer(200, {}), error(503, "ServiceUnavailable")] * 20)
     arm = script.arm()
     with pytest.raises(ServiceError, match="ServiceUnavailable"):
-        carry_out(
+        converge_resource(
             arm,
             "c",
             lambda: arm.read(ID, "Reading c", "v"),
@@ -252,7 +252,7 @@ def test_a_wait_ends_with_the_deadline() -> None:
     script = Script([answer(200, {}), error(409, "OperationNotAllowed", BUSY[0], flat=True)] * 100)
     arm = script.arm(timeout=60)
     with pytest.raises(ServiceError, match="in progress"):
-        carry_out(
+        converge_resource(
             arm,
             "c",
             lambda: arm.read(ID, "Reading c", "v"),
@@ -298,7 +298,7 @@ def test_a_write_that_took_effect_without_an_answer_is_reported() -> None:
     def plan_of(reading: Any) -> Plan:
         return Plan("c", (Change("a", 1, 2),) if reading.body == {"a": 1} else ())
 
-    outcome = carry_out(
+    outcome = converge_resource(
         arm,
         "c",
         lambda: arm.read(ID, "Reading c", "v"),
@@ -311,7 +311,9 @@ def test_a_write_that_took_effect_without_an_answer_is_reported() -> None:
 
 def follow(script: Script, timeout: float = 600, **headers: str) -> Arm:
     arm = script.arm(timeout)
-    waiting.follow(arm, answer(201 if "azure_asyncoperation" in headers else 202, {}, **headers), "c", "Creating c")
+    reconcile.await_operation(
+        arm, answer(201 if "azure_asyncoperation" in headers else 202, {}, **headers), "c", "Creating c"
+    )
     return arm
 
 
@@ -352,22 +354,26 @@ def test_another_runs_operation_is_waited_for() -> None:
     done = {"properties": {"provisioningState": "Succeeded"}}
     script = Script([answer(200, busy), answer(200, done)])
     arm = script.arm()
-    settled = waiting.settle(arm, arm.read(ID, "Reading c", "v"), ID, "v", "c")
+    settled = reconcile.await_idle(arm, arm.read(ID, "Reading c", "v"), ID, "v", "c")
     assert settled.body == done
 
 
 def test_check_mode_tells_of_an_operation_in_progress() -> None:
     script = Script([answer(200, {"properties": {"provisioningState": "Updating"}})])
     arm = script.arm(check_mode=True)
-    outcome = carry_out(arm, "c", lambda: arm.read(ID, "Reading c", "v"), lambda _reading: Plan("c"), lambda *_: {})
+    outcome = converge_resource(
+        arm, "c", lambda: arm.read(ID, "Reading c", "v"), lambda _reading: Plan("c"), lambda *_: {}
+    )
     assert "in progress" in outcome.plan.notes[0]
 
 
 def test_a_failure_without_an_operation_is_seen() -> None:
-    told = {"provisioningState": "Failed", "status": {"provisioningError": {"code": "Odd", "message": "it broke"}}}
-    script = Script([answer(200, {"properties": {"provisioningState": "Creating"}}), answer(200, {"properties": told})])
+    reported = {"provisioningState": "Failed", "status": {"provisioningError": {"code": "Odd", "message": "it broke"}}}
+    script = Script(
+        [answer(200, {"properties": {"provisioningState": "Creating"}}), answer(200, {"properties": reported})]
+    )
     with pytest.raises(ServiceError, match=r"Creating c: it broke \(Odd\)"):
-        waiting.finished(script.arm(), ID, "v", "c", "Creating c")
+        reconcile.await_finished(script.arm(), ID, "v", "c", "Creating c")
 
 
 def test_who_loses_every_race_is_told() -> None:
@@ -375,7 +381,7 @@ def test_who_loses_every_race_is_told() -> None:
     arm = script.arm()
     plan = Plan("c", (Change("a", 1, 2),))
     with pytest.raises(ServiceError, match="EtagMismatch"):
-        carry_out(
+        converge_resource(
             arm,
             "c",
             lambda: arm.read(ID, "Reading c", "v"),
@@ -386,7 +392,7 @@ def test_who_loses_every_race_is_told() -> None:
 
 def test_what_was_written_is_found_even_late() -> None:
     script = Script([error(404, "ResourceNotFound"), error(404, "ResourceNotFound"), answer(200, {"id": ID})])
-    assert waiting.read_written(script.arm(), ID, "v", "c") == {"id": ID}
+    assert reconcile.read_written(script.arm(), ID, "v", "c") == {"id": ID}
 
 
 def test_pages_follow_their_links() -> None:
@@ -394,10 +400,10 @@ def test_pages_follow_their_links() -> None:
     assert list(script.arm().listed("/list", "Listing", "v")) == [1, 2, 3]
 
 
-@pytest.mark.parametrize("code", sorted(service_errors.HINTS))
+@pytest.mark.parametrize("code", sorted(errors.HINTS))
 @pytest.mark.parametrize("flat", [True, False])
 def test_every_known_code_has_its_hint(code: str, flat: bool) -> None:
-    failure = service_errors.to_failure("Creating c", error(400, code, "it said so", flat=flat))
+    failure = errors.to_failure("Creating c", error(400, code, "it said so", flat=flat))
     text = failure.message()
     assert text.startswith(f"Creating c: it said so ({code}). ")
     assert failure.hint.endswith(".")
@@ -405,9 +411,9 @@ def test_every_known_code_has_its_hint(code: str, flat: bool) -> None:
 
 def test_sizes_that_the_service_offers_are_named() -> None:
     message = "The VM size of X is not allowed in your subscription. The available VM sizes are 'standard_a,standard_b'"
-    assert "standard_a, standard_b" in service_errors.to_failure("x", error(400, "BadRequest", message, flat=True)).hint
+    assert "standard_a, standard_b" in errors.to_failure("x", error(400, "BadRequest", message, flat=True)).hint
 
 
 @pytest.mark.parametrize("body", [None, [], "text", {"error": "text"}, {"error": {"code": None, "details": None}}])
 def test_an_odd_error_is_still_an_error(body: Any) -> None:
-    assert "500" in service_errors.to_failure("Reading", answer(500, body)).message() or body == {"error": "text"}
+    assert "500" in errors.to_failure("Reading", answer(500, body)).message() or body == {"error": "text"}

@@ -13,14 +13,17 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from jsonschema import Draft202012Validator
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_plan import (
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks.plan import (
     ClusterPlan,
     default_dns_prefix,
     plan_cluster,
     plan_removal,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_pools import surplus_pools
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec import ClusterSpec, cluster_spec
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks.spec import (
+    ClusterSpec,
+    cluster_spec,
+    surplus_pools,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster
@@ -39,14 +42,14 @@ def spec(**options: Any) -> ClusterSpec:
     return cluster_spec(validated.validated_parameters, "00000000-0000-0000-0000-000000000001")
 
 
-def standing(change: Callable[[dict[str, Any]], Any] = lambda body: None) -> dict[str, Any]:
+def existing(change: Callable[[dict[str, Any]], Any] = lambda body: None) -> dict[str, Any]:
     body = copy.deepcopy(STANDING)
     change(body)
     return body
 
 
 def planned(*, change: Callable[[dict[str, Any]], Any] = lambda body: None, **options: Any) -> Plan:
-    return plan_cluster(standing(change), spec(**options))
+    return plan_cluster(existing(change), spec(**options))
 
 
 def pool(body: Any, name: str = "system") -> dict[str, Any]:
@@ -285,7 +288,7 @@ def test_requests_go_cluster_first_then_new_pools_changed_ones_and_those_that_go
 
     pools = [{"name": "system", "count": 3}, {"name": "fresh", "count": 2}]
     declared = spec(node_pools=pools, purge_node_pools=True, owner=OWNER, tags={"a": "b"})
-    plan = plan_cluster(standing(tagged), declared)
+    plan = plan_cluster(existing(tagged), declared)
     order = [(step.method, step.pool, step.create) for step in plan.steps]
     assert order == [("PUT", "", False), ("PUT", "fresh", True), ("PUT", "system", False), ("DELETE", "work", False)]
     assert plan.steps[-1].etag == pool(STANDING, "work")["eTag"]
@@ -351,16 +354,16 @@ def test_unlisted_pools_are_left_alone_and_named() -> None:
 
 def test_purging_deletes_only_pools_with_our_tags() -> None:
     declared = spec(node_pools=[SYSTEM], purge_node_pools=True, owner=OWNER)
-    assert [change.path for change in plan_cluster(standing(), declared).changes] == []
+    assert [change.path for change in plan_cluster(existing(), declared).changes] == []
 
     def tagged(body: dict[str, Any]) -> None:
         pool(body, "work")["tags"] = OURS
 
-    plan = plan_cluster(standing(tagged), declared)
+    plan = plan_cluster(existing(tagged), declared)
     assert [change.path for change in plan.changes] == ["properties.agentPoolProfiles[work]"]
     assert [(step.method, step.pool) for step in plan.steps] == [("DELETE", "work")]
     assert [
-        item["name"] for item in surplus_pools(standing(tagged)["properties"]["agentPoolProfiles"], declared)[0]
+        item["name"] for item in surplus_pools(existing(tagged)["properties"]["agentPoolProfiles"], declared)[0]
     ] == ["work"]
 
 
@@ -401,9 +404,9 @@ def test_ssh_to_the_nodes_is_switched_off_by_a_raw_property() -> None:
     closed = {"name": "system", "properties": {"securityProfile": {"sshAccess": "Disabled"}}}
     body = plan_cluster(None, spec(location="eastus2", node_pools=[closed])).body
     assert pool(body)["securityProfile"] == {"sshAccess": "Disabled"}
-    stands = standing(lambda body: pool(body).update(securityProfile={"sshAccess": "LocalUser", "enableVTPM": False}))
+    stands = existing(lambda body: pool(body).update(securityProfile={"sshAccess": "LocalUser", "enableVTPM": False}))
     assert sent(plan_cluster(stands, spec(node_pools=[closed])), "system")["securityProfile"]["sshAccess"] == "Disabled"
-    stands = standing(lambda body: pool(body).update(securityProfile={"sshAccess": "disabled"}))
+    stands = existing(lambda body: pool(body).update(securityProfile={"sshAccess": "disabled"}))
     assert not plan_cluster(stands, spec(node_pools=[closed])).changes
 
 
@@ -492,5 +495,5 @@ def test_who_may_delete(tags: dict[str, str], options: dict[str, Any], refused: 
     def tagged(body: dict[str, Any]) -> None:
         body["tags"] = tags
 
-    assert bool(plan_removal(standing(tagged), spec(state="absent", **options)).refused) == refused
+    assert bool(plan_removal(existing(tagged), spec(state="absent", **options)).refused) == refused
     assert not plan_removal(None, spec(state="absent", **options)).changes

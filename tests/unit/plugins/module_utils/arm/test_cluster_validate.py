@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_validate import creation_problems, problems_of
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks.validate import creation_problems, problems_of
 
 UAMI = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/one"
 

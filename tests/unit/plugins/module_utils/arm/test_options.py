@@ -9,8 +9,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.clouds import Cloud, find_cloud
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import VARIABLES, azure_argument_spec, resolve
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.credential import Cloud, find_cloud
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import (
+    VARIABLES,
+    azure_argument_spec,
+    resolve_identity,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
 
@@ -56,13 +60,13 @@ RESOLVED: dict[str, tuple[dict[str, Any], dict[str, str], tuple[str, str, str]]]
 
 @pytest.mark.parametrize(("params", "env", "found"), RESOLVED.values(), ids=RESOLVED.keys())
 def test_resolves(home: Path, params: dict[str, Any], env: dict[str, str], found: tuple[str, str, str]) -> None:
-    identity = resolve(params, {"HOME": str(home), **env})
+    identity = resolve_identity(params, {"HOME": str(home), **env})
     assert (identity.kind, identity.subscription_id, identity.client_id) == found
 
 
 def test_the_cli_is_last_in_auto(home: Path) -> None:
     (home / ".azure" / "credentials").unlink()
-    assert resolve({}, {"HOME": str(home)}).kind == "cli"
+    assert resolve_identity({}, {"HOME": str(home)}).kind == "cli"
 
 
 MISSING: dict[str, tuple[dict[str, Any], dict[str, str], list[str]]] = {
@@ -82,7 +86,7 @@ MISSING: dict[str, tuple[dict[str, Any], dict[str, str], list[str]]] = {
 @pytest.mark.parametrize(("params", "env", "paths"), MISSING.values(), ids=MISSING.keys())
 def test_says_what_to_set(tmp_path: Path, params: dict[str, Any], env: dict[str, str], paths: list[str]) -> None:
     with pytest.raises(InvalidInput) as failure:
-        resolve(params, {"HOME": str(tmp_path), **env})
+        resolve_identity(params, {"HOME": str(tmp_path), **env})
     assert [problem.path for problem in failure.value.problems] == paths
     for problem in failure.value.problems:
         for variable in VARIABLES.get(problem.path, ())[:2]:
@@ -90,11 +94,11 @@ def test_says_what_to_set(tmp_path: Path, params: dict[str, Any], env: dict[str,
 
 
 def test_a_secret_is_in_no_representation() -> None:
-    assert "hush" not in repr(resolve({"secret": "hush"}, ANSIBLE))
+    assert "hush" not in repr(resolve_identity({"secret": "hush"}, ANSIBLE))
 
 
 def test_another_secret_is_another_identity() -> None:
-    one, two = (resolve({"secret": secret}, ANSIBLE).fingerprint() for secret in ("a", "b"))
+    one, two = (resolve_identity({"secret": secret}, ANSIBLE).fingerprint() for secret in ("a", "b"))
     assert one != two
 
 
@@ -108,7 +112,7 @@ def test_another_secret_is_another_identity() -> None:
     ],
 )
 def test_certificates(params: dict[str, Any], env: dict[str, str], verify: bool | str) -> None:
-    assert resolve(params, {**ANSIBLE, **env}).verify == verify
+    assert resolve_identity(params, {**ANSIBLE, **env}).verify == verify
 
 
 def test_no_option_reads_the_environment_by_itself() -> None:

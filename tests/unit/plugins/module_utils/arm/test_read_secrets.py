@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.local_azure import FakeTask
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import cluster, resource
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import aks_cluster, azure_resource
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import mask
 
 URL, PASSWORD = "http://proxy:c4nary-55@10.1.2.3:3128/", "c4nary-55"
@@ -34,11 +34,11 @@ class _Arm:
         return [BODY]
 
 
-@pytest.mark.parametrize("module", [cluster, resource], ids=["aks_cluster_info", "azure_resource_info"])
+@pytest.mark.parametrize("module", [aks_cluster, azure_resource], ids=["aks_cluster_info", "azure_resource_info"])
 @pytest.mark.parametrize("name", ["c1", None], ids=["one", "all"])
 def test_what_is_read_is_protected(module: Any, name: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.Arm, "connect", lambda *_args: _Arm())
-    monkeypatch.setattr(module, "resolve", lambda _params: SimpleNamespace(subscription_id="s"))
+    monkeypatch.setattr(module, "resolve_identity", lambda _params: SimpleNamespace(subscription_id="s"))
     params = {"name": name, "resource_group": "rg", "type": BODY["type"], "id": None, "api_version": "2025-01-01"}
     task = FakeTask(params)
     shown = module.info(task).values

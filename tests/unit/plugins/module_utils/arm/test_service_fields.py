@@ -13,10 +13,10 @@ import pytest
 from azure.mgmt.containerservice.operations import _operations
 from support.aks_field_table import rows as sdk_rows
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import names, service_fields
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks_fields import API_VERSION, MODELS
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.bodies import without
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.service_fields import not_sent
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import fields as service_fields
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.compare import without_paths
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.fields import API_VERSION, MODELS, not_sent
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import secret_property
 from localcloud.azure.sdk_schema import CONTAINER_SERVICE, model_schema
 
@@ -125,7 +125,7 @@ def test_identities_of_add_ons_and_users_are_left_out() -> None:
         "identity": {"type": "UserAssigned", "userAssignedIdentities": {"/a.b": {"clientId": "c", "principalId": "p"}}},
         "properties": {"addonProfiles": {"azurepolicy": {"enabled": True, "config": None, "identity": identity}}},
     }
-    assert without(body, not_sent(names.MANAGED_CLUSTERS, PINNED)) == {
+    assert without_paths(body, not_sent(names.MANAGED_CLUSTERS, PINNED)) == {
         "identity": {"type": "UserAssigned", "userAssignedIdentities": {"/a.b": {}}},
         "properties": {"addonProfiles": {"azurepolicy": {"enabled": True}}},
     }

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_list import Sku, entries, find_skus
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_select import (
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku import (
     Quota,
     Requirements,
+    Sku,
+    find_skus,
+    list_entries,
     quota_key,
-    select,
+    select_size,
 )
 
 PAGE = Path(__file__).with_name("bodies").joinpath("skus.json").read_bytes()
@@ -50,7 +52,7 @@ REJECTED: dict[str, tuple[str, dict[str, Any], list[str]]] = {
 
 @pytest.mark.parametrize(("candidate", "changes", "codes"), REJECTED.values(), ids=REJECTED.keys())
 def test_rejects(candidate: str, changes: dict[str, Any], codes: list[str]) -> None:
-    selection = select([candidate], skus(), ROOMY, wanted(**changes))
+    selection = select_size([candidate], skus(), ROOMY, wanted(**changes))
     assert selection.chosen is None
     assert list(selection.verdicts[0].codes) == codes
     assert len(selection.verdicts[0].reasons) == len(codes)
@@ -58,7 +60,7 @@ def test_rejects(candidate: str, changes: dict[str, Any], codes: list[str]) -> N
 
 
 def test_takes_the_first_that_fits_in_the_users_order() -> None:
-    selection = select(["Standard_B2ms", "standard_d4S_v5", "Standard_D2s_v5"], skus(), ROOMY, wanted())
+    selection = select_size(["Standard_B2ms", "standard_d4S_v5", "Standard_D2s_v5"], skus(), ROOMY, wanted())
     assert selection.chosen is not None
     assert selection.chosen.name == "Standard_D4s_v5"
     assert [verdict.viable for verdict in selection.verdicts] == [False, True]
@@ -70,19 +72,19 @@ def test_takes_the_first_that_fits_in_the_users_order() -> None:
 @pytest.mark.parametrize("key", ["cores", "standarddsv5family"])
 def test_quota_counts_nodes_and_surge(key: str, used: int, fits: bool) -> None:
     quotas = {**ROOMY, key: Quota(used, 100)}
-    selection = select(["Standard_D2s_v5"], skus(), quotas, wanted(node_count=3, surge_nodes=1))
+    selection = select_size(["Standard_D2s_v5"], skus(), quotas, wanted(node_count=3, surge_nodes=1))
     assert (selection.chosen is not None) == fits
     if not fits:
         assert "1 short" in selection.verdicts[0].reasons[0]
 
 
 def test_a_size_in_zones_of_its_own_is_found_regionally() -> None:
-    assert select(["Standard_D2s_v5"], skus(), ROOMY, wanted()).chosen is not None
-    assert select(["Standard_D2s_v5"], skus(), ROOMY, wanted(zones=("1", "3"))).chosen is not None
+    assert select_size(["Standard_D2s_v5"], skus(), ROOMY, wanted()).chosen is not None
+    assert select_size(["Standard_D2s_v5"], skus(), ROOMY, wanted(zones=("1", "3"))).chosen is not None
 
 
 def test_arm64_by_what_compute_says() -> None:
-    chosen = select(["Standard_D2s_v5", "Standard_D2ps_v5"], skus(), ROOMY, wanted(architecture="arm64")).chosen
+    chosen = select_size(["Standard_D2s_v5", "Standard_D2ps_v5"], skus(), ROOMY, wanted(architecture="arm64")).chosen
     assert chosen is not None
     assert chosen.architecture == "arm64"
 
@@ -99,6 +101,6 @@ def test_families_and_usages_meet_although_one_has_blanks() -> None:
 @pytest.mark.parametrize("indent", [None, 2], ids=["compact", "indented"])
 def test_items_are_read_one_by_one(indent: int | None) -> None:
     document = {"value": [{"a": "]"}, {"b": [1, {"c": "}"}]}], "nextLink": "x"}
-    assert list(entries(json.dumps(document, indent=indent).encode())) == document["value"]
-    assert list(entries(b'{"value": []}')) == []
-    assert list(entries(b'{"error": {}}')) == []
+    assert list(list_entries(json.dumps(document, indent=indent).encode())) == document["value"]
+    assert list(list_entries(b'{"value": []}')) == []
+    assert list(list_entries(b'{"error": {}}')) == []

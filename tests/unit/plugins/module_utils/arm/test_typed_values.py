@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_spec import CLUSTER_MODEL, POOL_MODEL
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.typed_values import (
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks.spec import CLUSTER_MODEL, POOL_MODEL
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.compare import (
     paths_of,
     text_of,
     texts_of,
-    typed,
+    typed_body,
     typed_like,
 )
 
@@ -66,7 +66,7 @@ READ: dict[str, tuple[str, Any, Any]] = {
 
 @pytest.mark.parametrize(("model", "declared", "expected"), READ.values(), ids=READ.keys())
 def test_values_get_the_type_of_their_field(model: str, declared: Any, expected: Any) -> None:
-    assert typed(declared, model) == (expected, [])
+    assert typed_body(declared, model) == (expected, [])
 
 
 WRONG: dict[str, tuple[str, Any, str, str]] = {
@@ -98,7 +98,7 @@ WRONG: dict[str, tuple[str, Any, str, str]] = {
 
 @pytest.mark.parametrize(("model", "declared", "path", "message"), WRONG.values(), ids=WRONG.keys())
 def test_what_cannot_be_meant_is_told(model: str, declared: Any, path: str, message: str) -> None:
-    (problem,) = typed(declared, model)[1]
+    (problem,) = typed_body(declared, model)[1]
     assert problem.path == path
     assert message in problem.message
 
@@ -112,9 +112,9 @@ LIKE: dict[str, tuple[Any, Any, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("standing", "declared", "expected"), LIKE.values(), ids=LIKE.keys())
-def test_what_stands_says_the_type_where_no_model_does(standing: Any, declared: Any, expected: Any) -> None:
-    assert typed_like(standing, declared) == expected
+@pytest.mark.parametrize(("existing", "declared", "expected"), LIKE.values(), ids=LIKE.keys())
+def test_what_stands_says_the_type_where_no_model_does(existing: Any, declared: Any, expected: Any) -> None:
+    assert typed_like(existing, declared) == expected
 
 
 def test_places_of_known_sets() -> None:

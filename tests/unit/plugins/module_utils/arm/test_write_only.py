@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import write_only
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import compare
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change
 from ansible_collections.mcpops.platform.plugins.module_utils.secrets import secret_property
 
@@ -42,7 +42,7 @@ def test_names_of_secrets(name: str) -> None:
 
 def test_a_password_of_digits_is_one_and_a_number_of_tokens_is_none() -> None:
     declared = {"adminPassword": 12345678, "maxTokens": 4096, "tokens": 4096}
-    assert list(write_only.secret_values(declared)) == ["12345678"]
+    assert list(compare.secret_values(declared)) == ["12345678"]
 
 
 STANDING: dict[str, Any] = {
@@ -62,17 +62,17 @@ DECLARED: dict[str, tuple[Any, list[str]]] = {
 
 @pytest.mark.parametrize(("properties", "paths"), DECLARED.values(), ids=DECLARED.keys())
 def test_what_is_never_answered_is_not_compared(properties: Any, paths: list[str]) -> None:
-    compared, found = write_only.comparable({"properties": properties}, STANDING)
+    compared, found = compare.comparable_part({"properties": properties}, STANDING)
     assert found == paths
     assert CANARY not in json.dumps(compared)
-    assert paths[0] in write_only.note(found)[0]
-    assert list(write_only.secret_values({"properties": properties})) == [CANARY]
-    assert CANARY not in json.dumps(write_only.hide({"properties": properties}))
+    assert paths[0] in compare.write_only_note(found)[0]
+    assert list(compare.secret_values({"properties": properties})) == [CANARY]
+    assert CANARY not in json.dumps(compare.redact_body({"properties": properties}))
 
 
 def test_what_is_answered_is_compared() -> None:
     declared = {"properties": {"shown": {"apiKey": "new", "name": "x"}}}
-    assert write_only.comparable(declared, {"properties": {"shown": {"apiKey": "old"}}}) == (declared, [])
+    assert compare.comparable_part(declared, {"properties": {"shown": {"apiKey": "old"}}}) == (declared, [])
 
 
 SHOWN = {
@@ -85,5 +85,5 @@ SHOWN = {
 
 @pytest.mark.parametrize("change", SHOWN.values(), ids=SHOWN.keys())
 def test_no_secret_is_shown(change: Change) -> None:
-    (shown,) = write_only.hidden([change])
+    (shown,) = compare.redact_changes([change])
     assert shown.secret or CANARY not in json.dumps(shown.after)

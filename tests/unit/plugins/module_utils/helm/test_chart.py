@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart, versions
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart
 
 
 @pytest.mark.parametrize(
@@ -26,32 +26,32 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart,
     ],
 )
 def test_a_version_is_exact_or_it_is_none(text: str, exact: str | None) -> None:
-    assert versions.exact_version(text) == exact
+    assert chart.exact_version(text) == exact
 
 
 def test_a_range_is_kept_until_somebody_is_asked() -> None:
-    found, problems = chart.resolve("oci://ghcr.io/a/b", "~1.2")
+    found, problems = chart.resolve_chart("oci://ghcr.io/a/b", "~1.2")
     assert problems == []
     assert found is not None
     assert (found.version, found.shown_version) == ("", "~1.2")
 
 
 def test_a_chart_of_a_repository() -> None:
-    found, problems = chart.resolve("web", "1.2.3", "https://charts.example.org/stable/")
+    found, problems = chart.resolve_chart("web", "1.2.3", "https://charts.example.org/stable/")
     assert problems == []
     assert found is not None
     assert (found.repository, found.registry) == ("https://charts.example.org/stable", "")
 
 
 def test_a_chart_of_a_registry() -> None:
-    found, problems = chart.resolve("oci://ghcr.io/kagent-dev/kmcp/helm/kmcp-crds", "v0.3.0")
+    found, problems = chart.resolve_chart("oci://ghcr.io/kagent-dev/kmcp/helm/kmcp-crds", "v0.3.0")
     assert problems == []
     assert found is not None
     assert (found.name, found.version, found.registry) == ("kmcp-crds", "0.3.0", "ghcr.io")
 
 
 def test_a_registry_on_a_port() -> None:
-    found, _ = chart.resolve("oci://127.0.0.1:5000/a/b", "1.0.0")
+    found, _ = chart.resolve_chart("oci://127.0.0.1:5000/a/b", "1.0.0")
     assert found is not None
     assert found.registry == "127.0.0.1:5000"
 
@@ -70,7 +70,7 @@ def test_a_registry_on_a_port() -> None:
     ],
 )
 def test_what_is_wrong_is_said_in_full(chart_ref: str, version: str | None, paths: list[str], text: str) -> None:
-    found, problems = chart.resolve(chart_ref, version)
+    found, problems = chart.resolve_chart(chart_ref, version)
     assert found is None
     assert [problem.path for problem in problems] == paths
     assert any(text in problem.message for problem in problems)
@@ -89,7 +89,7 @@ def test_a_chart_directory_and_its_archive(directory: Path) -> None:
     with tarfile.open(archive, "w:gz") as tar:
         tar.add(directory, "web")
     for path in (directory, archive):
-        found, problems = chart.resolve(str(path), None)
+        found, problems = chart.resolve_chart(str(path), None)
         assert problems == []
         assert found == chart.Chart(str(path), "web", "1.2.3")
         assert found.registry == ""
@@ -97,20 +97,20 @@ def test_a_chart_directory_and_its_archive(directory: Path) -> None:
 
 def test_a_relative_path_is_told_with_where_it_begins(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(directory.parent)
-    assert chart.resolve("web", None)[0] is not None
-    (problem,) = chart.resolve("wbe", None)[1]
+    assert chart.resolve_chart("web", None)[0] is not None
+    (problem,) = chart.resolve_chart("wbe", None)[1]
     begins = f"wbe in {directory.parent}, where relative paths begin, is not a readable chart: there is no such file"
     assert problem.message.startswith(begins)
 
 
 def test_a_chart_on_disk_of_another_version(directory: Path) -> None:
-    found, problems = chart.resolve(str(directory), "1.2.4")
+    found, problems = chart.resolve_chart(str(directory), "1.2.4")
     assert found is None
     assert "is 1.2.3" in problems[0].message
 
 
 @pytest.mark.parametrize(("wanted", "fits"), [("~1.2", True), (">=2", False)])
 def test_a_chart_on_disk_and_a_range(directory: Path, wanted: str, fits: bool) -> None:
-    found, problems = chart.resolve(str(directory), wanted)
+    found, problems = chart.resolve_chart(str(directory), wanted)
     assert (found is not None) == fits
     assert fits or f"{wanted} is asked for" in problems[0].message

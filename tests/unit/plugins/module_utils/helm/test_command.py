@@ -10,15 +10,10 @@ import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import CheckModeViolation, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import command
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import (
-    HelmFiles,
-    helm_files,
-    kubeconfig_of,
-)
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.process import Helm
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart, version_range
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.cli import Helm
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.command import HelmFiles, helm_files, kubeconfig_of
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import Registry, ReleaseSpec
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import version_range
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput
 
@@ -142,8 +137,8 @@ def test_helm_tells_its_version(text: str, version: tuple[int, int] | None) -> N
 
 
 def test_where_helm_is_looked_for() -> None:
-    assert command.candidates("/opt/helm", "/a:/b", "/venv/bin/python") == ["/opt/helm"]
-    assert command.candidates(None, "/a::/b", "/venv/bin/python") == ["/a/helm", "/b/helm", "/venv/bin/helm"]
+    assert command.helm_candidates("/opt/helm", "/a:/b", "/venv/bin/python") == ["/opt/helm"]
+    assert command.helm_candidates(None, "/a::/b", "/venv/bin/python") == ["/a/helm", "/b/helm", "/venv/bin/helm"]
 
 
 def test_secrets_are_in_private_files_and_in_no_argument() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.failures import failure, reason_of
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.cli import helm_failure, reason_of
 
 CHART = Chart("oci://r.example.org/a/web", "web", "9.9.9")
 HEAD = 'failed to do request: Head "https://r.example.org/v2/a/web/manifests/9.9.9": '
@@ -120,7 +120,7 @@ OWNED = (
     ],
 )
 def test_what_helm_says_becomes_a_code_and_advice(stderr: str, code: str, hint: str) -> None:
-    error = failure(
+    error = helm_failure(
         "Installing release shop/web", f'Release "web" does not exist. Installing it now.\n{stderr}\n', 1, CHART
     )
     assert error.code == code
@@ -130,17 +130,19 @@ def test_what_helm_says_becomes_a_code_and_advice(stderr: str, code: str, hint: 
 
 
 def test_a_missing_version_names_chart_and_version() -> None:
-    message = failure("Installing", "Error: r.example.org/a/web:9.9.9: not found", 1, CHART).message()
+    message = helm_failure("Installing", "Error: r.example.org/a/web:9.9.9: not found", 1, CHART).message()
     assert "oci://r.example.org/a/web has no version 9.9.9" in message
 
 
 def test_a_chart_on_disk_blames_no_registry() -> None:
-    error = failure("Installing", "Error: failed post-thing: dial tcp: no such host", 1, Chart("/c", "web", "1.0.0"))
+    error = helm_failure(
+        "Installing", "Error: failed post-thing: dial tcp: no such host", 1, Chart("/c", "web", "1.0.0")
+    )
     assert error.code == "HelmFailed"
 
 
 def test_silence_is_said() -> None:
-    assert "ended with status -9" in failure("Installing", "", -9).message()
+    assert "ended with status -9" in helm_failure("Installing", "", -9).message()
 
 
 def test_a_long_reason_is_cut() -> None:
@@ -151,13 +153,13 @@ NOT_FOUND = 'Error: 1 error occurred:\n\t* namespaces "{}" not found\n'
 
 
 def test_the_namespace_of_the_release_is_create_namespaces_business() -> None:
-    error = failure("Installing", NOT_FOUND.format("shop"), 1, CHART, "shop")
+    error = helm_failure("Installing", NOT_FOUND.format("shop"), 1, CHART, "shop")
     assert error.code == "NamespaceNotFound"
     assert "set create_namespace: true" in error.hint
 
 
 def test_another_namespace_is_the_charts() -> None:
-    error = failure("Installing", NOT_FOUND.format("monitoring"), 1, CHART, "shop")
+    error = helm_failure("Installing", NOT_FOUND.format("monitoring"), 1, CHART, "shop")
     assert error.code == "NamespaceNotFound"
     assert "The chart has objects in monitoring, and create_namespace makes only" in error.hint
     assert "set create_namespace" not in error.hint

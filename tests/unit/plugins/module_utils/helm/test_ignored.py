@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.ignored import may_be_missing, release_rows
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import IgnoredDifference
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.drift import may_be_missing, release_rows
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import IgnoredDifference
 
 
 def thing(kind: str, name: str = "web", **body: Any) -> dict[str, Any]:

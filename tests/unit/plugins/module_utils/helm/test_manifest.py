@@ -9,15 +9,15 @@ from typing import cast
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import manifest, record
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import documents
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import release_record
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import yaml_documents
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 
-RELEASE = record.decode(json.loads((Path(__file__).parent / "records" / "deployed.json").read_text()))
+RELEASE = release_record.decode_record(json.loads((Path(__file__).parent / "records" / "deployed.json").read_text()))
 
 
 def test_the_objects_of_a_record() -> None:
-    assert [item["kind"] for item in manifest.parse(RELEASE)] == [
+    assert [item["kind"] for item in release_record.parse_manifest(RELEASE)] == [
         "Secret",
         "ConfigMap",
         "ClusterRole",
@@ -28,24 +28,26 @@ def test_the_objects_of_a_record() -> None:
 
 def test_a_manifest_is_read_as_go_reads_it() -> None:
     body = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {at: 12:30, day: 2026-11-20}\n"
-    [item] = manifest.parse(replace(RELEASE, manifest=body))
+    [item] = release_record.parse_manifest(replace(RELEASE, manifest=body))
     assert item["data"] == {"at": "12:30", "day": "2026-11-20"}
 
 
 def test_lists_are_opened_and_empty_documents_are_nothing() -> None:
     text = "---\n# only a comment\n---\nkind: List\n"
     text += "items:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n---\n"
-    assert [item["metadata"]["name"] for item in manifest.parse(replace(RELEASE, manifest=text))] == ["a"]
+    assert [item["metadata"]["name"] for item in release_record.parse_manifest(replace(RELEASE, manifest=text))] == [
+        "a"
+    ]
 
 
 def test_a_broken_manifest_is_told() -> None:
     with pytest.raises(ServiceError, match="release d2rec/rec: revision 1 is not YAML"):
-        manifest.parse(replace(RELEASE, manifest="a: ["))
+        release_record.parse_manifest(replace(RELEASE, manifest="a: ["))
 
 
 def test_an_object_is_completed_as_helm_does() -> None:
     item = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "stringData": {"k": "v"}}
-    done = manifest.complete(item, RELEASE, namespaced=True)
+    done = release_record.with_helm_marks(item, RELEASE, namespaced=True)
     assert done["metadata"] == {
         "name": "a",
         "namespace": "d2rec",
@@ -53,7 +55,7 @@ def test_an_object_is_completed_as_helm_does() -> None:
         "annotations": {"meta.helm.sh/release-name": "rec", "meta.helm.sh/release-namespace": "d2rec"},
     }
     assert done["data"] == {"k": "dg=="}
-    assert "namespace" not in manifest.complete(item, RELEASE, namespaced=False)["metadata"]
+    assert "namespace" not in release_record.with_helm_marks(item, RELEASE, namespaced=False)["metadata"]
     assert item["metadata"] == {"name": "a"}
 
 
@@ -61,13 +63,16 @@ def test_a_namespace_that_a_kind_does_not_have_is_left_out() -> None:
     """Charts write it for cluster-wide kinds too; the object would go by a name that nobody finds it under."""
     metadata = {"name": "a", "namespace": "elsewhere"}
     item = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": metadata}
-    assert "namespace" not in manifest.complete(item, RELEASE, namespaced=False)["metadata"]
-    assert manifest.complete({**item, "kind": "Role"}, RELEASE, namespaced=True)["metadata"]["namespace"] == "elsewhere"
+    assert "namespace" not in release_record.with_helm_marks(item, RELEASE, namespaced=False)["metadata"]
+    assert (
+        release_record.with_helm_marks({**item, "kind": "Role"}, RELEASE, namespaced=True)["metadata"]["namespace"]
+        == "elsewhere"
+    )
 
 
 def test_objects_a_chart_asks_to_keep() -> None:
-    assert manifest.kept({"metadata": {"annotations": {"helm.sh/resource-policy": "keep"}}})
-    assert not manifest.kept({"metadata": {}})
+    assert release_record.is_kept_on_uninstall({"metadata": {"annotations": {"helm.sh/resource-policy": "keep"}}})
+    assert not release_record.is_kept_on_uninstall({"metadata": {}})
 
 
 class NoCluster:
@@ -77,12 +82,12 @@ class NoCluster:
 
 @pytest.mark.parametrize("text", ["a: b: c", "{{ if .Values.x }}\nkind: CustomResourceDefinition\n{{ end }}", "\ta: 1"])
 def test_definitions_that_are_no_yaml_are_told_with_their_chart(text: str) -> None:
-    with pytest.raises(ServiceError, match=r"chart web 1\.2\.3") as told:
-        manifest.definitions(text, cast(Kube, NoCluster()), "web 1.2.3")
-    assert told.value.code == "ChartNotReadable"
+    with pytest.raises(ServiceError, match=r"chart web 1\.2\.3") as reported:
+        release_record.chart_crds(text, cast(Kube, NoCluster()), "web 1.2.3")
+    assert reported.value.code == "ChartNotReadable"
 
 
 def test_a_chart_that_renders_no_yaml_is_told() -> None:
-    with pytest.raises(ServiceError, match=r"Rendering chart kmcp-crds 9\.9\.9") as told:
-        documents("Rendering chart kmcp-crds 9.9.9", "a: b: c")
-    assert told.value.code == "ChartNotReadable"
+    with pytest.raises(ServiceError, match=r"Rendering chart kmcp-crds 9\.9\.9") as reported:
+        yaml_documents("Rendering chart kmcp-crds 9.9.9", "a: b: c")
+    assert reported.value.code == "ChartNotReadable"

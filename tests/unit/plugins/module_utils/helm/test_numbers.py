@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.numbers import rounding_warnings
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import document_changes
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import json_text
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import rounding_warnings
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.syntax import json_text
 
 from ..kube.go_scalars import helm_reads
 

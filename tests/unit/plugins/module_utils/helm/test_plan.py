@@ -12,7 +12,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import (
     plan_release,
     plan_removal,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.release_record import Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT
 
@@ -90,7 +90,7 @@ def test_secret_values_are_compared_and_never_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("standing", "declared"),
+    ("existing", "declared"),
     [
         ({"mailPwd": "canary-1"}, {"mailPwd": "canary-2"}),
         ({"cache": {"STORAGE_ACCOUNT_KEY": "canary-1"}}, {}),
@@ -100,8 +100,8 @@ def test_secret_values_are_compared_and_never_shown() -> None:
         ({"conf": "a: 1\nclient_secret: canary-1\n"}, {"conf": "a: 2\nclient_secret: canary-2\n"}),
     ],
 )
-def test_values_are_secret_by_name_on_either_side(standing: dict[str, Any], declared: dict[str, Any]) -> None:
-    plan = plan_release(replace(SPEC, values=declared), replace(RELEASE, values=standing))
+def test_values_are_secret_by_name_on_either_side(existing: dict[str, Any], declared: dict[str, Any]) -> None:
+    plan = plan_release(replace(SPEC, values=declared), replace(RELEASE, values=existing))
     assert plan.changed
     assert "canary" not in str(plan.diff())
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import record
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import release_record
 
 WRITTEN_BY_HELM = json.loads((Path(__file__).parent / "records" / "deployed.json").read_text())
 
@@ -38,7 +38,7 @@ def secret(revision: int, status: str, **content: Any) -> dict[str, Any]:
 
 
 def test_a_record_written_by_helm_is_read() -> None:
-    release = record.decode(WRITTEN_BY_HELM)
+    release = release_record.decode_record(WRITTEN_BY_HELM)
     assert (release.name, release.namespace, release.revision, release.status) == ("rec", "d2rec", 1, "deployed")
     assert (release.chart_name, release.chart_version, release.app_version) == ("greeting", "1.0.0", "1.0.0")
     assert release.values == {"text": "hi", "password": "canary-pw-1"}
@@ -51,7 +51,7 @@ def test_a_record_that_is_not_compressed_is_read() -> None:
     plain = secret(1, "deployed")
     packed = gzip.decompress(base64.b64decode(base64.b64decode(plain["data"]["release"])))
     plain["data"]["release"] = base64.b64encode(base64.b64encode(packed)).decode()
-    assert record.decode(plain).chart_version == "1.2.3"
+    assert release_record.decode_record(plain).chart_version == "1.2.3"
 
 
 @pytest.mark.parametrize(
@@ -69,15 +69,15 @@ def test_a_record_that_is_not_compressed_is_read() -> None:
 def test_history_names_the_newest_and_the_last_deployed(
     revisions: list[tuple[int, str]], newest: int | None, deployed: int | None
 ) -> None:
-    found = record.history(secret(*revision) for revision in revisions)
+    found = release_record.history_from(secret(*revision) for revision in revisions)
     assert (found.newest.revision if found.newest else None) == newest
     assert (found.deployed.revision if found.deployed else None) == deployed
 
 
-@pytest.mark.parametrize("status", record.UNFINISHED)
+@pytest.mark.parametrize("status", release_record.UNFINISHED)
 def test_what_a_killed_helm_leaves_is_unfinished(status: str) -> None:
-    assert record.decode(secret(1, status)).unfinished
-    assert not record.decode(secret(1, "failed")).unfinished
+    assert release_record.decode_record(secret(1, status)).unfinished
+    assert not release_record.decode_record(secret(1, "failed")).unfinished
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_what_a_killed_helm_leaves_is_unfinished(status: str) -> None:
 def test_a_secret_that_holds_no_release_is_named(data: Any) -> None:
     broken = {"metadata": {"name": "sh.helm.release.v1.web.v1", "namespace": "shop"}, "data": data}
     with pytest.raises(ServiceError, match=r"shop/sh\.helm\.release\.v1\.web\.v1: it holds no release"):
-        record.decode(broken)
+        release_record.decode_record(broken)
 
 
 @pytest.mark.parametrize(
@@ -102,4 +102,4 @@ def test_a_record_that_is_broken_inside_is_told(content: bytes) -> None:
     data = base64.b64encode(base64.b64encode(content)).decode()
     secret = {"metadata": {"name": "sh.helm.release.v1.web.v1", "namespace": "n"}, "data": {"release": data}}
     with pytest.raises(ServiceError, match="Reading the Helm record n/sh"):
-        record.decode(secret)
+        release_record.decode_record(secret)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from support.clock import FakeClock
 
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import recovery
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import History, Release
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import release_record
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.release_record import History, Release
 
 
 def release(revision: int, status: str, seconds_old: float | None = 3600) -> Release:
@@ -34,24 +34,24 @@ DEPLOYED = release(2, "deployed")
     ],
 )
 def test_what_recovery_does_is_said(found: History, text: str | None) -> None:
-    said = recovery.note(found)
-    assert (said is None) == (text is None)
-    assert text is None or text in str(said)
+    stated = release_record.recovery_note(found)
+    assert (stated is None) == (text is None)
+    assert text is None or text in str(stated)
 
 
 @pytest.mark.parametrize(("seconds", "oldest"), [(5, 10), (3600, 3700), (-60, float("inf")), (None, float("inf"))])
 def test_a_record_without_a_plausible_time_is_old(seconds: float | None, oldest: float) -> None:
-    assert (seconds or 0) - 1 < recovery.age(release(1, "pending-install", seconds)) <= oldest
+    assert (seconds or 0) - 1 < release_record.record_age(release(1, "pending-install", seconds)) <= oldest
 
 
 class Waiter:
     """A task that may only say what it waits for."""
 
     def __init__(self) -> None:
-        self.said: list[str] = []
+        self.stated: list[str] = []
 
     def progress(self, message: str) -> None:
-        self.said.append(message)
+        self.stated.append(message)
 
 
 def settle(
@@ -60,18 +60,18 @@ def settle(
     FakeClock().install(monkeypatch)
     answers = iter(History(item) for item in later)
     task = Waiter()
-    return recovery.settle(task, lambda: next(answers), History(first), stale_after), task  # type: ignore[arg-type]
+    return release_record.await_unfinished(task, lambda: next(answers), History(first), stale_after), task  # type: ignore[arg-type]
 
 
 def test_a_young_record_is_waited_for_until_its_helm_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     young, done = release(3, "pending-upgrade", 1), release(3, "deployed", 2)
     found, task = settle(monkeypatch, young, [young, done], stale_after=60)
     assert found.newest == done
-    assert len(task.said) == 2
+    assert len(task.stated) == 2
 
 
 def test_an_old_record_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     left = release(3, "pending-upgrade", 61)
     found, task = settle(monkeypatch, left, [], stale_after=60)
     assert found.newest == left
-    assert task.said == []
+    assert task.stated == []

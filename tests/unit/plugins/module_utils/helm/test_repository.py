@@ -12,13 +12,12 @@ from typing import Any, cast
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import source
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.access import HelmFiles
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.process import Helm
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import drift
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart, version_range
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.cli import Helm
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.command import HelmFiles
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.release_record import Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import Registry, ReleaseSpec
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import version_range
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
 
 ARCHIVE = b"an archive"
@@ -60,7 +59,7 @@ class FakeHelm:
 
     def fetched(self, chart: Chart = CHART, registry: Registry = Registry()) -> Chart:  # noqa: B008
         spec = ReleaseSpec("web", "shop", chart, registry=registry)
-        return source.fetched(cast(Helm, self), spec, cast(HelmFiles, None)).chart
+        return drift.with_local_chart(cast(Helm, self), spec, cast(HelmFiles, None)).chart
 
 
 # chart and version of the release that stands, the version that is wanted then, and whether the repository is asked
@@ -76,14 +75,14 @@ STANDING: dict[str, tuple[tuple[str, str] | None, str, bool]] = {
 def test_a_range_is_resolved_only_while_nothing_stands_that_fits(
     case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    standing, version, asked = STANDING[case]
+    existing, version, asked = STANDING[case]
     helm = FakeHelm(tmp_path)
     started: list[Any] = []
     monkeypatch.setattr(Helm, "find", lambda *given: started.append(given) or helm)
     release = None
-    if standing is not None:
-        release = Release("web", "shop", 1, "deployed", "", *standing, "9", {}, "", None, "r1")
-    settled, note = source.settled(cast(Any, None), KUBE, ReleaseSpec("web", "shop", RANGE), release)
+    if existing is not None:
+        release = Release("web", "shop", 1, "deployed", "", *existing, "9", {}, "", None, "r1")
+    settled, note = drift.with_exact_version(cast(Any, None), KUBE, ReleaseSpec("web", "shop", RANGE), release)
     assert settled.chart.version == version
     assert (note is not None, bool(started), bool(helm.asked)) == (asked, asked, asked)
 
@@ -140,12 +139,12 @@ WRONG: dict[str, tuple[str, Chart, Registry, str, str, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("text", "chart", "registry", "code", "said", "asked"), WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize(("text", "chart", "registry", "code", "stated", "asked"), WRONG.values(), ids=WRONG)
 def test_what_cannot_be_had(
-    tmp_path: Path, text: str, chart: Chart, registry: Registry, code: str, said: str, asked: list[str]
+    tmp_path: Path, text: str, chart: Chart, registry: Registry, code: str, stated: str, asked: list[str]
 ) -> None:
     helm = FakeHelm(tmp_path, text)
-    with pytest.raises(ServiceError, match=said) as caught:
+    with pytest.raises(ServiceError, match=stated) as caught:
         helm.fetched(chart, registry)
     assert (caught.value.code, helm.asked) == (code, asked)
 

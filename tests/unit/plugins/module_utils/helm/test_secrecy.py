@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import secrecy
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import secret_values
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import plan_release
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import VALUES_LABEL, History, Release
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.release_record import VALUES_LABEL, History, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.http import Response
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
@@ -52,7 +52,7 @@ class Seen:
 
 
 @pytest.mark.parametrize(
-    ("standing", "declared", "hidden", "shown"),
+    ("existing", "declared", "hidden", "shown"),
     [
         ({"lock": {"combination": [471199, 3]}}, {"lock": {"combination": [550011, 4]}}, ("471199", "3", "4"), ()),
         ({"motd": "kept-77"}, {}, ("kept-77",), ()),
@@ -68,18 +68,18 @@ class Seen:
     ],
 )
 def test_values_that_were_written_as_secret_ones_are_not_shown(
-    standing: dict[str, Any], declared: dict[str, Any], hidden: tuple[str, ...], shown: tuple[str, ...]
+    existing: dict[str, Any], declared: dict[str, Any], hidden: tuple[str, ...], shown: tuple[str, ...]
 ) -> None:
-    release = replace(RELEASE, values=standing, labels=SECRET)
+    release = replace(RELEASE, values=existing, labels=SECRET)
     spec = replace(OPEN, values=declared)
     task = Seen()
-    known = secrecy.protect(task, spec, History(release, release))  # type: ignore[arg-type]
+    known = secret_values.protect_values(task, spec, History(release, release))  # type: ignore[arg-type]
     diff = plan_release(spec, release, known=known).diff()
     lines = (diff["before"] + diff["after"]).splitlines()
-    told = [line.partition(": ")[2] for line in lines]
-    assert told
-    assert not [text for text in hidden if any(text in one for one in told)], diff
-    assert [text for text in shown if any(text in one for one in told)] == list(shown)
+    reported = [line.partition(": ")[2] for line in lines]
+    assert reported
+    assert not [text for text in hidden if any(text in one for one in reported)], diff
+    assert [text for text in shown if any(text in one for one in reported)] == list(shown)
     assert {text for text in hidden if len(text) > 5} <= task.secrets
 
 
@@ -87,7 +87,7 @@ def test_of_the_last_deployed_revision_as_well_where_a_later_one_failed() -> Non
     deployed = replace(RELEASE, values={"words": ["kept-77-x"]}, labels=SECRET)
     failed = replace(RELEASE, revision=4, status="failed", values={"words": ["open-88-x"]})
     task = Seen()
-    secrecy.protect(task, OPEN, History(failed, deployed))  # type: ignore[arg-type]
+    secret_values.protect_values(task, OPEN, History(failed, deployed))  # type: ignore[arg-type]
     assert "kept-77-x" in task.secrets
     assert "open-88-x" not in task.secrets
 
@@ -95,12 +95,12 @@ def test_of_the_last_deployed_revision_as_well_where_a_later_one_failed() -> Non
 def test_a_removal_keeps_them_back_too() -> None:
     release = replace(RELEASE, values={"words": {"one": 987654}}, labels=SECRET)
     task = Seen()
-    secrecy.protect_standing(task, History(release, release))  # type: ignore[arg-type]
+    secret_values.protect_current(task, History(release, release))  # type: ignore[arg-type]
     assert "987654" in task.secrets
 
 
 @pytest.mark.parametrize(
-    ("declared", "standing", "label"),
+    ("declared", "existing", "label"),
     [
         pytest.param({"values_secret": True}, {}, "secret", id="declared"),
         pytest.param({"values_secret": True}, SECRET, "secret", id="again"),
@@ -112,15 +112,15 @@ def test_a_removal_keeps_them_back_too() -> None:
         pytest.param({"values_secret": True}, {VALUES_LABEL: "shown"}, "secret", id="once more"),
     ],
 )
-def test_what_the_next_record_says(declared: dict[str, Any], standing: dict[str, str], label: str | None) -> None:
+def test_what_the_next_record_says(declared: dict[str, Any], existing: dict[str, str], label: str | None) -> None:
     spec = replace(OPEN, **declared)
-    assert secrecy.labels(spec, replace(RELEASE, labels=standing)).get(VALUES_LABEL) == label
-    assert secrecy.becomes_secret(spec, replace(RELEASE, labels=standing)) == (label == "secret")
+    assert secret_values.value_labels(spec, replace(RELEASE, labels=existing)).get(VALUES_LABEL) == label
+    assert secret_values.becomes_secret(spec, replace(RELEASE, labels=existing)) == (label == "secret")
 
 
 def test_a_first_record() -> None:
-    assert secrecy.labels(OPEN, None) == {}
-    assert secrecy.labels(replace(OPEN, values_secret=True), None) == SECRET
+    assert secret_values.value_labels(OPEN, None) == {}
+    assert secret_values.value_labels(replace(OPEN, values_secret=True), None) == SECRET
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -128,7 +128,7 @@ def test_values_that_stand_are_marked_in_their_present_revision(check: bool) -> 
     seen = Seen(check)
     release = replace(RELEASE, values={"a": "b"})
     spec = replace(OPEN, values={"a": "b"}, values_secret=True)
-    plan = secrecy.kept_secret(seen, seen, spec, plan_release(spec, release), release)  # type: ignore[arg-type]
+    plan = secret_values.mark_kept_secret(seen, seen, spec, plan_release(spec, release), release)  # type: ignore[arg-type]
     assert [change.path for change in plan.changes] == ["values_secret"]
     path = "/api/v1/namespaces/shop/secrets/sh.helm.release.v1.web.v3"
     assert seen.sent == ([] if check else [("PATCH", path, {"metadata": {"labels": SECRET}})])
@@ -141,7 +141,7 @@ def test_a_record_that_may_not_be_marked_is_a_warning(check: bool, status: int) 
     seen = Seen(check, status)
     release = replace(RELEASE, values={"a": "b"})
     spec = replace(OPEN, values={"a": "b"}, values_secret=True)
-    plan = secrecy.kept_secret(seen, seen, spec, plan_release(spec, release), release)  # type: ignore[arg-type]
+    plan = secret_values.mark_kept_secret(seen, seen, spec, plan_release(spec, release), release)  # type: ignore[arg-type]
     assert not plan.changed
     assert len(seen.sent) == (0 if check else 1)
     (warning,) = seen.warnings
@@ -151,15 +151,15 @@ def test_a_record_that_may_not_be_marked_is_a_warning(check: bool, status: int) 
 
 def test_after_helm_has_done_its_work_too() -> None:
     seen = Seen(refusal=403)
-    assert secrecy.remembered(seen, seen, RELEASE) == RELEASE  # type: ignore[arg-type]
-    assert secrecy.carried(seen, seen, replace(RELEASE, labels=SECRET), RELEASE) == RELEASE  # type: ignore[arg-type]
+    assert secret_values.with_mark(seen, seen, RELEASE) == RELEASE  # type: ignore[arg-type]
+    assert secret_values.carry_mark(seen, seen, replace(RELEASE, labels=SECRET), RELEASE) == RELEASE  # type: ignore[arg-type]
     assert len(seen.warnings) == 2
 
 
 def test_an_api_server_that_does_not_answer_is_a_failure() -> None:
     seen = Seen(refusal=0)
     with pytest.raises(ServiceError, match="Marking the values of release shop/web as secret"):
-        secrecy.remembered(seen, seen, RELEASE)  # type: ignore[arg-type]
+        secret_values.with_mark(seen, seen, RELEASE)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -175,15 +175,15 @@ def test_else_no_record_is_touched(declared: bool, values: dict[str, Any], label
     seen = Seen()
     release = replace(RELEASE, values=values, labels=labels)
     spec = replace(OPEN, values=values, values_secret=declared)
-    assert not secrecy.kept_secret(seen, seen, spec, plan_release(spec, release), release).changes  # type: ignore[arg-type]
+    assert not secret_values.mark_kept_secret(seen, seen, spec, plan_release(spec, release), release).changes  # type: ignore[arg-type]
     assert seen.sent == []
 
 
 def test_what_helm_made_of_a_marked_revision_is_marked_by_hand_where_helm_did_not() -> None:
     seen = Seen()
     rolled_back = replace(RELEASE, revision=5, secret_name="v5")
-    now = secrecy.carried(seen, seen, replace(RELEASE, labels=SECRET), rolled_back)  # type: ignore[arg-type]
+    now = secret_values.carry_mark(seen, seen, replace(RELEASE, labels=SECRET), rolled_back)  # type: ignore[arg-type]
     assert now is not None and now.values_secret and len(seen.sent) == 1
-    assert secrecy.carried(seen, seen, replace(RELEASE, labels=SECRET), now) == now  # type: ignore[arg-type]
-    assert secrecy.carried(seen, seen, RELEASE, rolled_back) == rolled_back  # type: ignore[arg-type]
+    assert secret_values.carry_mark(seen, seen, replace(RELEASE, labels=SECRET), now) == now  # type: ignore[arg-type]
+    assert secret_values.carry_mark(seen, seen, RELEASE, rolled_back) == rolled_back  # type: ignore[arg-type]
     assert len(seen.sent) == 1

@@ -8,10 +8,10 @@ import json
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import secrecy
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import secret_values
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import plan_release
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import History, Release
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.release_record import History, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
 
 SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "made"}, "stringData": {"x": "c4nary-77"}}
@@ -32,7 +32,7 @@ MANIFESTS = {
 @pytest.mark.parametrize("manifest", MANIFESTS.values(), ids=MANIFESTS.keys())
 def test_every_notation_of_a_secret_counts(manifest: str) -> None:
     release = Release("web", "shop", 1, "deployed", "", "web", "1", "1", {}, OTHER + manifest + OTHER, None, "s")
-    [found] = secrecy._secrets_of(release)
+    [found] = secret_values._secrets_of(release)
     assert found["stringData"] == {"x": "c4nary-77"}
 
 
@@ -47,7 +47,7 @@ class Seen:
 
 
 @pytest.mark.parametrize(
-    ("standing", "declared", "hidden", "shown"),
+    ("existing", "declared", "hidden", "shown"),
     [
         pytest.param(
             {"settings": {"phrase": "old-77-x"}}, {"settings": {"phrase": "new-88-y"}}, "new-88-y", "", id="a"
@@ -60,14 +60,14 @@ class Seen:
     ],
 )
 def test_what_comes_in_place_of_a_secret_is_one(
-    standing: dict[str, object], declared: dict[str, object], hidden: str, shown: str
+    existing: dict[str, object], declared: dict[str, object], hidden: str, shown: str
 ) -> None:
     data = base64.b64encode(b"old-77-x").decode()
     made = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: made}}\ndata: {{x: {data}}}\n"
-    release = Release("web", "shop", 1, "deployed", "", "web", "1", "1", standing, made, None, "s")
+    release = Release("web", "shop", 1, "deployed", "", "web", "1", "1", existing, made, None, "s")
     spec = ReleaseSpec("web", "shop", Chart("oci://registry/web", "web", "1"), values=declared)
     task = Seen()
-    known = secrecy.protect(task, spec, History(release, release))  # type: ignore[arg-type]
+    known = secret_values.protect_values(task, spec, History(release, release))  # type: ignore[arg-type]
     diff = plan_release(spec, release, known=known).diff()
     assert hidden in task.secrets and hidden not in str(diff)
     assert "old-77-x" not in str(diff) and shown in diff["after"]

@@ -9,11 +9,11 @@ from typing import Any, cast
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import source
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart, resolve
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import drift
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart, resolve_chart
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.cli import Helm
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import plan_release
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.process import Helm
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import DEPLOYED, Release
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.release_record import DEPLOYED, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
@@ -39,7 +39,7 @@ class Registry:
 
 
 def declared(location: str) -> ReleaseSpec:
-    chart, wrong = resolve(location, "6.5.0")
+    chart, wrong = resolve_chart(location, "6.5.0")
     assert chart is not None, wrong
     return ReleaseSpec("tools", "ops", chart, values={})
 
@@ -47,7 +47,7 @@ def declared(location: str) -> ReleaseSpec:
 def named(registry: Registry, spec: ReleaseSpec, release: Release | None, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(Helm, "find", lambda task, _binary: Helm(task, "helm", (3, 18)))
     kube = SimpleNamespace(access=Access(server="https://127.0.0.1:6443"))
-    return source.by_its_own_name(cast(Task, registry), cast(Kube, kube), spec, release)
+    return drift.with_own_name(cast(Task, registry), cast(Kube, kube), spec, release)
 
 
 def test_a_renamed_copy_is_no_change(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.values import read_values
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import read_values
 
 
 def test_later_files_and_the_task_itself_win(tmp_path: Path) -> None:

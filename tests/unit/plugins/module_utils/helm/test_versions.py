@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.versions import order, version_range
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import version_key, version_range
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def test_what_is_no_range(text: str) -> None:
 def test_versions_are_ordered_as_semver_has_it() -> None:
     ordered = ["1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-rc.2", "1.0.0-rc.11", "1.0.0", "1.0.10"]
     shuffled = [ordered[place] for place in (4, 0, 6, 2, 5, 1, 3)]
-    assert sorted(shuffled, key=order) == ordered
-    assert order("1.0.0+build") == order("v1.0.0")
+    assert sorted(shuffled, key=version_key) == ordered
+    assert version_key("1.0.0+build") == version_key("v1.0.0")
 
 
 def test_the_newest_that_fits() -> None:

@@ -11,9 +11,9 @@ from typing import Any, cast
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.replacement import replacement
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import APPLY, Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.one_piece import replacement
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure, structure_of
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.schema import Structure, structure_of
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
 
@@ -95,17 +95,17 @@ class Api:
 def _stored(value: Any, live: Any, secured: bool = False, item: bool = False) -> Any:
     """Kubernetes stores no empty value where it means nothing, and completes the items of a list that is one piece."""
     if isinstance(value, dict):
-        standing = live if isinstance(live, dict) else {}
+        existing = live if isinstance(live, dict) else {}
         kept = {
-            key: _stored(below, standing.get(key), secured or key == "securityContext", item)
-            for key, below in ({**standing, **value} if item else value).items()
-            if secured or below not in ("", 0) or key in standing
+            key: _stored(below, existing.get(key), secured or key == "securityContext", item)
+            for key, below in ({**existing, **value} if item else value).items()
+            if secured or below not in ("", 0) or key in existing
         }
-        return {key: standing[key] if below in ("", 0) and not secured else below for key, below in kept.items()}
+        return {key: existing[key] if below in ("", 0) and not secured else below for key, below in kept.items()}
     if isinstance(value, list):
-        standing = live if isinstance(live, list) else []
-        same = dict(enumerate(standing)) if len(value) == len(standing) else {}
-        olds = [next((old for old in standing if _holds(old, one)), same.get(place)) for place, one in enumerate(value)]
+        existing = live if isinstance(live, list) else []
+        same = dict(enumerate(existing)) if len(value) == len(existing) else {}
+        olds = [next((old for old in existing if _holds(old, one)), same.get(place)) for place, one in enumerate(value)]
         return [_stored(one, old, secured, item=place in same) for place, (one, old) in enumerate(zip(value, olds))]
     return value
 
@@ -128,7 +128,7 @@ def _remove(item: Any, patch: list[dict[str, Any]]) -> None:
 
 def changes(objects: dict[str, Any], api: Api | None = None, *, known: bool = True) -> tuple[Change, ...]:
     kube = cast(Kube, api or Api(objects))
-    return server_children.drift(kube, cast(Task, None), objects["MCPServer"], objects, lambda: known)
+    return server_children.children_drift(kube, cast(Task, None), objects["MCPServer"], objects, lambda: known)
 
 
 def drift(objects: dict[str, Any], api: Api | None = None, *, known: bool = True) -> dict[str, tuple[Any, Any, str]]:

@@ -7,7 +7,7 @@ import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import charts
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import spec as charts
 
 GOOD: dict[str, Any] = {
     "version": "v0.3.0",

@@ -19,7 +19,8 @@ import pytest
 from support.direct import call
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import cli, cli_download
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import download
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import kmcp_cli as cli
 from ansible_collections.mcpops.platform.plugins.modules import kmcp_cli
 
 HOST = f"{os.uname().sysname.lower()}-{cli.ARCHITECTURES[os.uname().machine]}"
@@ -71,8 +72,8 @@ class Mirror:
         digest = hashlib.sha256(content).hexdigest()
         path = f"/v{version}/kmcp-{HOST}"
         # upstream's own form: the hash, two blanks, and a path that is not the file's name
-        said = f"{digest}  dist/kmcp-{HOST}\n" if checksum is None else checksum
-        self.files |= {path: content, f"{path}.sha256": said.encode()}
+        stated = f"{digest}  dist/kmcp-{HOST}\n" if checksum is None else checksum
+        self.files |= {path: content, f"{path}.sha256": stated.encode()}
         return digest
 
 
@@ -193,7 +194,7 @@ BROKEN: dict[str, tuple[bytes, bytes, str, str]] = {
 def test_a_broken_or_endless_answer_leaves_nothing(
     path: Path, monkeypatch: pytest.MonkeyPatch, begin: bytes, drop: bytes, code: str, words: str
 ) -> None:
-    monkeypatch.setattr(cli_download, "WHOLE", 2)
+    monkeypatch.setattr(download, "WHOLE", 2)
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import controller_values
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import spec
 
 
 @pytest.mark.parametrize(
@@ -35,12 +35,12 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import contro
     ],
 )
 def test_an_option_stands_for_a_value(option: dict[str, Any], values: dict[str, Any]) -> None:
-    assert controller_values.typed_values({"namespace": "kmcp-system", **option}, "0.3.0") == values
+    assert spec.typed_values({"namespace": "kmcp-system", **option}, "0.3.0") == values
 
 
 def test_one_version_had_a_switch_beside_the_namespaces() -> None:
     params = {"namespace": "kmcp-system", "watch_namespaces": ["a"]}
-    found = controller_values.typed_values(params, "0.2.8")
+    found = spec.typed_values(params, "0.2.8")
     assert found == {"rbac": {"namespaces": ["a", "kmcp-system"], "clusterScoped": False}}
 
 
@@ -58,7 +58,7 @@ def test_one_version_had_a_switch_beside_the_namespaces() -> None:
     ],
 )
 def test_a_version_knows_some_values(values: dict[str, Any], version: str, path: str | None) -> None:
-    found = controller_values.version_problems(values, version)
+    found = spec.version_problems(values, version)
     assert [problem.path for problem in found] == ([path] if path else [])
 
 
@@ -74,7 +74,7 @@ def test_a_version_knows_some_values(values: dict[str, Any], version: str, path:
     ],
 )
 def test_what_is_worth_a_note(values: dict[str, Any], text: str | None) -> None:
-    found = list(controller_values.notes(values, "0.3.0"))
+    found = list(spec.value_notes(values, "0.3.0"))
     assert len(found) == (1 if text else 0)
     assert text is None or text in found[0]
 
@@ -97,7 +97,7 @@ WATCHED: dict[str, tuple[dict[str, Any], str, set[str] | None]] = {
 def test_which_namespaces_a_controller_watches(
     values: dict[str, Any], version: str, namespaces: set[str] | None
 ) -> None:
-    assert controller_values.watched_namespaces(values, version) == namespaces
+    assert spec.watched_namespaces(values, version) == namespaces
 
 
 @pytest.mark.parametrize(
@@ -120,6 +120,6 @@ def test_which_namespaces_a_controller_watches(
     ],
 )
 def test_the_version_of_the_adapter(params: dict[str, Any], words: str | None) -> None:
-    found = [str(problem) for problem in controller_values.typed_problems({"namespace": "kmcp-system", **params}, {})]
+    found = [str(problem) for problem in spec.typed_problems({"namespace": "kmcp-system", **params}, {})]
     assert len(found) == (words is not None)
     assert words is None or words in found[0]

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import controllers
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import cluster_state
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 
 Item = dict[str, Any]
@@ -53,13 +53,13 @@ OTHERS = {
 
 @pytest.mark.parametrize("item", NAMED.values(), ids=NAMED.keys())
 def test_a_controller_that_names_kmcp_is_found(item: Item) -> None:
-    found = controllers.told_apart([deployment("other", "registry.k8s.io/x:1"), item], {})
+    found = cluster_state.identify_controllers([deployment("other", "registry.k8s.io/x:1"), item], {})
     assert (found.found, found.sure) == ([item], True)
 
 
 @pytest.mark.parametrize("item", OTHERS.values(), ids=OTHERS.keys())
 def test_what_does_not_name_kmcp_is_not_taken_for_it(item: Item) -> None:
-    found = controllers.told_apart([item], {controllers.account_of(item): False})
+    found = cluster_state.identify_controllers([item], {cluster_state.service_account_of(item): False})
     assert (found.found, found.sure) == ([], True)
 
 
@@ -86,8 +86,8 @@ class Api:
         return Answer()
 
 
-def found_by(api: Api, *items: Item) -> controllers.Controllers:
-    return controllers.told_apart(items, controllers.reviews(cast(Kube, api), items))
+def found_by(api: Api, *items: Item) -> cluster_state.Controllers:
+    return cluster_state.identify_controllers(items, cluster_state.access_reviews(cast(Kube, api), items))
 
 
 def test_where_no_name_tells_the_api_server_does() -> None:
@@ -114,8 +114,8 @@ def test_controllers_of_other_releases_are_named() -> None:
         return found
 
     running = [of("kmcp-system", "kmcp"), of("kagent", "kagent"), of("ops", "kmcp"), deployment("by-hand")]
-    assert controllers.other_releases(running, "ops", "kmcp") == ["kagent/kagent", "kmcp-system/kmcp"]
-    assert controllers.other_releases([], "ops", "kmcp") == []
+    assert cluster_state.other_releases(running, "ops", "kmcp") == ["kagent/kagent", "kmcp-system/kmcp"]
+    assert cluster_state.other_releases([], "ops", "kmcp") == []
 
 
 def test_who_may_not_ask_is_not_sure_that_there_is_none() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import kept_servers
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.release_record import Release
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import cluster_state
 
 SERVERS = ["mcp/echo", "tools/box"]
 BOTH = ["mcp/echo", "tools/box"]
@@ -37,7 +37,7 @@ LET_GO: Mapping[str, tuple[Release | None, Mapping[str, Any], list[str]]] = {
 @pytest.mark.parametrize("case", LET_GO)
 def test_who_is_let_go(case: str) -> None:
     release, values, expected = LET_GO[case]
-    assert kept_servers.let_go(release, values, "0.3.0", SERVERS) == expected
+    assert cluster_state.orphaned_servers(release, values, "0.3.0", SERVERS) == expected
 
 
 @pytest.mark.parametrize(
@@ -45,15 +45,15 @@ def test_who_is_let_go(case: str) -> None:
     [("deployed", BOTH), ("failed", BOTH), ("uninstalling", BOTH), ("uninstalled", [])],
 )
 def test_whom_a_release_keeps(status: str, expected: list[str]) -> None:
-    assert kept_servers.kept_by(controller({}, status), SERVERS) == expected
+    assert cluster_state.servers_of_controller(controller({}, status), SERVERS) == expected
 
 
 def test_many_servers_are_counted() -> None:
-    assert kept_servers.shown([f"a/{number}" for number in range(12)]).endswith("a/9 and 2 more")
-    assert kept_servers.shown(["a/b"]) == "1 MCPServer: a/b"
+    assert cluster_state.servers_text([f"a/{number}" for number in range(12)]).endswith("a/9 and 2 more")
+    assert cluster_state.servers_text(["a/b"]) == "1 MCPServer: a/b"
 
 
 def test_the_way_out_names_the_namespaces() -> None:
-    refusal = kept_servers.narrowed("kmcp-system/kmcp", SERVERS, ["default", "kmcp-system"])
+    refusal = cluster_state.narrowing_refusal("kmcp-system/kmcp", SERVERS, ["default", "kmcp-system"])
     assert "watch_namespaces: mcp, tools" in refusal.remedy
     assert refusal.sentence.startswith("would watch default, kmcp-system only, and is the controller of ")

@@ -9,9 +9,9 @@ import pytest
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Refused
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.ownership import (
-    Owner,
-    conflict,
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.cluster_state import (
+    CrdOwner,
+    ownership_conflict,
     removal_conflict,
 )
 
@@ -25,18 +25,18 @@ def definition(name: str | None, namespace: str | None, managed: bool = True) ->
 
 
 @pytest.mark.parametrize(
-    "standing",
+    "existing",
     [
         pytest.param(None, id="no definition"),
         pytest.param(definition("kmcp-crds", "kmcp-system"), id="ours, from a run that was killed"),
     ],
 )
-def test_no_conflict(standing: dict[str, Any] | None) -> None:
-    assert conflict(standing, SPEC) is None
+def test_no_conflict(existing: dict[str, Any] | None) -> None:
+    assert ownership_conflict(existing, SPEC) is None
 
 
 @pytest.mark.parametrize(
-    ("standing", "owner", "remedy"),
+    ("existing", "owner", "remedy"),
     [
         pytest.param(
             definition("kagent-crds", "kagent"), "release kagent/kagent-crds", "kmcp.enabled=false", id="kagent"
@@ -51,16 +51,16 @@ def test_no_conflict(standing: dict[str, Any] | None) -> None:
 )
 @pytest.mark.parametrize("take_ownership", [False, True])
 def test_what_another_release_owns_is_never_taken(
-    standing: dict[str, Any], owner: str, remedy: str, take_ownership: bool
+    existing: dict[str, Any], owner: str, remedy: str, take_ownership: bool
 ) -> None:
-    refusal = conflict(standing, replace(SPEC, take_ownership=take_ownership), other_installed=True)
+    refusal = ownership_conflict(existing, replace(SPEC, take_ownership=take_ownership), other_installed=True)
     assert refusal is not None
     assert refusal.sentence == f"belongs to {owner}"
     assert remedy in refusal.remedy
 
 
 @pytest.mark.parametrize(
-    ("standing", "sentence"),
+    ("existing", "sentence"),
     [
         pytest.param(
             definition("kmcp-crds", "other"),
@@ -71,9 +71,9 @@ def test_what_another_release_owns_is_never_taken(
         pytest.param(definition("kmcp-crds", "kmcp-system", managed=False), "was created without Helm", id="no label"),
     ],
 )
-def test_a_conflict_names_the_owner_and_the_way_out(standing: dict[str, Any], sentence: str) -> None:
-    assert conflict(standing, replace(SPEC, take_ownership=True)) is None
-    refusal = conflict(standing, SPEC)
+def test_a_conflict_names_the_owner_and_the_way_out(existing: dict[str, Any], sentence: str) -> None:
+    assert ownership_conflict(existing, replace(SPEC, take_ownership=True)) is None
+    refusal = ownership_conflict(existing, SPEC)
     assert refusal is not None
     assert "take_ownership: true" in refusal.remedy
     assert refusal.sentence == sentence
@@ -83,7 +83,7 @@ def test_a_conflict_names_the_owner_and_the_way_out(standing: dict[str, Any], se
 
 
 def test_a_definition_that_became_another_releases_is_not_removed_under_it() -> None:
-    ours = Owner("kmcp-system", "kmcp-crds")
+    ours = CrdOwner("kmcp-system", "kmcp-crds")
     assert removal_conflict(definition("kmcp-crds", "kmcp-system"), ours) is None
     assert removal_conflict(definition(None, None), ours) is None
     refusal = removal_conflict(definition("kagent-crds", "kagent"), ours)

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Refused
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.schema_loss import (
-    holders,
-    losses,
-    refusal,
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.schema import (
+    objects_with,
+    schema_losses,
+    schema_refusal,
     version_losses,
 )
 
@@ -87,11 +87,11 @@ def thing(name: str, **spec: Any) -> dict[str, Any]:
 def test_what_is_lost_and_who_has_it(
     now: dict[str, Any], then: dict[str, Any], field: str, hurt: dict[str, Any], unhurt: dict[str, Any]
 ) -> None:
-    (loss,) = losses(definition(now), definition(then))
+    (loss,) = schema_losses(definition(now), definition(then))
     assert loss.field == field
-    names = holders(loss, [thing("hurt", **hurt), thing("unhurt", **unhurt)])
+    names = objects_with(loss, [thing("hurt", **hurt), thing("unhurt", **unhurt)])
     assert names == ["a/hurt"]
-    message = Refused("kmcp", [refusal("MCPServer", loss, names)]).message()
+    message = Refused("kmcp", [schema_refusal("MCPServer", loss, names)]).message()
     assert f"MCPServer {field}" in message
     assert "a/hurt" in message
     assert "accept_field_loss: true" in message
@@ -120,13 +120,13 @@ def test_what_is_lost_and_who_has_it(
     ],
 )
 def test_nothing_is_lost(now: dict[str, Any], then: dict[str, Any]) -> None:
-    assert losses(definition(now), definition(then)) == []
+    assert schema_losses(definition(now), definition(then)) == []
 
 
 def test_versions_in_which_objects_are_stored_or_served() -> None:
-    standing = definition({}, "v1", "v1beta1", stored=("v1", "v1beta1"))
-    assert version_losses(standing, definition({}, "v1", "v1beta1")) == []
-    (stored,) = version_losses(standing, definition({}, "v1"))
+    existing = definition({}, "v1", "v1beta1", stored=("v1", "v1beta1"))
+    assert version_losses(existing, definition({}, "v1", "v1beta1")) == []
+    (stored,) = version_losses(existing, definition({}, "v1"))
     assert stored.sentence == "objects are stored in version v1beta1, which goes"
     assert "status.storedVersions" in stored.remedy
     (served,) = version_losses(definition({}, "v1", "v1beta1"), definition({}, "v1"))
@@ -134,5 +134,5 @@ def test_versions_in_which_objects_are_stored_or_served() -> None:
 
 
 def test_many_objects_are_counted() -> None:
-    (loss,) = losses(definition({"properties": {"x": TEXT}}), definition({}))
-    assert "and 2 more" in refusal("MCPServer", loss, [f"a/{number}" for number in range(7)]).sentence
+    (loss,) = schema_losses(definition({"properties": {"x": TEXT}}), definition({}))
+    assert "and 2 more" in schema_refusal("MCPServer", loss, [f"a/{number}" for number in range(7)]).sentence

@@ -18,20 +18,16 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
     Refused,
     ServiceError,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import (
-    server,
-    server_policies,
-    server_remove,
-    server_sight,
-    server_wait,
-)
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import mcp_server as server
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import mcp_server as server_remove
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import observe, server_policies
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.observe import Waited
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import BUNDLE_LABEL
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_wait import Waited
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.options import BundleOutcome, ObjectOutcome
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.requests import Read
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, identity
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import BundleOutcome, ObjectOutcome
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import Read
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import ObjectRef, object_ref
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.schema import UNKNOWN
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Result
 from ansible_collections.mcpops.platform.plugins.modules import mcp_server
@@ -62,22 +58,22 @@ class Cluster:
 
     def read(self, _kube: Any, _servers: Any, beside: Any, *, resource_served: bool) -> Any:
         assert resource_served
-        wanted = [target.who for target in beside]
+        wanted = [target.ref for target in beside]
         kinds = ("Service", "ConfigMap", "ServiceAccount", "Deployment", "MCPServer")
         found = {}
         for (kind, name), item in self.objects.items():
-            who = Identity(item["apiVersion"], kind, name, "mcp")
-            if kind in kinds or who in wanted:
-                found[who] = item
+            ref = ObjectRef(item["apiVersion"], kind, name, "mcp")
+            if kind in kinds or ref in wanted:
+                found[ref] = item
         return Read(found, {}, frozenset())
 
     def apply(self, _kube: Any, _task: Any, items: list[dict[str, Any]], _options: Any) -> BundleOutcome:
         outcomes = []
         for item in items:
-            who = identity(item)
-            self.done.append(f"apply {who.kind} {who.name}")
-            refused = self.refuses.get(f"{who.kind} {who.name}")
-            outcomes.append(ObjectOutcome(who, Plan(str(who), () if refused else NEW), None, refused))
+            ref = object_ref(item)
+            self.done.append(f"apply {ref.kind} {ref.name}")
+            refused = self.refuses.get(f"{ref.kind} {ref.name}")
+            outcomes.append(ObjectOutcome(ref, Plan(str(ref), () if refused else NEW), None, refused))
         return BundleOutcome(tuple(outcomes))
 
     def wait(self, _kube: Any, _task: Any, servers: Any, _seen: Any, _timeout: float) -> Waited:
@@ -87,9 +83,9 @@ class Cluster:
 
     def delete(self, _kube: Any, _task: Any, targets: Any, _live: Any, _options: Any, *, dry: bool) -> Any:
         self.done += [
-            f"{'would delete' if dry else 'delete'} {target.who.kind} {target.who.name}" for target in targets
+            f"{'would delete' if dry else 'delete'} {target.ref.kind} {target.ref.name}" for target in targets
         ]
-        return [ObjectOutcome(target.who, Plan(str(target.who), (Change("", {}, ABSENT),)), None) for target in targets]
+        return [ObjectOutcome(target.ref, Plan(str(target.ref), (Change("", {}, ABSENT),)), None) for target in targets]
 
     def remove(self, _kube: Any, _task: Any, servers: Any, _served: bool) -> Result:
         self.done.append(f"remove {', '.join(one.name for one in servers)}")
@@ -102,12 +98,12 @@ class Cluster:
 def converge(monkeypatch: pytest.MonkeyPatch) -> Any:
     def run(cluster: Cluster, *, check: bool = False, **options: Any) -> tuple[Result | None, Failure | None]:
         monkeypatch.setattr(Kube, "connect", lambda _task: cluster)
-        monkeypatch.setattr(server_sight, "read", cluster.read)
+        monkeypatch.setattr(observe, "read_servers", cluster.read)
         monkeypatch.setattr(server, "apply_bundle", cluster.apply)
-        monkeypatch.setattr(server_wait, "wait_until_running", cluster.wait)
-        monkeypatch.setattr(server_wait.server_sight, "controller_trouble", lambda _kube: "")
+        monkeypatch.setattr(observe, "wait_until_running", cluster.wait)
+        monkeypatch.setattr(observe, "controller_trouble", lambda _kube: "")
         monkeypatch.setattr(server_policies, "delete_existing", cluster.delete)
-        monkeypatch.setattr(server_remove, "remove", cluster.remove)
+        monkeypatch.setattr(server_remove, "remove_servers", cluster.remove)
         given = {"namespace": "mcp", **options}
         validated = ArgumentSpecValidator(mcp_server.ARGUMENT_SPEC, **mcp_server.RULES).validate(given)
         assert validated.error_messages == []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_callers, server_rules
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_policies, server_validate
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import declared_from
 
 SOUND = {"name": "echo", "namespace": "mcp", "image": "echo:1"}
@@ -24,7 +24,7 @@ API_SERVER = {
 
 def policy(*callers: dict[str, Any], **options: Any) -> dict[str, Any] | None:
     [server] = declared_from({**SOUND, "port": 8080, "callers": list(callers), **options})
-    return server_callers.policy(server)
+    return server_policies.network_policy(server)
 
 
 # caller → the peer of the policy
@@ -81,14 +81,14 @@ def test_the_policy_is_about_what_the_service_leads_to_and_says_whose_it_is() ->
         "app.kubernetes.io/name": "echo",
         "app.kubernetes.io/instance": "echo",
     }
-    assert server_callers.is_ours(made, "echo")
-    assert not server_callers.is_ours(made, "other")
-    assert not server_callers.is_ours({"metadata": {}}, "echo")
+    assert server_policies.is_our_policy(made, "echo")
+    assert not server_policies.is_our_policy(made, "other")
+    assert not server_policies.is_our_policy({"metadata": {}}, "echo")
 
 
 def test_no_callers_at_all_and_nobody() -> None:
     [open_to_all] = declared_from(SOUND)
-    assert server_callers.policy(open_to_all) is None
+    assert server_policies.network_policy(open_to_all) is None
     nobody = policy(allow_api_server=False)
     assert nobody is not None
     assert "ingress" not in nobody["spec"]
@@ -104,7 +104,7 @@ def test_another_port_than_the_servers_own() -> None:
 def test_servers_take_the_callers_of_the_task_unless_they_name_their_own() -> None:
     callers = [{"namespace": "agents"}]
     first, second = declared_from({"servers": [SOUND, {**SOUND, "callers": []}], "callers": callers})
-    made, own = server_callers.policy(first), server_callers.policy(second)
+    made, own = server_policies.network_policy(first), server_policies.network_policy(second)
     assert made is not None
     assert own is not None
     assert (len(made["spec"]["ingress"]), own["spec"]["ingress"]) == (2, made["spec"]["ingress"][1:])
@@ -138,6 +138,6 @@ UNSOUND: dict[str, tuple[dict[str, Any], str, str]] = {
 @pytest.mark.parametrize(("caller", "path", "words"), UNSOUND.values(), ids=UNSOUND)
 def test_what_is_no_caller_is_refused(caller: dict[str, Any], path: str, words: str) -> None:
     declared = declared_from({"servers": [{**SOUND, "callers": [{"namespace": "agents"}, caller]}]})
-    [problem] = server_rules.problems(declared)
+    [problem] = server_validate.server_problems(declared)
     assert problem.path == f"servers[0].callers[1]{path}"
     assert words in problem.message

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import only_ownership
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.readiness import only_ownership
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT
 
 from .recorded import Api, changes, drift, seen
@@ -161,10 +161,10 @@ def test_credentials_that_a_helper_of_registries_gives_to_accounts_are_left_alon
 
 def test_objects_of_somebody_else_are_collisions() -> None:
     objects = seen("pristine")
-    assert server_children.collisions(list(server_children.CHILDREN), "echo", objects) == []
+    assert server_children.child_collisions(list(server_children.CHILDREN), "echo", objects) == []
     stranger = copy.deepcopy(objects)
     del stranger["Service"]["metadata"]["ownerReferences"]
-    [refusal] = server_children.collisions(list(server_children.CHILDREN), "echo", stranger)
+    [refusal] = server_children.child_collisions(list(server_children.CHILDREN), "echo", stranger)
     assert refusal.path == "Service/echo"
     assert "another name" in refusal.remedy
     assert refusal.sentence == "exists and belongs to no MCPServer"
@@ -174,13 +174,13 @@ def test_an_object_of_another_projects_server_of_the_same_name_is_a_collision() 
     objects = seen("pristine")
     theirs = [{"apiVersion": "toolhive.stacklok.dev/v1alpha1", "kind": "MCPServer", "name": "echo", "uid": "1"}]
     objects["ConfigMap"]["metadata"]["ownerReferences"] = theirs
-    [refusal] = server_children.collisions(list(server_children.CHILDREN), "echo", objects)
+    [refusal] = server_children.child_collisions(list(server_children.CHILDREN), "echo", objects)
     assert refusal.path == "ConfigMap/echo"
     assert refusal.sentence == "exists and belongs to MCPServer echo (toolhive.stacklok.dev/v1alpha1)"
 
 
 def test_variables_of_a_deployment_are_found_whoever_set_them() -> None:
-    [variables] = server_children.environments(None, seen("edited"))
+    [variables] = server_children.container_environments(None, seen("edited"))
     assert variables == {
         "ANIMAL": "cat",
         "EMPTY": "",
@@ -194,5 +194,5 @@ def test_variables_of_a_sidecar_are_found_where_it_was_taken_out() -> None:
     objects = seen("edited")
     sidecar = {"name": "proxy", "env": [{"name": "LOG_LEVEL", "value": "trace"}]}
     objects["MCPServer"]["spec"]["deployment"]["sidecars"] = [sidecar]
-    found = server_children.environments(objects["MCPServer"], objects)
+    found = server_children.container_environments(objects["MCPServer"], objects)
     assert [variables["LOG_LEVEL"] for variables in found] == ["debug", "trace"]

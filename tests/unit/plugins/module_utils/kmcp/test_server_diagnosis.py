@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import diagnosis, server_answers, server_diagnosis
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import diagnosis, readiness
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.domain import NAME, REASONS
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.facts import Facts
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.readiness import Facts
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import known_fields
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import in_order
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_snapshot import Snapshot
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, structure_of, trimmed
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import MEANINGS
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis.snapshot import Snapshot, in_order
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.reasons import REASON_CODES
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.schema import UNKNOWN, structure_of, trimmed_schemas
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import targets_from
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=timezone.utc)
@@ -72,12 +71,12 @@ def snapshot(*items: Item, namespaces: frozenset[str] | None = None, **facts: An
     objects: dict[str, list[Item]] = {kind: [] for kind in kinds}
     for one in (*items, controller()):
         objects[one["kind"]].append(one)
-    return Snapshot(objects, NOW, namespaces, facts={NAME: Facts(**facts)}, codes={**MEANINGS, **REASONS})
+    return Snapshot(objects, NOW, namespaces, facts={NAME: Facts(**facts)}, codes={**REASON_CODES, **REASONS})
 
 
 def found(*items: Item, **facts: Any) -> dict[str, Item]:
     seen = snapshot(*items, **facts)
-    rows = [one.to_dict() for one in in_order(diagnosis.findings(seen), seen.codes)]
+    rows = [one.to_dict() for one in in_order(diagnosis.kmcp_findings(seen), seen.codes)]
     return {row["id"]: row for row in rows}
 
 
@@ -130,7 +129,7 @@ def test_one_that_the_controller_cannot_read_is_named_and_the_others_follow_from
 
 def applied(**spec: Any) -> dict[str, str]:
     text = json.dumps({"apiVersion": "kagent.dev/v1alpha1", "kind": "MCPServer", "spec": spec})
-    return {server_diagnosis.LAST_APPLIED: text}
+    return {readiness.LAST_APPLIED: text}
 
 
 PRUNED: dict[str, tuple[Item, tuple[str, ...], str]] = {
@@ -171,7 +170,7 @@ def test_what_is_stored_or_says_nothing_is_not_called_pruned(spec: Item) -> None
     stored = server(annotations=applied(**spec))
     stored["spec"]["httpTransport"] = {"targetPort": 3000, "tls": {}}
     assert found(stored, *WHOLE) == {}
-    assert found(server(annotations={server_diagnosis.LAST_APPLIED: "{cut off"}), *WHOLE) == {}
+    assert found(server(annotations={readiness.LAST_APPLIED: "{cut off"}), *WHOLE) == {}
 
 
 def definition(*without: str) -> Any:
@@ -184,14 +183,14 @@ def definition(*without: str) -> Any:
             if path in without and step == path.rpartition(".")[2]:
                 break
             place = place["properties"].setdefault(step, {"type": "object", "properties": {}})
-    schemas = trimmed({"components": {"schemas": {"MCPServer": root}}})
+    schemas = trimmed_schemas({"components": {"schemas": {"MCPServer": root}}})
     return structure_of(lambda: schemas, "kagent.dev/v1alpha1", "MCPServer")
 
 
 def test_an_old_definition_is_told_by_the_fields_that_it_lacks() -> None:
-    assert server_diagnosis.lacking_fields(definition()) == []
-    assert server_diagnosis.lacking_fields(UNKNOWN) == []
-    old = server_diagnosis.lacking_fields(definition("spec.timeout", "spec.deployment.sidecars"))
+    assert readiness.missing_fields(definition()) == []
+    assert readiness.missing_fields(UNKNOWN) == []
+    old = readiness.missing_fields(definition("spec.timeout", "spec.deployment.sidecars"))
     assert old == ["spec.timeout", "spec.deployment.sidecars"]
     row = found(server(), *WHOLE, lacking=tuple(old))["OldDefinition/CustomResourceDefinition/mcpservers.kagent.dev"]
     assert (row["severity"], "lacks spec.timeout, spec.deployment.sidecars" in row["summary"]) == ("warning", True)
@@ -227,11 +226,13 @@ PORTS: dict[str, tuple[Item, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("spec", "said"), PORTS.values(), ids=PORTS.keys())
-def test_ports_that_do_not_agree(spec: Item, said: list[str]) -> None:
-    assert server_diagnosis.ports_said(server(spec=spec)) == said
+@pytest.mark.parametrize(("spec", "stated"), PORTS.values(), ids=PORTS.keys())
+def test_ports_that_do_not_agree(spec: Item, stated: list[str]) -> None:
+    assert readiness.declared_ports(server(spec=spec)) == stated
     rows = found(server(spec=spec), *WHOLE)
-    assert [(row["code"], row["severity"]) for row in rows.values()] == ([("PortMismatch", "warning")] if said else [])
+    assert [(row["code"], row["severity"]) for row in rows.values()] == (
+        [("PortMismatch", "warning")] if stated else []
+    )
 
 
 def answer(code: str, message: str = "why", hint: str = "Do this.") -> Item:
@@ -287,8 +288,8 @@ def test_a_program_that_starts_is_given_time(verdict: str) -> None:
 
 def test_who_may_not_ask_is_told() -> None:
     refused = {("mcp", "echo"): answer("proxy_forbidden")}
-    assert server_answers.unread(refused) == "may not be asked through the API server's proxy"
-    assert server_answers.unread({}) == ""
+    assert diagnosis.unread_note(refused) == "may not be asked through the API server's proxy"
+    assert diagnosis.unread_note({}) == ""
 
 
 def test_only_servers_whose_pods_run_are_asked_as_their_declaration_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,7 +304,7 @@ def test_only_servers_whose_pods_run_are_asked_as_their_declaration_says(monkeyp
 
         return Result()
 
-    monkeypatch.setattr(server_answers.mcp_probe, "converge", converge)
+    monkeypatch.setattr(diagnosis.mcp_probe, "converge", converge)
     items = [
         server("on", spec={"httpTransport": {"targetPort": 81, "path": "/x"}, "deployment": {"port": 81}}),
         server("off"),
@@ -321,7 +322,7 @@ def test_only_servers_whose_pods_run_are_asked_as_their_declaration_says(monkeyp
         params: dict[str, Any] = {"kubeconfig": "x"}
         run_directory = None
 
-    rows = server_answers.ask(Task(), snapshot(*items), hints)  # type: ignore[arg-type]
+    rows = diagnosis.ask_servers(Task(), snapshot(*items), hints)  # type: ignore[arg-type]
     entry = {"name": "on", "namespace": "mcp", "port": 81, "path": "/x", "era": "legacy", "headers": {"X-Key": "k"}}
     assert asked == [entry]
     assert list(rows) == [("mcp", "on")]
@@ -331,6 +332,6 @@ def test_only_servers_whose_pods_run_are_asked_as_their_declaration_says(monkeyp
     ("path", "asked"), [("mcp", "/mcp"), ("/a/../b", "/mcp"), ("/a b", "/mcp"), ("//x", "/mcp"), ("/api", "/api")]
 )
 def test_a_server_with_a_path_that_nobody_can_ask_does_not_end_the_diagnosis_of_others(path: str, asked: str) -> None:
-    entry = server_answers._entry(server(spec={"httpTransport": {"path": path}}), [])
+    entry = diagnosis._entry(server(spec={"httpTransport": {"path": path}}), [])
     [target] = targets_from({"servers": [entry], "wait_timeout": 0, "timeout": 5})
     assert target.path == asked

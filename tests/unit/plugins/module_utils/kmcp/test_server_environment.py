@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_environment
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_rotation
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import declared_from
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import ObjectRef
 
 KEYS = {"data": {"API_KEY": "c2VjcmV0", "LOG_LEVEL": "ZGVidWc="}}
 CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
@@ -28,8 +28,8 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
 @pytest.mark.parametrize(("options", "paths"), CASES.values(), ids=CASES)
 def test_what_both_set_is_refused_without_its_value(options: dict[str, Any], paths: list[str]) -> None:
     [server] = declared_from({"name": "echo", "namespace": "mcp", "image": "a:1", **options})
-    live = {Identity("v1", "Secret", "keys", "mcp"): KEYS}
-    refusals = server_environment.clashes(server, live)
+    live = {ObjectRef("v1", "Secret", "keys", "mcp"): KEYS}
+    refusals = server_rotation.variable_clashes(server, live)
     assert [refusal.path for refusal in refusals] == paths
     for refusal in refusals:
         assert "Secret mcp/keys" in refusal.sentence
@@ -45,4 +45,4 @@ def test_only_secrets_that_can_clash_are_read() -> None:
             ]
         }
     )
-    assert [target.who.name for target in server_environment.beside(servers)] == ["one", "two"]
+    assert [target.ref.name for target in server_rotation.secret_targets(servers)] == ["one", "two"]

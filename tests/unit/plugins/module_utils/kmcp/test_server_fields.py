@@ -46,7 +46,7 @@ def sets(option: str) -> set[str]:
     """The fields that change when the option is given."""
     least = {"name": "echo", "namespace": "mcp"}
     with_it = {**least, option: marked(option)}
-    before, after = (_flat(server_spec.resource(options)["spec"]) for options in (least, with_it))
+    before, after = (_flat(server_spec.server_resource(options)["spec"]) for options in (least, with_it))
     return {path for path in after if after[path] != before.get(path)}
 
 
@@ -119,7 +119,7 @@ def test_what_the_definition_wants_as_text_becomes_text() -> None:
         value: Any = 7
         for step in reversed(path):
             value = [value] if step == "[]" else {"x" if step == "*" else step: value}
-        found: Any = server_spec.resource({"name": "a", "namespace": "b", "spec": {"deployment": value}})["spec"]
+        found: Any = server_spec.server_resource({"name": "a", "namespace": "b", "spec": {"deployment": value}})["spec"]
         for step in ("deployment", *path):
             found = found[0] if step == "[]" else found["x" if step == "*" else step]
         assert found == "7", path

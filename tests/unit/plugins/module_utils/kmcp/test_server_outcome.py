@@ -12,8 +12,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
     Refused,
     ServiceError,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_outcome
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_outcome import Converged
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import readiness
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.readiness import Converged
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import declared_from
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan, Refusal
 from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_report
@@ -36,7 +36,7 @@ def converged(**failures: Failure) -> Converged:
 
 def test_every_failure_is_named_and_what_was_done_is_told() -> None:
     with pytest.raises(ServiceError) as failed:
-        server_outcome.result(converged(a=REFUSED, b=DENIED))
+        readiness.servers_result(converged(a=REFUSED, b=DENIED))
     message = failed.value.message()
     assert message.startswith("converge MCP servers: 2 of 3 MCP servers failed, the others were dealt with")
     assert "1. MCPServer mcp/a: Service/a: exists and belongs to" in message
@@ -53,7 +53,7 @@ def test_every_failure_is_named_and_what_was_done_is_told() -> None:
 
 def test_a_refused_server_beside_others_is_not_told_as_if_nothing_had_been_changed() -> None:
     with pytest.raises(ServiceError) as failed:
-        server_outcome.result(converged(a=REFUSED))
+        readiness.servers_result(converged(a=REFUSED))
     assert "1 of 3 MCP servers failed, the others were dealt with" in failed.value.message()
     assert "Nothing was changed" not in failed.value.message()
 
@@ -61,7 +61,7 @@ def test_a_refused_server_beside_others_is_not_told_as_if_nothing_had_been_chang
 @pytest.mark.parametrize("failures", [{"a": REFUSED}, {"a": REFUSED, "b": DENIED}, {"b": DENIED}])
 def test_what_differs_of_the_others_is_shown_beside_the_failure(failures: dict[str, Failure]) -> None:
     with pytest.raises(Failure) as failed:
-        server_outcome.result(converged(**failures))
+        readiness.servers_result(converged(**failures))
     shown = failed.value.to_result(diff_mode=True)["diff"]
     assert [one["after_header"] for one in shown] == [f"MCPServer mcp/{name}" for name in "abc" if name not in failures]
     assert "diff" not in failed.value.to_result()
@@ -73,7 +73,7 @@ def test_what_differs_of_the_others_is_shown_beside_the_failure(failures: dict[s
 
 def test_a_single_failure_speaks_for_itself() -> None:
     with pytest.raises(ServiceError) as failed:
-        server_outcome.result(converged(b=DENIED))
+        readiness.servers_result(converged(b=DENIED))
     assert failed.value is DENIED
     assert failed.value.to_result()["changed"]
 
@@ -83,7 +83,7 @@ def test_servers_that_do_not_run_are_told_in_one_piece() -> None:
     done = converged(a=NotReady("MCPServer mcp/a", [reason]), b=NotReady("MCPServer mcp/b", [reason]))
     done.waiting = NotReady("2 MCP servers (MCPServer mcp/a, MCPServer mcp/b)", [reason])
     with pytest.raises(NotReady) as failed:
-        server_outcome.result(done)
+        readiness.servers_result(done)
     assert failed.value is done.waiting
     assert len([row for row in failed.value.values["servers"] if "error" in row]) == 2
 
@@ -93,7 +93,7 @@ def test_a_server_that_does_not_run_beside_one_that_was_refused() -> None:
     done = converged(a=REFUSED, b=waiting)
     done.waiting = waiting
     with pytest.raises(ServiceError, match="2 of 3 MCP servers failed"):
-        server_outcome.result(done)
+        readiness.servers_result(done)
 
 
 def test_the_summary_names_what_changed() -> None:
@@ -101,7 +101,7 @@ def test_the_summary_names_what_changed() -> None:
     done.policies[SERVERS[0].key] = Plan("NetworkPolicy mcp/a-callers", NEW)
     done.pruned = [{"name": "old", "namespace": "mcp", "changed": True, "pruned": True}]
     done.pruning = [Plan("MCPServer mcp/old", (Change("", {}, ABSENT),))]
-    found = server_outcome.result(done)
+    found = readiness.servers_result(done)
     assert found.changed
     assert [row["name"] for row in found.values["servers"]] == ["a", "b", "c", "old"]
     assert "NetworkPolicy mcp/a-callers" in found.msg
@@ -114,7 +114,7 @@ def test_the_summary_names_what_changed() -> None:
 def test_nothing_changed(number: int, words: str) -> None:
     done = Converged(SERVERS[:number])
     done.plans.update({server.key: Plan(server.label) for server in SERVERS[:number]})
-    found = server_outcome.result(done)
+    found = readiness.servers_result(done)
     assert (found.changed, found.msg) == (False, words)
 
 
@@ -122,6 +122,6 @@ def test_a_policy_that_changed_is_a_change_of_its_server() -> None:
     done = Converged(SERVERS[:1])
     done.plans[SERVERS[0].key] = Plan("MCPServer mcp/a")
     done.policies[SERVERS[0].key] = Plan("NetworkPolicy mcp/a-callers", NEW)
-    found = server_outcome.result(done)
+    found = readiness.servers_result(done)
     assert found.changed
     assert found.values["servers"][0]["changed"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_packages, server_rules
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_fields, server_validate
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import declared_from
 
 CASES = [
@@ -49,7 +49,7 @@ CASES = [
 
 @pytest.mark.parametrize(("command", "arguments", "floating"), CASES, ids=lambda value: str(value))
 def test_what_floats(command: str, arguments: str, floating: list[str]) -> None:
-    assert server_packages.floating(command, arguments.split()) == floating
+    assert server_fields.floating_packages(command, arguments.split()) == floating
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,6 @@ def test_what_floats(command: str, arguments: str, floating: list[str]) -> None:
 def test_it_is_said_with_how_to_fix_it(command: str, argument: str, right: str) -> None:
     options = {"name": "x", "namespace": "mcp", "transport": "stdio", "command": command, "args": [argument]}
     [server] = declared_from({"servers": [options]})
-    [told] = server_rules.warnings(server)
-    assert argument in told and right in told
-    assert server_rules.problems([server]) == []
+    [reported] = server_validate.server_warnings(server)
+    assert argument in reported and right in reported
+    assert server_validate.server_problems([server]) == []

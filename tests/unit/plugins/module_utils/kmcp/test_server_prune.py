@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Refused, ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_prune
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import mcp_server
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import BUNDLE_LABEL, declared_from
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 
@@ -37,7 +37,7 @@ MEMBERS = {
 
 @pytest.mark.parametrize(("live", "ours"), MEMBERS.values(), ids=MEMBERS)
 def test_only_what_we_have_labelled_can_go(live: dict[str, Any], ours: bool) -> None:
-    assert server_prune.is_member(live, "tools") is ours
+    assert mcp_server.is_member(live, "tools") is ours
 
 
 class Cluster:
@@ -59,7 +59,7 @@ class Cluster:
 def leaving(cluster: Cluster, *names: str, percent: int = 50) -> list[str]:
     declared = declared_from({"servers": [{"name": name} for name in names], "namespace": "mcp", "bundle": "tools"})
     params = {"bundle": "tools", "namespace": "mcp", "prune_max_percent": percent}
-    return [server.label for server in server_prune.leaving(cast(Kube, cluster), params, declared)]
+    return [server.label for server in mcp_server.undeclared_servers(cast(Kube, cluster), params, declared)]
 
 
 def test_what_is_listed_no_more_goes() -> None:
@@ -99,13 +99,13 @@ def test_all_may_go_where_that_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("standing", "refused"),
+    ("existing", "refused"),
     [(None, False), ("tools", False), ("others", True)],
 )
-def test_a_server_of_another_bundle_is_not_taken(standing: str | None, refused: bool) -> None:
+def test_a_server_of_another_bundle_is_not_taken(existing: str | None, refused: bool) -> None:
     [server] = declared_from({"servers": [{"name": "a", "namespace": "mcp"}], "bundle": "tools"})
-    live = member("a", labels={BUNDLE_LABEL: standing} if standing else {})
-    found = server_prune.other_bundle(server, live)
+    live = member("a", labels={BUNDLE_LABEL: existing} if existing else {})
+    found = mcp_server.other_bundle(server, live)
     assert (found is not None) is refused
     if found is not None:
         assert (found.before, found.after) == ("others", "tools")

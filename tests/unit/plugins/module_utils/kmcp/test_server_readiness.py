@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_children
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import Sight, judge
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.readiness import ObservedServer, server_reasons
 
 from .recorded import changes, seen
 
@@ -23,9 +23,9 @@ def running() -> dict[str, Any]:
     return objects
 
 
-def sight(objects: dict[str, Any], has_endpoints: bool | None = True) -> Sight:
+def observed(objects: dict[str, Any], has_endpoints: bool | None = True) -> ObservedServer:
     children = {kind: objects[kind] for kind in server_children.CHILDREN if kind in objects}
-    return Sight(objects.get("MCPServer"), children, has_endpoints, drift=changes(objects))
+    return ObservedServer(objects.get("MCPServer"), children, has_endpoints, drift=changes(objects))
 
 
 def condition(objects: dict[str, Any], kind: str, reason: str, message: str) -> None:
@@ -85,19 +85,19 @@ def test_the_first_stage_that_is_not_reached_is_the_reason(
 ) -> None:
     objects = running()
     spoil(objects)
-    [reason] = judge("MCPServer mcp/echo", sight(objects))
+    [reason] = server_reasons("MCPServer mcp/echo", observed(objects))
     assert (reason.code, reason.terminal) == (code, terminal)
 
 
 def test_a_running_server_is_ready_whatever_its_own_condition_says() -> None:
     objects = running()
     condition(objects, "Ready", "NotAvailable", "Deployment not ready: 0/1 replicas available")
-    assert judge("MCPServer mcp/echo", sight(objects)) == []
+    assert server_reasons("MCPServer mcp/echo", observed(objects)) == []
 
 
 def test_ready_pods_that_the_service_does_not_lead_to() -> None:
-    found = sight(running(), has_endpoints=False)
-    assert [reason.code for reason in judge("MCPServer mcp/echo", found)] == ["NoEndpoints"]
+    found = observed(running(), has_endpoints=False)
+    assert [reason.code for reason in server_reasons("MCPServer mcp/echo", found)] == ["NoEndpoints"]
 
 
 def test_no_pods_are_wanted_and_none_are_missed() -> None:
@@ -105,7 +105,7 @@ def test_no_pods_are_wanted_and_none_are_missed() -> None:
     objects["MCPServer"]["spec"]["deployment"]["replicas"] = 0
     objects["Deployment"]["spec"]["replicas"] = 0
     objects["Deployment"]["status"] = {"observedGeneration": objects["Deployment"]["metadata"]["generation"]}
-    assert judge("MCPServer mcp/echo", sight(objects, has_endpoints=False)) == []
+    assert server_reasons("MCPServer mcp/echo", observed(objects, has_endpoints=False)) == []
 
 
 def _pod(started: str, restarts: int) -> dict[str, Any]:
@@ -128,12 +128,12 @@ AGES = {
 @pytest.mark.parametrize(("age", "restarts", "code"), AGES.values(), ids=AGES)
 def test_a_pod_is_believed_after_it_has_run_for_a_while(age: int, restarts: int, code: str | None) -> None:
     now = datetime(2026, 1, 1, 12, 0, age, tzinfo=timezone.utc)
-    seen = replace(sight(running()), pods=[_pod("2026-01-01T12:00:00Z", restarts)], now=now)
-    reasons = judge("MCPServer mcp/echo", seen)
+    seen = replace(observed(running()), pods=[_pod("2026-01-01T12:00:00Z", restarts)], now=now)
+    reasons = server_reasons("MCPServer mcp/echo", seen)
     assert [reason.code for reason in reasons] == ([code] if code else [])
     if code == "Crashing":
         assert "ended 2 times before, last with exit code 3" in reasons[0].message
 
 
 def test_a_server_that_is_not_there() -> None:
-    assert judge("MCPServer mcp/echo", replace(sight(running()), server=None))[0].code == "Missing"
+    assert server_reasons("MCPServer mcp/echo", replace(observed(running()), server=None))[0].code == "Missing"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_rules
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_validate
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import declared_from
 
 SOUND = {"name": "echo", "namespace": "mcp", "image": "registry.example.com:5000/team/echo:1.0.0"}
@@ -17,7 +17,7 @@ DIGEST = "@sha256:" + "0" * 64
 
 def problems(*entries: dict[str, Any]) -> list[str]:
     declared = declared_from({"servers": [{**SOUND, **entry} for entry in entries]})
-    return [str(problem) for problem in server_rules.problems(declared)]
+    return [str(problem) for problem in server_validate.server_problems(declared)]
 
 
 @pytest.mark.parametrize(
@@ -278,13 +278,13 @@ def test_all_problems_of_all_servers_are_told_at_once() -> None:
 
 
 def test_the_paths_of_a_single_server_are_its_options() -> None:
-    [problem] = server_rules.problems(declared_from({**SOUND, "port": 70000}))
+    [problem] = server_validate.server_problems(declared_from({**SOUND, "port": 70000}))
     assert problem.path == "port"
 
 
 def test_a_name_is_enough_to_remove_a_server() -> None:
-    assert server_rules.absence_problems(declared_from({"name": "echo", "namespace": "mcp"})) == []
-    [problem] = server_rules.absence_problems(declared_from({"name": "echo"}))
+    assert server_validate.absence_problems(declared_from({"name": "echo", "namespace": "mcp"})) == []
+    [problem] = server_validate.absence_problems(declared_from({"name": "echo"}))
     assert problem.path == "namespace"
 
 
@@ -320,7 +320,7 @@ DOUBTFUL: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize(("options", "words"), DOUBTFUL.values(), ids=DOUBTFUL)
 def test_what_is_likely_not_meant_is_said(options: dict[str, Any], words: str) -> None:
     [server] = declared_from({"servers": [{**SOUND, **options}]})
-    [warning] = server_rules.warnings(server)
+    [warning] = server_validate.server_warnings(server)
     assert words in warning
     assert "ghp_x" not in warning
 
@@ -328,7 +328,7 @@ def test_what_is_likely_not_meant_is_said(options: dict[str, Any], words: str) -
 @pytest.mark.parametrize("options", [{"replicas": 2, "stateless": True}, {"replicas": 1, "stateless": False}], ids=str)
 def test_a_server_that_keeps_no_sessions_may_have_many_replicas(options: dict[str, Any]) -> None:
     [server] = declared_from({"servers": [{**SOUND, **options}]})
-    assert server_rules.warnings(server) == []
+    assert server_validate.server_warnings(server) == []
 
 
 def test_values_that_look_secret_are_found_and_switches_are_not() -> None:
@@ -341,4 +341,4 @@ def test_values_that_look_secret_are_found_and_switches_are_not() -> None:
         "TOKEN_FILE": "/run/token",
         "LOG_LEVEL": "info",
     }
-    assert set(server_rules.secret_env({"env": env})) == {"API_KEY", "DB_PASSWORD", "PIN_SECRET"}
+    assert set(server_validate.secret_env({"env": env})) == {"API_KEY", "DB_PASSWORD", "PIN_SECRET"}

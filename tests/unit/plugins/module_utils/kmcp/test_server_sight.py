@@ -8,10 +8,10 @@ from typing import Any, cast
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_sight
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import observe
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.observe import target_by_name
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.readiness import ObservedServer, server_reasons
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_children import CHILDREN
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import Sight, judge
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_sight import target_by_name
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import declared_from
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
@@ -36,13 +36,13 @@ class Cluster(Api):
         own = {"app.kubernetes.io/name": "kmcp", "control-plane": "controller-manager"}
         return [{"metadata": {"labels": {**own, "app.kubernetes.io/version": self.version}}}]
 
-    def sight(self) -> Sight:
+    def observed(self) -> ObservedServer:
         live = {
-            target_by_name(resource, KEY).who: self.objects[resource.kind]
-            for resource in (*CHILDREN.values(), server_sight.SERVERS)
+            target_by_name(resource, KEY).ref: self.objects[resource.kind]
+            for resource in (*CHILDREN.values(), observe.SERVERS)
         }
-        [sight] = server_sight.seen(cast(Kube, self), cast(Task, None), DECLARED, live).values()
-        return sight
+        [observed] = observe.observed_from(cast(Kube, self), cast(Task, None), DECLARED, live).values()
+        return observed
 
 
 def cluster() -> Cluster:
@@ -56,13 +56,13 @@ def always_pulled(found: Cluster) -> Cluster:
 
 def test_nobody_is_asked_as_long_as_nothing_differs() -> None:
     found = cluster()
-    assert found.sight().drift == ()
+    assert found.observed().drift == ()
     assert found.asked == []
 
 
 def test_what_differs_is_asked_about_once() -> None:
     found = always_pulled(cluster())
-    assert [change.path for change in found.sight().drift] == [POLICY]
+    assert [change.path for change in found.observed().drift] == [POLICY]
     assert found.asked == ["controllers", "deployments"]
 
 
@@ -80,22 +80,22 @@ def test_what_differs_is_asked_about_once() -> None:
 def test_of_a_controller_that_is_not_known_nothing_is_called_lost(version: Any, drift: list[str]) -> None:
     found = always_pulled(cluster())
     found.version = version
-    assert [change.path for change in found.sight().drift] == drift
+    assert [change.path for change in found.observed().drift] == drift
 
 
 def test_children_that_the_controller_has_yet_to_write_are_not_asked_for() -> None:
     found = always_pulled(cluster())
     found.objects["MCPServer"]["metadata"]["generation"] += 1
-    assert found.sight().drift == ()
+    assert found.observed().drift == ()
     assert found.asked == []
 
 
 def test_what_the_controller_cannot_restore_is_a_failure_of_this_server() -> None:
     found = cluster()
     found.objects["Service"]["spec"]["clusterIP"] = "None"
-    failure = found.sight().failure
+    failure = found.observed().failure
     assert failure is not None and "immutable" in failure.reason
-    [reason] = judge("MCPServer mcp/echo", found.sight())
+    [reason] = server_reasons("MCPServer mcp/echo", found.observed())
     assert (reason.terminal, reason.hint) == (True, "Delete the object: KMCP makes it again.")
 
 
@@ -121,4 +121,4 @@ def test_pods_are_known_by_what_the_deployment_selects_and_by_nothing_that_a_lab
             assert (namespace, label_selector) == ("mcp", selector)
             return [ours, pod("echo", "a-chart"), pod("stranger", "stranger")]
 
-    assert list(server_sight.pods_of(cast(Kube, Pods()), "mcp", names)) == [("echo", ours)]
+    assert list(observe.pods_of(cast(Kube, Pods()), "mcp", names)) == [("echo", ours)]

@@ -11,12 +11,12 @@ MINIMAL = {"name": "echo", "namespace": "mcp", "image": "registry.example.com/ec
 
 
 def spec(**options: Any) -> dict[str, Any]:
-    made: dict[str, Any] = server_spec.resource({**MINIMAL, **options})["spec"]
+    made: dict[str, Any] = server_spec.server_resource({**MINIMAL, **options})["spec"]
     return made
 
 
 def test_the_least_that_can_be_said_makes_a_secure_http_server() -> None:
-    assert server_spec.resource(MINIMAL) == {
+    assert server_spec.server_resource(MINIMAL) == {
         "apiVersion": "kagent.dev/v1alpha1",
         "kind": "MCPServer",
         "metadata": {"name": "echo", "namespace": "mcp"},
@@ -96,27 +96,27 @@ LABELS = {
 }
 
 
-@pytest.mark.parametrize(("standing", "bump", "expected"), LABELS.values(), ids=LABELS)
+@pytest.mark.parametrize(("existing", "bump", "expected"), LABELS.values(), ids=LABELS)
 def test_the_reconcile_label_counts_repairs_and_is_no_drift(
-    standing: str | None, bump: bool, expected: str | None
+    existing: str | None, bump: bool, expected: str | None
 ) -> None:
-    declared = server_spec.resource({**MINIMAL, "server_labels": {"team": "tools"}})
-    live = {"metadata": {"labels": {server_spec.RECONCILE_LABEL: standing} if standing else {}}}
-    labels = server_spec.with_standing_labels(declared, live, bump)["metadata"]["labels"]
+    declared = server_spec.server_resource({**MINIMAL, "server_labels": {"team": "tools"}})
+    live = {"metadata": {"labels": {server_spec.RECONCILE_LABEL: existing} if existing else {}}}
+    labels = server_spec.with_current_labels(declared, live, bump)["metadata"]["labels"]
     assert labels["team"] == "tools"
     assert labels.get(server_spec.RECONCILE_LABEL) == expected
 
 
 @pytest.mark.parametrize(
-    ("named", "standing", "expected"),
+    ("named", "existing", "expected"),
     [(None, None, None), (None, "tools", "tools"), ("tools", None, "tools"), ("tools", "tools", "tools")],
 )
 def test_a_task_without_a_bundle_leaves_a_server_in_its_own(
-    named: str | None, standing: str | None, expected: str | None
+    named: str | None, existing: str | None, expected: str | None
 ) -> None:
-    declared = server_spec.resource(MINIMAL, named)
-    live = {"metadata": {"labels": {server_spec.BUNDLE_LABEL: standing} if standing else {}}}
-    found = server_spec.with_standing_labels(declared, live, False)["metadata"].get("labels") or {}
+    declared = server_spec.server_resource(MINIMAL, named)
+    live = {"metadata": {"labels": {server_spec.BUNDLE_LABEL: existing} if existing else {}}}
+    found = server_spec.with_current_labels(declared, live, False)["metadata"].get("labels") or {}
     assert found.get(server_spec.BUNDLE_LABEL) == expected
 
 

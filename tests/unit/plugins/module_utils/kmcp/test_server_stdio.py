@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import diagnosis, server_rules, server_stdio
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import diagnosis, server_spec, server_validate
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import declared_from
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import Finding
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis.snapshot import Finding
 
 NAMED = {"name": "tools", "namespace": "mcp"}
 CONTEXT = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
@@ -74,7 +74,7 @@ def test_another_adapter_image(task: dict[str, Any], entry: dict[str, Any], imag
     declared = {**NAMED, "transport": "stdio", "image": "r.example/tools:1", "command": "x", **entry}
     [server] = declared_from({"servers": [declared], **task})
     assert server.deployment["initContainer"].get("image") == image
-    assert server_rules.problems([server]) == []
+    assert server_validate.server_problems([server]) == []
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_another_adapter_image(task: dict[str, Any], entry: dict[str, Any], imag
 )
 def test_an_adapter_image_that_is_refused(options: dict[str, Any], path: str, words: str) -> None:
     declared = {**NAMED, "transport": "stdio", "image": "r.example/tools:1", "command": "x", **options}
-    [problem] = server_rules.problems(declared_from({"servers": [declared]}))
+    [problem] = server_validate.server_problems(declared_from({"servers": [declared]}))
     assert problem.path == f"servers[0].{path}" and words in problem.message
 
 
@@ -104,7 +104,7 @@ SCRATCH = {
 
 
 @pytest.mark.parametrize(
-    ("command", "env", "told"),
+    ("command", "env", "reported"),
     [
         ("npx", {}, "npx writes below /tmp (env HOME)"),
         ("uvx", {"HOME": "/scratch/keys"}, "uvx writes below /scratch/keys (env HOME)"),
@@ -120,14 +120,16 @@ SCRATCH = {
         *("home", "cache of npx", "cache and tools of uvx"),
     ],
 )
-def test_npx_and_uvx_need_room_in_a_read_only_file_system(command: str, env: dict[str, str], told: str | None) -> None:
+def test_npx_and_uvx_need_room_in_a_read_only_file_system(
+    command: str, env: dict[str, str], reported: str | None
+) -> None:
     options = {"command": command, "args": ["x"], "env": env, "security_context": {"readOnlyRootFilesystem": True}}
     [server] = declared_from({"servers": [{**NAMED, "transport": "stdio", **options, **SCRATCH}]})
-    found = [str(problem) for problem in server_rules.problems([server])]
-    if told is None:
+    found = [str(problem) for problem in server_validate.server_problems([server])]
+    if reported is None:
         assert found == []
     else:
-        assert len(found) == 1 and told in found[0] and "emptyDir" in found[0]
+        assert len(found) == 1 and reported in found[0] and "emptyDir" in found[0]
 
 
 @pytest.mark.parametrize(
@@ -135,10 +137,13 @@ def test_npx_and_uvx_need_room_in_a_read_only_file_system(command: str, env: dic
 )
 def test_the_adapters_own_ports(port: int, variable: str) -> None:
     options = {**NAMED, "transport": "stdio", "image": "r.example/tools:1", "command": "x", "port": port}
-    [problem] = server_rules.problems(declared_from({"servers": [options]}))
+    [problem] = server_validate.server_problems(declared_from({"servers": [options]}))
     assert "the adapter's own" in problem.message and f"env {variable}" in problem.message
-    assert server_rules.problems(declared_from({"servers": [{**options, "env": {variable: "127.0.0.1:1"}}]})) == []
-    assert server_rules.problems(declared_from({"servers": [{**options, "transport": "http"}]})) == []
+    assert (
+        server_validate.server_problems(declared_from({"servers": [{**options, "env": {variable: "127.0.0.1:1"}}]}))
+        == []
+    )
+    assert server_validate.server_problems(declared_from({"servers": [{**options, "transport": "http"}]})) == []
 
 
 PULL = "image ghcr.io/agentgateway/agentgateway:0.9.0-musl cannot be pulled: not found"
@@ -146,18 +151,22 @@ PULL = "image ghcr.io/agentgateway/agentgateway:0.9.0-musl cannot be pulled: not
 
 def test_an_adapter_that_cannot_be_pulled_is_not_blamed_on_the_server() -> None:
     reason = Reason("Pod mcp/tools-1 container copy-binary", "ImagePull", PULL, "Check the image's name.", True)
-    told = server_stdio.about_adapter(reason)
-    assert told.message == (
+    reported = server_spec.about_adapter(reason)
+    assert reported.message == (
         "the image of KMCP's adapter for stdio servers, ghcr.io/agentgateway/agentgateway:0.9.0-musl cannot be pulled: "
         "not found"
     )
-    assert "not the server's own image" in told.hint and "adapter_image" in told.hint and "adapter_version" in told.hint
-    assert (told.code, told.terminal) == ("ImagePull", True)
+    assert (
+        "not the server's own image" in reported.hint
+        and "adapter_image" in reported.hint
+        and "adapter_version" in reported.hint
+    )
+    assert (reported.code, reported.terminal) == ("ImagePull", True)
 
 
 def test_the_servers_own_image_is_told_as_before() -> None:
     reason = Reason("Pod mcp/tools-1 container mcp-server", "ImagePull", PULL, "Check the image's name.", True)
-    assert server_stdio.about_adapter(reason) is reason
+    assert server_spec.about_adapter(reason) is reason
 
 
 @pytest.mark.parametrize(
@@ -169,9 +178,9 @@ def test_the_servers_own_image_is_told_as_before() -> None:
     ],
 )
 def test_an_adapter_that_does_not_start(code: str, message: str, advice: str) -> None:
-    told = server_stdio.about_adapter(Reason("Pod mcp/a container copy-binary", code, message, "Generic."))
-    assert told.message.startswith("the adapter for stdio servers") and message in told.message
-    assert advice in told.hint
+    reported = server_spec.about_adapter(Reason("Pod mcp/a container copy-binary", code, message, "Generic."))
+    assert reported.message.startswith("the adapter for stdio servers") and message in reported.message
+    assert advice in reported.hint
 
 
 @pytest.mark.parametrize(("owner", "is_ours"), [("MCPServer", True), ("Other", False)])
@@ -179,7 +188,7 @@ def test_diagnosis_tells_it_too_of_kmcps_own_pods_only(owner: str, is_ours: bool
     metadata = {"name": "tools", "namespace": "mcp", "ownerReferences": [{"kind": owner, "name": "tools"}]}
     item = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata}
     found = Finding("ImagePull", item, f"container copy-binary: {PULL}", part="copy-binary", advice="Check it.")
-    told = diagnosis.about_adapter(found)
-    assert ("KMCP's adapter" in told.summary) == is_ours
-    assert ("adapter_image" in told.advice) == is_ours
-    assert told.identifier == found.identifier
+    reported = diagnosis.about_adapter(found)
+    assert ("KMCP's adapter" in reported.summary) == is_ours
+    assert ("adapter_image" in reported.advice) == is_ours
+    assert reported.identifier == found.identifier

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_template import declaration
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_children import expected_child
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT
 
 from .recorded import Api, drift, seen
@@ -289,7 +289,7 @@ def test_a_variable_set_under_the_controllers_own_name_is_found() -> None:
 def test_the_template_as_an_object_to_apply_has_values_only() -> None:
     objects = seen(HTTP)
     for kind in ("Deployment", "ConfigMap", "ServiceAccount"):
-        body = declaration(kind, objects["MCPServer"], objects[kind])
+        body = expected_child(kind, objects["MCPServer"], objects[kind])
         assert body["apiVersion"] == objects[kind]["apiVersion"]
         assert (body["metadata"]["name"], body["metadata"]["namespace"]) == ("tools", "mcp")
         assert None not in list(_values(body))

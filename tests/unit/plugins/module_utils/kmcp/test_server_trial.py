@@ -11,11 +11,11 @@ from typing import Any, cast
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_trial
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import Sight
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_rotation
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.readiness import ObservedServer
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import Declared, declared_from
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import same_quantity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.syntax import same_quantity
 
 OBJECTS = Path(__file__).parent / "children"
 INVALID = ServiceError("x", "Deployment is invalid", status=422)
@@ -45,7 +45,7 @@ def missing(wanted: Any, live: Any, path: str = "") -> list[str]:
 @pytest.mark.parametrize("name", ["complete_http", "complete_stdio", "pristine"])
 def test_what_is_tried_is_what_the_controller_makes(name: str) -> None:
     objects = seen(name)
-    tried = server_trial.deployment(objects["MCPServer"])
+    tried = server_rotation.trial_deployment(objects["MCPServer"])
     made = objects["Deployment"]
     assert tried["metadata"]["generateName"] == f"{made['metadata']['name']}-"
     assert "name" not in tried["metadata"]
@@ -74,9 +74,13 @@ class Api:
             raise self.answer
 
 
-def refused(api: Api, sight: Sight | None = None, **options: Any) -> list[ServiceError]:
+def refused(api: Api, observed: ObservedServer | None = None, **options: Any) -> list[ServiceError]:
     [server] = declared_from({"servers": [{"name": "a", "namespace": "mcp", "image": "a:1", **options}]})
-    return list(server_trial.refused(cast(Kube, api), [server], {server.key: sight or Sight()}).values())
+    return list(
+        server_rotation.refused_deployments(
+            cast(Kube, api), [server], {server.key: observed or ObservedServer()}
+        ).values()
+    )
 
 
 PARTS: dict[str, dict[str, Any]] = {
@@ -120,5 +124,5 @@ def test_a_server_that_stands_as_declared_costs_no_request() -> None:
     api = Api(INVALID)
     fields = {"f:spec": {}}
     live["metadata"]["managedFields"] = [{"manager": "mcpops", "operation": "Apply", "fieldsV1": fields}]
-    server_trial.refused(cast(Kube, api), [declared], {declared.key: Sight(live)})
+    server_rotation.refused_deployments(cast(Kube, api), [declared], {declared.key: ObservedServer(live)})
     assert api.asked == []

@@ -11,7 +11,7 @@ from support import mcpserver_schema
 
 from ansible_collections.mcpops.platform.plugins.module_utils import masking
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Problem
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_rules, server_types
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_types, server_validate
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import declared_from, overlaid
 
 SCHEMA = mcpserver_schema.schema()
@@ -23,7 +23,7 @@ SAMPLES: tuple[Any, ...] = (
 
 
 def problems(**options: Any) -> list[str]:
-    return [str(one) for one in server_rules.problems(declared_from({**SOUND, **options}))]
+    return [str(one) for one in server_validate.server_problems(declared_from({**SOUND, **options}))]
 
 
 def shape(part: dict[str, Any]) -> Any:
@@ -98,10 +98,10 @@ def judged(spec: dict[str, Any], **options: Any) -> list[Problem]:
     """All that is asked of a server before the first request."""
     servers = declared_from({**SOUND, **options, "spec": spec})
     masking.declared_values([server.resource for server in servers])
-    assert server_rules.absence_problems(servers) == []
-    found = server_rules.problems(servers)
+    assert server_validate.absence_problems(servers) == []
+    found = server_validate.server_problems(servers)
     for server in servers if not found else ():
-        server_rules.warnings(server)
+        server_validate.server_warnings(server)
     return found
 
 

@@ -11,8 +11,8 @@ import pytest
 from support.clock import FakeClock
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_sight, server_wait
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_readiness import NOT_RECONCILED, Sight
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import observe
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.readiness import NOT_RECONCILED, ObservedServer
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import declared_from
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.task import Task
@@ -33,33 +33,35 @@ class Cluster:
     clock: FakeClock = field(default_factory=FakeClock)
     culprits: list[Reason] = field(default_factory=list)
     looked_at: list[float] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    reported: list[str] = field(default_factory=list)
 
-    def look_at(self, _kube: Any, _task: Any, servers: Iterable[Any]) -> dict[Key, Sight]:
-        return {server.key: Sight() for server in servers}
+    def observe_servers(self, _kube: Any, _task: Any, servers: Iterable[Any]) -> dict[Key, ObservedServer]:
+        return {server.key: ObservedServer() for server in servers}
 
-    def judged(self, _kube: Any, _labels: Any, sights: Mapping[Key, Sight]) -> dict[Key, list[Reason]]:
-        found = {key: self.why_not(key, self.clock.elapsed) for key in sights}
+    def unready_reasons(
+        self, _kube: Any, _labels: Any, observed_servers: Mapping[Key, ObservedServer]
+    ) -> dict[Key, list[Reason]]:
+        found = {key: self.why_not(key, self.clock.elapsed) for key in observed_servers}
         return {key: [reason] for key, reason in found.items() if reason is not None}
 
-    def unreadable(self, _kube: Any, namespaces: set[str]) -> list[Reason]:
+    def unreadable_reasons(self, _kube: Any, namespaces: set[str]) -> list[Reason]:
         assert namespaces == {"mcp"}
         self.looked_at.append(round(self.clock.elapsed, 1))
         return self.culprits
 
     def progress(self, message: str) -> None:
-        self.told.append(message)
+        self.reported.append(message)
 
 
 @pytest.fixture
 def wait(monkeypatch: pytest.MonkeyPatch) -> Any:
-    def run(cluster: Cluster, names: Iterable[str] = ("good", "bad"), timeout: float = 60.0) -> server_wait.Waited:
-        for name in ("look_at", "judged", "unreadable"):
-            monkeypatch.setattr(server_sight, name, getattr(cluster, name))
-        monkeypatch.setattr(server_sight, "controller_trouble", lambda _kube: "")
+    def run(cluster: Cluster, names: Iterable[str] = ("good", "bad"), timeout: float = 60.0) -> observe.Waited:
+        for name in ("observe_servers", "unready_reasons", "unreadable_reasons"):
+            monkeypatch.setattr(observe, name, getattr(cluster, name))
+        monkeypatch.setattr(observe, "controller_trouble", lambda _kube: "")
         cluster.clock.install(monkeypatch)
         servers = declared_from({"servers": [{"namespace": "mcp", "name": name, "image": "a:1"} for name in names]})
-        return server_wait.wait_until_running(cast(Kube, None), cast(Task, cluster), servers, None, timeout)
+        return observe.wait_until_running(cast(Kube, None), cast(Task, cluster), servers, None, timeout)
 
     return run
 
@@ -73,7 +75,7 @@ def test_what_cannot_heal_does_not_end_the_wait_for_the_others(wait: Any) -> Non
     waited = wait(Cluster(why_not))
     assert dict(waited.reasons) == {BAD: [REFUSED]}
     assert 20 <= waited.seconds < 25
-    assert set(waited.standing) == {GOOD, BAD}
+    assert set(waited.existing) == {GOOD, BAD}
 
 
 def test_when_nobody_is_left_to_wait_for_the_end_comes_early(wait: Any) -> None:
@@ -101,8 +103,8 @@ def test_a_controller_that_does_nothing_is_asked_why_and_the_one_bad_server_ends
     cluster = Cluster(lambda _key, _seconds: IDLE, culprits=[POISON])
     waited = wait(cluster, ["good"])
     assert waited.reasons[GOOD] == [IDLE, POISON]
-    assert waited.seconds < server_wait.SETTLED_SECONDS + server_wait.TERMINAL_SECONDS + 4
-    failure = server_wait.failure(cast(Kube, None), declared_from({"namespace": "mcp", "name": "good"}), waited)
+    assert waited.seconds < observe.SETTLED_SECONDS + observe.TERMINAL_SECONDS + 4
+    failure = observe.not_ready(cast(Kube, None), declared_from({"namespace": "mcp", "name": "good"}), waited)
     assert "will not become ready by waiting" in failure.message()
     assert "MCPServer other/theirs: the KMCP controller cannot read it" in failure.message()
 
@@ -111,12 +113,12 @@ def test_all_servers_of_the_cluster_are_not_listed_at_every_look(wait: Any) -> N
     cluster = Cluster(lambda _key, _seconds: IDLE)
     wait(cluster, ["good"], timeout=40.0)
     assert 3 <= len(cluster.looked_at) <= 4
-    assert cluster.looked_at[0] >= server_wait.SETTLED_SECONDS
+    assert cluster.looked_at[0] >= observe.SETTLED_SECONDS
 
 
 def test_one_bad_server_is_named_once_for_all_that_wait_for_it(wait: Any) -> None:
     waited = wait(Cluster(lambda _key, _seconds: IDLE, culprits=[POISON]))
     servers = declared_from({"servers": [{"namespace": "mcp", "name": name} for name in ("good", "bad")]})
-    failure = server_wait.failure(cast(Kube, None), servers, waited)
+    failure = observe.not_ready(cast(Kube, None), servers, waited)
     assert failure.message().count("other/theirs") == 1
     assert [reason.code for reason in failure.reasons].count("UnreadableServer") == 1

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from support import mcpserver_schema
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import unreadable
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.unreadable import (
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server_fields
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_fields import (
     unreadable_fields,
     unreadable_servers,
 )
@@ -150,4 +150,4 @@ def test_numbers_that_the_schema_gives_64_bits_are_those_that_may_have_them() ->
         for path, part in mcpserver_schema.leaves(mcpserver_schema.schema())
         if part.get("format") == "int64"
     }
-    assert wide == unreadable._INT64
+    assert wide == server_fields._INT64

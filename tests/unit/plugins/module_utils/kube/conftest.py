@@ -16,7 +16,7 @@ from support.clock import FakeClock
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import Structure, structure_of
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.schema import Structure, structure_of
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput
 
 OPENAPI = Path(__file__).parent / "fixtures" / "openapi"
@@ -38,7 +38,7 @@ class FakeTask:
     commands: list[tuple[list[str], dict[str, str]]] = field(default_factory=list)
     secrets: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    reported: list[str] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
 
     def run_command(
@@ -51,7 +51,7 @@ class FakeTask:
         self.warnings.append(message)
 
     def progress(self, message: str) -> None:
-        self.told.append(message)
+        self.reported.append(message)
 
     def secret(self, value: str) -> None:
         if value:

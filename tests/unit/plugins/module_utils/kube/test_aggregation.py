@@ -13,21 +13,21 @@ from support.clock import FakeClock
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import drift
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import Chart
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.restore import restore
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.helm_release import restore_release
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.release_record import Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import aggregation, client, wait
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle import apply_bundle
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import client, discovery
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.bundle import apply_bundle
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.delete import DeleteOptions, delete_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.options import BundleOptions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.delete import DeleteOptions, delete_objects
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts import platform
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness import cluster, wait
 
 from .conftest import Answer, FakeTask, Server, status_object
 
 API, NAME = "custom.metrics.example.net/v1beta2", "v1beta2.custom.metrics.example.net"
 ROOT = f"/apis/{API}"
-APISERVICE = f"{aggregation.API_SERVICES}/{NAME}"
+APISERVICE = f"{discovery.API_SERVICES}/{NAME}"
 DOWN = Answer(503, b"service unavailable\n")
 UNREACHED = Answer(503, b"error trying to reach service: dial tcp 10.0.0.7:443: connect: connection refused")
 
@@ -91,16 +91,18 @@ def test_the_rest_of_a_bundle_is_applied(server: Server, kube: Kube, task: FakeT
     server.on(applied, Answer(201, config_map("fine")))
     objects = [*(score(f"s{number}") for number in range(scores)), config_map("fine")]
     outcome = apply_bundle(kube, task, objects, BundleOptions())
-    assert [(one.who.name, one.failure is None) for one in outcome.outcomes] == [
+    assert [(one.ref.name, one.failure is None) for one in outcome.outcomes] == [
         *((f"s{number}", False) for number in range(scores)),
         ("fine", True),
     ]
     failure = outcome.failures[0].failure
     assert failure is not None
-    told = failure.message()
-    assert told.startswith("apply Score a/s0: the API custom.metrics.example.net/v1beta2 does not answer; APIService")
-    assert "MissingEndpoints" in told
-    assert f"kubectl delete apiservice {NAME}" in told
+    reported = failure.message()
+    assert reported.startswith(
+        "apply Score a/s0: the API custom.metrics.example.net/v1beta2 does not answer; APIService"
+    )
+    assert "MissingEndpoints" in reported
+    assert f"kubectl delete apiservice {NAME}" in reported
     assert not [request for request in server.requests if request.method == "PATCH" and API in request.target]
 
 
@@ -115,13 +117,15 @@ def test_the_rest_of_a_release_is_compared_and_restored(
     for dry in ("", "&dryRun=All"):
         server.on(f"/api/v1/namespaces/a/configmaps/fine?{query}{dry}", Answer(201, config_map("fine")))
     spec = ReleaseSpec("game", "a", Chart("oci://registry/game", "game", "1"))
-    compared = drift.inspect(kube, task, release)
-    for found in (compared, restore(task, kube, release, spec, compared)):
-        changed = [one.who.name for one in found.as_bundle.outcomes if one.plan.changed]
+    compared = drift.inspect_objects(kube, task, release)
+    for found in (compared, restore_release(task, kube, release, spec, compared)):
+        changed = [one.ref.name for one in found.as_bundle.outcomes if one.plan.changed]
         assert changed == ["fine"]
-        assert [one.who.name for one in found.as_bundle.failures] == [f"s{number}" for number in range(scores)]
-        told = str(found.as_bundle.failures[0].failure)
-        assert told.startswith("compare Score a/s0: the API custom.metrics.example.net/v1beta2 does not answer; APIS")
+        assert [one.ref.name for one in found.as_bundle.failures] == [f"s{number}" for number in range(scores)]
+        reported = str(found.as_bundle.failures[0].failure)
+        assert reported.startswith(
+            "compare Score a/s0: the API custom.metrics.example.net/v1beta2 does not answer; APIS"
+        )
     assert not [request for request in server.requests if request.method == "PATCH" and API in request.target]
     assert task.written == ["apply ConfigMap a/fine"]
 
@@ -164,7 +168,7 @@ def test_what_is_down_is_told_by_its_name(
     kube = connect(task)
     with pytest.raises(ServiceError) as failure:
         kube.get(f"{ROOT}/scores")
-    assert (failure.value.code, aggregation.is_down(failure.value)) == ("ApiServiceDown", True)
+    assert (failure.value.code, discovery.is_aggregated_api_down(failure.value)) == ("ApiServiceDown", True)
     assert words in failure.value.message()
     asked = len([request for request in server.requests if request.target.endswith("/scores")])
     # patience is for the first one
@@ -237,9 +241,9 @@ STUCK = {
 
 
 def test_a_namespace_that_waits_for_an_api_says_for_which() -> None:
-    (reason,) = platform.namespace(STUCK)
+    (reason,) = cluster.judge_namespace(STUCK)
     assert reason.code == "Deleting"
     assert "(APIService v1.quiet.example.com, v1alpha1.wardle.example.com)" in reason.hint
     assert "kubectl delete apiservice v1.quiet.example.com v1alpha1.wardle.example.com" in reason.hint
     healthy = {**STUCK, "status": {"phase": "Terminating", "conditions": STUCK["status"]["conditions"][1:]}}  # type: ignore[index]
-    assert "apiservice" not in platform.namespace(healthy)[0].hint
+    assert "apiservice" not in cluster.judge_namespace(healthy)[0].hint

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import (
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.options import (
     Settings,
     object_option_problems,
     object_options,
     settings_for,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import ObjectRef
 
-WEB = Identity("apps/v1", "Deployment", "web", "shop")
+WEB = ObjectRef("apps/v1", "Deployment", "web", "shop")
 ROWS: dict[str, tuple[list[dict[str, Any]], Settings]] = {
     "none": ([], Settings()),
     "its kind": ([{"kind": "Deployment", "recreate": "on_immutable"}], Settings(recreate="on_immutable")),

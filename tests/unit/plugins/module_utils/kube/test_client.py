@@ -17,7 +17,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import APPLY, Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig_file import (
+from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import (
     ClusterPending,
     mark_pending,
     write_check_mode_copy,

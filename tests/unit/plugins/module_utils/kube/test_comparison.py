@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import target_of
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.comparison import Comparison
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.comparison import ApplyNeeded
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.correction import Comparison
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.options import BundleOptions
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.requests import target_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change
 
 from .conftest import described
@@ -80,7 +80,7 @@ TWINS = ({"containerPort": 53, "name": "one"}, {"containerPort": 53, "name": "tw
 def test_items_of_one_key_are_told_apart_by_their_places() -> None:
     stands = [{**port, "protocol": "TCP"} for port in TWINS]
     completed = compared(_ports(*stands), _ports(*TWINS), adopt=False)
-    assert completed.verdict is Verdict.UNSURE
+    assert completed.verdict is ApplyNeeded.UNSURE
     assert completed.estimate() == ()
     moved = compared(_ports(stands[0], {**stands[1], "name": "three"}), _ports(*TWINS), adopt=False)
     assert [(change.before, change.after) for change in moved.estimate()] == [("three", "two")]

@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.conditions import parse, problems, unmet
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import ObjectRef
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.judge import (
+    condition_problems,
+    parse_conditions,
+    unmet_conditions,
+)
 
 
 def box(**more: Any) -> dict[str, Any]:
@@ -61,41 +65,41 @@ UNMET: dict[str, tuple[dict[str, Any], str | None]] = {
 
 @pytest.mark.parametrize("case", UNMET)
 def test_unmet(case: str) -> None:
-    row, told = UNMET[case]
-    found = unmet(parse([row]), box())
-    assert [reason.message for reason in found] == ([] if told is None else [told])
+    row, reported = UNMET[case]
+    found = unmet_conditions(parse_conditions([row]), box())
+    assert [reason.message for reason in found] == ([] if reported is None else [reported])
     assert all(reason.subject == "Box shop/one" and not reason.terminal for reason in found)
 
 
 def test_the_interface_of_one_condition() -> None:
-    (condition,) = parse([{"path": ".status.phase", "value": "Done"}])
+    (condition,) = parse_conditions([{"path": ".status.phase", "value": "Done"}])
     assert condition.unmet(box()) == ".status.phase is 'Running'; waiting for 'Done'"
-    (condition,) = parse([{"path": ".status.phase"}])
+    (condition,) = parse_conditions([{"path": ".status.phase"}])
     assert condition.unmet(box()) is None
 
 
 def test_a_status_of_an_older_generation_holds_nothing() -> None:
     old = box(metadata={"name": "one", "namespace": "shop", "generation": 3})
-    (reason,) = unmet(parse([{"path": ".status.phase", "value": "Running"}]), old)
+    (reason,) = unmet_conditions(parse_conditions([{"path": ".status.phase", "value": "Running"}]), old)
     assert reason.code == "NotObserved"
 
 
 def test_a_row_that_names_nothing_is_about_kinds_without_a_verdict() -> None:
-    anything = parse([{"path": ".status.url"}])
-    named = parse([{"kind": "Deployment", "path": ".status.url"}])
-    assert unmet(anything, box())
-    assert not unmet(anything, DEPLOYMENT)
-    assert unmet(named, DEPLOYMENT)
+    anything = parse_conditions([{"path": ".status.url"}])
+    named = parse_conditions([{"kind": "Deployment", "path": ".status.url"}])
+    assert unmet_conditions(anything, box())
+    assert not unmet_conditions(anything, DEPLOYMENT)
+    assert unmet_conditions(named, DEPLOYMENT)
 
 
 def test_several_rows_are_all_told() -> None:
     rows = [{"path": ".status.url"}, {"type": "Ready"}, {"path": ".status.phase", "value": "Running"}]
-    assert len(unmet(parse(rows), box())) == 2
+    assert len(unmet_conditions(parse_conditions(rows), box())) == 2
 
 
 def test_values_of_a_secret_are_not_told() -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"p": "aHVzaA=="}}
-    (reason,) = unmet(parse([{"kind": "Secret", "path": ".data.p", "value": "x"}]), secret)
+    (reason,) = unmet_conditions(parse_conditions([{"kind": "Secret", "path": ".data.p", "value": "x"}]), secret)
     assert "aHVzaA" not in reason.message
 
 
@@ -112,15 +116,15 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_rows(case: str) -> None:
-    row, told = BAD[case]
+    row, reported = BAD[case]
     with pytest.raises(InvalidInput) as wrong:
-        parse([row])
-    assert told in wrong.value.message()
+        parse_conditions([row])
+    assert reported in wrong.value.message()
 
 
 def test_all_bad_rows_are_told_together() -> None:
     with pytest.raises(InvalidInput) as wrong:
-        parse([row for row, _told in BAD.values()])
+        parse_conditions([row for row, _reported in BAD.values()])
     assert len(wrong.value.problems) >= len(BAD)
 
 
@@ -139,6 +143,6 @@ FITS = {
 
 @pytest.mark.parametrize("case", FITS)
 def test_rows_that_fit_no_object(case: str) -> None:
-    row, told = FITS[case]
-    declared = [Identity("example.com/v1", "Box", "one", "shop")]
-    assert [str(one) for one in problems(parse([{"path": ".a", **row}]), declared)] == told
+    row, reported = FITS[case]
+    declared = [ObjectRef("example.com/v1", "Box", "one", "shop")]
+    assert [str(one) for one in condition_problems(parse_conditions([{"path": ".a", **row}]), declared)] == reported

@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest import (
-    ABSENT,
-    ANNOTATION,
-    NEW,
+    ABSENT_DIGEST,
+    DIGEST_ANNOTATION,
+    NEW_DIGEST,
     Content,
     Record,
-    Seen,
-    Standing,
-    content,
-    decide,
-    digest,
+    Reference,
+    ReferenceState,
+    WorkloadRecord,
+    decide_record,
     is_rewritten,
-    read,
-    text,
+    object_content,
+    read_record,
+    record_text,
+    reference_digest,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.references import Reference
 
 S = Reference("Secret", "s")
 M = Reference("ConfigMap", "m")
@@ -40,7 +40,7 @@ def config_map(uid: str = "u1", **values: str) -> dict[str, Any]:
 
 
 def of(item: dict[str, Any], reference: Reference = S, **more: Any) -> str | None:
-    return digest(reference, content(item, **more))
+    return reference_digest(reference, object_content(item, **more))
 
 
 def test_values_count_and_nothing_else() -> None:
@@ -62,8 +62,8 @@ def test_a_secret_is_keyed_by_what_only_its_readers_know() -> None:
     assert of(secret("u1", a="1")) != of(secret("u2", a="1"))
     assert of(config_map("u1", a="1"), M) == of(config_map("u2", a="1"), M)
     # not the same in two objects: who knows one value does not recognise it in the other
-    assert content(secret("u1", a="hunter2")).keys["a"] != content(secret("u2", a="hunter2")).keys["a"]
-    assert "hunter2" not in str(content(secret("u1", a="hunter2")))
+    assert object_content(secret("u1", a="hunter2")).keys["a"] != object_content(secret("u2", a="hunter2")).keys["a"]
+    assert "hunter2" not in str(object_content(secret("u1", a="hunter2")))
 
 
 def test_the_binary_data_of_a_config_map_counts() -> None:
@@ -73,20 +73,20 @@ def test_the_binary_data_of_a_config_map_counts() -> None:
 
 DIGESTS = {
     "required and not there": (S, None, None),
-    "optional and not there": (OPTIONAL, None, ABSENT),
+    "optional and not there": (OPTIONAL, None, ABSENT_DIGEST),
     "a token that its controller has not filled yet": (
         S,
-        content({**secret(), "type": "kubernetes.io/service-account-token"}),
+        object_content({**secret(), "type": "kubernetes.io/service-account-token"}),
         None,
     ),
-    "made by the real run": (S, content(secret(a="1"), new=True), NEW),
+    "made by the real run": (S, object_content(secret(a="1"), new=True), NEW_DIGEST),
 }
 
 
 @pytest.mark.parametrize("case", DIGESTS)
 def test_what_is_not_there_yet(case: str) -> None:
     reference, found, expected = DIGESTS[case]
-    assert digest(reference, found) == expected
+    assert reference_digest(reference, found) == expected
 
 
 def test_a_config_map_that_is_made_by_the_real_run_is_known_before() -> None:
@@ -95,20 +95,20 @@ def test_a_config_map_that_is_made_by_the_real_run_is_known_before() -> None:
 
 def test_the_record_reads_back_and_has_one_order() -> None:
     record = {"secret/s": "2", "configmap/m": "1"}
-    assert text(record) == "configmap/m=1,secret/s=2"
-    assert read({ANNOTATION: text(record)}) == record
-    assert read(None) == read({}) == read({ANNOTATION: "written by hand"}) == {}
+    assert record_text(record) == "configmap/m=1,secret/s=2"
+    assert read_record({DIGEST_ANNOTATION: record_text(record)}) == record
+    assert read_record(None) == read_record({}) == read_record({DIGEST_ANNOTATION: "written by hand"}) == {}
 
 
-def at(template: str = "", beside: str = "") -> Standing:
-    return Standing(read({ANNOTATION: template}), read({ANNOTATION: beside}))
+def at(template: str = "", beside: str = "") -> WorkloadRecord:
+    return WorkloadRecord(read_record({DIGEST_ANNOTATION: template}), read_record({DIGEST_ANNOTATION: beside}))
 
 
-WAS, IS = Seen("1", "1"), Seen("2", "1")
-BY_OTHERS, GONE, MADE = Seen("2", "2"), Seen(None, "1"), Seen("1", None)
-MISSING, UNREAD = Seen(None), None
+WAS, IS = ReferenceState("1", "1"), ReferenceState("2", "1")
+BY_OTHERS, GONE, MADE = ReferenceState("2", "2"), ReferenceState(None, "1"), ReferenceState("1", None)
+MISSING, UNREAD = ReferenceState(None), None
 # standing, what is seen → template, beside, what rolls
-RECORDS: dict[str, tuple[Standing | None, Seen | None, str, str, bool]] = {
+RECORDS: dict[str, tuple[WorkloadRecord | None, ReferenceState | None, str, str, bool]] = {
     "a new workload": (None, MADE, "secret/s=1", "", False),
     "a new workload before its Secret": (None, MISSING, "secret/s=awaited", "", False),
     "a new workload, not to be read": (None, UNREAD, "", "", False),
@@ -126,28 +126,30 @@ RECORDS: dict[str, tuple[Standing | None, Seen | None, str, str, bool]] = {
     "gone, and only noted": (at("", "secret/s=1"), GONE, "", "secret/s=1", False),
     "awaited, and not there yet": (at("secret/s=awaited"), MISSING, "secret/s=awaited", "", False),
     "awaited, and there as it was made": (at("secret/s=awaited"), MADE, "secret/s=awaited", "", False),
-    "awaited, and written again": (at("secret/s=awaited"), Seen("2", "2", True), "secret/s=2", "", True),
+    "awaited, and written again": (at("secret/s=awaited"), ReferenceState("2", "2", True), "secret/s=2", "", True),
     "used no more": (at("secret/other=1", "configmap/other=1"), WAS, "", "secret/s=1", False),
 }
 
 
 @pytest.mark.parametrize("case", RECORDS)
 def test_what_is_recorded_and_what_rolls(case: str) -> None:
-    standing, seen, template, beside, rolls = RECORDS[case]
-    found = decide([S], {} if seen is None else {S.label: seen}, standing)
-    assert (text(found.template), text(found.beside)) == (template, beside)
+    existing, seen, template, beside, rolls = RECORDS[case]
+    found = decide_record([S], {} if seen is None else {S.label: seen}, existing)
+    assert (record_text(found.template), record_text(found.beside)) == (template, beside)
     assert found.rolled == ((S,) if rolls else ())
     # the second run
-    later = {} if seen is None else {S.label: Seen(seen.now, seen.now, seen.rewritten)}
-    again = decide([S], later, Standing(found.template, found.beside))
+    later = {} if seen is None else {S.label: ReferenceState(seen.now, seen.now, seen.rewritten)}
+    again = decide_record([S], later, WorkloadRecord(found.template, found.beside))
     assert (again.template, again.beside, again.rolled) == (found.template, found.beside, ())
 
 
 def test_once_pods_are_replaced_all_that_they_use_is_known() -> None:
     other = Reference("Secret", "late")
-    standing = at("secret/late=awaited,secret/s=1", "configmap/m=1")
-    found = decide([S, M, other], {S.label: BY_OTHERS, M.label: WAS, other.label: Seen("3", "3")}, standing)
-    assert (text(found.template), found.beside) == ("configmap/m=1,secret/late=3,secret/s=2", {})
+    existing = at("secret/late=awaited,secret/s=1", "configmap/m=1")
+    found = decide_record(
+        [S, M, other], {S.label: BY_OTHERS, M.label: WAS, other.label: ReferenceState("3", "3")}, existing
+    )
+    assert (record_text(found.template), found.beside) == ("configmap/m=1,secret/late=3,secret/s=2", {})
     assert found.rolled == (S,)
 
 
@@ -169,19 +171,22 @@ def test_whether_it_was_written_since_it_was_made(case: str) -> None:
     entries, reference, expected = WRITES[case]
     item = secret(a="1", b="2")
     item["metadata"] |= {"creationTimestamp": "2026-01-01T00:00:00Z", "managedFields": entries}
-    assert is_rewritten(reference, content(item)) == expected
+    assert is_rewritten(reference, object_content(item)) == expected
     token = {**item, "type": "kubernetes.io/service-account-token"}
-    assert not is_rewritten(reference, content(token)), "its controller fills it, and nobody rotates it"
+    assert not is_rewritten(reference, object_content(token)), "its controller fills it, and nobody rotates it"
 
 
 def test_annotations_of_the_declaration_stay_and_a_copied_record_goes() -> None:
     record = Record({"secret/s": "1"})
-    copied = {"labels": {"a": "b"}, "annotations": {"own": "x", ANNOTATION: "secret/s=0"}}
-    assert record.in_template(copied) == {"labels": {"a": "b"}, "annotations": {"own": "x", ANNOTATION: "secret/s=1"}}
+    copied = {"labels": {"a": "b"}, "annotations": {"own": "x", DIGEST_ANNOTATION: "secret/s=0"}}
+    assert record.in_template(copied) == {
+        "labels": {"a": "b"},
+        "annotations": {"own": "x", DIGEST_ANNOTATION: "secret/s=1"},
+    }
     assert record.on_workload(copied)["annotations"] == {"own": "x"}
     assert record.on_workload({"name": "web", "annotations": None}) == {"name": "web", "annotations": None}
 
 
 def test_fingerprints_can_be_told_apart_from_those_of_another_key() -> None:
     assert Content({"a": "x"}) != Content({"b": "x"})
-    assert digest(S, Content({"a": "x"})) != digest(S, Content({"b": "x"}))
+    assert reference_digest(S, Content({"a": "x"})) != reference_digest(S, Content({"b": "x"}))

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.delete import DeleteOptions, delete_objects
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.delete import DeleteOptions, delete_objects
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import group_path
 
 from .conftest import Answer, FakeTask, Server
@@ -64,10 +64,10 @@ def item(api_version: str, kind: str, name: str = "web") -> dict[str, Any]:
 
 @pytest.mark.parametrize("case", MISTAKEN)
 def test_a_kind_that_is_written_wrongly_is_refused(kube: Kube, task: FakeTask, case: str) -> None:
-    api_version, kind, told = MISTAKEN[case]
+    api_version, kind, reported = MISTAKEN[case]
     with pytest.raises(InvalidInput) as refused:
         delete_objects(kube, task, [item(api_version, kind)], DeleteOptions())
-    assert f"{kind} web: this cluster has no kind {kind} {told}" in refused.value.message()
+    assert f"{kind} web: this cluster has no kind {kind} {reported}" in refused.value.message()
 
 
 def test_all_that_is_written_wrongly_is_told_at_once(server: Server, kube: Kube, task: FakeTask) -> None:

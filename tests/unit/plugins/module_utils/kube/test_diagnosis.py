@@ -12,11 +12,15 @@ import pytest
 from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.domain import NAME
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.facts import Facts
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import diagnosis
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.readiness import Facts
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import k8s_diagnosis_info
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import Finding, in_order
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_snapshot import Snapshot, read
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis.snapshot import (
+    Finding,
+    Snapshot,
+    in_order,
+    read_snapshot,
+)
 
 from .conftest import Answer, FakeTask, Server, status_object
 
@@ -82,7 +86,7 @@ def snapshot(*items: Item, **more: Any) -> Snapshot:
 
 def findings(*items: Item, **more: Any) -> dict[str, Item]:
     """What is found, by id; the DNS, which these clusters lack, left out."""
-    rows = [one.to_dict() for one in diagnosis.classify(snapshot(*items, **more), DOMAINS)]
+    rows = [one.to_dict() for one in k8s_diagnosis_info.classify(snapshot(*items, **more), DOMAINS)]
     return {row["id"]: row for row in rows if row["code"] != "DnsDown"}
 
 
@@ -156,8 +160,8 @@ def test_a_probe_that_an_event_speaks_of_is_told_at_once() -> None:
 
 def test_evidence_hides_what_the_pods_own_variables_hold() -> None:
     one = pod("web-77-1", LOOP, env=[{"name": "LEDGER", "value": "ledger.example.com"}])
-    told = event(one, "BackOff", "cannot reach ledger.example.com with password=hunter2")
-    row = findings(deployment(), one, told)["CrashLoop/tools/Deployment/web/main"]
+    reported = event(one, "BackOff", "cannot reach ledger.example.com with password=hunter2")
+    row = findings(deployment(), one, reported)["CrashLoop/tools/Deployment/web/main"]
     assert row["evidence"][-1]["text"] == "cannot reach $(LEDGER) with password=********"
 
 
@@ -209,7 +213,7 @@ def dns(*endpoints: Item) -> list[Item]:
 
 
 @pytest.mark.parametrize(
-    ("items", "more", "said"),
+    ("items", "more", "stated"),
     [
         (dns({"conditions": {"ready": True}}), {}, None),
         (dns({"conditions": {"ready": False}}), {}, "no DNS server is ready"),
@@ -217,10 +221,10 @@ def dns(*endpoints: Item) -> list[Item]:
         ([], {"unread": {"Service": "may not be listed in other namespaces"}}, None),
     ],
 )
-def test_dns(items: list[Item], more: Item, said: str | None) -> None:
-    found = [one for one in diagnosis.classify(snapshot(*items, **more), DOMAINS) if one.code == "DnsDown"]
-    assert len(found) == (1 if said else 0)
-    assert said is None or said in found[0].summary
+def test_dns(items: list[Item], more: Item, stated: str | None) -> None:
+    found = [one for one in k8s_diagnosis_info.classify(snapshot(*items, **more), DOMAINS) if one.code == "DnsDown"]
+    assert len(found) == (1 if stated else 0)
+    assert stated is None or stated in found[0].summary
 
 
 def server(generation: int, seen: int | None, age: float = 60, **condition: str) -> Item:
@@ -314,7 +318,7 @@ def test_the_worst_comes_first_and_nothing_twice() -> None:
 def test_bad_options(params: Item, words: str) -> None:
     task = FakeTask({"namespaces": [], "log_lines": 8, "cluster_scope": True, **params})
     with pytest.raises(InvalidInput) as caught:
-        diagnosis.diagnose(task)
+        k8s_diagnosis_info.diagnose(task)
     assert words in caught.value.message()
 
 
@@ -352,7 +356,7 @@ def test_the_number_of_requests_does_not_grow_with_the_objects(
     server: Server, connect: Callable[..., Kube], task: FakeTask
 ) -> None:
     serve(server, [pod(f"web-77-{number}", NO_IMAGE) for number in range(500)])
-    seen = read(connect(task), [], True)
+    seen = read_snapshot(connect(task), [], True)
     assert len(seen.of("Pod")) == 500
     kinds = sum(len(kinds) for kinds in PLURALS.values())
     assert len(server.requests) == kinds + 2, "one list a kind, and two requests to learn the kinds"
@@ -369,7 +373,7 @@ def test_what_may_not_be_read_is_named(server: Server, connect: Callable[..., Ku
     for path in ("pods", "events"):
         query = "limit=1000&fieldSelector=type%3DWarning" if path == "events" else "limit=1000"
         server.on(f"/api/v1/namespaces/tools/{path}?{query}", Answer(body={"items": []}))
-    seen = read(connect(task), ["tools"], True)
+    seen = read_snapshot(connect(task), ["tools"], True)
     assert seen.unread == {"Node": "may not be listed", "Deployment": "may not be listed in other namespaces"}
     assert len(seen.of("Deployment")) == 1
     assert not seen.complete("Deployment")

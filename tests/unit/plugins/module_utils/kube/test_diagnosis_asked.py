@@ -109,8 +109,8 @@ def test_only_with_a_probe_are_servers_asked(server: Server, tmp_path: Path) -> 
 
 def test_who_may_not_use_the_proxy_learns_that_nobody_was_asked(server: Server, tmp_path: Path) -> None:
     serve(server, "echo")
-    told = 'services "echo" is forbidden: User "u" cannot create resource "services/proxy" in API group ""'
-    server.on(proxy("echo"), Answer(403, status_object(403, "Forbidden", told)))
+    reported = 'services "echo" is forbidden: User "u" cannot create resource "services/proxy" in API group ""'
+    server.on(proxy("echo"), Answer(403, status_object(403, "Forbidden", reported)))
     result, _task = diagnosed(server, tmp_path / "run", probe=True)
     assert of_servers(result) == {}
     assert "answers of MCP servers may not be asked through the API server's proxy" in result["unread"]

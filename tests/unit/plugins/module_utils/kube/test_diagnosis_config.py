@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import config_digest, diagnosis_config
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import in_order
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.references import Reference
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import config_digest
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest import Reference
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis import pods
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis.snapshot import in_order
 
 from .test_diagnosis import Item, ago, deployment, item, pod, snapshot
 
@@ -36,7 +37,7 @@ def held(*entries: Item, kind: str = "Secret", age: float = 7200) -> Item:
 
 def findings(*items: Item, **more: Any) -> dict[str, Item]:
     """What is found, by id."""
-    return {one.identifier: one.to_dict() for one in in_order(diagnosis_config.findings(snapshot(*items, **more)))}
+    return {one.identifier: one.to_dict() for one in in_order(pods.stale_config_findings(snapshot(*items, **more)))}
 
 
 LABEL = {"f:metadata": {"f:labels": {"f:team": {}}}}
@@ -80,14 +81,14 @@ CASES: dict[str, tuple[Item, Item, bool]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_pod_that_is_older_than_what_it_uses(case: str) -> None:
-    standing, one, expected = CASES[case]
-    found = findings(deployment(), one, standing)
+    existing, one, expected = CASES[case]
+    found = findings(deployment(), one, existing)
     assert list(found) == (["StaleConfig/tools/Deployment/web/secret/keys"] if expected else [])
 
 
 def test_the_finding_says_who_and_when_and_what_to_do() -> None:
-    told = findings(deployment(), running(**ENVIRONMENT), held(wrote("kubectl-edit", 60, **data("a"))))
-    [one] = told.values()
+    reported = findings(deployment(), running(**ENVIRONMENT), held(wrote("kubectl-edit", 60, **data("a"))))
+    [one] = reported.values()
     assert one["severity"] == "warning"
     assert one["pods"] == ["web-77-1"]
     assert one["evidence"] == [
@@ -148,18 +149,18 @@ def test_other_workloads_alike(case: str) -> None:
 
 def test_a_label_of_the_manager_of_the_values_is_told_from_a_value_where_the_pod_carries_the_digest() -> None:
     content = config_digest.Content({"a": "fingerprint"})
-    record = {"secret/keys": str(config_digest.digest(Reference("Secret", "keys"), content))}
+    record = {"secret/keys": str(config_digest.reference_digest(Reference("Secret", "keys"), content))}
     one = running(**ENVIRONMENT)
-    one["metadata"]["annotations"] = {config_digest.ANNOTATION: config_digest.text(record)}
+    one["metadata"]["annotations"] = {config_digest.DIGEST_ANNOTATION: config_digest.record_text(record)}
     changed = held(wrote("mcpops", 60, **data("a"), **LABEL))
     key = ("Secret", "tools", "keys")
-    assert diagnosis_config.suspects(snapshot(deployment(), one, changed)) == [key]
+    assert pods.possibly_stale(snapshot(deployment(), one, changed)) == [key]
     assert findings(deployment(), one, changed, contents={key: content}) == {}
     other = config_digest.Content({"a": "another"})
     assert len(findings(deployment(), one, changed, contents={key: other})) == 1
     # one that may not be read clears nothing
     assert len(findings(deployment(), one, changed)) == 1
-    assert diagnosis_config.suspects(snapshot(deployment(), running(**ENVIRONMENT), changed)) == []
+    assert pods.possibly_stale(snapshot(deployment(), running(**ENVIRONMENT), changed)) == []
 
 
 def test_a_bare_pod_is_its_own_workload() -> None:

@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation, differences, removal
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.diff import (
+    creation_changes,
+    differences,
+    removal_changes,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Plan
 
 from .conftest import described
@@ -82,13 +86,13 @@ def noted(**annotations: str) -> dict[str, Any]:
         differences(SECRET, noted(**NOTED)),
         differences(noted(**NOTED), SECRET),
         differences(noted(team="us"), noted(**NOTED)),
-        creation(noted(**NOTED)),
-        creation({**SECRET, "stringData": {"p": "dHdv"}}),
+        creation_changes(noted(**NOTED)),
+        creation_changes({**SECRET, "stringData": {"p": "dHdv"}}),
         differences(SECRET, {**SECRET, "data": {"p": "dHdv", "q": "b25l"}}),
         differences({**SECRET, "data": {}}, SECRET),
         differences({key: value for key, value in SECRET.items() if key != "data"}, SECRET),
-        creation(SECRET),
-        removal(SECRET),
+        creation_changes(SECRET),
+        removal_changes(SECRET),
     ],
     ids=[
         "noted",
@@ -113,13 +117,13 @@ def test_secret_values_are_never_shown(changes: Any) -> None:
 def test_what_is_not_secret_of_a_secret_is_shown() -> None:
     shown = Plan("Secret s", differences(SECRET, noted(**NOTED))).diff()["after"]
     assert 'metadata.annotations.team: "them"' in shown
-    assert 'type: "Opaque"' in Plan("Secret s", creation({**SECRET, "type": "Opaque"})).diff()["after"]
+    assert 'type: "Opaque"' in Plan("Secret s", creation_changes({**SECRET, "type": "Opaque"})).diff()["after"]
 
 
 def test_schemas_of_a_definition_are_shown_short() -> None:
     version = {"name": "v1", "schema": {"openAPIV3Schema": {"type": "object"}}}
     definition = {"kind": "CustomResourceDefinition", "spec": {"versions": [version, {"name": "v2"}]}}
-    shown = Plan("x", creation(definition)).diff()["after"]
+    shown = Plan("x", creation_changes(definition)).diff()["after"]
     assert "openAPIV3Schema" not in shown
     assert "sha256:" in shown
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_declaration, read_documents
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import manifests
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.yaml_loader import read_declaration, read_documents
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_yaml_is_read_as_go_reads_it(text: str, value: object) -> None:
 
 
 def test_declarations_are_read_so_as_well() -> None:
-    assert objects.read("file", "schedule: 12:30\n") == ([{"schedule": "12:30"}], [])
+    assert manifests.read_manifests("file", "schedule: 12:30\n") == ([{"schedule": "12:30"}], [])
 
 
 @pytest.mark.parametrize(
@@ -80,15 +80,15 @@ TWICE = {
 
 @pytest.mark.parametrize("case", TWICE)
 def test_keys_that_are_given_twice_are_found(case: str) -> None:
-    text, told = TWICE[case]
+    text, reported = TWICE[case]
     _documents, duplicates = read_declaration(text)
-    assert len(duplicates) == len(told)
-    for duplicate, words in zip(duplicates, told):
+    assert len(duplicates) == len(reported)
+    for duplicate, words in zip(duplicates, reported):
         assert words in str(duplicate)
 
 
 def test_a_declaration_with_keys_that_are_given_twice_is_refused() -> None:
-    _documents, [problem] = objects.read("web.yaml", TWICE["yaml"][0])
+    _documents, [problem] = manifests.read_manifests("web.yaml", TWICE["yaml"][0])
     assert str(problem).startswith("web.yaml: the key 'labels' is given twice in one mapping (lines 2 and 4)")
 
 
@@ -113,5 +113,5 @@ def test_large_json_takes_no_yaml_parser(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_half_a_surrogate_pair_is_told_in_words() -> None:
-    _documents, [problem] = objects.read("definitions[0]", "a: x\ud83d\n")
+    _documents, [problem] = manifests.read_manifests("definitions[0]", "a: x\ud83d\n")
     assert str(problem) == "definitions[0]: is not YAML: it holds U+D83D, half of a surrogate pair and no character"

@@ -5,9 +5,8 @@ import json
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import failures as helm_failures
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.dumps import without_dumps
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.failures import from_response
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import cli as helm_failures
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.errors import from_response, without_dumps
 
 from .conftest import status_object
 
@@ -73,4 +72,4 @@ def test_a_refusal_holds_no_object_in_its_message_nor_in_its_details(message: st
 @pytest.mark.parametrize("message", [text for text, _shown in MESSAGES.values()], ids=MESSAGES)
 def test_helm_repeats_none_either(message: str) -> None:
     stderr = f'Error: UPGRADE FAILED: cannot patch "x" with kind Job: {message}'
-    assert CANARY not in json.dumps(helm_failures.failure("upgrade x", stderr, 1).to_result())
+    assert CANARY not in json.dumps(helm_failures.helm_failure("upgrade x", stderr, 1).to_result())

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import apply
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import give_up, target_of
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.comparison import Comparison
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.exclusive import (
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import requests
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.correction import (
+    Comparison,
     fresh_values,
-    remove_foreign,
+    remove_foreign_fields,
     set_fresh,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.options import BundleOptions
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.requests import drop_field_manager, target_of
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 
 from .conftest import Answer, FakeTask, Server, status_object
 
@@ -39,9 +39,9 @@ def live(version: str, **data: str) -> dict[str, Any]:
     return {"kind": "ConfigMap", "metadata": metadata, "data": data}
 
 
-def remove(kube: Kube, standing: dict[str, Any], dry_run: bool = False) -> Any:
+def remove(kube: Kube, existing: dict[str, Any], dry_run: bool = False) -> Any:
     options = BundleOptions(exclusive=True, our_managers=frozenset({"mcpops"}))
-    taken = remove_foreign(kube, Comparison(options, TARGET, standing), dry_run=dry_run)
+    taken = remove_foreign_fields(kube, Comparison(options, TARGET, existing), dry_run=dry_run)
     return list(taken.changes), tuple(taken.kept), taken.live
 
 
@@ -65,19 +65,19 @@ def test_an_object_that_moved_is_read_again(server: Server, connect: Callable[..
 
 
 def test_what_the_api_keeps_is_a_note(server: Server, connect: Callable[..., Kube], task: FakeTask) -> None:
-    standing = live("1", a="1", x="y")
+    existing = live("1", a="1", x="y")
     server.on(DRY, REFUSED)
-    server.on(PATH, Answer(body=standing))
-    changes, notes, after = remove(connect(task), standing)
+    server.on(PATH, Answer(body=existing))
+    changes, notes, after = remove(connect(task), existing)
     assert changes == []
     assert notes == ("ConfigMap n/a: data.x of kubectl-edit cannot be removed",)
-    assert after is standing
+    assert after is existing
 
 
 def test_a_default_that_comes_back_is_no_drift(server: Server, connect: Callable[..., Kube], task: FakeTask) -> None:
-    standing = live("1", a="1", x="y")
-    server.on(DRY, Answer(body=standing))
-    assert remove(connect(task), standing)[:2] == ([], ())
+    existing = live("1", a="1", x="y")
+    server.on(DRY, Answer(body=existing))
+    assert remove(connect(task), existing)[:2] == ([], ())
     assert len(server.requests) == 1
 
 
@@ -89,9 +89,9 @@ def test_other_errors_are_not_hidden(server: Server, connect: Callable[..., Kube
 
 def test_a_default_of_another_value_is_drift(server: Server, connect: Callable[..., Kube], task: FakeTask) -> None:
     """The API server fills in its own value for what was removed: that of the other manager goes all the same."""
-    standing = live("1", a="1", x="y")
+    existing = live("1", a="1", x="y")
     server.on(DRY, Answer(body=live("1", a="1", x="default")))
-    changes, notes, _after = remove(connect(task), standing, dry_run=True)
+    changes, notes, _after = remove(connect(task), existing, dry_run=True)
     assert [(change.path, change.before) for change in changes] == [("data.x", "y")]
     assert notes == ()
 
@@ -106,10 +106,10 @@ def test_a_replacement_leaves_no_second_owner(server: Server, connect: Callable[
     conflict = Answer(409, status_object(409, "Conflict", "the object has been modified"))
     server.on(PATH, conflict, Answer(body=owned("2", ours, theirs)), Answer(body=owned("3", ours)))
     kube = connect(task)
-    after = give_up(kube, TARGET, owned("1", ours, theirs), {"mcpops-replace"})
+    after = drop_field_manager(kube, TARGET, owned("1", ours, theirs), {"mcpops-replace"})
     assert after == owned("3", ours)
     assert json.loads(server.requests[-1].body) == {"metadata": {"resourceVersion": "2", "managedFields": [ours]}}
-    assert give_up(kube, TARGET, after, {"mcpops-replace"}) is after
+    assert drop_field_manager(kube, TARGET, after, {"mcpops-replace"}) is after
     assert len(server.requests) == 3
 
 
@@ -139,12 +139,12 @@ def test_only_what_every_new_object_would_have_is_told(
     def answer(_kube: Any, target: Any, *, dry_run: bool, manager: str) -> Any:
         assert dry_run
         assert manager == "mcpops"
-        names.append(target.who.name)
+        names.append(target.ref.name)
         return next(made)
 
-    monkeypatch.setattr(apply, "server_side_apply", answer)
-    standing = service(policy="Prefer", address="10.0.0.9", default=1)
-    found = fresh_values(connect(task), SERVICE, standing, [POLICY, ADDRESS, PORTS], "mcpops")
+    monkeypatch.setattr(requests, "server_side_apply", answer)
+    existing = service(policy="Prefer", address="10.0.0.9", default=1)
+    found = fresh_values(connect(task), SERVICE, existing, [POLICY, ADDRESS, PORTS], "mcpops")
     assert found == {POLICY: "Single"}
     assert all(re.fullmatch(r"mcpops-trial-[0-9a-f]{8}", name) for name in names)
     assert len(set(names)) == 2

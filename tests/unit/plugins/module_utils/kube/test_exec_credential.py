@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.exec_credential import credential, forget
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import forget_credential, plugin_credential
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput
 
 from .conftest import FakeTask
@@ -33,19 +33,19 @@ def answer(seconds: float | None, **status: Any) -> CommandOutput:
 )
 def test_the_plugin_runs_once_while_its_token_is_good(task: FakeTask, seconds: float | None, runs: int) -> None:
     task.output = answer(seconds, token="t")
-    assert credential(task, access())["token"] == "t"
-    assert credential(task, access())["token"] == "t"
+    assert plugin_credential(task, access())["token"] == "t"
+    assert plugin_credential(task, access())["token"] == "t"
     assert len(task.commands) == runs
     assert "t" in task.secrets
 
 
 def test_another_identity_or_a_refusal_asks_again(task: FakeTask) -> None:
     task.output = answer(3600, token="t")
-    credential(task, access())
-    credential(task, access(args=["get-token", "--other"]))
+    plugin_credential(task, access())
+    plugin_credential(task, access(args=["get-token", "--other"]))
     assert len(task.commands) == 2
-    forget(task, access())
-    credential(task, access())
+    forget_credential(task, access())
+    plugin_credential(task, access())
     assert len(task.commands) == 3
 
 
@@ -59,12 +59,12 @@ def test_what_the_plugin_is_told(task: FakeTask) -> None:
         exec_directory=Path("/conf"),
         exec_cluster={"server": "https://api", "extensions": [extension]},
     )
-    credential(task, given)
+    plugin_credential(task, given)
     argv, environment = task.commands[0]
     assert argv == ["/conf/bin/login"]
     assert environment["A"] == "1"
-    told = json.loads(environment["KUBERNETES_EXEC_INFO"])
-    assert told["spec"] == {"interactive": False, "cluster": {"server": "https://api", "config": {"audience": "x"}}}
+    reported = json.loads(environment["KUBERNETES_EXEC_INFO"])
+    assert reported["spec"] == {"interactive": False, "cluster": {"server": "https://api", "config": {"audience": "x"}}}
 
 
 WRONG = {
@@ -77,10 +77,10 @@ WRONG = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_what_went_wrong_is_said(task: FakeTask, case: str) -> None:
-    task.output, told = WRONG[case]
+    task.output, reported = WRONG[case]
     with pytest.raises(ServiceError) as failure:
-        credential(task, access())
-    assert told in failure.value.message()
+        plugin_credential(task, access())
+    assert reported in failure.value.message()
     assert "kubelogin" in failure.value.message()
 
 
@@ -90,4 +90,4 @@ def test_a_plugin_that_is_not_there(task: FakeTask, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(task, "run_command", missing)
     with pytest.raises(ServiceError, match="Get it from the shelf"):
-        credential(task, access(installHint="Get it from the shelf"))
+        plugin_credential(task, access(installHint="Get it from the shelf"))

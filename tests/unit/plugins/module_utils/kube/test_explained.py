@@ -9,20 +9,21 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import apply, converge
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import target_of
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import object as converge
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import requests
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.options import BundleOptions
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.requests import target_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.explained import (
-    explained,
-    holds_others,
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.diff import (
+    explain_refusal,
     is_immutable,
+    is_protected_kind,
     refusing_webhook,
     with_remedy,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.failures import from_response
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.errors import from_response
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import ObjectRef
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change
 
 from .conftest import Answer, FakeTask, Server, status_object
@@ -44,15 +45,15 @@ def refused(message: str, field: str, reason: str = "FieldValueForbidden") -> Se
     return from_response("apply X a", 422, body, "a test")
 
 
-def told(failure: ServiceError, paths: Sequence[str] = (), foreign: Sequence[tuple[str, str]] = ()) -> str:
+def reported(failure: ServiceError, paths: Sequence[str] = (), foreign: Sequence[tuple[str, str]] = ()) -> str:
     changes = [Change(path, 1, 2) for path in paths]
-    return explained(failure, lambda: changes, lambda: foreign).message()
+    return explain_refusal(failure, lambda: changes, lambda: foreign).message()
 
 
 def test_the_fields_of_a_stateful_set_that_would_change_are_named() -> None:
     paths = ["metadata.labels.a", "spec.podManagementPolicy", "spec.replicas", "spec.template.spec.x"]
     paths += ["spec.volumeClaimTemplates[data].spec.resources.requests.storage"]
-    message = told(refused(STATEFUL_SET, "spec"), paths)
+    message = reported(refused(STATEFUL_SET, "spec"), paths)
     assert message.startswith(
         "apply X a: spec.podManagementPolicy, spec.volumeClaimTemplates[data].spec.resources.requests.storage would "
         'change: X "a" is invalid: spec: Forbidden: updates to statefulset spec'
@@ -61,25 +62,27 @@ def test_the_fields_of_a_stateful_set_that_would_change_are_named() -> None:
 
 
 def test_the_fields_of_a_pod_that_would_change_are_named() -> None:
-    message = told(refused(POD, "spec"), ["spec.tolerations", "spec.containers[web].image", "spec.hostNetwork"])
+    message = reported(refused(POD, "spec"), ["spec.tolerations", "spec.containers[web].image", "spec.hostNetwork"])
     assert message.startswith("apply X a: spec.hostNetwork would change: ")
 
 
 def test_many_fields_are_counted() -> None:
-    message = told(refused(STATEFUL_SET, "spec"), [f"spec.a{number}" for number in range(8)])
+    message = reported(refused(STATEFUL_SET, "spec"), [f"spec.a{number}" for number in range(8)])
     assert "spec.a4 and 3 more would change" in message
 
 
 def test_who_put_the_other_port_there_is_named() -> None:
     duplicate = refused('Duplicate value: "web"', "spec.ports[1].name", "FieldValueDuplicate")
-    message = told(duplicate, foreign=[("spec.ports[81,TCP].name", "kubectl-edit"), ("spec.selector.a", "somebody")])
+    message = reported(
+        duplicate, foreign=[("spec.ports[81,TCP].name", "kubectl-edit"), ("spec.selector.a", "somebody")]
+    )
     assert "spec.ports of the live object also has items of kubectl-edit" in message
     assert "set exclusive: true" in message
     assert "somebody" not in message
 
 
 def test_a_duplicate_of_ones_own_has_advice() -> None:
-    message = told(refused("Duplicate value: 80", "spec.ports[1]", "FieldValueDuplicate"))
+    message = reported(refused("Duplicate value: 80", "spec.ports[1]", "FieldValueDuplicate"))
     assert "occurs twice in this list" in message
 
 
@@ -89,9 +92,9 @@ def test_other_refusals_stay_as_they_are() -> None:
     def never() -> Any:
         raise AssertionError("nothing is to be compared")
 
-    assert explained(failure, never, never) is failure
+    assert explain_refusal(failure, never, never) is failure
     odd = ServiceError("apply", "no", status=422, body="text")
-    assert explained(odd, never, never) is odd
+    assert explain_refusal(odd, never, never) is odd
 
 
 SAID = {
@@ -191,8 +194,8 @@ def test_creation_is_tried_before_the_deletion(
     task: FakeTask,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    answer, told = TRIALS[case]
-    monkeypatch.setattr(apply.uuid, "uuid4", lambda: uuid.UUID(int=0))
+    answer, reported = TRIALS[case]
+    monkeypatch.setattr(requests.uuid, "uuid4", lambda: uuid.UUID(int=0))
     name = "mcpops-trial-00000000"
     if answer.status == 422:
         answer = Answer(422, json.loads(json.dumps(answer.body).replace("TRIAL", name)))
@@ -205,20 +208,20 @@ def test_creation_is_tried_before_the_deletion(
     server.on(f"{place}/a", Answer(body={}), Answer(404, status_object(404, "NotFound", "gone")))
     options = BundleOptions(recreate="on_immutable")
     task.check_mode = check_mode
-    converger = converge.Converger(connect(task), task, options, converge.Company(), check_mode)
+    converger = converge.Converger(connect(task), task, options, converge.BundleState(), check_mode)
     live = {**DECLARED, "metadata": {**DECLARED["metadata"], "uid": "1"}, "data": {"a": "0"}}  # type: ignore[dict-item]
     outcome = converger.converge(TARGET, live)
-    assert (outcome.failure is None) is (told is None), outcome.failure
-    assert (told or "") in str(outcome.failure or "")
+    assert (outcome.failure is None) is (reported is None), outcome.failure
+    assert (reported or "") in str(outcome.failure or "")
     deleted = any(request.method == "DELETE" for request in server.requests)
-    assert deleted is (told is None and not check_mode)
+    assert deleted is (reported is None and not check_mode)
 
 
 def test_the_remedy_depends_on_what_was_asked() -> None:
     refused = ServiceError("apply Job work", "spec.template: field is immutable", code="Invalid", status=422)
-    job, claim = Identity("batch/v1", "Job", "work", "a"), Identity("v1", "PersistentVolumeClaim", "disk", "a")
+    job, claim = ObjectRef("batch/v1", "Job", "work", "a"), ObjectRef("v1", "PersistentVolumeClaim", "disk", "a")
     assert "recreate: on_immutable" in with_remedy(job, refused, asked=False).message()
-    told = with_remedy(claim, refused, asked=True).message()
-    assert "A PersistentVolumeClaim is not recreated" in told
-    assert "recreate: on_immutable" not in told
-    assert (holds_others(claim), holds_others(job)) == (True, False)
+    reported = with_remedy(claim, refused, asked=True).message()
+    assert "A PersistentVolumeClaim is not recreated" in reported
+    assert "recreate: on_immutable" not in reported
+    assert (is_protected_kind(claim), is_protected_kind(job)) == (True, False)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.failures import from_response
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.errors import from_response
 
 from .conftest import status_object
 
@@ -133,10 +133,10 @@ CASES: dict[str, tuple[int, str, str, Sequence[Mapping[str, str]], list[str]]] =
 
 @pytest.mark.parametrize("case", CASES)
 def test_refusals_say_why_and_what_to_do(case: str) -> None:
-    status, reason, message, causes, told = CASES[case]
+    status, reason, message, causes, reported = CASES[case]
     body = json.dumps(status_object(status, reason, message, causes)).encode()
     failure = from_response("apply x", status, body, "a test")
-    for words in told:
+    for words in reported:
         assert words in failure.message()
     assert failure.message().startswith("apply x: ")
     assert failure.status == status

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import finished_jobs
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.finished_jobs import Entry
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import finished_jobs
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.finished_jobs import JobEntry
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import ObjectRef
 
 NOON = datetime(2026, 11, 29, 12, 0, 0, tzinfo=timezone.utc)
 
@@ -31,16 +31,16 @@ def ended(condition: str) -> dict[str, Any]:
     return {**job(), "status": {"conditions": [when]}}
 
 
-DIGEST = finished_jobs.digest(job(), "")
-RUN: dict[str, tuple[Entry | None, dict[str, Any], bool]] = {
-    "completed and cleaned up": (Entry(DIGEST, "complete", 60, "2026-11-29T11:58:00Z"), job(), True),
-    "longer kept now": (Entry(DIGEST, "complete", 60, "2026-11-29T11:58:00Z"), job(600, backoffLimit=2), True),
-    "without a time to live now": (Entry(DIGEST, "complete", 60, "2026-11-29T11:58:00Z"), job(None), True),
-    "gone before its time": (Entry(DIGEST, "complete", 600, "2026-11-29T11:58:00Z"), job(600), False),
-    "of another image": (Entry(DIGEST, "complete", 60, "2026-11-29T11:58:00Z"), job(image="a:2"), False),
-    "of more completions": (Entry(DIGEST, "complete", 60, "2026-11-29T11:58:00Z"), job(completions=3), False),
-    "failed": (Entry(DIGEST, "failed", 60, "2026-11-29T11:58:00Z"), job(), False),
-    "ended unseen": (Entry(DIGEST, "unseen", 60), job(), True),
+DIGEST = finished_jobs.job_digest(job(), "")
+RUN: dict[str, tuple[JobEntry | None, dict[str, Any], bool]] = {
+    "completed and cleaned up": (JobEntry(DIGEST, "complete", 60, "2026-11-29T11:58:00Z"), job(), True),
+    "longer kept now": (JobEntry(DIGEST, "complete", 60, "2026-11-29T11:58:00Z"), job(600, backoffLimit=2), True),
+    "without a time to live now": (JobEntry(DIGEST, "complete", 60, "2026-11-29T11:58:00Z"), job(None), True),
+    "gone before its time": (JobEntry(DIGEST, "complete", 600, "2026-11-29T11:58:00Z"), job(600), False),
+    "of another image": (JobEntry(DIGEST, "complete", 60, "2026-11-29T11:58:00Z"), job(image="a:2"), False),
+    "of more completions": (JobEntry(DIGEST, "complete", 60, "2026-11-29T11:58:00Z"), job(completions=3), False),
+    "failed": (JobEntry(DIGEST, "failed", 60, "2026-11-29T11:58:00Z"), job(), False),
+    "ended unseen": (JobEntry(DIGEST, "unseen", 60), job(), True),
     "never run": (None, job(), False),
 }
 
@@ -55,18 +55,18 @@ def test_what_has_run(case: str) -> None:
     ("condition", "state"), [("Complete", "complete"), ("Failed", "failed"), ("SuccessCriteriaMet", "applied")]
 )
 def test_how_it_ended_is_kept(condition: str, state: str) -> None:
-    entry = finished_jobs.seen(job(), ended(condition), "shop")
+    entry = finished_jobs.entry_of(job(), ended(condition), "shop")
     assert (entry.state, entry.ttl, entry.uid, entry.bundle) == (state, 60, "u1", "shop")
-    record = {"data": finished_jobs.data({"index": entry})}
-    assert finished_jobs.parse(record) == {"index": entry}
-    assert not finished_jobs.news(entry, finished_jobs.parse(record)["index"])
+    record = {"data": finished_jobs.record_data({"index": entry})}
+    assert finished_jobs.parse_record(record) == {"index": entry}
+    assert not finished_jobs.has_news(entry, finished_jobs.parse_record(record)["index"])
 
 
 def test_what_others_wrote_into_the_record_is_left_alone() -> None:
     good = json.dumps({"digest": "d", "state": "complete", "of_a_later_version": 1})
     record = {"data": {"index": good, "note": "by hand", "list": "[1]", "half": "{}"}}
-    assert finished_jobs.parse(record) == {"index": Entry("d", "complete")}
-    assert finished_jobs.parse(None) == finished_jobs.parse({"kind": "ConfigMap"}) == {}
+    assert finished_jobs.parse_record(record) == {"index": JobEntry("d", "complete")}
+    assert finished_jobs.parse_record(None) == finished_jobs.parse_record({"kind": "ConfigMap"}) == {}
 
 
 def test_the_last_sight_is_of_the_same_life() -> None:
@@ -79,9 +79,13 @@ def test_the_last_sight_is_of_the_same_life() -> None:
 
 
 def test_what_is_said() -> None:
-    who = Identity("batch/v1", "Job", "index", "a")
-    assert "has completed at 2026" in finished_jobs.told(who, Entry("d", "complete", 0, "2026-11-29T11:58:00Z"))
-    assert "key out of ConfigMap a/mcpops-finished-jobs" in finished_jobs.told(who, Entry("d", "unseen", 0))
+    ref = ObjectRef("batch/v1", "Job", "index", "a")
+    assert "has completed at 2026" in finished_jobs.already_ran_note(
+        ref, JobEntry("d", "complete", 0, "2026-11-29T11:58:00Z")
+    )
+    assert "key out of ConfigMap a/mcpops-finished-jobs" in finished_jobs.already_ran_note(
+        ref, JobEntry("d", "unseen", 0)
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,7 +109,7 @@ def test_what_is_said() -> None:
 def test_an_entry_that_a_person_has_spoilt_is_none(fields: dict[str, Any]) -> None:
     sound = {"digest": DIGEST, "state": "complete", "ttl": 60, "finished": "2026-11-29T11:58:00Z"}
     record = {"data": {"index": json.dumps({**sound, **fields}), "other": json.dumps(sound)}}
-    entries = finished_jobs.parse(record)
+    entries = finished_jobs.parse_record(record)
     assert list(entries) == ["other"]
     assert finished_jobs.has_run(entries["other"], job(), NOON)
 
@@ -113,7 +117,8 @@ def test_an_entry_that_a_person_has_spoilt_is_none(fields: dict[str, Any]) -> No
 def test_the_digest_of_one_job_says_nothing_of_another() -> None:
     spec = job(image="db:1", parallelism=2)
     one, other = (
-        finished_jobs.seen(spec, {**spec, "metadata": {**spec["metadata"], "uid": uid}}, None) for uid in ("u1", "u2")
+        finished_jobs.entry_of(spec, {**spec, "metadata": {**spec["metadata"], "uid": uid}}, None)
+        for uid in ("u1", "u2")
     )
     assert one.digest != other.digest
     assert all(finished_jobs.has_run(entry, spec, NOON) for entry in (one, other))

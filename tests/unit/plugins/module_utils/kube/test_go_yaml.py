@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_documents
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.sdk import yaml
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.yaml_loader import read_documents
 
 from .go_scalars import ERROR, RECORD, as_key, as_value, helm_reads, rounded
 

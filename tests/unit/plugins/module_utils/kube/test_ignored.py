@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ignored import ignored_differences, ignored_paths
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import ignored_differences, ignored_paths
 
 WRONG = {
     "a dot in front": (

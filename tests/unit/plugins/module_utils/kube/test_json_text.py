@@ -11,9 +11,8 @@ import pytest
 from support.characters import ODD, PLANES
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.documents import read_documents
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.go_yaml import documents
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.json_text import json_text, unwritable
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.syntax import json_problems, json_text
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.yaml_loader import load_documents, read_documents
 
 from .go_scalars import helm_reads
 
@@ -23,7 +22,7 @@ def test_every_character_is_what_json_says_it_is() -> None:
 
 
 def test_every_character_is_the_same_to_a_yaml_reader() -> None:
-    [(read, _duplicates)] = documents(json_text(PLANES))
+    [(read, _duplicates)] = load_documents(json_text(PLANES))
     assert read == PLANES
 
 
@@ -58,9 +57,9 @@ WRONG: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_what_no_reader_takes_is_told_with_its_place(case: str) -> None:
-    value, told = WRONG[case]
-    [problem] = unwritable(value, "place")
-    assert told in str(problem)
+    value, reported = WRONG[case]
+    [problem] = json_problems(value, "place")
+    assert reported in str(problem)
 
 
 @pytest.mark.parametrize("case", [name for name in WRONG if "long" not in name and "beyond" not in name])
@@ -71,12 +70,13 @@ def test_it_is_never_sent(case: str) -> None:
 
 
 def test_values_are_not_shown() -> None:
-    assert "canary" not in str(unwritable({"a": "canary\ud800"}, "place")[0])
+    assert "canary" not in str(json_problems({"a": "canary\ud800"}, "place")[0])
 
 
 def test_all_else_can_be_written() -> None:
     assert (
-        unwritable({"k" * 1021: [1, 1.5, None, True, {"💎": "\x00\x85"}], "long": "x" * 5000, "1": {2: "3"}}, "") == []
+        json_problems({"k" * 1021: [1, 1.5, None, True, {"💎": "\x00\x85"}], "long": "x" * 5000, "1": {2: "3"}}, "")
+        == []
     )
 
 
@@ -84,7 +84,7 @@ def test_depth_is_a_problem() -> None:
     deep: Any = "x"
     for _level in range(100_000):
         deep = [deep]
-    assert "nested too deeply" in str(unwritable(deep, "place")[0])
+    assert "nested too deeply" in str(json_problems(deep, "place")[0])
 
 
 def test_what_was_written_is_read_again() -> None:
@@ -97,5 +97,5 @@ def test_programs_are_given_nothing_that_was_written_otherwise() -> None:
     files = [*plugins.rglob("*.py")]
     assert len(files) > 100
     # files that only the collection itself reads
-    own = {"lease_keeping.py", "openapi.py", "run_cache.py"}
+    own = {"discovery.py", "lease.py", "run_cache.py"}
     assert {file.name for file in files if written.search(file.read_text(encoding="utf-8"))} == own

@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.jsonpath import BadPath, find, parse
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.judge import (
+    BadPath,
+    find_values,
+    parse_path,
+)
 
 OBJECT: dict[str, Any] = {
     "metadata": {"labels": {"a.b/c": "dotted", "plain": "p"}},
@@ -51,7 +55,7 @@ FOUND: dict[str, list[Any]] = {
 
 @pytest.mark.parametrize("text", FOUND)
 def test_what_a_path_leads_to(text: str) -> None:
-    assert find(parse(text), OBJECT) == FOUND[text]
+    assert find_values(parse_path(text), OBJECT) == FOUND[text]
 
 
 BAD = {
@@ -71,5 +75,5 @@ BAD = {
 @pytest.mark.parametrize("text", BAD)
 def test_what_is_no_path(text: str) -> None:
     with pytest.raises(BadPath) as wrong:
-        parse(text)
+        parse_path(text)
     assert BAD[text] in str(wrong.value)

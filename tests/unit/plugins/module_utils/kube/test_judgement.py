@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict, digest, verdict
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.comparison import (
+    ApplyNeeded,
+    apply_needed,
+    confirmation_digest,
+)
 
 from .conftest import described
 
-STANDS, UNSURE, DIFFERS = Verdict.STANDS, Verdict.UNSURE, Verdict.DIFFERS
+STANDS, UNSURE, DIFFERS = ApplyNeeded.STANDS, ApplyNeeded.UNSURE, ApplyNeeded.DIFFERS
 RESOURCES = {"requests": {"memory": "1Gi"}}
 
 
@@ -26,7 +30,7 @@ def container(**fields: Any) -> dict[str, Any]:
 PORT = {"containerPort": 80}
 WHOLE = {"containerPort": 80, "protocol": "TCP"}
 NOT_AS_ROOT = {"runAsNonRoot": True}
-CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Verdict]] = {
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], ApplyNeeded]] = {
     "more is the business of who owns it": (pod(hostNetwork=True), pod(hostNetwork=True, dnsPolicy="x"), STANDS),
     "changed": (pod(priority=1), pod(priority=2), DIFFERS),
     "removed": (pod(priority=1), pod(), DIFFERS),
@@ -67,7 +71,7 @@ def test_values(case: str) -> None:
     declared, live, expected = CASES[case]
     named = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}}
     structure = described("apps/v1", "Deployment")
-    assert verdict({**named, **live}, {**named, **declared}, structure=structure, adopt=False) is expected
+    assert apply_needed({**named, **live}, {**named, **declared}, structure=structure, adopt=False) is expected
 
 
 def test_a_digest_tells_states_apart_and_not_moments() -> None:
@@ -75,15 +79,15 @@ def test_a_digest_tells_states_apart_and_not_moments() -> None:
     metadata = {"name": "a", "uid": "u", "resourceVersion": "1", "managedFields": [entry]}
     live = {"kind": "Service", "metadata": metadata, "spec": {"a": 1}, "status": {"x": 1}}
     declared = {"kind": "Service", "spec": {"a": 1}}
-    one = digest(live, declared, "helm")
+    one = confirmation_digest(live, declared, "helm")
     later = {**metadata, "resourceVersion": "2", "managedFields": [{**entry, "time": "t2"}]}
-    assert digest({**live, "metadata": later, "status": {"x": 2}}, declared, "helm") == one
+    assert confirmation_digest({**live, "metadata": later, "status": {"x": 2}}, declared, "helm") == one
     taken = {**metadata, "managedFields": [{**entry, "manager": "kubectl-edit"}]}
     for other in (
-        digest({**live, "spec": {"a": 2}}, declared, "helm"),
-        digest({**live, "metadata": taken}, declared, "helm"),
-        digest({**live, "metadata": {**metadata, "uid": "v"}}, declared, "helm"),
-        digest(live, {**declared, "spec": {}}, "helm"),
-        digest(live, declared, "mcpops"),
+        confirmation_digest({**live, "spec": {"a": 2}}, declared, "helm"),
+        confirmation_digest({**live, "metadata": taken}, declared, "helm"),
+        confirmation_digest({**live, "metadata": {**metadata, "uid": "v"}}, declared, "helm"),
+        confirmation_digest(live, {**declared, "spec": {}}, "helm"),
+        confirmation_digest(live, declared, "mcpops"),
     ):
         assert other != one

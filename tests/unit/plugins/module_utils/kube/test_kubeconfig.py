@@ -9,12 +9,12 @@ import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import (
+    ConnectionOptions,
     from_config,
-    load,
+    load_access,
     merge_configs,
     read_config,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import ConnectionOptions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import proxy_for
 
 HERE = Path("/nowhere")
@@ -66,10 +66,10 @@ WRONG = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_what_is_wrong_is_said(case: str) -> None:
-    content, context, told = WRONG[case]
+    content, context, reported = WRONG[case]
     with pytest.raises(InvalidInput) as failure:
         from_config(content, context, HERE, "file")
-    assert told in failure.value.message()
+    assert reported in failure.value.message()
 
 
 def test_single_options_win() -> None:
@@ -77,7 +77,7 @@ def test_single_options_win() -> None:
     options = ConnectionOptions(
         kubeconfig=config({}, user), kubeconfig_named=True, api_key="mine", validate_certs=False
     )
-    access = load(options, {})
+    access = load_access(options, {})
     # a new identity replaces the old one whole
     assert (access.token, access.client_cert_pem, access.verify) == ("mine", None, False)
 
@@ -91,14 +91,14 @@ def test_files_are_relative_to_their_kubeconfig(tmp_path: Path) -> None:
         "clusters: [{name: k, cluster: {server: 'https://a', certificate-authority: ca.pem}}]\n"
         "users: [{name: u, user: {tokenFile: token}}]\n"
     )
-    access = load(ConnectionOptions(kubeconfig_paths=(tmp_path / "config",), kubeconfig_named=True), {})
+    access = load_access(ConnectionOptions(kubeconfig_paths=(tmp_path / "config",), kubeconfig_named=True), {})
     assert (access.ca_pem, access.token) == ("CA", "from file")
 
 
-@pytest.mark.parametrize(("text", "told"), [("a: [", "is not YAML"), ("- 1", "holds no kubeconfig")])
-def test_a_file_that_is_no_kubeconfig(tmp_path: Path, text: str, told: str) -> None:
+@pytest.mark.parametrize(("text", "reported"), [("a: [", "is not YAML"), ("- 1", "holds no kubeconfig")])
+def test_a_file_that_is_no_kubeconfig(tmp_path: Path, text: str, reported: str) -> None:
     (tmp_path / "config").write_text(text)
-    with pytest.raises(InvalidInput, match=told):
+    with pytest.raises(InvalidInput, match=reported):
         read_config(tmp_path / "config")
 
 
@@ -115,5 +115,7 @@ def test_where_the_proxy_comes_from() -> None:
     assert proxy_for(access, {}) is None
     assert proxy_for(access, {"HTTPS_PROXY": "http://p"}) == "http://p"
     assert proxy_for(access, {"HTTPS_PROXY": "http://p", "NO_PROXY": "api"}) is None
-    said = load(ConnectionOptions(kubeconfig=config(), kubeconfig_named=True, proxy="http://q", no_proxy="x"), {})
-    assert proxy_for(said, {"HTTPS_PROXY": "http://p"}) == "http://q"
+    stated = load_access(
+        ConnectionOptions(kubeconfig=config(), kubeconfig_named=True, proxy="http://q", no_proxy="x"), {}
+    )
+    assert proxy_for(stated, {"HTTPS_PROXY": "http://p"}) == "http://q"

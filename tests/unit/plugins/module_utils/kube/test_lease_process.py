@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.lease_process import ended
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.site_lock import run_has_ended
 
 
 def gone() -> int:
@@ -25,4 +25,4 @@ def gone() -> int:
     ],
 )
 def test_a_run_whose_process_is_gone_has_ended(name: str, expected: bool) -> None:
-    assert ended(Path("/tmp") / name) == expected
+    assert run_has_ended(Path("/tmp") / name) == expected

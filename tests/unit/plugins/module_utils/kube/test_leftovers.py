@@ -7,17 +7,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict, verdict
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.one_piece import (
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.comparison import ApplyNeeded, apply_needed
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.replacement import (
     beside_other_branches,
     emptied,
     other_spellings,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import (
-    undeclared_foreign,
-    whole_structures,
-)
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import undeclared_foreign, whole_structures
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.schema import UNKNOWN
 
 from .conftest import described
 
@@ -39,56 +36,56 @@ def test_additions_go_with_the_structure_that_holds_nothing_else() -> None:
     pod = {"securityContext": {"appArmorProfile": {"type": "Unconfined"}, "fsGroup": 1}}
     fields = below({"f:securityContext": {"f:appArmorProfile": {"f:type": {}}}})
     declared = {"spec": {"template": {"spec": {"securityContext": {"fsGroup": 1}}}}}
-    standing = live(pod, fields)
-    found = undeclared_foreign(standing, declared, {"mcpops"}, DEPLOYMENT)
+    existing = live(pod, fields)
+    found = undeclared_foreign(existing, declared, {"mcpops"}, DEPLOYMENT)
     whole = (*POD, "f:securityContext", "f:appArmorProfile")
-    assert whole_structures(found, standing, declared, DEPLOYMENT) == {whole: "argocd"}
+    assert whole_structures(found, existing, declared, DEPLOYMENT) == {whole: "argocd"}
     nothing: dict[str, Any] = {"spec": {"template": {"spec": {}}}}
-    assert whole_structures(found, standing, nothing, DEPLOYMENT) == {(*POD, "f:securityContext"): "argocd"}
+    assert whole_structures(found, existing, nothing, DEPLOYMENT) == {(*POD, "f:securityContext"): "argocd"}
 
 
 def test_what_somebody_else_owns_beside_it_stays() -> None:
     pod = {"securityContext": {"appArmorProfile": {"type": "Unconfined"}, "fsGroup": 1}}
-    standing = live(pod, below({"f:securityContext": {"f:appArmorProfile": {"f:type": {}}}}))
+    existing = live(pod, below({"f:securityContext": {"f:appArmorProfile": {"f:type": {}}}}))
     expected = {
         "manager": "kube-controller-manager",
         "operation": "Update",
         "fieldsV1": below({"f:securityContext": {"f:fsGroup": {}}}),
     }
-    standing["metadata"]["managedFields"].append(expected)
+    existing["metadata"]["managedFields"].append(expected)
     nothing: dict[str, Any] = {"spec": {"template": {"spec": {}}}}
-    found = undeclared_foreign(standing, nothing, {"mcpops"}, DEPLOYMENT)
-    assert list(whole_structures(found, standing, nothing, DEPLOYMENT)) == [
+    found = undeclared_foreign(existing, nothing, {"mcpops"}, DEPLOYMENT)
+    assert list(whole_structures(found, existing, nothing, DEPLOYMENT)) == [
         (*POD, "f:securityContext", "f:appArmorProfile")
     ]
 
 
 def test_what_is_ours_as_well_and_declared_no_more_is_foreign() -> None:
-    standing = live({"hostNetwork": True}, below({"f:hostNetwork": {}}))
+    existing = live({"hostNetwork": True}, below({"f:hostNetwork": {}}))
     ours = {"manager": "mcpops", "operation": "Apply", "fieldsV1": below({"f:hostNetwork": {}})}
-    standing["metadata"]["managedFields"].append(ours)
+    existing["metadata"]["managedFields"].append(ours)
     nothing: dict[str, Any] = {"spec": {"template": {"spec": {}}}}
-    assert undeclared_foreign(standing, nothing, {"mcpops"}, DEPLOYMENT) == {(*POD, "f:hostNetwork"): "argocd"}
+    assert undeclared_foreign(existing, nothing, {"mcpops"}, DEPLOYMENT) == {(*POD, "f:hostNetwork"): "argocd"}
     declared = {"spec": {"template": {"spec": {"hostNetwork": True}}}}
-    assert undeclared_foreign(standing, declared, {"mcpops"}, DEPLOYMENT) == {}
+    assert undeclared_foreign(existing, declared, {"mcpops"}, DEPLOYMENT) == {}
 
 
 def test_an_older_spelling_says_the_same() -> None:
     pod = {"serviceAccountName": "root", "serviceAccount": "root", "restartPolicy": "Always"}
-    standing = live(pod, below({"f:serviceAccountName": {}}))
+    existing = live(pod, below({"f:serviceAccountName": {}}))
     nothing: dict[str, Any] = {"spec": {"template": {"spec": {}}}}
     returned = [(*POD, "f:serviceAccountName"), (*POD, "f:restartPolicy")]
-    assert other_spellings(standing, nothing, returned, DEPLOYMENT) == [(*POD, "f:serviceAccount")]
+    assert other_spellings(existing, nothing, returned, DEPLOYMENT) == [(*POD, "f:serviceAccount")]
 
 
 def test_defaults_of_another_branch_stand_beside_the_changed_leaf() -> None:
     rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%"}}
     changed = [("f:spec", "f:strategy", "f:type")]
-    standing = live({}, {}, strategy=rolling)
+    existing = live({}, {}, strategy=rolling)
     declared: dict[str, Any] = {"spec": {"strategy": {"type": "Recreate"}}}
-    assert beside_other_branches(standing, declared, changed, DEPLOYMENT) == changed
+    assert beside_other_branches(existing, declared, changed, DEPLOYMENT) == changed
     declared["spec"]["strategy"]["rollingUpdate"] = {"maxSurge": 1}
-    assert beside_other_branches(standing, declared, changed, DEPLOYMENT) == []
+    assert beside_other_branches(existing, declared, changed, DEPLOYMENT) == []
 
 
 def test_a_mapping_that_went_with_its_last_part() -> None:
@@ -113,10 +110,10 @@ def test_null_is_not_empty_but_for_the_server_to_tell(value: Any) -> None:
     declared = {"apiVersion": "x.test/v1", "kind": "House", "metadata": {"name": "a"}, "spec": {"hall": value}}
     ours = {"manager": "mcpops", "operation": "Apply", "apiVersion": "x.test/v1"}
     ours["fieldsV1"] = {"f:spec": {"f:hall": {}}}  # type: ignore[assignment]
-    standing = {**declared, "metadata": {"name": "a", "managedFields": [ours]}}
-    assert verdict(standing, declared, "mcpops", UNKNOWN) is Verdict.STANDS
-    assert verdict({**standing, "spec": {}}, declared, "mcpops", UNKNOWN) is Verdict.STANDS
-    assert verdict({**standing, "spec": {"hall": None}}, declared, "mcpops", UNKNOWN) is Verdict.UNSURE
+    existing = {**declared, "metadata": {"name": "a", "managedFields": [ours]}}
+    assert apply_needed(existing, declared, "mcpops", UNKNOWN) is ApplyNeeded.STANDS
+    assert apply_needed({**existing, "spec": {}}, declared, "mcpops", UNKNOWN) is ApplyNeeded.STANDS
+    assert apply_needed({**existing, "spec": {"hall": None}}, declared, "mcpops", UNKNOWN) is ApplyNeeded.UNSURE
 
 
 def test_a_selector_that_is_declared_empty_and_is_not() -> None:
@@ -132,10 +129,10 @@ def test_a_selector_that_is_declared_empty_and_is_not() -> None:
         "apiVersion": "networking.k8s.io/v1",
         "fieldsV1": {"f:spec": {"f:podSelector": {}}},
     }
-    standing = {**declared, "metadata": {"name": "web", "managedFields": [ours]}}
-    assert verdict(standing, declared, "mcpops", POLICY) is Verdict.STANDS
-    narrowed = {**standing, "spec": {"podSelector": {"matchLabels": {"a": "b"}}}}
-    assert verdict(narrowed, declared, "mcpops", POLICY) is Verdict.UNSURE
+    existing = {**declared, "metadata": {"name": "web", "managedFields": [ours]}}
+    assert apply_needed(existing, declared, "mcpops", POLICY) is ApplyNeeded.STANDS
+    narrowed = {**existing, "spec": {"podSelector": {"matchLabels": {"a": "b"}}}}
+    assert apply_needed(narrowed, declared, "mcpops", POLICY) is ApplyNeeded.UNSURE
 
 
 def test_a_list_that_went_with_its_last_item_and_what_is_in_items() -> None:

@@ -10,15 +10,14 @@ import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import drift
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import bundle, delete
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.converge import Company, Converger
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import bundle, delete
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.comparison import ApplyNeeded
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.object import BundleState, Converger
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.options import BundleOptions, ObjectOutcome
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.requests import Target, target_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import identity
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.outcome import ObjectOutcome
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import object_ref
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.schema import UNKNOWN
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import mask
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 
@@ -41,16 +40,16 @@ def target(item: dict[str, Any]) -> Target:
 
 NEW = target(secret(base64.b64encode(b"new-phrase-88").decode()))
 OTHER = target({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "postgres-db", "namespace": "shop"}})
-LIVE = {NEW.who: secret(OLD), OTHER.who: dict(OTHER.declared)}
+LIVE = {NEW.ref: secret(OLD), OTHER.ref: dict(OTHER.declared)}
 
 
 def refused(one: Target) -> ObjectOutcome:
-    return ObjectOutcome(one.who, Plan(str(one.who)), None, ServiceError(f"apply {one.who}", REFUSED))
+    return ObjectOutcome(one.ref, Plan(str(one.ref)), None, ServiceError(f"apply {one.ref}", REFUSED))
 
 
 @pytest.mark.parametrize("way", ["bundle", "release", "deletion"])
 def test_the_old_values_of_a_refused_secret_are_masked(way: str, task: FakeTask, monkeypatch: Any) -> None:
-    monkeypatch.setattr(Converger, "judge", lambda _self, _one, _live: Verdict.DIFFERS)
+    monkeypatch.setattr(Converger, "judge", lambda _self, _one, _live: ApplyNeeded.DIFFERS)
     monkeypatch.setattr(Converger, "converge", lambda _self, one, _live: refused(one))
     monkeypatch.setattr(delete, "_delete", lambda _kube, one, *_rest: refused(one))
     targets: list[Target] = [NEW, OTHER]
@@ -58,7 +57,7 @@ def test_the_old_values_of_a_refused_secret_are_masked(way: str, task: FakeTask,
     if way == "bundle":
         one = bundle._Bundle.__new__(bundle._Bundle)
         one._task, one._jobs = task, NoJobs()  # type: ignore[assignment]
-        one._converger = Converger(kube, task, BundleOptions(), Company(), dry=False)
+        one._converger = Converger(kube, task, BundleOptions(), BundleState(), dry=False)
         one._converge_all(targets, LIVE)
     elif way == "release":
         drift._converge(kube, task, BundleOptions(), targets, LIVE, dry=True)
@@ -68,7 +67,7 @@ def test_the_old_values_of_a_refused_secret_are_masked(way: str, task: FakeTask,
     shown = mask(REFUSED, task.secrets)
     assert OLD not in shown and "old-phrase-77" not in shown
     # the name of another object of the task, though the Secret holds it
-    assert "postgres-db" in shown and str(identity(LIVE[NEW.who])) in shown
+    assert "postgres-db" in shown and str(object_ref(LIVE[NEW.ref])) in shown
 
 
 class NoJobs:

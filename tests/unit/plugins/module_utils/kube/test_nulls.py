@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import manifest
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.ignored import may_be_missing, release_rows
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import release_record
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.drift import may_be_missing, release_rows
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import plan_removal
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.record import Release
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import finished_jobs, objects, rotation
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.release_record import Release
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import manifests
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import finished_jobs, rotation
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.bundle import labelled
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.finished_jobs import JobEntry
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.requests import served_types
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest import Record
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.definitions import served_types
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.differences import creation, differences
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.finished_jobs import Entry
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.prune import labelled
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.diff import creation_changes, differences
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Plan
 
 METADATA = {"name": "a", "namespace": "n", "labels": {"x": "y"}, "annotations": {"x": "y"}, "finalizers": ["a/b"]}
@@ -94,27 +95,27 @@ def test_a_declaration_is_told_or_taken(spoilt_ones: list[dict[str, Any]]) -> No
 
 
 def declare(document: dict[str, Any]) -> None:
-    items = objects.flatten([document])
-    if objects.problems(items):
+    items = manifests.flatten_lists([document])
+    if manifests.manifest_problems(items):
         return
     for item in items:
-        clean = objects.normalise(labelled(item, "bundle"))
-        who = objects.identity(clean)
-        objects.phase(who)
-        follow(who, clean)
-        assert Plan("x", creation(clean)).diff()
+        clean = manifests.normalise(labelled(item, "bundle"))
+        ref = manifests.object_ref(clean)
+        manifests.apply_phase(ref)
+        follow(ref, clean)
+        assert Plan("x", creation_changes(clean)).diff()
         differences(clean, {"kind": clean["kind"], "metadata": {"name": "a"}})
         differences({"kind": clean["kind"], "metadata": {"name": "a"}}, clean)
 
 
-def follow(who: objects.Identity, declared: dict[str, Any]) -> None:
+def follow(ref: manifests.ObjectRef, declared: dict[str, Any]) -> None:
     """What is done on the way to the API server, which has not judged the declaration yet."""
-    if rotation.has_template(who):
-        rotation.held_in("n", rotation.used_by(declared))
+    if rotation.has_template(ref):
+        rotation.held_in("n", rotation.references_of(declared))
         rotation.with_record(declared, Record({"secret/s": "x"}, {"configmap/m": "y"}))
-    if finished_jobs.is_job(who):
+    if finished_jobs.is_job(ref):
         finished_jobs.cleans_itself_up(declared)
-        finished_jobs.has_run(Entry("x"), declared, None)
+        finished_jobs.has_run(JobEntry("x"), declared, None)
 
 
 @pytest.mark.parametrize("spoilt_ones", CASES)
@@ -125,12 +126,12 @@ def test_a_charts_manifest_is_read(spoilt_ones: list[dict[str, Any]]) -> None:
 
 def read(document: dict[str, Any]) -> None:
     release = Release("web", "n", 1, "deployed", "", "web", "1.0.0", "", {}, json.dumps(document), None, "s")
-    items = manifest.parse(release)
+    items = release_record.parse_manifest(release)
     for item in items:
-        clean = manifest.complete(item, release, namespaced=True)
-        objects.identity(clean)
+        clean = release_record.with_helm_marks(item, release, namespaced=True)
+        manifests.object_ref(clean)
         served_types(clean)
-        manifest.kept(clean)
+        release_record.is_kept_on_uninstall(clean)
         release_rows([clean])
         may_be_missing(clean)
         json.dumps(clean)

@@ -5,8 +5,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import objects
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import Identity, flatten, normalise, phase
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import manifests
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import (
+    ObjectRef,
+    apply_phase,
+    flatten_lists,
+    normalise,
+)
 
 
 def item(kind: str = "ConfigMap", name: Any = "a", api_version: str = "v1", **metadata: Any) -> dict[str, Any]:
@@ -77,21 +82,21 @@ WRONG: dict[str, tuple[list[Any], list[str]]] = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_problems(case: str) -> None:
-    items, told = WRONG[case]
-    text = "\n".join(map(str, objects.problems(items)))
-    for words in told:
+    items, reported = WRONG[case]
+    text = "\n".join(map(str, manifests.manifest_problems(items)))
+    for words in reported:
         assert words in text
 
 
 def test_values_of_a_secret_are_in_no_problem() -> None:
     given = {**item("Secret"), "data": {"p": "not base64 canary"}, "stringData": {"n": 4711}}
-    text = "\n".join(map(str, objects.problems([given])))
+    text = "\n".join(map(str, manifests.manifest_problems([given])))
     assert "canary" not in text
     assert "4711" not in text
 
 
 def test_places_are_those_that_were_given() -> None:
-    (wrong,) = objects.problems([{"kind": "A", "metadata": {"name": "a"}}], ["web.yaml document 2"])
+    (wrong,) = manifests.manifest_problems([{"kind": "A", "metadata": {"name": "a"}}], ["web.yaml document 2"])
     assert str(wrong) == "web.yaml document 2: apiVersion is missing"
 
 
@@ -100,33 +105,33 @@ def test_what_is_right_has_no_problem() -> None:
     other_namespace = item(namespace="b")
     definition = item("CustomResourceDefinition", "boxes.example.com", "apiextensions.k8s.io/v1")
     secret = {**item("Secret"), "data": {"folded": "YWJj\nZGVm\n", "empty": ""}}
-    assert objects.problems([role, item(), other_namespace, definition, secret]) == []
+    assert manifests.manifest_problems([role, item(), other_namespace, definition, secret]) == []
 
 
 def test_reading_text() -> None:
-    documents, wrong = objects.read("file", "a: 1\n---\n---\nb: 2\n")
+    documents, wrong = manifests.read_manifests("file", "a: 1\n---\n---\nb: 2\n")
     assert (documents, wrong) == ([{"a": 1}, {"b": 2}], [])
-    documents, wrong = objects.read("file", "a: 1\nb: [\n")
+    documents, wrong = manifests.read_manifests("file", "a: 1\nb: [\n")
     assert documents == []
     assert str(wrong[0]).startswith("file line 3: is not YAML")
 
 
 def test_lists_are_opened() -> None:
     nested = {"kind": "List", "items": [item(name="a"), {"kind": "ConfigMapList", "items": [item(name="b")]}]}
-    assert [one["metadata"]["name"] for one in flatten([nested, [item(name="c")]])] == ["a", "b", "c"]
+    assert [one["metadata"]["name"] for one in flatten_lists([nested, [item(name="c")]])] == ["a", "b", "c"]
 
 
 def test_items_of_a_list_of_one_kind_need_not_say_what_they_are() -> None:
     bare = {"metadata": {"name": "a"}, "roleRef": {"kind": "Role"}}
     group = "rbac.authorization.k8s.io/v1"
     listed = {"apiVersion": group, "kind": "RoleBindingList", "items": [bare, {**bare, "kind": "Other"}]}
-    first, second = flatten([listed])
+    first, second = flatten_lists([listed])
     assert first == {"apiVersion": group, "kind": "RoleBinding", **bare}
     assert (second["apiVersion"], second["kind"]) == (group, "Other")
 
 
 def test_a_plain_list_says_nothing_of_its_items() -> None:
-    [bare] = flatten([{"apiVersion": "v1", "kind": "List", "items": [{"metadata": {"name": "a"}}]}])
+    [bare] = flatten_lists([{"apiVersion": "v1", "kind": "List", "items": [{"metadata": {"name": "a"}}]}])
     assert bare == {"metadata": {"name": "a"}}
 
 
@@ -135,12 +140,12 @@ def test_a_plain_list_says_nothing_of_its_items() -> None:
     [{"kind": "AllowList", "metadata": {"name": "a"}, "items": ["x"]}, {"kind": "BlockList", "items": {"x": 1}}],
 )
 def test_a_kind_whose_name_ends_like_a_list_is_none(document: dict[str, Any]) -> None:
-    assert flatten([document]) == [document]
+    assert flatten_lists([document]) == [document]
 
 
 @pytest.mark.parametrize("document", [{"kind": "List", "items": None}, {"kind": "ConfigMapList", "items": []}])
 def test_a_list_without_items_is_empty(document: dict[str, Any]) -> None:
-    assert flatten([document]) == []
+    assert flatten_lists([document]) == []
 
 
 NULLS = {
@@ -186,26 +191,26 @@ def test_text_of_a_secret_is_stored_encoded() -> None:
 
 
 PHASES = [
-    ("v1", "Namespace", objects.NAMESPACES),
-    ("apiextensions.k8s.io/v1", "CustomResourceDefinition", objects.DEFINITIONS),
-    ("v1", "ConfigMap", objects.BASE),
-    ("rbac.authorization.k8s.io/v1", "Role", objects.BASE),
-    ("apps/v1", "Deployment", objects.WORKLOADS),
-    ("kagent.dev/v1alpha1", "MCPServer", objects.CUSTOM),
-    ("gateway.networking.k8s.io/v1", "Gateway", objects.CUSTOM),
-    ("cluster.x-k8s.io/v1beta1", "Cluster", objects.CUSTOM),
-    ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", objects.CUSTOM),
+    ("v1", "Namespace", manifests.NAMESPACES),
+    ("apiextensions.k8s.io/v1", "CustomResourceDefinition", manifests.DEFINITIONS),
+    ("v1", "ConfigMap", manifests.BASE),
+    ("rbac.authorization.k8s.io/v1", "Role", manifests.BASE),
+    ("apps/v1", "Deployment", manifests.WORKLOADS),
+    ("kagent.dev/v1alpha1", "MCPServer", manifests.CUSTOM),
+    ("gateway.networking.k8s.io/v1", "Gateway", manifests.CUSTOM),
+    ("cluster.x-k8s.io/v1beta1", "Cluster", manifests.CUSTOM),
+    ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", manifests.CUSTOM),
 ]
 
 
 @pytest.mark.parametrize(("api_version", "kind", "expected"), PHASES)
 def test_phases(api_version: str, kind: str, expected: int) -> None:
-    assert phase(Identity(api_version, kind, "a")) == expected
+    assert apply_phase(ObjectRef(api_version, kind, "a")) == expected
 
 
 def test_a_level_that_is_not_text_is_reported_once() -> None:
     labels = {"pod-security.kubernetes.io/warn": True, "pod-security.kubernetes.io/audit": 7}
-    found = [problem.path for problem in objects.problems([item("Namespace", labels=labels)])]
+    found = [problem.path for problem in manifests.manifest_problems([item("Namespace", labels=labels)])]
     assert len(found) == 2
 
 
@@ -217,7 +222,7 @@ def test_what_controllers_count_and_empty_mappings_are_not_declared() -> None:
         "kind": "Deployment",
         "metadata": {"name": "a", "annotations": noted, "labels": {}},
     }
-    assert objects.normalise(item)["metadata"] == {
+    assert manifests.normalise(item)["metadata"] == {
         "name": "a",
         "annotations": {"pv.kubernetes.io/provisioned-by": "disk.csi.azure.com"},
     }

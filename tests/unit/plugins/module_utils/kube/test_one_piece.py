@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.one_piece import rebuilt, replacement, unkept
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.replacement import (
+    dropped_leaves,
+    rebuilt_object,
+    replacement,
+)
 
 from .conftest import described
 
@@ -78,7 +82,7 @@ ROLLING = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUna
 def test_what_nobody_asked_for_beside_a_changed_leaf_is_made_afresh(managers: Any, kept: bool) -> None:
     live = deployment({"replicas": 1, "progressDeadlineSeconds": 600, "strategy": ROLLING}, *managers)
     declared = {"metadata": {"name": "web"}, "spec": {"replicas": 1, "strategy": {"type": "Recreate"}}}
-    made = rebuilt(live, declared, [], DEPLOYMENT, [STRATEGY], {"mcpops"})
+    made = rebuilt_object(live, declared, [], DEPLOYMENT, [STRATEGY], {"mcpops"})
     assert made["spec"]["strategy"]["type"] == "Recreate"
     assert ("rollingUpdate" in made["spec"]["strategy"]) is kept
     # not beside the leaf: untouched
@@ -90,7 +94,7 @@ def test_the_other_spelling_of_a_dropped_field_goes_with_it() -> None:
     live = deployment({"template": {"spec": pod}})
     declared = {"metadata": {"name": "web"}, "spec": {"template": {"spec": {"containers": []}}}}
     dropped = ("f:spec", "f:template", "f:spec", "f:serviceAccountName")
-    made = rebuilt(live, declared, [dropped], DEPLOYMENT, [dropped], {"mcpops"})
+    made = rebuilt_object(live, declared, [dropped], DEPLOYMENT, [dropped], {"mcpops"})
     assert made["spec"]["template"]["spec"] == {"containers": []}
 
 
@@ -99,8 +103,8 @@ def test_the_source_of_a_volume_changes_with_what_its_default_left() -> None:
     live = deployment({"template": {"spec": {"volumes": volumes}}})
     wanted = [{"name": "other"}, {"name": "v", "secret": {"secretName": "s"}}]
     declared = {"metadata": {"name": "web"}, "spec": {"template": {"spec": {"volumes": wanted}}}}
-    differing = [one.route for one in unkept(declared, live, DEPLOYMENT)]
-    made = rebuilt(live, declared, [], DEPLOYMENT, differing, {"mcpops"})
+    differing = [one.route for one in dropped_leaves(declared, live, DEPLOYMENT)]
+    made = rebuilt_object(live, declared, [], DEPLOYMENT, differing, {"mcpops"})
     assert made["spec"]["template"]["spec"]["volumes"] == [
         {"name": "other", "emptyDir": {}},
         {"name": "v", "secret": {"secretName": "s"}},
@@ -152,6 +156,6 @@ UNKEPT: dict[str, tuple[Any, Any, list[str]]] = {
 
 @pytest.mark.parametrize("case", UNKEPT)
 def test_what_was_sent_and_not_kept(case: str) -> None:
-    declared, standing, expected = UNKEPT[case]
-    found = unkept({"metadata": {}, "spec": declared}, {"metadata": {"a": 1}, "spec": standing}, DEPLOYMENT)
+    declared, existing, expected = UNKEPT[case]
+    found = dropped_leaves({"metadata": {}, "spec": declared}, {"metadata": {"a": 1}, "spec": existing}, DEPLOYMENT)
     assert [one.route[-1].removeprefix("f:") for one in found] == expected

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import openapi
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import discovery
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 
 from .conftest import Answer, FakeTask, Server, status_object
@@ -60,20 +60,20 @@ def test_a_document_that_has_moved_is_unknown_and_asked_for_again(
 
 def test_what_was_confirmed_is_remembered_and_forgotten_in_time(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1_000_000_000.0]
-    monkeypatch.setattr(openapi.time, "time", lambda: now[0])
-    openapi.Confirmed(cache, "https://a").add("0f")
-    assert "0f" in openapi.Confirmed(cache, "https://a")
-    assert "0f" not in openapi.Confirmed(cache, "https://b")
+    monkeypatch.setattr(discovery.time, "time", lambda: now[0])
+    discovery.ConfirmedObjects(cache, "https://a").add("0f")
+    assert "0f" in discovery.ConfirmedObjects(cache, "https://a")
+    assert "0f" not in discovery.ConfirmedObjects(cache, "https://b")
     now[0] += 31 * 86_400
-    assert "0f" not in openapi.Confirmed(cache, "https://a")
+    assert "0f" not in discovery.ConfirmedObjects(cache, "https://a")
 
 
 def test_without_a_place_to_write_nothing_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("", encoding="ascii")
-    documents: Any = openapi.Documents(blocked)
+    documents: Any = discovery.OpenApiDocuments(blocked)
     documents.write("/openapi/v3/api/v1?hash=AB", {})
     assert documents.read("/openapi/v3/api/v1?hash=AB") is None
-    confirmed = openapi.Confirmed(blocked, "https://a")
+    confirmed = discovery.ConfirmedObjects(blocked, "https://a")
     confirmed.add("0f")
     assert "0f" in confirmed

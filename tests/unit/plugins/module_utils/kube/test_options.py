@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec, resolve
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import (
+    kubernetes_argument_spec,
+    resolve_options,
+)
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, str], dict[str, Any]]] = {
     "nothing said": ({}, {"HOME": "/h"}, {"kubeconfig_paths": (Path("/h/.kube/config"),), "kubeconfig_named": False}),
@@ -84,7 +87,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str], dict[str, Any]]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_resolution(case: str) -> None:
     params, environ, wanted = CASES[case]
-    options = resolve(params, {"HOME": "/h", **environ})
+    options = resolve_options(params, {"HOME": "/h", **environ})
     assert {key: getattr(options, key) for key in wanted} == wanted
 
 
@@ -92,7 +95,7 @@ def test_resolution(case: str) -> None:
 @pytest.mark.parametrize("environ", [{}, {"KUBECONFIG": "/k"}, {"K8S_AUTH_KUBECONFIG": "/e"}], ids=str)
 def test_an_empty_kubeconfig_is_refused(value: str, environ: dict[str, str]) -> None:
     with pytest.raises(InvalidInput, match="kubeconfig: is empty"):
-        resolve({"kubeconfig": value}, environ)
+        resolve_options({"kubeconfig": value}, environ)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +109,7 @@ def test_an_empty_kubeconfig_is_refused(value: str, environ: dict[str, str]) -> 
     ],
 )
 def test_when_no_kubeconfig_is_needed(params: dict[str, Any], enough: bool) -> None:
-    assert resolve(params, {}).self_contained is enough
+    assert resolve_options(params, {}).self_contained is enough
 
 
 def test_each_module_gets_its_own_argument_spec() -> None:

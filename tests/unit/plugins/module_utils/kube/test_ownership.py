@@ -12,28 +12,29 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, remove_leaves
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.comparison import ApplyNeeded, is_contested
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.comparison import apply_needed as judged
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.requests import Target, remove_leaves
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import route_path, value_at
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import Verdict, contested
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.judgement import verdict as judged
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.objects import identity
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.ownership import (
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import (
     foreign_fields,
+    route_path,
     undeclared_foreign,
     undeclared_own,
+    value_at,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import object_ref
 
 from .conftest import Answer, FakeTask, Server, described
 
 FIXTURES = Path(__file__).parent / "fixtures"
-STANDS, UNSURE, DIFFERS = Verdict.STANDS, Verdict.UNSURE, Verdict.DIFFERS
+STANDS, UNSURE, DIFFERS = ApplyNeeded.STANDS, ApplyNeeded.UNSURE, ApplyNeeded.DIFFERS
 OURS = frozenset({"mcpops", "helm"})
 DEPLOYMENT = described("apps/v1", "Deployment")
 
 
-def verdict(live: dict[str, Any], declared: dict[str, Any]) -> Verdict:
+def verdict(live: dict[str, Any], declared: dict[str, Any]) -> ApplyNeeded:
     return judged(live, declared, structure=DEPLOYMENT)
 
 
@@ -55,7 +56,7 @@ def pod(item: dict[str, Any]) -> dict[str, Any]:
 Edit = Callable[[dict[str, Any]], Any]
 
 # what is edited in the declaration of the fixture, and the verdict
-DECLARATIONS: dict[str, tuple[Edit, Verdict]] = {
+DECLARATIONS: dict[str, tuple[Edit, ApplyNeeded]] = {
     "as applied": (lambda d: None, STANDS),
     "other server fields": (lambda d: d.update(spec=dict(d["spec"])), STANDS),
     "quantities in another form": (lambda d: container(d)["resources"]["limits"].update(cpu=1, memory="1Gi"), STANDS),
@@ -89,7 +90,7 @@ def test_an_edited_declaration(case: str) -> None:
 
 
 # what is edited in the live object behind our back; a changed leaf changes owner
-LIVE: dict[str, tuple[Edit, Verdict]] = {
+LIVE: dict[str, tuple[Edit, ApplyNeeded]] = {
     "another scalar": (lambda d: d["spec"].update(replicas=0), DIFFERS),
     "a variable is gone": (lambda d: container(d)["env"].pop(0), DIFFERS),
     "a label of others": (lambda d: d["metadata"]["labels"].update(x="y"), STANDS),
@@ -202,7 +203,7 @@ def test_removals_do_not_move_each_other(server: Server, connect: Callable[..., 
         "spec": {"a/b": 1, "l": [{"name": "x"}, {"name": "y"}, {"name": "z"}]},
     }
     target = Target(
-        identity({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "n"}}),
+        object_ref({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "n"}}),
         ResourceType("v1", "ConfigMap", "configmaps", True),
         {},
     )
@@ -236,8 +237,8 @@ def test_an_addition_inside_one_piece_belongs_to_a_declared_leaf() -> None:
     structure = described("networking.k8s.io/v1", "NetworkPolicy")
     declared = {"spec": {"podSelector": {}}}
     assert undeclared_foreign(NETWORK_POLICY_LIVE, declared, OURS, structure) == {}
-    assert contested(NETWORK_POLICY_LIVE, declared, OURS, structure, None)
-    assert not contested(NETWORK_POLICY_LIVE, {"spec": {}}, OURS, structure, None)
+    assert is_contested(NETWORK_POLICY_LIVE, declared, OURS, structure, None)
+    assert not is_contested(NETWORK_POLICY_LIVE, {"spec": {}}, OURS, structure, None)
 
 
 def port_53(protocol: str) -> str:

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.pods import explain_workload
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.pods import pod_reasons
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.evidence import explain_workload
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.workloads import pod_reasons
 
 from .conftest import Answer, FakeTask, Server
 
@@ -113,11 +113,11 @@ def test_a_pod_that_cannot_start_is_explained_by_its_mounts(
 ) -> None:
     server.on(f"{PODS}?limit=1000&labelSelector=a", Answer(body={"items": [pod()]}))
     chosen = "involvedObject.kind%3DPod%2CinvolvedObject.name%3Dweb-1%2Ctype%3DWarning"
-    said = 'MountVolume.SetUp failed for volume "x" : secret "absent" not found'
-    events = [warning(said, "2026-01-01T00:00:00Z", "FailedMount")]
+    stated = 'MountVolume.SetUp failed for volume "x" : secret "absent" not found'
+    events = [warning(stated, "2026-01-01T00:00:00Z", "FailedMount")]
     server.on(f"/api/v1/namespaces/tools/events?limit=1000&fieldSelector={chosen}", Answer(body={"items": events}))
     (reason,) = explain_workload(connect(task), "tools", "a")
-    assert (reason.code, reason.message) == ("MissingObject", said)
+    assert (reason.code, reason.message) == ("MissingObject", stated)
 
 
 def test_a_probe_is_explained_by_its_last_event(server: Server, connect: Callable[..., Kube], task: FakeTask) -> None:

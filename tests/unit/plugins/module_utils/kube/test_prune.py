@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason, Refused
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import prune
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle import apply_bundle
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import (
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import bundle
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.bundle import apply_bundle
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.delete import DeleteOptions, delete_existing
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.options import (
     BundleOptions,
     ObjectOptions,
     Pruning,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.requests import Target, target_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.delete import DeleteOptions, delete_existing
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 
 from .conftest import Answer, FakeTask, Server, status_object
 
-LABEL = prune.BUNDLE_LABEL
+LABEL = bundle.BUNDLE_LABEL
 SELECTED = f"?limit=1000&labelSelector={LABEL.replace('/', '%2F')}%3Dshop"
 
 
@@ -61,7 +61,7 @@ OURS = {
 @pytest.mark.parametrize("case", OURS)
 def test_only_what_we_labelled_is_ours(case: str) -> None:
     item, ours = OURS[case]
-    assert prune.is_ours(item, "mcpops") is ours
+    assert bundle.is_ours(item, "mcpops") is ours
 
 
 def target(kind: str, name: str, api_version: str = "v1", **metadata: Any) -> Target:
@@ -80,10 +80,10 @@ def test_namespaces_definitions_and_volumes_are_held() -> None:
         target("PersistentVolume", "disk"),
         target("CustomResourceDefinition", "boxes.example.com", "apiextensions.k8s.io/v1"),
     ]
-    going, kept, held = prune.choose(members, {prune.key_of(target("ConfigMap", "stays").who)})
-    assert [str(one.who) for one in going] == ["ConfigMap a/goes"]
-    assert [str(one.who) for one in kept] == ["ConfigMap a/stays"]
-    assert sorted(one.who.kind for one in held) == [
+    going, kept, held = bundle.choose_leaving(members, {bundle.key_of(target("ConfigMap", "stays").ref)})
+    assert [str(one.ref) for one in going] == ["ConfigMap a/goes"]
+    assert [str(one.ref) for one in kept] == ["ConfigMap a/stays"]
+    assert sorted(one.ref.kind for one in held) == [
         "CustomResourceDefinition",
         "Namespace",
         "PersistentVolume",
@@ -92,8 +92,8 @@ def test_namespaces_definitions_and_volumes_are_held() -> None:
 
 
 def test_another_version_of_a_kind_is_the_same_object() -> None:
-    declared = {prune.key_of(target("HorizontalPodAutoscaler", "web", "autoscaling/v2").who)}
-    going, kept, _held = prune.choose([target("HorizontalPodAutoscaler", "web", "autoscaling/v1")], declared)
+    declared = {bundle.key_of(target("HorizontalPodAutoscaler", "web", "autoscaling/v2").ref)}
+    going, kept, _held = bundle.choose_leaving([target("HorizontalPodAutoscaler", "web", "autoscaling/v1")], declared)
     assert (going, len(kept)) == ([], 1)
 
 
@@ -110,9 +110,9 @@ def test_objects_of_another_bundle(case: str) -> None:
     labels, rows, refused = OTHER[case]
     one = target("ConfigMap", "x", labels=labels)
     options = BundleOptions(bundle="shop", per_object=tuple(rows))
-    found = prune.other_bundles(options, [one], {one.who: one.declared})
+    found = bundle.other_bundles(options, [one], {one.ref: one.declared})
     assert len(found) == refused
-    assert prune.other_bundles(BundleOptions(), [one], {one.who: one.declared}) == []
+    assert bundle.other_bundles(BundleOptions(), [one], {one.ref: one.declared}) == []
 
 
 @pytest.fixture
@@ -147,8 +147,8 @@ def options(percent: int = 50) -> BundleOptions:
 
 def test_what_leaves_and_what_could_not_be_looked_at(server: Server, kube: Kube) -> None:
     server.on(f"/api/v1/configmaps{SELECTED}", listed(member("stays"), member("goes"), member("theirs", "kubectl")))
-    found = prune.leaving(kube, options(), [target("ConfigMap", "stays")])
-    assert [str(one.who) for one in found.targets] == ["ConfigMap a/goes"]
+    found = bundle.undeclared_members(kube, options(), [target("ConfigMap", "stays")])
+    assert [str(one.ref) for one in found.targets] == ["ConfigMap a/goes"]
     assert any("metrics were not looked at for pruning" in note for note in found.notes)
     lists = [request for request in server.requests if "labelSelector" in request.target]
     assert all("PartialObjectMetadataList" in request.headers["Accept"] for request in lists)
@@ -159,25 +159,28 @@ def test_what_leaves_and_what_could_not_be_looked_at(server: Server, kube: Kube)
 def test_too_much_is_refused(server: Server, kube: Kube) -> None:
     server.on(f"/api/v1/configmaps{SELECTED}", listed(member("stays"), member("b"), member("c")))
     with pytest.raises(Refused) as refused:
-        prune.leaving(kube, options(), [target("ConfigMap", "stays")])
-    told = refused.value.message()
-    assert "bundle shop: would shrink from 3 objects to 1" in told
-    assert "Pruning ConfigMap a/b, ConfigMap a/c is more than 50 percent of it" in told
-    assert len(prune.leaving(kube, options(67), [target("ConfigMap", "stays")]).targets) == 2
+        bundle.undeclared_members(kube, options(), [target("ConfigMap", "stays")])
+    reported = refused.value.message()
+    assert "bundle shop: would shrink from 3 objects to 1" in reported
+    assert "Pruning ConfigMap a/b, ConfigMap a/c is more than 50 percent of it" in reported
+    assert len(bundle.undeclared_members(kube, options(67), [target("ConfigMap", "stays")]).targets) == 2
     with pytest.raises(Refused):
-        prune.leaving(kube, options(99), [target("ConfigMap", "another")])
-    assert len(prune.leaving(kube, options(100), [target("ConfigMap", "another")]).targets) == 3
+        bundle.undeclared_members(kube, options(99), [target("ConfigMap", "another")])
+    assert len(bundle.undeclared_members(kube, options(100), [target("ConfigMap", "another")]).targets) == 3
 
 
 def test_without_the_right_to_list_everywhere(server: Server, kube: Kube) -> None:
     server.on(f"/api/v1/configmaps{SELECTED}", Answer(403, status_object(403, "Forbidden", "no")))
     server.on(f"/api/v1/namespaces/a/configmaps{SELECTED}", listed(member("stays"), member("goes")))
-    found = prune.leaving(kube, options(), [target("ConfigMap", "stays")])
-    assert [str(one.who) for one in found.targets] == ["ConfigMap a/goes"]
+    found = bundle.undeclared_members(kube, options(), [target("ConfigMap", "stays")])
+    assert [str(one.ref) for one in found.targets] == ["ConfigMap a/goes"]
 
 
 def test_nothing_is_asked_without_pruning(server: Server, kube: Kube) -> None:
-    assert prune.leaving(kube, BundleOptions(bundle="shop"), [target("ConfigMap", "stays")]) == prune.Leaving()
+    assert (
+        bundle.undeclared_members(kube, BundleOptions(bundle="shop"), [target("ConfigMap", "stays")])
+        == bundle.UndeclaredMembers()
+    )
     assert server.requests == []
 
 
@@ -203,8 +206,8 @@ def test_nothing_goes_before_the_rest_is_ready(ready: bool, server: Server, kube
     else:
         with pytest.raises(NotReady) as failed:
             apply_bundle(kube, task, [declared], options(), settle)
-        told = "Not pruned, because others are not ready: ConfigMap a/goes"
-        assert told in failed.value.values["notes"]
+        reported = "Not pruned, because others are not ready: ConfigMap a/goes"
+        assert reported in failed.value.values["notes"]
         assert failed.value.values["changed"]
     assert deletions() == int(ready)
 
@@ -223,7 +226,7 @@ def test_what_comes_after_a_stuck_deletion_stays(
     answer, stays = STUCK[case]
     first, then = target("Box", "one", "example.com/v1", uid="1"), target("ConfigMap", "two", uid="2")
     server.on(first.path, answer)
-    live = {one.who: one.declared for one in (first, then)}
+    live = {one.ref: one.declared for one in (first, then)}
     how = DeleteOptions(wait_timeout=0.0)
     outcomes = delete_existing(connect(task), task, [then, first], live, how, dry=False)
     assert [outcome.failure is not None for outcome in outcomes] == [stays, stays]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.quantity import same_quantity
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.syntax import same_quantity
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness import condition_reasons, reasons
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.judge import (
+    condition_reasons,
+    readiness_reasons,
+)
 
 CASES: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "fixtures" / "readiness.yaml").read_text())
 
@@ -15,7 +18,7 @@ CASES: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "fixt
 @pytest.mark.parametrize("case", CASES, ids=lambda name: name.replace(" ", "-"))
 def test_verdicts(case: str) -> None:
     expected = CASES[case]
-    found = reasons(expected["object"])
+    found = readiness_reasons(expected["object"])
     assert [reason.code for reason in found] == expected["codes"]
     assert any(reason.terminal for reason in found) is expected.get("terminal", False)
     assert expected.get("says", "") in "\n".join(map(str, found))

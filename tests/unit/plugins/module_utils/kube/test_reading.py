@@ -4,10 +4,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import Target, target_of
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.requests import (
+    LIST_FROM,
+    Target,
+    read_live,
+    target_of,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.reading import LIST_FROM, read_live
 
 from .conftest import Answer, FakeTask, Server, status_object
 
@@ -37,7 +41,7 @@ def test_a_list_is_read_no_further_than_needed(server: Server, connect: Callable
     # a server need not say how many follow
     server.on(f"{PATH}?limit=1000", page(*NAMES, "x", token="t"))
     found = read_live(connect(task), targets(*NAMES)).complete
-    assert sorted(who.name for who in found) == list(NAMES)
+    assert sorted(ref.name for ref in found) == list(NAMES)
     assert [request.target for request in server.requests] == [f"{PATH}?limit=1000"]
 
 
@@ -45,7 +49,7 @@ def test_few_among_very_many_are_read_by_name(server: Server, connect: Callable[
     server.on(f"{PATH}?limit=1000", page("c0", "c1", token="t", remaining=100_000))
     server.on(f"{PATH}/c2", Answer(body={"kind": "ConfigMap", **config_map("c2")}))
     found = read_live(connect(task), targets(*NAMES)).complete
-    assert sorted(who.name for who in found) == ["c0", "c1", "c2"]
+    assert sorted(ref.name for ref in found) == ["c0", "c1", "c2"]
     assert sorted(request.target for request in server.requests)[:2] == [f"{PATH}/c2", f"{PATH}/c3"]
     assert len(server.requests) == 3
 

@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.references import Reference, of_pod, of_start
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest import (
+    Reference,
+    pod_references,
+    startup_references,
+)
 
 
 def variable(kind: str, name: str, key: str, **more: Any) -> dict[str, Any]:
@@ -87,7 +91,7 @@ PODS: dict[str, tuple[dict[str, Any], list[Reference]]] = {
 @pytest.mark.parametrize("case", PODS)
 def test_what_a_pod_uses(case: str) -> None:
     spec, expected = PODS[case]
-    assert list(of_pod(spec)) == expected
+    assert list(pod_references(spec)) == expected
 
 
 VOLUMES = [
@@ -113,4 +117,4 @@ STARTS: dict[str, tuple[dict[str, Any], list[Reference]]] = {
 @pytest.mark.parametrize("case", STARTS)
 def test_what_a_container_keeps_from_its_start(case: str) -> None:
     container, expected = STARTS[case]
-    assert list(of_start(container, {"containers": [container], "volumes": VOLUMES})) == expected
+    assert list(startup_references(container, {"containers": [container], "volumes": VOLUMES})) == expected

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.selectors import selector_text, selects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.syntax import selector_matches, selector_text
 
 EXPRESSIONS = [
     {"key": "tier", "operator": "In", "values": ["a", "b"]},
@@ -36,4 +36,4 @@ def test_selectors_as_text() -> None:
     ],
 )
 def test_selectors_held_against_labels(selector: dict[str, Any], labels: dict[str, str] | None, chosen: bool) -> None:
-    assert selects(selector, labels) is chosen
+    assert selector_matches(selector, labels) is chosen

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts.settling import (
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.workloads import (
     LONGEST_SECONDS,
     of_workload,
-    settling,
+    settling_reasons,
 )
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=timezone.utc)
@@ -91,7 +91,7 @@ CASES: dict[str, tuple[dict[str, Any], str | None]] = {
 
 @pytest.mark.parametrize(("item", "code"), CASES.values(), ids=CASES)
 def test_a_pod_is_believed_after_it_has_stayed_ready_for_a_while(item: dict[str, Any], code: str | None) -> None:
-    assert [one.code for one in settling([item], NOW)] == ([code] if code else [])
+    assert [one.code for one in settling_reasons([item], NOW)] == ([code] if code else [])
 
 
 NOT_READY = {"conditions": [{"type": "Ready", "status": "False", "message": "containers with unready status: [main]"}]}
@@ -109,7 +109,7 @@ UNREADY: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_workload_that_counts_a_pod_which_has_ended_is_not_believed(state: dict[str, Any], code: str) -> None:
     """Its controller is behind: the workload was read as ready, the pod is not."""
     item = pod(30, **NOT_READY, containerStatuses=[state])
-    assert [one.code for one in settling([item], NOW)] == [code]
+    assert [one.code for one in settling_reasons([item], NOW)] == [code]
 
 
 def test_a_sidecar_is_no_better_than_a_container() -> None:
@@ -120,9 +120,9 @@ def test_a_sidecar_is_no_better_than_a_container() -> None:
         {"name": "proxy", "restartCount": 4, "state": running, "lastState": {"terminated": {"exitCode": 1}}},
         {"name": "once", "restartCount": 4, "state": {"terminated": {"exitCode": 0}}},
     ]
-    assert settling([item], NOW) == []
+    assert settling_reasons([item], NOW) == []
     item["metadata"]["managedFields"][0]["time"] = ago(8)
-    (reason,) = settling([item], NOW)
+    (reason,) = settling_reasons([item], NOW)
     assert reason.code == "Crashing" and "container proxy" in reason.subject
 
 
@@ -168,5 +168,7 @@ def test_what_ends_within_three_seconds_is_never_believed(
     }
     look = known
     while look < ended:
-        assert settling([item], look.replace(microsecond=0)), f"believed {(look - start).total_seconds()} s after"
+        assert settling_reasons([item], look.replace(microsecond=0)), (
+            f"believed {(look - start).total_seconds()} s after"
+        )
         look += timedelta(seconds=0.1)

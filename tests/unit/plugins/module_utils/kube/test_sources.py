@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.sources import read_declared
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.k8s_objects import read_declared
 from ansible_collections.mcpops.platform.plugins.module_utils.task import CommandOutput
 
 from .conftest import FakeTask
@@ -22,7 +22,7 @@ def names(task: FakeTask, **params: Any) -> list[str]:
     return [item["metadata"]["name"] for item in read_declared(task)]
 
 
-def told(task: FakeTask, **params: Any) -> str:
+def reported(task: FakeTask, **params: Any) -> str:
     task.params = params
     with pytest.raises(InvalidInput) as wrong:
         read_declared(task)
@@ -136,26 +136,26 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("case", WRONG)
 def test_what_is_wrong(task: FakeTask, case: str) -> None:
     params, message = WRONG[case]
-    assert message in told(task, **params)
+    assert message in reported(task, **params)
 
 
 def test_a_directory_that_is_something_else(task: FakeTask, tmp_path: Path) -> None:
-    assert "holds no .yaml, .yml, .json file" in told(task, src=[str(tmp_path)])
+    assert "holds no .yaml, .yml, .json file" in reported(task, src=[str(tmp_path)])
     (tmp_path / "kustomization.yaml").write_text("resources: []\n")
-    assert f"{tmp_path} is a kustomization: name it in kustomize instead" in told(task, src=[str(tmp_path)])
+    assert f"{tmp_path} is a kustomization: name it in kustomize instead" in reported(task, src=[str(tmp_path)])
 
 
 def test_a_file_that_is_something_else(task: FakeTask, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "b.j2").write_text("name: {{ name }}")
-    text = told(task, src=[str(tmp_path / "a.yaml"), str(tmp_path / "b.j2")])
+    text = reported(task, src=[str(tmp_path / "a.yaml"), str(tmp_path / "b.j2")])
     assert "a.yaml cannot be read: not text" in text
     assert "b.j2 is a template: name it in template instead" in text
 
 
 def test_no_tool_builds_kustomizations(task: FakeTask, tmp_path: Path, tools: Path) -> None:
     assert shutil.which("kubectl") is None
-    assert "neither kustomize nor kubectl is in PATH" in told(task, kustomize=[str(tmp_path)])
+    assert "neither kustomize nor kubectl is in PATH" in reported(task, kustomize=[str(tmp_path)])
 
 
 FAILED = {
@@ -179,12 +179,12 @@ def test_a_kustomization_that_fails(task: FakeTask, tmp_path: Path, tools: Path,
     stderr, reason = FAILED[case]
     tool(tools, "kubectl")
     task.output = CommandOutput(1, "", stderr)
-    message = told(task, kustomize=[str(tmp_path)])
+    message = reported(task, kustomize=[str(tmp_path)])
     assert message.removesuffix(" Nothing was changed.").rstrip(".").endswith(f"cannot be built: {reason.rstrip('.')}")
 
 
 def test_everything_wrong_is_told_at_once(task: FakeTask) -> None:
-    text = told(
+    text = reported(
         task,
         definitions=[{"kind": "X"}],
         src=["/nowhere"],

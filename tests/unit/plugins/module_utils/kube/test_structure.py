@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import (
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.schema import (
     UNKNOWN,
     known_only,
     structure_of,
-    trimmed,
+    trimmed_schemas,
     with_default_keys,
     without_nulls,
 )
@@ -66,7 +66,7 @@ DOCUMENT: dict[str, Any] = {
 
 
 def thing() -> Any:
-    return structure_of(lambda: trimmed(DOCUMENT), "example.com/v1", "Thing")
+    return structure_of(lambda: trimmed_schemas(DOCUMENT), "example.com/v1", "Thing")
 
 
 def test_what_a_document_says() -> None:
@@ -82,11 +82,11 @@ def test_what_a_document_says() -> None:
     assert spec.field("steps").is_one_piece
     assert spec.field("choice").is_one_piece
     assert not rules.is_one_piece
-    assert "description" not in str(trimmed(DOCUMENT))
+    assert "description" not in str(trimmed_schemas(DOCUMENT))
 
 
 def test_a_kind_that_is_not_described() -> None:
-    other = structure_of(lambda: trimmed(DOCUMENT), "example.com/v1", "Other")
+    other = structure_of(lambda: trimmed_schemas(DOCUMENT), "example.com/v1", "Other")
     for structure in (other, UNKNOWN):
         assert not structure.field("spec").is_known
         assert structure.field("spec").keys == ()

@@ -3,10 +3,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle import _Bundle
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.bundle import _Bundle
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.options import BundleOptions
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.structure import UNKNOWN, Structure
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.schema import UNKNOWN, Structure
 
 from .conftest import FakeTask
 
@@ -35,7 +35,7 @@ def test_a_namespace_of_what_is_of_none_is_told_and_left_out(task: FakeTask) -> 
         role("Role", "d", namespace="mcp"),
     ]
     bundle = _Bundle(OfRoles(), task, BundleOptions(namespace="other"), dry=True)  # type: ignore[arg-type]
-    found = [str(target.who) for target in bundle._targets(declared)]
+    found = [str(target.ref) for target in bundle._targets(declared)]
     assert found == ["ClusterRole a", "ClusterRole b", "ClusterRole c", "Role mcp/d"]
     assert task.warnings == [
         "ClusterRole a (mcp), ClusterRole b (mcp): objects of this kind are of no namespace, "

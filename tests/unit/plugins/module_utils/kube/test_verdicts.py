@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.verdicts import events, network, platform
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness import cluster
 
 SERVICE = {
     "apiVersion": "v1",
@@ -49,15 +49,15 @@ ENDPOINTS: dict[str, tuple[list[Any], list[Any], list[Any], str | None]] = {
 }
 
 
-@pytest.mark.parametrize(("own", "pods", "workloads", "said"), ENDPOINTS.values(), ids=ENDPOINTS.keys())
-def test_endpoints(own: list[Any], pods: list[Any], workloads: list[Any], said: str | None) -> None:
-    found = network.endpoints(SERVICE, own, pods, workloads)
-    assert [(one.code, one.message) for one in found] == ([("NoEndpoints", said)] if said else [])
+@pytest.mark.parametrize(("own", "pods", "workloads", "stated"), ENDPOINTS.values(), ids=ENDPOINTS.keys())
+def test_endpoints(own: list[Any], pods: list[Any], workloads: list[Any], stated: str | None) -> None:
+    found = cluster.judge_endpoints(SERVICE, own, pods, workloads)
+    assert [(one.code, one.message) for one in found] == ([("NoEndpoints", stated)] if stated else [])
 
 
 @pytest.mark.parametrize("spec", [{"type": "ExternalName", "selector": {"a": "b"}}, {"ports": []}, {"selector": {}}])
 def test_a_service_that_others_fill_is_not_judged(spec: dict[str, Any]) -> None:
-    assert network.endpoints({**SERVICE, "spec": spec}, [], [], []) == []
+    assert cluster.judge_endpoints({**SERVICE, "spec": spec}, [], [], []) == []
 
 
 def claim(class_name: str | None, **annotations: str) -> dict[str, Any]:
@@ -86,11 +86,11 @@ CLAIMS: dict[str, tuple[dict[str, Any], dict[str, Any], str | None]] = {
 }
 
 
-@pytest.mark.parametrize(("item", "there", "said"), CLAIMS.values(), ids=CLAIMS.keys())
-def test_claims(item: dict[str, Any], there: dict[str, Any], said: str | None) -> None:
-    found = platform.claim_with_class(item, there)
-    assert [one.code for one in found] == (["Unbound"] if said else [])
-    assert said is None or said in found[0].message
+@pytest.mark.parametrize(("item", "there", "stated"), CLAIMS.values(), ids=CLAIMS.keys())
+def test_claims(item: dict[str, Any], there: dict[str, Any], stated: str | None) -> None:
+    found = cluster.judge_claim_with_class(item, there)
+    assert [one.code for one in found] == (["Unbound"] if stated else [])
+    assert stated is None or stated in found[0].message
 
 
 def event(reason: str, message: str, uid: str = "", when: str = "2026-01-01T00:00:00Z", **more: Any) -> dict[str, Any]:
@@ -102,18 +102,18 @@ DB = {"kind": "StatefulSet", "metadata": {"name": "db", "namespace": "tools", "u
 
 
 def test_events_of_an_earlier_object_of_that_name_do_not_count() -> None:
-    assert events.about(DB, [event("x", "old", uid="1"), event("x", "new", uid="2")])[0]["message"] == "new"
-    assert events.creation_refused(DB, [event("FailedCreate", "exceeded quota: small", uid="1")]) == []
+    assert cluster.events_about(DB, [event("x", "old", uid="1"), event("x", "new", uid="2")])[0]["message"] == "new"
+    assert cluster.creation_refused(DB, [event("FailedCreate", "exceeded quota: small", uid="1")]) == []
 
 
 def test_the_last_event_tells() -> None:
-    told = [
+    reported = [
         event("FailedCreate", "exceeded quota: small", when="2026-01-01T00:00:02Z"),
         event("FailedCreate", "violates PodSecurity", when="2026-01-01T00:00:01Z"),
         event("Other", "nothing", when="2026-01-01T00:00:03Z"),
     ]
-    assert [one.code for one in events.creation_refused(DB, told)] == ["QuotaExceeded"]
-    assert events.last_words(DB, told) == "nothing"
+    assert [one.code for one in cluster.creation_refused(DB, reported)] == ["QuotaExceeded"]
+    assert cluster.latest_warning(DB, reported) == "nothing"
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_the_last_event_tells() -> None:
     ],
 )
 def test_an_event_has_its_time_in_one_of_several_places(times: dict[str, Any]) -> None:
-    assert events.last_seen({**event("x", "y"), **times}) == datetime(2026, 1, 1, 0, 0, 5, tzinfo=timezone.utc)
+    assert cluster.event_time({**event("x", "y"), **times}) == datetime(2026, 1, 1, 0, 0, 5, tzinfo=timezone.utc)
 
 
 @pytest.mark.parametrize(
@@ -142,5 +142,5 @@ def test_an_event_has_its_time_in_one_of_several_places(times: dict[str, Any]) -
 )
 def test_what_keeps_a_pod_from_starting(reason: str, message: str, code: str | None, terminal: bool) -> None:
     pod_event = {**event(reason, message), "involvedObject": {"kind": "Pod", "name": "a", "namespace": "b"}}
-    found = events.start_hindered({"metadata": {"name": "a", "namespace": "b"}}, [pod_event])
+    found = cluster.pod_start_blockers({"metadata": {"name": "a", "namespace": "b"}}, [pod_event])
     assert [(one.code, one.terminal) for one in found] == ([(code, terminal)] if code else [])

@@ -11,8 +11,8 @@ import pytest
 from support.clock import FakeClock
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import wait
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness import wait
 
 from .conftest import Answer, FakeTask, Server, status_object
 
@@ -85,7 +85,7 @@ def workload(name: str) -> dict[str, Any]:
 def test_many_that_are_not_ready_are_named_counted_and_cut_short(server: Server, kube: Kube, task: FakeTask) -> None:
     going = {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["example.com/keep"]}
     items = []
-    for number in range(wait.TOLD + 5):
+    for number in range(wait.REPORTED + 5):
         item = workload(f"web-{number}")
         items.append({**item, "metadata": {**item["metadata"], **going}})
     server.on(f"{APPS}/deployments?limit=1000", Answer(body={"items": items}))
@@ -94,7 +94,7 @@ def test_many_that_are_not_ready_are_named_counted_and_cut_short(server: Server,
     assert "(35 of 35 objects)" in failure.message()
     assert "held by example.com/keep" in failure.message()
     assert "and 5 more reasons of other objects" in failure.message()
-    assert len(failure.reasons) == wait.TOLD + 1
+    assert len(failure.reasons) == wait.REPORTED + 1
 
 
 def test_a_paused_rollout_ends_the_wait_at_once(server: Server, kube: Kube, task: FakeTask) -> None:
@@ -171,8 +171,8 @@ def test_advice_is_for_a_failure_and_not_for_who_still_waits(server: Server, kub
     failure = refusing(kube, task, item)
     advice = "Check the image's name and tag"
     assert advice in failure.message()
-    assert "cannot be pulled" in task.told[0]
-    assert not [line for line in task.told if advice in line]
+    assert "cannot be pulled" in task.reported[0]
+    assert not [line for line in task.reported if advice in line]
 
 
 def test_a_fault_that_comes_and_goes_does_not_end_the_wait(server: Server, kube: Kube, task: FakeTask) -> None:

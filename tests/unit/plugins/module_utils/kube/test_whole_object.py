@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import target_of
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.bundle_options import BundleOptions
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.correction import apply_declared
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.options import BundleOptions
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.requests import target_of
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.whole_object import apply_declared
 
 from .conftest import Answer, FakeTask, Server
 

@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.domain import writers_of
 from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.shared_fields import to_apply
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.comparison import declaration_to_apply
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import (
     EXPECTED,
     Tolerated,
@@ -77,7 +77,9 @@ MINE = ("mcpops", "Apply", REPLICAS)
 def test_a_leaf_that_others_may_set(entries: Any, applied: dict[str, Any]) -> None:
     live = {**managed(*entries), "kind": "Deployment", "spec": {"replicas": 5}}
     declared = {"kind": "Deployment", "metadata": {"name": "a"}, "spec": {"replicas": 2}}
-    made = to_apply(declared, live, OURS, "mcpops", described("apps/v1", "Deployment"), tolerated("Deployment"))
+    made = declaration_to_apply(
+        declared, live, OURS, "mcpops", described("apps/v1", "Deployment"), tolerated("Deployment")
+    )
     assert made["spec"] == applied
     assert declared["spec"] == {"replicas": 2}
 
@@ -87,7 +89,7 @@ def test_a_path_that_the_user_named(mine: bool, kept: dict[str, Any]) -> None:
     live = {**managed(*([MINE] if mine else [])), "kind": "Deployment", "spec": {"replicas": 5}}
     declared = {"kind": "Deployment", "metadata": {"name": "a"}, "spec": {"replicas": 2, "paused": True}}
     expected = tolerated("Deployment", paths=("spec.replicas",))
-    made = to_apply(declared, live, OURS, "mcpops", described("apps/v1", "Deployment"), expected)
+    made = declaration_to_apply(declared, live, OURS, "mcpops", described("apps/v1", "Deployment"), expected)
     assert made["spec"] == kept
 
 
@@ -106,18 +108,18 @@ def selector_of(manager: str, operation: str = "Update") -> tuple[str, str, dict
 
 
 @pytest.mark.parametrize(
-    ("manager", "standing", "applied"),
+    ("manager", "existing", "applied"),
     [
         pytest.param("admissionsenforcer", (OWN, AKS), None, id="added by AKS: left out"),
         pytest.param("admissionsenforcer", (AKS,), (OWN, AKS), id="ours is gone: put beside what AKS added"),
         pytest.param("kubectl-edit", (OWN, AKS), (OWN,), id="added by a person: taken back"),
     ],
 )
-def test_what_aks_adds_to_a_selector_stays(manager: str, standing: Any, applied: Any) -> None:
-    live = {**managed(selector_of(manager)), "kind": HOOKS, **hook(*standing)}
+def test_what_aks_adds_to_a_selector_stays(manager: str, existing: Any, applied: Any) -> None:
+    live = {**managed(selector_of(manager)), "kind": HOOKS, **hook(*existing)}
     declared = {"kind": HOOKS, "metadata": {"name": "a"}, **hook(OWN)}
     structure = described("admissionregistration.k8s.io/v1", HOOKS)
-    made = to_apply(declared, live, OURS, "mcpops", structure, tolerated(HOOKS, writers_of(DOMAINS)))
+    made = declaration_to_apply(declared, live, OURS, "mcpops", structure, tolerated(HOOKS, writers_of(DOMAINS)))
     assert made["webhooks"] == ([{"name": "a.example.com"}] if applied is None else hook(*applied)["webhooks"])
 
 
@@ -126,7 +128,7 @@ def test_an_aggregated_role_leaves_its_rules_to_the_controller() -> None:
     live = {**managed(entry), "kind": "ClusterRole", "rules": [{"verbs": ["get"]}]}
     declared = {"kind": "ClusterRole", "metadata": {"name": "a"}, "rules": [], "aggregationRule": {}}
     structure = described("rbac.authorization.k8s.io/v1", "ClusterRole")
-    made = to_apply(declared, live, OURS, "mcpops", structure, tolerated("ClusterRole"))
+    made = declaration_to_apply(declared, live, OURS, "mcpops", structure, tolerated("ClusterRole"))
     assert "rules" not in made
 
 
@@ -163,7 +165,9 @@ def test_what_the_control_plane_writes_over_a_declared_field_is_taken_back() -> 
         "metadata": {"name": "a"},
         "spec": {"template": {"spec": {"containers": [{"name": "main", "image": "good:1"}]}}},
     }
-    made = to_apply(declared, live, OURS, "mcpops", described("apps/v1", "Deployment"), tolerated("Deployment"))
+    made = declaration_to_apply(
+        declared, live, OURS, "mcpops", described("apps/v1", "Deployment"), tolerated("Deployment")
+    )
     assert made["spec"] == declared["spec"]
 
 
@@ -186,7 +190,7 @@ def test_an_authority_that_others_put_in(manager: str, declared: str, left: bool
     live = {**managed((manager, "Update", BUNDLE)), "kind": HOOKS, **configuration("T1RIRVI=")}
     structure = described("admissionregistration.k8s.io/v1", HOOKS)
     wanted = {"kind": HOOKS, "metadata": {"name": "a"}, **configuration(declared)}
-    made = to_apply(wanted, live, OURS, "mcpops", structure, tolerated(HOOKS))
+    made = declaration_to_apply(wanted, live, OURS, "mcpops", structure, tolerated(HOOKS))
     assert ("caBundle" not in made["webhooks"][0]["clientConfig"]) is left
 
 
@@ -196,11 +200,13 @@ PORT = 'k:{"port":80,"protocol":"TCP"}'
 @pytest.mark.parametrize("path", ["spec.ports[80,TCP].nodePort", "spec.ports[http].nodePort", "spec.ports[*].nodePort"])
 def test_an_item_has_several_names_in_a_path(path: str) -> None:
     fields = {"f:spec": {"f:ports": {PORT: {".": {}, "f:port": {}, "f:name": {}, "f:nodePort": {}}}}}
-    standing = [{"name": "http", "port": 80, "protocol": "TCP", "nodePort": 31000}]
-    live = {**managed(("mcpops", "Apply", fields)), "kind": "Service", "spec": {"ports": standing}}
+    existing = [{"name": "http", "port": 80, "protocol": "TCP", "nodePort": 31000}]
+    live = {**managed(("mcpops", "Apply", fields)), "kind": "Service", "spec": {"ports": existing}}
     ports = [{"name": "http", "port": 80, "nodePort": 30000}]
     declared = {"kind": "Service", "metadata": {"name": "a"}, "spec": {"ports": ports}}
-    made = to_apply(declared, live, OURS, "mcpops", described("v1", "Service"), tolerated("Service", paths=(path,)))
+    made = declaration_to_apply(
+        declared, live, OURS, "mcpops", described("v1", "Service"), tolerated("Service", paths=(path,))
+    )
     assert made["spec"]["ports"] == [{"name": "http", "port": 80, "nodePort": 31000}]
 
 

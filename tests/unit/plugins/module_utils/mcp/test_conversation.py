@@ -35,7 +35,7 @@ def modern(**answers: Any) -> Played:
 
 def test_every_modern_request_says_everything_about_itself() -> None:
     wire = modern()
-    with conversation.opened(wire, capabilities={"roots": {}}, traceparent=TRACE) as server:
+    with conversation.open_conversation(wire, capabilities={"roots": {}}, traceparent=TRACE) as server:
         server.tools()
         server.call("echo", {"text": "x"})
         server.read("file:///a b?q=1")
@@ -57,7 +57,7 @@ def test_every_modern_request_says_everything_about_itself() -> None:
 @pytest.mark.parametrize("version", ["2025-03-26", "2025-06-18"])
 def test_the_version_is_named_only_to_older_servers_that_know_the_header(version: str) -> None:
     wire = Played(lambda asked: played.speaks_legacy(asked, version=version))
-    with conversation.opened(wire, era="legacy", traceparent=TRACE) as server:
+    with conversation.open_conversation(wire, era="legacy", traceparent=TRACE) as server:
         server.tools()
     first, *later = wire.asked
     assert "MCP-Protocol-Version" not in first.headers
@@ -84,7 +84,7 @@ ANNOTATED = {
 def test_annotated_arguments_are_repeated_as_headers() -> None:
     wire = modern(tools_list={"tools": [ANNOTATED]})
     arguments = {"region": " süd", "count": 3.0, "deep": {"on": False}, "none": None}
-    with conversation.opened(wire) as server:
+    with conversation.open_conversation(wire) as server:
         server.tools()
         server.call("annotated", arguments)
     sent = {name: value for name, value in wire.asked[-1].headers.items() if name.startswith("Mcp-Param-")}
@@ -101,7 +101,7 @@ def test_older_servers_get_no_such_headers_and_keep_such_tools() -> None:
         return played.speaks_legacy(asked)
 
     wire = Played(server)
-    with conversation.opened(wire, era="legacy") as found:
+    with conversation.open_conversation(wire, era="legacy") as found:
         assert len(found.tools()) == 2
         found.call("annotated", {"region": "x"})
     assert not any(name.startswith("Mcp-Param") for asked in wire.asked for name in asked.headers)
@@ -117,7 +117,7 @@ def test_a_tool_whose_annotations_have_changed_is_looked_up_once_more() -> None:
         return as_json(error(asked.message["id"], -32020, "Mcp-Param-Area is missing"), 400)
 
     wire = modern(tools_list=lambda asked: as_json(result(asked, tools=[lists.pop()])), tools_call=called)
-    with conversation.opened(wire) as server:
+    with conversation.open_conversation(wire) as server:
         server.tools()
         assert server.call("annotated", {"region": "x"})["content"] == []
     assert wire.methods[1:] == ["tools/list", "tools/call", "tools/list", "tools/call"]
@@ -164,14 +164,16 @@ VALID: dict[str, Any] = {
 @pytest.mark.parametrize("schema", INVALID.values(), ids=INVALID)
 def test_a_tool_with_a_wrong_annotation_is_left_out_and_the_others_stay(schema: Any) -> None:
     listed = [{"name": "bad", "inputSchema": schema}, {"name": "good", "inputSchema": {"type": "object"}}]
-    with conversation.opened(modern(tools_list={"tools": listed})) as server:
+    with conversation.open_conversation(modern(tools_list={"tools": listed})) as server:
         assert [tool["name"] for tool in server.tools()] == ["good"]
         assert [dropped.name for dropped in server.dropped] == ["bad"] and server.dropped[0].reason
 
 
 @pytest.mark.parametrize("schema", VALID.values(), ids=VALID)
 def test_what_only_looks_like_an_annotation_is_none(schema: Any) -> None:
-    with conversation.opened(modern(tools_list={"tools": [{"name": "good", "inputSchema": schema}]})) as server:
+    with conversation.open_conversation(
+        modern(tools_list={"tools": [{"name": "good", "inputSchema": schema}]})
+    ) as server:
         assert len(server.tools()) == 1 and server.dropped == []
 
 
@@ -185,7 +187,7 @@ def test_a_server_that_needs_input_says_so_and_is_answered_with_its_own_state() 
         return as_json(result(asked, resultType="input_required", inputRequests=wanted, requestState=state))
 
     wire = modern(tools_call=called)
-    with conversation.opened(wire, capabilities={"elicitation": {}}) as server:
+    with conversation.open_conversation(wire, capabilities={"elicitation": {}}) as server:
         first = server.call("ask", {})
         assert conversation.needs_input(first)
         last = server.call("ask", {}, input_responses={"q": {"action": "accept"}}, request_state=first["requestState"])
@@ -198,7 +200,7 @@ def test_a_server_that_needs_input_says_so_and_is_answered_with_its_own_state() 
 @pytest.mark.parametrize("kind", ["task", "surprise", None, 3])
 def test_a_result_of_another_type_is_not_believed(kind: Any) -> None:
     wire = modern(tools_call={"resultType": kind, "content": []})
-    with conversation.opened(wire) as server, pytest.raises(Unanswered) as caught:
+    with conversation.open_conversation(wire) as server, pytest.raises(Unanswered) as caught:
         server.call("x", {})
     assert caught.value.code == "result_type"
 
@@ -212,7 +214,7 @@ def test_pages_end_where_no_cursor_is_given_and_an_empty_cursor_is_one() -> None
         )
     )
     wire = modern(tools_list=lambda asked: as_json(result(asked, **next(pages))))
-    with conversation.opened(wire) as server:
+    with conversation.open_conversation(wire) as server:
         assert [tool["name"] for tool in server.tools()] == ["a", "b"]
         assert [asked.params.get("cursor") for asked in wire.asked[1:]] == [None, "", "z"]
         assert server.caching["tools/list"] == {"ttl_ms": 0, "cache_scope": "private"}
@@ -222,7 +224,7 @@ def test_pages_end_where_no_cursor_is_given_and_an_empty_cursor_is_one() -> None
 
 def test_a_cursor_that_leads_back_ends_the_list() -> None:
     wire = modern(prompts_list={"prompts": [], "nextCursor": "again"})
-    with conversation.opened(wire) as server, pytest.raises(Unanswered) as caught:
+    with conversation.open_conversation(wire) as server, pytest.raises(Unanswered) as caught:
         server.prompts()
     assert caught.value.code == "endless_list" and len(wire.asked) < 5
 
@@ -243,7 +245,7 @@ def test_what_a_server_asks_in_between_is_answered_before_its_answer_comes() -> 
         return played.speaks_legacy(asked)
 
     wire = Played(server)
-    with conversation.opened(wire, era="legacy", capabilities={"elicitation": {}}) as found:
+    with conversation.open_conversation(wire, era="legacy", capabilities={"elicitation": {}}) as found:
         found.call("echo", {})
     answers = [asked.message for asked in wire.asked if asked.http == "POST" and "method" not in asked.message]
     assert [answer["id"] for answer in answers] == ["p", 1, 0]
@@ -263,7 +265,7 @@ def test_who_is_asked_for_what_only_a_person_knows_does_not_wait_for_the_answer(
             return Reply(200, {"content-type": "text/event-stream"}, never_ends(asked))
         return Reply(202, {}) if "method" not in asked.message else played.speaks_legacy(asked)
 
-    with conversation.opened(Played(server), era="legacy") as found, pytest.raises(Unanswered) as caught:
+    with conversation.open_conversation(Played(server), era="legacy") as found, pytest.raises(Unanswered) as caught:
         found.call("ask", {})
     assert caught.value.code == "needs_input" and method in caught.value.reason
 
@@ -290,7 +292,7 @@ def test_a_client_that_can_be_asked_listens_beside_its_calls() -> None:
         return played.speaks_legacy(asked)
 
     wire = Played(server)
-    with conversation.opened(wire, era="legacy", capabilities={"elicitation": {}}) as found:
+    with conversation.open_conversation(wire, era="legacy", capabilities={"elicitation": {}}) as found:
         assert found.call("ask", {}) == {"content": []}
     [listening] = [asked for asked in wire.asked if asked.http == "GET"]
     assert listening.headers["Mcp-Session-Id"] == "s1" and listening.headers["Accept"] == "text/event-stream"
@@ -298,7 +300,7 @@ def test_a_client_that_can_be_asked_listens_beside_its_calls() -> None:
 
 def test_a_client_that_cannot_be_asked_does_not_listen() -> None:
     wire = Played(played.speaks_legacy)
-    with conversation.opened(wire, era="legacy") as found:
+    with conversation.open_conversation(wire, era="legacy") as found:
         found.tools()
     assert "GET" not in wire.methods
 
@@ -358,7 +360,7 @@ def test_an_error_belongs_to_the_request_whatever_id_it_has(number: Any) -> None
             del message["id"]
         return as_json(message)
 
-    with conversation.opened(modern(tools_call=called)) as server, pytest.raises(Unanswered) as caught:
+    with conversation.open_conversation(modern(tools_call=called)) as server, pytest.raises(Unanswered) as caught:
         server.call("x", {})
     assert caught.value.code == "rpc_error" and "broken inside (-32603)" in caught.value.reason
 
@@ -367,14 +369,14 @@ def test_an_error_belongs_to_the_request_whatever_id_it_has(number: Any) -> None
 @pytest.mark.parametrize("answered", [as_json, as_events])
 def test_an_error_of_another_request_is_not_ours(answered: Callable[[Any], Reply], number: Any) -> None:
     wire = modern(tools_call=lambda _asked: answered(error(number, -32603, "of another")))
-    with conversation.opened(wire) as server, pytest.raises(Unanswered) as caught:
+    with conversation.open_conversation(wire) as server, pytest.raises(Unanswered) as caught:
         server.call("x", {})
     assert caught.value.code == "no_answer"
 
 
 def test_an_error_at_a_status_of_its_own_needs_no_id() -> None:
     wire = modern(tools_call=lambda _asked: as_json(error("somebody-else", -32602, "no such tool"), 400))
-    with conversation.opened(wire) as server, pytest.raises(Unanswered) as caught:
+    with conversation.open_conversation(wire) as server, pytest.raises(Unanswered) as caught:
         server.call("x", {})
     assert caught.value.code == "invalid_params" and "no such tool" in caught.value.reason
 
@@ -383,7 +385,7 @@ def test_an_error_at_a_status_of_its_own_needs_no_id() -> None:
 def test_a_list_that_asks_its_client_is_a_fault_of_the_server(method: str) -> None:
     asks_back = {"resultType": "input_required", "requestState": "x", "tools": [], "supportedVersions": [played.MODERN]}
     wire = modern(**{method.replace("/", "_", 1): asks_back})
-    with pytest.raises(Unanswered) as caught, conversation.opened(wire) as server:
+    with pytest.raises(Unanswered) as caught, conversation.open_conversation(wire) as server:
         {"tools/list": server.tools, "prompts/list": server.prompts}.get(method, server.resource_templates)()
     assert (caught.value.code, caught.value.terminal) == ("result_type", True)
     assert f"answers {method} with" in caught.value.reason and "defect of the server" in caught.value.hint
@@ -392,7 +394,7 @@ def test_a_list_that_asks_its_client_is_a_fault_of_the_server(method: str) -> No
 def test_what_may_ask_its_client_still_may() -> None:
     asks_back = {"resultType": "input_required", "requestState": "x"}
     wire = modern(tools_call=asks_back, prompts_get=asks_back, resources_read=asks_back)
-    with conversation.opened(wire) as server:
+    with conversation.open_conversation(wire) as server:
         for found in (server.call("x", {}), server.get_prompt("x"), server.read("x:")):
             assert conversation.needs_input(found)
 
@@ -401,23 +403,23 @@ def test_the_time_that_a_discovery_may_be_kept_is_known() -> None:
     def server(asked: Asked) -> Reply:
         return played.speaks_modern(asked, ttlMs=60_000, cacheScope="private")
 
-    with conversation.opened(Played(server)) as found:
+    with conversation.open_conversation(Played(server)) as found:
         assert found.caching == {"server/discover": {"ttl_ms": 60_000, "cache_scope": "private"}}
-    with conversation.opened(Played(played.speaks_legacy), era="legacy") as found:
+    with conversation.open_conversation(Played(played.speaks_legacy), era="legacy") as found:
         assert found.caching == {}
 
 
 def test_an_error_that_is_null_is_none() -> None:
     """As servers write it whose language has no absent fields."""
     wire = modern(tools_call=lambda asked: as_json({**result(asked, content=[]), "error": None}))
-    with conversation.opened(wire) as server:
+    with conversation.open_conversation(wire) as server:
         assert server.call("x\ud800", {})["content"] == []
     assert wire.asked[-1].headers["Mcp-Name"] == "=?base64?eD8=?="
 
 
 def test_a_result_of_another_request_is_not_ours() -> None:
     wire = modern(tools_call=lambda _asked: as_json({"jsonrpc": "2.0", "id": 77, "result": {"content": []}}))
-    with conversation.opened(wire) as server, pytest.raises(Unanswered) as caught:
+    with conversation.open_conversation(wire) as server, pytest.raises(Unanswered) as caught:
         server.call("x", {})
     assert caught.value.code == "no_answer"
 
@@ -428,7 +430,7 @@ def test_a_session_that_is_refused_later_is_lost_and_may_come_back() -> None:
             return as_json(error("server-error", -32600, "Session not found"), 404)
         return played.speaks_legacy(asked)
 
-    with conversation.opened(Played(server), era="legacy") as found, pytest.raises(Unanswered) as caught:
+    with conversation.open_conversation(Played(server), era="legacy") as found, pytest.raises(Unanswered) as caught:
         found.tools()
     assert caught.value.code == "session_lost" and not caught.value.terminal
     assert "replica" in caught.value.hint
@@ -447,7 +449,7 @@ def test_a_lost_session_is_told_with_what_the_server_said(answer: Reply, words: 
     def server(asked: Asked) -> Reply:
         return answer if asked.method == "tools/call" else played.speaks_legacy(asked)
 
-    with conversation.opened(Played(server), era="legacy") as found, pytest.raises(Unanswered) as caught:
+    with conversation.open_conversation(Played(server), era="legacy") as found, pytest.raises(Unanswered) as caught:
         found.call("echo", {})
     assert caught.value.code == "session_lost"
     assert caught.value.reason == f"it does not know the session that it began a moment ago {words}"
@@ -459,13 +461,13 @@ def test_a_method_that_a_server_with_sessions_lacks_is_no_lost_session() -> None
             return as_json(error(asked.message["id"], -32601, "Method not found"), 404)
         return played.speaks_legacy(asked)
 
-    with conversation.opened(Played(server), era="legacy") as found, pytest.raises(Unanswered) as caught:
+    with conversation.open_conversation(Played(server), era="legacy") as found, pytest.raises(Unanswered) as caught:
         found.prompts()
     assert caught.value.code == "method_not_found"
 
 
 def test_deeply_nested_json_is_no_answer_and_no_crash() -> None:
     wire = modern(tools_list=lambda _asked: Reply(200, {"content-type": "application/json"}, [b"[" * 200_000]))
-    with conversation.opened(wire) as server, pytest.raises(Unanswered) as caught:
+    with conversation.open_conversation(wire) as server, pytest.raises(Unanswered) as caught:
         server.tools()
     assert caught.value.code == "not_mcp"

@@ -121,7 +121,7 @@ HANDSHAKE = ["server/discover", "initialize", "notifications/initialized"]
 def test_real_servers_are_recognised(server: played.Answer) -> None:
     era, version, versions, asked = SPEAKS[server]
     wire = Played(server)
-    with conversation.opened(wire) as found:
+    with conversation.open_conversation(wire) as found:
         assert (found.speaker.era, found.speaker.version, found.speaker.supported_versions) == (era, version, versions)
         assert wire.methods == (asked or HANDSHAKE)
         assert [tool["name"] for tool in found.tools()] == ["echo"]
@@ -130,7 +130,7 @@ def test_real_servers_are_recognised(server: played.Answer) -> None:
 
 def test_a_session_that_a_refusal_begins_is_ended() -> None:
     wire = Played(python_1)
-    with conversation.opened(wire):
+    with conversation.open_conversation(wire):
         (ended,) = (asked for asked in wire.asked if asked.http == "DELETE")
     assert ended.headers["Mcp-Session-Id"] == "begun"
     # which it would refuse: the version of the newer era
@@ -140,7 +140,7 @@ def test_a_session_that_a_refusal_begins_is_ended() -> None:
 @pytest.mark.parametrize("server", [python_1, everything, gateway_with_stdio], ids=lambda server: server.__name__)
 def test_a_session_is_taken_from_the_handshake_only_and_ended(server: played.Answer) -> None:
     wire = Played(server)
-    with conversation.opened(wire) as found:
+    with conversation.open_conversation(wire) as found:
         found.tools()
     posted = [asked.headers.get("Mcp-Session-Id") for asked in wire.asked if asked.http == "POST"]
     assert posted == [None, None, "s1", "s1"]
@@ -151,7 +151,7 @@ def test_who_refuses_the_handshake_with_a_modern_version_is_asked_once_more() ->
     """Its first discovery meets something that is not the server yet; its initialize says what it is."""
     before = [text(404, "not yet")]
     wire = Played(lambda asked: before.pop() if before else typescript_reject(asked))
-    with conversation.opened(wire) as found:
+    with conversation.open_conversation(wire) as found:
         assert found.speaker.era == "modern"
     assert wire.methods == ["server/discover", "initialize", "server/discover"]
 
@@ -164,7 +164,7 @@ def test_one_refused_version_is_corrected() -> None:
         return as_json(refusals.pop(), 400) if refusals else played.speaks_modern(asked)
 
     wire = Played(server)
-    with conversation.opened(wire) as found:
+    with conversation.open_conversation(wire) as found:
         assert found.speaker.era == "modern"
     assert wire.methods == ["server/discover", "server/discover"]
     assert wire.asked[0].message["id"] != wire.asked[1].message["id"]
@@ -218,7 +218,7 @@ REPORTED = {
 @pytest.mark.parametrize("era", ["auto", "modern"])
 def test_what_a_fallback_would_hide_is_reported(reply: Reply, code: str, words: str, terminal: bool, era: str) -> None:
     wire = Played(refusing(reply))
-    with pytest.raises(Unanswered) as caught, conversation.opened(wire, era=era):
+    with pytest.raises(Unanswered) as caught, conversation.open_conversation(wire, era=era):
         raise AssertionError("it was taken for an older server")
     assert (caught.value.code, caught.value.terminal) == (code, terminal)
     assert words in caught.value.reason and "s3cret" not in caught.value.reason
@@ -227,31 +227,37 @@ def test_what_a_fallback_would_hide_is_reported(reply: Reply, code: str, words: 
 
 def test_silence_at_discovery_is_not_taken_for_an_older_server() -> None:
     wire = Played(lambda asked: played.silent(asked) if asked.modern else played.speaks_legacy(asked))
-    with pytest.raises(Unanswered) as caught, conversation.opened(wire):
+    with pytest.raises(Unanswered) as caught, conversation.open_conversation(wire):
         raise AssertionError("answered")
     assert caught.value.code == "timeout" and wire.methods == ["server/discover"]
 
 
 def test_nothing_there_is_said_by_the_handshake_that_every_server_had() -> None:
-    with pytest.raises(Unanswered) as caught, conversation.opened(Played(lambda _asked: text(404, "Not Found"))):
+    with (
+        pytest.raises(Unanswered) as caught,
+        conversation.open_conversation(Played(lambda _asked: text(404, "Not Found"))),
+    ):
         raise AssertionError("answered")
     assert caught.value.code == "path_not_found"
 
 
 def test_an_asked_for_era_is_the_only_one_that_passes() -> None:
     for server, era in ((python_1, "modern"), (go_default, "modern"), (typescript_reject, "legacy")):
-        with pytest.raises(Unanswered) as caught, conversation.opened(Played(server), era=era):
+        with pytest.raises(Unanswered) as caught, conversation.open_conversation(Played(server), era=era):
             raise AssertionError("answered")
         assert caught.value.code == "era_mismatch" and caught.value.terminal
         assert f"era: {era} was asked for" in caught.value.reason
     for server, era in ((dual, "legacy"), (dual, "modern"), (everything, "legacy")):
-        with conversation.opened(Played(server), era=era) as found:
+        with conversation.open_conversation(Played(server), era=era) as found:
             assert found.speaker.era == era
 
 
 @pytest.mark.parametrize("era", ["modern", "legacy"])
 def test_who_asks_for_an_era_learns_of_other_faults_as_usual(era: str) -> None:
-    with pytest.raises(Unanswered) as caught, conversation.opened(Played(lambda _a: text(404, "gone")), era=era):
+    with (
+        pytest.raises(Unanswered) as caught,
+        conversation.open_conversation(Played(lambda _a: text(404, "gone")), era=era),
+    ):
         raise AssertionError("answered")
     assert caught.value.code == "path_not_found"
 

@@ -21,9 +21,9 @@ REFUSED = Answer("Unknown tool: forecats", is_error=True, code=-32602)
 
 def judged(options: dict[str, Any], answer: Answer) -> str:
     """Code and message of the verdict, or nothing where the answer is as expected."""
-    assert list(expectations.problems({"tool": "t", **options})) == []
+    assert list(expectations.expectation_problems({"tool": "t", **options})) == []
     try:
-        expectations.judge("t", expectations.parse(options), answer)
+        expectations.judge_answer("t", expectations.parse_expectation(options), answer)
     except Unanswered as wrong:
         assert wrong.terminal
         return f"{wrong.code}: {wrong.reason}"
@@ -78,8 +78,8 @@ JUDGED: dict[str, tuple[dict[str, Any], Answer, str]] = {
 
 @pytest.mark.parametrize(("options", "answer", "words"), JUDGED.values(), ids=JUDGED)
 def test_an_answer_is_judged(options: dict[str, Any], answer: Answer, words: str) -> None:
-    said = judged(options, answer)
-    assert words in said and bool(said) == bool(words), said
+    stated = judged(options, answer)
+    assert words in stated and bool(stated) == bool(words), stated
 
 
 # how a call was refused: status and JSON-RPC code → whether any error that is expected may be this one
@@ -117,11 +117,11 @@ def test_only_what_is_said_of_the_call_is_an_expected_error(status: int, code: i
     with pytest.raises(Unanswered) as caught:
         protocol.read_answer(Reply(status, {"content-type": "application/json"}, [body]), 3)
     assert caught.value.rpc is not None
-    assert expectations.parse({"expect_error": True}).is_expected(caught.value) == expected
+    assert expectations.parse_expectation({"expect_error": True}).is_expected(caught.value) == expected
     # by its code, the error of a message that is none may be asked for
     by_code = expected or (status, code) in BY_CODE
-    assert expectations.parse({"expect_error": code}).is_expected(caught.value) == by_code
-    assert not expectations.parse({"expect_error": 7}).is_expected(caught.value)
+    assert expectations.parse_expectation({"expect_error": code}).is_expected(caught.value) == by_code
+    assert not expectations.parse_expectation({"expect_error": 7}).is_expected(caught.value)
 
 
 @pytest.mark.parametrize(("status", "code"), [(404, -32001), (404, -32602), (400, -32000)])
@@ -129,13 +129,13 @@ def test_a_session_that_is_lost_is_not_the_error_that_was_expected(status: int, 
     refused = Unanswered("rpc_error", "no", status=status, rpc=RpcError(code, "Session not found"))
     lost = session_lost(refused)
     for given in (True, code):
-        assert not expectations.parse({"expect_error": given}).is_expected(lost)
+        assert not expectations.parse_expectation({"expect_error": given}).is_expected(lost)
     assert lost.reason.endswith(f"began a moment ago (HTTP {status}): Session not found ({code})")
 
 
 def test_a_login_that_fails_is_not_the_error_that_was_expected() -> None:
     """Some servers put a JSON-RPC error into a 401; the call was never made."""
-    expected = expectations.parse({"expect_error": True})
+    expected = expectations.parse_expectation({"expect_error": True})
     error = RpcError(-32001, "no token")
     assert not expected.is_expected(Unanswered("unauthorized", "", status=401, rpc=error))
     assert expected.is_expected(Unanswered("rpc_error", "", status=200, rpc=error))

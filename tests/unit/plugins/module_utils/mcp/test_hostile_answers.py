@@ -21,13 +21,14 @@ from support.local_azure import FakeTask
 from support.mcp_played import Asked, as_json, error, over_http, result, text
 from unit.plugins.module_utils.mcp.servers import accepting
 
+from ansible_collections.mcpops.platform.plugins.module_utils import masking
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, NotReady, Reason
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import mask
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import detection, foreign, protocol, replicas
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import mcp_probe as operation
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import modern, observe, protocol
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.cluster_access import Replica
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import Reach
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.replicas import Reach
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.service_proxy import Replica
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import Target, targets_from
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import RpcError, Unanswered, rpc_refusal
 from ansible_collections.mcpops.platform.plugins.modules import mcp_probe
@@ -70,7 +71,7 @@ def repeats(where: str, token: str) -> Callable[[Asked], Reply]:
 def test_a_token_that_a_server_repeats_is_masked_before_it_is_cut(where: str) -> None:
     token = LONG_TOKEN if where == "capabilities" else LONG_TOKEN[:800]
     if where == "capabilities":
-        token = LONG_TOKEN[: foreign.LONGEST_ANSWER - 20]
+        token = LONG_TOKEN[: masking.LONGEST_ANSWER - 20]
     with over_http(repeats(where, token)) as url:
         found, _task = probed(url=url, headers={"X-Key": token}, tool="echo")
     assert token[:12] not in json.dumps(found)
@@ -146,8 +147,8 @@ def test_data_that_is_nested_without_measure_is_cut_and_said(details: bool) -> N
         found, _task = probed(url=url, tool="echo", details=details)
     [row] = found["servers"]
     assert row["reachable"] and depth(found) < 60
-    [told] = [remark for remark in row["remarks"] if "deeper than 50 levels" in remark]
-    assert ("capabilities" in told, "structured" in told, "tools" in told) == (True, True, details)
+    [reported] = [remark for remark in row["remarks"] if "deeper than 50 levels" in remark]
+    assert ("capabilities" in reported, "structured" in reported, "tools" in reported) == (True, True, details)
 
 
 def test_nesting_that_python_cannot_follow_takes_no_other_server_with_it() -> None:
@@ -193,8 +194,8 @@ def test_a_part_without_text_adds_none() -> None:
 
 MANY = [f"v{number}" for number in range(60_000)]
 MESSAGES = {
-    "foreign versions": lambda: detection.foreign_versions(MANY),
-    "versions of the other era": lambda: detection.mismatch("legacy", MANY),
+    "foreign versions": lambda: modern.foreign_versions(MANY),
+    "versions of the other era": lambda: modern.era_mismatch("legacy", MANY),
     "versions of a refusal": lambda: rpc_refusal(400, RpcError.of({"code": -32022, "data": {"supported": MANY}})),
     "needed capabilities": lambda: rpc_refusal(
         400, RpcError.of({"code": -32021, "data": {"requiredCapabilities": dict.fromkeys(MANY)}})
@@ -240,7 +241,7 @@ def test_a_replica_that_lists_other_tools_without_end_is_shown_in_part() -> None
     reach = Reach(lambda _timeout: played.Played(answer), lambda: pods, lambda _pod, _timeout: played.Played(answer))
     row: dict[str, Any] = {"era": "modern", "eras": ["modern"]}
     with pytest.raises(Unanswered) as caught:
-        replicas.compared(Target("a", "b", 1, "/mcp", ""), reach, 1.0, "", [{"name": "w" * 100_000}], row)
+        observe.compare_replicas(Target("a", "b", 1, "/mcp", ""), reach, 1.0, "", [{"name": "w" * 100_000}], row)
     assert caught.value.code == "replicas_differ" and len(caught.value.reason) < 4000
     assert len(json.dumps(row)) < 100_000
 

@@ -40,7 +40,7 @@ def test_the_login_of_a_proxy_is_sent_and_its_refusal_is_named(monkeypatch: pyte
 
 def test_a_refused_tunnel_is_a_refused_login() -> None:
     refused = ProxyError("Unable to connect to proxy", OSError("Tunnel connection failed: 407 Login"))
-    assert http_client.unreached(refused, 1.0).code == "proxy_unauthorized"
+    assert http_client.http_unreached(refused, 1.0).code == "proxy_unauthorized"
 
 
 @pytest.mark.parametrize("content", ["", "no certificate"])

@@ -14,7 +14,7 @@ from unit.plugins.module_utils.mcp import servers
 from unit.plugins.module_utils.mcp.test_observe import failed, probed
 from unit.plugins.module_utils.mcp.test_port_forward import port
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import http_client, http_sse, service_proxy
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import cluster_access, http_client
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 
@@ -160,12 +160,12 @@ OUT_OF_THE_PROXY = {
 
 @pytest.mark.parametrize(("pod", "path"), OUT_OF_THE_PROXY.values(), ids=OUT_OF_THE_PROXY)
 def test_no_path_leaves_the_proxy(pod: str, path: str) -> None:
-    replica = service_proxy.Replica(pod, 3000)
+    replica = cluster_access.Replica(pod, 3000)
     kube: Any = None
     with pytest.raises(Unanswered):
-        service_proxy.opener(kube, lambda of: replica.path("mcp", of), path, {})
-    own = service_proxy.Replica("echo-1", 3000)
-    assert service_proxy.opener(kube, lambda of: own.path("mcp", of), "/messages/?s=/../", {})
+        cluster_access.service_proxy_opener(kube, lambda of: replica.path("mcp", of), path, {})
+    own = cluster_access.Replica("echo-1", 3000)
+    assert cluster_access.service_proxy_opener(kube, lambda of: own.path("mcp", of), "/messages/?s=/../", {})
 
 
 # where the stream is, what it names → where requests go; None: to another origin
@@ -183,10 +183,10 @@ PLACES = {
 @pytest.mark.parametrize(("place", "path"), PLACES.items(), ids=lambda item: str(item))
 def test_the_address_of_requests_is_relative_to_the_stream(place: tuple[str, str], path: str | None) -> None:
     if path is not None:
-        assert http_sse.resolved(*place) == path
+        assert http_client.endpoint_path(*place) == path
         return
     with pytest.raises(Unanswered) as caught:
-        http_sse.resolved(*place)
+        http_client.endpoint_path(*place)
     assert "another origin" in caught.value.reason
 
 

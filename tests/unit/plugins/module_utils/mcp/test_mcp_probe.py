@@ -25,11 +25,11 @@ class ProbeTask:
     check_mode: bool = False
     diff_mode: bool = False
     run_directory: Path | None = None
-    told: list[str] = field(default_factory=list)
+    reported: list[str] = field(default_factory=list)
     warned: list[str] = field(default_factory=list)
 
     def progress(self, message: str) -> None:
-        self.told.append(message)
+        self.reported.append(message)
 
     def warn(self, message: str) -> None:
         assert self.check_mode, message

@@ -15,7 +15,7 @@ from support.mcp_played import Asked, as_events, as_json, error, over_http, resu
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import mcp_probe as operation
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import observe, protocol
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import Manner
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import ProbeSettings
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 from ansible_collections.mcpops.platform.plugins.modules import mcp_probe
@@ -238,12 +238,12 @@ TOKEN = "s3cr3t-t0ken"
 
 def repeats(asked: Asked) -> Reply:
     """A server that says back what it was sent, the last time in an error."""
-    said = f"you sent {asked.headers.get('Authorization')}"
+    stated = f"you sent {asked.headers.get('Authorization')}"
     if asked.method == "tools/call" and asked.params["arguments"].get("fail"):
-        return as_json(error(asked.message["id"], -32603, said))
+        return as_json(error(asked.message["id"], -32603, stated))
     if asked.method == "tools/call":
-        return as_json(result(asked, content=[{"type": "text", "text": said}]))
-    return played.speaks_modern(asked) if asked.modern else text(401, said)
+        return as_json(result(asked, content=[{"type": "text", "text": stated}]))
+    return played.speaks_modern(asked) if asked.modern else text(401, stated)
 
 
 @pytest.mark.parametrize("arguments", [{}, {"fail": True}], ids=["answer", "error"])
@@ -309,14 +309,14 @@ def test_a_lost_session_is_tried_again_and_remembered() -> None:
 
 
 def test_a_slow_start_is_given_more_time_and_no_more_than_there_is() -> None:
-    manner = Manner(10.0)
+    settings = ProbeSettings(10.0)
     silent = Unanswered("timeout", "")
-    assert [observe_for(manner, silent, left) for left in (100.0, 15.0, 3.0)] == [20.0, 15.0, 10.0]
-    assert observe_for(manner, Unanswered("no_endpoints", ""), 100.0) == 10.0
+    assert [observe_for(settings, silent, left) for left in (100.0, 15.0, 3.0)] == [20.0, 15.0, 10.0]
+    assert observe_for(settings, Unanswered("no_endpoints", ""), 100.0) == 10.0
 
 
-def observe_for(manner: Manner, silent: Unanswered, left: float) -> float:
-    return operation.patient(manner, silent, left).timeout
+def observe_for(settings: ProbeSettings, silent: Unanswered, left: float) -> float:
+    return operation.with_longer_timeout(settings, silent, left).timeout
 
 
 def test_a_server_whose_first_start_takes_longer_than_a_request_answers_in_the_end() -> None:
@@ -334,7 +334,7 @@ def test_a_server_whose_first_start_takes_longer_than_a_request_answers_in_the_e
 
 def test_a_result_holds_no_more_than_people_read() -> None:
     many = [{"name": f"t{number}", "description": "d" * 9000} for number in range(1500)]
-    shown = observe.shown(many, details=False)
+    shown = observe.shown_items(many, details=False)
     assert len(shown) == observe.MOST_SHOWN and len(shown[0]["description"]) < 4100
-    assert observe.bounded({"a": "x" * 100_000}).endswith("characters)")
-    assert len(observe.clipped("x" * protocol.MAX_ANSWER_BYTES, observe.LONGEST_ANSWER)) < 66_000
+    assert observe.bounded_value({"a": "x" * 100_000}).endswith("characters)")
+    assert len(observe.clip_text("x" * protocol.MAX_ANSWER_BYTES, observe.LONGEST_ANSWER)) < 66_000

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from support import mcp_played as played
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import Manner, observe
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.replicas import Reach
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import ProbeSettings, Reach, observe
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import targets_from
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 
@@ -41,7 +40,7 @@ def observed(exchange: played.Played) -> dict[str, Any]:
     [target] = targets_from(given)
     row: dict[str, Any] = {}
     reach = Reach(lambda _timeout: exchange)
-    observe(target, reach, Manner(timeout=1.0), "00-" + "1" * 32 + "-" + "2" * 16 + "-01", row)
+    observe(target, reach, ProbeSettings(timeout=1.0), "00-" + "1" * 32 + "-" + "2" * 16 + "-01", row)
     return row
 
 

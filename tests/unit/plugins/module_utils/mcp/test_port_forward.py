@@ -21,11 +21,11 @@ from unit.plugins.module_utils.mcp.test_observe import failed, probed
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
 from ansible_collections.mcpops.platform.plugins.module_utils.http import proxy_login
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import websocket
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import transport as websocket
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import port_forward
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import cluster_access
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.cluster_access import Replica
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.service_proxy import Replica
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import targets_from
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 
@@ -43,8 +43,8 @@ def wants_token(asked: Asked) -> Reply:
     if asked.headers.get("Authorization") != BEARER["Authorization"]:
         return text(401, "no token")
     if asked.method == "tools/call":
-        said = {"host": asked.headers["Host"], "sent": len(asked.params["arguments"]["text"])}
-        return as_json(result(asked, content=[{"type": "text", "text": LONG}], structuredContent=said))
+        stated = {"host": asked.headers["Host"], "sent": len(asked.params["arguments"]["text"])}
+        return as_json(result(asked, content=[{"type": "text", "text": LONG}], structuredContent=stated))
     return played.speaks_modern(asked) if asked.modern else played.speaks_legacy(asked, session="")
 
 
@@ -90,7 +90,9 @@ def test_a_proxy_gets_the_login_of_its_address_and_its_refusal_is_named() -> Non
         assert proxy_login(address) == {"Proxy-Authorization": f"Basic {b64encode('usér:p@s€s'.encode()).decode()}"}
         transport: Any = SimpleNamespace(access=access, identity={}, ssl_context=None, renew=lambda: False)
         kube: Any = SimpleNamespace(transport=transport)
-        send = port_forward.opener(kube, False, "mcp", "echo.mcp:3000", "/mcp", lambda: Replica("echo-1", 3000), {})
+        send = cluster_access.port_forward_opener(
+            kube, False, "mcp", "echo.mcp:3000", "/mcp", lambda: Replica("echo-1", 3000), {}
+        )
         with pytest.raises(Unanswered) as caught:
             send("POST", {}, b"{}", 5.0)
     assert caught.value.code == "proxy_unauthorized"
@@ -117,7 +119,9 @@ def test_a_way_through_a_proxy_leads_to_the_pod() -> None:
         identity = {"Authorization": f"Bearer {TOKEN}", "Accept": "application/json"}
         transport: Any = SimpleNamespace(access=access, identity=identity, ssl_context=None)
         kube: Any = SimpleNamespace(transport=transport)
-        send = port_forward.opener(kube, False, "mcp", "echo.mcp:3000", "/mcp", lambda: Replica("echo-1", 3000), BEARER)
+        send = cluster_access.port_forward_opener(
+            kube, False, "mcp", "echo.mcp:3000", "/mcp", lambda: Replica("echo-1", 3000), BEARER
+        )
         answer = send("POST", {"MCP-Protocol-Version": played.MODERN}, b'{"id": 1, "method": "server/discover"}', 5.0)
         assert answer.status == 200 and b"supportedVersions" in answer.read1(65536)
         answer.close()
@@ -164,7 +168,7 @@ def test_what_is_in_the_way_is_named(pods: dict[str, int], forbidden: bool, othe
 
 @pytest.mark.parametrize(("status", "body"), [(406, b"Not Acceptable"), (401, b""), (502, b"<html>")])
 def test_a_refusal_of_the_api_server_is_not_one_of_the_mcp_server(status: int, body: bytes) -> None:
-    verdict = port_forward.not_forwarded(websocket.NotUpgraded(status, {"content-type": "text/plain"}, body))
+    verdict = cluster_access.not_forwarded(websocket.NotUpgraded(status, {"content-type": "text/plain"}, body))
     assert verdict.code == "proxy_error" and f"HTTP {status}" in verdict.reason
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support import refused
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.options import kubernetes_argument_spec
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import kubernetes_argument_spec
 from ansible_collections.mcpops.platform.plugins.modules import mcp_probe
 
 SPEC, OPERATION = mcp_probe.ARGUMENT_SPEC, mcp_probe.OPERATION
@@ -133,7 +133,7 @@ def rows() -> Iterator[tuple[str, refused.Row]]:
 def test_it_is_refused_before_anything_is_asked(row: refused.Row) -> None:
     options, path, words = row
     found = refused.problems(SPEC, OPERATION, options)
-    assert refused.is_told(found, path, words), found
+    assert refused.is_reported(found, path, words), found
     assert not any("u:p" in problem.message for problem in found)
 
 

@@ -12,11 +12,11 @@ from support import mcp_played as played
 from support.mcp_played import Asked, Played, as_json, result, text
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import replicas, service_proxy
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import Manner, observe
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import cluster_access
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import observe as replicas
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.cluster_access import Replica
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import ProbeSettings, Reach, observe
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.replicas import Reach
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.service_proxy import Replica
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import targets_from
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 
@@ -55,7 +55,7 @@ def asked_of(pods: Mapping[str, played.Answer], apart: bool = False, **options: 
         keeps_clients_apart=lambda: apart,
     )
     row: dict[str, Any] = {}
-    observe(target, reach, Manner(5.0), "", row)
+    observe(target, reach, ProbeSettings(5.0), "", row)
     return row
 
 
@@ -126,8 +126,8 @@ def test_who_counts_on_the_modern_era_has_no_sessions() -> None:
 
 def test_who_may_not_ask_pods_is_told_and_does_not_fail() -> None:
     def forbidden(_asked: Asked) -> Reply:
-        said = 'pods "p1" is forbidden: User "u" cannot create resource "pods/proxy" in API group ""'
-        status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": said, "code": 403}
+        stated = 'pods "p1" is forbidden: User "u" cannot create resource "pods/proxy" in API group ""'
+        status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": stated, "code": 403}
         return replace(as_json(status, 403), through_api_server=True)
 
     (target,) = targets_from(TARGET)
@@ -137,7 +137,7 @@ def test_who_may_not_ask_pods_is_told_and_does_not_fail() -> None:
         pod=lambda _replica, _timeout: Played(forbidden),
     )
     row: dict[str, Any] = {}
-    observe(target, reach, Manner(5.0), "", row)
+    observe(target, reach, ProbeSettings(5.0), "", row)
     assert "replicas" not in row and "2 replicas were not asked one by one" in row["remarks"][0]
 
 
@@ -150,7 +150,7 @@ def test_who_may_not_read_endpoints_is_told_and_does_not_fail() -> None:
     reach = Reach(
         server=lambda _timeout: Played(dual("")), pods=refused, pod=lambda _replica, _timeout: Played(dual(""))
     )
-    observe(target, reach, Manner(5.0), "", row)
+    observe(target, reach, ProbeSettings(5.0), "", row)
     assert "were not counted" in row["remarks"][0]
 
 
@@ -203,11 +203,11 @@ READY: dict[str, tuple[list[dict[str, Any]], str | None, list[Replica]]] = {
 def test_ready_pods_are_read_from_endpoint_slices(
     slices: list[dict[str, Any]], name: str | None, pods: list[Replica]
 ) -> None:
-    assert service_proxy.ready(slices, name) == pods
+    assert cluster_access.replicas_from_slices(slices, name) == pods
 
 
 def test_a_port_of_a_service_has_a_name_among_its_endpoints() -> None:
     service = {"spec": {"ports": [{"name": "metrics", "port": 9}, {"name": "http", "port": 80}, {"port": 7}]}}
-    assert [service_proxy.port_name(service, port) for port in (80, 7, 1)] == ["http", "", ""]
+    assert [cluster_access.port_name(service, port) for port in (80, 7, 1)] == ["http", "", ""]
     assert Replica("p", 8080).path("mcp", "/api") == "/api/v1/namespaces/mcp/pods/p:8080/proxy/api"
-    assert replicas.differences([], []) == []
+    assert replicas.replica_differences([], []) == []

@@ -22,16 +22,15 @@ from unit.plugins.module_utils.mcp.servers import accepting
 from unit.plugins.module_utils.mcp.test_observe import failed
 from unit.plugins.module_utils.mcp.test_port_forward import port
 
-from ansible_collections.mcpops.platform.plugins.module_utils.deadlines import Deadline
-from ansible_collections.mcpops.platform.plugins.module_utils.kube import websocket
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import transport as websocket
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, http_client
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import Manner, observe
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.cluster_access import Replica
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import ProbeSettings, Reach, observe
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.replicas import Reach
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp.service_proxy import Replica
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import targets_from
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
+from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Watchdog
 
 SECONDS = 0.6
 PAUSE = 0.1
@@ -89,10 +88,10 @@ def test_so_does_one_before_a_forwarded_port() -> None:
     with dripping(*PROXY_HEADERS) as (url, _sent), api_server({"echo-1": 1}) as connection:
         access = Access(server=connection["host"], proxy=url.removesuffix("/mcp"), origin="test")
         transport: Any = SimpleNamespace(access=access, identity={}, ssl_context=None)
-        deadline = Deadline(SECONDS)
+        deadline = Watchdog(SECONDS)
         started = time.monotonic()
         with deadline.watching(), pytest.raises((OSError, http.client.HTTPException)):
-            websocket.connect(transport, False, "/portforward", "p", 30.0)
+            websocket.connect_websocket(transport, False, "/portforward", "p", 30.0)
         deadline.end()
         assert time.monotonic() - started < SECONDS + 1
 
@@ -173,11 +172,11 @@ def replies(asked: list[Asked]) -> int:
 
 def test_twenty_requests_of_a_server_are_answered_and_no_more() -> None:
     wire = Played(asks_back(20))
-    with conversation.opened(wire, era="legacy") as found:
+    with conversation.open_conversation(wire, era="legacy") as found:
         assert found.call("echo", {})["content"] == []
     assert replies(wire.asked) == 20
     wire = Played(asks_back(500))
-    with conversation.opened(wire, era="legacy") as found, pytest.raises(Unanswered) as caught:
+    with conversation.open_conversation(wire, era="legacy") as found, pytest.raises(Unanswered) as caught:
         found.call("echo", {})
     assert (caught.value.code, caught.value.terminal) == ("endless_requests", True)
     assert replies(wire.asked) == 20
@@ -193,7 +192,7 @@ def test_replies_get_no_time_beyond_that_of_the_request() -> None:
 
     with over_http(slow_to_take) as url:
         exchange = http_client.exchange_to(url, timeout=SECONDS)
-        with conversation.opened(exchange, era="legacy") as found:
+        with conversation.open_conversation(exchange, era="legacy") as found:
             started = time.monotonic()
             assert found.call("echo", {})["content"] == []
             # ten replies with a time of their own would take ten times that of the request
@@ -231,7 +230,7 @@ def test_many_slow_replicas_end_with_it_and_are_not_called_silent() -> None:
         )
         started = time.monotonic()
         with pytest.raises(Unanswered) as caught:
-            observe(target, reach, Manner(0.5), "", {})
+            observe(target, reach, ProbeSettings(0.5), "", {})
         assert time.monotonic() - started < 9
     assert caught.value.code == "timeout" and "its 20 replicas" in caught.value.reason
 
@@ -258,5 +257,5 @@ def test_replicas_are_asked_at_the_same_time_yet_not_all_of_them() -> None:
             pod=lambda _replica, timeout: http_client.exchange_to(url, timeout=timeout),
         )
         row: dict[str, Any] = {}
-        observe(target, reach, Manner(5.0, at_once=6), "", row)
+        observe(target, reach, ProbeSettings(5.0, is_final=6), "", row)
     assert row["replicas"]["answered"] == 20 and 4 <= most <= 6

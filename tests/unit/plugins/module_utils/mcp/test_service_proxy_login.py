@@ -11,7 +11,7 @@ import pytest
 import urllib3
 from support.local_azure import FakeTask
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import mcp_probe, protocol, service_proxy
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import cluster_access, mcp_probe, protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.http_client import HttpExchange
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import targets_from
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
@@ -49,7 +49,7 @@ class Cluster:
 
 
 def asked(cluster: Any) -> dict[str, Any]:
-    opener = service_proxy.opener(cluster, "/proxy{}".format, "/mcp", {})
+    opener = cluster_access.service_proxy_opener(cluster, "/proxy{}".format, "/mcp", {})
     exchange = HttpExchange(opener, 5.0, through_api_server=True)
     with exchange("POST", {}, protocol.request(1, "tools/call")) as reply:
         return protocol.read_answer(reply, 1)
@@ -69,7 +69,7 @@ def test_what_a_server_says_of_its_login_is_read_to_its_end() -> None:
     with pytest.raises(Unanswered) as caught:
         asked(Cluster((401, body)))
     assert "the token of tenant 7 has expired" in caught.value.reason
-    begun = service_proxy.Begun(Cluster((401, body)).send(), 5.0)
+    begun = cluster_access.StartedResponse(Cluster((401, body)).send(), 5.0)
     assert b"".join(iter(lambda: begun.read1(1000), b"")) == body and begun.status == 401
 
 
@@ -87,7 +87,7 @@ def test_only_proxies_of_the_api_server_are_ways_through_it(address: dict[str, s
     reach = mcp_probe._connections(FakeTask({}), nobody)(target)  # type: ignore[arg-type]
     ways: list[Any] = [reach.server(5.0)]
     if reach.pod is not None:
-        ways.append(reach.pod(service_proxy.Replica("echo-1", 3000), 5.0))
+        ways.append(reach.pod(cluster_access.Replica("echo-1", 3000), 5.0))
     for way in ways:
         assert all(found.through_api_server == through for found in (way, way.at("/sse"), way.lasting()))
 

@@ -8,7 +8,7 @@ from typing import Any
 from ansible_collections.mcpops.platform.plugins.callback.site_collected import kept_diff
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change, Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_report
-from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_advice import Commands
+from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_report import Commands
 
 EVIL = "</table><script>alert(1)</script><img src=https://example.org/x.png onerror=alert(1)>"
 SECRET = "********"
@@ -98,4 +98,4 @@ def hosts() -> list[drift_report.HostDrift]:
 
 
 def report() -> dict[str, Any]:
-    return drift_report.report(hosts(), ABOUT, COMMANDS)
+    return drift_report.build_report(hosts(), ABOUT, COMMANDS)

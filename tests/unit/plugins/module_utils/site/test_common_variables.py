@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.site import common_variables, module_options
+from ansible_collections.mcpops.platform.plugins.module_utils.site import module_arguments
 from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Host, unchecked
 
 DEFAULTS = {
@@ -46,21 +46,21 @@ EMPTY: dict[str, str | None] = {
 }
 
 
-@pytest.mark.parametrize(("variable", "told"), EMPTY.items(), ids=EMPTY)
-def test_an_empty_key_is_told(variable: str, told: str | None) -> None:
-    found = list(common_variables.empty_findings(host(**{variable: None}), OPTIONS, DEFAULTS))
-    expected = [] if told is None else [(variable, f"is empty (null). {told}")]
+@pytest.mark.parametrize(("variable", "reported"), EMPTY.items(), ids=EMPTY)
+def test_an_empty_key_is_told(variable: str, reported: str | None) -> None:
+    found = list(module_arguments.empty_findings(host(**{variable: None}), OPTIONS, DEFAULTS))
+    expected = [] if reported is None else [(variable, f"is empty (null). {reported}")]
     assert [(item.path, item.message) for item in found] == expected
 
 
 def test_values_are_no_empty_keys() -> None:
     sound = host(mcpops_mcp_servers=[], mcpops_tags={}, mcpops_resource_group="rg", r_own=[])
-    assert list(common_variables.empty_findings(sound, OPTIONS, DEFAULTS)) == []
+    assert list(module_arguments.empty_findings(sound, OPTIONS, DEFAULTS)) == []
 
 
 def test_a_null_that_only_follows_from_another_is_not_told() -> None:
     derived = Host("one", (), {"r_own": None}, {}, ("r",), {}, frozenset({"mcpops_own"}))
-    assert list(common_variables.empty_findings(derived, OPTIONS, DEFAULTS)) == []
+    assert list(module_arguments.empty_findings(derived, OPTIONS, DEFAULTS)) == []
 
 
 AUTH: dict[str, tuple[Any, list[str]]] = {
@@ -86,14 +86,14 @@ AUTH: dict[str, tuple[Any, list[str]]] = {
 
 @pytest.mark.parametrize(("given", "words"), AUTH.values(), ids=AUTH)
 def test_the_options_of_azure_modules_are_judged_by_their_variable(given: Any, words: list[str]) -> None:
-    found = list(module_options.azure_auth_findings(host(mcpops_azure_auth=given)))
+    found = list(module_arguments.azure_auth_findings(host(mcpops_azure_auth=given)))
     assert [item.path for item in found] == ["mcpops_azure_auth"] * len(words)
     assert all(item.message.startswith(word) for item, word in zip(found, words))
 
 
 def test_a_secret_of_the_azure_modules_is_not_shown() -> None:
     found = list(
-        module_options.azure_auth_findings(host(mcpops_azure_auth={"secret": "s3cr3t", "auth_source": "s3cr3t"}))
+        module_arguments.azure_auth_findings(host(mcpops_azure_auth={"secret": "s3cr3t", "auth_source": "s3cr3t"}))
     )
     assert found
     assert "s3cr3t" not in str(found)

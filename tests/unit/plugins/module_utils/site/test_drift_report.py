@@ -13,7 +13,7 @@ from support.playbook import CHECKOUT
 from unit.plugins.module_utils.site import drift_rows as rows
 
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Change
-from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_report, drift_summary
+from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_report
 from ansible_collections.mcpops.platform.plugins.module_utils.site.drift_report import HostDrift
 
 SCHEMA = json.loads((CHECKOUT / "docs" / "drift-report.schema.json").read_text(encoding="utf-8"))
@@ -105,14 +105,14 @@ ENDS: dict[str, tuple[list[dict[str, Any]], bool, str, str, str, bool]] = {
 }
 
 
-@pytest.mark.parametrize(("told", "ended", "state", "verdict", "message", "again"), ENDS.values(), ids=ENDS.keys())
+@pytest.mark.parametrize(("reported", "ended", "state", "verdict", "message", "again"), ENDS.values(), ids=ENDS.keys())
 def test_only_a_host_that_came_to_the_end_is_in_sync(
-    told: list[dict[str, Any]], ended: bool, state: str, verdict: str, message: str, again: bool
+    reported: list[dict[str, Any]], ended: bool, state: str, verdict: str, message: str, again: bool
 ) -> None:
     end = ["c"] if ended else []
-    (found,) = drift_report.hosts_of(told, ["c"], {}, end)
+    (found,) = drift_report.hosts_of(reported, ["c"], {}, end)
     assert (found.state, drift_report.verdict_of(found), found.message) == (state, verdict, message)
-    assert drift_report.cut_short(told, ["c"], end) == (["c"] if again else [])
+    assert drift_report.cut_short(reported, ["c"], end) == (["c"] if again else [])
 
 
 # of a host: clean, drift or unknown; "failed" had differences before it failed
@@ -159,15 +159,15 @@ SITE_VERDICTS: dict[str, tuple[list[str], str, str]] = {
 @pytest.mark.parametrize(("states", "verdict", "end"), SITE_VERDICTS.values(), ids=SITE_VERDICTS.keys())
 def test_drift_weighs_more_than_what_is_not_known(states: list[str], verdict: str, end: str) -> None:
     hosts = [HostDrift(f"c{number}", "cluster", state) for number, state in enumerate(states)]
-    told = drift_report.report(hosts, rows.ABOUT, rows.COMMANDS)
-    assert told["summary"]["verdict"] == verdict
-    assert told["summary"]["fine"] is (verdict == "clean")
-    assert drift_summary.lines(told)[-1] == end
+    reported = drift_report.build_report(hosts, rows.ABOUT, rows.COMMANDS)
+    assert reported["summary"]["verdict"] == verdict
+    assert reported["summary"]["fine"] is (verdict == "clean")
+    assert drift_report.summary_lines(reported)[-1] == end
 
 
 def test_every_result_is_a_difference_with_module_object_and_stage(report: dict[str, Any]) -> None:
-    told = [(one["object"], one["module"], one["stage"]) for one in host(report, "drifted")["differences"]]
-    assert told == [
+    reported = [(one["object"], one["module"], one["stage"]) for one in host(report, "drifted")["differences"]]
+    assert reported == [
         ("Namespace mcp", "mcpops.platform.k8s_objects", "setup"),
         (f"ConfigMap {rows.EVIL}", "mcpops.platform.k8s_objects", "setup"),
         ("Secret mcp/key", "mcpops.platform.k8s_objects", "setup"),
@@ -202,8 +202,8 @@ COMMANDS = {
 def test_a_cluster_is_made_anew_with_its_platform() -> None:
     """Its resource group may have gone with it."""
     commands = replace(rows.COMMANDS, platforms={"gone": "shared"})
-    told = drift_report.report(rows.hosts(), rows.ABOUT, commands)
-    assert host(told, "gone")["command"].endswith("--limit gone,shared")
+    reported = drift_report.build_report(rows.hosts(), rows.ABOUT, commands)
+    assert host(reported, "gone")["command"].endswith("--limit gone,shared")
 
 
 @pytest.mark.parametrize(("name", "words"), COMMANDS.items())
@@ -255,30 +255,32 @@ def test_texts_of_other_modules_stay_whole() -> None:
     """Also those that read like ours."""
     texts = {"before": 'a: "x"  # set by helm\n', "after": "", "before_header": "x (absent)", "changes": 3}
     row = {"host": "c", "module": "ansible.builtin.copy", "stage": "", "task": "Copy", "changed": True, "diff": [texts]}
-    (host,) = drift_report.report(drift_report.hosts_of([row], ["c"], {}, ["c"]), rows.ABOUT, rows.COMMANDS)["hosts"]
-    (told,) = host["differences"]
-    assert told["leaves"] == [{"path": "", "secret": False, "changed_by": "", "before": texts["before"]}]
-    assert told["missing"] is False and told["changed_by"] == []
+    (host,) = drift_report.build_report(drift_report.hosts_of([row], ["c"], {}, ["c"]), rows.ABOUT, rows.COMMANDS)[
+        "hosts"
+    ]
+    (reported,) = host["differences"]
+    assert reported["leaves"] == [{"path": "", "secret": False, "changed_by": "", "before": texts["before"]}]
+    assert reported["missing"] is False and reported["changed_by"] == []
 
 
 # state now → what is said of a host that drifted and was repaired
 REPAIRED = {"in_sync": "repaired", "drifted": "drifted", "unreachable": "unreachable", "failed": "failed"}
 
 
-@pytest.mark.parametrize(("now", "said"), REPAIRED.items())
-def test_only_what_is_seen_in_sync_counts_as_repaired(now: str, said: str) -> None:
+@pytest.mark.parametrize(("now", "stated"), REPAIRED.items())
+def test_only_what_is_seen_in_sync_counts_as_repaired(now: str, stated: str) -> None:
     before = HostDrift("c", "cluster", "drifted", (drift_report.Difference("X", "m", "s", "t"),))
     after = drift_report.after_repair(before, HostDrift("c", "cluster", now))
-    assert after.state == said
-    if said == "repaired":
-        told = drift_report.report([after], rows.ABOUT, rows.COMMANDS)
-        assert told["summary"]["fine"] is True
-        (difference,) = told["hosts"][0]["differences"]
+    assert after.state == stated
+    if stated == "repaired":
+        reported = drift_report.build_report([after], rows.ABOUT, rows.COMMANDS)
+        assert reported["summary"]["fine"] is True
+        (difference,) = reported["hosts"][0]["differences"]
         assert difference["advice"] == "Made as declared again." and difference["command"] == ""
 
 
 def test_the_terminal_gets_a_line_for_what_is_fine_and_the_leaves_of_what_is_not(report: dict[str, Any]) -> None:
-    lines = drift_summary.lines(report)
+    lines = drift_report.summary_lines(report)
     assert "in-sync        in sync" in lines
     assert "drifted        DRIFTED  5 objects" in lines
     assert '      labels.level: "privileged" → "restricted"' in lines
@@ -292,11 +294,11 @@ def test_the_terminal_gets_a_line_for_what_is_fine_and_the_leaves_of_what_is_not
 
 def test_an_object_that_lacks_parts_is_not_told_as_missing() -> None:
     diff = rows.diff("Namespace mcp", Change("labels", ABSENT, {"a": "1", "b": "2"}))
-    told = [rows.row("c", "k8s_objects", "setup", changed=True, diff=diff)]
-    (found,) = drift_report.hosts_of(told, ["c"], {}, ["c"])
-    report = drift_report.report([found], rows.ABOUT, rows.COMMANDS)
+    reported = [rows.row("c", "k8s_objects", "setup", changed=True, diff=diff)]
+    (found,) = drift_report.hosts_of(reported, ["c"], {}, ["c"])
+    report = drift_report.build_report([found], rows.ABOUT, rows.COMMANDS)
     assert [item["missing"] for item in report["hosts"][0]["differences"]] == [False]
-    assert '      labels.a: nothing → "1"' in drift_summary.lines(report)
+    assert '      labels.a: nothing → "1"' in drift_report.summary_lines(report)
 
 
 REASONS = {
@@ -310,10 +312,10 @@ REASONS = {
 
 @pytest.mark.parametrize(("name", "start"), REASONS.items())
 def test_a_failing_task_says_why_in_one_line(report: dict[str, Any], name: str, start: str) -> None:
-    assert drift_summary.reason(host(report, name)).startswith(start)
-    assert "\n" not in drift_summary.reason(host(report, name))
+    assert drift_report.failure_line(host(report, name)).startswith(start)
+    assert "\n" not in drift_report.failure_line(host(report, name))
 
 
 def test_a_task_that_failed_without_a_message_has_a_reason(report: dict[str, Any]) -> None:
     silent = {**host(report, "unreachable"), "message": ""}
-    assert "unreachable: without a message" in drift_summary.reason(silent)
+    assert "unreachable: without a message" in drift_report.failure_line(silent)

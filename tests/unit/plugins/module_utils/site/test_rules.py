@@ -7,18 +7,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.site import (
-    module_options,
-    role_arguments,
-    rules,
-    spelling,
-)
-from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import (
-    Finding,
-    Host,
-    as_problems,
-    roles_of,
-)
+from ansible_collections.mcpops.platform.plugins.module_utils.site import inventory, module_arguments
+from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Finding, Host, as_problems, roles_of
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, mcp_server, site_lock
 
 ROLES = ("aks_cluster", "cluster_setup", "kmcp", "mcp_servers", "site_verify")
@@ -46,17 +36,17 @@ def cluster(name: str, deferred: dict[str, str] | None = None, **variables: Any)
 
 
 def findings(*hosts: Host) -> list[tuple[str, str, str]]:
-    found = rules.all_findings(hosts, GROUPS)
+    found = inventory.all_findings(hosts, GROUPS)
     for host in hosts:
-        found += module_options.cluster_findings(host, aks_cluster.ARGUMENT_SPEC)
-        found += module_options.server_findings(host, mcp_server.SERVER)
-        found += module_options.object_findings(host)
-        found += module_options.namespace_findings(host)
-        found += module_options.version_findings(host)
-        found += module_options.kmcp_name_findings(host)
-        found += module_options.wait_findings(host)
-        found += module_options.playbook_findings(host, site_lock.ARGUMENT_SPEC)
-        found += module_options.call_findings(host)
+        found += module_arguments.cluster_findings(host, aks_cluster.ARGUMENT_SPEC)
+        found += module_arguments.server_findings(host, mcp_server.SERVER)
+        found += module_arguments.object_findings(host)
+        found += module_arguments.namespace_findings(host)
+        found += module_arguments.version_findings(host)
+        found += module_arguments.kmcp_name_findings(host)
+        found += module_arguments.wait_findings(host)
+        found += module_arguments.playbook_findings(host, site_lock.ARGUMENT_SPEC)
+        found += module_arguments.call_findings(host)
     return [(item.host, item.path, item.message) for item in found]
 
 
@@ -311,19 +301,19 @@ def test_variables_are_judged_as_the_role_would(
     variables: dict[str, Any], deferred: dict[str, str], words: list[str]
 ) -> None:
     host = Host("one", (), variables, deferred, ("r",))
-    found = list(role_arguments.findings(host, "r", SPEC))
+    found = list(module_arguments.argument_findings(host, "r", SPEC))
     assert len(found) == len(words)
     assert all(word in item.message for word, item in zip(words, found))
 
 
 def test_a_fault_that_two_roles_see_is_told_once_by_the_name_that_was_written() -> None:
     defaults = {"one_tags": "{{ mcpops_tags | default({}) }}", "two_tags": "{{mcpops_tags}}"}
-    spelled = spelling.spellings(defaults, {"mcpops_tags": "x"})
+    spelled = inventory.spellings(defaults, {"mcpops_tags": "x"})
     host = Host("a", (), {"one_tags": "x", "two_tags": "x"}, {}, ("one", "two"), spelled)
     found = [
         finding
         for role in host.roles
-        for finding in role_arguments.findings(host, role, {f"{role}_tags": {"type": "dict"}})
+        for finding in module_arguments.argument_findings(host, role, {f"{role}_tags": {"type": "dict"}})
     ]
     [problem] = as_problems(found, {"a": spelled})
     assert problem.path == "a: mcpops_tags"
@@ -337,15 +327,15 @@ def test_the_longest_wait_of_every_role_is_judged() -> None:
         for file in defaults
         for found in re.finditer(r"^(\w+_wait_timeout):", file.read_text(encoding="utf-8"), re.M)
     }
-    assert named == {*module_options.WAITS, module_options.AKS_CLUSTER["wait_timeout"]}
+    assert named == {*module_arguments.WAITS, module_arguments.AKS_CLUSTER["wait_timeout"]}
 
 
 def test_what_is_removed_needs_no_platform() -> None:
     host = Host("one", ("all", "clusters"), {"mcpops_platform": "gone"}, {}, ("site_teardown",))
-    assert rules.all_findings([host], GROUPS) == []
+    assert inventory.all_findings([host], GROUPS) == []
 
 
 def test_an_entry_point_is_found_or_missed() -> None:
-    assert role_arguments.main_entry_point({"argument_specs": {"main": {"options": SPEC}}}) == SPEC
+    assert module_arguments.main_entry_point({"argument_specs": {"main": {"options": SPEC}}}) == SPEC
     for nothing in (None, {}, {"argument_specs": {"other": {}}}, {"argument_specs": {"main": {}}}):
-        assert role_arguments.main_entry_point(nothing) is None
+        assert module_arguments.main_entry_point(nothing) is None

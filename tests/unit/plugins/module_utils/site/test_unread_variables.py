@@ -5,11 +5,17 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.site import spelling
-from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Finding, as_problems
-from ansible_collections.mcpops.platform.plugins.module_utils.site.unread_variables import unread, words
+from ansible_collections.mcpops.platform.plugins.module_utils.site import inventory
+from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import (
+    Finding,
+    as_problems,
+    identifiers_in,
+    unknown_variables,
+)
 
-KNOWN = words(["mcpops_location: x", "{{ mcpops_mcp_servers | default([]) }}", "kmcp_values:", "kmcp_version: 0.3.0"])
+KNOWN = identifiers_in(
+    ["mcpops_location: x", "{{ mcpops_mcp_servers | default([]) }}", "kmcp_values:", "kmcp_version: 0.3.0"]
+)
 PREFIXES = ("mcpops_", "kmcp_")
 
 # variables of a host → what nothing reads, and what was meant
@@ -29,7 +35,7 @@ GIVEN: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
 
 @pytest.mark.parametrize(("given", "expected"), GIVEN.values(), ids=GIVEN)
 def test_what_nothing_reads_is_named(given: dict[str, Any], expected: list[tuple[str, str]]) -> None:
-    assert list(unread(given, KNOWN, PREFIXES)) == expected
+    assert list(unknown_variables(given, KNOWN, PREFIXES)) == expected
 
 
 DEFAULTS = {
@@ -49,7 +55,7 @@ SPELLED: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 
 @pytest.mark.parametrize(("given", "expected"), SPELLED.values(), ids=SPELLED)
 def test_a_variable_is_called_what_the_user_called_it(given: dict[str, Any], expected: dict[str, str]) -> None:
-    assert spelling.spellings(DEFAULTS, given) == expected
+    assert inventory.spellings(DEFAULTS, given) == expected
 
 
 def test_path_and_message_speak_of_the_users_variable() -> None:

@@ -20,7 +20,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.domain import (
     Row,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.vocabulary import WARNING, Meaning
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.reasons import WARNING, ReasonCode
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import Writer
 
 LABEL = "notices.example.com/team"
@@ -28,7 +28,7 @@ UNTIL = "notices.example.com/until"
 
 
 def _diagnosis() -> Diagnosis:
-    from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis_findings import Finding
+    from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis.snapshot import Finding
 
     def findings(snapshot: Any) -> Iterator[Finding]:
         for item in filter(_is_notice, snapshot.of("ConfigMap")):
@@ -61,7 +61,7 @@ def _rows(host: HostVars) -> list[Row]:
 DOMAIN = Domain(
     name="notices",
     roles=(Role("mcpops.platform.team_notices"),),
-    reasons={"NoticeExpired": Meaning(WARNING, "a notice is past its day", "Take it out of team_notices_notices.")},
+    reasons={"NoticeExpired": ReasonCode(WARNING, "a notice is past its day", "Take it out of team_notices_notices.")},
     diagnosis=_diagnosis,
     judges={("", "ConfigMap"): _judge},
     writers=(

@@ -1,0 +1,356 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What has to change in a cluster, decided without a request.
+
+Versions, fields that AKS treats specially, and the order of the steps.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from ...compare import Rule, Rules, as_set, case_insensitive, floor_version, merge, overlay
+from ...errors import InvalidInput, Problem
+from ...plan import ABSENT, Change, Plan, Refusal
+from .. import compare, names
+from ..compare import ARM_DEFAULT, arm_value, envelope_rules, paths_of
+from ..fields import not_sent
+from ..reconcile import has_failed, provisioning_state
+from .spec import ClusterSpec, current_pools, declared_pools, failed_pools, surplus_pools, with_agreeing_counts
+
+_PATH = "properties.kubernetesVersion"
+# channels that move a cluster to the next minor on their own
+_MINOR_CHANNELS = ("stable", "rapid")
+
+
+@dataclass(frozen=True)
+class VersionStep:
+    """`settled`: the version stays as it is."""
+
+    settled: bool
+    refused: tuple[Refusal, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def running_version(cluster: Mapping[str, Any]) -> str:
+    """The version that runs; `kubernetesVersion` may be an alias such as 1.34."""
+    properties = cluster.get("properties") or {}
+    return str(properties.get("currentKubernetesVersion") or properties.get("kubernetesVersion") or "")
+
+
+def version_step(cluster: Mapping[str, Any], declared: str) -> VersionStep:
+    have = running_version(cluster)
+    if not declared or not have:
+        return VersionStep(settled=not declared)
+    behind = _minor(have) - _minor(declared)
+    if floor_version(have, declared):
+        if behind <= 0:
+            return VersionStep(settled=True)
+        channel = str(((cluster.get("properties") or {}).get("autoUpgradeProfile") or {}).get("upgradeChannel") or "")
+        if channel.lower() in _MINOR_CHANNELS:
+            note = f"runs {have}, newer than the declared {declared}: its upgrade channel {channel} moved it"
+            return VersionStep(settled=True, notes=(note,))
+        remedy = f"A cluster cannot be downgraded: declare {_short(have)}"
+        return VersionStep(settled=True, refused=(Refusal(_PATH, have, declared, remedy),))
+    if behind < -1:
+        following = f"{have.split('.', maxsplit=1)[0]}.{_minor(have) + 1}"
+        remedy = f"Upgrades go one minor version at a time: declare {following} first"
+        return VersionStep(settled=False, refused=(Refusal(_PATH, have, declared, remedy),))
+    return VersionStep(settled=False, notes=("the control plane is upgraded, node pools keep their version",))
+
+
+def offered_problem(declared: str, location: str, versions: list[Mapping[str, Any]]) -> str:
+    """Why `declared` cannot be had in `location`, empty when it can; `versions` is the service's own list."""
+    offered: dict[str, list[str]] = {}
+    for row in versions:
+        patches = row.get("patchVersions")
+        offered[str(row.get("version"))] = sorted(patches, key=_numbers) if isinstance(patches, Mapping) else []
+    if not offered or declared in offered or any(declared in patches for patches in offered.values()):
+        return ""
+    listed = ", ".join(sorted((_latest(minor, patches) for minor, patches in offered.items()), key=_numbers))
+    return f"{declared} is not offered in {location}; offered are {listed}"
+
+
+def _latest(minor: str, patches: list[str]) -> str:
+    return patches[-1] if patches else minor
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
+
+
+def _minor(version: str) -> int:
+    numbers = _numbers(version)
+    return numbers[1] if len(numbers) > 1 else 0
+
+
+def _short(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+POOLS = "properties.agentPoolProfiles"
+_ANY_CASE = Rule(case_insensitive, empty_is_absent=True)
+_SET = Rule(as_set, empty_is_absent=True)
+
+# the first row that matches a path wins
+_TABLE = {
+    "identity.userAssignedIdentities": Rule(purge=True, empty_is_absent=True),
+    # keys with slashes need the double star; an empty object stands for an identity, and "" for a label's value
+    "identity.userAssignedIdentities.**": Rule(arm_value),
+    "properties.apiServerAccessProfile.authorizedIPRanges": _SET,
+    POOLS: Rule(key="name", keep_others=True),
+    f"{POOLS}.*.vmSize": _ANY_CASE,
+    f"{POOLS}.*.nodeTaints": _SET,
+    f"{POOLS}.*.availabilityZones": _SET,
+    f"{POOLS}.*.nodeLabels": Rule(empty_is_absent=True),
+    f"{POOLS}.*.nodeLabels.**": Rule(),
+    f"{POOLS}.*.tags.*": Rule(),
+    # a value of a known set: the service reads it in any case
+    **dict.fromkeys(paths_of("ManagedCluster", "e"), _ANY_CASE),
+}
+
+
+@dataclass(frozen=True)
+class _Fixed:
+    """A place AKS takes no change of; `unless` lists (before, after) that it does take."""
+
+    pattern: str
+    remedy: str
+    unless: tuple[tuple[str, str], ...] = ()
+
+
+_KEEP = "Set it back to the current value, or create a second cluster and migrate"
+_RENEW = "Set it back to the current value, or add a pool of another name and remove this one"
+_POOL = r"properties\.agentPoolProfiles\[[^]]+\]\."
+_FIXED = (
+    _Fixed(r"location", _KEEP),
+    _Fixed(r"properties\.(dnsPrefix|fqdnSubdomain|nodeResourceGroup|enableRBAC|diskEncryptionSetID)", _KEEP),
+    _Fixed(r"properties\.networkProfile\.networkPlugin", _KEEP, (("kubenet", "azure"),)),
+    _Fixed(r"properties\.networkProfile\.(serviceCidrs?|dnsServiceIP|podCidrs?|loadBalancerSku)(\[.*)?", _KEEP),
+    _Fixed(r"properties\.linuxProfile\.adminUsername", _KEEP),
+    _Fixed(r"properties\.apiServerAccessProfile\.enablePrivateCluster", _KEEP),
+    _Fixed(
+        r"properties\.oidcIssuerProfile\.enabled",
+        "The OIDC issuer cannot be turned off: declare true, or leave it out",
+        (("false", "true"), ("(absent)", "true")),
+    ),
+    _Fixed(
+        r"identity\.type",
+        "Declare the current type; only a system-assigned identity can become a user-assigned one",
+        (("systemassigned", "userassigned"), ("none", "systemassigned"), ("(absent)", "systemassigned")),
+    ),
+    _Fixed(
+        _POOL + r"(vmSize|osDiskSizeGB|osDiskType|kubeletDiskType|maxPods|availabilityZones|vnetSubnetID|podSubnetID"
+        r"|enableNodePublicIP|enableEncryptionAtHost|enableUltraSSD|enableFIPS|osType|scaleSetPriority|spotMaxPrice"
+        r"|proximityPlacementGroupID|capacityReservationGroupID|hostGroupID|gpuInstanceProfile)",
+        _RENEW,
+    ),
+    _Fixed(_POOL + r"(kubeletConfig|linuxOSConfig|creationData|gpuProfile)(\..*)?", _RENEW),
+    _Fixed(_POOL + r"osSKU", _RENEW, (("ubuntu", "azurelinux"), ("azurelinux", "ubuntu"))),
+)
+
+
+@cache
+def cluster_rules(purge_tags: bool) -> Rules:
+    return Rules({**envelope_rules(purge_tags), **_TABLE}, ARM_DEFAULT)
+
+
+def immutable_refusals(changes: list[Change]) -> list[Refusal]:
+    """The changes that AKS would answer with PropertyChangeNotAllowed, found without asking it."""
+    found = []
+    for change in changes:
+        for row in _FIXED:
+            if re.fullmatch(row.pattern, change.path) and _word(change) not in row.unless:
+                found.append(Refusal(change.path, change.before, change.after, row.remedy))
+    return found
+
+
+def _word(change: Change) -> tuple[str, str]:
+    return _as_text(change.before), _as_text(change.after)
+
+
+def _as_text(value: Any) -> str:
+    return "(absent)" if value is ABSENT else str(value).lower()
+
+
+Body = dict[str, Any]
+
+_CLUSTER_VERSION = names.api_version_of(names.MANAGED_CLUSTERS)
+_POOL_VERSION = names.api_version_of(names.AGENT_POOLS)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One request: to the cluster, or to the node pool that `pool` names. `changes` are what it makes."""
+
+    method: str
+    changes: tuple[Change, ...]
+    pool: str = ""
+    body: Any = None
+    etag: str = ""
+    create: bool = False
+
+
+@dataclass(frozen=True)
+class ClusterPlan(Plan):
+    """`body` is the cluster's PUT; `steps` are the requests in their order, each planned again after the one before."""
+
+    steps: tuple[Step, ...] = ()
+
+
+def plan_cluster(current: Body | None, spec: ClusterSpec) -> ClusterPlan:
+    return _creation(spec) if current is None else _update(current, spec)
+
+
+def _creation(spec: ClusterSpec) -> ClusterPlan:
+    defaults: Body = {
+        "identity": {"type": "SystemAssigned"},
+        "properties": {"dnsPrefix": default_dns_prefix(spec.name), "enableRBAC": True},
+    }
+    if "sku" in spec.declared:
+        defaults["sku"] = {"name": "Base"}
+    declared = overlay(defaults, spec.declared)
+    if spec.owner is not None:
+        declared["tags"] = {**declared.get("tags", {}), **spec.owner.tags()}
+    declared["properties"]["agentPoolProfiles"] = declared_pools([], spec)
+    merged = merge({}, declared, cluster_rules(spec.purge_tags))
+    body = compare.without_paths(merged.value, ())
+    changes = compare.redact_changes(merged.changes)
+    return ClusterPlan(
+        spec.subject, changes, body=body, is_new=True, steps=(Step("PUT", changes, body=body, create=True),)
+    )
+
+
+def _update(current: Body, spec: ClusterSpec) -> ClusterPlan:
+    pools = current_pools(current)
+    declared = dict(spec.declared)
+    declared["properties"] = dict(declared.get("properties", {}))
+    step = version_step(current, spec.kubernetes_version)
+    if step.settled:
+        declared["properties"].pop("kubernetesVersion", None)
+    if spec.pools:
+        declared["properties"]["agentPoolProfiles"] = declared_pools(pools, spec)
+    _adopt_spelling(current, declared, spec)
+    rules = cluster_rules(spec.purge_tags)
+    compared, unanswered = compare.comparable_part(declared, current)
+    changes = list(compare.redact_changes(merge(current, compared, rules).changes))
+    surplus, kept = surplus_pools(pools, spec)
+    changes += [Change(f"{POOLS}[{pool['name']}]", pool, ABSENT) for pool in surplus]
+    refused = [*step.refused, *immutable_refusals(changes)]
+    broken, reported = failed_pools(pools, spec)
+    changes += [
+        Change(f"{_place(pool)}.provisioningState", pool["provisioningState"], "Succeeded")
+        for pool in broken
+        if not any(_is_of(change, pool) for change in changes)
+    ]
+    if has_failed(current) and all(change.path.startswith(POOLS) for change in changes):
+        changes.append(Change("properties.provisioningState", provisioning_state(current), "Succeeded"))
+    wanted = merge(current, declared, rules).value
+    _require_system_pool(wanted, spec)
+    steps = tuple(_steps(current, wanted, changes))
+    notes = [*step.notes, *kept, *reported, *compare.write_only_note(unanswered), *_other_owner_notes(current, spec)]
+    return ClusterPlan(
+        spec.subject, tuple(changes), tuple(refused), _cluster_body(wanted, changes), tuple(notes), steps=steps
+    )
+
+
+def _steps(current: Body, wanted: Body, changes: list[Change]) -> Iterator[Step]:
+    """The cluster (its version bounds the pools'), then new pools, changed ones, and those that go."""
+    own = tuple(change for change in changes if not change.path.startswith(POOLS))
+    if own:
+        yield Step("PUT", own, body=_cluster_body(wanted, changes), etag=str(current.get("eTag") or ""))
+    existing = {_place(pool): pool for pool in current_pools(current)}
+    after = {_place(pool): pool for pool in current_pools(wanted)}
+    new = [place for place in after if place not in existing]
+    gone = {change.path for change in changes if change.after is ABSENT and change.path in existing}
+    for place in [*new, *(place for place in after if place in existing and place not in gone)]:
+        theirs = tuple(change for change in changes if change.path == place or change.path.startswith(f"{place}."))
+        if theirs:
+            found = existing.get(place)
+            etag = str((found or {}).get("eTag") or "")
+            name = str((found or after[place])["name"])
+            yield Step("PUT", theirs, name, _pool_body(after[place], theirs, place), etag, create=found is None)
+    for place in gone:
+        pool = existing[place]
+        theirs = tuple(change for change in changes if change.path == place)
+        yield Step("DELETE", theirs, str(pool["name"]), etag=str(pool.get("eTag") or ""))
+
+
+def _place(pool: Mapping[str, Any]) -> str:
+    return f"{POOLS}[{pool.get('name')}]"
+
+
+def _is_of(change: Change, pool: Mapping[str, Any]) -> bool:
+    place = _place(pool).lower()
+    return change.path.lower() == place or change.path.lower().startswith(f"{place}.")
+
+
+def _cluster_body(wanted: Body, changes: list[Change]) -> Body:
+    changed = [change.path for change in changes]
+    body = compare.without_paths(wanted, not_sent(names.MANAGED_CLUSTERS, _CLUSTER_VERSION, changed))
+    body["properties"].pop("agentPoolProfiles", None)
+    return body
+
+
+def _pool_body(pool: Mapping[str, Any], changes: tuple[Change, ...], place: str) -> Body:
+    properties = {key: value for key, value in with_agreeing_counts(dict(pool)).items() if key != "name"}
+    if [change.path for change in changes] == [place]:
+        # a new pool: all that it has was declared
+        changed = [f"properties.{key}" for key in properties]
+    else:
+        changed = [change.path.replace(place, "properties", 1) for change in changes]
+    return compare.without_paths({"properties": properties}, not_sent(names.AGENT_POOLS, _POOL_VERSION, changed))
+
+
+def default_dns_prefix(name: str) -> str:
+    return re.sub(r"[^a-zA-Z0-9-]", "-", name)[:54].strip("-") or "aks"
+
+
+def _adopt_spelling(current: Body, declared: Body, spec: ClusterSpec) -> None:
+    """Names of tags and ids of identities ignore case; a purge does not remove the mark of ownership."""
+    if "tags" in declared:
+        existing = current.get("tags") or {}
+        marks = {name: value for name, value in existing.items() if spec.purge_tags and name.lower() in _MARKS}
+        declared["tags"] = {**marks, **compare.with_current_spelling(existing, declared["tags"])}
+    identity = declared.get("identity")
+    if identity and "userAssignedIdentities" in identity:
+        existing = (current.get("identity") or {}).get("userAssignedIdentities")
+        spelled = compare.with_current_spelling(existing, identity["userAssignedIdentities"])
+        declared["identity"] = {**identity, "userAssignedIdentities": spelled}
+    addons = declared["properties"].get("addonProfiles")
+    if addons:
+        # omsagent is answered where omsAgent was sent, and the other way round (recorded traffic)
+        existing = (current.get("properties") or {}).get("addonProfiles")
+        declared["properties"]["addonProfiles"] = compare.with_current_spelling(existing, addons)
+
+
+_MARKS = (names.COLLECTION_TAG, names.HOST_TAG, names.ENVIRONMENT_TAG)
+
+
+def _require_system_pool(body: Mapping[str, Any], spec: ClusterSpec) -> None:
+    """Only now is it known which pools there will be."""
+    pools = body["properties"]["agentPoolProfiles"]
+    if pools and not any(str(pool.get("mode")).lower() == "system" for pool in pools):
+        sentence = "the cluster would be left without a pool of mode System: keep one"
+        raise InvalidInput(spec.subject, [Problem("node_pools", sentence)])
+
+
+def _other_owner_notes(current: Body, spec: ClusterSpec) -> list[str]:
+    stranger = names.other_owner(current, spec.owner) if spec.owner is not None else None
+    if stranger is None:
+        return []
+    return [f"{spec.subject} carries the tags of inventory host {stranger}: two hosts declare one cluster"]
+
+
+def plan_removal(current: Body | None, spec: ClusterSpec) -> Plan:
+    if current is None:
+        return Plan(spec.subject)
+    refused: list[Refusal] = names.refuse_deletion(current, spec.owner, spec.force_delete, always=False)
+    shown = {key: current[key] for key in ("id", "location", "tags") if key in current}
+    return Plan(spec.subject, (Change("", shown, ABSENT),), tuple(refused))

@@ -1,0 +1,349 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a task declares about an AKS cluster and its node pools, as the ARM bodies that it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...compare import overlay
+from .. import names
+from .. import names as ownership
+from ..compare import tag_values, typed_body
+from ..names import Owner
+from ..reconcile import is_failed_state
+from ..sku import Requirements
+
+POOL_ARGUMENTS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "mode": {"type": "str", "choices": ["System", "User"]},
+    "count": {"type": "int"},
+    "enable_auto_scaling": {"type": "bool"},
+    "min_count": {"type": "int"},
+    "max_count": {"type": "int"},
+    "vm_size": {"type": "str"},
+    "vm_size_candidates": {"type": "list", "elements": "str"},
+    "os_disk_type": {"type": "str", "choices": ["Managed", "Ephemeral"]},
+    "os_disk_size_gb": {"type": "int"},
+    "os_sku": {"type": "str"},
+    "max_pods": {"type": "int"},
+    "labels": {"type": "dict"},
+    "purge_labels": {"type": "bool", "default": False},
+    "taints": {"type": "list", "elements": "str"},
+    "zones": {"type": "list", "elements": "str"},
+    "properties": {"type": "dict"},
+}
+
+
+# the models of raw properties
+CLUSTER_MODEL = "ManagedClusterProperties"
+POOL_MODEL = "ManagedClusterAgentPoolProfile"
+
+# option: path in the body. A row is all that a new scalar option needs.
+CLUSTER_OPTIONS: dict[str, tuple[str, ...]] = {
+    "location": ("location",),
+    "kubernetes_version": ("properties", "kubernetesVersion"),
+    "sku_tier": ("sku", "tier"),
+    "oidc_issuer": ("properties", "oidcIssuerProfile", "enabled"),
+    "workload_identity": ("properties", "securityProfile", "workloadIdentity", "enabled"),
+    "dns_prefix": ("properties", "dnsPrefix"),
+    "node_resource_group": ("properties", "nodeResourceGroup"),
+}
+NETWORK_OPTIONS = {
+    "plugin": "networkPlugin",
+    "plugin_mode": "networkPluginMode",
+    "policy": "networkPolicy",
+    "pod_cidr": "podCidr",
+    "service_cidr": "serviceCidr",
+    "dns_service_ip": "dnsServiceIP",
+}
+POOL_OPTIONS = {
+    "name": "name",
+    "mode": "mode",
+    "count": "count",
+    "enable_auto_scaling": "enableAutoScaling",
+    "min_count": "minCount",
+    "max_count": "maxCount",
+    "vm_size": "vmSize",
+    "os_disk_type": "osDiskType",
+    "os_disk_size_gb": "osDiskSizeGB",
+    "os_sku": "osSKU",
+    "max_pods": "maxPods",
+    "labels": "nodeLabels",
+    "taints": "nodeTaints",
+    "zones": "availabilityZones",
+}
+
+
+@dataclass(frozen=True)
+class PoolSpec:
+    """One declared node pool; `declared` is its inline profile as far as the task says."""
+
+    name: str
+    declared: dict[str, Any]
+    candidates: tuple[str, ...] = ()
+    purge_labels: bool = False
+
+
+@dataclass(frozen=True)
+class SizeSelection:
+    """How a size is found for a new pool that names none: what the role asks the preflight for, too."""
+
+    candidates: tuple[str, ...] = ()
+    architecture: str = ""
+    # whoever lists a burstable candidate wants it, if nothing else is said
+    allow_burstable: bool = True
+    surge_nodes: int = 1
+
+
+@dataclass(frozen=True)
+class ClusterSpec:
+    id: str
+    name: str
+    resource_group: str
+    declared: dict[str, Any] = field(default_factory=dict)
+    pools: tuple[PoolSpec, ...] = ()
+    kubernetes_version: str = ""
+    purge_tags: bool = False
+    purge_node_pools: bool = False
+    owner: Owner | None = None
+    force_delete: bool = False
+    sizes: SizeSelection = SizeSelection()
+
+    @property
+    def subject(self) -> str:
+        return f"AKS cluster {self.name}"
+
+
+def cluster_spec(params: Mapping[str, Any], subscription_id: str) -> ClusterSpec:
+    """The spec that the options stand for; `cluster_validate` says what is wrong with them."""
+    return ClusterSpec(
+        id=names.cluster_id(subscription_id, params["resource_group"], params["name"]),
+        name=params["name"],
+        resource_group=params["resource_group"],
+        declared=_declared(params),
+        pools=pool_specs(params.get("node_pools")),
+        kubernetes_version=params.get("kubernetes_version") or "",
+        purge_tags=bool(params.get("purge_tags")),
+        purge_node_pools=bool(params.get("purge_node_pools")),
+        owner=Owner.from_params(params),
+        force_delete=bool(params.get("force_delete")),
+        sizes=_sizes(params.get("vm_size_selection") or {}),
+    )
+
+
+def _sizes(declared: Mapping[str, Any]) -> SizeSelection:
+    stated = {option: value for option, value in declared.items() if value is not None}
+    return SizeSelection(**{**stated, "candidates": tuple(stated.get("candidates", ()))})
+
+
+def _declared(params: Mapping[str, Any]) -> dict[str, Any]:
+    declared: dict[str, Any] = {}
+    for option, path in CLUSTER_OPTIONS.items():
+        if params.get(option) is not None:
+            _put(declared, path, params[option])
+    if params.get("tags") is not None:
+        declared["tags"] = tag_values(params["tags"])[0]
+    if params.get("identity") is not None:
+        declared["identity"] = _identity(params["identity"])
+    for option, key in NETWORK_OPTIONS.items():
+        value = (params.get("network") or {}).get(option)
+        if value is not None:
+            _put(declared, ("properties", "networkProfile", key), value)
+    if params.get("properties"):
+        raw = typed_body(params["properties"], CLUSTER_MODEL)[0]
+        # where an option and a raw key say the same, validation has objected
+        declared["properties"] = overlay(declared.get("properties", {}), raw)
+    return declared
+
+
+def _identity(declared: Mapping[str, Any]) -> dict[str, Any]:
+    ids = declared.get("user_assigned_identities")
+    return {
+        "type": declared["type"],
+        **({"userAssignedIdentities": {item: {} for item in ids}} if ids is not None else {}),
+    }
+
+
+def pool_specs(declared: Sequence[Mapping[str, Any]] | None) -> tuple[PoolSpec, ...]:
+    """The option node_pools; raw properties count like the options that stand for the same."""
+    return tuple(_pool(pool) for pool in declared or ())
+
+
+def _pool(declared: Mapping[str, Any]) -> PoolSpec:
+    body = {key: declared[option] for option, key in POOL_OPTIONS.items() if declared.get(option) is not None}
+    raw = typed_body(declared.get("properties") or {}, POOL_MODEL)[0]
+    return PoolSpec(
+        name=declared["name"],
+        declared=overlay(typed_body(body, POOL_MODEL)[0], raw),
+        candidates=tuple(declared.get("vm_size_candidates") or ()),
+        purge_labels=bool(declared.get("purge_labels")),
+    )
+
+
+def _put(target: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    for key in path[:-1]:
+        target = target.setdefault(key, {})
+    target[path[-1]] = value
+
+
+Pool = dict[str, Any]
+# labels that AKS itself puts on pools (spot priority): a purge leaves them
+_AKS_LABEL_PREFIX = "kubernetes.azure.com/"
+
+
+def declared_pools(existing: list[Pool], spec: ClusterSpec) -> list[Pool]:
+    """What the task declares of each pool, as far as it has a say there."""
+    by_name = {str(pool.get("name")).lower(): pool for pool in existing}
+    result = []
+    for pool in spec.pools:
+        found = by_name.get(pool.name.lower())
+        if found is not None:
+            result.append(_of_current(found, pool))
+        else:
+            result.append(_of_new(pool, mode_of_new(existing, spec.pools, pool), spec.owner))
+    return result
+
+
+def current_pools(body: Mapping[str, Any] | None) -> list[Pool]:
+    """The inline pools of a cluster as it was read; none of one that does not exist."""
+    return ((body or {}).get("properties") or {}).get("agentPoolProfiles") or []
+
+
+def mode_of_new(existing: Sequence[Mapping[str, Any]], pools: Sequence[PoolSpec], pool: PoolSpec) -> str:
+    """A cluster needs a system pool: where no mode is said at all, the first pool of a new cluster is it."""
+    stated = bool(existing) or any(other.declared.get("mode") for other in pools)
+    first = pools[0].name == pool.name
+    return str(pool.declared.get("mode") or ("System" if first and not stated else "User"))
+
+
+def _of_new(pool: PoolSpec, mode: str, owner: ownership.Owner | None) -> Pool:
+    count = pool.declared.get("minCount") if pool.declared.get("enableAutoScaling") else None
+    body: Pool = {
+        "mode": mode,
+        "count": count or 1,
+        "osType": "Linux",
+        "type": "VirtualMachineScaleSets",
+        **pool.declared,
+    }
+    if owner is not None:
+        body["tags"] = {**body.get("tags", {}), **owner.tags()}
+    return body
+
+
+def _of_current(found: Pool, pool: PoolSpec) -> Pool:
+    body = dict(pool.declared)
+    if body.get("enableAutoScaling", found.get("enableAutoScaling")):
+        # the autoscaler moves it; a declared count is only where it starts
+        body.pop("count", None)
+    if body.get("osDiskSizeGB") == 0:
+        # 0 asks for the size's default, which the service answers as a number
+        del body["osDiskSizeGB"]
+    if pool.purge_labels and "nodeLabels" in body:
+        surplus = {
+            name: None
+            for name in found.get("nodeLabels") or {}
+            if name not in body["nodeLabels"] and not name.startswith(_AKS_LABEL_PREFIX)
+        }
+        body["nodeLabels"] = {**surplus, **body["nodeLabels"]}
+    return body
+
+
+def with_agreeing_counts(pool: Pool) -> Pool:
+    """A PUT must agree with itself: a count within the autoscaler's bounds, and bounds only with the autoscaler."""
+    least, most, count = pool.get("minCount"), pool.get("maxCount"), pool.get("count")
+    if not pool.get("enableAutoScaling"):
+        return {key: value for key, value in pool.items() if key not in ("minCount", "maxCount")}
+    if least is None or most is None or count is None:
+        return pool
+    return {**pool, "count": min(max(count, least), most)}
+
+
+def surplus_pools(existing: list[Pool], spec: ClusterSpec) -> tuple[list[Pool], list[str]]:
+    """The pools to delete, and sentences about those that stay although nobody listed them."""
+    if not spec.pools:
+        return [], []
+    listed = {pool.name.lower() for pool in spec.pools}
+    others = [pool for pool in existing if str(pool.get("name")).lower() not in listed]
+    if not others:
+        return [], []
+    if not spec.purge_node_pools:
+        return [], [f"node pools that are not listed are left alone: {_listed(others)}"]
+    ours = [pool for pool in others if ownership.belongs_to(ownership.owner_of(pool), spec.owner)]
+    stay = [pool for pool in others if pool not in ours]
+    notes = [f"node pools without the owner's tags are not deleted: {_listed(stay)}"] if stay else []
+    return ours, notes
+
+
+def failed_pools(existing: list[Pool], spec: ClusterSpec) -> tuple[list[Pool], list[str]]:
+    """The declared pools whose last operation failed, and sentences about failed ones that nobody declares here.
+
+    A pool has operations of its own: it may be Failed while its cluster is Succeeded (recorded traffic).
+    """
+    broken = [pool for pool in existing if is_failed_state(str(pool.get("provisioningState") or ""))]
+    listed = {pool.name.lower() for pool in spec.pools}
+    ours = [pool for pool in broken if str(pool.get("name")).lower() in listed]
+    others = [pool for pool in broken if pool not in ours]
+    notes = [
+        f"the last operation on node pool {pool.get('name')} ended as {pool['provisioningState']}; it is not declared "
+        "here, so nothing repairs it"
+        for pool in others
+    ]
+    return ours, notes
+
+
+def _listed(pools: list[Pool]) -> str:
+    return ", ".join(sorted(str(pool.get("name")) for pool in pools))
+
+
+def new_pools(existing: Sequence[Mapping[str, Any]], spec: ClusterSpec) -> list[PoolSpec]:
+    """The declared pools that do not exist yet."""
+    names = {str(pool.get("name")).lower() for pool in existing}
+    return [pool for pool in spec.pools if pool.name.lower() not in names]
+
+
+@dataclass(frozen=True)
+class SizeRequest:
+    """The sizes in question, what the first of them must have, and whether the pool itself names the only one."""
+
+    candidates: tuple[str, ...]
+    wanted: Requirements
+    named: bool = False
+
+
+def size_request_of(
+    body: Mapping[str, Any] | None, pools: Sequence[PoolSpec], pool: PoolSpec, location: str, sizes: SizeSelection
+) -> SizeRequest:
+    """For one of `pools`, which is not there yet; `body` is the cluster as it was read, `location` the declared one."""
+    declared = pool.declared
+    size = declared.get("vmSize")
+    wanted = Requirements(
+        # a cluster does not move: its pools come where it is
+        location=str((body or {}).get("location") or location),
+        node_count=max(_number(declared.get("count")), _number(declared.get("maxCount"))),
+        surge_nodes=sizes.surge_nodes,
+        # which kind of size is wanted is a question of choice: whoever names one has chosen
+        architecture="" if size else sizes.architecture,
+        allow_burstable=bool(size) or sizes.allow_burstable,
+        zones=_zones(declared.get("availabilityZones")),
+        system_pool=mode_of_new(current_pools(body), pools, pool).lower() == "system",
+        ephemeral_os_disk=str(declared.get("osDiskType")).lower() == "ephemeral",
+    )
+    return SizeRequest((str(size),) if size else pool.candidates or sizes.candidates, wanted, named=bool(size))
+
+
+def _zones(declared: Any) -> tuple[str, ...]:
+    """As `_number`."""
+    return tuple(map(str, declared)) if isinstance(declared, (list, tuple)) else ()
+
+
+def _number(declared: Any) -> int:
+    """Raw properties may hold anything; what is no number is the service's to refuse."""
+    try:
+        return int(declared or 1)
+    except (TypeError, ValueError):
+        return 1

@@ -1,0 +1,279 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The operation of aks_cluster and aks_cluster_info: an AKS cluster, present as declared or absent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..errors import InvalidInput, Problem, ServiceError
+from ..masking import declared_values, protect
+from ..plan import Plan
+from ..run_cache import cached_resource, mark_deleted
+from ..task import Result, Task
+from . import compare, names, reconcile
+from .aks.plan import ClusterPlan, offered_problem, plan_cluster, plan_removal, running_version, version_step
+from .aks.spec import ClusterSpec, PoolSpec, cluster_spec, current_pools, new_pools, size_request_of
+from .aks.validate import creation_problems, problems_of, removal_problems
+from .aks_sku_preflight import find_size, selection_problems
+from .client import Arm, Body, PlanAgain, Reading
+from .errors import concerns_registration, parse_error
+from .options import resolve_identity
+from .reconcile import converge_resource, not_kept_note
+from .sku import Requirements, Selection
+
+
+def cluster_facts(body: Mapping[str, Any] | None, resource_id: str = "") -> dict[str, Any]:
+    """A flat summary of the ARM body; `exists` is false for nothing, and for a plan of a creation."""
+    body = body or {}
+    properties = body.get("properties") or {}
+    identity = (properties.get("identityProfile") or {}).get("kubeletidentity") or {}
+    return {
+        "exists": bool(body.get("id")),
+        "id": body.get("id") or resource_id,
+        "name": body.get("name") or resource_id.rpartition("/")[2],
+        "location": body.get("location"),
+        "tags": body.get("tags") or {},
+        "sku_tier": (body.get("sku") or {}).get("tier"),
+        "kubernetes_version": running_version(body) or None,
+        "provisioning_state": properties.get("provisioningState"),
+        "power_state": (properties.get("powerState") or {}).get("code"),
+        "fqdn": properties.get("fqdn") or properties.get("privateFQDN"),
+        "node_resource_group": properties.get("nodeResourceGroup"),
+        "oidc_issuer_url": (properties.get("oidcIssuerProfile") or {}).get("issuerURL"),
+        "principal_id": (body.get("identity") or {}).get("principalId"),
+        "kubelet_object_id": identity.get("objectId"),
+        "network_plugin": (properties.get("networkProfile") or {}).get("networkPlugin"),
+        "node_pools": [_pool(pool) for pool in properties.get("agentPoolProfiles") or ()],
+    }
+
+
+def _pool(pool: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": pool.get("name"),
+        "mode": pool.get("mode"),
+        "vm_size": pool.get("vmSize"),
+        "count": pool.get("count"),
+        "enable_auto_scaling": bool(pool.get("enableAutoScaling")),
+        "min_count": pool.get("minCount"),
+        "max_count": pool.get("maxCount"),
+        "zones": pool.get("availabilityZones") or [],
+        "os_sku": pool.get("osSKU"),
+        "kubernetes_version": pool.get("currentOrchestratorVersion") or pool.get("orchestratorVersion"),
+        "provisioning_state": pool.get("provisioningState"),
+    }
+
+
+# answers that leave the decision to the service: no right to ask, or no provider registered yet
+_UNDECIDED = (401, 403, 409)
+
+
+def with_choices(arm: Arm, spec: ClusterSpec, reading: Reading) -> ClusterSpec:
+    """`spec` with a size for every new pool; nothing is asked for a cluster that only stays as it is."""
+    location = str((reading.body or {}).get("location") or spec.declared.get("location") or "")
+    problems: list[Problem] = []
+    step = version_step(reading.body or {}, spec.kubernetes_version)
+    if not step.settled and not step.refused:
+        problems += _version_problems(arm, spec.kubernetes_version, location)
+    fresh = {pool.name for pool in new_pools(current_pools(reading.body), spec)}
+    pools: list[PoolSpec] = []
+    for pool in spec.pools:
+        asked = size_request_of(reading.body, spec.pools, pool, location, spec.sizes)
+        # a size that the pool names is the service's to judge, with the creation
+        if pool.name in fresh and asked.candidates and not asked.named:
+            selection = _selection(arm, asked.candidates, asked.wanted)
+            if selection is None:
+                pass
+            elif selection.chosen is None:
+                problems += selection_problems(f"node_pools[{pool.name}].vm_size_candidates", selection)
+            else:
+                pool = replace(pool, declared={**pool.declared, "vmSize": selection.chosen.name})
+        pools.append(pool)
+    if problems:
+        raise InvalidInput(spec.subject, problems)
+    return replace(spec, pools=tuple(pools))
+
+
+def _selection(arm: Arm, candidates: Sequence[str], wanted: Requirements) -> Selection | None:
+    """None in check mode when the sizes cannot be asked for yet."""
+    try:
+        return find_size(arm, candidates, wanted)
+    except ServiceError as failure:
+        if arm.check_mode and concerns_registration(failure):
+            return None
+        raise
+
+
+def _version_problems(arm: Arm, version: str, location: str) -> list[Problem]:
+    place = location.replace(" ", "").lower()
+    base = f"/subscriptions/{arm.subscription_id}/providers/Microsoft.ContainerService/locations/{place}"
+    version_list = names.api_version_of("Microsoft.ContainerService/locations/kubernetesVersions")
+    url = arm.url(f"{base}/kubernetesVersions", version_list)
+    response = arm.call("GET", url, f"Listing the Kubernetes versions of {place}")
+    if response.status != 200:
+        if response.status in _UNDECIDED:
+            return []
+        error = parse_error(response.json_or_none())
+        return [Problem("location", f"{error.message or place} ({error.code or response.status})")]
+    found = offered_problem(version, place, (response.json_or_none() or {}).get("values") or [])
+    return [Problem("kubernetes_version", found)] if found else []
+
+
+API_VERSION = names.api_version_of(names.MANAGED_CLUSTERS)
+POOL_VERSION = names.api_version_of(names.AGENT_POOLS)
+
+
+def converge(task: Task) -> Result:
+    params = task.params
+    present = params["state"] == "present"
+    subject = f"AKS cluster {params['name']}"
+    # before anything can fail, with the options in its result
+    for value in compare.secret_values([params.get("properties"), params.get("node_pools")]):
+        task.secret(value)
+    problems = _problems(params) if present else removal_problems(params)
+    if problems:
+        raise InvalidInput(subject, problems)
+    spec = cluster_spec(params, resolve_identity(params).subscription_id)
+    protect(task, declared_values([spec.declared.get("properties") or {}]))
+    arm = Arm.connect(task, params["wait_timeout"])
+    known = cached_resource(task, spec.id)
+    if present and known is not None and not reconcile.in_progress(known):
+        plan = plan_cluster(known, spec)
+        if not plan.changes and not plan.refused:
+            _warn(task, spec, known, set())
+            return Result.of(plan, {"cluster": cluster_facts(known)})
+    return _present(task, arm, spec) if present else _absent(task, arm, spec)
+
+
+def _problems(params: dict[str, Any]) -> list[Problem]:
+    """With other problems found, what only a creation needs is told as well: one round of corrections is enough."""
+    problems = problems_of(params)
+    if not problems:
+        return []
+    later = [Problem(item.path, f"{item.message} (if it does not exist yet)") for item in creation_problems(params)]
+    return problems + later
+
+
+def _present(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
+    may_wait = task.params["wait"] and not task.check_mode
+    stated: set[str] = set()
+
+    def plan_of(reading: Reading) -> ClusterPlan:
+        if reading.body is None:
+            missing = creation_problems(task.params)
+            if missing:
+                raise InvalidInput(spec.subject, missing)
+        _warn(task, spec, reading.body, stated)
+        return plan_cluster(reading.body, with_choices(arm, spec, reading))
+
+    outcome = converge_resource(
+        arm,
+        spec.subject,
+        lambda: _read(arm, spec, may_wait),
+        plan_of,
+        lambda plan, _reading: _apply(arm, spec, plan, may_wait),
+    )
+    _protect(task, outcome.before, outcome.after)
+    if outcome.plan.changed and may_wait and outcome.after is not None:
+        left = plan_cluster(outcome.after, spec).changes
+        reported = not_kept_note(spec.subject, outcome.plan.changes, left, spec.declared, outcome.after)
+        if reported:
+            task.warn(reported)
+    shown = outcome.plan.body if outcome.after is None and task.check_mode else outcome.after
+    return Result.of(outcome.plan, {"cluster": cluster_facts(shown, spec.id)}, outcome.headline(task.check_mode))
+
+
+def _warn(task: Task, spec: ClusterSpec, existing: Body | None, stated: set[str]) -> None:
+    """Each warning once, however often everything is read again."""
+    texts = names.ownership_warnings(spec.subject, existing, spec.owner)
+    if existing is not None and cluster_facts(existing)["power_state"] == "Stopped":
+        texts.append(
+            f"{spec.subject} is stopped, so nothing in it answers. Start it: "
+            f"az aks start --name {spec.name} --resource-group {spec.resource_group}"
+        )
+    for text in texts:
+        if text not in stated:
+            stated.add(text)
+            task.warn(text)
+
+
+def _read(arm: Arm, spec: ClusterSpec, may_wait: bool) -> Reading:
+    """The cluster when nothing is in progress on it: the work of an earlier run that was killed is picked up here."""
+    reading = arm.read(spec.id, f"Reading {spec.subject}", API_VERSION)
+    return reconcile.await_idle(arm, reading, spec.id, API_VERSION, spec.subject) if may_wait else reading
+
+
+def _apply(arm: Arm, spec: ClusterSpec, plan: ClusterPlan, wait: bool) -> Body:
+    """The first request of the plan. What is left is planned again on what stands then: the cluster's operation gives
+    every pool another eTag, and while it lasts others may have changed them."""
+    step, last = plan.steps[0], len(plan.steps) == 1
+    verb = "Deleting" if step.method == "DELETE" else "Creating" if step.create else "Updating"
+    action = f"{verb} node pool {step.pool} of {spec.subject}" if step.pool else f"{verb} {spec.subject}"
+    place, version = (f"{spec.id}/agentPools/{step.pool}", POOL_VERSION) if step.pool else (spec.id, API_VERSION)
+    response = arm.write(step.method, place, action, version, step.body, etag=step.etag, create=step.create)
+    if last and not wait:
+        written = None if step.pool else response.json_or_none()
+        return written or reconcile.read_written(arm, spec.id, API_VERSION, spec.subject)
+    reconcile.await_operation(arm, response, spec.subject, action)
+    body = reconcile.await_finished(arm, spec.id, API_VERSION, spec.subject, action, step.pool)
+    if not last:
+        raise PlanAgain(step.changes)
+    return body
+
+
+def _absent(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
+    may_wait = task.params["wait"] and not task.check_mode
+
+    def delete(_plan: Plan, _reading: Reading) -> None:
+        action = f"Deleting {spec.subject}"
+        response = arm.write("DELETE", spec.id, action, API_VERSION)
+        if may_wait:
+            reconcile.await_operation(arm, response, spec.subject, action)
+
+    outcome = converge_resource(
+        arm,
+        spec.subject,
+        lambda: _read(arm, spec, may_wait),
+        lambda reading: plan_removal(reading.body, spec),
+        delete,
+    )
+    _protect(task, outcome.before)
+    if outcome.plan.changed:
+        mark_deleted(task, spec.id)
+    values = {"cluster": cluster_facts(outcome.after, spec.id)}
+    return Result.of(outcome.plan, values, outcome.headline(task.check_mode))
+
+
+def info(task: Task) -> Result:
+    """One cluster, those of a group, or all of the subscription."""
+    params = task.params
+    problems = removal_problems(params)
+    if params.get("name") and not params.get("resource_group"):
+        problems.append(Problem("resource_group", "is needed to find a cluster by name"))
+    if problems:
+        raise InvalidInput("AKS clusters", problems)
+    subscription = resolve_identity(params).subscription_id
+    arm = Arm.connect(task)
+    if params.get("name"):
+        resource_id = names.cluster_id(subscription, params["resource_group"], params["name"])
+        body = arm.read(resource_id, f"Reading AKS cluster {params['name']}", API_VERSION).body
+        bodies = [body] if body is not None else []
+    else:
+        scope = names.group_id(subscription, params["resource_group"]) if params.get("resource_group") else ""
+        path = f"{scope or f'/subscriptions/{subscription}'}/providers/{names.MANAGED_CLUSTERS}"
+        bodies = list(arm.listed(path, "Listing AKS clusters", API_VERSION))
+    _protect(task, *bodies)
+    return Result(changed=False, values={"clusters": [_public_facts(body) for body in bodies]})
+
+
+def _protect(task: Task, *bodies: Body | None) -> None:
+    """What the service answers may hold secrets that nobody declared here, such as a proxy's URL with a password."""
+    protect(task, declared_values([(body or {}).get("properties") or {} for body in bodies]))
+
+
+def _public_facts(body: Body) -> dict[str, Any]:
+    return {**cluster_facts(body), "properties": compare.redact_body(body.get("properties") or {})}

@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The operation of azure_provider.
+
+A resource provider must be registered with the subscription before its resources can be created.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import InvalidInput, NotReady, Problem, Reason
+from ..plan import Change, Plan
+from ..task import Result, Task
+from ..waiting import wait_timeout_problems
+from . import errors, names
+from .client import BACKOFF, Arm
+
+_VERSION = names.api_version_of("Microsoft.Resources/providers")
+_SUBJECT = "resource providers"
+
+
+def converge(task: Task) -> Result:
+    namespaces = list(dict.fromkeys(task.params["namespaces"]))
+    problems = [
+        Problem("namespaces", f"{name!r} is not a valid provider namespace, for example Microsoft.ContainerService")
+        for name in namespaces
+        if not re.fullmatch(r"[A-Za-z0-9]+(\.[A-Za-z0-9]+)+", name)
+    ]
+    if not namespaces:
+        problems.append(Problem("namespaces", "name at least one"))
+    problems += wait_timeout_problems(task.params["wait_timeout"])
+    if problems:
+        raise InvalidInput(_SUBJECT, problems)
+    arm = Arm.connect(task, task.params["wait_timeout"])
+    states = {name: _state(arm, name) for name in namespaces}
+    missing = [name for name in namespaces if states[name] != "Registered"]
+    plan = Plan(_SUBJECT, tuple(Change(name, states[name], "Registered") for name in missing))
+    if missing and not task.check_mode:
+        for name in missing:
+            if states[name] != "Registering":
+                _register(arm, name)
+        if task.params["wait"]:
+            _wait(arm, missing)
+            states.update(dict.fromkeys(missing, "Registered"))
+        else:
+            states.update(dict.fromkeys(missing, "Registering"))
+    return Result.of(plan, {"providers": states})
+
+
+def _path(arm: Arm, namespace: str) -> str:
+    return f"/subscriptions/{arm.subscription_id}/providers/{namespace}"
+
+
+def _state(arm: Arm, namespace: str) -> str:
+    action = f"Reading the registration of {namespace}"
+    response = arm.call("GET", arm.url(_path(arm, namespace), _VERSION), action)
+    if response.status != 200:
+        failure = errors.to_failure(action, response)
+        if response.status == 404 and not errors.is_absent(response) and failure.code.startswith("InvalidResource"):
+            failure.hint = "Check the spelling of the namespace."
+        raise failure
+    return str((response.json_or_none() or {}).get("registrationState") or "NotRegistered")
+
+
+def _register(arm: Arm, namespace: str) -> None:
+    action = f"Registering {namespace}"
+    response = arm.call("POST", arm.url(f"{_path(arm, namespace)}/register", _VERSION), action)
+    if response.status >= 400:
+        raise errors.to_failure(action, response)
+
+
+def _wait(arm: Arm, namespaces: list[str]) -> None:
+    pending = list(namespaces)
+    attempt = 0
+    while True:
+        pending = [name for name in pending if _state(arm, name) != "Registered"]
+        if not pending:
+            return
+        arm.progress(f"registering {', '.join(pending)} ({arm.deadline.elapsed:.0f} s)")
+        if not arm.deadline.pause(BACKOFF.after(attempt)):
+            hint = "Registration can take minutes: run again to go on waiting, or raise wait_timeout"
+            reasons = [Reason(name, "Registering", "is not registered yet", hint) for name in pending]
+            raise NotReady("Registration of resource providers", reasons, waited=arm.deadline.elapsed)
+        attempt += 1

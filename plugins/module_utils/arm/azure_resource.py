@@ -1,0 +1,236 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The operation of azure_resource and azure_resource_info: any ARM resource, present as declared or absent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..errors import InvalidInput, Problem, ServiceError
+from ..masking import protect
+from ..plan import Plan
+from ..run_cache import is_marked_deleted, mark_deleted
+from ..task import Result, Task
+from . import compare, names, reconcile
+from .client import Arm, Body, PlanAgain, Reading
+from .compare import role_definition
+from .errors import exists_already
+from .names import api_version_of
+from .options import resolve_identity
+from .reconcile import converge_resource, not_kept_note
+from .resource_plan import (
+    DECLARABLE,
+    ResourceSpec,
+    is_group,
+    locate,
+    plan_removal,
+    plan_resource,
+    resource_spec,
+    secrets_of,
+    subject_of,
+)
+
+# answers to a list that leave the question to the write: no right to list there, or a scope that is not there yet
+_UNDECIDED = (403, 404)
+
+
+def is_assignment(resource_type: str) -> bool:
+    return resource_type.lower() == names.ROLE_ASSIGNMENTS.lower()
+
+
+def scope_of(assignment_id: str) -> str:
+    """What is before the assignment in its id; empty for the tenant's root."""
+    place = assignment_id.lower().rfind(f"/providers/{names.ROLE_ASSIGNMENTS}/".lower())
+    return assignment_id[:place] if place >= 0 else assignment_id
+
+
+def same_grant(body: Mapping[str, Any], declared: Mapping[str, Any], scope: str) -> bool:
+    """Whether `body`, an assignment as it is answered, grants what `declared` (properties) would at `scope`."""
+    properties = body.get("properties") or {}
+    return (
+        str(properties.get("scope") or scope_of(str(body.get("id")))).lower().rstrip("/") == scope.lower().rstrip("/")
+        and str(properties.get("principalId")).lower() == str(declared.get("principalId")).lower()
+        and role_definition(properties.get("roleDefinitionId"), declared.get("roleDefinitionId"))
+    )
+
+
+def find_equal_grant(arm: Arm, assignment_id: str, declared: Mapping[str, Any], api_version: str) -> Body | None:
+    """The same grant under another name: Azure takes no second one (409 RoleAssignmentExists)."""
+    if not declared.get("principalId") or not declared.get("roleDefinitionId"):
+        return None
+    scope = scope_of(assignment_id)
+    path = f"{scope}/providers/{names.ROLE_ASSIGNMENTS}"
+    # what is above and below the scope is listed as well
+    query = {"$filter": f"principalId eq '{declared['principalId']}'"}
+    try:
+        listed = list(arm.listed(path, f"Listing the role assignments of {scope or '/'}", api_version, query))
+    except ServiceError as failure:
+        if failure.status in _UNDECIDED or arm.check_mode:
+            return None
+        raise
+    return next((body for body in listed if same_grant(body, declared, scope)), None)
+
+
+def converge(task: Task) -> Result:
+    # before anything can fail, with the options in its result
+    for value in compare.secret_values([task.params.get(option) for option in DECLARABLE]):
+        task.secret(value)
+    spec = resource_spec(task.params, resolve_identity(task.params).subscription_id)
+    protect(task, secrets_of(spec.type, spec.declared))
+    arm = Arm.connect(task, task.params["wait_timeout"])
+    return _absent(task, arm, spec) if spec.state == "absent" else _present(task, arm, spec)
+
+
+def _read(arm: Arm, spec: ResourceSpec, may_wait: bool) -> Reading:
+    reading = arm.read(spec.id, f"Reading {spec.subject}", spec.api_version)
+    return reconcile.await_idle(arm, reading, spec.id, spec.api_version, spec.subject) if may_wait else reading
+
+
+def _absent(task: Task, arm: Arm, spec: ResourceSpec) -> Result:
+    may_wait = task.params["wait"] and not task.check_mode
+    outcome = converge_resource(
+        arm,
+        spec.subject,
+        lambda: _read(arm, spec, may_wait),
+        lambda reading: _removal(task, arm, spec, reading),
+        lambda *_: _delete(arm, spec, may_wait),
+    )
+    if outcome.plan.changed:
+        mark_deleted(task, spec.id)
+    protect(task, secrets_of(spec.type, outcome.before or {}))
+    values = {"id": spec.id, "resource": compare.redact_body(outcome.after)}
+    return Result.of(outcome.plan, values, outcome.headline(task.check_mode))
+
+
+def _present(task: Task, arm: Arm, spec: ResourceSpec) -> Result:
+    may_wait = task.params["wait"] and not task.check_mode
+    stated: set[str] = set()
+    target = _Target(arm, spec)
+
+    def plan_of(reading: Reading) -> Plan:
+        texts = names.ownership_warnings(spec.subject, reading.body, spec.owner) if spec.update_policy.tags else []
+        for text in texts:
+            if text not in stated:
+                stated.add(text)
+                task.warn(text)
+        return plan_resource(reading.body, target.spec).with_notes(*target.notes)
+
+    outcome = converge_resource(
+        arm,
+        spec.subject,
+        lambda: target.read(may_wait),
+        plan_of,
+        lambda plan, reading: target.put(plan, reading, may_wait),
+    )
+    spec = target.spec
+    for body in (outcome.before, outcome.after):
+        protect(task, secrets_of(spec.type, body or {}))
+    if outcome.plan.changed and may_wait and outcome.after is not None:
+        left = plan_resource(outcome.after, spec).changes
+        reported = not_kept_note(spec.subject, outcome.plan.changes, left, spec.declared, outcome.after)
+        if reported:
+            task.warn(reported)
+    shown = outcome.plan.body if task.check_mode and outcome.plan.changed else outcome.after
+    values = {"id": spec.id, "resource": compare.redact_body(shown)}
+    return Result.of(outcome.plan, values, outcome.headline(task.check_mode))
+
+
+class _Target:
+    """The resource that is read and written: the declared one, or the role assignment that grants the same already."""
+
+    def __init__(self, arm: Arm, spec: ResourceSpec) -> None:
+        self._arm = arm
+        self.spec = spec
+        self.notes: list[str] = []
+        self._refused_as_twin = False
+
+    def read(self, may_wait: bool) -> Reading:
+        reading = _read(self._arm, self.spec, may_wait)
+        if reading.body is not None or not is_assignment(self.spec.type):
+            return reading
+        declared = self.spec.declared.get("properties") or {}
+        duplicate = find_equal_grant(self._arm, self.spec.id, declared, self.spec.api_version)
+        if duplicate is None and self._refused_as_twin:
+            # it is there, and this identity may not see it
+            duplicate = {"id": self.spec.id, **self.spec.declared}
+            self.notes = ["the same principal has this role there already, under a name that cannot be read"]
+        elif duplicate is not None:
+            self.notes = [f"the same principal has this role there already, under the name {duplicate.get('name')}"]
+            self.spec = replace(self.spec, id=str(duplicate["id"]))
+        return reading if duplicate is None else Reading(duplicate)
+
+    def put(self, plan: Plan, reading: Reading, wait: bool) -> Body:
+        arm, spec = self._arm, self.spec
+        creating = reading.body is None
+        action = f"{'Creating' if creating else 'Updating'} {spec.subject}"
+        method = "PATCH" if not creating and spec.update_policy.update_method == "patch" else "PUT"
+        response = arm.write(method, spec.id, action, spec.api_version, plan.body, etag=_etag(reading.body, spec))
+        if exists_already(response):
+            self._refused_as_twin = True
+            raise PlanAgain
+        if not wait:
+            return response.json_or_none() or {}
+        reconcile.await_operation(arm, response, spec.subject, action)
+        return reconcile.await_finished(arm, spec.id, spec.api_version, spec.subject, action)
+
+
+def _etag(body: Body | None, spec: ResourceSpec) -> str:
+    """What the resource is called now: a service that answers an etag takes it as If-Match (Resource Manager's rules
+    for providers), and so what was merged into one state never replaces another."""
+    keys = (spec.update_policy.etag,) if spec.update_policy.etag else ("etag", "eTag")
+    found = next((body[key] for key in keys if body and body.get(key)), "")
+    return str(found) if isinstance(found, str) else ""
+
+
+def _removal(task: Task, arm: Arm, spec: ResourceSpec, reading: Reading) -> Plan:
+    inside: Any = ()
+    if reading.body is not None and is_group(spec.type):
+        version = api_version_of("Microsoft.Resources/resources")
+        held = arm.listed(f"{spec.id}/resources", f"Listing what {spec.subject} holds", version)
+        inside = (body for body in held if not is_marked_deleted(task, str(body.get("id"))))
+    return plan_removal(reading.body, inside, spec)
+
+
+def _delete(arm: Arm, spec: ResourceSpec, wait: bool) -> None:
+    action = f"Deleting {spec.subject}"
+    response = arm.write("DELETE", spec.id, action, spec.api_version)
+    if wait:
+        reconcile.await_operation(arm, response, spec.subject, action)
+
+
+def info(task: Task) -> Result:
+    """One resource by name or id, or all of a type, in a group or in the subscription."""
+    params = task.params
+    subscription = resolve_identity(params).subscription_id
+    if params.get("id") or params.get("name"):
+        resource_id, resource_type, name, problems = locate(params, subscription)
+        version = params.get("api_version") or api_version_of(resource_type)
+        if resource_type and not version:
+            problems.append(Problem("api_version", f"is needed: this collection pins none for {resource_type}"))
+        if problems:
+            raise InvalidInput(subject_of(resource_type or "resource", name), problems)
+        arm = Arm.connect(task)
+        body = arm.read(resource_id, f"Reading {subject_of(resource_type, name)}", version).body
+        protect(task, secrets_of(resource_type, body or {}))
+        return Result(changed=False, values={"resources": [] if body is None else [compare.redact_body(body)]})
+    arm = Arm.connect(task)
+    found = list(_listed(arm, params, subscription))
+    protect(task, [value for body in found for value in secrets_of(str(body.get("type")), body)])
+    return Result(changed=False, values={"resources": [compare.redact_body(body) for body in found]})
+
+
+def _listed(arm: Arm, params: dict[str, Any], subscription: str) -> list[Body]:
+    group, resource_type = params.get("resource_group"), params.get("type")
+    scope = f"/subscriptions/{subscription}"
+    if resource_type and is_group(resource_type):
+        version = api_version_of(resource_type)
+        return list(arm.listed(f"{scope}/resourceGroups", "Listing resource groups", version))
+    path = f"{scope}/resourceGroups/{group}/resources" if group else f"{scope}/resources"
+    query = {"$filter": f"resourceType eq '{resource_type}'"} if resource_type else {}
+    found = arm.listed(path, "Listing resources", api_version_of("Microsoft.Resources/resources"), query)
+    # a service that does not know the filter answers everything
+    return [body for body in found if not resource_type or str(body.get("type")).lower() == resource_type.lower()]

@@ -1,0 +1,298 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""VM sizes: read from Compute's list without holding it, and the first size of a list that a node pool can have."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..text import counted
+
+_VALUE = re.compile(r'"value"\s*:\s*\[\s*')
+_SEPARATOR = re.compile(r"[\s,]*")
+# what Compute calls the families of burstable sizes (standardBSFamily, standardBpsv2Family); no capability says it
+_BURSTABLE_FAMILY = re.compile(r"standardb[a-z]*(v\d+)?family", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Sku:
+    """One virtual machine size in one location."""
+
+    name: str
+    family: str
+    zones: frozenset[str] = frozenset()
+    restricted: str = ""
+    """The reason code where the whole location is closed to the subscription."""
+    restricted_zones: frozenset[str] = frozenset()
+    capabilities: Mapping[str, str] = field(default_factory=dict)
+
+    def number(self, name: str) -> float:
+        try:
+            return float(self.capabilities.get(name, "0"))
+        except ValueError:
+            return 0.0
+
+    def flag(self, name: str) -> bool:
+        return self.capabilities.get(name, "").lower() == "true"
+
+    @property
+    def vcpus(self) -> int:
+        # a constrained size runs fewer vCPUs than it is counted for: quota counts vCPUs
+        return int(self.number("vCPUs"))
+
+    @property
+    def usable_vcpus(self) -> int:
+        return int(self.number("vCPUsAvailable") or self.number("vCPUs"))
+
+    @property
+    def memory_gb(self) -> float:
+        return self.number("MemoryGB")
+
+    @property
+    def gpus(self) -> int:
+        return int(self.number("GPUs"))
+
+    @property
+    def architecture(self) -> str:
+        return self.capabilities.get("CpuArchitectureType", "x64").lower()
+
+    @property
+    def burstable(self) -> bool:
+        return bool(_BURSTABLE_FAMILY.fullmatch(self.family))
+
+
+def list_entries(content: bytes) -> Iterator[dict[str, Any]]:
+    """The items of a page's `value`, decoded one after the other."""
+    text = content.decode("utf-8")
+    start = _VALUE.search(text)
+    if start is None:
+        return
+    decoder = json.JSONDecoder()
+    position = start.end()
+    while position < len(text) and text[position] != "]":
+        item, position = decoder.raw_decode(text, position)
+        yield item
+        separator = _SEPARATOR.match(text, position)
+        position = separator.end() if separator is not None else position
+
+
+def find_skus(pages: Iterator[bytes], names: set[str], location: str) -> dict[str, Sku]:
+    """The virtual machine sizes called `names` (lower case) that are listed for `location`, by lower-case name."""
+    found: dict[str, Sku] = {}
+    for content in pages:
+        for entry in list_entries(content):
+            name = str(entry.get("name"))
+            if name.lower() not in names or entry.get("resourceType") != "virtualMachines":
+                continue
+            if any(_same(place, location) for place in entry.get("locations") or ()):
+                found[name.lower()] = _sku(entry, location)
+    return found
+
+
+def _sku(entry: Mapping[str, Any], location: str) -> Sku:
+    zones: set[str] = set()
+    for place in entry.get("locationInfo") or ():
+        if _same(place.get("location"), location):
+            zones.update(str(zone) for zone in place.get("zones") or ())
+    reason = ""
+    closed: set[str] = set()
+    for restriction in entry.get("restrictions") or ():
+        where = restriction.get("restrictionInfo") or {}
+        if not any(_same(place, location) for place in where.get("locations") or restriction.get("values") or ()):
+            continue
+        if restriction.get("type") == "Zone":
+            closed.update(str(zone) for zone in where.get("zones") or ())
+        else:
+            reason = str(restriction.get("reasonCode") or "NotAvailableForSubscription")
+    return Sku(
+        name=str(entry["name"]),
+        family=str(entry.get("family") or ""),
+        zones=frozenset(zones),
+        restricted=reason,
+        restricted_zones=frozenset(closed),
+        capabilities={str(item["name"]): str(item["value"]) for item in entry.get("capabilities") or ()},
+    )
+
+
+def _same(place: Any, location: str) -> bool:
+    return str(place).replace(" ", "").lower() == location.replace(" ", "").lower()
+
+
+# AKS refuses less in a system pool (SystemPoolSkuTooLow)
+_SYSTEM_VCPUS = 2
+_SYSTEM_MEMORY_GB = 4
+# and less in any pool (VMSizeNotSupported)
+_LEAST_VCPUS = 2
+_LEAST_MEMORY_GB = 2
+_ARCHITECTURES = {"amd64": "x64", "x64": "x64", "x86_64": "x64", "arm64": "arm64"}
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What the pool needs of a size, and of the quota."""
+
+    location: str
+    node_count: int
+    surge_nodes: int = 1
+    architecture: str = ""
+    allow_burstable: bool = False
+    zones: tuple[str, ...] = ()
+    system_pool: bool = False
+    min_memory_gb: float = 0
+    ephemeral_os_disk: bool = False
+    gpu: bool = False
+
+    @property
+    def nodes(self) -> int:
+        return self.node_count + self.surge_nodes
+
+
+@dataclass(frozen=True)
+class Quota:
+    used: int
+    limit: int
+    title: str = ""
+
+    @property
+    def left(self) -> int:
+        return max(0, self.limit - self.used)
+
+
+@dataclass(frozen=True)
+class SizeVerdict:
+    """What speaks against one candidate; `codes` are stable, `reasons` are sentences."""
+
+    candidate: str
+    codes: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def viable(self) -> bool:
+        return not self.codes
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "vm_size": self.candidate,
+            "viable": self.viable,
+            "codes": list(self.codes),
+            "reasons": list(self.reasons),
+        }
+
+
+@dataclass(frozen=True)
+class Selection:
+    """`chosen` is in the service's own spelling, None when nothing fits."""
+
+    chosen: Sku | None
+    verdicts: tuple[SizeVerdict, ...]
+
+    def advice(self) -> str:
+        codes = {code for verdict in self.verdicts for code in verdict.codes}
+        return "; ".join(sentence for code, sentence in _ADVICE if code in codes)
+
+
+_ADVICE = (
+    ("FamilyQuota", "ask for quota of the family (https://learn.microsoft.com/azure/quotas/view-quotas)"),
+    ("RegionalQuota", "ask for regional vCPU quota, or use fewer or smaller nodes"),
+    ("Restricted", "ask for access to the size in this location"),
+    ("ZoneUnavailable", "relax zones"),
+    ("Burstable", "set allow_burstable to true"),
+    ("Architecture", "add candidates of the wanted architecture"),
+    ("SystemPool", "add candidates with at least 2 vCPUs and 4 GiB"),
+    ("TooSmall", "add candidates with at least 2 vCPUs and 2 GiB"),
+    ("Memory", "lower min_memory_gb or add larger candidates"),
+    ("EphemeralDisk", "set ephemeral_os_disk to false or add candidates with a cache or temporary disk"),
+    ("Gpu", "add candidates with GPUs"),
+    ("NotOffered", "check the spelling of the candidates and of the location, or use another location"),
+)
+
+
+def architecture_of(declared: str) -> str:
+    """Compute's spelling of what people call amd64 or arm64."""
+    return _ARCHITECTURES.get(declared.lower(), declared.lower())
+
+
+def quota_key(name: str) -> str:
+    """Some usages are named with blanks where the size's family has none."""
+    return name.replace(" ", "").lower()
+
+
+def select_size(
+    candidates: Sequence[str], skus: Mapping[str, Sku], quotas: Mapping[str, Quota], wanted: Requirements
+) -> Selection:
+    """`skus` by lower-case name, `quotas` by quota_key; every candidate is judged up to the first that fits."""
+    verdicts: list[SizeVerdict] = []
+    seen: set[str] = set()
+    for candidate in candidates:
+        if candidate.lower() in seen:
+            continue
+        seen.add(candidate.lower())
+        sku = skus.get(candidate.lower())
+        verdict = _judge(candidate, sku, quotas, wanted)
+        verdicts.append(verdict)
+        if verdict.viable:
+            return Selection(sku, tuple(verdicts))
+    return Selection(None, tuple(verdicts))
+
+
+def _judge(candidate: str, sku: Sku | None, quotas: Mapping[str, Quota], wanted: Requirements) -> SizeVerdict:
+    if sku is None:
+        return SizeVerdict(candidate, ("NotOffered",), (f"{wanted.location} offers no size of this name",))
+    against = [*_availability(sku, wanted), *_capabilities(sku, wanted), *_quota(sku, quotas, wanted)]
+    return SizeVerdict(sku.name, tuple(code for code, reason in against), tuple(reason for code, reason in against))
+
+
+def _availability(sku: Sku, wanted: Requirements) -> list[tuple[str, str]]:
+    if sku.restricted:
+        return [("Restricted", f"is closed to this subscription in {wanted.location} ({sku.restricted})")]
+    if not wanted.zones:
+        return []
+    usable = sku.zones - sku.restricted_zones
+    missing = [zone for zone in wanted.zones if zone not in usable]
+    if not missing:
+        return []
+    offered = ", ".join(sorted(usable)) or "none"
+    return [("ZoneUnavailable", f"is not available in zone {', '.join(missing)} (available: {offered})")]
+
+
+def _capabilities(sku: Sku, wanted: Requirements) -> list[tuple[str, str]]:
+    against = []
+    if wanted.architecture and sku.architecture != architecture_of(wanted.architecture):
+        against.append(("Architecture", f"is {sku.architecture}, not {architecture_of(wanted.architecture)}"))
+    if sku.burstable and not wanted.allow_burstable:
+        against.append(("Burstable", f"is burstable ({sku.family})"))
+    if wanted.system_pool and (sku.usable_vcpus < _SYSTEM_VCPUS or sku.memory_gb < _SYSTEM_MEMORY_GB):
+        have = f"{sku.usable_vcpus} vCPUs and {sku.memory_gb:g} GiB"
+        against.append(("SystemPool", f"has {have}, a system pool needs {_SYSTEM_VCPUS} and {_SYSTEM_MEMORY_GB}"))
+    elif sku.usable_vcpus < _LEAST_VCPUS or sku.memory_gb < _LEAST_MEMORY_GB:
+        have = f"{sku.usable_vcpus} vCPUs and {sku.memory_gb:g} GiB"
+        against.append(("TooSmall", f"has {have}, a node pool needs {_LEAST_VCPUS} and {_LEAST_MEMORY_GB}"))
+    if sku.memory_gb < wanted.min_memory_gb:
+        against.append(("Memory", f"has {sku.memory_gb:g} GiB of memory, {wanted.min_memory_gb:g} are needed"))
+    if wanted.ephemeral_os_disk and not sku.flag("EphemeralOSDiskSupported"):
+        against.append(("EphemeralDisk", "supports no ephemeral OS disk"))
+    if wanted.gpu and sku.gpus == 0:
+        against.append(("Gpu", "has no GPU"))
+    return against
+
+
+def _quota(sku: Sku, quotas: Mapping[str, Quota], wanted: Requirements) -> list[tuple[str, str]]:
+    needed = sku.vcpus * wanted.nodes
+    what = f"{counted(wanted.node_count, 'node')} and {wanted.surge_nodes} surge of {sku.vcpus} vCPUs"
+    against = []
+    for code, key, title in (
+        ("FamilyQuota", quota_key(sku.family), sku.family),
+        ("RegionalQuota", "cores", "regional"),
+    ):
+        quota = quotas.get(key)
+        if quota is not None and quota.left < needed:
+            lack = needed - quota.left
+            have = f"{quota.left} of {quota.limit} {title} vCPUs are left"
+            against.append((code, f"needs {needed} vCPUs ({what}), {have}: {lack} short"))
+    return against

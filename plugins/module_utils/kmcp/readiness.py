@@ -1,0 +1,425 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether an MCP server really runs, faults of single servers that their own status hides.
+
+And the outcome of the servers of a task.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ..errors import Failure, NotReady, Reason, Refused, ServiceError
+from ..kube.diagnosis.cluster import slices_by_service
+from ..kube.diagnosis.snapshot import STATUS, Evidence, Finding, LogOf, Snapshot, of_reason
+from ..kube.readiness import judge as readiness
+from ..kube.readiness.reasons import WARNING, Object, condition_of, make_reason, subject_of
+from ..kube.readiness.workloads import settling_reasons
+from ..kube.schema import Structure
+from ..names import DEFAULT_PORT
+from ..plan import ABSENT, Change, Plan, join
+from ..task import Result
+from ..text import listed
+from . import server_children, server_fields
+from .domain import NAME
+from .server_children import MADE_BY_KMCP
+from .server_spec import CRD, Declared, known_fields
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The part of a snapshot's `facts` that is KMCP's."""
+
+    keepers: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+    """Whether a service account may write the status of MCPServers, where names do not tell the controller."""
+    lacking: Sequence[str] = ()
+    """Fields that the definition of MCPServer should have and lacks."""
+    answers: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    """What MCP servers answered, by namespace and name, as mcp_probe reports it; empty when none was asked."""
+
+
+def facts_of(snapshot: Snapshot) -> Facts:
+    return snapshot.facts.get(NAME) or Facts()
+
+
+NOT_RECONCILED = "NotReconciled"
+NOT_REPAIRED = "NotRepaired"
+# errors of the controller that do not go away by retries
+_LASTING = re.compile(r"is invalid|forbidden|immutable|requires a target port|must be specified|unsupported", re.I)
+
+
+@dataclass(frozen=True)
+class ObservedServer:
+    """One server as it was observed: the resource, its children by kind, and whether its Service has ready pods."""
+
+    server: Object | None = None
+    children: Mapping[str, Object] = field(default_factory=dict)
+    has_endpoints: bool | None = None
+    pods: Sequence[Object] = ()
+    now: datetime | None = None
+    """The API server's time before the pods were read."""
+    drift: Sequence[Change] = ()
+    """How the children differ from what the controller has written."""
+    failure: ServiceError | None = None
+    """Why the controller could not restore them."""
+
+    @property
+    def wants_pods(self) -> bool:
+        deployment = self.children.get("Deployment")
+        return deployment is None or int(deployment["spec"].get("replicas", 1)) > 0
+
+
+def server_reasons(label: str, observed: ObservedServer) -> list[Reason]:
+    """The first stage that is not reached; empty when the server runs."""
+    if observed.server is None:
+        return [Reason(label, "Missing", "the resource does not exist")]
+    if not server_children.is_reconciled(observed.server):
+        return [
+            Reason(
+                label,
+                NOT_RECONCILED,
+                "the KMCP controller has not reconciled the latest change yet",
+                "Is the controller running? kmcp_install installs it.",
+            )
+        ]
+    refused = _condition_reasons(label, observed.server)
+    if refused:
+        return refused
+    if observed.failure is not None:
+        return [Reason(label, "NotRepairable", observed.failure.reason, observed.failure.hint, terminal=True)]
+    if observed.drift:
+        return [
+            Reason(
+                label,
+                NOT_REPAIRED,
+                f"KMCP has not repaired its objects yet: {', '.join(change.path for change in observed.drift)}",
+                "Is the controller running? kmcp_install installs it.",
+            )
+        ]
+    waiting = readiness.readiness_reasons(observed.children["Deployment"])
+    if waiting:
+        return waiting
+    if observed.wants_pods and observed.has_endpoints is False:
+        return [Reason(label, "NoEndpoints", "its pods are ready and its Service has none of them as an endpoint yet")]
+    # KMCP gives its pods no probes
+    return settling_reasons(observed.pods, observed.now)
+
+
+def only_ownership(differing: Iterable[Change]) -> bool:
+    """What is left are leaves that others own, none that is missing or known to have another value."""
+    return all(change.before is not ABSENT and change.after in (ABSENT, MADE_BY_KMCP) for change in differing)
+
+
+def _condition_reasons(label: str, server: Object) -> list[Reason]:
+    conditions = {item["type"]: item for item in (server.get("status") or {}).get("conditions") or []}
+    accepted, programmed = conditions.get("Accepted"), conditions.get("Programmed")
+    if accepted is not None and accepted.get("status") == "False":
+        reported = str(accepted.get("message") or accepted.get("reason"))
+        return [Reason(label, str(accepted.get("reason")), f"KMCP does not accept it: {reported}", terminal=True)]
+    if programmed is not None and programmed.get("status") == "False":
+        reported = str(programmed.get("message") or programmed.get("reason"))
+        lasting = bool(_LASTING.search(reported))
+        return [Reason(label, str(programmed.get("reason")), f"KMCP cannot make its objects: {reported}", "", lasting)]
+    return []
+
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+# children whose absence a server does not survive, of those that diagnosis reads
+_NEEDED = ("Deployment", "Service")
+# options and variables that name the port a program serves MCP at (--port 8080, --http-port=8080, PORT, and those of
+# FastMCP and uvicorn); other ports (--metrics-port, DB_PORT) are of something else
+_PORT_OPTION = re.compile(r"--(?:(?:http|server|listen|mcp)-)?port(?:=(\d{1,5}))?")
+_PORT_VARIABLE = re.compile(r"(?:(?:HTTP|SERVER|LISTEN|MCP|FASTMCP|UVICORN)_)?PORT")
+SHOWN_FIELDS = 8
+
+
+def missing_fields(structure: Structure) -> list[str]:
+    """Fields of an MCPServer that options of mcp_server are about and that a definition does not have."""
+    if not structure.field("spec").is_known:
+        return []
+    return [path for path in known_fields() if not _has(structure, path.split("."))]
+
+
+def crd_findings(snapshot: Snapshot) -> Iterator[Finding]:
+    lacking = facts_of(snapshot).lacking
+    if not lacking:
+        return
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": CRD},
+    }
+    reported = f"lacks {listed(lacking, SHOWN_FIELDS)}: whoever declares them finds nothing of it, and no error"
+    yield of_reason(definition, make_reason(subject_of(definition), "OldDefinition", reported))
+
+
+def server_findings(snapshot: Snapshot, servers: Sequence[Object], controllers: Sequence[Object]) -> Iterator[Finding]:
+    """Servers that nothing holds up: what is wrong with each beyond what its status admits."""
+    yield from unreadable_findings(snapshot, controllers)
+    for one in servers:
+        yield from _pruned(one, facts_of(snapshot).lacking)
+        if server_children.is_reconciled(one):
+            yield from _sticky(snapshot, one)
+
+
+def unreadable_findings(snapshot: Snapshot, controllers: Sequence[Object]) -> Iterator[Finding]:
+    """The one server that stops the controller for all of them, wherever it is."""
+    for one in snapshot.all("MCPServer"):
+        for found in server_fields.unreadable_servers([one]):
+            behind = [item for item in snapshot.all("MCPServer") if item is not one and _waits(item)]
+            evidence = tuple(Evidence(STATUS, f"{subject_of(item)} waits for it") for item in behind[:SHOWN_FIELDS])
+            yield of_reason(one, found, evidence=evidence, log_of=_log_of(snapshot, controllers))
+
+
+def port_of(server: Object) -> int:
+    """Where KMCP's Service leads."""
+    return int(_deployment(server).get("port") or DEFAULT_PORT)
+
+
+def declared_ports(server: Object) -> list[str]:
+    """What the server's own settings say of its port, where that is another number than the Service's."""
+    spec, deployment, port = server.get("spec") or {}, _deployment(server), port_of(server)
+    stated = []
+    target = (spec.get("httpTransport") or {}).get("targetPort")
+    if spec.get("transportType") == "http" and target not in (None, 0, port):
+        stated.append(f"httpTransport.targetPort is {target}, and KMCP's Service leads to deployment.port, {port}")
+    arguments = [str(one) for one in deployment.get("args") or []]
+    for argument, following in zip(arguments, [*arguments[1:], ""]):
+        named = _PORT_OPTION.fullmatch(argument)
+        number = (named[1] or following) if named else ""
+        if number.isdigit() and int(number) != port:
+            stated.append(f"its arguments set {argument if named and named[1] else f'{argument} {following}'}")
+    for name, value in sorted((deployment.get("env") or {}).items()):
+        if _PORT_VARIABLE.fullmatch(name) and str(value).isdigit() and int(value) != port:
+            stated.append(f"its environment sets {name}={value}")
+    return stated if spec.get("transportType") == "http" else []
+
+
+def port_findings(server: Object) -> Iterator[Finding]:
+    """Ports that do not agree, of a server that nobody asked: it may listen on the right one all the same."""
+    stated = declared_ports(server)
+    if stated:
+        reported = f"declares more than one port: {'; '.join(stated)}"
+        found = make_reason(subject_of(server), "PortMismatch", reported)
+        yield of_reason(server, found, severity=WARNING, evidence=tuple(Evidence(STATUS, one) for one in stated))
+
+
+def _sticky(snapshot: Snapshot, server: Object) -> Iterator[Finding]:
+    ready = condition_of(server, "Ready")
+    if ready is None or ready.get("status") != "True":
+        return
+    namespace, name = str(server["metadata"].get("namespace")), str(server["metadata"]["name"])
+    children = {kind: child_of(snapshot, kind, namespace, name) for kind in _NEEDED if snapshot.knows(kind)}
+    missing = [kind for kind, item in children.items() if item is None]
+    since = str(ready.get("lastTransitionTime") or "")
+    evidence = [
+        Evidence(STATUS, f"Ready=True since {since or 'an unknown time'}: {ready.get('message') or ''}".strip(": "))
+    ]
+    if missing:
+        wrong = f"its {' and its '.join(missing)} {'do' if len(missing) > 1 else 'does'} not exist"
+    else:
+        wrong, more = _not_running(snapshot, children.get("Deployment"), namespace, name)
+        evidence += more
+    if wrong:
+        reported = f"reports Ready, and {wrong}: KMCP does not look at it again"
+        yield of_reason(server, make_reason(subject_of(server), "StickyReady", reported), evidence=tuple(evidence))
+
+
+def _not_running(
+    snapshot: Snapshot, deployment: Object | None, namespace: str, name: str
+) -> tuple[str, list[Evidence]]:
+    """What is wrong with a Deployment for longer than is normal, and what shows it."""
+    if deployment is None:
+        return "", []
+    wanted = int((deployment.get("spec") or {}).get("replicas", 1))
+    status = deployment.get("status") or {}
+    available = int(status.get("availableReplicas", 0) or 0)
+    if wanted == 0:
+        return "its Deployment is scaled to none", []
+    stands = condition_of(deployment, "Available") or {}
+    if available < wanted and snapshot.lasting("StickyReady", deployment, stands.get("lastTransitionTime")):
+        more = [Evidence(STATUS, str(stands["message"]))] if stands.get("message") else []
+        return f"{available} of {wanted} replicas of its Deployment are available", more
+    slices = slices_by_service(snapshot).get((namespace, name), [])
+    leads = any(
+        (end.get("conditions") or {}).get("ready") is not False for one in slices for end in one.get("endpoints") or []
+    )
+    if available and snapshot.complete("EndpointSlice") and not leads and snapshot.lasting("StickyReady", deployment):
+        return "its Service selects none of its pods", []
+    return "", []
+
+
+def _pruned(server: Object, lacking: Sequence[str]) -> Iterator[Finding]:
+    """What kubectl noted as applied and the API server did not store."""
+    text = (server["metadata"].get("annotations") or {}).get(LAST_APPLIED)
+    try:
+        applied = json.loads(text) if text else {}
+    except ValueError:
+        return
+    spec = applied.get("spec") if isinstance(applied, Mapping) else None
+    if not isinstance(spec, Mapping):
+        return
+    gone = list(_missing(spec, server.get("spec") or {}, "spec"))
+    if gone:
+        old = [path for path in gone if any(path == one or path.startswith(f"{one}.") for one in lacking)]
+        why = "the definition does not have them" if old else "it has no such fields, or they were removed since"
+        reported = f"was applied with {listed(gone, SHOWN_FIELDS)}, and lacks: {why}"
+        yield of_reason(server, make_reason(subject_of(server), "FieldsPruned", reported))
+
+
+def _missing(applied: Mapping[str, Any], stored: Any, path: str) -> Iterator[str]:
+    """The topmost fields that were applied and do not stand; empty values are not stored and say nothing."""
+    for key, value in applied.items():
+        here = join(path, str(key))
+        if value in (None, "", {}, []) or isinstance(value, bool):
+            continue
+        if not isinstance(stored, Mapping) or key not in stored:
+            yield here
+        elif isinstance(value, Mapping):
+            yield from _missing(value, stored[key], here)
+
+
+def _has(structure: Structure, route: Sequence[str]) -> bool:
+    for step in route:
+        if not structure.has(step):
+            return False
+        structure = structure.field(step)
+    return True
+
+
+def child_of(snapshot: Snapshot, kind: str, namespace: str, name: str) -> Object | None:
+    """What KMCP made of the server of this name."""
+    for one in snapshot.all(kind):
+        if one["metadata"].get("name") == name and one["metadata"].get("namespace") == namespace:
+            return one
+    return None
+
+
+def _log_of(snapshot: Snapshot, controllers: Sequence[Object]) -> LogOf | None:
+    """The log that says what the controller cannot read."""
+    for deployment in controllers:
+        place, name = deployment["metadata"].get("namespace"), deployment["metadata"]["name"]
+        for pod in snapshot.all("Pod"):
+            metadata = pod["metadata"]
+            if metadata.get("namespace") == place and str(metadata["name"]).startswith(f"{name}-"):
+                containers = (pod.get("spec") or {}).get("containers") or [{}]
+                return LogOf(str(place), str(metadata["name"]), str(containers[0].get("name") or ""))
+    return None
+
+
+def _waits(server: Object) -> bool:
+    return not server_children.is_reconciled(server)
+
+
+def _deployment(server: Object) -> Mapping[str, Any]:
+    return (server.get("spec") or {}).get("deployment") or {}
+
+
+Key = tuple[str, str]
+
+
+@dataclass
+class Converged:
+    """What became of the servers of a task, one by one: a server that fails does not keep the others from it."""
+
+    servers: Sequence[Declared]
+    plans: dict[Key, Plan] = field(default_factory=dict)
+    policies: dict[Key, Plan] = field(default_factory=dict)
+    """Of who may call a server."""
+    pruning: list[Plan] = field(default_factory=list)
+    observed_servers: Mapping[Key, ObservedServer] = field(default_factory=dict)
+    failures: dict[Key, Failure] = field(default_factory=dict)
+    waiting: NotReady | None = None
+    """About all servers at once that were made and do not run."""
+    pruned: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    changed: bool = False
+    """Beside what the plans say: what was made on the way to a failure."""
+
+    @property
+    def every_plan(self) -> list[Plan]:
+        """In the order of the declaration, then what was pruned."""
+        found = [
+            plans[server.key] for plans in (self.plans, self.policies) for server in self.servers if server.key in plans
+        ]
+        return [*found, *self.pruning]
+
+    @property
+    def sound(self) -> list[Declared]:
+        return [server for server in self.servers if server.key not in self.failures]
+
+
+def servers_result(done: Converged) -> Result:
+    """Of all servers; the failures as one, with what became of each server."""
+    plans = done.every_plan
+    changed = done.changed or any(plan.changed for plan in plans)
+    rows = [server_row(server, done) for server in done.servers] + done.pruned
+    if done.failures:
+        failure = _failure(done)
+        failure.plans = plans
+        failure.values.update(changed=changed, servers=rows, **({"notes": done.notes} if done.notes else {}))
+        raise failure
+    notes = (Plan("MCP servers", notes=tuple(done.notes)),) if done.notes else ()
+    return Result(
+        changed=changed, msg=plans_summary(plans, len(done.servers)), plans=(*plans, *notes), values={"servers": rows}
+    )
+
+
+def _failure(done: Converged) -> Failure:
+    """One failure that names every server that failed."""
+    if done.waiting is not None and all(isinstance(one, NotReady) for one in done.failures.values()):
+        return done.waiting
+    failed = list(done.failures.values())
+    if len(failed) == 1 and not (isinstance(failed[0], Refused) and len(done.servers) > 1):
+        return failed[0]
+    listed = "\n".join(f"  {number}. {_failure_message(one)}" for number, one in enumerate(failed, 1))
+    return ServiceError(
+        "converge MCP servers",
+        f"{len(failed)} of {len(done.servers)} MCP servers failed, the others were dealt with:\n{listed}\n",
+        code="ServersFailed",
+    )
+
+
+def _failure_message(failure: Failure) -> str:
+    """The message of one server's failure; that nothing was changed is true of this server, and not of the task."""
+    if not isinstance(failure, Refused):
+        return failure.message()
+    each = [Refused(failure.subject, [refusal]).message() for refusal in failure.refusals]
+    return " ".join(text.removesuffix(" Nothing was changed.") for text in each)
+
+
+def server_row(server: Declared, done: Converged) -> dict[str, Any]:
+    """What became of one server."""
+    observed, failure = done.observed_servers.get(server.key), done.failures.get(server.key)
+    deployment = (observed.children.get("Deployment") if observed else None) or {}
+    status = deployment.get("status") or {}
+    plans = [plans[server.key] for plans in (done.plans, done.policies) if server.key in plans]
+    return {
+        "name": server.name,
+        "namespace": server.namespace,
+        "port": server.deployment.get("port"),
+        "path": (server.resource["spec"].get("httpTransport") or {}).get("path"),
+        "image": server.deployment.get("image"),
+        "changed": any(plan.changed for plan in plans),
+        "ready_replicas": int(status.get("readyReplicas", 0)),
+        **({"error": _failure_message(failure)} if failure is not None else {}),
+    }
+
+
+def plans_summary(plans: Sequence[Plan], servers: int) -> str:
+    """One line about all plans; a single one speaks for itself."""
+    changed = [plan for plan in plans if plan.changed]
+    if not changed:
+        return (
+            f"{plans[0].subject}: runs as declared" if servers == 1 and plans else f"{servers} MCP servers as declared"
+        )
+    if len(changed) == 1:
+        return changed[0].summary()
+    return f"{len(changed)} of {len(plans)} MCP servers and policies: {', '.join(plan.subject for plan in changed)}"

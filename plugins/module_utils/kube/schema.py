@@ -1,0 +1,413 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Schemas: the structure of a kind as OpenAPI v3 describes it, and what another version of a CRD would remove."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..plan import Refusal
+from ..text import listed
+
+QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+_REFERENCE = "#/components/schemas/"
+
+# of a schema, what structure consists of; the rest (descriptions, formats, validation) is nine tenths of a document
+_KEPT = (
+    "type",
+    "default",
+    "nullable",
+    "x-kubernetes-list-type",
+    "x-kubernetes-list-map-keys",
+    "x-kubernetes-map-type",
+    "x-kubernetes-preserve-unknown-fields",
+)
+
+Schemas = Mapping[str, Any]
+"""The named schemas of one document, trimmed."""
+
+
+def trimmed_schemas(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The schemas of an OpenAPI v3 document by name, without what tells nothing of structure.
+
+    Those of kinds carry their kinds under `kinds`, as `group/version/kind` (`v1/Service` in the core group).
+    """
+    schemas = ((document.get("components") or {}).get("schemas")) or {}
+    found = {}
+    for name, schema in schemas.items():
+        kept = _trimmed(schema)
+        kinds = [_kind_key(row) for row in schema.get("x-kubernetes-group-version-kind") or []]
+        found[name] = {**kept, "kinds": kinds} if kinds else kept
+    return found
+
+
+def _kind_key(row: Mapping[str, Any]) -> str:
+    return f"{row['group']}/{row['version']}/{row['kind']}" if row.get("group") else f"{row['version']}/{row['kind']}"
+
+
+def _trimmed(schema: Any) -> Any:
+    if not isinstance(schema, Mapping):
+        return schema
+    reference = _reference(schema)
+    kept: dict[str, Any] = {key: schema[key] for key in _KEPT if key in schema}
+    if reference:
+        kept["ref"] = reference
+    if isinstance(schema.get("properties"), Mapping):
+        kept["properties"] = {name: _trimmed(below) for name, below in schema["properties"].items()}
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), Mapping):
+            kept[key] = _trimmed(schema[key])
+    return kept
+
+
+def _reference(schema: Mapping[str, Any]) -> str:
+    """The name of the schema this one refers to: directly, or as the only one of `allOf` beside a default."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).removeprefix(_REFERENCE)
+    every = schema.get("allOf")
+    if isinstance(every, Sequence) and len(every) == 1 and isinstance(every[0], Mapping) and "$ref" in every[0]:
+        return str(every[0]["$ref"]).removeprefix(_REFERENCE)
+    return ""
+
+
+class Structure:
+    """One place in the structure of a kind; read from the document only when something is asked of it."""
+
+    __slots__ = ("_load", "_parent", "_schema", "_schemas", "_step")
+
+    def __init__(
+        self,
+        load: Callable[[], tuple[Schemas, Mapping[str, Any]]] | None,
+        parent: Structure | None = None,
+        step: str = "",
+    ) -> None:
+        """The whole of a kind by `load`, or a part: the field `step` of `parent`, or with no step its items."""
+        self._load = load
+        self._parent = parent
+        self._step = step
+        self._schema: Mapping[str, Any] | None = None
+        self._schemas: Schemas = {}
+
+    def field(self, name: str) -> Structure:
+        """What stands under a key of this mapping."""
+        return Structure(None, self, name)
+
+    @property
+    def items(self) -> Structure:
+        """What the items of this list are."""
+        return Structure(None, self)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the document describes this place."""
+        return bool(self._resolved())
+
+    @property
+    def is_quantity(self) -> bool:
+        """An amount, which has more than one spelling."""
+        return self._resolved().get("name") == QUANTITY
+
+    @property
+    def is_nullable(self) -> bool:
+        """Whether null is a value here; elsewhere it is the same as leaving the field out."""
+        return self._resolved().get("nullable") is True
+
+    @property
+    def is_one_piece(self) -> bool:
+        """A mapping or list that belongs to one owner as a whole."""
+        schema = self._resolved()
+        if schema.get("type") == "array":
+            return bool(schema.get("x-kubernetes-list-type", "atomic") == "atomic")
+        return bool(schema.get("x-kubernetes-map-type") == "atomic")
+
+    @property
+    def is_set(self) -> bool:
+        return self._resolved().get("x-kubernetes-list-type") == "set"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The fields that tell the items of this list apart, sorted as `fieldsV1` sorts them; () where it has none."""
+        schema = self._resolved()
+        if schema.get("x-kubernetes-list-type") != "map":
+            return ()
+        return tuple(sorted(schema.get("x-kubernetes-list-map-keys") or ()))
+
+    def key_of(self, item: Any) -> tuple[tuple[str, Any], ...] | None:
+        """(key field, value) of an item of this list, with defaults for key fields it leaves out.
+
+        None where the list has no keys, or where the item lacks one that has no default.
+        """
+        keys = self.keys
+        if not keys or not isinstance(item, Mapping):
+            return None
+        found = []
+        for key in keys:
+            value = item.get(key)
+            if value is None:
+                value = self.items.field(key).default
+            if value is None and key in item:
+                return None
+            found.append((key, value))
+        return tuple(found)
+
+    @property
+    def default(self) -> Any:
+        """The default of this field, or None."""
+        return self._resolved().get("default")
+
+    def has(self, name: str) -> bool:
+        """Whether this mapping may have the field; of one that is not described, every field is possible."""
+        schema = self._resolved()
+        listed = schema.get("properties")
+        return (
+            not listed
+            or name in listed
+            or "additionalProperties" in schema
+            or schema.get("x-kubernetes-preserve-unknown-fields") is True
+        )
+
+    def _resolved(self) -> Mapping[str, Any]:
+        if self._schema is None:
+            if self._parent is not None:
+                schema = _below(self._parent._resolved(), self._step)
+                self._schemas = self._parent._schemas
+            elif self._load is not None:
+                self._schemas, schema = self._load()
+            else:
+                schema = {}
+            self._schema = _dereferenced(self._schemas, schema)
+        return self._schema
+
+
+def _below(schema: Mapping[str, Any], step: str) -> Mapping[str, Any]:
+    if not step:
+        return schema.get("items") or {}
+    properties = schema.get("properties") or {}
+    return properties.get(step) or schema.get("additionalProperties") or {}
+
+
+def _dereferenced(schemas: Schemas, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema with what it refers to; what stands beside a reference (a default, a list type) wins."""
+    if "ref" not in schema:
+        return schema
+    beside = {key: value for key, value in schema.items() if key != "ref"}
+    return {**(schemas.get(schema["ref"]) or {}), "name": schema["ref"], **beside}
+
+
+UNKNOWN = Structure(lambda: ({}, {}))
+"""Of a kind that the API server does not describe."""
+
+
+def structure_of(schemas: Callable[[], Schemas], api_version: str, kind: str) -> Structure:
+    """The structure of a kind; `schemas` is called when something is asked of it."""
+
+    def load() -> tuple[Schemas, Mapping[str, Any]]:
+        document = schemas()
+        key = f"{api_version}/{kind}"
+        return document, next((schema for schema in document.values() if key in schema.get("kinds", ())), {})
+
+    return Structure(load)
+
+
+def without_nulls(value: Any, structure: Structure) -> Any:
+    """The declaration without nulls where null is no value: the API server drops them, and owns nothing by them."""
+    if isinstance(value, Mapping):
+        if not _holds(value, None):
+            return value
+        return {
+            key: without_nulls(below, structure.field(str(key)))
+            for key, below in value.items()
+            if below is not None or structure.field(str(key)).is_nullable
+        }
+    if isinstance(value, list) and _holds(value, None):
+        return [without_nulls(item, structure.items) for item in value]
+    return value
+
+
+def with_default_keys(value: Any, structure: Structure) -> Any:
+    """The declaration without empty text in the keys of list items, where that stands for a default.
+
+    Kubernetes' own kinds read `protocol: ""` as TCP, and server-side apply as another item. Custom resources take it as
+    it is.
+    """
+    if not _holds(value, ""):
+        return value
+    if isinstance(value, Mapping):
+        return {key: with_default_keys(below, structure.field(str(key))) for key, below in value.items()}
+    if isinstance(value, list):
+        keys, items = structure.keys, structure.items
+        empty = [key for key in keys if items.field(key).default not in (None, "")]
+        return [
+            with_default_keys(
+                {key: below for key, below in item.items() if not (key in empty and below == "")}
+                if isinstance(item, Mapping)
+                else item,
+                items,
+            )
+            for item in value
+        ]
+    return value
+
+
+def known_only(value: Any, structure: Structure) -> Any:
+    """The declaration without fields that the kind does not have: the API server drops them."""
+    if isinstance(value, Mapping):
+        return {
+            key: known_only(below, structure.field(str(key))) for key, below in value.items() if structure.has(str(key))
+        }
+    if isinstance(value, list):
+        return [known_only(item, structure.items) for item in value]
+    return value
+
+
+def _holds(value: Any, wanted: str | None) -> bool:
+    if isinstance(value, Mapping):
+        return any(_holds(below, wanted) for below in value.values())
+    if isinstance(value, list):
+        return any(_holds(item, wanted) for item in value)
+    return value is None if wanted is None else bool(value == wanted)
+
+
+def canonical(value: Any) -> str:
+    """One text for equal JSON values."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+FREE = "x-kubernetes-preserve-unknown-fields"
+_SHOWN = 5
+SchemaPath = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SchemaLoss:
+    """One thing a schema has and the next one has not. In a path `[]` is every item and `*` every key."""
+
+    version: str
+    path: SchemaPath
+    what: str
+    """`gone`, `type`, `enum` or `required`."""
+    reported: str
+    allowed: tuple[Any, ...] = ()
+    """With `enum`, what remains; with `type`, the type's name."""
+
+    @property
+    def field(self) -> str:
+        return ".".join(self.path).replace(".[]", "[]")
+
+
+def version_losses(existing: Mapping[str, Any], following: Mapping[str, Any]) -> list[Refusal]:
+    """Versions of the API that are stored or served, and would be no more."""
+    name = f"CustomResourceDefinition {(existing.get('metadata') or {}).get('name')}"
+    now, then = _versions(existing), _versions(following)
+    stored = (existing.get("status") or {}).get("storedVersions") or []
+    refusals = []
+    for version in stored:
+        if version not in then:
+            remedy = "Rewrite its objects in a version that remains and remove it from status.storedVersions first."
+            refusals.append(Refusal.because(name, f"objects are stored in version {version}, which goes", remedy))
+    for version, entry in now.items():
+        served = entry.get("served") and not (then.get(version) or {}).get("served")
+        if served and version not in stored:
+            remedy = "Move its clients first, or keep the version."
+            refusals.append(Refusal.because(name, f"version {version} would no longer be served", remedy))
+    return refusals
+
+
+def schema_losses(existing: Mapping[str, Any], following: Mapping[str, Any]) -> list[SchemaLoss]:
+    """Every field, type and value that the next definition no longer takes, version by version."""
+    now, then = _versions(existing), _versions(following)
+    found: list[SchemaLoss] = []
+    for version, entry in now.items():
+        if version in then:
+            found += _walk(version, (), _schema(entry), _schema(then[version]))
+    return found
+
+
+def objects_with(loss: SchemaLoss, objects: Iterable[Mapping[str, Any]]) -> list[str]:
+    """`namespace/name` of the objects that this loss hurts."""
+    return [_name(item) for item in objects if _hurts(loss, item)]
+
+
+def schema_refusal(kind: str, loss: SchemaLoss, names: list[str]) -> Refusal:
+    """Why the next definition must not come, as long as these objects are as they are."""
+    shown = listed(sorted(names), _SHOWN)
+    return Refusal.because(
+        f"{kind} {loss.field}",
+        f"{shown} {'uses' if len(names) == 1 else 'use'} it, and in the next version it {loss.reported}",
+        "Keep the version, change these objects first, or set accept_field_loss: true: the API server then drops or "
+        "refuses the field at their next write.",
+    )
+
+
+def _walk(version: str, path: SchemaPath, now: Mapping[str, Any], then: Mapping[str, Any]) -> Iterator[SchemaLoss]:
+    if then.get(FREE) and not then.get("properties"):
+        return
+    if now.get("type") and then.get("type") and now["type"] != then["type"]:
+        yield SchemaLoss(version, path, "type", f"is a {then['type']}, not a {now['type']}", (then["type"],))
+        return
+    gone = [value for value in now.get("enum") or [] if then.get("enum") and value not in then["enum"]]
+    if gone or (then.get("enum") and not now.get("enum")):
+        allowed = tuple(then["enum"])
+        yield SchemaLoss(version, path, "enum", f"may only be {', '.join(map(str, allowed))}", allowed)
+    there = then.get("properties") or {}
+    for name in then.get("required") or []:
+        if name not in (now.get("required") or []) and "default" not in (there.get(name) or {}):
+            yield SchemaLoss(version, (*path, name), "required", "must be set")
+    yield from _nested_losses(version, path, now, then, there)
+
+
+def _nested_losses(
+    version: str, path: SchemaPath, now: Mapping[str, Any], then: Mapping[str, Any], there: Mapping[str, Any]
+) -> Iterator[SchemaLoss]:
+    for name, below in (now.get("properties") or {}).items():
+        if name in there:
+            yield from _walk(version, (*path, name), below, there[name])
+        elif not then.get(FREE):
+            yield SchemaLoss(version, (*path, name), "gone", "does not exist")
+    if isinstance(now.get("items"), Mapping) and isinstance(then.get("items"), Mapping):
+        yield from _walk(version, (*path, "[]"), now["items"], then["items"])
+    values, next_values = now.get("additionalProperties"), then.get("additionalProperties")
+    if isinstance(values, Mapping) and isinstance(next_values, Mapping):
+        yield from _walk(version, (*path, "*"), values, next_values)
+
+
+def _hurts(loss: SchemaLoss, item: Mapping[str, Any]) -> bool:
+    if loss.what == "required":
+        # only where the surrounding mapping is there: an absent one needs nothing
+        return any(isinstance(found, Mapping) and loss.path[-1] not in found for found in _at(item, loss.path[:-1]))
+    found = list(_at(item, loss.path))
+    if loss.what == "enum":
+        return any(value not in loss.allowed for value in found)
+    return bool(found)
+
+
+def _at(value: Any, path: SchemaPath) -> Iterator[Any]:
+    """Every value that stands at a path."""
+    if not path:
+        yield value
+    elif path[0] == "[]":
+        for item in value if isinstance(value, list) else []:
+            yield from _at(item, path[1:])
+    elif path[0] == "*":
+        for item in value.values() if isinstance(value, Mapping) else []:
+            yield from _at(item, path[1:])
+    elif isinstance(value, Mapping) and path[0] in value:
+        yield from _at(value[path[0]], path[1:])
+
+
+def _versions(definition: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {str(entry["name"]): entry for entry in (definition.get("spec") or {}).get("versions") or []}
+
+
+def _schema(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    return (entry.get("schema") or {}).get("openAPIV3Schema") or {}
+
+
+def _name(item: Mapping[str, Any]) -> str:
+    metadata = item.get("metadata") or {}
+    return "/".join(part for part in (metadata.get("namespace"), metadata.get("name")) if part)
