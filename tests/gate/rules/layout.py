@@ -244,10 +244,11 @@ def _lines(tree: ast.Module) -> int:
 
 def _operations(root: Path, paths: Mapping[str, Path]) -> dict[str, str]:
     """What each module gives to run_module, by the import that brings it."""
-    found = {}
+    found: dict[str, str] = {}
     for file in sorted((root / "plugins" / "modules").glob("*.py")):
         tree = ast.parse(file.read_text(encoding="utf-8"))
-        operation = next((node.value for node in tree.body if _defines(node, "OPERATION")), None)
+        assigned = (node for node in tree.body if isinstance(node, ast.Assign))
+        operation = next((node.value for node in assigned if _defines(node, "OPERATION")), None)
         if operation is None:
             continue
         wanted = {node.id for node in ast.walk(operation) if isinstance(node, ast.Name)}
@@ -257,5 +258,5 @@ def _operations(root: Path, paths: Mapping[str, Path]) -> dict[str, str]:
     return found
 
 
-def _defines(node: ast.stmt, name: str) -> bool:
-    return isinstance(node, ast.Assign) and any(isinstance(one, ast.Name) and one.id == name for one in node.targets)
+def _defines(node: ast.Assign, name: str) -> bool:
+    return any(isinstance(one, ast.Name) and one.id == name for one in node.targets)
