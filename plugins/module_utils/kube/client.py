@@ -70,9 +70,9 @@ class Kube:
         self._reached = False
         self._date = ""
         self._warned: set[str] = set()
-        kept = discovery.cache_directory()
-        self.confirmed = discovery.ConfirmedObjects(kept, access.server)
-        self._documents = discovery.OpenApiDocuments(kept)
+        directory = discovery.cache_directory()
+        self.confirmed = discovery.ConfirmedObjects(directory, access.server)
+        self._documents = discovery.OpenApiDocuments(directory)
         self._schemas: dict[str, Schemas] = {}
 
     @classmethod
@@ -138,7 +138,7 @@ class Kube:
         sent = dict(headers or {})
         content: bytes | None = None
         if body is not None:
-            content = body if isinstance(body, bytes) else _encode(body)
+            content = body if isinstance(body, bytes) else (body if isinstance(body, str) else json_text(body)).encode()
             sent.setdefault("Content-Type", content_type)
         action = action or f"{method} {path}"
         response = self._attempts(method, target, sent, content, timeout, retry, quiet, action)
@@ -425,7 +425,3 @@ class Kube:
         self.task.progress(f"{action}: {self.server} is not answering, trying again")
         deadline.sleep(seconds)
         return True
-
-
-def _encode(body: Any) -> bytes:
-    return body.encode() if isinstance(body, str) else json_text(body).encode()

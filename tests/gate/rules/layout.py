@@ -21,6 +21,8 @@ MAY_IMPORT = {"arm": (), "kube": (), "helm": ("kube",), "mcp": ("kube",)}
 SITE = "site"
 REGISTRY = "domains"
 """The one file that knows all domains."""
+ROW = "domain"
+"""The type of a domain's row, and the file of each row: its fields name the types of what reads them."""
 
 INNER_NAMES = ("spec", "validate", "plan", "observe", "readiness", "diagnosis", "domain")
 """What files of a domain are called, also after a noun: server_spec."""
@@ -38,7 +40,19 @@ OTHER_SUBJECTS = {
     ),
 }
 """Subjects of a domain that no inner name fits; a name that could be anything is none."""
-SHARED_NAMES = (*INNER_NAMES, "client", "compare", "errors", "fields", "lease", "names", "options", "sdk", "transport")
+SHARED_NAMES = (
+    *INNER_NAMES,
+    "client",
+    "cluster",
+    "compare",
+    "errors",
+    "fields",
+    "lease",
+    "names",
+    "options",
+    "sdk",
+    "transport",
+)
 """Names that several folders may have; any other name is found in one place."""
 NAMELESS = ("base", "common", "data", "general", "helper", "helpers", "manager", "misc", "shared", "tools", "utils")
 
@@ -46,6 +60,7 @@ PURE = ("plan", "readiness", "diagnosis", "spec", "validate")
 """Files of these names, and files of folders of these names, decide without asking: they import no client."""
 ASKING = ("evidence", "snapshot", "wait")
 """Files of such folders whose subject is asking."""
+ASKING_TOO = {"kmcp/diagnosis": "asks MCP servers what only an answer tells"}
 CLIENTS = ("arm/client", "kube/client", "kube/transport", "mcp/http_client")
 SMALL = {
     "intent": "a policy that one can audit by eye",
@@ -158,18 +173,23 @@ RULES: dict[str, Callable[[Tree], Iterator[str]]] = {
 def _forbidden(path: str, imported: str, domains: set[str]) -> str:
     ours, theirs = (one.partition("/")[0] if "/" in one else "" for one in (path, imported))
     name = path.rpartition("/")[2]
-    if theirs == SITE and ours != SITE:
+    if theirs == SITE and ours != SITE and name != ROW:
         return "only actions import site"
     if ours in ENGINES and theirs in domains:
         return f"{ours} knows no domain"
     # a row of the registry says in the words of other engines what is its own
-    if ours in ENGINES and theirs in ENGINES and theirs not in (ours, *MAY_IMPORT[ours]) and name != "domain":
+    if ours in ENGINES and theirs in ENGINES and theirs not in (ours, *MAY_IMPORT[ours]) and name != ROW:
         return f"{ours} does not know {theirs}"
     if ours in domains and theirs in domains - {ours}:
         return "a domain knows no other; what two need moves down"
-    if not ours and theirs and path != REGISTRY:
+    if not ours and theirs and path not in (REGISTRY, ROW):
         return "what all folders share imports none of them"
-    if imported in CLIENTS and name not in ASKING and ({*path.split("/")} & {*PURE} or name.endswith("_plan")):
+    if (
+        imported in CLIENTS
+        and name not in ASKING
+        and path not in ASKING_TOO
+        and ({*path.split("/")} & {*PURE} or name.endswith("_plan"))
+    ):
         return "it decides without asking"
     return ""
 
@@ -219,7 +239,10 @@ def _at_import(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 def _imported(path: str, node: ast.ImportFrom, paths: Mapping[str, Path]) -> Iterator[str]:
     """The files of module_utils that one statement imports, as modules or by their names."""
-    if node.level:
+    if node.level and (node.module or "").startswith("module_utils"):
+        # of a plugin beside module_utils
+        parts = (node.module or "").split(".")[1:]
+    elif node.level:
         above = path.split("/")[: -node.level]
         parts = [*above, *(node.module or "").split(".")]
     elif node.module and f"{node.module}.".startswith(f"{PACKAGE}."):
@@ -253,8 +276,9 @@ def _operations(root: Path, paths: Mapping[str, Path]) -> dict[str, str]:
             continue
         wanted = {node.id for node in ast.walk(operation) if isinstance(node, ast.Name)}
         for node in (one for one in tree.body if isinstance(one, ast.ImportFrom)):
-            if wanted & {alias.asname or alias.name for alias in node.names}:
-                found.update((file.stem, path) for path in _imported("", node, paths) if path != REGISTRY)
+            names = [alias for alias in node.names if (alias.asname or alias.name) in wanted]
+            brought = ast.ImportFrom(node.module, names, node.level)
+            found.update((file.stem, path) for path in _imported("", brought, paths) if path != REGISTRY)
     return found
 
 
