@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 PATTERNS = (
     r"(MANIFEST|FILES)\.json",
-    r"(README|CHANGELOG)\.md",
+    r"(README|CHANGELOG|CONTRIBUTING)\.md",
     r"LICENSE|requirements\.txt|bindep\.txt|site\.yml",
     r"meta/(runtime|execution-environment|extensions)\.yml",
     r"changelogs/(config|changelog)\.yaml",
@@ -20,7 +20,7 @@ PATTERNS = (
     r"inventories/(local|dev|prod)/(hosts\.yml|(group|host)_vars/([\w-]+/)*[\w-]+\.yml)",
     r"roles/\w+/(README\.md|(defaults|handlers|vars)/main\.yml|meta/(main|argument_specs)\.yml)",
     r"roles/\w+/(tasks/\w+\.yml|templates/[\w.-]+\.j2)",
-    r"docs/((decisions/)?[\w-]+\.(md|schema\.json)|images/[\w-]+\.png)",
+    r"docs/((decisions/)?[\w-]+\.md|[\w-]+\.schema\.json|images/[\w-]+\.png)",
     r"examples/[\w-]+/([\w-]+\.(py|js|yml|md|txt)|Dockerfile|package\.json|pyproject\.toml|\w+/__init__\.py)",
 )
 ALLOWED = re.compile("|".join(PATTERNS))
