@@ -33,7 +33,7 @@ def copied(collections: Path) -> Path:
     shutil.copytree(NEW / "roles" / "team_notices", root / "roles" / "team_notices")
     registry = root / "plugins" / "module_utils" / "domains.py"
     text = registry.read_text(encoding="utf-8")
-    of_kmcp = "from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import domain as kmcp\n"
+    of_kmcp = "from .kmcp import domain as kmcp\n"
     for before, after in (
         (of_kmcp, of_kmcp + of_kmcp.replace("kmcp", "notices")),
         ("CLUSTER, kmcp.DOMAIN)", "CLUSTER, kmcp.DOMAIN, notices.DOMAIN)"),
