@@ -6,44 +6,75 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible import constants
-from ansible.errors import AnsibleError, AnsibleUndefinedVariable
-from ansible.utils.collection_loader._collection_finder import _get_collection_role_path
+from ansible.utils.collection_loader._collection_finder import _get_collection_metadata, _get_collection_role_path
 from ansible.utils.display import Display
 
+from .. import modules as MODULES
 from ..module_utils import domains
 from ..module_utils.errors import InvalidInput, Problem
 from ..module_utils.plan import Plan
 from ..module_utils.site import inventory, module_arguments
 from ..module_utils.site.inventory import PLATFORM_VARIABLE, Finding, Host, as_problems, roles_of, unchecked
+from ..module_utils.site.module_arguments import KUBECONFIG, TaskFindings, Written
+from ..module_utils.site.roles import ModuleTask, module_tasks
 from ..module_utils.task import Result
 from ..module_utils.text import counted
-from ..modules import aks_cluster, mcp_server, site_lock, site_validate
+from ..modules import site_validate
 from ..plugin_utils import variable_origin
-from ..plugin_utils.plain_types import plain_arguments
+from ..plugin_utils.host_values import HostValues, Rendered
 from ..plugin_utils.site_action import SiteAction
 
 SUBJECT = "site_validate"
 # what rules between hosts look at beside the options of the roles
 FURTHER_VARIABLES = (PLATFORM_VARIABLE, "mcpops_subscription_id")
+# of the tasks that playbooks have between roles: they take and give back the lease of a cluster
+PLAYBOOK_VARIABLES = ("aks_cluster_kubeconfig", KUBECONFIG, "site_lock_timeout", "site_lock_namespace")
+PLAYBOOKS, LEASE_PLAYBOOK, LEASE_MODULE = Path(__file__).parents[2] / "playbooks", "site", "site_lock"
+RUNS_OF_OTHERS = {"site_verify": "verify", "site_teardown": "teardown"}
+UNDER_LEASE = frozenset({"cluster_setup", "kmcp", "mcp_servers"})
 # nobody but the inventory sets these
 OWN_VARIABLE = re.compile(r"'(mcpops_\w+)' is undefined")
+OWN_NAME = re.compile(r"mcpops\.platform\.(\w+)")
+# modules whose options their own function judges; a site's actions have none
+TASK_MODULES = frozenset(path.stem for path in Path(str(MODULES.__path__[0])).glob("*.py")) - {
+    "site_validate",
+    "site_drift",
+    "site_drift_verdict",
+}
+
+
+def _preload() -> None:
+    """Import what the later tasks of site.yml need, too: a worker that did it would do it for itself alone."""
+    text = (PLAYBOOKS / f"{LEASE_PLAYBOOK}.yml").read_text(encoding="utf-8")
+    places = (PLAYBOOKS.parent / "roles" / name / "tasks" for name in OWN_NAME.findall(text))
+    files = [file for place in places for file in place.glob("*.yml")]
+    named = {name for file in files for name in OWN_NAME.findall(file.read_text(encoding="utf-8"))}
+    for name in sorted(TASK_MODULES & {*named, LEASE_MODULE}):
+        _module(name)
 
 
 class Role:
-    """What a role accepts and assumes; empty where it says nothing."""
+    """What a role accepts, assumes and runs; empty where it says nothing."""
 
     def __init__(self, name: str, path: Path, load: Any) -> None:
         self.name = name.rpartition(".")[2]
         self.path = path
         self.options = module_arguments.main_entry_point(_first(path / "meta", "argument_specs", load))
         self.defaults: dict[str, Any] = _first(path / "defaults", "main", load) or {}
+        self.tasks = _tasks(path / "tasks", load)
+        if self.name in RUNS_OF_OTHERS:
+            # a file of each role that has one
+            stem = RUNS_OF_OTHERS[self.name]
+            for place in filter(None, (_role_path(role.name, "") for role in domains.roles())):
+                self.tasks += _tasks(place / "tasks", load, stem)
 
 
 class ActionModule(SiteAction):
@@ -57,25 +88,12 @@ class ActionModule(SiteAction):
         unknown = [name for name in names if name not in groups["all"]]
         if unknown:
             raise InvalidInput(SUBJECT, [Problem("hosts", f"{name!r} is not in the inventory") for name in unknown])
-        findings: list[Finding] = []
-        hosts = [self._host(str(name), groups, listed, roles, task_vars, findings) for name in names]
-        for host in hosts:
-            for name in host.roles:
-                findings += module_arguments.argument_findings(host, name, roles[name].options or {})
-            applying = [roles[name] for name in host.roles]
-            options = ChainMap(*(role.options or {} for role in applying))
-            findings += module_arguments.empty_findings(host, options, ChainMap(*(role.defaults for role in applying)))
-            findings += module_arguments.azure_auth_findings(host)
-            findings += module_arguments.cluster_findings(host, aks_cluster.ARGUMENT_SPEC)
-            findings += module_arguments.server_findings(host, mcp_server.SERVER)
-            findings += module_arguments.object_findings(host)
-            findings += module_arguments.namespace_findings(host)
-            findings += module_arguments.version_findings(host)
-            findings += module_arguments.kmcp_name_findings(host)
-            findings += module_arguments.wait_findings(host)
-            findings += module_arguments.playbook_findings(host, site_lock.ARGUMENT_SPEC)
-            findings += module_arguments.call_findings(host)
+        lease = [task for task in _tasks(PLAYBOOKS, self._load, LEASE_PLAYBOOK) if task.module == LEASE_MODULE]
+        judged = [self._judged(str(name), groups, listed, roles, lease, task_vars["hostvars"]) for name in names]
+        hosts = [host for host, _findings, _of_tasks in judged]
+        findings = [finding for _host, found, _of_tasks in judged for finding in found]
         findings += inventory.all_findings(hosts, groups)
+        findings += [finding for *_known, of_tasks in judged for finding in of_tasks.unexplained(findings)]
         unread = _unread(hosts, roles, task_vars["hostvars"])
         findings += [finding for resembles, finding in unread if resembles]
         if findings:
@@ -113,62 +131,47 @@ class ActionModule(SiteAction):
             raise InvalidInput(SUBJECT, missing)
         return found
 
-    def _host(
+    def _judged(
         self,
         name: str,
         groups: Mapping[str, list[str]],
         listed: Mapping[str, list[str]],
         roles: Mapping[str, Role],
-        task_vars: Mapping[str, Any],
-        findings: list[Finding],
-    ) -> Host:
+        lease: Sequence[ModuleTask],
+        hostvars: Any,
+    ) -> tuple[Host, list[Finding], TaskFindings]:
+        """A host with everything that is wrong with its own variables."""
         own = tuple(group for group, members in groups.items() if name in members)
-        applying = [role.rpartition(".")[2] for role in roles_of(own, listed)]
-        variables: dict[str, Any] = {}
-        for role in applying:
-            variables.update(roles[role].defaults)
-        # a default that takes over would hide what is wrong with these
-        common = module_arguments.read_by(variables)
+        applying = [roles[role.rpartition(".")[2]] for role in roles_of(own, listed)]
+        defaults = {variable: value for role in applying for variable, value in role.defaults.items()}
+        options = ChainMap(*(role.options or {} for role in applying))
         # inventory, extra variables and the magic ones, not rendered yet
-        given = task_vars["hostvars"].raw_get(name)
-        spelled = inventory.spellings(variables, given)
-        variables |= {**given, "hostvars": task_vars["hostvars"]}
-        wanted = dict.fromkeys(
-            [
-                *FURTHER_VARIABLES,
-                *module_arguments.PLAYBOOK_VARIABLES,
-                *common,
-                *(option for role in applying for option in roles[role].options or {}),
-            ]
+        given = hostvars.raw_get(name)
+        values = HostValues(self._templar, {**defaults, **given, "hostvars": hostvars})
+        # a default that takes over would hide what is wrong with common variables
+        read = module_arguments.read_by(defaults)
+        known = values.rendered(dict.fromkeys([*FURTHER_VARIABLES, *PLAYBOOK_VARIABLES, *read, *options]))
+        host = Host(
+            name,
+            own,
+            known.values,
+            known.deferred,
+            tuple(role.name for role in applying),
+            inventory.spellings(defaults, given),
+            frozenset(given),
         )
-        templar = self._templar.copy_with_new_env(available_variables=variables)
-        values: dict[str, Any] = {}
-        deferred: dict[str, str] = {}
-        broken: dict[str, str] = {}
-        for variable in wanted:
-            if variable not in variables:
-                continue
-            try:
-                value = {variable: templar.template(variables[variable])}
-                values[variable] = plain_arguments(name, value).arguments[variable]
-            except InvalidInput as exc:
-                deferred[variable] = "it cannot be written as JSON"
-                findings += [Finding(name, problem.path, problem.message) for problem in exc.problems]
-            except AnsibleUndefinedVariable as exc:
-                deferred[variable] = _reason(exc)
-                missing = OWN_VARIABLE.search(str(exc))
-                if missing and variable not in FURTHER_VARIABLES:
-                    findings.append(Finding(name, missing[1], "is not set, and roles need it"))
-            except AnsibleError as exc:
-                deferred[variable] = broken[variable] = _reason(exc)
-        own_fault = {reason for variable, reason in broken.items() if variable in given}
-        # a default that follows a variable of the user has its fault, which is told of that one
-        findings += [
-            Finding(name, variable, f"cannot be evaluated: {reason}")
-            for variable, reason in broken.items()
-            if variable in given or reason not in own_fault
-        ]
-        return Host(name, own, values, deferred, tuple(applying), spelled, frozenset(given))
+        findings = [*_rendering_findings(host, known)]
+        for role in applying:
+            findings += module_arguments.argument_findings(host, role.name, role.options or {})
+        findings += module_arguments.empty_findings(host, options, defaults)
+        findings += module_arguments.azure_auth_findings(host)
+        reported = {inventory.as_written(finding.path, host.spelled) for finding in findings}
+        of_tasks = TaskFindings(host, Written(defaults, given), reported)
+        tasks = [task for role in applying for task in role.tasks]
+        for task in [*(tasks if UNDER_LEASE.isdisjoint(host.roles) else [*tasks, *lease])]:
+            for call in values.calls(task):
+                findings += of_tasks.of(_module(task.module), task, call)
+        return host, findings, of_tasks
 
     def _summary(self, host: Host, roles: Mapping[str, Role], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         given = task_vars["hostvars"].raw_get(host.name)
@@ -185,6 +188,35 @@ class ActionModule(SiteAction):
     def _load(self, path: Path) -> Any:
         # what a role ships is as trusted as the role itself: its templates are rendered
         return self._loader.load_from_file(str(path), cache="all", trusted_as_template=True)
+
+
+def _rendering_findings(host: Host, known: Rendered) -> Iterator[Finding]:
+    """Variables that have no value that a module could take, and those that nobody sets."""
+    for problem in known.unwritable:
+        yield Finding(host.name, problem.path, problem.message)
+    for variable, reason in known.deferred.items():
+        missing = OWN_VARIABLE.search(reason)
+        if missing and variable not in FURTHER_VARIABLES and variable not in known.broken:
+            yield Finding(host.name, missing[1], "is not set, and roles need it")
+    own_fault = {reason for variable, reason in known.broken.items() if variable in host.written}
+    for variable, reason in known.broken.items():
+        # a default that follows a variable of the user has its fault, which is told of that one
+        if variable in host.written or reason not in own_fault:
+            yield Finding(host.name, variable, f"cannot be evaluated: {reason}")
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"{MODULES.__name__}.{name}")
+
+
+def _tasks(directory: Path, load: Any, stem: str = "main") -> list[ModuleTask]:
+    """The tasks of our modules in a file of the directory, with those in files that it includes."""
+
+    def included(file: str) -> Any:
+        return load(directory / file) if (directory / file).is_file() else None
+
+    groups = _get_collection_metadata("mcpops.platform").get("action_groups", {})
+    return module_tasks(_first(directory, stem, load), TASK_MODULES, groups, included)
 
 
 def _role_path(name: str, playbook: str) -> Path | None:
@@ -222,11 +254,6 @@ def _first(directory: Path, stem: str, load: Any) -> Any:
     return None
 
 
-def _reason(exc: Exception) -> str:
-    """The first line of Ansible's explanation; the rest shows sources."""
-    return str(exc).strip().splitlines()[0]
-
-
 def _result(hosts: list[Host]) -> Result:
     deferred = [
         {"host": host.name, "variable": variable, "reason": reason}
@@ -241,3 +268,6 @@ def _result(hosts: list[Host]) -> Result:
         plans=(Plan("inventory", notes=notes),),
         values={"hosts": [host.name for host in hosts], "deferred": deferred},
     )
+
+
+_preload()

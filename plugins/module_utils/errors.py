@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from .plan import Plan, Refusal, diffs, shown_value
 from .text import listed as named
@@ -66,6 +66,42 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message
+
+
+Subject = TypeVar("Subject")
+Rule = Callable[[Subject], Iterable[Problem]]
+"""What is wrong with a subject: the options of a task, an entry of a list, a declared server."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A rule of one sentence: the option that is wrong, when it is, and what to say then.
+
+    In the message `{port}` stands for the value of that option.
+    """
+
+    option: str
+    when: Callable[[Mapping[str, Any]], Any]
+    message: str
+
+    def __call__(self, options: Mapping[str, Any]) -> list[Problem]:
+        return [Problem(self.option, self.message.format_map(options))] if self.when(options) else []
+
+
+class KnownLater(Exception):
+    """A rule asked for an option whose value nobody knows yet."""
+
+
+def check(rules: Iterable[Rule[Subject]], subject: Subject) -> list[Problem]:
+    """Everything that the rules find; one that asks for what is known later is left for later."""
+    found: list[Problem] = []
+    for rule in rules:
+        try:
+            for problem in rule(subject):
+                found.append(problem)
+        except KnownLater:
+            continue
+    return found
 
 
 class InvalidInput(Failure):

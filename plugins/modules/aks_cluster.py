@@ -327,6 +327,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 3600},
 }
+PROBLEMS = aks_cluster.problems
 OPERATION = aks_cluster.converge
 
 

@@ -56,6 +56,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "resource_group": {"type": "str"},
 }
 RULES = {"required_by": {"name": ["resource_group"]}}
+PROBLEMS = aks_cluster.info_problems
 OPERATION = aks_cluster.info
 
 

@@ -98,6 +98,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "credential": {"type": "str", "choices": ["user", "admin"], "default": "user"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
+PROBLEMS = aks_kubeconfig.problems
 OPERATION = aks_kubeconfig.converge
 
 

@@ -177,6 +177,7 @@ RULES = {
         ["node_pools", option] for option in ("node_count", "zones", "system_pool", "ephemeral_os_disk")
     ],
 }
+PROBLEMS = aks_sku_preflight.problems
 OPERATION = aks_sku_preflight.converge
 
 

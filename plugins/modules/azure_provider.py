@@ -72,6 +72,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 600},
 }
+PROBLEMS = azure_provider.problems
 OPERATION = azure_provider.converge
 
 

@@ -182,6 +182,7 @@ RULES = {
     "mutually_exclusive": [["id", "name"], ["id", "type"], ["id", "resource_group"]],
     "required_together": [["type", "name"]],
 }
+PROBLEMS = azure_resource.problems
 OPERATION = azure_resource.converge
 
 

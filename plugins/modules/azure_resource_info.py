@@ -72,6 +72,7 @@ RULES = {
     "mutually_exclusive": [["id", "name"], ["id", "type"], ["id", "resource_group"]],
     "required_by": {"name": ["type"]},
 }
+PROBLEMS = azure_resource.info_problems
 OPERATION = azure_resource.info
 
 

@@ -262,7 +262,7 @@ from functools import partial
 from typing import Any
 
 from ..module_utils.domains import DOMAINS
-from ..module_utils.helm import helm_release
+from ..module_utils.helm import helm_release, spec
 from ..module_utils.helm.spec import helm_argument_spec
 from ..module_utils.kube.kubeconfig import kubernetes_argument_spec
 from ..module_utils.module import run_module
@@ -283,6 +283,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 RULES = {"required_if": [("state", "present", ["chart_ref"])]}
+PROBLEMS = spec.problems
 OPERATION = partial(helm_release.converge, domains=DOMAINS)
 
 

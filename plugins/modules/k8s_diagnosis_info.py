@@ -222,6 +222,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
         },
     },
 }
+PROBLEMS = k8s_diagnosis_info.problems
 OPERATION = partial(k8s_diagnosis_info.diagnose, domains=DOMAINS)
 
 

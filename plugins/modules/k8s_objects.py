@@ -529,6 +529,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
 }
 RULES = {"required_one_of": [["definitions", "src", "template", "kustomize"]]}
 TEMPLATE_OPTIONS = ("template",)
+PROBLEMS = k8s_objects.problems
 OPERATION = partial(k8s_objects.converge, domains=DOMAINS)
 
 

@@ -115,6 +115,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "label_selectors": {"type": "list", "elements": "str"},
     "field_selectors": {"type": "list", "elements": "str"},
 }
+PROBLEMS = k8s_objects.list_problems
 OPERATION = k8s_objects.info
 
 

@@ -142,6 +142,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "timeout": {"type": "int", "default": 60},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
+PROBLEMS = kmcp_cli.problems
 OPERATION = kmcp_cli.converge
 
 

@@ -367,6 +367,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "orphan_servers": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
+PROBLEMS = spec.problems
 OPERATION = partial(kmcp_install.converge, domains=DOMAINS)
 
 

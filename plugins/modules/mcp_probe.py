@@ -431,7 +431,7 @@ notes:
 from typing import Any
 
 from ..module_utils.kube.kubeconfig import kubernetes_argument_spec
-from ..module_utils.mcp import mcp_probe
+from ..module_utils.mcp import mcp_probe, targets
 from ..module_utils.module import run_module
 
 SERVER: dict[str, Any] = {
@@ -472,6 +472,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "wait_timeout": {"type": "float", "default": 120.0},
 }
 
+PROBLEMS = targets.problems
 OPERATION = mcp_probe.converge
 
 

@@ -708,6 +708,7 @@ RULES: dict[str, Any] = {
     "required_if": [["prune", True, ["bundle", "servers"]]],
 }
 
+PROBLEMS = mcp_server.problems
 OPERATION = mcp_server.converge
 
 

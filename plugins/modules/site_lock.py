@@ -118,6 +118,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "wait_timeout": {"type": "int", "default": 0},
     "playbook": {"type": "str", "default": ""},
 }
+PROBLEMS = site_lock.problems
 OPERATION = site_lock.converge
 
 

@@ -18,10 +18,12 @@ description:
     as a problem when the name resembles a known one, as a warning otherwise.
   - Names common variables and lists that are empty (null), and options in C(mcpops_azure_auth) that no module of the
     action group C(azure) has.
-  - Judges the objects and namespaces of the role C(cluster_setup) as M(mcpops.platform.k8s_objects) would before it
-    asks the cluster, and whether KMCP's version is one. Objects from files and templates are read by their task.
-  - Judges what playbooks hand to modules without a role between, C(site_lock_timeout), C(site_lock_namespace) and the
-    kubeconfig, and the longest waits of all roles of this collection.
+  - Judges the tasks of this collection's modules in these roles as the modules themselves do before they ask anything,
+    included files, conditions, loops and C(module_defaults) of blocks regarded, and so every option that a role passes
+    on, whichever role it is. A module's option is called by the variable that feeds it. Files, templates and charts on
+    disk are read by their task only, because an earlier task may make them.
+  - Judges what playbooks hand to modules without a role between, such as C(site_lock_timeout) and
+    C(site_lock_namespace).
   - Reports every problem of every host in one message; what hosts have in common is told once, with their names.
     A variable is called what the inventory calls it, C(mcpops_mcp_servers) rather than the role's own name for it.
   - Run it once, in the first play of a site, with C(run_once).

@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..errors import InvalidInput, Problem, ServiceError
+from ..errors import InvalidInput, Problem, ServiceError, check
 from ..masking import declared_values, protect
 from ..plan import Plan
 from ..run_cache import cached_resource, mark_deleted
 from ..task import Result, Task
+from ..waiting import wait_timeout_problems
 from . import compare, names, reconcile
 from .aks.plan import ClusterPlan, offered_problem, plan_cluster, plan_removal, running_version, version_step
 from .aks.spec import ClusterSpec, PoolSpec, cluster_spec, current_pools, new_pools, size_request_of
@@ -134,9 +135,9 @@ def converge(task: Task) -> Result:
     # before anything can fail, with the options in its result
     for value in compare.secret_values([params.get("properties"), params.get("node_pools")]):
         task.secret(value)
-    problems = _problems(params) if present else removal_problems(params)
-    if problems:
-        raise InvalidInput(subject, problems)
+    wrong = problems(params)
+    if wrong:
+        raise InvalidInput(subject, [*wrong, *_needed_to_create(params)] if present else wrong)
     spec = cluster_spec(params, resolve_identity(params).subscription_id)
     protect(task, declared_values([spec.declared.get("properties") or {}]))
     arm = Arm.connect(task, params["wait_timeout"])
@@ -149,13 +150,16 @@ def converge(task: Task) -> Result:
     return _present(task, arm, spec) if present else _absent(task, arm, spec)
 
 
-def _problems(params: dict[str, Any]) -> list[Problem]:
+def problems(params: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the options of aks_cluster, whatever stands."""
+    if params["state"] == "present":
+        return problems_of(params)
+    return check((removal_problems, lambda given: wait_timeout_problems(given.get("wait_timeout"))), params)
+
+
+def _needed_to_create(params: Mapping[str, Any]) -> list[Problem]:
     """With other problems found, what only a creation needs is told as well: one round of corrections is enough."""
-    problems = problems_of(params)
-    if not problems:
-        return []
-    later = [Problem(item.path, f"{item.message} (if it does not exist yet)") for item in creation_problems(params)]
-    return problems + later
+    return [Problem(item.path, f"{item.message} (if it does not exist yet)") for item in creation_problems(params)]
 
 
 def _present(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
@@ -248,14 +252,20 @@ def _absent(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
     return Result.of(outcome.plan, values, outcome.headline(task.check_mode))
 
 
+def info_problems(params: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the options of aks_cluster_info."""
+    found = removal_problems(params)
+    if params.get("name") and not params.get("resource_group"):
+        found.append(Problem("resource_group", "is needed to find a cluster by name"))
+    return found
+
+
 def info(task: Task) -> Result:
     """One cluster, those of a group, or all of the subscription."""
     params = task.params
-    problems = removal_problems(params)
-    if params.get("name") and not params.get("resource_group"):
-        problems.append(Problem("resource_group", "is needed to find a cluster by name"))
-    if problems:
-        raise InvalidInput("AKS clusters", problems)
+    wrong = info_problems(params)
+    if wrong:
+        raise InvalidInput("AKS clusters", wrong)
     subscription = resolve_identity(params).subscription_id
     arm = Arm.connect(task)
     if params.get("name"):

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidInput, MissingLibrary, Problem, Refused, ServiceError
+from ..errors import Check, InvalidInput, MissingLibrary, Problem, Refused, ServiceError, check
+from ..kube.kubeconfig import EMPTY
 from ..plan import ABSENT, Change, Plan, Refusal, leaves
 from ..private_files import MODE, write_private
 from ..run_cache import mark_pending, write_check_mode_copy
@@ -120,14 +121,21 @@ _VERBS = {"user": "listClusterUserCredential", "admin": "listClusterAdminCredent
 
 
 def converge(task: Task) -> Result:
-    path = Path(os.path.abspath(os.path.expanduser(task.params["path"])))
+    wrong = problems(task.params)
+    path = Path(os.path.abspath(os.path.expanduser(task.params["path"] or "")))
     subject = f"kubeconfig {path}"
-    problems = [*removal_problems(task.params), *path_problems(path, task.params["state"])]
-    if problems:
-        raise InvalidInput(subject, problems)
+    if task.params["path"]:
+        wrong += path_problems(path, task.params["state"])
+    if wrong:
+        raise InvalidInput(subject, wrong)
     if task.params["state"] == "absent":
         return _absent(task, path, subject)
     return _present(task, path, subject)
+
+
+def problems(params: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the options of aks_kubeconfig; whether the file can be written shows where it is to be."""
+    return check((removal_problems, Check("path", lambda given: not given["path"], EMPTY)), params)
 
 
 def _present(task: Task, path: Path, subject: str) -> Result:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..errors import InvalidInput, Problem, ServiceError
+from ..errors import Check, InvalidInput, Problem, Rule, ServiceError, check
 from ..run_cache import cache_resource, cached_resource
 from ..task import Result, Task
 from ..text import counted
@@ -59,9 +59,9 @@ def selection_problems(path: str, selection: Selection) -> list[Problem]:
 
 def converge(task: Task) -> Result:
     params = task.params
-    problems = _problems(params)
-    if problems:
-        raise InvalidInput("VM size preflight", problems)
+    wrong = problems(params)
+    if wrong:
+        raise InvalidInput("VM size preflight", wrong)
     arm = Arm.connect(task)
     cluster = _cluster(task, arm)
     live = _live_size(cluster, params.get("node_pool") or "")
@@ -140,22 +140,34 @@ def _requirements(params: Mapping[str, Any]) -> Requirements:
     )
 
 
-def _problems(params: dict[str, Any]) -> list[Problem]:
-    problems = []
+def problems(params: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the options of aks_sku_preflight."""
+    return check(_RULES, params)
+
+
+def _pool(params: Mapping[str, Any]) -> Iterator[Problem]:
     pools = [pool["name"] for pool in params.get("node_pools") or ()]
-    known = params.get("node_pools") is None or params.get("node_pool") in pools
-    if not known:
-        problems.append(Problem("node_pool", f"is none of node_pools: {', '.join(pools) or 'none is listed'}"))
-    if known and not size_request(params, None).candidates:
-        problems.append(Problem("candidates", "name at least one size, for example Standard_D4s_v5"))
-    if params["node_count"] < 1:
-        problems.append(Problem("node_count", f"must be at least 1, is {params['node_count']}"))
-    if params["surge_nodes"] < 0:
-        problems.append(Problem("surge_nodes", f"must be at least 0, is {params['surge_nodes']}"))
-    for option, kind in (("cluster_name", names.MANAGED_CLUSTERS), ("resource_group", names.RESOURCE_GROUPS)):
+    if params.get("node_pools") is not None and params.get("node_pool") not in pools:
+        yield Problem("node_pool", f"is none of node_pools: {', '.join(pools) or 'none is listed'}")
+    elif not size_request(params, None).candidates:
+        yield Problem("candidates", "name at least one size, for example Standard_D4s_v5")
+
+
+def _name(option: str, kind: str) -> Rule[Mapping[str, Any]]:
+    def rule(params: Mapping[str, Any]) -> list[Problem]:
         problem = names.name_problem(option, kind, params[option]) if params.get(option) else None
-        problems += [problem] if problem is not None else []
-    return problems
+        return [] if problem is None else [problem]
+
+    return rule
+
+
+_RULES: tuple[Rule[Mapping[str, Any]], ...] = (
+    _pool,
+    Check("node_count", lambda params: params["node_count"] < 1, "must be at least 1, is {node_count}"),
+    Check("surge_nodes", lambda params: params["surge_nodes"] < 0, "must be at least 0, is {surge_nodes}"),
+    _name("cluster_name", names.MANAGED_CLUSTERS),
+    _name("resource_group", names.RESOURCE_GROUPS),
+)
 
 
 def _cluster(task: Task, arm: Arm) -> Mapping[str, Any] | None:

@@ -10,8 +10,10 @@ A resource provider must be registered with the subscription before its resource
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from ..errors import InvalidInput, NotReady, Problem, Reason
+from ..errors import Check, InvalidInput, NotReady, Problem, Reason, Rule, check
 from ..plan import Change, Plan
 from ..task import Result, Task
 from ..waiting import wait_timeout_problems
@@ -23,17 +25,10 @@ _SUBJECT = "resource providers"
 
 
 def converge(task: Task) -> Result:
+    wrong = problems(task.params)
+    if wrong:
+        raise InvalidInput(_SUBJECT, wrong)
     namespaces = list(dict.fromkeys(task.params["namespaces"]))
-    problems = [
-        Problem("namespaces", f"{name!r} is not a valid provider namespace, for example Microsoft.ContainerService")
-        for name in namespaces
-        if not re.fullmatch(r"[A-Za-z0-9]+(\.[A-Za-z0-9]+)+", name)
-    ]
-    if not namespaces:
-        problems.append(Problem("namespaces", "name at least one"))
-    problems += wait_timeout_problems(task.params["wait_timeout"])
-    if problems:
-        raise InvalidInput(_SUBJECT, problems)
     arm = Arm.connect(task, task.params["wait_timeout"])
     states = {name: _state(arm, name) for name in namespaces}
     missing = [name for name in namespaces if states[name] != "Registered"]
@@ -48,6 +43,25 @@ def converge(task: Task) -> Result:
         else:
             states.update(dict.fromkeys(missing, "Registering"))
     return Result.of(plan, {"providers": states})
+
+
+def problems(params: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the options of azure_provider."""
+    return check(_RULES, params)
+
+
+def _names(params: Mapping[str, Any]) -> Iterator[Problem]:
+    for name in dict.fromkeys(params["namespaces"]):
+        if not re.fullmatch(r"[A-Za-z0-9]+(\.[A-Za-z0-9]+)+", name):
+            message = f"{name!r} is not a valid provider namespace, for example Microsoft.ContainerService"
+            yield Problem("namespaces", message)
+
+
+_RULES: tuple[Rule[Mapping[str, Any]], ...] = (
+    _names,
+    lambda params: wait_timeout_problems(params["wait_timeout"]),
+    Check("namespaces", lambda params: not params["namespaces"], "name at least one"),
+)
 
 
 def _path(arm: Arm, namespace: str) -> str:

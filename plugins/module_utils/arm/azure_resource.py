@@ -25,10 +25,12 @@ from .reconcile import converge_resource, not_kept_note
 from .resource_plan import (
     DECLARABLE,
     ResourceSpec,
+    info_problems,
     is_group,
     locate,
     plan_removal,
     plan_resource,
+    problems,
     resource_spec,
     secrets_of,
     subject_of,
@@ -79,10 +81,17 @@ def converge(task: Task) -> Result:
     # before anything can fail, with the options in its result
     for value in compare.secret_values([task.params.get(option) for option in DECLARABLE]):
         task.secret(value)
+    _refuse(task.params, problems(task.params))
     spec = resource_spec(task.params, resolve_identity(task.params).subscription_id)
     protect(task, secrets_of(spec.type, spec.declared))
     arm = Arm.connect(task, task.params["wait_timeout"])
     return _absent(task, arm, spec) if spec.state == "absent" else _present(task, arm, spec)
+
+
+def _refuse(params: Mapping[str, Any], wrong: list[Problem]) -> None:
+    if wrong:
+        _id, resource_type, name, _wrong = locate(params, "")
+        raise InvalidInput(subject_of(resource_type or "resource", name or str(params.get("id") or "")), wrong)
 
 
 def _read(arm: Arm, spec: ResourceSpec, may_wait: bool) -> Reading:
@@ -205,14 +214,11 @@ def _delete(arm: Arm, spec: ResourceSpec, wait: bool) -> None:
 def info(task: Task) -> Result:
     """One resource by name or id, or all of a type, in a group or in the subscription."""
     params = task.params
+    _refuse(params, info_problems(params))
     subscription = resolve_identity(params).subscription_id
     if params.get("id") or params.get("name"):
-        resource_id, resource_type, name, problems = locate(params, subscription)
+        resource_id, resource_type, name, _wrong = locate(params, subscription)
         version = params.get("api_version") or api_version_of(resource_type)
-        if resource_type and not version:
-            problems.append(Problem("api_version", f"is needed: this collection pins none for {resource_type}"))
-        if problems:
-            raise InvalidInput(subject_of(resource_type or "resource", name), problems)
         arm = Arm.connect(task)
         body = arm.read(resource_id, f"Reading {subject_of(resource_type, name)}", version).body
         protect(task, secrets_of(resource_type, body or {}))

@@ -58,21 +58,32 @@ _ALIASES = {
 }
 
 
+def _well_known(name: str) -> Cloud | None:
+    return _CLOUDS.get(_ALIASES.get(name.lower(), name.lower()))
+
+
+def cloud_problems(name: Any) -> list[Problem]:
+    """What is wrong with the name of a cloud; none is the one of everybody."""
+    if not name or _well_known(str(name)) or (urlsplit(str(name)).scheme == "https" and urlsplit(str(name)).netloc):
+        return []
+    names = "AzureCloud, AzureChinaCloud, AzureUSGovernment"
+    return [Problem("cloud_environment", f"{name!r} is neither a cloud ({names}) nor the https URL of an ARM endpoint")]
+
+
 def find_cloud(name: str, authority_host: str, cache: RunCache, get_json: Callable[[str], Any]) -> Cloud:
     """The cloud called `name`, or the one whose ARM endpoint is the URL `name`; `get_json` reads one URL."""
-    known = _CLOUDS.get(_ALIASES.get(name.lower(), name.lower()))
+    wrong = cloud_problems(name)
+    if wrong:
+        raise InvalidInput("Azure cloud", wrong)
+    known = _well_known(name)
     if known is not None:
         cloud = known
-    elif urlsplit(name).scheme == "https" and urlsplit(name).netloc:
+    else:
         # a person may paste the document's own address as well as the endpoint
         endpoint = name.split("/metadata/endpoints", 1)[0].rstrip("/")
         cloud = Cloud(
             **cache.get_or_make(("arm-cloud", endpoint), lambda: (_discover(endpoint, get_json), _GOOD_FOR_SECONDS))
         )
-    else:
-        names = "AzureCloud, AzureChinaCloud, AzureUSGovernment"
-        problem = f"{name!r} is neither a cloud ({names}) nor the https URL of an ARM endpoint"
-        raise InvalidInput("Azure cloud", [Problem("cloud_environment", problem)])
     if not authority_host:
         return cloud
     host = authority_host if "://" in authority_host else f"https://{authority_host}"

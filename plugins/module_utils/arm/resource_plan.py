@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..compare import Rule, Rules, case_insensitive, merge
-from ..errors import InvalidInput, Problem
+from ..errors import InvalidInput, Problem, Rule, check
 from ..masking import declared_values
 from ..plan import ABSENT, Change, Plan, Refusal
 from ..waiting import wait_timeout_problems
@@ -152,38 +152,87 @@ def locate(params: Mapping[str, Any], subscription_id: str) -> tuple[str, str, s
     return names.resource_id(subscription_id, group, resource_type, name), resource_type, name, problems
 
 
-def resource_spec(params: Mapping[str, Any], subscription_id: str) -> ResourceSpec:
-    resource_id, resource_type, name, problems = locate(params, subscription_id)
-    api_version = params.get("api_version") or names.api_version_of(resource_type)
-    if resource_type and not api_version:
-        problems.append(Problem("api_version", f"is needed: this collection pins none for {resource_type}"))
-    state = params["state"]
-    update_policy = update_policy_of(resource_type, params.get("update_method"))
-    if update_policy is None and state == "present" and resource_type:
+def problems(params: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the options of azure_resource."""
+    return check(_RULES, params)
+
+
+def info_problems(params: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the options of azure_resource_info."""
+    return check((_place, _version), params) if params.get("id") or params.get("name") else []
+
+
+def _place(params: Mapping[str, Any]) -> list[Problem]:
+    return locate(params, "")[-1]
+
+
+def _type(params: Mapping[str, Any]) -> str:
+    return locate(params, "")[1]
+
+
+def _version(params: Mapping[str, Any]) -> Iterator[Problem]:
+    resource_type = _type(params)
+    if resource_type and not _api_version(params):
+        yield Problem("api_version", f"is needed: this collection pins none for {resource_type}")
+
+
+def _api_version(params: Mapping[str, Any]) -> str:
+    return params.get("api_version") or names.api_version_of(_type(params))
+
+
+def _manners(params: Mapping[str, Any]) -> UpdatePolicy | None:
+    return update_policy_of(_type(params), params.get("update_method"))
+
+
+def _update_method(params: Mapping[str, Any]) -> Iterator[Problem]:
+    resource_type = _type(params)
+    if _manners(params) is None and params["state"] == "present" and resource_type:
         sentence = (
             f"is needed for {resource_type}: patch (PATCH what is declared), put_merged (PUT the present body with it) "
             "or put_declared (PUT only it)"
         )
-        problems.append(Problem("update_method", sentence))
-    tags, tag_problems = tag_values(params.get("tags"))
-    problems += tag_problems
+        yield Problem("update_method", sentence)
+
+
+def _tags(params: Mapping[str, Any]) -> Iterator[Problem]:
+    yield from tag_values(params.get("tags"))[1]
+    update_policy = _manners(params)
     if update_policy is not None and not update_policy.tags and params.get("tags"):
-        problems.append(Problem("tags", f"a resource of type {resource_type} has no tags of its own: leave them out"))
-    problems += wait_timeout_problems(params.get("wait_timeout"))
+        yield Problem("tags", f"a resource of type {_type(params)} has no tags of its own: leave them out")
+
+
+def _typed(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    """What is declared, as its model has it where there is one."""
     declared = {key: params[key] for key in DECLARABLE if params.get(key) is not None}
-    if update_policy is not None and update_policy.model and api_version == fields.API_VERSION:
-        declared, wrong = typed_body(declared, update_policy.model)
-        problems += wrong
-    if problems:
-        raise InvalidInput(subject_of(resource_type or "resource", name or str(params.get("id") or "")), problems)
+    update_policy = _manners(params)
+    if update_policy is not None and update_policy.model and _api_version(params) == fields.API_VERSION:
+        return typed_body(declared, update_policy.model)
+    return declared, []
+
+
+_RULES: tuple[Rule[Mapping[str, Any]], ...] = (
+    _place,
+    _version,
+    _update_method,
+    _tags,
+    lambda params: wait_timeout_problems(params.get("wait_timeout")),
+    lambda params: _typed(params)[1],
+)
+
+
+def resource_spec(params: Mapping[str, Any], subscription_id: str) -> ResourceSpec:
+    """The spec that options without problems stand for."""
+    resource_id, resource_type, name, _wrong = locate(params, subscription_id)
+    update_policy = _manners(params)
+    declared = _typed(params)[0]
     if params.get("tags") is not None and (update_policy is None or update_policy.tags):
-        declared["tags"] = tags
+        declared["tags"] = tag_values(params["tags"])[0]
     return ResourceSpec(
         id=resource_id,
         type=resource_type,
         name=name,
-        api_version=api_version,
-        state=state,
+        api_version=_api_version(params),
+        state=params["state"],
         update_policy=update_policy or UpdatePolicy("patch", location_required=False),
         declared=declared,
         purge_tags=bool(params.get("purge_tags")),

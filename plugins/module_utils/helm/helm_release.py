@@ -21,7 +21,6 @@ from ..kube.client import Kube
 from ..kube.manifests import Object
 from ..kube.readiness.judge import JUDGES, has_verdict, readiness_reasons
 from ..kube.readiness.wait import wait_ready
-from ..names import namespace_problems
 from ..plan import Plan
 from ..run_cache import ClusterPending
 from ..task import Result, Task
@@ -31,7 +30,7 @@ from .command import helm_files
 from .drift import CRD_KIND, Inspection, has_started, roll_back
 from .plan import plan_release, plan_removal
 from .release_record import History, Release
-from .spec import UPGRADE_CRDS, ReleaseSpec, release_name_problems, release_spec, rounding_warnings, time_problems
+from .spec import UPGRADE_CRDS, ReleaseSpec, problems, release_spec, rounding_warnings
 
 
 def restore_release(task: Task, kube: Kube, release: Release, spec: ReleaseSpec, found: Inspection) -> Inspection:
@@ -290,10 +289,9 @@ def describe_release(release: Release | None) -> dict[str, Any] | None:
 def _absent(task: Task) -> Result:
     params = task.params
     name, namespace = params["name"], params["namespace"]
-    problems = release_name_problems("name", name) + namespace_problems("namespace", namespace)
-    problems += time_problems(params)
-    if problems:
-        raise InvalidInput(f"release {namespace}/{name}", problems)
+    wrong = problems(params)
+    if wrong:
+        raise InvalidInput(f"release {namespace}/{name}", wrong)
     try:
         kube = Kube.connect(task)
     except ClusterPending as pending:

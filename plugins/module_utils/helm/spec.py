@@ -14,7 +14,8 @@ from typing import Any
 
 from ..compare import overlay
 from ..domain import Domain, writers_of
-from ..errors import InvalidInput, Problem
+from ..errors import Check, InvalidInput, Problem, Rule, check
+from ..kube.kubeconfig import CONNECTION
 from ..kube.sdk import require, yaml
 from ..kube.syntax import json_problems
 from ..kube.writers import ARGUMENT_SPEC as IGNORE_DIFFERENCES
@@ -87,6 +88,8 @@ def rounding_warnings(values: Mapping[str, Any] | None) -> list[str]:
     ]
 
 
+Params = Mapping[str, Any]
+
 RELEASE_NAME_LIMIT = 53  # helm's own: a chart may append to it and still stay within a label's 63
 CREATE_CRDS, UPGRADE_CRDS, SKIP_CRDS = "create", "upgrade", "skip"
 
@@ -157,17 +160,14 @@ def helm_argument_spec() -> dict[str, Any]:
 
 def release_spec(params: Mapping[str, Any]) -> ReleaseSpec:
     """From the options of helm_release; raises InvalidInput with every problem."""
-    subject = f"release {params['namespace']}/{params['name']}"
-    problems = release_name_problems("name", params["name"]) + namespace_problems("namespace", params["namespace"])
-    problems += registry_problems(params) + helm_problems(params)
-    ignored, ignored_problems = ignored_differences(params.get("ignore_differences") or [])
     chart, chart_problems = charts.resolve_chart(
         params["chart_ref"], params.get("chart_version"), params.get("repo_url")
     )
     values, values_problems = read_values(params.get("values"), params.get("values_files") or [])
-    problems += chart_problems + values_problems + ignored_problems
-    if problems or chart is None:
-        raise InvalidInput(subject, problems)
+    wrong = [*problems(params), *file_problems(params), *chart_problems, *values_problems]
+    if wrong or chart is None:
+        raise InvalidInput(f"release {params['namespace']}/{params['name']}", list(dict.fromkeys(wrong)))
+    ignored = ignored_differences(params.get("ignore_differences"))[0]
     return ReleaseSpec(
         name=params["name"],
         namespace=params["namespace"],
@@ -177,6 +177,22 @@ def release_spec(params: Mapping[str, Any]) -> ReleaseSpec:
         crds=params["crds"],
         **common_settings(params, ignored),
     )
+
+
+def problems(params: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the options of helm_release, as far as it shows without reading files."""
+    own = TIMES if params.get("state") == "absent" else (*RULES, _chart)
+    return check((*CONNECTION, _named, *own), params)
+
+
+def _named(params: Mapping[str, Any]) -> list[Problem]:
+    return release_name_problems("name", params["name"]) + namespace_problems("namespace", params["namespace"])
+
+
+def _chart(params: Mapping[str, Any]) -> list[Problem]:
+    if "://" not in params["chart_ref"] and not params.get("repo_url"):
+        return []
+    return charts.resolve_chart(params["chart_ref"], params.get("chart_version"), params.get("repo_url"))[1]
 
 
 def common_settings(params: Mapping[str, Any], ignored: tuple[IgnoredDifference, ...]) -> dict[str, Any]:
@@ -204,33 +220,55 @@ def release_name_problems(option: str, name: str) -> list[Problem]:
     return [Problem(option, wrong)] if wrong else []
 
 
-def registry_problems(params: Mapping[str, Any]) -> list[Problem]:
-    problems = []
-    if bool(params.get("registry_username")) != bool(params.get("registry_password")):
-        problems.append(Problem("registry_username", "and registry_password go together: one is missing"))
-    if ":" in (params.get("registry_username") or ""):
-        problems.append(Problem("registry_username", "holds a colon, which no registry login can carry"))
-    if params.get("ca_file") and not Path(params["ca_file"]).is_file():
-        problems.append(Problem("ca_file", f"{params['ca_file']} is not a file on the machine the module runs on"))
-    if params.get("plain_http") and params.get("ca_file"):
-        problems.append(Problem("ca_file", "has no meaning with plain_http: there is no certificate to check"))
-    return problems
+def file_problems(params: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the files that options name, where the module runs."""
+    named = params.get("ca_file")
+    if not named or Path(named).is_file():
+        return []
+    return [Problem("ca_file", f"{named} is not a file on the machine the module runs on")]
 
 
-def helm_problems(params: Mapping[str, Any]) -> list[Problem]:
-    """What is wrong with how helm is to go about it."""
-    problems = time_problems(params)
-    if params["history_max"] < 0:
-        problems.append(Problem("history_max", f"{params['history_max']} is not a number of revisions; 0 keeps all"))
-    elif params["history_max"] == 1 and params["atomic"]:
-        problems.append(Problem("history_max", "1 keeps no revision for atomic to go back to: set 2 or more"))
-    if params["atomic"] and not params["wait"]:
-        problems.append(Problem("atomic", "needs wait: without it a release that does not work is not detected"))
-    return problems
+def _wait_timeout(params: Params) -> list[Problem]:
+    return wait_timeout_problems(params["wait_timeout"])
 
 
-def time_problems(params: Mapping[str, Any]) -> list[Problem]:
-    return [
-        *wait_timeout_problems(params["wait_timeout"]),
-        *wait_timeout_problems(params["stale_after"], option="stale_after"),
-    ]
+def _stale_after(params: Params) -> list[Problem]:
+    return wait_timeout_problems(params["stale_after"], option="stale_after")
+
+
+TIMES: tuple[Rule[Params], ...] = (_wait_timeout, _stale_after)
+RULES: tuple[Rule[Params], ...] = (
+    Check(
+        "registry_username",
+        lambda params: bool(params.get("registry_username")) != bool(params.get("registry_password")),
+        "and registry_password go together: one is missing",
+    ),
+    Check(
+        "registry_username",
+        lambda params: ":" in (params.get("registry_username") or ""),
+        "holds a colon, which no registry login can carry",
+    ),
+    Check(
+        "ca_file",
+        lambda params: params.get("plain_http") and params.get("ca_file"),
+        "has no meaning with plain_http: there is no certificate to check",
+    ),
+    *TIMES,
+    Check(
+        "history_max",
+        lambda params: params["history_max"] < 0,
+        "{history_max} is not a number of revisions; 0 keeps all",
+    ),
+    Check(
+        "history_max",
+        lambda params: params["history_max"] == 1 and params["atomic"],
+        "1 keeps no revision for atomic to go back to: set 2 or more",
+    ),
+    Check(
+        "atomic",
+        lambda params: params["atomic"] and not params["wait"],
+        "needs wait: without it a release that does not work is not detected",
+    ),
+    lambda params: ignored_differences(params.get("ignore_differences"))[1],
+)
+"""What is wrong with how the registry is reached and how helm is to go about it."""

@@ -19,6 +19,7 @@ NAME = "kmcp"
 VERIFIED = "mcp_servers_verified"
 """What roles/mcp_servers/tasks/verify.yml registers."""
 CALLS, SERVERS = "site_verify_calls", "site_verify_servers"
+DECLARED = "mcp_servers_servers"
 # Callbacks that print YAML fold a line at its first single blank behind the 80th column.
 LONGEST_ANSWER = 24
 LONGEST_TOOLS = 60
@@ -124,7 +125,7 @@ def _asked(host: HostVars) -> Sequence[Mapping[str, Any]]:
 
 def _transports(host: HostVars) -> dict[str, str]:
     """What the declared programs themselves speak, by namespace and name."""
-    declared = host.get("mcp_servers_servers") or host.get("mcpops_mcp_servers") or []
+    declared = host.get(DECLARED) or host.get("mcpops_mcp_servers") or []
     usual = host.get("mcp_servers_namespace") or host.get("mcpops_mcp_namespace") or "mcp"
     return {
         f"{server.get('namespace') or usual}/{server.get('name')}": str(server.get("transport") or "http")
@@ -160,6 +161,15 @@ def _calls(host: Host) -> Iterator[tuple[str, str]]:
             yield f"{CALLS}[{index}].server", f"{name!r} is not an MCP server of this host ({listed})"
 
 
+def _hidden_by_env(host: Host) -> Iterator[tuple[str, str]]:
+    """Variables of a declared Secret that the same variable in a server's env hides."""
+    servers, objects = host.get(DECLARED), host.get("cluster_setup_objects")
+    if "mcp_servers" in host.roles and isinstance(servers, list) and isinstance(objects, list):
+        from . import server_rotation
+
+        yield from server_rotation.hidden(servers, host.get("mcp_servers_namespace"), objects, DECLARED)
+
+
 DOMAIN = Domain(
     name=NAME,
     roles=(
@@ -173,5 +183,5 @@ DOMAIN = Domain(
     modules=("kmcp_*", "mcp_*"),
     columns=(Column("kmcp", "apps/v1", "Deployment", _versions, ("control-plane=controller-manager",)),),
     answers=Answers(("mcp server", "transport", "era", "ms", "answer", "tools"), _rows, _missing),
-    host_rules=(_calls,),
+    host_rules=(_calls, _hidden_by_env),
 )

@@ -10,19 +10,21 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import InvalidInput, Problem, Refused, ServiceError
+from ..errors import Check, InvalidInput, Problem, Refused, Rule, ServiceError, check
 from ..helm.chart import exact_version, version_problem
 from ..plan import ABSENT, Change, Plan, Refusal
 from ..task import Result, Task, run_within
 from ..waiting import wait_timeout_problems
 from . import download
 from .download import Source
+
+Params = Mapping[str, Any]
 
 SUBJECT = "kmcp_cli"
 NAME = "kmcp"
@@ -67,10 +69,10 @@ class CliSpec:
 
 def converge(task: Task) -> Result:
     """The operation of kmcp_cli."""
-    problems = _path_problems(task.params["path"])
-    if task.params["state"] == "absent":
-        if problems:
-            raise InvalidInput(SUBJECT, problems)
+    wrong = problems(task.params)
+    if task.params.get("state") == "absent":
+        if wrong:
+            raise InvalidInput(SUBJECT, wrong)
         return _absent(task, Path(task.params["path"]).expanduser())
     machine = os.uname()
     spec = cli_spec(task.params, machine.sysname, machine.machine)
@@ -99,31 +101,59 @@ def converge(task: Task) -> Result:
 
 def cli_spec(params: Mapping[str, Any], system: str, architecture: str) -> CliSpec:
     """From the options and what the kernel says of the machine; raises InvalidInput with every problem."""
-    problems = _path_problems(params["path"])
-    version = exact_version(params["version"])
-    if version is None:
-        problems.append(version_problem("version", params["version"]))
+    wrong = problems({**params, "state": "present"})
     os_name, arch = SYSTEMS.get(system.lower()), ARCHITECTURES.get(architecture.lower())
     if os_name is None or arch is None:
         built = ", ".join(f"{one}-{other}" for one in SYSTEMS.values() for other in ("amd64", "arm64"))
-        problems.append(Problem("", f"kmcp is not built for {system.lower()} on {architecture}, only for {built}"))
-    checksum = str(params.get("checksum") or "").removeprefix("sha256:")
-    if checksum and not _SHA256.fullmatch(checksum):
-        problems.append(Problem("checksum", "is not a SHA-256 in hexadecimal (64 digits)"))
-    given = {"version": version or "", "os": os_name or "", "arch": arch or ""}
-    url = _filled("url", params["url"], given, problems)
-    checksum_url = ""
-    if not any(problem.path == "url" for problem in problems):
-        template = params.get("checksum_url") or "{url}.sha256"
-        checksum_url = _filled("checksum_url", template, {**given, "url": url}, problems)
-    if bool(params.get("username")) != bool(params.get("password")):
-        problems.append(Problem("username", "and password go together: one is missing"))
+        wrong.append(Problem("", f"kmcp is not built for {system.lower()} on {architecture}, only for {built}"))
     if params.get("ca_file") and not Path(params["ca_file"]).expanduser().is_file():
-        problems.append(Problem("ca_file", f"{params['ca_file']} is not a file on the machine the module runs on"))
-    problems += wait_timeout_problems(params["timeout"], option="timeout")
-    if problems or version is None:
-        raise InvalidInput(SUBJECT, problems)
-    return CliSpec(Path(params["path"]).expanduser(), version, url, checksum.lower(), checksum_url)
+        wrong.append(Problem("ca_file", f"{params['ca_file']} is not a file on the machine the module runs on"))
+    version = exact_version(params["version"])
+    if wrong or version is None:
+        raise InvalidInput(SUBJECT, wrong)
+    url, checksum_url, _wrong = _addresses(params, {"version": version, "os": os_name or "", "arch": arch or ""})
+    return CliSpec(Path(params["path"]).expanduser(), version, url, _checksum(params).lower(), checksum_url)
+
+
+def problems(params: Params) -> list[Problem]:
+    """What is wrong with the options of kmcp_cli, on whatever machine."""
+    return check((_path,) if params.get("state") == "absent" else _RULES, params)
+
+
+def _checksum(params: Params) -> str:
+    return str(params.get("checksum") or "").removeprefix("sha256:")
+
+
+def _addresses(params: Params, given: Mapping[str, str]) -> tuple[str, str, list[Problem]]:
+    """The addresses of the program and of its checksum, and what is wrong with them."""
+    url, wrong = _filled("url", params["url"], given)
+    if wrong:
+        return url, "", wrong
+    return (url, *_filled("checksum_url", params.get("checksum_url") or "{url}.sha256", {**given, "url": url}))
+
+
+def _path(params: Params) -> Iterator[Problem]:
+    given = str(params["path"])
+    if not given or not Path(given).expanduser().is_absolute():
+        yield Problem("path", f'"{given}" is not an absolute path of the program')
+
+
+_RULES: tuple[Rule[Params], ...] = (
+    _path,
+    lambda params: [] if exact_version(params["version"]) else [version_problem("version", params["version"])],
+    Check(
+        "checksum",
+        lambda params: _checksum(params) and not _SHA256.fullmatch(_checksum(params)),
+        "is not a SHA-256 in hexadecimal (64 digits)",
+    ),
+    lambda params: _addresses(params, dict.fromkeys(_PLACEHOLDERS, "x"))[-1],
+    Check(
+        "username",
+        lambda params: bool(params.get("username")) != bool(params.get("password")),
+        "and password go together: one is missing",
+    ),
+    lambda params: wait_timeout_problems(params["timeout"], option="timeout"),
+)
 
 
 def plan_cli(spec: CliSpec, found: Installed) -> Plan:
@@ -224,13 +254,6 @@ def _install(task: Task, spec: CliSpec, source: Source, wanted: str) -> None:
         os.replace(fresh, spec.path)
 
 
-def _path_problems(given: Any) -> list[Problem]:
-    path = Path(str(given)).expanduser()
-    if not str(given) or not path.is_absolute():
-        return [Problem("path", f'"{given}" is not an absolute path of the program')]
-    return []
-
-
 def _path_notes(path: Path) -> list[str]:
     searched = [Path(one).expanduser() for one in os.environ.get("PATH", os.defpath).split(os.pathsep) if one]
     if path.parent in searched:
@@ -238,17 +261,17 @@ def _path_notes(path: Path) -> list[str]:
     return [f"{path.parent} is not in the PATH of this task: shells may not find kmcp."]
 
 
-def _filled(option: str, template: str, given: Mapping[str, str], problems: list[Problem]) -> str:
-    """The address with its placeholders filled in; what is wrong with it goes to `problems`."""
+def _filled(option: str, template: str, given: Mapping[str, str]) -> tuple[str, list[Problem]]:
+    """The address with its placeholders filled in, and what is wrong with it."""
     unknown = [name for name in _PLACEHOLDER.findall(template) if name not in given]
     if unknown:
         known = ", ".join(f"{{{name}}}" for name in _PLACEHOLDERS)
-        problems.append(Problem(option, f"has {{{unknown[0]}}}, which is not one of {known}"))
-        return ""
+        return "", [Problem(option, f"has {{{unknown[0]}}}, which is not one of {known}")]
+    wrong = []
     url = _PLACEHOLDER.sub(lambda found: given[found[1]], template)
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https", "file") or not parts.path:
-        problems.append(Problem(option, f'"{template}" is not an http, https or file address'))
+        wrong.append(Problem(option, f'"{template}" is not an http, https or file address'))
     if parts.username or parts.password:
-        problems.append(Problem(option, "carries credentials, which end up in logs: set username and password"))
-    return url
+        wrong.append(Problem(option, "carries credentials, which end up in logs: set username and password"))
+    return url, wrong

@@ -14,14 +14,13 @@ from dataclasses import replace
 from typing import Any
 
 from ..domain import Domain
-from ..errors import InvalidInput, Problem, Refused, ServiceError
+from ..errors import InvalidInput, Refused, ServiceError
 from ..helm import drift, release_record, secret_values
 from ..helm import helm_release as helm
 from ..helm.chart import version_key, yaml_documents
 from ..helm.helm_release import Outcome
 from ..helm.plan import effective_values, plan_release
 from ..helm.release_record import Release
-from ..helm.spec import time_problems
 from ..kube.client import Kube
 from ..kube.schema import objects_with, schema_losses, schema_refusal, version_losses
 from ..plan import ABSENT, Change, Plan, Refusal
@@ -31,7 +30,7 @@ from . import cluster_state
 from . import spec as controller_values
 from .cluster_state import CrdOwner
 from .server_spec import CRD, KIND
-from .spec import KmcpSpec, kmcp_spec, name_problems
+from .spec import KmcpSpec, kmcp_spec, problems
 
 
 def check_crds(task: Task, kube: Kube, spec: KmcpSpec, release: Release | None) -> list[str]:
@@ -185,11 +184,9 @@ def _is_definition(item: Any) -> bool:
 
 def remove_kmcp(task: Task) -> Result:
     params = task.params
-    problems = name_problems(params) + time_problems(params)
-    if params["orphan_servers"] and params["delete_servers"]:
-        problems.append(Problem("orphan_servers", "contradicts delete_servers: either the MCPServers stay, or they go"))
-    if problems:
-        raise InvalidInput("kmcp", problems)
+    wrong = problems(params)
+    if wrong:
+        raise InvalidInput("kmcp", wrong)
     try:
         kube = Kube.connect(task)
     except ClusterPending as pending:

@@ -13,12 +13,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..errors import Failure, InvalidInput, NotReady, Problem, Refused, ServiceError
+from ..errors import Failure, InvalidInput, NotReady, Problem, Refused, Rule, ServiceError, check
 from ..kube.apply.bundle import apply_bundle, plan_without_cluster
 from ..kube.apply.delete import DeleteOptions, delete_objects, wait_until_gone
 from ..kube.apply.options import BundleOptions, BundleOutcome, ObjectOutcome
 from ..kube.client import Kube
 from ..kube.fields import FIELD_MANAGER, owns_label
+from ..kube.kubeconfig import CONNECTION
 from ..kube.manifests import Object, ObjectRef
 from ..kube.readiness.evidence import PODS
 from ..masking import declared_values, protect
@@ -188,11 +189,10 @@ def converge(task: Task) -> Result:
     params = task.params
     servers = declared_from(params)
     protect(task, declared_values([server.resource for server in servers]))
-    absent = params["state"] == "absent"
-    found = server_validate.absence_problems(servers) if absent else server_validate.server_problems(servers)
-    found += _task_problems(params)
-    if found:
-        raise InvalidInput("mcp_server", found)
+    absent = params.get("state") == "absent"
+    wrong = problems(params)
+    if wrong:
+        raise InvalidInput("mcp_server", wrong)
     if not servers and not params["prune"]:
         return Result(changed=False, msg="no MCP servers are declared", values={"servers": []})
     try:
@@ -207,14 +207,36 @@ def converge(task: Task) -> Result:
     return _present(kube, task, servers, served)
 
 
-def _task_problems(params: Mapping[str, Any]) -> list[Problem]:
-    """What is wrong with the options that are about all servers."""
-    shared = params.get("callers") if params.get("servers") is not None else None
-    return [
-        *bundle_problems(params),
-        *(Problem(path, message) for path, message in server_policies.callers_problems("callers", shared)),
-        *wait_timeout_problems(params["wait_timeout"], zero=True),
-    ]
+def problems(params: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the options of mcp_server, whatever stands."""
+    return check(_RULES, params)
+
+
+def _server_problems(params: Mapping[str, Any]) -> list[Problem]:
+    servers = declared_from(params)
+    if params.get("state") == "absent":
+        return server_validate.absence_problems(servers)
+    # of the label that every server has of its bundle, the option bundle says what is wrong
+    label = f"server_labels.{BUNDLE_LABEL}"
+    of_bundle = {server.where for server in servers if BUNDLE_LABEL not in (server.options.get("server_labels") or {})}
+    wrong = server_validate.server_problems(servers)
+    return [one for one in wrong if not one.path.endswith(label) or one.path.partition(".")[0] not in of_bundle]
+
+
+def _callers(params: Mapping[str, Any]) -> Iterator[Problem]:
+    """Those of all servers; the callers of one server are judged with it."""
+    if params.get("servers") is not None:
+        for path, message in server_policies.callers_problems("callers", params.get("callers")):
+            yield Problem(path, message)
+
+
+_RULES: tuple[Rule[Mapping[str, Any]], ...] = (
+    *CONNECTION,
+    _server_problems,
+    bundle_problems,
+    _callers,
+    lambda params: wait_timeout_problems(params["wait_timeout"], zero=True),
+)
 
 
 def _present(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) -> Result:

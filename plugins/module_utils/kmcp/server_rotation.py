@@ -9,7 +9,7 @@ The Deployment to come is tried in a dry run.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,7 +30,10 @@ from ..task import Task
 from .observe import Key
 from .readiness import ObservedServer
 from .server_children import CHILDREN, MADE_BY_KMCP, RESTARTED_AT, expected_child
-from .server_spec import CONTAINER_SECURITY, POD_SECURITY, Declared
+from .server_spec import CONTAINER_SECURITY, POD_SECURITY, Declared, server_resource
+
+# the options of a server that say which variables it gets
+_READ: Mapping[str, type] = {"name": str, "namespace": str, "env": Mapping, "secret_refs": list, "spec": Mapping}
 
 
 def secret_targets(servers: Sequence[Declared]) -> list[Target]:
@@ -62,6 +65,20 @@ def declared(objects: Iterable[Any]) -> dict[ObjectRef, Object]:
             ref = ObjectRef("v1", "Secret", str(metadata["name"]), str(metadata["namespace"]))
             found[ref] = {"data": {**as_mapping(one.get("data")), **as_mapping(one.get("stringData"))}}
     return found
+
+
+def hidden(servers: Iterable[Any], namespace: Any, objects: Iterable[Any], variable: str) -> Iterator[tuple[str, str]]:
+    """The same of servers and Secrets as a host's variables declare them, where these have the types that they need."""
+    secrets = declared(objects)
+    for index, one in enumerate(servers if secrets else ()):
+        given = one if isinstance(one, Mapping) else {}
+        options = {key: given[key] for key in _READ if given.get(key) is not None}
+        options.setdefault("namespace", namespace)
+        if not all(isinstance(value, _READ[key]) for key, value in options.items()):
+            continue
+        server = Declared(f"{variable}[{index}]", options, server_resource(options))
+        for clash in variable_clashes(server, secrets):
+            yield f"{server.where}.{clash.path}", f"{clash.sentence}. {clash.remedy}"
 
 
 def _secrets(server: Declared) -> list[Reference]:

@@ -7,16 +7,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..compare import overlay
-from ..errors import InvalidInput, Problem
+from ..errors import Check, InvalidInput, Problem, Rule, check
 from ..helm import chart as charts
 from ..helm.chart import Chart, exact_version, version_key
-from ..helm.spec import ReleaseSpec, common_settings, helm_problems, registry_problems, release_name_problems
+from ..helm.spec import RULES, TIMES, Params, ReleaseSpec, common_settings, file_problems, release_name_problems
+from ..kube.kubeconfig import CONNECTION
 from ..kube.writers import ignored_differences
 from ..names import namespace_problems
 from ..text import texts_of_mapping
@@ -239,29 +240,14 @@ class KmcpSpec:
 
 def kmcp_spec(params: Mapping[str, Any]) -> KmcpSpec:
     """From the options of kmcp_install; raises InvalidInput with every problem."""
+    wrong = problems(params)
+    found, unread = _charts(params, {problem.path for problem in wrong})
+    wrong += [*file_problems(params), *unread]
     version = exact_version(params["version"])
-    problems = [] if version else [charts.version_problem("version", params["version"])]
-    if version and _numbers(version) < OLDEST_VERSION:
-        oldest = ".".join(map(str, OLDEST_VERSION))
-        problems.append(Problem("version", f"{version} is older than {oldest}, whose MCPServer lacks fields"))
-    problems += name_problems(params) + chart_problems(params)
-    wrong_names = {problem.path for problem in problems}
-    problems += registry_problems(params) + helm_problems(params)
-    typed = typed_values(params, version or DEFAULT_VERSION)
-    values = overlay(params.get("values") or {}, typed)
-    problems += typed_problems(params, values) + version_problems(values, version)
-    ignored, wrong = ignored_differences(params.get("ignore_differences") or [])
-    problems += wrong
-    found = []
-    for option in ("crds_chart", "controller_chart"):
-        if option in wrong_names:
-            continue
-        chart, wrong = _chart(str(params["chart_repository"]), params[option], version or DEFAULT_VERSION)
-        problems += [Problem("chart_repository", problem.message) for problem in wrong]
-        if chart is not None:
-            found.append(chart)
-    if problems or version is None:
-        raise InvalidInput("kmcp", _once(problems))
+    if wrong or version is None:
+        raise InvalidInput("kmcp", list(dict.fromkeys(wrong)))
+    typed, values = _values(params)
+    ignored = ignored_differences(params.get("ignore_differences"))[0]
     common: dict[str, Any] = {"namespace": params["namespace"], **common_settings(params, ignored)}
     declared = params.get("values") is not None
     if typed and not declared:
@@ -285,6 +271,46 @@ def kmcp_spec(params: Mapping[str, Any]) -> KmcpSpec:
     )
 
 
+def problems(params: Params) -> list[Problem]:
+    """What is wrong with the options of kmcp_install, as far as it shows without reading files."""
+    return check((*CONNECTION, *(_ABSENT if params.get("state") == "absent" else _PRESENT)), params)
+
+
+def _version(params: Params) -> Iterator[Problem]:
+    version = exact_version(params["version"])
+    if version is None:
+        yield charts.version_problem("version", params["version"])
+    elif _numbers(version) < OLDEST_VERSION:
+        oldest = ".".join(map(str, OLDEST_VERSION))
+        yield Problem("version", f"{version} is older than {oldest}, whose MCPServer lacks fields")
+
+
+def _values(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the typed options stand for, and the values of the chart with it."""
+    typed = typed_values(params, exact_version(params["version"]) or DEFAULT_VERSION)
+    return typed, overlay(params.get("values") or {}, typed)
+
+
+def _value_problems(params: Params) -> Iterator[Problem]:
+    values = _values(params)[1]
+    yield from typed_problems(params, values)
+    yield from version_problems(values, exact_version(params["version"]))
+
+
+def _remote_charts(params: Params) -> list[Problem]:
+    named = check((name_problems, chart_problems), params)
+    return _charts(params, {problem.path for problem in named})[1] if "://" in params["chart_repository"] else []
+
+
+def _charts(params: Params, wrong: Collection[str]) -> tuple[list[Chart], list[Problem]]:
+    """The two charts, without those of wrong names, and what is wrong with where they are."""
+    version = exact_version(params["version"]) or DEFAULT_VERSION
+    named = [params[option] for option in ("crds_chart", "controller_chart") if option not in wrong]
+    found = [_chart(str(params["chart_repository"]), name, version) for name in named]
+    elsewhere = [Problem("chart_repository", problem.message) for _chart_, reported in found for problem in reported]
+    return [chart for chart, _reported in found if chart is not None], list(dict.fromkeys(elsewhere))
+
+
 def _chart(repository: str, name: str, version: str) -> tuple[Chart | None, list[Problem]]:
     """A chart of this name below an OCI path, in an HTTP repository, or in a directory, unpacked or as an archive."""
     base = repository.rstrip("/")
@@ -296,19 +322,17 @@ def _chart(repository: str, name: str, version: str) -> tuple[Chart | None, list
     return charts.resolve_chart(str(archive) if archive.is_file() else f"{base}/{name}", version)
 
 
-def name_problems(params: Mapping[str, Any]) -> list[Problem]:
+def name_problems(params: Params) -> Iterator[Problem]:
     """What is wrong with the namespace and the two release names."""
-    problems = namespace_problems("namespace", params["namespace"])
-    problems += release_name_problems("release_name", params["release_name"])
-    problems += release_name_problems("crds_release_name", params["crds_release_name"])
+    yield from namespace_problems("namespace", params["namespace"])
+    yield from release_name_problems("release_name", params["release_name"])
+    yield from release_name_problems("crds_release_name", params["crds_release_name"])
     if params["release_name"] == params["crds_release_name"]:
-        problems.append(Problem("crds_release_name", "must differ from release_name: they are two releases"))
-    return problems
+        yield Problem("crds_release_name", "must differ from release_name: they are two releases")
 
 
-def chart_problems(params: Mapping[str, Any]) -> list[Problem]:
+def chart_problems(params: Params) -> Iterator[Problem]:
     """What is wrong with the names of the two charts, wherever they lie."""
-    problems = []
     in_registry = str(params.get("chart_repository") or "").startswith("oci://")
     for option in ("crds_chart", "controller_chart"):
         name = str(params[option])
@@ -316,17 +340,24 @@ def chart_problems(params: Mapping[str, Any]) -> list[Problem]:
             reported = f'"{name}" is not the name of a chart (letters, digits, "-", "_" and ".")'
             if re.search(r":|@", name):
                 reported += ": its version comes from version, and where it lies from chart_repository"
-            problems.append(Problem(option, reported))
+            yield Problem(option, reported)
         elif in_registry and name != name.lower():
-            problems.append(Problem(option, f'"{name}" has upper-case letters, which no registry takes'))
+            yield Problem(option, f'"{name}" has upper-case letters, which no registry takes')
     if params["crds_chart"] == params["controller_chart"]:
-        problems.append(Problem("crds_chart", "must differ from controller_chart: they are two charts"))
-    return problems
+        yield Problem("crds_chart", "must differ from controller_chart: they are two charts")
+
+
+_PRESENT: tuple[Rule[Params], ...] = (_version, name_problems, chart_problems, *RULES, _value_problems, _remote_charts)
+_ABSENT: tuple[Rule[Params], ...] = (
+    name_problems,
+    *TIMES,
+    Check(
+        "orphan_servers",
+        lambda params: params["orphan_servers"] and params["delete_servers"],
+        "contradicts delete_servers: either the MCPServers stay, or they go",
+    ),
+)
 
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("-")[0].split("+")[0].split("."))
-
-
-def _once(problems: list[Problem]) -> list[Problem]:
-    return list(dict.fromkeys(problems))

@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
 from ..domain import Diagnosis, Domain
-from ..errors import InvalidInput, Problem, ServiceError
+from ..errors import Check, InvalidInput, Problem, Rule, ServiceError, check
 from ..names import namespace_problems
 from ..run_cache import ClusterPending
 from ..task import Result, Task
@@ -24,6 +24,7 @@ from .client import Kube
 from .diagnosis import cluster, pods
 from .diagnosis import snapshot as diagnosis_snapshot
 from .diagnosis.snapshot import LOG, Evidence, Finding, Snapshot, in_order
+from .kubeconfig import CONNECTION
 from .readiness.evidence import last_log_lines
 from .readiness.reasons import REASON_CODES, SEVERITIES, without_log
 
@@ -39,7 +40,10 @@ MOST_LOGS = 20
 
 def diagnose(task: Task, domains: Sequence[Domain] = ()) -> Result:
     """All findings, the worst first. Nothing is changed, and the number of requests does not grow with the objects."""
-    namespaces, lines = _checked(task.params)
+    wrong = problems(task.params)
+    if wrong:
+        raise InvalidInput(SUBJECT, wrong)
+    namespaces, lines = list(task.params.get("namespaces") or []), int(task.params["log_lines"])
     try:
         kube = Kube.connect(task)
     except ClusterPending as pending:
@@ -75,15 +79,25 @@ def _diagnoses(domains: Sequence[Domain]) -> list[Diagnosis]:
     return [domain.diagnosis() for domain in domains if domain.diagnosis is not None]
 
 
-def _checked(params: dict[str, Any]) -> tuple[list[str], int]:
-    namespaces = list(params.get("namespaces") or [])
-    wrong = [one for number, name in enumerate(namespaces) for one in namespace_problems(f"namespaces[{number}]", name)]
-    lines = int(params["log_lines"])
-    if not 0 <= lines <= MOST_LINES:
-        wrong.append(Problem("log_lines", f"{lines} is outside 0 to {MOST_LINES}"))
-    if wrong:
-        raise InvalidInput(SUBJECT, wrong)
-    return namespaces, lines
+def problems(params: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the options of k8s_diagnosis_info; which namespaces there are, the cluster knows."""
+    return check(_RULES, params)
+
+
+def _namespaces(params: Mapping[str, Any]) -> Iterator[Problem]:
+    for number, name in enumerate(params.get("namespaces") or []):
+        yield from namespace_problems(f"namespaces[{number}]", name)
+
+
+_RULES: tuple[Rule[Mapping[str, Any]], ...] = (
+    *CONNECTION,
+    _namespaces,
+    Check(
+        "log_lines",
+        lambda params: not 0 <= params["log_lines"] <= MOST_LINES,
+        f"{{log_lines}} is outside 0 to {MOST_LINES}",
+    ),
+)
 
 
 def _known(snapshot: Snapshot, namespaces: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..domain import Domain, judges_of, writers_of
-from ..errors import InvalidInput, Problem
+from ..errors import Check, InvalidInput, Problem, Rule, check
 from ..masking import declared_values, protect
 from ..names import QUALIFIED, namespace_problems, wrong_name
 from ..plan import Plan
@@ -31,6 +31,7 @@ from .apply.delete import DeleteOptions, delete_objects
 from .apply.options import BundleOptions, BundleOutcome, Pruning, object_options
 from .client import Kube
 from .discovery import is_mistaken, not_installed, not_served
+from .kubeconfig import CONNECTION
 from .manifests import Object, holds_secrets
 from .readiness import judge
 from .readiness.judge import JUDGES, Condition, parse_conditions, unmet_conditions
@@ -38,6 +39,7 @@ from .readiness.wait import wait_ready
 from .writers import ignored_differences
 
 SUBJECT = "k8s_objects"
+NOTHING = "hold no object; leave the task out, or name what it is about"
 EXTENSIONS = (".yaml", ".yml", ".json")
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 LONGEST_REASON = 400
@@ -76,17 +78,41 @@ def read_declared(task: Task) -> list[manifests.Object]:
     # before anything is said about them: a problem, a refusal or a difference may repeat what they hold
     protect(task, declared_values([document for _place, document in found.documents]))
     items = list(_flat(found.documents))
-    found.problems += manifests.manifest_problems([item for _place, item in items], [place for place, _item in items])
-    if not items and not found.problems:
-        found.wrong("definitions", "hold no object; leave the task out, or name what it is about")
-    _options(params, found)
-    found.problems += ignored_differences(params.get("ignore_differences"))[1]
     bundle = params.get("bundle")
-    if bundle is not None and not found.problems:
-        _other_label(items, bundle, found)
-    if found.problems:
-        raise InvalidInput(SUBJECT, found.problems)
+    wrong = [*found.problems, *_object_problems(items, bundle)]
+    if not items and not wrong:
+        wrong.append(Problem("definitions", NOTHING))
+    wrong += check(_OPTIONS, params)
+    if wrong:
+        raise InvalidInput(SUBJECT, wrong)
     return [labelled(item, bundle) if bundle is not None else item for _place, item in items]
+
+
+def problems(params: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the options of k8s_objects, as far as it shows without reading what they name."""
+    return check((_declared, _addresses, *_OPTIONS), params)
+
+
+def _declared(params: Mapping[str, Any]) -> Iterator[Problem]:
+    found = _Found()
+    _definitions(params.get("definitions"), found)
+    items = list(_flat(found.documents))
+    yield from found.problems
+    yield from _object_problems(items, params.get("bundle"))
+    elsewhere = any(params.get(option) for option in ("src", "template", "kustomize"))
+    if not items and not found.problems and not elsewhere:
+        yield Problem("definitions", NOTHING)
+
+
+def _addresses(params: Mapping[str, Any]) -> Iterator[Problem]:
+    for number, source in enumerate(params.get("src") or []):
+        if _URL.match(source):
+            yield Problem(f"src[{number}]", _fetch_first(source))
+
+
+def _object_problems(items: Sequence[tuple[str, Any]], bundle: str | None) -> list[Problem]:
+    wrong = manifests.manifest_problems([item for _place, item in items], [place for place, _item in items])
+    return wrong or ([] if bundle is None else list(_other_labels(items, bundle)))
 
 
 def _definitions(definitions: Any, found: _Found) -> None:
@@ -111,8 +137,7 @@ def _files(sources: Sequence[str], found: _Found) -> Iterator[Path]:
         place = f"src[{number}]"
         path = Path(source)
         if _URL.match(source):
-            # a text that may change during a run, without a checksum, is not a declaration
-            found.wrong(place, f"{source} is a URL: fetch it with ansible.builtin.get_url and its checksum first")
+            found.wrong(place, _fetch_first(source))
         elif path.is_dir():
             files = sorted(one for one in path.iterdir() if one.suffix in EXTENSIONS and one.is_file())
             if any((path / name).is_file() for name in KUSTOMIZATIONS):
@@ -127,6 +152,11 @@ def _files(sources: Sequence[str], found: _Found) -> Iterator[Path]:
             yield path
         else:
             found.wrong(place, f"{path} does not exist")
+
+
+def _fetch_first(source: str) -> str:
+    # a text that may change during a run, without a checksum, is not a declaration
+    return f"{source} is a URL: fetch it with ansible.builtin.get_url and its checksum first"
 
 
 def _file(path: Path, found: _Found) -> None:
@@ -184,34 +214,61 @@ def _reason(stderr: str) -> str:
     return text if len(text) <= LONGEST_REASON else text[:LONGEST_REASON] + "..."
 
 
-def _options(params: Mapping[str, Any], found: _Found) -> None:
-    """Options that are wrong in themselves, or contradict each other."""
-    if params.get("namespace") is not None:
-        found.problems += namespace_problems("namespace", params["namespace"])
-    bundle = params.get("bundle")
-    if bundle is not None and (wrong := wrong_name(bundle, "label value", QUALIFIED)):
-        found.wrong("bundle", wrong)
-    if params.get("prune") and bundle is None:
-        found.wrong("prune", "needs bundle: the name by which objects of earlier runs are known again")
-    if params.get("prune") and params.get("state") == "absent":
-        found.wrong("prune", "belongs to state: present; state: absent deletes what is declared")
-    percent = params.get("prune_max_percent")
-    if percent is not None and not 0 <= percent <= 100:
-        found.wrong("prune_max_percent", f"{percent} is not a percentage (0 to 100)")
-    if params.get("wait_conditions") and not params.get("wait"):
-        found.wrong("wait_conditions", "needs wait: true; without it nothing is waited for")
-    found.problems += wait_timeout_problems(params.get("wait_timeout"), zero=True)
+def _conditions(params: Mapping[str, Any]) -> Sequence[Problem]:
     try:
         judge.parse_conditions(params.get("wait_conditions"))
     except InvalidInput as invalid:
-        found.problems += invalid.problems
+        return invalid.problems
+    return ()
 
 
-def _other_label(items: Sequence[tuple[str, manifests.Object]], bundle: str, found: _Found) -> None:
+def _namespace(params: Mapping[str, Any]) -> list[Problem]:
+    given = params.get("namespace")
+    return [] if given is None else namespace_problems("namespace", given)
+
+
+def _bundle(params: Mapping[str, Any]) -> list[Problem]:
+    bundle = params.get("bundle")
+    wrong = "" if bundle is None else wrong_name(bundle, "label value", QUALIFIED)
+    return [Problem("bundle", wrong)] if wrong else []
+
+
+# options that are wrong in themselves, or contradict each other
+_OPTIONS: tuple[Rule[Mapping[str, Any]], ...] = (
+    *CONNECTION,
+    _namespace,
+    _bundle,
+    Check(
+        "prune",
+        lambda params: params.get("prune") and params.get("bundle") is None,
+        "needs bundle: the name by which objects of earlier runs are known again",
+    ),
+    Check(
+        "prune",
+        lambda params: params.get("prune") and params.get("state") == "absent",
+        "belongs to state: present; state: absent deletes what is declared",
+    ),
+    Check(
+        "prune_max_percent",
+        lambda params: params.get("prune_max_percent") is not None and not 0 <= params["prune_max_percent"] <= 100,
+        "{prune_max_percent} is not a percentage (0 to 100)",
+    ),
+    Check(
+        "wait_conditions",
+        lambda params: params.get("wait_conditions") and not params.get("wait"),
+        "needs wait: true; without it nothing is waited for",
+    ),
+    lambda params: wait_timeout_problems(params.get("wait_timeout"), zero=True),
+    _conditions,
+    lambda params: ignored_differences(params.get("ignore_differences"))[1],
+)
+
+
+def _other_labels(items: Sequence[tuple[str, manifests.Object]], bundle: str) -> Iterator[Problem]:
     for place, item in items:
         declared = (item["metadata"].get("labels") or {}).get(BUNDLE_LABEL)
         if declared not in (None, bundle):
-            found.wrong(f"{place}.metadata.labels", f"{BUNDLE_LABEL} is {declared!r}, and bundle is {bundle!r}")
+            yield Problem(f"{place}.metadata.labels", f"{BUNDLE_LABEL} is {declared!r}, and bundle is {bundle!r}")
 
 
 def converge(task: Task, domains: Sequence[Domain] = ()) -> Result:
@@ -283,12 +340,21 @@ def _result(outcome: BundleOutcome, deleted: bool = False) -> Result:
     return Result(outcome.changed, msg, plans=outcome.plans, values={"objects": outcome.rows()})
 
 
+LIST_SUBJECT = "k8s_objects_info"
 REDACTED_ANNOTATIONS = ("kubectl.kubernetes.io/last-applied-configuration",)
+
+
+def list_problems(params: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the options of k8s_objects_info; the rest is known when the cluster was asked for the kind."""
+    return check(CONNECTION, params)
 
 
 def info(task: Task) -> Result:
     """The objects that the options choose."""
     params = task.params
+    wrong = list_problems(params)
+    if wrong:
+        raise InvalidInput(LIST_SUBJECT, wrong)
     try:
         kube = Kube.connect(task)
     except ClusterPending as pending:
@@ -297,13 +363,13 @@ def info(task: Task) -> Result:
     resource = kube.resource_type(api_version, kind)
     if resource is None:
         if is_mistaken(kube.kinds(), api_version, kind):
-            raise InvalidInput("k8s_objects_info", [Problem("kind", not_served(kube.kinds(), api_version, kind))])
+            raise InvalidInput(LIST_SUBJECT, [Problem("kind", not_served(kube.kinds(), api_version, kind))])
         # a kind that is not installed has no objects: a question with an answer
         reported = not_installed(api_version, kind)
         return Result.of(Plan("objects", notes=(f"{reported}.",)), {"objects": []}, f"no objects: {reported}")
     name, namespace = params.get("name"), params.get("namespace")
     if name and resource.namespaced and not namespace:
-        raise InvalidInput("k8s_objects_info", [Problem("namespace", f"is needed to read one {kind} by name")])
+        raise InvalidInput(LIST_SUBJECT, [Problem("namespace", f"is needed to read one {kind} by name")])
     if name:
         one = kube.get(resource.path(namespace, name), action=f"read {kind} {name}")
         found = [one] if one is not None else []

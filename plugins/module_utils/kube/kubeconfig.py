@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ..errors import InvalidInput, Problem
+from ..errors import Check, InvalidInput, Problem, Rule, check
 from .sdk import require, yaml
 from .yaml_loader import read_documents
 
@@ -60,10 +60,17 @@ _ENVIRONMENT = {
 # how to get there and as whom to act there; all others say which cluster it is, and with which credentials
 _OF_ANY_CLUSTER = frozenset({"proxy", "no_proxy", "impersonate_user", "impersonate_groups"})
 
-EMPTY = (
-    "is empty, and KUBECONFIG or ~/.kube/config may be of another cluster. Name the cluster's kubeconfig (roles take "
-    "mcpops_kubeconfig, or a variable of their own); leave the option out to use that of the environment"
-)
+# the environment's may be of another cluster; who wants that one leaves the option out
+EMPTY = "is empty, and no other kubeconfig stands in for it. Name the file of the cluster's kubeconfig"
+
+
+def _is_unnamed(params: Mapping[str, Any]) -> bool:
+    option = params.get("kubeconfig")
+    return isinstance(option, str) and not option.strip() and not params.get("host")
+
+
+# what every module that asks a cluster refuses of these options
+CONNECTION: tuple[Rule[Mapping[str, Any]], ...] = (Check("kubeconfig", _is_unnamed, EMPTY),)
 
 
 @dataclass(frozen=True)
@@ -102,8 +109,9 @@ def resolve_options(params: Mapping[str, Any], environ: Mapping[str, str] | None
     """
     environ = os.environ if environ is None else environ
     option = params.get("kubeconfig")
-    if isinstance(option, str) and not option.strip() and not params.get("host"):
-        raise InvalidInput("Kubernetes connection", [Problem("kubeconfig", EMPTY)])
+    wrong = check(CONNECTION, params)
+    if wrong:
+        raise InvalidInput("Kubernetes connection", wrong)
     stated = {
         name: _given(params.get(name), None if option and name not in _OF_ANY_CLUSTER else environ.get(variable))
         for name, variable in _ENVIRONMENT.items()

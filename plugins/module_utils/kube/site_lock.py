@@ -13,17 +13,19 @@ import re
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from ..errors import Failure, InvalidInput, ServiceError
+from ..errors import Failure, InvalidInput, Problem, Rule, ServiceError, check
 from ..names import namespace_problems
 from ..plan import Plan
 from ..task import Result, Task
 from ..waiting import Deadline, sleep, wait_timeout_problems
 from . import lease
 from .client import Kube
+from .kubeconfig import CONNECTION
 from .lease import Holder, LeaseRecord, LeaseState, SilentTask, load_record, locked_record, save_record
 
 _PROC = Path("/proc")
@@ -171,10 +173,7 @@ QUERY = {"fieldManager": "mcpops"}
 
 def converge(task: Task) -> Result:
     """Take the lease or give it back. It never counts as a change: it is there for the time of a run only."""
-    wrong = [
-        *namespace_problems("namespace", task.params["namespace"]),
-        *wait_timeout_problems(task.params["wait_timeout"], zero=True),
-    ]
+    wrong = problems(task.params)
     if wrong:
         raise InvalidInput("site_lock", wrong)
     if task.check_mode:
@@ -183,6 +182,18 @@ def converge(task: Task) -> Result:
         return _result("no lease: the task runs away from the controller, where nothing would keep it")
     work = _take if task.params["state"] == "present" else _give_back
     return work(task, task.run_directory)
+
+
+def problems(params: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the options of site_lock."""
+    return check(_RULES, params)
+
+
+_RULES: tuple[Rule[Mapping[str, Any]], ...] = (
+    *CONNECTION,
+    lambda params: namespace_problems("namespace", params["namespace"]),
+    lambda params: wait_timeout_problems(params["wait_timeout"], zero=True),
+)
 
 
 def _take(task: Task, directory: Path) -> Result:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
 
-from ..errors import InvalidInput, Problem, Reason
+from ..errors import Check, InvalidInput, Problem, Reason, Rule, check
+from ..kube.kubeconfig import CONNECTION
 from ..names import DEFAULT_PATH, DEFAULT_PORT, SERVICE, namespace_problems, path_problem, wrong_name
 from ..text import kind_of, texts_of_mapping
 from ..waiting import wait_timeout_problems
 from . import conversation, expectations, http_client
 from .expectations import Expectation
+
+Row = Mapping[str, Any]
 
 # what the protocol itself needs, and what HTTP does
 _OWN_HEADERS = re.compile(
@@ -37,6 +40,8 @@ PROXY, PORT_FORWARD = "proxy", "port_forward"
 WAYS = (PROXY, PORT_FORWARD)
 OF_ONE = ("name", "url", "tool", *expectations.OF_A_CALL, "expect_tools")
 FIELDS = (*SHARED, *OF_ONE)
+
+_IN_URL = "is part of the url: write it there"
 
 # agentgateway 0.9 tells nobody that the program has ended (mcp/upstream/stdio.rs)
 _SILENT_PROGRAM = (
@@ -153,52 +158,54 @@ def _decoded(token: str) -> str:
 
 def targets_from(params: Mapping[str, Any]) -> list[Target]:
     """All targets of a task; every problem of every one is named at once."""
-    top = {key: params.get(key) for key in FIELDS}
+    wrong = problems(params)
+    if wrong:
+        raise InvalidInput("mcp_probe", wrong)
+    return [_target(row) for _where, row, _own in _rows(params)]
+
+
+def problems(params: Row) -> list[Problem]:
+    """What is wrong with the options of mcp_probe."""
+    return check(_TASK, params)
+
+
+def _rows(params: Row) -> Iterator[tuple[str, Row, Row]]:
+    """Where each target stands among the options, what it is with what all share, and what is said of it alone."""
     entries = params.get("servers")
-    problems: list[Problem] = []
     if entries is None:
-        rows = [("", top)]
-        problems += _unused_with_url("", top)
-    else:
-        problems += [
-            Problem(key, "goes with one server; with servers, give it in the entry") for key in OF_ONE if top[key]
-        ]
-        shared = {key: top[key] for key in SHARED}
-        rows = [(f"servers[{index}]", {**shared, **_given(entry)}) for index, entry in enumerate(entries)]
-        for index, entry in enumerate(entries):
-            problems += _unused_with_url(f"servers[{index}]", entry)
-    problems += wait_timeout_problems(params.get("wait_timeout"), zero=True)
-    problems += wait_timeout_problems(params.get("timeout"), option="timeout")
-    if params.get("traceparent") and not _TRACE.fullmatch(params["traceparent"]):
-        problems.append(
-            Problem("traceparent", "is not a W3C trace parent: 00-<32 hex digits>-<16 hex digits>-<2 hex digits>")
-        )
-    targets = []
-    for where, row in rows:
-        problems += [_at(where, problem) for problem in _problems(row)]
-        targets.append(row)
-    if problems:
-        raise InvalidInput("mcp_probe", problems)
-    return [_target(row) for row in targets]
+        own = {key: params.get(key) for key in FIELDS}
+        yield "", own, own
+    shared = {key: params.get(key) for key in SHARED}
+    for index, entry in enumerate(entries or ()):
+        yield f"servers[{index}]", {**shared, **_given(entry)}, entry
 
 
-def _at(where: str, problem: Problem) -> Problem:
-    return replace(problem, path=f"{where}.{problem.path}") if where else problem
+def _with_servers(params: Row) -> Iterator[Problem]:
+    for key in OF_ONE if params.get("servers") is not None else ():
+        if params.get(key):
+            yield Problem(key, "goes with one server; with servers, give it in the entry")
 
 
-def _unused_with_url(where: str, row: Mapping[str, Any]) -> Iterator[Problem]:
+def _unused(params: Row) -> Iterator[Problem]:
     """A default for many servers may go unused; what is said of this very one may not."""
-    if not row.get("url"):
-        return
-    for key in ("port", "path"):
-        if row.get(key) is not None:
-            yield _at(where, Problem(key, "is part of the url: write it there"))
-    if row.get("via"):
-        yield _at(where, Problem("via", "is the way to servers in the cluster: a url is asked directly"))
-    if row.get("each_replica"):
-        yield _at(
-            where, Problem("each_replica", "is for servers in the cluster: the replicas behind a url are not visible")
-        )
+    for where, _row, own in _rows(params):
+        yield from _at(where, check(_BESIDE_URL, own))
+
+
+def _of_rows(params: Row) -> Iterator[Problem]:
+    for where, row, _own in _rows(params):
+        yield from _at(where, check(_RULES, row))
+
+
+def _connection(params: Row) -> Iterator[Problem]:
+    """Of the cluster, where a target is in it."""
+    if any(not row.get("url") for _where, row, _own in _rows(params)):
+        yield from check(CONNECTION, params)
+
+
+def _at(where: str, found: Iterable[Problem]) -> Iterator[Problem]:
+    for problem in found:
+        yield replace(problem, path=f"{where}.{problem.path}") if where else problem
 
 
 def _given(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -229,32 +236,30 @@ def _way(row: Mapping[str, Any]) -> str:
     return str(row.get("via") or (PORT_FORWARD if kept else PROXY))
 
 
-def _problems(row: Mapping[str, Any]) -> Iterator[Problem]:
+def _place(row: Row) -> Iterator[Problem]:
     url = row.get("url") or ""
     yield from _url_problems(url) if url else _service_problems(row)
-    port = row.get("port")
-    if port is not None and not 1 <= port <= 65535:
-        yield Problem("port", f"{port} is not a port (1 to 65535)")
+
+
+def _path(row: Row) -> Iterator[Problem]:
     path = row.get("path")
-    wrong_path = path_problem(path) if path else ""
-    if wrong_path:
-        yield Problem("path", wrong_path)
+    wrong = path_problem(path) if path else ""
+    if wrong:
+        yield Problem("path", wrong)
     elif path and http_client.is_ambiguous_path(path):
         shown = path.partition("?")[0]
         yield Problem("path", f"{shown!r} may lead elsewhere: no dot segments (/../), no backslash, no // first")
-    if row.get("via") and row["via"] not in WAYS:
-        yield Problem("via", f"{row['via']!r} is not a way to a server in the cluster: {', '.join(WAYS)}")
-    if row.get("era") and row["era"] not in conversation.ERAS:
-        yield Problem("era", f"{row['era']!r} is not an era of MCP: {', '.join(conversation.ERAS)}")
+
+
+def _headers(row: Row) -> Iterator[Problem]:
     seen: set[str] = set()
     for header, value in (row.get("headers") or {}).items():
-        wrong = _header_problem(str(header), value, proxied=not url and _way(row) == PROXY)
+        wrong = _header_problem(str(header), value, proxied=not row.get("url") and _way(row) == PROXY)
         if not wrong and str(header).lower() in seen:
             wrong = "is given twice: names of headers do not differ by case"
         if wrong:
             yield Problem(f"headers.{header}", wrong)
         seen.add(str(header).lower())
-    yield from expectations.expectation_problems(row)
 
 
 def _url_problems(url: str) -> Iterator[Problem]:
@@ -310,3 +315,54 @@ def _header_problem(name: str, value: Any, *, proxied: bool) -> str:
     if not str(value).isascii() or not str(value).isprintable() or str(value) != str(value).strip():
         return "holds a line end, a blank at an end or a character that is not ASCII: is it read from a file with one?"
     return ""
+
+
+# what is said of one server, and means nothing beside a url of it
+_BESIDE_URL: tuple[Check, ...] = (
+    Check("port", lambda row: row.get("url") and row.get("port") is not None, _IN_URL),
+    Check("path", lambda row: row.get("url") and row.get("path") is not None, _IN_URL),
+    Check(
+        "via",
+        lambda row: row.get("url") and row.get("via"),
+        "is the way to servers in the cluster: a url is asked directly",
+    ),
+    Check(
+        "each_replica",
+        lambda row: row.get("url") and row.get("each_replica"),
+        "is for servers in the cluster: the replicas behind a url are not visible",
+    ),
+)
+_RULES: tuple[Rule[Row], ...] = (
+    _place,
+    Check(
+        "port",
+        lambda row: row.get("port") is not None and not 1 <= row["port"] <= 65535,
+        "{port} is not a port (1 to 65535)",
+    ),
+    _path,
+    Check(
+        "via",
+        lambda row: row.get("via") and row["via"] not in WAYS,
+        f"{{via!r}} is not a way to a server in the cluster: {', '.join(WAYS)}",
+    ),
+    Check(
+        "era",
+        lambda row: row.get("era") and row["era"] not in conversation.ERAS,
+        f"{{era!r}} is not an era of MCP: {', '.join(conversation.ERAS)}",
+    ),
+    _headers,
+    expectations.expectation_problems,
+)
+_TASK: tuple[Rule[Row], ...] = (
+    _connection,
+    _with_servers,
+    _unused,
+    lambda params: wait_timeout_problems(params.get("wait_timeout"), zero=True),
+    lambda params: wait_timeout_problems(params.get("timeout"), option="timeout"),
+    Check(
+        "traceparent",
+        lambda params: params.get("traceparent") and not _TRACE.fullmatch(params["traceparent"]),
+        "is not a W3C trace parent: 00-<32 hex digits>-<16 hex digits>-<2 hex digits>",
+    ),
+    _of_rows,
+)

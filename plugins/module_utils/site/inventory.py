@@ -9,10 +9,12 @@ Misspelt and secret ones, and what must hold between hosts.
 
 from __future__ import annotations
 
+import ast
 import difflib
 import re
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -26,22 +28,99 @@ from ..plan import join
 from ..secrets import REDACTED, looks_secret, redact
 from ..text import listed
 
-# a default that hands a common variable on, with or without a default of its own
-_HANDED_ON = re.compile(r"\s*\{\{\s*(mcpops_\w+)\s*(\|(?:[^{}]|\{\})*)?\}\}\s*")
+# what leaves a value as it is, or replaces it only when it is missing or empty
+_FILTER = r"\|\s*(?:default|d|string|int|bool|trim)\b\s*(?:\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)\s*)?"
+_HANDED_ON = re.compile(
+    rf"\s*\{{\{{-?\s*\(?\s*([A-Za-z_][\w.]*)\s*((?:{_FILTER})*)\)?\s*(?:or\s+(?:''|omit)\s*)?-?\}}\}}\s*"
+)
+_DEFAULT = re.compile(r"\b(?:default|d)\(\s*([A-Za-z_]\w*)\s*(?=[),])")
+_WORDS = frozenset({"omit", "true", "false", "none", "True", "False", "None"})
+
+_ARGUMENT = r"'[^'\\{}]*'|[A-Za-z_]\w*|\[\]|\{\}|\d+"
+_ONE_DEFAULT = re.compile(rf"\|\s*default\(\s*({_ARGUMENT})\s*(,\s*true\s*)?\)\s*")
+_SIMPLE = re.compile(rf"\s*\{{\{{\s*\(?\s*([A-Za-z_]\w*)\s*((?:{_ONE_DEFAULT.pattern})*)\)?\s*(or\s+''\s*)?\}}\}}\s*")
+
+
+class _Mark:
+    """Stands for what is no value."""
+
+
+OMITTED, UNDECIDED, _UNDEFINED = _Mark(), _Mark(), _Mark()
+
+
+@dataclass(frozen=True)
+class _Simple:
+    name: str
+    defaults: tuple[tuple[str, bool], ...]
+    """What takes the place of a missing value, and whether of an empty one as well."""
+    or_text: bool
+
+
+def handed_on(value: Any) -> tuple[str, ...]:
+    """The variables of which an expression hands one on as it is, the likeliest first; none of another expression."""
+    return _handed_on(str(value)) if isinstance(value, str) else ()
+
+
+@lru_cache(maxsize=4096)
+def _handed_on(text: str) -> tuple[str, ...]:
+    found = _HANDED_ON.fullmatch(text)
+    return (found[1], *(name for name in _DEFAULT.findall(found[2]) if name not in _WORDS)) if found else ()
+
+
+def outcome(text: str, known: Mapping[str, Any], existing: Container[str]) -> Any:
+    """What a simple expression comes to, OMITTED, or UNDECIDED where only the template engine can tell.
+
+    `known` are variables with their values; what is neither there nor among the `existing` is not defined.
+    """
+    simple = _parsed(str(text))
+    if simple is None:
+        return UNDECIDED
+
+    def value_of(name: str) -> Any:
+        return known.get(name, UNDECIDED if name in existing else _UNDEFINED)
+
+    value = value_of(simple.name)
+    for argument, of_empty in simple.defaults:
+        if value is _UNDEFINED or (of_empty and value is not UNDECIDED and not value):
+            value = _argument(argument) if not argument.isidentifier() or argument in _WORDS else value_of(argument)
+    if value is _UNDEFINED or value is UNDECIDED:
+        return UNDECIDED
+    return "" if simple.or_text and not value else value
+
+
+def _argument(text: str) -> Any:
+    words = {"omit": OMITTED, "true": True, "false": False, "none": None}
+    return words[text.lower()] if text in _WORDS else ast.literal_eval(text)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> _Simple | None:
+    found = _SIMPLE.fullmatch(text)
+    if found is None:
+        return None
+    defaults = tuple((argument, bool(of_empty)) for argument, of_empty in _ONE_DEFAULT.findall(found[2]))
+    return _Simple(found[1], defaults, text.rstrip().removesuffix("}}").rstrip().endswith("or ''"))
+
+
+HOST_NAME = "inventory_hostname"
+"""Nobody writes this variable, so no fault is told by its name."""
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 def spellings(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, str]:
-    """Role variable → the common variable that its default hands on, where the user set that one only.
+    """Role variable → the variable that the user set and its default hands on, over other defaults where need be.
 
     `defaults` are those of the roles, `given` what inventory and command line say; neither is rendered.
     """
-    found = {}
-    for name, default in defaults.items():
-        source = _HANDED_ON.fullmatch(default) if isinstance(default, str) else None
-        if source and name not in given and source[1] in given:
-            found[name] = source[1]
-    return found
+
+    def written(name: str, seen: tuple[str, ...] = ()) -> str:
+        if name in given or name in seen:
+            return name if name in given else ""
+        known = [one for one in handed_on(defaults.get(name)) if one in given or one in defaults]
+        return written(known[0], (*seen, name)) if known else ""
+
+    found = {name: written(name) for name in defaults if name not in given}
+    return {name: source for name, source in found.items() if source and source != HOST_NAME}
 
 
 def as_written(text: str, spelled: Mapping[str, str]) -> str:

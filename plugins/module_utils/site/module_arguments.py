@@ -11,26 +11,221 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
-from ansible.module_utils.errors import UnsupportedError
 
-from ..arm.aks import validate
+from ..arm.credential import cloud_problems
 from ..arm.options import azure_argument_spec
-from ..errors import InvalidInput, Problem
-from ..helm import chart
-from ..helm.chart import exact_version
-from ..kmcp import mcp_server, server_policies, server_rotation, server_spec, server_validate
-from ..kmcp import spec as kmcp_charts
-from ..kube import manifests
-from ..mcp import targets
-from ..names import namespace_problems
-from ..text import text_of_scalar, texts_of_mapping
-from ..waiting import wait_timeout_problems
-from .inventory import PLATFORM_VARIABLE, Finding, Host, texts_in
+from ..errors import KnownLater, Problem
+from ..kube.manifests import argument_secrets
+from ..masking import forms, mask
+from ..plan import join
+from .inventory import PLATFORM_VARIABLE, Finding, Host, handed_on, texts_in
+from .roles import ModuleTask, variable_path, written_path
+
+Spec = Mapping[str, Any]
+
+
+class _Later:
+    """Stands for a value that nobody knows yet."""
+
+    def __repr__(self) -> str:
+        return "LATER"
+
+
+LATER: Any = _Later()
+# an option of an entry of a list
+_IN_ENTRY = re.compile(r"\w+\[\d+\](?=\.)")
+
+
+class Module(Protocol):
+    ARGUMENT_SPEC: Spec
+    PROBLEMS: Callable[[Mapping[str, Any]], Sequence[Problem]]
+
+
+class Partial(dict[str, Any]):
+    """Options without those that are known later: who asks for one of them learns that."""
+
+    def __init__(self, known: Mapping[str, Any], later: frozenset[str]) -> None:
+        super().__init__({name: value for name, value in known.items() if name not in later})
+        self._later = later
+
+    def __missing__(self, key: str) -> Any:
+        if key in self._later:
+            raise KnownLater(key)
+        raise KeyError(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        if key in self._later:
+            raise KnownLater(key)
+        return super().get(key, default)
+
+    def __contains__(self, key: object) -> bool:
+        if key in self._later:
+            raise KnownLater(key)
+        return super().__contains__(key)
+
+
+def argument_problems(module: Module, arguments: Mapping[str, Any]) -> list[Problem]:
+    """Everything that the module would refuse; LATER stands for arguments that are not known yet."""
+    rules = getattr(module, "RULES", {})
+    reported, params, hidden = _validated(module.ARGUMENT_SPEC, arguments, rules)
+    if reported:
+        # one option that is wrong hides no fault of the others
+        reported, sound = _apart(module.ARGUMENT_SPEC, arguments, "")
+        beside, params, _hidden = _validated(module.ARGUMENT_SPEC, sound, rules)
+        reported += beside
+    try:
+        own = list(module.PROBLEMS(params))
+    except KnownLater:
+        own = []
+    # what a rule says of an entry that is wrong in itself may follow from that
+    entries = {entry[0] for problem in reported if (entry := _IN_ENTRY.match(problem.path))}
+    places = {problem.path for problem in reported}
+    follows = [problem.path in places or any(map(problem.path.startswith, entries)) for problem in own]
+    found = [*reported, *(problem for problem, known in zip(own, follows) if not known)]
+    secrets = {form for value in argument_secrets(dict(arguments)) for form in forms(value)} if found else set()
+    return _masked(found, secrets | hidden)
+
+
+def spec_problems(spec: Spec, arguments: Mapping[str, Any], path: str = "") -> list[Problem]:
+    """What is wrong with the types, choices and names of options, each told with its place."""
+    reported, _params, hidden = _validated(spec, arguments, {})
+    return _masked(_apart(spec, arguments, path)[0] or reported, hidden) if reported else []
+
+
+def _masked(found: Sequence[Problem], secrets: set[str]) -> list[Problem]:
+    return list(dict.fromkeys(Problem(problem.path, mask(problem.message, secrets)) for problem in found))
+
+
+def _validated(
+    spec: Spec, arguments: Mapping[str, Any], rules: Mapping[str, Any]
+) -> tuple[list[Problem], Partial, set[str]]:
+    """What Ansible itself says, the options with their defaults, and the values that no message may show."""
+    known_spec, known = _known(spec, arguments)
+    later = frozenset(name for name, value in arguments.items() if value is LATER)
+    validator = ArgumentSpecValidator(known_spec, **_known_rules(rules, later))
+    validated = validator.validate(known)
+    reported = [Problem("", message) for message in _messages(validated)]
+    hidden = {str(value) for value in validated._no_log_values}
+    return reported, _partial(validated.validated_parameters, arguments, spec), hidden
+
+
+def _messages(validated: Any) -> list[str]:
+    return [str(remove_values(message, validated._no_log_values)) for message in validated.error_messages]
+
+
+def _known(spec: Spec, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Spec and arguments without what is known later: what is not there can be neither wrong nor missing."""
+    known_spec, known = dict(spec), dict(arguments)
+    for name, value in arguments.items():
+        below = (spec.get(name) or {}).get("options")
+        if value is LATER:
+            known_spec.pop(name, None)
+            del known[name]
+        elif below and isinstance(value, Mapping) and _has_later(value):
+            options, known[name] = _known(below, value)
+            known_spec[name] = {**spec[name], "options": options}
+        elif below and isinstance(value, list) and any(isinstance(one, Mapping) and _has_later(one) for one in value):
+            # of an entry's suboptions some may be wrong, and what is required of the others stands
+            known_spec[name] = {
+                **spec[name],
+                "options": {key: {**rule, "required": False} for key, rule in below.items()},
+            }
+            known[name] = [_known(below, one)[1] if isinstance(one, Mapping) else one for one in value]
+    return known_spec, known
+
+
+def _has_later(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_has_later, value.values()))
+    return any(map(_has_later, value)) if isinstance(value, list) else value is LATER
+
+
+def _known_rules(rules: Mapping[str, Any], later: frozenset[str]) -> dict[str, Any]:
+    """The rules of AnsibleModule that need none of the options that are known later."""
+    if not later:
+        return dict(rules)
+
+    def needs(rule: Any) -> bool:
+        return rule in later if isinstance(rule, str) else isinstance(rule, (list, tuple)) and any(map(needs, rule))
+
+    return {
+        kind: {name: needed for name, needed in listed.items() if not needs([name, needed])}
+        if isinstance(listed, Mapping)
+        else [rule for rule in listed if not needs(rule)]
+        for kind, listed in rules.items()
+    }
+
+
+def _partial(params: Mapping[str, Any], arguments: Mapping[str, Any], spec: Spec) -> Partial:
+    found = dict(params)
+    for name, value in arguments.items():
+        below = (spec.get(name) or {}).get("options")
+        if below and isinstance(value, Mapping) and isinstance(found.get(name), Mapping):
+            found[name] = _partial(found[name], value, below)
+        elif below and isinstance(value, list) and isinstance(found.get(name), list):
+            found[name] = [
+                _partial(entry, stated, below) if isinstance(stated, Mapping) and _has_later(stated) else entry
+                for entry, stated in zip(found[name], value)
+            ]
+    missing = {name for name, rule in spec.items() if rule.get("required") and found.get(name) is None}
+    return Partial(found, frozenset(missing.union(name for name, value in arguments.items() if value is LATER)))
+
+
+def _apart(spec: Spec, arguments: Mapping[str, Any], path: str) -> tuple[list[Problem], dict[str, Any]]:
+    """What is wrong with each option by itself, and the arguments with LATER in the place of those."""
+    names = {alias: name for name, rule in spec.items() for alias in (name, *rule.get("aliases", ()))}
+    reported: list[Problem] = []
+    sound: dict[str, Any] = {}
+    unknown = [str(key) for key in arguments if key not in names]
+    if unknown:
+        known = ", ".join(sorted(spec))
+        reported.append(
+            Problem(path, f"has an unknown option: {', '.join(unknown)}. Supported parameters include: {known}.")
+        )
+    missing = [name for name, rule in spec.items() if rule.get("required") and name not in arguments]
+    if missing and path:
+        reported.append(Problem(path, f"missing required arguments: {', '.join(missing)}"))
+        sound.update(dict.fromkeys(missing, LATER))
+    for key, value in arguments.items():
+        if key in names:
+            place = join(path, str(key))
+            wrong, sound[key] = _option(spec[names[key]], key, value, place)
+            reported += wrong
+    return reported, sound
+
+
+def _option(rule: Spec, name: str, value: Any, path: str) -> tuple[list[Problem], Any]:
+    below = rule.get("options")
+    if value is LATER or value is None:
+        return [], value
+    if below and rule.get("type") == "dict" and isinstance(value, Mapping):
+        return _apart(below, value, path)
+    if rule.get("elements") == "dict" and isinstance(value, list):
+        entries = list(_entries(below, value, path))
+        reported = [problem for wrong, _entry in entries for problem in wrong]
+        return reported, LATER if any(entry is LATER for _wrong, entry in entries) else [
+            entry for _wrong, entry in entries
+        ]
+    alone = {key: part for key, part in rule.items() if key != "required"}
+    messages = _messages(ArgumentSpecValidator({name: alone}).validate({name: value}))
+    return [Problem(path, message) for message in messages], LATER if messages else value
+
+
+def _entries(spec: Spec | None, value: Sequence[Any], path: str) -> Iterator[tuple[list[Problem], Any]]:
+    for index, entry in enumerate(value):
+        place = f"{path}[{index}]"
+        if not isinstance(entry, Mapping):
+            kind = "is empty (null)" if entry is None else f"is a {type(entry).__name__}"
+            yield [Problem(place, f"{kind}, not a mapping of options")], LATER
+        else:
+            yield _apart(spec, entry, place) if spec else ([], entry)
+
 
 AZURE_AUTH = "mcpops_azure_auth"
 KUBECONFIG = "mcpops_kubeconfig"
@@ -69,6 +264,27 @@ def empty_findings(host: Host, options: Mapping[str, Any], defaults: Mapping[str
             yield Finding(host.name, name, _quoted_default(NONE_OF_LIST))
 
 
+def azure_auth_findings(host: Host) -> Iterator[Finding]:
+    """The options that the playbooks hand to every Azure module; core merges them before a module can judge them."""
+    given = host.get(AZURE_AUTH)
+    spec = azure_argument_spec()
+    if given is None:
+        return
+    if not isinstance(given, Mapping):
+        reported = f"is a {type(given).__name__}, not a mapping of options. Its options are {', '.join(spec)}"
+        yield Finding(host.name, AZURE_AUTH, reported)
+        return
+    for name in sorted(str(key) for key in given if key not in spec):
+        near = difflib.get_close_matches(name, spec, n=1)
+        advice = f"did you mean {near[0]}?" if near else f"its options are {', '.join(spec)}"
+        yield Finding(host.name, AZURE_AUTH, f"has an unknown option {name!r}: {advice}")
+    known = {name: value for name, value in given.items() if name in spec}
+    for problem in spec_problems(spec, known):
+        yield Finding(host.name, AZURE_AUTH, problem.message)
+    for problem in cloud_problems(given.get("cloud_environment")):
+        yield Finding(host.name, f"{AZURE_AUTH}.{problem.path}", problem.message)
+
+
 def _is_null(host: Host, name: str) -> bool:
     return name in host.written and name in host.variables and host.variables[name] is None
 
@@ -103,295 +319,93 @@ def argument_findings(host: Host, role: str, options: ArgumentSpec) -> Iterator[
             yield Finding(host.name, f"role {role}", f"missing required arguments: {name}")
 
 
-def of_variable(host: Host, name: str, spec: ArgumentSpec) -> Iterator[Finding]:
+def of_variable(host: Host, name: str, spec: ArgumentSpec) -> list[Finding]:
     """What is wrong with one variable: told under its name, so that two roles with one fault tell it once."""
-    value = host.variables[name]
-    if spec.get("elements") == "dict" and isinstance(value, list):
-        strange = [(index, entry) for index, entry in enumerate(value) if not isinstance(entry, Mapping)]
-        for index, entry in strange:
-            reported = "is empty (null)" if entry is None else f"is a {type(entry).__name__}"
-            yield Finding(host.name, f"{name}[{index}]", f"{reported}, not a mapping of options")
-        if strange:
-            value = [entry for entry in value if isinstance(entry, Mapping)]
-    validated = ArgumentSpecValidator({name: dict(spec)}).validate({name: value}, validate_role_argument_spec=True)
-    for message in validated.error_messages:
-        yield Finding(host.name, name, str(remove_values(message, validated._no_log_values)))
+    found = spec_problems({name: spec}, {name: host.variables[name]})
+    return [Finding(host.name, problem.path, problem.message) for problem in found]
 
 
-Spec = Mapping[str, Any]
-
-# option of the module → variable of the role, as roles/aks_cluster/tasks/main.yml passes them
-AKS_CLUSTER: Mapping[str, str] = {
-    "name": "aks_cluster_name",
-    "resource_group": "aks_cluster_resource_group",
-    "location": "aks_cluster_location",
-    "kubernetes_version": "aks_cluster_kubernetes_version",
-    "sku_tier": "aks_cluster_sku_tier",
-    "oidc_issuer": "aks_cluster_oidc_issuer",
-    "workload_identity": "aks_cluster_workload_identity",
-    "node_pools": "aks_cluster_node_pools",
-    "network": "aks_cluster_network",
-    "properties": "aks_cluster_properties",
-    "tags": "aks_cluster_tags",
-    "wait_timeout": "aks_cluster_wait_timeout",
-}
-# option → another that can only be judged together with it
-_JUDGED_WITH: Mapping[str, str] = {"workload_identity": "oidc_issuer"}
-SERVERS, NAMESPACE, CALLERS = "mcp_servers_servers", "mcp_servers_namespace", "mcp_servers_callers"
-CALLS = "site_verify_calls"
-NAMESPACES = "cluster_setup_namespaces"
-OBJECTS = "cluster_setup_objects"
-NAMESPACE_LABELS = "cluster_setup_namespace_labels"
-KMCP_VERSION = "kmcp_version"
-_NAMESPACE_VARIABLES: Mapping[str, str] = {"kmcp": "kmcp_namespace", "mcp_servers": NAMESPACE}
-# option of kmcp_install → variable of the role kmcp
-_KMCP_NAMES: Mapping[str, str] = {
-    "chart_repository": "kmcp_chart_repository",
-    "crds_chart": "kmcp_crds_chart",
-    "controller_chart": "kmcp_controller_chart",
-    "crds_release_name": "kmcp_crds_release_name",
-    "release_name": "kmcp_release_name",
-}
-# longest wait of a role → whether 0 is one, which looks once; cluster_findings judges that of aks_cluster
-WAITS: Mapping[str, bool] = {
-    "azure_platform_wait_timeout": False,
-    "cluster_setup_wait_timeout": True,
-    "kmcp_wait_timeout": False,
-    "mcp_servers_wait_timeout": True,
-    "site_verify_wait_timeout": True,
-    "site_teardown_wait_timeout": False,
-}
-LOCK_TIMEOUT, LOCK_NAMESPACE = "site_lock_timeout", "site_lock_namespace"
-# the first that is there is the one in use
-KUBECONFIGS = ("aks_cluster_kubeconfig", KUBECONFIG)
-PLAYBOOK_VARIABLES = (*KUBECONFIGS, LOCK_TIMEOUT, LOCK_NAMESPACE)
-_UNDER_LEASE = frozenset({"cluster_setup", "kmcp", "mcp_servers"})
-_IN_CLUSTER = _UNDER_LEASE | {"aks_cluster", "site_verify", "site_diagnostics"}
-_CALL_TEXTS = ("tool", "url", "expect", "expect_equals", "expect_regex")
-_CALL_LISTS: Mapping[str, type] = {"expect_json": dict, "expect_tools": str}
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_ROOT = re.compile(r"[.\[]")
 
 
-def azure_auth_findings(host: Host) -> Iterator[Finding]:
-    """The options that the playbooks hand to every Azure module; core merges them before a module can judge them."""
-    given = host.get(AZURE_AUTH)
-    spec = azure_argument_spec()
-    if given is None:
-        return
-    if not isinstance(given, Mapping):
-        reported = f"is a {type(given).__name__}, not a mapping of options. Its options are {', '.join(spec)}"
-        yield Finding(host.name, AZURE_AUTH, reported)
-        return
-    for name in sorted(str(key) for key in given if key not in spec):
-        near = difflib.get_close_matches(name, spec, n=1)
-        advice = f"did you mean {near[0]}?" if near else f"its options are {', '.join(spec)}"
-        yield Finding(host.name, AZURE_AUTH, f"has an unknown option {name!r}: {advice}")
-    for problem in _validated(spec, {name: value for name, value in given.items() if name in spec})[0]:
-        yield Finding(host.name, AZURE_AUTH, problem.message)
+@dataclass(frozen=True)
+class Call:
+    """One run of a task's module: its arguments, and the entry of the loop that it is for."""
+
+    arguments: dict[str, Any]
+    failed: dict[str, str] = field(default_factory=dict)
+    """Option → why its expression cannot be evaluated; such an argument is LATER."""
+    entry: tuple[str, str] = ("", "")
+    """Name of the loop's variable, and the number of its entry."""
+    item: Any = None
 
 
-def cluster_findings(host: Host, spec: Spec) -> Iterator[Finding]:
-    """The options of aks_cluster, if its role applies and the cluster's name is known."""
-    given = {option: host.get(name) for option, name in AKS_CLUSTER.items() if host.get(name) not in (None, "")}
-    if "aks_cluster" not in host.roles or not {"name", "resource_group"} <= given.keys():
-        return
-    params: dict[str, Any] = {option: rule.get("default") for option, rule in spec.items()}
-    for option, value in given.items():
-        if AKS_CLUSTER.get(_JUDGED_WITH.get(option, "")) in host.deferred:
-            continue
-        problems, validated = _validated({option: spec[option]}, {option: value})
-        if not problems:
-            params[option] = validated[option]
-        # of plain options the role's own argument specification says the same
-        for problem in problems if spec[option].get("options") else ():
-            yield Finding(host.name, AKS_CLUSTER[option], problem.message)
-    for problem in validate.problems_of(params):
-        option = problem.path.replace("[", ".").partition(".")[0]
-        # what is known later only cannot be wrong now
-        if AKS_CLUSTER.get(option) not in host.deferred:
-            yield Finding(host.name, _variable_path(problem.path) or "aks_cluster", problem.message)
+@dataclass(frozen=True)
+class Written:
+    """What is written about a host's variables, none of it rendered: defaults of its roles, and what its user says."""
+
+    defaults: Mapping[str, Any]
+    given: Mapping[str, Any]
 
 
-def server_findings(host: Host, spec: Spec) -> Iterator[Finding]:
-    """The servers of mcp_server, one by one: what is wrong with one does not hide the faults of the others."""
-    entries = host.get(SERVERS)
-    if "mcp_servers" not in host.roles or not isinstance(entries, list) or NAMESPACE in host.deferred:
-        return
-    sound: list[server_spec.Declared] = []
-    for index, entry in enumerate(entries):
-        where = f"{SERVERS}[{index}]"
-        if not isinstance(entry, Mapping):
-            continue  # the role's own argument specification says so
-        problems, validated = _validated(spec, entry)
-        for problem in problems:
-            yield Finding(host.name, where, problem.message)
-        if problems:
-            # an option that does not exist hides no fault of those that do
-            problems, validated = _validated(spec, {key: value for key, value in entry.items() if key in spec})
-        if not problems:
-            options = {key: value for key, value in validated.items() if value is not None}
-            options.setdefault("namespace", host.get(NAMESPACE))
-            sound.append(server_spec.Declared(where, options, server_spec.server_resource(options)))
-    for problem in server_validate.server_problems(sound):
-        yield Finding(host.name, problem.path, problem.message)
-    objects = host.get("cluster_setup_objects")
-    secrets = server_rotation.declared(objects if isinstance(objects, list) else [])
-    for server in sound:
-        for refusal in server_rotation.variable_clashes(server, secrets):
-            yield Finding(host.name, f"{server.where}.{refusal.path}", f"{refusal.sentence}. {refusal.remedy}")
-    yield from _shared_server_findings(host, spec)
+class TaskFindings:
+    """The findings of all tasks of one host: what one of them says of a variable, no other says in other words."""
+
+    def __init__(self, host: Host, written: Written, reported: set[str]) -> None:
+        self._host = host
+        self._written = written
+        self._reported = reported
+        """Paths of which something is known to be wrong."""
+        self._failures: list[tuple[frozenset[str], Finding]] = []
+        """Expressions that cannot be evaluated, with the variables in them."""
+
+    def of(self, module: Module, task: ModuleTask, call: Call) -> list[Finding]:
+        """What the module says of one run of a task."""
+        found = []
+        problems = argument_problems(module, call.arguments)
+        if problems or call.failed:
+            variable, index = call.entry
+            variables = {**self._host.variables, **({variable: call.item} if variable else {})}
+            place = (variable, _entry(task, index))
+            for problem in problems:
+                path = variable_path(problem.path, task.arguments, call.arguments, variables, place) or task.module
+                message = self._with_variables(task, problem.message)
+                found.append(Finding(self._host.name, self._as_written(path), message))
+            self._remember(task, call.failed, variables)
+        fresh = [finding for finding in found if finding.path not in self._reported]
+        self._reported.update(finding.path for finding in fresh)
+        return fresh
+
+    def _as_written(self, path: str) -> str:
+        return written_path(path, self._written.defaults, self._written.given)
+
+    def unexplained(self, findings: Iterable[Finding]) -> Iterator[Finding]:
+        """Expressions that fail on what a variable holds, where no finding says what is wrong with it."""
+        roots = {_ROOT.split(finding.path, maxsplit=1)[0] for finding in findings if finding.host == self._host.name}
+        for named, finding in self._failures:
+            if not named & roots:
+                yield finding
+
+    def _remember(self, task: ModuleTask, failed: Mapping[str, str], variables: Mapping[str, Any]) -> None:
+        known = variables.keys() | self._written.defaults.keys() | self._written.given.keys()
+        for option, reason in failed.items():
+            named = [name for name in dict.fromkeys(_WORD.findall(str(task.arguments[option]))) if name in known]
+            written = [self._as_written(name) for name in named] or [task.module]
+            finding = Finding(self._host.name, written[0], f"cannot be used: {reason}")
+            behind = [word for name in named for word in _WORD.findall(str(self._written.defaults.get(name, "")))]
+            self._failures.append((frozenset([*named, *written, *behind]), finding))
+
+    def _with_variables(self, task: ModuleTask, message: str) -> str:
+        """The message with the variables in the place of the options that they feed, where these are no plain words."""
+        for option, source in task.arguments.items():
+            names = handed_on(source) if "_" in option else []
+            if names and names[0] != option:
+                message = re.sub(rf"(?<![\w.]){option}(?![\w=])", self._as_written(names[0]), message)
+        return message
 
 
-def _shared_server_findings(host: Host, spec: Spec) -> Iterator[Finding]:
-    """Of the options that are about all servers."""
-    callers = host.get(CALLERS)
-    if isinstance(callers, list):
-        problems, validated = _validated({"callers": spec["callers"]}, {"callers": callers})
-        for problem in problems:
-            yield Finding(host.name, CALLERS, problem.message)
-        for path, message in () if problems else server_policies.callers_problems(CALLERS, validated["callers"]):
-            yield Finding(host.name, path, message)
-    options = {option: host.get(f"mcp_servers_{option}") for option in ("bundle", "prune", "prune_max_percent")}
-    if isinstance(options["prune_max_percent"], int):
-        for problem in mcp_server.bundle_problems(options):
-            yield Finding(host.name, f"mcp_servers_{problem.path}", problem.message)
-
-
-def object_findings(host: Host) -> Iterator[Finding]:
-    """What k8s_objects would say of the objects and namespaces of cluster_setup before it asks the cluster."""
-    if "cluster_setup" not in host.roles:
-        return
-    items, places = [], []
-    # the role's own list has the names of these variables, and what is wrong with them is told there
-    reported = [] if NAMESPACES in host.written else [finding.path for finding in namespace_findings(host)]
-    for index, entry in enumerate(_listed(host, NAMESPACES)):
-        if not isinstance(entry, Mapping) or not entry.get("name"):
-            continue
-        if any(entry["name"] == host.get(variable) for variable in reported):
-            continue
-        labels = entry.get("labels")
-        texts = texts_of_mapping(labels) if isinstance(labels, Mapping) else labels
-        metadata = {"name": entry["name"], "labels": texts}
-        items.append({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-        places.append(f"{NAMESPACES}[{index}]")
-    for index, entry in enumerate(_listed(host, OBJECTS)):
-        opened = manifests.flatten_lists([entry])
-        items += opened
-        places += [f"{OBJECTS}[{index}]"] * len(opened)
-    of_all = manifests.pod_security_problems(host.get(NAMESPACE_LABELS), NAMESPACE_LABELS)
-    for problem in [*of_all, *manifests.manifest_problems(items, places)]:
-        yield Finding(host.name, problem.path, problem.message)
-
-
-def namespace_findings(host: Host) -> Iterator[Finding]:
-    """Names that no namespace can have, of the variables that several roles follow."""
-    for role, variable in _NAMESPACE_VARIABLES.items():
-        if role in host.roles and host.get(variable) not in (None, ""):
-            for problem in namespace_problems(variable, host.get(variable)):
-                yield Finding(host.name, problem.path, problem.message)
-
-
-def wait_findings(host: Host) -> Iterator[Finding]:
-    """Longest waits that are negative, or nothing where something has to be waited for."""
-    for variable, zero in WAITS.items():
-        seconds = host.get(variable)
-        if isinstance(seconds, (int, float)):
-            for problem in wait_timeout_problems(seconds, option=variable, zero=zero):
-                yield Finding(host.name, problem.path, problem.message)
-
-
-def playbook_findings(host: Host, lock: Spec) -> Iterator[Finding]:
-    """What playbooks hand to modules without a role between: the lease's variables, and the kubeconfig of all tasks.
-
-    `lock` is the argument specification of site_lock.
-    """
-    if not _IN_CLUSTER.isdisjoint(host.roles):
-        variable = next((name for name in KUBECONFIGS if name in host.written), KUBECONFIGS[-1])
-        own = (f"{role}_kubeconfig" for role in host.roles if role in _IN_CLUSTER and role != "aks_cluster")
-        for name in (variable, *(name for name in own if name in host.written)):
-            if name in host.variables and host.get(name) in (None, "") and name not in host.deferred:
-                reported = (
-                    "is empty, and no other kubeconfig stands in for it. Name the file of the cluster's kubeconfig"
-                )
-                yield Finding(host.name, name, reported)
-    if _UNDER_LEASE.isdisjoint(host.roles):
-        return
-    if host.get(LOCK_TIMEOUT) is not None:
-        found = list(of_variable(host, LOCK_TIMEOUT, lock["wait_timeout"]))
-        yield from found
-        seconds = None if found else int(host.get(LOCK_TIMEOUT))
-        for problem in wait_timeout_problems(seconds, option=LOCK_TIMEOUT, zero=True):
-            yield Finding(host.name, problem.path, problem.message)
-    if host.get(LOCK_NAMESPACE) is not None:
-        for problem in namespace_problems(LOCK_NAMESPACE, host.get(LOCK_NAMESPACE)):
-            yield Finding(host.name, problem.path, problem.message)
-
-
-def version_findings(host: Host) -> Iterator[Finding]:
-    """A version of KMCP that is none; whether its charts exist is known when they are asked for."""
-    version = host.get(KMCP_VERSION)
-    if "kmcp" in host.roles and version is not None and exact_version(str(version)) is None:
-        yield Finding(host.name, KMCP_VERSION, chart.version_problem(KMCP_VERSION, str(version)).message)
-
-
-def kmcp_name_findings(host: Host) -> Iterator[Finding]:
-    """What kmcp_install would say of the names of its charts and releases."""
-    if "kmcp" not in host.roles or any(variable in host.deferred for variable in _KMCP_NAMES.values()):
-        return
-    given = {option: host.get(variable) for option, variable in _KMCP_NAMES.items()}
-    named = {option: text for option, text in given.items() if isinstance(text, str)}
-    params = {"chart_repository": "", "namespace": kmcp_charts.DEFAULT_NAMESPACE, **kmcp_charts.DEFAULT_NAMES, **named}
-    for problem in [*kmcp_charts.name_problems(params), *kmcp_charts.chart_problems(params)]:
-        message = problem.message
-        for option, variable in _KMCP_NAMES.items():
-            message = re.sub(rf"\b{option}\b", variable, message)
-        yield Finding(host.name, _KMCP_NAMES[problem.path], message)
-
-
-def _listed(host: Host, variable: str) -> list[Any]:
-    given = host.get(variable)
-    return given if isinstance(given, list) else []
-
-
-def call_findings(host: Host) -> Iterator[Finding]:
-    """What mcp_probe would say of the declared calls, one by one; the servers have findings of their own."""
-    calls = host.get(CALLS)
-    if "site_verify" not in host.roles or not isinstance(calls, list):
-        return
-    for index, call in enumerate(calls):
-        if not isinstance(call, Mapping):
-            continue  # the role's own argument specification says so
-        stated = {key: call[key] for key in _CALL_TEXTS if call.get(key) is not None}
-        asked: dict[str, Any] = {key: str(text_of_scalar(value)) for key, value in stated.items()}
-        asked |= {key: call[key] for key in ("arguments", "headers") if isinstance(call.get(key), Mapping)}
-        asked |= {key: call[key] for key in ("expect_error", "each_replica") if call.get(key) is not None}
-        # of another way the role's own argument specification tells
-        asked |= {"via": call["via"]} if call.get("via") in targets.WAYS else {}
-        for key, kind in _CALL_LISTS.items():
-            given = call.get(key)
-            if isinstance(given, list) and all(isinstance(item, kind) for item in given):
-                asked[key] = given
-        try:
-            targets.targets_from({"servers": [{"name": "server", "namespace": "namespace", **asked}]})
-        except InvalidInput as wrong:
-            for problem in wrong.problems:
-                yield Finding(host.name, problem.path.replace("servers[0]", f"{CALLS}[{index}]", 1), problem.message)
-
-
-def _validated(spec: Spec, params: Mapping[str, Any]) -> tuple[list[Problem], dict[str, Any]]:
-    validated = ArgumentSpecValidator(dict(spec)).validate(dict(params))
-    hidden = validated._no_log_values
-    problems = [Problem("", str(remove_values(_reported(error), hidden))) for error in validated.errors]
-    return problems, validated.validated_parameters
-
-
-def _reported(error: Exception) -> str:
-    """Core's message; that of an unknown option is a bare list of names."""
-    return f"has an unknown option: {error}" if isinstance(error, UnsupportedError) else str(error)
-
-
-def _variable_path(path: str) -> str:
-    """`node_pools[0].count` of the module as `aks_cluster_node_pools[0].count` of the role."""
-    for option, variable in AKS_CLUSTER.items():
-        if path == option or path.startswith((f"{option}.", f"{option}[")):
-            return variable + path[len(option) :]
-    return path
+def _entry(task: ModuleTask, index: str) -> str:
+    """Where the entry of a loop stands."""
+    names = handed_on(task.loop) or _WORD.findall(str(task.loop or ""))
+    return f"{names[0]}[{index}]" if names and index else ""

@@ -62,7 +62,7 @@ TOLD: dict[str, tuple[str, dict[str, Any], tuple[str, ...], dict[str, str]]] = {
         {
             "one, two: mcpops_kubeconfig": "no other kubeconfig stands in for it",
             "one, two: site_diagnostics_log_lines": "we were unable to convert to int",
-            "one, two: site_diagnostics_fail_on": "must be one of: error, warning, never, got: sometimes",
+            "one, two: diagnose_fail_on": "must be one of: error, warning, never, got: sometimes",
         },
     ),
     "teardown": (

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...errors import Problem
+from ...errors import Problem, Rule, check
 from ...waiting import wait_timeout_problems
 from .. import names
 from ..compare import tag_values, texts_of, typed_body
 from .spec import CLUSTER_MODEL, CLUSTER_OPTIONS, NETWORK_OPTIONS, POOL_MODEL, POOL_OPTIONS, pool_specs
 
 Params = Mapping[str, Any]
-Rule = Callable[[Params], Iterator[Problem]]
 
 _VERSION = re.compile(r"\d+\.\d+(\.\d+)?")
 _TAINT = re.compile(r"[^=:\s]+(=[^=:\s]*)?:(NoSchedule|PreferNoSchedule|NoExecute)")
@@ -30,12 +29,12 @@ _PREFIX = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
 
 def problems_of(params: Params) -> list[Problem]:
     """Everything wrong with the options, whatever stands."""
-    return [problem for rule in RULES for problem in rule(params)]
+    return check(RULES, params)
 
 
 def creation_problems(params: Params) -> list[Problem]:
     """What is missing to create a cluster."""
-    return [problem for rule in CREATION for problem in rule(params)]
+    return check(CREATION, params)
 
 
 def _names(params: Params) -> Iterator[Problem]:
@@ -235,8 +234,8 @@ def _raw_properties(params: Params) -> Iterator[Problem]:
                 yield Problem(f"{where}.{key}", f"is declared by the option {option} as well: keep one")
 
 
-def _timeout(params: Params) -> Iterator[Problem]:
-    yield from wait_timeout_problems(params.get("wait_timeout"))
+def _timeout(params: Params) -> list[Problem]:
+    return wait_timeout_problems(params.get("wait_timeout"))
 
 
 def _location_to_create(params: Params) -> Iterator[Problem]:
@@ -266,7 +265,7 @@ def _reaches(raw: Any, path: tuple[str, ...]) -> bool:
     return True
 
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[Rule[Params], ...] = (
     _names,
     _version,
     _tags,
@@ -281,7 +280,7 @@ RULES: tuple[Rule, ...] = (
     _raw_properties,
     _timeout,
 )
-CREATION: tuple[Rule, ...] = (_location_to_create, _pools_to_create)
+CREATION: tuple[Rule[Params], ...] = (_location_to_create, _pools_to_create)
 
 
 def removal_problems(params: Params) -> list[Problem]:

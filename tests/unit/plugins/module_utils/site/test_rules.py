@@ -2,26 +2,29 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
+from support.site_validation import validate
 
 from ansible_collections.mcpops.platform.plugins.module_utils.site import inventory, module_arguments
 from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Finding, Host, as_problems, roles_of
-from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, mcp_server, site_lock
 
-ROLES = ("aks_cluster", "cluster_setup", "kmcp", "mcp_servers", "site_verify")
 GROUPS = {"platforms": ["dev"], "clusters": ["one", "two"]}
+SITE: dict[str, Any] = {
+    "mcpops_environment": "dev",
+    "mcpops_location": "eastus2",
+    "mcpops_platform": "dev",
+    "mcpops_subscription_id": "s",
+    "mcpops_resource_group": "rg-dev",
+    "mcpops_kubeconfig": "~/.kube/{{ inventory_hostname }}",
+    "mcpops_mcp_servers": [{"name": "echo", "image": "echo:1"}],
+    "mcpops_mcp_calls": [{"server": "echo", "tool": "echo"}],
+}
 CLUSTER: dict[str, Any] = {
     "mcpops_platform": "dev",
     "mcpops_subscription_id": "s",
     "aks_cluster_resource_group": "rg-dev",
-    "aks_cluster_oidc_issuer": True,
-    "aks_cluster_workload_identity": True,
-    "aks_cluster_node_pools": [{"name": "system", "mode": "System", "count": 2, "vm_size": "Standard_D2s_v5"}],
-    "mcp_servers_servers": [{"name": "echo", "image": "echo:1"}],
-    "mcp_servers_namespace": "mcp",
     "site_verify_servers": [{"name": "echo", "image": "echo:1"}],
     "site_verify_calls": [{"server": "echo", "tool": "echo"}],
 }
@@ -30,27 +33,14 @@ CLUSTER: dict[str, Any] = {
 def cluster(name: str, deferred: dict[str, str] | None = None, **variables: Any) -> Host:
     own = {"aks_cluster_name": name, "aks_cluster_kubeconfig": f"~/.kube/{name}"}
     known = {key: value for key, value in {**CLUSTER, **own, **variables}.items() if key not in (deferred or {})}
-    # a list that the role's defaults make is not written by anybody
-    written = frozenset(variables) - ({"cluster_setup_namespaces"} if "kmcp_namespace" in variables else set())
-    return Host(name, ("all", "clusters"), known, deferred or {}, ROLES, written=written)
+    return Host(name, ("all", "clusters"), known, deferred or {}, ("aks_cluster", "site_verify"))
 
 
 def findings(*hosts: Host) -> list[tuple[str, str, str]]:
-    found = inventory.all_findings(hosts, GROUPS)
-    for host in hosts:
-        found += module_arguments.cluster_findings(host, aks_cluster.ARGUMENT_SPEC)
-        found += module_arguments.server_findings(host, mcp_server.SERVER)
-        found += module_arguments.object_findings(host)
-        found += module_arguments.namespace_findings(host)
-        found += module_arguments.version_findings(host)
-        found += module_arguments.kmcp_name_findings(host)
-        found += module_arguments.wait_findings(host)
-        found += module_arguments.playbook_findings(host, site_lock.ARGUMENT_SPEC)
-        found += module_arguments.call_findings(host)
-    return [(item.host, item.path, item.message) for item in found]
+    return [(item.host, item.path, item.message) for item in inventory.all_findings(hosts, GROUPS)]
 
 
-def test_a_sound_site_has_no_findings() -> None:
+def test_rules_find_nothing_in_a_sound_site() -> None:
     assert findings(cluster("one"), cluster("two")) == []
 
 
@@ -114,7 +104,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "mcp_servers_callers[1].cidr",
         "is not a range of addresses",
     ),
-    "option of a caller": ({"mcp_servers_callers": [{"namspace": "agents"}]}, "mcp_servers_callers", "namspace"),
+    "option of a caller": ({"mcp_servers_callers": [{"namspace": "agents"}]}, "mcp_servers_callers[0]", "namspace"),
     "bundle of servers": (
         {"mcp_servers_bundle": "my tools", "mcp_servers_prune_max_percent": 50},
         "mcp_servers_bundle",
@@ -198,19 +188,22 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "Pod Security of a namespace": (
         {"cluster_setup_namespaces": [{"name": "a", "labels": {"pod-security.kubernetes.io/warn": "strict"}}]},
-        "cluster_setup_namespaces[0].metadata.labels.pod-security.kubernetes.io/warn",
+        "cluster_setup_namespaces[0].labels.pod-security.kubernetes.io/warn",
         "'strict' is not a valid level: use one of privileged, baseline, restricted",
     ),
     "Pod Security of all namespaces": (
-        {"cluster_setup_namespace_labels": {"pod-security.kubernetes.io/enforce": "strict"}},
+        {
+            "cluster_setup_namespaces": [{"name": "a"}, {"name": "b"}],
+            "cluster_setup_namespace_labels": {"pod-security.kubernetes.io/enforce": "strict"},
+        },
         "cluster_setup_namespace_labels.pod-security.kubernetes.io/enforce",
         "'strict' is not a valid level",
     ),
     "namespace of KMCP": (
         # as the role's default has it: told of the variable, not of the list that follows it
-        {"kmcp_namespace": "A_B", "cluster_setup_namespaces": [{"name": "A_B"}, {"name": "mcp"}]},
-        "kmcp_namespace",
-        "'A_B' is not a valid namespace name",
+        {"mcpops_kmcp_namespace": "A_B"},
+        "mcpops_kmcp_namespace",
+        "'A_B' is not a valid Namespace name",
     ),
     "negative wait": ({"cluster_setup_wait_timeout": -5}, "cluster_setup_wait_timeout", "0 or more seconds, is -5"),
     "no wait for Azure": ({"aks_cluster_wait_timeout": 0}, "aks_cluster_wait_timeout", "more than 0 seconds, is 0"),
@@ -228,25 +221,77 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("variables", "path", "words"), FAULTS.values(), ids=FAULTS)
-def test_a_fault_is_told_with_host_and_variable(variables: dict[str, Any], path: str, words: str) -> None:
-    [(host, where, message)] = findings(cluster("one"), cluster("two", **variables))
-    assert (host, where) == ("two", path)
-    assert words in message
+# what stands behind a fault hides no other: variables → the places of all
+SEVERAL: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "one faulty server and another": (
+        {
+            "mcp_servers_servers": [
+                {"name": "a", "image": "a:1", "replicas": "many"},
+                {"name": "B", "image": "b:1"},
+            ]
+        },
+        ["mcp_servers_servers[0].replicas", "mcp_servers_servers[1].name"],
+    ),
+    "an unknown option and another fault": (
+        {"mcp_servers_servers": [{"name": "a", "image": "a:1", "imge": "x", "port": 70000}]},
+        ["mcp_servers_servers[0]", "mcp_servers_servers[0].port"],
+    ),
+    "pools of two roles": (
+        {"aks_cluster_node_pools": [{"name": "a", "mode": "System"}, {"name": "b", "mode": "Both"}]},
+        ["aks_cluster_node_pools[1].mode"],
+    ),
+    "purging without a System pool": (
+        {"aks_cluster_purge_node_pools": True, "aks_cluster_node_pools": [{"name": "a", "mode": "User"}]},
+        ["aks_cluster_node_pools"],
+    ),
+    "surge nodes of the cluster": ({"aks_cluster_surge_nodes": -5}, ["aks_cluster_surge_nodes"]),
+    "surge nodes of the preflight": ({"site_preflight_surge_nodes": -5}, ["site_preflight_surge_nodes"]),
+    "what is known later": ({"aks_cluster_oidc_issuer": "{{ ansible_facts.issuer }}"}, []),
+    "name that is known later": ({"aks_cluster_name": "{{ ansible_facts.name }}", "aks_cluster_surge_nodes": 2}, []),
+    "types": (
+        {"kmcp_wait_timeout": "long", "kmcp_values": "a", "cluster_setup_prune": "perhaps"},
+        [
+            "cluster_setup_prune",
+            "kmcp_values",
+            "kmcp_wait_timeout",
+        ],
+    ),
+}
 
 
-def test_one_faulty_server_does_not_hide_another() -> None:
-    servers = [{"name": "a", "image": "a:1", "replicas": "many"}, {"name": "B", "image": "b:1"}]
-    found = findings(cluster("one", mcp_servers_servers=servers))
-    assert [path for _host, path, _message in found] == ["mcp_servers_servers[0]", "mcp_servers_servers[1].name"]
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    """Host → what site_validate says of it, on a site with a cluster for each fault."""
+    cases = {**{name: row[0] for name, row in FAULTS.items()}, **{name: row[0] for name, row in SEVERAL.items()}}
+    clusters = {_host(name): variables for name, variables in cases.items()}
+    groups = {"platforms": {"dev": {}}, "clusters": {"one": {}, **clusters}}
+    reported = validate(tmp_path_factory.mktemp("site"), groups, **SITE).reported
+    assert reported.keys() <= {"one", "dev", *clusters}
+    return reported
 
 
-def test_an_unknown_option_does_not_hide_another_fault() -> None:
-    found = findings(cluster("one", mcp_servers_servers=[{"name": "a", "image": "a:1", "imge": "x", "port": 70000}]))
-    assert [path for _host, path, _message in found] == ["mcp_servers_servers[0]", "mcp_servers_servers[0].port"]
+def _host(name: str) -> str:
+    return re.sub(r"\W+", "-", name)
 
 
-@pytest.mark.parametrize("variable", ["mcpops_platform", "aks_cluster_name", "aks_cluster_oidc_issuer"])
+def test_a_sound_site_has_no_findings(reported: dict[str, dict[str, str]]) -> None:
+    assert not {"one", "dev"} & reported.keys()
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_told_with_host_and_variable(reported: dict[str, dict[str, str]], name: str) -> None:
+    _variables, path, words = FAULTS[name]
+    [finding] = [Finding(_host(name), *row) for row in reported[_host(name)].items()]
+    assert finding.path == path
+    assert words in finding.message
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_every_fault_is_told_once(reported: dict[str, dict[str, str]], name: str) -> None:
+    assert sorted(reported.get(_host(name), {})) == SEVERAL[name][1]
+
+
+@pytest.mark.parametrize("variable", ["mcpops_platform", "aks_cluster_name"])
 def test_what_is_known_later_is_not_judged_now(variable: str) -> None:
     assert findings(cluster("one", deferred={variable: "'fact' is undefined"})) == []
 
@@ -285,7 +330,7 @@ ARGUMENTS: dict[str, tuple[dict[str, Any], dict[str, str], list[str]]] = {
     "missing": ({}, {}, ["missing required arguments: r_name"]),
     "missing, but known later": ({}, {"r_name": "a fact"}, []),
     "choice": ({"r_name": "x", "r_level": "mid"}, {}, ["must be one of: low, high"]),
-    "nested": ({"r_name": "x", "r_items": [{}]}, {}, ["missing required arguments: name found in r_items"]),
+    "nested": ({"r_name": "x", "r_items": [{}]}, {}, ["missing required arguments: name"]),
     "no mapping": (
         {"r_name": "x", "r_items": ["echo", None, {"name": "a"}, {}]},
         {},
@@ -318,16 +363,6 @@ def test_a_fault_that_two_roles_see_is_told_once_by_the_name_that_was_written() 
     [problem] = as_problems(found, {"a": spelled})
     assert problem.path == "a: mcpops_tags"
     assert "argument 'mcpops_tags' is of type str" in problem.message
-
-
-def test_the_longest_wait_of_every_role_is_judged() -> None:
-    defaults = Path(__file__).parents[5].glob("roles/*/defaults/main.yml")
-    named = {
-        found[1]
-        for file in defaults
-        for found in re.finditer(r"^(\w+_wait_timeout):", file.read_text(encoding="utf-8"), re.M)
-    }
-    assert named == {*module_arguments.WAITS, module_arguments.AKS_CLUSTER["wait_timeout"]}
 
 
 def test_what_is_removed_needs_no_platform() -> None:
