@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..compare import Rule, Rules, case_insensitive, merge
+from ..compare import Rule as Comparator
+from ..compare import Rules, case_insensitive, merge
 from ..errors import InvalidInput, Problem, Rule, check
 from ..masking import declared_values
 from ..plan import ABSENT, Change, Plan, Refusal
@@ -38,7 +39,7 @@ class UpdatePolicy:
     location_required: bool = True
     children: tuple[str, ...] = ()
     tags: bool = True
-    rules: Mapping[str, Rule] = field(default_factory=dict)
+    rules: Mapping[str, Comparator] = field(default_factory=dict)
     model: str = ""
 
 
@@ -58,10 +59,10 @@ UPDATE_POLICIES: dict[str, UpdatePolicy] = {
         location_required=False,
         tags=False,
         rules={
-            _ROLE: Rule(role_definition),
-            "properties.scope": Rule(case_insensitive),
-            "properties.principalId": Rule(case_insensitive),
-            "properties.principalType": Rule(case_insensitive),
+            _ROLE: Comparator(role_definition),
+            "properties.scope": Comparator(case_insensitive),
+            "properties.principalId": Comparator(case_insensitive),
+            "properties.principalType": Comparator(case_insensitive),
         },
     ),
     names.ROLE_DEFINITIONS.lower(): UpdatePolicy("put_merged", immutable=(), location_required=False, tags=False),
@@ -287,10 +288,10 @@ def plan_resource(current: dict[str, Any] | None, spec: ResourceSpec) -> Plan:
     return Plan(spec.subject, tuple(changes), tuple(refused), _body(wanted, declared, spec, changes), tuple(notes))
 
 
-def resource_rules(spec: ResourceSpec) -> dict[str, Rule]:
+def resource_rules(spec: ResourceSpec) -> dict[str, Comparator]:
     """How the keys are compared that every type has, and for AKS the values of known sets."""
     known = paths_of(spec.update_policy.model, "e") if spec.update_policy.model else ()
-    any_case = Rule(case_insensitive, empty_is_absent=True)
+    any_case = Comparator(case_insensitive, empty_is_absent=True)
     return {**compare.envelope_rules(spec.purge_tags), **dict.fromkeys(known, any_case)}
 
 
