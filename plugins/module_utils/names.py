@@ -17,6 +17,9 @@ from .text import not_text
 DEFAULT_PORT = 3000
 DEFAULT_PATH = "/mcp"
 
+# the environment's may be of another cluster; who wants that one leaves the option out
+NO_KUBECONFIG = "is empty, and no other kubeconfig stands in for it. Name the file of the cluster's kubeconfig"
+
 
 def path_problem(path: str) -> str:
     """What is wrong with it, or nothing."""

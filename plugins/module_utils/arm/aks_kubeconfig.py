@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Check, InvalidInput, MissingLibrary, Problem, Refused, ServiceError, check
-from ..kube.kubeconfig import EMPTY
+from ..names import NO_KUBECONFIG
 from ..plan import ABSENT, Change, Plan, Refusal, leaves
 from ..private_files import MODE, write_private
 from ..run_cache import mark_pending, write_check_mode_copy
@@ -135,7 +135,7 @@ def converge(task: Task) -> Result:
 
 def problems(params: Mapping[str, Any]) -> list[Problem]:
     """What is wrong with the options of aks_kubeconfig; whether the file can be written shows where it is to be."""
-    return check((removal_problems, Check("path", lambda given: not given["path"], EMPTY)), params)
+    return check((removal_problems, Check("path", lambda given: not given["path"], NO_KUBECONFIG)), params)
 
 
 def _present(task: Task, path: Path, subject: str) -> Result:

@@ -17,6 +17,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..errors import Check, InvalidInput, Problem, Rule, check
+from ..names import NO_KUBECONFIG
 from .sdk import require, yaml
 from .yaml_loader import read_documents
 
@@ -60,9 +61,6 @@ _ENVIRONMENT = {
 # how to get there and as whom to act there; all others say which cluster it is, and with which credentials
 _OF_ANY_CLUSTER = frozenset({"proxy", "no_proxy", "impersonate_user", "impersonate_groups"})
 
-# the environment's may be of another cluster; who wants that one leaves the option out
-EMPTY = "is empty, and no other kubeconfig stands in for it. Name the file of the cluster's kubeconfig"
-
 
 def _is_unnamed(params: Mapping[str, Any]) -> bool:
     option = params.get("kubeconfig")
@@ -70,7 +68,7 @@ def _is_unnamed(params: Mapping[str, Any]) -> bool:
 
 
 # what every module that asks a cluster refuses of these options
-CONNECTION: tuple[Rule[Mapping[str, Any]], ...] = (Check("kubeconfig", _is_unnamed, EMPTY),)
+CONNECTION: tuple[Rule[Mapping[str, Any]], ...] = (Check("kubeconfig", _is_unnamed, NO_KUBECONFIG),)
 
 
 @dataclass(frozen=True)
