@@ -16,7 +16,7 @@ from typing import Any
 from ansible.utils.display import Display
 
 from ..module_utils.errors import InvalidInput, Problem, ServiceError
-from ..module_utils.private_files import write_private
+from ..module_utils.run_cache import write_private
 from ..module_utils.site import drift_report
 from ..module_utils.site.drift_report import Commands, HostDrift
 from ..module_utils.text import counted

@@ -32,7 +32,7 @@ from ansible.utils.display import Display
 
 from ..module_utils.errors import ServiceError
 from ..module_utils.kube.syntax import json_text
-from ..module_utils.private_files import write_private
+from ..module_utils.run_cache import write_private
 
 CALLBACK = "mcpops.platform.site_collected"
 SHOWN_LINES = 20

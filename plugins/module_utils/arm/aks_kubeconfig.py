@@ -22,8 +22,7 @@ from typing import Any
 from ..errors import Check, InvalidInput, MissingLibrary, Problem, Refused, ServiceError, check
 from ..names import NO_KUBECONFIG
 from ..plan import ABSENT, Change, Plan, Refusal, leaves
-from ..private_files import MODE, write_private
-from ..run_cache import mark_pending, write_check_mode_copy
+from ..run_cache import MODE, mark_pending, write_check_mode_copy, write_private
 from ..task import Result, Task
 from . import errors, names
 from .aks.validate import removal_problems

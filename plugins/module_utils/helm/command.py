@@ -18,7 +18,7 @@ from typing import Any
 
 from ..kube.kubeconfig import Access
 from ..kube.syntax import json_text
-from ..private_files import write_private
+from ..run_cache import write_private
 from .chart import Chart
 from .spec import CREATE_CRDS, Registry, ReleaseSpec
 

@@ -24,8 +24,7 @@ from ..kube.readiness.wait import wait_ready
 from ..plan import Plan
 from ..run_cache import ClusterPending
 from ..task import Result, Task
-from . import drift, release_record, secret_values
-from . import plan as content
+from . import content, drift, release_record, secret_values
 from .cli import Helm
 from .command import helm_files
 from .drift import CRD_KIND, Inspection, has_started, roll_back

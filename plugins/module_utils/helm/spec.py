@@ -26,7 +26,7 @@ from ..plan import leaves
 from ..waiting import wait_timeout_problems
 from . import chart as charts
 from .chart import Chart
-from .plan import Content
+from .content import Content
 
 
 def read_values(values: Mapping[str, Any] | None, files: Sequence[str]) -> tuple[dict[str, Any] | None, list[Problem]]:

@@ -23,7 +23,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from ..errors import ServiceError
 from ..http import Response
-from ..private_files import MODE, write_private
+from ..run_cache import MODE, write_private
 from .manifests import is_built_in
 
 AGGREGATED = ",".join(

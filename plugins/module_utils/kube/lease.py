@@ -21,7 +21,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from .. import private_files
+from .. import run_cache
 from ..errors import ServiceError
 from ..task import CommandOutput, Task
 from .kubeconfig import kubernetes_argument_spec
@@ -218,12 +218,12 @@ def load_record(file: Path) -> LeaseRecord | None:
 
 
 def save_record(file: Path, record: LeaseRecord) -> None:
-    private_files.write_private(file, json.dumps(record.__dict__))
+    run_cache.write_private(file, json.dumps(record.__dict__))
 
 
 def locked_record(file: Path) -> contextlib.AbstractContextManager[None]:
     """One process at a time: a renewal must not cross the return."""
-    return private_files.locked(file.with_suffix(".lock"))
+    return run_cache.locked(file.with_suffix(".lock"))
 
 
 def refuse_lost(task: Task, server: str) -> None:

@@ -30,8 +30,7 @@ from urllib.parse import urlsplit
 from ..errors import InvalidInput, Problem, ServiceError
 from ..http import basic_auth, bypasses, connection_pool, environment_proxy, proxy_login, tls_context
 from ..intent import guard
-from ..private_files import write_private
-from ..run_cache import RunCache
+from ..run_cache import RunCache, write_private
 from ..task import Task, run_within
 from ..waiting import watch_socket
 from .kubeconfig import Access

@@ -16,8 +16,8 @@ PLUGINS = ROOT / "plugins"
 ONLY_IN = {
     "time.sleep": "module_utils/waiting.py",
     "time.monotonic": "module_utils/waiting.py",
-    "os.O_EXCL": "module_utils/private_files.py",
-    "fcntl.flock": "module_utils/private_files.py",
+    "os.O_EXCL": "module_utils/run_cache.py",
+    "fcntl.flock": "module_utils/run_cache.py",
     "urllib3.PoolManager": "module_utils/http.py",
     "urllib3.ProxyManager": "module_utils/http.py",
 }

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils import private_files
-from ansible_collections.mcpops.platform.plugins.module_utils.private_files import locked, write_private
+from ansible_collections.mcpops.platform.plugins.module_utils import run_cache
+from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import locked, write_private
 
 
 def mode_of(path: Path) -> int:
@@ -56,7 +56,7 @@ def test_what_cannot_be_written_leaves_the_last_one_and_nothing_else(
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(private_files.os, "fsync", full)
+    monkeypatch.setattr(run_cache.os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write_private(path, "next", durable=True)
     assert path.read_text() == "last"

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart, plan
-from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import Content, Ignore
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart, content
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.content import Content, Ignore
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.release_record import Release
 
 FILES = {
@@ -37,7 +37,7 @@ RELEASE = Release("web", "shop", 4, "deployed", "", "web", "1.2.3", "9", {}, "",
 
 
 def paths(files: dict[str, bytes], release: Release = RELEASE) -> list[str]:
-    return [change.path for change in plan.content_changes(Content(files), release)]
+    return [change.path for change in content.content_changes(Content(files), release)]
 
 
 CHANGED: dict[str, tuple[dict[str, bytes], list[str]]] = {
@@ -69,12 +69,12 @@ def test_a_file_that_is_gone_is_a_change() -> None:
 
 def test_our_mark_tells_of_subcharts_too_as_long_as_it_is_of_that_revision() -> None:
     files = {**FILES, "charts/db/templates/a.yaml": b"1"}
-    marked = replace(RELEASE, labels={plan.CONTENT_LABEL: Content(files).label(4)})
+    marked = replace(RELEASE, labels={content.CONTENT_LABEL: Content(files).label(4)})
     assert paths(files, marked) == []
     edited = {**files, "charts/db/templates/a.yaml": b"2"}
     assert paths(edited, marked) == ["chart.charts"]
     # what the label says is the whole truth, whatever the record is like
-    assert paths({**files, "LICENSE": b"other"}, replace(marked, labels={plan.CONTENT_LABEL: "r4-" + "0" * 40})) == [
+    assert paths({**files, "LICENSE": b"other"}, replace(marked, labels={content.CONTENT_LABEL: "r4-" + "0" * 40})) == [
         "chart.LICENSE"
     ]
     copied = replace(RELEASE, revision=5, labels=marked.labels)
@@ -127,13 +127,13 @@ def test_a_directory_and_its_archive_are_one_chart(tmp_path: Path) -> None:
     whole = {**FILES, ".helmignore": b"*.md\nprivate/\n", "charts/db-1.0.0.tgz": again}
     packed.write_bytes(archive(whole, "web", 3))
     assert again != sub
-    assert plan.read_content(place).digest == plan.read_content(packed).digest
+    assert content.read_content(place).digest == content.read_content(packed).digest
 
 
 def test_a_chart_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "web.tgz").write_bytes(b"no archive")
     with pytest.raises(ServiceError, match="Reading the chart"):
-        plan.read_content(tmp_path / "web.tgz")
+        content.read_content(tmp_path / "web.tgz")
 
 
 def test_half_an_archive_is_told(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_half_an_archive_is_told(tmp_path: Path) -> None:
     for part in (packed[: len(packed) // 2], packed[:30], packed[:40] + b"\xff" * 40 + packed[80:]):
         place.write_bytes(part)
         with pytest.raises(ServiceError, match="Reading the chart") as reported:
-            plan.read_content(place)
+            content.read_content(place)
         assert reported.value.code == "ChartNotReadable"
         # what comes before the fault may be all that is read here
         found, problems = chart.resolve_chart(str(place), None)
@@ -151,7 +151,7 @@ def test_half_an_archive_is_told(tmp_path: Path) -> None:
 
 def test_a_subchart_that_is_half_an_archive_is_left_to_helm() -> None:
     half = archive({"Chart.yaml": b"name: db"}, "db", 1)[:40] + b"\xff" * 40
-    assert list(plan._opened("charts/db-1.0.0.tgz", half)) == [("charts/db-1.0.0.tgz", half)]
+    assert list(content._opened("charts/db-1.0.0.tgz", half)) == [("charts/db-1.0.0.tgz", half)]
 
 
 @pytest.mark.parametrize("name", ["values.yaml", "Chart.yaml"])
