@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from ..errors import Failure, ServiceError
-from ..http import Response, retry_after, untrusted
+from ..http_terms import Response, retry_after, untrusted
 from ..intent import Intent, classify, guard
 from ..plan import Change
 from ..run_cache import RunCache

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..errors import ServiceError
-from ..http import Response
+from ..http_terms import Response
 
 
 @dataclass(frozen=True)

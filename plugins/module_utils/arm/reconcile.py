@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from ..errors import NotReady, Reason, Refused, ServiceError
-from ..http import Response, retry_after
+from ..http_terms import Response, retry_after
 from ..plan import ABSENT, Change, Plan, join
 from . import errors
 from .client import BACKOFF, Arm, Body, LostRace, PlanAgain, Reading

@@ -14,7 +14,7 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from ..errors import InvalidInput, Problem, ServiceError
-from ..http import Response, retry_after, untrusted
+from ..http_terms import Response, retry_after, untrusted
 from ..intent import Intent, classify
 from ..run_cache import ClusterPending, RunCache, check_mode_copy, pending_reason
 from ..task import ANSWER_LOST, Task

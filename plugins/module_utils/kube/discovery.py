@@ -22,7 +22,7 @@ from typing import Any, TypedDict
 from urllib.parse import parse_qs, quote, urlsplit
 
 from ..errors import ServiceError
-from ..http import Response
+from ..http_terms import Response
 from ..run_cache import MODE, write_private
 from .manifests import is_built_in
 

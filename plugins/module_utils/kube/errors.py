@@ -16,7 +16,7 @@ from string import whitespace
 from typing import Any
 
 from ..errors import ServiceError
-from ..http import Response, untrusted
+from ..http_terms import Response, untrusted
 from ..secrets import redact
 from .sdk import urllib3
 

@@ -28,7 +28,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import InvalidInput, Problem, ServiceError
-from ..http import basic_auth, bypasses, connection_pool, environment_proxy, proxy_login, tls_context
+from ..http_terms import basic_auth, bypasses, connection_pool, environment_proxy, proxy_login, tls_context
 from ..intent import guard
 from ..run_cache import RunCache, write_private
 from ..task import Task, run_within

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from ..errors import InvalidInput, Problem
-from ..http import connection_pool, environment_proxy, tls_context, untrusted
+from ..http_terms import connection_pool, environment_proxy, tls_context, untrusted
 from ..intent import guard
 from ..kube import sdk
 from ..waiting import Watchdog

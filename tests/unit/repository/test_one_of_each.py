@@ -18,8 +18,8 @@ ONLY_IN = {
     "time.monotonic": "module_utils/waiting.py",
     "os.O_EXCL": "module_utils/run_cache.py",
     "fcntl.flock": "module_utils/run_cache.py",
-    "urllib3.PoolManager": "module_utils/http.py",
-    "urllib3.ProxyManager": "module_utils/http.py",
+    "urllib3.PoolManager": "module_utils/http_terms.py",
+    "urllib3.ProxyManager": "module_utils/http_terms.py",
 }
 
 

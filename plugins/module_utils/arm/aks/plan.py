@@ -222,9 +222,12 @@ def _creation(spec: ClusterSpec) -> ClusterPlan:
     merged = merge({}, declared, cluster_rules(spec.purge_tags))
     body = compare.without_paths(merged.value, ())
     changes = compare.redact_changes(merged.changes)
-    return ClusterPlan(
-        spec.subject, changes, body=body, is_new=True, steps=(Step("PUT", changes, body=body, create=True),)
-    )
+    step = Step("PUT", changes, body=body, create=True)
+    return _with_steps(Plan(spec.subject, changes, body=body, is_new=True), (step,))
+
+
+def _with_steps(plan: Plan, steps: tuple[Step, ...]) -> ClusterPlan:
+    return ClusterPlan(**vars(plan), steps=steps)
 
 
 def _update(current: Body, spec: ClusterSpec) -> ClusterPlan:
@@ -255,9 +258,8 @@ def _update(current: Body, spec: ClusterSpec) -> ClusterPlan:
     _require_system_pool(wanted, spec)
     steps = tuple(_steps(current, wanted, changes))
     notes = [*step.notes, *kept, *reported, *compare.write_only_note(unanswered), *_other_owner_notes(current, spec)]
-    return ClusterPlan(
-        spec.subject, tuple(changes), tuple(refused), _cluster_body(wanted, changes), tuple(notes), steps=steps
-    )
+    plan = Plan(spec.subject, tuple(changes), tuple(refused), _cluster_body(wanted, changes), tuple(notes))
+    return _with_steps(plan, steps)
 
 
 def _steps(current: Body, wanted: Body, changes: list[Change]) -> Iterator[Step]:

@@ -185,17 +185,17 @@ JUDGES: Mapping[tuple[str, str], Judge] = {
 }
 
 
-def readiness_reasons(item: Object, judges: Mapping[tuple[str, str], Judge] = JUDGES) -> list[Reason]:
+def readiness_reasons(item: Object, judges: Mapping[tuple[str, str], Judge] | None = None) -> list[Reason]:
     """What keeps this object from being ready, as far as it tells itself; most kinds are ready by existing."""
     if (item.get("metadata") or {}).get("deletionTimestamp"):
         return cluster.judge_deleting(item)
-    judge = judges.get((group_of(item), str(item.get("kind"))))
+    judge = (JUDGES if judges is None else judges).get((group_of(item), str(item.get("kind"))))
     return judge(item) if judge else []
 
 
-def has_verdict(item: Object, judges: Mapping[tuple[str, str], Judge] = JUDGES) -> bool:
+def has_verdict(item: Object, judges: Mapping[tuple[str, str], Judge] | None = None) -> bool:
     """Whether waiting for this kind means anything."""
-    return (group_of(item), str(item.get("kind"))) in judges
+    return (group_of(item), str(item.get("kind"))) in (JUDGES if judges is None else judges)
 
 
 def condition_reasons(item: Object, wanted: str, status: str = "True") -> list[Reason]:

@@ -206,9 +206,9 @@ REASON_CODES: dict[str, ReasonCode] = {
 _UNKNOWN = ReasonCode(WARNING, "something is not ready")
 
 
-def reason_code(code: str, codes: Mapping[str, ReasonCode] = REASON_CODES) -> ReasonCode:
+def reason_code(code: str, codes: Mapping[str, ReasonCode] | None = None) -> ReasonCode:
     """What a code stands for; codes of custom resources are their authors' and only called a warning."""
-    return codes.get(code, _UNKNOWN)
+    return (REASON_CODES if codes is None else codes).get(code, _UNKNOWN)
 
 
 # advice of codes that send the reader to log lines, where there are none

@@ -16,7 +16,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.errors import Request, Unreachable
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.reconcile import converge_resource
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.http import Response
+from ansible_collections.mcpops.platform.plugins.module_utils.http_terms import Response
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import Change, Plan
 from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Clock
 

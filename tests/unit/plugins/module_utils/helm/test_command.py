@@ -107,6 +107,8 @@ def test_what_only_reads_may_run_in_check_mode() -> None:
     ranged = replace(SPEC, chart=replace(SPEC.chart, version="", range=version_range("~1.4")))
     assert Helm(task, "helm", (3, 17)).newest(ranged, FILES) == "1.4.2"
     argv = task.runs[0][0]
+    # what ends a helm that hangs may stand before it
+    argv = argv[argv.index("helm") :]
     assert argv[:4] == ["helm", "show", "chart", "oci://r.example.org/web"]
     assert argv[argv.index("--version") + 1] == "~1.4"
 

@@ -15,7 +15,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import 
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.plan import plan_release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.release_record import VALUES_LABEL, History, Release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.spec import ReleaseSpec
-from ansible_collections.mcpops.platform.plugins.module_utils.http import Response
+from ansible_collections.mcpops.platform.plugins.module_utils.http_terms import Response
 from ansible_collections.mcpops.platform.plugins.module_utils.intent import guard
 
 OPEN = ReleaseSpec("web", "shop", Chart("oci://registry/web", "web", "1"), values={})

@@ -20,7 +20,7 @@ from unit.plugins.module_utils.mcp.servers import accepting
 from unit.plugins.module_utils.mcp.test_observe import failed, probed
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
-from ansible_collections.mcpops.platform.plugins.module_utils.http import proxy_login
+from ansible_collections.mcpops.platform.plugins.module_utils.http_terms import proxy_login
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import transport as websocket
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import cluster_access

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import urllib3
 
-from ansible_collections.mcpops.platform.plugins.module_utils import http
+from ansible_collections.mcpops.platform.plugins.module_utils import http_terms
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
-from ansible_collections.mcpops.platform.plugins.module_utils.http import Response, bypasses, retry_after
+from ansible_collections.mcpops.platform.plugins.module_utils.http_terms import Response, bypasses, retry_after
 
 BYPASS = [
     ("https://10.213.1.2:6443", "10.213.0.0/16", True),
@@ -46,7 +46,7 @@ def test_no_proxy(url: str, no_proxy: str, expected: bool) -> None:
     ],
 )
 def test_the_proxy_of_the_environment(environ: dict[str, str], proxy: str | None) -> None:
-    assert http.environment_proxy("https://mcp.example.com/mcp", environ) == proxy
+    assert http_terms.environment_proxy("https://mcp.example.com/mcp", environ) == proxy
 
 
 @pytest.mark.parametrize(
@@ -61,13 +61,13 @@ def test_the_proxy_of_the_environment(environ: dict[str, str], proxy: str | None
 )
 def test_the_login_of_a_proxy(address: str, login: str | None) -> None:
     headers = {"Proxy-Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"} if login else {}
-    assert http.proxy_login(address) == headers
+    assert http_terms.proxy_login(address) == headers
 
 
 @pytest.mark.parametrize("proxy", ["p:3128", "ftp://p", "//p"])
 def test_an_address_that_is_not_a_proxys(proxy: str) -> None:
     with pytest.raises(InvalidInput, match="http://, https:// or socks5://"):
-        http.connection_pool("a test", proxy, {})
+        http_terms.connection_pool("a test", proxy, {})
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_when_to_come_back(headers: dict[str, str], seconds: float | None) -> No
     ],
 )
 def test_why_a_certificate_is_not_trusted(failure: str, stated: str) -> None:
-    assert http.untrusted(ssl.SSLError(failure)) == stated
+    assert http_terms.untrusted(ssl.SSLError(failure)) == stated
 
 
 def test_an_answer_that_is_not_json() -> None:
@@ -117,11 +117,11 @@ def test_an_answer_that_is_not_json() -> None:
         page.json()
 
 
-@pytest.mark.parametrize("make", [http.tls_context, lambda: http.tls_context(verify=False)])
+@pytest.mark.parametrize("make", [http_terms.tls_context, lambda: http_terms.tls_context(verify=False)])
 def test_authorities_without_key_identifiers_are_accepted(make: Callable[[], Any]) -> None:
     assert not make().verify_flags & ssl.VERIFY_X509_STRICT
 
 
 def test_certificates_are_checked_unless_the_user_says_otherwise() -> None:
-    assert http.tls_context().verify_mode is ssl.CERT_REQUIRED
-    assert http.tls_context(verify=False).verify_mode is ssl.CERT_NONE
+    assert http_terms.tls_context().verify_mode is ssl.CERT_REQUIRED
+    assert http_terms.tls_context(verify=False).verify_mode is ssl.CERT_NONE

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""HTTP terms that all clients share: responses, Retry-After, proxies."""
+"""What all HTTP services have in common. Responses, Retry-After, certificates, and the way through a proxy."""
 
 from __future__ import annotations
 
