@@ -17,8 +17,11 @@ from .text import not_text
 DEFAULT_PORT = 3000
 DEFAULT_PATH = "/mcp"
 
-# the environment's may be of another cluster; who wants that one leaves the option out
-NO_KUBECONFIG = "is empty, and no other kubeconfig stands in for it. Name the file of the cluster's kubeconfig"
+NO_KUBECONFIG = (
+    "is empty, and no other kubeconfig stands in for it: KUBECONFIG or ~/.kube/config may be of another cluster. Name "
+    "the cluster's kubeconfig (roles take mcpops_kubeconfig, or a variable of their own), or omit the option to use "
+    "that of the environment"
+)
 
 
 def path_problem(path: str) -> str:

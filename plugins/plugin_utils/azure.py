@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from ..module_utils.arm import client
+from ..module_utils.arm import sdk
 from .inprocess import InProcessAction
 
-__all__ = ["AzureAction", "client"]
+__all__ = ["AzureAction", "sdk"]
 
 
 class AzureAction(InProcessAction):

@@ -14,90 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from ..errors import Failure, ServiceError
-from ..http_terms import Response, retry_after, untrusted
-from ..intent import Intent, classify, guard
+from ..errors import ServiceError
+from ..http_terms import Response, retry_after
+from ..intent import Intent, classify
 from ..plan import Change
 from ..run_cache import RunCache
 from ..task import ANSWER_LOST, Task
 from ..waiting import Backoff, Clock, Deadline
-from . import errors, names, sdk
-from .credential import CachedCredential, Cloud, find_cloud
+from . import errors, names
 from .errors import Request, Sender, Unreachable
-from .options import Identity, resolve_identity
-
-USER_AGENT = "mcpops.platform"
-_CONNECT_TIMEOUT = 30
-_READ_TIMEOUT = 300
-
-
-class GuardedTransport(sdk.RequestsTransport):  # type: ignore[misc]
-    """The socket: behind every policy of azure-core, so nothing that a policy thinks of can pass in check mode."""
-
-    def __init__(self, check_mode: bool, **options: Any) -> None:
-        super().__init__(**options)
-        self._check_mode = check_mode
-
-    def send(self, request: Any, **options: Any) -> Any:
-        guard(self._check_mode, "arm", request.method, request.url)
-        return super().send(request, **options)
-
-
-class PipelineSender:
-    """Sends through ARMPipelineClient without its retries (client.py decides those, with a deadline and a voice)
-    and without its automatic provider registration, which writes in answer to a read."""
-
-    def __init__(self, cloud: Cloud, identity: Identity, check_mode: bool, credential: CachedCredential | None) -> None:
-        sdk.require_sdk()
-        self._cloud = cloud
-        self._credential = credential
-        self._transport = GuardedTransport(
-            check_mode,
-            connection_verify=identity.verify,
-            connection_timeout=_CONNECT_TIMEOUT,
-            read_timeout=_READ_TIMEOUT,
-        )
-        self._client = self._make()
-
-    def _make(self) -> Any:
-        policies: list[Any] = [
-            sdk.HeadersPolicy(),
-            sdk.UserAgentPolicy(base_user_agent=USER_AGENT),
-            sdk.RequestIdPolicy(),
-        ]
-        if self._credential is not None:
-            policies.append(sdk.ARMChallengeAuthenticationPolicy(self._credential, self._cloud.scope))
-        return sdk.ARMPipelineClient(self._cloud.resource_manager, policies=policies, transport=self._transport)
-
-    def renew(self) -> None:
-        if self._credential is not None:
-            self._credential.forget(self._cloud.scope)
-            self._client = self._make()
-
-    def send(self, request: Request) -> Response:
-        options = {} if request.body is None else {"json": request.body}
-        message = sdk.HttpRequest(request.method, request.url, headers=dict(request.headers), **options)
-        try:
-            answer = self._client.send_request(message)
-            content = answer.read()
-        except Failure:
-            raise
-        except sdk.ServiceRequestError as exc:
-            raise Unreachable(_reason(exc), sent=False) from exc
-        except (sdk.ServiceResponseError, sdk.AzureError) as exc:
-            raise Unreachable(_reason(exc), sent=True) from exc
-        return Response(answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, content)
-
-
-def _reason(exc: Exception) -> str:
-    """The innermost sentence of requests' and urllib3's nested errors."""
-    if untrusted(exc):
-        return f"it {untrusted(exc)} (CERTIFICATE_VERIFY_FAILED)"
-    cause: BaseException | None = exc
-    while cause is not None and cause.__cause__ is not None:
-        cause = cause.__cause__
-    return (str(cause).splitlines() or [type(exc).__name__])[0]
-
+from .options import Cloud, find_cloud, resolve_identity
 
 Body = dict[str, Any]
 
@@ -163,7 +89,7 @@ class Arm:
         """Resolve who we are and where ARM is; nothing is asked unless the cloud is given by its URL."""
         # Azure's libraries take longer to import than all the rest. Only who connects needs them, not who looks at
         # options; actions that connect import them once a playbook (plugin_utils/azure.py).
-        from .credential import CachedCredential
+        from .sdk import CachedCredential, PipelineSender
 
         identity = resolve_identity(task.params)
         cache = RunCache(task.run_directory)

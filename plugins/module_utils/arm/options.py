@@ -10,12 +10,14 @@ import configparser
 import hashlib
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from ..errors import InvalidInput, Problem
+from ..errors import InvalidInput, Problem, ServiceError
+from ..run_cache import RunCache
 
 SUBJECT = "Azure credentials"
 AUTH_SOURCES = ("auto", "cli", "credential_file", "env", "msi", "workload_identity")
@@ -235,3 +237,92 @@ def _verify(params: Mapping[str, Any], env: Mapping[str, str]) -> bool | str:
     if _setting("cert_validation_mode", params, env) == "ignore":
         return False
     return env.get("REQUESTS_CA_BUNDLE") or env.get("SSL_CERT_FILE") or True
+
+
+METADATA_API_VERSION = "2022-09-01"
+_GOOD_FOR_SECONDS = 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Where to ask for tokens, for what audience, and where ARM answers (no trailing slash)."""
+
+    resource_manager: str
+    authority: str
+    audience: str
+    well_known: bool
+
+    @property
+    def scope(self) -> str:
+        return f"{self.audience.rstrip('/')}/.default"
+
+
+def _known(resource_manager: str, authority: str) -> Cloud:
+    return Cloud(resource_manager, authority, resource_manager, True)
+
+
+# the endpoints azure.core and azure.identity hold for the same names
+_CLOUDS = {
+    "azurecloud": _known("https://management.azure.com", "https://login.microsoftonline.com"),
+    "azurechinacloud": _known("https://management.chinacloudapi.cn", "https://login.chinacloudapi.cn"),
+    "azureusgovernment": _known("https://management.usgovcloudapi.net", "https://login.microsoftonline.us"),
+}
+_ALIASES = {
+    "azure_public_cloud": "azurecloud",
+    "azurepubliccloud": "azurecloud",
+    "azure_china_cloud": "azurechinacloud",
+    "azure_us_government": "azureusgovernment",
+    "azureusgovernmentcloud": "azureusgovernment",
+}
+
+
+def _well_known(name: str) -> Cloud | None:
+    return _CLOUDS.get(_ALIASES.get(name.lower(), name.lower()))
+
+
+def cloud_problems(name: Any) -> list[Problem]:
+    """What is wrong with the name of a cloud; none is the one of everybody."""
+    if not name or _well_known(str(name)) or (urlsplit(str(name)).scheme == "https" and urlsplit(str(name)).netloc):
+        return []
+    names = "AzureCloud, AzureChinaCloud, AzureUSGovernment"
+    return [Problem("cloud_environment", f"{name!r} is neither a cloud ({names}) nor the https URL of an ARM endpoint")]
+
+
+def find_cloud(name: str, authority_host: str, cache: RunCache, get_json: Callable[[str], Any]) -> Cloud:
+    """The cloud called `name`, or the one whose ARM endpoint is the URL `name`; `get_json` reads one URL."""
+    wrong = cloud_problems(name)
+    if wrong:
+        raise InvalidInput("Azure cloud", wrong)
+    known = _well_known(name)
+    if known is not None:
+        cloud = known
+    else:
+        # a person may paste the document's own address as well as the endpoint
+        endpoint = name.split("/metadata/endpoints", 1)[0].rstrip("/")
+        cloud = Cloud(
+            **cache.get_or_make(("arm-cloud", endpoint), lambda: (_discover(endpoint, get_json), _GOOD_FOR_SECONDS))
+        )
+    if not authority_host:
+        return cloud
+    host = authority_host if "://" in authority_host else f"https://{authority_host}"
+    return Cloud(cloud.resource_manager, host.rstrip("/"), cloud.audience, cloud.well_known)
+
+
+def _discover(endpoint: str, get_json: Callable[[str], Any]) -> dict[str, Any]:
+    url = f"{endpoint}/metadata/endpoints?api-version={METADATA_API_VERSION}"
+    document = get_json(url)
+    try:
+        authentication = document["authentication"]
+        found = Cloud(
+            resource_manager=str(document.get("resourceManager") or endpoint).rstrip("/"),
+            authority=str(authentication["loginEndpoint"]).rstrip("/"),
+            audience=str(authentication["audiences"][0]),
+            well_known=False,
+        )
+    except (KeyError, IndexError, TypeError, AttributeError) as exc:
+        raise ServiceError(
+            f"Reading the cloud's endpoints at {url}",
+            "the answer has no authentication.loginEndpoint and authentication.audiences",
+            hint="Set cloud_environment to the URL of an Azure Resource Manager endpoint.",
+        ) from exc
+    return asdict(found)

@@ -18,8 +18,7 @@ from typing import Any, Protocol
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 
-from ..arm.credential import cloud_problems
-from ..arm.options import azure_argument_spec
+from ..arm.options import azure_argument_spec, cloud_problems
 from ..errors import KnownLater, Problem
 from ..kube.manifests import argument_secrets
 from ..masking import forms, mask

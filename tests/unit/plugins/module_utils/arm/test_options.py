@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.credential import Cloud, find_cloud
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import (
     VARIABLES,
+    Cloud,
     azure_argument_spec,
+    find_cloud,
     resolve_identity,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, ServiceError
