@@ -81,7 +81,7 @@ class ActionModule(SiteAction):
     MODULE = site_validate
 
     def look(self, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
-        listed = params["roles"] or domains.roles_by_group()
+        listed = domains.roles_by_group() if params["roles"] is None else params["roles"]
         roles = self._roles(listed, str(task_vars.get("playbook_dir", ".")))
         names = params["hosts"] or task_vars["ansible_play_hosts_all"]
         groups = {str(name): list(map(str, members)) for name, members in task_vars["groups"].items()}
