@@ -34,6 +34,7 @@ def variables(name: str, base: Mapping[str, str]) -> dict[str, str]:
         "LOCALCLOUD_NETWORK": f"{first}.{int(second) + number}.0.0/16",
         "LOCALCLOUD_AZURE_PORT": str(usual.azure_port + number),
         "LOCALCLOUD_REGISTRY_PORT": str(usual.registry_port + number),
+        "LOCALCLOUD_PACKAGES_PORT": str(usual.packages_port + number),
     }
 
 

@@ -51,7 +51,7 @@ def test_a_report_a_file_and_a_failing_run(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"diagnose_fail_on": "always"}, "value of site_diagnostics_fail_on must be one of: error, warning, never"),
+        ({"diagnose_fail_on": "always"}, "value of diagnose_fail_on must be one of: error, warning, never"),
         ({"diagnose_namespaces": "no-such-namespace"}, "there is no namespace no-such-namespace"),
         ({"site_diagnostics_log_lines": 500}, "log_lines: 500 is outside 0 to 100"),
     ],

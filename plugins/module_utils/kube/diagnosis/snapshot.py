@@ -97,14 +97,14 @@ def with_events(found: Finding, messages: Sequence[str], most: int = 3) -> Findi
     return replace(found, evidence=(*found.evidence, *(Evidence(EVENT, text) for text in reversed(fresh))))
 
 
-def in_order(findings: Iterable[Finding], codes: Mapping[str, ReasonCode] = REASON_CODES) -> list[Finding]:
+def in_order(findings: Iterable[Finding], codes: Mapping[str, ReasonCode] | None = None) -> list[Finding]:
     """The worst first, then by name; each fault once, with what its code says of it where it says nothing itself."""
     unique = {found.identifier: _complete(found, codes) for found in findings}
     rank = {severity: place for place, severity in enumerate(SEVERITIES)}
     return sorted(unique.values(), key=lambda one: (rank[one.severity], one.identifier))
 
 
-def _complete(found: Finding, codes: Mapping[str, ReasonCode]) -> Finding:
+def _complete(found: Finding, codes: Mapping[str, ReasonCode] | None) -> Finding:
     of_code = reason_code(found.code, codes)
     return replace(found, severity=found.severity or of_code.severity, advice=found.advice or of_code.advice)
 

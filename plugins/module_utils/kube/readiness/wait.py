@@ -22,7 +22,7 @@ from ..manifests import Object, ObjectRef
 from . import reasons as vocabulary
 from .cluster import latest_warning
 from .evidence import WITH_PODS, RelatedObjects, explain_pods, with_evidence
-from .judge import JUDGES, Judge, has_verdict, readiness_reasons
+from .judge import Judge, has_verdict, readiness_reasons
 from .reasons import subject_of
 
 TERMINAL_SECONDS = 4.0
@@ -49,7 +49,7 @@ def wait_ready(
     items: Sequence[Object],
     timeout: float,
     condition: Unmet | None = None,
-    judges: Mapping[tuple[str, str], Judge] = JUDGES,
+    judges: Mapping[tuple[str, str], Judge] | None = None,
 ) -> list[Object]:
     """Wait until every object is ready and return them as they stand; NotReady with reasons otherwise.
 
@@ -91,7 +91,11 @@ class _Looks:
     """Looks at what is not ready yet, and keeps what is."""
 
     def __init__(
-        self, kube: Kube, targets: Sequence[Target], condition: Unmet | None, judges: Mapping[tuple[str, str], Judge]
+        self,
+        kube: Kube,
+        targets: Sequence[Target],
+        condition: Unmet | None,
+        judges: Mapping[tuple[str, str], Judge] | None,
     ) -> None:
         self._kube = kube
         self._judges = judges
@@ -219,7 +223,7 @@ def _verdicts(
     live: dict[ObjectRef, Object],
     condition: Unmet | None,
     related: RelatedObjects,
-    judges: Mapping[tuple[str, str], Judge],
+    judges: Mapping[tuple[str, str], Judge] | None,
 ) -> dict[ObjectRef, list[Reason]]:
     verdicts = map_concurrently(
         lambda target: _verdict(target, live.get(target.ref), condition, related, judges), list(waiting)
@@ -232,7 +236,7 @@ def _verdict(
     live: Object | None,
     condition: Unmet | None,
     related: RelatedObjects,
-    judges: Mapping[tuple[str, str], Judge],
+    judges: Mapping[tuple[str, str], Judge] | None,
 ) -> list[Reason]:
     if live is None:
         gone = "does not exist (any more): something has deleted it"
