@@ -16,7 +16,7 @@ def test_no_two_clouds_share_anything() -> None:
     base = {"LOCALCLOUD_STATE": "/nowhere/usual"}
     known = [Settings.load(base), *(Settings.load({**base, **clouds.variables(name, base)}) for name in clouds.OWN)]
     for one, other in itertools.combinations(known, 2):
-        for attribute in ("state", "network", "azure_port", "registry_port", "instance"):
+        for attribute in ("state", "network", "azure_port", "registry_port", "packages_port", "instance"):
             assert getattr(one, attribute) != getattr(other, attribute), attribute
 
 
