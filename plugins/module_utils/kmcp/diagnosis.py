@@ -15,6 +15,7 @@ from ..kube.client import Kube
 from ..kube.diagnosis.snapshot import CALL, STATUS, Evidence, Finding, Snapshot, of_reason
 from ..kube.readiness.reasons import Object, condition_of, condition_text, make_reason, subject_of
 from ..mcp import http_client, mcp_probe
+from ..mcp.verdicts import Code
 from ..names import DEFAULT_PATH, path_problem
 from ..task import CommandOutput, Task
 from . import cluster_state, readiness, server_children, server_fields, server_spec
@@ -28,23 +29,23 @@ TIMEOUT_SECONDS = 10
 # what an entry of `servers` may say of how to ask: calls and expectations are verification's
 _HOW = ("port", "path", "headers", "via", "era")
 # verdict of the probe → code of the finding
-_CODES: Mapping[str, str] = {
-    "session_lost": "SessionLost",
-    "misdirected": "HostRefused",
-    "era_mismatch": "EraMismatch",
-    "protocol_version": "EraMismatch",
-    "connection_refused": "PortMismatch",
+_CODES: Mapping[Code, str] = {
+    "SessionLost": "SessionLost",
+    "Misdirected": "HostRefused",
+    "EraMismatch": "EraMismatch",
+    "ProtocolVersion": "EraMismatch",
+    "ConnectionRefused": "PortMismatch",
 }
 # what a program that has not started yet looks like, too
 _OF_A_START = ("NotAnswering", "PortMismatch")
 # verdicts that say nothing of the server, or that findings about pods and Services are about
-_SILENT = frozenset(
+_SILENT: frozenset[Code] = frozenset(
     (
-        *("unauthorized", "forbidden", "proxy_forbidden", "api_unauthorized", "no_endpoints", "no_service"),
-        *("no_such_port", "cluster_pending", "needs_input", "busy"),
+        *("Unauthorized", "Forbidden", "ProxyForbidden", "ApiUnauthorized", "NoEndpoints", "NoService"),
+        *("NoSuchPort", "ClusterPending", "NeedsInput", "Busy"),
     )
 )
-_NOT_ALLOWED = ("proxy_forbidden", "api_unauthorized")
+_NOT_ALLOWED: tuple[Code, ...] = ("ProxyForbidden", "ApiUnauthorized")
 
 
 class _Asking:
@@ -104,7 +105,8 @@ def unread_note(answers: Mapping[Key, Mapping[str, Any]]) -> str:
 
 
 def _of_error(snapshot: Snapshot, server: Object, error: Mapping[str, Any]) -> Iterator[Finding]:
-    verdict, stated = str(error.get("code")), str(error.get("message"))
+    verdict: Code = error["code"]
+    stated = str(error.get("message"))
     if verdict in _SILENT:
         return
     code = _CODES.get(verdict, "NotAnswering")

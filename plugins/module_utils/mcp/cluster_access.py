@@ -301,7 +301,7 @@ def first_of(pods: Callable[[], Sequence[Replica]]) -> Replica:
     found = pods()
     if not found:
         raise Unanswered(
-            "no_endpoints",
+            "NoEndpoints",
             "its Service has no ready pods",
             "Look at its pods: kubectl describe pods shows why none is ready.",
         )
@@ -319,11 +319,11 @@ def forward_unreached(exc: Exception, timeout: float) -> Unanswered:
     stated, reason = shortened(exc), shortened(str(exc).rpartition(": ")[2])
     if "connection refused" in str(exc).lower():
         return Unanswered(
-            "connection_refused",
+            "ConnectionRefused",
             f"its pod runs, but nothing listens on the port: {reason}",
             "The server must listen on the port of the MCPServer (spec.deployment.port).",
         )
-    return Unanswered("not_http", f"the forwarded connection failed: {type(exc).__name__}: {stated}", "")
+    return Unanswered("NotHttp", f"the forwarded connection failed: {type(exc).__name__}: {stated}", "")
 
 
 def _forwarding(kube: Kube, check_mode: bool, target: str, timeout: float) -> transport.WebSocket:
@@ -344,4 +344,4 @@ def not_forwarded(refused: transport.NotUpgraded) -> Unanswered:
     if verdict.status is None:
         return verdict
     stated = shortened(refused.body) or "no reason given"
-    return Unanswered("proxy_error", f"the API server does not forward the port (HTTP {refused.status}): {stated}")
+    return Unanswered("ProxyError", f"the API server does not forward the port (HTTP {refused.status}): {stated}")

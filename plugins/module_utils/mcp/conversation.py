@@ -157,7 +157,7 @@ class Conversation:
         for page in self._pages(method):
             found = page.get(key)
             if not isinstance(found, list):
-                raise Unanswered("not_mcp", f"it answered {method} without a list of {key}", terminal=True, status=200)
+                raise Unanswered("NotMcp", f"it answered {method} without a list of {key}", terminal=True, status=200)
             items += [item for item in found if isinstance(item, dict) and isinstance(item.get(identity), str)]
             size += len(str(page))
             if len(items) > MOST_ITEMS or size > MOST_MEGABYTES * 2**20:
@@ -338,7 +338,7 @@ def _unusable(tool: Mapping[str, Any]) -> str:
 
 def _endless(method: str, what: str) -> Unanswered:
     return Unanswered(
-        "endless_list",
+        "EndlessList",
         f"its answers to {method} have {what}",
         "A server whose nextCursor never ends has a defect.",
         terminal=True,

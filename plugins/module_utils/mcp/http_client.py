@@ -28,7 +28,7 @@ from ..kube import sdk
 from ..waiting import Watchdog
 from . import protocol
 from .protocol import EventStream, Exchange, Reply
-from .verdicts import Unanswered, refusal, shortened, without_secrets
+from .verdicts import Code, Unanswered, refusal, shortened, without_secrets
 
 
 def is_ambiguous_path(path: str) -> bool:
@@ -73,7 +73,7 @@ def at_origin(base: str, path: str) -> str:
 def foreign_address(address: str) -> Unanswered:
     """The verdict on a server that names an address elsewhere."""
     return Unanswered(
-        "foreign_address",
+        "ForeignAddress",
         "its stream names an address for requests that is of another origin, or leads out of its own: "
         f"{without_secrets(address)}",
         "Nothing was sent there. The server, or a proxy in front of it, must name a path of its own.",
@@ -210,19 +210,19 @@ def http_unreached(exc: Exception, timeout: float) -> Unanswered:
     errors = sdk.urllib3.exceptions
     text = str(exc)
     if isinstance(exc, errors.NameResolutionError) or "Name or service not known" in text:
-        return Unanswered("unknown_host", "its host name does not resolve", "Check the url.")
+        return Unanswered("UnknownHost", "its host name does not resolve", "Check the url.")
     refused = proxy_refusal(text)
     if refused is not None:
         return refused
     if "Connection refused" in text:
         return Unanswered(
-            "connection_refused",
+            "ConnectionRefused",
             "the connection was refused: nothing listens there",
             "Check the port, and that the server listens on 0.0.0.0 rather than on localhost.",
         )
     if isinstance(exc, errors.ConnectTimeoutError):
         return Unanswered(
-            "unreachable",
+            "Unreachable",
             f"no connection came about within {timeout:.3g} s",
             "A firewall or a network policy may be in the way, or the address is wrong.",
         )
@@ -230,13 +230,13 @@ def http_unreached(exc: Exception, timeout: float) -> Unanswered:
         return timed_out(timeout)
     if isinstance(exc, errors.SSLError):
         return Unanswered(
-            "tls",
+            "Tls",
             f"TLS failed: {untrusted(exc) or shortened(text)}",
             "Give the CA with ca_cert, or check that the address speaks TLS.",
             terminal=True,
         )
     stated = f"the connection failed: {type(exc).__name__}: {shortened(text)}"
-    return Unanswered("not_http", stated, "Is there an HTTP server?")
+    return Unanswered("NotHttp", stated, "Is there an HTTP server?")
 
 
 def proxy_refusal(text: str) -> Unanswered | None:
@@ -246,7 +246,7 @@ def proxy_refusal(text: str) -> Unanswered | None:
 
 def timed_out(timeout: float) -> Unanswered:
     return Unanswered(
-        "timeout",
+        "Timeout",
         f"it accepted the request and did not answer within {timeout:.3g} s",
         "It hangs or is overloaded; raise timeout for a server that starts slowly.",
     )
@@ -268,7 +268,7 @@ def _chunks(response: Any, deadline: Watchdog, timeout: float) -> Iterator[bytes
         if deadline.passed:
             raise timed_out(timeout) from exc
         raise Unanswered(
-            "cut_off",
+            "CutOff",
             f"the connection ended in the middle of the answer: {type(exc).__name__}",
             "See its own log.",
         ) from exc
@@ -281,7 +281,7 @@ def _decompressed(chunks: Iterator[bytes], headers: Mapping[str, str], status: i
         yield from chunks
         return
     broken = Unanswered(
-        "not_mcp",
+        "NotMcp",
         f"its answer is compressed ({shortened(coding)}) in a way that cannot be read, and it was asked for plain text",
         "A proxy in front of it may compress what it passes on: have it respect Accept-Encoding.",
         terminal=True,
@@ -315,7 +315,7 @@ MOST_BYTES = 4 * protocol.MAX_ANSWER_BYTES
 REFUSALS = (404, 405)
 
 # what says more than that there is no such stream
-TOLD = frozenset(("foreign_address", "oversize", "unauthorized", "forbidden", "proxy_unauthorized"))
+TOLD: frozenset[Code] = frozenset(("ForeignAddress", "Oversize", "Unauthorized", "Forbidden", "ProxyUnauthorized"))
 
 
 class Movable(Protocol):
@@ -342,7 +342,7 @@ def connected_sse(exchange: Movable, headers: Mapping[str, str]) -> Iterator[Exc
         texts = iter(stream)
         reference = next(texts, "")
         if stream.name != "endpoint":
-            raise Unanswered("not_mcp", "its stream begins without an endpoint", terminal=True, status=reply.status)
+            raise Unanswered("NotMcp", "its stream begins without an endpoint", terminal=True, status=reply.status)
         yield _paired(exchange.at(endpoint_path(exchange.base, reference)), texts)
 
 

@@ -115,7 +115,7 @@ class ServerStream:
                         with without_watchdog():
                             self._answer(message)
         except Unanswered as ended:
-            return ended.code == "timeout"
+            return ended.code == "Timeout"
         return False
 
 
@@ -218,7 +218,7 @@ class Legacy:
         try:
             other.ask("ping", {})
         except Unanswered as refused:
-            if refused.code == "session_lost":
+            if refused.code == "SessionLost":
                 return False
             if refused.rpc is None:
                 raise
@@ -264,7 +264,7 @@ class Legacy:
         try:
             return self._answer(found, number, status)
         except Unanswered as broken:
-            if broken.code == "cut_off" and stream is not None and stream.last_id:
+            if broken.code == "CutOff" and stream is not None and stream.last_id:
                 return None
             raise
 
@@ -349,7 +349,7 @@ def _in_a_header(text: str) -> str:
 
 def endless_requests(status: int) -> Unanswered:
     return Unanswered(
-        "endless_requests",
+        "EndlessRequests",
         f"it asks its client more than {MOST_REQUESTS} times before it answers",
         "A server that asks on and on has a defect.",
         terminal=True,
@@ -362,7 +362,7 @@ def negotiated(result: Mapping[str, Any]) -> str:
     version = result.get("protocolVersion")
     if not isinstance(version, str):
         raise Unanswered(
-            "not_mcp",
+            "NotMcp",
             "it answered initialize without a protocolVersion",
             "It speaks JSON-RPC but not MCP: check the path and the image.",
             terminal=True,
@@ -370,7 +370,7 @@ def negotiated(result: Mapping[str, Any]) -> str:
         )
     if version not in protocol.LEGACY_VERSIONS:
         raise Unanswered(
-            "protocol_version",
+            "ProtocolVersion",
             f"it speaks MCP {shortened(version)} after initialize, and this client knows "
             f"{', '.join(protocol.LEGACY_VERSIONS)} there",
             "Use a server or a release of this collection that shares a version.",

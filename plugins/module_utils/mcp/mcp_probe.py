@@ -28,7 +28,7 @@ from . import cluster_access, http_client
 from .observe import ProbeSettings, Reach, observe
 from .protocol import Exchange
 from .targets import PORT_FORWARD, Target, targets_from
-from .verdicts import Unanswered
+from .verdicts import Code, Unanswered
 
 # fewer than the connections to the API server: one must be left for what a server asks back in the middle of its answer
 AT_ONCE = 12
@@ -36,7 +36,7 @@ PAUSES = Backoff(first=0.25, longest=2.0, factor=2.0)
 PROGRESS_SECONDS = 5.0
 
 # the server was reached, and what came of it has its reason inside
-_LOG_TELLS = frozenset(("timeout", "server_error", "program_not_started", "bad_gateway", "unavailable"))
+_LOG_TELLS: frozenset[Code] = frozenset(("Timeout", "ServerError", "ProgramNotStarted", "BadGateway", "Unavailable"))
 
 Connect = Callable[[Target], Reach]
 
@@ -199,7 +199,7 @@ def _until_answered(target: Target, reach: Reach, deadline: Deadline, settings: 
             left = deadline.left
             if silent.terminal or left <= 0:
                 return Outcome(target, observed, with_log_lines(target.advised(silent.about(target.label)), reach))
-            lost += silent.code == "session_lost"
+            lost += silent.code == "SessionLost"
             settings = with_longer_timeout(settings, silent, left)
         else:
             return Outcome(target, _with_losses(observed, lost))
@@ -218,7 +218,7 @@ def with_longer_timeout(settings: ProbeSettings, silent: Unanswered, left: float
 
     A server that fetches its packages first (npx, uvx) begins from the start with every request that is given up.
     """
-    if silent.code != "timeout":
+    if silent.code != "Timeout":
         return settings
     return replace(settings, timeout=max(settings.timeout, min(settings.timeout * 2, left)))
 
@@ -232,7 +232,7 @@ def _with_losses(observed: dict[str, Any], lost: int) -> dict[str, Any]:
 
 
 def _pending(targets: list[Target], reason: str) -> Result:
-    rows = [Outcome(target, {}, Reason(target.label, "cluster_pending", reason)).row() for target in targets]
+    rows = [Outcome(target, {}, Unanswered("ClusterPending", reason).about(target.label)).row() for target in targets]
     plan = Plan(_subject(targets), notes=(f"Nothing was asked: {reason}.",))
     return Result(changed=False, msg=_summary(rows), plans=(plan,), values={"servers": rows})
 

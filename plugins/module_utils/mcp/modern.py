@@ -141,7 +141,7 @@ class Modern:
         versions = result.get("supportedVersions")
         if not isinstance(versions, list):
             raise Unanswered(
-                "not_mcp",
+                "NotMcp",
                 "it answered server/discover without supportedVersions",
                 "It speaks JSON-RPC but not MCP: check the path and the image.",
                 terminal=True,
@@ -236,7 +236,7 @@ def checked_result(method: str, result: dict[str, Any]) -> dict[str, Any]:
     kind = result.get("resultType", "complete")
     if kind == "input_required" and method not in _ASKS_BACK:
         raise Unanswered(
-            "result_type",
+            "ResultType",
             f"it answers {method} with a result of the type 'input_required', which only "
             f"{', '.join(sorted(_ASKS_BACK))} may have",
             "That is a defect of the server: what it offers must not depend on an answer of its client.",
@@ -246,7 +246,7 @@ def checked_result(method: str, result: dict[str, Any]) -> dict[str, Any]:
     if kind in RESULT_TYPES:
         return result
     raise Unanswered(
-        "result_type",
+        "ResultType",
         f"its answer is of the type {shortened(kind)!r}, which it may only send to clients that ask for it",
         "The server sends results of an extension that the probe did not declare.",
         terminal=True,
@@ -284,7 +284,7 @@ def after_refusal(refused: Unanswered) -> Step:
     code = refused.rpc.code if refused.rpc is not None else None
     if refused.status is None:
         return Step("report", "no answer of the server itself", refused)
-    if refused.code == "result_type":
+    if refused.code == "ResultType":
         return Step("report", "only servers of the modern era give their results types", refused)
     if code in _MODERN_FAULTS:
         return Step("report", f"{code} is an error of the modern era", refused)
@@ -308,7 +308,7 @@ def modern_only(refused: Unanswered) -> bool:
 
 def foreign_versions(versions: Sequence[str]) -> Unanswered:
     return Unanswered(
-        "protocol_version",
+        "ProtocolVersion",
         f"it speaks MCP {masking.listed_names(versions) or 'of no version that it names'}, and this client knows "
         f"{', '.join(protocol.KNOWN_VERSIONS)}",
         "Use a server or a release of this collection that shares a version.",
@@ -322,7 +322,7 @@ def era_mismatch(wanted: str, versions: Sequence[str]) -> Unanswered:
     spoken = masking.listed_names(versions)
     other = "modern" if wanted == "legacy" else "legacy"
     return Unanswered(
-        "era_mismatch",
+        "EraMismatch",
         f"it speaks the {other} era of MCP only ({spoken}), and era: {wanted} was asked for",
         "Clients of the other era cannot use it: update the server or its SDK, or set era to what its clients speak.",
         terminal=True,

@@ -24,7 +24,7 @@ from .conversation import Conversation
 from .expectations import Answer
 from .protocol import Exchange
 from .targets import Target
-from .verdicts import Unanswered, shortened
+from .verdicts import Code, Unanswered, shortened
 
 MOST_REPLICAS = 20
 MOST_DIFFERENCES = 100
@@ -74,9 +74,9 @@ def compare_replicas(
         try:
             pods.append(answer.result())
         except Unanswered as refused:
-            if refused.code == "timeout" and waiting.outer_deadline_passed():
+            if refused.code == "Timeout" and waiting.outer_deadline_passed():
                 raise
-            if refused.code == "proxy_forbidden":
+            if refused.code == "ProxyForbidden":
                 del row["replicas"]
                 return [f"its {len(found)} replicas were not asked one by one: {refused.reason}"]
             pods.append({"pod": replica.pod, "answered": False, "error": refused.code, "message": refused.reason})
@@ -112,7 +112,7 @@ def _judge(pods: Sequence[Mapping[str, Any]]) -> None:
     if silent:
         stated = "; ".join(f"{pod['pod']}: {pod['message']}" for pod in silent[:3])
         raise Unanswered(
-            "replica_unanswered",
+            "ReplicaUnanswered",
             f"{len(silent)} of its {len(pods)} replicas do not answer, although their pods are ready: {stated}",
             "Clients reach them as often as the others: look at the logs of these pods.",
         )
@@ -120,7 +120,7 @@ def _judge(pods: Sequence[Mapping[str, Any]]) -> None:
     if different:
         stated = "; ".join(f"{pod['pod']}: {', '.join(pod['differences'][:5])}" for pod in different[:3])
         raise Unanswered(
-            "replicas_differ",
+            "ReplicasDiffer",
             f"{len(different)} of its {len(pods)} replicas offer other tools: {stated}",
             "During a rollout this passes. Otherwise the replicas run different images or settings, or make their "
             "tools from something that differs between them.",
@@ -152,7 +152,7 @@ def _sessions(exchanges: Mapping[str, Exchange], reach: Reach, traceparent: str,
     if reach.keeps_clients_apart():
         return [f"{stated}; its Service sends each client address to the same pod, which a proxy or gateway undoes"]
     raise Unanswered(
-        "session_lost",
+        "SessionLost",
         stated,
         "Run one replica, or a server that keeps no sessions (stateless), or update it to MCP 2026-07-28, which has "
         "none. During a rollout this passes.",
@@ -168,8 +168,8 @@ MOST_ROUNDS = 5
 REQUEST_TIMES = 10
 _SHORT = ("name", "uri", "uriTemplate", "title", "description", "mimeType")
 # how a server that speaks the modern era only refuses the handshake of the other; anything else is worth a word
-_PLAIN_REFUSALS = frozenset(
-    ("protocol_version", "method_not_found", "path_not_found", "bad_request", "rpc_error", "method_not_allowed")
+_PLAIN_REFUSALS: frozenset[Code] = frozenset(
+    ("ProtocolVersion", "MethodNotFound", "PathNotFound", "BadRequest", "RpcError", "MethodNotAllowed")
 )
 
 
@@ -196,7 +196,7 @@ def observe(target: Target, reach: Reach, settings: ProbeSettings, traceparent: 
         try:
             _observe_and_cut(target, reach, settings, traceparent, row)
         except Unanswered as silent:
-            if silent.code == "timeout" and waiting.outer_deadline_passed():
+            if silent.code == "Timeout" and waiting.outer_deadline_passed():
                 raise _too_slow(settings.whole_seconds, row) from silent
             raise
 
@@ -207,7 +207,7 @@ def _too_slow(seconds: float, row: Mapping[str, Any]) -> Unanswered:
     if "replicas" in row:
         where = f"its {row['replicas']['ready']} replicas" + (f"; {where}" if where else "")
     return Unanswered(
-        "timeout",
+        "Timeout",
         f"the whole conversation was not over within {seconds:.3g} s{f' (slow: {where})' if where else ''}",
         "It answers slowly, or its lists have many pages; raise wait_timeout if that is so by nature.",
     )
@@ -221,7 +221,7 @@ def _observe_and_cut(
         _learn(target, reach, settings, traceparent, row)
     except RecursionError as exc:
         raise Unanswered(
-            "not_mcp",
+            "NotMcp",
             "its answers are nested too deep to be read",
             "No honest server does that: check port, path and image.",
             terminal=True,
@@ -323,7 +323,7 @@ def _offered(server: Conversation, settings: ProbeSettings, row: dict[str, Any])
             if silent.rpc is not None and silent.status is not None and silent.status < 500:
                 remarks.append(f"it declares {capability}, and its {field.replace('_', ' ')}: {silent.reason}")
                 continue
-            if silent.code != "timeout" or server.speaker.era != conversation.LEGACY:
+            if silent.code != "Timeout" or server.speaker.era != conversation.LEGACY:
                 raise
             # the others are not asked for: each would take as long
             asked = field.replace("_", " ")
@@ -335,7 +335,7 @@ def _listed(ask: Callable[[], list[dict[str, Any]]], needed: bool = False) -> li
     try:
         return ask()
     except Unanswered as refused:
-        if needed or refused.code != "method_not_found":
+        if needed or refused.code != "MethodNotFound":
             raise
         return []
 
@@ -350,7 +350,7 @@ def _missing_tools(target: Target, tools: Sequence[Mapping[str, Any]], server: C
     unusable = "; ".join(f"{name} is listed and cannot be used: {dropped[name]}" for name in missing if name in dropped)
     listed = ", ".join(names[:50]) or "none"
     raise Unanswered(
-        "tool_missing",
+        "ToolMissing",
         f"it answers, and has no tool {' and no tool '.join(map(repr, missing))}; "
         f"{unusable + '; ' if unusable else ''}its tools: {shortened(listed)}",
         "Check the tool's name and the version of the image.",
@@ -391,7 +391,7 @@ def _called(target: Target, server: Conversation) -> dict[str, Any]:
 def _other_era(exchange: Exchange, traceparent: str, row: dict[str, Any]) -> list[str]:
     """Whether older clients are served as well: a server of both eras lists the modern one only."""
     version, refused = conversation.also_legacy(exchange, traceparent)
-    if refused is not None and refused.code == "timeout" and waiting.outer_deadline_passed():
+    if refused is not None and refused.code == "Timeout" and waiting.outer_deadline_passed():
         raise refused
     if version:
         row["eras"] = [conversation.MODERN, conversation.LEGACY]

@@ -176,7 +176,7 @@ def read_answer(reply: Reply, number: int) -> dict[str, Any]:
 
 def no_answer(reply: Reply) -> Unanswered:
     return Unanswered(
-        "no_answer",
+        "NoAnswer",
         f"the answer ended without a reply to the request ({reply.content_type})",
         "A proxy may have cut the stream, or the server ended while it answered.",
         status=reply.status,
@@ -195,7 +195,7 @@ def result_of(message: Mapping[str, Any], status: int) -> dict[str, Any]:
     result = message.get("result")
     if not isinstance(result, dict):
         raise Unanswered(
-            "not_mcp",
+            "NotMcp",
             "its JSON-RPC answer holds neither a result nor an error",
             "It speaks JSON-RPC but not MCP: check the path and the image.",
             terminal=True,
@@ -222,7 +222,7 @@ def limited(chunks: Iterable[bytes], limit: int = MAX_ANSWER_BYTES) -> Iterator[
         size += len(chunk)
         if size > limit:
             raise Unanswered(
-                "oversize",
+                "Oversize",
                 f"the answer is larger than {limit // 1024} KiB",
                 "A handshake is a few hundred bytes: the port or path is likely not the MCP endpoint, "
                 "or the tool returns too much for a check.",
@@ -237,12 +237,12 @@ def parsed_messages(body: bytes, status: int) -> list[dict[str, Any]]:
         parsed = strict_json(body)
     except (ValueError, RecursionError) as exc:
         raise Unanswered(
-            "not_mcp", f"the answer is not JSON: {shortened(body)}", where, terminal=True, status=status
+            "NotMcp", f"the answer is not JSON: {shortened(body)}", where, terminal=True, status=status
         ) from exc
     found = parsed if isinstance(parsed, list) else [parsed]
     if any(not isinstance(message, dict) or message.get("jsonrpc") != "2.0" for message in found):
         raise Unanswered(
-            "not_mcp", f"the answer is not JSON-RPC 2.0: {shortened(body)}", where, terminal=True, status=status
+            "NotMcp", f"the answer is not JSON-RPC 2.0: {shortened(body)}", where, terminal=True, status=status
         )
     return found
 

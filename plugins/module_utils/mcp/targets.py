@@ -96,11 +96,11 @@ class Target:
 
     def advised(self, reason: Reason) -> Reason:
         """A reason with the advice that fits the way this server was asked."""
-        if reason.code == "path_not_found":
+        if reason.code == "PathNotFound":
             return replace(reason, hint=self.nothing_there())
-        if reason.code in ("unauthorized", "forbidden"):
+        if reason.code in ("Unauthorized", "Forbidden"):
             return replace(reason, hint=self.login_hint())
-        if reason.code == "timeout" and not self.url:
+        if reason.code == "Timeout" and not self.url:
             return replace(reason, hint=f"{reason.hint} {_SILENT_PROGRAM}".strip())
         return reason
 

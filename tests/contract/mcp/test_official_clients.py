@@ -98,13 +98,13 @@ ANSWERS = {
     "no session": Answer(400, error(-32000), OLDER),
     # what follows is a fault that falling back would hide
     "refused, only foreign versions": Answer(
-        400, error(-32022, supported=["2099-01-01"], requested="x"), "protocol_version", python="", typescript=""
+        400, error(-32022, supported=["2099-01-01"], requested="x"), "ProtocolVersion", python="", typescript=""
     ),
-    "headers do not match": Answer(400, error(-32020), "header_mismatch"),
-    "unauthorized": Answer(401, {"error": "invalid_token"}, "unauthorized", typescript=""),
-    "forbidden": Answer(403, "no", "forbidden", typescript=""),
-    "failed": Answer(500, "oh", "server_error", typescript=""),
-    "unavailable": Answer(503, "later", "unavailable", typescript=""),
+    "headers do not match": Answer(400, error(-32020), "HeaderMismatch"),
+    "unauthorized": Answer(401, {"error": "invalid_token"}, "Unauthorized", typescript=""),
+    "forbidden": Answer(403, "no", "Forbidden", typescript=""),
+    "failed": Answer(500, "oh", "ServerError", typescript=""),
+    "unavailable": Answer(503, "later", "Unavailable", typescript=""),
 }
 
 

@@ -172,7 +172,7 @@ def test_another_host_name_is_not_taken_for_a_dead_server(endpoints: Endpoints, 
         pass
     assert refused.value.status == server.other_host
     # the Go SDK says 403, which elsewhere means a login
-    assert refused.value.code == "misdirected"
+    assert refused.value.code == "Misdirected"
     assert refused.value.terminal
 
 
@@ -187,7 +187,7 @@ def test_a_last_slash_too_many_is_told(endpoints: Endpoints, server: Server) -> 
     with pytest.raises(Unanswered) as refused, conversation.open_conversation(exchange):
         pass
     assert refused.value.status == server.slash
-    assert refused.value.code == {307: "redirect", 404: "path_not_found"}[server.slash]
+    assert refused.value.code == {307: "Redirect", 404: "PathNotFound"}[server.slash]
     if server.slash == 307:
         assert endpoints.url(server) in refused.value.reason
 
@@ -203,7 +203,7 @@ def test_the_transport_of_2024_is_spoken(endpoints: Endpoints) -> None:
     exchange = http_client.exchange_to(f"{address}/mcp", timeout=TIMEOUT)
     with pytest.raises(Unanswered) as refused, conversation.open_conversation(exchange):
         pass
-    assert refused.value.code == "path_not_found"
+    assert refused.value.code == "PathNotFound"
 
 
 def test_one_task_tells_of_a_hundred_servers_in_a_minute(endpoints: Endpoints) -> None:

@@ -67,7 +67,7 @@ def test_what_the_adapter_passes_on_to_nobody_ends_in_time(endpoints: Endpoints,
         with pytest.raises(Unanswered) as silent:
             talk.call(tool, {})
         assert time.monotonic() - started < 2 * IMPATIENT
-    assert silent.value.code == "timeout"
+    assert silent.value.code == "Timeout"
     assert until(lambda: not endpoints.stdio_children())
 
 

@@ -202,7 +202,7 @@ def test_a_result_of_another_type_is_not_believed(kind: Any) -> None:
     wire = modern(tools_call={"resultType": kind, "content": []})
     with conversation.open_conversation(wire) as server, pytest.raises(Unanswered) as caught:
         server.call("x", {})
-    assert caught.value.code == "result_type"
+    assert caught.value.code == "ResultType"
 
 
 def test_pages_end_where_no_cursor_is_given_and_an_empty_cursor_is_one() -> None:
@@ -226,7 +226,7 @@ def test_a_cursor_that_leads_back_ends_the_list() -> None:
     wire = modern(prompts_list={"prompts": [], "nextCursor": "again"})
     with conversation.open_conversation(wire) as server, pytest.raises(Unanswered) as caught:
         server.prompts()
-    assert caught.value.code == "endless_list" and len(wire.asked) < 5
+    assert caught.value.code == "EndlessList" and len(wire.asked) < 5
 
 
 def test_what_a_server_asks_in_between_is_answered_before_its_answer_comes() -> None:
@@ -267,7 +267,7 @@ def test_who_is_asked_for_what_only_a_person_knows_does_not_wait_for_the_answer(
 
     with conversation.open_conversation(Played(server), era="legacy") as found, pytest.raises(Unanswered) as caught:
         found.call("ask", {})
-    assert caught.value.code == "needs_input" and method in caught.value.reason
+    assert caught.value.code == "NeedsInput" and method in caught.value.reason
 
 
 def test_a_client_that_can_be_asked_listens_beside_its_calls() -> None:
@@ -348,7 +348,7 @@ def test_a_stream_that_never_goes_on_ends() -> None:
     speaker.initialize()
     with pytest.raises(Unanswered) as caught:
         speaker.ask("tools/call", {"name": "slow", "arguments": {}})
-    assert caught.value.code == "no_answer"
+    assert caught.value.code == "NoAnswer"
     assert wire.methods.count("GET") == legacy.MOST_RESUMPTIONS
 
 
@@ -362,7 +362,7 @@ def test_an_error_belongs_to_the_request_whatever_id_it_has(number: Any) -> None
 
     with conversation.open_conversation(modern(tools_call=called)) as server, pytest.raises(Unanswered) as caught:
         server.call("x", {})
-    assert caught.value.code == "rpc_error" and "broken inside (-32603)" in caught.value.reason
+    assert caught.value.code == "RpcError" and "broken inside (-32603)" in caught.value.reason
 
 
 @pytest.mark.parametrize("number", ["42", "", "somebody-else", 77, 1.5, True, [], {}])
@@ -371,14 +371,14 @@ def test_an_error_of_another_request_is_not_ours(answered: Callable[[Any], Reply
     wire = modern(tools_call=lambda _asked: answered(error(number, -32603, "of another")))
     with conversation.open_conversation(wire) as server, pytest.raises(Unanswered) as caught:
         server.call("x", {})
-    assert caught.value.code == "no_answer"
+    assert caught.value.code == "NoAnswer"
 
 
 def test_an_error_at_a_status_of_its_own_needs_no_id() -> None:
     wire = modern(tools_call=lambda _asked: as_json(error("somebody-else", -32602, "no such tool"), 400))
     with conversation.open_conversation(wire) as server, pytest.raises(Unanswered) as caught:
         server.call("x", {})
-    assert caught.value.code == "invalid_params" and "no such tool" in caught.value.reason
+    assert caught.value.code == "InvalidParams" and "no such tool" in caught.value.reason
 
 
 @pytest.mark.parametrize("method", ["tools/list", "server/discover", "resources/templates/list", "prompts/list"])
@@ -387,7 +387,7 @@ def test_a_list_that_asks_its_client_is_a_fault_of_the_server(method: str) -> No
     wire = modern(**{method.replace("/", "_", 1): asks_back})
     with pytest.raises(Unanswered) as caught, conversation.open_conversation(wire) as server:
         {"tools/list": server.tools, "prompts/list": server.prompts}.get(method, server.resource_templates)()
-    assert (caught.value.code, caught.value.terminal) == ("result_type", True)
+    assert (caught.value.code, caught.value.terminal) == ("ResultType", True)
     assert f"answers {method} with" in caught.value.reason and "defect of the server" in caught.value.hint
 
 
@@ -421,7 +421,7 @@ def test_a_result_of_another_request_is_not_ours() -> None:
     wire = modern(tools_call=lambda _asked: as_json({"jsonrpc": "2.0", "id": 77, "result": {"content": []}}))
     with conversation.open_conversation(wire) as server, pytest.raises(Unanswered) as caught:
         server.call("x", {})
-    assert caught.value.code == "no_answer"
+    assert caught.value.code == "NoAnswer"
 
 
 def test_a_session_that_is_refused_later_is_lost_and_may_come_back() -> None:
@@ -432,7 +432,7 @@ def test_a_session_that_is_refused_later_is_lost_and_may_come_back() -> None:
 
     with conversation.open_conversation(Played(server), era="legacy") as found, pytest.raises(Unanswered) as caught:
         found.tools()
-    assert caught.value.code == "session_lost" and not caught.value.terminal
+    assert caught.value.code == "SessionLost" and not caught.value.terminal
     assert "replica" in caught.value.hint
 
 
@@ -451,7 +451,7 @@ def test_a_lost_session_is_told_with_what_the_server_said(answer: Reply, words: 
 
     with conversation.open_conversation(Played(server), era="legacy") as found, pytest.raises(Unanswered) as caught:
         found.call("echo", {})
-    assert caught.value.code == "session_lost"
+    assert caught.value.code == "SessionLost"
     assert caught.value.reason == f"it does not know the session that it began a moment ago {words}"
 
 
@@ -463,11 +463,11 @@ def test_a_method_that_a_server_with_sessions_lacks_is_no_lost_session() -> None
 
     with conversation.open_conversation(Played(server), era="legacy") as found, pytest.raises(Unanswered) as caught:
         found.prompts()
-    assert caught.value.code == "method_not_found"
+    assert caught.value.code == "MethodNotFound"
 
 
 def test_deeply_nested_json_is_no_answer_and_no_crash() -> None:
     wire = modern(tools_list=lambda _asked: Reply(200, {"content-type": "application/json"}, [b"[" * 200_000]))
     with conversation.open_conversation(wire) as server, pytest.raises(Unanswered) as caught:
         server.tools()
-    assert caught.value.code == "not_mcp"
+    assert caught.value.code == "NotMcp"

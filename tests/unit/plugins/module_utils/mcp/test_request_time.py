@@ -81,7 +81,7 @@ def test_a_proxy_that_drips_before_the_connection_stands_ends_with_it_too(monkey
         started = time.monotonic()
         with pytest.raises(Unanswered) as caught, asking("POST", {}, b"{}"):
             pass
-        assert caught.value.code == "timeout" and time.monotonic() - started < SECONDS + 1
+        assert caught.value.code == "Timeout" and time.monotonic() - started < SECONDS + 1
 
 
 def test_so_does_one_before_a_forwarded_port() -> None:
@@ -105,7 +105,7 @@ def test_a_server_that_wants_its_client_to_wait_gets_no_time_beyond_that_of_the_
     started = time.monotonic()
     with over_http(server) as url:
         (reason,) = failed(url=url, era="legacy", timeout=0.2).reasons
-    assert reason.code == "timeout" and time.monotonic() - started < 5
+    assert reason.code == "Timeout" and time.monotonic() - started < 5
 
 
 def timers() -> list[threading.Thread]:
@@ -118,7 +118,7 @@ def test_what_only_drips_ends_with_the_time_of_the_request(first: bytes, rest: b
         asking = http_client.exchange_to(url, timeout=SECONDS)
         with pytest.raises(Unanswered) as caught, asking("POST", {}, b"{}") as reply:
             b"".join(reply.chunks)
-        assert caught.value.code == "timeout"
+        assert caught.value.code == "Timeout"
         assert len(sent) < MOST_PIECES
     for timer in timers():
         timer.join(1)
@@ -130,7 +130,7 @@ def test_it_ends_over_a_forwarded_port_as_well(name: str) -> None:
     with dripping(*DRIPS[name]) as (url, sent), api_server({"echo-1": port(url)}) as connection:
         options = {"name": "echo", "namespace": "mcp", "via": "port_forward", "era": "modern", "timeout": SECONDS}
         (reason,) = failed(**options, **connection).reasons
-        assert reason.code == "timeout" and len(sent) < 2 * MOST_PIECES
+        assert reason.code == "Timeout" and len(sent) < 2 * MOST_PIECES
 
 
 def test_a_connection_is_used_again_after_the_time_of_its_request() -> None:
@@ -178,7 +178,7 @@ def test_twenty_requests_of_a_server_are_answered_and_no_more() -> None:
     wire = Played(asks_back(500))
     with conversation.open_conversation(wire, era="legacy") as found, pytest.raises(Unanswered) as caught:
         found.call("echo", {})
-    assert (caught.value.code, caught.value.terminal) == ("endless_requests", True)
+    assert (caught.value.code, caught.value.terminal) == ("EndlessRequests", True)
     assert replies(wire.asked) == 20
 
 
@@ -212,7 +212,7 @@ def test_many_slow_pages_end_with_the_time_of_the_conversation() -> None:
         (reason,) = failed(url=url, era="legacy", timeout=0.5).reasons
     # its pages never end
     assert time.monotonic() - started < 20
-    assert reason.code == "timeout" and "not over within 5 s (slow: tools/list" in reason.message
+    assert reason.code == "Timeout" and "not over within 5 s (slow: tools/list" in reason.message
     assert seen[-1].http == "DELETE"
 
 
@@ -232,7 +232,7 @@ def test_many_slow_replicas_end_with_it_and_are_not_called_silent() -> None:
         with pytest.raises(Unanswered) as caught:
             observe(target, reach, ProbeSettings(0.5), "", {})
         assert time.monotonic() - started < 9
-    assert caught.value.code == "timeout" and "its 20 replicas" in caught.value.reason
+    assert caught.value.code == "Timeout" and "its 20 replicas" in caught.value.reason
 
 
 def test_replicas_are_asked_at_the_same_time_yet_not_all_of_them() -> None:
