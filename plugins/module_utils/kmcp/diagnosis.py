@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ..kube.client import Kube
@@ -17,7 +16,7 @@ from ..kube.readiness.reasons import Object, condition_of, condition_text, make_
 from ..mcp import http_client, mcp_probe
 from ..mcp.verdicts import Code
 from ..names import DEFAULT_PATH, path_problem
-from ..task import CommandOutput, Task
+from ..task import SilentTask, Task
 from . import cluster_state, readiness, server_children, server_fields, server_spec
 from .domain import NAME
 from .readiness import Facts, facts_of
@@ -48,42 +47,14 @@ _SILENT: frozenset[Code] = frozenset(
 _NOT_ALLOWED: tuple[Code, ...] = ("ProxyForbidden", "ApiUnauthorized")
 
 
-class _Asking:
-    """A task of mcp_probe inside of another module: as in check mode it asks once, calls no tool, and warns nobody."""
-
-    check_mode = True
-    diff_mode = False
-
-    def __init__(self, task: Task, params: dict[str, Any]) -> None:
-        self._task = task
-        self.params = params
-        self.run_directory: Path | None = task.run_directory
-
-    def run_command(
-        self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
-    ) -> CommandOutput:
-        return self._task.run_command(argv, stdin, env)
-
-    def warn(self, message: str) -> None:
-        """The findings say it."""
-
-    def progress(self, message: str) -> None:
-        self._task.progress(message)
-
-    def secret(self, value: str) -> None:
-        self._task.secret(value)
-
-    def wrote(self, what: str) -> None:
-        self._task.wrote(what)
-
-
 def ask_servers(task: Task, snapshot: Snapshot, hints: Sequence[Mapping[str, Any]]) -> dict[Key, Mapping[str, Any]]:
     """What each server that can be asked answers, as a row of mcp_probe."""
     entries = [_entry(one, hints) for one in snapshot.of("MCPServer") if _can_be_asked(snapshot, one)]
     if not entries:
         return {}
     params = {**task.params, "servers": entries, "timeout": TIMEOUT_SECONDS, "wait_timeout": 0}
-    result = mcp_probe.converge(_Asking(task, params))
+    # as in check mode it asks once and calls no tool
+    result = mcp_probe.converge(SilentTask(task, params, check_mode=True, tells_progress=True))
     return {(str(row["namespace"]), str(row["name"])): row for row in result.values["servers"]}
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from support.local_azure import FakeTask
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import diagnosis, readiness
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.domain import NAME, REASONS
@@ -318,11 +319,7 @@ def test_only_servers_whose_pods_run_are_asked_as_their_declaration_says(monkeyp
         {"name": "on", "namespace": "mcp", "era": "legacy", "headers": {"X-Key": "k"}, "tool": "t"},
     ]
 
-    class Task:
-        params: dict[str, Any] = {"kubeconfig": "x"}
-        run_directory = None
-
-    rows = diagnosis.ask_servers(Task(), snapshot(*items), hints)  # type: ignore[arg-type]
+    rows = diagnosis.ask_servers(FakeTask({"kubeconfig": "x"}), snapshot(*items), hints)
     entry = {"name": "on", "namespace": "mcp", "port": 81, "path": "/x", "era": "legacy", "headers": {"X-Key": "k"}}
     assert asked == [entry]
     assert list(rows) == [("mcp", "on")]
