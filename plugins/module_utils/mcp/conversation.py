@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from .. import masking
 from ..waiting import now
-from . import modern as detection
-from . import modern as parameter_headers
+from . import modern
 from .legacy import Legacy
 from .modern import Modern
-from .protocol import Exchange
+from .protocol import KNOWN_VERSIONS, MODERN_VERSIONS, Exchange, mapping_of
 from .verdicts import Unanswered, shortened
 from .verdicts import needs_input as needs_input_verdict
 
@@ -29,30 +28,6 @@ MOST_ITEMS = 10_000
 MOST_MEGABYTES = 8
 NOT_GIVEN: Any = object()
 """Where None is a value of its own."""
-
-
-class Speaker(Protocol):
-    """How an era asks; what is asked is the same in both."""
-
-    era: str
-    version: str
-    supported_versions: tuple[str, ...]
-    info: dict[str, Any]
-    instructions: str
-    capabilities: dict[str, Any]
-
-    @property
-    def keeps_session(self) -> bool: ...
-
-    transport: str
-
-    def ask(
-        self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] | None = None
-    ) -> dict[str, Any]: ...
-
-    def known_at(self, exchange: Exchange) -> bool: ...
-
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -66,7 +41,7 @@ class Dropped:
 class Conversation:
     """What can be asked of a server whose era is known; `speaker` says what it has said of itself."""
 
-    def __init__(self, speaker: Speaker) -> None:
+    def __init__(self, speaker: Modern | Legacy) -> None:
         self.speaker = speaker
         self._tools: dict[str, dict[str, Any]] = {}
         self.dropped: list[Dropped] = []
@@ -78,8 +53,7 @@ class Conversation:
 
     @property
     def extensions(self) -> dict[str, Any]:
-        found = self.speaker.capabilities.get("extensions")
-        return dict(found) if isinstance(found, Mapping) else {}
+        return mapping_of(self.speaker.capabilities.get("extensions"))
 
     def tools(self) -> list[dict[str, Any]]:
         """All tools as they came; a modern client leaves out those whose header annotations break the rules."""
@@ -148,7 +122,7 @@ class Conversation:
     def _parameter_headers(self, name: str, arguments: Mapping[str, Any]) -> dict[str, str]:
         if self.speaker.era != MODERN or name not in self._tools:
             return {}
-        return parameter_headers.headers_for(self._tools[name].get("inputSchema"), arguments)
+        return modern.headers_for(self._tools[name].get("inputSchema"), arguments)
 
     def _listed(self, method: str, key: str, identity: str) -> list[dict[str, Any]]:
         """The items of all pages, each with what it is known by."""
@@ -246,8 +220,7 @@ def only_asks_again(result: Mapping[str, Any]) -> bool:
 
 def wants_input(result: Mapping[str, Any]) -> Unanswered:
     """The verdict on such a result, where nobody is there to answer."""
-    requests = result.get("inputRequests")
-    asked = requests.values() if isinstance(requests, Mapping) else ()
+    asked = mapping_of(result.get("inputRequests")).values()
     methods = sorted({str(request.get("method", "")) for request in asked if isinstance(request, Mapping)})
     return needs_input_verdict(
         f"it asks its client before it answers: {shortened(', '.join(methods)) or 'no method named'}", 200
@@ -265,56 +238,58 @@ class _Opening:
         self._given = (exchange, capabilities, traceparent)
 
     def either(self) -> Conversation:
-        speaker, step, refused = self._discovered()
-        if step.next == "modern":
-            return Conversation(speaker)
-        if step.verdict is not None:
-            raise step.verdict
+        asked, refused = self._discovered()
+        if asked.speaks(MODERN_VERSIONS):
+            return Conversation(asked)
         try:
             legacy = self._initialized()
         except Unanswered as second:
-            if not detection.modern_only(second):
+            if not modern.modern_only(second):
                 raise
-        else:
-            named = speaker.supported_versions or (refused.rpc.supported if refused and refused.rpc else ())
-            legacy.supported_versions = named or legacy.supported_versions
-            return Conversation(legacy)
-        # it was not ready for discovery a moment ago, and is modern by its own word
-        speaker, step, again = self._discovered()
-        if step.next == "modern":
-            return Conversation(speaker)
-        raise step.verdict or again or detection.foreign_versions(speaker.supported_versions)
+            # it was not ready for discovery a moment ago, and is modern by its own word
+            asked, again = self._discovered()
+            if asked.speaks(MODERN_VERSIONS):
+                return Conversation(asked)
+            raise (again or modern.foreign_versions(asked.supported_versions)) from second
+        named = asked.supported_versions or (refused.rpc.supported if refused and refused.rpc else ())
+        legacy.supported_versions = named or legacy.supported_versions
+        return Conversation(legacy)
 
     def modern(self) -> Conversation:
-        speaker, step, refused = self._discovered()
-        if step.next == "modern":
-            return Conversation(speaker)
-        if step.verdict is not None:
-            raise step.verdict
+        asked, refused = self._discovered()
+        if asked.speaks(MODERN_VERSIONS):
+            return Conversation(asked)
         try:
             legacy = self._initialized()
         except Unanswered as second:
             raise refused or second from second
         legacy.close()
-        raise detection.era_mismatch(MODERN, speaker.supported_versions or legacy.supported_versions)
+        raise modern.era_mismatch(MODERN, asked.supported_versions or legacy.supported_versions)
 
     def legacy(self) -> Conversation:
         try:
             return Conversation(self._initialized())
         except Unanswered as refused:
-            if detection.after_refusal(refused).next == "report" and not detection.modern_only(refused):
-                raise
-            speaker, step, _second = self._discovered()
-            if step.next == "modern":
-                raise detection.era_mismatch(LEGACY, speaker.supported_versions) from refused
+            asked = Modern(*self._given)
+            if modern.may_be_legacy(refused) or modern.modern_only(refused):
+                with suppress(Unanswered):
+                    asked.discover()
+            if asked.speaks(MODERN_VERSIONS):
+                raise modern.era_mismatch(LEGACY, asked.supported_versions) from refused
             raise
 
-    def _discovered(self) -> tuple[Modern, detection.Step, Unanswered | None]:
-        modern = Modern(*self._given)
+    def _discovered(self) -> tuple[Modern, Unanswered | None]:
+        """What it says that it is, and how it refused to say so; a refusal that tells all is raised."""
+        asked = Modern(*self._given)
         try:
-            return modern, detection.after_discovery(modern.discover()), None
+            asked.discover()
         except Unanswered as refused:
-            return modern, detection.after_refusal(refused), refused
+            if modern.may_be_legacy(refused):
+                return asked, refused
+            raise
+        if not asked.speaks(KNOWN_VERSIONS):
+            raise modern.foreign_versions(asked.supported_versions)
+        return asked, None
 
     def _initialized(self) -> Legacy:
         legacy = Legacy(*self._given)
@@ -330,8 +305,8 @@ def _continued(responses: Mapping[str, Any] | None, state: Any) -> dict[str, Any
 
 def _unusable(tool: Mapping[str, Any]) -> str:
     try:
-        parameter_headers.annotated_arguments(tool.get("inputSchema"))
-    except parameter_headers.InvalidAnnotation as exc:
+        modern.annotated_arguments(tool.get("inputSchema"))
+    except modern.InvalidAnnotation as exc:
         return shortened(exc)
     return ""
 

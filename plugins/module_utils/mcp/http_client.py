@@ -301,12 +301,10 @@ def _decompressed(chunks: Iterator[bytes], headers: Mapping[str, str], status: i
 
 def _release(response: Any) -> None:
     """Keep a connection whose answer was read to its end; anything else is closed: a rest may never come."""
-    if response.closed or getattr(response, "length_remaining", None) == 0:
-        response.release_conn()
-    else:
+    if not response.closed and response.length_remaining != 0:
         response.close()
-        # a closed connection goes back as well: the pool counts them, and waits for ever for one that is missing
-        response.release_conn()
+    # a closed connection goes back as well: the pool counts them, and waits for ever for one that is missing
+    response.release_conn()
 
 
 # the stream brings all answers of a conversation

@@ -18,7 +18,7 @@ from typing import Any, cast
 from .. import waiting
 from ..waiting import without_watchdog
 from . import http_client, protocol
-from .protocol import EventStream, Exchange, Reply
+from .protocol import EventStream, Exchange, Reply, Speaker, mapping_of
 from .verdicts import Unanswered, forgets_session, needs_input, session_lost, shortened
 
 # what only a person or a model can answer; without the capability, an honest answer is that there is none
@@ -122,12 +122,12 @@ class ServerStream:
 # the first version whose clients name the version in every later request
 VERSION_HEADER_SINCE = "2025-06-18"
 MOST_RESUMPTIONS = 5
-STREAMABLE, HTTP_SSE = "streamable_http", "http_sse"
+HTTP_SSE = "http_sse"
 DEFAULT_RETRY_MS = 500
 LONGEST_RETRY_SECONDS = 10.0
 
 
-class Legacy:
+class Legacy(Speaker):
     """An initialized connection; closing it ends the session on the server, which may hold a process for it."""
 
     era = "legacy"
@@ -139,31 +139,19 @@ class Legacy:
         traceparent: str = "",
         sleep: Callable[[float], None] = waiting.sleep,
     ) -> None:
-        self._exchange = exchange
-        self._capabilities = dict(capabilities)
-        self._traceparent = traceparent
+        super().__init__(exchange, capabilities, traceparent)
         self._sleep = sleep
-        self._number = 0
         self._asked_back = 0
         self.session = ""
         self._listening: ServerStream | None = None
         self._held = ExitStack()
-        self.transport = STREAMABLE
-        self.version = ""
-        self.supported_versions: tuple[str, ...] = ()
-        self.info: dict[str, Any] = {}
-        self.instructions = ""
-        self.capabilities: dict[str, Any] = {}
 
     def initialize(self) -> None:
         try:
             result = self._first_over_any_transport()
             self.version = negotiated(result)
             self.supported_versions = (self.version,)
-            info, capabilities = result.get("serverInfo"), result.get("capabilities")
-            self.info = dict(info) if isinstance(info, Mapping) else {}
-            self.capabilities = dict(capabilities) if isinstance(capabilities, Mapping) else {}
-            self.instructions = str(result.get("instructions") or "")
+            self._introduced(result, result.get("serverInfo"))
             with self._posted(protocol.notification("notifications/initialized")) as reply:
                 protocol.read_acknowledgement(reply)
             if ASK_BACK & self._capabilities.keys():
@@ -213,7 +201,7 @@ class Legacy:
         """Whether who answers over another exchange knows the session of this one."""
         if self.transport == HTTP_SSE:
             return False
-        other = Legacy(exchange, {}, self._traceparent)
+        other = Legacy(exchange, {}, self._traced.get("traceparent", ""))
         other.session, other.version, other._number = self.session, self.version, self._number
         try:
             other.ask("ping", {})
@@ -231,8 +219,7 @@ class Legacy:
             movable = hasattr(self._exchange, "at")
             if refused.status not in http_client.REFUSALS or refused.rpc is not None or not movable:
                 raise
-            traced = {"traceparent": self._traceparent} if self._traceparent else {}
-            stream = http_client.connected_sse(cast(http_client.Movable, self._exchange), traced)
+            stream = http_client.connected_sse(cast(http_client.Movable, self._exchange), self._traced)
             try:
                 self._exchange = self._held.enter_context(stream)
             except Unanswered as absent:
@@ -284,10 +271,7 @@ class Legacy:
 
     def _reply_to(self, message: Mapping[str, Any]) -> bool:
         """The server waits for it while its stream stays open, so that it goes over a connection of its own."""
-        params = message.get("params")
-        result = answer_request(
-            str(message["method"]), params if isinstance(params, Mapping) else {}, self._capabilities
-        )
+        result = answer_request(str(message["method"]), mapping_of(message.get("params")), self._capabilities)
         with contextlib.suppress(Unanswered), self._posted(protocol.response(message["id"], result)) as reply:
             protocol.read_acknowledgement(reply)
         return result is not None
@@ -332,13 +316,11 @@ class Legacy:
 
     def _headers(self) -> dict[str, str]:
         """Both answer types must be accepted, or servers of the SDKs answer 406."""
-        headers = {"Content-Type": "application/json", "Accept": protocol.ACCEPT}
+        headers = {"Content-Type": "application/json", "Accept": protocol.ACCEPT, **self._traced}
         if self.session:
             headers["Mcp-Session-Id"] = self.session
         if self.version and self.version >= VERSION_HEADER_SINCE:
             headers["MCP-Protocol-Version"] = self.version
-        if self._traceparent:
-            headers["traceparent"] = self._traceparent
         return headers
 
 

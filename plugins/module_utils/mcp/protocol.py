@@ -58,6 +58,34 @@ class Exchange(Protocol):
     ) -> AbstractContextManager[Reply]: ...
 
 
+class Speaker:
+    """What a server says of itself, in either era, and what every request to it needs."""
+
+    transport = "streamable_http"
+
+    def __init__(self, exchange: Exchange, capabilities: Mapping[str, Any], traceparent: str = "") -> None:
+        self._exchange = exchange
+        self._capabilities = dict(capabilities)
+        self._traced = {"traceparent": traceparent} if traceparent else {}
+        self._number = 0
+        self.version = ""
+        self.supported_versions: tuple[str, ...] = ()
+        self.info: dict[str, Any] = {}
+        self.instructions = ""
+        self.capabilities: dict[str, Any] = {}
+
+    def _introduced(self, result: Mapping[str, Any], info: Any) -> None:
+        """From the first answer; what a server writes elsewise than the protocol has it is left out."""
+        self.info = mapping_of(info)
+        self.capabilities = mapping_of(result.get("capabilities"))
+        self.instructions = str(result.get("instructions") or "")
+
+
+def mapping_of(value: Any) -> dict[str, Any]:
+    """The object that a server has sent, or nothing where it has sent something else."""
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
 def request(number: int, method: str, params: Mapping[str, Any] | None = None) -> bytes:
     message: dict[str, Any] = {"jsonrpc": "2.0", "id": number, "method": method}
     if params is not None:
