@@ -20,9 +20,7 @@ from ..task import SilentTask, Task
 from . import cluster_state, readiness, server_children, server_fields, server_spec
 from .domain import NAME
 from .readiness import Facts, facts_of
-from .server_spec import API_VERSION, KIND
-
-Key = tuple[str, str]
+from .server_spec import API_VERSION, KIND, Key, key_of
 
 TIMEOUT_SECONDS = 10
 # what an entry of `servers` may say of how to ask: calls and expectations are verification's
@@ -61,7 +59,7 @@ def ask_servers(task: Task, snapshot: Snapshot, hints: Sequence[Mapping[str, Any
 def answer_findings(snapshot: Snapshot, servers: Sequence[Object]) -> Iterator[Finding]:
     """What the answers show; of servers that were not asked, what their declaration alone shows."""
     for one in servers:
-        key = _key(one)
+        key = key_of(one)
         row = facts_of(snapshot).answers.get(key)
         if row is None:
             yield from readiness.port_findings(one)
@@ -101,13 +99,13 @@ def _can_be_asked(snapshot: Snapshot, server: Object) -> bool:
     """Its pods run: of one that does not, other findings say why."""
     if server["metadata"].get("deletionTimestamp") or not server_children.is_reconciled(server):
         return False
-    deployment = readiness.child_of(snapshot, "Deployment", *_key(server))
+    deployment = readiness.child_of(snapshot, "Deployment", *key_of(server))
     return deployment is not None and cluster_state.is_available(deployment)
 
 
 def _has_started(snapshot: Snapshot, server: Object) -> bool:
     """Whether its pods have been there for longer than a program takes to listen: KMCP gives them no probes."""
-    deployment = readiness.child_of(snapshot, "Deployment", *_key(server))
+    deployment = readiness.child_of(snapshot, "Deployment", *key_of(server))
     if deployment is None:
         return snapshot.lasting("NotAnswering", server)
     since = (condition_of(deployment, "Available") or {}).get("lastTransitionTime")
@@ -116,7 +114,7 @@ def _has_started(snapshot: Snapshot, server: Object) -> bool:
 
 def _entry(server: Object, hints: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Where to ask a server, and what somebody says of how; the first entry of its name that has no address counts."""
-    namespace, name = _key(server)
+    namespace, name = key_of(server)
     path = str(((server.get("spec") or {}).get("httpTransport") or {}).get("path") or DEFAULT_PATH)
     entry: dict[str, Any] = {"name": name, "namespace": namespace, "port": readiness.port_of(server)}
     # the API server stores any text, and nobody but clients reads it: one server must not end the diagnosis of all
@@ -126,10 +124,6 @@ def _entry(server: Object, hints: Sequence[Mapping[str, Any]]) -> dict[str, Any]
             entry |= {key: hint[key] for key in _HOW if hint.get(key) is not None}
             break
     return entry
-
-
-def _key(server: Object) -> Key:
-    return str(server["metadata"].get("namespace")), str(server["metadata"]["name"])
 
 
 _REFUSALS = {

@@ -30,9 +30,7 @@ from . import cluster_state, readiness, server_children, server_spec
 from .readiness import NOT_RECONCILED, NOT_REPAIRED, ObservedServer, only_ownership
 from .server_children import CHILDREN
 from .server_fields import unreadable_servers
-from .server_spec import API_VERSION, KIND, Declared
-
-Key = tuple[str, str]
+from .server_spec import API_VERSION, KIND, Declared, Key
 
 SERVERS = ResourceType(API_VERSION, KIND, "mcpservers", True)
 DEPLOYMENTS = CHILDREN["Deployment"]

@@ -30,7 +30,7 @@ from ..text import listed
 from . import server_children, server_fields
 from .domain import NAME
 from .server_children import MADE_BY_KMCP
-from .server_spec import CRD, Declared, known_fields
+from .server_spec import CRD, Declared, Key, key_of, known_fields
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,11 @@ def unreadable_findings(snapshot: Snapshot, controllers: Sequence[Object]) -> It
     """The one server that stops the controller for all of them, wherever it is."""
     for one in snapshot.all("MCPServer"):
         for found in server_fields.unreadable_servers([one]):
-            behind = [item for item in snapshot.all("MCPServer") if item is not one and _waits(item)]
+            behind = [
+                item
+                for item in snapshot.all("MCPServer")
+                if item is not one and not server_children.is_reconciled(item)
+            ]
             evidence = tuple(Evidence(STATUS, f"{subject_of(item)} waits for it") for item in behind[:SHOWN_FIELDS])
             yield of_reason(one, found, evidence=evidence, log_of=_log_of(snapshot, controllers))
 
@@ -296,10 +300,7 @@ def _has(structure: Structure, route: Sequence[str]) -> bool:
 
 def child_of(snapshot: Snapshot, kind: str, namespace: str, name: str) -> Object | None:
     """What KMCP made of the server of this name."""
-    for one in snapshot.all(kind):
-        if one["metadata"].get("name") == name and one["metadata"].get("namespace") == namespace:
-            return one
-    return None
+    return next((one for one in snapshot.all(kind) if key_of(one) == (namespace, name)), None)
 
 
 def _log_of(snapshot: Snapshot, controllers: Sequence[Object]) -> LogOf | None:
@@ -314,15 +315,8 @@ def _log_of(snapshot: Snapshot, controllers: Sequence[Object]) -> LogOf | None:
     return None
 
 
-def _waits(server: Object) -> bool:
-    return not server_children.is_reconciled(server)
-
-
 def _deployment(server: Object) -> Mapping[str, Any]:
     return (server.get("spec") or {}).get("deployment") or {}
-
-
-Key = tuple[str, str]
 
 
 @dataclass

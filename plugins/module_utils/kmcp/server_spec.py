@@ -21,6 +21,13 @@ API_VERSION = "kagent.dev/v1alpha1"
 KIND = "MCPServer"
 CRD = "mcpservers.kagent.dev"
 
+Key = tuple[str, str]
+"""Namespace and name of a server."""
+
+
+def key_of(item: Mapping[str, Any]) -> Key:
+    return (str(item["metadata"].get("namespace")), str(item["metadata"]["name"]))
+
 
 # what KMCP takes, with the tag VERSION-musl: pkg/controller/transportadapter/transportadapter_translator.go of 0.3.0
 ADAPTER_IMAGE = "ghcr.io/agentgateway/agentgateway"
@@ -242,7 +249,7 @@ class Declared:
         return str(self.options.get("namespace") or "")
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> Key:
         return (self.namespace, self.name)
 
     @property

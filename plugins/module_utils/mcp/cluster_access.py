@@ -272,7 +272,7 @@ def port_forward_opener(
             # nobody reads what is empty, and the connection would not end
             answer.close()
         return sdk.urllib3.HTTPResponse(
-            answer, answer.getheaders(), answer.status, preload_content=False, request_method=method
+            answer, dict(answer.getheaders()), answer.status, preload_content=False, request_method=method
         )
 
     return opened

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 from .. import masking
@@ -30,21 +29,14 @@ NOT_GIVEN: Any = object()
 """Where None is a value of its own."""
 
 
-@dataclass(frozen=True)
-class Dropped:
-    """A tool that the server lists and a client must leave out."""
-
-    name: str
-    reason: str
-
-
 class Conversation:
     """What can be asked of a server whose era is known; `speaker` says what it has said of itself."""
 
     def __init__(self, speaker: Modern | Legacy) -> None:
         self.speaker = speaker
         self._tools: dict[str, dict[str, Any]] = {}
-        self.dropped: list[Dropped] = []
+        self.dropped: dict[str, str] = {}
+        """Tools that it lists and a client must leave out, and why."""
         self.remarks: list[str] = []
         self.caching: dict[str, dict[str, Any]] = {}
         self.latency_ms: dict[str, int] = {}
@@ -57,11 +49,11 @@ class Conversation:
 
     def tools(self) -> list[dict[str, Any]]:
         """All tools as they came; a modern client leaves out those whose header annotations break the rules."""
-        self._tools, self.dropped = {}, []
+        self._tools, self.dropped = {}, {}
         for tool in self._listed("tools/list", "tools", "name"):
             reason = _unusable(tool) if self.speaker.era == MODERN else ""
             if reason:
-                self.dropped.append(Dropped(str(tool["name"]), reason))
+                self.dropped[str(tool["name"])] = reason
             else:
                 self._tools.setdefault(str(tool["name"]), tool)
         return list(self._tools.values())

@@ -16,9 +16,9 @@ import posixpath
 import string
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from ..errors import InvalidInput, Problem
@@ -316,22 +316,8 @@ REFUSALS = (404, 405)
 TOLD: frozenset[Code] = frozenset(("ForeignAddress", "Oversize", "Unauthorized", "Forbidden", "ProxyUnauthorized"))
 
 
-class Movable(Protocol):
-    """An Exchange that can ask the same server at another path, and hold a stream longer than one request takes."""
-
-    base: str
-
-    def __call__(
-        self, method: str, headers: Mapping[str, str], body: bytes | None
-    ) -> AbstractContextManager[Reply]: ...
-
-    def at(self, path: str) -> Exchange: ...
-
-    def lasting(self) -> Exchange: ...
-
-
 @contextmanager
-def connected_sse(exchange: Movable, headers: Mapping[str, str]) -> Iterator[Exchange]:
+def connected_sse(exchange: HttpExchange, headers: Mapping[str, str]) -> Iterator[Exchange]:
     """An Exchange over an open stream; Unanswered where the server has none."""
     with exchange.lasting()("GET", {**headers, "Accept": "text/event-stream"}, None) as reply:
         if not reply.successful or reply.content_type != "text/event-stream":

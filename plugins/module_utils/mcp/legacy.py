@@ -13,7 +13,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from typing import Any, cast
+from typing import Any
 
 from .. import waiting
 from ..waiting import without_watchdog
@@ -152,7 +152,7 @@ class Legacy(Speaker):
             self.version = negotiated(result)
             self.supported_versions = (self.version,)
             self._introduced(result, result.get("serverInfo"))
-            with self._posted(protocol.notification("notifications/initialized")) as reply:
+            with self._posted(protocol.encoded(method="notifications/initialized")) as reply:
                 protocol.read_acknowledgement(reply)
             if ASK_BACK & self._capabilities.keys():
                 self._listening = ServerStream(self._exchange, self._headers(), self._reply_to)
@@ -216,10 +216,10 @@ class Legacy(Speaker):
         try:
             return self._first()
         except Unanswered as refused:
-            movable = hasattr(self._exchange, "at")
-            if refused.status not in http_client.REFUSALS or refused.rpc is not None or not movable:
+            elsewhere = self._exchange if isinstance(self._exchange, http_client.HttpExchange) else None
+            if refused.status not in http_client.REFUSALS or refused.rpc is not None or elsewhere is None:
                 raise
-            stream = http_client.connected_sse(cast(http_client.Movable, self._exchange), self._traced)
+            stream = http_client.connected_sse(elsewhere, self._traced)
             try:
                 self._exchange = self._held.enter_context(stream)
             except Unanswered as absent:

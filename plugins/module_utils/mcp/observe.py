@@ -49,7 +49,7 @@ def compare_replicas(
     traceparent: str,
     tools: Sequence[Mapping[str, Any]],
     row: dict[str, Any],
-    is_final: int = 1,
+    replicas_at_once: int = 1,
 ) -> list[str]:
     """Asks every pod where there are several, and returns remarks; what clients would stumble over is Unanswered."""
     try:
@@ -64,7 +64,7 @@ def compare_replicas(
     asked = found[:MOST_REPLICAS]
     exchanges = {replica.pod: reach.pod(replica, timeout) for replica in asked}
     ask = waiting.shared(_asked)
-    with ThreadPoolExecutor(min(is_final, len(asked))) as pool:
+    with ThreadPoolExecutor(min(replicas_at_once, len(asked))) as pool:
         answers: list[Future[dict[str, Any]]] = [
             pool.submit(copy_context().run, ask, replica, exchanges[replica.pod], row["era"], traceparent, tools)
             for replica in asked
@@ -180,7 +180,7 @@ class ProbeSettings:
     timeout: float
     calls: bool = True
     details: bool = False
-    is_final: int = 1
+    replicas_at_once: int = 1
     """How many replicas of one server are asked at the same time."""
     whole: float = 0.0
     """For one conversation with all its requests; some request times if it is less."""
@@ -250,11 +250,13 @@ def _learn(target: Target, reach: Reach, settings: ProbeSettings, traceparent: s
         row["latency_ms"] = server.latency_ms
         row["eras"] = [server.speaker.era]
         remarks: list[str] = []
-        tools = _tools(server)
+        # a server that does not declare tools may still have some; it may also not know the question
+        tools = _listed(server.tools, "tools" in server.speaker.capabilities)
         row["tools"] = shown_items(tools, settings.details)
         if server.dropped:
             row["dropped_tools"] = [
-                {"name": shortened(tool.name), "reason": tool.reason} for tool in server.dropped[:MOST_SHOWN]
+                {"name": shortened(name), "reason": reason}
+                for name, reason in list(server.dropped.items())[:MOST_SHOWN]
             ]
         row["cache"] = server.caching
         _missing_tools(target, tools, server)
@@ -267,7 +269,7 @@ def _learn(target: Target, reach: Reach, settings: ProbeSettings, traceparent: s
     if target.era == conversation.AUTO and server.speaker.era == conversation.MODERN:
         remarks += _other_era(exchange, traceparent, row)
     if target.each_replica:
-        remarks += compare_replicas(target, reach, settings.timeout, traceparent, tools, row, settings.is_final)
+        remarks += compare_replicas(target, reach, settings.timeout, traceparent, tools, row, settings.replicas_at_once)
     if remarks:
         row["remarks"] = remarks
     row["duration_ms"] = conversation.elapsed_ms(started)
@@ -295,11 +297,6 @@ def _introduced(server: Conversation) -> dict[str, Any]:
         "extensions": bounded_value(server.extensions),
     }
     return {**row, "instructions": clip_text(server.speaker.instructions)} if server.speaker.instructions else row
-
-
-def _tools(server: Conversation) -> list[dict[str, Any]]:
-    """A server that does not declare tools may still have some; it may also not know the question."""
-    return _listed(server.tools, "tools" in server.speaker.capabilities)
 
 
 def _offered(server: Conversation, settings: ProbeSettings, row: dict[str, Any]) -> list[str]:
@@ -346,8 +343,8 @@ def _missing_tools(target: Target, tools: Sequence[Mapping[str, Any]], server: C
     missing = [name for name in dict.fromkeys(wanted) if name not in names]
     if not missing:
         return
-    dropped = {tool.name: tool.reason for tool in server.dropped}
-    unusable = "; ".join(f"{name} is listed and cannot be used: {dropped[name]}" for name in missing if name in dropped)
+    reasons = ((name, server.dropped.get(name)) for name in missing)
+    unusable = "; ".join(f"{name} is listed and cannot be used: {reason}" for name, reason in reasons if reason)
     listed = ", ".join(names[:50]) or "none"
     raise Unanswered(
         "ToolMissing",

@@ -86,25 +86,19 @@ def mapping_of(value: Any) -> dict[str, Any]:
     return dict(value) if isinstance(value, Mapping) else {}
 
 
-def request(number: int, method: str, params: Mapping[str, Any] | None = None) -> bytes:
-    message: dict[str, Any] = {"jsonrpc": "2.0", "id": number, "method": method}
-    if params is not None:
-        message["params"] = params
-    return json.dumps(message).encode()
+def encoded(**members: Any) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", **members}).encode()
 
 
-def notification(method: str) -> bytes:
-    return json.dumps({"jsonrpc": "2.0", "method": method}).encode()
+def request(number: int, method: str, params: Mapping[str, Any]) -> bytes:
+    return encoded(id=number, method=method, params=params)
 
 
 def response(number: Any, result: Mapping[str, Any] | None) -> bytes:
     """The answer to a request of the server; None stands for a method that this client does not have."""
-    message: dict[str, Any] = {"jsonrpc": "2.0", "id": number}
     if result is None:
-        message["error"] = {"code": -32601, "message": "Method not found"}
-    else:
-        message["result"] = result
-    return json.dumps(message).encode()
+        return encoded(id=number, error={"code": -32601, "message": "Method not found"})
+    return encoded(id=number, result=result)
 
 
 class EventStream:

@@ -72,7 +72,7 @@ def test_everything_that_it_offers_is_listed_and_answers(endpoints: Endpoints, s
     with opened(endpoints, server, era) as talk:
         assert talk.speaker.era == era
         assert sorted(tool["name"] for tool in talk.tools()) == TOOLS
-        assert talk.dropped == []
+        assert talk.dropped == {}
         assert [resource["uri"] for resource in talk.resources()] == ["note://greeting"]
         assert [template["uriTemplate"] for template in talk.resource_templates()] == ["note://of/{name}"]
         assert [prompt["name"] for prompt in talk.prompts()] == ["greet"]

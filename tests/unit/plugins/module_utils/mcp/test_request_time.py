@@ -257,5 +257,5 @@ def test_replicas_are_asked_at_the_same_time_yet_not_all_of_them() -> None:
             pod=lambda _replica, timeout: http_client.exchange_to(url, timeout=timeout),
         )
         row: dict[str, Any] = {}
-        observe(target, reach, ProbeSettings(5.0, is_final=6), "", row)
+        observe(target, reach, ProbeSettings(5.0, replicas_at_once=6), "", row)
     assert row["replicas"]["answered"] == 20 and 4 <= most <= 6

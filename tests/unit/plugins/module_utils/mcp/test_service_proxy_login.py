@@ -51,7 +51,7 @@ class Cluster:
 def asked(cluster: Any) -> dict[str, Any]:
     opener = cluster_access.service_proxy_opener(cluster, "/proxy{}".format, "/mcp", {})
     exchange = HttpExchange(opener, 5.0, through_api_server=True)
-    with exchange("POST", {}, protocol.request(1, "tools/call")) as reply:
+    with exchange("POST", {}, protocol.request(1, "tools/call", {})) as reply:
         return protocol.read_answer(reply, 1)
 
 
