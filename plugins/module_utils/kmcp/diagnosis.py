@@ -126,12 +126,6 @@ def _entry(server: Object, hints: Sequence[Mapping[str, Any]]) -> dict[str, Any]
     return entry
 
 
-_REFUSALS = {
-    "Accepted": ("NotAccepted", "KMCP does not accept it"),
-    "Programmed": ("NotProgrammed", "KMCP cannot make its objects"),
-}
-
-
 def _brings_adapter(found: Finding) -> bool:
     owners = found.item["metadata"].get("ownerReferences") or []
     return found.part == server_spec.ADAPTER_CONTAINER and any(one.get("kind") == "MCPServer" for one in owners)
@@ -231,8 +225,7 @@ def _behind(snapshot: Snapshot, servers: list[Object], culprits: tuple[str, ...]
 
 def _refused(servers: list[Object]) -> Iterator[Finding]:
     for one in servers:
-        for name, (code, words) in _REFUSALS.items():
-            found = condition_of(one, name)
-            if found is not None and found.get("status") == "False" and server_children.is_reconciled(one):
-                yield of_reason(one, make_reason(subject_of(one), code, f"{words}: {condition_text(found)}"))
-                break
+        refused = readiness.refusal_of(one) if server_children.is_reconciled(one) else None
+        if refused is not None:
+            code, words = readiness.REFUSALS[refused[0]]
+            yield of_reason(one, make_reason(subject_of(one), code, f"{words}: {condition_text(refused[1])}"))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from typing import Any
 
@@ -71,18 +71,9 @@ def observed_from(
     if not compared:
         return observed_servers
 
-    @cache
-    def is_known() -> bool:
-        return _is_known(kube)
-
-    return dict(
-        zip(
-            observed_servers,
-            map_concurrently(
-                lambda observed: _compared(kube, task, observed, is_known), list(observed_servers.values())
-            ),
-        )
-    )
+    is_known = cache(partial(_is_known, kube))
+    seen = map_concurrently(lambda observed: _compared(kube, task, observed, is_known), list(observed_servers.values()))
+    return dict(zip(observed_servers, seen))
 
 
 def _compared(kube: Kube, task: Task, observed: ObservedServer, is_known: Callable[[], bool]) -> ObservedServer:

@@ -117,17 +117,27 @@ def only_ownership(differing: Iterable[Change]) -> bool:
     return all(change.before is not ABSENT and change.after in (ABSENT, MADE_BY_KMCP) for change in differing)
 
 
+REFUSALS: Mapping[str, tuple[str, str]] = {
+    "Accepted": ("NotAccepted", "KMCP does not accept it"),
+    "Programmed": ("NotProgrammed", "KMCP cannot make its objects"),
+}
+"""Condition of an MCPServer → the code of diagnosis, and what it means where it is False."""
+
+
+def refusal_of(server: Object) -> tuple[str, Mapping[str, Any]] | None:
+    """The first of these conditions that is False, with its name."""
+    found = ((name, condition_of(server, name) or {}) for name in REFUSALS)
+    return next(((name, one) for name, one in found if one.get("status") == "False"), None)
+
+
 def _condition_reasons(label: str, server: Object) -> list[Reason]:
-    conditions = {item["type"]: item for item in (server.get("status") or {}).get("conditions") or []}
-    accepted, programmed = conditions.get("Accepted"), conditions.get("Programmed")
-    if accepted is not None and accepted.get("status") == "False":
-        reported = str(accepted.get("message") or accepted.get("reason"))
-        return [Reason(label, str(accepted.get("reason")), f"KMCP does not accept it: {reported}", terminal=True)]
-    if programmed is not None and programmed.get("status") == "False":
-        reported = str(programmed.get("message") or programmed.get("reason"))
-        lasting = bool(_LASTING.search(reported))
-        return [Reason(label, str(programmed.get("reason")), f"KMCP cannot make its objects: {reported}", "", lasting)]
-    return []
+    refused = refusal_of(server)
+    if refused is None:
+        return []
+    name, condition = refused
+    reported = str(condition.get("message") or condition.get("reason"))
+    lasting = name == "Accepted" or bool(_LASTING.search(reported))
+    return [Reason(label, str(condition.get("reason")), f"{REFUSALS[name][1]}: {reported}", terminal=lasting)]
 
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"

@@ -67,18 +67,12 @@ class Conversation:
     def prompts(self) -> list[dict[str, Any]]:
         return self._listed("prompts/list", "prompts", "name")
 
-    def call(
-        self,
-        name: str,
-        arguments: Mapping[str, Any],
-        *,
-        input_responses: Mapping[str, Any] | None = None,
-        request_state: Any = NOT_GIVEN,
-    ) -> dict[str, Any]:
-        """The whole result. One that needs_input is answered by a second call with responses and its requestState."""
+    def call(self, name: str, arguments: Mapping[str, Any], request_state: Any = NOT_GIVEN) -> dict[str, Any]:
+        """The whole result. One that only_asks_again is answered by a second call with its requestState."""
         params: dict[str, Any] = {"name": name, "arguments": dict(arguments)}
-        params |= _continued(input_responses, request_state)
-        headers = self._parameter_headers(name, arguments)
+        if request_state is not NOT_GIVEN:
+            params["requestState"] = request_state
+        headers = self.parameter_headers(name, arguments)
         try:
             return self._ask("tools/call", params, headers)
         except Unanswered as refused:
@@ -86,32 +80,12 @@ class Conversation:
                 raise
             # the annotations may have changed since the list was read
             self.tools()
-            renewed = self._parameter_headers(name, arguments)
+            renewed = self.parameter_headers(name, arguments)
             if renewed == headers:
                 raise
             return self._ask("tools/call", params, renewed)
 
-    def read(
-        self,
-        uri: str,
-        *,
-        input_responses: Mapping[str, Any] | None = None,
-        request_state: Any = NOT_GIVEN,
-    ) -> dict[str, Any]:
-        return self._ask("resources/read", {"uri": uri, **_continued(input_responses, request_state)})
-
-    def get_prompt(
-        self,
-        name: str,
-        arguments: Mapping[str, Any] | None = None,
-        *,
-        input_responses: Mapping[str, Any] | None = None,
-        request_state: Any = NOT_GIVEN,
-    ) -> dict[str, Any]:
-        given = {"arguments": dict(arguments)} if arguments else {}
-        return self._ask("prompts/get", {"name": name, **given, **_continued(input_responses, request_state)})
-
-    def _parameter_headers(self, name: str, arguments: Mapping[str, Any]) -> dict[str, str]:
+    def parameter_headers(self, name: str, arguments: Mapping[str, Any]) -> dict[str, str]:
         if self.speaker.era != MODERN or name not in self._tools:
             return {}
         return modern.headers_for(self._tools[name].get("inputSchema"), arguments)
@@ -175,11 +149,9 @@ class Conversation:
 
 
 @contextmanager
-def open_conversation(
-    exchange: Exchange, era: str = AUTO, capabilities: Mapping[str, Any] | None = None, traceparent: str = ""
-) -> Iterator[Conversation]:
+def open_conversation(exchange: Exchange, era: str = AUTO, traceparent: str = "") -> Iterator[Conversation]:
     """A conversation in the era that the server speaks, or in the one that is asked for; its end ends the session."""
-    speaking = _Opening(exchange, capabilities or {}, traceparent)
+    speaking = _Opening(exchange, traceparent)
     started = now()
     server = {AUTO: speaking.either, MODERN: speaking.modern, LEGACY: speaking.legacy}[era]()
     try:
@@ -191,7 +163,7 @@ def open_conversation(
 
 def also_legacy(exchange: Exchange, traceparent: str = "") -> tuple[str, Unanswered | None]:
     """Whether a modern server takes the handshake of older clients, too: the version, or how it refused."""
-    legacy = Legacy(exchange, {}, traceparent)
+    legacy = Legacy(exchange, traceparent)
     try:
         legacy.initialize()
     except Unanswered as refused:
@@ -226,8 +198,8 @@ def elapsed_ms(started: float) -> int:
 class _Opening:
     """The first requests, until the era is known."""
 
-    def __init__(self, exchange: Exchange, capabilities: Mapping[str, Any], traceparent: str) -> None:
-        self._given = (exchange, capabilities, traceparent)
+    def __init__(self, exchange: Exchange, traceparent: str) -> None:
+        self._given = (exchange, traceparent)
 
     def either(self) -> Conversation:
         asked, refused = self._discovered()
@@ -287,12 +259,6 @@ class _Opening:
         legacy = Legacy(*self._given)
         legacy.initialize()
         return legacy
-
-
-def _continued(responses: Mapping[str, Any] | None, state: Any) -> dict[str, Any]:
-    """What a second request adds: the state goes back exactly as it came, and not at all if none came."""
-    given: dict[str, Any] = {} if responses is None else {"inputResponses": dict(responses)}
-    return given if state is NOT_GIVEN else {**given, "requestState": state}
 
 
 def _unusable(tool: Mapping[str, Any]) -> str:

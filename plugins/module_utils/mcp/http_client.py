@@ -151,22 +151,6 @@ class HttpExchange:
         return replace(self, longest=self.timeout * STREAM_TIMES)
 
 
-def exchange_to(
-    url: str,
-    headers: Mapping[str, str] | None = None,
-    *,
-    timeout: float = 10.0,
-    ca_file: str | None = None,
-    validate_certs: bool = True,
-) -> Exchange:
-    """An Exchange over a URL, for who talks to a server without Ansible and without a cluster."""
-
-    def opener(address: str) -> Opener:
-        return url_opener(address, headers or {}, ca_file=ca_file, validate_certs=validate_certs, check_mode=False)
-
-    return url_exchange(url, opener, timeout)
-
-
 def url_exchange(url: str, opener: Callable[[str], Opener], timeout: float) -> HttpExchange:
     """An Exchange over a URL, whose other paths are on the same server."""
     return HttpExchange(opener(url), timeout, url, lambda path: opener(at_origin(url, path)))

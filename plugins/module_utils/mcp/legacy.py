@@ -10,7 +10,6 @@ A handshake, often a session, a stream of the server, and servers that ask back.
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
@@ -25,98 +24,8 @@ from .verdicts import Unanswered, forgets_session, needs_input, session_lost, sh
 ASKS_A_PERSON = frozenset(("elicitation/create", "sampling/createMessage"))
 
 
-def answer_request(method: str, params: Mapping[str, Any], capabilities: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The result for a request of the server; None for a method of a capability that was not declared."""
-    if method == "ping":
-        return {}
-    if method == "elicitation/create" and "elicitation" in capabilities:
-        return accept_elicitation(params)
-    if method == "roots/list" and "roots" in capabilities:
-        return {"roots": []}
-    return None
-
-
-def accept_elicitation(params: Mapping[str, Any]) -> dict[str, Any]:
-    """An elicitation accepted with the defaults of its form, and plain values for what is required beside them."""
-    schema = params.get("requestedSchema")
-    properties = schema.get("properties") if isinstance(schema, Mapping) else None
-    if not isinstance(schema, Mapping) or not isinstance(properties, Mapping):
-        return {"action": "accept", "content": {}}
-    required = schema.get("required")
-    needed = required if isinstance(required, list) else []
-    content = {
-        name: field.get("default", _plain(field))
-        for name, field in properties.items()
-        if isinstance(field, Mapping) and ("default" in field or name in needed)
-    }
-    return {"action": "accept", "content": content}
-
-
-def _plain(field: Mapping[str, Any]) -> Any:
-    choices = field.get("enum") or [choice.get("const") for choice in field.get("oneOf") or [] if "const" in choice]
-    if choices:
-        return choices[0]
-    kind = field.get("type")
-    if kind in ("integer", "number"):
-        return field.get("minimum", 1)
-    return {"boolean": True, "array": []}.get(str(kind), "text")
-
-
-ASK_BACK = frozenset(("elicitation", "roots", "sampling"))
-OPENING_SECONDS = 2.0
-# what a server may ask before it answers, and on this stream in a session
+# what a server may ask before it answers
 MOST_REQUESTS = 20
-
-
-class ServerStream:
-    """Listens in a thread of its own until the session ends."""
-
-    def __init__(
-        self, exchange: Exchange, headers: Mapping[str, str], answer: Callable[[Mapping[str, Any]], object]
-    ) -> None:
-        self._exchange = exchange
-        self._headers = {name: value for name, value in headers.items() if name != "Content-Type"}
-        self._headers["Accept"] = "text/event-stream"
-        self._answer = answer
-        self._asked = 0
-        self._opened = threading.Event()
-        self._stopped = threading.Event()
-
-    def start(self) -> None:
-        """Returns when the stream is open, or cannot be: what the server asks before would be lost."""
-        threading.Thread(target=self._listen, daemon=True, name="mcp-server-stream").start()
-        self._opened.wait(OPENING_SECONDS)
-
-    def stop(self) -> None:
-        """The end of the session ends the stream; the thread ends with it, or with the time of its request."""
-        self._stopped.set()
-
-    def _listen(self) -> None:
-        try:
-            while not self._stopped.is_set() and self._heard():
-                pass
-        finally:
-            self._opened.set()
-
-    def _heard(self) -> bool:
-        """One stream to its end; whether another one may follow, which is so after a time without a message."""
-        try:
-            with self._exchange("GET", self._headers, None) as reply:
-                if not reply.successful or reply.content_type != "text/event-stream":
-                    return False
-                self._opened.set()
-                for message in protocol.streamed(EventStream(protocol.limited(reply.chunks)), reply.status):
-                    if self._stopped.is_set():
-                        return False
-                    if "method" in message and message.get("id") is not None:
-                        self._asked += 1
-                        if self._asked > MOST_REQUESTS:
-                            return False
-                        with without_watchdog():
-                            self._answer(message)
-        except Unanswered as ended:
-            return ended.code == "Timeout"
-        return False
 
 
 # the first version whose clients name the version in every later request
@@ -135,15 +44,13 @@ class Legacy(Speaker):
     def __init__(
         self,
         exchange: Exchange,
-        capabilities: Mapping[str, Any],
         traceparent: str = "",
         sleep: Callable[[float], None] = waiting.sleep,
     ) -> None:
-        super().__init__(exchange, capabilities, traceparent)
+        super().__init__(exchange, traceparent)
         self._sleep = sleep
         self._asked_back = 0
         self.session = ""
-        self._listening: ServerStream | None = None
         self._held = ExitStack()
 
     def initialize(self) -> None:
@@ -154,9 +61,6 @@ class Legacy(Speaker):
             self._introduced(result, result.get("serverInfo"))
             with self._posted(protocol.encoded(method="notifications/initialized")) as reply:
                 protocol.read_acknowledgement(reply)
-            if ASK_BACK & self._capabilities.keys():
-                self._listening = ServerStream(self._exchange, self._headers(), self._reply_to)
-                self._listening.start()
         except BaseException:
             self.close()
             raise
@@ -182,8 +86,6 @@ class Legacy(Speaker):
             self._held.close()
 
     def _end(self) -> None:
-        if self._listening is not None:
-            self._listening.stop()
         if not self.session:
             return
         headers = self._headers()
@@ -201,7 +103,7 @@ class Legacy(Speaker):
         """Whether who answers over another exchange knows the session of this one."""
         if self.transport == HTTP_SSE:
             return False
-        other = Legacy(exchange, {}, self._traced.get("traceparent", ""))
+        other = Legacy(exchange, self._traced.get("traceparent", ""))
         other.session, other.version, other._number = self.session, self.version, self._number
         try:
             other.ask("ping", {})
@@ -233,7 +135,7 @@ class Legacy(Speaker):
         self._number += 1
         params = {
             "protocolVersion": protocol.LEGACY_VERSIONS[0],
-            "capabilities": self._capabilities,
+            "capabilities": self.offers,
             "clientInfo": protocol.CLIENT_INFO,
         }
         body = protocol.request(self._number, "initialize", params)
@@ -271,10 +173,14 @@ class Legacy(Speaker):
 
     def _reply_to(self, message: Mapping[str, Any]) -> bool:
         """The server waits for it while its stream stays open, so that it goes over a connection of its own."""
-        result = answer_request(str(message["method"]), mapping_of(message.get("params")), self._capabilities)
+        result = self.result_for(str(message["method"]), mapping_of(message.get("params")))
         with contextlib.suppress(Unanswered), self._posted(protocol.response(message["id"], result)) as reply:
             protocol.read_acknowledgement(reply)
         return result is not None
+
+    def result_for(self, method: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
+        """For a request of the server; None for a method of a capability that was not declared."""
+        return {} if method == "ping" else None
 
     def _resumed(self, number: int, stream: EventStream) -> dict[str, Any] | None:
         """The rest of an answer whose stream the server closed on purpose: asked for after the time that it named."""

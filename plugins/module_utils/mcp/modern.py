@@ -121,8 +121,8 @@ class Modern(Speaker):
     era = "modern"
     keeps_session = False
 
-    def __init__(self, exchange: Exchange, capabilities: Mapping[str, Any], traceparent: str = "") -> None:
-        super().__init__(exchange, capabilities, traceparent)
+    def __init__(self, exchange: Exchange, traceparent: str = "") -> None:
+        super().__init__(exchange, traceparent)
         self.version = protocol.MODERN_VERSIONS[0]
         self.discovered: dict[str, Any] = {}
 
@@ -190,7 +190,7 @@ class Modern(Speaker):
         return {
             **given,
             f"{META}protocolVersion": self.version,
-            f"{META}clientCapabilities": self._capabilities,
+            f"{META}clientCapabilities": self.offers,
             f"{META}clientInfo": protocol.CLIENT_INFO,
             **self._traced,
         }

@@ -43,13 +43,11 @@ class Reach:
 
 
 def compare_replicas(
-    target: Target,
     reach: Reach,
-    timeout: float,
+    settings: ProbeSettings,
     traceparent: str,
     tools: Sequence[Mapping[str, Any]],
     row: dict[str, Any],
-    replicas_at_once: int = 1,
 ) -> list[str]:
     """Asks every pod where there are several, and returns remarks; what clients would stumble over is Unanswered."""
     try:
@@ -62,9 +60,9 @@ def compare_replicas(
     if len(found) == 1:
         return []
     asked = found[:MOST_REPLICAS]
-    exchanges = {replica.pod: reach.pod(replica, timeout) for replica in asked}
+    exchanges = {replica.pod: reach.pod(replica, settings.timeout) for replica in asked}
     ask = waiting.shared(_asked)
-    with ThreadPoolExecutor(min(replicas_at_once, len(asked))) as pool:
+    with ThreadPoolExecutor(min(settings.replicas_at_once, len(asked))) as pool:
         answers: list[Future[dict[str, Any]]] = [
             pool.submit(copy_context().run, ask, replica, exchanges[replica.pod], row["era"], traceparent, tools)
             for replica in asked
@@ -191,14 +189,26 @@ class ProbeSettings:
 
 
 def observe(target: Target, reach: Reach, settings: ProbeSettings, traceparent: str, row: dict[str, Any]) -> None:
-    """What is observed within the time of one conversation; many requests, each in its time, may take longer."""
+    """One conversation, or two with a server of both eras, within a time: many requests, each in its own, take longer.
+
+    `row` gets what is learned, also when it then fails.
+    """
     with waiting.deadlines_within(settings.whole_seconds):
         try:
-            _observe_and_cut(target, reach, settings, traceparent, row)
+            _learn(target, reach, settings, traceparent, row)
         except Unanswered as silent:
             if silent.code == "Timeout" and waiting.outer_deadline_passed():
                 raise _too_slow(settings.whole_seconds, row) from silent
             raise
+        except RecursionError as exc:
+            raise Unanswered(
+                "NotMcp",
+                "its answers are nested too deep to be read",
+                "No honest server does that: check port, path and image.",
+                terminal=True,
+            ) from exc
+        finally:
+            _flatten(row)
 
 
 def _too_slow(seconds: float, row: Mapping[str, Any]) -> Unanswered:
@@ -211,23 +221,6 @@ def _too_slow(seconds: float, row: Mapping[str, Any]) -> Unanswered:
         f"the whole conversation was not over within {seconds:.3g} s{f' (slow: {where})' if where else ''}",
         "It answers slowly, or its lists have many pages; raise wait_timeout if that is so by nature.",
     )
-
-
-def _observe_and_cut(
-    target: Target, reach: Reach, settings: ProbeSettings, traceparent: str, row: dict[str, Any]
-) -> None:
-    """One conversation, or two with a server of both eras. `row` gets what is learned, also when it then fails."""
-    try:
-        _learn(target, reach, settings, traceparent, row)
-    except RecursionError as exc:
-        raise Unanswered(
-            "NotMcp",
-            "its answers are nested too deep to be read",
-            "No honest server does that: check port, path and image.",
-            terminal=True,
-        ) from exc
-    finally:
-        _flatten(row)
 
 
 def _flatten(row: dict[str, Any]) -> None:
@@ -269,7 +262,7 @@ def _learn(target: Target, reach: Reach, settings: ProbeSettings, traceparent: s
     if target.era == conversation.AUTO and server.speaker.era == conversation.MODERN:
         remarks += _other_era(exchange, traceparent, row)
     if target.each_replica:
-        remarks += compare_replicas(target, reach, settings.timeout, traceparent, tools, row, settings.replicas_at_once)
+        remarks += compare_replicas(reach, settings, traceparent, tools, row)
     if remarks:
         row["remarks"] = remarks
     row["duration_ms"] = conversation.elapsed_ms(started)

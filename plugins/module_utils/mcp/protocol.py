@@ -62,10 +62,11 @@ class Speaker:
     """What a server says of itself, in either era, and what every request to it needs."""
 
     transport = "streamable_http"
+    offers: Mapping[str, Any] = {}
+    """What a server may ask of this client. A probe has nobody to ask."""
 
-    def __init__(self, exchange: Exchange, capabilities: Mapping[str, Any], traceparent: str = "") -> None:
+    def __init__(self, exchange: Exchange, traceparent: str = "") -> None:
         self._exchange = exchange
-        self._capabilities = dict(capabilities)
         self._traced = {"traceparent": traceparent} if traceparent else {}
         self._number = 0
         self.version = ""

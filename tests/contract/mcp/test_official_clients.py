@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 from mcp_servers import environments
 from mcp_servers.catalog import LEGACY_VERSIONS, SERVERS
+from support.mcp_exchange import exchange_to
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, http_client
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 
 from .conftest import Endpoints
@@ -55,7 +56,7 @@ CLIENTS = [pytest.param(judge, id=judge.__name__) for judge in (python, typescri
 def test_the_official_clients_find_the_same_era_and_tools(endpoints: Endpoints, judge: Judge) -> None:
     found = judge([endpoints.url(server) for server in SERVERS])
     for server in SERVERS:
-        with conversation.open_conversation(http_client.exchange_to(endpoints.url(server), timeout=20)) as talk:
+        with conversation.open_conversation(exchange_to(endpoints.url(server), timeout=20)) as talk:
             ours = {"version": talk.speaker.version, "tools": sorted(tool["name"] for tool in talk.tools())}
         theirs = found[endpoints.url(server)]
         if server.ours:
@@ -164,7 +165,7 @@ def test_what_the_official_clients_make_of_an_answer_to_discovery(older: list[st
 def test_what_our_probe_makes_of_an_answer_to_discovery(older: list[str], name: str) -> None:
     url, expected = older[list(ANSWERS).index(name)], ANSWERS[name].ours
     try:
-        with conversation.open_conversation(http_client.exchange_to(url, timeout=10)) as talk:
+        with conversation.open_conversation(exchange_to(url, timeout=10)) as talk:
             actual = talk.speaker.version
     except Unanswered as refused:
         actual = refused.code

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from conformance import answering
 from support import mcp_played as played
 from support.mcp_played import Asked, Played, as_events, as_json, error, result
 
@@ -35,11 +36,11 @@ def modern(**answers: Any) -> Played:
 
 def test_every_modern_request_says_everything_about_itself() -> None:
     wire = modern()
-    with conversation.open_conversation(wire, capabilities={"roots": {}}, traceparent=TRACE) as server:
+    with answering.open_conversation(wire, {"roots": {}}, traceparent=TRACE) as server:
         server.tools()
         server.call("echo", {"text": "x"})
-        server.read("file:///a b?q=1")
-        server.get_prompt("größe")
+        server.speaker.ask("resources/read", {"uri": "file:///a b?q=1"})
+        server.speaker.ask("prompts/get", {"name": "größe"})
     for asked in wire.asked:
         assert asked.headers["MCP-Protocol-Version"] == asked.params["_meta"][META + "protocolVersion"] == "2026-07-28"
         assert asked.headers["Mcp-Method"] == asked.method
@@ -187,10 +188,10 @@ def test_a_server_that_needs_input_says_so_and_is_answered_with_its_own_state() 
         return as_json(result(asked, resultType="input_required", inputRequests=wanted, requestState=state))
 
     wire = modern(tools_call=called)
-    with conversation.open_conversation(wire, capabilities={"elicitation": {}}) as server:
+    with answering.open_conversation(wire, {"elicitation": {}}) as server:
         first = server.call("ask", {})
         assert conversation.needs_input(first)
-        last = server.call("ask", {}, input_responses={"q": {"action": "accept"}}, request_state=first["requestState"])
+        last = answering.answer_input(server, {"name": "ask", "arguments": {}}, first)
     assert protocol.answer_text(last) == "done" and not conversation.needs_input(last)
     before, after = wire.asked[-2:]
     assert "requestState" not in before.params and "inputResponses" not in before.params
@@ -245,7 +246,7 @@ def test_what_a_server_asks_in_between_is_answered_before_its_answer_comes() -> 
         return played.speaks_legacy(asked)
 
     wire = Played(server)
-    with conversation.open_conversation(wire, era="legacy", capabilities={"elicitation": {}}) as found:
+    with answering.open_conversation(wire, {"elicitation": {}}, era="legacy") as found:
         found.call("echo", {})
     answers = [asked.message for asked in wire.asked if asked.http == "POST" and "method" not in asked.message]
     assert [answer["id"] for answer in answers] == ["p", 1, 0]
@@ -292,7 +293,7 @@ def test_a_client_that_can_be_asked_listens_beside_its_calls() -> None:
         return played.speaks_legacy(asked)
 
     wire = Played(server)
-    with conversation.open_conversation(wire, era="legacy", capabilities={"elicitation": {}}) as found:
+    with answering.open_conversation(wire, {"elicitation": {}}, era="legacy") as found:
         assert found.call("ask", {}) == {"content": []}
     [listening] = [asked for asked in wire.asked if asked.http == "GET"]
     assert listening.headers["Mcp-Session-Id"] == "s1" and listening.headers["Accept"] == "text/event-stream"
@@ -332,7 +333,7 @@ def test_a_stream_that_was_closed_on_purpose_is_taken_up_again() -> None:
     answer = {"jsonrpc": "2.0", "id": 2, "result": {"content": []}}
     waited: list[float] = []
     wire = resumable([as_events(before="retry: 70\n\n"), as_events(answer)])
-    speaker = legacy.Legacy(wire, {}, sleep=waited.append)
+    speaker = legacy.Legacy(wire, sleep=waited.append)
     speaker.initialize()
     assert speaker.ask("tools/call", {"name": "slow", "arguments": {}}) == {"content": []}
     assert waited == [0.04, 0.07]
@@ -344,7 +345,7 @@ def test_a_stream_that_was_closed_on_purpose_is_taken_up_again() -> None:
 
 def test_a_stream_that_never_goes_on_ends() -> None:
     wire = resumable([as_events() for _ in range(50)])
-    speaker = legacy.Legacy(wire, {}, sleep=lambda _seconds: None)
+    speaker = legacy.Legacy(wire, sleep=lambda _seconds: None)
     speaker.initialize()
     with pytest.raises(Unanswered) as caught:
         speaker.ask("tools/call", {"name": "slow", "arguments": {}})
@@ -395,8 +396,12 @@ def test_what_may_ask_its_client_still_may() -> None:
     asks_back = {"resultType": "input_required", "requestState": "x"}
     wire = modern(tools_call=asks_back, prompts_get=asks_back, resources_read=asks_back)
     with conversation.open_conversation(wire) as server:
-        for found in (server.call("x", {}), server.get_prompt("x"), server.read("x:")):
-            assert conversation.needs_input(found)
+        for method, params in (
+            ("tools/call", {"name": "x"}),
+            ("prompts/get", {"name": "x"}),
+            ("resources/read", {"uri": "x:"}),
+        ):
+            assert conversation.needs_input(server.speaker.ask(method, params))
 
 
 def test_the_time_that_a_discovery_may_be_kept_is_known() -> None:

@@ -241,7 +241,7 @@ def test_a_replica_that_lists_other_tools_without_end_is_shown_in_part() -> None
     reach = Reach(lambda _timeout: played.Played(answer), lambda: pods, lambda _pod, _timeout: played.Played(answer))
     row: dict[str, Any] = {"era": "modern", "eras": ["modern"]}
     with pytest.raises(Unanswered) as caught:
-        observe.compare_replicas(Target("a", "b", 1, "/mcp", ""), reach, 1.0, "", [{"name": "w" * 100_000}], row)
+        observe.compare_replicas(reach, observe.ProbeSettings(1.0), "", [{"name": "w" * 100_000}], row)
     assert caught.value.code == "ReplicasDiffer" and len(caught.value.reason) < 4000
     assert len(json.dumps(row)) < 100_000
 

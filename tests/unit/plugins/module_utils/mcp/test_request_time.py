@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from support import mcp_played as played
+from support.mcp_exchange import exchange_to
 from support.mcp_played import Asked, Played, as_events, as_json, over_http, result
 from support.port_forwarding import api_server
 from unit.plugins.module_utils.mcp.servers import accepting
@@ -24,7 +25,7 @@ from unit.plugins.module_utils.mcp.test_port_forward import port
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import transport as websocket
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, http_client
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.cluster_access import Replica
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import ProbeSettings, Reach, observe
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
@@ -77,7 +78,7 @@ PROXY_HEADERS = (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n")
 def test_a_proxy_that_drips_before_the_connection_stands_ends_with_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     with dripping(*PROXY_HEADERS) as (url, _sent):
         monkeypatch.setenv("https_proxy", url)
-        asking = http_client.exchange_to("https://mcp.example.com/mcp", timeout=SECONDS)
+        asking = exchange_to("https://mcp.example.com/mcp", timeout=SECONDS)
         started = time.monotonic()
         with pytest.raises(Unanswered) as caught, asking("POST", {}, b"{}"):
             pass
@@ -115,7 +116,7 @@ def timers() -> list[threading.Thread]:
 @pytest.mark.parametrize(("first", "rest"), DRIPS.values(), ids=DRIPS)
 def test_what_only_drips_ends_with_the_time_of_the_request(first: bytes, rest: bytes) -> None:
     with dripping(first, rest) as (url, sent):
-        asking = http_client.exchange_to(url, timeout=SECONDS)
+        asking = exchange_to(url, timeout=SECONDS)
         with pytest.raises(Unanswered) as caught, asking("POST", {}, b"{}") as reply:
             b"".join(reply.chunks)
         assert caught.value.code == "Timeout"
@@ -145,7 +146,7 @@ def test_a_connection_is_used_again_after_the_time_of_its_request() -> None:
                 sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
     with accepting(serve) as url:
-        asking = http_client.exchange_to(url, timeout=0.5)
+        asking = exchange_to(url, timeout=0.5)
         for _request in range(4):
             with asking("POST", {}, b"{}") as reply:
                 assert b"".join(reply.chunks) == b"{}"
@@ -191,7 +192,7 @@ def test_replies_get_no_time_beyond_that_of_the_request() -> None:
         return answering(asked)
 
     with over_http(slow_to_take) as url:
-        exchange = http_client.exchange_to(url, timeout=SECONDS)
+        exchange = exchange_to(url, timeout=SECONDS)
         with conversation.open_conversation(exchange, era="legacy") as found:
             started = time.monotonic()
             assert found.call("echo", {})["content"] == []
@@ -224,9 +225,9 @@ def test_many_slow_replicas_end_with_it_and_are_not_called_silent() -> None:
     (target,) = targets_from({"name": "echo", "namespace": "mcp", "era": "legacy"})
     with over_http(slow) as url:
         reach = Reach(
-            server=lambda timeout: http_client.exchange_to(url, timeout=timeout),
+            server=lambda timeout: exchange_to(url, timeout=timeout),
             pods=lambda: [Replica(f"echo-{number}", 3000) for number in range(20)],
-            pod=lambda _replica, timeout: http_client.exchange_to(url, timeout=timeout),
+            pod=lambda _replica, timeout: exchange_to(url, timeout=timeout),
         )
         started = time.monotonic()
         with pytest.raises(Unanswered) as caught:
@@ -252,9 +253,9 @@ def test_replicas_are_asked_at_the_same_time_yet_not_all_of_them() -> None:
     (target,) = targets_from({"name": "echo", "namespace": "mcp", "era": "legacy"})
     with over_http(slow) as url:
         reach = Reach(
-            server=lambda timeout: http_client.exchange_to(url, timeout=timeout),
+            server=lambda timeout: exchange_to(url, timeout=timeout),
             pods=lambda: [Replica(f"echo-{number}", 3000) for number in range(20)],
-            pod=lambda _replica, timeout: http_client.exchange_to(url, timeout=timeout),
+            pod=lambda _replica, timeout: exchange_to(url, timeout=timeout),
         )
         row: dict[str, Any] = {}
         observe(target, reach, ProbeSettings(5.0, replicas_at_once=6), "", row)
