@@ -283,7 +283,7 @@ def children_drift(
     """What is missing, differs from what the controller has written, or was put in by others, with who did it.
 
     As the controller wrote them, children cost no request. `is_known` is asked only where one differs: whether this
-    cluster's controller is of a version whose translation is written here. A failure is raised where no controller could restore it.
+    cluster's controller translates as is written here. A failure is raised where no controller could restore it.
     """
     converger = Converger(kube, task, OPTIONS, BundleState(), dry=True)
     found: list[Change] = []
