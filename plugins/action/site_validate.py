@@ -196,8 +196,9 @@ class ActionModule(SiteAction):
         return {"host": host.name, "variables": rows}
 
     def _load(self, path: Path) -> Any:
-        # what a role ships is as trusted as the role itself: its templates are rendered
-        return self._loader.load_from_file(str(path), cache="all", trusted_as_template=True)
+        # what a role ships is as trusted as the role itself: its templates are rendered. Nobody writes to it (unsafe:
+        # not a copy of its own)
+        return self._loader.load_from_file(str(path), cache="all", unsafe=True, trusted_as_template=True)
 
 
 def _rendering_findings(host: Host, known: Rendered) -> Iterator[Finding]:

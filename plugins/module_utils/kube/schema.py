@@ -277,11 +277,11 @@ def _holding(value: Any, wanted: str | None) -> set[int]:
         if not isinstance(part, (dict, list, Mapping)):
             return part is None and wanted is None
         below = part if isinstance(part, list) else part.values()
-        # each of them is to be looked at, also after one that holds it
-        if any([holds(one) for one in below]):
+        # each of them is looked at, also after one that holds it
+        holding = [one for one in below if holds(one)]
+        if holding:
             found.add(id(part))
-            return True
-        return False
+        return bool(holding)
 
     holds(value)
     return found
