@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants
+from ansible.plugins.loader import filter_loader, lookup_loader, test_loader
 from ansible.utils.collection_loader._collection_finder import _get_collection_metadata, _get_collection_role_path
 from ansible.utils.display import Display
 
@@ -49,6 +50,13 @@ TASK_MODULES = frozenset(path.stem for path in Path(str(MODULES.__path__[0])).gl
     "site_drift",
     "site_drift_verdict",
 }
+# what templates of inventories use; with one filter or test, all of Ansible's own are loaded
+TEMPLATE_PLUGINS = (
+    (filter_loader, "default"),
+    (test_loader, "defined"),
+    (lookup_loader, "env"),
+    (lookup_loader, "file"),
+)
 
 
 def _preload() -> None:
@@ -59,6 +67,8 @@ def _preload() -> None:
     named = {name for file in files for name in OWN_NAME.findall(file.read_text(encoding="utf-8"))}
     for name in sorted(TASK_MODULES & {*named, LEASE_MODULE}):
         _module(name)
+    for loader, name in TEMPLATE_PLUGINS:
+        loader.get(f"ansible.builtin.{name}")
 
 
 class Role:
@@ -186,8 +196,9 @@ class ActionModule(SiteAction):
         return {"host": host.name, "variables": rows}
 
     def _load(self, path: Path) -> Any:
-        # what a role ships is as trusted as the role itself: its templates are rendered
-        return self._loader.load_from_file(str(path), cache="all", trusted_as_template=True)
+        # what a role ships is as trusted as the role itself: its templates are rendered. Nobody writes to it (unsafe:
+        # not a copy of its own)
+        return self._loader.load_from_file(str(path), cache="all", unsafe=True, trusted_as_template=True)
 
 
 def _rendering_findings(host: Host, known: Rendered) -> Iterator[Finding]:

@@ -131,13 +131,13 @@ def connection_pool(subject: str, proxy: str | None, settings: Mapping[str, Any]
         return watched_pool(urllib3.PoolManager(**settings))
     scheme = proxy.partition("://")[0].lower() if "://" in proxy else ""
     if scheme not in ("http", "https", "socks4", "socks4a", "socks5", "socks5h"):
-        stated = "is an address without http://, https:// or socks5:// before it"
-        raise InvalidInput(subject, [Problem("proxy", stated)])
+        problem = "is an address without http://, https:// or socks5:// before it"
+        raise InvalidInput(subject, [Problem("proxy", problem)])
     if scheme.startswith("socks"):
         try:
             from urllib3.contrib.socks import SOCKSProxyManager
         except ImportError as exc:
-            stated = "a SOCKS proxy needs the library PySocks: pip install PySocks"
-            raise InvalidInput(subject, [Problem("proxy", stated)]) from exc
+            problem = "a SOCKS proxy needs the library PySocks: pip install PySocks"
+            raise InvalidInput(subject, [Problem("proxy", problem)]) from exc
         return watched_pool(SOCKSProxyManager(proxy, **settings))
     return watched_pool(urllib3.ProxyManager(proxy, proxy_headers=proxy_login(proxy), **settings))

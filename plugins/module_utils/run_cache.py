@@ -201,7 +201,7 @@ def _key(task: Task, resource_id: str, what: str = "arm-reading") -> tuple[str, 
 
 
 def cache_resource(task: Task, resource_id: str, body: dict[str, Any] | None) -> None:
-    """Keep `body` for `recall`; None forgets."""
+    """Keep `body` for `cached_resource`; None forgets."""
     cache = RunCache(task.run_directory)
     cache.forget(_key(task, resource_id))
     if body is not None:

@@ -55,6 +55,28 @@ class Task(Protocol):
         """A service has accepted a change, or may have: should the task fail later, it has changed something."""
 
 
+class SilentTask:
+    """A Task with the means of another that neither warns nor counts as a change, for what is done beside its work."""
+
+    diff_mode = False
+
+    def __init__(
+        self, task: Task, params: dict[str, Any], *, check_mode: bool = False, tells_progress: bool = False
+    ) -> None:
+        self.params = params
+        self.check_mode = check_mode
+        self.run_directory = task.run_directory
+        self.run_command = task.run_command
+        self.secret = task.secret
+        self.progress = task.progress if tells_progress else self.warn
+
+    def warn(self, message: str) -> None:
+        """The task that this is done for says itself what it found."""
+
+    def wrote(self, what: str) -> None:
+        """The task that this is done for says itself what it did."""
+
+
 @dataclass(frozen=True)
 class Result:
     """What a successful operation reports; failures are exceptions of `errors.py`."""

@@ -197,7 +197,7 @@ options:
     description:
       - Whether KMCP is to be there.
       - V(absent) removes the controller, unless MCP servers need it (see O(orphan_servers)).
-      - CustomResourceDefinition stays, unless O(delete_crds=true).
+      - The CustomResourceDefinition stays, unless O(delete_crds=true).
     type: str
     choices: [present, absent]
     default: present

@@ -76,7 +76,7 @@ options:
     description:
       - V(auto) takes whatever the server speaks; with a server of both eras the modern one is used, and the handshake
         of the legacy one is tried as well.
-      - V(modern) and V(legacy) also expect it. A server that answers only in the other one fails with C(era_mismatch).
+      - V(modern) and V(legacy) also expect it. A server that answers only in the other one fails with C(EraMismatch).
       - V(auto) if not set.
     type: str
     choices: [auto, modern, legacy]

@@ -11,6 +11,7 @@ action plugin before it forks its workers: what is imported with it is imported 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -109,6 +110,8 @@ class InProcessAction(ActionBase):
         package, action, name = cls.__module__.rpartition(".action.")
         if action:
             cls.MODULE = importlib.import_module(f"{package}.modules.{name}")
+            # what is loaded stays: the collectors of workers need not look at it, nor copy its pages by doing so
+            gc.freeze()
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)

@@ -82,7 +82,7 @@ def results_of(run: Inner, loader: Any) -> Results:
         raise ServiceError(
             f"Running {run.playbook}",
             "ansible-playbook ended before its end:\n" + "\n".join(last),
-            code=f"exit status {code}",
+            code=f"ExitStatus{code}",
             hint=f"Run ansible-playbook {run.playbook} with the same inventory to see its whole output.",
         )
     return parted(rows[:-1])

@@ -59,9 +59,9 @@ class Floor:
             )
         }
         for name, content in decoded.items():
-            path = scratch / name
-            path.touch(mode=0o600)
-            path.write_bytes(content)
+            file = scratch / name
+            file.touch(mode=0o600)
+            file.write_bytes(content)
         context = ssl.create_default_context(cafile=str(scratch / "ca"))
         context.load_cert_chain(scratch / "cert", scratch / "key")
         self._collection = f"{cluster['server']}{path}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The client that the suite judges. It has no protocol of its own.
+"""The client that the suite judges. It has no protocol of its own, but for the answers to what servers ask (answering).
 
 Every message is sent and every answer is read by the collection's MCP client, the one that mcp_probe uses, in its
 default mode: it finds out which era the server speaks. What is here decides what to ask: everything that there is.
@@ -12,8 +12,11 @@ from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, http_client, legacy, verdicts
+from support.mcp_exchange import exchange_to
+
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, verdicts
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.conversation import Conversation
+from conformance import answering
 from conformance.suite import END
 
 # An answer comes at once, and late on a busy machine. A client that hangs says where: the suite gives it more.
@@ -34,13 +37,14 @@ def ask_everything(server: Conversation, toolcalls: list[Mapping[str, Any]]) -> 
     # After all other calls, so that a state kept from one of them would show in the rest.
     for call, result in results:
         if result and conversation.needs_input(result):
-            answer(server, call, result)
+            answering.answer_input(server, call, result)
     resources = server.resources() if "resources" in server.speaker.capabilities else []
     for resource in resources:
-        server.read(resource["uri"])
+        server.speaker.ask("resources/read", {"uri": resource["uri"]})
     prompts = server.prompts() if "prompts" in server.speaker.capabilities else []
     for prompt in prompts:
-        server.get_prompt(prompt["name"], {given["name"]: "text" for given in prompt.get("arguments") or []})
+        given = {one["name"]: "text" for one in prompt.get("arguments") or []}
+        server.speaker.ask("prompts/get", {"name": prompt["name"], **({"arguments": given} if given else {})})
     refused = sum(result is None for _call, result in results)
     return (
         f"{server.speaker.era} {server.speaker.version}: {len(calls)} calls ({refused} refused), "
@@ -56,16 +60,6 @@ def called(server: Conversation, call: Mapping[str, Any]) -> dict[str, Any] | No
         if refused.rpc is None:
             raise
         return None
-
-
-def answer(server: Conversation, call: Mapping[str, Any], result: Mapping[str, Any]) -> None:
-    wanted = result.get("inputRequests") or {}
-    responses = {
-        key: legacy.answer_request(request["method"], request.get("params") or {}, CAPABILITIES)
-        for key, request in wanted.items()
-    }
-    state = {"request_state": result["requestState"]} if "requestState" in result else {}
-    server.call(call["name"], call["arguments"], input_responses=responses, **state)
 
 
 def arguments(tool: Mapping[str, Any], tools: list[dict[str, Any]]) -> dict[str, Any]:
@@ -84,9 +78,7 @@ def _out_of_time(_number: int, _frame: FrameType | None) -> None:
 
 def converse(url: str, scenario: str, context: Mapping[str, Any]) -> str:
     try:
-        with conversation.open_conversation(
-            http_client.exchange_to(url, timeout=ANSWER_SECONDS), capabilities=CAPABILITIES
-        ) as server:
+        with answering.open_conversation(exchange_to(url, timeout=ANSWER_SECONDS), CAPABILITIES) as server:
             return ask_everything(server, context.get("toolCalls") or [])
     except verdicts.Unanswered as refused:
         # A server that wants a token is reported as such, and nobody is asked for one.

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The page of bad input shows what the program says."""
+"""The page of bad input is made of what the program says."""
 
 from __future__ import annotations
+
+import json
 
 import pytest
 from gate.checkout import CHECKOUT
@@ -10,67 +12,66 @@ from support import bad_input
 from support.bad_input import Row
 
 FEWEST_ROWS = 90
+TEST = "tests/unit/test_a.py::test_one[a | b]"
+HEARD = [
+    {"whole": "VM size in eastus2: 2 problems, nothing was changed:\n  1. a: no\n  2. b: set `x`"},
+    {"part": "labels.n: is a list: give a text"},
+    {"part": "labels.m: is null: give a text"},
+    {"whole": "MCP server http://127.0.0.1:45678/mcp: not ready after 3 s: it hangs."},
+]
+# (subject, shows) → the message, None where not exactly one fits
+SHOWN: dict[tuple[str | None, str], str | None] = {
+    (None, "VM size"): "VM size in eastus2: 2 problems, nothing was changed:\n1. a: no\n2. b: set 'x'",
+    (None, "hangs"): "MCP server http://127.0.0.1:…/mcp: not ready after … s: it hangs.",
+    (None, ""): None,
+    (None, "labels"): None,
+    ("mcp_server", "labels.n"): "mcp_server: labels.n: is a list: give a text. Nothing was changed.",
+    ("mcp_server", "labels"): None,
+    ("mcp_server", "VM size"): None,
+    ("", "null"): "labels.m: is null: give a text",
+}
 
 
 @pytest.fixture(scope="module")
 def table() -> list[Row]:
-    return bad_input.rows(bad_input.PAGE.read_text(encoding="utf-8"))
+    return [row for rows in bad_input.read()[1].values() for row in rows]
 
 
-def test_every_row_says_what_is_seen_and_which_test_shows_it(table: list[Row]) -> None:
+def test_every_row_names_a_test_that_needs_no_cluster(table: list[Row]) -> None:
     assert len(table) >= FEWEST_ROWS
-    assert [row for row in table if not row.what or not row.text or not bad_input.runnable(row)] == []
+    assert [row for row in table if not row.what or not row.runnable] == []
 
 
 def test_every_test_of_the_table_exists(table: list[Row]) -> None:
     assert named_tests.missing(CHECKOUT, sorted({test for row in table for test in row.tests})) == []
 
 
-def test_the_program_says_what_the_page_shows(table: list[Row]) -> None:
-    stated = bad_input.stated_by(sorted({test for row in table for test in bad_input.runnable(row)}))
-    other = [row for row in table if not bad_input.is_stated(row.text, bad_input.heard(row, stated))]
-    reported = "PYTHONPATH=tests .venv/bin/python -m support.bad_input puts into the page what is said now:"
-    assert not other, "\n".join([reported, *(f"{row.what}: {row.text}" for row in other)])
+def test_the_page_is_what_the_program_says() -> None:
+    advice = "PYTHONPATH=collections:tests .venv/bin/python -m support.bad_input makes the page"
+    assert bad_input.PAGE.read_text(encoding="utf-8") == bad_input.made(), advice
 
 
-HEARD = [
-    {"whole": "VM size in eastus2: 2 problems, nothing was changed:\n  1. a: no\n  2. b: set `x`"},
-    {"part": "labels.n: is a list: give a text"},
-    {"part": "Pod a/b: is `Pending`. Wait."},
-]
-# text of a row → whether it is said
-SHOWN = {
-    "VM size in eastus2: 2 problems, nothing was changed:\n1. a: no\n2. b: set 'x'": True,
-    "VM size in …: 2 problems, nothing was changed:\n1. a: no\n…": True,
-    "VM size in eastus2: 2 problems, nothing was changed:\n1. a: yes\n2. b: set 'x'": False,
-    "VM size in eastus2: 2 problems, nothing was changed:": False,
-    "mcp_server: labels.n: is a list: give a text. Nothing was changed.": True,
-    "mcp_server: servers[0]: labels.n: is a list: give a text. Nothing was changed.": True,
-    "labels.n: is a list: give a text.": True,
-    "mcp_server: labels.n: is a list: give text. Nothing was changed.": False,
-    "mcp_server: labels.n: is a list: give a text": False,
-    "Pod a/b: is 'Pending'. Wait.": True,
-    "Pod …: is 'Running'. Wait.": False,
-}
+@pytest.mark.parametrize(("subject", "shows"), SHOWN)
+def test_a_row_has_the_one_message_that_it_is_about(subject: str | None, shows: str) -> None:
+    row = Row("label", (TEST, "tests/integration/a/test_b.py::test_c"), subject, shows)
+    wanted = SHOWN[subject, shows]
+    if wanted is None:
+        with pytest.raises(ValueError, match=r"^label: its tests are to say one message"):
+            bad_input.message(row, {TEST: HEARD})
+    else:
+        assert bad_input.message(row, {TEST: HEARD}) == wanted
 
 
-@pytest.mark.parametrize("text", SHOWN)
-def test_a_text_is_compared_with_what_was_said(text: str) -> None:
-    assert bad_input.is_stated(text, HEARD) is SHOWN[text]
-
-
-def test_a_row_that_is_wrong_is_put_right_and_one_that_nothing_shows_goes() -> None:
-    tests = "`tests/unit/test_a.py::test_one[a \\| b]`"
-    page = (
-        "# Page\n\n| what is wrong | what the user sees | tests |\n|---|---|---|\n"
-        f"| label | `mcp_server: labels.m: is a list: give text. Nothing was changed.` | {tests} |\n"
-        f"| pod | `Pod a/b: is 'Pending'. Wait.` | {tests} |\n"
-        f"| else | `An unlike sentence about quite another matter.` | {tests} |\n"
-        "| real | `Only a cluster says this.` | `tests/integration/a/test_b.py::test_c` |\n"
+def test_the_page_is_made_of_nothing_else() -> None:
+    said = bad_input.of_lines([json.dumps({"test": TEST, "said": HEARD})])
+    document = {"sections": {"Labels": [{"what": "label", "subject": "k8s", "shows": "labels.n", "tests": [TEST]}]}}
+    assert bad_input.page("# Page\n", bad_input.sections(document), said) == (
+        "# Page\n\n## Labels\n| what is wrong | what the user sees | tests |\n|---|---|---|\n"
+        "| label | `k8s: labels.n: is a list: give a text. Nothing was changed.` | "
+        "`tests/unit/test_a.py::test_one[a \\| b]` |\n"
     )
-    (first, *_) = bad_input.rows(page)
-    assert first.tests == ("tests/unit/test_a.py::test_one[a | b]",)
-    now = bad_input.rewritten(page, {"tests/unit/test_a.py::test_one[a | b]": HEARD})
-    assert [row.what for row in bad_input.rows(now)] == ["label", "pod"]
-    assert f"| label | `mcp_server: labels.n: is a list: give a text. Nothing was changed.` | {tests} |" in now
-    assert bad_input.rewritten(now, {"tests/unit/test_a.py::test_one[a | b]": HEARD}) == now
+
+
+def test_all_variants_of_a_test_are_those_of_its_bare_name() -> None:
+    said = bad_input.of_lines([json.dumps({"test": f"t.py::test_x[{one}]", "said": [one]}) for one in "ab"])
+    assert said == {"t.py::test_x": ["a", "b"], "t.py::test_x[a]": ["a"], "t.py::test_x[b]": ["b"]}

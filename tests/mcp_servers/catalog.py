@@ -9,9 +9,9 @@ MODERN_VERSION = "2026-07-28"
 LEGACY_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 MODERN, LEGACY = "modern", "legacy"
 # What becomes of a call whose tool asks the user, when the client said that it cannot be asked.
-NEEDS_INPUT = "needs_input"  # the verdict; whether by the result, a request to the client, or the error -32021
+NEEDS_INPUT = "NeedsInput"  # the verdict; whether by the result, a request to the client, or the error -32021
 REFUSED = "an error, or a result that is one"
-SILENT = "timeout"  # the verdict: nothing comes, because the request has no way to the client
+SILENT = "Timeout"  # the verdict: nothing comes, because the request has no way to the client
 
 
 @dataclass(frozen=True)

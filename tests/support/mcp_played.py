@@ -87,7 +87,7 @@ def text(status: int, content: str, **headers: str) -> Reply:
 
 
 def silent(_asked: Asked) -> Reply:
-    raise Unanswered("timeout", "it accepted the request and did not answer within 10 s")
+    raise Unanswered("Timeout", "it accepted the request and did not answer within 10 s")
 
 
 def speaks_modern(asked: Asked, versions: tuple[str, ...] = (MODERN,), **more: Any) -> Reply:

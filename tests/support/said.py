@@ -25,13 +25,13 @@ OF_THE_LOCAL_CLOUD = (settings.SettingsError, clusters.ClusterError)
 _heard: list[Any] = []
 
 
-def _listen(owner: type, method: str, reported: Callable[..., Any]) -> None:
-    """Remember what `told` makes of every call of the method: the object itself, or an argument."""
+def _listen(owner: type, method: str, remembered: Callable[..., Any]) -> None:
+    """Remember what `remembered` makes of every call of the method: the object itself, or an argument."""
     original = getattr(owner, method)
 
     @functools.wraps(original)
     def heard(self: Any, *args: Any, **options: Any) -> Any:
-        _heard.append(reported(self, *args))
+        _heard.append(remembered(self, *args))
         return original(self, *args, **options)
 
     setattr(owner, method, heard)

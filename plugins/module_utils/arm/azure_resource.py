@@ -155,7 +155,7 @@ class _Target:
         self._arm = arm
         self.spec = spec
         self.notes: list[str] = []
-        self._refused_as_twin = False
+        self._grant_exists = False
 
     def read(self, may_wait: bool) -> Reading:
         reading = _read(self._arm, self.spec, may_wait)
@@ -163,7 +163,7 @@ class _Target:
             return reading
         declared = self.spec.declared.get("properties") or {}
         duplicate = find_equal_grant(self._arm, self.spec.id, declared, self.spec.api_version)
-        if duplicate is None and self._refused_as_twin:
+        if duplicate is None and self._grant_exists:
             # it is there, and this identity may not see it
             duplicate = {"id": self.spec.id, **self.spec.declared}
             self.notes = ["the same principal has this role there already, under a name that cannot be read"]
@@ -179,7 +179,7 @@ class _Target:
         method = "PATCH" if not creating and spec.update_policy.update_method == "patch" else "PUT"
         response = arm.write(method, spec.id, action, spec.api_version, plan.body, etag=_etag(reading.body, spec))
         if exists_already(response):
-            self._refused_as_twin = True
+            self._grant_exists = True
             raise PlanAgain
         if not wait:
             return response.json_or_none() or {}

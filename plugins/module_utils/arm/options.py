@@ -44,7 +44,7 @@ _PROFILE_KEYS = ("subscription_id", "client_id", "secret", "tenant", "x509_certi
 
 
 def azure_argument_spec() -> dict[str, Any]:
-    """The authentication options of every Azure module; no `env_fallback`, `resolve` reads the environment."""
+    """The authentication options of every Azure module; no `env_fallback`, `resolve_identity` reads the environment."""
     return {
         "auth_source": {"type": "str", "choices": list(AUTH_SOURCES)},
         "profile": {"type": "str"},

@@ -30,7 +30,7 @@ class UpdatePolicy:
     """`etag`: the body's key, sent back as If-Match; of other types what they answer as etag is.
 
     `children`: what has resources (and eTags) of its own inside the body, and is left out of an update. `tags`: whether
-    such resources have tags, and so a mark of whose they are. `model`: the model of `aks_fields` that its body has.
+    such resources have tags, and so a mark of whose they are. `model`: the model in `fields` that its body has.
     """
 
     update_method: str
@@ -181,13 +181,13 @@ def _api_version(params: Mapping[str, Any]) -> str:
     return params.get("api_version") or names.api_version_of(_type(params))
 
 
-def _manners(params: Mapping[str, Any]) -> UpdatePolicy | None:
+def _update_policy(params: Mapping[str, Any]) -> UpdatePolicy | None:
     return update_policy_of(_type(params), params.get("update_method"))
 
 
 def _update_method(params: Mapping[str, Any]) -> Iterator[Problem]:
     resource_type = _type(params)
-    if _manners(params) is None and params["state"] == "present" and resource_type:
+    if _update_policy(params) is None and params["state"] == "present" and resource_type:
         sentence = (
             f"is needed for {resource_type}: patch (PATCH what is declared), put_merged (PUT the present body with it) "
             "or put_declared (PUT only it)"
@@ -197,7 +197,7 @@ def _update_method(params: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _tags(params: Mapping[str, Any]) -> Iterator[Problem]:
     yield from tag_values(params.get("tags"))[1]
-    update_policy = _manners(params)
+    update_policy = _update_policy(params)
     if update_policy is not None and not update_policy.tags and params.get("tags"):
         yield Problem("tags", f"a resource of type {_type(params)} has no tags of its own: leave them out")
 
@@ -205,7 +205,7 @@ def _tags(params: Mapping[str, Any]) -> Iterator[Problem]:
 def _typed(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     """What is declared, as its model has it where there is one."""
     declared = {key: params[key] for key in DECLARABLE if params.get(key) is not None}
-    update_policy = _manners(params)
+    update_policy = _update_policy(params)
     if update_policy is not None and update_policy.model and _api_version(params) == fields.API_VERSION:
         return typed_body(declared, update_policy.model)
     return declared, []
@@ -224,7 +224,7 @@ _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
 def resource_spec(params: Mapping[str, Any], subscription_id: str) -> ResourceSpec:
     """The spec that options without problems stand for."""
     resource_id, resource_type, name, _wrong = locate(params, subscription_id)
-    update_policy = _manners(params)
+    update_policy = _update_policy(params)
     declared = _typed(params)[0]
     if params.get("tags") is not None and (update_policy is None or update_policy.tags):
         declared["tags"] = tag_values(params["tags"])[0]

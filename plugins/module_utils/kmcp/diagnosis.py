@@ -8,72 +8,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ..kube.client import Kube
 from ..kube.diagnosis.snapshot import CALL, STATUS, Evidence, Finding, Snapshot, of_reason
 from ..kube.readiness.reasons import Object, condition_of, condition_text, make_reason, subject_of
 from ..mcp import http_client, mcp_probe
+from ..mcp.verdicts import Code
 from ..names import DEFAULT_PATH, path_problem
-from ..task import CommandOutput, Task
+from ..task import SilentTask, Task
 from . import cluster_state, readiness, server_children, server_fields, server_spec
 from .domain import NAME
 from .readiness import Facts, facts_of
-from .server_spec import API_VERSION, KIND
-
-Key = tuple[str, str]
+from .server_spec import API_VERSION, KIND, Key, key_of
 
 TIMEOUT_SECONDS = 10
 # what an entry of `servers` may say of how to ask: calls and expectations are verification's
 _HOW = ("port", "path", "headers", "via", "era")
 # verdict of the probe → code of the finding
-_CODES: Mapping[str, str] = {
-    "session_lost": "SessionLost",
-    "misdirected": "HostRefused",
-    "era_mismatch": "EraMismatch",
-    "protocol_version": "EraMismatch",
-    "connection_refused": "PortMismatch",
+_CODES: Mapping[Code, str] = {
+    "SessionLost": "SessionLost",
+    "Misdirected": "HostRefused",
+    "EraMismatch": "EraMismatch",
+    "ProtocolVersion": "EraMismatch",
+    "ConnectionRefused": "PortMismatch",
 }
 # what a program that has not started yet looks like, too
 _OF_A_START = ("NotAnswering", "PortMismatch")
 # verdicts that say nothing of the server, or that findings about pods and Services are about
-_SILENT = frozenset(
+_SILENT: frozenset[Code] = frozenset(
     (
-        *("unauthorized", "forbidden", "proxy_forbidden", "api_unauthorized", "no_endpoints", "no_service"),
-        *("no_such_port", "cluster_pending", "needs_input", "busy"),
+        *("Unauthorized", "Forbidden", "ProxyForbidden", "ApiUnauthorized", "NoEndpoints", "NoService"),
+        *("NoSuchPort", "ClusterPending", "NeedsInput", "Busy"),
     )
 )
-_NOT_ALLOWED = ("proxy_forbidden", "api_unauthorized")
-
-
-class _Asking:
-    """A task of mcp_probe inside of another module: as in check mode it asks once, calls no tool, and warns nobody."""
-
-    check_mode = True
-    diff_mode = False
-
-    def __init__(self, task: Task, params: dict[str, Any]) -> None:
-        self._task = task
-        self.params = params
-        self.run_directory: Path | None = task.run_directory
-
-    def run_command(
-        self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
-    ) -> CommandOutput:
-        return self._task.run_command(argv, stdin, env)
-
-    def warn(self, message: str) -> None:
-        """The findings say it."""
-
-    def progress(self, message: str) -> None:
-        self._task.progress(message)
-
-    def secret(self, value: str) -> None:
-        self._task.secret(value)
-
-    def wrote(self, what: str) -> None:
-        self._task.wrote(what)
+_NOT_ALLOWED: tuple[Code, ...] = ("ProxyForbidden", "ApiUnauthorized")
 
 
 def ask_servers(task: Task, snapshot: Snapshot, hints: Sequence[Mapping[str, Any]]) -> dict[Key, Mapping[str, Any]]:
@@ -82,14 +51,15 @@ def ask_servers(task: Task, snapshot: Snapshot, hints: Sequence[Mapping[str, Any
     if not entries:
         return {}
     params = {**task.params, "servers": entries, "timeout": TIMEOUT_SECONDS, "wait_timeout": 0}
-    result = mcp_probe.converge(_Asking(task, params))
+    # as in check mode it asks once and calls no tool
+    result = mcp_probe.converge(SilentTask(task, params, check_mode=True, tells_progress=True))
     return {(str(row["namespace"]), str(row["name"])): row for row in result.values["servers"]}
 
 
 def answer_findings(snapshot: Snapshot, servers: Sequence[Object]) -> Iterator[Finding]:
     """What the answers show; of servers that were not asked, what their declaration alone shows."""
     for one in servers:
-        key = _key(one)
+        key = key_of(one)
         row = facts_of(snapshot).answers.get(key)
         if row is None:
             yield from readiness.port_findings(one)
@@ -104,7 +74,8 @@ def unread_note(answers: Mapping[Key, Mapping[str, Any]]) -> str:
 
 
 def _of_error(snapshot: Snapshot, server: Object, error: Mapping[str, Any]) -> Iterator[Finding]:
-    verdict, stated = str(error.get("code")), str(error.get("message"))
+    verdict: Code = error["code"]
+    stated = str(error.get("message"))
     if verdict in _SILENT:
         return
     code = _CODES.get(verdict, "NotAnswering")
@@ -128,13 +99,13 @@ def _can_be_asked(snapshot: Snapshot, server: Object) -> bool:
     """Its pods run: of one that does not, other findings say why."""
     if server["metadata"].get("deletionTimestamp") or not server_children.is_reconciled(server):
         return False
-    deployment = readiness.child_of(snapshot, "Deployment", *_key(server))
+    deployment = readiness.child_of(snapshot, "Deployment", *key_of(server))
     return deployment is not None and cluster_state.is_available(deployment)
 
 
 def _has_started(snapshot: Snapshot, server: Object) -> bool:
     """Whether its pods have been there for longer than a program takes to listen: KMCP gives them no probes."""
-    deployment = readiness.child_of(snapshot, "Deployment", *_key(server))
+    deployment = readiness.child_of(snapshot, "Deployment", *key_of(server))
     if deployment is None:
         return snapshot.lasting("NotAnswering", server)
     since = (condition_of(deployment, "Available") or {}).get("lastTransitionTime")
@@ -143,7 +114,7 @@ def _has_started(snapshot: Snapshot, server: Object) -> bool:
 
 def _entry(server: Object, hints: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Where to ask a server, and what somebody says of how; the first entry of its name that has no address counts."""
-    namespace, name = _key(server)
+    namespace, name = key_of(server)
     path = str(((server.get("spec") or {}).get("httpTransport") or {}).get("path") or DEFAULT_PATH)
     entry: dict[str, Any] = {"name": name, "namespace": namespace, "port": readiness.port_of(server)}
     # the API server stores any text, and nobody but clients reads it: one server must not end the diagnosis of all
@@ -153,16 +124,6 @@ def _entry(server: Object, hints: Sequence[Mapping[str, Any]]) -> dict[str, Any]
             entry |= {key: hint[key] for key in _HOW if hint.get(key) is not None}
             break
     return entry
-
-
-def _key(server: Object) -> Key:
-    return str(server["metadata"].get("namespace")), str(server["metadata"]["name"])
-
-
-_REFUSALS = {
-    "Accepted": ("NotAccepted", "KMCP does not accept it"),
-    "Programmed": ("NotProgrammed", "KMCP cannot make its objects"),
-}
 
 
 def _brings_adapter(found: Finding) -> bool:
@@ -264,8 +225,7 @@ def _behind(snapshot: Snapshot, servers: list[Object], culprits: tuple[str, ...]
 
 def _refused(servers: list[Object]) -> Iterator[Finding]:
     for one in servers:
-        for name, (code, words) in _REFUSALS.items():
-            found = condition_of(one, name)
-            if found is not None and found.get("status") == "False" and server_children.is_reconciled(one):
-                yield of_reason(one, make_reason(subject_of(one), code, f"{words}: {condition_text(found)}"))
-                break
+        refused = readiness.refusal_of(one) if server_children.is_reconciled(one) else None
+        if refused is not None:
+            code, words = readiness.REFUSALS[refused[0]]
+            yield of_reason(one, make_reason(subject_of(one), code, f"{words}: {condition_text(refused[1])}"))

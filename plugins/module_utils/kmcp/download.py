@@ -15,7 +15,6 @@ import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -44,24 +43,22 @@ _HINTS: Mapping[int, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Source:
-    """How the files are asked for."""
-
-    ca_file: str | None = None
-    username: str | None = None
-    password: str | None = None
-    timeout: int = 60
+Source = Mapping[str, Any]
+"""How the files are asked for: options of open_url."""
 
 
 def source_of(params: Mapping[str, Any]) -> Source:
     ca_file = params.get("ca_file")
-    return Source(
-        str(Path(ca_file).expanduser()) if ca_file else None,
-        params.get("username"),
-        params.get("password"),
-        params["timeout"],
-    )
+    return {
+        "timeout": params["timeout"],
+        "ca_path": str(Path(ca_file).expanduser()) if ca_file else None,
+        "url_username": params.get("username"),
+        "url_password": params.get("password"),
+        "force_basic_auth": bool(params.get("username")),
+        "http_agent": "mcpops.platform kmcp_cli",
+        # a mirror that sends us elsewhere does not send its login along
+        "unredirected_headers": ["Authorization"],
+    }
 
 
 def release_checksum(source: Source, url: str) -> str:
@@ -169,7 +166,7 @@ def _pieces(source: Source, url: str, action: str, method: str = "GET") -> Itera
     pieces: queue.Queue[bytes | BaseException | None] = queue.Queue(4)
     left = threading.Event()
     threading.Thread(target=_read, args=(source, url, method, pieces, left), daemon=True).start()
-    longest = source.timeout * WHOLE
+    longest = source["timeout"] * WHOLE
     deadline = Deadline(longest)
     try:
         while (piece := pieces.get(timeout=max(0.0, deadline.left))) is not None:
@@ -200,18 +197,7 @@ def _read(
                 return
 
     try:
-        answer = open_url(
-            url,
-            method=None if url.startswith("file:") else method,
-            timeout=source.timeout,
-            ca_path=source.ca_file,
-            url_username=source.username,
-            url_password=source.password,
-            force_basic_auth=bool(source.username),
-            http_agent="mcpops.platform kmcp_cli",
-            # a mirror that sends us elsewhere does not send its login along
-            unredirected_headers=["Authorization"],
-        )
+        answer = open_url(url, method=None if url.startswith("file:") else method, **source)
     except BaseException as failure:
         give(failure)
         return

@@ -22,6 +22,7 @@ from ..helm.helm_release import Outcome
 from ..helm.plan import effective_values, plan_release
 from ..helm.release_record import Release
 from ..kube.client import Kube
+from ..kube.config_digest import as_mapping, as_mappings
 from ..kube.schema import objects_with, schema_losses, schema_refusal, version_losses
 from ..plan import ABSENT, Change, Plan, Refusal
 from ..run_cache import ClusterPending
@@ -72,7 +73,9 @@ def check_controller(task: Task, kube: Kube, spec: KmcpSpec, release: Release | 
     wrong = controller_values.version_problems(values, spec.version)
     if wrong:
         # what the task itself declares was checked before anything was asked: these are the release's
-        raise Refused("kmcp", [Refusal.because(item.path, "the release sets it", _dropped(item)) for item in wrong])
+        remedy = "It {}. Declare values or the options for them, so that the release's own are not kept."
+        refused = [Refusal.because(item.path, "the release sets it", remedy.format(item.message)) for item in wrong]
+        raise Refused("kmcp", refused)
     watched = controller_values.value_at(values, ("rbac", "namespaces")) or []
     own = spec.namespace if spec.controller.create_namespace else ""
     missing = [name for name in watched if name != own and kube.get(f"/api/v1/namespaces/{name}") is None]
@@ -127,10 +130,6 @@ def _check_servers(
     return [left]
 
 
-def _dropped(problem: Any) -> str:
-    return f"It {problem.message}. Declare values or the options for them, so that the release's own are not kept."
-
-
 def _foreign_definition(task: Task, kube: Kube, spec: KmcpSpec) -> list[str]:
     metadata = cluster_state.crd_metadata(kube)
     if metadata is not None:
@@ -155,7 +154,7 @@ def _check_losses(task: Task, kube: Kube, spec: KmcpSpec) -> list[str]:
     chart = spec.definitions.chart
     text = drift.render_manifest(task, kube, spec.definitions, {})
     found = yaml_documents(f"Rendering chart {chart.name} {chart.version}", text)
-    then = next((item for item in found if _is_definition(item)), None)
+    then = next((item for item in as_mappings(found) if as_mapping(item.get("metadata")).get("name") == CRD), None)
     if then is None:
         raise ServiceError(
             f"Comparing the definitions of KMCP {spec.version}",
@@ -165,21 +164,13 @@ def _check_losses(task: Task, kube: Kube, spec: KmcpSpec) -> list[str]:
         )
     refused = version_losses(now, then)
     lost = schema_losses(now, then)
-    hurt = [
-        (loss, objects_with(loss, stored))
-        for stored in [cluster_state.list_servers(kube) if lost else []]
-        for loss in lost
-    ]
-    hurt = [(loss, names) for loss, names in hurt if names]
+    stored = cluster_state.list_servers(kube) if lost else []
+    hurt = [(loss, names) for loss in lost if (names := objects_with(loss, stored))]
     if not spec.accept_field_loss:
         refused += [schema_refusal(KIND, loss, names) for loss, names in hurt]
     if refused:
         raise Refused("kmcp", refused)
     return [f"{KIND} {loss.field} {loss.reported} in {spec.version}: {', '.join(names)}." for loss, names in hurt]
-
-
-def _is_definition(item: Any) -> bool:
-    return isinstance(item, Mapping) and (item.get("metadata") or {}).get("name") == CRD
 
 
 def remove_kmcp(task: Task) -> Result:
@@ -315,8 +306,5 @@ def _result(spec: KmcpSpec, definitions: Outcome, controller: Outcome) -> Result
 
 def _controller_image(outcome: Outcome) -> str | None:
     """The image of the only Deployment of the controller's chart."""
-    for item in outcome.live:
-        if item["kind"] == "Deployment":
-            containers: list[Mapping[str, Any]] = item["spec"]["template"]["spec"]["containers"]
-            return str(containers[0]["image"])
-    return None
+    deployments = (item["spec"]["template"]["spec"] for item in outcome.live if item["kind"] == "Deployment")
+    return next((str(pod["containers"][0]["image"]) for pod in deployments), None)

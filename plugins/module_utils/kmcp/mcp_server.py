@@ -17,6 +17,7 @@ from ..errors import Failure, InvalidInput, NotReady, Problem, Refused, Rule, Se
 from ..kube.apply.bundle import apply_bundle, plan_without_cluster
 from ..kube.apply.delete import DeleteOptions, delete_objects, wait_until_gone
 from ..kube.apply.options import BundleOptions, BundleOutcome, ObjectOutcome
+from ..kube.apply.requests import read_live
 from ..kube.client import Kube
 from ..kube.fields import FIELD_MANAGER, owns_label
 from ..kube.kubeconfig import CONNECTION
@@ -30,9 +31,19 @@ from ..task import Result, Task
 from ..text import counted, listed
 from ..waiting import Deadline, wait_timeout_problems
 from . import observe, readiness, server_children, server_policies, server_rotation, server_validate
-from .observe import SERVERS, Key
+from .observe import SERVERS
 from .readiness import Converged, ObservedServer, server_row
-from .server_spec import API_VERSION, BUNDLE_LABEL, CRD, KIND, Declared, declared_from, with_current_labels
+from .server_spec import (
+    API_VERSION,
+    BUNDLE_LABEL,
+    CRD,
+    KIND,
+    Declared,
+    Key,
+    declared_from,
+    key_of,
+    with_current_labels,
+)
 
 _SHOWN = 5
 _FORBIDDEN = 403
@@ -102,10 +113,6 @@ def other_bundle(server: Declared, live: Mapping[str, Any] | None) -> Refusal | 
     return Refusal("bundle", theirs, wanted, remedy)
 
 
-def key_of(item: Mapping[str, Any]) -> Key:
-    return (str(item["metadata"].get("namespace")), str(item["metadata"]["name"]))
-
-
 def _members(kube: Kube, bundle: str, namespaces: Iterable[str]) -> list[Object]:
     """What carries the label; without the right to list all namespaces, in those of the declared servers."""
     selector = f"{BUNDLE_LABEL}={bundle}"
@@ -131,11 +138,13 @@ def remove_servers(kube: Kube, task: Task, servers: Sequence[Declared], served: 
         DeleteOptions(subject="MCP servers", wait=bool(task.params["wait"]), wait_timeout=deadline.seconds),
     )
     outcome.raise_failures("delete MCP servers")
-    policies = server_policies.remove_policies(kube, task, servers, server_policies.read_policies(kube, servers))
-    BundleOutcome(tuple(policies)).raise_failures("delete network policies of MCP servers")
+    # without the right to read them, none
+    policies = [server_policies.policy_target(server.key) for server in servers]
+    removed = server_policies.remove_policies(kube, task, servers, read_live(kube, [], policies).complete)
+    BundleOutcome(tuple(removed)).raise_failures("delete network policies of MCP servers")
     if task.params["wait"] and not task.check_mode:
         _wait_for_children(kube, task, observed_servers, deadline)
-    gone = {one.ref for one in policies if one.plan.changed}
+    gone = {one.ref for one in removed if one.plan.changed}
     rows = [
         {
             "name": server.name,
@@ -144,7 +153,7 @@ def remove_servers(kube: Kube, task: Task, servers: Sequence[Declared], served: 
         }
         for server, plan in zip(servers, outcome.plans)
     ]
-    every = BundleOutcome((*outcome.outcomes, *policies), outcome.notes)
+    every = BundleOutcome((*outcome.outcomes, *removed), outcome.notes)
     return Result(
         changed=every.changed,
         msg=outcome.summary("MCP servers", deleted=True) if every.changed else "no such MCP server is there",
@@ -252,7 +261,7 @@ def _present(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) 
     beside = [
         *server_rotation.config_targets(servers),
         *server_rotation.secret_targets(servers),
-        *server_policies.policy_targets(servers),
+        *(server_policies.policy_target(server.key) for server in servers),
     ]
     read = observe.read_servers(kube, servers, beside, resource_served=served)
     live = read.complete

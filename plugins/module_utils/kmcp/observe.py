@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from typing import Any
 
@@ -30,9 +30,7 @@ from . import cluster_state, readiness, server_children, server_spec
 from .readiness import NOT_RECONCILED, NOT_REPAIRED, ObservedServer, only_ownership
 from .server_children import CHILDREN
 from .server_fields import unreadable_servers
-from .server_spec import API_VERSION, KIND, Declared
-
-Key = tuple[str, str]
+from .server_spec import API_VERSION, KIND, Declared, Key
 
 SERVERS = ResourceType(API_VERSION, KIND, "mcpservers", True)
 DEPLOYMENTS = CHILDREN["Deployment"]
@@ -73,18 +71,9 @@ def observed_from(
     if not compared:
         return observed_servers
 
-    @cache
-    def is_known() -> bool:
-        return _is_known(kube)
-
-    return dict(
-        zip(
-            observed_servers,
-            map_concurrently(
-                lambda observed: _compared(kube, task, observed, is_known), list(observed_servers.values())
-            ),
-        )
-    )
+    is_known = cache(partial(_is_known, kube))
+    seen = map_concurrently(lambda observed: _compared(kube, task, observed, is_known), list(observed_servers.values()))
+    return dict(zip(observed_servers, seen))
 
 
 def _compared(kube: Kube, task: Task, observed: ObservedServer, is_known: Callable[[], bool]) -> ObservedServer:

@@ -30,7 +30,7 @@ from ..text import listed
 from . import server_children, server_fields
 from .domain import NAME
 from .server_children import MADE_BY_KMCP
-from .server_spec import CRD, Declared, known_fields
+from .server_spec import CRD, Declared, Key, key_of, known_fields
 
 
 @dataclass(frozen=True)
@@ -117,17 +117,27 @@ def only_ownership(differing: Iterable[Change]) -> bool:
     return all(change.before is not ABSENT and change.after in (ABSENT, MADE_BY_KMCP) for change in differing)
 
 
+REFUSALS: Mapping[str, tuple[str, str]] = {
+    "Accepted": ("NotAccepted", "KMCP does not accept it"),
+    "Programmed": ("NotProgrammed", "KMCP cannot make its objects"),
+}
+"""Condition of an MCPServer → the code of diagnosis, and what it means where it is False."""
+
+
+def refusal_of(server: Object) -> tuple[str, Mapping[str, Any]] | None:
+    """The first of these conditions that is False, with its name."""
+    found = ((name, condition_of(server, name) or {}) for name in REFUSALS)
+    return next(((name, one) for name, one in found if one.get("status") == "False"), None)
+
+
 def _condition_reasons(label: str, server: Object) -> list[Reason]:
-    conditions = {item["type"]: item for item in (server.get("status") or {}).get("conditions") or []}
-    accepted, programmed = conditions.get("Accepted"), conditions.get("Programmed")
-    if accepted is not None and accepted.get("status") == "False":
-        reported = str(accepted.get("message") or accepted.get("reason"))
-        return [Reason(label, str(accepted.get("reason")), f"KMCP does not accept it: {reported}", terminal=True)]
-    if programmed is not None and programmed.get("status") == "False":
-        reported = str(programmed.get("message") or programmed.get("reason"))
-        lasting = bool(_LASTING.search(reported))
-        return [Reason(label, str(programmed.get("reason")), f"KMCP cannot make its objects: {reported}", "", lasting)]
-    return []
+    refused = refusal_of(server)
+    if refused is None:
+        return []
+    name, condition = refused
+    reported = str(condition.get("message") or condition.get("reason"))
+    lasting = name == "Accepted" or bool(_LASTING.search(reported))
+    return [Reason(label, str(condition.get("reason")), f"{REFUSALS[name][1]}: {reported}", terminal=lasting)]
 
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -173,7 +183,11 @@ def unreadable_findings(snapshot: Snapshot, controllers: Sequence[Object]) -> It
     """The one server that stops the controller for all of them, wherever it is."""
     for one in snapshot.all("MCPServer"):
         for found in server_fields.unreadable_servers([one]):
-            behind = [item for item in snapshot.all("MCPServer") if item is not one and _waits(item)]
+            behind = [
+                item
+                for item in snapshot.all("MCPServer")
+                if item is not one and not server_children.is_reconciled(item)
+            ]
             evidence = tuple(Evidence(STATUS, f"{subject_of(item)} waits for it") for item in behind[:SHOWN_FIELDS])
             yield of_reason(one, found, evidence=evidence, log_of=_log_of(snapshot, controllers))
 
@@ -296,10 +310,7 @@ def _has(structure: Structure, route: Sequence[str]) -> bool:
 
 def child_of(snapshot: Snapshot, kind: str, namespace: str, name: str) -> Object | None:
     """What KMCP made of the server of this name."""
-    for one in snapshot.all(kind):
-        if one["metadata"].get("name") == name and one["metadata"].get("namespace") == namespace:
-            return one
-    return None
+    return next((one for one in snapshot.all(kind) if key_of(one) == (namespace, name)), None)
 
 
 def _log_of(snapshot: Snapshot, controllers: Sequence[Object]) -> LogOf | None:
@@ -314,15 +325,8 @@ def _log_of(snapshot: Snapshot, controllers: Sequence[Object]) -> LogOf | None:
     return None
 
 
-def _waits(server: Object) -> bool:
-    return not server_children.is_reconciled(server)
-
-
 def _deployment(server: Object) -> Mapping[str, Any]:
     return (server.get("spec") or {}).get("deployment") or {}
-
-
-Key = tuple[str, str]
 
 
 @dataclass

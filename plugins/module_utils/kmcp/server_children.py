@@ -283,7 +283,7 @@ def children_drift(
     """What is missing, differs from what the controller has written, or was put in by others, with who did it.
 
     As the controller wrote them, children cost no request. `is_known` is asked only where one differs: whether this
-    cluster's controller writes what server_template says. A failure is raised where no controller could restore it.
+    cluster's controller translates as is written here. A failure is raised where no controller could restore it.
     """
     converger = Converger(kube, task, OPTIONS, BundleState(), dry=True)
     found: list[Change] = []
@@ -345,13 +345,13 @@ def _variables(kind: str, declared: Object, child: Object, found: Sequence[Chang
 
 def scaled_by_others(server: Object, children: Mapping[str, Object]) -> str:
     """A note on an autoscaler, which the controller works against; empty where there is none."""
-    wanted = server["spec"].get("deployment", {}).get("replicas", 1)
+    wanted = _replicas(server)
     deployment = children.get("Deployment")
-    existing = deployment["spec"].get("replicas") if deployment is not None else wanted
-    if existing == wanted:
+    current = deployment["spec"].get("replicas") if deployment is not None else wanted
+    if current == wanted:
         return ""
     return (
-        f"Deployment {server['metadata']['namespace']}/{server['metadata']['name']} is scaled to {existing} by an "
+        f"Deployment {server['metadata']['namespace']}/{server['metadata']['name']} is scaled to {current} by an "
         f"autoscaler, and KMCP sets it back to {wanted} whenever it looks at the server: let replicas be what the "
         "autoscaler may go down to."
     )

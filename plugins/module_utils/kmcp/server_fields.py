@@ -10,12 +10,13 @@ Workload identity, packages of npx and uvx, labels and annotations, and values t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from ..errors import Reason
+from ..kube.config_digest import as_mapping
 from ..kube.syntax import parse_quantity
 from ..names import wrong_annotation_name, wrong_label_name, wrong_label_value
 from ..text import kind_of
@@ -32,6 +33,7 @@ def identity_problems(server: Declared) -> Found:
     if identity is None:
         return
     name = server.options.get("service_account_name")
+    annotations = as_mapping(_own_account(server).get("annotations"))
     for option, annotation in _ANNOTATIONS.items():
         value = identity.get(option)
         if value and name is not None:
@@ -42,17 +44,18 @@ def identity_problems(server: Declared) -> Found:
             )
         elif value and not _UUID.fullmatch(str(value)):
             yield f"workload_identity.{option}", f"{value!r} is not a UUID such as 00000000-0000-0000-0000-000000000000"
-        elif value and _identity_annotations(server).get(annotation) != value:
+        elif value and annotations.get(annotation) != value:
             yield f"workload_identity.{option}", f"contradicts the annotation {annotation} of service_account"
     if name is None and not identity.get("client_id"):
         yield "workload_identity.client_id", "is missing: the client ID of the identity that the server acts as"
-    if _identity_labels(server).get(IDENTITY_LABEL) != "true":
+    if as_mapping(server.deployment.get("labels")).get(IDENTITY_LABEL) != "true":
         yield "workload_identity", f'contradicts the label {IDENTITY_LABEL} of the pods, which must be "true"'
 
 
 def identity_warnings(server: Declared) -> Iterator[str]:
     """One of the two places without the other: the pods start, and get no token."""
-    label, client = _identity_labels(server).get(IDENTITY_LABEL), _identity_annotations(server).get(IDENTITY_CLIENT)
+    label = as_mapping(server.deployment.get("labels")).get(IDENTITY_LABEL)
+    client = as_mapping(_own_account(server).get("annotations")).get(IDENTITY_CLIENT)
     own_account = server.deployment.get("serviceAccountName") is None
     if client and label != "true":
         yield (
@@ -64,18 +67,6 @@ def identity_warnings(server: Declared) -> Iterator[str]:
             f"the pods have the label {IDENTITY_LABEL} and their service account has no annotation {IDENTITY_CLIENT}, "
             "so they get no token; workload_identity sets both."
         )
-
-
-def _identity_labels(server: Declared) -> Mapping[str, Any]:
-    return _mapping(server.deployment.get("labels"))
-
-
-def _identity_annotations(server: Declared) -> Mapping[str, Any]:
-    return _mapping(_mapping(server.deployment.get("serviceAccount")).get("annotations"))
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 # Options without a value: those of type Boolean in npm 11's config definitions, and its shorthands for such. npx takes
@@ -124,36 +115,40 @@ def pin_advice(command: str) -> str:
     return "NAME@1.2.3" if command == "npx" else "NAME==1.2.3"
 
 
-def _npx_packages(arguments: Sequence[str]) -> list[str]:
-    found, called, rest = [], False, list(arguments)
+def _leading_options(
+    arguments: Sequence[str], has_value: Callable[[str, str], bool]
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """The options before the first argument with their values, and what follows; `has_value` looks at the next word."""
+    found, rest = [], list(arguments)
     while rest and rest[0].startswith("-") and rest[0] != "--":
-        name, has_value, value = rest.pop(0).lstrip("-").partition("=")
-        if not has_value and name not in _NPX_SWITCHES and not name.startswith("no-") and rest:
-            value = rest.pop(0) if not rest[0].startswith("-") else ""
-        if name in ("package", "p") and value:
-            found.append(value)
-        if name in _NPX_PINS:
-            return []
-        called = called or name in ("call", "c")
-    rest = rest[1:] if rest[:1] == ["--"] else rest
-    # with packages named, the first argument is a command of theirs
-    return found or (rest[:1] if not called else [])
+        name, sign, value = rest.pop(0).partition("=")
+        if not sign and rest and has_value(name, rest[0]):
+            value = rest.pop(0)
+        found.append((name, value))
+    return found, rest[1:] if rest[:1] == ["--"] else rest
+
+
+def _npx_packages(arguments: Sequence[str]) -> list[str]:
+    def has_value(option: str, following: str) -> bool:
+        name = option.lstrip("-")
+        return name not in _NPX_SWITCHES and not name.startswith("no-") and not following.startswith("-")
+
+    options, rest = _leading_options(arguments, has_value)
+    values = [(option.lstrip("-"), value) for option, value in options]
+    if any(name in _NPX_PINS for name, _value in values):
+        return []
+    found = [value for name, value in values if name in ("package", "p") and value]
+    # with packages named, or a command, the first argument is not a package
+    return found or ([] if any(name in ("call", "c") for name, _value in values) else rest[:1])
 
 
 def _uvx_packages(arguments: Sequence[str]) -> list[str]:
-    found: list[str] = []
-    named, rest = False, list(arguments)
-    while rest and rest[0].startswith("-") and rest[0] != "--":
-        name, has_value, value = rest.pop(0).partition("=")
-        if not has_value and name in _UVX_OPTIONS and rest:
-            value = rest.pop(0)
-        if name in _UVX_PINS:
-            return []
-        if name in ("--from", "--with", "-w") and value:
-            found += [value] if name == "--from" else value.split(",")
-            named = named or name == "--from"
-    rest = rest[1:] if rest[:1] == ["--"] else rest
-    return found if named else [*rest[:1], *found]
+    options, rest = _leading_options(arguments, lambda option, _following: option in _UVX_OPTIONS)
+    if any(name in _UVX_PINS for name, _value in options):
+        return []
+    named = [(name, value) for name, value in options if name in ("--from", "--with", "-w") and value]
+    found = [one for name, value in named for one in ([value] if name == "--from" else value.split(","))]
+    return found if any(name == "--from" for name, _value in named) else [*rest[:1], *found]
 
 
 def _is_exact_npm(package: str) -> bool:
@@ -196,39 +191,32 @@ def text_problems(server: Declared) -> Found:
 
 def label_problems(server: Declared) -> Found:
     """Labels and annotations that the API server refuses, on the MCPServer or on what the controller makes of it."""
-    for path, values in _labels(server).items():
-        for name, value in values.items() if isinstance(values, Mapping) else ():
+    deployment, metadata, account = server.deployment, server.resource["metadata"], _own_account(server)
+    labels = {
+        "labels": deployment.get("labels"),
+        # these are the labels of nodes
+        "node_selector": deployment.get("nodeSelector"),
+        "server_labels": metadata.get("labels"),
+        "service_account.labels": account.get("labels"),
+    }
+    annotations = {
+        "annotations": deployment.get("annotations"),
+        "server_annotations": metadata.get("annotations"),
+        "service_account.annotations": account.get("annotations"),
+    }
+    for path, values in labels.items():
+        for name, value in as_mapping(values).items():
             wrong = wrong_label_name(str(name)) or (wrong_label_value(value) if isinstance(value, str) else "")
             if wrong:
                 yield f"{path}.{name}", wrong
-    for path, values in _annotations(server).items():
-        for name in values if isinstance(values, Mapping) else ():
-            wrong = wrong_annotation_name(str(name))
-            if wrong:
+    for path, values in annotations.items():
+        for name in as_mapping(values):
+            if wrong := wrong_annotation_name(str(name)):
                 yield f"{path}.{name}", wrong
 
 
-def _labels(server: Declared) -> dict[str, Any]:
-    """What holds labels, by option; node_selector has the labels of nodes."""
-    return {
-        "labels": server.deployment.get("labels"),
-        "node_selector": server.deployment.get("nodeSelector"),
-        "server_labels": server.resource["metadata"].get("labels"),
-        "service_account.labels": _own_account(server).get("labels"),
-    }
-
-
-def _annotations(server: Declared) -> dict[str, Any]:
-    return {
-        "annotations": server.deployment.get("annotations"),
-        "server_annotations": server.resource["metadata"].get("annotations"),
-        "service_account.annotations": _own_account(server).get("annotations"),
-    }
-
-
 def _own_account(server: Declared) -> Mapping[str, Any]:
-    account = server.deployment.get("serviceAccount")
-    return account if isinstance(account, Mapping) else {}
+    return as_mapping(server.deployment.get("serviceAccount"))
 
 
 UNREADABLE = "UnreadableServer"

@@ -10,12 +10,12 @@ And the removal of those that are no longer declared.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..kube.apply.delete import DeleteOptions, delete_existing
 from ..kube.apply.options import ObjectOutcome
-from ..kube.apply.requests import Target, read_live
+from ..kube.apply.requests import Target
 from ..kube.client import Kube
 from ..kube.discovery import ResourceType
 from ..kube.manifests import Object, ObjectRef
@@ -24,10 +24,9 @@ from ..plan import Refusal
 from ..task import Task
 from ..text import texts_of_mapping
 from .readiness import Converged
-from .server_spec import Declared
+from .server_spec import Declared, Key
 
 Found = Iterator[tuple[str, str]]
-Key = tuple[str, str]
 
 POLICIES = ResourceType("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", True)
 POLICY_LABEL = "mcpops.io/callers-of"
@@ -43,14 +42,10 @@ _API_SERVER = {
 _SELECTING = ("namespace", "namespace_labels", "pod_labels")
 
 
-def policy_name(server: str) -> str:
-    return f"{server}{SUFFIX}"
-
-
 def policy_target(key: Key) -> Target:
     """Where the policy of a server is, whether it is declared or not."""
     namespace, name = key
-    ref = ObjectRef(POLICIES.api_version, POLICIES.kind, policy_name(name), namespace)
+    ref = ObjectRef(POLICIES.api_version, POLICIES.kind, f"{name}{SUFFIX}", namespace)
     metadata = {"name": ref.name, "namespace": namespace}
     return Target(ref, POLICIES, {"apiVersion": ref.api_version, "kind": ref.kind, "metadata": metadata})
 
@@ -86,15 +81,6 @@ def network_policy(server: Declared) -> dict[str, Any] | None:
 
 def is_our_policy(live: Mapping[str, Any], server: str) -> bool:
     return ((live.get("metadata") or {}).get("labels") or {}).get(POLICY_LABEL) == server
-
-
-def policy_collision(server: str) -> Refusal:
-    """A policy of that name which mcp_server did not create."""
-    return Refusal.because(
-        f"NetworkPolicy/{policy_name(server)}",
-        f"exists without the label {POLICY_LABEL}, so it was not created by mcp_server",
-        "Delete it if it is not needed, or give the server another name.",
-    )
 
 
 def server_caller_problems(server: Declared) -> Found:
@@ -158,7 +144,7 @@ def _addresses(cidr: str | None, excepted: list[str]) -> Found:
         part = _network(text)
         if part is None:
             yield f".except[{index}]", f"{text!r} is not a range of addresses such as 10.0.1.0/24"
-        elif whole is not None and not (part.version == whole.version and _is_inside(part, whole)):
+        elif whole is not None and not _is_inside(part, whole):
             yield f".except[{index}]", f"{text} is not inside of {cidr}"
 
 
@@ -170,20 +156,22 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
 
 
 def _is_inside(part: Any, whole: Any) -> bool:
-    return bool(part != whole and part.subnet_of(whole))
-
-
-def policy_targets(servers: Iterable[Declared]) -> list[Target]:
-    """The policies of these servers, to be read with them: one that is declared no more is found by its name."""
-    return [policy_target(server.key) for server in servers]
+    return bool(part.version == whole.version and part != whole and part.subnet_of(whole))
 
 
 def policy_collisions(server: Declared, live: Mapping[ObjectRef, Object]) -> list[Refusal]:
     """A policy of somebody else that has the name of ours."""
-    found = live.get(policy_target(server.key).ref)
-    declared = server.options.get("callers") is not None
-    foreign = found is not None and not is_our_policy(found, server.name)
-    return [policy_collision(server.name)] if declared and foreign else []
+    ref = policy_target(server.key).ref
+    found = live.get(ref)
+    if server.options.get("callers") is None or found is None or is_our_policy(found, server.name):
+        return []
+    return [
+        Refusal.because(
+            f"NetworkPolicy/{ref.name}",
+            f"exists without the label {POLICY_LABEL}, so it was not created by mcp_server",
+            "Delete it if it is not needed, or give the server another name.",
+        )
+    ]
 
 
 def remove_undeclared_policies(kube: Kube, task: Task, done: Converged, live: Mapping[ObjectRef, Object]) -> None:
@@ -195,11 +183,6 @@ def remove_undeclared_policies(kube: Kube, task: Task, done: Converged, live: Ma
             done.failures[server.key] = outcome.failure
         else:
             done.policies[server.key] = outcome.plan
-
-
-def read_policies(kube: Kube, servers: Sequence[Declared]) -> dict[ObjectRef, Object]:
-    """The policies of these servers; without the right to read them, none."""
-    return read_live(kube, [], policy_targets(servers)).complete
 
 
 def remove_policies(

@@ -27,10 +27,9 @@ from ..kube.manifests import Object, ObjectRef
 from ..kube.schema import UNKNOWN
 from ..plan import Refusal
 from ..task import Task
-from .observe import Key
 from .readiness import ObservedServer
 from .server_children import CHILDREN, MADE_BY_KMCP, RESTARTED_AT, expected_child
-from .server_spec import CONTAINER_SECURITY, POD_SECURITY, Declared, server_resource
+from .server_spec import CONTAINER_SECURITY, POD_SECURITY, Declared, Key, server_resource
 
 # the options of a server that say which variables it gets
 _READ: Mapping[str, type] = {"name": str, "namespace": str, "env": Mapping, "secret_refs": list, "spec": Mapping}
@@ -226,7 +225,12 @@ def refused_deployments(
     kube: Kube, servers: Sequence[Declared], observed_servers: Mapping[Key, ObservedServer]
 ) -> dict[Key, ServiceError]:
     """Why Kubernetes would refuse the Deployments of those servers that are about to be written."""
-    asked = [server for server in servers if _has_parts(server) and _is_written(server, observed_servers[server.key])]
+    asked = [
+        server
+        for server in servers
+        for live in [observed_servers[server.key].server]
+        if _has_parts(server) and (live is None or is_written(live, server))
+    ]
     answers = map_concurrently(lambda server: _answer(kube, server), asked)
     return {server.key: answer for server, answer in zip(asked, answers) if answer is not None}
 
@@ -247,10 +251,6 @@ def _has_parts(server: Declared) -> bool:
         or declared.get("securityContext") != CONTAINER_SECURITY
         or declared.get("podSecurityContext") != POD_SECURITY
     )
-
-
-def _is_written(server: Declared, observed: ObservedServer) -> bool:
-    return observed.server is None or is_written(observed.server, server)
 
 
 def _answer(kube: Kube, server: Declared) -> ServiceError | None:

@@ -14,12 +14,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import Reason
+from ..kube.config_digest import as_mapping, as_mappings
 from ..names import DEFAULT_PATH, DEFAULT_PORT
 from ..text import text_of_scalar, texts_of_mapping
 
 API_VERSION = "kagent.dev/v1alpha1"
 KIND = "MCPServer"
 CRD = "mcpservers.kagent.dev"
+
+Key = tuple[str, str]
+"""Namespace and name of a server."""
+
+
+def key_of(item: Mapping[str, Any]) -> Key:
+    return (str(item["metadata"].get("namespace")), str(item["metadata"]["name"]))
 
 
 # what KMCP takes, with the tag VERSION-musl: pkg/controller/transportadapter/transportadapter_translator.go of 0.3.0
@@ -49,20 +57,19 @@ _HELP = (
 def stdio_defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of `spec.deployment` without which a server would not start, where nothing is said of them."""
     deployment = spec.get("deployment")
-    if not isinstance(deployment, Mapping) or _says_user(deployment):
-        user: dict[str, Any] = {}
-    elif _runs_in_default_image(deployment):
-        user = {"podSecurityContext": {"runAsUser": _RUNNER_USER, "runAsGroup": _RUNNER_USER}}
+    if not isinstance(deployment, Mapping):
+        return {}
+    in_default_image = not deployment.get("image") and _command(deployment) in COMMANDS_WITH_IMAGE
+    found: dict[str, Any] = {"env": {"HOME": _HOME}} if in_default_image else {}
+    if _says_user(deployment):
+        return found
+    if in_default_image:
+        found["podSecurityContext"] = {"runAsUser": _RUNNER_USER, "runAsGroup": _RUNNER_USER}
     elif spec.get("transportType") == "stdio":
         # the server's own image says who runs it; the adapter's says root
-        own = deployment.get("securityContext")
-        context = {**(own if isinstance(own, Mapping) else {}), "runAsUser": _ADAPTER_USER}
-        user = {"initContainer": {"securityContext": context}}
-    else:
-        user = {}
-    if isinstance(deployment, Mapping) and _runs_in_default_image(deployment):
-        user["env"] = {"HOME": _HOME}
-    return user
+        own = as_mapping(deployment.get("securityContext"))
+        found["initContainer"] = {"securityContext": {**own, "runAsUser": _ADAPTER_USER}}
+    return found
 
 
 def stdio_problems(deployment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -70,8 +77,7 @@ def stdio_problems(deployment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     command, context = _command(deployment), deployment.get("securityContext")
     if command not in _WRITES or not isinstance(context, Mapping) or not context.get("readOnlyRootFilesystem"):
         return
-    env = deployment.get("env")
-    variables = env if isinstance(env, Mapping) else {}
+    variables = as_mapping(deployment.get("env"))
     reported = set()
     for names in _WRITES[command]:
         name = next((one for one in names if variables.get(one)), names[-1])
@@ -87,8 +93,7 @@ def stdio_problems(deployment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def adapter_problems(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    own = options.get("init_container")
-    named = own.get("image") if isinstance(own, Mapping) else None
+    named = as_mapping(options.get("init_container")).get("image")
     given = options.get("adapter_image")
     if given == "":
         yield "adapter_image", "is empty; leave it out for the one that KMCP takes"
@@ -124,17 +129,9 @@ def adapter_message(code: str, message: str) -> tuple[str, str]:
 
 def _says_user(deployment: Mapping[str, Any]) -> bool:
     """Whether somebody has chosen a user, for the pod, the container or the init container."""
-    init = deployment.get("initContainer")
-    contexts = (
-        deployment.get("podSecurityContext"),
-        deployment.get("securityContext"),
-        init.get("securityContext") if isinstance(init, Mapping) else None,
-    )
-    return any(isinstance(one, Mapping) and one.get("runAsUser") is not None for one in contexts)
-
-
-def _runs_in_default_image(deployment: Mapping[str, Any]) -> bool:
-    return not deployment.get("image") and _command(deployment) in COMMANDS_WITH_IMAGE
+    holders = (deployment, as_mapping(deployment.get("initContainer")))
+    contexts = (deployment.get("podSecurityContext"), *(one.get("securityContext") for one in holders))
+    return any(as_mapping(one).get("runAsUser") is not None for one in contexts)
 
 
 def _command(deployment: Mapping[str, Any]) -> str:
@@ -149,13 +146,12 @@ def _is_writable(deployment: Mapping[str, Any], place: str) -> bool:
         return False
     volumes = {
         str(one.get("name")): not any(kind in one for kind in _READ_ONLY)
-        for one in deployment.get("volumes") or []
-        if isinstance(one, Mapping)
+        for one in as_mappings(deployment.get("volumes"))
     }
     above = [
         one
-        for one in deployment.get("volumeMounts") or []
-        if isinstance(one, Mapping) and f"{place}/".startswith(str(one.get("mountPath", "")).rstrip("/") + "/")
+        for one in as_mappings(deployment.get("volumeMounts"))
+        if f"{place}/".startswith(str(one.get("mountPath", "")).rstrip("/") + "/")
     ]
     if not above:
         return False
@@ -242,14 +238,13 @@ class Declared:
         return str(self.options.get("namespace") or "")
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> Key:
         return (self.namespace, self.name)
 
     @property
     def deployment(self) -> Mapping[str, Any]:
         """`spec.deployment` of the resource; empty where that is no mapping, which validation names."""
-        found = self.resource["spec"].get("deployment")
-        return found if isinstance(found, Mapping) else {}
+        return as_mapping(self.resource["spec"].get("deployment"))
 
     @property
     def label(self) -> str:
@@ -266,8 +261,7 @@ def declared_from(params: Mapping[str, Any]) -> list[Declared]:
     for index, entry in enumerate(params["servers"]):
         options = {key: value for key, value in entry.items() if value is not None}
         inherited = {option: params.get(option) for option in INHERITED if option not in options}
-        own = options.get("init_container")
-        if params.get("adapter_image") is not None and not (isinstance(own, Mapping) and own.get("image")):
+        if params.get("adapter_image") is not None and not as_mapping(options.get("init_container")).get("image"):
             options.setdefault("adapter_image", params["adapter_image"])
         options.update(inherited)
         found.append(Declared(f"servers[{index}]", options, server_resource(options, bundle), frozenset(inherited)))
@@ -339,8 +333,8 @@ def _with_texts(spec: dict[str, Any]) -> dict[str, Any]:
     for field in _TEXTS:
         if isinstance(found.get(field), Mapping):
             found[field] = texts_of_mapping(found[field])
-    account = found.get("serviceAccount")
-    if isinstance(account, Mapping):
+    account = as_mapping(found.get("serviceAccount"))
+    if account:
         own = {key: account[key] for key in _OF_ACCOUNTS if isinstance(account.get(key), Mapping)}
         found["serviceAccount"] = {**account, **{key: texts_of_mapping(values) for key, values in own.items()}}
     if isinstance(found.get("args"), list):

@@ -197,44 +197,43 @@ def unknown_fields(server: Declared) -> list[str]:
     return list(_unknown(server.resource["spec"], SPEC, ()))
 
 
-def _unknown(value: Any, shape: Any, place: Path) -> Iterator[str]:
+def _below(value: Any, shape: Any, place: Path) -> Iterator[tuple[Any, Any, Path]]:
+    """What a structure holds, each with its shape (None where that is not known) and its place."""
     if isinstance(value, list) and isinstance(shape, list):
-        for index, item in enumerate(value):
-            yield from _unknown(item, shape[0], (*place, index))
-    if not isinstance(value, Mapping) or not isinstance(shape, dict):
-        return
-    for name, item in value.items():
-        below = shape.get(name, shape.get(ANY))
+        yield from ((item, shape[0], (*place, index)) for index, item in enumerate(value))
+    if isinstance(value, Mapping) and isinstance(shape, dict):
+        yield from ((item, shape.get(name, shape.get(ANY)), (*place, name)) for name, item in value.items())
+
+
+def _unknown(value: Any, shape: Any, place: Path) -> Iterator[str]:
+    for item, below, here in _below(value, shape, place):
         if below is not None:
-            yield from _unknown(item, below, (*place, name))
+            yield from _unknown(item, below, here)
         elif shape:
-            meant = get_close_matches(str(name), shape, 1)
-            yield WrongType((*place, name), "").path + (f" (meant: {meant[0]}?)" if meant else "")
+            meant = get_close_matches(str(here[-1]), shape, 1)
+            yield WrongType(here, "").path + (f" (meant: {meant[0]}?)" if meant else "")
 
 
 def _walk(value: Any, shape: Any, place: Path) -> Iterator[WrongType]:
     if value is None and place and not isinstance(place[-1], int):
         # the API server takes it for nothing
         return
-    if isinstance(shape, dict):
-        if isinstance(value, Mapping):
-            for name, item in value.items():
-                below = shape.get(name, shape.get(ANY))
-                if below is not None:
-                    yield from _walk(item, below, (*place, name))
-        else:
-            yield WrongType(place, f"is {kind_of(value)}: give a mapping")
-    elif isinstance(shape, list):
-        if isinstance(value, list):
-            for index, item in enumerate(value):
-                yield from _walk(item, shape[0], (*place, index))
-        else:
-            yield WrongType(place, f"is {kind_of(value)}: give a list")
-    elif not _is(value, shape):
-        yield WrongType(place, f"is {kind_of(value)}: give {_WANTED[shape]}{_ADVICE.get(place[:-1], '')}")
+    if not _is(value, shape):
+        yield WrongType(place, f"is {kind_of(value)}: give {_wanted(shape)}{_ADVICE.get(place[:-1], '')}")
+    for item, below, here in _below(value, shape, place):
+        if below is not None:
+            yield from _walk(item, below, here)
 
 
-def _is(value: Any, kind: str) -> bool:
+def _wanted(shape: Any) -> str:
+    if isinstance(shape, str):
+        return _WANTED[shape]
+    return "a list" if isinstance(shape, list) else "a mapping"
+
+
+def _is(value: Any, kind: Any) -> bool:
+    if not isinstance(kind, str):
+        return isinstance(value, list if isinstance(kind, list) else Mapping)
     if isinstance(value, bool):
         return kind == FLAG
     if isinstance(value, int):

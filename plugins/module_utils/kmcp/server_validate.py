@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import Problem
+from ..kube.config_digest import as_mapping, as_mappings
 from ..kube.syntax import json_problems, parse_quantity
 from ..names import SERVICE, SUBDOMAIN, path_problem, wrong_name
 from ..secrets import credentials_in, is_secret
@@ -139,8 +140,7 @@ def _sessions(server: Declared) -> str:
 
 def secret_env(deployment: Mapping[str, Any]) -> dict[str, str]:
     """Variables of `spec.deployment.env` whose names say that their values are secret."""
-    env = deployment.get("env")
-    return secret_values(env if isinstance(env, Mapping) else {})
+    return secret_values(as_mapping(deployment.get("env")))
 
 
 def secret_values(variables: Mapping[str, Any]) -> dict[str, str]:
@@ -219,8 +219,7 @@ def _transport(server: Declared) -> Found:
 
 def _stdio(server: Declared) -> Found:
     yield from server_spec.adapter_problems(server.options)
-    own = server.deployment.get("initContainer")
-    image = own.get("image") if isinstance(own, Mapping) else None
+    image = as_mapping(server.deployment.get("initContainer")).get("image")
     if image and not _IMAGE.fullmatch(str(image)):
         option = "adapter_image" if server.options.get("adapter_image") == image else "init_container.image"
         yield (
@@ -239,13 +238,13 @@ def _environment(server: Declared) -> Found:
 def _references(server: Declared) -> Found:
     for field, option in (("secretRefs", "secret_refs"), ("imagePullSecrets", "image_pull_secrets")):
         for index, item in enumerate(server.deployment.get(field) or []):
-            name = str(item.get("name") or "") if isinstance(item, Mapping) else ""
+            name = str(as_mapping(item).get("name") or "")
             if not name:
                 yield f"{option}[{index}]", "names no Secret"
             elif wrong := _wrong_reference(name, "Secret"):
                 yield f"{option}[{index}]", wrong
     for index, item in enumerate(server.deployment.get("configMapRefs") or []):
-        name = str(item.get("name") or "") if isinstance(item, Mapping) else ""
+        name = str(as_mapping(item).get("name") or "")
         if name and name == server.name:
             yield (
                 f"config_map_refs[{index}]",
@@ -274,20 +273,16 @@ def _wrong_reference(name: str, kind: str) -> str:
 def _resources(server: Declared) -> Found:
     deployment = server.deployment
     yield from _amounts("resources", deployment.get("resources"))
-    own = deployment.get("initContainer")
-    yield from _amounts("init_container.resources", own.get("resources") if isinstance(own, Mapping) else None)
+    yield from _amounts("init_container.resources", as_mapping(deployment.get("initContainer")).get("resources"))
     for index, sidecar in enumerate(deployment.get("sidecars") or []):
-        if isinstance(sidecar, Mapping):
-            yield from _amounts(f"sidecars[{index}].resources", sidecar.get("resources"))
+        yield from _amounts(f"sidecars[{index}].resources", as_mapping(sidecar).get("resources"))
 
 
 def _amounts(path: str, resources: Any) -> Found:
     """Amounts that are none, and requests above their limits: with both the API server refuses the Deployment."""
-    parts = resources if isinstance(resources, Mapping) else {}
-    limits = parts.get("limits")
+    limits = as_mapping(as_mapping(resources).get("limits"))
     for part in ("requests", "limits"):
-        amounts = parts.get(part)
-        for name, amount in (amounts or {}).items():
+        for name, amount in (as_mapping(resources).get(part) or {}).items():
             number = parse_quantity(amount)
             if number is None or number < 0:
                 yield (
@@ -295,7 +290,7 @@ def _amounts(path: str, resources: Any) -> Found:
                     f"{amount!r} is not a valid quantity, for example 500m of cpu or 256Mi of memory",
                 )
                 continue
-            limit = limits.get(name) if part == "requests" and isinstance(limits, Mapping) else None
+            limit = limits.get(name) if part == "requests" else None
             most = parse_quantity(limit) if limit is not None else None
             if most is not None and number > most >= 0:
                 yield f"{path}.{part}.{name}", f"{amount} is more than the limit, {limit}"
@@ -351,4 +346,4 @@ def _is_port(value: Any) -> bool:
 
 
 def _names(items: Any) -> list[str]:
-    return [str(item.get("name")) for item in items or [] if isinstance(item, Mapping)]
+    return [str(item.get("name")) for item in as_mappings(items)]

@@ -92,7 +92,7 @@ def typed_problems(params: Mapping[str, Any], values: Mapping[str, Any]) -> list
     options = {**_PASSED, "image_pull_secrets": ("imagePullSecrets",), "env": ("controller", "env")}
     for option, path in {**options, "watch_namespaces": ("rbac", "namespaces")}.items():
         if params.get(option) is not None and value_at(declared, path) is not None:
-            problems.append(Problem(option, f"is set twice: omit values.{'.'.join(path)} out"))
+            problems.append(Problem(option, f"is set twice: leave values.{'.'.join(path)} out"))
     replicas = value_at(values, ("controller", "replicaCount"))
     if isinstance(replicas, int) and replicas < 0:
         problems.append(Problem("replicas", f"{replicas} is not a number of pods"))
@@ -110,7 +110,7 @@ def _adapter_problems(params: Mapping[str, Any], declared: Mapping[str, Any]) ->
     if version is None:
         return
     if ADAPTER_VARIABLE in (params.get("env") or {}):
-        yield Problem("adapter_version", f"is set twice: omit {ADAPTER_VARIABLE} out of env")
+        yield Problem("adapter_version", f"is set twice: leave {ADAPTER_VARIABLE} out of env")
     if value_at(declared, ("controller", "env")) is not None:
         yield Problem("adapter_version", "cannot be joined with values.controller.env: move these variables to env")
     if not _ADAPTER_VERSION.fullmatch(version):

@@ -23,7 +23,7 @@ from typing import Any
 
 from .. import run_cache
 from ..errors import ServiceError
-from ..task import CommandOutput, Task
+from ..task import Task
 from .kubeconfig import kubernetes_argument_spec
 
 LEASE_NAMESPACE = "kube-system"
@@ -242,32 +242,3 @@ def refuse_lost(task: Task, server: str) -> None:
 
 def record_files(directory: Path) -> Sequence[Path]:
     return sorted((directory / "mcpops").glob("lease-*.json"))
-
-
-class SilentTask:
-    """A Task with the means of another and nothing to say, for what concerns the leases themselves."""
-
-    check_mode = False
-    diff_mode = False
-
-    def __init__(self, task: Task, params: dict[str, Any]) -> None:
-        self.params = params
-        self.run_directory = task.run_directory
-        self._task = task
-
-    def run_command(
-        self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
-    ) -> CommandOutput:
-        return self._task.run_command(argv, stdin, env)
-
-    def warn(self, message: str) -> None:
-        """Nobody waits for what it does."""
-
-    def progress(self, message: str) -> None:
-        """Nobody waits for what it does."""
-
-    def secret(self, value: str) -> None:
-        self._task.secret(value)
-
-    def wrote(self, what: str) -> None:
-        """A lease is bookkeeping of the run; site_lock says itself what it did with one."""

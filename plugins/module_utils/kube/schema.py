@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -216,17 +216,19 @@ def structure_of(schemas: Callable[[], Schemas], api_version: str, kind: str) ->
 
 def without_nulls(value: Any, structure: Structure) -> Any:
     """The declaration without nulls where null is no value: the API server drops them, and owns nothing by them."""
-    if isinstance(value, Mapping):
-        if not _holds(value, None):
-            return value
-        return {
-            key: without_nulls(below, structure.field(str(key)))
-            for key, below in value.items()
-            if below is not None or structure.field(str(key)).is_nullable
-        }
-    if isinstance(value, list) and _holds(value, None):
-        return [without_nulls(item, structure.items) for item in value]
-    return value
+    return _without_nulls(value, structure, _holding(value, None))
+
+
+def _without_nulls(value: Any, structure: Structure, holding: Collection[int]) -> Any:
+    if id(value) not in holding:
+        return value
+    if isinstance(value, list):
+        return [_without_nulls(item, structure.items, holding) for item in value]
+    return {
+        key: _without_nulls(below, structure.field(str(key)), holding)
+        for key, below in value.items()
+        if below is not None or structure.field(str(key)).is_nullable
+    }
 
 
 def with_default_keys(value: Any, structure: Structure) -> Any:
@@ -235,42 +237,54 @@ def with_default_keys(value: Any, structure: Structure) -> Any:
     Kubernetes' own kinds read `protocol: ""` as TCP, and server-side apply as another item. Custom resources take it as
     it is.
     """
-    if not _holds(value, ""):
+    return _with_default_keys(value, structure, _holding(value, ""))
+
+
+def _with_default_keys(value: Any, structure: Structure, holding: Collection[int]) -> Any:
+    if id(value) not in holding:
         return value
     if isinstance(value, Mapping):
-        return {key: with_default_keys(below, structure.field(str(key))) for key, below in value.items()}
-    if isinstance(value, list):
-        keys, items = structure.keys, structure.items
-        empty = [key for key in keys if items.field(key).default not in (None, "")]
-        return [
-            with_default_keys(
-                {key: below for key, below in item.items() if not (key in empty and below == "")}
-                if isinstance(item, Mapping)
-                else item,
-                items,
-            )
-            for item in value
-        ]
-    return value
+        return {key: _with_default_keys(below, structure.field(str(key)), holding) for key, below in value.items()}
+    items = structure.items
+    empty = [key for key in structure.keys if items.field(key).default not in (None, "")]
+    return [
+        {key: below for key, below in item.items() if not (key in empty and below == "")}
+        if isinstance(item, Mapping)
+        else item
+        for item in (_with_default_keys(item, items, holding) for item in value)
+    ]
 
 
 def known_only(value: Any, structure: Structure) -> Any:
     """The declaration without fields that the kind does not have: the API server drops them."""
-    if isinstance(value, Mapping):
-        return {
-            key: known_only(below, structure.field(str(key))) for key, below in value.items() if structure.has(str(key))
-        }
+    if not isinstance(value, (Mapping, list)) or not structure.is_known:
+        return value
     if isinstance(value, list):
         return [known_only(item, structure.items) for item in value]
-    return value
+    return {
+        key: known_only(below, structure.field(str(key))) for key, below in value.items() if structure.has(str(key))
+    }
 
 
-def _holds(value: Any, wanted: str | None) -> bool:
-    if isinstance(value, Mapping):
-        return any(_holds(below, wanted) for below in value.values())
-    if isinstance(value, list):
-        return any(_holds(item, wanted) for item in value)
-    return value is None if wanted is None else bool(value == wanted)
+def _holding(value: Any, wanted: str | None) -> set[int]:
+    """The ids of the mappings and lists that hold `wanted` at any depth: looked for once, not at each level."""
+    found: set[int] = set()
+
+    def holds(part: Any) -> bool:
+        # the common types first: of the others, a question to Mapping costs as much as all the rest
+        if isinstance(part, str):
+            return part == wanted
+        if not isinstance(part, (dict, list, Mapping)):
+            return part is None and wanted is None
+        below = part if isinstance(part, list) else part.values()
+        # each of them is looked at, also after one that holds it
+        holding = [one for one in below if holds(one)]
+        if holding:
+            found.add(id(part))
+        return bool(holding)
+
+    holds(value)
+    return found
 
 
 def canonical(value: Any) -> str:

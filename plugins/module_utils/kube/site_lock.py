@@ -21,12 +21,12 @@ from typing import Any
 from ..errors import Failure, InvalidInput, Problem, Rule, ServiceError, check
 from ..names import namespace_problems
 from ..plan import Plan
-from ..task import Result, Task
+from ..task import Result, SilentTask, Task
 from ..waiting import Deadline, sleep, wait_timeout_problems
 from . import lease
 from .client import Kube
 from .kubeconfig import CONNECTION
-from .lease import Holder, LeaseRecord, LeaseState, SilentTask, load_record, locked_record, save_record
+from .lease import Holder, LeaseRecord, LeaseState, load_record, locked_record, save_record
 
 _PROC = Path("/proc")
 # core names the directory of a run after the process that made it, and mkdtemp adds eight letters, digits or _
@@ -198,7 +198,7 @@ _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
 
 def _take(task: Task, directory: Path) -> Result:
     namespace = task.params["namespace"]
-    kube = Kube.connect(lease.SilentTask(task, task.params), guarded=False)
+    kube = Kube.connect(SilentTask(task, task.params), guarded=False)
     file = lease.record_path(directory, kube.server)
     # what an earlier play of this run lost does not matter to this one
     file.unlink(missing_ok=True)
@@ -280,7 +280,7 @@ def _give_back(task: Task, directory: Path) -> Result:
     if not lease.record_files(directory):
         return _result("this run holds no lease")
     try:
-        kube = Kube.connect(lease.SilentTask(task, task.params), guarded=False)
+        kube = Kube.connect(SilentTask(task, task.params), guarded=False)
         file = lease.record_path(directory, kube.server)
         with lease.locked_record(file):
             record = lease.load_record(file)

@@ -82,7 +82,7 @@ def _ask(task: Task, access: Access) -> tuple[Mapping[str, Any], float]:
         raise ServiceError(
             action,
             reason,
-            code=f"exit {output.returncode}",
+            code=f"ExitStatus{output.returncode}",
             hint="Run the command by hand with the same environment; a login may have expired.",
         )
     try:

@@ -171,33 +171,20 @@ _PORT_BYTES = 2
 _PIECE = 32 * 1024
 
 
-class Forwarded:
-    """The bytes to and from a port of a pod, as a socket for http.client."""
+class Forwarded(io.RawIOBase):
+    """What comes back from a port of a pod, to be read; the connection ends when it is closed."""
 
     def __init__(self, channel: transport.WebSocket) -> None:
+        super().__init__()
         self._channel = channel
         self._pending = b""
         self._seen = {_DATA: 0, _ERROR: 0}
         self.trouble = ""
 
-    def sendall(self, content: bytes) -> None:
-        try:
-            for start in range(0, len(content), _PIECE):
-                self._channel.send(bytes([_DATA]) + content[start : start + _PIECE])
-        except (BrokenPipeError, ConnectionResetError) as exc:
-            # why the other side has closed came before it did
-            with contextlib.suppress(OSError):
-                while True:
-                    self._take(self._channel.receive())
-            raise ConnectionError(self.trouble or str(exc)) from exc
+    def readable(self) -> bool:
+        return True
 
-    def makefile(self, *_arguments: Any, **_options: Any) -> io.BufferedReader:
-        return io.BufferedReader(_Received(self))
-
-    def close(self) -> None:
-        """http.client closes its side before the answer is read, as it may with a socket."""
-
-    def receive_into(self, buffer: Any) -> int:
+    def readinto(self, buffer: Any) -> int:
         while not self._pending:
             try:
                 message = self._channel.receive()
@@ -211,8 +198,20 @@ class Forwarded:
         self._pending = self._pending[len(piece) :]
         return len(piece)
 
-    def hang_up(self) -> None:
+    def close(self) -> None:
+        super().close()
         self._channel.close()
+
+    def send(self, content: bytes) -> None:
+        try:
+            for start in range(0, len(content), _PIECE):
+                self._channel.send(bytes([_DATA]) + content[start : start + _PIECE])
+        except (BrokenPipeError, ConnectionResetError) as exc:
+            # why the other side has closed came before it did
+            with contextlib.suppress(OSError):
+                while True:
+                    self._take(self._channel.receive())
+            raise ConnectionError(self.trouble or str(exc)) from exc
 
     def _take(self, message: bytes) -> None:
         number, content = (message[0], message[1:]) if message else (_DATA, b"")
@@ -227,41 +226,18 @@ class Forwarded:
             self._pending += content[skipped:]
 
 
-class _Received(io.RawIOBase):
-    """What comes back, for a buffer to read from."""
+class ForwardedSocket:
+    """The same as http.client wants it."""
 
     def __init__(self, forwarded: Forwarded) -> None:
-        super().__init__()
         self._forwarded = forwarded
+        self.sendall = forwarded.send
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        return self._forwarded.receive_into(buffer)
-
-
-class ForwardedResponse:
-    """http.client's answer with the names of urllib3's; its connection ends with it."""
-
-    def __init__(self, answer: http.client.HTTPResponse, forwarded: Forwarded) -> None:
-        self._answer = answer
-        self._forwarded = forwarded
-        self.status = answer.status
-        self.headers = answer.headers
-        self.closed = False
-        self.length_remaining = None
-
-    def read1(self, size: int, decode_content: bool = False) -> bytes:
-        """As it comes: nothing is ever decoded here."""
-        return self._answer.read1(size)
+    def makefile(self, *_arguments: Any, **_options: Any) -> io.BufferedReader:
+        return io.BufferedReader(self._forwarded)
 
     def close(self) -> None:
-        self.closed = True
-        self._answer.close()
-        self._forwarded.hang_up()
-
-    release_conn = close
+        """http.client closes its side before the answer is read, as it may with a socket."""
 
 
 def port_forward_opener(
@@ -280,18 +256,24 @@ def port_forward_opener(
         with without_watchdog():
             replica = find()
         target = f"/api/v1/namespaces/{namespace}/pods/{replica.pod}/portforward?ports={replica.port}"
-        forwarded: Forwarded | None = None
+        channel: transport.WebSocket | None = None
         try:
-            forwarded = Forwarded(_forwarding(kube, check_mode, target, timeout))
+            channel = _forwarding(kube, check_mode, target, timeout)
             connection = http.client.HTTPConnection(host, timeout=timeout)
-            connection.sock = forwarded
+            connection.sock = ForwardedSocket(Forwarded(channel))
             sent = {"Host": host, "Connection": "close", **extra, **headers}
             connection.request(method, http_client.in_ascii(path), body=body, headers=sent)
-            return ForwardedResponse(connection.getresponse(), forwarded)
+            answer = connection.getresponse()
         except (OSError, http.client.HTTPException) as exc:
-            if forwarded is not None:
-                forwarded.hang_up()
+            if channel is not None:
+                channel.close()
             raise forward_unreached(exc, timeout) from exc
+        if answer.length == 0:
+            # nobody reads what is empty, and the connection would not end
+            answer.close()
+        return sdk.urllib3.HTTPResponse(
+            answer, dict(answer.getheaders()), answer.status, preload_content=False, request_method=method
+        )
 
     return opened
 
@@ -301,7 +283,7 @@ def first_of(pods: Callable[[], Sequence[Replica]]) -> Replica:
     found = pods()
     if not found:
         raise Unanswered(
-            "no_endpoints",
+            "NoEndpoints",
             "its Service has no ready pods",
             "Look at its pods: kubectl describe pods shows why none is ready.",
         )
@@ -319,11 +301,11 @@ def forward_unreached(exc: Exception, timeout: float) -> Unanswered:
     stated, reason = shortened(exc), shortened(str(exc).rpartition(": ")[2])
     if "connection refused" in str(exc).lower():
         return Unanswered(
-            "connection_refused",
+            "ConnectionRefused",
             f"its pod runs, but nothing listens on the port: {reason}",
             "The server must listen on the port of the MCPServer (spec.deployment.port).",
         )
-    return Unanswered("not_http", f"the forwarded connection failed: {type(exc).__name__}: {stated}", "")
+    return Unanswered("NotHttp", f"the forwarded connection failed: {type(exc).__name__}: {stated}", "")
 
 
 def _forwarding(kube: Kube, check_mode: bool, target: str, timeout: float) -> transport.WebSocket:
@@ -344,4 +326,4 @@ def not_forwarded(refused: transport.NotUpgraded) -> Unanswered:
     if verdict.status is None:
         return verdict
     stated = shortened(refused.body) or "no reason given"
-    return Unanswered("proxy_error", f"the API server does not forward the port (HTTP {refused.status}): {stated}")
+    return Unanswered("ProxyError", f"the API server does not forward the port (HTTP {refused.status}): {stated}")

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from .. import masking
 from ..waiting import now
-from . import modern as detection
-from . import modern as parameter_headers
+from . import modern
 from .legacy import Legacy
 from .modern import Modern
-from .protocol import Exchange
+from .protocol import KNOWN_VERSIONS, MODERN_VERSIONS, Exchange, mapping_of
 from .verdicts import Unanswered, shortened
 from .verdicts import needs_input as needs_input_verdict
 
@@ -31,45 +29,14 @@ NOT_GIVEN: Any = object()
 """Where None is a value of its own."""
 
 
-class Speaker(Protocol):
-    """How an era asks; what is asked is the same in both."""
-
-    era: str
-    version: str
-    supported_versions: tuple[str, ...]
-    info: dict[str, Any]
-    instructions: str
-    capabilities: dict[str, Any]
-
-    @property
-    def keeps_session(self) -> bool: ...
-
-    transport: str
-
-    def ask(
-        self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] | None = None
-    ) -> dict[str, Any]: ...
-
-    def known_at(self, exchange: Exchange) -> bool: ...
-
-    def close(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class Dropped:
-    """A tool that the server lists and a client must leave out."""
-
-    name: str
-    reason: str
-
-
 class Conversation:
     """What can be asked of a server whose era is known; `speaker` says what it has said of itself."""
 
-    def __init__(self, speaker: Speaker) -> None:
+    def __init__(self, speaker: Modern | Legacy) -> None:
         self.speaker = speaker
         self._tools: dict[str, dict[str, Any]] = {}
-        self.dropped: list[Dropped] = []
+        self.dropped: dict[str, str] = {}
+        """Tools that it lists and a client must leave out, and why."""
         self.remarks: list[str] = []
         self.caching: dict[str, dict[str, Any]] = {}
         self.latency_ms: dict[str, int] = {}
@@ -78,16 +45,15 @@ class Conversation:
 
     @property
     def extensions(self) -> dict[str, Any]:
-        found = self.speaker.capabilities.get("extensions")
-        return dict(found) if isinstance(found, Mapping) else {}
+        return mapping_of(self.speaker.capabilities.get("extensions"))
 
     def tools(self) -> list[dict[str, Any]]:
         """All tools as they came; a modern client leaves out those whose header annotations break the rules."""
-        self._tools, self.dropped = {}, []
+        self._tools, self.dropped = {}, {}
         for tool in self._listed("tools/list", "tools", "name"):
             reason = _unusable(tool) if self.speaker.era == MODERN else ""
             if reason:
-                self.dropped.append(Dropped(str(tool["name"]), reason))
+                self.dropped[str(tool["name"])] = reason
             else:
                 self._tools.setdefault(str(tool["name"]), tool)
         return list(self._tools.values())
@@ -101,18 +67,12 @@ class Conversation:
     def prompts(self) -> list[dict[str, Any]]:
         return self._listed("prompts/list", "prompts", "name")
 
-    def call(
-        self,
-        name: str,
-        arguments: Mapping[str, Any],
-        *,
-        input_responses: Mapping[str, Any] | None = None,
-        request_state: Any = NOT_GIVEN,
-    ) -> dict[str, Any]:
-        """The whole result. One that needs_input is answered by a second call with responses and its requestState."""
+    def call(self, name: str, arguments: Mapping[str, Any], request_state: Any = NOT_GIVEN) -> dict[str, Any]:
+        """The whole result. One that only_asks_again is answered by a second call with its requestState."""
         params: dict[str, Any] = {"name": name, "arguments": dict(arguments)}
-        params |= _continued(input_responses, request_state)
-        headers = self._parameter_headers(name, arguments)
+        if request_state is not NOT_GIVEN:
+            params["requestState"] = request_state
+        headers = self.parameter_headers(name, arguments)
         try:
             return self._ask("tools/call", params, headers)
         except Unanswered as refused:
@@ -120,35 +80,15 @@ class Conversation:
                 raise
             # the annotations may have changed since the list was read
             self.tools()
-            renewed = self._parameter_headers(name, arguments)
+            renewed = self.parameter_headers(name, arguments)
             if renewed == headers:
                 raise
             return self._ask("tools/call", params, renewed)
 
-    def read(
-        self,
-        uri: str,
-        *,
-        input_responses: Mapping[str, Any] | None = None,
-        request_state: Any = NOT_GIVEN,
-    ) -> dict[str, Any]:
-        return self._ask("resources/read", {"uri": uri, **_continued(input_responses, request_state)})
-
-    def get_prompt(
-        self,
-        name: str,
-        arguments: Mapping[str, Any] | None = None,
-        *,
-        input_responses: Mapping[str, Any] | None = None,
-        request_state: Any = NOT_GIVEN,
-    ) -> dict[str, Any]:
-        given = {"arguments": dict(arguments)} if arguments else {}
-        return self._ask("prompts/get", {"name": name, **given, **_continued(input_responses, request_state)})
-
-    def _parameter_headers(self, name: str, arguments: Mapping[str, Any]) -> dict[str, str]:
+    def parameter_headers(self, name: str, arguments: Mapping[str, Any]) -> dict[str, str]:
         if self.speaker.era != MODERN or name not in self._tools:
             return {}
-        return parameter_headers.headers_for(self._tools[name].get("inputSchema"), arguments)
+        return modern.headers_for(self._tools[name].get("inputSchema"), arguments)
 
     def _listed(self, method: str, key: str, identity: str) -> list[dict[str, Any]]:
         """The items of all pages, each with what it is known by."""
@@ -157,7 +97,7 @@ class Conversation:
         for page in self._pages(method):
             found = page.get(key)
             if not isinstance(found, list):
-                raise Unanswered("not_mcp", f"it answered {method} without a list of {key}", terminal=True, status=200)
+                raise Unanswered("NotMcp", f"it answered {method} without a list of {key}", terminal=True, status=200)
             items += [item for item in found if isinstance(item, dict) and isinstance(item.get(identity), str)]
             size += len(str(page))
             if len(items) > MOST_ITEMS or size > MOST_MEGABYTES * 2**20:
@@ -209,11 +149,9 @@ class Conversation:
 
 
 @contextmanager
-def open_conversation(
-    exchange: Exchange, era: str = AUTO, capabilities: Mapping[str, Any] | None = None, traceparent: str = ""
-) -> Iterator[Conversation]:
+def open_conversation(exchange: Exchange, era: str = AUTO, traceparent: str = "") -> Iterator[Conversation]:
     """A conversation in the era that the server speaks, or in the one that is asked for; its end ends the session."""
-    speaking = _Opening(exchange, capabilities or {}, traceparent)
+    speaking = _Opening(exchange, traceparent)
     started = now()
     server = {AUTO: speaking.either, MODERN: speaking.modern, LEGACY: speaking.legacy}[era]()
     try:
@@ -225,7 +163,7 @@ def open_conversation(
 
 def also_legacy(exchange: Exchange, traceparent: str = "") -> tuple[str, Unanswered | None]:
     """Whether a modern server takes the handshake of older clients, too: the version, or how it refused."""
-    legacy = Legacy(exchange, {}, traceparent)
+    legacy = Legacy(exchange, traceparent)
     try:
         legacy.initialize()
     except Unanswered as refused:
@@ -246,8 +184,7 @@ def only_asks_again(result: Mapping[str, Any]) -> bool:
 
 def wants_input(result: Mapping[str, Any]) -> Unanswered:
     """The verdict on such a result, where nobody is there to answer."""
-    requests = result.get("inputRequests")
-    asked = requests.values() if isinstance(requests, Mapping) else ()
+    asked = mapping_of(result.get("inputRequests")).values()
     methods = sorted({str(request.get("method", "")) for request in asked if isinstance(request, Mapping)})
     return needs_input_verdict(
         f"it asks its client before it answers: {shortened(', '.join(methods)) or 'no method named'}", 200
@@ -261,60 +198,62 @@ def elapsed_ms(started: float) -> int:
 class _Opening:
     """The first requests, until the era is known."""
 
-    def __init__(self, exchange: Exchange, capabilities: Mapping[str, Any], traceparent: str) -> None:
-        self._given = (exchange, capabilities, traceparent)
+    def __init__(self, exchange: Exchange, traceparent: str) -> None:
+        self._given = (exchange, traceparent)
 
     def either(self) -> Conversation:
-        speaker, step, refused = self._discovered()
-        if step.next == "modern":
-            return Conversation(speaker)
-        if step.verdict is not None:
-            raise step.verdict
+        asked, refused = self._discovered()
+        if asked.speaks(MODERN_VERSIONS):
+            return Conversation(asked)
         try:
             legacy = self._initialized()
         except Unanswered as second:
-            if not detection.modern_only(second):
+            if not modern.modern_only(second):
                 raise
-        else:
-            named = speaker.supported_versions or (refused.rpc.supported if refused and refused.rpc else ())
-            legacy.supported_versions = named or legacy.supported_versions
-            return Conversation(legacy)
-        # it was not ready for discovery a moment ago, and is modern by its own word
-        speaker, step, again = self._discovered()
-        if step.next == "modern":
-            return Conversation(speaker)
-        raise step.verdict or again or detection.foreign_versions(speaker.supported_versions)
+            # it was not ready for discovery a moment ago, and is modern by its own word
+            asked, again = self._discovered()
+            if asked.speaks(MODERN_VERSIONS):
+                return Conversation(asked)
+            raise (again or modern.foreign_versions(asked.supported_versions)) from second
+        named = asked.supported_versions or (refused.rpc.supported if refused and refused.rpc else ())
+        legacy.supported_versions = named or legacy.supported_versions
+        return Conversation(legacy)
 
     def modern(self) -> Conversation:
-        speaker, step, refused = self._discovered()
-        if step.next == "modern":
-            return Conversation(speaker)
-        if step.verdict is not None:
-            raise step.verdict
+        asked, refused = self._discovered()
+        if asked.speaks(MODERN_VERSIONS):
+            return Conversation(asked)
         try:
             legacy = self._initialized()
         except Unanswered as second:
             raise refused or second from second
         legacy.close()
-        raise detection.era_mismatch(MODERN, speaker.supported_versions or legacy.supported_versions)
+        raise modern.era_mismatch(MODERN, asked.supported_versions or legacy.supported_versions)
 
     def legacy(self) -> Conversation:
         try:
             return Conversation(self._initialized())
         except Unanswered as refused:
-            if detection.after_refusal(refused).next == "report" and not detection.modern_only(refused):
-                raise
-            speaker, step, _second = self._discovered()
-            if step.next == "modern":
-                raise detection.era_mismatch(LEGACY, speaker.supported_versions) from refused
+            asked = Modern(*self._given)
+            if modern.may_be_legacy(refused) or modern.modern_only(refused):
+                with suppress(Unanswered):
+                    asked.discover()
+            if asked.speaks(MODERN_VERSIONS):
+                raise modern.era_mismatch(LEGACY, asked.supported_versions) from refused
             raise
 
-    def _discovered(self) -> tuple[Modern, detection.Step, Unanswered | None]:
-        modern = Modern(*self._given)
+    def _discovered(self) -> tuple[Modern, Unanswered | None]:
+        """What it says that it is, and how it refused to say so; a refusal that tells all is raised."""
+        asked = Modern(*self._given)
         try:
-            return modern, detection.after_discovery(modern.discover()), None
+            asked.discover()
         except Unanswered as refused:
-            return modern, detection.after_refusal(refused), refused
+            if modern.may_be_legacy(refused):
+                return asked, refused
+            raise
+        if not asked.speaks(KNOWN_VERSIONS):
+            raise modern.foreign_versions(asked.supported_versions)
+        return asked, None
 
     def _initialized(self) -> Legacy:
         legacy = Legacy(*self._given)
@@ -322,23 +261,17 @@ class _Opening:
         return legacy
 
 
-def _continued(responses: Mapping[str, Any] | None, state: Any) -> dict[str, Any]:
-    """What a second request adds: the state goes back exactly as it came, and not at all if none came."""
-    given: dict[str, Any] = {} if responses is None else {"inputResponses": dict(responses)}
-    return given if state is NOT_GIVEN else {**given, "requestState": state}
-
-
 def _unusable(tool: Mapping[str, Any]) -> str:
     try:
-        parameter_headers.annotated_arguments(tool.get("inputSchema"))
-    except parameter_headers.InvalidAnnotation as exc:
+        modern.annotated_arguments(tool.get("inputSchema"))
+    except modern.InvalidAnnotation as exc:
         return shortened(exc)
     return ""
 
 
 def _endless(method: str, what: str) -> Unanswered:
     return Unanswered(
-        "endless_list",
+        "EndlessList",
         f"its answers to {method} have {what}",
         "A server whose nextCursor never ends has a defect.",
         terminal=True,

@@ -16,14 +16,14 @@ from ..errors import Problem
 from ..kube.readiness import judge as jsonpath
 from ..text import kind_of, text_of_scalar
 from . import protocol
-from .verdicts import Unanswered, shortened
+from .verdicts import Code, Unanswered, shortened
 
 # what is said of the answer of a call, and so needs one
 OF_A_CALL = ("arguments", "expect", "expect_equals", "expect_regex", "expect_json", "expect_error")
 _TEXTS = ("expect", "expect_equals")
 ANY_ERROR = "any"
 # verdicts on the way to the server, the session or the version: who asks otherwise gets another answer to the same call
-_NOT_OF_THE_CALL = frozenset(("session_lost", "header_mismatch", "protocol_version"))
+_NOT_OF_THE_CALL: frozenset[Code] = frozenset(("SessionLost", "HeaderMismatch", "ProtocolVersion"))
 # of the message itself (JSON-RPC 2.0, section 5.1): at status 400 nobody looked at the tool that it names
 _OF_THE_MESSAGE = frozenset((-32700, -32600))
 
@@ -105,24 +105,24 @@ def judge_answer(tool: str, expected: Expectation, answer: Answer) -> None:
     """Raises Unanswered where the answer is not the expected one."""
     shown = shortened(answer.text)
     if answer.is_error and expected.error is None:
-        raise Unanswered("tool_error", f"its tool {tool!r} failed: {shown}", terminal=True)
+        raise Unanswered("ToolError", f"its tool {tool!r} failed: {shown}", terminal=True)
     if not answer.is_error and expected.error is not None:
         raise Unanswered(
-            "unexpected_answer",
+            "UnexpectedAnswer",
             f"its tool {tool!r} succeeded, and {_error_words(expected.error)} was expected: {shown!r}",
             terminal=True,
         )
     if isinstance(expected.error, int) and answer.code != expected.error:
         found = "an error of the tool itself" if answer.code is None else f"the JSON-RPC error {answer.code}"
         raise Unanswered(
-            "unexpected_answer",
+            "UnexpectedAnswer",
             f"its tool {tool!r} answered {found}, and {_error_words(expected.error)} was expected: {shown}",
             terminal=True,
         )
     unmet = expected.unmet(answer.text, answer.structured)
     if unmet:
         what = "structured content" if answer.structured is not None and " at " in unmet else "answer"
-        raise Unanswered("unexpected_answer", f"the {what} of its tool {tool!r} {unmet}: {shown!r}", terminal=True)
+        raise Unanswered("UnexpectedAnswer", f"the {what} of its tool {tool!r} {unmet}: {shown!r}", terminal=True)
 
 
 def same_json(wanted: Any, found: Any) -> bool:

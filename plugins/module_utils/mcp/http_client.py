@@ -16,9 +16,9 @@ import posixpath
 import string
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from ..errors import InvalidInput, Problem
@@ -28,7 +28,7 @@ from ..kube import sdk
 from ..waiting import Watchdog
 from . import protocol
 from .protocol import EventStream, Exchange, Reply
-from .verdicts import Unanswered, refusal, shortened, without_secrets
+from .verdicts import Code, Unanswered, refusal, shortened, without_secrets
 
 
 def is_ambiguous_path(path: str) -> bool:
@@ -73,7 +73,7 @@ def at_origin(base: str, path: str) -> str:
 def foreign_address(address: str) -> Unanswered:
     """The verdict on a server that names an address elsewhere."""
     return Unanswered(
-        "foreign_address",
+        "ForeignAddress",
         "its stream names an address for requests that is of another origin, or leads out of its own: "
         f"{without_secrets(address)}",
         "Nothing was sent there. The server, or a proxy in front of it, must name a path of its own.",
@@ -151,22 +151,6 @@ class HttpExchange:
         return replace(self, longest=self.timeout * STREAM_TIMES)
 
 
-def exchange_to(
-    url: str,
-    headers: Mapping[str, str] | None = None,
-    *,
-    timeout: float = 10.0,
-    ca_file: str | None = None,
-    validate_certs: bool = True,
-) -> Exchange:
-    """An Exchange over a URL, for who talks to a server without Ansible and without a cluster."""
-
-    def opener(address: str) -> Opener:
-        return url_opener(address, headers or {}, ca_file=ca_file, validate_certs=validate_certs, check_mode=False)
-
-    return url_exchange(url, opener, timeout)
-
-
 def url_exchange(url: str, opener: Callable[[str], Opener], timeout: float) -> HttpExchange:
     """An Exchange over a URL, whose other paths are on the same server."""
     return HttpExchange(opener(url), timeout, url, lambda path: opener(at_origin(url, path)))
@@ -210,19 +194,19 @@ def http_unreached(exc: Exception, timeout: float) -> Unanswered:
     errors = sdk.urllib3.exceptions
     text = str(exc)
     if isinstance(exc, errors.NameResolutionError) or "Name or service not known" in text:
-        return Unanswered("unknown_host", "its host name does not resolve", "Check the url.")
+        return Unanswered("UnknownHost", "its host name does not resolve", "Check the url.")
     refused = proxy_refusal(text)
     if refused is not None:
         return refused
     if "Connection refused" in text:
         return Unanswered(
-            "connection_refused",
+            "ConnectionRefused",
             "the connection was refused: nothing listens there",
             "Check the port, and that the server listens on 0.0.0.0 rather than on localhost.",
         )
     if isinstance(exc, errors.ConnectTimeoutError):
         return Unanswered(
-            "unreachable",
+            "Unreachable",
             f"no connection came about within {timeout:.3g} s",
             "A firewall or a network policy may be in the way, or the address is wrong.",
         )
@@ -230,13 +214,13 @@ def http_unreached(exc: Exception, timeout: float) -> Unanswered:
         return timed_out(timeout)
     if isinstance(exc, errors.SSLError):
         return Unanswered(
-            "tls",
+            "Tls",
             f"TLS failed: {untrusted(exc) or shortened(text)}",
             "Give the CA with ca_cert, or check that the address speaks TLS.",
             terminal=True,
         )
     stated = f"the connection failed: {type(exc).__name__}: {shortened(text)}"
-    return Unanswered("not_http", stated, "Is there an HTTP server?")
+    return Unanswered("NotHttp", stated, "Is there an HTTP server?")
 
 
 def proxy_refusal(text: str) -> Unanswered | None:
@@ -246,7 +230,7 @@ def proxy_refusal(text: str) -> Unanswered | None:
 
 def timed_out(timeout: float) -> Unanswered:
     return Unanswered(
-        "timeout",
+        "Timeout",
         f"it accepted the request and did not answer within {timeout:.3g} s",
         "It hangs or is overloaded; raise timeout for a server that starts slowly.",
     )
@@ -268,7 +252,7 @@ def _chunks(response: Any, deadline: Watchdog, timeout: float) -> Iterator[bytes
         if deadline.passed:
             raise timed_out(timeout) from exc
         raise Unanswered(
-            "cut_off",
+            "CutOff",
             f"the connection ended in the middle of the answer: {type(exc).__name__}",
             "See its own log.",
         ) from exc
@@ -281,7 +265,7 @@ def _decompressed(chunks: Iterator[bytes], headers: Mapping[str, str], status: i
         yield from chunks
         return
     broken = Unanswered(
-        "not_mcp",
+        "NotMcp",
         f"its answer is compressed ({shortened(coding)}) in a way that cannot be read, and it was asked for plain text",
         "A proxy in front of it may compress what it passes on: have it respect Accept-Encoding.",
         terminal=True,
@@ -301,12 +285,10 @@ def _decompressed(chunks: Iterator[bytes], headers: Mapping[str, str], status: i
 
 def _release(response: Any) -> None:
     """Keep a connection whose answer was read to its end; anything else is closed: a rest may never come."""
-    if response.closed or getattr(response, "length_remaining", None) == 0:
-        response.release_conn()
-    else:
+    if not response.closed and response.length_remaining != 0:
         response.close()
-        # a closed connection goes back as well: the pool counts them, and waits for ever for one that is missing
-        response.release_conn()
+    # a closed connection goes back as well: the pool counts them, and waits for ever for one that is missing
+    response.release_conn()
 
 
 # the stream brings all answers of a conversation
@@ -315,25 +297,11 @@ MOST_BYTES = 4 * protocol.MAX_ANSWER_BYTES
 REFUSALS = (404, 405)
 
 # what says more than that there is no such stream
-TOLD = frozenset(("foreign_address", "oversize", "unauthorized", "forbidden", "proxy_unauthorized"))
-
-
-class Movable(Protocol):
-    """An Exchange that can ask the same server at another path, and hold a stream longer than one request takes."""
-
-    base: str
-
-    def __call__(
-        self, method: str, headers: Mapping[str, str], body: bytes | None
-    ) -> AbstractContextManager[Reply]: ...
-
-    def at(self, path: str) -> Exchange: ...
-
-    def lasting(self) -> Exchange: ...
+TOLD: frozenset[Code] = frozenset(("ForeignAddress", "Oversize", "Unauthorized", "Forbidden", "ProxyUnauthorized"))
 
 
 @contextmanager
-def connected_sse(exchange: Movable, headers: Mapping[str, str]) -> Iterator[Exchange]:
+def connected_sse(exchange: HttpExchange, headers: Mapping[str, str]) -> Iterator[Exchange]:
     """An Exchange over an open stream; Unanswered where the server has none."""
     with exchange.lasting()("GET", {**headers, "Accept": "text/event-stream"}, None) as reply:
         if not reply.successful or reply.content_type != "text/event-stream":
@@ -342,7 +310,7 @@ def connected_sse(exchange: Movable, headers: Mapping[str, str]) -> Iterator[Exc
         texts = iter(stream)
         reference = next(texts, "")
         if stream.name != "endpoint":
-            raise Unanswered("not_mcp", "its stream begins without an endpoint", terminal=True, status=reply.status)
+            raise Unanswered("NotMcp", "its stream begins without an endpoint", terminal=True, status=reply.status)
         yield _paired(exchange.at(endpoint_path(exchange.base, reference)), texts)
 
 

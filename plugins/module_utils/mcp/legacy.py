@@ -10,124 +10,33 @@ A handshake, often a session, a stream of the server, and servers that ask back.
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from typing import Any, cast
+from typing import Any
 
 from .. import waiting
 from ..waiting import without_watchdog
 from . import http_client, protocol
-from .protocol import EventStream, Exchange, Reply
+from .protocol import EventStream, Exchange, Reply, Speaker, mapping_of
 from .verdicts import Unanswered, forgets_session, needs_input, session_lost, shortened
 
 # what only a person or a model can answer; without the capability, an honest answer is that there is none
 ASKS_A_PERSON = frozenset(("elicitation/create", "sampling/createMessage"))
 
 
-def answer_request(method: str, params: Mapping[str, Any], capabilities: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The result for a request of the server; None for a method of a capability that was not declared."""
-    if method == "ping":
-        return {}
-    if method == "elicitation/create" and "elicitation" in capabilities:
-        return accept_elicitation(params)
-    if method == "roots/list" and "roots" in capabilities:
-        return {"roots": []}
-    return None
-
-
-def accept_elicitation(params: Mapping[str, Any]) -> dict[str, Any]:
-    """An elicitation accepted with the defaults of its form, and plain values for what is required beside them."""
-    schema = params.get("requestedSchema")
-    properties = schema.get("properties") if isinstance(schema, Mapping) else None
-    if not isinstance(schema, Mapping) or not isinstance(properties, Mapping):
-        return {"action": "accept", "content": {}}
-    required = schema.get("required")
-    needed = required if isinstance(required, list) else []
-    content = {
-        name: field.get("default", _plain(field))
-        for name, field in properties.items()
-        if isinstance(field, Mapping) and ("default" in field or name in needed)
-    }
-    return {"action": "accept", "content": content}
-
-
-def _plain(field: Mapping[str, Any]) -> Any:
-    choices = field.get("enum") or [choice.get("const") for choice in field.get("oneOf") or [] if "const" in choice]
-    if choices:
-        return choices[0]
-    kind = field.get("type")
-    if kind in ("integer", "number"):
-        return field.get("minimum", 1)
-    return {"boolean": True, "array": []}.get(str(kind), "text")
-
-
-ASK_BACK = frozenset(("elicitation", "roots", "sampling"))
-OPENING_SECONDS = 2.0
-# what a server may ask before it answers, and on this stream in a session
+# what a server may ask before it answers
 MOST_REQUESTS = 20
-
-
-class ServerStream:
-    """Listens in a thread of its own until the session ends."""
-
-    def __init__(
-        self, exchange: Exchange, headers: Mapping[str, str], answer: Callable[[Mapping[str, Any]], object]
-    ) -> None:
-        self._exchange = exchange
-        self._headers = {name: value for name, value in headers.items() if name != "Content-Type"}
-        self._headers["Accept"] = "text/event-stream"
-        self._answer = answer
-        self._asked = 0
-        self._opened = threading.Event()
-        self._stopped = threading.Event()
-
-    def start(self) -> None:
-        """Returns when the stream is open, or cannot be: what the server asks before would be lost."""
-        threading.Thread(target=self._listen, daemon=True, name="mcp-server-stream").start()
-        self._opened.wait(OPENING_SECONDS)
-
-    def stop(self) -> None:
-        """The end of the session ends the stream; the thread ends with it, or with the time of its request."""
-        self._stopped.set()
-
-    def _listen(self) -> None:
-        try:
-            while not self._stopped.is_set() and self._heard():
-                pass
-        finally:
-            self._opened.set()
-
-    def _heard(self) -> bool:
-        """One stream to its end; whether another one may follow, which is so after a time without a message."""
-        try:
-            with self._exchange("GET", self._headers, None) as reply:
-                if not reply.successful or reply.content_type != "text/event-stream":
-                    return False
-                self._opened.set()
-                for message in protocol.streamed(EventStream(protocol.limited(reply.chunks)), reply.status):
-                    if self._stopped.is_set():
-                        return False
-                    if "method" in message and message.get("id") is not None:
-                        self._asked += 1
-                        if self._asked > MOST_REQUESTS:
-                            return False
-                        with without_watchdog():
-                            self._answer(message)
-        except Unanswered as ended:
-            return ended.code == "timeout"
-        return False
 
 
 # the first version whose clients name the version in every later request
 VERSION_HEADER_SINCE = "2025-06-18"
 MOST_RESUMPTIONS = 5
-STREAMABLE, HTTP_SSE = "streamable_http", "http_sse"
+HTTP_SSE = "http_sse"
 DEFAULT_RETRY_MS = 500
 LONGEST_RETRY_SECONDS = 10.0
 
 
-class Legacy:
+class Legacy(Speaker):
     """An initialized connection; closing it ends the session on the server, which may hold a process for it."""
 
     era = "legacy"
@@ -135,40 +44,23 @@ class Legacy:
     def __init__(
         self,
         exchange: Exchange,
-        capabilities: Mapping[str, Any],
         traceparent: str = "",
         sleep: Callable[[float], None] = waiting.sleep,
     ) -> None:
-        self._exchange = exchange
-        self._capabilities = dict(capabilities)
-        self._traceparent = traceparent
+        super().__init__(exchange, traceparent)
         self._sleep = sleep
-        self._number = 0
         self._asked_back = 0
         self.session = ""
-        self._listening: ServerStream | None = None
         self._held = ExitStack()
-        self.transport = STREAMABLE
-        self.version = ""
-        self.supported_versions: tuple[str, ...] = ()
-        self.info: dict[str, Any] = {}
-        self.instructions = ""
-        self.capabilities: dict[str, Any] = {}
 
     def initialize(self) -> None:
         try:
             result = self._first_over_any_transport()
             self.version = negotiated(result)
             self.supported_versions = (self.version,)
-            info, capabilities = result.get("serverInfo"), result.get("capabilities")
-            self.info = dict(info) if isinstance(info, Mapping) else {}
-            self.capabilities = dict(capabilities) if isinstance(capabilities, Mapping) else {}
-            self.instructions = str(result.get("instructions") or "")
-            with self._posted(protocol.notification("notifications/initialized")) as reply:
+            self._introduced(result, result.get("serverInfo"))
+            with self._posted(protocol.encoded(method="notifications/initialized")) as reply:
                 protocol.read_acknowledgement(reply)
-            if ASK_BACK & self._capabilities.keys():
-                self._listening = ServerStream(self._exchange, self._headers(), self._reply_to)
-                self._listening.start()
         except BaseException:
             self.close()
             raise
@@ -194,8 +86,6 @@ class Legacy:
             self._held.close()
 
     def _end(self) -> None:
-        if self._listening is not None:
-            self._listening.stop()
         if not self.session:
             return
         headers = self._headers()
@@ -213,12 +103,12 @@ class Legacy:
         """Whether who answers over another exchange knows the session of this one."""
         if self.transport == HTTP_SSE:
             return False
-        other = Legacy(exchange, {}, self._traceparent)
+        other = Legacy(exchange, self._traced.get("traceparent", ""))
         other.session, other.version, other._number = self.session, self.version, self._number
         try:
             other.ask("ping", {})
         except Unanswered as refused:
-            if refused.code == "session_lost":
+            if refused.code == "SessionLost":
                 return False
             if refused.rpc is None:
                 raise
@@ -228,11 +118,10 @@ class Legacy:
         try:
             return self._first()
         except Unanswered as refused:
-            movable = hasattr(self._exchange, "at")
-            if refused.status not in http_client.REFUSALS or refused.rpc is not None or not movable:
+            elsewhere = self._exchange if isinstance(self._exchange, http_client.HttpExchange) else None
+            if refused.status not in http_client.REFUSALS or refused.rpc is not None or elsewhere is None:
                 raise
-            traced = {"traceparent": self._traceparent} if self._traceparent else {}
-            stream = http_client.connected_sse(cast(http_client.Movable, self._exchange), traced)
+            stream = http_client.connected_sse(elsewhere, self._traced)
             try:
                 self._exchange = self._held.enter_context(stream)
             except Unanswered as absent:
@@ -246,7 +135,7 @@ class Legacy:
         self._number += 1
         params = {
             "protocolVersion": protocol.LEGACY_VERSIONS[0],
-            "capabilities": self._capabilities,
+            "capabilities": self.offers,
             "clientInfo": protocol.CLIENT_INFO,
         }
         body = protocol.request(self._number, "initialize", params)
@@ -264,7 +153,7 @@ class Legacy:
         try:
             return self._answer(found, number, status)
         except Unanswered as broken:
-            if broken.code == "cut_off" and stream is not None and stream.last_id:
+            if broken.code == "CutOff" and stream is not None and stream.last_id:
                 return None
             raise
 
@@ -284,13 +173,14 @@ class Legacy:
 
     def _reply_to(self, message: Mapping[str, Any]) -> bool:
         """The server waits for it while its stream stays open, so that it goes over a connection of its own."""
-        params = message.get("params")
-        result = answer_request(
-            str(message["method"]), params if isinstance(params, Mapping) else {}, self._capabilities
-        )
+        result = self.result_for(str(message["method"]), mapping_of(message.get("params")))
         with contextlib.suppress(Unanswered), self._posted(protocol.response(message["id"], result)) as reply:
             protocol.read_acknowledgement(reply)
         return result is not None
+
+    def result_for(self, method: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
+        """For a request of the server; None for a method of a capability that was not declared."""
+        return {} if method == "ping" else None
 
     def _resumed(self, number: int, stream: EventStream) -> dict[str, Any] | None:
         """The rest of an answer whose stream the server closed on purpose: asked for after the time that it named."""
@@ -332,13 +222,11 @@ class Legacy:
 
     def _headers(self) -> dict[str, str]:
         """Both answer types must be accepted, or servers of the SDKs answer 406."""
-        headers = {"Content-Type": "application/json", "Accept": protocol.ACCEPT}
+        headers = {"Content-Type": "application/json", "Accept": protocol.ACCEPT, **self._traced}
         if self.session:
             headers["Mcp-Session-Id"] = self.session
         if self.version and self.version >= VERSION_HEADER_SINCE:
             headers["MCP-Protocol-Version"] = self.version
-        if self._traceparent:
-            headers["traceparent"] = self._traceparent
         return headers
 
 
@@ -349,7 +237,7 @@ def _in_a_header(text: str) -> str:
 
 def endless_requests(status: int) -> Unanswered:
     return Unanswered(
-        "endless_requests",
+        "EndlessRequests",
         f"it asks its client more than {MOST_REQUESTS} times before it answers",
         "A server that asks on and on has a defect.",
         terminal=True,
@@ -362,7 +250,7 @@ def negotiated(result: Mapping[str, Any]) -> str:
     version = result.get("protocolVersion")
     if not isinstance(version, str):
         raise Unanswered(
-            "not_mcp",
+            "NotMcp",
             "it answered initialize without a protocolVersion",
             "It speaks JSON-RPC but not MCP: check the path and the image.",
             terminal=True,
@@ -370,7 +258,7 @@ def negotiated(result: Mapping[str, Any]) -> str:
         )
     if version not in protocol.LEGACY_VERSIONS:
         raise Unanswered(
-            "protocol_version",
+            "ProtocolVersion",
             f"it speaks MCP {shortened(version)} after initialize, and this client knows "
             f"{', '.join(protocol.LEGACY_VERSIONS)} there",
             "Use a server or a release of this collection that shares a version.",

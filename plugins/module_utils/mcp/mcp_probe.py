@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,11 @@ from ..run_cache import ClusterPending
 from ..task import Result, Task
 from ..waiting import Backoff, Deadline
 from . import cluster_access, http_client
+from .cluster_access import Replica
 from .observe import ProbeSettings, Reach, observe
 from .protocol import Exchange
 from .targets import PORT_FORWARD, Target, targets_from
-from .verdicts import Unanswered
+from .verdicts import Code, Unanswered
 
 # fewer than the connections to the API server: one must be left for what a server asks back in the middle of its answer
 AT_ONCE = 12
@@ -36,7 +38,7 @@ PAUSES = Backoff(first=0.25, longest=2.0, factor=2.0)
 PROGRESS_SECONDS = 5.0
 
 # the server was reached, and what came of it has its reason inside
-_LOG_TELLS = frozenset(("timeout", "server_error", "program_not_started", "bad_gateway", "unavailable"))
+_LOG_TELLS: frozenset[Code] = frozenset(("Timeout", "ServerError", "ProgramNotStarted", "BadGateway", "Unavailable"))
 
 Connect = Callable[[Target], Reach]
 
@@ -81,7 +83,7 @@ def _converge(task: Task, targets: list[Target]) -> Result:
     reasons = [outcome.reason for outcome in outcomes if outcome.reason is not None]
     if reasons and not task.check_mode:
         subject = targets[0].label if len(targets) == 1 else f"{len(reasons)} of {len(targets)} MCP probes"
-        reported = [_without_subject(reason) for reason in reasons] if len(targets) == 1 else reasons
+        reported = [replace(reason, subject="") for reason in reasons] if len(targets) == 1 else reasons
         raise NotReady(subject, reported, waited=deadline.elapsed, values={"servers": rows}, apart=True)
     notes = [f"{reason} A run that repairs it may come first." for reason in reasons]
     for note in notes:
@@ -111,57 +113,53 @@ def _connections(task: Task, kube: Kube | None) -> Connect:
     validate = task.params.get("validate_certs") is not False
 
     def connect(target: Target) -> Reach:
-        if target.url or kube is None:
+        if not target.url and kube is not None:
+            return _in_cluster(task, kube, target)
 
-            def to_url(url: str) -> http_client.Opener:
-                return http_client.url_opener(
-                    url, target.headers, ca_file=ca_file, validate_certs=validate, check_mode=task.check_mode
-                )
+        def to_url(url: str) -> http_client.Opener:
+            return http_client.url_opener(
+                url, target.headers, ca_file=ca_file, validate_certs=validate, check_mode=task.check_mode
+            )
 
-            return Reach(lambda timeout: http_client.url_exchange(target.url, to_url, timeout))
-        known = kube
-        if target.via == PORT_FORWARD:
-            return _forwarded(task, known, target)
-
-        def proxied(place: Callable[[str], str], timeout: float) -> Exchange:
-            """`place` makes the API server's path of a path of the server."""
-
-            def opener(path: str) -> http_client.Opener:
-                return cluster_access.service_proxy_opener(known, place, path, target.headers)
-
-            return http_client.HttpExchange(opener(target.path), timeout, target.base, opener, through_api_server=True)
-
-        return Reach(
-            server=lambda timeout: proxied(target.proxied, timeout),
-            pods=lambda: cluster_access.ready_replicas(known, target.namespace, target.name, target.port),
-            pod=lambda replica, timeout: proxied(lambda path: replica.path(target.namespace, path), timeout),
-            keeps_clients_apart=lambda: cluster_access.keeps_clients_apart(known, target.namespace, target.name),
-            last_words=lambda: cluster_access.latest_log_lines(known, target.namespace, target.name, target.port),
-        )
+        return Reach(lambda timeout: http_client.url_exchange(target.url, to_url, timeout))
 
     return connect
 
 
-def _forwarded(task: Task, kube: Kube, target: Target) -> Reach:
-    """All over connections of their own to pods: the first that is ready stands for the Service."""
+def _in_cluster(task: Task, kube: Kube, target: Target) -> Reach:
+    """Through the API server's proxy, or by connections to pods: one that is ready then stands for the Service."""
+    service, forwarded = (kube, target.namespace, target.name), target.via == PORT_FORWARD
 
-    def pods() -> list[cluster_access.Replica]:
-        return cluster_access.ready_replicas(kube, target.namespace, target.name, target.port)
+    def pods() -> list[Replica]:
+        return cluster_access.ready_replicas(*service, target.port)
 
-    def to(find: Callable[[], cluster_access.Replica], timeout: float) -> Exchange:
-        def opener(path: str) -> http_client.Opener:
+    def exchange(replica: Replica | None, timeout: float) -> Exchange:
+        def to_pod(path: str) -> http_client.Opener:
             return cluster_access.port_forward_opener(
-                kube, task.check_mode, target.namespace, target.host, path, find, target.headers
+                kube,
+                task.check_mode,
+                target.namespace,
+                target.host,
+                path,
+                lambda: replica or cluster_access.first_of(pods),
+                target.headers,
             )
 
-        return http_client.HttpExchange(opener(target.path), timeout, target.base, opener)
+        def proxied(path: str) -> http_client.Opener:
+            place = target.proxied if replica is None else partial(replica.path, target.namespace)
+            return cluster_access.service_proxy_opener(kube, place, path, target.headers)
+
+        opener = to_pod if forwarded else proxied
+        return http_client.HttpExchange(
+            opener(target.path), timeout, target.base, opener, through_api_server=not forwarded
+        )
 
     return Reach(
-        server=lambda timeout: to(lambda: cluster_access.first_of(pods), timeout),
+        server=partial(exchange, None),
         pods=pods,
-        pod=lambda replica, timeout: to(lambda: replica, timeout),
-        keeps_clients_apart=lambda: cluster_access.keeps_clients_apart(kube, target.namespace, target.name),
-        last_words=lambda: cluster_access.latest_log_lines(kube, target.namespace, target.name, target.port),
+        pod=exchange,
+        keeps_clients_apart=partial(cluster_access.keeps_clients_apart, *service),
+        last_words=partial(cluster_access.latest_log_lines, *service, target.port),
     )
 
 
@@ -171,7 +169,7 @@ def _ask_all(task: Task, targets: list[Target], connect: Connect, deadline: Dead
         timeout=float(task.params["timeout"]),
         calls=not task.check_mode,
         details=bool(task.params.get("details")),
-        is_final=max(1, AT_ONCE // len(targets)),
+        replicas_at_once=max(1, AT_ONCE // len(targets)),
     )
     given = task.params.get("traceparent") or ""
     with ThreadPoolExecutor(min(AT_ONCE, len(targets))) as pool:
@@ -199,7 +197,7 @@ def _until_answered(target: Target, reach: Reach, deadline: Deadline, settings: 
             left = deadline.left
             if silent.terminal or left <= 0:
                 return Outcome(target, observed, with_log_lines(target.advised(silent.about(target.label)), reach))
-            lost += silent.code == "session_lost"
+            lost += silent.code == "SessionLost"
             settings = with_longer_timeout(settings, silent, left)
         else:
             return Outcome(target, _with_losses(observed, lost))
@@ -218,7 +216,7 @@ def with_longer_timeout(settings: ProbeSettings, silent: Unanswered, left: float
 
     A server that fetches its packages first (npx, uvx) begins from the start with every request that is given up.
     """
-    if silent.code != "timeout":
+    if silent.code != "Timeout":
         return settings
     return replace(settings, timeout=max(settings.timeout, min(settings.timeout * 2, left)))
 
@@ -232,7 +230,7 @@ def _with_losses(observed: dict[str, Any], lost: int) -> dict[str, Any]:
 
 
 def _pending(targets: list[Target], reason: str) -> Result:
-    rows = [Outcome(target, {}, Reason(target.label, "cluster_pending", reason)).row() for target in targets]
+    rows = [Outcome(target, {}, Unanswered("ClusterPending", reason).about(target.label)).row() for target in targets]
     plan = Plan(_subject(targets), notes=(f"Nothing was asked: {reason}.",))
     return Result(changed=False, msg=_summary(rows), plans=(plan,), values={"servers": rows})
 
@@ -246,7 +244,3 @@ def _summary(rows: list[dict[str, Any]]) -> str:
     if len(rows) == 1:
         return "the MCP server answered" if answered else "the MCP server does not answer yet"
     return f"{answered} of {len(rows)} MCP probes answered"
-
-
-def _without_subject(reason: Reason) -> Reason:
-    return Reason("", reason.code, reason.message, reason.hint, reason.terminal)

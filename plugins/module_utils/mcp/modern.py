@@ -10,12 +10,11 @@ import base64
 import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from .. import masking
 from . import protocol
-from .protocol import Exchange
+from .protocol import Exchange, Speaker, mapping_of
 from .verdicts import Unanswered, shortened
 
 ANNOTATION = "x-mcp-header"
@@ -116,32 +115,28 @@ _ASKS_BACK = frozenset(("tools/call", "prompts/get", "resources/read"))
 RESULT_TYPES = ("complete", "input_required")
 
 
-class Modern:
+class Modern(Speaker):
     """Requests of the modern era. Nothing is kept on the server, so that there is nothing to end."""
 
     era = "modern"
     keeps_session = False
-    transport = "streamable_http"
 
-    def __init__(self, exchange: Exchange, capabilities: Mapping[str, Any], traceparent: str = "") -> None:
-        self._exchange = exchange
-        self._capabilities = dict(capabilities)
-        self._traceparent = traceparent
-        self._number = 0
+    def __init__(self, exchange: Exchange, traceparent: str = "") -> None:
+        super().__init__(exchange, traceparent)
         self.version = protocol.MODERN_VERSIONS[0]
-        self.supported_versions: tuple[str, ...] = ()
-        self.info: dict[str, Any] = {}
-        self.instructions = ""
-        self.capabilities: dict[str, Any] = {}
         self.discovered: dict[str, Any] = {}
 
-    def discover(self) -> tuple[str, ...]:
-        """Ask what the server is; returns the versions that it names."""
+    def speaks(self, versions: Sequence[str]) -> bool:
+        """Whether it names one of these: that it answers does not make it modern."""
+        return any(version in versions for version in self.supported_versions)
+
+    def discover(self) -> None:
+        """Ask what the server is."""
         result = self.ask("server/discover", {})
         versions = result.get("supportedVersions")
         if not isinstance(versions, list):
             raise Unanswered(
-                "not_mcp",
+                "NotMcp",
                 "it answered server/discover without supportedVersions",
                 "It speaks JSON-RPC but not MCP: check the path and the image.",
                 terminal=True,
@@ -149,10 +144,7 @@ class Modern:
             )
         self.discovered = result
         self.supported_versions = tuple(map(str, versions))
-        self.instructions = str(result.get("instructions") or "")
-        capabilities = result.get("capabilities")
-        self.capabilities = dict(capabilities) if isinstance(capabilities, Mapping) else {}
-        return self.supported_versions
+        self._introduced(result, self.info)
 
     def ask(self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         try:
@@ -167,7 +159,7 @@ class Modern:
     def _asked(self, method: str, params: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
         self._number += 1
         body = protocol.request(self._number, method, {**params, "_meta": self._meta(params.get("_meta") or {})})
-        sent = {**request_headers(self.version, method, params), **self._traced(), **headers}
+        sent = {**request_headers(self.version, method, params), **self._traced, **headers}
         begun = ""
         try:
             with self._exchange("POST", sent, body) as reply:
@@ -177,12 +169,13 @@ class Modern:
         finally:
             if begun:
                 self._end(begun)
-        self._introduced(result)
+        # every answer may name its server, and the next one may be another replica's
+        self.info = mapping_of(mapping_of(result.get("_meta")).get(f"{META}serverInfo")) or self.info
         return checked_result(method, result)
 
     def _end(self, session: str) -> None:
         """Without a version: the one of this era is not known there."""
-        headers = {"Accept": protocol.ACCEPT, "Mcp-Session-Id": session, **self._traced()}
+        headers = {"Accept": protocol.ACCEPT, "Mcp-Session-Id": session, **self._traced}
         with contextlib.suppress(Unanswered), self._exchange("DELETE", headers, None):
             pass
 
@@ -197,19 +190,10 @@ class Modern:
         return {
             **given,
             f"{META}protocolVersion": self.version,
-            f"{META}clientCapabilities": self._capabilities,
+            f"{META}clientCapabilities": self.offers,
             f"{META}clientInfo": protocol.CLIENT_INFO,
-            **self._traced(),
+            **self._traced,
         }
-
-    def _traced(self) -> dict[str, str]:
-        return {"traceparent": self._traceparent} if self._traceparent else {}
-
-    def _introduced(self, result: Mapping[str, Any]) -> None:
-        meta = result.get("_meta")
-        info = meta.get(f"{META}serverInfo") if isinstance(meta, Mapping) else None
-        if isinstance(info, Mapping):
-            self.info = dict(info)
 
 
 def request_headers(version: str, method: str, params: Mapping[str, Any]) -> dict[str, str]:
@@ -236,7 +220,7 @@ def checked_result(method: str, result: dict[str, Any]) -> dict[str, Any]:
     kind = result.get("resultType", "complete")
     if kind == "input_required" and method not in _ASKS_BACK:
         raise Unanswered(
-            "result_type",
+            "ResultType",
             f"it answers {method} with a result of the type 'input_required', which only "
             f"{', '.join(sorted(_ASKS_BACK))} may have",
             "That is a defect of the server: what it offers must not depend on an answer of its client.",
@@ -246,7 +230,7 @@ def checked_result(method: str, result: dict[str, Any]) -> dict[str, Any]:
     if kind in RESULT_TYPES:
         return result
     raise Unanswered(
-        "result_type",
+        "ResultType",
         f"its answer is of the type {shortened(kind)!r}, which it may only send to clients that ask for it",
         "The server sends results of an extension that the probe did not declare.",
         terminal=True,
@@ -261,40 +245,17 @@ _UNSUPPORTED = -32022
 _NO_EVIDENCE = frozenset((401, 403, 407, 408, 421, 425, 429))
 
 
-@dataclass(frozen=True)
-class Step:
-    """What follows from an answer to server/discover."""
-
-    next: Literal["modern", "legacy", "report"]
-    why: str
-    verdict: Unanswered | None = None
-
-
-def after_discovery(versions: Sequence[str]) -> Step:
-    """The server answered server/discover and named its versions; a success alone does not make it modern."""
-    if any(version in protocol.MODERN_VERSIONS for version in versions):
-        return Step("modern", "server/discover lists a version of the modern era")
-    if any(version in protocol.LEGACY_VERSIONS for version in versions):
-        return Step("legacy", "server/discover lists versions of the legacy era only")
-    return Step("report", "server/discover lists foreign versions only", foreign_versions(versions))
-
-
-def after_refusal(refused: Unanswered) -> Step:
-    """The server did not answer server/discover."""
-    code = refused.rpc.code if refused.rpc is not None else None
+def may_be_legacy(refused: Unanswered) -> bool:
+    """Whether a server of the legacy era may refuse server/discover like this; if not, the refusal is the verdict."""
     if refused.status is None:
-        return Step("report", "no answer of the server itself", refused)
-    if refused.code == "result_type":
-        return Step("report", "only servers of the modern era give their results types", refused)
-    if code in _MODERN_FAULTS:
-        return Step("report", f"{code} is an error of the modern era", refused)
-    if code == _UNSUPPORTED and refused.rpc is not None and refused.rpc.supported:
-        if any(version in protocol.LEGACY_VERSIONS for version in refused.rpc.supported):
-            return Step("legacy", "it refused the version and named versions of the legacy era")
-        return Step("report", "it refused the version and named none that this client speaks", refused)
-    if 300 <= refused.status < 400 or refused.status in _NO_EVIDENCE or refused.status >= 500:
-        return Step("report", f"HTTP {refused.status} does not tell the era", refused)
-    return Step("legacy", "it does not know server/discover")
+        # no answer of the server itself
+        return False
+    code, supported = (refused.rpc.code, refused.rpc.supported) if refused.rpc is not None else (None, ())
+    if refused.code == "ResultType" or code in _MODERN_FAULTS:
+        return False
+    if code == _UNSUPPORTED and supported:
+        return any(version in protocol.LEGACY_VERSIONS for version in supported)
+    return not (300 <= refused.status < 400 or refused.status in _NO_EVIDENCE or refused.status >= 500)
 
 
 def modern_only(refused: Unanswered) -> bool:
@@ -308,7 +269,7 @@ def modern_only(refused: Unanswered) -> bool:
 
 def foreign_versions(versions: Sequence[str]) -> Unanswered:
     return Unanswered(
-        "protocol_version",
+        "ProtocolVersion",
         f"it speaks MCP {masking.listed_names(versions) or 'of no version that it names'}, and this client knows "
         f"{', '.join(protocol.KNOWN_VERSIONS)}",
         "Use a server or a release of this collection that shares a version.",
@@ -322,7 +283,7 @@ def era_mismatch(wanted: str, versions: Sequence[str]) -> Unanswered:
     spoken = masking.listed_names(versions)
     other = "modern" if wanted == "legacy" else "legacy"
     return Unanswered(
-        "era_mismatch",
+        "EraMismatch",
         f"it speaks the {other} era of MCP only ({spoken}), and era: {wanted} was asked for",
         "Clients of the other era cannot use it: update the server or its SDK, or set era to what its clients speak.",
         terminal=True,

@@ -24,7 +24,7 @@ from .conversation import Conversation
 from .expectations import Answer
 from .protocol import Exchange
 from .targets import Target
-from .verdicts import Unanswered, shortened
+from .verdicts import Code, Unanswered, shortened
 
 MOST_REPLICAS = 20
 MOST_DIFFERENCES = 100
@@ -43,13 +43,11 @@ class Reach:
 
 
 def compare_replicas(
-    target: Target,
     reach: Reach,
-    timeout: float,
+    settings: ProbeSettings,
     traceparent: str,
     tools: Sequence[Mapping[str, Any]],
     row: dict[str, Any],
-    is_final: int = 1,
 ) -> list[str]:
     """Asks every pod where there are several, and returns remarks; what clients would stumble over is Unanswered."""
     try:
@@ -62,9 +60,9 @@ def compare_replicas(
     if len(found) == 1:
         return []
     asked = found[:MOST_REPLICAS]
-    exchanges = {replica.pod: reach.pod(replica, timeout) for replica in asked}
+    exchanges = {replica.pod: reach.pod(replica, settings.timeout) for replica in asked}
     ask = waiting.shared(_asked)
-    with ThreadPoolExecutor(min(is_final, len(asked))) as pool:
+    with ThreadPoolExecutor(min(settings.replicas_at_once, len(asked))) as pool:
         answers: list[Future[dict[str, Any]]] = [
             pool.submit(copy_context().run, ask, replica, exchanges[replica.pod], row["era"], traceparent, tools)
             for replica in asked
@@ -74,9 +72,9 @@ def compare_replicas(
         try:
             pods.append(answer.result())
         except Unanswered as refused:
-            if refused.code == "timeout" and waiting.outer_deadline_passed():
+            if refused.code == "Timeout" and waiting.outer_deadline_passed():
                 raise
-            if refused.code == "proxy_forbidden":
+            if refused.code == "ProxyForbidden":
                 del row["replicas"]
                 return [f"its {len(found)} replicas were not asked one by one: {refused.reason}"]
             pods.append({"pod": replica.pod, "answered": False, "error": refused.code, "message": refused.reason})
@@ -112,7 +110,7 @@ def _judge(pods: Sequence[Mapping[str, Any]]) -> None:
     if silent:
         stated = "; ".join(f"{pod['pod']}: {pod['message']}" for pod in silent[:3])
         raise Unanswered(
-            "replica_unanswered",
+            "ReplicaUnanswered",
             f"{len(silent)} of its {len(pods)} replicas do not answer, although their pods are ready: {stated}",
             "Clients reach them as often as the others: look at the logs of these pods.",
         )
@@ -120,7 +118,7 @@ def _judge(pods: Sequence[Mapping[str, Any]]) -> None:
     if different:
         stated = "; ".join(f"{pod['pod']}: {', '.join(pod['differences'][:5])}" for pod in different[:3])
         raise Unanswered(
-            "replicas_differ",
+            "ReplicasDiffer",
             f"{len(different)} of its {len(pods)} replicas offer other tools: {stated}",
             "During a rollout this passes. Otherwise the replicas run different images or settings, or make their "
             "tools from something that differs between them.",
@@ -152,7 +150,7 @@ def _sessions(exchanges: Mapping[str, Exchange], reach: Reach, traceparent: str,
     if reach.keeps_clients_apart():
         return [f"{stated}; its Service sends each client address to the same pod, which a proxy or gateway undoes"]
     raise Unanswered(
-        "session_lost",
+        "SessionLost",
         stated,
         "Run one replica, or a server that keeps no sessions (stateless), or update it to MCP 2026-07-28, which has "
         "none. During a rollout this passes.",
@@ -168,8 +166,8 @@ MOST_ROUNDS = 5
 REQUEST_TIMES = 10
 _SHORT = ("name", "uri", "uriTemplate", "title", "description", "mimeType")
 # how a server that speaks the modern era only refuses the handshake of the other; anything else is worth a word
-_PLAIN_REFUSALS = frozenset(
-    ("protocol_version", "method_not_found", "path_not_found", "bad_request", "rpc_error", "method_not_allowed")
+_PLAIN_REFUSALS: frozenset[Code] = frozenset(
+    ("ProtocolVersion", "MethodNotFound", "PathNotFound", "BadRequest", "RpcError", "MethodNotAllowed")
 )
 
 
@@ -180,7 +178,7 @@ class ProbeSettings:
     timeout: float
     calls: bool = True
     details: bool = False
-    is_final: int = 1
+    replicas_at_once: int = 1
     """How many replicas of one server are asked at the same time."""
     whole: float = 0.0
     """For one conversation with all its requests; some request times if it is less."""
@@ -191,14 +189,26 @@ class ProbeSettings:
 
 
 def observe(target: Target, reach: Reach, settings: ProbeSettings, traceparent: str, row: dict[str, Any]) -> None:
-    """What is observed within the time of one conversation; many requests, each in its time, may take longer."""
+    """One conversation, or two with a server of both eras, within a time: many requests, each in its own, take longer.
+
+    `row` gets what is learned, also when it then fails.
+    """
     with waiting.deadlines_within(settings.whole_seconds):
         try:
-            _observe_and_cut(target, reach, settings, traceparent, row)
+            _learn(target, reach, settings, traceparent, row)
         except Unanswered as silent:
-            if silent.code == "timeout" and waiting.outer_deadline_passed():
+            if silent.code == "Timeout" and waiting.outer_deadline_passed():
                 raise _too_slow(settings.whole_seconds, row) from silent
             raise
+        except RecursionError as exc:
+            raise Unanswered(
+                "NotMcp",
+                "its answers are nested too deep to be read",
+                "No honest server does that: check port, path and image.",
+                terminal=True,
+            ) from exc
+        finally:
+            _flatten(row)
 
 
 def _too_slow(seconds: float, row: Mapping[str, Any]) -> Unanswered:
@@ -207,27 +217,10 @@ def _too_slow(seconds: float, row: Mapping[str, Any]) -> Unanswered:
     if "replicas" in row:
         where = f"its {row['replicas']['ready']} replicas" + (f"; {where}" if where else "")
     return Unanswered(
-        "timeout",
+        "Timeout",
         f"the whole conversation was not over within {seconds:.3g} s{f' (slow: {where})' if where else ''}",
         "It answers slowly, or its lists have many pages; raise wait_timeout if that is so by nature.",
     )
-
-
-def _observe_and_cut(
-    target: Target, reach: Reach, settings: ProbeSettings, traceparent: str, row: dict[str, Any]
-) -> None:
-    """One conversation, or two with a server of both eras. `row` gets what is learned, also when it then fails."""
-    try:
-        _learn(target, reach, settings, traceparent, row)
-    except RecursionError as exc:
-        raise Unanswered(
-            "not_mcp",
-            "its answers are nested too deep to be read",
-            "No honest server does that: check port, path and image.",
-            terminal=True,
-        ) from exc
-    finally:
-        _flatten(row)
 
 
 def _flatten(row: dict[str, Any]) -> None:
@@ -250,11 +243,13 @@ def _learn(target: Target, reach: Reach, settings: ProbeSettings, traceparent: s
         row["latency_ms"] = server.latency_ms
         row["eras"] = [server.speaker.era]
         remarks: list[str] = []
-        tools = _tools(server)
+        # a server that does not declare tools may still have some; it may also not know the question
+        tools = _listed(server.tools, "tools" in server.speaker.capabilities)
         row["tools"] = shown_items(tools, settings.details)
         if server.dropped:
             row["dropped_tools"] = [
-                {"name": shortened(tool.name), "reason": tool.reason} for tool in server.dropped[:MOST_SHOWN]
+                {"name": shortened(name), "reason": reason}
+                for name, reason in list(server.dropped.items())[:MOST_SHOWN]
             ]
         row["cache"] = server.caching
         _missing_tools(target, tools, server)
@@ -267,7 +262,7 @@ def _learn(target: Target, reach: Reach, settings: ProbeSettings, traceparent: s
     if target.era == conversation.AUTO and server.speaker.era == conversation.MODERN:
         remarks += _other_era(exchange, traceparent, row)
     if target.each_replica:
-        remarks += compare_replicas(target, reach, settings.timeout, traceparent, tools, row, settings.is_final)
+        remarks += compare_replicas(reach, settings, traceparent, tools, row)
     if remarks:
         row["remarks"] = remarks
     row["duration_ms"] = conversation.elapsed_ms(started)
@@ -297,11 +292,6 @@ def _introduced(server: Conversation) -> dict[str, Any]:
     return {**row, "instructions": clip_text(server.speaker.instructions)} if server.speaker.instructions else row
 
 
-def _tools(server: Conversation) -> list[dict[str, Any]]:
-    """A server that does not declare tools may still have some; it may also not know the question."""
-    return _listed(server.tools, "tools" in server.speaker.capabilities)
-
-
 def _offered(server: Conversation, settings: ProbeSettings, row: dict[str, Any]) -> list[str]:
     """What else it has, as far as it declares it; the remark on a list that it declares and never gives.
 
@@ -323,7 +313,7 @@ def _offered(server: Conversation, settings: ProbeSettings, row: dict[str, Any])
             if silent.rpc is not None and silent.status is not None and silent.status < 500:
                 remarks.append(f"it declares {capability}, and its {field.replace('_', ' ')}: {silent.reason}")
                 continue
-            if silent.code != "timeout" or server.speaker.era != conversation.LEGACY:
+            if silent.code != "Timeout" or server.speaker.era != conversation.LEGACY:
                 raise
             # the others are not asked for: each would take as long
             asked = field.replace("_", " ")
@@ -335,7 +325,7 @@ def _listed(ask: Callable[[], list[dict[str, Any]]], needed: bool = False) -> li
     try:
         return ask()
     except Unanswered as refused:
-        if needed or refused.code != "method_not_found":
+        if needed or refused.code != "MethodNotFound":
             raise
         return []
 
@@ -346,11 +336,11 @@ def _missing_tools(target: Target, tools: Sequence[Mapping[str, Any]], server: C
     missing = [name for name in dict.fromkeys(wanted) if name not in names]
     if not missing:
         return
-    dropped = {tool.name: tool.reason for tool in server.dropped}
-    unusable = "; ".join(f"{name} is listed and cannot be used: {dropped[name]}" for name in missing if name in dropped)
+    reasons = ((name, server.dropped.get(name)) for name in missing)
+    unusable = "; ".join(f"{name} is listed and cannot be used: {reason}" for name, reason in reasons if reason)
     listed = ", ".join(names[:50]) or "none"
     raise Unanswered(
-        "tool_missing",
+        "ToolMissing",
         f"it answers, and has no tool {' and no tool '.join(map(repr, missing))}; "
         f"{unusable + '; ' if unusable else ''}its tools: {shortened(listed)}",
         "Check the tool's name and the version of the image.",
@@ -391,7 +381,7 @@ def _called(target: Target, server: Conversation) -> dict[str, Any]:
 def _other_era(exchange: Exchange, traceparent: str, row: dict[str, Any]) -> list[str]:
     """Whether older clients are served as well: a server of both eras lists the modern one only."""
     version, refused = conversation.also_legacy(exchange, traceparent)
-    if refused is not None and refused.code == "timeout" and waiting.outer_deadline_passed():
+    if refused is not None and refused.code == "Timeout" and waiting.outer_deadline_passed():
         raise refused
     if version:
         row["eras"] = [conversation.MODERN, conversation.LEGACY]

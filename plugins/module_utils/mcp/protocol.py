@@ -58,25 +58,48 @@ class Exchange(Protocol):
     ) -> AbstractContextManager[Reply]: ...
 
 
-def request(number: int, method: str, params: Mapping[str, Any] | None = None) -> bytes:
-    message: dict[str, Any] = {"jsonrpc": "2.0", "id": number, "method": method}
-    if params is not None:
-        message["params"] = params
-    return json.dumps(message).encode()
+class Speaker:
+    """What a server says of itself, in either era, and what every request to it needs."""
+
+    transport = "streamable_http"
+    offers: Mapping[str, Any] = {}
+    """What a server may ask of this client. A probe has nobody to ask."""
+
+    def __init__(self, exchange: Exchange, traceparent: str = "") -> None:
+        self._exchange = exchange
+        self._traced = {"traceparent": traceparent} if traceparent else {}
+        self._number = 0
+        self.version = ""
+        self.supported_versions: tuple[str, ...] = ()
+        self.info: dict[str, Any] = {}
+        self.instructions = ""
+        self.capabilities: dict[str, Any] = {}
+
+    def _introduced(self, result: Mapping[str, Any], info: Any) -> None:
+        """From the first answer; what a server writes elsewise than the protocol has it is left out."""
+        self.info = mapping_of(info)
+        self.capabilities = mapping_of(result.get("capabilities"))
+        self.instructions = str(result.get("instructions") or "")
 
 
-def notification(method: str) -> bytes:
-    return json.dumps({"jsonrpc": "2.0", "method": method}).encode()
+def mapping_of(value: Any) -> dict[str, Any]:
+    """The object that a server has sent, or nothing where it has sent something else."""
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+def encoded(**members: Any) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", **members}).encode()
+
+
+def request(number: int, method: str, params: Mapping[str, Any]) -> bytes:
+    return encoded(id=number, method=method, params=params)
 
 
 def response(number: Any, result: Mapping[str, Any] | None) -> bytes:
     """The answer to a request of the server; None stands for a method that this client does not have."""
-    message: dict[str, Any] = {"jsonrpc": "2.0", "id": number}
     if result is None:
-        message["error"] = {"code": -32601, "message": "Method not found"}
-    else:
-        message["result"] = result
-    return json.dumps(message).encode()
+        return encoded(id=number, error={"code": -32601, "message": "Method not found"})
+    return encoded(id=number, result=result)
 
 
 class EventStream:
@@ -176,7 +199,7 @@ def read_answer(reply: Reply, number: int) -> dict[str, Any]:
 
 def no_answer(reply: Reply) -> Unanswered:
     return Unanswered(
-        "no_answer",
+        "NoAnswer",
         f"the answer ended without a reply to the request ({reply.content_type})",
         "A proxy may have cut the stream, or the server ended while it answered.",
         status=reply.status,
@@ -195,7 +218,7 @@ def result_of(message: Mapping[str, Any], status: int) -> dict[str, Any]:
     result = message.get("result")
     if not isinstance(result, dict):
         raise Unanswered(
-            "not_mcp",
+            "NotMcp",
             "its JSON-RPC answer holds neither a result nor an error",
             "It speaks JSON-RPC but not MCP: check the path and the image.",
             terminal=True,
@@ -222,7 +245,7 @@ def limited(chunks: Iterable[bytes], limit: int = MAX_ANSWER_BYTES) -> Iterator[
         size += len(chunk)
         if size > limit:
             raise Unanswered(
-                "oversize",
+                "Oversize",
                 f"the answer is larger than {limit // 1024} KiB",
                 "A handshake is a few hundred bytes: the port or path is likely not the MCP endpoint, "
                 "or the tool returns too much for a check.",
@@ -237,12 +260,12 @@ def parsed_messages(body: bytes, status: int) -> list[dict[str, Any]]:
         parsed = strict_json(body)
     except (ValueError, RecursionError) as exc:
         raise Unanswered(
-            "not_mcp", f"the answer is not JSON: {shortened(body)}", where, terminal=True, status=status
+            "NotMcp", f"the answer is not JSON: {shortened(body)}", where, terminal=True, status=status
         ) from exc
     found = parsed if isinstance(parsed, list) else [parsed]
     if any(not isinstance(message, dict) or message.get("jsonrpc") != "2.0" for message in found):
         raise Unanswered(
-            "not_mcp", f"the answer is not JSON-RPC 2.0: {shortened(body)}", where, terminal=True, status=status
+            "NotMcp", f"the answer is not JSON-RPC 2.0: {shortened(body)}", where, terminal=True, status=status
         )
     return found
 

@@ -96,11 +96,11 @@ class Target:
 
     def advised(self, reason: Reason) -> Reason:
         """A reason with the advice that fits the way this server was asked."""
-        if reason.code == "path_not_found":
+        if reason.code == "PathNotFound":
             return replace(reason, hint=self.nothing_there())
-        if reason.code in ("unauthorized", "forbidden"):
+        if reason.code in ("Unauthorized", "Forbidden"):
             return replace(reason, hint=self.login_hint())
-        if reason.code == "timeout" and not self.url:
+        if reason.code == "Timeout" and not self.url:
             return replace(reason, hint=f"{reason.hint} {_SILENT_PROGRAM}".strip())
         return reason
 
@@ -177,7 +177,11 @@ def _rows(params: Row) -> Iterator[tuple[str, Row, Row]]:
         yield "", own, own
     shared = {key: params.get(key) for key in SHARED}
     for index, entry in enumerate(entries or ()):
-        yield f"servers[{index}]", {**shared, **_given(entry)}, entry
+        yield (
+            f"servers[{index}]",
+            {**shared, **{key: value for key, value in entry.items() if value is not None}},
+            entry,
+        )
 
 
 def _with_servers(params: Row) -> Iterator[Problem]:
@@ -206,10 +210,6 @@ def _connection(params: Row) -> Iterator[Problem]:
 def _at(where: str, found: Iterable[Problem]) -> Iterator[Problem]:
     for problem in found:
         yield replace(problem, path=f"{where}.{problem.path}") if where else problem
-
-
-def _given(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in entry.items() if value is not None}
 
 
 def _target(row: Mapping[str, Any]) -> Target:

@@ -10,10 +10,26 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from .. import masking
 from ..errors import Reason
+
+_Network = Literal["UnknownHost", "ConnectionRefused", "Unreachable", "Tls", "NotHttp", "Timeout", "CutOff", "NoAnswer"]
+_Cluster = Literal["NoService", "NoEndpoints", "NoSuchPort", "ProxyForbidden", "ProxyError", "ClusterPending"]
+_Login = Literal["Unauthorized", "Forbidden", "ProxyUnauthorized", "ApiUnauthorized"]
+_Request = Literal["Redirect", "PathNotFound", "Misdirected", "MethodNotAllowed", "RequestTooLarge", "BadRequest"]
+_MediaType = Literal["NotAcceptable", "UnsupportedMediaType"]
+_Failing = Literal["Busy", "Unavailable", "BadGateway", "ServerError", "ProgramNotStarted"]
+_Unusable = Literal["NotMcp", "ForeignAddress", "Oversize", "EndlessList", "EndlessRequests", "ResultType"]
+_Protocol = Literal["ProtocolVersion", "EraMismatch", "HeaderMismatch", "MethodNotFound", "InvalidParams", "RpcError"]
+_Replicas = Literal["SessionLost", "ReplicaUnanswered", "ReplicasDiffer"]
+_Tool = Literal["ToolMissing", "ToolError", "NeedsInput", "UnexpectedAnswer"]
+Code = Literal[_Network, _Cluster, _Login, _Request, _MediaType, _Failing, _Unusable, _Protocol, _Replicas, _Tool]
+"""Why there is no usable answer. docs/mcp.md says what each means."""
+
+Row = tuple[Code, str, str, bool]
+"""A code, what it means, what to do, and whether waiting does not help."""
 
 _PAST_INTEGERS = 2**53
 """JSON has numbers of any length, and no reader of JSON keeps all of them exactly (RFC 8259, section 6)."""
@@ -53,7 +69,7 @@ class Unanswered(Exception):
 
     def __init__(
         self,
-        code: str,
+        code: Code,
         message: str,
         hint: str = "",
         *,
@@ -62,7 +78,7 @@ class Unanswered(Exception):
         rpc: RpcError | None = None,
     ) -> None:
         super().__init__(message)
-        self.code = code
+        self.code: Code = code
         self.reason = message
         self.hint = hint
         self.terminal = terminal
@@ -77,80 +93,80 @@ _LOGIN = "Give the header it expects with the option headers."
 _NEEDS_INPUT = (
     "It answers only clients that can ask a person or a model: call another tool, or give all it asks for as arguments."
 )
-# JSON-RPC code → (our code, what it means, what to do, does waiting not help?): codes that MCP 2026-07-28 assigns
-# (basic/index, "Error codes"), and two of JSON-RPC itself. Servers use all others as they like.
-_RPC: dict[int, tuple[str, str, str, bool]] = {
+# By JSON-RPC code: those that MCP 2026-07-28 assigns (basic/index, "Error codes"), and two of JSON-RPC itself. Servers
+# use all others as they like.
+_RPC: dict[int, Row] = {
     -32020: (
-        "header_mismatch",
+        "HeaderMismatch",
         "it reports that the headers of the request do not match its body",
         "The probe sends them alike: a proxy in front of the server drops or rewrites Mcp-Method, Mcp-Name or "
         "MCP-Protocol-Version. Have it pass them on.",
         True,
     ),
     -32021: (
-        "needs_input",
+        "NeedsInput",
         "it needs a capability of its client that a probe does not have",
         _NEEDS_INPUT,
         True,
     ),
     -32022: (
-        "protocol_version",
+        "ProtocolVersion",
         "it does not speak the protocol version that was asked for",
         "Use a server or a release of this collection that shares a version.",
         True,
     ),
-    -32601: ("method_not_found", "it does not have the method", "", True),
-    -32602: ("invalid_params", "it refused the parameters", "Check the name and the arguments of the call.", True),
+    -32601: ("MethodNotFound", "it does not have the method", "", True),
+    -32602: ("InvalidParams", "it refused the parameters", "Check the name and the arguments of the call.", True),
 }
-# status → (code, what it means, what to do, does waiting not help?)
-_STATUS: dict[int, tuple[str, str, str, bool]] = {
-    301: ("redirect", "it redirects elsewhere", "Use the path it redirects to.", True),
-    302: ("redirect", "it redirects elsewhere", "Often a login: the endpoint is behind an authenticating proxy.", True),
-    307: ("redirect", "it redirects elsewhere", "Use the path it redirects to; a last slash matters.", True),
-    308: ("redirect", "it redirects elsewhere", "Use the path it redirects to.", True),
-    400: ("bad_request", "it refused the request", "", True),
-    401: ("unauthorized", "it wants authentication", _LOGIN, True),
-    403: ("forbidden", "it forbids the request", _LOGIN, True),
-    404: ("path_not_found", "it has nothing at this path", "Most servers answer at /mcp: check the option path.", True),
+# by HTTP status
+_STATUS: dict[int, Row] = {
+    301: ("Redirect", "it redirects elsewhere", "Use the path it redirects to.", True),
+    302: ("Redirect", "it redirects elsewhere", "Often a login: the endpoint is behind an authenticating proxy.", True),
+    307: ("Redirect", "it redirects elsewhere", "Use the path it redirects to; a last slash matters.", True),
+    308: ("Redirect", "it redirects elsewhere", "Use the path it redirects to.", True),
+    400: ("BadRequest", "it refused the request", "", True),
+    401: ("Unauthorized", "it wants authentication", _LOGIN, True),
+    403: ("Forbidden", "it forbids the request", _LOGIN, True),
+    404: ("PathNotFound", "it has nothing at this path", "Most servers answer at /mcp: check the option path.", True),
     407: (
-        "proxy_unauthorized",
+        "ProxyUnauthorized",
         "the proxy on the way wants a login",
         "Give it in the variable that names the proxy: http://NAME:PASSWORD@HOST:PORT.",
         True,
     ),
-    408: ("timeout", "it gave up waiting for the request", "", False),
+    408: ("Timeout", "it gave up waiting for the request", "", False),
     405: (
-        "method_not_allowed",
+        "MethodNotAllowed",
         "it takes no POST at this path",
         "Check the path: most servers answer at /mcp, those of the first HTTP transport at /sse.",
         True,
     ),
     406: (
-        "not_acceptable",
+        "NotAcceptable",
         "it does not accept that both JSON and event streams are understood",
         "A proxy in front of it may drop the Accept header.",
         True,
     ),
-    413: ("request_too_large", "the request is larger than it takes", "Make the arguments of the call smaller.", True),
+    413: ("RequestTooLarge", "the request is larger than it takes", "Make the arguments of the call smaller.", True),
     415: (
-        "unsupported_media_type",
+        "UnsupportedMediaType",
         "it does not take application/json",
         "A proxy in front of it may change the Content-Type header, or this is not the MCP endpoint.",
         True,
     ),
     421: (
-        "misdirected",
+        "Misdirected",
         "it does not serve this host name",
         "Its protection against DNS rebinding accepts localhost only. Let it listen on 0.0.0.0 (Python SDK: host), "
         "name the host in its transport security (Python SDK: TransportSecuritySettings, allowed_hosts), or set "
         "http_host_origin_protection (FastMCP).",
         True,
     ),
-    422: ("bad_request", "it refused the request", "", True),
-    429: ("busy", "it asks to slow down", "", False),
-    502: ("bad_gateway", "a gateway in front of it got no answer", "", False),
-    503: ("unavailable", "it is not available", "", False),
-    504: ("bad_gateway", "a gateway in front of it timed out", "", False),
+    422: ("BadRequest", "it refused the request", "", True),
+    429: ("Busy", "it asks to slow down", "", False),
+    502: ("BadGateway", "a gateway in front of it got no answer", "", False),
+    503: ("Unavailable", "it is not available", "", False),
+    504: ("BadGateway", "a gateway in front of it timed out", "", False),
 }
 
 # A 4xx whose JSON-RPC error says more than its status (streamable HTTP 2026-07-28, "Error handling").
@@ -163,31 +179,31 @@ _USER_INFO = re.compile(r"^((?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2,})[^/\\]*@")
 _NOT_STARTED = re.compile(r"fail to create relay: failed to run command '\"(.*)\"'")
 
 # What the API server's proxy says in a Status object when the server itself was not reached.
-_PROXY: tuple[tuple[str, str, str, str, bool], ...] = (
+_PROXY: tuple[tuple[str, Code, str, str, bool], ...] = (
     (
         r"^Unauthorized$",
-        "api_unauthorized",
+        "ApiUnauthorized",
         "the API server does not accept the credentials, so the MCP server was not asked",
         "They are missing, expired or of another cluster: fetch the kubeconfig again with aks_kubeconfig.",
         True,
     ),
     (
         r"no endpoints available for service",
-        "no_endpoints",
+        "NoEndpoints",
         "its Service has no ready pods",
         "Look at its pods: kubectl describe pods shows why none is ready.",
         False,
     ),
     (
         r"no service port .* found",
-        "no_such_port",
+        "NoSuchPort",
         "its Service has no such port",
         "Use the port of the MCPServer (spec.deployment.port).",
         True,
     ),
     (
         r"connection refused",
-        "connection_refused",
+        "ConnectionRefused",
         "its pod runs, but nothing listens on the port",
         "The server must listen on 0.0.0.0 and on the port of the MCPServer: compare its own port setting "
         "(an argument or environment variable) with spec.deployment.port.",
@@ -195,36 +211,36 @@ _PROXY: tuple[tuple[str, str, str, str, bool], ...] = (
     ),
     (
         r"no route to host|network is unreachable|i/o timeout|deadline exceeded",
-        "unreachable",
+        "Unreachable",
         "its pod cannot be reached from the API server",
         "A network policy or the cluster's network may be in the way.",
         False,
     ),
-    (r"EOF|connection reset|malformed HTTP", "not_http", "it closed the connection or speaks no HTTP", "", False),
+    (r"EOF|connection reset|malformed HTTP", "NotHttp", "it closed the connection or speaks no HTTP", "", False),
     (
         r'services "[^"]*" not found',
-        "no_service",
+        "NoService",
         "it has no Service",
         "Check name and namespace; KMCP makes the Service from the MCPServer, and mcp_server restores it.",
         False,
     ),
     (
         r'pods "[^"]*" not found',
-        "no_endpoints",
+        "NoEndpoints",
         "its pod has gone in the meantime",
         "Look at its pods: kubectl describe pods shows why none is ready.",
         False,
     ),
     (
         r'namespaces "[^"]*" not found',
-        "no_service",
+        "NoService",
         "its namespace does not exist",
         "Check name and namespace.",
         False,
     ),
     (
         r"cannot (create|get|update|delete) resource \"(services/proxy|pods/proxy|pods/portforward)\"",
-        "proxy_forbidden",
+        "ProxyForbidden",
         "you may not reach servers through the API server",
         'Allow the verbs create and delete on "services/proxy" (and on "pods/proxy", to ask each replica), or get and '
         'create on "pods/portforward" for forwarded ports, in this namespace; or probe its url.',
@@ -246,12 +262,12 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, *, through_api
         return rpc_refusal(status, rpc)
     code, meaning, hint, terminal = _STATUS.get(
         status,
-        ("server_error", "it failed", "See its own log.", False)
+        ("ServerError", "it failed", "See its own log.", False)
         if status >= 500
-        else ("bad_request", "it refused the request", "", True),
+        else ("BadRequest", "it refused the request", "", True),
     )
     stated = _stated(body)
-    where = f" to {without_secrets(headers['location'])}" if code == "redirect" and headers.get("location") else ""
+    where = f" to {without_secrets(headers['location'])}" if code == "Redirect" and headers.get("location") else ""
     challenge = _challenge(headers.get("www-authenticate", "")) if status in (401, 403) else ""
     if status == 403 and "host header" in stated.lower():
         # the Go SDK's word for what others answer with 421
@@ -264,7 +280,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, *, through_api
 def _program_not_started(command: str) -> Unanswered:
     reported = f"cannot start {command!r}" if command else "was given no command"
     return Unanswered(
-        "program_not_started",
+        "ProgramNotStarted",
         f"the adapter that KMCP puts before stdio servers runs, and {reported}",
         "The command of the MCPServer (command, spec.deployment.cmd) must be a program that is in the server's image "
         "and may be executed; a server that speaks HTTP itself is one of transport http.",
@@ -275,7 +291,7 @@ def _program_not_started(command: str) -> Unanswered:
 
 def rpc_refusal(status: int, rpc: RpcError) -> Unanswered:
     """The verdict on a JSON-RPC error, whatever the HTTP status was."""
-    code, meaning, hint, terminal = _RPC.get(rpc.code or 0, ("rpc_error", "it answered with an error", "", True))
+    code, meaning, hint, terminal = _RPC.get(rpc.code or 0, ("RpcError", "it answered with an error", "", True))
     speaks = f", it speaks {masking.listed_names(rpc.supported)}" if rpc.code == -32022 and rpc.supported else ""
     needed = rpc.data.get("requiredCapabilities") if isinstance(rpc.data, Mapping) else None
     if rpc.code == -32021 and isinstance(needed, Mapping):
@@ -285,20 +301,20 @@ def rpc_refusal(status: int, rpc: RpcError) -> Unanswered:
 
 def needs_input(what: str, status: int) -> Unanswered:
     """A call that a server ends only when its client has asked somebody."""
-    return Unanswered("needs_input", what, _NEEDS_INPUT, terminal=True, status=status)
+    return Unanswered("NeedsInput", what, _NEEDS_INPUT, terminal=True, status=status)
 
 
 def not_mcp(status: int, content_type: str, body: bytes) -> Unanswered:
     """The verdict on a success that is neither JSON nor an event stream."""
     if status in (202, 204):
         return Unanswered(
-            "not_mcp", f"it accepted the request and answered nothing (HTTP {status})", terminal=True, status=status
+            "NotMcp", f"it accepted the request and answered nothing (HTTP {status})", terminal=True, status=status
         )
     hint = "Check port, path and image: this is not an MCP endpoint."
     if content_type == "text/html":
         hint = "That is a web page: the path leads to a site, a login or an ingress, not to the MCP endpoint."
     kind = content_type or "no content type"
-    return Unanswered("not_mcp", f"it answered {kind}, not MCP: {shortened(body)}", hint, terminal=True, status=status)
+    return Unanswered("NotMcp", f"it answered {kind}, not MCP: {shortened(body)}", hint, terminal=True, status=status)
 
 
 def forgets_session(refused: Unanswered) -> bool:
@@ -317,7 +333,7 @@ def session_lost(refused: Unanswered) -> Unanswered:
         f": {refused.rpc}" if refused.rpc is not None else refused.reason.partition(f"(HTTP {refused.status})")[2]
     )
     return Unanswered(
-        "session_lost",
+        "SessionLost",
         f"it does not know the session that it began a moment ago (HTTP {refused.status}){reported}",
         "Replicas behind one Service do not share sessions: run one replica, use session affinity, or a server that "
         "keeps none (stateless). With one replica it was restarted in between.",
@@ -343,7 +359,7 @@ def _proxy_verdict(body: bytes) -> Unanswered | None:
     for pattern, code, meaning, hint, terminal in _PROXY:
         if re.search(pattern, message, re.I):
             return Unanswered(code, f"{meaning}: {shortened(message)}", hint, terminal=terminal)
-    return Unanswered("proxy_error", f"the API server could not reach it: {shortened(message)}")
+    return Unanswered("ProxyError", f"the API server could not reach it: {shortened(message)}")
 
 
 def _kubernetes_status(body: bytes) -> str | None:

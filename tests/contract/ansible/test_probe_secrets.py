@@ -58,7 +58,7 @@ def test_nothing_shows_a_header_that_a_server_repeats() -> None:
         ).ok()
     for host in ("here", "there"):
         assert run.of(host, "answers")["servers"][0]["reachable"], run.output
-        assert run.of(host, "fails")["error"]["reasons"][0]["code"] == "rpc_error"
+        assert run.of(host, "fails")["error"]["reasons"][0]["code"] == "RpcError"
         assert [row["reachable"] for row in run.of(host, "among others")["servers"]] == [True, False]
     for secret in (TOKEN, KEY, QUERY):
         assert secret not in run.output, secret

@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 from mcp_servers import environments
 from mcp_servers.catalog import LEGACY_VERSIONS, SERVERS
+from support.mcp_exchange import exchange_to
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, http_client
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 
 from .conftest import Endpoints
@@ -55,7 +56,7 @@ CLIENTS = [pytest.param(judge, id=judge.__name__) for judge in (python, typescri
 def test_the_official_clients_find_the_same_era_and_tools(endpoints: Endpoints, judge: Judge) -> None:
     found = judge([endpoints.url(server) for server in SERVERS])
     for server in SERVERS:
-        with conversation.open_conversation(http_client.exchange_to(endpoints.url(server), timeout=20)) as talk:
+        with conversation.open_conversation(exchange_to(endpoints.url(server), timeout=20)) as talk:
             ours = {"version": talk.speaker.version, "tools": sorted(tool["name"] for tool in talk.tools())}
         theirs = found[endpoints.url(server)]
         if server.ours:
@@ -98,13 +99,13 @@ ANSWERS = {
     "no session": Answer(400, error(-32000), OLDER),
     # what follows is a fault that falling back would hide
     "refused, only foreign versions": Answer(
-        400, error(-32022, supported=["2099-01-01"], requested="x"), "protocol_version", python="", typescript=""
+        400, error(-32022, supported=["2099-01-01"], requested="x"), "ProtocolVersion", python="", typescript=""
     ),
-    "headers do not match": Answer(400, error(-32020), "header_mismatch"),
-    "unauthorized": Answer(401, {"error": "invalid_token"}, "unauthorized", typescript=""),
-    "forbidden": Answer(403, "no", "forbidden", typescript=""),
-    "failed": Answer(500, "oh", "server_error", typescript=""),
-    "unavailable": Answer(503, "later", "unavailable", typescript=""),
+    "headers do not match": Answer(400, error(-32020), "HeaderMismatch"),
+    "unauthorized": Answer(401, {"error": "invalid_token"}, "Unauthorized", typescript=""),
+    "forbidden": Answer(403, "no", "Forbidden", typescript=""),
+    "failed": Answer(500, "oh", "ServerError", typescript=""),
+    "unavailable": Answer(503, "later", "Unavailable", typescript=""),
 }
 
 
@@ -164,7 +165,7 @@ def test_what_the_official_clients_make_of_an_answer_to_discovery(older: list[st
 def test_what_our_probe_makes_of_an_answer_to_discovery(older: list[str], name: str) -> None:
     url, expected = older[list(ANSWERS).index(name)], ANSWERS[name].ours
     try:
-        with conversation.open_conversation(http_client.exchange_to(url, timeout=10)) as talk:
+        with conversation.open_conversation(exchange_to(url, timeout=10)) as talk:
             actual = talk.speaker.version
     except Unanswered as refused:
         actual = refused.code

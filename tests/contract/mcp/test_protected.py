@@ -37,9 +37,9 @@ def test_who_has_the_token_is_answered_and_it_is_not_shown(
 @pytest.mark.parametrize(
     ("headers", "code"),
     [
-        pytest.param({}, "unauthorized", id="no token"),
-        pytest.param({"Authorization": "Bearer nobody-s"}, "unauthorized", id="another token"),
-        pytest.param({"Authorization": "Bearer guest"}, "forbidden", id="a token without the scope"),
+        pytest.param({}, "Unauthorized", id="no token"),
+        pytest.param({"Authorization": "Bearer nobody-s"}, "Unauthorized", id="another token"),
+        pytest.param({"Authorization": "Bearer guest"}, "Forbidden", id="a token without the scope"),
     ],
 )
 def test_who_has_not_is_told_so_at_once(

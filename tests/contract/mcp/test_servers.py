@@ -12,8 +12,9 @@ import pytest
 from mcp_servers import catalog
 from mcp_servers.catalog import LEGACY, LEGACY_VERSIONS, MODERN, MODERN_VERSION, SERVERS, Server
 from support.action import run_action
+from support.mcp_exchange import exchange_to
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, http_client, protocol
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Exchange, Reply
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
 
@@ -40,7 +41,7 @@ def each_era(servers: tuple[Server, ...]) -> Callable[[Any], Any]:
 def opened(
     endpoints: Endpoints, server: Server, era: str = conversation.AUTO, timeout: float = TIMEOUT
 ) -> Iterator[conversation.Conversation]:
-    with conversation.open_conversation(http_client.exchange_to(endpoints.url(server), timeout=timeout), era) as talk:
+    with conversation.open_conversation(exchange_to(endpoints.url(server), timeout=timeout), era) as talk:
         yield talk
 
 
@@ -57,7 +58,7 @@ def test_the_era_is_found(endpoints: Endpoints, server: Server) -> None:
 
 @each(tuple(server for server in SERVERS if MODERN in server.eras))
 def test_whether_older_clients_are_served_too_is_known(endpoints: Endpoints, server: Server) -> None:
-    version, refused = conversation.also_legacy(http_client.exchange_to(endpoints.url(server), timeout=TIMEOUT))
+    version, refused = conversation.also_legacy(exchange_to(endpoints.url(server), timeout=TIMEOUT))
     if LEGACY in server.eras:
         assert (version, refused) == (LEGACY_VERSIONS[0], None)
     else:
@@ -72,14 +73,14 @@ def test_everything_that_it_offers_is_listed_and_answers(endpoints: Endpoints, s
     with opened(endpoints, server, era) as talk:
         assert talk.speaker.era == era
         assert sorted(tool["name"] for tool in talk.tools()) == TOOLS
-        assert talk.dropped == []
+        assert talk.dropped == {}
         assert [resource["uri"] for resource in talk.resources()] == ["note://greeting"]
         assert [template["uriTemplate"] for template in talk.resource_templates()] == ["note://of/{name}"]
         assert [prompt["name"] for prompt in talk.prompts()] == ["greet"]
         assert talk.call("add", {"a": 2, "b": 3})["structuredContent"] == {"result": 5}
         assert protocol.answer_text(talk.call("echo", {"text": "päivää"})) == "päivää"
-        assert talk.read("note://greeting")["contents"][0]["text"] == "Hello."
-        (message,) = talk.get_prompt("greet", {"name": "Ada"})["messages"]
+        assert talk.speaker.ask("resources/read", {"uri": "note://greeting"})["contents"][0]["text"] == "Hello."
+        (message,) = talk.speaker.ask("prompts/get", {"name": "greet", "arguments": {"name": "Ada"}})["messages"]
         assert message["content"]["text"] == "Greet Ada."
 
 
@@ -130,7 +131,7 @@ def _asked(outcome: Mapping[str, Any] | Unanswered) -> str:
 @each_era(OURS)
 def test_both_forms_of_an_answer_are_read(endpoints: Endpoints, server: Server, era: str) -> None:
     seen: list[tuple[str, str]] = []
-    recorded = _recording(http_client.exchange_to(endpoints.url(server), timeout=TIMEOUT), seen)
+    recorded = _recording(exchange_to(endpoints.url(server), timeout=TIMEOUT), seen)
     with conversation.open_conversation(recorded, era) as talk:
         assert talk.call("add", {"a": 40, "b": 2})["structuredContent"] == {"result": 42}
     posted = [content_type for method, content_type in seen if method == "POST"]
@@ -149,7 +150,7 @@ def _recording(exchange: Exchange, seen: list[tuple[str, str]]) -> Exchange:
 
 @each(SERVERS)
 def test_no_session_is_left_behind(endpoints: Endpoints, server: Server) -> None:
-    exchange = http_client.exchange_to(endpoints.url(server), timeout=TIMEOUT)
+    exchange = exchange_to(endpoints.url(server), timeout=TIMEOUT)
     if LEGACY in server.eras:
         with conversation.open_conversation(exchange, LEGACY) as talk:
             talk.tools()
@@ -163,7 +164,7 @@ def test_no_session_is_left_behind(endpoints: Endpoints, server: Server) -> None
 
 @each(SERVERS)
 def test_another_host_name_is_not_taken_for_a_dead_server(endpoints: Endpoints, server: Server) -> None:
-    exchange = http_client.exchange_to(endpoints.url(server), {"Host": "tools.mcp.svc:3000"}, timeout=TIMEOUT)
+    exchange = exchange_to(endpoints.url(server), {"Host": "tools.mcp.svc:3000"}, timeout=TIMEOUT)
     if server.other_host == 200:
         with conversation.open_conversation(exchange) as talk:
             assert talk.speaker.era == server.preferred
@@ -172,14 +173,14 @@ def test_another_host_name_is_not_taken_for_a_dead_server(endpoints: Endpoints, 
         pass
     assert refused.value.status == server.other_host
     # the Go SDK says 403, which elsewhere means a login
-    assert refused.value.code == "misdirected"
+    assert refused.value.code == "Misdirected"
     assert refused.value.terminal
 
 
 @each(SERVERS)
 def test_a_last_slash_too_many_is_told(endpoints: Endpoints, server: Server) -> None:
     url = f"{endpoints.url(server)}/"
-    exchange = http_client.exchange_to(url, {"Authorization": "Bearer for-this-address-alone"}, timeout=TIMEOUT)
+    exchange = exchange_to(url, {"Authorization": "Bearer for-this-address-alone"}, timeout=TIMEOUT)
     if server.slash == 200:
         with conversation.open_conversation(exchange) as talk:
             assert talk.speaker.era == server.preferred
@@ -187,7 +188,7 @@ def test_a_last_slash_too_many_is_told(endpoints: Endpoints, server: Server) -> 
     with pytest.raises(Unanswered) as refused, conversation.open_conversation(exchange):
         pass
     assert refused.value.status == server.slash
-    assert refused.value.code == {307: "redirect", 404: "path_not_found"}[server.slash]
+    assert refused.value.code == {307: "Redirect", 404: "PathNotFound"}[server.slash]
     if server.slash == 307:
         assert endpoints.url(server) in refused.value.reason
 
@@ -195,15 +196,15 @@ def test_a_last_slash_too_many_is_told(endpoints: Endpoints, server: Server) -> 
 def test_the_transport_of_2024_is_spoken(endpoints: Endpoints) -> None:
     """At the path of its stream; elsewhere there is nothing."""
     address = endpoints.variant("mcp1", "sse")
-    with conversation.open_conversation(http_client.exchange_to(f"{address}/sse", timeout=TIMEOUT)) as talk:
+    with conversation.open_conversation(exchange_to(f"{address}/sse", timeout=TIMEOUT)) as talk:
         assert (talk.speaker.era, talk.speaker.transport) == (LEGACY, "http_sse")
         assert sorted(tool["name"] for tool in talk.tools()) == TOOLS
         assert talk.call("add", {"a": 2, "b": 3})["structuredContent"] == {"result": 5}
         assert talk.call("fail", {})["isError"] is True
-    exchange = http_client.exchange_to(f"{address}/mcp", timeout=TIMEOUT)
+    exchange = exchange_to(f"{address}/mcp", timeout=TIMEOUT)
     with pytest.raises(Unanswered) as refused, conversation.open_conversation(exchange):
         pass
-    assert refused.value.code == "path_not_found"
+    assert refused.value.code == "PathNotFound"
 
 
 def test_one_task_tells_of_a_hundred_servers_in_a_minute(endpoints: Endpoints) -> None:

@@ -188,7 +188,7 @@ def test_a_server_that_listens_elsewhere(
     one = found(refused, asked["id"])
     assert one is not None
     assert "does not listen on port 3000" in one["summary"] and "PORT=8080" in one["summary"]
-    assert "connection_refused" in shown(one)
+    assert "ConnectionRefused" in shown(one)
     # of one that answers, a number that KMCP does not use is no fault
     assert found(refused, f"PortMismatch/{namespace}/MCPServer/decorated") is None
 
@@ -218,7 +218,7 @@ def test_sessions_that_replicas_do_not_share(
     await_ready(cluster, namespace, "keeps", "none")
     lost = look_for(diagnose, f"SessionLost/{namespace}/MCPServer/keeps", namespaces=[namespace], probe=True)
     assert lost["severity"] == "error"
-    assert "session_lost" in shown(lost)
+    assert "SessionLost" in shown(lost)
     answers = diagnose(namespaces=[namespace], probe=True)
     assert found(answers, f"SessionLost/{namespace}/MCPServer/none") is None
 
@@ -231,7 +231,7 @@ def test_a_server_that_refuses_the_name_of_its_service(
     await_ready(cluster, namespace, "guarded")
     one = look_for(diagnose, f"HostRefused/{namespace}/MCPServer/guarded", namespaces=[namespace], probe=True)
     assert "HTTP 421" in one["summary"]
-    assert "misdirected" in shown(one)
+    assert "Misdirected" in shown(one)
 
 
 def test_a_server_of_another_era_than_its_clients(
@@ -248,7 +248,7 @@ def test_a_server_of_another_era_than_its_clients(
         probe=True,
         probe_servers=stated,
     )
-    assert "era_mismatch" in shown(one)
+    assert "EraMismatch" in shown(one)
     assert (
         found(diagnose(namespaces=[namespace], probe=True, probe_servers=stated), one["id"].replace("old", "fits"))
         is None

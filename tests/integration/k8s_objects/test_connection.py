@@ -89,7 +89,7 @@ CASES: dict[str, tuple[dict[str, Any] | None, dict[str, Any] | None, list[str]]]
                 "args": ["-c", "echo 'the login has expired' >&2; exit 4"],
             }
         },
-        ["the login has expired (exit 4)"],
+        ["the login has expired (ExitStatus4)"],
     ),
 }
 

@@ -143,7 +143,7 @@ def test_a_forwarded_port_leads_to_the_same_servers(run_task: Any, servers: str)
     options = {"namespace": servers, "via": "port_forward", "servers": silent, "timeout": 2, "wait_timeout": 0}
     failed = run_task("mcp_probe", options, fails=True)
     codes = [row["error"]["code"] for row in failed["servers"]]
-    assert codes == ["connection_refused", "no_endpoints", "timeout"]
+    assert codes == ["ConnectionRefused", "NoEndpoints", "Timeout"]
 
 
 def test_every_replica_is_asked_and_sessions_that_they_do_not_share_are_found(run_task: Any, servers: str) -> None:
@@ -153,7 +153,7 @@ def test_every_replica_is_asked_and_sessions_that_they_do_not_share_are_found(ru
     assert alike["reachable"] and alike["replicas"]["sessions"] == "none"
     assert (alike["replicas"]["ready"], alike["replicas"]["answered"]) == (3, 3)
     # whether the Service leads all requests of one conversation to the same pod is chance: the first may say it, too
-    assert apart["error"]["code"] == "session_lost" and not apart["reachable"]
+    assert apart["error"]["code"] == "SessionLost" and not apart["reachable"]
     assert "replica" in apart["error"]["hint"]
 
 
@@ -162,7 +162,7 @@ def test_sessions_of_two_pods_are_told_by_asking_the_pods_alone(run_task: Any, s
     asked = {"namespace": servers, "via": "port_forward", "wait_timeout": 0}
     failed = run_task("mcp_probe", {**asked, "name": "keeping"}, fails=True)
     [row] = failed["servers"]
-    assert row["error"]["code"] == "session_lost"
+    assert row["error"]["code"] == "SessionLost"
     assert [tool["name"] for tool in row["tools"]] == ["double"]
     assert (row["replicas"]["ready"], row["replicas"]["answered"], row["replicas"]["sessions"]) == (2, 2, "not shared")
     first, second = (pod["pod"] for pod in row["replicas"]["pods"])
@@ -182,7 +182,7 @@ def test_what_is_expected_in_vain_is_told(run_task: Any, servers: str) -> None:
     failed = run_task("mcp_probe", {"namespace": servers, "servers": asked, "wait_timeout": 20}, fails=True)
     *wrong, expected = failed["servers"]
     codes = [row["error"]["code"] for row in wrong]
-    assert codes == ["era_mismatch", "era_mismatch", "tool_missing", "unexpected_answer"]
+    assert codes == ["EraMismatch", "EraMismatch", "ToolMissing", "UnexpectedAnswer"]
     assert expected["reachable"] and expected["is_error"]
 
 
@@ -201,22 +201,22 @@ def test_a_server_with_a_key_sessions_and_a_path_of_its_own(run_all: Any, server
     answered, keyless, lost, elsewhere, token = (entry["result"] for entry in run.ok().results)
     assert answered["servers"][0]["answer"] == "abab"
     codes = [result["error"]["reasons"][0]["code"] for result in (keyless, lost, elsewhere)]
-    assert codes == ["unauthorized", "path_not_found", "no_such_port"]
+    assert codes == ["Unauthorized", "PathNotFound", "NoSuchPort"]
     assert "option headers" in keyless["msg"] and "no key" in keyless["msg"]
     assert "It was asked at /mcp: check the option path." in lost["msg"]
     # over a forwarded port, which carries it: this server does not want it, and says that it has arrived
-    assert token["error"]["reasons"][0]["code"] == "unauthorized" and "authorization" in token["msg"]
+    assert token["error"]["reasons"][0]["code"] == "Unauthorized" and "authorization" in token["msg"]
     assert "it-key" not in token["msg"]
 
 
 # who is asked → (classified reason, words of the message)
 SILENT = {
-    "asleep": ("no_endpoints", "no ready pods"),
-    "text": ("not_mcp", "text/plain, not MCP"),
-    "hang": ("timeout", "did not answer within 6 s"),
-    "huge": ("oversize", "larger than 1024 KiB"),
-    "port": ("connection_refused", "nothing listens on the port"),
-    "nobody": ("no_service", "has no Service"),
+    "asleep": ("NoEndpoints", "no ready pods"),
+    "text": ("NotMcp", "text/plain, not MCP"),
+    "hang": ("Timeout", "did not answer within 6 s"),
+    "huge": ("Oversize", "larger than 1024 KiB"),
+    "port": ("ConnectionRefused", "nothing listens on the port"),
+    "nobody": ("NoService", "has no Service"),
 }
 
 
@@ -253,5 +253,5 @@ def test_who_may_not_use_the_proxy_is_told_which_right_is_missing(run_task: Any,
     cluster.kubectl("-n", servers, "create", "-f", "-", stdin=json.dumps(binding))
     options = {"name": "echo", "namespace": servers, "impersonate_user": f"system:serviceaccount:{servers}:reader"}
     failed = run_task("mcp_probe", {**options, "wait_timeout": 30}, fails=True)
-    assert failed["error"]["reasons"][0]["code"] == "proxy_forbidden"
+    assert failed["error"]["reasons"][0]["code"] == "ProxyForbidden"
     assert "services/proxy" in failed["msg"]

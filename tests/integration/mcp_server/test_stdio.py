@@ -179,7 +179,7 @@ def test_programs_that_do_not_speak_are_told_with_their_log(
     calls = [{"name": server["name"], "port": 3000} for server in declared]
     failed = ask(*calls, fails=True, wait_timeout=16, timeout=8)
     quits, chats, missing = (row["error"] for row in failed["servers"])
-    assert (quits["code"], chats["code"], missing["code"]) == ("timeout", "timeout", "program_not_started")
+    assert (quits["code"], chats["code"], missing["code"]) == ("Timeout", "Timeout", "ProgramNotStarted")
     assert "the catalogue is locked" in quits["message"] and "its program has ended" in quits["hint"]
     assert "Welcome!" in chats["message"]
     assert "cannot start 'no-such-program'" in missing["message"]
@@ -206,9 +206,9 @@ def test_what_the_module_refuses_breaks_as_it_says(
     calls = [{"name": "no-command"}, {"name": "own-port", "port": 15021}]
     failed = ask(*calls, fails=True, wait_timeout=15, timeout=4)
     without, elsewhere = (row["error"] for row in failed["servers"])
-    assert without["code"] == "program_not_started" and "was given no command" in without["message"]
+    assert without["code"] == "ProgramNotStarted" and "was given no command" in without["message"]
     # it runs, and something else answers there
-    assert elsewhere["code"] == "path_not_found"
+    assert elsewhere["code"] == "PathNotFound"
 
 
 @pytest.mark.slow

@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import base64
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+from bench import objects
 from bench.objects import against
 
 
@@ -15,3 +21,19 @@ def test_one_slow_moment_of_either_side_decides_nothing() -> None:
 def test_a_budget_that_is_missed_each_time_is_missed() -> None:
     assert against("changed", [1.4] * 5, [1.0] * 5, 1.3).met is False
     assert against("changed", [1.4] * 5, [1.0] * 5, None).met is None
+
+
+@pytest.mark.parametrize("place", [objects.CONFIG_MAPS, "/apis/example.com/v1/namespaces/n/things"])
+def test_the_floor_applies_to_the_collection_it_is_given(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects.ssl, "create_default_context", Mock())
+    pool = Mock(**{"request.return_value.status": 200})
+    monkeypatch.setattr(objects.urllib3, "PoolManager", lambda **_settings: pool)
+    anything = base64.b64encode(b"x").decode()
+    user = {"client-certificate-data": anything, "client-key-data": anything}
+    cluster = {"server": "https://192.0.2.1", "certificate-authority-data": anything}
+    kubeconfig = {"clusters": [{"cluster": cluster}], "users": [{"user": user}]}
+    objects.Floor(kubeconfig, tmp_path, place).apply([{"metadata": {"name": "a"}}, {"metadata": {"name": "b"}}])
+    asked = sorted(call.args[1].partition("?")[0] for call in pool.request.call_args_list)
+    assert asked == [f"https://192.0.2.1{place}/{name}" for name in "ab"]

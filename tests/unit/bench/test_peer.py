@@ -6,10 +6,12 @@ from __future__ import annotations
 import copy
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from bench.measure import Row
 from bench.peer import __main__ as peer
+from bench.peer import contestants
 from bench.peer.contestants import Contestant, Outcome, empty
 from bench.peer.drift import DRIFTS, Drift, Seen, _same, shown
 
@@ -89,6 +91,17 @@ def test_an_empty_playbook_runs_as_whoever_it_is_subtracted_from() -> None:
     assert found.run_argv[0] == ref.run_argv[0] and Path(found.run_argv[-1]).is_file()
     assert found.variables == ref.variables
     assert found.check() is None
+
+
+def test_what_the_caller_has_set_for_itself_slows_down_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("ANSIBLE_FORKS", "1")
+    done = Mock(returncode=0, stdout="changed: [h]\n")
+    run = Mock(return_value=done)
+    monkeypatch.setattr(contestants.subprocess, "run", run)
+    assert Contestant("any", Path("k"), "kubectl", ["x"], {"ANSIBLE_CONFIG": "own"}).run().changed == 1
+    seen = run.call_args.kwargs["env"]
+    assert "PYTHONDONTWRITEBYTECODE" not in seen and "ANSIBLE_FORKS" not in seen and seen["ANSIBLE_CONFIG"] == "own"
 
 
 def test_the_table_is_one_line_a_row() -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 from ...compare import overlay
 from .. import names
-from .. import names as ownership
 from ..compare import tag_values, typed_body
 from ..names import Owner
 from ..reconcile import is_failed_state
@@ -120,7 +119,7 @@ class ClusterSpec:
 
 
 def cluster_spec(params: Mapping[str, Any], subscription_id: str) -> ClusterSpec:
-    """The spec that the options stand for; `cluster_validate` says what is wrong with them."""
+    """The spec that the options stand for; `validate` says what is wrong with them."""
     return ClusterSpec(
         id=names.cluster_id(subscription_id, params["resource_group"], params["name"]),
         name=params["name"],
@@ -216,12 +215,12 @@ def current_pools(body: Mapping[str, Any] | None) -> list[Pool]:
 
 def mode_of_new(existing: Sequence[Mapping[str, Any]], pools: Sequence[PoolSpec], pool: PoolSpec) -> str:
     """A cluster needs a system pool: where no mode is said at all, the first pool of a new cluster is it."""
-    stated = bool(existing) or any(other.declared.get("mode") for other in pools)
+    decided = bool(existing) or any(other.declared.get("mode") for other in pools)
     first = pools[0].name == pool.name
-    return str(pool.declared.get("mode") or ("System" if first and not stated else "User"))
+    return str(pool.declared.get("mode") or ("System" if first and not decided else "User"))
 
 
-def _of_new(pool: PoolSpec, mode: str, owner: ownership.Owner | None) -> Pool:
+def _of_new(pool: PoolSpec, mode: str, owner: Owner | None) -> Pool:
     count = pool.declared.get("minCount") if pool.declared.get("enableAutoScaling") else None
     body: Pool = {
         "mode": mode,
@@ -273,7 +272,7 @@ def surplus_pools(existing: list[Pool], spec: ClusterSpec) -> tuple[list[Pool], 
         return [], []
     if not spec.purge_node_pools:
         return [], [f"node pools that are not listed are left alone: {_listed(others)}"]
-    ours = [pool for pool in others if ownership.belongs_to(ownership.owner_of(pool), spec.owner)]
+    ours = [pool for pool in others if names.belongs_to(names.owner_of(pool), spec.owner)]
     stay = [pool for pool in others if pool not in ours]
     notes = [f"node pools without the owner's tags are not deleted: {_listed(stay)}"] if stay else []
     return ours, notes
@@ -302,8 +301,8 @@ def _listed(pools: list[Pool]) -> str:
 
 def new_pools(existing: Sequence[Mapping[str, Any]], spec: ClusterSpec) -> list[PoolSpec]:
     """The declared pools that do not exist yet."""
-    names = {str(pool.get("name")).lower() for pool in existing}
-    return [pool for pool in spec.pools if pool.name.lower() not in names]
+    present = {str(pool.get("name")).lower() for pool in existing}
+    return [pool for pool in spec.pools if pool.name.lower() not in present]
 
 
 @dataclass(frozen=True)

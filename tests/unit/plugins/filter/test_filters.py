@@ -178,7 +178,7 @@ def test_the_end_of_all_clusters_is_offered() -> None:
     assert report[-1].strip() == "-e teardown_confirm=local-1,local-2"
 
 
-SILENT = {"name": "time", "namespace": "mcp", "reachable": False, "error": {"code": "no_service"}}
+SILENT = {"name": "time", "namespace": "mcp", "reachable": False, "error": {"code": "NoService"}}
 FAILED: dict[str, tuple[dict[str, Any], str]] = {
     "before the servers": ({}, "local-2: failed before its MCP servers were asked"),
     "a server does not answer": (

@@ -50,8 +50,8 @@ ONE_OF_EACH: dict[str, tuple[Failure, str]] = {
         "Comparing: 2 problems (InvalidInventory):\n  1. a\n  2. b",
     ),
     "service error with lines and advice": (
-        ServiceError("Running x", "it ended before its end:\nlast line", code="exit status 4", hint="Run x"),
-        "Running x: it ended before its end (exit status 4):\nlast line\nRun x.",
+        ServiceError("Running x", "it ended before its end:\nlast line", code="ExitStatus4", hint="Run x"),
+        "Running x: it ended before its end (ExitStatus4):\nlast line\nRun x.",
     ),
     "one problem with a bracket at its end": (
         InvalidInput("k8s_objects", [Problem("prune_max_percent", "200 is not a percentage (0 to 100)")]),
@@ -84,8 +84,8 @@ ONE_OF_EACH: dict[str, tuple[Failure, str]] = {
         NotReady(
             "2 of 3 MCP probes",
             [
-                Reason("echo", "not_mcp", "it answered text", terminal=True),
-                Reason("other", "timeout", "it did not answer"),
+                Reason("echo", "NotMcp", "it answered text", terminal=True),
+                Reason("other", "Timeout", "it did not answer"),
             ],
             waited=5.0,
             apart=True,
@@ -96,7 +96,7 @@ ONE_OF_EACH: dict[str, tuple[Failure, str]] = {
     "many that stand alone never ready": (
         NotReady(
             "9 of 9 MCP probes",
-            [*(Reason(f"s{n}", "not_mcp", "no", terminal=True) for n in range(8)), Reason("other", "timeout", "no")],
+            [*(Reason(f"s{n}", "NotMcp", "no", terminal=True) for n in range(8)), Reason("other", "Timeout", "no")],
             apart=True,
         ),
         "9 of 9 MCP probes: not ready; of these, s0, s1, s2, s3, s4 and 3 more will not become ready by waiting:\n"
@@ -104,11 +104,11 @@ ONE_OF_EACH: dict[str, tuple[Failure, str]] = {
         + "  9. other: no.",
     ),
     "all that stand alone never ready": (
-        NotReady("2 of 2 MCP probes", [Reason(n, "not_mcp", "no", terminal=True) for n in ("a", "b")], apart=True),
+        NotReady("2 of 2 MCP probes", [Reason(n, "NotMcp", "no", terminal=True) for n in ("a", "b")], apart=True),
         "2 of 2 MCP probes: not ready and will not become ready by waiting:\n  1. a: no.\n  2. b: no.",
     ),
     "what was asked for itself": (
-        NotReady("MCP server mcp/echo", [Reason("", "timeout", "it did not answer within 2 s", "Raise timeout")]),
+        NotReady("MCP server mcp/echo", [Reason("", "Timeout", "it did not answer within 2 s", "Raise timeout")]),
         "MCP server mcp/echo: not ready: it did not answer within 2 s. Raise timeout.",
     ),
     "check mode": (

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from support.local_azure import FakeTask
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import diagnosis, readiness
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.domain import NAME, REASONS
@@ -241,14 +242,14 @@ def answer(code: str, message: str = "why", hint: str = "Do this.") -> Item:
 
 
 ANSWERS = {
-    "session_lost": "SessionLost",
-    "misdirected": "HostRefused",
-    "era_mismatch": "EraMismatch",
-    "protocol_version": "EraMismatch",
-    "connection_refused": "PortMismatch",
-    "not_mcp": "NotAnswering",
-    "replicas_differ": "NotAnswering",
-    "timeout": "NotAnswering",
+    "SessionLost": "SessionLost",
+    "Misdirected": "HostRefused",
+    "EraMismatch": "EraMismatch",
+    "ProtocolVersion": "EraMismatch",
+    "ConnectionRefused": "PortMismatch",
+    "NotMcp": "NotAnswering",
+    "ReplicasDiffer": "NotAnswering",
+    "Timeout": "NotAnswering",
 }
 
 
@@ -261,14 +262,14 @@ def test_an_answer_becomes_a_finding(verdict: str, code: str) -> None:
     assert (row["severity"], row["advice"]) == ("error", "Do this.")
 
 
-@pytest.mark.parametrize("verdict", ["unauthorized", "forbidden", "no_endpoints", "proxy_forbidden", "busy"])
+@pytest.mark.parametrize("verdict", ["Unauthorized", "Forbidden", "NoEndpoints", "ProxyForbidden", "Busy"])
 def test_what_says_nothing_of_the_server_is_no_finding(verdict: str) -> None:
     assert found(server(), *WHOLE, answers={("mcp", "echo"): answer(verdict)}) == {}
 
 
 def test_a_refused_connection_names_the_port_that_the_settings_say() -> None:
     spec = {"deployment": {"port": 3000, "args": ["--port", "8080"]}}
-    rows = found(server(spec=spec), *WHOLE, answers={("mcp", "echo"): answer("connection_refused")})
+    rows = found(server(spec=spec), *WHOLE, answers={("mcp", "echo"): answer("ConnectionRefused")})
     [row] = rows.values()
     assert row["severity"] == "error"
     assert row["summary"].endswith(
@@ -278,16 +279,16 @@ def test_a_refused_connection_names_the_port_that_the_settings_say() -> None:
     assert found(server(spec=spec), *WHOLE, answers={("mcp", "echo"): answered}) == {}
 
 
-@pytest.mark.parametrize("verdict", ["connection_refused", "timeout", "not_mcp"])
+@pytest.mark.parametrize("verdict", ["ConnectionRefused", "Timeout", "NotMcp"])
 def test_a_program_that_starts_is_given_time(verdict: str) -> None:
     young = (deployment(since=5), service(), leads())
     assert found(server(), *young, answers={("mcp", "echo"): answer(verdict)}) == {}
-    rows = found(server(), *young, answers={("mcp", "echo"): answer("misdirected")})
+    rows = found(server(), *young, answers={("mcp", "echo"): answer("Misdirected")})
     assert list(rows) == ["HostRefused/mcp/MCPServer/echo"]
 
 
 def test_who_may_not_ask_is_told() -> None:
-    refused = {("mcp", "echo"): answer("proxy_forbidden")}
+    refused = {("mcp", "echo"): answer("ProxyForbidden")}
     assert diagnosis.unread_note(refused) == "may not be asked through the API server's proxy"
     assert diagnosis.unread_note({}) == ""
 
@@ -318,11 +319,7 @@ def test_only_servers_whose_pods_run_are_asked_as_their_declaration_says(monkeyp
         {"name": "on", "namespace": "mcp", "era": "legacy", "headers": {"X-Key": "k"}, "tool": "t"},
     ]
 
-    class Task:
-        params: dict[str, Any] = {"kubeconfig": "x"}
-        run_directory = None
-
-    rows = diagnosis.ask_servers(Task(), snapshot(*items), hints)  # type: ignore[arg-type]
+    rows = diagnosis.ask_servers(FakeTask({"kubeconfig": "x"}), snapshot(*items), hints)
     entry = {"name": "on", "namespace": "mcp", "port": 81, "path": "/x", "era": "legacy", "headers": {"X-Key": "k"}}
     assert asked == [entry]
     assert list(rows) == [("mcp", "on")]

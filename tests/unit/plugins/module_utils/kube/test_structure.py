@@ -140,3 +140,23 @@ def test_an_empty_protocol_is_the_default_one() -> None:
     assert with_default_keys({"spec": {"ports": ports}}, described("v1", "Service")) == {
         "spec": {"ports": [{"name": "dns", "port": 53}]}
     }
+
+
+class Counted(dict[str, Any]):
+    """A mapping that counts how often it is looked through."""
+
+    looks = 0
+
+    def values(self) -> Any:
+        Counted.looks += 1
+        return super().values()
+
+
+@pytest.mark.parametrize(("cleaned", "left_out"), [(without_nulls, None), (with_default_keys, "")])
+def test_a_deep_declaration_is_looked_through_once(cleaned: Any, left_out: str | None) -> None:
+    declared: Any = Counted(rules=[Counted(port=1, family=left_out)])
+    for _level in range(100):
+        declared = Counted(a=declared, b={"x": [1, "y"]})
+    Counted.looks = 0
+    cleaned(declared, thing())
+    assert Counted.looks == 102

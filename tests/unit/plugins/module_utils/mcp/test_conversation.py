@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from conformance import answering
 from support import mcp_played as played
 from support.mcp_played import Asked, Played, as_events, as_json, error, result
 
@@ -35,11 +36,11 @@ def modern(**answers: Any) -> Played:
 
 def test_every_modern_request_says_everything_about_itself() -> None:
     wire = modern()
-    with conversation.open_conversation(wire, capabilities={"roots": {}}, traceparent=TRACE) as server:
+    with answering.open_conversation(wire, {"roots": {}}, traceparent=TRACE) as server:
         server.tools()
         server.call("echo", {"text": "x"})
-        server.read("file:///a b?q=1")
-        server.get_prompt("größe")
+        server.speaker.ask("resources/read", {"uri": "file:///a b?q=1"})
+        server.speaker.ask("prompts/get", {"name": "größe"})
     for asked in wire.asked:
         assert asked.headers["MCP-Protocol-Version"] == asked.params["_meta"][META + "protocolVersion"] == "2026-07-28"
         assert asked.headers["Mcp-Method"] == asked.method
@@ -166,7 +167,7 @@ def test_a_tool_with_a_wrong_annotation_is_left_out_and_the_others_stay(schema: 
     listed = [{"name": "bad", "inputSchema": schema}, {"name": "good", "inputSchema": {"type": "object"}}]
     with conversation.open_conversation(modern(tools_list={"tools": listed})) as server:
         assert [tool["name"] for tool in server.tools()] == ["good"]
-        assert [dropped.name for dropped in server.dropped] == ["bad"] and server.dropped[0].reason
+        assert list(server.dropped) == ["bad"] and server.dropped["bad"]
 
 
 @pytest.mark.parametrize("schema", VALID.values(), ids=VALID)
@@ -174,7 +175,7 @@ def test_what_only_looks_like_an_annotation_is_none(schema: Any) -> None:
     with conversation.open_conversation(
         modern(tools_list={"tools": [{"name": "good", "inputSchema": schema}]})
     ) as server:
-        assert len(server.tools()) == 1 and server.dropped == []
+        assert len(server.tools()) == 1 and server.dropped == {}
 
 
 def test_a_server_that_needs_input_says_so_and_is_answered_with_its_own_state() -> None:
@@ -187,10 +188,10 @@ def test_a_server_that_needs_input_says_so_and_is_answered_with_its_own_state() 
         return as_json(result(asked, resultType="input_required", inputRequests=wanted, requestState=state))
 
     wire = modern(tools_call=called)
-    with conversation.open_conversation(wire, capabilities={"elicitation": {}}) as server:
+    with answering.open_conversation(wire, {"elicitation": {}}) as server:
         first = server.call("ask", {})
         assert conversation.needs_input(first)
-        last = server.call("ask", {}, input_responses={"q": {"action": "accept"}}, request_state=first["requestState"])
+        last = answering.answer_input(server, {"name": "ask", "arguments": {}}, first)
     assert protocol.answer_text(last) == "done" and not conversation.needs_input(last)
     before, after = wire.asked[-2:]
     assert "requestState" not in before.params and "inputResponses" not in before.params
@@ -202,7 +203,7 @@ def test_a_result_of_another_type_is_not_believed(kind: Any) -> None:
     wire = modern(tools_call={"resultType": kind, "content": []})
     with conversation.open_conversation(wire) as server, pytest.raises(Unanswered) as caught:
         server.call("x", {})
-    assert caught.value.code == "result_type"
+    assert caught.value.code == "ResultType"
 
 
 def test_pages_end_where_no_cursor_is_given_and_an_empty_cursor_is_one() -> None:
@@ -226,7 +227,7 @@ def test_a_cursor_that_leads_back_ends_the_list() -> None:
     wire = modern(prompts_list={"prompts": [], "nextCursor": "again"})
     with conversation.open_conversation(wire) as server, pytest.raises(Unanswered) as caught:
         server.prompts()
-    assert caught.value.code == "endless_list" and len(wire.asked) < 5
+    assert caught.value.code == "EndlessList" and len(wire.asked) < 5
 
 
 def test_what_a_server_asks_in_between_is_answered_before_its_answer_comes() -> None:
@@ -245,7 +246,7 @@ def test_what_a_server_asks_in_between_is_answered_before_its_answer_comes() -> 
         return played.speaks_legacy(asked)
 
     wire = Played(server)
-    with conversation.open_conversation(wire, era="legacy", capabilities={"elicitation": {}}) as found:
+    with answering.open_conversation(wire, {"elicitation": {}}, era="legacy") as found:
         found.call("echo", {})
     answers = [asked.message for asked in wire.asked if asked.http == "POST" and "method" not in asked.message]
     assert [answer["id"] for answer in answers] == ["p", 1, 0]
@@ -267,7 +268,7 @@ def test_who_is_asked_for_what_only_a_person_knows_does_not_wait_for_the_answer(
 
     with conversation.open_conversation(Played(server), era="legacy") as found, pytest.raises(Unanswered) as caught:
         found.call("ask", {})
-    assert caught.value.code == "needs_input" and method in caught.value.reason
+    assert caught.value.code == "NeedsInput" and method in caught.value.reason
 
 
 def test_a_client_that_can_be_asked_listens_beside_its_calls() -> None:
@@ -292,7 +293,7 @@ def test_a_client_that_can_be_asked_listens_beside_its_calls() -> None:
         return played.speaks_legacy(asked)
 
     wire = Played(server)
-    with conversation.open_conversation(wire, era="legacy", capabilities={"elicitation": {}}) as found:
+    with answering.open_conversation(wire, {"elicitation": {}}, era="legacy") as found:
         assert found.call("ask", {}) == {"content": []}
     [listening] = [asked for asked in wire.asked if asked.http == "GET"]
     assert listening.headers["Mcp-Session-Id"] == "s1" and listening.headers["Accept"] == "text/event-stream"
@@ -332,7 +333,7 @@ def test_a_stream_that_was_closed_on_purpose_is_taken_up_again() -> None:
     answer = {"jsonrpc": "2.0", "id": 2, "result": {"content": []}}
     waited: list[float] = []
     wire = resumable([as_events(before="retry: 70\n\n"), as_events(answer)])
-    speaker = legacy.Legacy(wire, {}, sleep=waited.append)
+    speaker = legacy.Legacy(wire, sleep=waited.append)
     speaker.initialize()
     assert speaker.ask("tools/call", {"name": "slow", "arguments": {}}) == {"content": []}
     assert waited == [0.04, 0.07]
@@ -344,11 +345,11 @@ def test_a_stream_that_was_closed_on_purpose_is_taken_up_again() -> None:
 
 def test_a_stream_that_never_goes_on_ends() -> None:
     wire = resumable([as_events() for _ in range(50)])
-    speaker = legacy.Legacy(wire, {}, sleep=lambda _seconds: None)
+    speaker = legacy.Legacy(wire, sleep=lambda _seconds: None)
     speaker.initialize()
     with pytest.raises(Unanswered) as caught:
         speaker.ask("tools/call", {"name": "slow", "arguments": {}})
-    assert caught.value.code == "no_answer"
+    assert caught.value.code == "NoAnswer"
     assert wire.methods.count("GET") == legacy.MOST_RESUMPTIONS
 
 
@@ -362,7 +363,7 @@ def test_an_error_belongs_to_the_request_whatever_id_it_has(number: Any) -> None
 
     with conversation.open_conversation(modern(tools_call=called)) as server, pytest.raises(Unanswered) as caught:
         server.call("x", {})
-    assert caught.value.code == "rpc_error" and "broken inside (-32603)" in caught.value.reason
+    assert caught.value.code == "RpcError" and "broken inside (-32603)" in caught.value.reason
 
 
 @pytest.mark.parametrize("number", ["42", "", "somebody-else", 77, 1.5, True, [], {}])
@@ -371,14 +372,14 @@ def test_an_error_of_another_request_is_not_ours(answered: Callable[[Any], Reply
     wire = modern(tools_call=lambda _asked: answered(error(number, -32603, "of another")))
     with conversation.open_conversation(wire) as server, pytest.raises(Unanswered) as caught:
         server.call("x", {})
-    assert caught.value.code == "no_answer"
+    assert caught.value.code == "NoAnswer"
 
 
 def test_an_error_at_a_status_of_its_own_needs_no_id() -> None:
     wire = modern(tools_call=lambda _asked: as_json(error("somebody-else", -32602, "no such tool"), 400))
     with conversation.open_conversation(wire) as server, pytest.raises(Unanswered) as caught:
         server.call("x", {})
-    assert caught.value.code == "invalid_params" and "no such tool" in caught.value.reason
+    assert caught.value.code == "InvalidParams" and "no such tool" in caught.value.reason
 
 
 @pytest.mark.parametrize("method", ["tools/list", "server/discover", "resources/templates/list", "prompts/list"])
@@ -387,7 +388,7 @@ def test_a_list_that_asks_its_client_is_a_fault_of_the_server(method: str) -> No
     wire = modern(**{method.replace("/", "_", 1): asks_back})
     with pytest.raises(Unanswered) as caught, conversation.open_conversation(wire) as server:
         {"tools/list": server.tools, "prompts/list": server.prompts}.get(method, server.resource_templates)()
-    assert (caught.value.code, caught.value.terminal) == ("result_type", True)
+    assert (caught.value.code, caught.value.terminal) == ("ResultType", True)
     assert f"answers {method} with" in caught.value.reason and "defect of the server" in caught.value.hint
 
 
@@ -395,8 +396,12 @@ def test_what_may_ask_its_client_still_may() -> None:
     asks_back = {"resultType": "input_required", "requestState": "x"}
     wire = modern(tools_call=asks_back, prompts_get=asks_back, resources_read=asks_back)
     with conversation.open_conversation(wire) as server:
-        for found in (server.call("x", {}), server.get_prompt("x"), server.read("x:")):
-            assert conversation.needs_input(found)
+        for method, params in (
+            ("tools/call", {"name": "x"}),
+            ("prompts/get", {"name": "x"}),
+            ("resources/read", {"uri": "x:"}),
+        ):
+            assert conversation.needs_input(server.speaker.ask(method, params))
 
 
 def test_the_time_that_a_discovery_may_be_kept_is_known() -> None:
@@ -421,7 +426,7 @@ def test_a_result_of_another_request_is_not_ours() -> None:
     wire = modern(tools_call=lambda _asked: as_json({"jsonrpc": "2.0", "id": 77, "result": {"content": []}}))
     with conversation.open_conversation(wire) as server, pytest.raises(Unanswered) as caught:
         server.call("x", {})
-    assert caught.value.code == "no_answer"
+    assert caught.value.code == "NoAnswer"
 
 
 def test_a_session_that_is_refused_later_is_lost_and_may_come_back() -> None:
@@ -432,7 +437,7 @@ def test_a_session_that_is_refused_later_is_lost_and_may_come_back() -> None:
 
     with conversation.open_conversation(Played(server), era="legacy") as found, pytest.raises(Unanswered) as caught:
         found.tools()
-    assert caught.value.code == "session_lost" and not caught.value.terminal
+    assert caught.value.code == "SessionLost" and not caught.value.terminal
     assert "replica" in caught.value.hint
 
 
@@ -451,7 +456,7 @@ def test_a_lost_session_is_told_with_what_the_server_said(answer: Reply, words: 
 
     with conversation.open_conversation(Played(server), era="legacy") as found, pytest.raises(Unanswered) as caught:
         found.call("echo", {})
-    assert caught.value.code == "session_lost"
+    assert caught.value.code == "SessionLost"
     assert caught.value.reason == f"it does not know the session that it began a moment ago {words}"
 
 
@@ -463,11 +468,11 @@ def test_a_method_that_a_server_with_sessions_lacks_is_no_lost_session() -> None
 
     with conversation.open_conversation(Played(server), era="legacy") as found, pytest.raises(Unanswered) as caught:
         found.prompts()
-    assert caught.value.code == "method_not_found"
+    assert caught.value.code == "MethodNotFound"
 
 
 def test_deeply_nested_json_is_no_answer_and_no_crash() -> None:
     wire = modern(tools_list=lambda _asked: Reply(200, {"content-type": "application/json"}, [b"[" * 200_000]))
     with conversation.open_conversation(wire) as server, pytest.raises(Unanswered) as caught:
         server.tools()
-    assert caught.value.code == "not_mcp"
+    assert caught.value.code == "NotMcp"

@@ -179,35 +179,35 @@ OAUTH = {"error": "invalid_token", "error_description": "expired"}
 CHALLENGE = 'Bearer error="invalid_token", resource_metadata="https://x/.well-known/oauth-protected-resource"'
 # what discovery answers → (code, words of the message, does waiting not help?)
 REPORTED = {
-    "login": (as_json(OAUTH, 401, www_authenticate=CHALLENGE), "unauthorized", "resource_metadata", True),
-    "scope": (as_json({"error": "insufficient_scope"}, 403), "forbidden", "insufficient_scope", True),
-    "origin": (text(403, "Invalid Origin header"), "forbidden", "Invalid Origin", True),
-    "host": (text(421, "Invalid Host header"), "misdirected", "host name", True),
-    "crash": (text(500, "Internal Server Error"), "server_error", "HTTP 500", False),
-    "overload": (text(503, "too many sessions"), "unavailable", "HTTP 503", False),
-    "slow down": (text(429, ""), "busy", "HTTP 429", False),
+    "login": (as_json(OAUTH, 401, www_authenticate=CHALLENGE), "Unauthorized", "resource_metadata", True),
+    "scope": (as_json({"error": "insufficient_scope"}, 403), "Forbidden", "insufficient_scope", True),
+    "origin": (text(403, "Invalid Origin header"), "Forbidden", "Invalid Origin", True),
+    "host": (text(421, "Invalid Host header"), "Misdirected", "host name", True),
+    "crash": (text(500, "Internal Server Error"), "ServerError", "HTTP 500", False),
+    "overload": (text(503, "too many sessions"), "Unavailable", "HTTP 503", False),
+    "slow down": (text(429, ""), "Busy", "HTTP 429", False),
     "redirect": (
         Reply(307, {"location": "https://elsewhere/mcp?code=s3cret"}),
-        "redirect",
+        "Redirect",
         "https://elsewhere/mcp (HTTP 307)",
         True,
     ),
-    "headers stripped": (as_json(error(1, -32020, "Mcp-Method missing"), 400), "header_mismatch", "Mcp-Method", True),
+    "headers stripped": (as_json(error(1, -32020, "Mcp-Method missing"), 400), "HeaderMismatch", "Mcp-Method", True),
     "capability": (
         as_json(error(1, -32021, "needs sampling", requiredCapabilities={"sampling": {}}), 400),
-        "needs_input",
+        "NeedsInput",
         "sampling",
         True,
     ),
     "foreign versions": (
         as_json(error(1, -32022, "no", supported=["2027-03-01"]), 400),
-        "protocol_version",
+        "ProtocolVersion",
         "2027-03-01",
         True,
     ),
     "foreign versions listed": (
         as_json({"jsonrpc": "2.0", "id": 1, "result": {"supportedVersions": ["2031-01-01"], "capabilities": {}}}),
-        "protocol_version",
+        "ProtocolVersion",
         "2031-01-01",
         True,
     ),
@@ -229,7 +229,7 @@ def test_silence_at_discovery_is_not_taken_for_an_older_server() -> None:
     wire = Played(lambda asked: played.silent(asked) if asked.modern else played.speaks_legacy(asked))
     with pytest.raises(Unanswered) as caught, conversation.open_conversation(wire):
         raise AssertionError("answered")
-    assert caught.value.code == "timeout" and wire.methods == ["server/discover"]
+    assert caught.value.code == "Timeout" and wire.methods == ["server/discover"]
 
 
 def test_nothing_there_is_said_by_the_handshake_that_every_server_had() -> None:
@@ -238,14 +238,14 @@ def test_nothing_there_is_said_by_the_handshake_that_every_server_had() -> None:
         conversation.open_conversation(Played(lambda _asked: text(404, "Not Found"))),
     ):
         raise AssertionError("answered")
-    assert caught.value.code == "path_not_found"
+    assert caught.value.code == "PathNotFound"
 
 
 def test_an_asked_for_era_is_the_only_one_that_passes() -> None:
     for server, era in ((python_1, "modern"), (go_default, "modern"), (typescript_reject, "legacy")):
         with pytest.raises(Unanswered) as caught, conversation.open_conversation(Played(server), era=era):
             raise AssertionError("answered")
-        assert caught.value.code == "era_mismatch" and caught.value.terminal
+        assert caught.value.code == "EraMismatch" and caught.value.terminal
         assert f"era: {era} was asked for" in caught.value.reason
     for server, era in ((dual, "legacy"), (dual, "modern"), (everything, "legacy")):
         with conversation.open_conversation(Played(server), era=era) as found:
@@ -259,7 +259,7 @@ def test_who_asks_for_an_era_learns_of_other_faults_as_usual(era: str) -> None:
         conversation.open_conversation(Played(lambda _a: text(404, "gone")), era=era),
     ):
         raise AssertionError("answered")
-    assert caught.value.code == "path_not_found"
+    assert caught.value.code == "PathNotFound"
 
 
 def test_whether_a_modern_server_takes_older_clients_too() -> None:
@@ -267,4 +267,4 @@ def test_whether_a_modern_server_takes_older_clients_too() -> None:
     assert conversation.also_legacy(wire) == ("2025-11-25", None)
     assert wire.asked[-1].http == "DELETE"
     version, refused = conversation.also_legacy(Played(typescript_reject))
-    assert version == "" and refused is not None and refused.code == "protocol_version"
+    assert version == "" and refused is not None and refused.code == "ProtocolVersion"

@@ -62,7 +62,7 @@ JUDGED: dict[str, tuple[dict[str, Any], Answer, str]] = {
     "pattern that does not fit": (path(".days[0].unit", regex="kelvin"), GOOD, "does not match the pattern 'kelvin'"),
     "path without structured content": (path(".a"), Answer("{}"), "has nothing at .a"),
     "path into a list": (path("[0]", value=1), Answer("", [1]), ""),
-    "error nobody expects": ({}, FAILED, "tool_error: its tool 't' failed: unknown city"),
+    "error nobody expects": ({}, FAILED, "ToolError: its tool 't' failed: unknown city"),
     "any error": ({"expect_error": True}, FAILED, ""),
     "any error, by the protocol": ({"expect_error": "yes"}, REFUSED, ""),
     "no error": ({"expect_error": True}, GOOD, "succeeded, and an error was expected"),
@@ -126,7 +126,7 @@ def test_only_what_is_said_of_the_call_is_an_expected_error(status: int, code: i
 
 @pytest.mark.parametrize(("status", "code"), [(404, -32001), (404, -32602), (400, -32000)])
 def test_a_session_that_is_lost_is_not_the_error_that_was_expected(status: int, code: int) -> None:
-    refused = Unanswered("rpc_error", "no", status=status, rpc=RpcError(code, "Session not found"))
+    refused = Unanswered("RpcError", "no", status=status, rpc=RpcError(code, "Session not found"))
     lost = session_lost(refused)
     for given in (True, code):
         assert not expectations.parse_expectation({"expect_error": given}).is_expected(lost)
@@ -137,6 +137,6 @@ def test_a_login_that_fails_is_not_the_error_that_was_expected() -> None:
     """Some servers put a JSON-RPC error into a 401; the call was never made."""
     expected = expectations.parse_expectation({"expect_error": True})
     error = RpcError(-32001, "no token")
-    assert not expected.is_expected(Unanswered("unauthorized", "", status=401, rpc=error))
-    assert expected.is_expected(Unanswered("rpc_error", "", status=200, rpc=error))
-    assert not expected.is_expected(Unanswered("timeout", ""))
+    assert not expected.is_expected(Unanswered("Unauthorized", "", status=401, rpc=error))
+    assert expected.is_expected(Unanswered("RpcError", "", status=200, rpc=error))
+    assert not expected.is_expected(Unanswered("Timeout", ""))

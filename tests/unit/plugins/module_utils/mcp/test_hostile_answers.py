@@ -111,7 +111,7 @@ def test_every_form_of_what_is_sent_is_secret(
 
 def test_advice_on_a_path_does_not_show_its_query() -> None:
     target = Target("a", "b", 3000, "/other?code=canary-5f1b", "")
-    reason = target.advised(Reason(target.label, "path_not_found", "nothing there"))
+    reason = target.advised(Reason(target.label, "PathNotFound", "nothing there"))
     assert "/other" in reason.hint and "canary" not in reason.hint
     with pytest.raises(InvalidInput) as caught:
         targets_from({"name": "a", "namespace": "b", "path": "/mcp?code=canary 5f1b", "wait_timeout": 0, "timeout": 5})
@@ -184,7 +184,7 @@ def test_half_a_character_does_not_reach_a_result() -> None:
 def test_a_number_that_json_does_not_have_is_no_answer(number: str) -> None:
     with pytest.raises(Unanswered) as caught:
         protocol.parsed_messages(b'{"jsonrpc": "2.0", "id": 1, "result": {"ttlMs": %s}}' % number.encode(), 200)
-    assert caught.value.code == "not_mcp"
+    assert caught.value.code == "NotMcp"
 
 
 def test_a_part_without_text_adds_none() -> None:
@@ -241,8 +241,8 @@ def test_a_replica_that_lists_other_tools_without_end_is_shown_in_part() -> None
     reach = Reach(lambda _timeout: played.Played(answer), lambda: pods, lambda _pod, _timeout: played.Played(answer))
     row: dict[str, Any] = {"era": "modern", "eras": ["modern"]}
     with pytest.raises(Unanswered) as caught:
-        observe.compare_replicas(Target("a", "b", 1, "/mcp", ""), reach, 1.0, "", [{"name": "w" * 100_000}], row)
-    assert caught.value.code == "replicas_differ" and len(caught.value.reason) < 4000
+        observe.compare_replicas(reach, observe.ProbeSettings(1.0), "", [{"name": "w" * 100_000}], row)
+    assert caught.value.code == "ReplicasDiffer" and len(caught.value.reason) < 4000
     assert len(json.dumps(row)) < 100_000
 
 
@@ -261,11 +261,11 @@ def head(status: str, *headers: bytes) -> bytes:
 
 # what is written without measure where others write a word → the code
 LONG_HEADS = {
-    "status line": (b"x\x1b" * 30_000 + b"\r\n\r\n", "not_http"),
-    "content type": (head("200 OK", b"Content-Type: " + b"x\x1b[31m" * 9000), "not_mcp"),
-    "login": (head("401 No", b"WWW-Authenticate: " + b'scope="aaa" ' * 5000), "unauthorized"),
-    "redirect": (head("302 Go", b"Location: /" + b"a" * 60_000), "redirect"),
-    "coding": (head("200 OK", b"Content-Type: text/event-stream", b"Content-Encoding: " + b"a" * 60_000), "not_mcp"),
+    "status line": (b"x\x1b" * 30_000 + b"\r\n\r\n", "NotHttp"),
+    "content type": (head("200 OK", b"Content-Type: " + b"x\x1b[31m" * 9000), "NotMcp"),
+    "login": (head("401 No", b"WWW-Authenticate: " + b'scope="aaa" ' * 5000), "Unauthorized"),
+    "redirect": (head("302 Go", b"Location: /" + b"a" * 60_000), "Redirect"),
+    "coding": (head("200 OK", b"Content-Type: text/event-stream", b"Content-Encoding: " + b"a" * 60_000), "NotMcp"),
 }
 
 
@@ -295,7 +295,7 @@ def test_what_a_proxy_compresses_unasked_is_read(coding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("coding", "code"), [("gzip", "oversize"), ("deflate", "oversize"), ("gzip, gzip", "not_mcp"), ("br", "not_mcp")]
+    ("coding", "code"), [("gzip", "Oversize"), ("deflate", "Oversize"), ("gzip, gzip", "NotMcp"), ("br", "NotMcp")]
 )
 def test_a_few_bytes_that_hold_gigabytes_do_not_fill_the_memory(coding: str, code: str) -> None:
     packed = compressed(b"\0" * 24 * 2**20, coding)
@@ -316,7 +316,7 @@ def test_what_is_not_in_the_coding_that_it_names_is_no_answer() -> None:
 
     with over_http(answer) as url:
         found, _task = probed(url=url, era="modern")
-    assert found["error"]["reasons"][0]["code"] == "not_mcp" and "compressed (gzip)" in found["msg"]
+    assert found["error"]["reasons"][0]["code"] == "NotMcp" and "compressed (gzip)" in found["msg"]
 
 
 @pytest.mark.parametrize("name", ["日本", "é", "a b", "x" * 500])
@@ -346,13 +346,11 @@ def test_pages_of_large_entries_have_an_end() -> None:
 
     with over_http(answer) as url:
         found, _task = probed(url=url, era="modern", details=True)
-    assert found["error"]["reasons"][0]["code"] == "endless_list" and "8 MiB" in found["msg"]
+    assert found["error"]["reasons"][0]["code"] == "EndlessList" and "8 MiB" in found["msg"]
     assert len(json.dumps(found)) < 5000
 
 
-@pytest.mark.parametrize(
-    ("code", "status", "verdict"), [(-32602, 400, "invalid_params"), (-32600, 400, "session_lost")]
-)
+@pytest.mark.parametrize(("code", "status", "verdict"), [(-32602, 400, "InvalidParams"), (-32600, 400, "SessionLost")])
 def test_an_argument_that_is_called_session_is_no_lost_session(code: int, status: int, verdict: str) -> None:
     def answer(asked: Asked) -> Reply:
         if asked.method == "tools/call":

@@ -33,14 +33,14 @@ def test_the_login_of_a_proxy_is_sent_and_its_refusal_is_named(monkeypatch: pyte
     with over_http(proxy) as url:
         monkeypatch.setenv("http_proxy", url.replace("http://", "http://user:p%40ss@").replace("/mcp", ""))
         (reason,) = failed(url="http://mcp.example/mcp").reasons
-    assert reason.code == "proxy_unauthorized"
+    assert reason.code == "ProxyUnauthorized"
     sent = {name.lower(): value for name, value in seen[0].headers.items()}
     assert sent["proxy-authorization"] == "Basic dXNlcjpwQHNz"
 
 
 def test_a_refused_tunnel_is_a_refused_login() -> None:
     refused = ProxyError("Unable to connect to proxy", OSError("Tunnel connection failed: 407 Login"))
-    assert http_client.http_unreached(refused, 1.0).code == "proxy_unauthorized"
+    assert http_client.http_unreached(refused, 1.0).code == "ProxyUnauthorized"
 
 
 @pytest.mark.parametrize("content", ["", "no certificate"])

@@ -42,7 +42,7 @@ def test_it_answers_over_a_forwarded_port(old: str) -> None:
 
 
 def test_the_era_is_told_from_the_transport(old: str) -> None:
-    assert failed(url=old, era="modern").reasons[0].code == "era_mismatch"
+    assert failed(url=old, era="modern").reasons[0].code == "EraMismatch"
 
 
 # what a stream names; {here} is its own origin, {there} another one that listens
@@ -76,7 +76,7 @@ def test_requests_do_not_go_to_another_origin(reference: str) -> None:
             failure = failed(url=url, headers={"Authorization": "Bearer of-the-user"})
     assert not stolen
     assert [asked.http for asked in seen] == ["POST", "POST", "GET"]
-    assert failure.reasons[0].code == "foreign_address"
+    assert failure.reasons[0].code == "ForeignAddress"
 
 
 @pytest.mark.parametrize(
@@ -97,11 +97,11 @@ def test_no_path_of_an_exchange_leads_to_another_server(path: str) -> None:
 
 # what answers for the stream, after a POST that was refused → what is said of it
 STREAMS = {
-    "login": (played.text(401, "no token"), "unauthorized"),
-    "forbidden": (played.text(403, "not you"), "forbidden"),
-    "flood": (Reply(200, {"content-type": "text/event-stream"}, [b"x" * 65536] * 80), "oversize"),
-    "no stream": (played.text(404, "Not Found"), "method_not_allowed"),
-    "another answer": (played.text(200, "hello"), "method_not_allowed"),
+    "login": (played.text(401, "no token"), "Unauthorized"),
+    "forbidden": (played.text(403, "not you"), "Forbidden"),
+    "flood": (Reply(200, {"content-type": "text/event-stream"}, [b"x" * 65536] * 80), "Oversize"),
+    "no stream": (played.text(404, "Not Found"), "MethodNotAllowed"),
+    "another answer": (played.text(200, "hello"), "MethodNotAllowed"),
 }
 
 
@@ -145,7 +145,7 @@ def test_requests_through_the_api_server_stay_in_the_proxy(dots: str) -> None:
     with api_server({"echo-1": 1}, kind=type("Named", (Api,), {"reference": named, "asked": asked})) as connection:
         failure = failed(name="echo", namespace="mcp", **connection)
     assert asked and all(path == "/api/v1/namespaces/mcp/services/echo:3000/proxy/mcp" for path in asked)
-    assert failure.reasons[0].code == "foreign_address"
+    assert failure.reasons[0].code == "ForeignAddress"
 
 
 # what comes behind the proxy's path, or stands for a pod in it
@@ -197,4 +197,4 @@ def test_a_stream_without_an_address_is_not_one() -> None:
         return played.text(404, "Not Found")
 
     with over_http(server) as url:
-        assert failed(url=url).reasons[0].code == "path_not_found"
+        assert failed(url=url).reasons[0].code == "PathNotFound"

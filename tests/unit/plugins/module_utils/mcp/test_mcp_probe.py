@@ -82,7 +82,7 @@ def test_all_pages_of_tools_are_read() -> None:
 
 def test_an_endless_list_of_tools_ends() -> None:
     with servers.serving(servers.paged(0)) as url:
-        assert failure(url=url + "/").reasons[0].code == "endless_list"
+        assert failure(url=url + "/").reasons[0].code == "EndlessList"
 
 
 def test_the_session_is_ended_on_the_server() -> None:
@@ -102,11 +102,11 @@ def test_the_session_is_ended_on_the_server() -> None:
 
 
 CALLS = {
-    "no such tool": ({"tool": "shout"}, "tool_missing", "its tools: say, fail, talk_much"),
-    "other answer": ({"tool": "say", "arguments": {"text": "no"}, "expect": "yes"}, "unexpected_answer", "'yes'"),
-    "no match": ({"tool": "say", "arguments": {"text": "no"}, "expect_regex": "^y"}, "unexpected_answer", "'^y'"),
-    "tool fails": ({"tool": "fail"}, "tool_error", "upstream is down"),
-    "answer too large": ({"tool": "talk_much"}, "oversize", "1024 KiB"),
+    "no such tool": ({"tool": "shout"}, "ToolMissing", "its tools: say, fail, talk_much"),
+    "other answer": ({"tool": "say", "arguments": {"text": "no"}, "expect": "yes"}, "UnexpectedAnswer", "'yes'"),
+    "no match": ({"tool": "say", "arguments": {"text": "no"}, "expect_regex": "^y"}, "UnexpectedAnswer", "'^y'"),
+    "tool fails": ({"tool": "fail"}, "ToolError", "upstream is down"),
+    "answer too large": ({"tool": "talk_much"}, "Oversize", "1024 KiB"),
 }
 
 
@@ -123,9 +123,9 @@ def test_a_call_that_does_not_do_what_is_expected_fails_at_once(
 
 
 MISBEHAVIOUR = {
-    "text": ("not_mcp", "text/plain"),
-    "hang": ("timeout", "within 1 s"),
-    "huge": ("oversize", "1024 KiB"),
+    "text": ("NotMcp", "text/plain"),
+    "hang": ("Timeout", "within 1 s"),
+    "huge": ("Oversize", "1024 KiB"),
 }
 
 
@@ -139,12 +139,12 @@ def test_a_server_that_speaks_no_mcp_hangs_or_floods_is_told_apart(mode: str, co
 
 def test_a_stream_that_only_drips_ends_with_the_request_time() -> None:
     with servers.serving(servers.dripping()) as url:
-        assert failure(url=url, timeout=1.0).reasons[0].code == "timeout"
+        assert failure(url=url, timeout=1.0).reasons[0].code == "Timeout"
 
 
 def test_a_port_where_nothing_listens_is_refused() -> None:
     found = failure(url=f"http://127.0.0.1:{servers.free_port()}/mcp")
-    assert found.reasons[0].code == "connection_refused"
+    assert found.reasons[0].code == "ConnectionRefused"
 
 
 # path that was asked → what is said of it
@@ -157,7 +157,7 @@ PATHS = {
 @pytest.mark.parametrize(("path", "hint"), PATHS.items(), ids=["another path", "no path"])
 def test_a_wrong_path_is_named(echo: str, path: str, hint: str) -> None:
     (reason,) = failure(url=echo.replace("/mcp", path)).reasons
-    assert (reason.code, reason.hint) == ("path_not_found", hint)
+    assert (reason.code, reason.hint) == ("PathNotFound", hint)
 
 
 def test_the_usual_path_is_not_recommended_to_who_asked_there() -> None:
@@ -170,7 +170,7 @@ def test_the_usual_path_is_not_recommended_to_who_asked_there() -> None:
 def test_a_redirect_is_told_with_where_it_leads() -> None:
     with servers.serving(servers.paged(1)) as url:
         (reason,) = failure(url=url).reasons
-    assert reason.code == "redirect" and f"to {url}/ (HTTP 307)" in reason.message
+    assert reason.code == "Redirect" and f"to {url}/ (HTTP 307)" in reason.message
     assert reason.hint.startswith("Use the path it redirects to")
 
 
@@ -180,7 +180,7 @@ def test_a_server_that_wants_a_token(stateless: bool) -> None:
     with servers.serving(app) as url:
         (refused,) = failure(url=url, headers={"Authorization": "Bearer other"}).reasons
         (keyless,) = failure(url=url).reasons
-        assert refused.code == keyless.code == "unauthorized"
+        assert refused.code == keyless.code == "Unauthorized"
         assert "may be expired" in refused.hint and "option headers" in keyless.hint
         assert not any("proxy" in reason.hint for reason in (refused, keyless))
         assert run(url=url, headers={"Authorization": "Bearer t0ken"})["servers"][0]["reachable"] is True
@@ -190,13 +190,13 @@ def test_a_session_that_another_pod_does_not_know_is_no_wrong_path() -> None:
     app = servers.echo(stateless=False, json_response=False)
     with servers.serving(servers.forgetful(app)) as url:
         found = failure(url=url, wait_timeout=0.5)
-    assert found.reasons[0].code == "session_lost" and not found.reasons[0].terminal
+    assert found.reasons[0].code == "SessionLost" and not found.reasons[0].terminal
     assert "run one replica" in found.message() and "path" not in found.message()
 
 
 def test_foreign_host_names_are_explained() -> None:
     with servers.serving(servers.echo(stateless=True, json_response=True, only_localhost=True)) as url:
-        assert failure(url=url).reasons[0].code == "misdirected"
+        assert failure(url=url).reasons[0].code == "Misdirected"
 
 
 def test_a_server_that_comes_late_is_waited_for() -> None:
@@ -236,7 +236,7 @@ def test_every_silence_is_reported(echo: str) -> None:
         found = failure(timeout=1.0, servers=[{"url": echo}, {"url": silent}, {"url": wrong}])
     assert [row["reachable"] for row in found.values["servers"]] == [True, False, False]
     assert "2 of 3 MCP probes" in found.message()
-    assert {reason.code for reason in found.reasons} == {"timeout", "not_mcp"}
+    assert {reason.code for reason in found.reasons} == {"Timeout", "NotMcp"}
 
 
 def test_check_mode_calls_no_tool_and_does_not_fail_for_a_silent_server(echo: str) -> None:
@@ -245,7 +245,7 @@ def test_check_mode_calls_no_tool_and_does_not_fail_for_a_silent_server(echo: st
     answered, unanswered = result["servers"]
     assert answered["reachable"]
     assert "answer" not in answered
-    assert unanswered["error"]["code"] == "connection_refused"
+    assert unanswered["error"]["code"] == "ConnectionRefused"
     assert any("no tool was called" in note for note in result["notes"])
     (warning,) = result["warned"]
     assert silent in warning
@@ -253,7 +253,7 @@ def test_check_mode_calls_no_tool_and_does_not_fail_for_a_silent_server(echo: st
 
 def test_check_mode_before_the_cluster_exists_asks_nothing(tmp_path: Path) -> None:
     result = run(check=True, kubeconfig=str(tmp_path / "none"), name="echo", namespace="mcp")
-    assert result["servers"][0]["error"]["code"] == "cluster_pending"
+    assert result["servers"][0]["error"]["code"] == "ClusterPending"
 
 
 IN_CLUSTER = {"name": "echo", "namespace": "mcp", "via": "proxy"}

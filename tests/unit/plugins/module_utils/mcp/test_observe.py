@@ -78,7 +78,7 @@ def test_an_era_that_is_asked_for_is_the_only_one_tried() -> None:
     assert [asked.method for asked in seen].count("initialize") == 1
     with over_http(modern_only) as url:
         wrong = failed(url=url, era="legacy")
-    assert wrong.reasons[0].code == "era_mismatch" and "2026-07-28" in wrong.message()
+    assert wrong.reasons[0].code == "EraMismatch" and "2026-07-28" in wrong.message()
 
 
 def test_a_fault_of_the_other_era_is_a_remark() -> None:
@@ -146,7 +146,7 @@ def test_what_is_learned_before_a_failure_is_kept() -> None:
     with over_http(modern_only) as url:
         wrong = failed(url=url, expect_tools=["echo", "add"])
     [row] = wrong.values["servers"]
-    assert wrong.reasons[0].code == "tool_missing" and "no tool 'add'" in wrong.message()
+    assert wrong.reasons[0].code == "ToolMissing" and "no tool 'add'" in wrong.message()
     assert (row["reachable"], row["era"], row["tools"][0]["name"]) == (False, "modern", "echo")
     assert row["traceparent"]
 
@@ -170,7 +170,7 @@ def lacks_capability(asked: Asked) -> Reply:
 def test_a_call_that_needs_somebody_says_so(reply: Any) -> None:
     with over_http(calls(reply)) as url:
         found = failed(url=url, tool="echo", wait_timeout=20.0)
-    assert found.reasons[0].code == "needs_input" and found.reasons[0].terminal
+    assert found.reasons[0].code == "NeedsInput" and found.reasons[0].terminal
     assert "elicitation" in found.message()
 
 
@@ -186,7 +186,7 @@ def test_a_server_that_only_wants_its_state_back_gets_it() -> None:
     assert row["reachable"]
     forever = calls(lambda asked: as_json(result(asked, resultType="input_required", requestState="x")))
     with over_http(forever) as url:
-        assert failed(url=url, tool="echo").reasons[0].code == "needs_input"
+        assert failed(url=url, tool="echo").reasons[0].code == "NeedsInput"
 
 
 def test_errors_that_are_expected_are_answers() -> None:
@@ -196,7 +196,7 @@ def test_errors_that_are_expected_are_answers() -> None:
         [row] = probed(url=url, tool="nope", expect_error=-32602, expect="nope")["servers"]
         wrong = failed(url=url, tool="nope", expect_error=-32603)
     assert (row["is_error"], row["error_code"], row["answer"]) == (True, -32602, "Unknown tool: nope")
-    assert wrong.reasons[0].code == "invalid_params"
+    assert wrong.reasons[0].code == "InvalidParams"
     with over_http(broken) as url:
         [row] = probed(url=url, tool="echo", expect_error=True, expect_regex="hot$")["servers"]
     assert row["is_error"] and "error_code" not in row
@@ -218,7 +218,7 @@ def test_structured_content_is_compared_and_shown() -> None:
         [row] = probed(url=url, tool="echo", expect_json=[{"path": ".n[1]", "value": 2}])["servers"]
         wrong = failed(url=url, tool="echo", expect_json=[{"path": ".n[*]", "value": 2}])
     assert row["structured"] == {"n": [1, 2]}
-    assert wrong.reasons[0].code == "unexpected_answer" and "has 1, 2 at .n[*] instead of 2" in wrong.message()
+    assert wrong.reasons[0].code == "UnexpectedAnswer" and "has 1, 2 at .n[*] instead of 2" in wrong.message()
 
 
 def test_a_trace_is_sent_and_reported() -> None:
@@ -266,7 +266,7 @@ def test_a_redirect_is_reported_and_not_followed() -> None:
     seen: list[Asked] = []
     with over_http(dual, seen) as elsewhere, over_http(lambda _asked: Reply(307, {"location": elsewhere})) as url:
         found = failed(url=url, headers={"Authorization": "Bearer x"}, wait_timeout=20.0)
-    assert found.reasons[0].code == "redirect" and elsewhere in found.message()
+    assert found.reasons[0].code == "Redirect" and elsewhere in found.message()
     assert seen == []
 
 
@@ -288,7 +288,7 @@ def test_advice_fits_how_it_was_asked(options: dict[str, Any], words: str, never
 
 def test_advice_for_a_server_in_the_cluster_names_what_was_sent() -> None:
     (target,) = operation.targets_from({"name": "echo", "namespace": "mcp", "headers": {"X-Key": "wrong"}})
-    reason = target.advised(Unanswered("unauthorized", "it wants authentication").about("echo"))
+    reason = target.advised(Unanswered("Unauthorized", "it wants authentication").about("echo"))
     assert "does not accept what was sent (X-Key)" in reason.hint and "for example Authorization" in reason.hint
 
 
@@ -310,9 +310,9 @@ def test_a_lost_session_is_tried_again_and_remembered() -> None:
 
 def test_a_slow_start_is_given_more_time_and_no_more_than_there_is() -> None:
     settings = ProbeSettings(10.0)
-    silent = Unanswered("timeout", "")
+    silent = Unanswered("Timeout", "")
     assert [observe_for(settings, silent, left) for left in (100.0, 15.0, 3.0)] == [20.0, 15.0, 10.0]
-    assert observe_for(settings, Unanswered("no_endpoints", ""), 100.0) == 10.0
+    assert observe_for(settings, Unanswered("NoEndpoints", ""), 100.0) == 10.0
 
 
 def observe_for(settings: ProbeSettings, silent: Unanswered, left: float) -> float:

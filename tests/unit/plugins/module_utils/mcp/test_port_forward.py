@@ -95,7 +95,7 @@ def test_a_proxy_gets_the_login_of_its_address_and_its_refusal_is_named() -> Non
         )
         with pytest.raises(Unanswered) as caught:
             send("POST", {}, b"{}", 5.0)
-    assert caught.value.code == "proxy_unauthorized"
+    assert caught.value.code == "ProxyUnauthorized"
     first, *headers = asked[0].decode().split("\r\n")
     assert first == "CONNECT api.example:6443 HTTP/1.1"
     assert f"Proxy-Authorization: {proxy_login(address)['Proxy-Authorization']}" in headers
@@ -145,14 +145,14 @@ def test_a_server_of_the_sdk_is_asked_in_the_same_way(json_response: bool) -> No
 def test_the_token_is_refused_by_the_server_itself() -> None:
     with over_http(wants_token) as url, api_server({"echo-1": port(url)}) as connection:
         (reason,) = failed(**ECHO, **connection, headers={"Authorization": "Bearer expired"}).reasons
-    assert reason.code == "unauthorized" and "may be expired" in reason.hint
+    assert reason.code == "Unauthorized" and "may be expired" in reason.hint
 
 
 # what is in the way → (pods, whether it is forbidden, what else is said of the connection, code)
 IN_THE_WAY: dict[str, tuple[dict[str, int], bool, dict[str, Any], str]] = {
-    "no pod": ({}, False, {}, "no_endpoints"),
-    "nothing listens": ({"echo-1": 0}, False, {}, "connection_refused"),
-    "no right": ({"echo-1": 0}, True, {}, "proxy_forbidden"),
+    "no pod": ({}, False, {}, "NoEndpoints"),
+    "nothing listens": ({"echo-1": 0}, False, {}, "ConnectionRefused"),
+    "no right": ({"echo-1": 0}, True, {}, "ProxyForbidden"),
 }
 
 
@@ -169,19 +169,19 @@ def test_what_is_in_the_way_is_named(pods: dict[str, int], forbidden: bool, othe
 @pytest.mark.parametrize(("status", "body"), [(406, b"Not Acceptable"), (401, b""), (502, b"<html>")])
 def test_a_refusal_of_the_api_server_is_not_one_of_the_mcp_server(status: int, body: bytes) -> None:
     verdict = cluster_access.not_forwarded(websocket.NotUpgraded(status, {"content-type": "text/plain"}, body))
-    assert verdict.code == "proxy_error" and f"HTTP {status}" in verdict.reason
+    assert verdict.code == "ProxyError" and f"HTTP {status}" in verdict.reason
 
 
 def test_a_pod_that_is_silent_ends_with_the_time() -> None:
     with servers.misbehaving("hang") as url, api_server({"echo-1": port(url)}) as connection:
         (reason,) = failed(**ECHO, **connection, headers=BEARER, timeout=1.0).reasons
-    assert reason.code == "timeout"
+    assert reason.code == "Timeout"
 
 
 def test_an_answer_without_end_is_not_read_to_its_end() -> None:
     with servers.misbehaving("huge") as url, api_server({"echo-1": port(url)}) as connection:
         (reason,) = failed(**ECHO, **connection, headers=BEARER).reasons
-    assert reason.code == "oversize"
+    assert reason.code == "Oversize"
 
 
 def test_the_way_follows_from_the_headers() -> None:

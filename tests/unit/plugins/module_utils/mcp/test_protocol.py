@@ -80,40 +80,40 @@ VERDICTS = {
         200,
         {"content-type": "text/plain"},
         b"Hello\n",
-        "not_mcp",
+        "NotMcp",
         "text/plain, not MCP: Hello",
         "port",
         True,
     ),
-    "a web page": (200, HTML, b"<html>Sign in</html>", "not_mcp", "text/html", "web page", True),
-    "other json": (200, JSON, b'{"status":"ok"}', "not_mcp", "not JSON-RPC 2.0", "path", True),
-    "broken json": (200, JSON, b"{", "not_mcp", "not JSON", "path", True),
-    "accepted and silent": (202, {}, b"", "not_mcp", "answered nothing (HTTP 202)", "", True),
-    "stream without answer": (200, SSE, b": ping\n\n", "no_answer", "without a reply", "stream", False),
-    "json-rpc error": (200, JSON, RPC_ERROR, "invalid_params", "Unknown tool (-32602)", "arguments", True),
-    "wrong path": (404, {"content-type": "text/plain"}, b"Not Found", "path_not_found", "HTTP 404", "/mcp", True),
-    "older transport": (405, {}, b"Method Not Allowed", "method_not_allowed", "no POST", "/sse", True),
-    "accept dropped": (406, JSON, b"{}", "not_acceptable", "HTTP 406", "Accept", True),
-    "content type changed": (415, {}, b"", "unsupported_media_type", "HTTP 415", "Content-Type", True),
-    "bound to localhost": (421, {}, b"Invalid Host header", "misdirected", "Invalid Host", "0.0.0.0", True),
-    "redirect": (307, {"location": "https://x/mcp"}, b"", "redirect", "to https://x/mcp", "slash", True),
-    "login wanted": (401, {}, b"", "unauthorized", "HTTP 401", "headers", True),
+    "a web page": (200, HTML, b"<html>Sign in</html>", "NotMcp", "text/html", "web page", True),
+    "other json": (200, JSON, b'{"status":"ok"}', "NotMcp", "not JSON-RPC 2.0", "path", True),
+    "broken json": (200, JSON, b"{", "NotMcp", "not JSON", "path", True),
+    "accepted and silent": (202, {}, b"", "NotMcp", "answered nothing (HTTP 202)", "", True),
+    "stream without answer": (200, SSE, b": ping\n\n", "NoAnswer", "without a reply", "stream", False),
+    "json-rpc error": (200, JSON, RPC_ERROR, "InvalidParams", "Unknown tool (-32602)", "arguments", True),
+    "wrong path": (404, {"content-type": "text/plain"}, b"Not Found", "PathNotFound", "HTTP 404", "/mcp", True),
+    "older transport": (405, {}, b"Method Not Allowed", "MethodNotAllowed", "no POST", "/sse", True),
+    "accept dropped": (406, JSON, b"{}", "NotAcceptable", "HTTP 406", "Accept", True),
+    "content type changed": (415, {}, b"", "UnsupportedMediaType", "HTTP 415", "Content-Type", True),
+    "bound to localhost": (421, {}, b"Invalid Host header", "Misdirected", "Invalid Host", "0.0.0.0", True),
+    "redirect": (307, {"location": "https://x/mcp"}, b"", "Redirect", "to https://x/mcp", "slash", True),
+    "login wanted": (401, {}, b"", "Unauthorized", "HTTP 401", "headers", True),
     "the API server wants another login": (
         401,
         JSON,
         UNAUTHORIZED,
-        "api_unauthorized",
+        "ApiUnauthorized",
         "API server",
         "kubeconfig",
         True,
     ),
-    "too busy": (429, {}, b"", "busy", "slow down", "", False),
-    "crashed inside": (500, {}, b"<html>Oops</html>", "server_error", "it failed (HTTP 500)", "log", False),
-    "no ready pods": (503, JSON, NO_ENDPOINTS, "no_endpoints", "no ready pods", "describe pods", False),
-    "nothing listens": (503, JSON, REFUSED, "connection_refused", "nothing listens", "spec.deployment.port", False),
-    "no right to proxy": (403, JSON, FORBIDDEN, "proxy_forbidden", "may not reach", "services/proxy", True),
-    "no service": (404, JSON, NO_SERVICE, "no_service", "no Service", "KMCP", False),
-    "proxy, as text": (502, {}, b"error trying to reach service: EOF", "not_http", "closed the connection", "", False),
+    "too busy": (429, {}, b"", "Busy", "slow down", "", False),
+    "crashed inside": (500, {}, b"<html>Oops</html>", "ServerError", "it failed (HTTP 500)", "log", False),
+    "no ready pods": (503, JSON, NO_ENDPOINTS, "NoEndpoints", "no ready pods", "describe pods", False),
+    "nothing listens": (503, JSON, REFUSED, "ConnectionRefused", "nothing listens", "spec.deployment.port", False),
+    "no right to proxy": (403, JSON, FORBIDDEN, "ProxyForbidden", "may not reach", "services/proxy", True),
+    "no service": (404, JSON, NO_SERVICE, "NoService", "no Service", "KMCP", False),
+    "proxy, as text": (502, {}, b"error trying to reach service: EOF", "NotHttp", "closed the connection", "", False),
 }
 
 
@@ -134,11 +134,11 @@ def test_what_came_instead_of_an_answer_is_named(
 @pytest.mark.parametrize(
     ("status", "body", "code"),
     [
-        (401, UNAUTHORIZED, "unauthorized"),
-        (403, FORBIDDEN, "forbidden"),
-        (404, NO_SERVICE, "path_not_found"),
-        (503, NO_ENDPOINTS, "unavailable"),
-        (502, b"error trying to reach service: EOF", "bad_gateway"),
+        (401, UNAUTHORIZED, "Unauthorized"),
+        (403, FORBIDDEN, "Forbidden"),
+        (404, NO_SERVICE, "PathNotFound"),
+        (503, NO_ENDPOINTS, "Unavailable"),
+        (502, b"error trying to reach service: EOF", "BadGateway"),
     ],
 )
 @pytest.mark.parametrize("read", [lambda reply: protocol.read_answer(reply, 1), protocol.read_acknowledgement])
@@ -161,7 +161,7 @@ def test_ten_megabytes_are_not_read_to_their_end() -> None:
 
     with pytest.raises(Unanswered) as caught:
         protocol.read_answer(Reply(200, JSON, chunks()), 1)
-    assert caught.value.code == "oversize"
+    assert caught.value.code == "Oversize"
     assert "1024 KiB" in caught.value.reason
     assert read <= protocol.MAX_ANSWER_BYTES + 65536
 
@@ -169,7 +169,7 @@ def test_ten_megabytes_are_not_read_to_their_end() -> None:
 def test_an_unknown_version_names_what_both_sides_speak() -> None:
     with pytest.raises(Unanswered) as caught:
         legacy.negotiated({"protocolVersion": "2031-01-01"})
-    assert caught.value.code == "protocol_version"
+    assert caught.value.code == "ProtocolVersion"
     assert "2031-01-01" in caught.value.reason
     assert "2025-06-18" in caught.value.reason
 

@@ -77,7 +77,7 @@ def test_one_replica_needs_no_further_question() -> None:
 def test_a_silent_replica_is_found_behind_one_that_answers() -> None:
     with pytest.raises(Unanswered) as caught:
         asked_of({"p1": dual(""), "p2": played.silent, "p3": dual("")})
-    assert caught.value.code == "replica_unanswered" and not caught.value.terminal
+    assert caught.value.code == "ReplicaUnanswered" and not caught.value.terminal
     assert "1 of its 3 replicas" in caught.value.reason and "p2: it accepted" in caught.value.reason
 
 
@@ -85,14 +85,14 @@ def test_replicas_with_other_tools_are_found() -> None:
     old, new = {"name": "a", "description": "old"}, {"name": "a", "description": "new"}
     with pytest.raises(Unanswered) as caught:
         asked_of({"p1": with_tools(old, {"name": "gone"}), "p2": with_tools(new, {"name": "more"})})
-    assert caught.value.code == "replicas_differ" and not caught.value.terminal
+    assert caught.value.code == "ReplicasDiffer" and not caught.value.terminal
     assert "p2: gone is missing, more is only there, a differs" in caught.value.reason
 
 
 def test_sessions_that_replicas_do_not_share_are_proven_by_a_call() -> None:
     with pytest.raises(Unanswered) as caught:
         asked_of({"p1": keeping("one"), "p2": keeping("two")})
-    assert caught.value.code == "session_lost" and not caught.value.terminal
+    assert caught.value.code == "SessionLost" and not caught.value.terminal
     assert "its 2 replicas do not share them: p2 does not know the session that p1 began" in caught.value.reason
     assert "one replica" in caught.value.hint and "stateless" in caught.value.hint
 
@@ -117,7 +117,7 @@ def test_sessions_that_do_no_harm(pods: dict[str, played.Answer], apart: bool, s
 def test_who_counts_on_the_legacy_era_is_not_content_with_the_modern_one() -> None:
     with pytest.raises(Unanswered) as caught:
         asked_of({"p1": dual("a"), "p2": dual("b")}, era="legacy")
-    assert caught.value.code == "session_lost"
+    assert caught.value.code == "SessionLost"
 
 
 def test_who_counts_on_the_modern_era_has_no_sessions() -> None:

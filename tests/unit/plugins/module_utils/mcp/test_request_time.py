@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from support import mcp_played as played
+from support.mcp_exchange import exchange_to
 from support.mcp_played import Asked, Played, as_events, as_json, over_http, result
 from support.port_forwarding import api_server
 from unit.plugins.module_utils.mcp.servers import accepting
@@ -24,7 +25,7 @@ from unit.plugins.module_utils.mcp.test_port_forward import port
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import transport as websocket
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
-from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation, http_client
+from ansible_collections.mcpops.platform.plugins.module_utils.mcp import conversation
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.cluster_access import Replica
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.observe import ProbeSettings, Reach, observe
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
@@ -77,11 +78,11 @@ PROXY_HEADERS = (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n")
 def test_a_proxy_that_drips_before_the_connection_stands_ends_with_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     with dripping(*PROXY_HEADERS) as (url, _sent):
         monkeypatch.setenv("https_proxy", url)
-        asking = http_client.exchange_to("https://mcp.example.com/mcp", timeout=SECONDS)
+        asking = exchange_to("https://mcp.example.com/mcp", timeout=SECONDS)
         started = time.monotonic()
         with pytest.raises(Unanswered) as caught, asking("POST", {}, b"{}"):
             pass
-        assert caught.value.code == "timeout" and time.monotonic() - started < SECONDS + 1
+        assert caught.value.code == "Timeout" and time.monotonic() - started < SECONDS + 1
 
 
 def test_so_does_one_before_a_forwarded_port() -> None:
@@ -105,7 +106,7 @@ def test_a_server_that_wants_its_client_to_wait_gets_no_time_beyond_that_of_the_
     started = time.monotonic()
     with over_http(server) as url:
         (reason,) = failed(url=url, era="legacy", timeout=0.2).reasons
-    assert reason.code == "timeout" and time.monotonic() - started < 5
+    assert reason.code == "Timeout" and time.monotonic() - started < 5
 
 
 def timers() -> list[threading.Thread]:
@@ -115,10 +116,10 @@ def timers() -> list[threading.Thread]:
 @pytest.mark.parametrize(("first", "rest"), DRIPS.values(), ids=DRIPS)
 def test_what_only_drips_ends_with_the_time_of_the_request(first: bytes, rest: bytes) -> None:
     with dripping(first, rest) as (url, sent):
-        asking = http_client.exchange_to(url, timeout=SECONDS)
+        asking = exchange_to(url, timeout=SECONDS)
         with pytest.raises(Unanswered) as caught, asking("POST", {}, b"{}") as reply:
             b"".join(reply.chunks)
-        assert caught.value.code == "timeout"
+        assert caught.value.code == "Timeout"
         assert len(sent) < MOST_PIECES
     for timer in timers():
         timer.join(1)
@@ -130,7 +131,7 @@ def test_it_ends_over_a_forwarded_port_as_well(name: str) -> None:
     with dripping(*DRIPS[name]) as (url, sent), api_server({"echo-1": port(url)}) as connection:
         options = {"name": "echo", "namespace": "mcp", "via": "port_forward", "era": "modern", "timeout": SECONDS}
         (reason,) = failed(**options, **connection).reasons
-        assert reason.code == "timeout" and len(sent) < 2 * MOST_PIECES
+        assert reason.code == "Timeout" and len(sent) < 2 * MOST_PIECES
 
 
 def test_a_connection_is_used_again_after_the_time_of_its_request() -> None:
@@ -145,7 +146,7 @@ def test_a_connection_is_used_again_after_the_time_of_its_request() -> None:
                 sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
     with accepting(serve) as url:
-        asking = http_client.exchange_to(url, timeout=0.5)
+        asking = exchange_to(url, timeout=0.5)
         for _request in range(4):
             with asking("POST", {}, b"{}") as reply:
                 assert b"".join(reply.chunks) == b"{}"
@@ -178,7 +179,7 @@ def test_twenty_requests_of_a_server_are_answered_and_no_more() -> None:
     wire = Played(asks_back(500))
     with conversation.open_conversation(wire, era="legacy") as found, pytest.raises(Unanswered) as caught:
         found.call("echo", {})
-    assert (caught.value.code, caught.value.terminal) == ("endless_requests", True)
+    assert (caught.value.code, caught.value.terminal) == ("EndlessRequests", True)
     assert replies(wire.asked) == 20
 
 
@@ -191,7 +192,7 @@ def test_replies_get_no_time_beyond_that_of_the_request() -> None:
         return answering(asked)
 
     with over_http(slow_to_take) as url:
-        exchange = http_client.exchange_to(url, timeout=SECONDS)
+        exchange = exchange_to(url, timeout=SECONDS)
         with conversation.open_conversation(exchange, era="legacy") as found:
             started = time.monotonic()
             assert found.call("echo", {})["content"] == []
@@ -212,7 +213,7 @@ def test_many_slow_pages_end_with_the_time_of_the_conversation() -> None:
         (reason,) = failed(url=url, era="legacy", timeout=0.5).reasons
     # its pages never end
     assert time.monotonic() - started < 20
-    assert reason.code == "timeout" and "not over within 5 s (slow: tools/list" in reason.message
+    assert reason.code == "Timeout" and "not over within 5 s (slow: tools/list" in reason.message
     assert seen[-1].http == "DELETE"
 
 
@@ -224,15 +225,15 @@ def test_many_slow_replicas_end_with_it_and_are_not_called_silent() -> None:
     (target,) = targets_from({"name": "echo", "namespace": "mcp", "era": "legacy"})
     with over_http(slow) as url:
         reach = Reach(
-            server=lambda timeout: http_client.exchange_to(url, timeout=timeout),
+            server=lambda timeout: exchange_to(url, timeout=timeout),
             pods=lambda: [Replica(f"echo-{number}", 3000) for number in range(20)],
-            pod=lambda _replica, timeout: http_client.exchange_to(url, timeout=timeout),
+            pod=lambda _replica, timeout: exchange_to(url, timeout=timeout),
         )
         started = time.monotonic()
         with pytest.raises(Unanswered) as caught:
             observe(target, reach, ProbeSettings(0.5), "", {})
         assert time.monotonic() - started < 9
-    assert caught.value.code == "timeout" and "its 20 replicas" in caught.value.reason
+    assert caught.value.code == "Timeout" and "its 20 replicas" in caught.value.reason
 
 
 def test_replicas_are_asked_at_the_same_time_yet_not_all_of_them() -> None:
@@ -252,10 +253,10 @@ def test_replicas_are_asked_at_the_same_time_yet_not_all_of_them() -> None:
     (target,) = targets_from({"name": "echo", "namespace": "mcp", "era": "legacy"})
     with over_http(slow) as url:
         reach = Reach(
-            server=lambda timeout: http_client.exchange_to(url, timeout=timeout),
+            server=lambda timeout: exchange_to(url, timeout=timeout),
             pods=lambda: [Replica(f"echo-{number}", 3000) for number in range(20)],
-            pod=lambda _replica, timeout: http_client.exchange_to(url, timeout=timeout),
+            pod=lambda _replica, timeout: exchange_to(url, timeout=timeout),
         )
         row: dict[str, Any] = {}
-        observe(target, reach, ProbeSettings(5.0, is_final=6), "", row)
+        observe(target, reach, ProbeSettings(5.0, replicas_at_once=6), "", row)
     assert row["replicas"]["answered"] == 20 and 4 <= most <= 6

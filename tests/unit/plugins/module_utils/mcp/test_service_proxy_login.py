@@ -51,7 +51,7 @@ class Cluster:
 def asked(cluster: Any) -> dict[str, Any]:
     opener = cluster_access.service_proxy_opener(cluster, "/proxy{}".format, "/mcp", {})
     exchange = HttpExchange(opener, 5.0, through_api_server=True)
-    with exchange("POST", {}, protocol.request(1, "tools/call")) as reply:
+    with exchange("POST", {}, protocol.request(1, "tools/call", {})) as reply:
         return protocol.read_answer(reply, 1)
 
 
@@ -61,7 +61,7 @@ def test_a_server_that_wants_a_login_is_asked_once(body: bytes) -> None:
     with pytest.raises(Unanswered) as caught:
         asked(cluster)
     assert (cluster.sent, cluster.renewed) == (1, 0)
-    assert caught.value.code in ("unauthorized", "proxy_error")
+    assert caught.value.code in ("Unauthorized", "ProxyError")
 
 
 def test_what_a_server_says_of_its_login_is_read_to_its_end() -> None:
@@ -102,4 +102,4 @@ def test_an_api_server_that_refuses_the_fresh_login_too_is_named() -> None:
     cluster = Cluster((401, STATUS), (401, STATUS), GOOD)
     with pytest.raises(Unanswered) as caught:
         asked(cluster)
-    assert caught.value.code == "api_unauthorized" and cluster.sent == 2
+    assert caught.value.code == "ApiUnauthorized" and cluster.sent == 2
