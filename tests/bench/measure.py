@@ -6,8 +6,11 @@ from __future__ import annotations
 import resource
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
+from unittest import mock
 
 RUNS = 5
 
@@ -34,6 +37,23 @@ def processor_seconds(action: Callable[[], object]) -> float:
     action()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+@contextmanager
+def counted_requests() -> Iterator[list[str]]:
+    """The methods of what this process asks API servers meanwhile, without repetitions after a failure."""
+    # only who counts has the collection in its path
+    from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+
+    asked: list[str] = []
+    request = Kube.request
+
+    def counted(self: Kube, method: str, *arguments: Any, **options: Any) -> Any:
+        asked.append(method)
+        return request(self, method, *arguments, **options)
+
+    with mock.patch.object(Kube, "request", counted):
+        yield asked
 
 
 def median_seconds(action: Callable[[], object], runs: int = RUNS, warm_up: int = 1) -> float:

@@ -12,28 +12,19 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
-from unittest import mock
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.modules import mcp_server
 from ansible_collections.mcpops.platform.plugins.plugin_utils.inprocess import InProcessTask
+from bench.measure import counted_requests
 
 
 def main(kubeconfig: str, file: str) -> None:
     args = {**json.loads(Path(file).read_text(encoding="utf-8")), "kubeconfig": kubeconfig, "wait": False}
     validated = ArgumentSpecValidator(mcp_server.ARGUMENT_SPEC, **mcp_server.RULES).validate(args)
     task = InProcessTask(validated.validated_parameters, check_mode=False, diff_mode=True, host="bench")
-    asked = []
-    request = Kube.request
-
-    def counted(self: Kube, *arguments: Any, **options: Any) -> Any:
-        asked.append(arguments[0])
-        return request(self, *arguments, **options)
-
-    with tempfile.TemporaryDirectory(prefix="mcpops-bench-") as scratch, mock.patch.object(Kube, "request", counted):
+    with tempfile.TemporaryDirectory(prefix="mcpops-bench-") as scratch, counted_requests() as asked:
         task.run_directory = Path(scratch)
         started = time.perf_counter()
         result = mcp_server.OPERATION(task).to_dict(diff_mode=True)

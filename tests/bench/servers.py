@@ -19,7 +19,7 @@ from typing import Any
 from support.playbook import CHECKOUT
 
 from bench.measure import Row, seconds
-from bench.objects import Floor, against
+from bench.objects import Floor, against, counted
 from bench.site import Site
 
 NAMESPACE = "bench-servers"
@@ -28,9 +28,13 @@ COUNTS = (1, 100, 1000)
 RUNS = 3
 SERVERS_PATH = "/apis/kagent.dev/v1alpha1/namespaces/{}/mcpservers"
 CONTROLLER = ("-n", "kmcp-system", "deployment/kmcp-controller-manager")
-# discovery, the schemas of the kinds that are compared, and a LIST of servers and of each kind beside them, once to
-# judge them and once to apply them
-MOST_UNCHANGED = 25
+# As counted: two for the kinds, a LIST of servers and of each of five kinds beside them to judge them (Deployments,
+# Services, ConfigMaps, ServiceAccounts, NetworkPolicies), and a LIST of servers to apply them. It stays at one LIST a
+# kind up to a thousand objects of it, which is a page.
+MOST_UNCHANGED = 9
+# The index of OpenAPI documents, read for the first object that differs. The documents are in the user's cache: what
+# is measured is not the first run.
+MOST_BESIDE_WRITES = MOST_UNCHANGED + 1
 
 
 def options(count: int, generation: int) -> dict[str, Any]:
@@ -100,18 +104,11 @@ class Bench:
         assert {run["changed"] for run in changed} == {count} and not any(run["changed"] for run in unchanged)
         for namespace in (NAMESPACE, FLOOR_NAMESPACE):
             self._site.kubectl("delete", "--raw", SERVERS_PATH.format(namespace))
-        most = max(run["requests"] for run in unchanged)
-        writes = max(run["requests"] for run in changed)
         return [
             against(f"{count} MCPServers changed", [run["seconds"] for run in changed], floors, None),
             against(f"{count} MCPServers unchanged", [run["seconds"] for run in unchanged], floors, None),
-            Row(f"requests of {count} unchanged", str(most), f"<= {MOST_UNCHANGED}", most <= MOST_UNCHANGED),
-            Row(
-                f"requests of {count} changed",
-                str(writes),
-                f"<= {count + MOST_UNCHANGED}",
-                writes <= count + MOST_UNCHANGED,
-            ),
+            counted(f"requests of {count} MCPServers changed", changed, count + MOST_BESIDE_WRITES),
+            counted(f"requests of {count} MCPServers unchanged", unchanged, MOST_UNCHANGED),
         ]
 
     def _bare(self, count: int) -> float:

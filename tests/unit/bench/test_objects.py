@@ -7,7 +7,7 @@ from unittest.mock import Mock
 
 import pytest
 from bench import objects
-from bench.objects import against
+from bench.objects import against, beside, counted
 
 
 def test_one_slow_moment_of_either_side_decides_nothing() -> None:
@@ -37,3 +37,9 @@ def test_the_floor_applies_to_the_collection_it_is_given(
     objects.Floor(kubeconfig, tmp_path, place).apply([{"metadata": {"name": "a"}}, {"metadata": {"name": "b"}}])
     asked = sorted(call.args[1].partition("?")[0] for call in pool.request.call_args_list)
     assert asked == [f"https://192.0.2.1{place}/{name}" for name in "ab"]
+
+
+def test_one_run_that_asks_too_much_is_too_much() -> None:
+    runs = [{"requests": 3.0}, {"requests": 4.0}, {"requests": 3.0}]
+    assert (counted("any", runs, 3).met, counted("any", runs, 4).met) == (False, True)
+    assert [beside(count) for count in (1, 1000, 1001, 5000)] == [3, 3, 4, 7]
