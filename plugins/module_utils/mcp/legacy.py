@@ -164,7 +164,13 @@ class Legacy(Speaker):
             if "method" in message and message.get("id") is not None:
                 self._asked_back += 1
                 if self._asked_back > MOST_REQUESTS:
-                    raise endless_requests(status)
+                    raise Unanswered(
+                        "EndlessRequests",
+                        f"it asks its client more than {MOST_REQUESTS} times before it answers",
+                        "A server that asks on and on has a defect.",
+                        terminal=True,
+                        status=status,
+                    )
                 answered = self._reply_to(message)
                 if not answered and message["method"] in ASKS_A_PERSON:
                     # some servers wait for ever for an answer that cannot reach them
@@ -190,7 +196,9 @@ class Legacy(Speaker):
                 return None
             wait_ms = DEFAULT_RETRY_MS if current.retry_ms is None else current.retry_ms
             self._sleep(max(0.0, min(wait_ms / 1000, LONGEST_RETRY_SECONDS, waiting.left())))
-            headers = {**self._headers(), "Accept": "text/event-stream", "Last-Event-ID": _in_a_header(current.last_id)}
+            # UTF-8, as on the stream (HTML, "Server-sent events"): http.client writes each character as a byte
+            known = current.last_id.encode().decode("latin-1")
+            headers = {**self._headers(), "Accept": "text/event-stream", "Last-Event-ID": known}
             del headers["Content-Type"]
             last_id, retry_ms = current.last_id, current.retry_ms
             with self._exchange("GET", headers, None) as reply:
@@ -228,21 +236,6 @@ class Legacy(Speaker):
         if self.version and self.version >= VERSION_HEADER_SINCE:
             headers["MCP-Protocol-Version"] = self.version
         return headers
-
-
-def _in_a_header(text: str) -> str:
-    """UTF-8, as on the stream (HTML, "Server-sent events"): http.client writes each of these characters as a byte."""
-    return text.encode().decode("latin-1")
-
-
-def endless_requests(status: int) -> Unanswered:
-    return Unanswered(
-        "EndlessRequests",
-        f"it asks its client more than {MOST_REQUESTS} times before it answers",
-        "A server that asks on and on has a defect.",
-        terminal=True,
-        status=status,
-    )
 
 
 def negotiated(result: Mapping[str, Any]) -> str:

@@ -167,14 +167,6 @@ def streamed(stream: EventStream, status: int) -> Iterator[dict[str, Any]]:
         yield from parsed_messages(text.encode(), status)
 
 
-def answer_among(found: Iterable[Mapping[str, Any]], number: int, status: int) -> dict[str, Any] | None:
-    """The `result` that answers request `number`, None if there is none; an error is an Unanswered."""
-    for message in found:
-        if answers(message, number):
-            return result_of(message, status)
-    return None
-
-
 def answers(message: Mapping[str, Any], number: int) -> bool:
     """Whether a message answers a request of this exchange.
 
@@ -190,11 +182,11 @@ def answers(message: Mapping[str, Any], number: int) -> bool:
 
 
 def read_answer(reply: Reply, number: int) -> dict[str, Any]:
-    """The `result` that answers request `number` in this very answer."""
-    result = answer_among(messages(reply), number, reply.status)
-    if result is None:
-        raise no_answer(reply)
-    return result
+    """The `result` that answers request `number` in this very answer; an error is an Unanswered."""
+    for message in messages(reply):
+        if answers(message, number):
+            return result_of(message, reply.status)
+    raise no_answer(reply)
 
 
 def no_answer(reply: Reply) -> Unanswered:
