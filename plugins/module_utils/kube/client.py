@@ -30,11 +30,11 @@ from .transport import Transport
 APPLY = "application/apply-patch+yaml"
 
 FIRST_CONTACT_SECONDS = 8.0
-"""How long a cluster that never answered is tried: a wrong address should be told soon."""
+"""How long a cluster that never answered is tried: a wrong address should be reported soon."""
 RESTART_SECONDS = 60.0
 """How long a cluster that did answer is waited for: an API server restarts in less."""
 AGGREGATED_SECONDS = 3.0
-"""How long an API that another server answers for is tried: it may be a rollout, and is told soon if it is not."""
+"""How long an API that another server answers for is tried: it may be a rollout, and is reported soon if it is not."""
 BACKOFF = Backoff(first=0.2, longest=2.0, factor=2.0, spread=0.25)
 LOOK_BEHIND_EVERY = 5
 PAGE = 1000
@@ -89,27 +89,27 @@ class Kube:
 
     @classmethod
     def _connected(cls, task: Task) -> Kube:
-        stated = kubeconfig.resolve_options(task.params)
-        if stated.self_contained or stated.kubeconfig is not None:
-            return cls(task, kubeconfig.load_access(stated))
-        for path in stated.kubeconfig_paths:
+        options = kubeconfig.resolve_options(task.params)
+        if options.self_contained or options.kubeconfig is not None:
+            return cls(task, kubeconfig.load_access(options))
+        for path in options.kubeconfig_paths:
             copy = check_mode_copy(task, path)
             if copy is not None:
                 config = kubeconfig.read_config(copy)
-                return cls(task, kubeconfig.from_config(config, stated.context, path.parent, str(path)))
+                return cls(task, kubeconfig.from_config(config, options.context, path.parent, str(path)))
             reason = pending_reason(task, path)
             if reason is not None:
                 raise ClusterPending(reason)
-        if stated.kubeconfig_named and not any(path.exists() for path in stated.kubeconfig_paths):
-            missing = stated.kubeconfig_paths[0]
+        if options.kubeconfig_named and not any(path.exists() for path in options.kubeconfig_paths):
+            missing = options.kubeconfig_paths[0]
             if task.check_mode:
                 raise ClusterPending(f"the kubeconfig {missing} does not exist yet")
             reported = f"{missing} does not exist; if the cluster does, write it with aks_kubeconfig"
             raise InvalidInput("Kubernetes connection", [Problem("kubeconfig", reported)])
-        if not any(path.exists() for path in stated.kubeconfig_paths) and not kubeconfig.in_cluster():
-            unnamed = f"no cluster is named, and {stated.kubeconfig_paths[0]} does not exist; set kubeconfig"
+        if not any(path.exists() for path in options.kubeconfig_paths) and not kubeconfig.in_cluster():
+            unnamed = f"no cluster is named, and {options.kubeconfig_paths[0]} does not exist; set kubeconfig"
             raise InvalidInput("Kubernetes connection", [Problem("kubeconfig", unnamed)])
-        return cls(task, kubeconfig.load_access(stated))
+        return cls(task, kubeconfig.load_access(options))
 
     def request(
         self,
@@ -315,7 +315,7 @@ class Kube:
 
     @property
     def now(self) -> datetime | None:
-        """The API server's clock at its last answer: ages are told by it, not by this machine's."""
+        """The API server's clock at its last answer: ages are counted by it, not by this machine's."""
         return parsedate_to_datetime(self._date) if self._date else None
 
     def close(self) -> None:

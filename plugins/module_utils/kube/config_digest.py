@@ -260,7 +260,7 @@ def decide_record(
 ) -> Record:
     """The record of a workload that uses `references`; what is not `seen` could not be read, and stays as recorded.
 
-    `standing` is None for a workload that is not there.
+    `existing` is None for a workload that is not there.
     """
     used = [(one, seen.get(one.label)) for one in references]
     if existing is None:

@@ -210,7 +210,7 @@ def _cause_text(cause: Mapping[str, Any]) -> str:
 
 
 def _of_causes(causes: list[Mapping[str, Any]]) -> list[str]:
-    """What is wrong, field by field; a field of a wrong type is told once, and not for each alternative of a schema."""
+    """What is wrong, field by field; a wrong type is named once for a field, not for each alternative of a schema."""
     types: dict[str, tuple[str, str]] = {}
     for cause in causes:
         found = _TYPE.fullmatch(str(cause.get("message")))

@@ -110,13 +110,13 @@ def resolve_options(params: Mapping[str, Any], environ: Mapping[str, str] | None
     wrong = check(CONNECTION, params)
     if wrong:
         raise InvalidInput("Kubernetes connection", wrong)
-    stated = {
+    given = {
         name: _given(params.get(name), None if option and name not in _OF_ANY_CLUSTER else environ.get(variable))
         for name, variable in _ENVIRONMENT.items()
     }
-    kubeconfig = stated.pop("kubeconfig")
-    groups = stated.pop("impersonate_groups")
-    validate = stated.pop("validate_certs")
+    kubeconfig = given.pop("kubeconfig")
+    groups = given.pop("impersonate_groups")
+    validate = given.pop("validate_certs")
     content, paths, named = _kubeconfig(kubeconfig, environ)
     return ConnectionOptions(
         kubeconfig=content,
@@ -124,7 +124,7 @@ def resolve_options(params: Mapping[str, Any], environ: Mapping[str, str] | None
         kubeconfig_named=named,
         validate_certs=None if validate is None else boolean(validate),
         impersonate_groups=tuple(groups.split(",") if isinstance(groups, str) else groups or ()),
-        **stated,
+        **given,
     )
 
 
@@ -319,29 +319,29 @@ def in_cluster(environ: Mapping[str, str] | None = None) -> Access | None:
 
 def _with_options(access: Access, options: ConnectionOptions) -> Access:
     """Single options win over what the kubeconfig says; a new identity replaces the old one whole."""
-    stated: dict[str, Any] = {}
+    changed: dict[str, Any] = {}
     here = Path.cwd()
     if options.host:
-        stated["server"] = options.host.rstrip("/")
+        changed["server"] = options.host.rstrip("/")
     if options.validate_certs is not None:
-        stated["verify"] = options.validate_certs
+        changed["verify"] = options.validate_certs
     if options.ca_cert:
-        stated["ca_pem"] = _file(options.ca_cert, here, "ca_cert")
+        changed["ca_pem"] = _file(options.ca_cert, here, "ca_cert")
     if options.api_key or options.username or options.client_cert:
-        stated.update(
+        changed.update(
             token=None, username=None, password=None, exec_spec=None, client_cert_pem=None, client_key_pem=None
         )
     if options.api_key:
-        stated["token"] = options.api_key
+        changed["token"] = options.api_key
     if options.username:
-        stated.update(username=options.username, password=options.password)
+        changed.update(username=options.username, password=options.password)
     if options.client_cert:
-        stated["client_cert_pem"] = _file(options.client_cert, here, "client_cert")
-        stated["client_key_pem"] = _file(options.client_key, here, "client_key") if options.client_key else None
+        changed["client_cert_pem"] = _file(options.client_cert, here, "client_cert")
+        changed["client_key_pem"] = _file(options.client_key, here, "client_key") if options.client_key else None
     for name in ("proxy", "no_proxy", "impersonate_user", "impersonate_groups"):
         if getattr(options, name):
-            stated[name] = getattr(options, name)
-    return Access(**{**access.__dict__, **stated})
+            changed[name] = getattr(options, name)
+    return Access(**{**access.__dict__, **changed})
 
 
 def _absolute(config: Mapping[str, Any], directory: Path) -> Mapping[str, Any]:

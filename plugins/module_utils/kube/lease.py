@@ -56,8 +56,8 @@ class Holder:
     def __str__(self) -> str:
         details = [self.playbook, f"run {self.run}" if self.run else "", f"process {self.pid}" if self.pid else ""]
         shown = ", ".join(detail for detail in details if detail)
-        ref = f"{self.user}@{self.host}" if self.host else self.user
-        return f"{ref} ({shown})" if shown else ref
+        name = f"{self.user}@{self.host}" if self.host else self.user
+        return f"{name} ({shown})" if shown else name
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ def record_of(task: Task, server: str, current: Mapping[str, Any], skew: float) 
 
 
 def skew_of(response: Any) -> float:
-    """How far the clock of the server is ahead: what others read is told by its clock, the one all runs share."""
+    """How far the clock of the server is ahead: what others read is of its clock, the one all runs share."""
     date = response.headers.get("Date", "")
     return parsedate_to_datetime(date).timestamp() - time.time() if date else 0.0
 

@@ -44,7 +44,7 @@ from .rotation import BundleRotation
 
 BUNDLE_LABEL = "mcpops.io/bundle"
 
-# names told of those that stay or go
+# how many of those that stay or go are named
 _SHOWN = 5
 # what nobody declares, and a cluster has very many of
 _NOT_LISTED = frozenset({("", "Event"), ("events.k8s.io", "Event")})
@@ -271,13 +271,13 @@ class _Bundle:
         self._options = options
         self._dry = dry
         self._settle = settle
-        self._company = BundleState()
+        self._state = BundleState()
         self._jobs = JobRecord(kube, task, options.bundle, dry=dry)
-        self._converger = Converger(kube, task, options, self._company, dry)
+        self._converger = Converger(kube, task, options, self._state, dry)
 
     def run(self, items: list[Object]) -> BundleOutcome:
         declared = [declared_objects.normalise(item) for item in items]
-        self._company.pending_kinds.update(
+        self._state.pending_kinds.update(
             {
                 (resource.api_version, resource.kind): resource
                 for item in declared
@@ -374,13 +374,13 @@ class _Bundle:
 
     def _served(self, item: Object) -> ResourceType | None:
         api_version, kind = str(item["apiVersion"]), str(item["kind"])
-        pending_kinds = self._company.pending_kinds.get((api_version, kind))
-        known = self._kube.resource_type(api_version, kind, refresh=pending_kinds is None)
-        if known or pending_kinds:
-            return known or pending_kinds
+        pending = self._state.pending_kinds.get((api_version, kind))
+        known = self._kube.resource_type(api_version, kind, refresh=pending is None)
+        if known or pending:
+            return known or pending
         group = api_version.rpartition("/")[0]
         if self._dry and not declared_objects.is_built_in(group):
-            # its CustomResourceDefinition comes with an earlier task; where it lives is told by the declaration
+            # its CustomResourceDefinition comes with an earlier task; the declaration says where it lives
             return ResourceType(api_version, kind, "", "namespace" in item["metadata"] or bool(self._options.namespace))
         return None
 
@@ -399,8 +399,8 @@ class _Bundle:
         return [outcomes[target.ref] for target in group]
 
     def _remember_namespaces(self, batch: list[ObjectOutcome]) -> None:
-        self._company.failed_namespaces.update(one.ref.name for one in batch if one.failure is not None)
-        self._company.new_namespaces.update(
+        self._state.failed_namespaces.update(one.ref.name for one in batch if one.failure is not None)
+        self._state.new_namespaces.update(
             one.ref.name for one in batch if any(change.path == "" for change in one.plan.changes)
         )
 

@@ -207,7 +207,7 @@ class Comparison:
 
     def notes(self, final: Object) -> tuple[str, ...]:
         """What the declaration has dropped and stays, and what it says and the server has not kept."""
-        # the values are not told: one of them may be a secret
+        # the values are not shown: one of them may be a secret
         not_kept = [
             f"{self.target.ref}: {route_path(one.route)} was sent and not kept: the API server or an admission webhook "
             "sets another value"

@@ -43,7 +43,7 @@ def delete_objects(kube: Kube, task: Task, items: Iterable[Object], options: Del
     """Delete those objects that exist, custom resources first, and wait until they are gone.
 
     Of the declarations only apiVersion, kind, name and namespace matter. In check mode: what would be deleted.
-    A kind that is not installed has no objects, which is told; one that is written wrongly is refused.
+    A kind that is not installed has no objects, which is reported; one that is written wrongly is refused.
     """
     targets, unknown, silent = _targets(kube, items, options)
     read = read_live(kube, targets)

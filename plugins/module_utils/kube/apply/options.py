@@ -159,7 +159,7 @@ class ObjectOutcome:
 
 
 def not_reached(ref: ObjectRef, failure: ServiceError, doing: str) -> ObjectOutcome:
-    """The outcome of an object whose API does not answer; the failure is its own, to be told with its name."""
+    """The outcome of an object whose API does not answer; the failure is its own, to be reported with its name."""
     own = ServiceError(
         f"{doing} {ref}",
         failure.reason,

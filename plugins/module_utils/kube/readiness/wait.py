@@ -19,16 +19,15 @@ from ..apply.finished_jobs import last_seen_job
 from ..apply.requests import Target, map_concurrently, read_live, target_of
 from ..client import Kube
 from ..manifests import Object, ObjectRef
-from . import reasons as vocabulary
 from .cluster import latest_warning
 from .evidence import WITH_PODS, RelatedObjects, explain_pods, with_evidence
 from .judge import JUDGES, Judge, has_verdict, readiness_reasons
-from .reasons import subject_of
+from .reasons import make_reason, reason_code, subject_of
 
 TERMINAL_SECONDS = 4.0
 """How long a terminal reason must stand: a Secret or an image may be a moment behind its pod."""
 EXPLAINED = 10
-"""How many objects that are not ready are asked for logs and events; of the others, what is known is told."""
+"""How many objects that are not ready are asked for logs and events; of the others, what is known is reported."""
 REPORTED = 30
 """How many reasons an error lists."""
 
@@ -98,7 +97,7 @@ class _Looks:
         self._condition = condition
         self._waiting = list(targets)
         self._latest = {target.ref: target.declared for target in targets}
-        self._standing_reasons = _TerminalSince()
+        self._terminal_since = _TerminalSince()
         self.ready: dict[ObjectRef, Object] = {}
 
     def look(self) -> _Look:
@@ -117,7 +116,7 @@ class _Looks:
         found.update({ref: [_silent(ref, failure)] for ref, failure in unread.items()})
         self.ready.update({target.ref: live[target.ref] for target in self._waiting if not found[target.ref]})
         self._waiting = [target for target in self._waiting if found[target.ref]]
-        return _Look(self._waiting, live, found, related, self._standing_reasons.final(found))
+        return _Look(self._waiting, live, found, related, self._terminal_since.final(found))
 
 
 def _cleaned_up(
@@ -160,8 +159,7 @@ class _TerminalSince:
         at = now()
         self._since = {key: self._since.get(key, at) for key in shown}
         return any(
-            vocabulary.reason_code(one.code).is_final or at - self._since[key] >= TERMINAL_SECONDS
-            for key, one in shown.items()
+            reason_code(one.code).is_final or at - self._since[key] >= TERMINAL_SECONDS for key, one in shown.items()
         )
 
 
@@ -240,7 +238,7 @@ def _verdict(
         if finished_jobs.is_job(target.ref) and finished_jobs.cleans_itself_up(target.declared):
             gone = "was removed by its ttlSecondsAfterFinished before its result could be read"
             hint = "Give it some seconds more, or this identity the right to watch Jobs."
-        return [vocabulary.make_reason(str(target.ref), "Missing", gone, hint=hint, terminal=True)]
+        return [make_reason(str(target.ref), "Missing", gone, hint=hint, terminal=True)]
     found = readiness_reasons(live, judges)
     found = related.judge(live, found) if has_verdict(live) else found
     return found or (condition(live) if condition else [])
