@@ -10,7 +10,7 @@ import base64
 import binascii
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +178,12 @@ class Access:
     origin: str = ""
     """Where the address came from, for messages."""
 
+    @property
+    def exec_command(self) -> str:
+        """The credential plugin; one with a path is relative to the kubeconfig that names it."""
+        command = str((self.exec_spec or {}).get("command", ""))
+        return str(self.exec_directory / command) if os.sep in command and self.exec_directory else command
+
     def secrets(self) -> list[str]:
         """What must appear in no result: whole values, and the lines of a key (a PEM rarely leaks in one piece)."""
         # not the last, short line: it would mask innocent text
@@ -190,17 +196,20 @@ class Access:
 def load_access(options: ConnectionOptions, environ: Mapping[str, str] | None = None) -> Access:
     """The access these options stand for; problems in the files are InvalidInput."""
     environ = os.environ if environ is None else environ
-    if options.self_contained:
-        return _with_options(Access(server=str(options.host), origin="option host"), options)
-    if not options.kubeconfig_named and options.context is None:
+    pod = None
+    if not options.kubeconfig_named and options.context is None and not options.self_contained:
         pod = in_cluster(environ)
-        if pod is not None:
-            return _with_options(pod, options)
-    if options.kubeconfig is not None:
-        return _with_options(from_config(options.kubeconfig, options.context, Path.cwd(), "kubeconfig"), options)
-    config = merge_configs([(path, read_config(path)) for path in options.kubeconfig_paths if path.exists()])
-    first = options.kubeconfig_paths[0]
-    return _with_options(from_config(config, options.context, first.parent, str(first)), options)
+    if options.self_contained:
+        access = Access(server=str(options.host), origin="option host")
+    elif pod is not None:
+        access = pod
+    elif options.kubeconfig is not None:
+        access = from_config(options.kubeconfig, options.context, Path.cwd(), "kubeconfig")
+    else:
+        config = merge_configs([(path, read_config(path)) for path in options.kubeconfig_paths if path.exists()])
+        first = options.kubeconfig_paths[0]
+        access = from_config(config, options.context, first.parent, str(first))
+    return _with_options(access, options)
 
 
 def read_config(path: Path) -> Mapping[str, Any]:
@@ -341,7 +350,7 @@ def _with_options(access: Access, options: ConnectionOptions) -> Access:
     for name in ("proxy", "no_proxy", "impersonate_user", "impersonate_groups"):
         if getattr(options, name):
             changed[name] = getattr(options, name)
-    return Access(**{**access.__dict__, **changed})
+    return replace(access, **changed)
 
 
 def _absolute(config: Mapping[str, Any], directory: Path) -> Mapping[str, Any]:

@@ -24,7 +24,6 @@ from typing import Any
 from .. import run_cache
 from ..errors import ServiceError
 from ..task import CommandOutput, Task
-from .kubeconfig import kubernetes_argument_spec
 
 LEASE_NAMESPACE = "kube-system"
 LEASE_NAME = "mcpops-platform"
@@ -84,6 +83,11 @@ class LeaseState(Enum):
 def lease_path(namespace: str, name: str = "") -> str:
     """Where Leases of a namespace are, or one of them."""
     return f"/apis/{API_VERSION}/namespaces/{namespace}/leases" + (f"/{name}" if name else "")
+
+
+def path_of(lease: Mapping[str, Any]) -> str:
+    """Where this Lease is."""
+    return lease_path(lease["metadata"]["namespace"], lease["metadata"]["name"])
 
 
 def lease_body(
@@ -192,12 +196,6 @@ class LeaseRecord:
 
     def now(self) -> datetime:
         return datetime.now(timezone.utc) + timedelta(seconds=self.skew)
-
-
-def record_of(task: Task, server: str, current: Mapping[str, Any], skew: float) -> LeaseRecord:
-    """What is to be remembered of a lease just written through this task's options."""
-    connection = {name: task.params.get(name) for name in kubernetes_argument_spec()}
-    return LeaseRecord(server, dict(current), connection, time.time(), skew)
 
 
 def skew_of(response: Any) -> float:

@@ -17,7 +17,7 @@ from .. import diff
 from ..client import Kube
 from ..diff import creation_changes, removal_changes
 from ..discovery import ResourceType
-from ..fields import Route, route_path, value_at
+from ..fields import Route, foreign_fields, route_path, value_at
 from ..manifests import Object, ObjectRef, holds_secrets, protect_live_secrets
 from .comparison import ApplyNeeded
 from .correction import (
@@ -117,7 +117,9 @@ class Converger:
             try:
                 return self._update(found)
             except ServiceError as refused:
-                reported = diff.explain_refusal(refused, found.applied, lambda: found.foreign_paths)
+                reported = diff.explain_refusal(
+                    refused, found.applied, lambda: foreign_fields(found.live, self._options.our_managers)
+                )
                 if not diff.is_immutable(reported):
                     raise reported from refused
                 return self._recreate(target, live, reported)

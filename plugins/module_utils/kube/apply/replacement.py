@@ -234,7 +234,7 @@ def _beside(
 
 
 def _compare(declared: Any, live: Any, structure: Structure, route: Route, found: list[DroppedLeaf]) -> None:
-    if declared is None or (live in (ABSENT, None) and (declared in ("", 0, False) or declared in ({}, []))):
+    if declared is None or (live in (ABSENT, None) and declared in ("", 0, {}, [])):
         return
     if not isinstance(declared, bool) and declared in ("", 0, []) and live:
         # most fields take an empty value for none, and a default has its place now

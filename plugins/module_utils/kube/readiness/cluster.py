@@ -135,7 +135,8 @@ def judge_endpoints(
     if not expects_endpoints(item) or ready_endpoints(slices):
         return []
     selector = item["spec"]["selector"]
-    if any(_wants_none(one) and selector_matches(selector, _template_labels(one)) for one in workloads):
+    resting = [one for one in workloads if (one.get("spec") or {}).get("replicas") == 0]
+    if any(selector_matches(selector, _template_labels(one)) for one in resting):
         return []
     chosen = [pod for pod in pods if selector_matches(selector, (pod.get("metadata") or {}).get("labels"))]
     labels = ", ".join(f"{key}={value}" for key, value in selector.items())
@@ -164,10 +165,6 @@ def _has_port(pod: Object, name: str) -> bool:
 def _is_portless(one: Object) -> bool:
     labels = (one.get("metadata") or {}).get("labels") or {}
     return "service.kubernetes.io/headless" in labels or SERVICE_NAME_LABEL not in labels
-
-
-def _wants_none(workload: Object) -> bool:
-    return (workload.get("spec") or {}).get("replicas") == 0
 
 
 def _template_labels(workload: Object) -> dict[str, str]:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import ObjectRef
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import ObjectRef, rows_without_object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.judge import (
-    condition_problems,
+    OPTION,
     parse_conditions,
     unmet_conditions,
 )
@@ -145,4 +145,6 @@ FITS = {
 def test_rows_that_fit_no_object(case: str) -> None:
     row, reported = FITS[case]
     declared = [ObjectRef("example.com/v1", "Box", "one", "shop")]
-    assert [str(one) for one in condition_problems(parse_conditions([{"path": ".a", **row}]), declared)] == reported
+    assert [
+        str(one) for one in rows_without_object(OPTION, parse_conditions([{"path": ".a", **row}]), declared)
+    ] == reported
