@@ -361,11 +361,7 @@ def has_started(kube: Kube, spec: ReleaseSpec, before: History, cause: Failure) 
     """Whether this run's helm made a revision; what failed before that, or met another helm, left none of ours."""
     if isinstance(cause, ServiceError) and cause.code == "OperationInProgress":
         return False
-    try:
-        newest = release_record.read_history(kube, spec.namespace, spec.name).newest
-    except Failure:
-        # going back needs the same cluster, and would hide the cause
-        return False
+    newest = release_record.newest_after_failure(kube, spec.namespace, spec.name, None)
     return newest is not None and (before.newest is None or newest.revision > before.newest.revision)
 
 

@@ -246,11 +246,7 @@ def remove_release(task: Task, kube: Kube, name: str, namespace: str, options: M
 
 def _moved(kube: Kube, release: Release) -> bool:
     """Whether the release's record is another one by now; helm marks it before it deletes anything."""
-    try:
-        newest = release_record.read_history(kube, release.namespace, release.name).newest
-    except Failure:
-        # what is asked after a failure must not hide it
-        return False
+    newest = release_record.newest_after_failure(kube, release.namespace, release.name, release)
     return newest is None or (newest.revision, newest.status) != (release.revision, release.status)
 
 

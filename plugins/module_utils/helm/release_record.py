@@ -21,7 +21,7 @@ from functools import partial
 from math import inf
 from typing import Any
 
-from ..errors import ServiceError
+from ..errors import Failure, ServiceError
 from ..kube.apply.options import ObjectOutcome, not_reached
 from ..kube.apply.requests import Target, declared_for, target_of, unless_down
 from ..kube.client import Kube
@@ -180,6 +180,14 @@ def read_history(kube: Kube, namespace: str, name: str) -> History:
         action=f"Reading the records of release {namespace}/{name}",
     ).json()
     return history_from(listed.get("items") or [])
+
+
+def newest_after_failure(kube: Kube, namespace: str, name: str, otherwise: Release | None) -> Release | None:
+    """The newest revision; what is asked after a failure must not hide it: where it cannot be read, `otherwise`."""
+    try:
+        return read_history(kube, namespace, name).newest
+    except Failure:
+        return otherwise
 
 
 def await_unfinished(task: Task, read_again: Callable[[], History], found: History, stale_after: int) -> History:

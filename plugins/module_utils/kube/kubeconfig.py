@@ -328,28 +328,26 @@ def in_cluster(environ: Mapping[str, str] | None = None) -> Access | None:
 
 def _with_options(access: Access, options: ConnectionOptions) -> Access:
     """Single options win over what the kubeconfig says; a new identity replaces the old one whole."""
-    changed: dict[str, Any] = {}
-    here = Path.cwd()
-    if options.host:
-        changed["server"] = options.host.rstrip("/")
-    if options.validate_certs is not None:
-        changed["verify"] = options.validate_certs
-    if options.ca_cert:
-        changed["ca_pem"] = _file(options.ca_cert, here, "ca_cert")
+
+    def content(option: str) -> str | None:
+        return _file(getattr(options, option), Path.cwd(), option) if getattr(options, option) else None
+
+    given = {
+        "server": (options.host or "").rstrip("/"),
+        "verify": options.validate_certs,
+        "ca_pem": content("ca_cert"),
+        **{name: getattr(options, name) for name in ("proxy", "no_proxy", "impersonate_user", "impersonate_groups")},
+    }
+    changed = {name: value for name, value in given.items() if value not in (None, "", ())}
     if options.api_key or options.username or options.client_cert:
-        changed.update(
-            token=None, username=None, password=None, exec_spec=None, client_cert_pem=None, client_key_pem=None
-        )
-    if options.api_key:
-        changed["token"] = options.api_key
-    if options.username:
-        changed.update(username=options.username, password=options.password)
-    if options.client_cert:
-        changed["client_cert_pem"] = _file(options.client_cert, here, "client_cert")
-        changed["client_key_pem"] = _file(options.client_key, here, "client_key") if options.client_key else None
-    for name in ("proxy", "no_proxy", "impersonate_user", "impersonate_groups"):
-        if getattr(options, name):
-            changed[name] = getattr(options, name)
+        changed |= {
+            "token": options.api_key,
+            "username": options.username,
+            "password": options.password if options.username else None,
+            "exec_spec": None,
+            "client_cert_pem": content("client_cert"),
+            "client_key_pem": content("client_key") if options.client_cert else None,
+        }
     return replace(access, **changed)
 
 

@@ -213,17 +213,15 @@ def structure_of(schemas: Callable[[], Schemas], api_version: str, kind: str) ->
 
 def without_nulls(value: Any, structure: Structure) -> Any:
     """The declaration without nulls where null is no value: the API server drops them, and owns nothing by them."""
+    if not _holds(value, None):
+        return value
     if isinstance(value, Mapping):
-        if not _holds(value, None):
-            return value
         return {
             key: without_nulls(below, structure.field(str(key)))
             for key, below in value.items()
             if below is not None or structure.field(str(key)).is_nullable
         }
-    if isinstance(value, list) and _holds(value, None):
-        return [without_nulls(item, structure.items) for item in value]
-    return value
+    return [without_nulls(item, structure.items) for item in value] if isinstance(value, list) else value
 
 
 def with_default_keys(value: Any, structure: Structure) -> Any:

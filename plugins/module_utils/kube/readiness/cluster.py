@@ -264,15 +264,11 @@ def judge_api_service(item: Object) -> list[Reason]:
     available = condition_of(item, "Available")
     if available is None:
         return reason_about(item, "NotObserved", "no controller has observed it yet")
-    if available.get("status") == "True":
+    behind = discovery.api_service_from(item)
+    if behind.status == "True":
         return []
-    name = str(item["metadata"]["name"])
-    service = (item.get("spec") or {}).get("service") or {}
-    place = f"{service.get('namespace')}/{service.get('name')}" if service else ""
-    why = (
-        f"{condition_text(available)} ({available['reason']})" if available.get("reason") else condition_text(available)
-    )
-    advice = discovery.aggregated_advice(name, place)
+    why = f"{condition_text(available)} ({behind.reason})" if behind.reason else condition_text(available)
+    advice = discovery.aggregated_advice(behind.name, behind.service)
     hint = f"{advice} Until it answers or is gone, the deletion of namespaces is held up."
     return reason_about(item, discovery.AGGREGATED_API_DOWN, f"is not available: {why}", hint=hint)
 

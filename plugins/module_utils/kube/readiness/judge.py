@@ -130,7 +130,10 @@ def _literal(text: str) -> Any:
 Judge = Callable[[Object], list[Reason]]
 """What keeps an object of a kind from being ready, as far as it tells itself."""
 
-JUDGES: Mapping[tuple[str, str], Judge] = {
+Judges = Mapping[tuple[str, str], Judge]
+"""By API group and kind."""
+
+JUDGES: Judges = {
     ("apps", "Deployment"): workloads.judge_deployment,
     ("apps", "StatefulSet"): workloads.judge_stateful_set,
     ("apps", "DaemonSet"): workloads.judge_daemon_set,
@@ -150,7 +153,7 @@ JUDGES: Mapping[tuple[str, str], Judge] = {
 }
 
 
-def readiness_reasons(item: Object, judges: Mapping[tuple[str, str], Judge] | None = None) -> list[Reason]:
+def readiness_reasons(item: Object, judges: Judges | None = None) -> list[Reason]:
     """What keeps this object from being ready, as far as it tells itself; most kinds are ready by existing."""
     if (item.get("metadata") or {}).get("deletionTimestamp"):
         return cluster.judge_deleting(item)
@@ -158,7 +161,7 @@ def readiness_reasons(item: Object, judges: Mapping[tuple[str, str], Judge] | No
     return judge(item) if judge else []
 
 
-def has_verdict(item: Object, judges: Mapping[tuple[str, str], Judge] | None = None) -> bool:
+def has_verdict(item: Object, judges: Judges | None = None) -> bool:
     """Whether waiting for this kind means anything."""
     return (group_of(item), str(item.get("kind"))) in (JUDGES if judges is None else judges)
 
@@ -196,17 +199,12 @@ class Condition(ObjectSelector):
     value: str | None = None
     regex: str | None = None
 
-    def chooses(self, live: Mapping[str, Any]) -> bool:
+    def chooses(self, live: Mapping[str, Any], judges: Judges | None = None) -> bool:
         """Whether this object has to meet the condition."""
-        return self.fits(object_ref(live)) if self.chosen else not has_verdict(live)
-
-    def unmet(self, live: Mapping[str, Any]) -> str | None:
-        """What is missing from this object, in words; None when the condition holds."""
-        found = self.reasons(live)
-        return found[0].message if found else None
+        return self.fits(object_ref(live)) if self.chosen else not has_verdict(live, judges)
 
     def reasons(self, live: Mapping[str, Any]) -> list[Reason]:
-        """The same as a reason with its code."""
+        """What is missing from this object; nothing when the condition holds."""
         if self.type is not None:
             return condition_reasons(live, self.type, self.status)
         ref = str(object_ref(live))
@@ -254,22 +252,26 @@ def parse_conditions(options: Sequence[Mapping[str, Any]] | None) -> list[Condit
     return conditions
 
 
-def unmet_conditions(conditions: Sequence[Condition], live: Mapping[str, Any]) -> list[Reason]:
+def unmet_conditions(
+    conditions: Sequence[Condition], live: Mapping[str, Any], judges: Judges | None = None
+) -> list[Reason]:
     """What is missing from one object of all the conditions that choose it."""
-    return [reason for condition in conditions if condition.chooses(live) for reason in condition.reasons(live)]
+    chosen = [condition for condition in conditions if condition.chooses(live, judges)]
+    return [reason for condition in chosen for reason in condition.reasons(live)]
 
 
 def _problems(given: Mapping[str, Any], place: str) -> list[Problem]:
-    found = []
-    if (given.get("type") is None) == (given.get("path") is None):
-        found.append(Problem(place, "needs either type, a condition of the object's status, or path, a JSONPath"))
-    if given.get("path") is None and (given.get("value") is not None or given.get("regex") is not None):
-        found.append(Problem(place, "value and regex compare what path leads to: set path"))
-    if given.get("type") is None and given.get("status") is not None:
-        found.append(Problem(place, "status belongs to type: set type, or value for a path"))
-    if given.get("value") is not None and given.get("regex") is not None:
-        found.append(Problem(place, "takes value or regex, not both"))
-    if given.get("regex") is not None:
+    kind, path, status, value, regex = (
+        given.get(name) is not None for name in ("type", "path", "status", "value", "regex")
+    )
+    rules = (
+        (kind == path, "needs either type, a condition of the object's status, or path, a JSONPath"),
+        (not path and (value or regex), "value and regex compare what path leads to: set path"),
+        (not kind and status, "status belongs to type: set type, or value for a path"),
+        (value and regex, "takes value or regex, not both"),
+    )
+    found = [Problem(place, message) for is_broken, message in rules if is_broken]
+    if regex:
         try:
             re.compile(given["regex"])
         except re.error as exc:

@@ -21,7 +21,7 @@ from ..client import Kube
 from ..manifests import Object, ObjectRef
 from .cluster import latest_warning
 from .evidence import WITH_PODS, RelatedObjects, explain_pods, with_evidence
-from .judge import JUDGES, Judge, has_verdict, readiness_reasons
+from .judge import JUDGES, Judges, has_verdict, readiness_reasons
 from .reasons import make_reason, reason_code, subject_of
 
 TERMINAL_SECONDS = 4.0
@@ -48,7 +48,7 @@ def wait_ready(
     items: Sequence[Object],
     timeout: float,
     condition: Unmet | None = None,
-    judges: Mapping[tuple[str, str], Judge] = JUDGES,
+    judges: Judges = JUDGES,
 ) -> list[Object]:
     """Wait until every object is ready and return them as they stand; NotReady with reasons otherwise.
 
@@ -89,9 +89,7 @@ class _Look:
 class _Looks:
     """Looks at what is not ready yet, and keeps what is."""
 
-    def __init__(
-        self, kube: Kube, targets: Sequence[Target], condition: Unmet | None, judges: Mapping[tuple[str, str], Judge]
-    ) -> None:
+    def __init__(self, kube: Kube, targets: Sequence[Target], condition: Unmet | None, judges: Judges) -> None:
         self._kube = kube
         self._judges = judges
         self._condition = condition
@@ -128,7 +126,7 @@ class _Looks:
                 hint = "Give it some seconds more, or this identity the right to watch Jobs."
             return [make_reason(str(target.ref), "Missing", gone, hint=hint, terminal=True)]
         found = readiness_reasons(live, self._judges)
-        found = related.judge(live, found) if has_verdict(live) else found
+        found = related.judge(live, found) if has_verdict(live, self._judges) else found
         return found or (self._condition(live) if self._condition else [])
 
 
