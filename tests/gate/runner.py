@@ -115,7 +115,7 @@ class Gate:
 
     def _run_steps(self, stage: Stage, steps: Sequence[Step]) -> None:
         started = time.monotonic()
-        with ThreadPoolExecutor(stage.is_final) as pool:
+        with ThreadPoolExecutor(stage.at_once) as pool:
             found = list(pool.map(lambda step: self._run_step(stage, step), steps))
         if self._stopping and stage is not stages.DOWN:
             # What was ended by us says nothing about the stage.

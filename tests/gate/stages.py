@@ -55,7 +55,7 @@ class Stage:
     turn: int = 0
     needs: tuple[str, ...] = ()
     # How many of its steps run side by side.
-    is_final: int = 1
+    at_once: int = 1
     # Stages that set something up are not levels of their own: they run when a level asks for them, and count nothing.
     supporting: bool = False
     # Of these, only LANES_AT_ONCE run at once.
@@ -234,8 +234,8 @@ STAGES: tuple[Stage, ...] = (
     _support("build", "the local cloud's binaries", *LEAST, *tool("localcloud", "build"), needs=("doctor",)),
     _support("npm", "what the tests run on Node", *module("gate.npm")),
     _support("mcp-servers", "the SDKs of MCP servers of both eras", *LEAST, *module("mcp_servers")),
-    Stage("lint", "ruff, mypy, yamllint, ansible-lint", lint, 1, is_final=2),
-    Stage("sanity", "ansible-test sanity on one core version", sanity, 1, is_final=2),
+    Stage("lint", "ruff, mypy, yamllint, ansible-lint", lint, 1, at_once=2),
+    Stage("sanity", "ansible-test sanity on one core version", sanity, 1, at_once=2),
     Stage("unit", "pure parts and the repository itself", partial(fast, "unit"), 1),
     Stage("contract", "parts against what they talk to", partial(fast, "contract"), 2, ("mcp-servers",)),
     Stage("docs", "every example in the documentation, and the tarball", partial(fast, "docs"), 2),
@@ -243,7 +243,7 @@ STAGES: tuple[Stage, ...] = (
     # By itself: some of its clients are timed.
     Stage("conformance", "the official MCP suite against client and servers", conformance, 3, ("npm", "mcp-servers")),
     # Both wait for clusters most of the time, each for its own.
-    Stage("integration", "modules and playbooks on a real cluster", integration, 4, ("build",), is_final=3),
+    Stage("integration", "modules and playbooks on a real cluster", integration, 4, ("build",), at_once=3),
     Stage("molecule", "a scenario per role", molecule, 4, ("cloud",)),
     # Here and not in the tests that want them: no test may take as long as a build.
     _support(

@@ -143,14 +143,14 @@ def run_rounds(
     rounds: int,
     findings: Findings,
     *,
-    is_final: int | None = None,
+    at_once: int | None = None,
     how: Write = write,
 ) -> bool:
     """Whether there were edits left for every round; with `at_once`, of so many objects, which take turns."""
     for _number in range(rounds):
         disturbed: list[Disturbed] = []
         for _turn in range(len(waiting)):
-            if len(disturbed) == is_final:
+            if len(disturbed) == at_once:
                 break
             waiting.rotate(-1)
             edited = _edit(waiting[-1], api, findings, how)

@@ -13,7 +13,7 @@ import re
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,7 +38,7 @@ class VersionRange:
     """Which versions fit: any of the alternatives, each of which is several terms that all must hold."""
 
     text: str
-    alternatives: tuple[tuple[Callable[[str], bool], ...], ...]
+    alternatives: tuple[tuple[Callable[[str], bool], ...], ...] = field(compare=False)
 
     def allows(self, version: str) -> bool:
         return any(all(term(version) for term in terms) for terms in self.alternatives)
@@ -47,12 +47,6 @@ class VersionRange:
         """The highest exact version that fits, as it was written; None when none does."""
         fitting = [version for version in versions if exact_version(version) and self.allows(version)]
         return max(fitting, key=version_key, default=None)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, VersionRange) and other.text == self.text
-
-    def __hash__(self) -> int:
-        return hash(self.text)
 
 
 def exact_version(text: str) -> str | None:
@@ -301,6 +295,11 @@ def yaml_documents(action: str, text: str) -> list[Any]:
             code="ChartNotReadable",
             hint="Fix the chart, or declare another version of it; helm lint shows what is wrong with it.",
         ) from failure
+
+
+def first_mapping(action: str, text: str) -> Mapping[str, Any]:
+    """The first of these documents that is a mapping, as Chart.yaml and values.yaml are; an empty one for none."""
+    return next((one for one in yaml_documents(action, text) if isinstance(one, Mapping)), {})
 
 
 def _description(path: Path) -> Mapping[str, Any]:

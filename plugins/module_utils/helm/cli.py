@@ -10,7 +10,6 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,133 +20,123 @@ from ..kube.syntax import json_text
 from ..secrets import redact
 from ..task import CommandOutput, Task, run_within
 from . import command
-from .chart import Chart, exact_version, yaml_documents
+from .chart import Chart, exact_version, first_mapping
 from .command import REPOSITORY, HelmFiles
 from .spec import ReleaseSpec
 
 REASON_LIMIT = 1500
 
 
-@dataclass(frozen=True)
-class _Row:
-    pattern: re.Pattern[str]
-    code: str
-    hint: str
-
-
-def _row(pattern: str, code: str, hint: str) -> _Row:
-    return _Row(re.compile(pattern, re.IGNORECASE | re.DOTALL), code, hint)
-
-
-_ROWS = (
-    _row(
+# what helm says, the code, and what to do: the first row that fits
+_ROWS: tuple[tuple[str, str, str], ...] = (
+    (
         r"Kubernetes cluster unreachable",
         "ClusterUnreachable",
         "Check that the cluster runs and that this machine reaches its address.",
     ),
-    _row(
+    (
         r"invalid ownership metadata",
         "OwnedByAnotherRelease",
         "Uninstall the release that owns the object, or let that release keep it and leave it out of this chart. "
         "To hand it over, set its annotations meta.helm.sh/release-name and meta.helm.sh/release-namespace to this "
         "release.",
     ),
-    _row(
+    (
         r"another operation \(install/upgrade/rollback\) is in progress",
         "OperationInProgress",
         "Another helm works on this release. Wait for it and run again; what a killed helm left is recovered then.",
     ),
-    _row(
+    (
         IMMUTABLE.pattern,
         "FieldImmutable",
         "Kubernetes lets this field be set only when the object is created: keep its old value, or delete the object "
         "named here and run again, and helm creates it again (kubectl delete --cascade=orphan keeps the pods of a "
         "StatefulSet or Deployment running).",
     ),
-    _row(
+    (
         r"execution error at \(|template: |parse error at \(|nil pointer evaluating",
         "ChartRefusedValues",
         "The chart's templates refuse these values: correct the values, or choose the chart version they are for.",
     ),
-    _row(
+    (
         r"values don't meet the specifications of the schema",
         "ValuesAgainstSchema",
         "Correct the values named here: the chart ships a schema for them.",
     ),
-    _row(
+    (
         r"unable to retrieve the complete list of server APIs|stale GroupVersion discovery",
         "ApiServiceDown",
         "An aggregated API does not answer, and helm asks for all of them (kubectl get apiservices shows which): look "
         "at the pods behind its Service, or delete its APIService if what served it is gone for good.",
     ),
-    _row(
+    (
         r'namespaces "[^"]*" not found',
         "NamespaceNotFound",
         "Create the namespace first, or set create_namespace: true.",
     ),
-    _row(
+    (
         r"Duplicate value|duplicate entries for key",
         "DuplicateValue",
         "Two items of this list have the same name or port: in the chart with these values, or together with an item "
         "that others added to the live object (see kubectl get -o yaml --show-managed-fields).",
     ),
-    _row(
+    (
         r"ensure CRDs are installed first|no matches for kind",
         "KindNotServed",
         "Install the CRDs this chart needs first; where they are there, the chart is older or newer than they.",
     ),
-    _row(
+    (
         r"x509: |certificate signed by unknown authority|tls: failed to verify|can't create TLS config|append certs",
         "CertificateNotTrusted",
         "Set ca_file to a PEM file with the authority that signed the certificate of the registry or repository.",
     ),
-    _row(
+    (
         r"server gave HTTP response to HTTPS client",
         "PlainHttp",
         "The registry speaks plain HTTP: set plain_http: true, if that is intended.",
     ),
-    _row(
+    (
         r"pull access denied|authorization failed|failed to authorize|\b401\b|\b403 Forbidden|status code 403|denied:"
         r"|no basic auth credentials|unauthorized",
         "RegistryRefused",
         "Give registry_username and registry_password of an account that may pull, or check the chart's name: "
         "registries answer the same for what does not exist.",
     ),
-    _row(
+    (
         r"is forbidden: User",
         "Forbidden",
         "The identity of the kubeconfig lacks this permission; give it a role that covers what the chart creates.",
     ),
-    _row(
+    (
         r"(:\S+: not found\s*$)|manifest unknown|failed to resolve reference|(fetchreference.*not found)"
         r"|could not locate a version matching",
         "ChartVersionNotFound",
         "Check the chart's name and version: versions in a registry carry no leading v, and a mirror may "
         "lack this one.",
     ),
-    _row(
+    (
         r"dial tcp|no such host|connection refused|connection reset|i/o timeout|TLS handshake timeout|: EOF\s*$"
         r"|unexpected status from \w+ request to|status code 5\d\d|Client\.Timeout exceeded",
         "RegistryUnreachable",
         "Check that it runs and that this machine reaches it (proxy, firewall, name resolution).",
     ),
-    _row(
+    (
         r"(pre|post)-(install|upgrade|delete|rollback) hooks? failed|timed out waiting for the condition"
         r"|context deadline exceeded",
         "HookNotFinished",
         "A hook of the chart did not finish. Look at its Job and pods in the release's namespace.",
     ),
-    _row(
+    (
         r"has no deployed releases",
         "NothingDeployed",
         "Remove the release with state: absent and install it again.",
     ),
-    _row(
+    (
         r"failed to fetch \S+ : \d{3} |stopped after \d+ redirects",
         "RepositoryAnswer",
         "Check repo_url: it is the address below which index.yaml lies.",
     ),
-    _row(
+    (
         r"error unmarshaling JSON|error converting YAML to JSON|no API version specified",
         "NoIndex",
         "Check repo_url: it is the address below which an index of charts, index.yaml, lies, without that name.",
@@ -170,16 +159,21 @@ def helm_failure(
     reason = reason_of(stderr) or f"helm ended with status {returncode} and wrote nothing"
     # what matters may stand behind a whole object, where a long reason is cut
     whole = _error(stderr)
-    row = next((row for row in _ROWS if row.pattern.search(whole) and _concerns(row.code, chart)), None)
-    if row is None:
-        return ServiceError(action, reason, code="HelmFailed", hint="This is helm's own message.")
-    if row.code == "ChartVersionNotFound" and chart is not None:
+    code, hint = next(
+        (
+            (code, hint)
+            for pattern, code, hint in _ROWS
+            if re.search(pattern, whole, re.IGNORECASE | re.DOTALL) and _concerns(code, chart)
+        ),
+        ("HelmFailed", "This is helm's own message."),
+    )
+    if code == "ChartVersionNotFound" and chart is not None:
         reason = f"{chart.location} has no version {chart.shown_version}: {reason}"
-    elif row.code == "RegistryUnreachable" and chart is not None:
+    elif code == "RegistryUnreachable" and chart is not None:
         reason = f"{chart.host} does not answer: {reason}"
-    elif row.code == "NamespaceNotFound":
-        return ServiceError(action, reason, code=row.code, hint=_namespace_hint(reason, namespace) or row.hint)
-    return ServiceError(action, reason, code=row.code, hint=row.hint)
+    elif code == "NamespaceNotFound":
+        hint = _namespace_hint(reason, namespace) or hint
+    return ServiceError(action, reason, code=code, hint=hint)
 
 
 def _concerns(code: str, chart: Chart | None) -> bool:
@@ -261,8 +255,8 @@ class Helm:
 
     def check(self, spec: ReleaseSpec) -> None:
         """That this helm can do what the release asks for."""
-        lacking = command.missing_features(self.version, spec)
-        if lacking is not None:
+        lacking = command.FLAGS["take_ownership"]
+        if spec.take_ownership and self.version < lacking.since:
             major, minor = lacking.since
             raise ServiceError(
                 f"Using {self.binary}",
@@ -275,8 +269,7 @@ class Helm:
         """The exact version that the range means in the chart's registry now; helm lists the tags for it."""
         action = f"Looking for chart {spec.chart.name} {spec.chart.shown_version}"
         text = self._read(action, command.show_arguments(self.binary, "chart", spec, files), files, spec.chart)
-        found = [document.get("version") for document in yaml_documents(action, text) if isinstance(document, Mapping)]
-        version = exact_version(str(found[0])) if found else None
+        version = exact_version(str(first_mapping(action, text).get("version")))
         if version is None:
             raise ServiceError(action, f"{spec.chart.location} reports no exact version", code="NoVersion")
         return version
@@ -304,8 +297,7 @@ class Helm:
         """What the chart calls itself in its Chart.yaml, which is what helm writes into the release's record."""
         action = f"Reading the name of chart {spec.chart.name} {spec.chart.version}"
         text = self._read(action, command.show_arguments(self.binary, "chart", spec, files), files, spec.chart)
-        found = [document.get("name") for document in yaml_documents(action, text) if isinstance(document, Mapping)]
-        return str(found[0]) if found and found[0] else spec.chart.name
+        return str(first_mapping(action, text).get("name") or spec.chart.name)
 
     def definitions(self, spec: ReleaseSpec, files: HelmFiles) -> str:
         """What the chart and its subcharts have in crds/, as YAML."""

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -110,13 +109,10 @@ def repositories_of(registry: Registry, address: str) -> dict[str, Any]:
 
 
 def _exec(access: Access) -> dict[str, Any] | None:
-    """The credential plugin; a relative command is relative to the kubeconfig it came from."""
+    """The credential plugin."""
     if not access.exec_spec:
         return None
-    command = str(access.exec_spec.get("command", ""))
-    if os.sep in command and access.exec_directory is not None:
-        command = str(access.exec_directory / command)
-    return {**access.exec_spec, "command": command, "interactiveMode": "Never"}
+    return {**access.exec_spec, "command": access.exec_command, "interactiveMode": "Never"}
 
 
 def _encoded(text: str | None) -> str | None:
@@ -136,25 +132,17 @@ class Flags:
 
     flags: tuple[str, ...]
     since: tuple[int, int]
-    required: bool
-    """Without them the task cannot do what it is told to; else an older helm does it by itself."""
 
 
 FLAGS = {
     # a release's objects belong to it whole, so a field somebody else applied meanwhile is taken back; helm 3 updates
     # on the client's side and knows no conflicts
-    "take fields back": Flags(("--server-side=true", "--force-conflicts"), (4, 0), required=False),
+    "take fields back": Flags(("--server-side=true", "--force-conflicts"), (4, 0)),
     # helm 3 has it since 3.17, for objects that exist without a release's marks or with another's
     # without them a changed subchart is not seen
-    "labels": Flags(("--labels",), (3, 13), required=False),
-    "take_ownership": Flags(("--take-ownership",), (3, 17), required=True),
+    "labels": Flags(("--labels",), (3, 13)),
+    "take_ownership": Flags(("--take-ownership",), (3, 17)),
 }
-
-
-def missing_features(version: tuple[int, int], spec: ReleaseSpec) -> Flags | None:
-    """What this release needs and this helm has not; None when it will do."""
-    wanted = FLAGS["take_ownership"]
-    return wanted if spec.take_ownership and version < wanted.since else None
 
 
 def version_arguments(binary: str) -> list[str]:

@@ -25,7 +25,7 @@ from typing import Any
 
 from ..errors import ServiceError
 from ..plan import ABSENT, Change, join
-from .chart import UNREADABLE, yaml_documents
+from .chart import UNREADABLE, first_mapping
 from .release_record import Release
 
 CONTENT_LABEL = "mcpops.io/chart"
@@ -127,9 +127,7 @@ def _decoded(data: Any) -> bytes:
 
 def _document(content: Content, name: str, release: Release) -> Mapping[str, Any]:
     text = content.files.get(name, b"").decode("utf-8", "replace")
-    action = f"Reading {name} of chart {release.chart_name} {release.chart_version}"
-    found = [one for one in yaml_documents(action, text) if isinstance(one, Mapping)]
-    return found[0] if found else {}
+    return first_mapping(f"Reading {name} of chart {release.chart_name} {release.chart_version}", text)
 
 
 def _short(content: bytes | None) -> Any:

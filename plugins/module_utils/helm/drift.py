@@ -158,7 +158,7 @@ def inspect_objects(
     ]
     targets = [target for target in targets if target.ref not in unread]
     options = options_for(release, objects, asked, writers=writers)
-    found = _converge(kube, task, options, targets, live, dry=True)
+    found = converge_objects(kube, task, options, targets, live, dry=True)
     moving = {
         (kind.api_version, kind.kind)
         for target, outcome in zip(targets, found)
@@ -169,22 +169,16 @@ def inspect_objects(
     return Inspection(tuple(targets), live, tuple(outcomes), tuple(placed.unserved), tuple(unreached))
 
 
-def repair_objects(
-    kube: Kube, task: Task, options: BundleOptions, targets: Sequence[Target], live: Mapping[ObjectRef, Object]
-) -> tuple[ObjectOutcome, ...]:
-    """Make these objects what the manifest says; namespaces and definitions first."""
-    return tuple(_converge(kube, task, options, targets, live, dry=False))
-
-
-def _converge(
+def converge_objects(
     kube: Kube,
     task: Task,
     options: BundleOptions,
     targets: Sequence[Target],
     live: Mapping[ObjectRef, Object],
     *,
-    dry: bool,
+    dry: bool = False,
 ) -> list[ObjectOutcome]:
+    """Make these objects what the manifest says, namespaces and definitions first; `dry`: find out what changes."""
     converger = Converger(kube, task, options, BundleState(), dry)
     missed = [target for target in targets if target.ref in live or not may_be_missing(target.declared)]
     ordered = missed if dry else sorted(missed, key=lambda target: apply_phase(target.ref))
@@ -323,10 +317,16 @@ def apply_crds(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, files: Hel
         writers=spec.writers,
         wait_timeout=spec.wait_timeout,
     )
-    done = repair_objects(kube, task, options, targets, read_live(kube, targets).complete)
-    BundleOutcome(done).raise_failures("apply the chart's definitions")
+    done = converge_objects(kube, task, options, targets, read_live(kube, targets).complete)
+    BundleOutcome(tuple(done)).raise_failures("apply the chart's definitions")
     kube.forget_structures()
-    for failure in wait_for_crds(kube, task, [target.declared for target in targets], spec.wait_timeout).values():
+    await_crds(task, kube, [target.declared for target in targets], spec.wait_timeout)
+
+
+def await_crds(task: Task, kube: Kube, objects: Iterable[Object], timeout: float) -> None:
+    """Wait until the definitions among these objects are served."""
+    definitions = [item for item in objects if item["kind"] == CRD_KIND]
+    for failure in wait_for_crds(kube, task, definitions, timeout).values():
         raise failure
 
 
@@ -361,11 +361,7 @@ def has_started(kube: Kube, spec: ReleaseSpec, before: History, cause: Failure) 
     """Whether this run's helm made a revision; what failed before that, or met another helm, left none of ours."""
     if isinstance(cause, ServiceError) and cause.code == "OperationInProgress":
         return False
-    try:
-        newest = release_record.read_history(kube, spec.namespace, spec.name).newest
-    except Failure:
-        # going back needs the same cluster, and would hide the cause
-        return False
+    newest = release_record.newest_after_failure(kube, spec.namespace, spec.name, None)
     return newest is not None and (before.newest is None or newest.revision > before.newest.revision)
 
 

@@ -16,7 +16,6 @@ from typing import Any
 from ..domain import Domain, judges_of
 from ..errors import Failure, InvalidInput, ServiceError
 from ..kube.apply.options import BundleOptions, BundleOutcome
-from ..kube.apply.requests import wait_for_crds
 from ..kube.client import Kube
 from ..kube.manifests import Object
 from ..kube.readiness.judge import JUDGES, has_verdict, readiness_reasons
@@ -45,15 +44,15 @@ def restore_release(task: Task, kube: Kube, release: Release, spec: ReleaseSpec,
         release, release_record.parse_manifest(release), spec.ignored, spec.wait_timeout, spec.writers
     )
     definitions = [target for target in found.drifted if target.ref.kind == CRD_KIND]
-    done = {one.ref: one for one in drift.repair_objects(kube, task, options, definitions, found.live)}
+    done = {one.ref: one for one in drift.converge_objects(kube, task, options, definitions, found.live)}
     if definitions:
-        _await_definitions(task, kube, [target.declared for target in definitions], spec.wait_timeout)
+        drift.await_crds(task, kube, [target.declared for target in definitions], spec.wait_timeout)
         kube.forget_structures()
         # what depends on them can be compared now
         again = drift.inspect_objects(kube, task, release, spec.ignored, spec.crds == UPGRADE_CRDS, spec.writers)
         found = replace(again, unserved=found.unserved)
     others = [target for target in found.drifted if target.ref.kind != CRD_KIND]
-    done |= {one.ref: one for one in drift.repair_objects(kube, task, options, others, found.live)}
+    done |= {one.ref: one for one in drift.converge_objects(kube, task, options, others, found.live)}
     _create_unserved(kube, task, release, options, found.unserved)
     after = drift.inspect_objects(kube, task, release, spec.ignored, spec.crds == UPGRADE_CRDS, spec.writers)
     outcomes = tuple(done.get(target.ref, one) for target, one in zip(after.targets, after.outcomes))
@@ -69,23 +68,17 @@ def restore_release(task: Task, kube: Kube, release: Release, spec: ReleaseSpec,
 
 def await_ready(task: Task, kube: Kube, spec: ReleaseSpec, found: Inspection) -> None:
     """Wait for the workloads of the manifest; what was just read and is ready costs no request."""
-    _await_definitions(task, kube, list(found.live.values()), spec.wait_timeout)
+    drift.await_crds(task, kube, found.live.values(), spec.wait_timeout)
     judges = {**JUDGES, **judges_of(spec.domains)}
     waited_for = [item for item in found.live.values() if has_verdict(item, judges) and item["kind"] != CRD_KIND]
     if any(readiness_reasons(item, judges) for item in waited_for):
         wait_ready(kube, task, waited_for, spec.wait_timeout, judges=judges)
 
 
-def _await_definitions(task: Task, kube: Kube, objects: Sequence[Object], timeout: float) -> None:
-    definitions = [item for item in objects if item["kind"] == CRD_KIND]
-    for failure in wait_for_crds(kube, task, definitions, timeout).values():
-        raise failure
-
-
 def _create_unserved(kube: Kube, task: Task, release: Release, options: BundleOptions, items: Sequence[Object]) -> None:
     """Objects whose definition has just come back."""
     placed = release_record.place_objects(list(items), kube, release)
-    done = drift.repair_objects(kube, task, options, placed.targets, {})
+    done = drift.converge_objects(kube, task, options, placed.targets, {})
     BundleOutcome((*done, *placed.unreached)).raise_failures("restore objects")
     if placed.unserved:
         names = ", ".join(sorted({f"{item['apiVersion']} {item['kind']}" for item in placed.unserved}))
@@ -161,7 +154,12 @@ def ensure_release(task: Task, kube: Kube, spec: ReleaseSpec, known: History | N
     if task.check_mode:
         return _check_mode_outcome(spec, _without_namespace(plan, spec, missing), found)
     if missing and not spec.create_namespace:
-        raise _no_namespace(spec)
+        raise ServiceError(
+            f"Installing release {spec.namespace}/{spec.name}",
+            f"there is no namespace {spec.namespace}",
+            code="NamespaceNotFound",
+            hint="Create the namespace first, or set create_namespace: true.",
+        )
     ran = False
     try:
         release = _run_helm(task, kube, helm, spec, found)
@@ -248,11 +246,7 @@ def remove_release(task: Task, kube: Kube, name: str, namespace: str, options: M
 
 def _moved(kube: Kube, release: Release) -> bool:
     """Whether the release's record is another one by now; helm marks it before it deletes anything."""
-    try:
-        newest = release_record.read_history(kube, release.namespace, release.name).newest
-    except Failure:
-        # what is asked after a failure must not hide it
-        return False
+    newest = release_record.newest_after_failure(kube, release.namespace, release.name, release)
     return newest is None or (newest.revision, newest.status) != (release.revision, release.status)
 
 
@@ -354,12 +348,3 @@ def _without_namespace(plan: Plan, spec: ReleaseSpec, missing: bool) -> Plan:
     if not missing or spec.create_namespace:
         return plan
     return plan.with_notes(f"{plan.subject} depends on the namespace {spec.namespace}, which does not exist yet.")
-
-
-def _no_namespace(spec: ReleaseSpec) -> ServiceError:
-    return ServiceError(
-        f"Installing release {spec.namespace}/{spec.name}",
-        f"there is no namespace {spec.namespace}",
-        code="NamespaceNotFound",
-        hint="Create the namespace first, or set create_namespace: true.",
-    )

@@ -17,14 +17,15 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from math import inf
 from typing import Any
 
-from ..errors import ServiceError
+from ..errors import Failure, ServiceError
 from ..kube.apply.options import ObjectOutcome, not_reached
-from ..kube.apply.requests import Target, declared_for, target_of
+from ..kube.apply.requests import Target, declared_for, target_of, unless_down
 from ..kube.client import Kube
-from ..kube.discovery import ResourceType, is_aggregated_api_down
+from ..kube.discovery import ResourceType
 from ..kube.manifests import Object, flatten_lists, normalise, object_ref
 from ..kube.schema import known_only
 from ..kube.sdk import yaml
@@ -89,11 +90,6 @@ class History:
 
     newest: Release | None = None
     deployed: Release | None = None
-
-
-def record_selector(name: str) -> str:
-    """The label selector of a release's records. Superseded revisions are left out: they can be ten and large."""
-    return f"owner=helm,name={name},status!=superseded"
 
 
 def history_from(secrets: Iterable[Mapping[str, Any]]) -> History:
@@ -176,13 +172,22 @@ POLLING = Backoff(first=1.0, longest=1.0)
 
 def read_history(kube: Kube, namespace: str, name: str) -> History:
     """The release's records; an empty history where there is no release or no namespace."""
+    # superseded revisions are left out: they can be ten and large
     listed = kube.request(
         "GET",
         f"/api/v1/namespaces/{namespace}/secrets",
-        query={"labelSelector": record_selector(name)},
+        query={"labelSelector": f"owner=helm,name={name},status!=superseded"},
         action=f"Reading the records of release {namespace}/{name}",
     ).json()
     return history_from(listed.get("items") or [])
+
+
+def newest_after_failure(kube: Kube, namespace: str, name: str, otherwise: Release | None) -> Release | None:
+    """The newest revision; what is asked after a failure must not hide it: where it cannot be read, `otherwise`."""
+    try:
+        return read_history(kube, namespace, name).newest
+    except Failure:
+        return otherwise
 
 
 def await_unfinished(task: Task, read_again: Callable[[], History], found: History, stale_after: int) -> History:
@@ -212,13 +217,9 @@ def recovery_note(found: History) -> str | None:
     if newest is None or not newest.unfinished:
         return None
     left = f"Revision {newest.revision} of release {newest.namespace}/{newest.name} was left {newest.status} by a helm"
-    if rolls_back(found) and deployed is not None:
+    if deployed is not None:
         return f"{left} that did not finish: the release goes back to revision {deployed.revision} first."
     return f"{left} that did not finish: its record is deleted first, its objects are taken up again."
-
-
-def rolls_back(found: History) -> bool:
-    return found.newest is not None and found.newest.unfinished and found.deployed is not None
 
 
 def drop_record(kube: Kube, release: Release) -> None:
@@ -268,14 +269,10 @@ def place_objects(objects: list[Object], kube: Kube, release: Release) -> Placed
     unserved: list[Object] = []
     unreached: list[ObjectOutcome] = []
     for item in objects:
-        try:
-            resource = kube.resource_type(str(item["apiVersion"]), str(item["kind"]))
-        except ServiceError as failure:
-            if not is_aggregated_api_down(failure):
-                raise
-            unreached.append(not_reached(object_ref(item), failure, COMPARE))
-            continue
-        if resource is None:
+        resource = unless_down(partial(kube.resource_type, str(item["apiVersion"]), str(item["kind"])))
+        if isinstance(resource, ServiceError):
+            unreached.append(not_reached(object_ref(item), resource, COMPARE))
+        elif resource is None:
             unserved.append(item)
         else:
             targets.append(_target(kube, resource, with_helm_marks(item, release, resource.namespaced)))
@@ -308,13 +305,9 @@ def with_helm_marks(item: Object, release: Release, namespaced: bool) -> Object:
 def chart_crds(text: str, kube: Kube, chart: str) -> list[Target]:
     """The objects of the crds/ directory of this chart. Helm leaves them without its marks: no release owns them."""
     resource = kube.resource_type("apiextensions.k8s.io/v1", "CustomResourceDefinition")
-    found = [
-        item
-        for item in flatten_lists(of_chart(f"Reading the definitions of chart {chart}", text))
-        if isinstance(item, dict)
-    ]
-    found = [item for item in found if item.get("kind") == "CustomResourceDefinition"]
-    return [_target(kube, resource, normalise(item)) for item in found] if resource is not None else []
+    found = flatten_lists(of_chart(f"Reading the definitions of chart {chart}", text))
+    definitions = [one for one in found if isinstance(one, dict) and one.get("kind") == "CustomResourceDefinition"]
+    return [_target(kube, resource, normalise(item)) for item in definitions] if resource is not None else []
 
 
 def is_kept_on_uninstall(item: Mapping[str, Any]) -> bool:

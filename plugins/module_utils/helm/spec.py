@@ -182,11 +182,7 @@ def release_spec(params: Mapping[str, Any]) -> ReleaseSpec:
 def problems(params: Mapping[str, Any]) -> list[Problem]:
     """What is wrong with the options of helm_release, as far as it shows without reading files."""
     own = TIMES if params.get("state") == "absent" else (*RULES, _chart)
-    return check((*CONNECTION, _named, *own), params)
-
-
-def _named(params: Mapping[str, Any]) -> list[Problem]:
-    return release_name_problems("name", params["name"]) + namespace_problems("namespace", params["namespace"])
+    return check((*CONNECTION, *NAMES, *own), params)
 
 
 def _chart(params: Mapping[str, Any]) -> list[Problem]:
@@ -228,15 +224,14 @@ def file_problems(params: Mapping[str, Any]) -> list[Problem]:
     return [Problem("ca_file", f"{named} is not a file on the machine the module runs on")]
 
 
-def _wait_timeout(params: Params) -> list[Problem]:
-    return wait_timeout_problems(params["wait_timeout"])
-
-
-def _stale_after(params: Params) -> list[Problem]:
-    return wait_timeout_problems(params["stale_after"], option="stale_after")
-
-
-TIMES: tuple[Rule[Params], ...] = (_wait_timeout, _stale_after)
+NAMES: tuple[Rule[Params], ...] = (
+    lambda params: release_name_problems("name", params["name"]),
+    lambda params: namespace_problems("namespace", params["namespace"]),
+)
+TIMES: tuple[Rule[Params], ...] = (
+    lambda params: wait_timeout_problems(params["wait_timeout"]),
+    lambda params: wait_timeout_problems(params["stale_after"], option="stale_after"),
+)
 RULES: tuple[Rule[Params], ...] = (
     Check(
         "registry_username",

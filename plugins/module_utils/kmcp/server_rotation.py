@@ -20,7 +20,7 @@ from ..kube.apply.replacement import dropped_leaves
 from ..kube.apply.requests import Target, map_concurrently
 from ..kube.apply.rotation import held_in, ref_of
 from ..kube.client import Kube
-from ..kube.config_digest import SECRET, Record, Reference, WorkloadRecord, as_mapping, as_mappings
+from ..kube.config_digest import SECRET, Record, Reference, as_mapping, as_mappings
 from ..kube.config_digest import read_record as recorded_in
 from ..kube.fields import FIELD_MANAGER, foreign_fields, undeclared_own
 from ..kube.manifests import Object, ObjectRef
@@ -141,7 +141,7 @@ def with_records(
         if follows_config(server):
             record = rotation.record_for(server.namespace, used_references(server.resource), related, existing)
         else:
-            record = existing.kept() if existing is not None else Record()
+            record = existing or Record()
         records[server.key] = record
         marked.append(replace(server, resource=_with_record(server.resource, record)))
     return marked, records
@@ -198,10 +198,10 @@ def _with_deployment(resource: Mapping[str, Any], deployment: Mapping[str, Any])
     return {**resource, "spec": {**resource["spec"], "deployment": deployment}}
 
 
-def _current_record(live: Mapping[str, Any] | None) -> WorkloadRecord | None:
+def _current_record(live: Mapping[str, Any] | None) -> Record | None:
     if live is None or live["metadata"].get("deletionTimestamp"):
         return None
-    return WorkloadRecord(
+    return Record(
         recorded_in(_annotations(live["spec"].get("deployment"))), recorded_in(live["metadata"].get("annotations"))
     )
 

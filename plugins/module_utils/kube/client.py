@@ -30,11 +30,11 @@ from .transport import Transport
 APPLY = "application/apply-patch+yaml"
 
 FIRST_CONTACT_SECONDS = 8.0
-"""How long a cluster that never answered is tried: a wrong address should be told soon."""
+"""How long a cluster that never answered is tried: a wrong address should be reported soon."""
 RESTART_SECONDS = 60.0
 """How long a cluster that did answer is waited for: an API server restarts in less."""
 AGGREGATED_SECONDS = 3.0
-"""How long an API that another server answers for is tried: it may be a rollout, and is told soon if it is not."""
+"""How long an API that another server answers for is tried: it may be a rollout, and is reported soon if it is not."""
 BACKOFF = Backoff(first=0.2, longest=2.0, factor=2.0, spread=0.25)
 LOOK_BEHIND_EVERY = 5
 PAGE = 1000
@@ -65,6 +65,8 @@ class Kube:
             task.secret(secret)
         self.transport = Transport(task, access)
         self._cache = RunCache(task.run_directory)
+        self._index_key = ("kubernetes-openapi", self.server)
+        self._discovery_key = ("kubernetes-discovery", self.server)
         self._discovered: discovery.Discovered | None = None
         self._down: set[str] = set()
         self._reached = False
@@ -89,27 +91,27 @@ class Kube:
 
     @classmethod
     def _connected(cls, task: Task) -> Kube:
-        stated = kubeconfig.resolve_options(task.params)
-        if stated.self_contained or stated.kubeconfig is not None:
-            return cls(task, kubeconfig.load_access(stated))
-        for path in stated.kubeconfig_paths:
+        options = kubeconfig.resolve_options(task.params)
+        if options.self_contained or options.kubeconfig is not None:
+            return cls(task, kubeconfig.load_access(options))
+        for path in options.kubeconfig_paths:
             copy = check_mode_copy(task, path)
             if copy is not None:
                 config = kubeconfig.read_config(copy)
-                return cls(task, kubeconfig.from_config(config, stated.context, path.parent, str(path)))
+                return cls(task, kubeconfig.from_config(config, options.context, path.parent, str(path)))
             reason = pending_reason(task, path)
             if reason is not None:
                 raise ClusterPending(reason)
-        if stated.kubeconfig_named and not any(path.exists() for path in stated.kubeconfig_paths):
-            missing = stated.kubeconfig_paths[0]
+        if options.kubeconfig_named and not any(path.exists() for path in options.kubeconfig_paths):
+            missing = options.kubeconfig_paths[0]
             if task.check_mode:
                 raise ClusterPending(f"the kubeconfig {missing} does not exist yet")
             reported = f"{missing} does not exist; if the cluster does, write it with aks_kubeconfig"
             raise InvalidInput("Kubernetes connection", [Problem("kubeconfig", reported)])
-        if not any(path.exists() for path in stated.kubeconfig_paths) and not kubeconfig.in_cluster():
-            unnamed = f"no cluster is named, and {stated.kubeconfig_paths[0]} does not exist; set kubeconfig"
+        if not any(path.exists() for path in options.kubeconfig_paths) and not kubeconfig.in_cluster():
+            unnamed = f"no cluster is named, and {options.kubeconfig_paths[0]} does not exist; set kubeconfig"
             raise InvalidInput("Kubernetes connection", [Problem("kubeconfig", unnamed)])
-        return cls(task, kubeconfig.load_access(stated))
+        return cls(task, kubeconfig.load_access(options))
 
     def request(
         self,
@@ -146,24 +148,6 @@ class Kube:
             raise errors.from_response(action, response.status, response.body, self.access.origin)
         return response
 
-    def open(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, Any] | None = None,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout: float = 30.0,
-        action: str = "",
-    ) -> Any:
-        """A response whose body the caller reads and closes (event streams, bounded bodies): urllib3's, any status."""
-        target = f"{path}?{urlencode(query)}" if query else path
-        try:
-            return self.transport.send(method, target, headers=headers or {}, body=body, timeout=timeout, preload=False)
-        except urllib3.exceptions.HTTPError as exc:
-            raise errors.from_exception(action or f"{method} {path}", exc, self.server, self.access.origin) from exc
-
     def get(
         self, path: str, *, query: Mapping[str, Any] | None = None, quiet: bool = False, action: str = ""
     ) -> Object | None:
@@ -189,16 +173,17 @@ class Kube:
         """
         selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
         query: dict[str, Any] = {key: value for key, value in selectors.items() if value}
+
+        def items() -> list[Object]:
+            pages = self.pages(resource, namespace, query, accept, retry, quiet)
+            return [item for page in pages for item in page.items]
+
         try:
-            return [
-                item for page in self.pages(resource, namespace, query, accept, retry, quiet) for item in page.items
-            ]
+            return items()
         except ListExpired:
             # longer than the server remembers: in one piece, then
             query["limit"] = 0
-            return [
-                item for page in self.pages(resource, namespace, query, accept, retry, quiet) for item in page.items
-            ]
+            return items()
 
     def pages(
         self,
@@ -283,7 +268,9 @@ class Kube:
     def _schemas_of(self, api_version: str) -> Schemas:
         known = self._schemas.get(api_version)
         if known is None:
-            address = self._cache.get_or_make(self._index_key, self._index).get(discovery.document_path(api_version))
+            address = self._cache.get_or_make(self._index_key, self._index).get(
+                discovery.group_path(api_version).lstrip("/")
+            )
             known = self._schemas[api_version] = self._document(address) if address else {}
         return known
 
@@ -310,20 +297,12 @@ class Kube:
         return found, discovery.GOOD_FOR_SECONDS
 
     @property
-    def _index_key(self) -> tuple[str, ...]:
-        return ("kubernetes-openapi", self.server)
-
-    @property
     def now(self) -> datetime | None:
-        """The API server's clock at its last answer: ages are told by it, not by this machine's."""
+        """The API server's clock at its last answer: ages are counted by it, not by this machine's."""
         return parsedate_to_datetime(self._date) if self._date else None
 
     def close(self) -> None:
         self.transport.close()
-
-    @property
-    def _discovery_key(self) -> tuple[str, ...]:
-        return ("kubernetes-discovery", self.server)
 
     def _discovery(self) -> discovery.Discovered:
         if self._discovered is None:

@@ -216,7 +216,10 @@ def record_text(record: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Record:
-    """What is to stand in the template, and beside it; `rolled` are the references whose change replaces the pods."""
+    """What a workload has, or is to have, in its template and beside it.
+
+    `rolled` are the references whose change replaces the pods.
+    """
 
     template: Mapping[str, str] = field(default_factory=dict)
     beside: Mapping[str, str] = field(default_factory=dict)
@@ -232,18 +235,6 @@ class Record:
 
 
 @dataclass(frozen=True)
-class WorkloadRecord:
-    """A workload as it was found: the records in its template and beside it."""
-
-    template: Mapping[str, str] = field(default_factory=dict)
-    beside: Mapping[str, str] = field(default_factory=dict)
-
-    def kept(self) -> Record:
-        """The same record: a digest that goes would roll the pods as one that changes does."""
-        return Record(self.template, self.beside)
-
-
-@dataclass(frozen=True)
 class ReferenceState:
     """One reference as it stands: its digest now and before this run, and whether it was written since it was made.
 
@@ -256,11 +247,11 @@ class ReferenceState:
 
 
 def decide_record(
-    references: Iterable[Reference], seen: Mapping[str, ReferenceState], existing: WorkloadRecord | None
+    references: Iterable[Reference], seen: Mapping[str, ReferenceState], existing: Record | None
 ) -> Record:
     """The record of a workload that uses `references`; what is not `seen` could not be read, and stays as recorded.
 
-    `standing` is None for a workload that is not there.
+    `existing` is None for a workload that is not there.
     """
     used = [(one, seen.get(one.label)) for one in references]
     if existing is None:

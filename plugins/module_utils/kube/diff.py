@@ -306,11 +306,12 @@ def explain_refusal(
 
     `changes` are those that the declaration makes, `foreign` the paths of others in the live object with their owners.
     """
-    causes = (refused.body.get("details") or {}).get("causes") if isinstance(refused.body, Mapping) else None
-    for cause in causes or ():
+    for cause in _causes(refused):
         message = str(cause.get("message"))
         if _ALL_BUT.search(message):
-            return _naming(refused, _changed(changes(), message))
+            paths = _changed(changes(), message)
+            reason = f"{listed(paths, _MOST)} would change: {refused.reason}" if paths else refused.reason
+            return _with(refused, reason, refused.hint)
         if cause.get("reason") == "FieldValueDuplicate":
             return _blaming(refused, str(cause.get("field")), foreign())
     return refused
@@ -328,12 +329,6 @@ def _below(path: str, roots: Iterable[str]) -> bool:
     """Whether a path is one of these or below it; `[*]` is any item of a list."""
     patterns = [re.escape(root).replace(r"\[\*\]", r"\[[^\]]*\]") for root in roots]
     return any(re.fullmatch(rf"{pattern}(?:[.\[].*)?", path) for pattern in patterns)
-
-
-def _naming(refused: ServiceError, paths: list[str]) -> ServiceError:
-    if not paths:
-        return refused
-    return _with(refused, f"{listed(paths, _MOST)} would change: {refused.reason}", refused.hint)
 
 
 def _blaming(refused: ServiceError, field: str, foreign: Iterable[tuple[str, str]]) -> ServiceError:

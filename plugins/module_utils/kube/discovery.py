@@ -17,6 +17,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypedDict
 from urllib.parse import parse_qs, quote, urlsplit
@@ -289,13 +290,8 @@ def cache_directory() -> Path | None:
         return None
 
 
-def document_path(api_version: str) -> str:
-    """The key of a group version in the index."""
-    return f"apis/{api_version}" if "/" in api_version else f"api/{api_version}"
-
-
 def document_addresses(index: Mapping[str, Any]) -> dict[str, str]:
-    """The address of each document by group version."""
+    """The address of each document by the path of its group version, without the slash before it."""
     return {path: str(row.get("serverRelativeURL")) for path, row in (index.get("paths") or {}).items()}
 
 
@@ -344,16 +340,14 @@ class ConfirmedObjects:
     def __init__(self, directory: Path | None, server: str) -> None:
         name = hashlib.sha256(server.encode()).hexdigest()[:32]
         self._file = directory / "confirmed" / name if directory is not None else None
-        self._digests: set[str] | None = None
 
     def __contains__(self, digest: str) -> bool:
-        return digest in self._known()
+        return digest in self._known
 
     def add(self, digest: str) -> None:
-        known = self._known()
-        if digest in known:
+        if digest in self._known:
             return
-        known.add(digest)
+        self._known.add(digest)
         if self._file is None:
             return
         with contextlib.suppress(OSError):
@@ -367,12 +361,8 @@ class ConfirmedObjects:
             finally:
                 os.close(descriptor)
 
+    @cached_property
     def _known(self) -> set[str]:
-        if self._digests is None:
-            self._digests = self._read()
-        return self._digests
-
-    def _read(self) -> set[str]:
         if self._file is None:
             return set()
         since = time.time() - CONFIRMED_DAYS * _DAY_SECONDS

@@ -210,7 +210,7 @@ def _cause_text(cause: Mapping[str, Any]) -> str:
 
 
 def _of_causes(causes: list[Mapping[str, Any]]) -> list[str]:
-    """What is wrong, field by field; a field of a wrong type is told once, and not for each alternative of a schema."""
+    """What is wrong, field by field; a wrong type is named once for a field, not for each alternative of a schema."""
     types: dict[str, tuple[str, str]] = {}
     for cause in causes:
         found = _TYPE.fullmatch(str(cause.get("message")))
@@ -291,29 +291,27 @@ def from_exception(action: str, exc: Exception, server: str, origin: str) -> Ser
 def _explain(exc: Exception) -> tuple[str, str]:
     known = urllib3.exceptions
     running = "Check that the cluster is running and that this machine's network reaches it."
-    if isinstance(exc, known.ProxyError):
-        return "cannot be reached through the proxy", "Check proxy and no_proxy."
-    if isinstance(exc, known.SSLError):
-        if untrusted(exc):
-            return (
-                untrusted(exc),
-                "Check that the cluster is running and nothing else answers at its address. If it runs, fetch the "
-                "kubeconfig again with aks_kubeconfig, or set ca_cert to the cluster's authority.",
-            )
-        return "does not speak TLS as expected", "Check scheme and port of the server address."
-    if isinstance(exc, known.NameResolutionError):
-        return (
-            "has a name that does not resolve",
-            "Check the cluster's address; a private cluster's name resolves only inside its network.",
-        )
-    if isinstance(exc, known.NewConnectionError):
-        refused = "Connection refused" in str(exc)
-        return ("refuses connections" if refused else "cannot be connected to"), running
-    if isinstance(exc, known.ConnectTimeoutError):
-        return "does not answer to connections", running + " Authorized IP ranges drop other callers silently."
-    if isinstance(exc, known.ReadTimeoutError):
-        return "did not answer in time", running
-    return "closed the connection before it answered", running
+    distrust = (
+        "Check that the cluster is running and nothing else answers at its address. If it runs, fetch the kubeconfig "
+        "again with aks_kubeconfig, or set ca_cert to the cluster's authority."
+    )
+    resolving = "Check the cluster's address; a private cluster's name resolves only inside its network."
+    refuses = "refuses connections" if "Connection refused" in str(exc) else "cannot be connected to"
+    rows = (
+        (known.ProxyError, "cannot be reached through the proxy", "Check proxy and no_proxy."),
+        (known.SSLError if untrusted(exc) else (), untrusted(exc), distrust),
+        (known.SSLError, "does not speak TLS as expected", "Check scheme and port of the server address."),
+        (known.NameResolutionError, "has a name that does not resolve", resolving),
+        (known.NewConnectionError, refuses, running),
+        (
+            known.ConnectTimeoutError,
+            "does not answer to connections",
+            f"{running} Authorized IP ranges drop other callers silently.",
+        ),
+        (known.ReadTimeoutError, "did not answer in time", running),
+        (Exception, "closed the connection before it answered", running),
+    )
+    return next((text, hint) for kind, text, hint in rows if isinstance(exc, kind))
 
 
 def never_sent(exc: Exception) -> bool:

@@ -277,18 +277,16 @@ def owners_by_route(live: Mapping[str, Any]) -> dict[Route, set[str]]:
 
 
 def foreign_routes(
-    live: Mapping[str, Any], our_managers: Collection[str], expected: Tolerated | None = None
+    live: Mapping[str, Any],
+    our_managers: Collection[str],
+    expected: Tolerated | None = None,
+    *,
+    shared: bool = False,
 ) -> dict[Route, str]:
     """Every leaf of substance that somebody else owns, with its manager; without those of expected writers.
 
-    A leaf that one of `our_managers` owns as well is not foreign: it stands as we declared it.
+    Unless it is `shared`, a leaf that one of `our_managers` owns as well is not foreign: it stands as we declared it.
     """
-    return _foreign_routes(live, our_managers, expected, shared=False)
-
-
-def _foreign_routes(
-    live: Mapping[str, Any], our_managers: Collection[str], expected: Tolerated | None, *, shared: bool
-) -> dict[Route, str]:
     allowed = tolerated(str(live.get("kind"))) if expected is None else expected
     found = {}
     for route, managers in owners_by_route(live).items():
@@ -302,12 +300,9 @@ def _foreign_routes(
     return found
 
 
-def foreign_fields(
-    live: Mapping[str, Any], our_managers: Collection[str], expected: Tolerated | None = None
-) -> list[tuple[str, str]]:
+def foreign_fields(live: Mapping[str, Any], our_managers: Collection[str]) -> list[tuple[str, str]]:
     """The same as (path, manager), sorted."""
-    found = foreign_routes(live, our_managers, expected)
-    return sorted((route_path(route), manager) for route, manager in found.items())
+    return sorted((route_path(route), manager) for route, manager in foreign_routes(live, our_managers).items())
 
 
 def writers_by_path(live: Mapping[str, Any], our_managers: Collection[str]) -> dict[str, str]:
@@ -331,7 +326,7 @@ def undeclared_foreign(
     Also those that are ours as well, because the declaration had them once: giving up our part leaves them in place.
     A list item that the declaration does not have goes as a whole.
     """
-    found = _foreign_routes(live, our_managers, expected, shared=True)
+    found = foreign_routes(live, our_managers, expected, shared=True)
     return {
         route_to_declared_item(declared, route, structure): manager
         for route, manager in found.items()

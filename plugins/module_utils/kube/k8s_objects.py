@@ -313,7 +313,7 @@ def _apply(
     judges = {**JUDGES, **judges_of(domains)}
 
     def settle(applied: BundleOutcome) -> Sequence[Object]:
-        unmet_by = partial(unmet_conditions, conditions)
+        unmet_by = partial(unmet_conditions, conditions, judges=judges)
         return wait_ready(kube, task, applied.objects, options.wait_timeout, unmet_by, judges)
 
     outcome = apply_bundle(kube, task, declared, options, settle if params["wait"] else None)

@@ -10,7 +10,7 @@ import base64
 import binascii
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -110,13 +110,13 @@ def resolve_options(params: Mapping[str, Any], environ: Mapping[str, str] | None
     wrong = check(CONNECTION, params)
     if wrong:
         raise InvalidInput("Kubernetes connection", wrong)
-    stated = {
+    given = {
         name: _given(params.get(name), None if option and name not in _OF_ANY_CLUSTER else environ.get(variable))
         for name, variable in _ENVIRONMENT.items()
     }
-    kubeconfig = stated.pop("kubeconfig")
-    groups = stated.pop("impersonate_groups")
-    validate = stated.pop("validate_certs")
+    kubeconfig = given.pop("kubeconfig")
+    groups = given.pop("impersonate_groups")
+    validate = given.pop("validate_certs")
     content, paths, named = _kubeconfig(kubeconfig, environ)
     return ConnectionOptions(
         kubeconfig=content,
@@ -124,7 +124,7 @@ def resolve_options(params: Mapping[str, Any], environ: Mapping[str, str] | None
         kubeconfig_named=named,
         validate_certs=None if validate is None else boolean(validate),
         impersonate_groups=tuple(groups.split(",") if isinstance(groups, str) else groups or ()),
-        **stated,
+        **given,
     )
 
 
@@ -178,6 +178,12 @@ class Access:
     origin: str = ""
     """Where the address came from, for messages."""
 
+    @property
+    def exec_command(self) -> str:
+        """The credential plugin; one with a path is relative to the kubeconfig that names it."""
+        command = str((self.exec_spec or {}).get("command", ""))
+        return str(self.exec_directory / command) if os.sep in command and self.exec_directory else command
+
     def secrets(self) -> list[str]:
         """What must appear in no result: whole values, and the lines of a key (a PEM rarely leaks in one piece)."""
         # not the last, short line: it would mask innocent text
@@ -190,17 +196,20 @@ class Access:
 def load_access(options: ConnectionOptions, environ: Mapping[str, str] | None = None) -> Access:
     """The access these options stand for; problems in the files are InvalidInput."""
     environ = os.environ if environ is None else environ
-    if options.self_contained:
-        return _with_options(Access(server=str(options.host), origin="option host"), options)
-    if not options.kubeconfig_named and options.context is None:
+    pod = None
+    if not options.kubeconfig_named and options.context is None and not options.self_contained:
         pod = in_cluster(environ)
-        if pod is not None:
-            return _with_options(pod, options)
-    if options.kubeconfig is not None:
-        return _with_options(from_config(options.kubeconfig, options.context, Path.cwd(), "kubeconfig"), options)
-    config = merge_configs([(path, read_config(path)) for path in options.kubeconfig_paths if path.exists()])
-    first = options.kubeconfig_paths[0]
-    return _with_options(from_config(config, options.context, first.parent, str(first)), options)
+    if options.self_contained:
+        access = Access(server=str(options.host), origin="option host")
+    elif pod is not None:
+        access = pod
+    elif options.kubeconfig is not None:
+        access = from_config(options.kubeconfig, options.context, Path.cwd(), "kubeconfig")
+    else:
+        config = merge_configs([(path, read_config(path)) for path in options.kubeconfig_paths if path.exists()])
+        first = options.kubeconfig_paths[0]
+        access = from_config(config, options.context, first.parent, str(first))
+    return _with_options(access, options)
 
 
 def read_config(path: Path) -> Mapping[str, Any]:
@@ -319,29 +328,27 @@ def in_cluster(environ: Mapping[str, str] | None = None) -> Access | None:
 
 def _with_options(access: Access, options: ConnectionOptions) -> Access:
     """Single options win over what the kubeconfig says; a new identity replaces the old one whole."""
-    stated: dict[str, Any] = {}
-    here = Path.cwd()
-    if options.host:
-        stated["server"] = options.host.rstrip("/")
-    if options.validate_certs is not None:
-        stated["verify"] = options.validate_certs
-    if options.ca_cert:
-        stated["ca_pem"] = _file(options.ca_cert, here, "ca_cert")
+
+    def content(option: str) -> str | None:
+        return _file(getattr(options, option), Path.cwd(), option) if getattr(options, option) else None
+
+    given = {
+        "server": (options.host or "").rstrip("/"),
+        "verify": options.validate_certs,
+        "ca_pem": content("ca_cert"),
+        **{name: getattr(options, name) for name in ("proxy", "no_proxy", "impersonate_user", "impersonate_groups")},
+    }
+    changed = {name: value for name, value in given.items() if value not in (None, "", ())}
     if options.api_key or options.username or options.client_cert:
-        stated.update(
-            token=None, username=None, password=None, exec_spec=None, client_cert_pem=None, client_key_pem=None
-        )
-    if options.api_key:
-        stated["token"] = options.api_key
-    if options.username:
-        stated.update(username=options.username, password=options.password)
-    if options.client_cert:
-        stated["client_cert_pem"] = _file(options.client_cert, here, "client_cert")
-        stated["client_key_pem"] = _file(options.client_key, here, "client_key") if options.client_key else None
-    for name in ("proxy", "no_proxy", "impersonate_user", "impersonate_groups"):
-        if getattr(options, name):
-            stated[name] = getattr(options, name)
-    return Access(**{**access.__dict__, **stated})
+        changed |= {
+            "token": options.api_key,
+            "username": options.username,
+            "password": options.password if options.username else None,
+            "exec_spec": None,
+            "client_cert_pem": content("client_cert"),
+            "client_key_pem": content("client_key") if options.client_cert else None,
+        }
+    return replace(access, **changed)
 
 
 def _absolute(config: Mapping[str, Any], directory: Path) -> Mapping[str, Any]:

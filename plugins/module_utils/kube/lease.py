@@ -24,7 +24,6 @@ from typing import Any
 from .. import run_cache
 from ..errors import ServiceError
 from ..task import Task
-from .kubeconfig import kubernetes_argument_spec
 
 LEASE_NAMESPACE = "kube-system"
 LEASE_NAME = "mcpops-platform"
@@ -56,8 +55,8 @@ class Holder:
     def __str__(self) -> str:
         details = [self.playbook, f"run {self.run}" if self.run else "", f"process {self.pid}" if self.pid else ""]
         shown = ", ".join(detail for detail in details if detail)
-        ref = f"{self.user}@{self.host}" if self.host else self.user
-        return f"{ref} ({shown})" if shown else ref
+        name = f"{self.user}@{self.host}" if self.host else self.user
+        return f"{name} ({shown})" if shown else name
 
 
 @dataclass(frozen=True)
@@ -84,6 +83,11 @@ class LeaseState(Enum):
 def lease_path(namespace: str, name: str = "") -> str:
     """Where Leases of a namespace are, or one of them."""
     return f"/apis/{API_VERSION}/namespaces/{namespace}/leases" + (f"/{name}" if name else "")
+
+
+def path_of(lease: Mapping[str, Any]) -> str:
+    """Where this Lease is."""
+    return lease_path(lease["metadata"]["namespace"], lease["metadata"]["name"])
 
 
 def lease_body(
@@ -194,14 +198,8 @@ class LeaseRecord:
         return datetime.now(timezone.utc) + timedelta(seconds=self.skew)
 
 
-def record_of(task: Task, server: str, current: Mapping[str, Any], skew: float) -> LeaseRecord:
-    """What is to be remembered of a lease just written through this task's options."""
-    connection = {name: task.params.get(name) for name in kubernetes_argument_spec()}
-    return LeaseRecord(server, dict(current), connection, time.time(), skew)
-
-
 def skew_of(response: Any) -> float:
-    """How far the clock of the server is ahead: what others read is told by its clock, the one all runs share."""
+    """How far the clock of the server is ahead: what others read is of its clock, the one all runs share."""
     date = response.headers.get("Date", "")
     return parsedate_to_datetime(date).timestamp() - time.time() if date else 0.0
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,6 +49,35 @@ class ObjectRef:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
+@dataclass(frozen=True)
+class ObjectSelector:
+    """The part of a row that says for which objects it is; None chooses any."""
+
+    kind: str | None = None
+    name: str | None = None
+    namespace: str | None = None
+
+    def fits(self, ref: ObjectRef) -> bool:
+        """Whether kind, name and namespace, as far as given, are this object's."""
+        own = (("kind", ref.kind), ("name", ref.name), ("namespace", ref.namespace))
+        return all(getattr(self, part) in (None, value) for part, value in own)
+
+    @property
+    def chosen(self) -> str:
+        """What it asks for; empty where that is nothing."""
+        parts = (("kind", self.kind), ("name", self.name), ("namespace", self.namespace))
+        return ", ".join(f"{part} {value}" for part, value in parts if value is not None)
+
+
+def rows_without_object(option: str, rows: Sequence[ObjectSelector], declared: Sequence[ObjectRef]) -> list[Problem]:
+    """Rows that choose objects and fit none: a misspelt name would leave its object without them silently."""
+    return [
+        Problem(f"{option}[{number}]", f"no declared object has {row.chosen}")
+        for number, row in enumerate(rows)
+        if row.chosen and not any(row.fits(ref) for ref in declared)
+    ]
+
+
 def object_ref(item: Mapping[str, Any]) -> ObjectRef:
     metadata = item.get("metadata") or {}
     return ObjectRef(str(item["apiVersion"]), str(item["kind"]), str(metadata["name"]), metadata.get("namespace"))
@@ -78,7 +108,9 @@ def flatten_lists(documents: Iterable[Any]) -> list[Any]:
             known["kind"] = str(known["kind"])[: -len("List")]
             items = document["items"] or []
             # `kind: List` says nothing of its items
-            flat += flatten_lists([_of_kind(item, known) for item in items] if known["kind"] else items)
+            if known["kind"]:
+                items = [{**known, **item} if isinstance(item, Mapping) else item for item in items]
+            flat += flatten_lists(items)
         else:
             flat.append(document)
     return flat
@@ -88,10 +120,6 @@ def _is_list(document: Mapping[str, Any]) -> bool:
     named = isinstance(document.get("metadata"), Mapping) and document["metadata"].get("name")
     items = document.get("items", "")
     return str(document.get("kind", "")).endswith("List") and not named and (items is None or isinstance(items, list))
-
-
-def _of_kind(item: Any, known: Mapping[str, Any]) -> Any:
-    return {**known, **item} if isinstance(item, Mapping) else item
 
 
 def manifest_problems(items: Sequence[Any], places: Sequence[str] | None = None) -> list[Problem]:
@@ -344,21 +372,12 @@ def _documents(value: Any) -> Iterator[Any]:
     if isinstance(value, str):
         # a text of objects; most options are no YAML worth the reading
         if "\n" in value and "kind:" in value:
-            yield from _of_text(value)
+            with contextlib.suppress(yaml.YAMLError):
+                yield from read_documents(value)
     elif isinstance(value, Mapping):
         yield value
         for below in value.values():
-            yield from _documents(below) if not _is_object(below) else [below]
+            is_object = isinstance(below, Mapping) and "apiVersion" in below and "kind" in below
+            yield from [below] if is_object else _documents(below)
     elif isinstance(value, Sequence):
         yield from (one for item in value for one in _documents(item))
-
-
-def _is_object(value: Any) -> bool:
-    return isinstance(value, Mapping) and "apiVersion" in value and "kind" in value
-
-
-def _of_text(text: str) -> list[Any]:
-    try:
-        return list(read_documents(text))
-    except yaml.YAMLError:
-        return []

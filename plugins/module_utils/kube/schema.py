@@ -41,13 +41,10 @@ def trimmed_schemas(document: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for name, schema in schemas.items():
         kept = _trimmed(schema)
-        kinds = [_kind_key(row) for row in schema.get("x-kubernetes-group-version-kind") or []]
+        rows = schema.get("x-kubernetes-group-version-kind") or []
+        kinds = ["/".join(filter(None, (row.get("group"), row["version"], row["kind"]))) for row in rows]
         found[name] = {**kept, "kinds": kinds} if kinds else kept
     return found
-
-
-def _kind_key(row: Mapping[str, Any]) -> str:
-    return f"{row['group']}/{row['version']}/{row['kind']}" if row.get("group") else f"{row['version']}/{row['kind']}"
 
 
 def _trimmed(schema: Any) -> Any:

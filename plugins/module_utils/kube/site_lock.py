@@ -14,6 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from ..task import Result, SilentTask, Task
 from ..waiting import Deadline, sleep, wait_timeout_problems
 from . import lease
 from .client import Kube
-from .kubeconfig import CONNECTION
+from .kubeconfig import CONNECTION, kubernetes_argument_spec
 from .lease import Holder, LeaseRecord, LeaseState, load_record, locked_record, save_record
 
 _PROC = Path("/proc")
@@ -139,14 +140,13 @@ def renew_lease(task: Task, file: Path) -> None:
 
 
 def _written(kube: Kube, record: LeaseRecord) -> LeaseRecord:
-    metadata = record.lease["metadata"]
-    where = lease.lease_path(metadata["namespace"], metadata["name"])
+    where = lease.path_of(record.lease)
     for _attempt in range(2):
         wanted = lease.renewed_lease(record.lease, record.now())
         answer = kube.request(
             "PUT",
             where,
-            query={"fieldManager": "mcpops"},
+            query=QUERY,
             body=wanted,
             accept_status=(404, 409),
             retry=False,
@@ -154,16 +154,16 @@ def _written(kube: Kube, record: LeaseRecord) -> LeaseRecord:
             action="renew the lease",
         )
         if answer.status < 400:
-            return LeaseRecord(**{**record.__dict__, "lease": answer.json(), "heard": time.time()})
+            return replace(record, lease=answer.json(), heard=time.time())
         existing = kube.get(where, action="read the lease")
         if existing is None:
-            return LeaseRecord(**{**record.__dict__, "lost": "the lease of this run was deleted"})
+            return replace(record, lost="the lease of this run was deleted")
         found = lease.read_lease(existing)
         if found.identity != lease.read_lease(record.lease).identity:
             reported = lease.holder_and_age(found, record.now())
-            return LeaseRecord(**{**record.__dict__, "lost": f"the lease of this run was taken over: {reported}"})
+            return replace(record, lost=f"the lease of this run was taken over: {reported}")
         # an earlier renewal arrived, and its answer did not
-        record = LeaseRecord(**{**record.__dict__, "lease": existing})
+        record = replace(record, lease=existing)
     return record
 
 
@@ -207,7 +207,8 @@ def _take(task: Task, directory: Path) -> Result:
         raise ServiceError(f"{kube.server}: take the lease", "the run that this task belongs to has ended")
     me = this_run(directory, task.params["playbook"])
     current, skew, notes = _won(task, kube, namespace, me)
-    record = lease.record_of(task, kube.server, current, skew)
+    connection = {name: task.params.get(name) for name in kubernetes_argument_spec()}
+    record = LeaseRecord(kube.server, current, connection, time.time(), skew)
     if abs(skew) > lease.SKEW_SECONDS and not notes:
         # written by this machine's clock before the server's was known
         record.lease = _put(kube, lease.renewed_lease(current, record.now())) or current
@@ -249,8 +250,7 @@ def _won(task: Task, kube: Kube, namespace: str, me: Holder) -> tuple[dict[str, 
 
 def _put(kube: Kube, wanted: dict[str, Any]) -> dict[str, Any] | None:
     """The lease as written, or None when somebody was faster."""
-    metadata = wanted["metadata"]
-    where = lease.lease_path(metadata["namespace"], metadata["name"])
+    where = lease.path_of(wanted)
     answer = kube.request("PUT", where, query=QUERY, body=wanted, accept_status=(404, 409), action="take the lease")
     written: dict[str, Any] = answer.json()
     return written if answer.status < 400 else None
@@ -297,10 +297,9 @@ def _give_back(task: Task, directory: Path) -> Result:
 
 def _delete(kube: Kube, record: lease.LeaseRecord) -> None:
     """Only as this run wrote it last: by now it may be somebody else's."""
-    metadata = record.lease["metadata"]
-    where = lease.lease_path(metadata["namespace"], metadata["name"])
-    unchanged = {name: metadata[name] for name in ("uid", "resourceVersion")}
+    unchanged = {name: record.lease["metadata"][name] for name in ("uid", "resourceVersion")}
     options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": unchanged}
+    where = lease.path_of(record.lease)
     kube.request("DELETE", where, body=options, accept_status=(404, 409), action="give the lease back")
 
 

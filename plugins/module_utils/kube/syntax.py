@@ -114,7 +114,8 @@ def json_text(value: Any) -> str:
         text = _dumped(value)
         text.encode()
     except (ValueError, TypeError, RecursionError):
-        raise _unreadable(value) from None
+        problems = json_problems(value, "") or [Problem("", "cannot be written as JSON")]
+        raise InvalidInput("What is to be sent", problems) from None
     return text if text.isascii() and "\x7f" not in text else _ESCAPED.sub(_escape, text)
 
 
@@ -142,10 +143,6 @@ def _dumped(value: Any) -> str:
 
 def _escape(found: re.Match[str]) -> str:
     return f"\\u{ord(found[0]):04x}"
-
-
-def _unreadable(value: Any) -> InvalidInput:
-    return InvalidInput("What is to be sent", json_problems(value, "") or [Problem("", "cannot be written as JSON")])
 
 
 def _value_problems(value: Any, place: str) -> Iterator[Problem]:

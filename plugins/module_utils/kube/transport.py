@@ -62,10 +62,7 @@ def _key(access: Access) -> tuple[str, ...]:
 
 
 def _ask(task: Task, access: Access) -> tuple[Mapping[str, Any], float]:
-    spec = access.exec_spec or {}
-    command = str(spec.get("command", ""))
-    if os.sep in command and access.exec_directory is not None:
-        command = str(access.exec_directory / command)
+    spec, command = access.exec_spec or {}, access.exec_command
     action = f"credential plugin {os.path.basename(command)} of {access.origin}"
     environment = {str(item["name"]): str(item["value"]) for item in spec.get("env") or []}
     environment["KUBERNETES_EXEC_INFO"] = json_text(_exec_info(access))

@@ -215,12 +215,12 @@ def _path(file: Path, utils: Path) -> str:
 
 
 def _file(path: str, tree: ast.Module, paths: Mapping[str, Path]) -> File:
-    is_final = {id(node) for node in _at_import(tree.body)}
+    at_import = {id(node) for node in _at_import(tree.body)}
     found: dict[str, set[str]] = {"imports": set(), "late": set(), "absolute": set()}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             names = set(_imported(path, node, paths))
-            found["imports" if id(node) in is_final else "late"] |= names
+            found["imports" if id(node) in at_import else "late"] |= names
             found["absolute"] |= names if not node.level else set()
     return File(_lines(tree), **{key: frozenset(names - {path}) for key, names in found.items()})
 

@@ -65,7 +65,7 @@ def test_what_others_edit_is_shown_and_repaired(release: Release, api: Api) -> N
         if number >= FEWEST_ROUNDS and findings.made.total() >= EDITS:
             break
         # others made again, or of other names, are tried in drift_property: a chart's definitions must stay
-        if not run_rounds(converge, api, waiting, 1, findings, is_final=AT_ONCE, how=plainly):
+        if not run_rounds(converge, api, waiting, 1, findings, at_once=AT_ONCE, how=plainly):
             break
     made = ", ".join(f"{number} {what}" for what, number in sorted(findings.made.items()))
     refused = findings.refused.total()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ...errors import InvalidInput, NotReady, Problem, Refused, ServiceError
@@ -21,14 +22,14 @@ from ...text import counted, listed
 from .. import manifests as declared_objects
 from ..client import Kube
 from ..diff import creation_changes, is_protected_kind
-from ..discovery import METADATA_OF_LIST, ResourceType, is_aggregated_api_down
+from ..discovery import METADATA_OF_LIST, ResourceType
 from ..fields import owns_label
-from ..manifests import Object, ObjectRef, is_built_in, object_ref
+from ..manifests import Object, ObjectRef, is_built_in, object_ref, rows_without_object
 from ..readiness import judge
 from .delete import DeleteOptions, delete_existing
 from .finished_jobs import JobRecord
 from .object import BundleState, Converger
-from .options import BundleOptions, BundleOutcome, ObjectOutcome, not_reached, object_option_problems
+from .options import OPTION, BundleOptions, BundleOutcome, ObjectOutcome, not_reached
 from .requests import (
     Target,
     map_concurrently,
@@ -38,13 +39,14 @@ from .requests import (
     stray_namespaces,
     target_of,
     unknown_kind,
+    unless_down,
     wait_for_crds,
 )
 from .rotation import BundleRotation
 
 BUNDLE_LABEL = "mcpops.io/bundle"
 
-# names told of those that stay or go
+# how many of those that stay or go are named
 _SHOWN = 5
 # what nobody declares, and a cluster has very many of
 _NOT_LISTED = frozenset({("", "Event"), ("events.k8s.io", "Event")})
@@ -58,7 +60,7 @@ class UndeclaredMembers:
     """What is to go, and what a reader should know about it."""
 
     targets: tuple[Target, ...] = ()
-    live: Mapping[ObjectRef, Object] | None = None
+    """Their declarations are the objects as they were listed."""
     notes: tuple[str, ...] = ()
 
 
@@ -102,20 +104,16 @@ def undeclared_members(kube: Kube, options: BundleOptions, declared: Sequence[Ta
     if len(going) * 100 > percent * (len(going) + len(kept)):
         raise Refused(options.subject, [_too_many(options.bundle, going, len(going) + len(kept), percent)])
     notes += [f"{target.ref}: is declared no more and kept: a {target.ref.kind} is never pruned" for target in held]
-    return UndeclaredMembers(tuple(going), {target.ref: target.declared for target in going}, tuple(notes))
+    return UndeclaredMembers(tuple(going), tuple(notes))
 
 
 def choose_leaving(members: Sequence[Target], declared: set[Key]) -> tuple[list[Target], list[Target], list[Target]]:
     """(what is to go, what stays declared, what is declared no more and never deleted) of a bundle's objects. Pure."""
-    going, kept, held = [], [], []
-    for member in sorted(members, key=lambda target: str(target.ref)):
-        if key_of(member.ref) in declared:
-            kept.append(member)
-        elif is_protected_kind(member.ref):
-            held.append(member)
-        else:
-            going.append(member)
-    return going, kept, held
+    ordered = sorted(members, key=lambda target: str(target.ref))
+    kept = [member for member in ordered if key_of(member.ref) in declared]
+    others = [member for member in ordered if key_of(member.ref) not in declared]
+    held = [member for member in others if is_protected_kind(member.ref)]
+    return [member for member in others if not is_protected_kind(member.ref)], kept, held
 
 
 def wait_for_applied(settle: Settle, found: UndeclaredMembers, outcome: BundleOutcome) -> Sequence[Object]:
@@ -149,7 +147,8 @@ def prune_members(
         wait_timeout=options.wait_timeout,
         quiet=True,
     )
-    gone = delete_existing(kube, task, found.targets, found.live or {}, deletion, dry=dry)
+    live = {target.ref: target.declared for target in found.targets}
+    gone = delete_existing(kube, task, found.targets, live, deletion, dry=dry)
     pruned = tuple(ObjectOutcome(one.ref, one.plan, None, one.failure, pruned=True) for one in gone)
     return BundleOutcome(outcome.outcomes + pruned, outcome.notes + found.notes)
 
@@ -187,26 +186,24 @@ def _members(
     selector = f"{BUNDLE_LABEL}={options.bundle}"
     # an extension API server that is down must not hold up everything else
     may_wait = is_built_in(resource.group)
-    places: Sequence[str] = ()
-    listed: list[Object] = []
-    try:
-        listed = kube.list_objects(
-            resource, label_selector=selector, accept=METADATA_OF_LIST, retry=may_wait, quiet=True
+
+    def items(namespace: str | None) -> list[Object]:
+        return kube.list_objects(
+            resource, namespace, label_selector=selector, accept=METADATA_OF_LIST, retry=may_wait, quiet=True
         )
-    except ServiceError as refused:
-        if refused.status == 404:
-            return [], []
-        if refused.status != 403 or not resource.namespaced or not namespaces:
-            return [], [f"{resource.plural} were not looked at for pruning: {refused}"]
-        places = namespaces
+
     try:
-        for place in places:
-            listed += kube.list_objects(
-                resource, place, label_selector=selector, accept=METADATA_OF_LIST, retry=may_wait, quiet=True
-            )
+        try:
+            found = items(None)
+        except ServiceError as refused:
+            if refused.status != 403 or not resource.namespaced or not namespaces:
+                raise
+            found = [item for namespace in namespaces for item in items(namespace)]
     except ServiceError as refused:
-        return [], [f"{resource.plural} were not looked at for pruning: {refused}"]
-    ours = [item for item in listed if is_ours(item, options.manager)]
+        # 404: the kind went since it was discovered
+        why = [] if refused.status == 404 else [f"{resource.plural} were not looked at for pruning: {refused}"]
+        return [], why
+    ours = [item for item in found if is_ours(item, options.manager)]
     return [target_of(resource, item) for item in ours], []
 
 
@@ -247,11 +244,6 @@ def apply_bundle(
     return _Bundle(kube, task, options, dry=task.check_mode, settle=settle).run(list(items))
 
 
-def plan_bundle(kube: Kube, task: Task, items: Iterable[Object], options: BundleOptions) -> BundleOutcome:
-    """What `apply_bundle` would change, in any mode; nothing is written."""
-    return _Bundle(kube, task, options, dry=True).run(list(items))
-
-
 def plan_without_cluster(items: Iterable[Object], reason: str) -> BundleOutcome:
     """The plan for a cluster that does not exist yet: everything is created."""
     outcomes = []
@@ -271,13 +263,13 @@ class _Bundle:
         self._options = options
         self._dry = dry
         self._settle = settle
-        self._company = BundleState()
+        self._state = BundleState()
         self._jobs = JobRecord(kube, task, options.bundle, dry=dry)
-        self._converger = Converger(kube, task, options, self._company, dry)
+        self._converger = Converger(kube, task, options, self._state, dry)
 
     def run(self, items: list[Object]) -> BundleOutcome:
         declared = [declared_objects.normalise(item) for item in items]
-        self._company.pending_kinds.update(
+        self._state.pending_kinds.update(
             {
                 (resource.api_version, resource.kind): resource
                 for item in declared
@@ -332,7 +324,7 @@ class _Bundle:
         """
         found: list[Target | ObjectOutcome] = []
         wrong: list[Problem] = []
-        resources = [self._resource(item) for item in declared]
+        resources = [unless_down(partial(self._served, item)) for item in declared]
         known = [(item, found) for item, found in zip(declared, resources) if not isinstance(found, ServiceError)]
         for warning in stray_namespaces(known):
             self._task.warn(warning)
@@ -351,56 +343,37 @@ class _Bundle:
             else:
                 found.append(target)
         wrong += _declared_twice([one for one in found if isinstance(one, Target)])
-        wrong += (
-            [
-                *object_option_problems(self._options.per_object, [target.ref for target in found]),
-                *judge.condition_problems(self._options.wait_conditions, [target.ref for target in found]),
-            ]
-            if not wrong
-            else []
-        )
+        refs = [target.ref for target in found]
+        wrong = wrong or [
+            *rows_without_object(OPTION, self._options.per_object, refs),
+            *rows_without_object(judge.OPTION, self._options.wait_conditions, refs),
+        ]
         if wrong:
             raise InvalidInput(self._options.subject, wrong)
         return found
 
-    def _resource(self, item: Object) -> ResourceType | ServiceError | None:
-        """How the kind is served, None when it is not, and the failure of an API that does not answer."""
-        try:
-            return self._served(item)
-        except ServiceError as failure:
-            if not is_aggregated_api_down(failure):
-                raise
-            return failure
-
     def _served(self, item: Object) -> ResourceType | None:
+        """How the kind is served; None when it is not."""
         api_version, kind = str(item["apiVersion"]), str(item["kind"])
-        pending_kinds = self._company.pending_kinds.get((api_version, kind))
-        known = self._kube.resource_type(api_version, kind, refresh=pending_kinds is None)
-        if known or pending_kinds:
-            return known or pending_kinds
+        pending = self._state.pending_kinds.get((api_version, kind))
+        known = self._kube.resource_type(api_version, kind, refresh=pending is None)
+        if known or pending:
+            return known or pending
         group = api_version.rpartition("/")[0]
         if self._dry and not declared_objects.is_built_in(group):
-            # its CustomResourceDefinition comes with an earlier task; where it lives is told by the declaration
+            # its CustomResourceDefinition comes with an earlier task; the declaration says where it lives
             return ResourceType(api_version, kind, "", "namespace" in item["metadata"] or bool(self._options.namespace))
         return None
 
     def _converge_all(self, group: list[Target], live: Mapping[ObjectRef, Object]) -> list[ObjectOutcome]:
-        outcomes: dict[ObjectRef, ObjectOutcome] = {}
-        open_ones: list[Target] = []
-        for target in group:
-            existing = live.get(target.ref)
-            finished = self._jobs.has_run(target, existing)
-            if finished is not None:
-                outcomes[target.ref] = finished
-            else:
-                open_ones.append(target)
-        known = [*live, *(one.ref for one in group)]
-        outcomes.update({one.ref: one for one in self._converger.converge_all(open_ones, live, known)})
-        return [outcomes[target.ref] for target in group]
+        finished = [self._jobs.has_run(target, live.get(target.ref)) for target in group]
+        open_ones = [target for target, outcome in zip(group, finished) if outcome is None]
+        made = iter(self._converger.converge_all(open_ones, live, [*live, *(one.ref for one in group)]))
+        return [outcome or next(made) for outcome in finished]
 
     def _remember_namespaces(self, batch: list[ObjectOutcome]) -> None:
-        self._company.failed_namespaces.update(one.ref.name for one in batch if one.failure is not None)
-        self._company.new_namespaces.update(
+        self._state.failed_namespaces.update(one.ref.name for one in batch if one.failure is not None)
+        self._state.new_namespaces.update(
             one.ref.name for one in batch if any(change.path == "" for change in one.plan.changes)
         )
 
@@ -426,13 +399,11 @@ class _Bundle:
 
 def _declared_twice(targets: list[Target]) -> list[Problem]:
     """Objects that are one when the default namespace, or the other version of their kind, is filled in."""
-    seen: dict[tuple[str, str, str | None, str], ObjectRef] = {}
+    seen: dict[Key, ObjectRef] = {}
     wrong = []
-    for target in targets:
-        ref = target.ref
-        key = (ref.group, ref.kind, ref.namespace, ref.name)
-        if key in seen:
-            other = "" if seen[key] == ref else f" (as {seen[key].api_version} and {ref.api_version})"
+    for ref in [target.ref for target in targets]:
+        first = seen.setdefault(key_of(ref), ref)
+        if first is not ref:
+            other = "" if first == ref else f" (as {first.api_version} and {ref.api_version})"
             wrong.append(Problem(str(ref), f"is declared twice{other}"))
-        seen.setdefault(key, ref)
     return wrong

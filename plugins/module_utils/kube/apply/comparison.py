@@ -147,7 +147,7 @@ def _value(declared: Any, live: Any, owned: Any, structure: Structure, adopt: bo
         # not ours yet: adopt it, or find out whose it is
         return ApplyNeeded.UNSURE
     if live is ABSENT or live is None:
-        if not _is_zero(declared):
+        if declared not in ("", 0, {}, []):
             return ApplyNeeded.DIFFERS
         # a declared false, 0 or empty value: one that is ours is one that the API does not store; null is stored, and
         # another value where no schema knows the field
@@ -261,10 +261,6 @@ def _without_key(owned: Tree, key: Mapping[str, Any], item: Mapping[str, Any]) -
     """A key field that was defaulted is owned without having been declared."""
     defaulted = {field_step(name) for name in key if name not in item}
     return {name: below for name, below in owned.items() if name not in defaulted} if defaulted else owned
-
-
-def _is_zero(value: Any) -> bool:
-    return value in ("", 0, False) or value == {} or value == []
 
 
 def declaration_to_apply(

@@ -24,7 +24,6 @@ from ..fields import (
     REPLACING_MANAGER,
     Route,
     field_step,
-    foreign_fields,
     own_routes,
     owned_fields,
     owners_by_route,
@@ -147,10 +146,6 @@ class Comparison:
         return writers_by_path(self.live, self.options.our_managers)
 
     @property
-    def foreign_paths(self) -> list[tuple[str, str]]:
-        return foreign_fields(self.live, self.options.our_managers)
-
-    @property
     def dropped(self) -> list[Route]:
         """What was declared once and is no more."""
         target = self.target
@@ -207,7 +202,7 @@ class Comparison:
 
     def notes(self, final: Object) -> tuple[str, ...]:
         """What the declaration has dropped and stays, and what it says and the server has not kept."""
-        # the values are not told: one of them may be a secret
+        # the values are not shown: one of them may be a secret
         not_kept = [
             f"{self.target.ref}: {route_path(one.route)} was sent and not kept: the API server or an admission webhook "
             "sets another value"
@@ -383,23 +378,21 @@ class WholeObjectWriter:
             return None
         return None if not differences(after, whole, target.structure) else whole
 
-    def _whole(self, target: Target, base: Object, to_remove: Sequence[Route], beside: Sequence[Route]) -> Object:
-        """The object in one piece: what is declared, what others own, and defaults made afresh near `beside`."""
-        writers = {self._options.manager, *LEGACY_MANAGERS}
-        return rebuilt_object(base, target.declared, to_remove, target.structure, beside, writers)
-
-    @property
-    def _writer(self) -> str:
-        return REPLACING_MANAGER if self._options.adopt else self._options.manager
-
     def _put(
         self, target: Target, base: Object, to_remove: Sequence[Route], beside: Sequence[Route], *, dry_run: bool
     ) -> Object:
-        """The object as it is (or would be) when it was written in one piece."""
+        """The object as it is (or would be) when it was written in one piece.
+
+        That is what is declared, what others own, and defaults made afresh near `beside`.
+        """
+        manager = self._options.manager
+        writer = REPLACING_MANAGER if self._options.adopt else manager
 
         def whole(live: Object) -> Object:
-            body = self._whole(target, live, to_remove, beside)
-            return put_object(self._kube, target, body, manager=self._writer, dry_run=dry_run)
+            body = rebuilt_object(
+                live, target.declared, to_remove, target.structure, beside, {manager, *LEGACY_MANAGERS}
+            )
+            return put_object(self._kube, target, body, manager=writer, dry_run=dry_run)
 
         return written(self._kube, target, base, whole, CONFLICT)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ...errors import Failure, InvalidInput, NotReady, Problem, Reason, ServiceError
 from ...plan import Plan
@@ -15,12 +16,12 @@ from ...task import Task
 from ...waiting import Backoff, Deadline, poll
 from ..client import Kube
 from ..diff import refusing_webhook, removal_changes
-from ..discovery import is_aggregated_api_down, is_mistaken, not_installed
+from ..discovery import is_mistaken, not_installed
 from ..manifests import Object, ObjectRef, apply_phase, normalise, object_ref, protect_live_secrets
 from ..readiness.cluster import namespace_hint
 from . import finished_jobs
-from .options import BundleOutcome, ObjectOutcome
-from .requests import Target, map_concurrently, placed, read_live, unknown_kind
+from .options import BundleOutcome, ObjectOutcome, not_reached
+from .requests import Target, map_concurrently, placed, read_live, unknown_kind, unless_down
 
 POLLING = Backoff(first=0.2, longest=2.0)
 ObjectToDelete = tuple[str, ObjectRef, "str | None"]
@@ -43,7 +44,7 @@ def delete_objects(kube: Kube, task: Task, items: Iterable[Object], options: Del
     """Delete those objects that exist, custom resources first, and wait until they are gone.
 
     Of the declarations only apiVersion, kind, name and namespace matter. In check mode: what would be deleted.
-    A kind that is not installed has no objects, which is told; one that is written wrongly is refused.
+    A kind that is not installed has no objects, which is reported; one that is written wrongly is refused.
     """
     targets, unknown, silent = _targets(kube, items, options)
     read = read_live(kube, targets)
@@ -52,7 +53,7 @@ def delete_objects(kube: Kube, task: Task, items: Iterable[Object], options: Del
     done = {
         outcome.ref: outcome for outcome in delete_existing(kube, task, existing, live, options, dry=task.check_mode)
     }
-    done.update({ref: _not_reached(ref, failure) for ref, failure in {**silent, **read.unread}.items()})
+    done.update({ref: not_reached(ref, failure, "delete") for ref, failure in {**silent, **read.unread}.items()})
     every = (*unknown, *silent, *(target.ref for target in targets))
     nothing = {ref: ObjectOutcome(ref, Plan(str(ref))) for ref in every}
     if not task.check_mode:
@@ -120,7 +121,11 @@ def wait_until_gone(
 
     def look() -> list[tuple[ObjectRef, Object]]:
         answers = map_concurrently(lambda one: kube.get(one[0], quiet=quiet), remaining)
-        left = [(one, live) for one, live in zip(remaining, answers) if live is not None and _same_life(one, live)]
+        left = [
+            (one, live)
+            for one, live in zip(remaining, answers)
+            if live is not None and one[2] in (None, live["metadata"].get("uid"))
+        ]
         remaining[:] = [one for one, _live in left]
         return [(ref, live) for (_path, ref, _uid), live in left]
 
@@ -141,22 +146,16 @@ def _targets(
     unknown: list[ObjectRef] = []
     silent: dict[ObjectRef, ServiceError] = {}
     wrong: list[Problem] = []
-    declared = list(map(normalise, items))
-    for item in declared:
-        try:
-            resource = kube.resource_type(str(item["apiVersion"]), str(item["kind"]))
-        except ServiceError as failure:
-            if not is_aggregated_api_down(failure):
-                raise
-            silent[object_ref(item)] = failure
+    for item in map(normalise, items):
+        kind = str(item["apiVersion"]), str(item["kind"])
+        resource = unless_down(partial(kube.resource_type, *kind))
+        if isinstance(resource, ServiceError):
+            silent[object_ref(item)] = resource
             continue
-        if resource is None:
-            if is_mistaken(kube.kinds(), str(item["apiVersion"]), str(item["kind"])):
-                wrong.append(unknown_kind(kube, item))
-            else:
-                unknown.append(object_ref(item))
+        if resource is None and not is_mistaken(kube.kinds(), *kind):
+            unknown.append(object_ref(item))
             continue
-        target = placed(item, resource, options.namespace)
+        target = unknown_kind(kube, item) if resource is None else placed(item, resource, options.namespace)
         if isinstance(target, Problem):
             wrong.append(target)
         else:
@@ -164,14 +163,6 @@ def _targets(
     if wrong:
         raise InvalidInput(options.subject, wrong)
     return found, unknown, silent
-
-
-def _not_reached(ref: ObjectRef, failure: ServiceError) -> ObjectOutcome:
-    """Nobody knows whether it is there."""
-    own = ServiceError(
-        f"delete {ref}", failure.reason, code=failure.code, status=failure.status, hint=failure.hint, body=failure.body
-    )
-    return ObjectOutcome(ref, Plan(str(ref)), failure=own)
 
 
 def _delete(kube: Kube, target: Target, live: Object, options: DeleteOptions, dry: bool) -> ObjectOutcome:
@@ -220,10 +211,6 @@ def _wait(
     except Failure as failure:
         first = to_remove[0][1]
         outcomes[first] = ObjectOutcome(first, outcomes[first].plan, live[first], failure)
-
-
-def _same_life(to_remove: ObjectToDelete, live: Object) -> bool:
-    return to_remove[2] is None or live["metadata"].get("uid") == to_remove[2]
 
 
 def _why_still_there(ref: ObjectRef, live: Object) -> list[Reason]:

@@ -95,13 +95,7 @@ def entry_of(declared: Object, live: Object, bundle: str | None) -> JobEntry:
 
 def has_news(entry: JobEntry, known: JobEntry | None) -> bool:
     """Whether an entry says something that the record does not; a version alone is no news."""
-    return known is None or (entry.digest, entry.state, entry.uid, entry.ttl, entry.bundle) != (
-        known.digest,
-        known.state,
-        known.uid,
-        known.ttl,
-        known.bundle,
-    )
+    return known is None or entry != replace(known, version=entry.version, finished=entry.finished)
 
 
 def has_run(entry: JobEntry | None, declared: Object, now: datetime | None) -> bool:
@@ -213,7 +207,7 @@ class JobRecord:
         wanted = {
             str(ref.namespace)
             for ref, target in self._jobs.items()
-            if _gone(live.get(ref)) or cleans_itself_up(target.declared) or _cleans_up(live.get(ref))
+            if _gone(live.get(ref)) or cleans_itself_up(target.declared) or cleans_itself_up(live.get(ref) or {})
         }
         self._known = read_records(self._kube, {*wanted, *also})
         self._ask_about(
@@ -226,7 +220,7 @@ class JobRecord:
 
     def _ask_about(self, missing: list[Target]) -> None:
         """How Jobs have ended that an earlier run applied and did not wait for, while the API server remembers it."""
-        news: dict[str, dict[str, JobEntry | None]] = {}
+        news: dict[ObjectRef, JobEntry] = {}
         for target, entry in [(one, self._entry(one.ref)) for one in missing]:
             if entry is None:
                 continue
@@ -236,10 +230,9 @@ class JobRecord:
             if last is not None and has_ended(last):
                 now = replace(entry_of(target.declared, last, entry.bundle), digest=entry.digest)
             self._known[str(target.ref.namespace)][target.ref.name] = now
-            self._news.add(target.ref)
-            news.setdefault(str(target.ref.namespace), {})[target.ref.name] = now
-        for namespace, entries in news.items():
-            self._write(namespace, entries)
+            news[target.ref] = now
+        self._news.update(news)
+        self._write_all(news)
 
     def has_run(self, target: Target, live: Object | None) -> ObjectOutcome | None:
         """The outcome of a Job that is missing (or on its way out) because it has done its work."""
@@ -291,23 +284,19 @@ class JobRecord:
         return self._known.get(str(ref.namespace), {}).get(ref.name)
 
     def _save(self, seen: Mapping[ObjectRef, Object]) -> None:
-        news: dict[str, dict[str, JobEntry | None]] = {}
-        for ref, live in seen.items():
-            entry = entry_of(self._jobs[ref].declared, live, self._bundle)
-            if has_news(entry, self._entry(ref)):
-                news.setdefault(str(ref.namespace), {})[ref.name] = entry
-        for namespace, entries in news.items():
-            self._write(namespace, entries)
+        found = {ref: entry_of(self._jobs[ref].declared, live, self._bundle) for ref, live in seen.items()}
+        self._write_all({ref: entry for ref, entry in found.items() if has_news(entry, self._entry(ref))})
+
+    def _write_all(self, news: Mapping[ObjectRef, JobEntry]) -> None:
+        for namespace in {str(ref.namespace) for ref in news}:
+            self._write(namespace, {ref.name: one for ref, one in news.items() if str(ref.namespace) == namespace})
 
     def _write(self, namespace: str, entries: Mapping[str, JobEntry | None]) -> None:
         if not entries or self._dry:
             return
         write_record(self._kube, self._task, namespace, entries)
-        known = self._known.setdefault(namespace, {})
-        for name, entry in entries.items():
-            known.pop(name, None)
-            if entry is not None:
-                known[name] = entry
+        known = {**self._known.get(namespace, {}), **entries}
+        self._known[namespace] = {name: entry for name, entry in known.items() if entry is not None}
 
 
 def read_records(kube: Kube, namespaces: Collection[str]) -> dict[str, dict[str, JobEntry]]:
@@ -382,7 +371,3 @@ def _read(kube: Kube, namespace: str) -> dict[str, JobEntry]:
 
 def _gone(live: Object | None) -> bool:
     return live is None or bool(live["metadata"].get("deletionTimestamp"))
-
-
-def _cleans_up(live: Object | None) -> bool:
-    return live is not None and cleans_itself_up(live)

@@ -17,7 +17,7 @@ from .. import diff
 from ..client import Kube
 from ..diff import creation_changes, removal_changes
 from ..discovery import ResourceType
-from ..fields import Route, route_path, value_at
+from ..fields import Route, foreign_fields, route_path, value_at
 from ..manifests import Object, ObjectRef, holds_secrets, protect_live_secrets
 from .comparison import ApplyNeeded
 from .correction import (
@@ -65,7 +65,7 @@ class Converger:
         self._kube = kube
         self._task = task
         self._options = options
-        self._company = bundle_state
+        self._bundle = bundle_state
         self._dry = dry
         self._whole = WholeObjectWriter(kube, options, dry)
 
@@ -98,7 +98,7 @@ class Converger:
         """Whether the API server knows the kind by now."""
         ref = target.ref
         return bool(target.resource.plural) and (
-            (ref.api_version, ref.kind) not in self._company.pending_kinds
+            (ref.api_version, ref.kind) not in self._bundle.pending_kinds
             or self._kube.resource_type(ref.api_version, ref.kind, refresh=False) is not None
         )
 
@@ -117,7 +117,9 @@ class Converger:
             try:
                 return self._update(found)
             except ServiceError as refused:
-                reported = diff.explain_refusal(refused, found.applied, lambda: found.foreign_paths)
+                reported = diff.explain_refusal(
+                    refused, found.applied, lambda: foreign_fields(found.live, self._options.our_managers)
+                )
                 if not diff.is_immutable(reported):
                     raise reported from refused
                 return self._recreate(target, live, reported)
@@ -128,9 +130,9 @@ class Converger:
         ref = target.ref
         if self._dry and not self.is_served(target):
             return self._planned(target, f"{ref}: depends on the CustomResourceDefinition of {ref.kind}, not there yet")
-        if ref.namespace in self._company.failed_namespaces:
+        if ref.namespace in self._bundle.failed_namespaces:
             raise ServiceError(f"apply {ref}", f"its namespace {ref.namespace} could not be applied")
-        if self._dry and ref.namespace in self._company.new_namespaces:
+        if self._dry and ref.namespace in self._bundle.new_namespaces:
             return self._planned(target)
         try:
             after = self._apply_new(target)
@@ -309,13 +311,12 @@ class Converger:
     def _apply_new(self, target: Target) -> Object:
         """The first apply of an object, with patience where what it needs was made a moment ago."""
         deadline = Deadline(SETTLING_SECONDS)
-        bundle_state = self._company
         while True:
             try:
                 return self._apply(target, self._dry)
             except ServiceError as refused:
-                new = (target.ref.api_version, target.ref.kind) in bundle_state.pending_kinds or bool(
-                    bundle_state.new_namespaces
+                new = (target.ref.api_version, target.ref.kind) in self._bundle.pending_kinds or bool(
+                    self._bundle.new_namespaces
                 )
                 if self._dry or not new or not _is_a_moment_behind(refused) or deadline.passed:
                     raise

@@ -7,14 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from ...errors import Failure, Problem, ServiceError
+from ...errors import Failure, ServiceError
 from ...plan import Plan
 from ...text import listed
 from ..fields import FIELD_MANAGER, REPLACING_MANAGER
-from ..manifests import Object, ObjectRef
+from ..manifests import Object, ObjectRef, ObjectSelector
 from ..readiness.judge import Condition
 from ..writers import IgnoredDifference, Tolerated, Writer, ignored_paths, tolerated
 
@@ -38,55 +38,29 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class ObjectOptions:
-    """One row of the option: which objects, and what holds for them; None leaves it as it is for the bundle."""
+class ObjectOptions(ObjectSelector):
+    """One row of the option: for which objects, and what holds for them instead of what holds for the bundle."""
 
-    kind: str | None = None
-    name: str | None = None
-    namespace: str | None = None
-    force_conflicts: bool | None = None
-    exclusive: bool | None = None
-    recreate: str | None = None
-    roll_on_config_change: bool | None = None
-
-    def chooses(self, ref: ObjectRef) -> bool:
-        return all(
-            wanted in (None, own)
-            for wanted, own in ((self.kind, ref.kind), (self.name, ref.name), (self.namespace, ref.namespace))
-        )
-
-    def __str__(self) -> str:
-        chosen = (("kind", self.kind), ("name", self.name), ("namespace", self.namespace))
-        return ", ".join(f"{key} {value}" for key, value in chosen if value is not None)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def object_options(options: Sequence[Mapping[str, Any]] | None) -> tuple[ObjectOptions, ...]:
     """The rows as they were validated by the argument spec."""
-    keys = ("kind", "name", "namespace", "force_conflicts", "exclusive", "recreate", "roll_on_config_change")
-    return tuple(ObjectOptions(**{key: row.get(key) for key in keys}) for row in options or [])
+    return tuple(
+        ObjectOptions(
+            row.get("kind"),
+            row.get("name"),
+            row.get("namespace"),
+            {one.name: row[one.name] for one in fields(Settings) if row.get(one.name) is not None},
+        )
+        for row in options or []
+    )
 
 
 def settings_for(rows: Iterable[ObjectOptions], whole: Settings, ref: ObjectRef) -> Settings:
     """The settings of one object: those of the whole bundle, changed by each row that chooses it; the last one wins."""
-    found = whole
-    for row in rows:
-        if row.chooses(ref):
-            found = Settings(
-                found.force_conflicts if row.force_conflicts is None else row.force_conflicts,
-                found.exclusive if row.exclusive is None else row.exclusive,
-                row.recreate or found.recreate,
-                found.roll_on_config_change if row.roll_on_config_change is None else row.roll_on_config_change,
-            )
-    return found
-
-
-def object_option_problems(rows: Sequence[ObjectOptions], declared: Sequence[ObjectRef]) -> list[Problem]:
-    """Rows that choose nothing: a misspelt name would leave its object with the wrong setting silently."""
-    return [
-        Problem(f"{OPTION}[{number}]", f"no declared object has {row}")
-        for number, row in enumerate(rows)
-        if not any(row.chooses(ref) for ref in declared)
-    ]
+    chosen = [row.settings for row in rows if row.fits(ref)]
+    return replace(whole, **{name: value for settings in chosen for name, value in settings.items()})
 
 
 @dataclass(frozen=True)
@@ -159,7 +133,7 @@ class ObjectOutcome:
 
 
 def not_reached(ref: ObjectRef, failure: ServiceError, doing: str) -> ObjectOutcome:
-    """The outcome of an object whose API does not answer; the failure is its own, to be told with its name."""
+    """The outcome of an object whose API does not answer; the failure is its own, to be reported with its name."""
     own = ServiceError(
         f"{doing} {ref}",
         failure.reason,

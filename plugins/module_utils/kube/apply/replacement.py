@@ -151,10 +151,10 @@ def _loosened(
             place = resolve_route(live, (step,), structure)
             if place is None or not isinstance(place[0], int):
                 continue
-            duplicate = resolve_route(declared, (step,), structure) if isinstance(declared, list) else None
+            declared_place = resolve_route(declared, (step,), structure) if isinstance(declared, list) else None
             items[place[0]] = _loosened(
                 live[place[0]],
-                declared[duplicate[0]] if duplicate is not None else None,
+                declared[declared_place[0]] if declared_place is not None else None,
                 structure.items,
                 {scope[1:] for scope in scopes if scope[:1] == (step,)},
                 [route[1:] for route in protected if route[:1] == (step,)],
@@ -183,7 +183,7 @@ def _with(live: Any, declared: Any, structure: Structure) -> Any:
 
 
 def dropped_leaves(declared: Mapping[str, Any], existing: Mapping[str, Any], structure: Structure) -> list[DroppedLeaf]:
-    """Every declared leaf below spec, data and the like whose value is another one in `standing`.
+    """Every declared leaf below spec, data and the like whose value is another one in `existing`.
 
     A structure in one piece that the server has completed is kept; a false, 0 or empty value is the same as none.
     """
@@ -234,7 +234,7 @@ def _beside(
 
 
 def _compare(declared: Any, live: Any, structure: Structure, route: Route, found: list[DroppedLeaf]) -> None:
-    if declared is None or (live in (ABSENT, None) and (declared in ("", 0, False) or declared in ({}, []))):
+    if declared is None or (live in (ABSENT, None) and declared in ("", 0, {}, [])):
         return
     if not isinstance(declared, bool) and declared in ("", 0, []) and live:
         # most fields take an empty value for none, and a default has its place now

@@ -285,13 +285,13 @@ def read_live(kube: Kube, targets: Iterable[Target], beside: Iterable[Target] = 
     found: dict[ObjectRef, Object] = {}
     unread: dict[ObjectRef, ServiceError] = {}
     for group, listed in zip(
-        by_list, map_concurrently(lambda group: _unless_down(lambda: _list(kube, group, get)), by_list)
+        by_list, map_concurrently(lambda group: unless_down(lambda: _list(kube, group, get)), by_list)
     ):
         if isinstance(listed, ServiceError):
             unread.update((target.ref, listed) for target in group)
         else:
             found.update(listed)
-    for target, live in zip(by_name, map_concurrently(lambda one: _unless_down(lambda: get(one)), by_name)):
+    for target, live in zip(by_name, map_concurrently(lambda one: unless_down(lambda: get(one)), by_name)):
         if isinstance(live, ServiceError):
             unread[target.ref] = live
         elif live is not None:
@@ -299,7 +299,8 @@ def read_live(kube: Kube, targets: Iterable[Target], beside: Iterable[Target] = 
     return Read(found, unread, frozenset(refused))
 
 
-def _unless_down(work: Callable[[], Other]) -> Other | ServiceError:
+def unless_down(work: Callable[[], Other]) -> Other | ServiceError:
+    """What the work yields, or the failure of an aggregated API that does not answer."""
     try:
         return work()
     except ServiceError as failure:

@@ -14,7 +14,7 @@ from ...run_cache import RunCache
 from ...task import Task
 from .. import config_digest
 from ..client import Kube
-from ..config_digest import CONFIG_MAP, SECRET, Content, Record, Reference, ReferenceState, WorkloadRecord, as_mapping
+from ..config_digest import CONFIG_MAP, SECRET, Content, Record, Reference, ReferenceState, as_mapping
 from ..discovery import ResourceType
 from ..manifests import Object, ObjectRef
 from ..writers import ignored_paths, tolerated
@@ -68,19 +68,19 @@ def ref_of(namespace: str | None, one: Reference) -> ObjectRef:
     return ObjectRef("v1", one.kind, one.name, namespace)
 
 
-def current_record(live: Object | None) -> WorkloadRecord | None:
+def current_record(live: Object | None) -> Record | None:
     """The records of a workload that is there."""
     if live is None or (live.get("metadata") or {}).get("deletionTimestamp"):
         return None
     template = ((live.get("spec") or {}).get("template") or {}).get("metadata") or {}
-    return WorkloadRecord(
+    return Record(
         config_digest.read_record(template.get("annotations")),
         config_digest.read_record(live["metadata"].get("annotations")),
     )
 
 
 def record_for(
-    namespace: str | None, used: Sequence[Reference], related: UsedObjects, existing: WorkloadRecord | None
+    namespace: str | None, used: Sequence[Reference], related: UsedObjects, existing: Record | None
 ) -> Record:
     """What a workload's record is to be."""
     seen = {}
@@ -145,10 +145,6 @@ def content_digests(
         for ref in wanted
         if ref not in unreadable
     }
-
-
-def is_held(ref: ObjectRef) -> bool:
-    return ref.api_version == "v1" and ref.kind in HELD
 
 
 def after_bundle(
@@ -270,7 +266,8 @@ class BundleRotation:
         ]
         # later tasks of a check mode run may ask for what this bundle makes of any of them
         used = {ref_of(ref.namespace, one) for ref, all_of in self._used.items() for one in all_of}
-        self._wanted = used | ({ref for ref in self._declared if is_held(ref)} if task.check_mode else set())
+        held_ones = {ref for ref in self._declared if ref.api_version == "v1" and ref.kind in HELD}
+        self._wanted = used | held_ones if task.check_mode else used
         self._before: dict[ObjectRef, Content | None] = {}
         self._planned: dict[ObjectRef, Content | None] = {}
         self._leaving: tuple[ObjectRef, ...] = ()
@@ -321,7 +318,8 @@ class BundleRotation:
         ref = target.ref
         existing = current_record(live)
         if ref in self._frozen and existing is not None:
-            return replace(target, declared=with_record(target.declared, existing.kept()))
+            # a digest that goes would roll the pods as one that changes does
+            return replace(target, declared=with_record(target.declared, existing))
         if ref not in self._used:
             return target
         record = record_for(ref.namespace, self._used[ref], related, existing)

@@ -45,7 +45,7 @@ def _services(snapshot: Snapshot, of_pods: Sequence[Finding]) -> Iterator[Findin
     for item in snapshot.of("Service"):
         metadata = item["metadata"]
         namespace, name = str(metadata.get("namespace")), str(metadata["name"])
-        if (namespace, (metadata.get("labels") or {}).get("k8s-app")) == (DNS_NAMESPACE, DNS_LABEL):
+        if _is_dns(item):
             # the cluster's DNS has a finding of its own
             continue
         near = pods.get(namespace, [])
@@ -148,12 +148,7 @@ def _dns(snapshot: Snapshot) -> Iterator[Finding]:
     if not (snapshot.complete("Service") and snapshot.complete("EndpointSlice") and snapshot.knows("Node")):
         return
     named = {"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": DNS_NAMESPACE, "name": DNS_LABEL}}
-    found = [
-        one
-        for one in snapshot.all("Service")
-        if one["metadata"].get("namespace") == DNS_NAMESPACE
-        and (one["metadata"].get("labels") or {}).get("k8s-app") == DNS_LABEL
-    ]
+    found = [one for one in snapshot.all("Service") if _is_dns(one)]
     if not found:
         reported = f"namespace {DNS_NAMESPACE} has no Service labelled k8s-app={DNS_LABEL}"
         yield of_reason(named, make_reason(subject_of(named), "DnsDown", reported))
@@ -171,8 +166,8 @@ def _dns(snapshot: Snapshot) -> Iterator[Finding]:
         yield of_reason(item, one, evidence=evidence)
 
 
-def _is_dns(deployment: Object) -> bool:
-    metadata = deployment["metadata"]
+def _is_dns(item: Object) -> bool:
+    metadata = item["metadata"]
     return metadata.get("namespace") == DNS_NAMESPACE and (metadata.get("labels") or {}).get("k8s-app") == DNS_LABEL
 
 

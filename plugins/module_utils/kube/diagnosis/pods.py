@@ -356,8 +356,7 @@ def _is_rolling(maker: Object) -> bool:
 
 
 def _running(pod: Object) -> Iterator[tuple[str, datetime]]:
-    status = pod.get("status") or {}
-    for one in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
+    for one in _states(pod):
         started = ((one.get("state") or {}).get("running") or {}).get("startedAt")
         if started:
             yield str(one["name"]), time_of(str(started))

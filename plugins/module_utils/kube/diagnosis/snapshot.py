@@ -15,10 +15,10 @@ from typing import Any
 from ...errors import Reason, ServiceError
 from ...secrets import redact
 from .. import fields
-from ..apply.requests import map_concurrently
+from ..apply.requests import map_concurrently, unless_down
 from ..client import Kube
 from ..config_digest import Content
-from ..discovery import METADATA_OF_LIST, ResourceType, is_aggregated_api_down
+from ..discovery import METADATA_OF_LIST, ResourceType
 from ..readiness import cluster
 from ..readiness.reasons import REASON_CODES, SEVERITIES, Object, ReasonCode, reason_code, time_of
 
@@ -231,7 +231,10 @@ def read_snapshot(
         resource = kube.resource_type(api_version, kind, refresh=False)
         if resource is None:
             return kind, None, ""
-        return kind, *_listed(kube, resource, places, wanted)
+        found = unless_down(lambda: _listed(kube, resource, places, wanted))
+        if isinstance(found, ServiceError):
+            return kind, None, "is served by an API that does not answer"
+        return kind, *found
 
     # what an earlier task of the run knew is no evidence; discovered once, before the threads ask
     kube.forget_kinds()
@@ -248,16 +251,18 @@ def _listed(
     kube: Kube, resource: ResourceType, places: Sequence[str], wanted: Sequence[str]
 ) -> tuple[Sequence[Object] | None, str]:
     """The objects, or None where none may be read, and what is missing of them."""
-    selector = "type=Warning" if resource.kind == "Event" else None
-    accept = METADATA_OF_LIST if resource.kind in _METADATA else None
+
+    def items(namespace: str | None) -> Sequence[Object]:
+        selector = "type=Warning" if resource.kind == "Event" else None
+        accept = METADATA_OF_LIST if resource.kind in _METADATA else None
+        return kube.list_objects(resource, namespace, field_selector=selector, accept=accept, quiet=True)
+
     try:
         if not places:
-            return kube.list_objects(resource, None, field_selector=selector, accept=accept, quiet=True), ""
+            return items(None), ""
     except ServiceError as refused:
         if refused.status == NOT_FOUND:
             return None, ""
-        if is_aggregated_api_down(refused):
-            return None, "is served by an API that does not answer"
         if refused.status != FORBIDDEN:
             raise
         if not wanted or not resource.namespaced:
@@ -266,10 +271,8 @@ def _listed(
     missing: list[str] = [] if places else ["other namespaces"]
     for namespace in places or wanted:
         try:
-            listed += kube.list_objects(resource, namespace, field_selector=selector, accept=accept, quiet=True)
+            listed += items(namespace)
         except ServiceError as refused:
-            if is_aggregated_api_down(refused):
-                return None, "is served by an API that does not answer"
             if refused.status != FORBIDDEN:
                 raise
             missing.append(namespace)

@@ -135,7 +135,8 @@ def judge_endpoints(
     if not expects_endpoints(item) or ready_endpoints(slices):
         return []
     selector = item["spec"]["selector"]
-    if any(_wants_none(one) and selector_matches(selector, _template_labels(one)) for one in workloads):
+    resting = [one for one in workloads if (one.get("spec") or {}).get("replicas") == 0]
+    if any(selector_matches(selector, _template_labels(one)) for one in resting):
         return []
     chosen = [pod for pod in pods if selector_matches(selector, (pod.get("metadata") or {}).get("labels"))]
     labels = ", ".join(f"{key}={value}" for key, value in selector.items())
@@ -164,10 +165,6 @@ def _has_port(pod: Object, name: str) -> bool:
 def _is_portless(one: Object) -> bool:
     labels = (one.get("metadata") or {}).get("labels") or {}
     return "service.kubernetes.io/headless" in labels or SERVICE_NAME_LABEL not in labels
-
-
-def _wants_none(workload: Object) -> bool:
-    return (workload.get("spec") or {}).get("replicas") == 0
 
 
 def _template_labels(workload: Object) -> dict[str, str]:
@@ -267,15 +264,11 @@ def judge_api_service(item: Object) -> list[Reason]:
     available = condition_of(item, "Available")
     if available is None:
         return reason_about(item, "NotObserved", "no controller has observed it yet")
-    if available.get("status") == "True":
+    behind = discovery.api_service_from(item)
+    if behind.status == "True":
         return []
-    name = str(item["metadata"]["name"])
-    service = (item.get("spec") or {}).get("service") or {}
-    place = f"{service.get('namespace')}/{service.get('name')}" if service else ""
-    why = (
-        f"{condition_text(available)} ({available['reason']})" if available.get("reason") else condition_text(available)
-    )
-    advice = discovery.aggregated_advice(name, place)
+    why = f"{condition_text(available)} ({behind.reason})" if behind.reason else condition_text(available)
+    advice = discovery.aggregated_advice(behind.name, behind.service)
     hint = f"{advice} Until it answers or is gone, the deletion of namespaces is held up."
     return reason_about(item, discovery.AGGREGATED_API_DOWN, f"is not available: {why}", hint=hint)
 

@@ -17,43 +17,12 @@ from typing import Any
 
 from ...errors import InvalidInput, Problem, Reason
 from ...plan import ABSENT
-from ..manifests import ObjectRef, holds_secrets, object_ref
+from ..manifests import ObjectSelector, holds_secrets, object_ref
 from . import cluster, workloads
 from .reasons import Object, condition_of, condition_text, group_of, is_status_outdated, reason_about
 
-
-class Step:
-    """One step of a path."""
-
-
-@dataclass(frozen=True)
-class Key(Step):
-    """A field of a mapping."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Index(Step):
-    """An item of a list, from its end when negative."""
-
-    place: int
-
-
-@dataclass(frozen=True)
-class Every(Step):
-    """All items of a list, or all values of a mapping."""
-
-
-@dataclass(frozen=True)
-class Filter(Step):
-    """Those items of a list at whose `path` the value compares so; without an operator: that have it."""
-
-    path: JsonPath
-    operator: str = ""
-    value: Any = None
-
-
+Step = Callable[[Any], Sequence[Any]]
+"""One step of a path: the values that it leads to from one."""
 JsonPath = tuple[Step, ...]
 
 _FIELD = re.compile(r"\.?((?:[\w/-]|\\.)+|\*)")
@@ -88,7 +57,7 @@ def find_values(path: JsonPath, value: Any) -> list[Any]:
     """Every value the path leads to, in order; none where something on the way is missing."""
     found = [value]
     for step in path:
-        found = [below for one in found for below in _below(step, one)]
+        found = [below for one in found for below in step(one)]
     return found
 
 
@@ -102,7 +71,7 @@ def _steps(text: str) -> JsonPath:
             steps.append(_bracket(bracket))
         elif field is not None and (text[place] == "." or place == 0):
             name = field.group(1)
-            steps.append(Every() if name == "*" else Key(re.sub(r"\\(.)", r"\1", name)))
+            steps.append(_every if name == "*" else _key(re.sub(r"\\(.)", r"\1", name)))
         else:
             raise BadPath(f"it cannot be read from {text[place:]!r} on")
         place = (bracket or field).end()  # type: ignore[union-attr]
@@ -111,22 +80,42 @@ def _steps(text: str) -> JsonPath:
 
 def _bracket(match: re.Match[str]) -> Step:
     if match["index"] is not None:
-        return Index(int(match["index"]))
+        return _index(int(match["index"]))
     if match["every"] is not None:
-        return Every()
+        return _every
     if match["filter"] is not None:
         return _filter(match["filter"].strip())
-    return Key(match["single"] if match["single"] is not None else match["double"])
+    return _key(match["single"] if match["single"] is not None else match["double"])
 
 
-def _filter(text: str) -> Filter:
+def _key(name: str) -> Step:
+    """A field of a mapping."""
+    return lambda value: [value[name]] if isinstance(value, Mapping) and name in value else []
+
+
+def _index(place: int) -> Step:
+    """An item of a list, from its end when negative."""
+    return lambda value: [value[place]] if isinstance(value, list) and -len(value) <= place < len(value) else []
+
+
+def _every(value: Any) -> Sequence[Any]:
+    """All items of a list, or all values of a mapping."""
+    return list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
+
+
+def _filter(text: str) -> Step:
+    """Those items of a list at whose path the first value compares so; without an operator: that have one."""
     match = _COMPARISON.fullmatch(text)
     if match is None:
         raise BadPath(f"the filter {text!r} is not of the form @.field, @.field==value or @.field!=value")
-    path = _steps(match["path"].strip())
-    if match["operator"] is None:
-        return Filter(path)
-    return Filter(path, match["operator"], _literal(match["value"].strip()))
+    path, operator = _steps(match["path"].strip()), match["operator"]
+    wanted = _literal(match["value"].strip()) if operator else ABSENT
+
+    def fits(item: Any) -> bool:
+        first = next(iter(find_values(path, item)), ABSENT)
+        return bool(first != wanted if operator != "==" else first == wanted)
+
+    return lambda value: list(filter(fits, value)) if isinstance(value, list) else []
 
 
 def _literal(text: str) -> Any:
@@ -138,34 +127,13 @@ def _literal(text: str) -> Any:
         raise BadPath(f"{text} in a filter is neither a quoted text nor a number, true or false") from None
 
 
-def _below(step: Step, value: Any) -> Sequence[Any]:
-    if isinstance(step, Key):
-        return [value[step.name]] if isinstance(value, Mapping) and step.name in value else []
-    if isinstance(step, Every) and isinstance(value, Mapping):
-        return list(value.values())
-    if not isinstance(value, list):
-        return []
-    if isinstance(step, Index):
-        return [value[step.place]] if -len(value) <= step.place < len(value) else []
-    if isinstance(step, Filter):
-        return [item for item in value if _fits(step, item)]
-    return value
-
-
-def _fits(step: Filter, item: Any) -> bool:
-    found = find_values(step.path, item)
-    first = found[0] if found else ABSENT
-    if step.operator == "==":
-        return bool(first == step.value)
-    if step.operator == "!=":
-        return bool(first != step.value)
-    return bool(found)
-
-
 Judge = Callable[[Object], list[Reason]]
 """What keeps an object of a kind from being ready, as far as it tells itself."""
 
-JUDGES: Mapping[tuple[str, str], Judge] = {
+Judges = Mapping[tuple[str, str], Judge]
+"""By API group and kind."""
+
+JUDGES: Judges = {
     ("apps", "Deployment"): workloads.judge_deployment,
     ("apps", "StatefulSet"): workloads.judge_stateful_set,
     ("apps", "DaemonSet"): workloads.judge_daemon_set,
@@ -185,7 +153,7 @@ JUDGES: Mapping[tuple[str, str], Judge] = {
 }
 
 
-def readiness_reasons(item: Object, judges: Mapping[tuple[str, str], Judge] | None = None) -> list[Reason]:
+def readiness_reasons(item: Object, judges: Judges | None = None) -> list[Reason]:
     """What keeps this object from being ready, as far as it tells itself; most kinds are ready by existing."""
     if (item.get("metadata") or {}).get("deletionTimestamp"):
         return cluster.judge_deleting(item)
@@ -193,7 +161,7 @@ def readiness_reasons(item: Object, judges: Mapping[tuple[str, str], Judge] | No
     return judge(item) if judge else []
 
 
-def has_verdict(item: Object, judges: Mapping[tuple[str, str], Judge] | None = None) -> bool:
+def has_verdict(item: Object, judges: Judges | None = None) -> bool:
     """Whether waiting for this kind means anything."""
     return (group_of(item), str(item.get("kind"))) in (JUDGES if judges is None else judges)
 
@@ -216,7 +184,7 @@ OPTION = "wait_conditions"
 
 
 @dataclass(frozen=True)
-class Condition:
+class Condition(ObjectSelector):
     """One thing that must hold before the wait ends.
 
     Either `type` and `status` (an entry of status.conditions), or `path` with a `value` all its results must equal, a
@@ -224,9 +192,6 @@ class Condition:
     and `namespace` choose the objects; a condition that chooses none is about kinds without a readiness of their own.
     """
 
-    kind: str | None = None
-    name: str | None = None
-    namespace: str | None = None
     type: str | None = None
     status: str = "True"
     path_text: str = ""
@@ -234,33 +199,16 @@ class Condition:
     value: str | None = None
     regex: str | None = None
 
-    def chooses(self, live: Mapping[str, Any]) -> bool:
+    def chooses(self, live: Mapping[str, Any], judges: Judges | None = None) -> bool:
         """Whether this object has to meet the condition."""
-        ref = object_ref(live)
-        if self.kind is None and self.name is None and self.namespace is None:
-            return not has_verdict(live)
-        return self.names(ref)
-
-    def names(self, ref: ObjectRef) -> bool:
-        """Whether kind, name and namespace, as far as given, are this object's."""
-        return (
-            self.kind in (None, ref.kind) and self.name in (None, ref.name) and self.namespace in (None, ref.namespace)
-        )
-
-    def selectors(self) -> tuple[tuple[str, str | None], ...]:
-        return ("kind", self.kind), ("name", self.name), ("namespace", self.namespace)
-
-    def unmet(self, live: Mapping[str, Any]) -> str | None:
-        """What is missing from this object, in words; None when the condition holds."""
-        found = self.reasons(live)
-        return found[0].message if found else None
+        return self.fits(object_ref(live)) if self.chosen else not has_verdict(live, judges)
 
     def reasons(self, live: Mapping[str, Any]) -> list[Reason]:
-        """The same as a reason with its code."""
+        """What is missing from this object; nothing when the condition holds."""
         if self.type is not None:
             return condition_reasons(live, self.type, self.status)
         ref = str(object_ref(live))
-        if _status_is_old(live):
+        if is_status_outdated(live):
             return [Reason(ref, "NotObserved", "its controller has not seen the latest change yet")]
         found = [_text(one) for one in find_values(self.path, live)]
         shown = "nothing" if not found else "a secret value" if holds_secrets(live) else ", ".join(map(repr, found[:5]))
@@ -304,43 +252,31 @@ def parse_conditions(options: Sequence[Mapping[str, Any]] | None) -> list[Condit
     return conditions
 
 
-def unmet_conditions(conditions: Sequence[Condition], live: Mapping[str, Any]) -> list[Reason]:
+def unmet_conditions(
+    conditions: Sequence[Condition], live: Mapping[str, Any], judges: Judges | None = None
+) -> list[Reason]:
     """What is missing from one object of all the conditions that choose it."""
-    return [reason for condition in conditions if condition.chooses(live) for reason in condition.reasons(live)]
-
-
-def condition_problems(rows: Sequence[Condition], declared: Sequence[ObjectRef]) -> list[Problem]:
-    """Rows that name objects and fit none: nobody would wait for them."""
-    return [
-        Problem(f"{OPTION}[{number}]", f"no declared object has {', '.join(named)}")
-        for number, row in enumerate(rows)
-        if (named := [f"{key} {value}" for key, value in row.selectors() if value is not None])
-        and not any(row.names(ref) for ref in declared)
-    ]
+    chosen = [condition for condition in conditions if condition.chooses(live, judges)]
+    return [reason for condition in chosen for reason in condition.reasons(live)]
 
 
 def _problems(given: Mapping[str, Any], place: str) -> list[Problem]:
-    found = []
-    if (given.get("type") is None) == (given.get("path") is None):
-        found.append(Problem(place, "needs either type, a condition of the object's status, or path, a JSONPath"))
-    if given.get("path") is None and (given.get("value") is not None or given.get("regex") is not None):
-        found.append(Problem(place, "value and regex compare what path leads to: set path"))
-    if given.get("type") is None and given.get("status") is not None:
-        found.append(Problem(place, "status belongs to type: set type, or value for a path"))
-    if given.get("value") is not None and given.get("regex") is not None:
-        found.append(Problem(place, "takes value or regex, not both"))
-    if given.get("regex") is not None:
+    kind, path, status, value, regex = (
+        given.get(name) is not None for name in ("type", "path", "status", "value", "regex")
+    )
+    rules = (
+        (kind == path, "needs either type, a condition of the object's status, or path, a JSONPath"),
+        (not path and (value or regex), "value and regex compare what path leads to: set path"),
+        (not kind and status, "status belongs to type: set type, or value for a path"),
+        (value and regex, "takes value or regex, not both"),
+    )
+    found = [Problem(place, message) for is_broken, message in rules if is_broken]
+    if regex:
         try:
             re.compile(given["regex"])
         except re.error as exc:
             found.append(Problem(f"{place}.regex", f"{given['regex']!r} is not a valid regular expression: {exc}"))
     return found
-
-
-def _status_is_old(live: Mapping[str, Any]) -> bool:
-    generation = (live.get("metadata") or {}).get("generation")
-    observed = (live.get("status") or {}).get("observedGeneration")
-    return generation is not None and observed is not None and int(observed) < int(generation)
 
 
 def _text(value: Any) -> str:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every reason code with severity, advice and patience, one table for waiting and for diagnosis.
+"""Every reason code with severity, advice and grace, one table for waiting and for diagnosis.
 
 And the accessors of status that all checks share.
 """
@@ -27,7 +27,7 @@ NEVER = float("inf")
 class ReasonCode:
     """What a code stands for.
 
-    `patience`: seconds for which it is normal, so that diagnosis says nothing yet. `at_once`: the API itself calls
+    `grace_seconds`: for how long it is normal, so that diagnosis says nothing yet. `is_final`: the API itself calls
     the state final, so a wait ends at first sight instead of giving it a few seconds to heal.
     """
 

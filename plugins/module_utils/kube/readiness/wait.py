@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...errors import NotReady, Reason, ServiceError
@@ -19,16 +19,15 @@ from ..apply.finished_jobs import last_seen_job
 from ..apply.requests import Target, map_concurrently, read_live, target_of
 from ..client import Kube
 from ..manifests import Object, ObjectRef
-from . import reasons as vocabulary
 from .cluster import latest_warning
 from .evidence import WITH_PODS, RelatedObjects, explain_pods, with_evidence
-from .judge import Judge, has_verdict, readiness_reasons
-from .reasons import subject_of
+from .judge import Judges, has_verdict, readiness_reasons
+from .reasons import make_reason, reason_code, subject_of
 
 TERMINAL_SECONDS = 4.0
 """How long a terminal reason must stand: a Secret or an image may be a moment behind its pod."""
 EXPLAINED = 10
-"""How many objects that are not ready are asked for logs and events; of the others, what is known is told."""
+"""How many objects that are not ready are asked for logs and events; of the others, what is known is reported."""
 REPORTED = 30
 """How many reasons an error lists."""
 
@@ -49,7 +48,7 @@ def wait_ready(
     items: Sequence[Object],
     timeout: float,
     condition: Unmet | None = None,
-    judges: Mapping[tuple[str, str], Judge] | None = None,
+    judges: Judges | None = None,
 ) -> list[Object]:
     """Wait until every object is ready and return them as they stand; NotReady with reasons otherwise.
 
@@ -90,19 +89,13 @@ class _Look:
 class _Looks:
     """Looks at what is not ready yet, and keeps what is."""
 
-    def __init__(
-        self,
-        kube: Kube,
-        targets: Sequence[Target],
-        condition: Unmet | None,
-        judges: Mapping[tuple[str, str], Judge] | None,
-    ) -> None:
+    def __init__(self, kube: Kube, targets: Sequence[Target], condition: Unmet | None, judges: Judges | None) -> None:
         self._kube = kube
         self._judges = judges
         self._condition = condition
         self._waiting = list(targets)
         self._latest = {target.ref: target.declared for target in targets}
-        self._standing_reasons = _TerminalSince()
+        self._terminal_since = _TerminalSince()
         self.ready: dict[ObjectRef, Object] = {}
 
     def look(self) -> _Look:
@@ -116,12 +109,25 @@ class _Looks:
         related = RelatedObjects(
             self._kube, [(target.ref.kind, target.ref.namespace) for target in self._waiting], before
         )
-        found = _verdicts(answering, live, self._condition, related, self._judges)
+        verdicts = map_concurrently(lambda target: self._verdict(target, live.get(target.ref), related), answering)
+        found = {target.ref: reasons for target, reasons in zip(answering, verdicts)}
         # an API whose server is being rolled out answers again
-        found.update({ref: [_silent(ref, failure)] for ref, failure in unread.items()})
+        found.update({ref: [Reason(str(ref), one.code, one.reason, one.hint)] for ref, one in unread.items()})
         self.ready.update({target.ref: live[target.ref] for target in self._waiting if not found[target.ref]})
         self._waiting = [target for target in self._waiting if found[target.ref]]
-        return _Look(self._waiting, live, found, related, self._standing_reasons.final(found))
+        return _Look(self._waiting, live, found, related, self._terminal_since.final(found))
+
+    def _verdict(self, target: Target, live: Object | None, related: RelatedObjects) -> list[Reason]:
+        if live is None:
+            gone = "does not exist (any more): something has deleted it"
+            hint = None
+            if finished_jobs.is_job(target.ref) and finished_jobs.cleans_itself_up(target.declared):
+                gone = "was removed by its ttlSecondsAfterFinished before its result could be read"
+                hint = "Give it some seconds more, or this identity the right to watch Jobs."
+            return [make_reason(str(target.ref), "Missing", gone, hint=hint, terminal=True)]
+        found = readiness_reasons(live, self._judges)
+        found = related.judge(live, found) if has_verdict(live, self._judges) else found
+        return found or (self._condition(live) if self._condition else [])
 
 
 def _cleaned_up(
@@ -140,16 +146,9 @@ def _cleaned_up(
         if existing is not None and finished_jobs.has_ended(existing):
             # that it is being deleted says no more than that it has ended
             metadata = {key: value for key, value in existing["metadata"].items() if key != "deletionTimestamp"}
-            found[target.ref] = {**existing, **_type_of(target), "metadata": metadata}
+            kind = {"apiVersion": target.ref.api_version, "kind": target.ref.kind}
+            found[target.ref] = {**existing, **kind, "metadata": metadata}
     return found
-
-
-def _type_of(target: Target) -> Object:
-    return {"apiVersion": target.ref.api_version, "kind": target.ref.kind}
-
-
-def _silent(ref: ObjectRef, failure: ServiceError) -> Reason:
-    return Reason(str(ref), failure.code, failure.reason, failure.hint)
 
 
 class _TerminalSince:
@@ -164,8 +163,7 @@ class _TerminalSince:
         at = now()
         self._since = {key: self._since.get(key, at) for key in shown}
         return any(
-            vocabulary.reason_code(one.code).is_final or at - self._since[key] >= TERMINAL_SECONDS
-            for key, one in shown.items()
+            reason_code(one.code).is_final or at - self._since[key] >= TERMINAL_SECONDS for key, one in shown.items()
         )
 
 
@@ -176,15 +174,10 @@ def explained_reasons(
     known = {str(ref): reported for ref, reported in found.items()}
     pairs = [(item, known.get(subject_of(item), [])) for item in items]
     deep = map_concurrently(lambda pair: _explained(kube, *pair, related), pairs[:EXPLAINED])
-    reported = [reason for one in deep for reason in one] + [
-        reason for _item, own in pairs[EXPLAINED:] for reason in own
-    ]
+    reported = [reason for one in [*deep, *(own for _item, own in pairs[EXPLAINED:])] for reason in one]
     left = len(reported) - REPORTED
-    return (
-        reported
-        if left <= 0
-        else [*reported[:REPORTED], Reason("", "More", f"and {left} more reasons of other objects")]
-    )
+    more = [Reason("", "More", f"and {left} more reasons of other objects")] if left > 0 else []
+    return reported[:REPORTED] + more
 
 
 def _explained(kube: Kube, item: Object, own: list[Reason], related: RelatedObjects) -> list[Reason]:
@@ -196,7 +189,7 @@ def _explained(kube: Kube, item: Object, own: list[Reason], related: RelatedObje
             pods = [item] if kind == "Pod" else related.pods_of(item) or []
             reported = with_evidence(kube, namespace, _of_pods(own, pods), pods)
             both = kind == "Service" or any(reason.code in _BOTH for reason in own)
-            return _unique([*(reason for reason in own if both), *reported]) or own
+            return list(dict.fromkeys([*(own if both else ()), *reported])) or own
         if kind in ("PersistentVolumeClaim", "Ingress", "Service"):
             stated = redact(latest_warning(item, related.warnings(namespace)))
             return [replace(one, message=f"{one.message}: {stated}") if stated else one for one in own]
@@ -214,49 +207,9 @@ def _of_pods(own: list[Reason], pods: Sequence[Object]) -> list[Reason]:
     return [*blockers, *(one for one in reported if one.subject not in better)]
 
 
-def _unique(reported: Iterable[Reason]) -> list[Reason]:
-    return list(dict.fromkeys(reported))
-
-
-def _verdicts(
-    waiting: Sequence[Target],
-    live: dict[ObjectRef, Object],
-    condition: Unmet | None,
-    related: RelatedObjects,
-    judges: Mapping[tuple[str, str], Judge] | None,
-) -> dict[ObjectRef, list[Reason]]:
-    verdicts = map_concurrently(
-        lambda target: _verdict(target, live.get(target.ref), condition, related, judges), list(waiting)
-    )
-    return {target.ref: found for target, found in zip(waiting, verdicts)}
-
-
-def _verdict(
-    target: Target,
-    live: Object | None,
-    condition: Unmet | None,
-    related: RelatedObjects,
-    judges: Mapping[tuple[str, str], Judge] | None,
-) -> list[Reason]:
-    if live is None:
-        gone = "does not exist (any more): something has deleted it"
-        hint = None
-        if finished_jobs.is_job(target.ref) and finished_jobs.cleans_itself_up(target.declared):
-            gone = "was removed by its ttlSecondsAfterFinished before its result could be read"
-            hint = "Give it some seconds more, or this identity the right to watch Jobs."
-        return [vocabulary.make_reason(str(target.ref), "Missing", gone, hint=hint, terminal=True)]
-    found = readiness_reasons(live, judges)
-    found = related.judge(live, found) if has_verdict(live) else found
-    return found or (condition(live) if condition else [])
-
-
 def _targets(kube: Kube, items: Sequence[Object]) -> list[Target]:
-    found = []
-    for item in items:
-        resource = kube.resource_type(str(item["apiVersion"]), str(item["kind"]))
-        if resource is not None:
-            found.append(target_of(resource, item))
-    return found
+    typed = ((item, kube.resource_type(str(item["apiVersion"]), str(item["kind"]))) for item in items)
+    return [target_of(resource, item) for item, resource in typed if resource is not None]
 
 
 def _named(waiting: Sequence[Target], total: int) -> str:

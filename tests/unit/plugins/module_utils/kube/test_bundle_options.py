@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.options import (
+    OPTION,
     Settings,
-    object_option_problems,
     object_options,
     settings_for,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import ObjectRef
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import ObjectRef, rows_without_object
 
 WEB = ObjectRef("apps/v1", "Deployment", "web", "shop")
 ROWS: dict[str, tuple[list[dict[str, Any]], Settings]] = {
@@ -43,6 +43,6 @@ def test_a_row_may_take_back_what_holds_for_the_whole() -> None:
 
 def test_a_row_that_chooses_nothing_is_a_problem() -> None:
     rows = object_options([{"kind": "Deployment"}, {"kind": "Deployment", "name": "wbe", "namespace": "shop"}])
-    assert [str(one) for one in object_option_problems(rows, [WEB])] == [
+    assert [str(one) for one in rows_without_object(OPTION, rows, [WEB])] == [
         "object_options[1]: no declared object has kind Deployment, name wbe, namespace shop"
     ]

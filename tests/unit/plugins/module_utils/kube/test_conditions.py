@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import ObjectRef
+from ansible_collections.mcpops.platform.plugins.module_utils.domain import Domain
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, Reason
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import k8s_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.options import BundleOutcome
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import ObjectRef, rows_without_object
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.judge import (
-    condition_problems,
+    JUDGES,
+    OPTION,
     parse_conditions,
     unmet_conditions,
 )
+
+from .conftest import FakeTask
 
 
 def box(**more: Any) -> dict[str, Any]:
@@ -71,13 +77,6 @@ def test_unmet(case: str) -> None:
     assert all(reason.subject == "Box shop/one" and not reason.terminal for reason in found)
 
 
-def test_the_interface_of_one_condition() -> None:
-    (condition,) = parse_conditions([{"path": ".status.phase", "value": "Done"}])
-    assert condition.unmet(box()) == ".status.phase is 'Running'; waiting for 'Done'"
-    (condition,) = parse_conditions([{"path": ".status.phase"}])
-    assert condition.unmet(box()) is None
-
-
 def test_a_status_of_an_older_generation_holds_nothing() -> None:
     old = box(metadata={"name": "one", "namespace": "shop", "generation": 3})
     (reason,) = unmet_conditions(parse_conditions([{"path": ".status.phase", "value": "Running"}]), old)
@@ -90,6 +89,38 @@ def test_a_row_that_names_nothing_is_about_kinds_without_a_verdict() -> None:
     assert unmet_conditions(anything, box())
     assert not unmet_conditions(anything, DEPLOYMENT)
     assert unmet_conditions(named, DEPLOYMENT)
+
+
+def test_a_kind_that_a_domain_judges_has_a_verdict() -> None:
+    def steady(item: Any) -> list[Reason]:
+        return []
+
+    judges = {**JUDGES, ("example.com", "Box"): steady}
+    anything = parse_conditions([{"path": ".status.url"}])
+    assert not unmet_conditions(anything, box(), judges)
+    # another kind of the same group has none
+    assert unmet_conditions(anything, box(kind="Crate"), judges)
+    assert unmet_conditions(parse_conditions([{"kind": "Box", "path": ".status.url"}]), box(), judges)
+
+
+def test_a_wait_knows_the_kinds_that_domains_judge(monkeypatch: pytest.MonkeyPatch, task: FakeTask) -> None:
+    unmet = []
+
+    def waited(_kube: Any, _task: Any, _items: Any, _timeout: float, condition: Any, _judges: Any) -> list[Any]:
+        unmet.extend(condition(one) for one in (box(), box(kind="Crate")))
+        return []
+
+    def applied(_kube: Any, _task: Any, _items: Any, _options: Any, settle: Any) -> BundleOutcome:
+        settle(BundleOutcome(()))
+        return BundleOutcome(())
+
+    monkeypatch.setattr(k8s_objects, "wait_ready", waited)
+    monkeypatch.setattr(k8s_objects, "apply_bundle", applied)
+    options = ("force_conflicts", "exclusive", "roll_on_config_change", "delete_propagation", "prune")
+    task.params = {**dict.fromkeys(options, False), "recreate": "never", "wait_timeout": 1, "wait": True}
+    shop = Domain("shop", judges={("example.com", "Box"): lambda item: []})
+    k8s_objects._apply(cast(Any, None), task, [], parse_conditions([{"path": ".status.url"}]), [shop])
+    assert [len(one) for one in unmet] == [0, 1]
 
 
 def test_several_rows_are_all_told() -> None:
@@ -145,4 +176,6 @@ FITS = {
 def test_rows_that_fit_no_object(case: str) -> None:
     row, reported = FITS[case]
     declared = [ObjectRef("example.com/v1", "Box", "one", "shop")]
-    assert [str(one) for one in condition_problems(parse_conditions([{"path": ".a", **row}]), declared)] == reported
+    assert [
+        str(one) for one in rows_without_object(OPTION, parse_conditions([{"path": ".a", **row}]), declared)
+    ] == reported

@@ -16,7 +16,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.config_digest
     Record,
     Reference,
     ReferenceState,
-    WorkloadRecord,
     decide_record,
     is_rewritten,
     object_content,
@@ -100,15 +99,15 @@ def test_the_record_reads_back_and_has_one_order() -> None:
     assert read_record(None) == read_record({}) == read_record({DIGEST_ANNOTATION: "written by hand"}) == {}
 
 
-def at(template: str = "", beside: str = "") -> WorkloadRecord:
-    return WorkloadRecord(read_record({DIGEST_ANNOTATION: template}), read_record({DIGEST_ANNOTATION: beside}))
+def at(template: str = "", beside: str = "") -> Record:
+    return Record(read_record({DIGEST_ANNOTATION: template}), read_record({DIGEST_ANNOTATION: beside}))
 
 
 WAS, IS = ReferenceState("1", "1"), ReferenceState("2", "1")
 BY_OTHERS, GONE, MADE = ReferenceState("2", "2"), ReferenceState(None, "1"), ReferenceState("1", None)
 MISSING, UNREAD = ReferenceState(None), None
 # standing, what is seen → template, beside, what rolls
-RECORDS: dict[str, tuple[WorkloadRecord | None, ReferenceState | None, str, str, bool]] = {
+RECORDS: dict[str, tuple[Record | None, ReferenceState | None, str, str, bool]] = {
     "a new workload": (None, MADE, "secret/s=1", "", False),
     "a new workload before its Secret": (None, MISSING, "secret/s=awaited", "", False),
     "a new workload, not to be read": (None, UNREAD, "", "", False),
@@ -139,7 +138,7 @@ def test_what_is_recorded_and_what_rolls(case: str) -> None:
     assert found.rolled == ((S,) if rolls else ())
     # the second run
     later = {} if seen is None else {S.label: ReferenceState(seen.now, seen.now, seen.rewritten)}
-    again = decide_record([S], later, WorkloadRecord(found.template, found.beside))
+    again = decide_record([S], later, Record(found.template, found.beside))
     assert (again.template, again.beside, again.rolled) == (found.template, found.beside, ())
 
 

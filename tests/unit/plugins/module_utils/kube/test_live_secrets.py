@@ -60,7 +60,7 @@ def test_the_old_values_of_a_refused_secret_are_masked(way: str, task: FakeTask,
         one._converger = Converger(kube, task, BundleOptions(), BundleState(), dry=False)
         one._converge_all(targets, LIVE)
     elif way == "release":
-        drift._converge(kube, task, BundleOptions(), targets, LIVE, dry=True)
+        drift.converge_objects(kube, task, BundleOptions(), targets, LIVE, dry=True)
     else:
         options = delete.DeleteOptions(wait=False)
         delete.delete_existing(kube, task, targets, LIVE, options, dry=False)

@@ -101,7 +101,7 @@ OTHER = {
     "nobody's": ({}, [], 0),
     "ours": ({LABEL: "shop"}, [], 0),
     "another's": ({LABEL: "till"}, [], 1),
-    "another's, and taken over": ({LABEL: "till"}, [ObjectOptions(name="x", force_conflicts=True)], 0),
+    "another's, and taken over": ({LABEL: "till"}, [ObjectOptions(name="x", settings={"force_conflicts": True})], 0),
 }
 
 
