@@ -145,9 +145,9 @@ class Watchdog(Deadline):
     """
 
     def __init__(self, seconds: float) -> None:
-        related: Watchdog | None = getattr(_of_thread, "deadline", None)
-        if related is not None:
-            seconds = max(0.0, min(seconds, related.left))
+        watchdog: Watchdog | None = getattr(_of_thread, "deadline", None)
+        if watchdog is not None:
+            seconds = max(0.0, min(seconds, watchdog.left))
         limit: Deadline | None = getattr(_of_thread, "limit", None)
         if limit is not None:
             seconds = max(0.0, min(seconds, limit.left))
