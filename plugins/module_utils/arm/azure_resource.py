@@ -197,16 +197,15 @@ def info(task: Task) -> Result:
     params = task.params
     _refuse(params, info_problems(params))
     subscription = resolve_identity(params).subscription_id
-    if params.get("id") or params.get("name"):
-        resource_id, resource_type, name, _wrong = locate(params, subscription)
-        version = params.get("api_version") or api_version_of(resource_type)
-        arm = Arm.connect(task)
-        body = arm.read(resource_id, f"Reading {subject_of(resource_type, name)}", version).body
-        protect(task, secrets_of(resource_type, body or {}))
-        return Result(changed=False, values={"resources": [] if body is None else [compare.redact_body(body)]})
+    resource_id, resource_type, name, _wrong = locate(params, subscription)
     arm = Arm.connect(task)
-    found = list(_listed(arm, params, subscription))
-    protect(task, [value for body in found for value in secrets_of(str(body.get("type")), body)])
+    if params.get("id") or params.get("name"):
+        version = params.get("api_version") or api_version_of(resource_type)
+        body = arm.read(resource_id, f"Reading {subject_of(resource_type, name)}", version).body
+        found = [] if body is None else [body]
+    else:
+        found = _listed(arm, params, subscription)
+    protect(task, [value for body in found for value in secrets_of(resource_type or str(body.get("type")), body)])
     return Result(changed=False, values={"resources": [compare.redact_body(body) for body in found]})
 
 

@@ -138,18 +138,17 @@ def _sizes(declared: Mapping[str, Any]) -> SizeSelection:
 
 
 def _declared(params: Mapping[str, Any]) -> dict[str, Any]:
+    network = params.get("network") or {}
+    given: dict[tuple[str, ...], Any] = {
+        **{path: params.get(option) for option, path in CLUSTER_OPTIONS.items()},
+        ("tags",): tag_values(params["tags"])[0] if params.get("tags") is not None else None,
+        ("identity",): _identity(params["identity"]) if params.get("identity") is not None else None,
+        **{("properties", "networkProfile", key): network.get(option) for option, key in NETWORK_OPTIONS.items()},
+    }
     declared: dict[str, Any] = {}
-    for option, path in CLUSTER_OPTIONS.items():
-        if params.get(option) is not None:
-            _put(declared, path, params[option])
-    if params.get("tags") is not None:
-        declared["tags"] = tag_values(params["tags"])[0]
-    if params.get("identity") is not None:
-        declared["identity"] = _identity(params["identity"])
-    for option, key in NETWORK_OPTIONS.items():
-        value = (params.get("network") or {}).get(option)
+    for path, value in given.items():
         if value is not None:
-            _put(declared, ("properties", "networkProfile", key), value)
+            _put(declared, path, value)
     if params.get("properties"):
         raw = typed_body(params["properties"], CLUSTER_MODEL)[0]
         # where an option and a raw key say the same, validation has objected
@@ -301,7 +300,7 @@ def size_request_of(
 ) -> SizeRequest:
     """For one of `pools`, which is not there yet; `body` is the cluster as it was read, `location` the declared one."""
     declared = pool.declared
-    size = declared.get("vmSize")
+    size, zones = declared.get("vmSize"), declared.get("availabilityZones")
     wanted = Requirements(
         # a cluster does not move: its pools come where it is
         location=str((body or {}).get("location") or location),
@@ -310,16 +309,11 @@ def size_request_of(
         # which kind of size is wanted is a question of choice: whoever names one has chosen
         architecture="" if size else sizes.architecture,
         allow_burstable=bool(size) or sizes.allow_burstable,
-        zones=_zones(declared.get("availabilityZones")),
+        zones=tuple(map(str, zones)) if isinstance(zones, (list, tuple)) else (),
         system_pool=mode_of_new(current_pools(body), pools, pool).lower() == "system",
         ephemeral_os_disk=str(declared.get("osDiskType")).lower() == "ephemeral",
     )
     return SizeRequest((str(size),) if size else pool.candidates or sizes.candidates, wanted, named=bool(size))
-
-
-def _zones(declared: Any) -> tuple[str, ...]:
-    """As `_number`."""
-    return tuple(map(str, declared)) if isinstance(declared, (list, tuple)) else ()
 
 
 def _number(declared: Any) -> int:
