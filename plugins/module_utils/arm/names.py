@@ -186,7 +186,8 @@ class DeclaredResource:
 
     @property
     def subject(self) -> str:
-        raise NotImplementedError
+        """What messages call it."""
+        return self.name
 
 
 def owned_options(params: Mapping[str, Any]) -> dict[str, Any]:
