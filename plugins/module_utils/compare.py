@@ -57,10 +57,6 @@ def floor_version(current: Any, declared: Any) -> bool:
     return have[:depth] > want[:depth] or (have[:depth] == want[:depth] and (len(have) < len(want) or have >= want))
 
 
-def ignored(current: Any, declared: Any) -> bool:
-    return True
-
-
 @dataclass(frozen=True)
 class Rule:
     """How one place of a structure is compared.
@@ -75,7 +71,6 @@ class Rule:
     key: str | None = None
     keep_others: bool = False
     purge: bool = False
-    secret: bool = False
     empty_is_absent: bool = False
     false_is_absent: bool = False
 
@@ -118,11 +113,11 @@ def _merge(current: Any, declared: Any, rules: Rules, path: str, route: tuple[st
     if isinstance(declared, Mapping):
         return _merge_mapping(current, declared, rules, rule, path, route, changes)
     if isinstance(declared, list) and rule.key is not None:
-        return _merge_keyed(current, declared, rules, rule, path, route, changes)
+        return _merge_keyed(current, declared, rules, rule, rule.key, path, route, changes)
     if declared is None:
         if current is ABSENT or current is None or (rule.empty_is_absent and _empty(current)):
             return current
-        changes.append(Change(path, current, ABSENT, rule.secret))
+        changes.append(Change(path, current, ABSENT))
         return None
     if rule.empty_is_absent and _empty(current) and _empty(declared):
         return current
@@ -130,7 +125,7 @@ def _merge(current: Any, declared: Any, rules: Rules, path: str, route: tuple[st
         return current
     if current is not ABSENT and current is not None and rule.equal(current, declared):
         return current
-    changes.append(Change(path, ABSENT if current is None else current, declared, rule.secret))
+    changes.append(Change(path, ABSENT if current is None else current, declared))
     return declared
 
 
@@ -146,7 +141,7 @@ def _merge_mapping(
     base = current if isinstance(current, Mapping) else {}
     if not declared and not base:
         if current is ABSENT and not rule.empty_is_absent:
-            changes.append(Change(path, ABSENT, {}, rule.secret))
+            changes.append(Change(path, ABSENT, {}))
             return {}
         return current if isinstance(current, Mapping) else ({} if current is not ABSENT else ABSENT)
     merged: dict[str, Any] = dict(base)
@@ -156,7 +151,7 @@ def _merge_mapping(
             merged[key] = value
     if rule.purge:
         for key in [key for key in base if key not in declared]:
-            changes.append(Change(join(path, key), base[key], ABSENT, rule.secret))
+            changes.append(Change(join(path, key), base[key], ABSENT))
             del merged[key]
     return merged
 
@@ -166,27 +161,26 @@ def _merge_keyed(
     declared: list[Any],
     rules: Rules,
     rule: Rule,
+    key: str,
     path: str,
     route: tuple[str, ...],
     changes: list[Change],
 ) -> list[Any]:
-    if rule.key is None:
-        raise AssertionError("only rules with a key compare keyed lists")
-    existing = {_fold(item.get(rule.key)): item for item in current} if isinstance(current, list) else {}
-    wanted = {_fold(item.get(rule.key)): item for item in declared}
+    existing = {_fold(item.get(key)): item for item in current} if isinstance(current, list) else {}
+    wanted = {_fold(item.get(key)): item for item in declared}
     merged: list[Any] = []
     for name, item in wanted.items():
-        place = f"{path}[{item.get(rule.key)}]"
+        place = f"{path}[{item.get(key)}]"
         if name in existing:
-            rest = {key: value for key, value in item.items() if key != rule.key}
+            rest = {option: value for option, value in item.items() if option != key}
             merged.append(_merge(existing[name], rest, rules, place, (*route, "*"), changes))
         else:
-            changes.append(Change(place, ABSENT, item, rule.secret))
+            changes.append(Change(place, ABSENT, item))
             merged.append(item)
     others = [item for name, item in existing.items() if name not in wanted]
     if rule.keep_others:
         return merged + others
-    changes.extend(Change(f"{path}[{item.get(rule.key)}]", item, ABSENT, rule.secret) for item in others)
+    changes.extend(Change(f"{path}[{item.get(key)}]", item, ABSENT) for item in others)
     return merged
 
 
@@ -204,7 +198,5 @@ def _version(value: Any) -> tuple[int, ...] | None:
 
 
 def _pattern(pattern: str) -> re.Pattern[str]:
-    parts = []
-    for part in pattern.split(".") if pattern else []:
-        parts.append(".*" if part == "**" else "[^/]+" if part == "*" else re.escape(part))
-    return re.compile("/".join(parts))
+    wild = {"**": ".*", "*": "[^/]+"}
+    return re.compile("/".join(wild.get(part, re.escape(part)) for part in pattern.split(".") if part))

@@ -117,11 +117,16 @@ class InvalidInput(Failure):
     def message(self) -> str:
         if len(self.problems) == 1:
             return f"{self.subject}: {sentence(str(self.problems[0]))} Nothing was changed."
-        listed = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(self.problems, 1))
-        return f"{self.subject}: {len(self.problems)} problems, nothing was changed:\n{listed}"
+        return f"{self.subject}: {len(self.problems)} problems, nothing was changed:\n{_numbered(self.problems)}"
 
     def details(self) -> dict[str, Any]:
         return {"problems": [{"path": problem.path, "message": problem.message} for problem in self.problems]}
+
+
+def refuse(subject: str, problems: Sequence[Problem]) -> None:
+    """Raises InvalidInput where there are problems."""
+    if problems:
+        raise InvalidInput(subject, problems)
 
 
 class Refused(Failure):
@@ -138,8 +143,7 @@ class Refused(Failure):
         lines = [f"{item.path}: {_refused(item)}. {sentence(item.remedy)}" for item in self.refusals]
         if len(lines) == 1:
             return f"{self.subject}: {lines[0]} Nothing was changed."
-        listed = "\n".join(f"  {number}. {line}" for number, line in enumerate(lines, 1))
-        return f"{self.subject}: {len(lines)} changes refused, nothing was changed:\n{listed}"
+        return f"{self.subject}: {len(lines)} changes refused, nothing was changed:\n{_numbered(lines)}"
 
     def details(self) -> dict[str, Any]:
         return {"paths": [item.path for item in self.refusals]}
@@ -173,22 +177,14 @@ class ServiceError(Failure):
 
     def message(self) -> str:
         code = self.code or (f"HTTP {self.status}" if self.status else "")
-        stated, more, lines = self.reason.strip().partition("\n")
-        if more:
-            # the code belongs to what is said first, not to the last of the lines below it
-            head = f"{stated.rstrip(':.')}{f' ({code})' if code else ''}:\n{lines}"
-            return f"{self.action}: {head}\n{sentence(self.hint)}" if self.hint else f"{self.action}: {head}"
-        text = f"{self.action}: {stated.rstrip('.')}{f' ({code})' if code else ''}."
-        return f"{text} {sentence(self.hint)}" if self.hint else text
+        first, more, lines = self.reason.strip().partition("\n")
+        # the code belongs to what is said first, not to the last of the lines below it
+        text = f"{self.action}: {first.rstrip(':.' if more else '.')}{f' ({code})' if code else ''}"
+        text, between = (f"{text}:\n{lines}", "\n") if more else (f"{text}.", " ")
+        return f"{text}{between}{sentence(self.hint)}" if self.hint else text
 
     def details(self) -> dict[str, Any]:
-        known = {
-            "code": self.code,
-            "status": self.status,
-            "correlation_id": self.correlation_id,
-            "hint": self.hint,
-            "body": self.body,
-        }
+        known = {key: getattr(self, key) for key in ("code", "status", "correlation_id", "hint", "body")}
         return {key: value for key, value in known.items() if value not in (None, "")}
 
 
@@ -244,8 +240,7 @@ class NotReady(Failure):
         if len(self.reasons) == 1:
             reason = self.reasons[0]
             return f"{self.subject}: not ready{waited}{terminal}: {sentence(str(reason))}"
-        listed = "\n".join(f"  {number}. {_indented(reason)}" for number, reason in enumerate(self.reasons, 1))
-        return f"{self.subject}: not ready{waited}{terminal}:\n{listed}"
+        return f"{self.subject}: not ready{waited}{terminal}:\n{_numbered(self.reasons)}"
 
     def _hopeless(self) -> str:
         """That waiting does not help, and whom."""
@@ -298,14 +293,16 @@ class MissingLibrary(Failure):
         )
 
 
+def _numbered(items: Iterable[object]) -> str:
+    """One a line; what has several lines goes on below its beginning."""
+    texts = (str(item).replace("\n", "\n     ") for item in items)
+    return "\n".join(f"  {number}. {text}" for number, text in enumerate(texts, 1))
+
+
 def _refused(item: Refusal) -> str:
     if item.sentence:
         return item.sentence
     return f"cannot be changed from {_show(item.path, item.before)} to {_show(item.path, item.after)}"
-
-
-def _indented(reason: Reason) -> str:
-    return str(reason).replace("\n", "\n     ")
 
 
 def _show(path: str, value: Any) -> str:

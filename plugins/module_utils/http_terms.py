@@ -93,21 +93,21 @@ def _variable(name: str, environ: Mapping[str, str]) -> str:
 def bypasses(url: str, no_proxy: str) -> bool:
     """NO_PROXY as curl and Go read it: names, domains, addresses and networks."""
     host = (urlsplit(url).hostname or "").lower()
-    for entry in (part.strip().lower() for part in no_proxy.split(",")):
-        if not entry:
-            continue
-        if (
-            entry == "*"
-            or host == entry.split(":")[0].lstrip(".")
-            or host.endswith("." + entry.lstrip("*").lstrip("."))
-        ):
-            return True
-        try:
-            if ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False):
-                return True
-        except ValueError:
-            continue
-    return False
+    return any(
+        entry == "*"
+        or host == entry.split(":")[0].lstrip(".")
+        or host.endswith("." + entry.lstrip("*").lstrip("."))
+        or _in_network(host, entry)
+        for entry in (part.strip().lower() for part in no_proxy.split(","))
+        if entry
+    )
+
+
+def _in_network(host: str, network: str) -> bool:
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
 
 
 def proxy_login(proxy: str) -> dict[str, str]:

@@ -273,18 +273,10 @@ def bounded_value(value: Any, limit: int = LONGEST_ANSWER) -> Any:
 
 def flattened(value: Any, levels: int = DEEPEST) -> tuple[Any, bool]:
     """Data without what is nested deeper than that, and whether something was cut."""
-    if isinstance(value, Mapping):
-        if not levels:
-            return CUT_OFF, True
-        below = {key: flattened(item, levels - 1) for key, item in value.items()}
-        return {key: item for key, (item, _cut) in below.items()}, _any_cut(below.values())
-    if isinstance(value, (list, tuple)):
-        if not levels:
-            return CUT_OFF, True
-        items = [flattened(item, levels - 1) for item in value]
-        return [item for item, _cut in items], _any_cut(items)
-    return value, False
-
-
-def _any_cut(found: Iterable[tuple[Any, bool]]) -> bool:
-    return any(cut for _item, cut in found)
+    if not isinstance(value, (Mapping, list, tuple)):
+        return value, False
+    if not levels:
+        return CUT_OFF, True
+    below = [flattened(item, levels - 1) for item in (value.values() if isinstance(value, Mapping) else value)]
+    items = [item for item, _cut in below]
+    return dict(zip(value, items)) if isinstance(value, Mapping) else items, any(cut for _item, cut in below)

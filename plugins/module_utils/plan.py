@@ -165,12 +165,6 @@ def _line(leaf: Mapping[str, Any], side: str) -> str:
     return f"{leaf['path']}: {text}{note}\n"
 
 
-def _with_names(listed: Sequence[tuple[str, Any]]) -> list[tuple[str, Any, Any]]:
-    """Each leaf with the name that stands beside it, as in `env: [{name: DB_PASSWORD, value: ...}]`."""
-    document = dict(listed)
-    return [(path, leaf, name_beside(path, document)) for path, leaf in listed]
-
-
 def _hidden(value: Any, path: str, document: Mapping[str, Any] | None = None) -> Any:
     """A structure without the leaves that are secret."""
     document = dict(leaves(value, path)) if document is None else document
@@ -202,5 +196,6 @@ def shown_value(path: str, value: Any) -> str:
         return "nothing"
     if not isinstance(value, (Mapping, list, tuple)):
         return REDACTED if looks_secret(path, value) else _json(redact(value) if isinstance(value, str) else value)
-    hidden = any(looks_secret(*one) for one in _with_names(leaves(value, path)))
+    document = dict(leaves(value, path))
+    hidden = any(looks_secret(place, leaf, name_beside(place, document)) for place, leaf in document.items())
     return REDACTED if hidden else redact(_json(value))

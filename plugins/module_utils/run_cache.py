@@ -152,8 +152,7 @@ class ClusterPending(Exception):
 
 def check_mode_copy(task: Task, path: Path) -> Path | None:
     """The per-run copy that stands for `path` in check mode, if an earlier task left one."""
-    place = _place(task, path, "kubeconfig")
-    return place if task.check_mode and place is not None and place.exists() else None
+    return _left(task, path, "kubeconfig")
 
 
 def write_check_mode_copy(task: Task, path: Path, content: str) -> None:
@@ -171,10 +170,14 @@ def mark_pending(task: Task, path: Path, reason: str) -> None:
 
 def pending_reason(task: Task, path: Path) -> str | None:
     """What `mark_pending` said about `path` in this check-mode run."""
-    place = _place(task, path, "pending")
-    if not task.check_mode or place is None or not place.exists():
-        return None
-    return place.read_text(encoding="utf-8")
+    place = _left(task, path, "pending")
+    return place.read_text(encoding="utf-8") if place is not None else None
+
+
+def _left(task: Task, path: Path, kind: str) -> Path | None:
+    """What an earlier task of this check-mode run left for `path`."""
+    place = _place(task, path, kind)
+    return place if task.check_mode and place is not None and place.exists() else None
 
 
 def _place(task: Task, path: Path, kind: str) -> Path | None:
@@ -202,16 +205,13 @@ def _key(task: Task, resource_id: str, what: str = "arm-reading") -> tuple[str, 
 
 def cache_resource(task: Task, resource_id: str, body: dict[str, Any] | None) -> None:
     """Keep `body` for `cached_resource`; None forgets."""
-    cache = RunCache(task.run_directory)
-    cache.forget(_key(task, resource_id))
-    if body is not None:
-        cache.get_or_make(_key(task, resource_id), lambda: (body, _GOOD_FOR_SECONDS))
+    RunCache(task.run_directory).change(_key(task, resource_id), lambda _earlier: body, _GOOD_FOR_SECONDS)
 
 
 def cached_resource(task: Task, resource_id: str, keep: bool = False) -> dict[str, Any] | None:
     """What was remembered, once unless `keep`: a caller that changes something, or runs again, reads for itself."""
     cache = RunCache(task.run_directory)
-    found: dict[str, Any] | None = cache.get_or_make(_key(task, resource_id), lambda: (None, 0.0))
+    found: dict[str, Any] | None = cache.known(_key(task, resource_id))
     if not keep:
         cache.forget(_key(task, resource_id))
     return found
@@ -221,10 +221,10 @@ def mark_deleted(task: Task, resource_id: str) -> None:
     """In check mode: the resource would be gone for the tasks that follow."""
     if task.check_mode:
         key = _key(task, resource_id, "arm-would-delete")
-        RunCache(task.run_directory).get_or_make(key, lambda: (True, _RUN_SECONDS))
+        RunCache(task.run_directory).change(key, lambda _earlier: True, _RUN_SECONDS)
 
 
 def is_marked_deleted(task: Task, resource_id: str) -> bool:
     """Whether an earlier task of this check would have deleted it."""
     key = _key(task, resource_id, "arm-would-delete")
-    return task.check_mode and bool(RunCache(task.run_directory).get_or_make(key, lambda: (False, 0.0)))
+    return task.check_mode and bool(RunCache(task.run_directory).known(key))

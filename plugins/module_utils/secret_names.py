@@ -248,8 +248,7 @@ def _is_connection_string(words: Sequence[str]) -> bool:
 
 
 def _head(name: str) -> str:
-    words = [word for word in _words(name.strip("[]")) if word not in _TRANSPARENT]
-    return words[-1] if words else ""
+    return next(reversed(_telling(name)), "")
 
 
 @lru_cache(maxsize=20000)

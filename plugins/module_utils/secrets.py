@@ -98,15 +98,18 @@ def secrets_in(document: Any, route: tuple[str, ...] = ()) -> Iterator[str]:
 
 def variable_values(pods: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Value → name of every environment variable that these pods spell out."""
+    variables = (
+        variable
+        for pod in pods
+        for key in ("initContainers", "containers")
+        for container in (pod.get("spec") or {}).get(key) or []
+        for variable in container.get("env") or []
+    )
     found: dict[str, str] = {}
-    for pod in pods:
-        spec = pod.get("spec") or {}
-        for key in ("initContainers", "containers"):
-            for container in spec.get(key) or []:
-                for variable in container.get("env") or []:
-                    value = str(variable.get("value") or "")
-                    if len(value) >= SHORTEST_VALUE and not SWITCH.fullmatch(value) and not value.isdigit():
-                        found.setdefault(value, str(variable.get("name")))
+    for variable in variables:
+        value = str(variable.get("value") or "")
+        if len(value) >= SHORTEST_VALUE and not SWITCH.fullmatch(value) and not value.isdigit():
+            found.setdefault(value, str(variable.get("name")))
     return found
 
 

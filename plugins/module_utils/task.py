@@ -92,15 +92,14 @@ class Result:
 
     def to_dict(self, diff_mode: bool) -> dict[str, Any]:
         """The keys Ansible sees: `changed`, `msg`, `notes` and `diff` where they say something, and the values."""
-        result: dict[str, Any] = {"changed": self.changed, **self.values}
-        if self.msg:
-            result["msg"] = self.msg
         notes = [note for plan in self.plans for note in plan.notes]
-        if notes:
-            result["notes"] = notes
-        if diff_mode:
-            result["diff"] = diffs(self.plans)
-        return result
+        return {
+            "changed": self.changed,
+            **self.values,
+            **({"msg": self.msg} if self.msg else {}),
+            **({"notes": notes} if notes else {}),
+            **({"diff": diffs(self.plans)} if diff_mode else {}),
+        }
 
 
 def run_within(

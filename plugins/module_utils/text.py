@@ -46,19 +46,20 @@ def texts_of_mapping(values: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(text_of_scalar(name)): text_of_scalar(value) for name, value in values.items()}
 
 
+# a boolean is an int as well, so the first that fits counts
+_KINDS: tuple[tuple[tuple[type, ...], str], ...] = (
+    ((type(None),), "null"),
+    ((bool,), "a boolean"),
+    ((int, float), "a number"),
+    ((Mapping,), "a mapping"),
+    ((list, tuple), "a list"),
+    ((str,), "text"),
+)
+
+
 def kind_of(value: Any) -> str:
     """What a value is, in YAML's words and without the value, which may be secret."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "a boolean"
-    if isinstance(value, (int, float)):
-        return "a number"
-    if isinstance(value, Mapping):
-        return "a mapping"
-    if isinstance(value, (list, tuple)):
-        return "a list"
-    return "text" if isinstance(value, str) else f"a {type(value).__name__}"
+    return next((words for types, words in _KINDS if isinstance(value, types)), f"a {type(value).__name__}")
 
 
 def shown_type(value: Any) -> str:

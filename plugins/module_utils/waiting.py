@@ -145,12 +145,8 @@ class Watchdog(Deadline):
     """
 
     def __init__(self, seconds: float) -> None:
-        watchdog: Watchdog | None = getattr(_of_thread, "deadline", None)
-        if watchdog is not None:
-            seconds = max(0.0, min(seconds, watchdog.left))
-        limit: Deadline | None = getattr(_of_thread, "limit", None)
-        if limit is not None:
-            seconds = max(0.0, min(seconds, limit.left))
+        around = (getattr(_of_thread, "deadline", None), getattr(_of_thread, "limit", None))
+        seconds = min([seconds, *(max(0.0, one.left) for one in around if one is not None)])
         super().__init__(seconds)
         self._lock = threading.Lock()
         self._held: socket.socket | None = None

@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..errors import InvalidInput, Problem, ServiceError, check
+from ..errors import Problem, ServiceError, check, refuse
 from ..masking import declared_values, protect
-from ..plan import Plan
 from ..run_cache import cached_resource, mark_deleted
 from ..task import Result, Task
 from ..waiting import wait_timeout_problems
@@ -24,7 +23,7 @@ from .aks_sku_preflight import find_size, selection_problems
 from .client import Arm, Body, PlanAgain, Reading
 from .errors import concerns_registration, parse_error
 from .options import resolve_identity
-from .reconcile import converge_resource, not_kept_note
+from .reconcile import converge_resource
 from .sku import Requirements, Selection
 
 
@@ -85,17 +84,14 @@ def with_choices(arm: Arm, spec: ClusterSpec, reading: Reading) -> ClusterSpec:
     for pool in spec.pools:
         asked = size_request_of(reading.body, spec.pools, pool, location, spec.sizes)
         # a size that the pool names is the service's to judge, with the creation
-        if pool.name in fresh and asked.candidates and not asked.named:
-            selection = _selection(arm, asked.candidates, asked.wanted)
-            if selection is None:
-                pass
-            elif selection.chosen is None:
-                problems += selection_problems(f"node_pools[{pool.name}].vm_size_candidates", selection)
-            else:
-                pool = replace(pool, declared={**pool.declared, "vmSize": selection.chosen.name})
+        choose = pool.name in fresh and asked.candidates and not asked.named
+        selection = _selection(arm, asked.candidates, asked.wanted) if choose else None
+        if selection is not None and selection.chosen is None:
+            problems += selection_problems(f"node_pools[{pool.name}].vm_size_candidates", selection)
+        elif selection is not None and selection.chosen is not None:
+            pool = replace(pool, declared={**pool.declared, "vmSize": selection.chosen.name})
         pools.append(pool)
-    if problems:
-        raise InvalidInput(spec.subject, problems)
+    refuse(spec.subject, problems)
     return replace(spec, pools=tuple(pools))
 
 
@@ -115,9 +111,9 @@ def _version_problems(arm: Arm, version: str, location: str) -> list[Problem]:
     version_list = names.api_version_of("Microsoft.ContainerService/locations/kubernetesVersions")
     url = arm.url(f"{base}/kubernetesVersions", version_list)
     response = arm.call("GET", url, f"Listing the Kubernetes versions of {place}")
+    if response.status in _UNDECIDED:
+        return []
     if response.status != 200:
-        if response.status in _UNDECIDED:
-            return []
         error = parse_error(response.json_or_none())
         return [Problem("location", f"{error.message or place} ({error.code or response.status})")]
     found = offered_problem(version, place, (response.json_or_none() or {}).get("values") or [])
@@ -136,8 +132,7 @@ def converge(task: Task) -> Result:
     for value in compare.secret_values([params.get("properties"), params.get("node_pools")]):
         task.secret(value)
     wrong = problems(params)
-    if wrong:
-        raise InvalidInput(subject, [*wrong, *_needed_to_create(params)] if present else wrong)
+    refuse(subject, [*wrong, *_needed_to_create(params)] if wrong and present else wrong)
     spec = cluster_spec(params, resolve_identity(params).subscription_id)
     protect(task, declared_values([spec.declared.get("properties") or {}]))
     arm = Arm.connect(task, params["wait_timeout"])
@@ -164,51 +159,35 @@ def _needed_to_create(params: Mapping[str, Any]) -> list[Problem]:
 
 def _present(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
     may_wait = task.params["wait"] and not task.check_mode
-    stated: set[str] = set()
+    warned: set[str] = set()
 
     def plan_of(reading: Reading) -> ClusterPlan:
         if reading.body is None:
-            missing = creation_problems(task.params)
-            if missing:
-                raise InvalidInput(spec.subject, missing)
-        _warn(task, spec, reading.body, stated)
+            refuse(spec.subject, creation_problems(task.params))
+        _warn(task, spec, reading.body, warned)
         return plan_cluster(reading.body, with_choices(arm, spec, reading))
 
     outcome = converge_resource(
         arm,
         spec.subject,
-        lambda: _read(arm, spec, may_wait),
+        lambda: reconcile.read_idle(arm, spec, may_wait),
         plan_of,
         lambda plan, _reading: _apply(arm, spec, plan, may_wait),
     )
     _protect(task, outcome.before, outcome.after)
-    if outcome.plan.changed and may_wait and outcome.after is not None:
-        left = plan_cluster(outcome.after, spec).changes
-        reported = not_kept_note(spec.subject, outcome.plan.changes, left, spec.declared, outcome.after)
-        if reported:
-            task.warn(reported)
+    reconcile.warn_not_kept(task, spec, outcome, lambda after: plan_cluster(after, spec))
     shown = outcome.plan.body if outcome.after is None and task.check_mode else outcome.after
     return Result.of(outcome.plan, {"cluster": cluster_facts(shown, spec.id)}, outcome.headline(task.check_mode))
 
 
-def _warn(task: Task, spec: ClusterSpec, existing: Body | None, stated: set[str]) -> None:
-    """Each warning once, however often everything is read again."""
+def _warn(task: Task, spec: ClusterSpec, existing: Body | None, warned: set[str]) -> None:
     texts = names.ownership_warnings(spec.subject, existing, spec.owner)
     if existing is not None and cluster_facts(existing)["power_state"] == "Stopped":
         texts.append(
             f"{spec.subject} is stopped, so nothing in it answers. Start it: "
             f"az aks start --name {spec.name} --resource-group {spec.resource_group}"
         )
-    for text in texts:
-        if text not in stated:
-            stated.add(text)
-            task.warn(text)
-
-
-def _read(arm: Arm, spec: ClusterSpec, may_wait: bool) -> Reading:
-    """The cluster when nothing is in progress on it: the work of an earlier run that was killed is picked up here."""
-    reading = arm.read(spec.id, f"Reading {spec.subject}", API_VERSION)
-    return reconcile.await_idle(arm, reading, spec.id, API_VERSION, spec.subject) if may_wait else reading
+    reconcile.warn_once(task, texts, warned)
 
 
 def _apply(arm: Arm, spec: ClusterSpec, plan: ClusterPlan, wait: bool) -> Body:
@@ -231,19 +210,12 @@ def _apply(arm: Arm, spec: ClusterSpec, plan: ClusterPlan, wait: bool) -> Body:
 
 def _absent(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
     may_wait = task.params["wait"] and not task.check_mode
-
-    def delete(_plan: Plan, _reading: Reading) -> None:
-        action = f"Deleting {spec.subject}"
-        response = arm.write("DELETE", spec.id, action, API_VERSION)
-        if may_wait:
-            reconcile.await_operation(arm, response, spec.subject, action)
-
     outcome = converge_resource(
         arm,
         spec.subject,
-        lambda: _read(arm, spec, may_wait),
+        lambda: reconcile.read_idle(arm, spec, may_wait),
         lambda reading: plan_removal(reading.body, spec),
-        delete,
+        lambda _plan, _reading: reconcile.delete_resource(arm, spec, may_wait),
     )
     _protect(task, outcome.before)
     if outcome.plan.changed:
@@ -263,9 +235,7 @@ def info_problems(params: Mapping[str, Any]) -> list[Problem]:
 def info(task: Task) -> Result:
     """One cluster, those of a group, or all of the subscription."""
     params = task.params
-    wrong = info_problems(params)
-    if wrong:
-        raise InvalidInput("AKS clusters", wrong)
+    refuse("AKS clusters", info_problems(params))
     subscription = resolve_identity(params).subscription_id
     arm = Arm.connect(task)
     if params.get("name"):

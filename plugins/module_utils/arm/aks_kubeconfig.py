@@ -14,12 +14,12 @@ import binascii
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import Check, InvalidInput, MissingLibrary, Problem, Refused, ServiceError, check
+from ..errors import Check, MissingLibrary, Problem, Refused, ServiceError, check, refuse
 from ..names import NO_KUBECONFIG
 from ..plan import ABSENT, Change, Plan, Refusal, leaves
 from ..run_cache import MODE, mark_pending, write_check_mode_copy, write_private
@@ -58,9 +58,15 @@ class Kubeconfig:
 
     @property
     def server(self) -> str:
-        for item in _named(self.document, "clusters"):
-            return str((item.get("cluster") or {}).get("server") or "")
-        return ""
+        first = next(iter(_named(self.document, "clusters")), {})
+        return str((first.get("cluster") or {}).get("server") or "")
+
+    def beside(self, contexts: Collection[str]) -> str:
+        """What it holds that is not of these contexts, for people; empty where there is nothing."""
+        others = [name for name in self.contexts if name not in contexts]
+        if others:
+            return f"contexts of other clusters ({', '.join(others)})"
+        return "something other than a kubeconfig" if self.document is None else ""
 
     def credentials(self) -> list[str]:
         users = [item.get("user") or {} for item in _named(self.document, "users")]
@@ -125,8 +131,7 @@ def converge(task: Task) -> Result:
     subject = f"kubeconfig {path}"
     if task.params["path"]:
         wrong += path_problems(path, task.params["state"])
-    if wrong:
-        raise InvalidInput(subject, wrong)
+    refuse(subject, wrong)
     if task.params["state"] == "absent":
         return _absent(task, path, subject)
     return _present(task, path, subject)
@@ -165,9 +170,8 @@ def _absent(task: Task, path: Path, subject: str) -> Result:
     if existing is None:
         return Result.of(Plan(subject), _values(path, None))
     name = task.params["name"]
-    others = [context for context in existing.contexts if context not in (name, f"{name}-admin")]
-    if others or existing.document is None:
-        what = f"contexts of other clusters ({', '.join(others)})" if others else "something other than a kubeconfig"
+    what = existing.beside((name, f"{name}-admin"))
+    if what:
         remedy = "Delete it by hand, or give the path of this cluster's own file"
         raise Refused(subject, [Refusal.because(str(path), f"will not be deleted: it holds {what}", remedy)])
     if not task.check_mode:
@@ -179,18 +183,15 @@ def plan_file(path: Path, existing: Kubeconfig | None, wanted: Kubeconfig) -> Pl
     """What differs between the file and the service's answer, its permissions included."""
     subject = f"kubeconfig {path}"
     refused = []
-    if existing is not None:
-        others = [name for name in existing.contexts if name not in wanted.contexts]
-        if others or (existing.document is None and existing.text.strip()):
-            what = (
-                f"contexts of other clusters ({', '.join(others)})" if others else "something other than a kubeconfig"
-            )
-            advice = "Give" if others else "Remove it if it is not needed, or give"
-            remedy = f"{advice} this cluster a file of its own"
-            refused.append(Refusal.because(str(path), f"will not be overwritten: it holds {what}", remedy))
+    what = existing.beside(wanted.contexts) if existing is not None and existing.text.strip() else ""
+    if existing is not None and what:
+        advice = "Remove it if it is not needed, or give" if existing.document is None else "Give"
+        remedy = f"{advice} this cluster a file of its own"
+        refused.append(Refusal.because(str(path), f"will not be overwritten: it holds {what}", remedy))
     changes = kubeconfig_changes(existing, wanted)
-    if existing is not None and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        changes.append(Change("mode", f"{stat.S_IMODE(path.stat().st_mode):04o}", f"{MODE:04o}"))
+    mode = stat.S_IMODE(path.stat().st_mode) if existing is not None else MODE
+    if mode & 0o077:
+        changes.append(Change("mode", f"{mode:04o}", f"{MODE:04o}"))
     return Plan(subject, tuple(changes), tuple(refused), is_new=existing is None)
 
 
@@ -254,8 +255,5 @@ def write_kubeconfig(path: Path, text: str) -> None:
 
 
 def _values(path: Path, kubeconfig: Kubeconfig | None) -> dict[str, Any]:
-    return {
-        "path": str(path),
-        "context": kubeconfig.current_context if kubeconfig is not None else None,
-        "server": kubeconfig.server if kubeconfig is not None else None,
-    }
+    context, server = (kubeconfig.current_context, kubeconfig.server) if kubeconfig is not None else (None, None)
+    return {"path": str(path), "context": context, "server": server}

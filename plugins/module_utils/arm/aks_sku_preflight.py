@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..errors import Check, InvalidInput, Problem, Rule, ServiceError, check
+from ..errors import Check, InvalidInput, Problem, Rule, ServiceError, check, refuse
 from ..run_cache import cache_resource, cached_resource
 from ..task import Result, Task
 from ..text import counted
@@ -59,9 +59,7 @@ def selection_problems(path: str, selection: Selection) -> list[Problem]:
 
 def converge(task: Task) -> Result:
     params = task.params
-    wrong = problems(params)
-    if wrong:
-        raise InvalidInput("VM size preflight", wrong)
+    refuse("VM size preflight", problems(params))
     arm = Arm.connect(task)
     cluster = _cluster(task, arm)
     live = _live_size(cluster, params.get("node_pool") or "")
@@ -88,13 +86,7 @@ def converge(task: Task) -> Result:
 
 
 def _described(sku: Sku) -> dict[str, Any]:
-    return {
-        "name": sku.name,
-        "family": sku.family,
-        "vcpus": sku.vcpus,
-        "memory_gb": sku.memory_gb,
-        "architecture": sku.architecture,
-    }
+    return {name: getattr(sku, name) for name in ("name", "family", "vcpus", "memory_gb", "architecture")}
 
 
 def _result(selected: dict[str, Any], verdicts: list[SizeVerdict], source: str) -> Result:
@@ -111,33 +103,29 @@ def _result(selected: dict[str, Any], verdicts: list[SizeVerdict], source: str) 
 def size_request(params: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> SizeRequest:
     """What the options ask for: one of the pools of the option node_pools, or what the options say one by one."""
     if params.get("node_pools"):
-        sizes = SizeSelection(
-            candidates=tuple(params["candidates"]),
-            architecture=params.get("architecture") or "",
-            allow_burstable=params["allow_burstable"],
-            surge_nodes=params["surge_nodes"],
-        )
+        sizes = SizeSelection(candidates=tuple(params["candidates"]), **_choice(params))
         pools = pool_specs(params["node_pools"])
         pool = next(pool for pool in pools if pool.name == params["node_pool"])
         asked = size_request_of(cluster, pools, pool, params["location"], sizes)
         wanted = replace(asked.wanted, min_memory_gb=params.get("min_memory_gb") or 0, gpu=params["gpu"])
         return replace(asked, wanted=wanted)
-    return SizeRequest(tuple(params["candidates"]), _requirements(params))
-
-
-def _requirements(params: Mapping[str, Any]) -> Requirements:
-    return Requirements(
-        location=params["location"],
-        node_count=params["node_count"],
-        surge_nodes=params["surge_nodes"],
-        architecture=params.get("architecture") or "",
-        allow_burstable=params["allow_burstable"],
-        zones=tuple(str(zone) for zone in params.get("zones") or ()),
-        system_pool=params["system_pool"],
+    wanted = Requirements(
+        **{option: params[option] for option in _OF_THE_SIZE},
+        **_choice(params),
+        zones=tuple(map(str, params.get("zones") or ())),
         min_memory_gb=params.get("min_memory_gb") or 0,
-        ephemeral_os_disk=params["ephemeral_os_disk"],
-        gpu=params["gpu"],
     )
+    return SizeRequest(tuple(params["candidates"]), wanted)
+
+
+# options that are requirements as they are
+_OF_THE_SIZE = ("location", "node_count", "system_pool", "ephemeral_os_disk", "gpu")
+
+
+def _choice(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked of a size in either way."""
+    asked = {option: params[option] for option in ("allow_burstable", "surge_nodes")}
+    return {**asked, "architecture": params.get("architecture") or ""}
 
 
 def problems(params: Mapping[str, Any]) -> list[Problem]:
@@ -153,20 +141,12 @@ def _pool(params: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("candidates", "name at least one size, for example Standard_D4s_v5")
 
 
-def _name(option: str, kind: str) -> Rule[Mapping[str, Any]]:
-    def rule(params: Mapping[str, Any]) -> list[Problem]:
-        problem = names.name_problem(option, kind, params[option]) if params.get(option) else None
-        return [] if problem is None else [problem]
-
-    return rule
-
-
 _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
     _pool,
     Check("node_count", lambda params: params["node_count"] < 1, "must be at least 1, is {node_count}"),
     Check("surge_nodes", lambda params: params["surge_nodes"] < 0, "must be at least 0, is {surge_nodes}"),
-    _name("cluster_name", names.MANAGED_CLUSTERS),
-    _name("resource_group", names.RESOURCE_GROUPS),
+    names.name_rule("cluster_name", names.MANAGED_CLUSTERS),
+    names.name_rule("resource_group", names.RESOURCE_GROUPS),
 )
 
 
@@ -193,7 +173,5 @@ def _cluster(task: Task, arm: Arm) -> Mapping[str, Any] | None:
 
 def _live_size(cluster: Mapping[str, Any] | None, name: str) -> str:
     """The size of the pool if it exists."""
-    for pool in current_pools(cluster):
-        if str(pool.get("name")).lower() == name.lower():
-            return str(pool.get("vmSize") or "")
-    return ""
+    pools = {str(pool.get("name")).lower(): pool for pool in current_pools(cluster)}
+    return str(pools.get(name.lower(), {}).get("vmSize") or "")

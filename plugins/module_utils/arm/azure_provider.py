@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..errors import Check, InvalidInput, NotReady, Problem, Reason, Rule, check
+from ..errors import Check, NotReady, Problem, Reason, Rule, check, refuse
 from ..plan import Change, Plan
 from ..task import Result, Task
 from ..waiting import wait_timeout_problems
@@ -25,9 +25,7 @@ _SUBJECT = "resource providers"
 
 
 def converge(task: Task) -> Result:
-    wrong = problems(task.params)
-    if wrong:
-        raise InvalidInput(_SUBJECT, wrong)
+    refuse(_SUBJECT, problems(task.params))
     namespaces = list(dict.fromkeys(task.params["namespaces"]))
     arm = Arm.connect(task, task.params["wait_timeout"])
     states = {name: _state(arm, name) for name in namespaces}
@@ -39,9 +37,7 @@ def converge(task: Task) -> Result:
                 _register(arm, name)
         if task.params["wait"]:
             _wait(arm, missing)
-            states.update(dict.fromkeys(missing, "Registered"))
-        else:
-            states.update(dict.fromkeys(missing, "Registering"))
+        states.update(dict.fromkeys(missing, "Registered" if task.params["wait"] else "Registering"))
     return Result.of(plan, {"providers": states})
 
 

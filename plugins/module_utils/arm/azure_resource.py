@@ -21,7 +21,7 @@ from .compare import role_definition
 from .errors import exists_already
 from .names import api_version_of
 from .options import resolve_identity
-from .reconcile import converge_resource, not_kept_note
+from .reconcile import converge_resource
 from .resource_plan import (
     DECLARABLE,
     ResourceSpec,
@@ -94,19 +94,14 @@ def _refuse(params: Mapping[str, Any], wrong: list[Problem]) -> None:
         raise InvalidInput(subject_of(resource_type or "resource", name or str(params.get("id") or "")), wrong)
 
 
-def _read(arm: Arm, spec: ResourceSpec, may_wait: bool) -> Reading:
-    reading = arm.read(spec.id, f"Reading {spec.subject}", spec.api_version)
-    return reconcile.await_idle(arm, reading, spec.id, spec.api_version, spec.subject) if may_wait else reading
-
-
 def _absent(task: Task, arm: Arm, spec: ResourceSpec) -> Result:
     may_wait = task.params["wait"] and not task.check_mode
     outcome = converge_resource(
         arm,
         spec.subject,
-        lambda: _read(arm, spec, may_wait),
+        lambda: reconcile.read_idle(arm, spec, may_wait),
         lambda reading: _removal(task, arm, spec, reading),
-        lambda *_: _delete(arm, spec, may_wait),
+        lambda _plan, _reading: reconcile.delete_resource(arm, spec, may_wait),
     )
     if outcome.plan.changed:
         mark_deleted(task, spec.id)
@@ -117,15 +112,12 @@ def _absent(task: Task, arm: Arm, spec: ResourceSpec) -> Result:
 
 def _present(task: Task, arm: Arm, spec: ResourceSpec) -> Result:
     may_wait = task.params["wait"] and not task.check_mode
-    stated: set[str] = set()
+    warned: set[str] = set()
     target = _Target(arm, spec)
 
     def plan_of(reading: Reading) -> Plan:
         texts = names.ownership_warnings(spec.subject, reading.body, spec.owner) if spec.update_policy.tags else []
-        for text in texts:
-            if text not in stated:
-                stated.add(text)
-                task.warn(text)
+        reconcile.warn_once(task, texts, warned)
         return plan_resource(reading.body, target.spec).with_notes(*target.notes)
 
     outcome = converge_resource(
@@ -138,11 +130,7 @@ def _present(task: Task, arm: Arm, spec: ResourceSpec) -> Result:
     spec = target.spec
     for body in (outcome.before, outcome.after):
         protect(task, secrets_of(spec.type, body or {}))
-    if outcome.plan.changed and may_wait and outcome.after is not None:
-        left = plan_resource(outcome.after, spec).changes
-        reported = not_kept_note(spec.subject, outcome.plan.changes, left, spec.declared, outcome.after)
-        if reported:
-            task.warn(reported)
+    reconcile.warn_not_kept(task, spec, outcome, lambda after: plan_resource(after, spec))
     shown = outcome.plan.body if task.check_mode and outcome.plan.changed else outcome.after
     values = {"id": spec.id, "resource": compare.redact_body(shown)}
     return Result.of(outcome.plan, values, outcome.headline(task.check_mode))
@@ -158,7 +146,7 @@ class _Target:
         self._grant_exists = False
 
     def read(self, may_wait: bool) -> Reading:
-        reading = _read(self._arm, self.spec, may_wait)
+        reading = reconcile.read_idle(self._arm, self.spec, may_wait)
         if reading.body is not None or not is_assignment(self.spec.type):
             return reading
         declared = self.spec.declared.get("properties") or {}
@@ -204,28 +192,20 @@ def _removal(task: Task, arm: Arm, spec: ResourceSpec, reading: Reading) -> Plan
     return plan_removal(reading.body, inside, spec)
 
 
-def _delete(arm: Arm, spec: ResourceSpec, wait: bool) -> None:
-    action = f"Deleting {spec.subject}"
-    response = arm.write("DELETE", spec.id, action, spec.api_version)
-    if wait:
-        reconcile.await_operation(arm, response, spec.subject, action)
-
-
 def info(task: Task) -> Result:
     """One resource by name or id, or all of a type, in a group or in the subscription."""
     params = task.params
     _refuse(params, info_problems(params))
     subscription = resolve_identity(params).subscription_id
-    if params.get("id") or params.get("name"):
-        resource_id, resource_type, name, _wrong = locate(params, subscription)
-        version = params.get("api_version") or api_version_of(resource_type)
-        arm = Arm.connect(task)
-        body = arm.read(resource_id, f"Reading {subject_of(resource_type, name)}", version).body
-        protect(task, secrets_of(resource_type, body or {}))
-        return Result(changed=False, values={"resources": [] if body is None else [compare.redact_body(body)]})
+    resource_id, resource_type, name, _wrong = locate(params, subscription)
     arm = Arm.connect(task)
-    found = list(_listed(arm, params, subscription))
-    protect(task, [value for body in found for value in secrets_of(str(body.get("type")), body)])
+    if params.get("id") or params.get("name"):
+        version = params.get("api_version") or api_version_of(resource_type)
+        body = arm.read(resource_id, f"Reading {subject_of(resource_type, name)}", version).body
+        found = [] if body is None else [body]
+    else:
+        found = _listed(arm, params, subscription)
+    protect(task, [value for body in found for value in secrets_of(resource_type or str(body.get("type")), body)])
     return Result(changed=False, values={"resources": [compare.redact_body(body) for body in found]})
 
 

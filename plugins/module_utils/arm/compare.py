@@ -22,6 +22,7 @@ from ..errors import Problem
 from ..plan import ABSENT, Change, join
 from ..secrets import REDACTED, SHORTEST_SECRET, secret_property
 from ..text import kind_of, text_of_scalar
+from . import names
 from .fields import API_VERSION, MODELS
 
 READ_ONLY = "-"
@@ -250,18 +251,19 @@ def with_current_spelling(current: Any, declared: Mapping[str, Any]) -> dict[str
     return {existing.get(str(name).lower(), str(name)): value for name, value in declared.items()}
 
 
+def tags_over(current: Mapping[str, Any], declared: Mapping[str, Any], purge: bool) -> dict[str, Any]:
+    """Declared tags as they are spelled in `current`; a purge leaves the marks that say whose resource it is."""
+    existing = current.get("tags") or {}
+    marks = {name: value for name, value in existing.items() if purge and name.lower() in names.MARKS}
+    return {**marks, **with_current_spelling(existing, declared)}
+
+
 def without_paths(body: Mapping[str, Any], read_only: Sequence[str]) -> dict[str, Any]:
-    """`body` less the paths (`*` is every item or key) that a service answers and does not take."""
-    result = _copy(body)
+    """A copy of `body` less the paths (`*` is every item or key) that a service answers and does not take."""
+    result: dict[str, Any] = _without_nulls(body)
     for path in read_only:
         _drop(result, path.split("."))
-    return _prune(result)  # type: ignore[no-any-return]
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _copy(item) for key, item in value.items()}
-    return [_copy(item) for item in value] if isinstance(value, list) else value
+    return result
 
 
 def _drop(value: Any, route: list[str]) -> None:
@@ -276,11 +278,11 @@ def _drop(value: Any, route: list[str]) -> None:
             del value[key]
 
 
-def _prune(value: Any) -> Any:
-    """Without nulls: in the body of a PUT what is left out is cleared."""
-    if isinstance(value, dict):
-        return {key: _prune(item) for key, item in value.items() if item is not None}
-    return [_prune(item) for item in value] if isinstance(value, list) else value
+def _without_nulls(value: Any) -> Any:
+    """A copy: in the body of a PUT what is left out is cleared."""
+    if isinstance(value, Mapping):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def secret_values(declared: Any, above: tuple[str, ...] = ()) -> Iterator[str]:

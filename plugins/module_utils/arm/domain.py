@@ -21,14 +21,6 @@ _HOOKS = r"ValidatingWebhookConfiguration|MutatingWebhookConfiguration"
 _FAQ = "https://learn.microsoft.com/azure/aks/faq"
 
 
-def _is_gone(cluster: Mapping[str, Any]) -> bool:
-    return not cluster.get("exists")
-
-
-def _is_stopped(cluster: Mapping[str, Any]) -> bool:
-    return str(cluster.get("power_state")) == "Stopped"
-
-
 def _start(cluster: Mapping[str, Any], host: str) -> Sequence[str]:
     name, group = str(cluster.get("name") or host), _group_of(str(cluster.get("id") or ""))
     return ["az", "aks", "start", "--name", name, "--resource-group", group]
@@ -78,21 +70,16 @@ DOMAIN = Domain(
         Role(f"{COLLECTION}.{_ROLE}", stage="cluster"),
     ),
     writers=(
-        Writer(
-            r"admissionsenforcer",
-            _HOOKS,
-            "webhooks[*].namespaceSelector",
-            "AKS keeps webhooks away from its own namespaces",
-            _FAQ,
-            adds_only=True,
-        ),
-        Writer(
-            r"admissionsenforcer",
-            _HOOKS,
-            "webhooks[*].objectSelector",
-            "AKS keeps webhooks away from its own objects",
-            _FAQ,
-            adds_only=True,
+        *(
+            Writer(
+                r"admissionsenforcer",
+                _HOOKS,
+                f"webhooks[*].{selector}",
+                f"AKS keeps webhooks away from its own {what}",
+                _FAQ,
+                adds_only=True,
+            )
+            for selector, what in (("namespaceSelector", "namespaces"), ("objectSelector", "objects"))
         ),
     ),
     modules=("aks_*", "azure_*"),
@@ -103,8 +90,8 @@ DOMAIN = Domain(
         module=f"{COLLECTION}.{_ROLE}",
         key="cluster",
         kept=("exists", "id", "name", "power_state", "provisioning_state", "kubernetes_version"),
-        is_gone=_is_gone,
-        is_stopped=_is_stopped,
+        is_gone=lambda cluster: not cluster.get("exists"),
+        is_stopped=lambda cluster: cluster.get("power_state") == "Stopped",
         start=_start,
     ),
     unique=(

@@ -133,12 +133,9 @@ def code_of(response: Response) -> str:
 
 def is_absent(response: Response) -> bool:
     """The resource is not there. A subscription or a type that is not there is another matter."""
-    if response.status != 404:
-        return False
-    code = code_of(response)
-    if not code:
-        return any(mark in response.headers for mark in _MARKS)
-    return code not in _WRONG_PLACE
+    code = code_of(response) if response.status == 404 else ""
+    from_arm = bool(code) or any(mark in response.headers for mark in _MARKS)
+    return response.status == 404 and from_arm and code not in _WRONG_PLACE
 
 
 def exists_already(response: Response) -> bool:
@@ -183,9 +180,8 @@ def is_busy(response: Response) -> bool:
 def to_failure(action: str, response: Response) -> ServiceError:
     body = response.json_or_none()
     error = parse_error(body)
-    reason = error.message or f"the service answered {response.status} without saying why"
-    if not error.message and error.details:
-        reason = error.details[0]
+    unsaid = f"the service answered {response.status} without saying why"
+    reason = error.message or next(iter(error.details), unsaid)
     return ServiceError(
         action,
         reason,

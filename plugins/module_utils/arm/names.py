@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import Problem
+from ..errors import Problem, Rule
 from ..plan import Refusal
 
 RESOURCE_GROUPS = "Microsoft.Resources/resourceGroups"
@@ -43,36 +43,40 @@ API_VERSIONS = {
 }
 
 
-@dataclass(frozen=True)
-class NameRule:
-    pattern: str
-    sentence: str
-
-
-_GROUP = NameRule(r"[\w().-]{0,89}[\w()-]", "1 to 90 letters, digits, _ - . ( ), not ending with a period")
-_RULES = {
-    "microsoft.resources/resourcegroups": _GROUP,
-    "microsoft.containerservice/managedclusters": NameRule(
+# type (lower case): the pattern of its names, and what that says
+_RULES: dict[str, tuple[str, str]] = {
+    "microsoft.resources/resourcegroups": (
+        r"[\w().-]{0,89}[\w()-]",
+        "1 to 90 letters, digits, _ - . ( ), not ending with a period",
+    ),
+    "microsoft.containerservice/managedclusters": (
         r"[a-zA-Z0-9]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?",
         "1 to 63 letters, digits, _ and -, starting and ending with a letter or digit",
     ),
-    "microsoft.containerregistry/registries": NameRule(r"[a-zA-Z0-9]{5,50}", "5 to 50 letters and digits"),
-    "microsoft.managedidentity/userassignedidentities": NameRule(
-        r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,127}", "3 to 128 letters, digits, _ and -, starting with a letter or digit"
+    "microsoft.containerregistry/registries": (r"[a-zA-Z0-9]{5,50}", "5 to 50 letters and digits"),
+    "microsoft.managedidentity/userassignedidentities": (
+        r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,127}",
+        "3 to 128 letters, digits, _ and -, starting with a letter or digit",
     ),
-    "microsoft.containerservice/fleets": NameRule(
-        r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "1 to 63 lower-case letters, digits and -, not at the ends"
+    "microsoft.containerservice/fleets": (
+        r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
+        "1 to 63 lower-case letters, digits and -, not at the ends",
     ),
 }
-_ANY_NAME = NameRule(r"[^<>%&\\?/#]{1,260}", "1 to 260 characters, none of < > % & \\ ? / #")
+_ANY_NAME = (r"[^<>%&\\?/#]{1,260}", "1 to 260 characters, none of < > % & \\ ? / #")
 
 
-def name_problem(path: str, resource_type: str, name: str) -> Problem | None:
+def name_problems(path: str, resource_type: str, name: str) -> list[Problem]:
     """What is wrong with `name` for this type, before a service has to say it."""
-    rule = _RULES.get(resource_type.lower(), _ANY_NAME)
-    if re.fullmatch(rule.pattern, name):
-        return None
-    return Problem(path, f"{name!r} is not a valid name for {resource_type}: it takes {rule.sentence}")
+    pattern, sentence = _RULES.get(resource_type.lower(), _ANY_NAME)
+    if re.fullmatch(pattern, name):
+        return []
+    return [Problem(path, f"{name!r} is not a valid name for {resource_type}: it takes {sentence}")]
+
+
+def name_rule(option: str, resource_type: str) -> Rule[Mapping[str, Any]]:
+    """The same of an option that may be left out or empty."""
+    return lambda params: name_problems(option, resource_type, params[option]) if params.get(option) else []
 
 
 def group_id(subscription_id: str, name: str) -> str:
@@ -132,6 +136,7 @@ def api_version_of(resource_type: str) -> str:
 COLLECTION_TAG = "mcpops-collection"
 HOST_TAG = "mcpops-host"
 ENVIRONMENT_TAG = "mcpops-environment"
+MARKS = (COLLECTION_TAG, HOST_TAG, ENVIRONMENT_TAG)
 COLLECTION = "mcpops.platform"
 _UNTAGGED = "it has no tag of this collection, which therefore did not create it"
 
@@ -167,6 +172,30 @@ class Owner:
         return f"{self.host} ({self.environment})" if self.environment else self.host
 
 
+@dataclass(frozen=True, kw_only=True)
+class DeclaredResource:
+    """One resource that a task declares; `declared` is its ARM body as far as the task says."""
+
+    id: str
+    name: str
+    api_version: str
+    declared: dict[str, Any] = field(default_factory=dict)
+    purge_tags: bool = False
+    owner: Owner | None = None
+    force_delete: bool = False
+
+    @property
+    def subject(self) -> str:
+        """What messages call it."""
+        return self.name
+
+
+def owned_options(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a DeclaredResource that OWNED_OPTIONS stand for."""
+    flags = {option: bool(params.get(option)) for option in ("purge_tags", "force_delete")}
+    return {**flags, "owner": Owner.from_params(params)}
+
+
 def owner_of(body: Mapping[str, Any]) -> Owner | None:
     """Who the tags name; ARM keeps the case of a tag's name and ignores it."""
     tags = {str(name).lower(): str(value) for name, value in (body.get("tags") or {}).items()}
@@ -175,14 +204,17 @@ def owner_of(body: Mapping[str, Any]) -> Owner | None:
     return Owner(tags[HOST_TAG], tags.get(ENVIRONMENT_TAG, ""))
 
 
-def belongs_to(found: Owner | None, owner: Owner | None) -> bool:
-    return found is not None and owner is not None and found == owner
+def with_owner(body: Mapping[str, Any], owner: Owner | None) -> dict[str, Any]:
+    """A resource to be created, with the tags of its owner."""
+    return dict(body) if owner is None else {**body, "tags": {**body.get("tags", {}), **owner.tags()}}
 
 
-def other_owner(body: Mapping[str, Any], owner: Owner | None) -> Owner | None:
-    """The other owner that the tags name; None when they name none, or us."""
-    found = owner_of(body)
-    return None if found is None or found == owner else found
+def other_owner_notes(subject: str, body: Mapping[str, Any], owner: Owner | None, kind: str) -> list[str]:
+    """What is said where the tags of a declared resource name another owner."""
+    found = owner_of(body) if owner is not None else None
+    if found is None or found == owner:
+        return []
+    return [f"{subject} carries the tags of inventory host {found}: two hosts declare one {kind}"]
 
 
 def ownership_warnings(subject: str, body: Mapping[str, Any] | None, owner: Owner | None) -> list[str]:

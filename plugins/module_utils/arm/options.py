@@ -11,12 +11,12 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import InvalidInput, Problem, ServiceError
+from ..errors import InvalidInput, Problem, ServiceError, refuse
 from ..run_cache import RunCache
 
 SUBJECT = "Azure credentials"
@@ -92,9 +92,7 @@ def resolve_identity(params: Mapping[str, Any], environ: Mapping[str, str] | Non
         raise InvalidInput(SUBJECT, [Problem("ANSIBLE_AZURE_AUTH_SOURCE", f"{source!r} is not one of {known}")])
     found = _gather(source, params, env)
     kind = _kind(source, found, env)
-    problems = _problems(kind, source, found)
-    if problems:
-        raise InvalidInput(SUBJECT, problems)
+    refuse(SUBJECT, _problems(kind, source, found))
     return Identity(
         kind=kind,
         subscription_id=found["subscription_id"],
@@ -144,8 +142,12 @@ def _gather(source: str, params: Mapping[str, Any], env: Mapping[str, str]) -> d
     return found
 
 
+# what proves an identity, and which kind of login it is for; the first that is set wins
+_KIND_OF = {"secret": "secret", "x509_certificate_path": "certificate", "federated_token_file": "workload_identity"}
+
+
 def _has_secret(found: Mapping[str, str]) -> bool:
-    return any(found.get(name) for name in ("secret", "x509_certificate_path", "federated_token_file"))
+    return any(found.get(name) for name in _KIND_OF)
 
 
 def _has_platform_identity(env: Mapping[str, str]) -> bool:
@@ -156,17 +158,13 @@ def _has_platform_identity(env: Mapping[str, str]) -> bool:
 def _kind(source: str, found: Mapping[str, str], env: Mapping[str, str]) -> str:
     if source in ("cli", "msi", "workload_identity"):
         return source
-    if found.get("secret"):
-        return "secret"
-    if found.get("x509_certificate_path"):
-        return "certificate"
-    if found.get("federated_token_file"):
-        return "workload_identity"
-    if source == "auto" and _has_platform_identity(env):
+    given = next((kind for option, kind in _KIND_OF.items() if found.get(option)), "")
+    if given or source != "auto":
+        return given or "none"
+    if _has_platform_identity(env):
         return "msi"
-    if source == "auto" and not found.get("client_id") and (_azure_directory(env) / "azureProfile.json").is_file():
-        return "cli"
-    return "none"
+    logged_in = not found.get("client_id") and (_azure_directory(env) / "azureProfile.json").is_file()
+    return "cli" if logged_in else "none"
 
 
 def _problems(kind: str, source: str, found: Mapping[str, str]) -> list[Problem]:
@@ -290,22 +288,14 @@ def cloud_problems(name: Any) -> list[Problem]:
 
 def find_cloud(name: str, authority_host: str, cache: RunCache, get_json: Callable[[str], Any]) -> Cloud:
     """The cloud called `name`, or the one whose ARM endpoint is the URL `name`; `get_json` reads one URL."""
-    wrong = cloud_problems(name)
-    if wrong:
-        raise InvalidInput("Azure cloud", wrong)
-    known = _well_known(name)
-    if known is not None:
-        cloud = known
-    else:
-        # a person may paste the document's own address as well as the endpoint
-        endpoint = name.split("/metadata/endpoints", 1)[0].rstrip("/")
-        cloud = Cloud(
-            **cache.get_or_make(("arm-cloud", endpoint), lambda: (_discover(endpoint, get_json), _GOOD_FOR_SECONDS))
-        )
-    if not authority_host:
-        return cloud
+    refuse("Azure cloud", cloud_problems(name))
+    # a person may paste the document's own address as well as the endpoint
+    endpoint = name.split("/metadata/endpoints", 1)[0].rstrip("/")
+    cloud = _well_known(name) or Cloud(
+        **cache.get_or_make(("arm-cloud", endpoint), lambda: (_discover(endpoint, get_json), _GOOD_FOR_SECONDS))
+    )
     host = authority_host if "://" in authority_host else f"https://{authority_host}"
-    return Cloud(cloud.resource_manager, host.rstrip("/"), cloud.audience, cloud.well_known)
+    return replace(cloud, authority=host.rstrip("/")) if authority_host else cloud
 
 
 def _discover(endpoint: str, get_json: Callable[[str], Any]) -> dict[str, Any]:

@@ -12,14 +12,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, TypeVar
 
 from ..errors import NotReady, Reason, Refused, ServiceError
 from ..http_terms import Response, retry_after
 from ..plan import ABSENT, Change, Plan, join
+from ..task import Task
 from . import errors
 from .client import BACKOFF, Arm, Body, LostRace, PlanAgain, Reading
 from .compare import did_you_mean
+from .names import DeclaredResource
 
 _ENDED_WELL = ("succeeded", "completed", "ready")
 _ENDED_BADLY = ("failed", "canceled", "cancelled")
@@ -29,8 +32,12 @@ _UNKNOWN_FOR_SECONDS = 30.0
 
 def provisioning_state(body: Body | None) -> str:
     """Empty for a resource that has no such state, which is then as good as Succeeded."""
+    return str(_properties(body).get("provisioningState") or "")
+
+
+def _properties(body: Body | None) -> Body:
     properties = (body or {}).get("properties")
-    return str(properties.get("provisioningState") or "") if isinstance(properties, dict) else ""
+    return properties if isinstance(properties, dict) else {}
 
 
 def in_progress(body: Body | None) -> bool:
@@ -43,10 +50,9 @@ def busy_states(body: Body | None) -> str:
     state = provisioning_state(body)
     if is_busy_state(state):
         return state
-    properties = (body or {}).get("properties")
-    pools = properties.get("agentPoolProfiles") if isinstance(properties, dict) else None
     # a pool has operations of its own, of which its cluster's state tells nothing
-    busy = [pool for pool in pools or () if is_busy_state(str(pool.get("provisioningState") or ""))]
+    pools = _properties(body).get("agentPoolProfiles") or ()
+    busy = [pool for pool in pools if is_busy_state(str(pool.get("provisioningState") or ""))]
     return ", ".join(f"node pool {pool.get('name')} {pool['provisioningState']}" for pool in busy)
 
 
@@ -65,42 +71,26 @@ def has_failed(body: Body | None) -> bool:
 def await_operation(arm: Arm, response: Response, subject: str, action: str) -> None:
     """Wait for the operation that `response` started; returns when it succeeded, at once when there is none."""
     monitor = response.headers.get("azure-asyncoperation", "")
-    if monitor:
-        _follow_operation(arm, monitor, response, subject, action)
-    elif response.status == 202 and response.headers.get("location"):
-        _follow_location(arm, response.headers["location"], response, subject, action)
-
-
-def _follow_operation(arm: Arm, url: str, response: Response, subject: str, action: str) -> None:
-    attempt = 0
-    status = "InProgress"
-    while True:
+    url = monitor or (response.headers.get("location", "") if response.status == 202 else "")
+    status = "InProgress" if monitor else "in progress"
+    for attempt in count() if url else ():
         _pause(arm, response, attempt, subject, action, status)
-        attempt += 1
         response = arm.call("GET", url, f"Following the operation of {subject}")
-        if response.status == 404 and arm.deadline.elapsed < _UNKNOWN_FOR_SECONDS:
+        if monitor and response.status == 404 and arm.deadline.elapsed < _UNKNOWN_FOR_SECONDS:
             continue
         if response.status >= 400:
             raise errors.to_failure(action, response)
         body = response.json_or_none()
-        status = str(body.get("status") or "") if isinstance(body, dict) else ""
+        if monitor:
+            status = str(body.get("status") or "") if isinstance(body, dict) else ""
+        else:
+            # a location says by its status that the operation is over, and may lead on until then
+            status = "succeeded" if response.status in (200, 201, 204) else status
+            url = response.headers.get("location") or url
         if status.lower() in _ENDED_WELL:
             return
-        if status.lower() in _ENDED_BADLY:
+        if is_failed_state(status):
             raise errors.operation_failure(action, status, body)
-
-
-def _follow_location(arm: Arm, url: str, response: Response, subject: str, action: str) -> None:
-    attempt = 0
-    while True:
-        _pause(arm, response, attempt, subject, action, "in progress")
-        attempt += 1
-        response = arm.call("GET", url, f"Following the operation of {subject}")
-        url = response.headers.get("location") or url
-        if response.status in (200, 201, 204):
-            return
-        if response.status >= 400:
-            raise errors.to_failure(action, response)
 
 
 def await_idle(arm: Arm, reading: Reading, resource_id: str, api_version: str, subject: str) -> Reading:
@@ -111,6 +101,19 @@ def await_idle(arm: Arm, reading: Reading, resource_id: str, api_version: str, s
         attempt += 1
         reading = arm.read(resource_id, f"Reading {subject}", api_version)
     return reading
+
+
+def read_idle(arm: Arm, spec: DeclaredResource, may_wait: bool) -> Reading:
+    """The resource when nothing is in progress on it: the work of an earlier run that was killed is picked up here."""
+    reading = arm.read(spec.id, f"Reading {spec.subject}", spec.api_version)
+    return await_idle(arm, reading, spec.id, spec.api_version, spec.subject) if may_wait else reading
+
+
+def delete_resource(arm: Arm, spec: DeclaredResource, may_wait: bool) -> None:
+    action = f"Deleting {spec.subject}"
+    response = arm.write("DELETE", spec.id, action, spec.api_version)
+    if may_wait:
+        await_operation(arm, response, spec.subject, action)
 
 
 def read_written(arm: Arm, resource_id: str, api_version: str, subject: str) -> Body:
@@ -129,12 +132,11 @@ def await_finished(arm: Arm, resource_id: str, api_version: str, subject: str, a
     the inline node pool that the operation was about, where it was about one."""
     written = Reading(read_written(arm, resource_id, api_version, subject))
     body = await_idle(arm, written, resource_id, api_version, subject).body or {}
-    properties = body.get("properties") or {}
-    concerned = properties
+    concerned = _properties(body)
     if pool:
-        pools = properties.get("agentPoolProfiles") or ()
+        pools = concerned.get("agentPoolProfiles") or ()
         concerned = next((item for item in pools if str(item.get("name")).lower() == pool.lower()), {})
-    state = str(concerned.get("provisioningState") or "") if isinstance(concerned, dict) else ""
+    state = str(concerned.get("provisioningState") or "")
     if is_failed_state(state):
         status = concerned.get("status") or {}
         error = status.get("provisioningError") if isinstance(status, dict) else None
@@ -165,22 +167,21 @@ def not_kept_note(
 
     `left` is what a second look would change again, `answered` the resource as it is then.
     """
-    reported = {change.path for change in sent}
-    names = dict(_unknown(declared, answered, ""))
-    again = [change for change in left if _was_sent(change.path, reported)]
-    if not again:
+    sent_paths = {change.path for change in sent}
+    unknown = dict(_unknown(declared, answered, ""))
+    parts = [_part(change, unknown) for change in left if _was_sent(change.path, sent_paths)]
+    if not parts:
         return ""
-    parts = [_part(change, names) for change in again]
     shown = "; ".join(dict.fromkeys(parts))
     return f"{subject}: Azure answered without an error and did not keep everything that was sent: {shown}. {_ADVICE}"
 
 
-def _was_sent(path: str, reported: set[str]) -> bool:
-    return any(path == other or (other and path.startswith((f"{other}.", f"{other}["))) for other in reported)
+def _was_sent(path: str, sent: set[str]) -> bool:
+    return any(path == other or (other and path.startswith((f"{other}.", f"{other}["))) for other in sent)
 
 
-def _part(change: Change, names: Mapping[str, str]) -> str:
-    for path, hint in names.items():
+def _part(change: Change, unknown: Mapping[str, str]) -> str:
+    for path, hint in unknown.items():
         if change.path == path or change.path.startswith((f"{path}.", f"{path}[")):
             return f"{path} is not answered{hint}"
     if change.secret or change.before is ABSENT or change.after is ABSENT:
@@ -203,6 +204,22 @@ def _unknown(declared: Any, answered: Any, path: str) -> Iterator[tuple[str, str
             yield place, did_you_mean(str(key), [name for name in answered if name not in declared])
         else:
             yield from _unknown(value, answered.get(key), place)
+
+
+def warn_not_kept(task: Task, spec: DeclaredResource, outcome: Outcome, plan_of: Callable[[Body], Plan]) -> None:
+    """Look once more after a change that was waited for, and say what Azure did not keep of it."""
+    if outcome.plan.changed and task.params["wait"] and not task.check_mode and outcome.after is not None:
+        left = plan_of(outcome.after).changes
+        note = not_kept_note(spec.subject, outcome.plan.changes, left, spec.declared, outcome.after)
+        warn_once(task, [note] if note else [], set())
+
+
+def warn_once(task: Task, texts: Iterable[str], warned: set[str]) -> None:
+    """Each text once, however often everything is read again."""
+    for text in texts:
+        if text not in warned:
+            warned.add(text)
+            task.warn(text)
 
 
 _RACES = 5

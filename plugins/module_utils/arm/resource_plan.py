@@ -19,7 +19,6 @@ from ..waiting import wait_timeout_problems
 from . import compare, fields, names
 from .compare import paths_of, role_definition, tag_values, typed_body, typed_like
 from .fields import not_sent
-from .names import Owner
 from .reconcile import has_failed, provisioning_state
 
 UPDATE_METHODS = ("patch", "put_declared", "put_merged")
@@ -80,20 +79,11 @@ def update_policy_of(resource_type: str, update_method: str | None) -> UpdatePol
 DECLARABLE = ("location", "sku", "kind", "identity", "properties")
 
 
-@dataclass(frozen=True)
-class ResourceSpec:
-    """One resource; `declared` is its ARM body as far as the task says."""
-
-    id: str
+@dataclass(frozen=True, kw_only=True)
+class ResourceSpec(names.DeclaredResource):
     type: str
-    name: str
-    api_version: str
     state: str
     update_policy: UpdatePolicy
-    declared: dict[str, Any] = field(default_factory=dict)
-    purge_tags: bool = False
-    owner: Owner | None = None
-    force_delete: bool = False
 
     @property
     def subject(self) -> str:
@@ -143,11 +133,10 @@ def locate(params: Mapping[str, Any], subscription_id: str) -> tuple[str, str, s
         if len(name.split("/")) != depth:
             parts = "/".join(part for part in resource_type.split("/")[1:])
             problems.append(Problem("name", f"{name!r} does not name one part for each of {parts}"))
-    checks = [("name", resource_type, name)] if depth < 2 else []
-    if group and not is_group(resource_type):
-        checks.append(("resource_group", names.RESOURCE_GROUPS, group))
     if not problems:
-        problems += [found for check in checks if (found := names.name_problem(*check)) is not None]
+        problems += names.name_problems("name", resource_type, name) if depth < 2 else []
+        in_group = bool(group) and not is_group(resource_type)
+        problems += names.name_problems("resource_group", names.RESOURCE_GROUPS, group) if in_group else []
     if problems:
         return "", resource_type, name, problems
     return names.resource_id(subscription_id, group, resource_type, name), resource_type, name, problems
@@ -236,9 +225,7 @@ def resource_spec(params: Mapping[str, Any], subscription_id: str) -> ResourceSp
         state=params["state"],
         update_policy=update_policy or UpdatePolicy("patch", location_required=False),
         declared=declared,
-        purge_tags=bool(params.get("purge_tags")),
-        owner=Owner.from_params(params),
-        force_delete=bool(params.get("force_delete")),
+        **names.owned_options(params),
     )
 
 
@@ -247,42 +234,28 @@ def plan_resource(current: dict[str, Any] | None, spec: ResourceSpec) -> Plan:
     if current is None:
         if spec.update_policy.location_required and not spec.declared.get("location"):
             raise InvalidInput(spec.subject, [Problem("location", "is needed to create it")])
-        declared = dict(spec.declared)
-        if spec.owner is not None and spec.update_policy.tags:
-            declared["tags"] = {**declared.get("tags", {}), **spec.owner.tags()}
+        declared = names.with_owner(spec.declared, spec.owner if spec.update_policy.tags else None)
         merged = merge({}, declared, rules)
         created = compare.redact_changes(merged.changes) or (Change("", ABSENT, {}),)
         return Plan(spec.subject, created, body=compare.without_paths(merged.value, ()), is_new=True)
     declared = typed_like(current, spec.declared)
     if "tags" in declared:
-        declared["tags"] = compare.with_current_spelling(current.get("tags"), declared["tags"])
-        if spec.purge_tags:
-            # purging removes what others put there, not the mark that says whose resource it is
-            marks = {key: value for key, value in (current.get("tags") or {}).items() if key.lower() in _MARKS}
-            declared["tags"] = {**marks, **declared["tags"]}
+        declared["tags"] = compare.tags_over(current, declared["tags"], spec.purge_tags)
     compared, unanswered = compare.comparable_part(declared, current)
     changes = list(compare.redact_changes(merge(current, compared, rules).changes))
     refused = [
-        Refusal(
-            change.path,
-            change.before,
-            change.after,
-            "Set it back to the current value, or delete and recreate the resource",
+        Refusal(change.path, change.before, change.after, remedy)
+        for change in changes
+        for remedy, applies in (
+            (_IMMUTABLE, change.path in spec.update_policy.immutable and change.before is not ABSENT),
+            (_CHILD, change.path.startswith(spec.update_policy.children)),
         )
-        for change in changes
-        if change.path in spec.update_policy.immutable and change.before is not ABSENT
-    ]
-    refused += [
-        Refusal(change.path, change.before, change.after, _CHILD)
-        for change in changes
-        if change.path.startswith(spec.update_policy.children or ("\0",))
+        if applies
     ]
     if has_failed(current) and not changes:
         changes.append(Change("properties.provisioningState", provisioning_state(current), "Succeeded"))
     notes = compare.write_only_note(unanswered)
-    stranger = names.other_owner(current, spec.owner) if spec.owner is not None else None
-    if stranger is not None:
-        notes.append(f"{spec.subject} carries the tags of inventory host {stranger}: two hosts declare one resource")
+    notes += names.other_owner_notes(spec.subject, current, spec.owner, "resource")
     # with what cannot be compared: a service may need it with every PUT
     wanted = merge(current, declared, rules).value
     return Plan(spec.subject, tuple(changes), tuple(refused), _body(wanted, declared, spec, changes), tuple(notes))
@@ -295,7 +268,7 @@ def resource_rules(spec: ResourceSpec) -> dict[str, Comparator]:
     return {**compare.envelope_rules(spec.purge_tags), **dict.fromkeys(known, any_case)}
 
 
-_MARKS = (names.COLLECTION_TAG, names.HOST_TAG, names.ENVIRONMENT_TAG)
+_IMMUTABLE = "Set it back to the current value, or delete and recreate the resource"
 _CHILD = (
     "It is a resource with operations of its own, which this request would undo: declare it as one, or with the module "
     "that manages it (mcpops.platform.aks_cluster)"

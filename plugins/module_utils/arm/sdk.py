@@ -218,11 +218,7 @@ class PipelineSender:
         self._client = self._make()
 
     def _make(self) -> Any:
-        policies: list[Any] = [
-            HeadersPolicy(),
-            UserAgentPolicy(base_user_agent=USER_AGENT),
-            RequestIdPolicy(),
-        ]
+        policies: list[Any] = [HeadersPolicy(), UserAgentPolicy(base_user_agent=USER_AGENT), RequestIdPolicy()]
         if self._credential is not None:
             policies.append(ARMChallengeAuthenticationPolicy(self._credential, self._cloud.scope))
         return ARMPipelineClient(self._cloud.resource_manager, policies=policies, transport=self._transport)

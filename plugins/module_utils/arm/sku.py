@@ -96,10 +96,7 @@ def find_skus(pages: Iterator[bytes], names: set[str], location: str) -> dict[st
 
 
 def _sku(entry: Mapping[str, Any], location: str) -> Sku:
-    zones: set[str] = set()
-    for place in entry.get("locationInfo") or ():
-        if _same(place.get("location"), location):
-            zones.update(str(zone) for zone in place.get("zones") or ())
+    places = [place for place in entry.get("locationInfo") or () if _same(place.get("location"), location)]
     reason = ""
     closed: set[str] = set()
     for restriction in entry.get("restrictions") or ():
@@ -113,7 +110,7 @@ def _sku(entry: Mapping[str, Any], location: str) -> Sku:
     return Sku(
         name=str(entry["name"]),
         family=str(entry.get("family") or ""),
-        zones=frozenset(zones),
+        zones=frozenset(str(zone) for place in places for zone in place.get("zones") or ()),
         restricted=reason,
         restricted_zones=frozenset(closed),
         capabilities={str(item["name"]): str(item["value"]) for item in entry.get("capabilities") or ()},
@@ -228,12 +225,11 @@ def select_size(
 ) -> Selection:
     """`skus` by lower-case name, `quotas` by quota_key; every candidate is judged up to the first that fits."""
     verdicts: list[SizeVerdict] = []
-    seen: set[str] = set()
+    spelled: dict[str, str] = {}
     for candidate in candidates:
-        if candidate.lower() in seen:
-            continue
-        seen.add(candidate.lower())
-        sku = skus.get(candidate.lower())
+        spelled.setdefault(candidate.lower(), candidate)
+    for name, candidate in spelled.items():
+        sku = skus.get(name)
         verdict = _judge(candidate, sku, quotas, wanted)
         verdicts.append(verdict)
         if verdict.viable:
@@ -251,8 +247,6 @@ def _judge(candidate: str, sku: Sku | None, quotas: Mapping[str, Quota], wanted:
 def _availability(sku: Sku, wanted: Requirements) -> list[tuple[str, str]]:
     if sku.restricted:
         return [("Restricted", f"is closed to this subscription in {wanted.location} ({sku.restricted})")]
-    if not wanted.zones:
-        return []
     usable = sku.zones - sku.restricted_zones
     missing = [zone for zone in wanted.zones if zone not in usable]
     if not missing:
@@ -262,24 +256,42 @@ def _availability(sku: Sku, wanted: Requirements) -> list[tuple[str, str]]:
 
 
 def _capabilities(sku: Sku, wanted: Requirements) -> list[tuple[str, str]]:
-    against = []
-    if wanted.architecture and sku.architecture != architecture_of(wanted.architecture):
-        against.append(("Architecture", f"is {sku.architecture}, not {architecture_of(wanted.architecture)}"))
-    if sku.burstable and not wanted.allow_burstable:
-        against.append(("Burstable", f"is burstable ({sku.family})"))
-    if wanted.system_pool and (sku.usable_vcpus < _SYSTEM_VCPUS or sku.memory_gb < _SYSTEM_MEMORY_GB):
-        have = f"{sku.usable_vcpus} vCPUs and {sku.memory_gb:g} GiB"
-        against.append(("SystemPool", f"has {have}, a system pool needs {_SYSTEM_VCPUS} and {_SYSTEM_MEMORY_GB}"))
-    elif sku.usable_vcpus < _LEAST_VCPUS or sku.memory_gb < _LEAST_MEMORY_GB:
-        have = f"{sku.usable_vcpus} vCPUs and {sku.memory_gb:g} GiB"
-        against.append(("TooSmall", f"has {have}, a node pool needs {_LEAST_VCPUS} and {_LEAST_MEMORY_GB}"))
-    if sku.memory_gb < wanted.min_memory_gb:
-        against.append(("Memory", f"has {sku.memory_gb:g} GiB of memory, {wanted.min_memory_gb:g} are needed"))
-    if wanted.ephemeral_os_disk and not sku.flag("EphemeralOSDiskSupported"):
-        against.append(("EphemeralDisk", "supports no ephemeral OS disk"))
-    if wanted.gpu and sku.gpus == 0:
-        against.append(("Gpu", "has no GPU"))
-    return against
+    """The rows (code, whether it speaks against the size, reason) that do."""
+    architecture = architecture_of(wanted.architecture)
+    have = f"{sku.usable_vcpus} vCPUs and {sku.memory_gb:g} GiB"
+    below_system = sku.usable_vcpus < _SYSTEM_VCPUS or sku.memory_gb < _SYSTEM_MEMORY_GB
+    below_all = sku.usable_vcpus < _LEAST_VCPUS or sku.memory_gb < _LEAST_MEMORY_GB
+    unfit_system = wanted.system_pool and below_system
+    rows = (
+        (
+            "Architecture",
+            architecture and sku.architecture != architecture,
+            f"is {sku.architecture}, not {architecture}",
+        ),
+        ("Burstable", sku.burstable and not wanted.allow_burstable, f"is burstable ({sku.family})"),
+        (
+            "SystemPool",
+            unfit_system,
+            f"has {have}, a system pool needs {_SYSTEM_VCPUS} and {_SYSTEM_MEMORY_GB}",
+        ),
+        (
+            "TooSmall",
+            below_all and not unfit_system,
+            f"has {have}, a node pool needs {_LEAST_VCPUS} and {_LEAST_MEMORY_GB}",
+        ),
+        (
+            "Memory",
+            sku.memory_gb < wanted.min_memory_gb,
+            f"has {sku.memory_gb:g} GiB of memory, {wanted.min_memory_gb:g} are needed",
+        ),
+        (
+            "EphemeralDisk",
+            wanted.ephemeral_os_disk and not sku.flag("EphemeralOSDiskSupported"),
+            "supports no ephemeral OS disk",
+        ),
+        ("Gpu", wanted.gpu and sku.gpus == 0, "has no GPU"),
+    )
+    return [(code, reason) for code, applies, reason in rows if applies]
 
 
 def _quota(sku: Sku, quotas: Mapping[str, Quota], wanted: Requirements) -> list[tuple[str, str]]:

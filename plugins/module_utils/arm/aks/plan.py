@@ -56,7 +56,7 @@ def version_step(cluster: Mapping[str, Any], declared: str) -> VersionStep:
         if channel.lower() in _MINOR_CHANNELS:
             note = f"runs {have}, newer than the declared {declared}: its upgrade channel {channel} moved it"
             return VersionStep(settled=True, notes=(note,))
-        remedy = f"A cluster cannot be downgraded: declare {_short(have)}"
+        remedy = f"A cluster cannot be downgraded: declare {'.'.join(have.split('.')[:2])}"
         return VersionStep(settled=True, refused=(Refusal(_PATH, have, declared, remedy),))
     if behind < -1:
         following = f"{have.split('.', maxsplit=1)[0]}.{_minor(have) + 1}"
@@ -67,18 +67,11 @@ def version_step(cluster: Mapping[str, Any], declared: str) -> VersionStep:
 
 def offered_problem(declared: str, location: str, versions: list[Mapping[str, Any]]) -> str:
     """Why `declared` cannot be had in `location`, empty when it can; `versions` is the service's own list."""
-    offered: dict[str, list[str]] = {}
-    for row in versions:
-        patches = row.get("patchVersions")
-        offered[str(row.get("version"))] = sorted(patches, key=_numbers) if isinstance(patches, Mapping) else []
+    offered = {str(row.get("version")): list(row.get("patchVersions") or ()) for row in versions}
     if not offered or declared in offered or any(declared in patches for patches in offered.values()):
         return ""
-    listed = ", ".join(sorted((_latest(minor, patches) for minor, patches in offered.items()), key=_numbers))
-    return f"{declared} is not offered in {location}; offered are {listed}"
-
-
-def _latest(minor: str, patches: list[str]) -> str:
-    return patches[-1] if patches else minor
+    newest = [max(patches, key=_numbers, default=minor) for minor, patches in offered.items()]
+    return f"{declared} is not offered in {location}; offered are {', '.join(sorted(newest, key=_numbers))}"
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -88,10 +81,6 @@ def _numbers(version: str) -> tuple[int, ...]:
 def _minor(version: str) -> int:
     numbers = _numbers(version)
     return numbers[1] if len(numbers) > 1 else 0
-
-
-def _short(version: str) -> str:
-    return ".".join(version.split(".")[:2])
 
 
 POOLS = "properties.agentPoolProfiles"
@@ -163,16 +152,13 @@ def cluster_rules(purge_tags: bool) -> Rules:
 
 def immutable_refusals(changes: list[Change]) -> list[Refusal]:
     """The changes that AKS would answer with PropertyChangeNotAllowed, found without asking it."""
-    found = []
-    for change in changes:
-        for row in _FIXED:
-            if re.fullmatch(row.pattern, change.path) and _word(change) not in row.unless:
-                found.append(Refusal(change.path, change.before, change.after, row.remedy))
-    return found
-
-
-def _word(change: Change) -> tuple[str, str]:
-    return _as_text(change.before), _as_text(change.after)
+    return [
+        Refusal(change.path, change.before, change.after, row.remedy)
+        for change in changes
+        for row in _FIXED
+        if re.fullmatch(row.pattern, change.path)
+        and (_as_text(change.before), _as_text(change.after)) not in row.unless
+    ]
 
 
 def _as_text(value: Any) -> str:
@@ -216,8 +202,7 @@ def _creation(spec: ClusterSpec) -> ClusterPlan:
     if "sku" in spec.declared:
         defaults["sku"] = {"name": "Base"}
     declared = overlay(defaults, spec.declared)
-    if spec.owner is not None:
-        declared["tags"] = {**declared.get("tags", {}), **spec.owner.tags()}
+    declared = names.with_owner(declared, spec.owner)
     declared["properties"]["agentPoolProfiles"] = declared_pools([], spec)
     merged = merge({}, declared, cluster_rules(spec.purge_tags))
     body = compare.without_paths(merged.value, ())
@@ -246,7 +231,7 @@ def _update(current: Body, spec: ClusterSpec) -> ClusterPlan:
     surplus, kept = surplus_pools(pools, spec)
     changes += [Change(f"{POOLS}[{pool['name']}]", pool, ABSENT) for pool in surplus]
     refused = [*step.refused, *immutable_refusals(changes)]
-    broken, reported = failed_pools(pools, spec)
+    broken, failed = failed_pools(pools, spec)
     changes += [
         Change(f"{_place(pool)}.provisioningState", pool["provisioningState"], "Succeeded")
         for pool in broken
@@ -257,7 +242,8 @@ def _update(current: Body, spec: ClusterSpec) -> ClusterPlan:
     wanted = merge(current, declared, rules).value
     _require_system_pool(wanted, spec)
     steps = tuple(_steps(current, wanted, changes))
-    notes = [*step.notes, *kept, *reported, *compare.write_only_note(unanswered), *_other_owner_notes(current, spec)]
+    others = names.other_owner_notes(spec.subject, current, spec.owner, "cluster")
+    notes = [*step.notes, *kept, *failed, *compare.write_only_note(unanswered), *others]
     plan = Plan(spec.subject, tuple(changes), tuple(refused), _cluster_body(wanted, changes), tuple(notes))
     return _with_steps(plan, steps)
 
@@ -317,9 +303,7 @@ def default_dns_prefix(name: str) -> str:
 def _adopt_spelling(current: Body, declared: Body, spec: ClusterSpec) -> None:
     """Names of tags and ids of identities ignore case; a purge does not remove the mark of ownership."""
     if "tags" in declared:
-        existing = current.get("tags") or {}
-        marks = {name: value for name, value in existing.items() if spec.purge_tags and name.lower() in _MARKS}
-        declared["tags"] = {**marks, **compare.with_current_spelling(existing, declared["tags"])}
+        declared["tags"] = compare.tags_over(current, declared["tags"], spec.purge_tags)
     identity = declared.get("identity")
     if identity and "userAssignedIdentities" in identity:
         existing = (current.get("identity") or {}).get("userAssignedIdentities")
@@ -332,9 +316,6 @@ def _adopt_spelling(current: Body, declared: Body, spec: ClusterSpec) -> None:
         declared["properties"]["addonProfiles"] = compare.with_current_spelling(existing, addons)
 
 
-_MARKS = (names.COLLECTION_TAG, names.HOST_TAG, names.ENVIRONMENT_TAG)
-
-
 def _require_system_pool(body: Mapping[str, Any], spec: ClusterSpec) -> None:
     """Only now is it known which pools there will be."""
     pools = body["properties"]["agentPoolProfiles"]
@@ -343,16 +324,9 @@ def _require_system_pool(body: Mapping[str, Any], spec: ClusterSpec) -> None:
         raise InvalidInput(spec.subject, [Problem("node_pools", sentence)])
 
 
-def _other_owner_notes(current: Body, spec: ClusterSpec) -> list[str]:
-    stranger = names.other_owner(current, spec.owner) if spec.owner is not None else None
-    if stranger is None:
-        return []
-    return [f"{spec.subject} carries the tags of inventory host {stranger}: two hosts declare one cluster"]
-
-
 def plan_removal(current: Body | None, spec: ClusterSpec) -> Plan:
     if current is None:
         return Plan(spec.subject)
-    refused: list[Refusal] = names.refuse_deletion(current, spec.owner, spec.force_delete, always=False)
+    refused = names.refuse_deletion(current, spec.owner, spec.force_delete, always=False)
     shown = {key: current[key] for key in ("id", "location", "tags") if key in current}
     return Plan(spec.subject, (Change("", shown, ABSENT),), tuple(refused))

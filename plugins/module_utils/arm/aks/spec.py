@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ...compare import overlay
 from .. import names
 from ..compare import tag_values, typed_body
-from ..names import Owner
+from ..names import DeclaredResource, Owner
 from ..reconcile import is_failed_state
 from ..sku import Requirements
 
@@ -99,23 +99,22 @@ class SizeSelection:
     surge_nodes: int = 1
 
 
-@dataclass(frozen=True)
-class ClusterSpec:
-    id: str
-    name: str
+@dataclass(frozen=True, kw_only=True)
+class ClusterSpec(DeclaredResource):
+    api_version: str = names.api_version_of(names.MANAGED_CLUSTERS)
     resource_group: str
-    declared: dict[str, Any] = field(default_factory=dict)
     pools: tuple[PoolSpec, ...] = ()
     kubernetes_version: str = ""
-    purge_tags: bool = False
     purge_node_pools: bool = False
-    owner: Owner | None = None
-    force_delete: bool = False
     sizes: SizeSelection = SizeSelection()
 
     @property
     def subject(self) -> str:
         return f"AKS cluster {self.name}"
+
+    def declares(self, pool: Mapping[str, Any]) -> bool:
+        """Whether this existing pool is one of the declared ones; names ignore case."""
+        return any(one.name.lower() == str(pool.get("name")).lower() for one in self.pools)
 
 
 def cluster_spec(params: Mapping[str, Any], subscription_id: str) -> ClusterSpec:
@@ -127,11 +126,9 @@ def cluster_spec(params: Mapping[str, Any], subscription_id: str) -> ClusterSpec
         declared=_declared(params),
         pools=pool_specs(params.get("node_pools")),
         kubernetes_version=params.get("kubernetes_version") or "",
-        purge_tags=bool(params.get("purge_tags")),
         purge_node_pools=bool(params.get("purge_node_pools")),
-        owner=Owner.from_params(params),
-        force_delete=bool(params.get("force_delete")),
         sizes=_sizes(params.get("vm_size_selection") or {}),
+        **names.owned_options(params),
     )
 
 
@@ -141,18 +138,17 @@ def _sizes(declared: Mapping[str, Any]) -> SizeSelection:
 
 
 def _declared(params: Mapping[str, Any]) -> dict[str, Any]:
+    network = params.get("network") or {}
+    given: dict[tuple[str, ...], Any] = {
+        **{path: params.get(option) for option, path in CLUSTER_OPTIONS.items()},
+        ("tags",): tag_values(params["tags"])[0] if params.get("tags") is not None else None,
+        ("identity",): _identity(params["identity"]) if params.get("identity") is not None else None,
+        **{("properties", "networkProfile", key): network.get(option) for option, key in NETWORK_OPTIONS.items()},
+    }
     declared: dict[str, Any] = {}
-    for option, path in CLUSTER_OPTIONS.items():
-        if params.get(option) is not None:
-            _put(declared, path, params[option])
-    if params.get("tags") is not None:
-        declared["tags"] = tag_values(params["tags"])[0]
-    if params.get("identity") is not None:
-        declared["identity"] = _identity(params["identity"])
-    for option, key in NETWORK_OPTIONS.items():
-        value = (params.get("network") or {}).get(option)
+    for path, value in given.items():
         if value is not None:
-            _put(declared, ("properties", "networkProfile", key), value)
+            _put(declared, path, value)
     if params.get("properties"):
         raw = typed_body(params["properties"], CLUSTER_MODEL)[0]
         # where an option and a raw key say the same, validation has objected
@@ -198,14 +194,12 @@ _AKS_LABEL_PREFIX = "kubernetes.azure.com/"
 def declared_pools(existing: list[Pool], spec: ClusterSpec) -> list[Pool]:
     """What the task declares of each pool, as far as it has a say there."""
     by_name = {str(pool.get("name")).lower(): pool for pool in existing}
-    result = []
-    for pool in spec.pools:
-        found = by_name.get(pool.name.lower())
-        if found is not None:
-            result.append(_of_current(found, pool))
-        else:
-            result.append(_of_new(pool, mode_of_new(existing, spec.pools, pool), spec.owner))
-    return result
+    return [
+        _of_current(found, pool)
+        if (found := by_name.get(pool.name.lower())) is not None
+        else _of_new(pool, mode_of_new(existing, spec.pools, pool), spec.owner)
+        for pool in spec.pools
+    ]
 
 
 def current_pools(body: Mapping[str, Any] | None) -> list[Pool]:
@@ -222,16 +216,8 @@ def mode_of_new(existing: Sequence[Mapping[str, Any]], pools: Sequence[PoolSpec]
 
 def _of_new(pool: PoolSpec, mode: str, owner: Owner | None) -> Pool:
     count = pool.declared.get("minCount") if pool.declared.get("enableAutoScaling") else None
-    body: Pool = {
-        "mode": mode,
-        "count": count or 1,
-        "osType": "Linux",
-        "type": "VirtualMachineScaleSets",
-        **pool.declared,
-    }
-    if owner is not None:
-        body["tags"] = {**body.get("tags", {}), **owner.tags()}
-    return body
+    defaults = {"mode": mode, "count": count or 1, "osType": "Linux", "type": "VirtualMachineScaleSets"}
+    return names.with_owner({**defaults, **pool.declared}, owner)
 
 
 def _of_current(found: Pool, pool: PoolSpec) -> Pool:
@@ -264,15 +250,12 @@ def with_agreeing_counts(pool: Pool) -> Pool:
 
 def surplus_pools(existing: list[Pool], spec: ClusterSpec) -> tuple[list[Pool], list[str]]:
     """The pools to delete, and sentences about those that stay although nobody listed them."""
-    if not spec.pools:
-        return [], []
-    listed = {pool.name.lower() for pool in spec.pools}
-    others = [pool for pool in existing if str(pool.get("name")).lower() not in listed]
+    others = [pool for pool in existing if spec.pools and not spec.declares(pool)]
     if not others:
         return [], []
     if not spec.purge_node_pools:
         return [], [f"node pools that are not listed are left alone: {_listed(others)}"]
-    ours = [pool for pool in others if names.belongs_to(names.owner_of(pool), spec.owner)]
+    ours = [pool for pool in others if spec.owner is not None and names.owner_of(pool) == spec.owner]
     stay = [pool for pool in others if pool not in ours]
     notes = [f"node pools without the owner's tags are not deleted: {_listed(stay)}"] if stay else []
     return ours, notes
@@ -284,15 +267,13 @@ def failed_pools(existing: list[Pool], spec: ClusterSpec) -> tuple[list[Pool], l
     A pool has operations of its own: it may be Failed while its cluster is Succeeded (recorded traffic).
     """
     broken = [pool for pool in existing if is_failed_state(str(pool.get("provisioningState") or ""))]
-    listed = {pool.name.lower() for pool in spec.pools}
-    ours = [pool for pool in broken if str(pool.get("name")).lower() in listed]
-    others = [pool for pool in broken if pool not in ours]
     notes = [
         f"the last operation on node pool {pool.get('name')} ended as {pool['provisioningState']}; it is not declared "
         "here, so nothing repairs it"
-        for pool in others
+        for pool in broken
+        if not spec.declares(pool)
     ]
-    return ours, notes
+    return [pool for pool in broken if spec.declares(pool)], notes
 
 
 def _listed(pools: list[Pool]) -> str:
@@ -319,7 +300,7 @@ def size_request_of(
 ) -> SizeRequest:
     """For one of `pools`, which is not there yet; `body` is the cluster as it was read, `location` the declared one."""
     declared = pool.declared
-    size = declared.get("vmSize")
+    size, zones = declared.get("vmSize"), declared.get("availabilityZones")
     wanted = Requirements(
         # a cluster does not move: its pools come where it is
         location=str((body or {}).get("location") or location),
@@ -328,16 +309,11 @@ def size_request_of(
         # which kind of size is wanted is a question of choice: whoever names one has chosen
         architecture="" if size else sizes.architecture,
         allow_burstable=bool(size) or sizes.allow_burstable,
-        zones=_zones(declared.get("availabilityZones")),
+        zones=tuple(map(str, zones)) if isinstance(zones, (list, tuple)) else (),
         system_pool=mode_of_new(current_pools(body), pools, pool).lower() == "system",
         ephemeral_os_disk=str(declared.get("osDiskType")).lower() == "ephemeral",
     )
     return SizeRequest((str(size),) if size else pool.candidates or sizes.candidates, wanted, named=bool(size))
-
-
-def _zones(declared: Any) -> tuple[str, ...]:
-    """As `_number`."""
-    return tuple(map(str, declared)) if isinstance(declared, (list, tuple)) else ()
 
 
 def _number(declared: Any) -> int:

@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ...errors import Problem, Rule, check
+from ...errors import Check, Problem, Rule, check
+from ...names import wrong_label_name, wrong_label_value
 from ...waiting import wait_timeout_problems
 from .. import names
 from ..compare import tag_values, texts_of, typed_body
+from ..names import name_rule
 from .spec import CLUSTER_MODEL, CLUSTER_OPTIONS, NETWORK_OPTIONS, POOL_MODEL, POOL_OPTIONS, pool_specs
 
 Params = Mapping[str, Any]
 
-_VERSION = re.compile(r"\d+\.\d+(\.\d+)?")
 _TAINT = re.compile(r"[^=:\s]+(=[^=:\s]*)?:(NoSchedule|PreferNoSchedule|NoExecute)")
 _MAX_NODES_PER_POOL = 1000
-# https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
-_NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
-_PREFIX = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
 
 
 def problems_of(params: Params) -> list[Problem]:
@@ -37,33 +35,16 @@ def creation_problems(params: Params) -> list[Problem]:
     return check(CREATION, params)
 
 
-def _names(params: Params) -> Iterator[Problem]:
-    for option, kind in (("name", names.MANAGED_CLUSTERS), ("resource_group", names.RESOURCE_GROUPS)):
-        problem = names.name_problem(option, kind, params[option])
-        if problem is not None:
-            yield problem
-    node_group = params.get("node_resource_group")
-    if node_group and not re.fullmatch(r"[\w().-]{0,79}[\w()-]", node_group):
-        yield Problem(
-            "node_resource_group", f"{node_group!r} is not a valid name for it: 1 to 80 letters, digits, _ - . ( )"
-        )
-    prefix = params.get("dns_prefix")
-    if prefix and not re.fullmatch(r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,52}[a-zA-Z0-9])?", prefix):
-        yield Problem("dns_prefix", f"{prefix!r} is not a valid prefix: 1 to 54 letters, digits and -, not at the ends")
+def removal_problems(params: Params) -> list[Problem]:
+    """Deleting and reading need names only."""
+    return check(
+        (name_rule("name", names.MANAGED_CLUSTERS), name_rule("resource_group", names.RESOURCE_GROUPS)), params
+    )
 
 
-def _version(params: Params) -> Iterator[Problem]:
-    version = params.get("kubernetes_version")
-    if version and not _VERSION.fullmatch(version):
-        yield Problem(
-            "kubernetes_version", f"{version!r} is not a valid version: write 1.34 (quoted in YAML) or 1.34.2"
-        )
-
-
-def _tags(params: Params) -> Iterator[Problem]:
-    yield from tag_values(params.get("tags"))[1]
-    if len(params.get("tags") or {}) > 50:
-        yield Problem("tags", "a resource has up to 50 tags")
+def _unlike(option: str, pattern: str) -> Callable[[Params], bool]:
+    """Whether the option is given, and not of that form."""
+    return lambda params: bool(params.get(option)) and not re.fullmatch(pattern, params[option])
 
 
 def _workload_identity(params: Params) -> Iterator[Problem]:
@@ -86,38 +67,54 @@ def _identity(params: Params) -> Iterator[Problem]:
             yield Problem("identity.user_assigned_identities", f"{item!r} is not the id of a user-assigned identity")
 
 
+# option of network: how it is read, and what it is then
+_ADDRESSES: Mapping[str, tuple[Callable[[str], Any], str]] = {
+    "pod_cidr": (ipaddress.ip_network, "network"),
+    "service_cidr": (ipaddress.ip_network, "network"),
+    "dns_service_ip": (ipaddress.ip_address, "address"),
+}
+
+
 def _network(params: Params) -> Iterator[Problem]:
     network = params.get("network") or {}
-    ranges = {}
-    for option in ("pod_cidr", "service_cidr"):
+    parsed = {}
+    for option, (read, what) in _ADDRESSES.items():
         if network.get(option):
             try:
-                ranges[option] = ipaddress.ip_network(network[option])
+                parsed[option] = read(network[option])
             except ValueError as exc:
-                yield Problem(f"network.{option}", f"is not a valid network: {exc}")
-    address = None
-    if network.get("dns_service_ip"):
-        try:
-            address = ipaddress.ip_address(network["dns_service_ip"])
-        except ValueError as exc:
-            yield Problem("network.dns_service_ip", f"is not a valid address: {exc}")
-    service = ranges.get("service_cidr")
-    if address is not None and service is not None and address not in service:
-        yield Problem("network.dns_service_ip", f"{address} must lie in service_cidr ({service})")
-    if address is not None and service is not None and address == service.network_address + 1:
-        yield Problem("network.dns_service_ip", f"{address} is the API server's own address, the first of service_cidr")
-    pods = ranges.get("pod_cidr")
-    if pods is not None and service is not None and pods.version == service.version and pods.overlaps(service):
-        yield Problem("network.pod_cidr", f"{pods} overlaps service_cidr ({service})")
+                yield Problem(f"network.{option}", f"is not a valid {what}: {exc}")
+    given: list[Any] = [parsed.get(option) for option in _ADDRESSES]
+    pods, service, address = given
     plugin, mode = network.get("plugin"), network.get("plugin_mode")
-    if mode == "overlay" and plugin not in (None, "azure"):
-        yield Problem("network.plugin_mode", f"overlay needs plugin azure, not {plugin}")
-    if network.get("policy") == "azure" and plugin not in (None, "azure"):
-        yield Problem("network.policy", f"azure needs plugin azure, not {plugin}")
-    if pods is not None and plugin == "azure" and mode is None:
-        yield Problem(
-            "network.pod_cidr", "with plugin azure it needs plugin_mode overlay: pods share the subnet otherwise"
-        )
+    other_plugin = plugin not in (None, "azure")
+    dns = address is not None and service is not None
+    rules = (
+        ("dns_service_ip", dns and address not in service, f"{address} must lie in service_cidr ({service})"),
+        (
+            "dns_service_ip",
+            dns and address == service.network_address + 1,
+            f"{address} is the API server's own address, the first of service_cidr",
+        ),
+        (
+            "pod_cidr",
+            pods is not None and service is not None and pods.version == service.version and pods.overlaps(service),
+            f"{pods} overlaps service_cidr ({service})",
+        ),
+        ("plugin_mode", mode == "overlay" and other_plugin, f"overlay needs plugin azure, not {plugin}"),
+        ("policy", network.get("policy") == "azure" and other_plugin, f"azure needs plugin azure, not {plugin}"),
+        (
+            "pod_cidr",
+            pods is not None and plugin == "azure" and mode is None,
+            "with plugin azure it needs plugin_mode overlay: pods share the subnet otherwise",
+        ),
+    )
+    yield from _violated("network", rules)
+
+
+def _violated(where: str, rules: Iterable[tuple[str, Any, str]]) -> Iterator[Problem]:
+    """The rows (option, whether it is wrong, message) of what is wrong."""
+    return (Problem(f"{where}.{option}", message) for option, wrong, message in rules if wrong)
 
 
 def _pool_names(params: Params) -> Iterator[Problem]:
@@ -134,42 +131,58 @@ def _pool_names(params: Params) -> Iterator[Problem]:
 
 def _pool_counts(params: Params) -> Iterator[Problem]:
     for pool in params.get("node_pools") or ():
-        where = f"node_pools[{pool['name']}]"
         least, most, count = pool.get("min_count"), pool.get("max_count"), pool.get("count")
-        auto = pool.get("enable_auto_scaling")
-        for option in ("count", "min_count", "max_count"):
-            value = pool.get(option)
-            floor = 1 if option == "max_count" or pool.get("mode") == "System" else 0
-            if value is not None and not floor <= value <= _MAX_NODES_PER_POOL:
-                yield Problem(f"{where}.{option}", f"must be {floor} to {_MAX_NODES_PER_POOL}, is {value}")
-        if least is not None and most is not None and least > most:
-            yield Problem(f"{where}.min_count", f"{least} is more than max_count {most}")
-        if auto and count is not None and least is not None and most is not None and not least <= count <= most:
-            yield Problem(f"{where}.count", f"{count} is outside min_count {least} to max_count {most}")
-        if auto and (least is None or most is None):
-            yield Problem(f"{where}.enable_auto_scaling", "needs min_count and max_count")
-        if auto is not True and (least is not None or most is not None):
-            yield Problem(f"{where}.min_count", "min_count and max_count need enable_auto_scaling: true")
-
-
-def _size_selection(params: Params) -> Iterator[Problem]:
-    surge = (params.get("vm_size_selection") or {}).get("surge_nodes")
-    if surge is not None and surge < 0:
-        yield Problem("vm_size_selection.surge_nodes", f"must be at least 0, is {surge}")
+        auto, bounded = pool.get("enable_auto_scaling"), least is not None and most is not None
+        fewest = 1 if pool.get("mode") == "System" else 0
+        rules = (
+            *(
+                (
+                    option,
+                    value is not None and not floor <= value <= _MAX_NODES_PER_POOL,
+                    f"must be {floor} to {_MAX_NODES_PER_POOL}, is {value}",
+                )
+                for option, value, floor in (
+                    ("count", count, fewest),
+                    ("min_count", least, fewest),
+                    ("max_count", most, 1),
+                )
+            ),
+            ("min_count", bounded and least > most, f"{least} is more than max_count {most}"),
+            (
+                "count",
+                auto and count is not None and bounded and not least <= count <= most,
+                f"{count} is outside min_count {least} to max_count {most}",
+            ),
+            ("enable_auto_scaling", auto and not bounded, "needs min_count and max_count"),
+            (
+                "min_count",
+                auto is not True and (least is not None or most is not None),
+                "min_count and max_count need enable_auto_scaling: true",
+            ),
+        )
+        yield from _violated(f"node_pools[{pool['name']}]", rules)
 
 
 def _pool_details(params: Params) -> Iterator[Problem]:
     for pool in params.get("node_pools") or ():
         where = f"node_pools[{pool['name']}]"
-        if pool.get("vm_size_candidates") and (pool.get("vm_size") or (pool.get("properties") or {}).get("vmSize")):
-            yield Problem(f"{where}.vm_size_candidates", "is for a pool without vm_size: give one of the two")
-        pods = pool.get("max_pods")
+        sized = pool.get("vm_size") or (pool.get("properties") or {}).get("vmSize")
+        pods, disk = pool.get("max_pods"), pool.get("os_disk_size_gb")
         least = 30 if pool.get("mode") == "System" else 10
-        if pods is not None and not least <= pods <= 250:
-            yield Problem(f"{where}.max_pods", f"must be {least} to 250, is {pods}")
-        disk = pool.get("os_disk_size_gb")
-        if disk is not None and disk != 0 and not 30 <= disk <= 2048:
-            yield Problem(f"{where}.os_disk_size_gb", f"must be 30 to 2048 GB (0: the size's default), is {disk}")
+        rules = (
+            (
+                "vm_size_candidates",
+                pool.get("vm_size_candidates") and sized,
+                "is for a pool without vm_size: give one of the two",
+            ),
+            ("max_pods", pods is not None and not least <= pods <= 250, f"must be {least} to 250, is {pods}"),
+            (
+                "os_disk_size_gb",
+                disk and not 30 <= disk <= 2048,
+                f"must be 30 to 2048 GB (0: the size's default), is {disk}",
+            ),
+        )
+        yield from _violated(where, rules)
         yield from _taint_problems(pool.get("taints"), f"{where}.taints")
         yield from _label_problems(pool.get("labels"), f"{where}.labels")
         for zone in pool.get("zones") or ():
@@ -189,24 +202,11 @@ def _label_problems(labels: Mapping[str, Any] | None, path: str) -> Iterator[Pro
     texts, problems = texts_of(labels, path)
     yield from problems
     for key, value in texts.items():
-        prefix, _slash, name = key.rpartition("/")
-        if not re.fullmatch(_NAME, name) or len(prefix) > 253 or (prefix and not re.fullmatch(_PREFIX, prefix)):
+        if wrong_label_name(key):
             yield Problem(f"{path}.{key}", f"{key!r} is not a valid label key: write name or example.org/name")
-        if value and not re.fullmatch(_NAME, value):
+        if wrong_label_value(value or ""):
             sentence = "is not a valid label value: up to 63 letters, digits, - _ . and a letter or digit at both ends"
             yield Problem(f"{path}.{key}", f"{value!r} {sentence}")
-
-
-def _system_pool(params: Params) -> Iterator[Problem]:
-    pools = params.get("node_pools")
-    if pools == []:
-        yield Problem("node_pools", "a cluster has at least one pool: list it, or leave node_pools out")
-    elif pools and params.get("purge_node_pools") and not _has_system(pools):
-        yield Problem("node_pools", "with purge_node_pools one of the pools must be of mode System")
-    if pools is None and params.get("purge_node_pools"):
-        yield Problem("purge_node_pools", "needs node_pools: it deletes the pools that are not listed")
-    if params.get("purge_node_pools") and not params.get("owner"):
-        yield Problem("purge_node_pools", "needs owner: only pools that carry its tags are deleted")
 
 
 def _raw_properties(params: Params) -> Iterator[Problem]:
@@ -214,13 +214,17 @@ def _raw_properties(params: Params) -> Iterator[Problem]:
     yield from problems
     if "agentPoolProfiles" in raw:
         yield Problem("properties.agentPoolProfiles", "pools are declared in node_pools (raw keys: its properties)")
-    options = [(option, path[1:]) for option, path in CLUSTER_OPTIONS.items() if path[0] == "properties"]
-    declared = {option: params.get(option) for option, _path in options}
     network = params.get("network") or {}
-    options += [(f"network.{option}", ("networkProfile", key)) for option, key in NETWORK_OPTIONS.items()]
-    declared.update({f"network.{option}": network.get(option) for option in NETWORK_OPTIONS})
-    for option, path in options:
-        if declared[option] is not None and _reaches(raw, path):
+    options = [
+        *(
+            (option, params.get(option), path[1:])
+            for option, path in CLUSTER_OPTIONS.items()
+            if path[0] == "properties"
+        ),
+        *((f"network.{name}", network.get(name), ("networkProfile", key)) for name, key in NETWORK_OPTIONS.items()),
+    ]
+    for option, value, path in options:
+        if value is not None and _reaches(raw, path):
             yield Problem(f"properties.{'.'.join(path)}", f"is declared by the option {option} as well: keep one")
     for pool in params.get("node_pools") or ():
         where = f"node_pools[{pool['name']}].properties"
@@ -234,27 +238,10 @@ def _raw_properties(params: Params) -> Iterator[Problem]:
                 yield Problem(f"{where}.{key}", f"is declared by the option {option} as well: keep one")
 
 
-def _timeout(params: Params) -> list[Problem]:
-    return wait_timeout_problems(params.get("wait_timeout"))
-
-
-def _location_to_create(params: Params) -> Iterator[Problem]:
-    if not params.get("location"):
-        yield Problem("location", "is needed to create the cluster")
-
-
-def _pools_to_create(params: Params) -> Iterator[Problem]:
-    pools = params.get("node_pools")
-    if pools is None:
-        yield Problem("node_pools", "are needed to create the cluster: at least one, of mode System")
-    elif pools and not _has_system(pools):
-        yield Problem("node_pools", "one of the pools must be of mode System to create the cluster")
-
-
-def _has_system(pools: list[Mapping[str, Any]]) -> bool:
-    """A single pool without a mode is the system pool."""
-    modes = [str(pool.declared.get("mode") or "").lower() for pool in pool_specs(pools)]
-    return "system" in modes or not any(modes)
+def _lacks_system(params: Params) -> bool:
+    """Whether pools are listed, and none of mode System among them; a single pool without a mode is the system pool."""
+    modes = [str(pool.declared.get("mode") or "").lower() for pool in pool_specs(params.get("node_pools"))]
+    return "system" not in modes and any(modes)
 
 
 def _reaches(raw: Any, path: tuple[str, ...]) -> bool:
@@ -266,27 +253,65 @@ def _reaches(raw: Any, path: tuple[str, ...]) -> bool:
 
 
 RULES: tuple[Rule[Params], ...] = (
-    _names,
-    _version,
-    _tags,
+    lambda params: names.name_problems("name", names.MANAGED_CLUSTERS, params["name"]),
+    lambda params: names.name_problems("resource_group", names.RESOURCE_GROUPS, params["resource_group"]),
+    Check(
+        "node_resource_group",
+        _unlike("node_resource_group", r"[\w().-]{0,79}[\w()-]"),
+        "{node_resource_group!r} is not a valid name for it: 1 to 80 letters, digits, _ - . ( )",
+    ),
+    Check(
+        "dns_prefix",
+        _unlike("dns_prefix", r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,52}[a-zA-Z0-9])?"),
+        "{dns_prefix!r} is not a valid prefix: 1 to 54 letters, digits and -, not at the ends",
+    ),
+    Check(
+        "kubernetes_version",
+        _unlike("kubernetes_version", r"\d+\.\d+(\.\d+)?"),
+        "{kubernetes_version!r} is not a valid version: write 1.34 (quoted in YAML) or 1.34.2",
+    ),
+    lambda params: tag_values(params.get("tags"))[1],
+    Check("tags", lambda params: len(params.get("tags") or {}) > 50, "a resource has up to 50 tags"),
     _workload_identity,
     _identity,
     _network,
     _pool_names,
     _pool_counts,
     _pool_details,
-    _size_selection,
-    _system_pool,
+    Check(
+        "vm_size_selection.surge_nodes",
+        lambda params: ((params.get("vm_size_selection") or {}).get("surge_nodes") or 0) < 0,
+        "must be at least 0, is {vm_size_selection[surge_nodes]}",
+    ),
+    Check(
+        "node_pools",
+        lambda params: params.get("node_pools") == [],
+        "a cluster has at least one pool: list it, or leave node_pools out",
+    ),
+    Check(
+        "node_pools",
+        lambda params: params.get("purge_node_pools") and _lacks_system(params),
+        "with purge_node_pools one of the pools must be of mode System",
+    ),
+    Check(
+        "purge_node_pools",
+        lambda params: params.get("purge_node_pools") and params.get("node_pools") is None,
+        "needs node_pools: it deletes the pools that are not listed",
+    ),
+    Check(
+        "purge_node_pools",
+        lambda params: params.get("purge_node_pools") and not params.get("owner"),
+        "needs owner: only pools that carry its tags are deleted",
+    ),
     _raw_properties,
-    _timeout,
+    lambda params: wait_timeout_problems(params.get("wait_timeout")),
 )
-CREATION: tuple[Rule[Params], ...] = (_location_to_create, _pools_to_create)
-
-
-def removal_problems(params: Params) -> list[Problem]:
-    """Deleting and reading need names only."""
-    return [
-        problem
-        for option, kind in (("name", names.MANAGED_CLUSTERS), ("resource_group", names.RESOURCE_GROUPS))
-        if params.get(option) and (problem := names.name_problem(option, kind, params[option])) is not None
-    ]
+CREATION: tuple[Rule[Params], ...] = (
+    Check("location", lambda params: not params.get("location"), "is needed to create the cluster"),
+    Check(
+        "node_pools",
+        lambda params: params.get("node_pools") is None,
+        "are needed to create the cluster: at least one, of mode System",
+    ),
+    Check("node_pools", _lacks_system, "one of the pools must be of mode System to create the cluster"),
+)

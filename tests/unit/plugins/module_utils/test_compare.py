@@ -13,7 +13,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.compare import (
     case_insensitive,
     exact,
     floor_version,
-    ignored,
     location,
     merge,
 )
@@ -59,10 +58,8 @@ POOLS = Rules(
     {
         "pools": Rule(key="name", keep_others=True),
         "pools.*.size": Rule(case_insensitive),
-        "pools.*.count": Rule(ignored),
         "pools.*.zones": Rule(as_set, empty_is_absent=True),
         "tags": Rule(purge=True),
-        "secrets.**": Rule(secret=True),
     }
 )
 
@@ -76,13 +73,6 @@ POOLS = Rules(
             {"pools": [{"name": "a", "size": "STANDARD_D2", "max": 3}, {"name": "other"}]},
             [],
             id="items merge by key whatever its case, others stay",
-        ),
-        pytest.param(
-            {"pools": [{"name": "a", "count": 5}]},
-            {"pools": [{"name": "a", "count": 3}]},
-            None,
-            [],
-            id="an ignored leaf keeps what stands",
         ),
         pytest.param(
             {"pools": [{"name": "a", "zones": ["3", "1"]}]},
@@ -110,11 +100,6 @@ def test_rules_decide_by_path(current: Any, declared: Any, merged: Any, paths: l
     result = merge(current, declared, POOLS)
     assert [change.path for change in result.changes] == paths
     assert result.value == (current if merged is None else merged)
-
-
-def test_secret_leaves_are_marked() -> None:
-    (change,) = merge({"secrets": {"password": "old"}}, {"secrets": {"password": "new"}}, POOLS).changes
-    assert change.secret
 
 
 def test_keyed_items_that_are_not_declared_are_removed_unless_kept() -> None:
@@ -145,7 +130,6 @@ def test_keyed_items_that_are_not_declared_are_removed_unless_kept() -> None:
         (floor_version, "1.35", "1.35.4", True),
         (floor_version, "v0.3.0", "0.3.0", True),
         (floor_version, "stable", "1.35", False),
-        (ignored, 1, 2, True),
     ],
 )
 def test_comparators(comparator: Any, current: Any, declared: Any, equal: bool) -> None:

@@ -90,6 +90,7 @@ PROBLEMS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "taint": (pool(taints=["a=b:Never"]), ["node_pools[system].taints"]),
     "raw taint": (pool(properties={"nodeTaints": [True]}), ["node_pools[system].properties.nodeTaints"]),
     "label": (pool(labels={"a": "b c"}), ["node_pools[system].labels.a"]),
+    "label with nothing before its slash": (pool(labels={"/a": "b"}), ["node_pools[system].labels./a"]),
     "zone": (pool(zones=["eastus2-1"]), ["node_pools[system].zones"]),
     "purge without a list": (options(purge_node_pools=True, owner={"host": "h"}), ["purge_node_pools"]),
     "purge without an owner": (pool(mode="System") | {"purge_node_pools": True}, ["purge_node_pools"]),
