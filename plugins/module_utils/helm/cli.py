@@ -28,7 +28,7 @@ REASON_LIMIT = 1500
 
 
 # what helm says, the code, and what to do: the first row that fits
-_ROWS: tuple[tuple[str, str, str], ...] = (
+FAILURES: tuple[tuple[str, str, str], ...] = (
     (
         r"Kubernetes cluster unreachable",
         "ClusterUnreachable",
@@ -141,6 +141,8 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
         "NoIndex",
         "Check repo_url: it is the address below which an index of charts, index.yaml, lies, without that name.",
     ),
+    # everything else
+    (r"", "HelmFailed", "This is helm's own message."),
 )
 _REGISTRY_CODES = (
     "CertificateNotTrusted",
@@ -160,12 +162,9 @@ def helm_failure(
     # what matters may stand behind a whole object, where a long reason is cut
     whole = _error(stderr)
     code, hint = next(
-        (
-            (code, hint)
-            for pattern, code, hint in _ROWS
-            if re.search(pattern, whole, re.IGNORECASE | re.DOTALL) and _concerns(code, chart)
-        ),
-        ("HelmFailed", "This is helm's own message."),
+        (code, hint)
+        for pattern, code, hint in FAILURES
+        if re.search(pattern, whole, re.IGNORECASE | re.DOTALL) and _concerns(code, chart)
     )
     if code == "ChartVersionNotFound" and chart is not None:
         reason = f"{chart.location} has no version {chart.shown_version}: {reason}"

@@ -23,13 +23,13 @@ from ..helm.plan import effective_values, plan_release
 from ..helm.release_record import Release
 from ..kube.client import Kube
 from ..kube.config_digest import as_mapping, as_mappings
-from ..kube.schema import objects_with, schema_losses, schema_refusal, version_losses
 from ..plan import ABSENT, Change, Plan, Refusal
 from ..run_cache import ClusterPending
 from ..task import Result, Task
 from . import cluster_state
 from . import spec as controller_values
 from .cluster_state import CrdOwner
+from .schema_loss import objects_with, schema_losses, schema_refusal, version_losses
 from .server_spec import CRD, KIND
 from .spec import KmcpSpec, kmcp_spec, problems
 

@@ -31,6 +31,7 @@ OTHER_SUBJECTS = {
         "cluster_state",
         "download",
         "facts",
+        "schema_loss",
         "server_children",
         "server_fields",
         "server_policies",

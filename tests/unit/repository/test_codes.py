@@ -13,6 +13,7 @@ import pytest
 from gate.checkout import CHECKOUT
 
 from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
+from ansible_collections.mcpops.platform.plugins.module_utils.helm import cli
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.reasons import REASON_CODES
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import protocol, verdicts
 
@@ -67,6 +68,7 @@ def explained(page: str) -> set[str]:
 
 def declared() -> dict[str, Place]:
     tables = {code: "a table of reasons" for one in DOMAINS for code in one.reasons} | dict.fromkeys(REASON_CODES, "")
+    tables |= {code: "helm.cli.FAILURES" for _, code, _ in cli.FAILURES}
     return {**dict(given(SOURCES)), **dict.fromkeys(get_args(verdicts.Code), "verdicts.Code"), **tables}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Refused
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.schema import (
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.schema_loss import (
     objects_with,
     schema_losses,
     schema_refusal,

@@ -68,8 +68,8 @@ def test_what_the_plugin_is_told(task: FakeTask) -> None:
 
 
 WRONG = {
-    "failed": (CommandOutput(1, "", "first\nlogin expired"), "login expired (exit 1)"),
-    "silent": (CommandOutput(2, "", ""), "it wrote nothing (exit 2)"),
+    "failed": (CommandOutput(1, "", "first\nlogin expired"), "login expired (ExitStatus1)"),
+    "silent": (CommandOutput(2, "", ""), "it wrote nothing (ExitStatus2)"),
     "no json": (CommandOutput(0, "hello", ""), "not an ExecCredential"),
     "nothing in it": (answer(1), "neither a token nor a client certificate"),
 }
