@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import re
 from collections import ChainMap
@@ -69,6 +70,7 @@ def _preload() -> None:
         _module(name)
     for loader, name in TEMPLATE_PLUGINS:
         loader.get(f"ansible.builtin.{name}")
+    gc.freeze()
 
 
 class Role:

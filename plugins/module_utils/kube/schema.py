@@ -207,44 +207,38 @@ def structure_of(schemas: Callable[[], Schemas], api_version: str, kind: str) ->
     return Structure(load)
 
 
-def without_nulls(value: Any, structure: Structure) -> Any:
+def without_nulls(value: Any, structure: Structure, holding: Collection[int] | None = None) -> Any:
     """The declaration without nulls where null is no value: the API server drops them, and owns nothing by them."""
-    return _without_nulls(value, structure, _holding(value, None))
-
-
-def _without_nulls(value: Any, structure: Structure, holding: Collection[int]) -> Any:
+    holding = _holding(value, None) if holding is None else holding
     if id(value) not in holding:
         return value
     if isinstance(value, list):
-        return [_without_nulls(item, structure.items, holding) for item in value]
+        return [without_nulls(item, structure.items, holding) for item in value]
     return {
-        key: _without_nulls(below, structure.field(str(key)), holding)
+        key: without_nulls(below, structure.field(str(key)), holding)
         for key, below in value.items()
         if below is not None or structure.field(str(key)).is_nullable
     }
 
 
-def with_default_keys(value: Any, structure: Structure) -> Any:
+def with_default_keys(value: Any, structure: Structure, holding: Collection[int] | None = None) -> Any:
     """The declaration without empty text in the keys of list items, where that stands for a default.
 
     Kubernetes' own kinds read `protocol: ""` as TCP, and server-side apply as another item. Custom resources take it as
     it is.
     """
-    return _with_default_keys(value, structure, _holding(value, ""))
-
-
-def _with_default_keys(value: Any, structure: Structure, holding: Collection[int]) -> Any:
+    holding = _holding(value, "") if holding is None else holding
     if id(value) not in holding:
         return value
     if isinstance(value, Mapping):
-        return {key: _with_default_keys(below, structure.field(str(key)), holding) for key, below in value.items()}
+        return {key: with_default_keys(below, structure.field(str(key)), holding) for key, below in value.items()}
     items = structure.items
     empty = [key for key in structure.keys if items.field(key).default not in (None, "")]
     return [
         {key: below for key, below in item.items() if not (key in empty and below == "")}
         if isinstance(item, Mapping)
         else item
-        for item in (_with_default_keys(item, items, holding) for item in value)
+        for item in (with_default_keys(item, items, holding) for item in value)
     ]
 
 
@@ -254,9 +248,8 @@ def known_only(value: Any, structure: Structure) -> Any:
         return value
     if isinstance(value, list):
         return [known_only(item, structure.items) for item in value]
-    return {
-        key: known_only(below, structure.field(str(key))) for key, below in value.items() if structure.has(str(key))
-    }
+    known = {key: below for key, below in value.items() if structure.has(str(key))}
+    return {key: known_only(below, structure.field(str(key))) for key, below in known.items()}
 
 
 def _holding(value: Any, wanted: str | None) -> set[int]:
@@ -264,17 +257,13 @@ def _holding(value: Any, wanted: str | None) -> set[int]:
     found: set[int] = set()
 
     def holds(part: Any) -> bool:
-        # the common types first: of the others, a question to Mapping costs as much as all the rest
-        if isinstance(part, str):
-            return part == wanted
-        if not isinstance(part, (dict, list, Mapping)):
-            return part is None and wanted is None
-        below = part if isinstance(part, list) else part.values()
+        # the common types first: a question to Mapping costs as much as all the rest
+        if isinstance(part, str) or not isinstance(part, (dict, list, Mapping)):
+            return part is None if wanted is None else bool(part == wanted)
         # each of them is looked at, also after one that holds it
-        holding = [one for one in below if holds(one)]
-        if holding:
+        if [one for one in (part if isinstance(part, list) else part.values()) if holds(one)]:
             found.add(id(part))
-        return bool(holding)
+        return id(part) in found
 
     holds(value)
     return found
