@@ -24,6 +24,7 @@ from ..modules import site_drift
 from ..plugin_utils.pages import drift_page
 from ..plugin_utils.site_action import SiteAction
 from ..plugin_utils.site_run import Inner, results_of
+from ..plugin_utils.terminal import tell
 
 SUBJECT = "site_drift"
 FILES = {"json": "drift-report.json", "html": "drift-report.html"}
@@ -49,9 +50,9 @@ class ActionModule(SiteAction):
             report = _report(params, self._repaired(params, sources, kinds, found, drifted), commands)
             files = _write(directory, report)
         for line in drift_report.summary_lines(report):
-            Display().display(line)
+            tell(line)
         for kind, file in files.items():
-            Display().display(f"{kind.upper()} report: {file}")
+            tell(f"{kind.upper()} report: {file}")
         return {
             "changed": bool(report["summary"][drift_report.REPAIRED]),
             "msg": drift_report.headline(report),
@@ -67,7 +68,7 @@ class ActionModule(SiteAction):
     def _compared(
         self, params: Mapping[str, Any], sources: Sequence[str], names: Sequence[str], kinds: Mapping[str, str]
     ) -> list[HostDrift]:
-        Display().display(f"Comparing {counted(len(names), 'host')} with the declaration")
+        tell(f"Comparing {counted(len(names), 'host')} with the declaration")
         found: dict[str, HostDrift] = {}
         left = list(names)
         while left:
@@ -80,7 +81,7 @@ class ActionModule(SiteAction):
                 break
             # where every host of a play fails, Ansible runs no further play: the others get a run without them
             if cut:
-                Display().display(f"Comparing {', '.join(cut)} again: hosts that failed ended the run before")
+                tell(f"Comparing {', '.join(cut)} again: hosts that failed ended the run before")
             left = cut
         return [found[name] for name in names]
 
@@ -93,7 +94,7 @@ class ActionModule(SiteAction):
         drifted: Sequence[str],
     ) -> list[HostDrift]:
         """Repair those that drifted, and compare them once more: only what is seen in sync counts as repaired."""
-        Display().display(f"Repairing {', '.join(drifted)}")
+        tell(f"Repairing {', '.join(drifted)}")
         run = results_of(Inner(params["playbook"], sources, drifted, params["skip_tags"], check=False), self._loader)
         _warn(run.rows)
         # of a host that another's failure cut short, the comparison that follows says how far its repair came

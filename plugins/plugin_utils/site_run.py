@@ -28,11 +28,11 @@ from typing import Any
 from ansible import constants, context
 from ansible.parsing.splitter import parse_kv
 from ansible.utils.collection_loader._collection_config import AnsibleCollectionConfig
-from ansible.utils.display import Display
 
 from ..module_utils.errors import ServiceError
 from ..module_utils.kube.syntax import json_text
 from ..module_utils.run_cache import write_private
+from .terminal import tell
 
 CALLBACK = "mcpops.platform.site_collected"
 SHOWN_LINES = 20
@@ -179,15 +179,15 @@ def _run(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[int, list
     )
     last: list[str] = []
 
-    def pass_on(stream: Any, stderr: bool) -> None:
+    def pass_on(stream: Any) -> None:
         for line in stream:
             if line.strip():
                 last.append(line.rstrip())
-                Display().display(line.rstrip(), stderr=stderr)
+                tell(line.rstrip())
 
-    warnings = threading.Thread(target=pass_on, args=(process.stderr, True))
+    warnings = threading.Thread(target=pass_on, args=(process.stderr,))
     warnings.start()
-    pass_on(process.stdout, False)
+    pass_on(process.stdout)
     warnings.join()
     return process.wait(), last[-SHOWN_LINES:]
 
