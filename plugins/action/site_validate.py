@@ -28,16 +28,17 @@ from ..module_utils.site.roles import ModuleTask, module_tasks
 from ..module_utils.task import Result
 from ..module_utils.text import counted
 from ..modules import site_validate
-from ..plugin_utils import selection, variable_origin
+from ..plugin_utils import rollout, selection, variable_origin
 from ..plugin_utils.host_values import HostValues, Rendered
+from ..plugin_utils.rollout import RINGS, SERIAL
 from ..plugin_utils.selection import Inventory
 from ..plugin_utils.site_action import SiteAction
 
 SUBJECT = "site_validate"
 # what rules between hosts look at beside the options of the roles
 FURTHER_VARIABLES = (PLATFORM_VARIABLE, "mcpops_subscription_id")
-# of the tasks that playbooks have between roles: they take and give back the lease of a cluster
-PLAYBOOK_VARIABLES = ("aks_cluster_kubeconfig", KUBECONFIG, "site_lock_timeout", "site_lock_namespace")
+# of the playbooks, and of tasks that they have between roles, which take and give back the lease of a cluster
+PLAYBOOK_VARIABLES = ("aks_cluster_kubeconfig", KUBECONFIG, "site_lock_timeout", "site_lock_namespace", RINGS, SERIAL)
 PLAYBOOKS, LEASE_PLAYBOOK, LEASE_MODULE = Path(__file__).parents[2] / "playbooks", "site", "site_lock"
 RUNS_OF_OTHERS = {"site_verify": "verify", "site_teardown": "teardown"}
 UNDER_LEASE = frozenset({"cluster_setup", "kmcp", "mcp_servers"})
@@ -99,6 +100,7 @@ class ActionModule(SiteAction):
         hosts = [host for host, _findings, _of_tasks in judged]
         findings = [finding for _host, found, _of_tasks in judged for finding in found]
         findings += inventory.all_findings(hosts, groups)
+        findings += rollout.findings(hosts, groups)
         findings += [finding for *_known, of_tasks in judged for finding in of_tasks.unexplained(findings)]
         unread = _unread(hosts, roles, task_vars["hostvars"])
         findings += [finding for resembles, finding in unread if resembles]

@@ -120,7 +120,7 @@ def tag_problems(run: Asked, tasks: Sequence[Chosen], playbook: str) -> Iterator
 def tasks_of_run(run: Asked, action: Any, task_vars: Mapping[str, Any]) -> tuple[list[Chosen], str]:
     """The tasks of the playbooks of this run, as `--list-tasks` finds them, and what these are called."""
     names = [str(name) for name in context.CLIARGS.get("args") or ()]
-    hosts = _hosts(action._loader, task_vars["groups"], run.limit)
+    hosts = inventory_of(action._loader, task_vars["groups"], run.limit)
     found: list[Chosen] = []
     for name in names:
         resource = _get_collection_playbook_path(name)
@@ -166,7 +166,7 @@ def _templated(templar: Any, values: Any) -> list[Any]:
     return found
 
 
-def _hosts(loader: Any, groups: Mapping[str, Iterable[str]], limit: str | None) -> InventoryManager:
+def inventory_of(loader: Any, groups: Mapping[str, Iterable[str]], limit: str | None) -> InventoryManager:
     """The inventory again, from what variables tell of it: an action is not given it."""
     manager = InventoryManager(loader, parse=False)
     for group, members in groups.items():

@@ -220,7 +220,10 @@ CLOSE_ENOUGH = 0.85
 """Similarity, 0 to 1, from which an unknown name is taken for a misspelt known one (difflib's ratio)."""
 # what playbooks and magic set beside what the roles' own files mention
 ALWAYS_KNOWN = frozenset(
-    {"mcpops_platform", "mcpops_subscription_id", "mcpops_azure_auth", "mcpops_process_environment"}
+    {
+        *("mcpops_platform", "mcpops_subscription_id", "mcpops_azure_auth", "mcpops_process_environment"),
+        *("mcpops_playbook", "mcpops_rings", "mcpops_serial"),
+    }
 )
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
