@@ -91,7 +91,9 @@ class ActionModule(SiteAction):
             return Result(changed=False, msg="there is something to do").to_dict(diff_mode=False)
         roles = self._roles(listed, str(task_vars.get("playbook_dir", ".")))
         # the play that validates may be for all hosts, so that it runs even where those that it is about are missing
-        names = params["hosts"] or [name for name in of_play if not listed or any(name in groups.get(g, ()) for g in listed)]
+        names = params["hosts"] or [
+            name for name in of_play if not listed or any(name in groups.get(g, ()) for g in listed)
+        ]
         unknown = [name for name in names if name not in groups["all"]]
         if unknown:
             raise InvalidInput(SUBJECT, [Problem("hosts", f"{name!r} is not in the inventory") for name in unknown])

@@ -24,8 +24,8 @@ options:
     default: false
   playbook:
     description:
-      - The playbook that declares the site, for the next commands. The one that is running if it is empty, with the tags
-        that chose its parts.
+      - The playbook that declares the site, for the next commands. The one that is running if it is empty, with the
+        tags that chose its parts.
     type: str
     default: ""
   failed:

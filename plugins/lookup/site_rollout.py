@@ -11,8 +11,8 @@ version_added: 0.1.0
 author: The mcpops.platform contributors (@mcpops)
 description:
   - The playbook C(site) goes by it. The groups in the variable C(mcpops_rings) are converged one after the other, and
-    the clusters of no ring at last; within a ring, C(mcpops_serial) says how many at a time. In check mode, where nothing
-    is converged, all clusters are looked at together.
+    the clusters of no ring at last; within a ring, C(mcpops_serial) says how many at a time. In check mode, where
+    nothing is converged, all clusters are looked at together.
   - It knows what the plays of C(site) keep of each host, so it is of little use in another playbook.
 options:
   _terms:

@@ -5,8 +5,8 @@
 """In which order the clusters of a site are converged, and what keeps one from being converged now.
 
 Rings are groups of the inventory: the clusters of the first are converged and verified, then those of the next, and
-those of no ring at last; within a ring so many at a time as `mcpops_serial` says. Where a cluster fails, none of a later
-batch is begun. Nor is one whose platform failed in the same run. Nothing here asks a service.
+those of no ring at last; within a ring so many at a time as `mcpops_serial` says. Where a cluster fails, none of a
+later batch is begun. Nor is one whose platform failed in the same run. Nothing here asks a service.
 """
 
 from __future__ import annotations
@@ -156,9 +156,9 @@ def reasons_to_stop(site: Site, host: str) -> list[str]:
         return []
     waiting = [name for batch in rows[place:] for name in batch.hosts]
     return [
-        f"{host} was not converged: {listed(before, SHOWN)} failed, and clusters of later rings wait until those before "
-        f"them are well. Not begun: {listed(waiting, SHOWN)}. Mend that, and run the site again: what is as declared "
-        "is left alone."
+        f"{host} was not converged: {listed(before, SHOWN)} failed, and clusters of later rings wait until those "
+        f"before them are well. Not begun: {listed(waiting, SHOWN)}. Mend that, and run the site again: what is as "
+        "declared is left alone."
     ]
 
 
@@ -206,7 +206,9 @@ def unmet(site: Site, host: str) -> list[str]:
     if platform and not site.has(platform):
         advice = f"its platform {platform}, which makes it, is not in this run. Name both: --limit {host},{platform}"
     elif platform:
-        advice = f"the stage that makes it is not in this run. Choose it as well: --tags {PLATFORM_STAGE},{CLUSTER_STAGE}"
+        advice = (
+            f"the stage that makes it is not in this run. Choose it as well: --tags {PLATFORM_STAGE},{CLUSTER_STAGE}"
+        )
     else:
         advice = "no platform of this inventory makes it. Make it, or name the platform in mcpops_platform"
     return [f"{host}: without --check this run would fail here: {missing[0]} does not exist, and {advice}."]

@@ -4,8 +4,8 @@
 
 """What a run was asked to work on: inventories, hosts, tags. Where that is nothing, or not what was meant, it ends.
 
-Ansible takes an inventory that does not exist for an empty one, an empty limit for none, and tags that no task has for a
-choice of nothing: the first and the last end well, and the second reaches everything.
+Ansible takes an inventory that does not exist for an empty one, an empty limit for none, and tags that no task has for
+a choice of nothing: the first and the last end well, and the second reaches everything.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def host_problems(run: Asked, wanted: Sequence[str], inventory: Inventory) -> It
         sources = ", ".join(run.inventory) or "not given"
         yield Problem(
             "hosts",
-            f"there is no host of {named}, the groups that this playbook is for{_groups_like(wanted, inventory.groups)}. "
+            f"there is no host of {named}, which this playbook is for{_groups_like(wanted, inventory.groups)}. "
             f"The inventory is {sources}: give that of the site with -i",
         )
 
@@ -109,7 +109,9 @@ def tag_problems(run: Asked, tasks: Sequence[Chosen], playbook: str) -> Iterator
                 unknown = True
                 near = difflib.get_close_matches(tag, sorted(known), n=1)
                 meant = f"did you mean {near[0]}?" if near else "it would do nothing."
-                yield Problem(option, f"no task of {playbook} has the tag {tag!r}: {meant} It has {', '.join(sorted(known))}")
+                yield Problem(
+                    option, f"no task of {playbook} has the tag {tag!r}: {meant} It has {', '.join(sorted(known))}"
+                )
     own = [task for task in tasks if task.runs and ("always" not in task.tags or task.tags & set(run.tags))]
     if not unknown and not any(task.hosts for task in own):
         hosts = sorted({host for task in tasks for host in task.hosts})
@@ -134,9 +136,7 @@ def tasks_of_run(run: Asked, action: Any, task_vars: Mapping[str, Any]) -> tuple
     return found, ", ".join(names)
 
 
-def _chosen(
-    block: Any, run: Asked, hosts: frozenset[str], templar: Any, variables: dict[str, Any]
-) -> Iterator[Chosen]:
+def _chosen(block: Any, run: Asked, hosts: frozenset[str], templar: Any, variables: dict[str, Any]) -> Iterator[Chosen]:
     for task in (*block.block, *block.rescue, *block.always):
         if isinstance(task, Block):
             yield from _chosen(task, run, hosts, templar, variables)

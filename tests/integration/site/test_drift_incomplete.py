@@ -20,7 +20,11 @@ pytestmark = pytest.mark.integration
 NO_HOSTS = "hosts: there is no host of platforms and clusters"
 # inventory and limit → what is said besides; None: the path does not exist
 NOTHING: dict[str, tuple[dict[str, Any] | None, list[str], str]] = {
-    "a path that does not exist": (None, [], "hosts.json: no such file or directory. Give the inventory of the site with -i"),
+    "a path that does not exist": (
+        None,
+        [],
+        "hosts.json: no such file or directory. Give the inventory of the site with -i",
+    ),
     "no groups of the site": ({"agents": {"hosts": {"a": LOCAL_HOST}}}, [], NO_HOSTS),
     "groups without hosts": (
         {"platforms": {}, "clusters": {}, "agents": {"hosts": {"a": LOCAL_HOST}}},

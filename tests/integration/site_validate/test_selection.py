@@ -28,7 +28,7 @@ SETTINGS = {"ANSIBLE_STRATEGY": "free", "AZURE_SUBSCRIPTION_ID": "", "AZURE_CLIE
 
 
 def run(place: Path, playbook: str, *arguments: str, groups: dict[str, list[str]] | None = None) -> Run:
-    children = {name: {"hosts": dict.fromkeys(hosts, {})} for name, hosts in (groups or GROUPS).items()}
+    children = {name: {"hosts": {host: {} for host in hosts}} for name, hosts in (groups or GROUPS).items()}
     (place / "hosts.json").write_text(json.dumps({"all": {"vars": SOUND, "children": children}}), encoding="utf-8")
     name = playbook if playbook.endswith(".yml") else f"mcpops.platform.{playbook}"
     sources = [] if "-i" in arguments else ["-i", "hosts.json"]

@@ -7,14 +7,14 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.mcpops.platform.plugins.filter import site_report as site_report_file
 from ansible_collections.mcpops.platform.plugins.filter.host_names import host_names
 from ansible_collections.mcpops.platform.plugins.filter.namespaces import namespaces
 from ansible_collections.mcpops.platform.plugins.filter.probe_targets import probe_targets
-from ansible_collections.mcpops.platform.plugins.filter import site_report as site_report_file
 from ansible_collections.mcpops.platform.plugins.filter.site_report import site_report
 from ansible_collections.mcpops.platform.plugins.filter.teardown_refusal import teardown_refusal
-from ansible_collections.mcpops.platform.plugins.plugin_utils.commands import Commands
 from ansible_collections.mcpops.platform.plugins.module_utils import domains
+from ansible_collections.mcpops.platform.plugins.plugin_utils.commands import Commands
 
 SERVERS = [{"name": "echo", "image": "x", "port": 3000}, {"name": "time", "namespace": "other", "path": "/t"}]
 

@@ -54,7 +54,10 @@ REPEATED: dict[str, tuple[dict[str, Any], str]] = {
     "a file of variables": ({"extra_vars": ["@{project}/vars/all.yml"]}, "-e @vars/all.yml"),
     "variables": ({"extra_vars": ["size=3 colour='dark red'"]}, """-e 'size=3 colour='"'"'dark red'"'"''"""),
     "what one run was to do": ({"extra_vars": ["drift_repair=true", "teardown_confirm=a"]}, ""),
-    "what one run was to do, and more": ({"extra_vars": ['{{"drift_repair": true, "size": 3}}']}, """-e '{{"size": 3}}'"""),
+    "what one run was to do, and more": (
+        {"extra_vars": ['{{"drift_repair": true, "size": 3}}']},
+        """-e '{{"size": 3}}'""",
+    ),
     "a vault": (
         {"vault_ids": ["prod@vault.sh"], "vault_password_files": ["{project}/key", "{project}/../elsewhere/key"]},
         "--vault-id prod@vault.sh --vault-password-file key --vault-password-file {elsewhere}/key",

@@ -97,9 +97,18 @@ def host(name: str, **variables: Any) -> Host:
 
 
 WRONG: dict[str, tuple[list[Host], dict[str, str]]] = {
-    "sound": ([host("a", mcpops_rings=["canary"], mcpops_serial=1), host("b", mcpops_rings=["canary"], mcpops_serial=1)], {}),
-    "a ring that is not there": ([host("a", mcpops_rings=["canry"])], {"mcpops_rings": "'canry' is not a group: did you mean canary?"}),
-    "a number that is none": ([host("a", mcpops_serial="some")], {"mcpops_serial": "'some' is not a number of clusters"}),
+    "sound": (
+        [host("a", mcpops_rings=["canary"], mcpops_serial=1), host("b", mcpops_rings=["canary"], mcpops_serial=1)],
+        {},
+    ),
+    "a ring that is not there": (
+        [host("a", mcpops_rings=["canry"])],
+        {"mcpops_rings": "'canry' is not a group: did you mean canary?"},
+    ),
+    "a number that is none": (
+        [host("a", mcpops_serial="some")],
+        {"mcpops_serial": "'some' is not a number of clusters"},
+    ),
     "not the same everywhere": (
         [host("a", mcpops_serial=1), host("b")],
         {"mcpops_serial": "differs between clusters (1, None), and there is one order for all of them"},
@@ -172,7 +181,9 @@ def test_why_a_platform_failed_is_that_of_the_item_that_failed() -> None:
     assert rollout.platform_failure(site(), "z", {})["msg"] == "z failed: without a message."
 
 
-MISSING = {"aks_cluster_result": {"notes": ["x", "AKS cluster a depends on resource group rg, which does not exist yet"]}}
+MISSING = {
+    "aks_cluster_result": {"notes": ["x", "AKS cluster a depends on resource group rg, which does not exist yet"]}
+}
 
 
 def without(run: Site, *hosts: str) -> Site:

@@ -23,7 +23,12 @@ HOSTS: dict[str, tuple[dict[str, list[str]], list[str], dict[str, Any], tuple[st
     "all is there": (GROUPS, ["p", "a", "b"], {}, ()),
     "one is enough": (GROUPS, ["b"], {"limit": "b"}, ()),
     "hosts by name": (GROUPS, ["a"], {"inventory": ("a,",)}, ()),
-    "no inventory was given": ({}, ["localhost"], {}, ("hosts: there is no host of platforms and clusters", "not given")),
+    "no inventory was given": (
+        {},
+        ["localhost"],
+        {},
+        ("hosts: there is no host of platforms and clusters", "not given"),
+    ),
     "misspelt groups": (
         {"platform": ["p"], "cluster": ["a"]},
         ["p", "a"],
@@ -31,7 +36,12 @@ HOSTS: dict[str, tuple[dict[str, list[str]], list[str], dict[str, Any], tuple[st
         ("did you mean platform and cluster to be one of them?",),
     ),
     "empty groups": ({"platforms": [], "clusters": [], "others": ["jump"]}, ["jump"], {}, ("hosts: there is no host",)),
-    "hosts of others": (GROUPS, ["jump"], {"limit": "jump"}, ("hosts: the limit jump leaves out all hosts of", "p, a, b")),
+    "hosts of others": (
+        GROUPS,
+        ["jump"],
+        {"limit": "jump"},
+        ("hosts: the limit jump leaves out all hosts of", "p, a, b"),
+    ),
     "an inventory that is not there": (
         {},
         ["localhost"],
@@ -80,11 +90,21 @@ MCP = [task("always", runs=True), task("setup"), task("mcp", runs=True)]
 # tasks, tags, tags that are left out → words
 TAGS: dict[str, tuple[list[Chosen], tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "known": (MCP, ("mcp",), (), ()),
-    "misspelt": (SITE, ("mpc",), (), ("--tags: no task of x.yml has the tag 'mpc': did you mean mcp? It has extras, mcp",)),
+    "misspelt": (
+        SITE,
+        ("mpc",),
+        (),
+        ("--tags: no task of x.yml has the tag 'mpc': did you mean mcp? It has extras, mcp",),
+    ),
     "strange": (SITE, ("zebra",), (), ("--tags: no task of x.yml has the tag 'zebra': it would do nothing",)),
     "one of two": (MCP, ("mcp", "verfy"), (), ("--tags: no task of x.yml has the tag 'verfy'",)),
     "two": (SITE, ("mpc", "stup"), (), ("did you mean mcp?", "did you mean setup?")),
-    "left out, misspelt": (MCP, ("all",), ("setpu",), ("--skip-tags: no task of x.yml has the tag 'setpu': did you mean",)),
+    "left out, misspelt": (
+        MCP,
+        ("all",),
+        ("setpu",),
+        ("--skip-tags: no task of x.yml has the tag 'setpu': did you mean",),
+    ),
     "left out": (MCP, ("all",), ("setup",), ()),
     "of hosts that are not in the run": (
         [task("always", runs=True), task("mcp", hosts="", runs=True)],
