@@ -70,7 +70,9 @@ from typing import Any
 from ..module_utils import domains
 from .site_report import READ
 
-VERIFIED, FAILED, NOT_BEGUN = "verified", "failed", "not begun"
+VERIFIED = "verified"
+FAILED = "failed"
+NOT_BEGUN = "not begun"
 
 
 def site_summary(

@@ -32,8 +32,8 @@ description:
     which no task runs on the hosts that are left.
   - Run it once, in the first play of a site, with C(run_once). A play that is for V(platforms:clusters:all:localhost)
     runs also where the inventory is missing; only hosts of the groups in O(roles) are checked then.
-  - Needs the strategy V(linear), as every action that looks at all hosts at once; plays say so by C(strategy: linear),
-    lest a strategy in the configuration end them.
+  - Needs the strategy V(linear), as every action that looks at all hosts at once. A play names it by its keyword
+    C(strategy), lest a strategy in the configuration end the play.
   - A value that depends on what only a later task can know, such as facts, is not judged, and listed in RV(deferred).
     Where the inventory sets it, a warning says so, because a default may take its place in silence.
     An undefined variable whose name starts with C(mcpops_) is a problem, because only the inventory can set it.
