@@ -41,6 +41,8 @@ class Asked:
     tags: tuple[str, ...] = ("all",)
     skip_tags: tuple[str, ...] = ()
     """Those that only this run has: what the configuration leaves out always is no slip of this command."""
+    configured: tuple[str, ...] = ()
+    """Inventories of the configuration, which need not be there where a playbook makes its hosts itself."""
 
 
 @dataclass(frozen=True)
@@ -68,19 +70,21 @@ def asked() -> Asked:
         given.get("subset"),
         tuple(sorted(given.get("tags") or ())) or ("all",),
         tuple(sorted(set(given.get("skip_tags") or ()) - set(constants.TAGS_SKIP or ()))),  # type: ignore[attr-defined]
+        tuple(str(source) for source in constants.DEFAULT_HOST_LIST or ()),  # type: ignore[attr-defined]
     )
 
 
 def host_problems(run: Asked, wanted: Sequence[str], inventory: Inventory) -> Iterator[Problem]:
     """Why a run that is for the hosts of the `wanted` groups has not those that it should have."""
-    missing = [source for source in run.inventory if "," not in source and not os.path.exists(source)]
+    members = list(dict.fromkeys(host for group in wanted for host in inventory.groups.get(group, ())))
+    needed = [source for source in run.inventory if not members or source not in run.configured]
+    missing = [source for source in needed if "," not in source and not os.path.exists(source)]
     if missing:
         advice = "Give the inventory of the site with -i"
         yield Problem("-i", f"{', '.join(missing)}: no such file or directory. {advice}")
     if run.limit is not None and not any(part.strip() for part in split_host_pattern(run.limit)):
         # what a variable of a script holds that was not set
         yield Problem("--limit", "is empty, which to Ansible means every host. Name hosts or groups, or leave it out")
-    members = list(dict.fromkeys(host for group in wanted for host in inventory.groups.get(group, ())))
     named = " and ".join(wanted)
     if not wanted or set(members) & set(inventory.present):
         return

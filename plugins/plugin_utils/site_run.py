@@ -32,6 +32,7 @@ from ansible.utils.collection_loader._collection_config import AnsibleCollection
 from ..module_utils.errors import ServiceError
 from ..module_utils.kube.syntax import json_text
 from ..module_utils.run_cache import write_private
+from .commands import of_this_run, shown_path
 from .terminal import tell
 
 CALLBACK = "mcpops.platform.site_collected"
@@ -79,11 +80,13 @@ def results_of(run: Inner, loader: Any) -> Results:
             code, last = _run(argv, environment_of(_surroundings(), collected, run.skip_tags))
         rows = [json.loads(line) for line in _lines(collected)]
     if not rows or "hosts" not in rows[-1]:
+        commands = of_this_run()
+        shown = shown_path(run.playbook, commands.directory)
         raise ServiceError(
             f"Running {run.playbook}",
             "ansible-playbook ended before its end:\n" + "\n".join(last),
             code=f"exit status {code}",
-            hint=f"Run ansible-playbook {run.playbook} with the same inventory to see its whole output.",
+            hint=f"See its whole output: {commands.shell(commands.of(shown, '--check', '--diff'))}",
         )
     return parted(rows[:-1])
 

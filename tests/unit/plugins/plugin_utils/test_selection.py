@@ -54,6 +54,18 @@ HOSTS: dict[str, tuple[dict[str, list[str]], list[str], dict[str, Any], tuple[st
         {"inventory": ("here", "there")},
         ("-i: there: no such file or directory",),
     ),
+    "hosts that a playbook made": (
+        GROUPS,
+        ["a"],
+        {"inventory": ("/no/such/place",), "configured": ("/no/such/place",)},
+        (),
+    ),
+    "a configured one that is not there": (
+        {},
+        ["localhost"],
+        {"inventory": ("/no/such/place",), "configured": ("/no/such/place",)},
+        ("-i: /no/such/place: no such file or directory",),
+    ),
     **{
         f"limit {limit!r}": (GROUPS, ["p", "a", "b"], {"limit": limit}, ("--limit: is empty, which to Ansible",))
         for limit in ("", " ", ",", " , ,")
