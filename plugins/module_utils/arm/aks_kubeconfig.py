@@ -139,7 +139,14 @@ def converge(task: Task) -> Result:
 
 def problems(params: Mapping[str, Any]) -> list[Problem]:
     """What is wrong with the options of aks_kubeconfig; whether the file can be written shows where it is to be."""
-    return check((removal_problems, Check("path", lambda given: not given["path"], NO_KUBECONFIG)), params)
+    return check((removal_problems, _names, Check("path", lambda given: not given["path"], NO_KUBECONFIG)), params)
+
+
+def _names(params: Mapping[str, Any]) -> list[Problem]:
+    return [
+        *names.name_problems("name", names.MANAGED_CLUSTERS, params["name"]),
+        *names.name_problems("resource_group", names.RESOURCE_GROUPS, params["resource_group"]),
+    ]
 
 
 def _present(task: Task, path: Path, subject: str) -> Result:

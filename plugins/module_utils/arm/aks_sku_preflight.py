@@ -142,6 +142,7 @@ def _pool(params: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
+    Check("location", lambda params: not params["location"].strip(), "is empty: name an Azure region, such as eastus2"),
     _pool,
     Check("node_count", lambda params: params["node_count"] < 1, "must be at least 1, is {node_count}"),
     Check("surge_nodes", lambda params: params["surge_nodes"] < 0, "must be at least 0, is {surge_nodes}"),

@@ -304,6 +304,7 @@ RULES: tuple[Rule[Params], ...] = (
         "needs owner: only pools that carry its tags are deleted",
     ),
     _raw_properties,
+    names.NO_OWNER,
     lambda params: wait_timeout_problems(params.get("wait_timeout")),
 )
 CREATION: tuple[Rule[Params], ...] = (
