@@ -94,6 +94,8 @@ LANES = (
     Lane("kmcp", ("engine", "kmcp_install", "mcp_probe", "mcp_server", "roles")),
     # Charts of others: clean, edited, repaired.
     Lane("charts", ("charts",), path="", needs="build"),
+    # Ways of running: a project of one's own, clusters of others, a site's own releases and objects.
+    Lane("running", ("running",), path="running/test_extras.py", beside="azure", needs="build"),
 )
 LANES_AT_ONCE = 3
 

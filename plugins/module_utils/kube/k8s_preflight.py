@@ -222,9 +222,9 @@ def _judge_nodes(params: Params, observed: Observed, verdict: Verdict) -> None:
     faults = [(node, judge_node(node)) for node in nodes]
     ready = [node for node, found in faults if not found]
     verdict.values["cluster"].update(nodes=len(nodes), ready_nodes=len(ready))
-    if NODES in checks and not nodes:
-        verdict.reasons.append(Reason("nodes", "NoNodes", "the cluster has none", "Add a node pool, or start one."))
     if NODES in checks:
+        none = [] if nodes else [Reason("nodes", "NoNodes", "the cluster has none", "Add a node pool, or start one.")]
+        verdict.reasons += none
         # others can do the work of one that fails: whether there is room on them is the next question
         verdict.found((fault for _node, found in faults for fault in found), not ready)
     if CAPACITY not in checks or not ready:
@@ -234,9 +234,8 @@ def _judge_nodes(params: Params, observed: Observed, verdict: Verdict) -> None:
     asked = asked_pods(params)
     others = others_pods(observed.pods or (), params["namespaces"] or (), asked)
     room = [one for one in (room_of(node, others, bool(params["autoscaled"])) for node in ready) if one.is_open]
-    whole = sum((one.amount for one in room), Amount())
-    total = sum((_all_of(one, room) for one in asked), Amount())
-    verdict.values["capacity"] = {"asked": total.as_data(), "free": whole.as_data()}
+    total, left = (_all_of(one, room) for one in asked), (one.amount for one in room)
+    verdict.values["capacity"] = {"asked": sum(total, Amount()).as_data(), "free": sum(left, Amount()).as_data()}
     verdict.reasons += capacity_reasons(asked, room, bool(params["autoscaled"]))
 
 

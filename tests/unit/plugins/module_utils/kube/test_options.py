@@ -111,7 +111,9 @@ def test_resolution(case: str) -> None:
     assert {key: getattr(options, key) for key in wanted} == wanted
 
 
-@pytest.mark.parametrize("value", ["", " ", "\n", {"path": ""}, {"path": " ", "context": "c"}, {"content": ""}], ids=str)
+@pytest.mark.parametrize(
+    "value", ["", " ", "\n", {"path": ""}, {"path": " ", "context": "c"}, {"content": ""}], ids=str
+)
 @pytest.mark.parametrize("environ", [{}, {"KUBECONFIG": "/k"}, {"K8S_AUTH_KUBECONFIG": "/e"}], ids=str)
 def test_an_empty_kubeconfig_is_refused(value: Any, environ: dict[str, str]) -> None:
     with pytest.raises(InvalidInput, match="kubeconfig: is empty"):
