@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""docs/quickstart.md as it is written, up to where it needs a cloud: from the tarball and from git, outside of a checkout."""
+"""docs/quickstart.md as it is written, up to where it needs a cloud: from tarball and git, outside of a checkout."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from gate import stages
 from gate.checkout import CHECKOUT
 from support.pages import blocks
 from support.reader import (
@@ -128,3 +131,35 @@ def test_from_git(tmp_path: Path) -> None:
         text=True,
     )
     assert "init.yml" in installed.stdout
+
+
+def interpreter(pythons: str) -> str:
+    """The first of these that is there: on the path, or of pyenv."""
+    places = [*os.environ.get("PATH", os.defpath).split(os.pathsep)]
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for minor in pythons.split():
+        found = [Path(place) / f"python{minor}" for place in places]
+        found += [place / "bin" / f"python{minor}" for place in sorted(versions.glob(f"{minor}*"), reverse=True)]
+        for python in found:
+            if python.exists() and subprocess.run([python, "-c", "import ensurepip"], check=False).returncode == 0:
+                return str(python)
+    raise AssertionError(f"none of the Pythons {pythons} is there")
+
+
+@pytest.mark.slow
+def test_from_its_first_line(tmp_path: Path) -> None:
+    """With the core that the matrix asks for, or the newest: all that needs no cloud, in an environment of its own."""
+    core = os.environ.get("MCPOPS_QUICKSTART_CORE", max(stages.CORES))
+    python = interpreter({**stages.CORES, **stages.CANDIDATES}[core])
+    wanted = f"'ansible-core=={core}.*{f',>={core}.0rc0' if core in stages.CANDIDATES else ''}'"
+    places = {"python3 -m venv": f"{python} -m venv", "'ansible-core>=2.19,<2.22'": wanted}
+    reader = with_tarball(Reader(tmp_path, places))
+    reader.follows(INSTALL, only="python3 -m venv")
+    reader = replace(reader, programs=tmp_path / ".venvs" / "mcpops" / "bin")
+    reader.follows(INSTALL, only=TARBALL)
+    assert f"core {core}." in reader.runs("ansible --version", tmp_path)
+    for section in (SKELETON, SECRETS, PRODUCTION):
+        reader.follows(section)
+    said = reader.runs("ansible-playbook mcpops.platform.preflight -i inventories/dev --tags always", reader.project)
+    assert "rg-mcpops-dev" in said and "failed=0" in said and "change-me-5f2b" not in said
+    assert "[DEPRECATION WARNING]" not in said, said

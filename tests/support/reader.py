@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A reader of docs/quickstart.md: a home of their own, outside of any checkout, and the commands as the page has them."""
+"""A reader of docs/quickstart.md: a home of their own, outside of any checkout, and the commands as they are there."""
 
 from __future__ import annotations
 
