@@ -18,10 +18,10 @@ from ..text import counted, listed
 from .apply.requests import FORBIDDEN, map_concurrently
 from .client import Kube
 from .kubeconfig import CONNECTION
-from .manifests import Object
+from .manifests import Object, flatten_lists
 from .readiness.cluster import DEFAULT_CLASS, is_default_class, judge_node
 from .readiness.reasons import subject_of
-from .syntax import Amount, amounts_of, pod_amount, tolerates
+from .syntax import Amount, amounts_of, declared_pods, pod_amount, tolerates, whole_number
 
 SUBJECT = "k8s_preflight"
 NODES, CAPACITY, STORAGE, METRICS, PERMISSIONS = CHECKS = ("nodes", "capacity", "storage", "metrics", "permissions")
@@ -33,8 +33,6 @@ _ACCESS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _WHO_AM_I = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _NO_PODS = ("Succeeded", "Failed")
 _KEPT_AWAY = ("NoSchedule", "NoExecute")
-# kinds whose objects are, or make, pods, with where the number of them stands
-_REPLICAS = {"Deployment": "replicas", "StatefulSet": "replicas", "ReplicaSet": "replicas", "Job": "parallelism"}
 
 Params = Mapping[str, Any]
 
@@ -189,7 +187,7 @@ def judge(params: Params, observed: Observed) -> Verdict:
     """What the cluster lacks for what is declared; pure."""
     checks, verdict = _checks(params), Verdict()
     verdict.values["cluster"] = {"kubernetes_version": observed.version}
-    required = {*(params["require"] or ()), *needs_of(params["definitions"] or ())}
+    required = {*(params["require"] or ()), *needs_of(_objects(params))}
     if {NODES, CAPACITY} & {*checks}:
         _judge_nodes(params, observed, verdict)
     if STORAGE in checks and observed.storage_classes is None:
@@ -314,34 +312,29 @@ def asked_pods(params: Params) -> list[Asked]:
     for one in params["workloads"] or ():
         containers = [{"resources": one.get("resources")}, *(one.get("sidecars") or ())]
         subject = f"workload {one['namespace']}/{one['name']}" if one.get("namespace") else f"workload {one['name']}"
-        replicas = one.get("replicas")
         found.append(
             Asked(
                 subject,
-                1 if replicas is None else int(replicas),
+                whole_number(one.get("replicas")),
                 pod_amount({"containers": containers}),
                 one.get("node_selector") or {},
                 one.get("tolerations") or (),
             )
         )
-    for item in params["definitions"] or ():
-        pod = _pod_spec(item)
+    for item in _objects(params):
+        count, pod = declared_pods(item)
         if pod is not None:
-            count = (item.get("spec") or {}).get(_REPLICAS.get(item["kind"], ""), 1)
             selector, tolerations = pod.get("nodeSelector") or {}, pod.get("tolerations") or ()
             every = item["kind"] == "DaemonSet"
-            found.append(Asked(subject_of(item), int(count), pod_amount(pod), selector, tolerations, every))
+            found.append(Asked(subject_of(item), count, pod_amount(pod), selector, tolerations, every))
     return found
 
 
-def _pod_spec(item: Object) -> Mapping[str, Any] | None:
-    spec = item.get("spec") or {}
-    if item.get("kind") == "Pod":
-        return dict(spec)
-    if item.get("kind") in (*_REPLICAS, "DaemonSet"):
-        found: Mapping[str, Any] = (spec.get("template") or {}).get("spec") or {}
-        return found
-    return None
+def _objects(params: Params) -> list[Object]:
+    """The declared objects; what is wrong with one says who applies it."""
+    found = flatten_lists(params["definitions"] or ())
+    named = [one for one in found if isinstance(one, Mapping) and isinstance(one.get("metadata"), Mapping)]
+    return [dict(one) for one in named if one.get("kind") and one.get("apiVersion") and one["metadata"].get("name")]
 
 
 def default_storage_class(classes: Sequence[Object]) -> tuple[str | None, list[Reason]]:
@@ -378,7 +371,7 @@ def permissions(params: Params, kube: Kube) -> list[Permission]:
         for namespace in row["namespaces"] or ("",)
         for verb in row["verbs"]
     ]
-    for item in params["definitions"] or ():
+    for item in _objects(params):
         resource = kube.resource_type(item["apiVersion"], item["kind"], refresh=False)
         # a kind that is not served comes with what is installed first
         if resource is not None:
@@ -417,10 +410,6 @@ def _shapes(params: Params) -> Iterator[Problem]:
             yield Problem(f"workloads[{number}]", "has no name")
         if replicas is not None and not str(replicas).isdigit():
             yield Problem(f"workloads[{number}].replicas", f"{replicas!r} is not a number of pods")
-    for number, item in enumerate(params.get("definitions") or ()):
-        metadata = item.get("metadata")
-        if not item.get("kind") or not item.get("apiVersion") or not isinstance(metadata, Mapping):
-            yield Problem(f"definitions[{number}]", "is not an object: it lacks apiVersion, kind or metadata")
 
 
 _RULES: tuple[Rule[Params], ...] = (*CONNECTION, _shapes)

@@ -80,6 +80,26 @@ class Amount:
         return {"cpu": _cores(self.cpu), "memory": _bytes(self.memory), "pods": self.pods}
 
 
+# kinds whose objects make pods, with where the number of them stands; a DaemonSet makes one for each node
+_REPLICAS = {"Deployment": "replicas", "StatefulSet": "replicas", "ReplicaSet": "replicas", "Job": "parallelism"}
+
+
+def declared_pods(item: Mapping[str, Any]) -> tuple[int, Mapping[str, Any] | None]:
+    """How many pods an object makes, or is, and the spec of each; None for an object that has to do with none."""
+    spec, kind = item.get("spec") or {}, str(item.get("kind"))
+    if kind == "Pod":
+        return 1, spec
+    if kind in (*_REPLICAS, "DaemonSet"):
+        return whole_number(spec.get(_REPLICAS.get(kind, ""))), (spec.get("template") or {}).get("spec") or {}
+    return 0, None
+
+
+def whole_number(value: Any) -> int:
+    """A number of pods: one, where nothing is said."""
+    number = parse_quantity(value) if value is not None else None
+    return 1 if number is None else int(number)
+
+
 def pod_amount(spec: Mapping[str, Any]) -> Amount:
     """What a pod asks of its node: all containers together, or the largest of those that run before them."""
     containers = sum((_of_container(one) for one in spec.get("containers") or ()), Amount())

@@ -137,6 +137,17 @@ CASES: dict[str, tuple[dict[str, Any], Observed, list[tuple[str, str]]]] = {
         Observed("1", [node("a"), node("b")], []),
         [("Unschedulable", "capacity")],
     ),
+    "objects in a list, and numbers that are not said": (
+        {
+            "definitions": [
+                {"apiVersion": "v1", "kind": "List", "items": [CLAIM, {**DAEMON, "kind": "Deployment"}]},
+                {"apiVersion": "v1", "kind": "Nameless"},
+            ],
+            "workloads": [server_of(cpu="3500m", replicas=None)],
+        },
+        Observed("1", [node("a")], [], [storage_class("s")]),
+        [("Unschedulable", "capacity"), ("NoDefaultStorageClass", "storage")],
+    ),
     "a claim without a class and no default one": (
         {"definitions": [CLAIM]},
         Observed("1", [node("a")], [], [storage_class("fast")]),
@@ -288,7 +299,6 @@ def test_a_cluster_that_says_yes(server: Server, ask: Ask) -> None:
     [
         ({"workloads": [{"replicas": 2}]}, "workloads[0]: has no name"),
         ({"workloads": [{"name": "a", "replicas": "many"}]}, "'many' is not a number of pods"),
-        ({"definitions": [{"kind": "Pod"}]}, "definitions[0]: is not an object"),
         ({"kubeconfig": ""}, "kubeconfig: is empty"),
     ],
 )
