@@ -43,7 +43,7 @@ FURTHER_VARIABLES = (PLATFORM_VARIABLE, "mcpops_subscription_id")
 PLAYBOOK_VARIABLES = ("aks_cluster_kubeconfig", KUBECONFIG, "site_lock_timeout", "site_lock_namespace", RINGS, SERIAL)
 PLAYBOOKS, LEASE_PLAYBOOK, LEASE_MODULE = Path(__file__).parents[2] / "playbooks", "site", "site_lock"
 RUNS_OF_OTHERS = {"site_verify": "verify", "site_teardown": "teardown"}
-UNDER_LEASE = frozenset({"cluster_setup", "kmcp", "mcp_servers"})
+UNDER_LEASE = frozenset({"cluster_setup", "kmcp", "mcp_servers", "extras"})
 # nobody but the inventory sets these
 OWN_VARIABLE = re.compile(r"'(mcpops_\w+)' is undefined")
 OWN_NAME = re.compile(r"mcpops\.platform\.(\w+)")

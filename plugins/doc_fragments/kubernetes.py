@@ -13,6 +13,8 @@ options:
   kubeconfig:
     description:
       - Path of a kubeconfig file, or its content as a mapping.
+      - Or a mapping of C(path) (a file) or C(content) (a kubeconfig as a mapping or as text), and C(context), the
+        context of it to use. So one variable says which cluster it is, whatever the current context is.
       - Without it E(K8S_AUTH_KUBECONFIG), then the files of E(KUBECONFIG), then the service account of the pod this
         runs in, then C(~/.kube/config) is used.
       - With it, of the variables below only those count that do not say which cluster it is (proxy and impersonation),
@@ -23,7 +25,7 @@ options:
     type: raw
   context:
     description:
-      - Context of the kubeconfig; its current context if not set.
+      - Context of the kubeconfig; the one that O(kubeconfig) names, or its current context, if not set.
       - Also read from E(K8S_AUTH_CONTEXT).
     type: str
   host:

@@ -26,6 +26,12 @@ options:
   stage:
     description: Only roles of this stage, the tag that chooses them.
     type: str
+  busy:
+    description:
+      - Only roles that have something to do on this host, as far as its variables show without being evaluated. Of most
+        roles only they themselves know.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -45,6 +51,7 @@ _raw:
   elements: str
 """
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +72,12 @@ class LookupModule(LookupBase):
             role.name
             for role in domains.roles()
             if role.group in groups and stage in (None, role.stage) and _has(role.name, tasks)
+            if not self.get_option("busy") or _declares(variables or {}, role.unless_empty)
         ]
+
+
+def _declares(variables: Mapping[str, Any], names: Collection[str]) -> bool:
+    return not names or any(variables.get(name) for name in names)
 
 
 def _has(role: str, tasks: str) -> bool:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 COLLECTION = "mcpops.platform"
 PLATFORMS, CLUSTERS = "platforms", "clusters"
+BACKEND, EXISTING = "aks_cluster_backend", "existing"
+"""The variable of a cluster that says what makes it, and its value for one that somebody else has made."""
 """The groups of an inventory whose hosts are the site."""
 EXTRAS = "extras"
 """The stage of roles that site.yml does not import by name: they run after all others."""
@@ -41,10 +43,26 @@ class Role:
     name: str
     group: str = CLUSTERS
     stage: str = EXTRAS
+    unless_empty: tuple[str, ...] = ()
+    """It has nothing to do on hosts where none of these variables says anything, and is left out there."""
 
     @property
     def short_name(self) -> str:
         return self.name.rpartition(".")[2]
+
+
+@dataclass(frozen=True)
+class Right:
+    """What the roles of a domain must be allowed to do in a cluster: asked of one that is there already.
+
+    `place` is a key of site_preflight_namespaces; empty for the whole cluster. `resource` may be a subresource
+    (`services/proxy`).
+    """
+
+    resource: str
+    verbs: tuple[str, ...]
+    group: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,6 +151,8 @@ class Domain:
     name: str
     roles: tuple[Role, ...] = ()
     """In the order in which they run; teardown reverses it."""
+    rights: tuple[Right, ...] = ()
+    """What its roles do in a cluster."""
 
     kinds: tuple[tuple[str, str], ...] = ()
     """(apiVersion, kind) that a diagnosis reads in addition."""

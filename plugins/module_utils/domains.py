@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 from typing import Any
 
 from .arm import domain as arm
-from .domain import COLLECTION, Answers, Column, Domain, Foundation, HostVars, Object, Role
+from .domain import COLLECTION, Answers, Column, Domain, Foundation, HostVars, Object, Right, Role
 from .kmcp import domain as kmcp
 
 
@@ -26,13 +26,23 @@ def _count(nodes: Sequence[Object], _host: HostVars) -> str:
 CLUSTER = Domain(
     name="cluster",
     roles=(Role(f"{COLLECTION}.cluster_setup", stage="setup"),),
+    rights=(
+        Right("namespaces", ("get", "create", "patch")),
+        Right("nodes", ("list",)),
+        # of the run: one at a time works on the cluster
+        Right("leases", ("get", "create", "update", "delete"), "coordination.k8s.io", "lease"),
+    ),
     columns=(
         Column("kubernetes", "v1", "Node", _versions),
         Column("nodes", "v1", "Node", _count),
     ),
 )
 
-DOMAINS: tuple[Domain, ...] = (arm.DOMAIN, CLUSTER, kmcp.DOMAIN)
+DECLARES = ("extras_releases", "extras_objects", "extras_templates", "extras_src", "extras_kustomizations")
+OWN = Domain(name="extras", roles=(Role(f"{COLLECTION}.extras", unless_empty=DECLARES),))
+"""What a site has beside the platform."""
+
+DOMAINS: tuple[Domain, ...] = (arm.DOMAIN, CLUSTER, kmcp.DOMAIN, OWN)
 """In the order in which their roles run."""
 
 VERIFY = Role(f"{COLLECTION}.site_verify", stage="verify")
@@ -48,6 +58,21 @@ def roles_by_group() -> dict[str, list[str]]:
     for role in roles():
         found.setdefault(role.group, []).append(role.name)
     return found
+
+
+def rights(places: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """What the roles of the site do in a cluster, as k8s_preflight takes it; `places` are namespaces by their use."""
+    return [
+        {
+            "group": right.group,
+            "resource": right.resource,
+            "verbs": list(right.verbs),
+            "namespaces": list(places[right.place]) if right.place else [],
+        }
+        for domain in DOMAINS
+        for right in domain.rights
+        if not right.place or places.get(right.place)
+    ]
 
 
 def columns() -> list[Column]:

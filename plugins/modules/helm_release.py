@@ -80,6 +80,16 @@ options:
       - Required for a chart from a registry or repository. For a chart on disk its own version must be or fit it, if
         given.
     type: str
+  chart_digest:
+    description:
+      - SHA-256 that the chart must have, with or without C(sha256:) before it. What is downloaded and has another one
+        is not installed.
+      - That of the archive, as C(index.yaml) and C(sha256sum) have it, or, of a chart in an OCI registry, that of its
+        manifest, as C(helm pull) and C(helm push) print it.
+      - The release remembers it, by the label C(mcpops.io/chart-digest) on Helm's record (Helm 3.13 and newer), so that
+        another digest of the same version is an upgrade. A release that stands and was installed without this option is
+        believed until its next upgrade.
+    type: str
   values:
     description:
       - The user values, over those of O(values_files). O(purge_values) says whether they are the whole.
@@ -98,6 +108,13 @@ options:
         one mapping is refused with the lines of both.
     type: list
     elements: path
+  secret_values:
+    description:
+      - User values that are shown nowhere, whatever they are called, merged over O(values) and O(values_files). The
+        others are shown; O(values_secret) hides all of them.
+      - Helm stores them in its record, a Secret, like all values. A chart that takes the name of a Secret (often
+        C(existingSecret)) keeps them out of it.
+    type: dict
   values_secret:
     description:
       - Show none of the values.
@@ -162,6 +179,7 @@ EXAMPLES = r"""
     namespace: operators
     chart_ref: oci://registry.example.org/charts/operator
     chart_version: 2.0.1
+    chart_digest: sha256:2f4b0e1c6f6d3a0f5a8c4f1f0a2a1b0e5c3d7e9f8a6b4c2d1e0f9a8b7c6d5e4f
     crds: upgrade
 
 - name: A chart of a private registry, whose replicas an autoscaler of somebody else sets
@@ -276,8 +294,10 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "chart_ref": {"type": "str"},
     "repo_url": {"type": "str"},
     "chart_version": {"type": "str"},
+    "chart_digest": {"type": "str"},
     "values": {"type": "dict"},
     "values_files": {"type": "list", "elements": "path"},
+    "secret_values": {"type": "dict", "no_log": True},
     "values_secret": {"type": "bool", "default": False, "no_log": False},
     "crds": {"type": "str", "choices": ["create", "upgrade", "skip"], "default": "create"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

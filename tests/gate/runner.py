@@ -141,6 +141,8 @@ class Gate:
         else:
             tally, remark = report.tally(step.counting, returncode, output, junit)
         verdict = "FAILED" if tally.failed else "ok"
+        if tally.failed and step.candidate:
+            verdict, remark = "FAILED, which does not count", f"{step.name} fails ({tally}), and is a candidate's"
         lines = [f"{stage.name}: {step.name}: {verdict} in {seconds:.1f} s ({tally})"]
         causes: tuple[str, ...] = ()
         if tally.failed:
@@ -148,6 +150,8 @@ class Gate:
             causes = report.causes(step.name, step.counting, output, junit)
         elif step.shown:
             lines.append(output.rstrip())
+        if step.candidate:
+            tally, causes = Tally(tally.passed, skipped=tally.skipped), ()
         # One call: steps that run at once finish side by side.
         self._say("\n".join(line for line in lines if line))
         return Outcome(step.name, seconds, tally, remark, causes)

@@ -42,6 +42,8 @@ class Step:
     environment: Mapping[str, str] = field(default_factory=dict)
     # What it prints are figures that belong to the gate's own output, also when it succeeds.
     shown: bool = False
+    # What fails is shown like any failure, and does not count: of a release that is not out yet.
+    candidate: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,16 @@ LANES = (
     Lane("kmcp", ("engine", "kmcp_install", "mcp_probe", "mcp_server", "roles")),
     # Charts of others: clean, edited, repaired.
     Lane("charts", ("charts",), path="", needs="build"),
+    # Ways of running: a project of one's own, clusters of others, a site's own releases and objects.
+    Lane("running", ("running",), path="running/test_extras.py", beside="azure", needs="build"),
 )
 LANES_AT_ONCE = 3
 
 # The ansible-cores of `make matrix` and the Pythons they run on, the one to prefer first: the oldest with the oldest,
 # the newest with the others.
 CORES = {"2.19": "3.11 3.12 3.13", "2.20": "3.13 3.12", "2.21": "3.13 3.12"}
+# The next one, of which only candidates are out.
+CANDIDATES = {"2.22": "3.13"}
 
 
 def tool(name: str, *arguments: str) -> tuple[str, ...]:
@@ -196,7 +202,14 @@ def long_matrix() -> list[Step]:
         ):
             argv = pytest_argv((*python, "pytest"), f"core {core} {name}", markers, workers, *paths)
             found.append(Step(f"core {core} {name}", argv, Counting.JUNIT, environment))
-    return found
+    return [*found, *(quickstart(core) for core in (next(iter(CORES)), list(CORES)[-1], *CANDIDATES))]
+
+
+def quickstart(core: str) -> Step:
+    """The quickstart from its first line, in an environment that it makes itself with this core."""
+    name = f"core {core} quickstart"
+    argv = pytest_argv(tool("pytest"), name, "slow", 0, "tests/docs/test_quickstart.py")
+    return Step(name, argv, Counting.JUNIT, {"MCPOPS_QUICKSTART_CORE": core}, candidate=core in CANDIDATES)
 
 
 def conformance() -> list[Step]:

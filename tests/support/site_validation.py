@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PLATFORM_ROLES = ("azure_platform",)
-CLUSTER_ROLES = ("site_preflight", "aks_cluster", "cluster_setup", "kmcp", "mcp_servers", "site_verify")
+CLUSTER_ROLES = ("site_preflight", "aks_cluster", "cluster_setup", "kmcp", "mcp_servers", "extras", "site_verify")
 SITE_ROLES: Mapping[str, Sequence[str]] = {"platforms": PLATFORM_ROLES, "clusters": CLUSTER_ROLES}
 
 

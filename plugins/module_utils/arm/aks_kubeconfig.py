@@ -25,7 +25,6 @@ from ..plan import ABSENT, Change, Plan, Refusal, leaves
 from ..run_cache import MODE, mark_pending, write_check_mode_copy, write_private
 from ..task import Result, Task
 from . import errors, names
-from .aks.validate import removal_problems
 from .client import Arm
 from .options import resolve_identity
 
@@ -139,7 +138,7 @@ def converge(task: Task) -> Result:
 
 def problems(params: Mapping[str, Any]) -> list[Problem]:
     """What is wrong with the options of aks_kubeconfig; whether the file can be written shows where it is to be."""
-    return check((removal_problems, _names, Check("path", lambda given: not given["path"], NO_KUBECONFIG)), params)
+    return check((_names, Check("path", lambda given: not given["path"], NO_KUBECONFIG)), params)
 
 
 def _names(params: Mapping[str, Any]) -> list[Problem]:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..domain import COLLECTION, PLATFORMS, Domain, Foundation, Role, Unique
+from ..domain import BACKEND, COLLECTION, EXISTING, PLATFORMS, Domain, Foundation, Role, Unique
 from ..kube.writers import Writer
 
 if TYPE_CHECKING:
@@ -50,12 +50,16 @@ def _same_cluster(host: Host, other: Host) -> str:
     )
 
 
-def _kubeconfig(host: Host) -> str | None:
-    path = host.get("aks_cluster_kubeconfig")
-    return os.path.abspath(os.path.expanduser(path)) if isinstance(path, str) and path else None
+def _kubeconfig(host: Host) -> tuple[str, str] | None:
+    """A file, and of one that is only read, the context of it."""
+    named = host.get("aks_cluster_kubeconfig")
+    path, context = (named.get("path"), named.get("context")) if isinstance(named, Mapping) else (named, None)
+    return (os.path.abspath(os.path.expanduser(path)), str(context or "")) if isinstance(path, str) and path else None
 
 
 def _same_kubeconfig(host: Host, other: Host) -> str:
+    if host.get(BACKEND) == EXISTING:
+        return f"is the cluster of host {other.name}, too: a cluster belongs to one host; name another file or context"
     return (
         f"{host.get('aks_cluster_kubeconfig')!r} is the file of host {other.name}, too: "
         "the later one would overwrite it; put inventory_hostname into the path"

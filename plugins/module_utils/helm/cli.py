@@ -284,13 +284,17 @@ class Helm:
             raise helm_failure(action, reason or done.stderr, done.returncode, chart)
         return index.read_text(encoding="utf-8")
 
-    def pull(self, chart: Chart, version: str, files: HelmFiles) -> Path:
-        """The archive of this version from the chart's HTTP repository."""
+    def pull(self, spec: ReleaseSpec, version: str, files: HelmFiles) -> tuple[Path, str]:
+        """The archive of this version, and the digest of its manifest where helm tells one (OCI)."""
         directory = files.directory / "archive"
         directory.mkdir()
-        arguments = command.pull_arguments(self.binary, chart.name, version, directory)
-        self._read(f"Downloading chart {chart.name} {version}", arguments, files, chart)
-        return next(directory.iterdir())
+        arguments = command.pull_arguments(self.binary, spec, version, directory, files)
+        action = f"Downloading chart {spec.chart.name} {version}"
+        done = self._run_command(action, arguments, files)
+        if done.returncode:
+            raise helm_failure(action, done.stderr, done.returncode, spec.chart)
+        told = re.search(r"Digest:\s*sha256:([0-9a-f]{64})", f"{done.stdout}\n{done.stderr}")
+        return next(directory.iterdir()), told[1] if told else ""
 
     def own_name(self, spec: ReleaseSpec, files: HelmFiles) -> str:
         """What the chart calls itself in its Chart.yaml, which is what helm writes into the release's record."""

@@ -203,8 +203,11 @@ def index_arguments(binary: str) -> list[str]:
     return [binary, "repo", "update", REPOSITORY]
 
 
-def pull_arguments(binary: str, name: str, version: str, directory: Path) -> list[str]:
-    return [binary, "pull", f"{REPOSITORY}/{name}", "--version", version, "--destination", str(directory)]
+def pull_arguments(binary: str, spec: ReleaseSpec, version: str, directory: Path, files: HelmFiles) -> list[str]:
+    """Of an HTTP repository the version as its index has it."""
+    chart = spec.chart
+    named = chart_arguments(spec) if chart.registry else [f"{REPOSITORY}/{chart.name}", "--version", version]
+    return [binary, "pull", *named, "--destination", str(directory), *_registry_config(files)]
 
 
 def chart_arguments(spec: ReleaseSpec) -> list[str]:

@@ -29,6 +29,8 @@ from .chart import UNREADABLE, first_mapping
 from .release_record import Release
 
 CONTENT_LABEL = "mcpops.io/chart"
+DIGEST_LABEL = "mcpops.io/chart-digest"
+"""Of the archive that a revision was made of, where the task said which one it must be."""
 IGNORE_FILE = ".helmignore"
 
 _BOM = b"\xef\xbb\xbf"
@@ -52,7 +54,19 @@ class Content:
 
     def label(self, revision: int) -> str:
         """The label's value for a revision made of this chart; a label has room for 63 characters."""
-        return f"r{revision}-{self.digest[:40]}"
+        return digest_label(self.digest, revision)
+
+
+def digest_label(digest: str, revision: int) -> str:
+    return f"r{revision}-{digest[:40]}"
+
+
+def digest_changes(digest: str, release: Release) -> list[Change]:
+    """That a revision was made of another archive of the same version; what nobody noted is not known."""
+    existing = _labelled(release, DIGEST_LABEL)
+    if existing is None or existing == digest[:40]:
+        return []
+    return [Change("digest", existing[:_SHOWN], digest[:_SHOWN])]
 
 
 def read_content(path: Path) -> Content:
@@ -66,7 +80,7 @@ def read_content(path: Path) -> Content:
 
 def content_changes(content: Content, release: Release) -> list[Change]:
     """What is different in a chart of the same name and version, file by file as far as the record knows them. Pure."""
-    existing = _labelled(release)
+    existing = _labelled(release, CONTENT_LABEL)
     digest = content.label(release.revision).partition("-")[2]
     if existing == digest:
         return []
@@ -76,9 +90,9 @@ def content_changes(content: Content, release: Release) -> list[Change]:
     return found
 
 
-def _labelled(release: Release) -> str | None:
+def _labelled(release: Release, label: str) -> str | None:
     """The digest of the chart that this very revision was made of, if we made it."""
-    match = re.fullmatch(r"r(\d+)-([0-9a-f]+)", str(release.labels.get(CONTENT_LABEL, "")))
+    match = re.fullmatch(r"r(\d+)-([0-9a-f]+)", str(release.labels.get(label, "")))
     return match[2] if match and int(match[1]) == release.revision else None
 
 

@@ -229,16 +229,17 @@ def with_own_name(task: Task, kube: Kube, spec: ReleaseSpec, release: Release | 
 
 
 def with_local_chart(helm: Helm, spec: ReleaseSpec, files: HelmFiles) -> ReleaseSpec:
-    """The declaration with a chart that helm can be given: one of an HTTP repository is downloaded first.
+    """The declaration with a chart that helm can be given.
 
-    Helm takes whatever the repository sends; the digest in its index is checked here.
+    One of an HTTP repository, and one that must have a digest, is downloaded first: helm takes whatever it is sent.
     """
     chart = spec.chart
     if not chart.repository:
-        return spec
+        return _with_digest(helm, spec, files) if spec.digest else spec
     entry = _entry(helm, spec, files)
-    archive = helm.pull(chart, entry.written, files)
+    archive, _none = helm.pull(spec, entry.written, files)
     found = hashlib.sha256(archive.read_bytes()).hexdigest()
+    _check_digest(spec, found)
     if entry.digest and found != entry.digest:
         raise ServiceError(
             f"Downloading chart {chart.name} {chart.version}",
@@ -247,6 +248,29 @@ def with_local_chart(helm: Helm, spec: ReleaseSpec, files: HelmFiles) -> Release
             hint="The archive was replaced or is damaged: publish it again, and its index with it.",
         )
     return replace(spec, chart=replace(chart, location=str(archive), repository=""))
+
+
+def _with_digest(helm: Helm, spec: ReleaseSpec, files: HelmFiles) -> ReleaseSpec:
+    """A chart of an OCI registry, or an archive on disk, that has the digest which it must have."""
+    archive, of_manifest = spec.chart.on_disk, ""
+    if archive is None:
+        archive, of_manifest = helm.pull(spec, spec.chart.version, files)
+    if archive.is_dir():
+        hint = "Package it (helm package), or leave chart_digest out."
+        raise ServiceError(f"Checking chart {spec.chart.name}", f"{archive} is a directory", code="NoDigest", hint=hint)
+    _check_digest(spec, hashlib.sha256(archive.read_bytes()).hexdigest(), of_manifest)
+    return replace(spec, chart=replace(spec.chart, location=str(archive)))
+
+
+def _check_digest(spec: ReleaseSpec, of_archive: str, of_manifest: str = "") -> None:
+    if spec.digest and spec.digest not in (of_archive, of_manifest):
+        known = f"{of_archive}{f' (its manifest: {of_manifest})' if of_manifest else ''}"
+        raise ServiceError(
+            f"Checking chart {spec.chart.name} {spec.chart.version}",
+            f"its SHA-256 is {known}, and chart_digest says {spec.digest}",
+            code="DigestMismatch",
+            hint="It is not the chart that was declared: look at what it holds before you change chart_digest.",
+        )
 
 
 @dataclass(frozen=True)

@@ -330,8 +330,10 @@ def _run_helm(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, found: Hist
 def _labelled(spec: ReleaseSpec, release: Release | None) -> ReleaseSpec:
     """The declaration with the marks of the revision that helm will write for it."""
     labels = secret_values.value_labels(spec, release)
+    revision = release.revision + 1 if release is not None else 1
+    if spec.digest:
+        labels[content.DIGEST_LABEL] = content.digest_label(spec.digest, revision)
     if spec.content is not None:
-        revision = release.revision + 1 if release is not None else 1
         labels[content.CONTENT_LABEL] = spec.content.label(revision)
     return replace(spec, labels=labels)
 

@@ -38,12 +38,16 @@ def plan_release(
             changes.append(Change("version", release.chart_version, spec.chart.version))
         elif spec.content is not None and release.chart_name == spec.chart.name:
             changes.extend(content.content_changes(spec.content, release))
+        elif spec.digest and release.chart_name == spec.chart.name:
+            changes.extend(content.digest_changes(spec.digest, release))
         if release.status != DEPLOYED:
             changes.append(Change("status", release.status, DEPLOYED))
     existing = release.values if release is not None else {}
     values = effective_values(spec, release)
     before_secret = release is not None and release.values_secret
-    changes.extend(document_changes(existing, values, "values", spec.values_secret, known, before_secret))
+    changes.extend(
+        document_changes(existing, values, "values", spec.values_secret, known, before_secret, secret_leaves(spec))
+    )
     return Plan(subject, tuple(changes), body=dict(values), notes=tuple(notes), is_new=release is None)
 
 
@@ -53,6 +57,13 @@ def effective_values(spec: ReleaseSpec, release: Release | None) -> Mapping[str,
     if spec.values is None:
         return existing
     return spec.values if spec.purge_values else overlay(existing, spec.values)
+
+
+def secret_leaves(spec: ReleaseSpec) -> frozenset[str]:
+    """Where the values are that the task declares as secret ones."""
+    return (
+        frozenset(path for path, _value in leaves(spec.secret_values, "values")) if spec.secret_values else frozenset()
+    )
 
 
 def plan_removal(spec_name: str, namespace: str, release: Release, objects: Sequence[Mapping[str, Any]]) -> Plan:
@@ -78,10 +89,12 @@ def document_changes(
     secret: bool = False,
     known: Collection[str] = (),
     before_secret: bool = False,
+    hidden: Collection[str] = (),
 ) -> list[Change]:
     """Two whole documents leaf by leaf: unlike a merge, what is not in `after` goes, and null is a value.
 
-    With `before_secret` nothing of `before` is shown, nor what comes in its place.
+    What is at one of the places `hidden` is secret. With `before_secret` nothing of `before` is shown, nor what comes
+    in its place.
     """
     existing = dict(leaves(before, path)) if before else {}
     wanted = dict(leaves(after, path)) if after else {}
@@ -92,7 +105,7 @@ def document_changes(
             leaf,
             existing.get(leaf, ABSENT),
             wanted.get(leaf, ABSENT),
-            secret or _hidden(leaf, existing, wanted) or secrets.cover(leaf),
+            secret or leaf in hidden or _hidden(leaf, existing, wanted) or secrets.cover(leaf),
         )
         for leaf in sorted(both)
         if not _same(existing.get(leaf, ABSENT), wanted.get(leaf, ABSENT))

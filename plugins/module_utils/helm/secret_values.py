@@ -38,6 +38,7 @@ def protect_values(task: Task, spec: ReleaseSpec, found: History | None = None) 
     existing = _current(found)
     secrets = _current_secrets(existing)
     secrets += declared_values([spec.values or {}])
+    secrets += _texts([spec.secret_values])
     if spec.values_secret:
         secrets += _texts([spec.values or {}, *(release.values for release in existing)])
     for release in existing:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,9 +114,13 @@ class ReleaseSpec:
     chart: Chart
     values: Mapping[str, Any] | None = None
     """The declared user values; None leaves those of the release."""
+    secret_values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The part of them that is shown nowhere, whatever its keys are called."""
     purge_values: bool = True
     """The declared values are the whole; else they are merged into those of the release."""
     values_secret: bool = False
+    digest: str = ""
+    """The SHA-256, in hexadecimal, that the chart's archive, or its manifest in an OCI registry, must have."""
     crds: str = CREATE_CRDS
     take_ownership: bool = False
     atomic: bool = False
@@ -164,6 +169,8 @@ def release_spec(params: Mapping[str, Any]) -> ReleaseSpec:
         params["chart_ref"], params.get("chart_version"), params.get("repo_url")
     )
     values, values_problems = read_values(params.get("values"), params.get("values_files") or [])
+    hidden = params.get("secret_values") or {}
+    values_problems += json_problems(hidden, "secret_values")
     wrong = [*problems(params), *file_problems(params), *chart_problems, *values_problems]
     if wrong or chart is None:
         raise InvalidInput(f"release {params['namespace']}/{params['name']}", list(dict.fromkeys(wrong)))
@@ -172,8 +179,10 @@ def release_spec(params: Mapping[str, Any]) -> ReleaseSpec:
         name=params["name"],
         namespace=params["namespace"],
         chart=chart,
-        values=values,
+        values=overlay(values or {}, hidden) if hidden else values,
+        secret_values=hidden,
         values_secret=params["values_secret"],
+        digest=_hexadecimal(params.get("chart_digest")),
         crds=params["crds"],
         **common_settings(params, ignored),
     )
@@ -181,14 +190,29 @@ def release_spec(params: Mapping[str, Any]) -> ReleaseSpec:
 
 def problems(params: Mapping[str, Any]) -> list[Problem]:
     """What is wrong with the options of helm_release, as far as it shows without reading files."""
-    own = TIMES if params.get("state") == "absent" else (*RULES, _chart)
+    own = TIMES if params.get("state") == "absent" else (*RULES, _chart, _digest)
     return check((*CONNECTION, *NAMES, *own), params)
 
 
 def _chart(params: Mapping[str, Any]) -> list[Problem]:
-    if "://" not in params["chart_ref"] and not params.get("repo_url"):
+    if not params["chart_ref"] or ("://" not in params["chart_ref"] and not params.get("repo_url")):
         return []
     return charts.resolve_chart(params["chart_ref"], params.get("chart_version"), params.get("repo_url"))[1]
+
+
+def _hexadecimal(digest: str | None) -> str:
+    return (digest or "").removeprefix("sha256:").lower()
+
+
+def _digest(params: Mapping[str, Any]) -> list[Problem]:
+    given = params.get("chart_digest")
+    if not given:
+        return []
+    if not re.fullmatch(r"[0-9a-f]{64}", _hexadecimal(given)):
+        return [Problem("chart_digest", f"{given!r} is not a SHA-256: sha256: and 64 hexadecimal digits")]
+    if charts.version_range(params.get("chart_version") or "") is not None:
+        return [Problem("chart_digest", "is that of one chart: it needs one exact chart_version, not a range")]
+    return []
 
 
 def common_settings(params: Mapping[str, Any], ignored: tuple[IgnoredDifference, ...]) -> dict[str, Any]:

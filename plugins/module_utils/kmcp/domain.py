@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..domain import Answers, Column, Diagnosis, Domain, HostVars, Object, Role, Row
+from ..domain import Answers, Column, Diagnosis, Domain, HostVars, Object, Right, Role, Row
 from ..kube.readiness.reasons import ERROR, WARNING, ReasonCode
 
 if TYPE_CHECKING:
@@ -188,12 +188,38 @@ def _hidden_by_env(host: Host) -> Iterator[tuple[str, str]]:
         yield from server_rotation.hidden(servers, host.get("mcp_servers_namespace"), objects, DECLARED)
 
 
+_RBAC, _KEPT = "rbac.authorization.k8s.io", ("get", "create", "patch")
+# what the two charts hold (helm's record is a Secret), what tells which controller works on which servers, and what
+# becomes of a server
+RIGHTS = (
+    Right("customresourcedefinitions", _KEPT, "apiextensions.k8s.io"),
+    Right("clusterroles", _KEPT, _RBAC),
+    Right("clusterrolebindings", _KEPT, _RBAC),
+    Right("deployments", ("list",), "apps"),
+    Right("mcpservers", ("list",), "kagent.dev"),
+    Right("secrets", ("get", "list", "create", "update", "delete"), place="kmcp"),
+    Right("serviceaccounts", _KEPT, place="kmcp"),
+    Right("services", _KEPT, place="kmcp"),
+    Right("roles", _KEPT, _RBAC, "kmcp"),
+    Right("rolebindings", _KEPT, _RBAC, "kmcp"),
+    Right("deployments", _KEPT, "apps", "kmcp"),
+    Right("mcpservers", ("get", "list", "create", "patch", "delete"), "kagent.dev", "mcp"),
+    Right("networkpolicies", ("get", "list", "create", "patch", "delete"), "networking.k8s.io", "mcp"),
+    Right("deployments", ("get", "list"), "apps", "mcp"),
+    Right("pods", ("list",), place="mcp"),
+    Right("pods/log", ("get",), place="mcp"),
+    Right("events", ("list",), place="mcp"),
+    # how servers are asked
+    Right("services/proxy", ("get", "create"), place="mcp"),
+)
+
 DOMAIN = Domain(
     name=NAME,
     roles=(
         Role("mcpops.platform.kmcp", stage="kmcp"),
         Role("mcpops.platform.mcp_servers", stage="mcp"),
     ),
+    rights=RIGHTS,
     # one that the controller cannot read holds up those of all namespaces
     kinds=(("kagent.dev/v1alpha1", "MCPServer"),),
     reasons=REASONS,

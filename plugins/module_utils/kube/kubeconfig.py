@@ -18,6 +18,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..errors import Check, InvalidInput, Problem, Rule, check
 from ..names import NO_KUBECONFIG
+from ..text import listed
 from .sdk import require, yaml
 from .yaml_loader import read_documents
 
@@ -63,12 +64,57 @@ _OF_ANY_CLUSTER = frozenset({"proxy", "no_proxy", "impersonate_user", "impersona
 
 
 def _is_unnamed(params: Mapping[str, Any]) -> bool:
-    option = params.get("kubeconfig")
-    return isinstance(option, str) and not option.strip() and not params.get("host")
+    option: Any = params.get("kubeconfig")
+    named = option.get("path", option.get("content")) if _is_chosen(option) else option
+    return isinstance(named, str) and not named.strip() and not params.get("host")
+
+
+_CHOICE = ("path", "content", "context")
+"""The keys of a mapping that names a kubeconfig, as a file or as its content, and the context of it to use."""
+
+
+def _is_chosen(option: Any) -> bool:
+    """Whether it names a kubeconfig, and the context of it; any other mapping is the kubeconfig itself."""
+    return isinstance(option, Mapping) and bool({"path", "content"} & set(option))
+
+
+def _choice_problems(params: Mapping[str, Any]) -> list[Problem]:
+    option: Any = params.get("kubeconfig")
+    if not _is_chosen(option):
+        return []
+    found = [
+        Problem(
+            "kubeconfig",
+            f"has an unknown key {key!r}: it is a kubeconfig, or a mapping of {listed(_CHOICE, len(_CHOICE))}",
+        )
+        for key in sorted(map(str, set(option) - {*_CHOICE}))
+    ]
+    if "path" in option and "content" in option:
+        found.append(Problem("kubeconfig", "has both path and content: give one of them"))
+    for key in ("path", "context"):
+        if key in option and not isinstance(option[key], (str, type(None))):
+            found.append(Problem(f"kubeconfig.{key}", f"is a {type(option[key]).__name__}, not text"))
+    content = option.get("content")
+    if isinstance(content, str) and content.strip() and _parsed(content) is None:
+        found.append(Problem("kubeconfig.content", "is not the YAML of a kubeconfig"))
+    elif "content" in option and not isinstance(content, (str, Mapping)):
+        found.append(Problem("kubeconfig.content", f"is a {type(content).__name__}, not a kubeconfig"))
+    return found
+
+
+def _parsed(text: str) -> Mapping[str, Any] | None:
+    """The kubeconfig in a text; None where it is none."""
+    require()
+    try:
+        documents = read_documents(text)
+    except yaml.YAMLError:
+        return None
+    content = documents[0] if documents else None
+    return content if isinstance(content, Mapping) else None
 
 
 # what every module that asks a cluster refuses of these options
-CONNECTION: tuple[Rule[Mapping[str, Any]], ...] = (Check("kubeconfig", _is_unnamed, NO_KUBECONFIG),)
+CONNECTION: tuple[Rule[Mapping[str, Any]], ...] = (Check("kubeconfig", _is_unnamed, NO_KUBECONFIG), _choice_problems)
 
 
 @dataclass(frozen=True)
@@ -106,10 +152,15 @@ def resolve_options(params: Mapping[str, Any], environ: Mapping[str, str] | None
     Beside the option kubeconfig, of the variables only those count that do not say which cluster it is.
     """
     environ = os.environ if environ is None else environ
-    option = params.get("kubeconfig")
+    option: Any = params.get("kubeconfig")
     wrong = check(CONNECTION, params)
     if wrong:
         raise InvalidInput("Kubernetes connection", wrong)
+    if _is_chosen(option):
+        content = option.get("content")
+        chosen = _parsed(content) if isinstance(content, str) and content.strip() else content or option.get("path")
+        # the option of that name is said for this task alone
+        params = {**params, "kubeconfig": chosen, "context": params.get("context") or option.get("context")}
     given = {
         name: _given(params.get(name), None if option and name not in _OF_ANY_CLUSTER else environ.get(variable))
         for name, variable in _ENVIRONMENT.items()

@@ -19,7 +19,7 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ..domain import CLUSTERS, PLATFORMS
+from ..domain import BACKEND, CLUSTERS, EXISTING, PLATFORMS
 from ..domains import DOMAINS
 from ..errors import Problem
 from ..kube.manifests import argument_secrets
@@ -30,8 +30,13 @@ from ..text import listed
 
 # what leaves a value as it is, or replaces it only when it is missing or empty
 _FILTER = r"\|\s*(?:default|d|string|int|bool|trim)\b\s*(?:\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)\s*)?"
+# a variable, and what is in it: also by number, and by a key that is a method for Jinja (values, items)
+_NAMED = r"[A-Za-z_][\w.]*(?:\[\d+\][\w.]*)?(?:\('\w+', omit\))?"
+_KEY = re.compile(r"\.get\('(\w+)', omit\)")
+# a default that is for some hosts only
+_ONLY_IF = r"(?:if\s+\w+\s*==\s*'\w+'\s+else\s+''\s*)?"
 _HANDED_ON = re.compile(
-    rf"\s*\{{\{{-?\s*\(?\s*([A-Za-z_][\w.]*)\s*((?:{_FILTER})*)\)?\s*(?:or\s+(?:''|omit)\s*)?-?\}}\}}\s*"
+    rf"\s*\{{\{{-?\s*\(?\s*({_NAMED})\s*((?:{_FILTER})*)\)?\s*(?:or\s+(?:''|omit)\s*)?{_ONLY_IF}-?\}}\}}\s*"
 )
 _DEFAULT = re.compile(r"\b(?:default|d)\(\s*([A-Za-z_]\w*)\s*(?=[),])")
 _WORDS = frozenset({"omit", "true", "false", "none", "True", "False", "None"})
@@ -64,7 +69,11 @@ def handed_on(value: Any) -> tuple[str, ...]:
 @lru_cache(maxsize=4096)
 def _handed_on(text: str) -> tuple[str, ...]:
     found = _HANDED_ON.fullmatch(text)
-    return (found[1], *(name for name in _DEFAULT.findall(found[2]) if name not in _WORDS)) if found else ()
+    return (
+        (_KEY.sub(r".\1", found[1]), *(name for name in _DEFAULT.findall(found[2]) if name not in _WORDS))
+        if found
+        else ()
+    )
 
 
 def outcome(text: str, known: Mapping[str, Any], existing: Container[str]) -> Any:
@@ -372,6 +381,9 @@ def _platform(hosts: Sequence[Host], groups: Groups) -> Iterator[Finding]:
         if CLUSTERS not in host.groups or PLATFORM_VARIABLE in host.deferred or host.roles == ("site_teardown",):
             continue
         named = host.get(PLATFORM_VARIABLE)
+        if named is None and host.get(BACKEND) == EXISTING:
+            # what others have made stands on nothing of the site
+            continue
         known = ", ".join(platforms) or "it has no hosts"
         if named is None and platforms:
             yield Finding(host.name, PLATFORM_VARIABLE, f"is not set: name a host of group {PLATFORMS} ({known})")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -382,11 +382,11 @@ class TaskFindings:
         if problems or call.failed:
             variable, index = call.entry
             variables = {**self._host.variables, **({variable: call.item} if variable else {})}
-            place = (variable, _entry(task, index))
+            place = (variable, _entry(task, index, variables))
             for problem in problems:
-                path = variable_path(problem.path, task.arguments, call.arguments, variables, place) or task.module
+                path = variable_path(problem.path, task.arguments, call.arguments, variables, place)
                 message = self._with_variables(task, problem.message)
-                found.append(Finding(self._host.name, self._as_written(path), message))
+                found.append(Finding(self._host.name, self._as_written(path or place[1] or task.module), message))
             self._remember(task, call.failed, variables)
         fresh = [finding for finding in found if finding.path not in self._reported]
         self._reported.update(finding.path for finding in fresh)
@@ -420,7 +420,7 @@ class TaskFindings:
         return message
 
 
-def _entry(task: ModuleTask, index: str) -> str:
-    """Where the entry of a loop stands."""
-    names = handed_on(task.loop) or _WORD.findall(str(task.loop or ""))
+def _entry(task: ModuleTask, index: str, known: Container[str]) -> str:
+    """Where the entry of a loop stands, whether it goes over a list or over the numbers of its entries."""
+    names = handed_on(task.loop) or [word for word in _WORD.findall(str(task.loop or "")) if word in known]
     return f"{names[0]}[{index}]" if names and index else ""

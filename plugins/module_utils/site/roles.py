@@ -33,6 +33,8 @@ def variable_path(
     source = at(raw, steps)
     if not isinstance(source, str):
         return path
+    # a loop over numbers
+    source = source.replace(f"[{entry[0]}]", f"[{variables.get(entry[0])}]") if entry[0] else source
     candidates = [_in_loop(name, *entry) for name in handed_on(source)]
     if candidates:
         return next((name for name in candidates if _is_known(name, variables)), candidates[0]) + rest

@@ -16,6 +16,7 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from support.site_validation import CHECKOUT, validate
 
+from ansible_collections.mcpops.platform.plugins.module_utils.domain import BACKEND, EXISTING
 from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import handed_on
 from ansible_collections.mcpops.platform.plugins.module_utils.site.roles import module_tasks
 
@@ -117,7 +118,8 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> list[Judged]:
     """Of every case, on one site with a host for each."""
     groups: dict[str, dict[str, Any]] = {role: {} for role in ROLES}
     for number, case in enumerate(CASES):
-        groups[case.role][f"h{number}"] = {case.variable: case.value}
+        backend = {BACKEND: EXISTING} if case.module == "k8s_preflight" else {}
+        groups[case.role][f"h{number}"] = {**backend, case.variable: case.value}
     roles = {role: [role] for role in ROLES if role not in WITHOUT}
     reported, runs = validate(tmp_path_factory.mktemp("site"), groups, roles, **COMMON)
     return [Judged(reported.get(f"h{number}", {}), runs.get(f"h{number}", [])) for number in range(len(CASES))]

@@ -17,6 +17,7 @@ PATTERNS = (
     r"plugins/module_utils/(\w+/)*\w+\.py",
     r"plugins/templates/\w+\.html\.j2",
     r"playbooks/\w+\.yml",
+    r"playbooks/templates/project/(environment/)?[\w.]+\.j2",
     r"inventories/(local|dev|prod)/(hosts\.yml|(group|host)_vars/([\w-]+/)*[\w-]+\.yml)",
     r"roles/\w+/(README\.md|(defaults|handlers|vars)/main\.yml|meta/(main|argument_specs)\.yml)",
     r"roles/\w+/(tasks/\w+\.yml|templates/[\w.-]+\.j2)",

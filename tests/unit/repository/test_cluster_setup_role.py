@@ -17,7 +17,7 @@ ROLE = Path(__file__).parents[3] / "roles" / "cluster_setup"
 @pytest.mark.parametrize("option", ["prune", "prune_max_percent"])
 def test_the_role_passes_the_option_on(option: str) -> None:
     variable = f"cluster_setup_{option}"
-    [task] = yaml.safe_load((ROLE / "tasks/main.yml").read_text())
+    [task, _releases] = yaml.safe_load((ROLE / "tasks/main.yml").read_text())
     specs = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
     assert variable in yaml.safe_load((ROLE / "defaults/main.yml").read_text())
     assert variable in specs

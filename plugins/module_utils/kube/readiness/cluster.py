@@ -174,7 +174,12 @@ def _template_labels(workload: Object) -> dict[str, str]:
 
 
 _SELECTED_NODE = "volume.kubernetes.io/selected-node"
-_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+
+
+def is_default_class(item: Object) -> bool:
+    """Whether claims without a class get this one."""
+    return bool((item["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) == "true")
 
 
 def judge_claim(item: Object) -> list[Reason]:
@@ -199,9 +204,7 @@ def judge_claim_with_class(item: Object, classes: dict[str, Object]) -> list[Rea
     spec = item.get("spec") or {}
     name = spec.get("storageClassName")
     if name is None:
-        default = any(
-            ((one["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS)) == "true" for one in classes.values()
-        )
+        default = any(map(is_default_class, classes.values()))
         return found if default else reason_about(item, "Unbound", "names no class, and the cluster has no default one")
     if not name:
         return found

@@ -52,10 +52,10 @@ class FakeHelm:
         self.asked.append("index")
         return self.text
 
-    def pull(self, _chart: Chart, version: str, _files: HelmFiles) -> Path:
+    def pull(self, _spec: ReleaseSpec, version: str, _files: HelmFiles) -> tuple[Path, str]:
         self.asked.append(version)
         self.path.write_bytes(self.archive)
-        return self.path
+        return self.path, ""
 
     def fetched(self, chart: Chart = CHART, registry: Registry = Registry()) -> Chart:  # noqa: B008
         spec = ReleaseSpec("web", "shop", chart, registry=registry)
@@ -151,3 +151,12 @@ def test_what_cannot_be_had(
 
 def test_plain_http_is_spoken_when_it_is_meant(tmp_path: Path) -> None:
     assert FakeHelm(tmp_path).fetched(HTTP, Registry(plain_http=True)).repository == ""
+
+
+def test_a_declared_digest_counts_beside_that_of_the_index(tmp_path: Path) -> None:
+    spec = ReleaseSpec("web", "shop", CHART, digest="0" * 64)
+    with pytest.raises(ServiceError, match="chart_digest says 0000") as failure:
+        drift.with_local_chart(cast(Helm, FakeHelm(tmp_path)), spec, cast(HelmFiles, None))
+    assert failure.value.code == "DigestMismatch"
+    right = replace(spec, digest=hashlib.sha256(ARCHIVE).hexdigest())
+    assert drift.with_local_chart(cast(Helm, FakeHelm(tmp_path)), right, cast(HelmFiles, None)).chart.location

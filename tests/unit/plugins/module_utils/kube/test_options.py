@@ -79,6 +79,26 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str], dict[str, Any]]] = {
         {"KUBECONFIG": "/k"},
         {"host": "https://o", "self_contained": True},
     ),
+    "a context of a file": (
+        {"kubeconfig": {"path": "~/k", "context": "c"}},
+        {"KUBECONFIG": "/k", "K8S_AUTH_CONTEXT": "e"},
+        {"kubeconfig": None, "kubeconfig_paths": (Path("/h/k"),), "context": "c", "kubeconfig_named": True},
+    ),
+    "a context of content": (
+        {"kubeconfig": {"content": {"contexts": []}, "context": "c"}},
+        {},
+        {"kubeconfig": {"contexts": []}, "context": "c", "kubeconfig_paths": ()},
+    ),
+    "content as text": (
+        {"kubeconfig": {"content": "contexts: []\ncurrent-context: d\n"}},
+        {"K8S_AUTH_HOST": "https://e"},
+        {"kubeconfig": {"contexts": [], "current-context": "d"}, "context": None, "host": None},
+    ),
+    "the option context over that of the kubeconfig": (
+        {"kubeconfig": {"path": "/o", "context": "c"}, "context": "d"},
+        {},
+        {"context": "d"},
+    ),
     "groups by variable": ({}, {"K8S_AUTH_IMPERSONATE_GROUPS": "a,b"}, {"impersonate_groups": ("a", "b")}),
     "empty option is unsaid": ({"host": ""}, {"K8S_AUTH_HOST": "https://e"}, {"host": "https://e"}),
 }
@@ -91,11 +111,31 @@ def test_resolution(case: str) -> None:
     assert {key: getattr(options, key) for key in wanted} == wanted
 
 
-@pytest.mark.parametrize("value", ["", " ", "\n"])
+@pytest.mark.parametrize(
+    "value", ["", " ", "\n", {"path": ""}, {"path": " ", "context": "c"}, {"content": ""}], ids=str
+)
 @pytest.mark.parametrize("environ", [{}, {"KUBECONFIG": "/k"}, {"K8S_AUTH_KUBECONFIG": "/e"}], ids=str)
-def test_an_empty_kubeconfig_is_refused(value: str, environ: dict[str, str]) -> None:
+def test_an_empty_kubeconfig_is_refused(value: Any, environ: dict[str, str]) -> None:
     with pytest.raises(InvalidInput, match="kubeconfig: is empty"):
         resolve_options({"kubeconfig": value}, environ)
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        pytest.param({"path": "/o", "kontext": "c"}, "has an unknown key 'kontext'", id="a misspelt key"),
+        pytest.param({"path": "/o", "content": {"a": 1}}, "has both path and content", id="both"),
+        pytest.param({"path": ["/o"]}, "kubeconfig.path: is a list, not text", id="several paths"),
+        pytest.param({"path": "/o", "context": 3}, "kubeconfig.context: is a int, not text", id="a number as context"),
+        pytest.param({"content": "- a\n"}, "kubeconfig.content: is not the YAML", id="text of something else"),
+        pytest.param({"content": "a: [b"}, "kubeconfig.content: is not the YAML", id="text that is not YAML"),
+        pytest.param({"content": None}, "kubeconfig.content: is a NoneType", id="no content"),
+    ],
+)
+def test_what_names_no_kubeconfig_is_refused(value: Any, wanted: str) -> None:
+    with pytest.raises(InvalidInput) as failure:
+        resolve_options({"kubeconfig": value}, {"KUBECONFIG": "/k"})
+    assert wanted in str(failure.value)
 
 
 @pytest.mark.parametrize(
