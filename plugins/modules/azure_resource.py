@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - mcpops.platform.azure
   - mcpops.platform.azure.owned
   - mcpops.platform.attributes
+  - mcpops.platform.files
 options:
   id:
     description: Id of the resource, instead of O(type), O(name) and O(resource_group).

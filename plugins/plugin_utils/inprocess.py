@@ -33,8 +33,10 @@ from ..module_utils.masking import forms, mask
 from ..module_utils.module import raise_masked
 from ..module_utils.task import CommandOutput
 from ..module_utils.waiting import now
+from . import ansible_core  # noqa: F401 ends the run of an older one
 from .orphan import end_with_the_run
 from .plain_types import plain_arguments
+from .task_files import with_absolute_paths
 from .templates import render
 
 try:  # ansible-core 2.22 masks registered values everywhere, also in what other plugins print
@@ -113,7 +115,7 @@ class InProcessAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         try:
-            given = plain_arguments(self._name(), self._with_templates(task_vars or {}))
+            given = plain_arguments(self._name(), self._with_files(task_vars or {}))
         except Failure as failure:
             return {**result, **failure.to_result()}
         arguments = given.arguments
@@ -127,9 +129,14 @@ class InProcessAction(ActionBase):
         with _environment(environment):
             return {**result, **self._converge(arguments, task_vars or {})}
 
-    def _with_templates(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        """The task's arguments, those that the module names in TEMPLATE_OPTIONS with what they render to."""
+    def _with_files(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """The task's arguments: files with absolute paths, unless they are on another machine, and templates with
+        what they render to. The module names these options."""
         arguments: dict[str, Any] = dict(self._task.args)
+        if self._connection.transport == "local":
+            names = getattr(self.MODULE, "FILE_OPTIONS", lambda given: ())(arguments)
+            options = {name: self.MODULE.ARGUMENT_SPEC[name] for name in names}
+            arguments = with_absolute_paths(self, self._name(), options, arguments)
         for option in getattr(self.MODULE, "TEMPLATE_OPTIONS", ()):
             if arguments.get(option) is not None:
                 arguments[option] = render(self, self._name(), option, arguments[option], task_vars)

@@ -15,6 +15,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import Failure, InvalidInput, Problem
+from . import ansible_core  # noqa: F401 ends the run of an older one
 from .plain_types import plain_arguments
 
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ...errors import Failure, Problem, ServiceError
@@ -28,13 +28,15 @@ class Settings:
 
     `force_conflicts`: declared fields of other managers are taken over. `exclusive`: what others wrote is drift.
     `recreate`: `never`, or `on_immutable` to delete and create anew what cannot be changed in place.
-    `roll_on_config_change`: pods are replaced when a Secret or ConfigMap that they use has changed.
+    `roll_on_config_change`: pods are replaced when a Secret or ConfigMap that they use has changed. `wait`: where the
+    bundle is waited for, so is this object.
     """
 
     force_conflicts: bool = False
     exclusive: bool = False
     recreate: str = NEVER
     roll_on_config_change: bool = True
+    wait: bool = True
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class ObjectOptions:
     exclusive: bool | None = None
     recreate: str | None = None
     roll_on_config_change: bool | None = None
+    wait: bool | None = None
 
     def chooses(self, ref: ObjectRef) -> bool:
         return all(
@@ -62,7 +65,7 @@ class ObjectOptions:
 
 def object_options(options: Sequence[Mapping[str, Any]] | None) -> tuple[ObjectOptions, ...]:
     """The rows as they were validated by the argument spec."""
-    keys = ("kind", "name", "namespace", "force_conflicts", "exclusive", "recreate", "roll_on_config_change")
+    keys = [one.name for one in fields(ObjectOptions)]
     return tuple(ObjectOptions(**{key: row.get(key) for key in keys}) for row in options or [])
 
 
@@ -71,12 +74,8 @@ def settings_for(rows: Iterable[ObjectOptions], whole: Settings, ref: ObjectRef)
     found = whole
     for row in rows:
         if row.chooses(ref):
-            found = Settings(
-                found.force_conflicts if row.force_conflicts is None else row.force_conflicts,
-                found.exclusive if row.exclusive is None else row.exclusive,
-                row.recreate or found.recreate,
-                found.roll_on_config_change if row.roll_on_config_change is None else row.roll_on_config_change,
-            )
+            given = {one.name: getattr(row, one.name) for one in fields(Settings)}
+            found = replace(found, **{name: value for name, value in given.items() if value is not None})
     return found
 
 
