@@ -164,6 +164,9 @@ EXAMPLES = r"""
       - name: system
         count: 2
         vm_size_candidates: [Standard_D2s_v5, Standard_D2s_v4, Standard_D2s_v3]
+    owner:
+      host: "{{ inventory_hostname }}"
+      environment: prod
 
 - name: A cluster with workload identity, overlay network and an autoscaled pool
   mcpops.platform.aks_cluster:

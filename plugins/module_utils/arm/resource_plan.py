@@ -248,8 +248,9 @@ def plan_resource(current: dict[str, Any] | None, spec: ResourceSpec) -> Plan:
         if spec.update_policy.location_required and not spec.declared.get("location"):
             raise InvalidInput(spec.subject, [Problem("location", "is needed to create it")])
         declared = dict(spec.declared)
-        if spec.owner is not None and spec.update_policy.tags:
-            declared["tags"] = {**declared.get("tags", {}), **spec.owner.tags()}
+        marks = spec.owner.tags() if spec.owner is not None else names.MARK if is_group(spec.type) else {}
+        if marks and spec.update_policy.tags:
+            declared["tags"] = {**declared.get("tags", {}), **marks}
         merged = merge({}, declared, rules)
         created = compare.redact_changes(merged.changes) or (Change("", ABSENT, {}),)
         return Plan(spec.subject, created, body=compare.without_paths(merged.value, ()), is_new=True)
