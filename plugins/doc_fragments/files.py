@@ -21,10 +21,10 @@ notes:
 options: {}
 notes:
   - Relative paths of files that a declaration consists of (manifests, templates, kustomizations, values, charts) are
-    searched for on the controller as C(ansible.builtin.copy) and C(ansible.builtin.template) search for theirs. That is
+    searched for on the controller as M(ansible.builtin.copy) and M(ansible.builtin.template) search for theirs. That is
     in the role, in the directory of the file that the task is in, and in the directory of the playbook. The current
-    directory comes last. In each, C(files/) (C(templates/) for templates) comes before the directory itself. A path that
-    is nowhere is refused, and the message lists where it was searched for.
-  - On other connections than C(local) these files are on the other machine, templates excepted, and relative paths begin
-    where Ansible runs modules there. Name absolute paths.
+    directory comes last. In each, C(files/) (C(templates/) for templates) comes before the directory itself. A path
+    that is nowhere is refused, and the message lists where it was searched for.
+  - On other connections than C(local) these files are on the other machine, templates excepted, and relative paths
+    begin where Ansible runs modules there. Name absolute paths.
 """

@@ -235,6 +235,7 @@ class NotReady(Failure):
     """What was asked for was done, and what should come of it did not.
 
     Reasons that are `apart` are of things that do not need each other: one without hope says nothing of the others.
+    A `probe` that was answered wrongly, or that nobody waited for, has failed.
     """
 
     kind = "not_ready"
@@ -247,21 +248,28 @@ class NotReady(Failure):
         waited: float | None = None,
         values: Mapping[str, Any] | None = None,
         apart: bool = False,
+        probe: bool = False,
     ) -> None:
         super().__init__(values)
         self.subject = subject
         self.apart = apart
+        self.probe = probe
         self.reasons = tuple(reasons)
         self.waited = waited
 
     def message(self) -> str:
-        waited = f" after {self.waited:.0f} s" if self.waited is not None else ""
-        terminal = self._hopeless()
+        head = f"{self.subject}: {self._outcome()}"
         if len(self.reasons) == 1:
-            reason = self.reasons[0]
-            return f"{self.subject}: not ready{waited}{terminal}: {sentence(str(reason))}"
+            return f"{head}: {sentence(str(self.reasons[0]))}"
         listed = "\n".join(f"  {number}. {_indented(reason)}" for number, reason in enumerate(self.reasons, 1))
-        return f"{self.subject}: not ready{waited}{terminal}:\n{listed}"
+        return f"{head}:\n{listed}"
+
+    def _outcome(self) -> str:
+        # whoever did not wait has not waited for 0 s
+        waited = f" after {self.waited:.0f} s" if self.waited is not None and round(self.waited) else ""
+        if self.probe and (not waited or all(reason.terminal for reason in self.reasons)):
+            return f"failed{waited}"
+        return f"not ready{waited}{self._hopeless()}"
 
     def _hopeless(self) -> str:
         """That waiting does not help, and whom."""

@@ -26,11 +26,12 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils.errors import Failure, InvalidInput, Problem
+from ..module_utils.errors import Failure, InvalidInput
 from ..module_utils.kube import lease
 from ..module_utils.kube.manifests import argument_secrets
 from ..module_utils.masking import forms, mask
 from ..module_utils.module import raise_masked
+from ..module_utils.option_problems import task_problems
 from ..module_utils.task import CommandOutput
 from ..module_utils.waiting import now
 from . import ansible_core  # noqa: F401 ends the run of an older one
@@ -197,10 +198,8 @@ class InProcessAction(ActionBase):
             task.secret(str(value))
         try:
             if validated.error_messages:
-                raise InvalidInput(
-                    self._name(),
-                    [Problem("", _complete(message)) for message in validated.error_messages],
-                )
+                rules = getattr(self.MODULE, "RULES", {})
+                raise InvalidInput(self._name(), task_problems(self.MODULE.ARGUMENT_SPEC, rules, arguments))
             _keep_leases(task)
             outcome = self.MODULE.OPERATION(task).to_dict(task.diff_mode)
         except Failure as failure:
@@ -226,11 +225,6 @@ def _plain(value: dict[str, Any]) -> dict[str, Any]:
     """Plain JSON types: tagged strings break YAML dumpers and type checks of other libraries."""
     plain: dict[str, Any] = json.loads(json.dumps(value, default=str))
     return plain
-
-
-def _complete(message: str) -> str:
-    """Core's validator names options that do not exist without saying what is wrong with them."""
-    return f"unknown options: {message}" if ". Supported parameters include:" in message else message
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ansible.errors import AnsibleError
 
 from ..module_utils.errors import InvalidInput, Problem
+from ..module_utils.option_problems import unknown_option
 from .ansible_core import trust_as_template
 from .plain_types import as_json
 from .task_files import TEMPLATES, NotFound, find
@@ -52,7 +53,7 @@ def render(
         if not isinstance(path, str) or not path:
             wrong.append(Problem(place, "is neither the path of a template nor a mapping with path"))
         elif unknown:
-            wrong.append(Problem(place, f"{', '.join(unknown)}: not a setting of a template: {', '.join(_SETTINGS)}"))
+            wrong += [Problem(place, unknown_option(name, _SETTINGS)) for name in unknown]
         else:
             try:
                 source = find(action, TEMPLATES, path)

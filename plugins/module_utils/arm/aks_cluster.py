@@ -90,12 +90,13 @@ def with_choices(arm: Arm, spec: ClusterSpec, reading: Reading) -> ClusterSpec:
             if selection is None:
                 pass
             elif selection.chosen is None:
-                problems += selection_problems(f"node_pools[{pool.name}].vm_size_candidates", selection)
+                path = f"node_pools[{pool.name}].vm_size_candidates"
+                problems += selection_problems(path, selection, location)
             else:
                 pool = replace(pool, declared={**pool.declared, "vmSize": selection.chosen.name})
         pools.append(pool)
     if problems:
-        raise InvalidInput(spec.subject, problems)
+        raise InvalidInput(spec.subject, list(dict.fromkeys(problems)))
     return replace(spec, pools=tuple(pools))
 
 

@@ -212,7 +212,7 @@ def ownership_warnings(subject: str, body: Mapping[str, Any] | None, owner: Owne
 
 
 def refuse_deletion(body: Mapping[str, Any], owner: Owner | None, force_delete: bool, always: bool) -> list[Refusal]:
-    """Why this resource must not be deleted. `always`: even without `owner` one that is not of ours needs force_delete."""
+    """Why this resource must not be deleted. `always`: without `owner`, too, one that is not ours needs force."""
     found = owner_of(body)
     name = str(body.get("name") or body.get("id") or "")
     if found is not None and found != owner:

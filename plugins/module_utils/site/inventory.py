@@ -223,6 +223,38 @@ ALWAYS_KNOWN = frozenset(
     {"mcpops_platform", "mcpops_subscription_id", "mcpops_azure_auth", "mcpops_process_environment"}
 )
 
+_UNDEFINED = re.compile(r"'(\w+)' is undefined")
+# set by Ansible, or told apart as a variable that only the inventory sets
+_OF_OTHERS = ("ansible_", COMMON_PREFIX)
+
+
+def undefined_findings(host: Host, later: Container[str]) -> Iterator[Finding]:
+    """Variables of the user that read one which nothing defines, neither the inventory nor a task (`later`)."""
+    for variable, reason in host.deferred.items():
+        name = host.spelled.get(variable, variable)
+        found = _UNDEFINED.match(reason)
+        if name not in host.written or found is None:
+            continue
+        missing = found[1]
+        if not missing.startswith(_OF_OTHERS) and missing not in later:
+            near = difflib.get_close_matches(missing, sorted(host.written), n=1, cutoff=CLOSE_ENOUGH)
+            advice = f"did you mean {near[0]}?" if near else "set it in the inventory, or correct its name"
+            yield Finding(host.name, name, f"reads {missing!r}, which nothing defines: {advice}")
+
+
+def not_local(connections: Mapping[str, str]) -> str:
+    """A sentence about hosts whose tasks do not run on the controller, by name with their connection; or nothing."""
+    remote = {name: kind for name, kind in connections.items() if kind.rpartition(".")[2] != "local"}
+    if not remote:
+        return ""
+    kinds = ", ".join(sorted(set(remote.values())))
+    return (
+        f"{listed(list(remote), SHOWN_HOSTS)}: the connection is {kinds}, so the tasks run on another machine, with "
+        "the files and libraries that are there. Clusters are no machines: unless it is a jump host, set "
+        "ansible_connection: local and ansible_python_interpreter: '{{ ansible_playbook_python }}'."
+    )
+
+
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 
 

@@ -12,6 +12,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Check, KnownLater, Problem, check
+from ansible_collections.mcpops.platform.plugins.module_utils.option_problems import LATER, Partial
 from ansible_collections.mcpops.platform.plugins.module_utils.site import module_arguments
 from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import (
     OMITTED,
@@ -19,7 +20,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory imp
     handed_on,
     outcome,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.site.module_arguments import LATER, Partial
 from ansible_collections.mcpops.platform.plugins.module_utils.site.roles import (
     module_tasks,
     variable_path,
