@@ -265,10 +265,9 @@ class NotReady(Failure):
         return f"{head}:\n{listed}"
 
     def _outcome(self) -> str:
-        # whoever did not wait has not waited for 0 s
-        waited = f" after {self.waited:.0f} s" if self.waited is not None and round(self.waited) else ""
-        if self.probe and (not waited or all(reason.terminal for reason in self.reasons)):
-            return f"failed{waited}"
+        if self.probe and (self.waited is None or all(reason.terminal for reason in self.reasons)):
+            return "failed"
+        waited = f" after {self.waited:.0f} s" if self.waited is not None else ""
         return f"not ready{waited}{self._hopeless()}"
 
     def _hopeless(self) -> str:

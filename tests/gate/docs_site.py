@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The pages of modules, plugins and roles as a site, in build/docs-site: `make docs-site`.
 
-antsibull-docs reads the documentation as docs.ansible.com does, and refuses what it cannot; Sphinx refuses what does not
-lead anywhere.
+antsibull-docs reads the documentation as docs.ansible.com does, and refuses what it cannot; Sphinx refuses links that
+lead nowhere.
 """
 
 from __future__ import annotations

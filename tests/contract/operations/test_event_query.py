@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What AAP counts of our results: its queries, evaluated by jq as the controller does, on results of real operations."""
+"""What AAP counts of our results: its queries, evaluated by jq as the controller does, on real results."""
 
 from __future__ import annotations
 
