@@ -86,6 +86,10 @@ molecule: venv ## a scenario per role (leaves the local cloud up)
 docs: venv ## every example in the documentation
 	@$(GATE) docs
 
+.PHONY: docs-site
+docs-site: venv ## the pages of modules, plugins and roles as a site, in build/docs-site
+	@$(PYTHON) -m gate.docs_site
+
 .PHONY: format
 format: venv ## let ruff reformat and fix what it can
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .

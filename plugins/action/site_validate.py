@@ -24,7 +24,7 @@ from ..module_utils import domains
 from ..module_utils.errors import InvalidInput, Problem
 from ..module_utils.plan import Plan
 from ..module_utils.site import inventory, module_arguments
-from ..module_utils.site.inventory import PLATFORM_VARIABLE, Finding, Host, as_problems, roles_of, unchecked
+from ..module_utils.site.inventory import PLATFORM_VARIABLE, Finding, Host, as_problems, not_local, roles_of, unchecked
 from ..module_utils.site.module_arguments import KUBECONFIG, TaskFindings, Written
 from ..module_utils.site.roles import ModuleTask, module_tasks
 from ..module_utils.task import Result
@@ -32,6 +32,7 @@ from ..module_utils.text import counted
 from ..modules import site_validate
 from ..plugin_utils import rollout, selection, variable_origin
 from ..plugin_utils.host_values import HostValues, Rendered
+from ..plugin_utils.later_definitions import LaterDefinitions
 from ..plugin_utils.rollout import RINGS, SERIAL
 from ..plugin_utils.selection import Inventory
 from ..plugin_utils.site_action import SiteAction
@@ -116,13 +117,19 @@ class ActionModule(SiteAction):
         findings += inventory.all_findings(hosts, groups)
         findings += rollout.findings(hosts, groups)
         findings += [finding for *_known, of_tasks in judged for finding in of_tasks.unexplained(findings)]
+        later = LaterDefinitions(Path(str(task_vars.get("playbook_dir", "."))), [role.path for role in roles.values()])
+        findings += [finding for host in hosts for finding in inventory.undefined_findings(host, later)]
         unread = _unread(hosts, roles, task_vars["hostvars"])
         findings += [finding for resembles, finding in unread if resembles]
         if findings:
             raise InvalidInput("inventory", as_problems(findings, {host.name: host.spelled for host in hosts}))
         for problem in as_problems(finding for _resembles, finding in unread):
             Display().warning(f"inventory: {problem}")
-        for sentence in unchecked(hosts):
+        raw = {host.name: task_vars["hostvars"].raw_get(host.name) for host in hosts}
+        remote = not_local(
+            {name: str(given.get("ansible_connection", self._task.connection)) for name, given in raw.items()}
+        )
+        for sentence in [*unchecked(hosts), *([remote] if remote else [])]:
             Display().warning(f"inventory: {sentence}")
         result = _result(hosts).to_dict(diff_mode=False)
         if params["show_variables"]:

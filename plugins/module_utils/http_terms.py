@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from .errors import InvalidInput, Problem
+from .errors import InvalidInput, Problem, pip_install
 from .waiting import watched_pool
 
 _NOT_TRUSTED = re.compile(r"CERTIFICATE_VERIFY_FAILED(?:\] certificate verify failed)?(?:: (?P<why>[^()]*[^()\s]))?")
@@ -64,16 +64,20 @@ def untrusted(failure: BaseException) -> str:
     return "presents a certificate that is not trusted" + (f": {why}" if why else "")
 
 
+def expect_unverified() -> None:
+    """The user asked not to check certificates; a warning per request would bury everything else."""
+    import urllib3
+
+    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+
+
 def tls_context(*, ca_file: str | None = None, ca_pem: str | None = None, verify: bool = True) -> ssl.SSLContext:
     """How a server's certificate is checked; OSError (ssl.SSLError) where there is no certificate of an authority."""
     context = ssl.create_default_context(cafile=ca_file, cadata=ca_pem)
     # Python 3.13 began to refuse authorities without key identifiers, which are common, and which Go accepts
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if not verify:
-        import urllib3
-
-        # the user asked for it; a warning per request would bury everything else
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        expect_unverified()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
@@ -137,7 +141,7 @@ def connection_pool(subject: str, proxy: str | None, settings: Mapping[str, Any]
         try:
             from urllib3.contrib.socks import SOCKSProxyManager
         except ImportError as exc:
-            problem = "a SOCKS proxy needs the library PySocks: pip install PySocks"
+            problem = f"a SOCKS proxy needs the library PySocks: {pip_install('PySocks')}"
             raise InvalidInput(subject, [Problem("proxy", problem)]) from exc
         return watched_pool(SOCKSProxyManager(proxy, **settings))
     return watched_pool(urllib3.ProxyManager(proxy, proxy_headers=proxy_login(proxy), **settings))

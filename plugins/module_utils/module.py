@@ -12,9 +12,12 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .errors import Failure
+from .errors import Failure, InvalidInput
 from .masking import mask
+from .option_problems import task_problems
 from .task import CommandOutput, Operation
+
+_RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
 
 
 class _Module(AnsibleModule):
@@ -24,10 +27,20 @@ class _Module(AnsibleModule):
     and show it in whatever callback there is. They hold what was learned to be secret only while the module ran.
     """
 
+    accepted = False
+    """Whether the options are what the specification wants."""
+
     def exit_json(self, **kwargs: Any) -> NoReturn:
         super().exit_json(**{**self._masked(kwargs), "invocation": {}})
 
     def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
+        if not self.accepted:
+            # the same as in process: all problems, with their places
+            rules = {name: rule for name in _RULES if (rule := getattr(self, name))}
+            wrong = task_problems(self.argument_spec, rules, self.params)
+            if wrong:
+                kwargs = {**kwargs, **InvalidInput(self._name, wrong).to_result()}
+                msg = kwargs.pop("msg")
         super().fail_json(**{**self._masked({**kwargs, "msg": msg}), "invocation": {}})
 
     def _masked(self, result: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,7 +86,8 @@ class ModuleTask:
 
 def run_module(argument_spec: dict[str, Any], operation: Operation, rules: Mapping[str, Any] | None = None) -> None:
     """The whole of a module's `main`. `rules` are AnsibleModule's own (`required_if`, `mutually_exclusive`, ...)."""
-    module: AnsibleModule = _Module(argument_spec=argument_spec, supports_check_mode=True, **dict(rules or {}))  # type: ignore[no-untyped-call]
+    module = _Module(argument_spec=argument_spec, supports_check_mode=True, **dict(rules or {}))  # type: ignore[no-untyped-call]
+    module.accepted = True
     task = ModuleTask(module)
     try:
         result = operation(task)

@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - mcpops.platform.azure.owned
   - mcpops.platform.node_pools
   - mcpops.platform.attributes
+  - mcpops.platform.files
 options:
   name:
     description: Name of the cluster.
@@ -163,6 +164,9 @@ EXAMPLES = r"""
       - name: system
         count: 2
         vm_size_candidates: [Standard_D2s_v5, Standard_D2s_v4, Standard_D2s_v3]
+    owner:
+      host: "{{ inventory_hostname }}"
+      environment: prod
 
 - name: A cluster with workload identity, overlay network and an autoscaled pool
   mcpops.platform.aks_cluster:

@@ -16,6 +16,7 @@ description:
 extends_documentation_fragment:
   - mcpops.platform.azure
   - mcpops.platform.attributes.info
+  - mcpops.platform.files
 options:
   name:
     description: Name of one cluster; needs O(resource_group).

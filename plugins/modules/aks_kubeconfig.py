@@ -19,6 +19,7 @@ description:
 extends_documentation_fragment:
   - mcpops.platform.azure
   - mcpops.platform.attributes
+  - mcpops.platform.files
 options:
   name:
     description: Name of the cluster.

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - mcpops.platform.azure
   - mcpops.platform.node_pools
   - mcpops.platform.attributes.info
+  - mcpops.platform.files
 options:
   location:
     description: Azure region.

@@ -16,6 +16,7 @@ description:
 extends_documentation_fragment:
   - mcpops.platform.azure
   - mcpops.platform.attributes
+  - mcpops.platform.files
 options:
   namespaces:
     description: Namespaces of resource providers.

@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - mcpops.platform.azure
   - mcpops.platform.azure.owned
   - mcpops.platform.attributes
+  - mcpops.platform.files
 options:
   id:
     description: Id of the resource, instead of O(type), O(name) and O(resource_group).
@@ -41,9 +42,11 @@ options:
     description:
       - V(absent) deletes the resource, and with a resource group everything in it.
       - A resource that carries the tags of another owner is never deleted, and neither is a resource group that holds
-        one. A resource group without the tags of O(owner), and with O(owner) any resource without them, is deleted
-        only with O(force_delete); so is a resource group that holds something without tags of an owner. Types without
-        tags, for example role assignments, have no owner.
+        one. A resource group that this module has not created, and with O(owner) any resource without the tags of that
+        owner, is deleted only with O(force_delete); so is a resource group that holds something without tags of an
+        owner. Types without tags, for example role assignments, have no owner.
+      - A resource group that was created without O(owner) is deleted without it. The tag C(mcpops-collection), which
+        it gets when it is created, says that.
     type: str
     choices: [present, absent]
     default: present
@@ -94,6 +97,8 @@ EXAMPLES = r"""
     location: eastus2
     tags:
       team: agents
+    owner:
+      host: "{{ inventory_hostname }}"
 
 - name: An identity for workloads
   mcpops.platform.azure_resource:

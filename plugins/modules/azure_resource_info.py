@@ -17,6 +17,7 @@ description:
 extends_documentation_fragment:
   - mcpops.platform.azure
   - mcpops.platform.attributes.info
+  - mcpops.platform.files
 options:
   id:
     description: Id of the resource, instead of O(type), O(name) and O(resource_group).

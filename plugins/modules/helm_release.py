@@ -31,6 +31,8 @@ extends_documentation_fragment:
   - mcpops.platform.kubernetes
   - mcpops.platform.helm
   - mcpops.platform.attributes
+  - mcpops.platform.files
+  - mcpops.platform.files.searched
 attributes:
   action_group:
     description: Use C(group/mcpops.platform.kubernetes) in C(module_defaults) to set the connection of all modules.
@@ -303,6 +305,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 RULES = {"required_if": [("state", "present", ["chart_ref"])]}
+FILE_OPTIONS = spec.file_options
 PROBLEMS = spec.problems
 OPERATION = partial(helm_release.converge, domains=DOMAINS)
 

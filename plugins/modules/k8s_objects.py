@@ -54,7 +54,7 @@ options:
     description:
       - Templates of objects, rendered on the controller with the variables of the task, as M(ansible.builtin.template)
         would. Added to O(definitions).
-      - Each is a path, searched for as templates of a role or playbook are, or a mapping with C(path) and any of
+      - Each is a path or a mapping with C(path) and any of
         C(newline_sequence), C(block_start_string), C(block_end_string), C(variable_start_string),
         C(variable_end_string), C(comment_start_string), C(comment_end_string), C(trim_blocks) (default V(true)) and
         C(lstrip_blocks) (default V(false)).
@@ -161,6 +161,11 @@ options:
       roll_on_config_change:
         description:
           - O(roll_on_config_change) for these objects.
+        type: bool
+      wait:
+        description:
+          - With V(false) these objects are not waited for, whatever O(wait) and O(wait_conditions) say, such as an
+            Ingress whose controller comes later.
         type: bool
   ignore_differences:
     description:
@@ -290,6 +295,8 @@ options:
 extends_documentation_fragment:
   - mcpops.platform.kubernetes
   - mcpops.platform.attributes
+  - mcpops.platform.files
+  - mcpops.platform.files.searched
 attributes:
   action_group:
     description: Use C(group/mcpops.platform.kubernetes) in C(module_defaults) to set the connection options once.
@@ -499,6 +506,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
             "exclusive": {"type": "bool"},
             "recreate": {"type": "str", "choices": ["never", "on_immutable"]},
             "roll_on_config_change": {"type": "bool"},
+            "wait": {"type": "bool"},
         },
     },
     "ignore_differences": IGNORE_DIFFERENCES,
@@ -529,6 +537,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
 }
 RULES = {"required_one_of": [["definitions", "src", "template", "kustomize"]]}
 TEMPLATE_OPTIONS = ("template",)
+FILE_OPTIONS = k8s_objects.file_options
 PROBLEMS = k8s_objects.problems
 OPERATION = partial(k8s_objects.converge, domains=DOMAINS)
 

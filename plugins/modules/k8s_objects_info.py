@@ -47,6 +47,7 @@ options:
 extends_documentation_fragment:
   - mcpops.platform.kubernetes
   - mcpops.platform.attributes.info
+  - mcpops.platform.files
 attributes:
   action_group:
     description: Use C(group/mcpops.platform.kubernetes) in C(module_defaults) to set the connection options once.

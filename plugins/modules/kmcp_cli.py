@@ -18,6 +18,7 @@ description:
   - It never uses sudo. It writes as the user that the task runs as; use C(become) where that is not enough.
 extends_documentation_fragment:
   - mcpops.platform.attributes
+  - mcpops.platform.files
 attributes:
   action_group:
     description: Is in no action group, because it shares no option with other modules.

@@ -29,6 +29,8 @@ extends_documentation_fragment:
   - mcpops.platform.kubernetes
   - mcpops.platform.helm
   - mcpops.platform.attributes
+  - mcpops.platform.files
+  - mcpops.platform.files.searched
 attributes:
   action_group:
     description: Use C(group/mcpops.platform.kubernetes) in C(module_defaults) to set the connection of all modules.
@@ -367,6 +369,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "orphan_servers": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
+FILE_OPTIONS = spec.file_options
 PROBLEMS = spec.problems
 OPERATION = partial(kmcp_install.converge, domains=DOMAINS)
 

@@ -27,6 +27,7 @@ description:
 extends_documentation_fragment:
   - mcpops.platform.attributes.controller
   - mcpops.platform.attributes
+  - mcpops.platform.files
 attributes:
   check_mode:
     description: Compares as usual, and repairs nothing.

@@ -23,6 +23,7 @@ description:
 extends_documentation_fragment:
   - mcpops.platform.kubernetes
   - mcpops.platform.attributes
+  - mcpops.platform.files
 attributes:
   action_group:
     description: Use C(group/mcpops.platform.kubernetes) in C(module_defaults) to set the connection options once.

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible.errors import AnsibleError, AnsibleUndefinedVariable, AnsibleValueOmittedError
-from ansible.template import is_trusted_as_template
+from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 
 from ..module_utils.errors import InvalidInput, Problem
-from ..module_utils.site.inventory import OMITTED, UNDECIDED, outcome
-from ..module_utils.site.module_arguments import LATER, Call
+from ..module_utils.option_problems import LATER
+from ..module_utils.site.expressions import OMITTED, UNDECIDED, outcome
+from ..module_utils.site.module_arguments import Call
 from ..module_utils.site.roles import ModuleTask
+from .ansible_core import AnsibleValueOmittedError, is_trusted_as_template
 from .plain_types import plain_arguments
 
 

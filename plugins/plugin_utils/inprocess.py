@@ -27,15 +27,18 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils.errors import Failure, InvalidInput, Problem
+from ..module_utils.errors import Failure, InvalidInput
 from ..module_utils.kube import lease
 from ..module_utils.kube.manifests import argument_secrets
 from ..module_utils.masking import forms, mask
 from ..module_utils.module import raise_masked
+from ..module_utils.option_problems import task_problems
 from ..module_utils.task import CommandOutput
 from ..module_utils.waiting import now
+from . import ansible_core  # noqa: F401 ends the run of an older one
 from .orphan import end_with_the_run
 from .plain_types import plain_arguments
+from .task_files import with_absolute_paths
 from .templates import render
 from .terminal import tell
 
@@ -117,7 +120,7 @@ class InProcessAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         try:
-            given = plain_arguments(self._name(), self._with_templates(task_vars or {}))
+            given = plain_arguments(self._name(), self._with_files(task_vars or {}))
         except Failure as failure:
             return {**result, **failure.to_result()}
         arguments = given.arguments
@@ -131,9 +134,14 @@ class InProcessAction(ActionBase):
         with _environment(environment):
             return {**result, **self._converge(arguments, task_vars or {})}
 
-    def _with_templates(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        """The task's arguments, those that the module names in TEMPLATE_OPTIONS with what they render to."""
+    def _with_files(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """The task's arguments: files with absolute paths, unless they are on another machine, and templates with
+        what they render to. The module names these options."""
         arguments: dict[str, Any] = dict(self._task.args)
+        if self._connection.transport == "local":
+            names = getattr(self.MODULE, "FILE_OPTIONS", lambda given: ())(arguments)
+            options = {name: self.MODULE.ARGUMENT_SPEC[name] for name in names}
+            arguments = with_absolute_paths(self, self._name(), options, arguments)
         for option in getattr(self.MODULE, "TEMPLATE_OPTIONS", ()):
             if arguments.get(option) is not None:
                 arguments[option] = render(self, self._name(), option, arguments[option], task_vars)
@@ -194,10 +202,8 @@ class InProcessAction(ActionBase):
             task.secret(str(value))
         try:
             if validated.error_messages:
-                raise InvalidInput(
-                    self._name(),
-                    [Problem("", _complete(message)) for message in validated.error_messages],
-                )
+                rules = getattr(self.MODULE, "RULES", {})
+                raise InvalidInput(self._name(), task_problems(self.MODULE.ARGUMENT_SPEC, rules, arguments))
             _keep_leases(task)
             outcome = self.MODULE.OPERATION(task).to_dict(task.diff_mode)
         except Failure as failure:
@@ -223,11 +229,6 @@ def _plain(value: dict[str, Any]) -> dict[str, Any]:
     """Plain JSON types: tagged strings break YAML dumpers and type checks of other libraries."""
     plain: dict[str, Any] = json.loads(json.dumps(value, default=str))
     return plain
-
-
-def _complete(message: str) -> str:
-    """Core's validator names options that do not exist without saying what is wrong with them."""
-    return f"unknown options: {message}" if ". Supported parameters include:" in message else message
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import Failure, InvalidInput, Problem
+from ..module_utils.option_problems import task_problems
+from . import ansible_core  # noqa: F401 ends the run of an older one
 from .plain_types import plain_arguments
 
 
@@ -48,7 +50,8 @@ class SiteAction(ActionBase):
         arguments = plain_arguments(name, self._task.args).arguments
         validated = ArgumentSpecValidator(self.MODULE.ARGUMENT_SPEC).validate(arguments)
         params: dict[str, Any] = validated.validated_parameters
-        problems = [Problem("", message) for message in validated.error_messages] + self.problems(params)
+        wrong = task_problems(self.MODULE.ARGUMENT_SPEC, {}, arguments) if validated.error_messages else []
+        problems = wrong + self.problems(params)
         if problems:
             raise InvalidInput(name, problems)
         return params

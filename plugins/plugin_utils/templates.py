@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleError
-from ansible.template import trust_as_template
 
 from ..module_utils.errors import InvalidInput, Problem
+from ..module_utils.option_problems import unknown_option
+from .ansible_core import trust_as_template
 from .plain_types import as_json
+from .task_files import TEMPLATES, NotFound, find
 
 if TYPE_CHECKING:
     from ansible.plugins.action import ActionBase
@@ -51,10 +53,13 @@ def render(
         if not isinstance(path, str) or not path:
             wrong.append(Problem(place, "is neither the path of a template nor a mapping with path"))
         elif unknown:
-            wrong.append(Problem(place, f"{', '.join(unknown)}: not a setting of a template: {', '.join(_SETTINGS)}"))
+            wrong += [Problem(place, unknown_option(name, _SETTINGS)) for name in unknown]
         else:
             try:
-                rendered.append({"path": str(path), "rendered": _text(action, path, stated, task_vars)})
+                source = find(action, TEMPLATES, path)
+                rendered.append({"path": source, "rendered": _text(action, source, stated, task_vars)})
+            except NotFound as exc:
+                wrong.append(Problem(place, str(exc)))
             except AnsibleError as exc:
                 wrong.append(Problem(place, f"{path} cannot be rendered: {_reason(exc)}"))
     if wrong:
@@ -62,8 +67,7 @@ def render(
     return rendered
 
 
-def _text(action: ActionBase, path: str, stated: Mapping[str, Any], task_vars: dict[str, Any]) -> str:
-    source = action._find_needle("templates", path)
+def _text(action: ActionBase, source: str, stated: Mapping[str, Any], task_vars: dict[str, Any]) -> str:
     searched = [*task_vars.get("ansible_search_path", []), action._loader.get_basedir(), str(Path(source).parent)]
     places = [place for one in searched for place in (str(Path(one) / "templates"), str(one))]
     settings = {**_SETTINGS, **stated}

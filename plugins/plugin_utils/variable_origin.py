@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
-from ansible.parsing.vault import EncryptedString
+
+from .ansible_core import EncryptedString
 
 _VAULT = b"$ANSIBLE_VAULT"
 

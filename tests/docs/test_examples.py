@@ -54,6 +54,11 @@ def test_every_example_has_options_its_modules_accept() -> None:
     assert not problems, "\n".join(problems)
 
 
+def test_what_an_example_removes_another_one_has_made() -> None:
+    assert examples.unpaired(CHECKOUT) == []
+    assert {pair.made.module for pair in examples.pairs(CHECKOUT)} >= {"k8s_objects", "helm_release", "mcp_server"}
+
+
 def test_every_example_passes_the_syntax_check(tmp_path: Path) -> None:
     playbooks = []
     for example in SHOWN:

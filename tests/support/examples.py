@@ -138,3 +138,68 @@ def _imports_playbook(entry: Mapping[str, Any]) -> bool:
 
 def _is_task(entry: Mapping[str, Any]) -> bool:
     return any("." in key or key in TASK_LISTS for key in entry)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two examples of a module of which the later one removes what the earlier one has made."""
+
+    made: Call
+    removed: Call
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.made.module} {self.number}"
+
+
+# of how it is removed, not of what
+_MANNER = frozenset({"state", "kubeconfig", "force_delete", "delete_crds", "delete_servers"})
+
+
+def pairs(root: Path) -> list[Pair]:
+    found = []
+    for example in of_modules(root):
+        earlier: list[Call] = []
+        for call in calls(example):
+            if call.arguments.get("state") != "absent":
+                earlier.append(call)
+                continue
+            made = [one for one in earlier if one.module == call.module and _is_same(one, call)]
+            found += [Pair(one, call, number) for number, one in enumerate(made, 1)]
+    return found
+
+
+def unpaired(root: Path) -> list[str]:
+    """Examples that remove what no example makes."""
+    paired = [(pair.removed.source, pair.removed.arguments) for pair in pairs(root)]
+    return [
+        f"{call.source}: {dict(call.arguments)}"
+        for example in of_modules(root)
+        for call in calls(example)
+        if call.arguments.get("state") == "absent" and (call.source, call.arguments) not in paired
+    ]
+
+
+def _is_same(made: Call, removed: Call) -> bool:
+    """Whether they name the same thing. Another owner makes it no other thing, but one that is not removed."""
+    return all(
+        _names(made.arguments, option, value)
+        for option, value in removed.arguments.items()
+        if option not in _MANNER and option != "owner"
+    )
+
+
+def _names(made: Mapping[str, Any], option: str, value: Any) -> bool:
+    if option == "name":
+        return value in [made.get("name"), *(entry["name"] for entry in made.get("servers") or [])]
+    if option == "definitions":
+        return _references(value) <= _references(made.get("definitions"))
+    return bool(made.get(option) == value)
+
+
+def _references(definitions: Any) -> set[tuple[str, ...]]:
+    listed = list(yaml.safe_load_all(definitions)) if isinstance(definitions, str) else definitions or []
+    return {
+        (item["apiVersion"], item["kind"], item["metadata"]["name"], item["metadata"].get("namespace", ""))
+        for item in listed
+    }

@@ -87,11 +87,11 @@ def with_choices(arm: Arm, spec: ClusterSpec, reading: Reading) -> ClusterSpec:
         choose = pool.name in fresh and asked.candidates and not asked.named
         selection = _selection(arm, asked.candidates, asked.wanted) if choose else None
         if selection is not None and selection.chosen is None:
-            problems += selection_problems(f"node_pools[{pool.name}].vm_size_candidates", selection)
+            problems += selection_problems(f"node_pools[{pool.name}].vm_size_candidates", selection, location)
         elif selection is not None and selection.chosen is not None:
             pool = replace(pool, declared={**pool.declared, "vmSize": selection.chosen.name})
         pools.append(pool)
-    refuse(spec.subject, problems)
+    refuse(spec.subject, list(dict.fromkeys(problems)))
     return replace(spec, pools=tuple(pools))
 
 

@@ -74,7 +74,7 @@ class Kubeconfig:
 
 def parse_kubeconfig(text: str) -> Kubeconfig:
     if yaml is None:
-        raise MissingLibrary("PyYAML", YAML_ERROR)
+        raise MissingLibrary(["PyYAML"], YAML_ERROR)
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError:

@@ -22,7 +22,7 @@ from .aks.spec import SizeRequest, SizeSelection, current_pools, pool_specs, siz
 from .client import Arm
 from .errors import concerns_registration
 from .options import resolve_identity
-from .sku import Quota, Requirements, Selection, SizeVerdict, Sku, find_skus, quota_key, select_size
+from .sku import Quota, Requirements, Selection, SizeVerdict, Sku, find_skus, list_entries, quota_key, select_size
 
 _COMPUTE = "/subscriptions/{}/providers/Microsoft.Compute"
 
@@ -31,10 +31,12 @@ def find_size(arm: Arm, candidates: Sequence[str], wanted: Requirements) -> Sele
     """Two kinds of requests: the region's sizes (some pages), and its usages when a candidate is in sight."""
     base = _COMPUTE.format(arm.subscription_id)
     location = wanted.location.replace(" ", "").lower()
-    skus = find_skus(_pages(arm, base, location), {name.lower() for name in candidates}, location)
+    offered: list[bool] = []
+    pages = _noting_sizes(_pages(arm, base, location), offered)
+    skus = find_skus(pages, {name.lower() for name in candidates}, location)
     without_quota = select_size(candidates, skus, {}, wanted)
     if without_quota.chosen is None:
-        return without_quota
+        return replace(without_quota, offers=any(offered))
     version = names.api_version_of("Microsoft.Compute/locations/usages")
     path = f"{base}/locations/{location}/usages"
     quotas = {
@@ -51,9 +53,25 @@ def _pages(arm: Arm, base: str, location: str) -> Iterator[bytes]:
         yield page.body
 
 
-def selection_problems(path: str, selection: Selection) -> list[Problem]:
-    """Every reason of every candidate, and what would help."""
-    problems = [Problem(f"{path}[{verdict.candidate}]", "; ".join(verdict.reasons)) for verdict in selection.verdicts]
+def _noting_sizes(pages: Iterator[bytes], offered: list[bool]) -> Iterator[bytes]:
+    for page in pages:
+        offered.append(next(list_entries(page), None) is not None)
+        yield page
+
+
+def selection_problems(path: str, selection: Selection, location: str) -> list[Problem]:
+    """Every reason, with the candidates that it is about, and what would help."""
+    if not selection.offers:
+        # what is wrong with the candidates follows from that
+        stated = (
+            f"{location!r} has no virtual machine sizes for this subscription: it is not a region, or not one of "
+            'its own. List them: az account list-locations --query "[].name"'
+        )
+        return [Problem("location", stated)]
+    by_reason: dict[str, list[str]] = {}
+    for verdict in selection.verdicts:
+        by_reason.setdefault("; ".join(verdict.reasons), []).append(verdict.candidate)
+    problems = [Problem(f"{path}[{', '.join(names)}]", reason) for reason, names in by_reason.items()]
     return [*problems, Problem(path, f"none of them fits: {selection.advice()}")]
 
 
@@ -79,7 +97,7 @@ def converge(task: Task) -> Result:
         return Result(changed=False, values={"vm_size": None, "source": "unknown", "candidates": [], "notes": [note]})
     if selection.chosen is None:
         subject = f"VM size for {counted(asked.wanted.node_count, 'node')} in {asked.wanted.location}"
-        failure = InvalidInput(subject, selection_problems("candidates", selection))
+        failure = InvalidInput(subject, selection_problems("candidates", selection, asked.wanted.location))
         failure.values["candidates"] = [verdict.as_dict() for verdict in selection.verdicts]
         raise failure
     return _result(_described(selection.chosen), list(selection.verdicts), source="candidates")

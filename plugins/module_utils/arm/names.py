@@ -138,7 +138,9 @@ HOST_TAG = "mcpops-host"
 ENVIRONMENT_TAG = "mcpops-environment"
 MARKS = (COLLECTION_TAG, HOST_TAG, ENVIRONMENT_TAG)
 COLLECTION = "mcpops.platform"
-_UNTAGGED = "it has no tag of this collection, which therefore did not create it"
+MARK = {COLLECTION_TAG: COLLECTION}
+"""On resource groups that are created without an owner: who created one may delete it the same way."""
+_UNTAGGED = "it has no tag that says that this collection created it"
 
 # of every module that creates resources; the fragment azure.OWNED documents them
 OWNED_OPTIONS: dict[str, Any] = {
@@ -213,7 +215,17 @@ def owner_of(body: Mapping[str, Any]) -> Owner | None:
 
 def with_owner(body: Mapping[str, Any], owner: Owner | None) -> dict[str, Any]:
     """A resource to be created, with the tags of its owner."""
-    return dict(body) if owner is None else {**body, "tags": {**body.get("tags", {}), **owner.tags()}}
+    return with_tags(body, owner.tags()) if owner is not None else dict(body)
+
+
+def with_tags(body: Mapping[str, Any], marks: Mapping[str, str]) -> dict[str, Any]:
+    return {**body, "tags": {**body.get("tags", {}), **marks}}
+
+
+def is_marked(body: Mapping[str, Any]) -> bool:
+    """Whether this collection created it, for whomever."""
+    tags = {str(name).lower(): str(value) for name, value in (body.get("tags") or {}).items()}
+    return tags.get(COLLECTION_TAG) == COLLECTION
 
 
 def other_owner_notes(subject: str, body: Mapping[str, Any], owner: Owner | None, kind: str) -> list[str]:
@@ -243,14 +255,17 @@ def ownership_warnings(subject: str, body: Mapping[str, Any] | None, owner: Owne
 
 
 def refuse_deletion(body: Mapping[str, Any], owner: Owner | None, force_delete: bool, always: bool) -> list[Refusal]:
-    """Why this resource must not be deleted. `always`: even without `owner` an untagged one needs force_delete."""
+    """Why this resource must not be deleted. `always`: without `owner`, too, one that is not ours needs force."""
     found = owner_of(body)
     name = str(body.get("name") or body.get("id") or "")
     if found is not None and found != owner:
         asked = f"for {owner}" if owner is not None else "without an owner"
         sentence = f"will not be deleted {asked}: it belongs to inventory host {found}"
         return [Refusal.because(name, sentence, "Delete it from that host, or set owner to it")]
-    if found is None and not force_delete and (owner is not None or always):
+    if found is None and owner is not None and is_marked(body) and not force_delete:
+        sentence = f"will not be deleted for {owner}: it was created without an owner"
+        return [Refusal.because(name, sentence, "Delete it without owner, or set force_delete to true")]
+    if found is None and not force_delete and (owner is not None or (always and not is_marked(body))):
         remedy = "Set force_delete to true to delete it all the same (site_teardown_force_delete in the playbook)"
         return [Refusal.because(name, f"will not be deleted: {_UNTAGGED}", remedy)]
     return []

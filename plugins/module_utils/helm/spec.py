@@ -30,6 +30,14 @@ from .chart import Chart
 from .content import Content
 
 
+def file_options(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """The options of a task whose relative paths are searched for on the controller."""
+    if given.get("state") == "absent":
+        return ()
+    # with an address of a repository, it is a chart's name in that
+    return ("values_files",) if given.get("repo_url") else ("chart_ref", "values_files")
+
+
 def read_values(values: Mapping[str, Any] | None, files: Sequence[str]) -> tuple[dict[str, Any] | None, list[Problem]]:
     """What the task declares; None when it declares nothing."""
     if values is None and not files:

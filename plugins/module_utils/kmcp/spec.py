@@ -311,6 +311,11 @@ def _charts(params: Params, wrong: Collection[str]) -> tuple[list[Chart], list[P
     return [chart for chart, _reported in found if chart is not None], list(dict.fromkeys(elsewhere))
 
 
+def file_options(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """The options of a task whose relative paths are searched for on the controller."""
+    return () if given.get("state") == "absent" else ("chart_repository",)
+
+
 def _chart(repository: str, name: str, version: str) -> tuple[Chart | None, list[Problem]]:
     """A chart of this name below an OCI path, in an HTTP repository, or in a directory, unpacked or as an archive."""
     base = repository.rstrip("/")

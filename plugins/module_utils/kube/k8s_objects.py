@@ -32,7 +32,7 @@ from .apply.options import BundleOptions, BundleOutcome, Pruning, object_options
 from .client import Kube
 from .discovery import is_mistaken, not_installed, not_served
 from .kubeconfig import CONNECTION
-from .manifests import Object, holds_secrets
+from .manifests import Object, holds_secrets, object_ref
 from .readiness import judge
 from .readiness.judge import JUDGES, Condition, parse_conditions, unmet_conditions
 from .readiness.wait import wait_ready
@@ -63,6 +63,11 @@ class _Found:
         self.problems += problems
         for number, document in enumerate(documents, 1):
             self.documents.append((source if len(documents) == 1 else f"{source} document {number}", document))
+
+
+def file_options(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """The options of a task whose relative paths are searched for on the controller."""
+    return ("src", "kustomize")
 
 
 def read_declared(task: Task) -> list[manifests.Object]:
@@ -314,7 +319,8 @@ def _apply(
 
     def settle(applied: BundleOutcome) -> Sequence[Object]:
         unmet_by = partial(unmet_conditions, conditions, judges=judges)
-        return wait_ready(kube, task, applied.objects, options.wait_timeout, unmet_by, judges)
+        waited_for = [item for item in applied.objects if options.settings(object_ref(item)).wait]
+        return wait_ready(kube, task, waited_for, options.wait_timeout, unmet_by, judges)
 
     outcome = apply_bundle(kube, task, declared, options, settle if params["wait"] else None)
     outcome.raise_failures("apply objects")

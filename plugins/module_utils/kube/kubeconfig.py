@@ -82,13 +82,9 @@ def _choice_problems(params: Mapping[str, Any]) -> list[Problem]:
     option: Any = params.get("kubeconfig")
     if not _is_chosen(option):
         return []
-    found = [
-        Problem(
-            "kubeconfig",
-            f"has an unknown key {key!r}: it is a kubeconfig, or a mapping of {listed(_CHOICE, len(_CHOICE))}",
-        )
-        for key in sorted(map(str, set(option) - {*_CHOICE}))
-    ]
+    takes = f"it is a kubeconfig, or a mapping of {listed(_CHOICE, len(_CHOICE))}"
+    unknown = sorted(map(str, set(option) - {*_CHOICE}))
+    found = [Problem("kubeconfig", f"has an unknown key {key!r}: {takes}") for key in unknown]
     if "path" in option and "content" in option:
         found.append(Problem("kubeconfig", "has both path and content: give one of them"))
     for key in ("path", "context"):

@@ -12,32 +12,34 @@ from ..errors import MissingLibrary
 
 __all__ = ["require", "urllib3", "yaml"]
 
-IMPORT_FAILURE: tuple[str, str] | None = None
+MISSING: dict[str, str] = {}
+"""The libraries that cannot be used, and why: all of them, so that one command installs them."""
 
 
-def too_old(library: Any) -> tuple[str, str] | None:
-    """What is missing where urllib3 cannot read an answer as it comes (`read1`, since 2.2): streams would hang."""
+def too_old(library: Any) -> str:
+    """Why a urllib3 cannot be used that does not read an answer as it comes (`read1`, since 2.2): streams hang."""
     if hasattr(library.HTTPResponse, "read1"):
-        return None
-    return "urllib3>=2.2", f"it is {library.__version__}"
+        return ""
+    return f"urllib3 is {library.__version__}, and 2.2 is the oldest that can be used"
 
 
 try:
     import urllib3
-
-    IMPORT_FAILURE = too_old(urllib3)
 except ImportError as failure:
     urllib3 = None  # type: ignore[assignment]
-    IMPORT_FAILURE = ("urllib3", str(failure))
+    MISSING["urllib3"] = str(failure)
+else:
+    if too_old(urllib3):
+        MISSING["urllib3"] = too_old(urllib3)
 
 try:
     import yaml
 except ImportError as failure:
     yaml = None  # type: ignore[assignment]
-    IMPORT_FAILURE = ("PyYAML", str(failure))
+    MISSING["PyYAML"] = str(failure)
 
 
 def require() -> None:
     """Called before the first use of a library."""
-    if IMPORT_FAILURE is not None:
-        raise MissingLibrary(*IMPORT_FAILURE)
+    if MISSING:
+        raise MissingLibrary(list(MISSING), "; ".join(MISSING.values()))

@@ -84,7 +84,8 @@ def _converge(task: Task, targets: list[Target]) -> Result:
     if reasons and not task.check_mode:
         subject = targets[0].label if len(targets) == 1 else f"{len(reasons)} of {len(targets)} MCP probes"
         reported = [replace(reason, subject="") for reason in reasons] if len(targets) == 1 else reasons
-        raise NotReady(subject, reported, waited=deadline.elapsed, values={"servers": rows}, apart=True)
+        waited = deadline.elapsed if task.params["wait_timeout"] else None
+        raise NotReady(subject, reported, waited=waited, values={"servers": rows}, apart=True, probe=True)
     notes = [f"{reason} A run that repairs it may come first." for reason in reasons]
     for note in notes:
         task.warn(note)

@@ -9,12 +9,10 @@ Misspelt and secret ones, and what must hold between hosts.
 
 from __future__ import annotations
 
-import ast
 import difflib
 import re
 from collections.abc import Callable, Collection, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -27,89 +25,7 @@ from ..masking import WHOLE, forms, mask
 from ..plan import join
 from ..secrets import REDACTED, looks_secret, redact
 from ..text import listed
-
-# what leaves a value as it is, or replaces it only when it is missing or empty
-_FILTER = r"\|\s*(?:default|d|string|int|bool|trim)\b\s*(?:\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)\s*)?"
-# a variable, and what is in it: also by number, and by a key that is a method for Jinja (values, items)
-_NAMED = r"[A-Za-z_][\w.]*(?:\[\d+\][\w.]*)?(?:\('\w+', omit\))?"
-_KEY = re.compile(r"\.get\('(\w+)', omit\)")
-# a default that is for some hosts only
-_ONLY_IF = r"(?:if\s+\w+\s*==\s*'\w+'\s+else\s+''\s*)?"
-_HANDED_ON = re.compile(
-    rf"\s*\{{\{{-?\s*\(?\s*({_NAMED})\s*((?:{_FILTER})*)\)?\s*(?:or\s+(?:''|omit)\s*)?{_ONLY_IF}-?\}}\}}\s*"
-)
-_DEFAULT = re.compile(r"\b(?:default|d)\(\s*([A-Za-z_]\w*)\s*(?=[),])")
-_WORDS = frozenset({"omit", "true", "false", "none", "True", "False", "None"})
-
-_ARGUMENT = r"'[^'\\{}]*'|[A-Za-z_]\w*|\[\]|\{\}|\d+"
-_ONE_DEFAULT = re.compile(rf"\|\s*default\(\s*({_ARGUMENT})\s*(,\s*true\s*)?\)\s*")
-_SIMPLE = re.compile(rf"\s*\{{\{{\s*\(?\s*([A-Za-z_]\w*)\s*((?:{_ONE_DEFAULT.pattern})*)\)?\s*(or\s+''\s*)?\}}\}}\s*")
-
-
-class _Mark:
-    """Stands for what is no value."""
-
-
-OMITTED, UNDECIDED, _UNDEFINED = _Mark(), _Mark(), _Mark()
-
-
-@dataclass(frozen=True)
-class _Simple:
-    name: str
-    defaults: tuple[tuple[str, bool], ...]
-    """What takes the place of a missing value, and whether of an empty one as well."""
-    or_text: bool
-
-
-def handed_on(value: Any) -> tuple[str, ...]:
-    """The variables of which an expression hands one on as it is, the likeliest first; none of another expression."""
-    return _handed_on(str(value)) if isinstance(value, str) else ()
-
-
-@lru_cache(maxsize=4096)
-def _handed_on(text: str) -> tuple[str, ...]:
-    found = _HANDED_ON.fullmatch(text)
-    return (
-        (_KEY.sub(r".\1", found[1]), *(name for name in _DEFAULT.findall(found[2]) if name not in _WORDS))
-        if found
-        else ()
-    )
-
-
-def outcome(text: str, known: Mapping[str, Any], existing: Container[str]) -> Any:
-    """What a simple expression comes to, OMITTED, or UNDECIDED where only the template engine can tell.
-
-    `known` are variables with their values; what is neither there nor among the `existing` is not defined.
-    """
-    simple = _parsed(str(text))
-    if simple is None:
-        return UNDECIDED
-
-    def value_of(name: str) -> Any:
-        return known.get(name, UNDECIDED if name in existing else _UNDEFINED)
-
-    value = value_of(simple.name)
-    for argument, of_empty in simple.defaults:
-        if value is _UNDEFINED or (of_empty and value is not UNDECIDED and not value):
-            value = _argument(argument) if not argument.isidentifier() or argument in _WORDS else value_of(argument)
-    if value is _UNDEFINED or value is UNDECIDED:
-        return UNDECIDED
-    return "" if simple.or_text and not value else value
-
-
-def _argument(text: str) -> Any:
-    words = {"omit": OMITTED, "true": True, "false": False, "none": None}
-    return words[text.lower()] if text in _WORDS else ast.literal_eval(text)
-
-
-@lru_cache(maxsize=4096)
-def _parsed(text: str) -> _Simple | None:
-    found = _SIMPLE.fullmatch(text)
-    if found is None:
-        return None
-    defaults = tuple((argument, bool(of_empty)) for argument, of_empty in _ONE_DEFAULT.findall(found[2]))
-    return _Simple(found[1], defaults, text.rstrip().removesuffix("}}").rstrip().endswith("or ''"))
-
+from .expressions import handed_on
 
 HOST_NAME = "inventory_hostname"
 """Nobody writes this variable, so no fault is told by its name."""
@@ -234,6 +150,38 @@ ALWAYS_KNOWN = frozenset(
         *("mcpops_playbook", "mcpops_rings", "mcpops_serial"),
     }
 )
+
+_UNDEFINED = re.compile(r"'(\w+)' is undefined")
+# set by Ansible, or told apart as a variable that only the inventory sets
+_OF_OTHERS = ("ansible_", COMMON_PREFIX)
+
+
+def undefined_findings(host: Host, later: Container[str]) -> Iterator[Finding]:
+    """Variables of the user that read one which nothing defines, neither the inventory nor a task (`later`)."""
+    for variable, reason in host.deferred.items():
+        name = host.spelled.get(variable, variable)
+        found = _UNDEFINED.match(reason)
+        if name not in host.written or found is None:
+            continue
+        missing = found[1]
+        if not missing.startswith(_OF_OTHERS) and missing not in later:
+            near = difflib.get_close_matches(missing, sorted(host.written), n=1, cutoff=CLOSE_ENOUGH)
+            advice = f"did you mean {near[0]}?" if near else "set it in the inventory, or correct its name"
+            yield Finding(host.name, name, f"reads {missing!r}, which nothing defines: {advice}")
+
+
+def not_local(connections: Mapping[str, str]) -> str:
+    """A sentence about hosts whose tasks do not run on the controller, by name with their connection; or nothing."""
+    remote = {name: kind for name, kind in connections.items() if kind.rpartition(".")[2] != "local"}
+    if not remote:
+        return ""
+    kinds = ", ".join(sorted(set(remote.values())))
+    return (
+        f"{listed(list(remote), SHOWN_HOSTS)}: the connection is {kinds}, so the tasks run on another machine, with "
+        "the files and libraries that are there. Clusters are no machines: unless it is a jump host, set "
+        "ansible_connection: local and ansible_python_interpreter: '{{ ansible_playbook_python }}'."
+    )
+
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 

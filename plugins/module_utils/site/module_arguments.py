@@ -9,34 +9,27 @@ Reported for the variables that a user wrote, some of which are known later.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.common.parameters import remove_values
-
 from ..arm.options import azure_argument_spec, cloud_problems
 from ..errors import KnownLater, Problem
 from ..kube.manifests import argument_secrets
-from ..masking import forms, mask
-from ..plan import join
-from .inventory import PLATFORM_VARIABLE, Finding, Host, handed_on, texts_in
+from ..masking import forms
+from ..option_problems import (
+    Spec,
+    judged_apart,
+    masked,
+    spec_problems,
+    unknown_option,
+    validated_options,
+)
+from .expressions import handed_on
+from .inventory import PLATFORM_VARIABLE, Finding, Host, texts_in
 from .roles import ModuleTask, variable_path, written_path
 
-Spec = Mapping[str, Any]
-
-
-class _Later:
-    """Stands for a value that nobody knows yet."""
-
-    def __repr__(self) -> str:
-        return "LATER"
-
-
-LATER: Any = _Later()
 # an option of an entry of a list
 _IN_ENTRY = re.compile(r"\w+\[\d+\](?=\.)")
 
@@ -46,37 +39,14 @@ class Module(Protocol):
     PROBLEMS: Callable[[Mapping[str, Any]], Sequence[Problem]]
 
 
-class Partial(dict[str, Any]):
-    """Options without those that are known later: who asks for one of them learns that."""
-
-    def __init__(self, known: Mapping[str, Any], later: frozenset[str]) -> None:
-        super().__init__({name: value for name, value in known.items() if name not in later})
-        self._later = later
-
-    def __missing__(self, key: str) -> Any:
-        if key in self._later:
-            raise KnownLater(key)
-        raise KeyError(key)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        if key in self._later:
-            raise KnownLater(key)
-        return super().get(key, default)
-
-    def __contains__(self, key: object) -> bool:
-        if key in self._later:
-            raise KnownLater(key)
-        return super().__contains__(key)
-
-
 def argument_problems(module: Module, arguments: Mapping[str, Any]) -> list[Problem]:
     """Everything that the module would refuse; LATER stands for arguments that are not known yet."""
     rules = getattr(module, "RULES", {})
-    reported, params, hidden = _validated(module.ARGUMENT_SPEC, arguments, rules)
+    reported, params, hidden = validated_options(module.ARGUMENT_SPEC, arguments, rules)
     if reported:
         # one option that is wrong hides no fault of the others
-        reported, sound = _apart(module.ARGUMENT_SPEC, arguments, "")
-        beside, params, _hidden = _validated(module.ARGUMENT_SPEC, sound, rules)
+        reported, sound = judged_apart(module.ARGUMENT_SPEC, arguments, "")
+        beside, params, _hidden = validated_options(module.ARGUMENT_SPEC, sound, rules)
         reported += beside
     try:
         own = list(module.PROBLEMS(params))
@@ -88,142 +58,7 @@ def argument_problems(module: Module, arguments: Mapping[str, Any]) -> list[Prob
     follows = [problem.path in places or any(map(problem.path.startswith, entries)) for problem in own]
     found = [*reported, *(problem for problem, known in zip(own, follows) if not known)]
     secrets = {form for value in argument_secrets(dict(arguments)) for form in forms(value)} if found else set()
-    return _masked(found, secrets | hidden)
-
-
-def spec_problems(spec: Spec, arguments: Mapping[str, Any], path: str = "") -> list[Problem]:
-    """What is wrong with the types, choices and names of options, each told with its place."""
-    reported, _params, hidden = _validated(spec, arguments, {})
-    return _masked(_apart(spec, arguments, path)[0] or reported, hidden) if reported else []
-
-
-def _masked(found: Sequence[Problem], secrets: set[str]) -> list[Problem]:
-    return list(dict.fromkeys(Problem(problem.path, mask(problem.message, secrets)) for problem in found))
-
-
-def _validated(
-    spec: Spec, arguments: Mapping[str, Any], rules: Mapping[str, Any]
-) -> tuple[list[Problem], Partial, set[str]]:
-    """What Ansible itself says, the options with their defaults, and the values that no message may show."""
-    known_spec, known = _known(spec, arguments)
-    later = frozenset(name for name, value in arguments.items() if value is LATER)
-    validator = ArgumentSpecValidator(known_spec, **_known_rules(rules, later))
-    validated = validator.validate(known)
-    reported = [Problem("", message) for message in _messages(validated)]
-    hidden = {str(value) for value in validated._no_log_values}
-    return reported, _partial(validated.validated_parameters, arguments, spec), hidden
-
-
-def _messages(validated: Any) -> list[str]:
-    return [str(remove_values(message, validated._no_log_values)) for message in validated.error_messages]
-
-
-def _known(spec: Spec, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Spec and arguments without what is known later: what is not there can be neither wrong nor missing."""
-    known_spec, known = dict(spec), dict(arguments)
-    for name, value in arguments.items():
-        below = (spec.get(name) or {}).get("options")
-        if value is LATER:
-            known_spec.pop(name, None)
-            del known[name]
-        elif below and isinstance(value, Mapping) and _has_later(value):
-            options, known[name] = _known(below, value)
-            known_spec[name] = {**spec[name], "options": options}
-        elif below and isinstance(value, list) and any(isinstance(one, Mapping) and _has_later(one) for one in value):
-            # of an entry's suboptions some may be wrong, and what is required of the others stands
-            known_spec[name] = {
-                **spec[name],
-                "options": {key: {**rule, "required": False} for key, rule in below.items()},
-            }
-            known[name] = [_known(below, one)[1] if isinstance(one, Mapping) else one for one in value]
-    return known_spec, known
-
-
-def _has_later(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(map(_has_later, value.values()))
-    return any(map(_has_later, value)) if isinstance(value, list) else value is LATER
-
-
-def _known_rules(rules: Mapping[str, Any], later: frozenset[str]) -> dict[str, Any]:
-    """The rules of AnsibleModule that need none of the options that are known later."""
-    if not later:
-        return dict(rules)
-
-    def needs(rule: Any) -> bool:
-        return rule in later if isinstance(rule, str) else isinstance(rule, (list, tuple)) and any(map(needs, rule))
-
-    return {
-        kind: {name: needed for name, needed in listed.items() if not needs([name, needed])}
-        if isinstance(listed, Mapping)
-        else [rule for rule in listed if not needs(rule)]
-        for kind, listed in rules.items()
-    }
-
-
-def _partial(params: Mapping[str, Any], arguments: Mapping[str, Any], spec: Spec) -> Partial:
-    found = dict(params)
-    for name, value in arguments.items():
-        below = (spec.get(name) or {}).get("options")
-        if below and isinstance(value, Mapping) and isinstance(found.get(name), Mapping):
-            found[name] = _partial(found[name], value, below)
-        elif below and isinstance(value, list) and isinstance(found.get(name), list):
-            found[name] = [
-                _partial(entry, stated, below) if isinstance(stated, Mapping) and _has_later(stated) else entry
-                for entry, stated in zip(found[name], value)
-            ]
-    missing = {name for name, rule in spec.items() if rule.get("required") and found.get(name) is None}
-    return Partial(found, frozenset(missing.union(name for name, value in arguments.items() if value is LATER)))
-
-
-def _apart(spec: Spec, arguments: Mapping[str, Any], path: str) -> tuple[list[Problem], dict[str, Any]]:
-    """What is wrong with each option by itself, and the arguments with LATER in the place of those."""
-    names = {alias: name for name, rule in spec.items() for alias in (name, *rule.get("aliases", ()))}
-    reported: list[Problem] = []
-    sound: dict[str, Any] = {}
-    unknown = [str(key) for key in arguments if key not in names]
-    if unknown:
-        known = ", ".join(sorted(spec))
-        reported.append(
-            Problem(path, f"has an unknown option: {', '.join(unknown)}. Supported parameters include: {known}.")
-        )
-    missing = [name for name, rule in spec.items() if rule.get("required") and name not in arguments]
-    if missing and path:
-        reported.append(Problem(path, f"missing required arguments: {', '.join(missing)}"))
-        sound.update(dict.fromkeys(missing, LATER))
-    for key, value in arguments.items():
-        if key in names:
-            place = join(path, str(key))
-            wrong, sound[key] = _option(spec[names[key]], key, value, place)
-            reported += wrong
-    return reported, sound
-
-
-def _option(rule: Spec, name: str, value: Any, path: str) -> tuple[list[Problem], Any]:
-    below = rule.get("options")
-    if value is LATER or value is None:
-        return [], value
-    if below and rule.get("type") == "dict" and isinstance(value, Mapping):
-        return _apart(below, value, path)
-    if rule.get("elements") == "dict" and isinstance(value, list):
-        entries = list(_entries(below, value, path))
-        reported = [problem for wrong, _entry in entries for problem in wrong]
-        return reported, LATER if any(entry is LATER for _wrong, entry in entries) else [
-            entry for _wrong, entry in entries
-        ]
-    alone = {key: part for key, part in rule.items() if key != "required"}
-    messages = _messages(ArgumentSpecValidator({name: alone}).validate({name: value}))
-    return [Problem(path, message) for message in messages], LATER if messages else value
-
-
-def _entries(spec: Spec | None, value: Sequence[Any], path: str) -> Iterator[tuple[list[Problem], Any]]:
-    for index, entry in enumerate(value):
-        place = f"{path}[{index}]"
-        if not isinstance(entry, Mapping):
-            kind = "is empty (null)" if entry is None else f"is a {type(entry).__name__}"
-            yield [Problem(place, f"{kind}, not a mapping of options")], LATER
-        else:
-            yield _apart(spec, entry, place) if spec else ([], entry)
+    return masked(found, secrets | hidden)
 
 
 AZURE_AUTH = "mcpops_azure_auth"
@@ -285,9 +120,7 @@ def azure_auth_findings(host: Host) -> Iterator[Finding]:
         yield Finding(host.name, AZURE_AUTH, reported)
         return
     for name in sorted(str(key) for key in given if key not in spec):
-        near = difflib.get_close_matches(name, spec, n=1)
-        advice = f"did you mean {near[0]}?" if near else f"its options are {', '.join(spec)}"
-        yield Finding(host.name, AZURE_AUTH, f"has an unknown option {name!r}: {advice}")
+        yield Finding(host.name, AZURE_AUTH, unknown_option(name, spec))
     known = {name: value for name, value in given.items() if name in spec}
     for problem in spec_problems(spec, known):
         yield Finding(host.name, AZURE_AUTH, problem.message)

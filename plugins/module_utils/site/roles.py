@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .inventory import handed_on
+from .expressions import handed_on
 
 Path = tuple[Any, ...]
 _WORD = re.compile(r"[A-Za-z_]\w*")

@@ -49,6 +49,7 @@ CASES: dict[str, dict[str, Any]] = {
     "nested mapping": {"mapping": {"8080": {"a": None, "b": [1, "2", True]}}},
     "dates": {"mapping": {"at": "{{ '2026-01-31 10:20' | to_datetime('%Y-%m-%d %H:%M') }}"}},
     "failure": {"fail": True},
+    "wrong options": {"number": "seven", "txet": "x", "mapping": ["x"]},
     "failure half way": {"half": True},
     "secret option": {"password": SECRET},
 }
@@ -100,7 +101,7 @@ def test_a_failure_half_way_has_changed_something(reports: Run, where: str) -> N
 def test_every_problem_of_the_arguments_is_named_at_once() -> None:
     run = observe({"number": "seven", "unheard_of": 1, "mapping": "x"})
     assert run.returncode != 0
-    for word in ("number", "unknown options: unheard_of", "mapping"):
+    for word in ("number", "unknown option 'unheard_of'", "mapping"):
         assert word in run.last["msg"]
 
 

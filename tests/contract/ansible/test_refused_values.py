@@ -17,7 +17,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from support.site_validation import CHECKOUT, validate
 
 from ansible_collections.mcpops.platform.plugins.module_utils.domain import BACKEND, EXISTING
-from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import handed_on
+from ansible_collections.mcpops.platform.plugins.module_utils.site.expressions import handed_on
 from ansible_collections.mcpops.platform.plugins.module_utils.site.roles import module_tasks
 
 MODULES = frozenset(path.stem for path in (CHECKOUT / "plugins" / "modules").glob("[!_]*.py"))

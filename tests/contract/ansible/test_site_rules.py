@@ -97,7 +97,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "unknown option": (
         {"mcp_servers_servers": [{"name": "a", "image": "a:1", "imge": "x"}]},
         "mcp_servers_servers[0]",
-        "unknown option: imge",
+        "unknown option 'imge': did you mean image?",
     ),
     "callers of all servers": (
         {"mcp_servers_callers": [{"namespace": "agents"}, {"cidr": "10.0.0.1"}]},
@@ -334,7 +334,7 @@ ARGUMENTS: dict[str, tuple[dict[str, Any], dict[str, str], list[str]]] = {
     "no mapping": (
         {"r_name": "x", "r_items": ["echo", None, {"name": "a"}, {}]},
         {},
-        ["is a str, not a mapping", "is empty (null), not a mapping", "missing required arguments: name"],
+        ["is text, not a mapping", "is empty (null), not a mapping", "missing required arguments: name"],
     ),
     "two at once": ({"r_level": "mid"}, {}, ["missing required arguments", "must be one of"]),
     "other variables": ({"r_name": "x", "unrelated": 1}, {}, []),

@@ -409,10 +409,26 @@ def test_unknown_location_of_a_group(azure: Azure) -> None:
 
 
 def test_unknown_location_of_a_preflight(azure: Azure) -> None:
-    wanted = {"location": "atlantis", "candidates": ["Standard_D2s_v5"], "node_count": 1}
+    wanted = {"location": "atlantis", "candidates": ["Standard_D2s_v5", "Standard_B2ms", "Nope"], "node_count": 1}
     failed = azure.run(aks_sku_preflight, wanted)
-    assert "atlantis offers no size of this name" in failed["msg"]
-    assert "spelling of the candidates and of the location" in failed["msg"]
+    assert [problem["path"] for problem in failed["error"]["problems"]] == ["location"]
+    assert "'atlantis' has no virtual machine sizes for this subscription" in failed["msg"]
+
+
+def test_unknown_location_of_a_cluster_is_one_problem_however_many_pools_ask_for_a_size(group: Azure) -> None:
+    sizes = ["Standard_D2s_v5", "Standard_B2ms"]
+    pools = [{"name": name, "mode": "System", "vm_size_candidates": sizes} for name in ("one", "two", "three")]
+    failed = group.run(aks_cluster, {**CLUSTER, "location": "lemuria", "node_pools": pools})
+    assert [problem["path"] for problem in failed["error"]["problems"]] == ["location"]
+
+
+def test_candidates_with_the_same_fault_are_one_problem(azure: Azure) -> None:
+    wanted = {"location": "eastus2", "candidates": ["Standard_A", "Standard_B", "Standard_C"], "node_count": 1}
+    failed = azure.run(aks_sku_preflight, wanted)
+    assert [problem["path"] for problem in failed["error"]["problems"]] == [
+        "candidates[Standard_A, Standard_B, Standard_C]",
+        "candidates",
+    ]
 
 
 def test_two_problems_of_the_service_are_told_together(group: Azure) -> None:

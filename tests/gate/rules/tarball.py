@@ -22,12 +22,20 @@ PATTERNS = (
     r"roles/\w+/(README\.md|(defaults|handlers|vars)/main\.yml|meta/(main|argument_specs)\.yml)",
     r"roles/\w+/(tasks/\w+\.yml|templates/[\w.-]+\.j2)",
     r"docs/((decisions/)?[\w-]+\.md|[\w-]+\.schema\.json|images/[\w-]+\.png)",
+    r"extensions/audit/event_query\.yml",
     r"examples/[\w-]+/([\w-]+\.(py|js|yml|md|txt)|Dockerfile|package\.json|pyproject\.toml|\w+/__init__\.py)",
 )
 ALLOWED = re.compile("|".join(PATTERNS))
 
 # What a user of the collection cannot do without.
-REQUIRED = ("LICENSE", "CHANGELOG.md", "meta/runtime.yml", "requirements.txt", "plugins/templates/drift_report.html.j2")
+REQUIRED = (
+    "LICENSE",
+    "CHANGELOG.md",
+    "meta/runtime.yml",
+    "requirements.txt",
+    "extensions/audit/event_query.yml",
+    "plugins/templates/drift_report.html.j2",
+)
 
 
 def unexpected(members: Iterable[str]) -> list[str]:

@@ -43,3 +43,39 @@ def test_every_source_and_pruning(run_all: Any, cluster: Any, namespace: str, tm
     fewer = converge(cluster_setup_src=[])
     assert [row["name"] for row in fewer["objects"] if row.get("pruned")] == ["read"]
     assert not cluster.kubectl("get", "configmap", "read", "-n", namespace, "--ignore-not-found")
+
+
+# A load balancer that never gets an address, and a pod that no node takes: nothing ever makes them ready.
+UNREADY: list[dict[str, Any]] = [
+    {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "door"},
+        "spec": {"defaultBackend": {"service": {"name": "later", "port": {"number": 80}}}},
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "outside"},
+        "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]},
+    },
+]
+
+
+@pytest.mark.parametrize("unready", UNREADY, ids=lambda item: item["kind"])
+def test_what_becomes_ready_later_need_not_be_waited_for(
+    run_all: Any, cluster: Any, namespace: str, unready: dict[str, Any]
+) -> None:
+    declared = {**unready, "metadata": {**unready["metadata"], "namespace": namespace}}
+    variables: dict[str, Any] = {
+        "cluster_setup_kubeconfig": str(cluster.kubeconfig),
+        "cluster_setup_namespaces": [{"name": namespace}],
+        "cluster_setup_objects": [declared],
+        "cluster_setup_wait_timeout": 2,
+    }
+    left_out = {"cluster_setup_object_options": [{"kind": unready["kind"], "wait": False}]}
+    role = {"ansible.builtin.include_role": {"name": "mcpops.platform.cluster_setup"}}
+    failed = run_all([{**role, "vars": variables}])
+    assert failed.returncode and f"{unready['kind']} {namespace}/" in failed.last["msg"]
+    assert not run_all([{**role, "vars": {**variables, "cluster_setup_wait": False}}]).ok().last["changed"]
+    assert not run_all([{**role, "vars": {**variables, **left_out}}]).ok().last["changed"]

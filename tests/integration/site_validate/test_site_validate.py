@@ -91,10 +91,34 @@ def test_empty_keys_and_options_of_azure_modules_are_told_before_any_task_has_th
     assert "did you mean subscription_id?" in problems["two: mcpops_azure_auth"]
 
 
-def test_a_variable_that_a_default_would_replace_in_silence_is_a_warning(validate: Validate) -> None:
+def test_what_nothing_defines_is_a_problem(validate: Validate) -> None:
     hosts = {name: {"mcpops_location": "x", "mcpops_process_environment": "{{ nosuchvar }}"} for name in ("one", "two")}
-    shown = " ".join(validate(hosts).ok().output.split())
+    run = validate(hosts)
+    assert run.returncode != 0
+    assert run.last["error"]["problems"] == [
+        {
+            "path": "one, two: mcpops_process_environment",
+            "message": "reads 'nosuchvar', which nothing defines: set it in the inventory, or correct its name",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        {"ansible.builtin.set_fact": {"nosuchvar": {}}},
+        {"ansible.builtin.command": "true", "register": "nosuchvar"},
+        {"ansible.builtin.debug": None, "vars": {"nosuchvar": 1}},
+    ],
+    ids=lambda task: next(iter(task)),
+)
+def test_a_variable_that_a_default_would_replace_in_silence_is_a_warning(
+    validate: Validate, task: dict[str, Any]
+) -> None:
+    hosts = {name: {"mcpops_location": "x", "mcpops_process_environment": "{{ nosuchvar }}"} for name in ("one", "two")}
+    shown = " ".join(validate(hosts, post_tasks=[task], ignore_errors=True).output.split())
     assert "mcpops_process_environment of one, two: not known now ('nosuchvar' is undefined)" in shown
+    assert "which nothing defines" not in shown
     # of a default that reads a fact its user knows nothing
     assert "fixture_cluster_address" not in shown
 
@@ -107,7 +131,11 @@ def test_a_limit_leaves_hosts_out_and_groups_whole(validate: Validate) -> None:
 def test_extra_variables_and_jump_hosts(validate: Validate) -> None:
     """An action runs on the controller even when a host is somewhere else."""
     far = {"ansible_connection": "ssh", "ansible_host": "192.0.2.1"}
-    assert validate({"one": far}, "-e", "mcpops_location=eastus2", "--check").ok().last["changed"] is False
+    run = validate({"one": far}, "-e", "mcpops_location=eastus2", "--check").ok()
+    assert run.last["changed"] is False
+    shown = " ".join(run.output.split())
+    assert "one: the connection is ssh, so the tasks run on another machine" in shown
+    assert "the connection is" not in validate({"one": {}}, "-e", "mcpops_location=eastus2").ok().output
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {

@@ -126,9 +126,9 @@ WRONG: dict[str, tuple[Callable[[Tree], object], Tree, Tree, str]] = {
     ),
     "too many files": (
         layout.wrong_sizes,
-        Tree({f"f{number}": File() for number in range(layout.MOST_FILES)}),
-        Tree({f"f{number}": File() for number in range(layout.MOST_FILES + 1)}),
-        "116 files",
+        Tree({f"f{number}": File() for number in range(2 * layout.MOST_FILES_OF_MODULE)}, {"m": "f0", "n": "f1"}),
+        Tree({f"f{number}": File() for number in range(2 * layout.MOST_FILES_OF_MODULE)}, {"m": "f0"}),
+        "14 files, 7 are allowed",
     ),
     "an absolute import": (
         layout.absolute_imports,

@@ -28,13 +28,15 @@ class Settings:
 
     `force_conflicts`: declared fields of other managers are taken over. `exclusive`: what others wrote is drift.
     `recreate`: `never`, or `on_immutable` to delete and create anew what cannot be changed in place.
-    `roll_on_config_change`: pods are replaced when a Secret or ConfigMap that they use has changed.
+    `roll_on_config_change`: pods are replaced when a Secret or ConfigMap that they use has changed. `wait`: where the
+    bundle is waited for, so is this object.
     """
 
     force_conflicts: bool = False
     exclusive: bool = False
     recreate: str = NEVER
     roll_on_config_change: bool = True
+    wait: bool = True
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
+from support.playbook import CHECKOUT
 
 from ansible_collections.mcpops.platform.plugins.module_utils import errors
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
+    LIBRARIES,
     CheckModeViolation,
     Failure,
     InvalidInput,
@@ -16,6 +20,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
     Reason,
     Refused,
     ServiceError,
+    pip_install,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.plan import ABSENT, Refusal
 
@@ -68,6 +73,18 @@ ONE_OF_EACH: dict[str, tuple[Failure, str]] = {
     "two not ready, one with log lines and advice": (
         NotReady("2 probes", [Reason("a", "Crashing", "ends:\n    FATAL: x", "Look at it"), Reason("b", "X", "waits")]),
         "2 probes: not ready:\n  1. a: ends:\n         FATAL: x\n     Look at it.\n  2. b: waits.",
+    ),
+    "a probe that nobody waited for": (
+        NotReady("MCP server a", [Reason("", "refused", "nothing listens")], probe=True),
+        "MCP server a: failed: nothing listens.",
+    ),
+    "a probe that was answered wrongly in the end": (
+        NotReady("MCP server a", [Reason("", "not_mcp", "it answered text", terminal=True)], waited=7.0, probe=True),
+        "MCP server a: failed: it answered text.",
+    ),
+    "a probe that was waited for": (
+        NotReady("MCP server a", [Reason("", "refused", "nothing listens")], waited=60.2, probe=True),
+        "MCP server a: not ready after 60 s: nothing listens.",
     ),
     "never ready": (
         NotReady(
@@ -127,9 +144,41 @@ def test_messages(failure: Failure, message: str) -> None:
 
 
 def test_a_missing_library_names_the_interpreter_and_both_ways_out() -> None:
-    message = MissingLibrary("kubernetes>=33,<38", "No module named 'kubernetes'").message()
-    assert re.search(r"python[\d.]* cannot import kubernetes>=33,<38", message)
-    assert "pip install 'kubernetes>=33,<38'" in message and "ansible_python_interpreter" in message
+    message = MissingLibrary(["urllib3", "PyYAML"], "No module named 'urllib3'").message()
+    assert re.search(r"python[\d.]* cannot use urllib3 and PyYAML", message)
+    assert f"({sys.executable} -m pip install 'urllib3>=2.2,<3' 'PyYAML>=6,<7')" in message
+    assert "ansible_python_interpreter" in message
+
+
+@pytest.mark.parametrize("python", ["/usr/bin/python3", "/opt/our tools/bin/python"])
+@pytest.mark.parametrize("names", [*([name] for name in LIBRARIES), list(LIBRARIES)])
+def test_a_printed_command_means_the_same_in_a_shell(
+    names: list[str], python: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell that reads it would start that interpreter with each requirement as an argument, and write no file."""
+    monkeypatch.setattr(sys, "executable", python)
+    done = subprocess.run(
+        ["sh", "-c", f"printf '%s\\n' {pip_install(*names)}"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [python, "-m", "pip", "install", *(name + LIBRARIES[name] for name in names)]
+
+
+def test_what_a_message_installs_is_what_the_collection_requires() -> None:
+    lines = (CHECKOUT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    required = {re.split(r"[<>=]", line)[0]: line for line in lines if line and not line.startswith("#")}
+    told = {name: name + versions for name, versions in LIBRARIES.items()}
+    # a proxy that few have, and that no other part needs
+    assert told.pop("PySocks")
+    assert told == required
+
+
+def test_nobody_else_writes_a_command_for_pip() -> None:
+    others = [
+        str(path)
+        for path in (CHECKOUT / "plugins").rglob("*.py")
+        if re.search(r"pip3? install|\"pip\"", path.read_text(encoding="utf-8")) and path.name != "errors.py"
+    ]
+    assert others == []
 
 
 def test_every_failure_of_the_taxonomy_is_rendered_here() -> None:

@@ -56,7 +56,10 @@ OF_SERVERS: dict[str, tuple[Any, str]] = {
     "resources": ({"limits": {"cpu": "half"}}, "resources.limits.cpu: 'half' is not a valid quantity"),
     "security_context": ("strict", MAPPING),
     "pod_security_context": ("strict", MAPPING),
-    "service_account": ({"name": "x"}, "service_account.name. Supported parameters include: annotations, labels"),
+    "service_account": (
+        {"name": "x"},
+        "service_account: has an unknown option 'name': its options are annotations, labels",
+    ),
     "service_account.annotations": ({"a b": "x"}, "service_account.annotations.a b"),
     "service_account.labels": ({"team": "a,b"}, "service_account.labels.team"),
     "service_account_name": ("My_Account", "is not a valid ServiceAccount name"),
@@ -65,7 +68,7 @@ OF_SERVERS: dict[str, tuple[Any, str]] = {
     "workload_identity.tenant_id": ("contoso", "'contoso' is not a UUID"),
     "image_pull_secrets": (["A B"], "'A B' is not a valid Secret name"),
     "node_selector": ({"pool": "-fast"}, "node_selector.pool"),
-    "tolerations": (["gpu"], MAPPING),
+    "tolerations": (["gpu"], "tolerations[0]: is text, not a mapping of options"),
     "affinity": ("near", MAPPING),
     "volumes": ([{"name": "config"}], "taken by the controller"),
     "volume_mounts": ([{"name": "a", "mountPath": "/a"}], "which is not declared in volumes"),
@@ -110,7 +113,10 @@ OVER_OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
         "callers[0]: selects no peer",
     ),
     "an option that is not there": ({**LEAST, "image_pull_polcy": "Never"}, "image_pull_polcy"),
-    "an entry's option that is not there": ({"servers": [{**LEAST, "prot": 1}]}, "servers.prot"),
+    "an entry's option that is not there": (
+        {"servers": [{**LEAST, "prot": 1}]},
+        "servers[0]: has an unknown option 'prot': did you mean port?",
+    ),
 }
 
 

@@ -20,6 +20,7 @@ ROWS: dict[str, tuple[list[dict[str, Any]], Settings]] = {
     "another kind": ([{"kind": "Job", "recreate": "on_immutable"}], Settings()),
     "kind fits and name does not": ([{"kind": "Deployment", "name": "x", "exclusive": True}], Settings()),
     "everything": ([{"exclusive": True}], Settings(exclusive=True)),
+    "not waited for": ([{"kind": "Deployment", "wait": False}, {"name": "other", "wait": True}], Settings(wait=False)),
     "the last one that says something wins": (
         [
             {"kind": "Deployment", "force_conflicts": True, "exclusive": True},

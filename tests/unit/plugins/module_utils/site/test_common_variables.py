@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.site import module_arguments
-from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Host, unchecked
+from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import (
+    Host,
+    not_local,
+    unchecked,
+    undefined_findings,
+)
+from ansible_collections.mcpops.platform.plugins.plugin_utils.later_definitions import LaterDefinitions
 
 DEFAULTS = {
     "r_servers": "{{ mcpops_mcp_servers | default([]) }}",
@@ -149,3 +156,56 @@ def test_what_is_not_checked_has_the_name_its_user_wrote() -> None:
     assert unchecked([both]) == []
     written = Host("one", (), {}, both.deferred, ("r",), both.spelled, frozenset({"mcpops_mcp_servers"}))
     assert unchecked([written]) == [f"mcpops_mcp_servers of one: not known now ({reason}), {LATER}"]
+
+
+def deferred(reason: str, **others: Any) -> Host:
+    return host(deferred={"mcpops_mcp_servers": reason}, **others)
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("'registy' is undefined", "reads 'registy', which nothing defines: did you mean registry?"),
+        ("'zzz' is undefined", "reads 'zzz', which nothing defines: set it in the inventory, or correct its name"),
+        ("'later' is undefined", ""),
+        ("'ansible_facts' is undefined", ""),
+        ("object of type 'dict' has no attribute 'registy'", ""),
+    ],
+)
+def test_what_nothing_defines_is_told_before_anything_is_built(reason: str, words: str) -> None:
+    found = [item.message for item in undefined_findings(deferred(reason, registry="x"), {"later"})]
+    assert found == ([words] if words else [])
+
+
+def test_a_default_of_a_role_that_reads_what_nobody_sets_is_not_the_users_fault() -> None:
+    known = Host("one", (), {}, {"kmcp_version": "'zzz' is undefined"}, ("kmcp",), {}, frozenset())
+    assert list(undefined_findings(known, ())) == []
+
+
+@pytest.mark.parametrize(
+    ("connections", "names"),
+    [
+        ({"one": "local", "two": "ansible.builtin.local"}, ""),
+        ({"one": "local", "two": "ssh"}, "two: the connection is ssh,"),
+        ({"a": "ssh", "b": "community.docker.docker"}, "a, b: the connection is community.docker.docker, ssh,"),
+    ],
+)
+def test_connections_that_are_not_local_are_told(connections: dict[str, str], names: str) -> None:
+    sentence = not_local(connections)
+    assert sentence.startswith(names) and bool(sentence) == bool(names)
+
+
+def test_what_files_define_later(tmp_path: Path) -> None:
+    (tmp_path / "site.yml").write_text("- hosts: all\n  tasks:\n    - command: x\n      register: answer\n")
+    for place, text in {
+        "vars/more.yaml": "included: 1",
+        "roles/r/tasks/main.yml": "- set_fact: {in_role: '{{ only_read }}'}",
+        "roles/r/tasks/json.yml": '[{"set_fact": {"quoted": 1}}]',
+        "group_vars/all.yml": "of_inventory: 1",
+        "elsewhere/x.yml": "far: 1",
+    }.items():
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text(text)
+    found = LaterDefinitions(tmp_path, [])
+    assert all(name in found for name in ("answer", "included", "in_role", "quoted"))
+    assert not any(name in found for name in ("only_read", "of_inventory", "far", "all", "x"))

@@ -12,14 +12,14 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Check, KnownLater, Problem, check
+from ansible_collections.mcpops.platform.plugins.module_utils.option_problems import LATER, Partial
 from ansible_collections.mcpops.platform.plugins.module_utils.site import module_arguments
-from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import (
+from ansible_collections.mcpops.platform.plugins.module_utils.site.expressions import (
     OMITTED,
     UNDECIDED,
     handed_on,
     outcome,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.site.module_arguments import LATER, Partial
 from ansible_collections.mcpops.platform.plugins.module_utils.site.roles import (
     module_tasks,
     variable_path,
