@@ -9,7 +9,7 @@ from collections.abc import Iterable
 PATTERNS = (
     r"(MANIFEST|FILES)\.json",
     r"(README|CHANGELOG|CONTRIBUTING)\.md",
-    r"LICENSE|requirements\.txt|bindep\.txt|site\.yml",
+    r"LICENSE|requirements\.txt|execution-environment\.yml|site\.yml",
     r"meta/(runtime|execution-environment|extensions)\.yml",
     r"changelogs/(config|changelog)\.yaml",
     r"changelogs/fragments/[\w-]+\.yml",
