@@ -94,6 +94,8 @@ LANES = (
     Lane("kmcp", ("engine", "kmcp_install", "mcp_probe", "mcp_server", "roles")),
     # Charts of others: clean, edited, repaired.
     Lane("charts", ("charts",), path="", needs="build"),
+    # Ways of running: as jobs of AWX, in an execution environment.
+    Lane("running", ("awx",), path="awx/test_path.py", beside="kmcp", needs="build"),
 )
 LANES_AT_ONCE = 3
 
