@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,11 +22,14 @@ from ..module_utils.site import drift_report
 from ..module_utils.site.drift_report import Commands, HostDrift
 from ..module_utils.text import counted
 from ..modules import site_drift
+from ..plugin_utils import commands
 from ..plugin_utils.pages import drift_page
 from ..plugin_utils.site_action import SiteAction
 from ..plugin_utils.site_run import Inner, results_of
+from ..plugin_utils.terminal import tell
 
 SUBJECT = "site_drift"
+OWN_PLAYBOOK = commands.PLAYBOOKS / "drift.yml"
 FILES = {"json": "drift-report.json", "html": "drift-report.html"}
 
 
@@ -37,21 +41,26 @@ class ActionModule(SiteAction):
         platforms = {str(name) for name in task_vars["groups"].get("platforms", ())}
         kinds = {name: "platform" if name in platforms else "cluster" for name in names}
         sources = [str(source) for source in task_vars.get("ansible_inventory_sources") or ()]
+        run = commands.of_this_run()
+        # as found here, and as somebody would type it in the directory of this run
+        place = commands.found_playbook(params["playbook"], str(task_vars.get("playbook_dir", "")), run.directory)
+        named = {**params, "playbook": commands.shown_path(place, run.directory)}
+        params = {**params, "playbook": place}
         directory = _directory(params["directory"])
 
         found = self._compared(params, sources, names, kinds)
         drifted = [host.name for host in found if host.state == drift_report.DRIFTED]
-        commands = Commands(_shown(sources), _platforms(task_vars, names))
-        report = _report(params, found, commands)
+        next_ones = _commands(run, named["playbook"], self._is_of_drift(), _platforms(task_vars, names))
+        report = _report(named, found, run, next_ones)
         files = _write(directory, report)
         if params["repair"] and drifted and not self._task.check_mode:
             # the report above stands until then: a repair that dies must not take with it what was found
-            report = _report(params, self._repaired(params, sources, kinds, found, drifted), commands)
+            report = _report(named, self._repaired(params, sources, kinds, found, drifted), run, next_ones)
             files = _write(directory, report)
         for line in drift_report.summary_lines(report):
-            Display().display(line)
+            tell(line)
         for kind, file in files.items():
-            Display().display(f"{kind.upper()} report: {file}")
+            tell(f"{kind.upper()} report: {file}")
         return {
             "changed": bool(report["summary"][drift_report.REPAIRED]),
             "msg": drift_report.headline(report),
@@ -64,10 +73,14 @@ class ActionModule(SiteAction):
             },
         }
 
+    def _is_of_drift(self) -> bool:
+        """Whether this task is that of the playbook drift, whoever imports it: then its variables are known."""
+        return Path(str(self._task.get_path()).rpartition(":")[0]).resolve() == OWN_PLAYBOOK.resolve()
+
     def _compared(
         self, params: Mapping[str, Any], sources: Sequence[str], names: Sequence[str], kinds: Mapping[str, str]
     ) -> list[HostDrift]:
-        Display().display(f"Comparing {counted(len(names), 'host')} with the declaration")
+        tell(f"Comparing {counted(len(names), 'host')} with the declaration")
         found: dict[str, HostDrift] = {}
         left = list(names)
         while left:
@@ -80,7 +93,7 @@ class ActionModule(SiteAction):
                 break
             # where every host of a play fails, Ansible runs no further play: the others get a run without them
             if cut:
-                Display().display(f"Comparing {', '.join(cut)} again: hosts that failed ended the run before")
+                tell(f"Comparing {', '.join(cut)} again: hosts that failed ended the run before")
             left = cut
         return [found[name] for name in names]
 
@@ -93,7 +106,7 @@ class ActionModule(SiteAction):
         drifted: Sequence[str],
     ) -> list[HostDrift]:
         """Repair those that drifted, and compare them once more: only what is seen in sync counts as repaired."""
-        Display().display(f"Repairing {', '.join(drifted)}")
+        tell(f"Repairing {', '.join(drifted)}")
         run = results_of(Inner(params["playbook"], sources, drifted, params["skip_tags"], check=False), self._loader)
         _warn(run.rows)
         # of a host that another's failure cut short, the comparison that follows says how far its repair came
@@ -110,14 +123,37 @@ class ActionModule(SiteAction):
         ]
 
 
-def _report(params: Mapping[str, Any], found: Sequence[HostDrift], commands: Commands) -> dict[str, Any]:
+def _commands(run: commands.Commands, playbook: str, of_drift: bool, platforms: Mapping[str, str]) -> Commands:
+    """The commands of a report: of the playbook that declares this site, and of comparing and repairing it."""
+
+    def site(limit: str, *more: str) -> str:
+        return run.shell(run.of(playbook, *more, limit=limit))
+
+    def compare(limit: str) -> str:
+        return run.shell(run.again(limit=limit, whole=True))
+
+    def repair(limit: str) -> str:
+        asked = ["-e", "drift_repair=true"]
+        if of_drift:
+            return run.shell(run.again(*asked, limit=limit, whole=True))
+        # what a playbook of the user's makes of its own variables is not known here; this one's are
+        declared = [] if playbook == commands.SITE else ["-e", f"mcpops_playbook={shlex.quote(playbook)}"]
+        return run.shell(run.of(commands.DRIFT, *asked, *declared, limit=limit))
+
+    return Commands(site, compare, repair, platforms)
+
+
+def _report(
+    params: Mapping[str, Any], found: Sequence[HostDrift], run: commands.Commands, next_ones: Commands
+) -> dict[str, Any]:
     about = {
         "generated_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "playbook": params["playbook"],
-        "inventory": list(commands.inventory),
+        "inventory": list(run.inventory),
+        "directory": run.directory,
         "repair": bool(params["repair"]),
     }
-    return drift_report.build_report(found, about, commands)
+    return drift_report.build_report(found, about, next_ones)
 
 
 def _platforms(task_vars: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
@@ -161,8 +197,3 @@ def _write(directory: Path, report: Mapping[str, Any]) -> dict[str, str]:
         write_private(directory / name, content[kind])
         written[kind] = str(directory / name)
     return written
-
-
-def _shown(sources: Sequence[str]) -> list[str]:
-    """Inventories as one would type them here."""
-    return [os.path.relpath(source) if os.path.exists(source) else source for source in sources]

@@ -28,15 +28,17 @@ from ..module_utils.site.roles import ModuleTask, module_tasks
 from ..module_utils.task import Result
 from ..module_utils.text import counted
 from ..modules import site_validate
-from ..plugin_utils import variable_origin
+from ..plugin_utils import rollout, selection, variable_origin
 from ..plugin_utils.host_values import HostValues, Rendered
+from ..plugin_utils.rollout import RINGS, SERIAL
+from ..plugin_utils.selection import Inventory
 from ..plugin_utils.site_action import SiteAction
 
 SUBJECT = "site_validate"
 # what rules between hosts look at beside the options of the roles
 FURTHER_VARIABLES = (PLATFORM_VARIABLE, "mcpops_subscription_id")
-# of the tasks that playbooks have between roles: they take and give back the lease of a cluster
-PLAYBOOK_VARIABLES = ("aks_cluster_kubeconfig", KUBECONFIG, "site_lock_timeout", "site_lock_namespace")
+# of the playbooks, and of tasks that they have between roles, which take and give back the lease of a cluster
+PLAYBOOK_VARIABLES = ("aks_cluster_kubeconfig", KUBECONFIG, "site_lock_timeout", "site_lock_namespace", RINGS, SERIAL)
 PLAYBOOKS, LEASE_PLAYBOOK, LEASE_MODULE = Path(__file__).parents[2] / "playbooks", "site", "site_lock"
 RUNS_OF_OTHERS = {"site_verify": "verify", "site_teardown": "teardown"}
 UNDER_LEASE = frozenset({"cluster_setup", "kmcp", "mcp_servers"})
@@ -82,9 +84,16 @@ class ActionModule(SiteAction):
 
     def look(self, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         listed = domains.roles_by_group() if params["roles"] is None else params["roles"]
-        roles = self._roles(listed, str(task_vars.get("playbook_dir", ".")))
-        names = params["hosts"] or task_vars["ansible_play_hosts_all"]
         groups = {str(name): list(map(str, members)) for name, members in task_vars["groups"].items()}
+        of_play = [str(name) for name in task_vars["ansible_play_hosts_all"]]
+        self._refuse_nothing([] if params["hosts"] else list(listed), Inventory(groups, of_play), task_vars)
+        if params["selection_only"]:
+            return Result(changed=False, msg="there is something to do").to_dict(diff_mode=False)
+        roles = self._roles(listed, str(task_vars.get("playbook_dir", ".")))
+        # the play that validates may be for all hosts, so that it runs even where those that it is about are missing
+        names = params["hosts"] or [
+            name for name in of_play if not listed or any(name in groups.get(g, ()) for g in listed)
+        ]
         unknown = [name for name in names if name not in groups["all"]]
         if unknown:
             raise InvalidInput(SUBJECT, [Problem("hosts", f"{name!r} is not in the inventory") for name in unknown])
@@ -93,6 +102,7 @@ class ActionModule(SiteAction):
         hosts = [host for host, _findings, _of_tasks in judged]
         findings = [finding for _host, found, _of_tasks in judged for finding in found]
         findings += inventory.all_findings(hosts, groups)
+        findings += rollout.findings(hosts, groups)
         findings += [finding for *_known, of_tasks in judged for finding in of_tasks.unexplained(findings)]
         unread = _unread(hosts, roles, task_vars["hostvars"])
         findings += [finding for resembles, finding in unread if resembles]
@@ -106,6 +116,15 @@ class ActionModule(SiteAction):
         if params["show_variables"]:
             result["variables"] = [self._summary(host, roles, task_vars) for host in hosts]
         return result
+
+    def _refuse_nothing(self, wanted: Sequence[str], there: Inventory, task_vars: Mapping[str, Any]) -> None:
+        """End a run that would do nothing, or that is not for what was meant."""
+        run = selection.asked()
+        wrong = list(selection.host_problems(run, wanted, there))
+        if not wrong and (run.tags != ("all",) or run.skip_tags):
+            wrong = list(selection.tag_problems(run, *selection.tasks_of_run(run, self, task_vars)))
+        if wrong:
+            raise InvalidInput(selection.SUBJECT, wrong)
 
     def problems(self, params: Mapping[str, Any]) -> list[Problem]:
         roles = params.get("roles")

@@ -18,14 +18,16 @@ options:
     type: list
     elements: dict
     required: true
-  inventory:
-    description: The inventory of this run, as shown in the next commands.
-    type: str
-    default: inventories/local
   check_mode:
     description: Whether this run itself is in check mode, so that the advice to use it is left out.
     type: bool
     default: false
+  playbook:
+    description:
+      - The playbook that declares the site, for the next commands. The one that is running if it is empty, with the
+        tags that chose its parts.
+    type: str
+    default: ""
   failed:
     description: Names of hosts whose run has failed. They are shown, with what is known of them.
     type: list
@@ -46,11 +48,12 @@ _value:
   elements: str
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..module_utils import domains
 from ..module_utils.domain import Answers, Column
+from ..plugin_utils.commands import TEARDOWN, Commands, of_this_run
 
 READ = "site_verify_read"
 """What the role site_verify registers: the objects that the columns of the domains show."""
@@ -58,9 +61,9 @@ READ = "site_verify_read"
 
 def site_report(
     hosts: Iterable[Mapping[str, Any]],
-    inventory: str = "inventories/local",
     check_mode: bool = False,
     failed: Collection[str] = (),
+    playbook: str = "",
 ) -> list[str]:
     shown = list(hosts)
     columns = domains.columns()
@@ -72,7 +75,7 @@ def site_report(
     missing = [line for line, name in zip(missing, names, strict=False) if name in failed]
     reported = ["", "not verified, for the error that is shown above:", *missing] if missing else []
     tables = [*_aligned([header, *clusters]), *answers]
-    return [*tables, *reported, "", *_next_commands(inventory, names, check_mode, bool(missing))]
+    return [*tables, *reported, "", *_next_commands(of_this_run(), playbook, names, check_mode, bool(missing))]
 
 
 def _cluster(host: Mapping[str, Any], columns: Iterable[Column], failed: bool) -> tuple[str, ...]:
@@ -99,20 +102,22 @@ def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _next_commands(inventory: str, clusters: list[str], check_mode: bool, failed: bool) -> list[str]:
-    again = f"ansible-playbook site.yml -i {inventory}"
-    # short lines: callbacks that print YAML fold longer ones
+def _next_commands(
+    run: Commands, playbook: str, clusters: Sequence[str], check_mode: bool, failed: bool
+) -> Iterator[str]:
+    site = run.of(playbook) if playbook else run.again()
+    yield f"next, in {run.directory}:"
     if check_mode:
-        return ["nothing was touched; to make it so:", f"  {again}"]
-    return [
-        "again, when what failed is mended:" if failed else "a second run, which changes nothing:",
-        f"  {again}",
-        "what was changed by hand, shown and not touched:",
-        f"  {again} --check --diff",
-        "the end of it:" if len(clusters) == 1 else "the end of them, or of those that you name:",
-        f"  ansible-playbook playbooks/teardown.yml -i {inventory} \\",
-        f"    -e teardown_confirm={','.join(clusters)}",
-    ]
+        yield "nothing was touched; to make it so:"
+        yield from run.folded(site)
+        return
+    if failed or not playbook:
+        yield "again, when what failed is mended:" if failed else "a second run, which changes nothing:"
+        yield from run.folded(run.again())
+    yield "what was changed by hand, shown and not touched:"
+    yield from run.folded([*site, "--check", "--diff"])
+    yield "the end of it:" if len(clusters) == 1 else "the end of them, or of those that you name:"
+    yield from run.folded(run.of(TEARDOWN, "-e", f"teardown_confirm={','.join(clusters)}"))
 
 
 class FilterModule:

@@ -88,11 +88,14 @@ class Answers:
     """A table of what answers, from what the domain's verify.yml has registered.
 
     `missing` says of a host that failed what did not answer, or that it failed before; empty where nothing is known.
+    `facts` are the same for programs, by the name of what they are about, without the texts that were answered: those
+    may be anything.
     """
 
     header: Row
     rows: Callable[[HostVars], list[Row]]
     missing: Callable[[HostVars], str] = lambda _host: ""
+    facts: Callable[[HostVars], Mapping[str, Any]] = lambda _host: {}
 
 
 @dataclass(frozen=True)

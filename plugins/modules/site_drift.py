@@ -13,7 +13,7 @@ author: The mcpops.platform contributors (@mcpops)
 description:
   - Runs a playbook in check mode with diff, in a process of its own on the same inventory and the same hosts, and makes
     a report of its results. The playbook is not changed for it, no setting of the user's is needed, and nothing is
-    printed but a summary.
+    printed but a summary, to standard error.
   - A host that cannot be compared, because its cluster is gone, is stopped or does not answer, is reported as such and
     keeps no other host from being compared. Where hosts that fail end the run before others came to its end, these are
     compared again, in a run without those that failed.
@@ -36,7 +36,11 @@ attributes:
     support: N/A
 options:
   playbook:
-    description: The playbook that declares the site, by path or full name.
+    description:
+      - The playbook that declares the site, by path or full name. The commands of the report name it as well.
+      - A relative path is sought beside the playbook that has this task, as C(import_playbook) does, then in the
+        directory in which the run was started. For C(mcpops.platform.drift), which passes on C(mcpops_playbook), only
+        there.
     type: str
     default: mcpops.platform.site
   skip_tags:
@@ -45,7 +49,9 @@ options:
     elements: str
     default: [preflight, verify]
   directory:
-    description: Where C(drift-report.json) and C(drift-report.html) are written. It is made if it does not exist.
+    description:
+      - Where C(drift-report.json) and C(drift-report.html) are written. It is made if it does not exist.
+      - A relative one is below the directory in which the run was started. In a container it ends with that.
     type: path
     required: true
   repair:

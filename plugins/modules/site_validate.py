@@ -26,7 +26,14 @@ description:
     C(site_lock_namespace).
   - Reports every problem of every host in one message; what hosts have in common is told once, with their names.
     A variable is called what the inventory calls it, C(mcpops_mcp_servers) rather than the role's own name for it.
-  - Run it once, in the first play of a site, with C(run_once).
+  - Before all that, ends a run that would do nothing, and says what to do. Ansible takes an inventory that does not
+    exist for an empty one, and tags that no task has for a choice of nothing, and ends well. Also an empty C(--limit),
+    which would reach every host, a limit without a host of the groups in O(roles), a group that is missing, and tags of
+    which no task runs on the hosts that are left.
+  - Run it once, in the first play of a site, with C(run_once). A play that is for V(platforms:clusters:all:localhost)
+    runs also where the inventory is missing; only hosts of the groups in O(roles) are checked then.
+  - Needs the strategy V(linear), as every action that looks at all hosts at once. A play names it by its keyword
+    C(strategy), lest a strategy in the configuration end the play.
   - A value that depends on what only a later task can know, such as facts, is not judged, and listed in RV(deferred).
     Where the inventory sets it, a warning says so, because a default may take its place in silence.
     An undefined variable whose name starts with C(mcpops_) is a problem, because only the inventory can set it.
@@ -43,7 +50,7 @@ options:
       - Names are short for roles of the playbook and full, C(namespace.collection.role), for those of collections.
     type: dict
   hosts:
-    description: Hosts to check; all hosts of the play if not set.
+    description: Hosts to check. If not set, those of the play that are in a group of O(roles).
     type: list
     elements: str
   show_variables:
@@ -52,6 +59,12 @@ options:
       - Hidden are values from vaults, those of options that are not to be logged, the contents of declared Secrets,
         and what its name or its form gives away as a secret. A secret in a plain file under a name that says nothing
         cannot be known as one.
+    type: bool
+    default: false
+  selection_only:
+    description:
+      - Whether to look only at what the run was asked to work on, and at no variable. Without O(hosts), there must be a
+        host of a group of O(roles).
     type: bool
     default: false
 """
@@ -123,6 +136,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "roles": {"type": "dict"},
     "hosts": {"type": "list", "elements": "str"},
     "show_variables": {"type": "bool", "default": False},
+    "selection_only": {"type": "bool", "default": False},
 }
 
 

@@ -36,6 +36,7 @@ from ..module_utils.waiting import now
 from .orphan import end_with_the_run
 from .plain_types import plain_arguments
 from .templates import render
+from .terminal import tell
 
 try:  # ansible-core 2.22 masks registered values everywhere, also in what other plugins print
     from ansible.module_utils.secrets import register_secret
@@ -83,7 +84,7 @@ class InProcessTask:
         at = now()
         if at - self._shown >= PROGRESS_EVERY_SECONDS and message != self._reported:
             self._shown, self._reported = at, message
-            Display().display(f"  [{self._host}] {mask(message, self.secrets)}")
+            tell(f"  [{self._host}] {mask(message, self.secrets)}")
 
     def secret(self, value: str) -> None:
         if value:

@@ -28,11 +28,12 @@ from typing import Any
 from ansible import constants, context
 from ansible.parsing.splitter import parse_kv
 from ansible.utils.collection_loader._collection_config import AnsibleCollectionConfig
-from ansible.utils.display import Display
 
 from ..module_utils.errors import ServiceError
 from ..module_utils.kube.syntax import json_text
 from ..module_utils.run_cache import write_private
+from .commands import of_this_run, shown_path
+from .terminal import tell
 
 CALLBACK = "mcpops.platform.site_collected"
 SHOWN_LINES = 20
@@ -79,11 +80,13 @@ def results_of(run: Inner, loader: Any) -> Results:
             code, last = _run(argv, environment_of(_surroundings(), collected, run.skip_tags))
         rows = [json.loads(line) for line in _lines(collected)]
     if not rows or "hosts" not in rows[-1]:
+        commands = of_this_run()
+        shown = shown_path(run.playbook, commands.directory)
         raise ServiceError(
             f"Running {run.playbook}",
             "ansible-playbook ended before its end:\n" + "\n".join(last),
             code=f"exit status {code}",
-            hint=f"Run ansible-playbook {run.playbook} with the same inventory to see its whole output.",
+            hint=f"See its whole output: {commands.shell(commands.of(shown, '--check', '--diff'))}",
         )
     return parted(rows[:-1])
 
@@ -179,15 +182,15 @@ def _run(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[int, list
     )
     last: list[str] = []
 
-    def pass_on(stream: Any, stderr: bool) -> None:
+    def pass_on(stream: Any) -> None:
         for line in stream:
             if line.strip():
                 last.append(line.rstrip())
-                Display().display(line.rstrip(), stderr=stderr)
+                tell(line.rstrip())
 
-    warnings = threading.Thread(target=pass_on, args=(process.stderr, True))
+    warnings = threading.Thread(target=pass_on, args=(process.stderr,))
     warnings.start()
-    pass_on(process.stdout, False)
+    pass_on(process.stdout)
     warnings.join()
     return process.wait(), last[-SHOWN_LINES:]
 

@@ -25,6 +25,8 @@ class Run:
     returncode: int
     output: str
     results: list[dict[str, Any]]
+    stdout: str = ""
+    """What was printed to standard output alone; known where that was asked for."""
 
     @property
     def last(self) -> dict[str, Any]:
@@ -58,11 +60,12 @@ def run_playbook(
     timeout: float = 600,
     user: int | None = None,
     programs: Path = BIN,
+    apart: bool = False,
 ) -> Run:
     """`ansible-playbook` with these arguments, from a clean Ansible environment of the checkout's own.
 
     `programs` is where it lies: the virtual environment of this interpreter, or of another ansible-core. `user`
-    is the uid it runs as, for root to ask what anybody else would hear.
+    is the uid it runs as, for root to ask what anybody else would hear. `apart` keeps standard output by itself.
     """
     with tempfile.TemporaryDirectory(prefix="mcpops-test-") as scratch:
         if user is not None:
@@ -90,13 +93,14 @@ def run_playbook(
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE if apart else subprocess.STDOUT,
             text=True,
             timeout=timeout,
             check=False,
         )
         lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
-        return Run(done.returncode, done.stdout, [json.loads(line) for line in lines])
+        found = [json.loads(line) for line in lines]
+        return Run(done.returncode, done.stdout + (done.stderr or ""), found, done.stdout if apart else "")
 
 
 def _as(user: int | None) -> list[str]:

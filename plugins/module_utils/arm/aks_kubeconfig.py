@@ -14,7 +14,7 @@ import binascii
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,7 +134,14 @@ def converge(task: Task) -> Result:
 
 def problems(params: Mapping[str, Any]) -> list[Problem]:
     """What is wrong with the options of aks_kubeconfig; whether the file can be written shows where it is to be."""
-    return check((removal_problems, Check("path", lambda given: not given["path"], NO_KUBECONFIG)), params)
+    return check((removal_problems, _names, Check("path", lambda given: not given["path"], NO_KUBECONFIG)), params)
+
+
+def _names(params: Mapping[str, Any]) -> Iterator[Problem]:
+    for option, kind in (("name", names.MANAGED_CLUSTERS), ("resource_group", names.RESOURCE_GROUPS)):
+        problem = names.name_problem(option, kind, params[option])
+        if problem is not None:
+            yield problem
 
 
 def _present(task: Task, path: Path, subject: str) -> Result:

@@ -162,6 +162,7 @@ def _name(option: str, kind: str) -> Rule[Mapping[str, Any]]:
 
 
 _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
+    Check("location", lambda params: not params["location"].strip(), "is empty: name an Azure region, such as eastus2"),
     _pool,
     Check("node_count", lambda params: params["node_count"] < 1, "must be at least 1, is {node_count}"),
     Check("surge_nodes", lambda params: params["surge_nodes"] < 0, "must be at least 0, is {surge_nodes}"),

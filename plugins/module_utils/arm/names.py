@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import Problem
+from ..errors import Check, Problem
 from ..plan import Refusal
 
 RESOURCE_GROUPS = "Microsoft.Resources/resourceGroups"
@@ -145,6 +145,13 @@ OWNED_OPTIONS: dict[str, Any] = {
     },
     "force_delete": {"type": "bool", "default": False},
 }
+
+
+NO_OWNER = Check(
+    "owner.host",
+    lambda params: params.get("owner") and not str(params["owner"].get("host") or "").strip(),
+    "is empty: name the host that manages it, or leave owner out",
+)
 
 
 @dataclass(frozen=True)

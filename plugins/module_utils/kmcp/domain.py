@@ -111,6 +111,24 @@ def _rows(host: HostVars) -> list[Row]:
     return [_row(server, transports.get(_name(server), "http")) for server in _asked(host)]
 
 
+def _facts(host: HostVars) -> dict[str, Any]:
+    transports = _transports(host)
+    return {
+        "mcp_servers": {
+            _name(server): {
+                "answers": bool(server.get("reachable", True)) and not server.get("error"),
+                "code": str((server.get("error") or {}).get("code") or ""),
+                "version": _short(str((server.get("server_info") or {}).get("version") or ""), LONGEST_ANSWER),
+                "transport": transports.get(_name(server), "http"),
+                "eras": list(server.get("eras") or ()),
+                "milliseconds": server.get("duration_ms"),
+                "tools": [str(tool["name"]) for tool in server.get("tools") or ()],
+            }
+            for server in _asked(host)
+        }
+    }
+
+
 def _missing(host: HostVars) -> str:
     silent = [_name(server) for server in _asked(host) if not server.get("reachable")]
     if silent:
@@ -182,6 +200,6 @@ DOMAIN = Domain(
     diagnosis=_diagnosis,
     modules=("kmcp_*", "mcp_*"),
     columns=(Column("kmcp", "apps/v1", "Deployment", _versions, ("control-plane=controller-manager",)),),
-    answers=Answers(("mcp server", "transport", "era", "ms", "answer", "tools"), _rows, _missing),
+    answers=Answers(("mcp server", "transport", "era", "ms", "answer", "tools"), _rows, _missing, _facts),
     host_rules=(_calls, _hidden_by_env),
 )

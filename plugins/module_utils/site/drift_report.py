@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,31 +23,20 @@ from ..text import counted
 
 @dataclass(frozen=True)
 class Commands:
-    """Commands as the user would type them, for the inventory of this run."""
+    """Commands as the user would type them, each for a limit: of the site, with further arguments, and of its drift."""
 
-    inventory: Sequence[str]
+    site: Callable[..., str]
+    compare: Callable[[str], str]
+    repair: Callable[[str], str]
     platforms: Mapping[str, str] = field(default_factory=dict)
     """The platform of each cluster, which holds its resource group."""
 
     def create(self, host: str) -> str:
         return self.site(",".join(filter(None, (host, self.platforms.get(host)))))
 
-    def site(self, host: str, *more: str) -> str:
-        return self._playbook("mcpops.platform.site", "--limit", host, *more)
-
-    def repair(self, host: str) -> str:
-        return self._playbook("mcpops.platform.drift", "--limit", host, "-e", "drift_repair=true")
-
     def repair_stage(self, host: str, stage: str) -> str:
         """The smallest part of the site that repairs one object."""
         return self.site(host, *(["--tags", stage] if stage else []))
-
-    def compare(self, host: str) -> str:
-        return self._playbook("mcpops.platform.drift", "--limit", host)
-
-    def _playbook(self, name: str, *arguments: str) -> str:
-        sources = [part for source in self.inventory for part in ("-i", source)]
-        return shlex.join(["ansible-playbook", name, *sources, *arguments])
 
 
 def host_advice(state: str, name: str, kind: str, start: Sequence[str], commands: Commands) -> tuple[str, str]:
@@ -193,7 +182,7 @@ def _shown(leaf: Mapping[str, Any], side: str) -> str:
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
 
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 IN_SYNC, DRIFTED, REPAIRED = "in_sync", "drifted", "repaired"
 GONE, STOPPED, UNREACHABLE, FAILED = "gone", "stopped", "unreachable", "failed"
 STATES = (IN_SYNC, REPAIRED, DRIFTED, GONE, STOPPED, UNREACHABLE, FAILED)

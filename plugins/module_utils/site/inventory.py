@@ -220,7 +220,10 @@ CLOSE_ENOUGH = 0.85
 """Similarity, 0 to 1, from which an unknown name is taken for a misspelt known one (difflib's ratio)."""
 # what playbooks and magic set beside what the roles' own files mention
 ALWAYS_KNOWN = frozenset(
-    {"mcpops_platform", "mcpops_subscription_id", "mcpops_azure_auth", "mcpops_process_environment"}
+    {
+        *("mcpops_platform", "mcpops_subscription_id", "mcpops_azure_auth", "mcpops_process_environment"),
+        *("mcpops_playbook", "mcpops_rings", "mcpops_serial"),
+    }
 )
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
@@ -302,7 +305,7 @@ def variables_of_host(
             value = host.variables[name]
             row["value"] = value if value in (None, "") else REDACTED
         else:
-            row["value"] = _masked(_without_named(name, host.variables[name]), secrets)
+            row["value"] = _masked(without_named_secrets(name, host.variables[name]), secrets)
         rows.append(row)
     return rows
 
@@ -328,13 +331,13 @@ def _secrets(variables: Mapping[str, Any], options: Mapping[str, Spec], defaults
             yield from argument_secrets({name: value})
 
 
-def _without_named(path: str, value: Any, beside: Any = None) -> Any:
+def without_named_secrets(path: str, value: Any, beside: Any = None) -> Any:
     """A value without the leaves whose names say that they are secret, however short these are."""
     if isinstance(value, Mapping):
         named = next((value[key] for key in ("name", "key") if isinstance(value.get(key), str)), None)
-        return {key: _without_named(join(path, str(key)), below, named) for key, below in value.items()}
+        return {key: without_named_secrets(join(path, str(key)), below, named) for key, below in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_named(f"{path}[{index}]", item) for index, item in enumerate(value)]
+        return [without_named_secrets(f"{path}[{index}]", item) for index, item in enumerate(value)]
     if value not in (None, "") and looks_secret(path, value, beside):
         return REDACTED
     return redact(value) if isinstance(value, str) else value

@@ -229,6 +229,7 @@ def _entries(spec: Spec | None, value: Sequence[Any], path: str) -> Iterator[tup
 AZURE_AUTH = "mcpops_azure_auth"
 KUBECONFIG = "mcpops_kubeconfig"
 NONE_OF_LIST, NONE_OF_MAPPING = "[]", "{}"
+NO_TEXT = "is empty. Give it a value, roles need it (an environment variable that is not set gives none)"
 # what every play hands to its tasks, with what it takes where the inventory says nothing
 _OF_PLAYBOOKS = {AZURE_AUTH: NONE_OF_MAPPING, "mcpops_process_environment": NONE_OF_MAPPING}
 _READ = re.compile(r"\b(mcpops_\w+)(?:\s*\|\s*default\(\s*([^)]*?)\s*\))?")
@@ -250,17 +251,27 @@ def read_by(defaults: Mapping[str, Any]) -> dict[str, str]:
 
 
 def empty_findings(host: Host, options: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[Finding]:
-    """Keys without a value, which is what is left when the last item below them is commented out.
+    """Keys without a value, which is what is left when the last item below them is commented out, and empty texts.
 
-    Of the roles' own variables only lists: null in another one of theirs may mean that the module leaves it alone.
+    Of the roles' own variables only lists: null in another one of theirs may mean that the module leaves it alone. A
+    text is needed where a default hands on a variable that has none; an empty one is what an environment variable that
+    is not set comes to, and would reach the service.
     """
-    for name, default in read_by(defaults).items():
+    common = read_by(defaults)
+    for name, default in common.items():
         # of these a rule says what to write
-        if name not in (PLATFORM_VARIABLE, KUBECONFIG) and default not in _NO_TEXT and _is_null(host, name):
+        if name in (PLATFORM_VARIABLE, KUBECONFIG):
+            continue
+        if default not in _NO_TEXT and _is_null(host, name):
             yield Finding(host.name, name, _quoted_default(default))
+        elif not default and _is_blank(host, name):
+            yield Finding(host.name, name, NO_TEXT)
     for name, option in options.items():
         if option.get("type") == "list" and _is_null(host, name):
             yield Finding(host.name, name, _quoted_default(NONE_OF_LIST))
+        read = _READ.findall(str(defaults.get(name, "")))
+        if any(not default and one != KUBECONFIG for one, default in read) and _is_blank(host, name):
+            yield Finding(host.name, name, NO_TEXT)
 
 
 def azure_auth_findings(host: Host) -> Iterator[Finding]:
@@ -282,6 +293,11 @@ def azure_auth_findings(host: Host) -> Iterator[Finding]:
         yield Finding(host.name, AZURE_AUTH, problem.message)
     for problem in cloud_problems(given.get("cloud_environment")):
         yield Finding(host.name, f"{AZURE_AUTH}.{problem.path}", problem.message)
+
+
+def _is_blank(host: Host, name: str) -> bool:
+    value = host.variables.get(name)
+    return name in host.written and isinstance(value, str) and not value.strip()
 
 
 def _is_null(host: Host, name: str) -> bool:

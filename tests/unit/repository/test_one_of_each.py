@@ -43,3 +43,40 @@ def test_one_way(name: str) -> None:
     files = sorted(PLUGINS.rglob("*.py"))
     users = {str(file.relative_to(PLUGINS)) for file in files if name in set(names_used(file.read_text()))}
     assert users == {ONLY_IN[name]}
+
+
+TO_STDOUT = ("print", "sys.stdout", "sys.__stdout__")
+
+
+def writes_to_stdout(source: str) -> Iterator[int]:
+    """Lines that may write to standard output, which belongs to the callback that was chosen for it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "display":
+            if not any(keyword.arg == "stderr" for keyword in node.keywords):
+                yield node.lineno
+        elif isinstance(node, (ast.Name, ast.Attribute)) and dotted(node) in TO_STDOUT:
+            yield node.lineno
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("print('x')", [1]),
+        ("Display().display('x')", [1]),
+        ("x\ndisplay.display('x', color='red')", [2]),
+        ("import sys\nsys.stdout.write('x')", [2]),
+        ("Display().display('x', stderr=True)", []),
+        ("Display().warning('x')", []),
+    ],
+)
+def test_what_writes_to_stdout_is_found(source: str, lines: list[int]) -> None:
+    assert list(writes_to_stdout(source)) == lines
+
+
+def test_nothing_writes_to_stdout() -> None:
+    found = [
+        f"{file.relative_to(PLUGINS)}:{line}"
+        for file in sorted(PLUGINS.rglob("*.py"))
+        for line in writes_to_stdout(file.read_text())
+    ]
+    assert found == []

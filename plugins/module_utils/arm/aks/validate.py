@@ -278,6 +278,7 @@ RULES: tuple[Rule[Params], ...] = (
     _size_selection,
     _system_pool,
     _raw_properties,
+    names.NO_OWNER,
     _timeout,
 )
 CREATION: tuple[Rule[Params], ...] = (_location_to_create, _pools_to_create)

@@ -7,12 +7,14 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.mcpops.platform.plugins.filter import site_report as site_report_file
 from ansible_collections.mcpops.platform.plugins.filter.host_names import host_names
 from ansible_collections.mcpops.platform.plugins.filter.namespaces import namespaces
 from ansible_collections.mcpops.platform.plugins.filter.probe_targets import probe_targets
 from ansible_collections.mcpops.platform.plugins.filter.site_report import site_report
 from ansible_collections.mcpops.platform.plugins.filter.teardown_refusal import teardown_refusal
 from ansible_collections.mcpops.platform.plugins.module_utils import domains
+from ansible_collections.mcpops.platform.plugins.plugin_utils.commands import Commands
 
 SERVERS = [{"name": "echo", "image": "x", "port": 3000}, {"name": "time", "namespace": "other", "path": "/t"}]
 
@@ -111,14 +113,13 @@ def cells(line: str) -> list[str]:
 
 
 def test_the_report_is_aligned_and_complete() -> None:
-    clusters, local, empty, header, row, *rest = site_report([HOST], "inventories/x")
+    clusters, local, empty, header, row, *_rest = site_report([HOST])
     assert clusters.split() == ["cluster", "kubernetes", "nodes", "kmcp"]
     assert local.split() == ["local-1", "1.35.4", "1", "0.3.0"]
     assert empty == ""
     assert cells(header) == ["mcp server", "transport", "era", "ms", "answer", "tools"]
     assert cells(row) == ["mcp/echo", "http", "modern, legacy", "41", "hello world", "echo,add"]
     assert header.index("answer") == row.index("hello world")
-    assert sum("inventories/x" in line for line in rest) == 3
 
 
 def test_a_controller_whose_labels_do_not_say_kmcp_is_known_by_the_release_of_the_role() -> None:
@@ -175,7 +176,37 @@ def test_the_report_says_what_a_program_itself_speaks(variables: dict[str, Any])
 
 def test_the_end_of_all_clusters_is_offered() -> None:
     report = site_report([HOST, {"inventory_hostname": "local-2"}])
+    assert report[-2].strip() == "ansible-playbook mcpops.platform.teardown \\"
     assert report[-1].strip() == "-e teardown_confirm=local-1,local-2"
+
+
+STARTED = Commands("/home/me", ("mine.yml",), ("inventories/x",), "local-1", (), ("--tags", "mcp,verify"))
+AGAIN = "ansible-playbook mine.yml -i inventories/x --limit local-1 --tags mcp,verify"
+SITE_AGAIN = "ansible-playbook other.yml -i inventories/x --limit local-1"
+END = "ansible-playbook mcpops.platform.teardown -i inventories/x --limit local-1 -e teardown_confirm=local-1"
+# arguments → commands
+NEXT: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "a run of the site": ({}, [AGAIN, f"{AGAIN} --check --diff", END]),
+    "in check mode": ({"check_mode": True}, [AGAIN]),
+    "a verification": ({"playbook": "other.yml"}, [f"{SITE_AGAIN} --check --diff", END]),
+    "a verification that failed": (
+        {"playbook": "other.yml", "failed": ["local-1"]},
+        [AGAIN, f"{SITE_AGAIN} --check --diff", END],
+    ),
+    "a verification in check mode": ({"playbook": "other.yml", "check_mode": True}, [SITE_AGAIN]),
+}
+
+
+@pytest.mark.parametrize(("arguments", "commands"), NEXT.values(), ids=NEXT)
+def test_the_next_commands_are_those_of_this_run(
+    monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any], commands: list[str]
+) -> None:
+    monkeypatch.setattr(site_report_file, "of_this_run", lambda: STARTED)
+    report = site_report([HOST], **arguments)
+    shown = report[report.index("next, in /home/me:") + 1 :]
+    # a shell reads continued lines as one
+    lines = "\n".join(line for line in shown if line.startswith("  ")).replace("\\\n", "").splitlines()
+    assert [" ".join(line.split()) for line in lines] == commands
 
 
 SILENT = {"name": "time", "namespace": "mcp", "reachable": False, "error": {"code": "no_service"}}
@@ -226,6 +257,6 @@ def test_a_teardown_is_refused_with_the_hosts_by_name(
 
 
 def test_in_check_mode_check_mode_is_not_advised() -> None:
-    report = site_report([HOST], "inventories/x", check_mode=True)
+    report = site_report([HOST], check_mode=True)
     assert not any("--check" in line or "teardown" in line for line in report)
-    assert report[-1].strip() == "ansible-playbook site.yml -i inventories/x"
+    assert report[-1].strip() == "ansible-playbook mcpops.platform.site"

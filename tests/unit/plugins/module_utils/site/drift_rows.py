@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import shlex
+from functools import partial
 from typing import Any
 
 from ansible_collections.mcpops.platform.plugins.callback.site_collected import kept_diff
@@ -88,9 +90,20 @@ ABOUT = {
     "generated_at": "2026-01-31T10:00:00+00:00",
     "playbook": "mcpops.platform.site",
     "inventory": ["inventories/my site"],
+    "directory": "/home/me/my platform",
     "repair": False,
 }
-COMMANDS = Commands(["inventories/my site"])
+
+
+def command(playbook: str, limit: str, *more: str) -> str:
+    return shlex.join(["ansible-playbook", playbook, "-i", "inventories/my site", "--limit", limit, *more])
+
+
+COMMANDS = Commands(
+    partial(command, "mcpops.platform.site"),
+    partial(command, "mcpops.platform.drift"),
+    lambda limit: command("mcpops.platform.drift", limit, "-e", "drift_repair=true"),
+)
 
 
 def hosts() -> list[drift_report.HostDrift]:

@@ -53,6 +53,36 @@ def test_an_empty_key_is_told(variable: str, reported: str | None) -> None:
     assert [(item.path, item.message) for item in found] == expected
 
 
+# variable → whether it must not be without text
+BLANK = {
+    "mcpops_resource_group": True,
+    # a default takes its place, and what it may be is for modules to say
+    "mcpops_mcp_namespace": False,
+    "mcpops_registry_ca_file": False,
+    # of a role, handing on what has no default
+    "r_group": True,
+    "r_level": False,
+    "r_needed_level": True,
+    # nobody reads it
+    "mcpops_other": False,
+    # a rule of its own says what to write
+    "mcpops_platform": False,
+}
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t"], ids=repr)
+@pytest.mark.parametrize(("variable", "needed"), BLANK.items(), ids=BLANK)
+def test_an_empty_text_is_no_value_of_what_is_needed(variable: str, needed: bool, text: str) -> None:
+    """What a lookup of an environment variable that is not set comes to."""
+    options = {**OPTIONS, **{name: {"type": "str"} for name in ("r_group", "r_level", "r_needed_level")}}
+    found = list(module_arguments.empty_findings(host(**{variable: text}), options, DEFAULTS))
+    told = [(variable, module_arguments.NO_TEXT)] if needed else []
+    assert [(item.path, item.message) for item in found] == told
+    # of what follows from another variable, that one is told
+    derived = Host("one", (), {variable: text}, {}, ("r",), {}, frozenset())
+    assert list(module_arguments.empty_findings(derived, options, DEFAULTS)) == []
+
+
 def test_values_are_no_empty_keys() -> None:
     sound = host(mcpops_mcp_servers=[], mcpops_tags={}, mcpops_resource_group="rg", r_own=[])
     assert list(module_arguments.empty_findings(sound, OPTIONS, DEFAULTS)) == []
