@@ -50,6 +50,7 @@ TASK_MODULES = frozenset(path.stem for path in Path(str(MODULES.__path__[0])).gl
     "site_validate",
     "site_drift",
     "site_drift_verdict",
+    "controller_content",
 }
 
 

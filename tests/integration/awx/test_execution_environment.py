@@ -18,6 +18,8 @@ import pytest
 import yaml
 from gate.checkout import CACHE, CHECKOUT
 from gate.environments import with_packages
+from support import controller_options
+from support.playbook import run_tasks
 
 pytestmark = pytest.mark.integration
 
@@ -127,3 +129,44 @@ def test_its_python_packages_are_few(installed: Path, tmp_path: Path) -> None:
         env={"ANSIBLE_COLLECTIONS_PATH": str(installed)},
     )
     assert len(json.loads(listed)) >= len(list((CHECKOUT / "plugins/modules").glob("*.py")))
+
+
+ANSIBLE = "14.5.0"
+"""The release of the package `ansible` with the collections of docs/execution-environment.md."""
+OTHERS = ("azure.azcollection", "kubernetes.core")
+
+
+def test_it_fits_beside_other_collections(cloud: Any, cluster: Any, tmp_path: Path) -> None:
+    """All requirements in one environment, and a module of each in one play."""
+    collections = controller_options.collections(ANSIBLE, *OTHERS)
+    needed = of_the_image()
+    for name in OTHERS:
+        file = collections / "ansible_collections" / name.replace(".", "/") / "requirements.txt"
+        needed += requirement_lines(file.read_text(encoding="utf-8"))
+    environment = with_packages(PLACE, "beside-others", needed, compiled=False)
+    assert "No broken requirements" in said(environment / "bin/python", "-m", "pip", "check", cwd=tmp_path)
+    group = {"name": "rg-integration"}
+    run = run_tasks(
+        [
+            # its clients log in at Azure's own address whatever the cloud: up to there it has all that it imports
+            {"azure.azcollection.azure_rm_resourcegroup_info": {**group, **cloud.auth()}, "ignore_errors": True},
+            {
+                "mcpops.platform.azure_resource_info": {
+                    "type": "Microsoft.Resources/resourceGroups",
+                    **group,
+                    **cloud.auth(),
+                }
+            },
+            {"kubernetes.core.k8s_info": {"kind": "Namespace", "kubeconfig": str(cluster.kubeconfig)}},
+            {"mcpops.platform.k8s_objects_info": {"kind": "Namespace", "kubeconfig": str(cluster.kubeconfig)}},
+        ],
+        play={"environment": cloud.process_environment()},
+        hosts={"local": {"ansible_connection": "local", "ansible_python_interpreter": str(environment / "bin/python")}},
+        collections=[collections],
+        programs=environment / "bin",
+    ).ok()
+    theirs, ours_too, their_names, our_names = (entry["result"] for entry in run.results)
+    assert theirs.get("resourcegroups") or "Authentication failed" in theirs["msg"], theirs
+    assert ours_too["resources"][0]["name"] == group["name"]
+    listed = {each["metadata"]["name"] for each in their_names["resources"]}
+    assert listed == {each["metadata"]["name"] for each in our_names["resources"]}
