@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,21 @@ from support.playbook import CHECKOUT, Run, run_playbook
 pytestmark = pytest.mark.contract
 
 
-def run(place: Path, *arguments: str, **variables: Any) -> Run:
+DISPATCH = """
+- name: Show what the role would make
+  ansible.builtin.set_fact:
+    dispatched: "{{ controller_templates | map(attribute='name') | list }}"
+"""
+
+
+def run(place: Path, *arguments: str, collections: Sequence[Path] = (), **variables: Any) -> Run:
     given = place / "variables.json"
     given.write_text(json.dumps(variables), encoding="utf-8")
     env = {"HOME": str(place), "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / "collections")}
-    return run_playbook(CHECKOUT / "playbooks" / "awx.yml", "-e", f"@{given}", *arguments, env=env)
+    if collections:
+        env.pop("ANSIBLE_COLLECTIONS_PATH")
+    playbook = CHECKOUT / "playbooks" / "awx.yml"
+    return run_playbook(playbook, "-e", f"@{given}", *arguments, env=env, collections=collections)
 
 
 @pytest.mark.parametrize("azure", ["service_principal", "workload_identity", "none"])
@@ -56,3 +67,14 @@ def test_without_a_collection_one_hears_what_to_install(tmp_path: Path) -> None:
     assert done.returncode == 2
     said = done.of("localhost", "Apply it, or check it")["msg"]
     assert "ansible.controller or awx.awx is not installed. The content is right" in said
+
+
+def test_whoever_keeps_a_controller_by_roles_gets_the_checked_content(tmp_path: Path) -> None:
+    tasks = tmp_path / "ansible_collections/infra/aap_configuration/roles/dispatch/tasks"
+    tasks.mkdir(parents=True)
+    (tasks / "main.yml").write_text(DISPATCH, encoding="utf-8")
+    done = run(tmp_path, awx_through="infra.aap_configuration", collections=[tmp_path]).ok()
+    given = done.of("localhost", "Show what the role would make")["ansible_facts"]["dispatched"]
+    assert "mcp site" in given
+    wrong = run(tmp_path, awx_through="infra.aap_configuration", awx_drift_rrule="never", collections=[tmp_path])
+    assert wrong.returncode == 2 and "Show what the role would make" not in wrong.output
