@@ -53,6 +53,7 @@ TASK_MODULES = frozenset(path.stem for path in Path(str(MODULES.__path__[0])).gl
     "site_validate",
     "site_drift",
     "site_drift_verdict",
+    "controller_content",
 }
 # what templates of inventories use; with one filter or test, all of Ansible's own are loaded
 TEMPLATE_PLUGINS = (

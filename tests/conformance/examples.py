@@ -22,6 +22,7 @@ from typing import Any
 import yaml
 from gate import npm
 from gate.checkout import CHECKOUT
+from gate.environments import EnvironmentMissing
 from mcp_servers import environments
 from mcp_servers.running import NotStarted, Program, Running, free_port
 
@@ -154,7 +155,7 @@ def main(arguments: list[str]) -> int:
             command = [*isolation.prefix(), sys.executable, "-m", "conformance.examples", INSIDE, *arguments]
             return subprocess.run(command, check=False).returncode
         found = judged(Plan.load(), Suite(npm.node(modules), modules), EVIDENCE)
-    except (npm.NpmError, environments.EnvironmentMissing, listed.ListError, NotStarted, SuiteError) as exc:
+    except (npm.NpmError, EnvironmentMissing, listed.ListError, NotStarted, SuiteError) as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 1
     print(report.table(found, "the examples"))

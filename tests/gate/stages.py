@@ -72,14 +72,13 @@ class Lane:
     """The integration tests of a domain, on a local cloud of its own (clouds.py): parts would meet on a shared one.
 
     `make test-long-NAME` runs those marked slow, the gate the others. The gate has no time for all of a later domain:
-    it then names the one path of it, of 90 s at most, that runs with the lane `beside` at every gate, and the long lane
-    runs everything.
+    it then names the paths of it, of 90 s at most, that run at every gate, by the lane that each runs beside, and the
+    long lane runs everything.
     """
 
     name: str
     directories: tuple[str, ...]
-    path: str | None = None
-    beside: str = ""
+    paths: Mapping[str, str] | None = None
     needs: str = "versions"
 
 
@@ -98,9 +97,15 @@ LANES = (
     Lane("azure", ("aks_cluster", "azure_provider", "azure_resource", "site", "helm_release")),
     Lane("kmcp", ("engine", "kmcp_install", "mcp_probe", "mcp_server", "roles")),
     # Charts of others: clean, edited, repaired.
-    Lane("charts", ("charts",), path="", needs="build"),
-    # Ways of running: a project of one's own, clusters of others, a site's own releases and objects.
-    Lane("running", ("running",), path="running/test_extras.py", beside="azure", needs="build"),
+    Lane("charts", ("charts",), paths={}, needs="build"),
+    # Ways of running: a project of one's own, clusters of others, a site's own releases and objects, jobs of AWX, an
+    # execution environment.
+    Lane(
+        "running",
+        ("running", "awx"),
+        paths={"azure": "running/test_extras.py", "kmcp": "awx/test_path.py"},
+        needs="build",
+    ),
 )
 LANES_AT_ONCE = 3
 
@@ -172,15 +177,16 @@ def integration() -> list[Step]:
     """In parts that run side by side: most of their time is waiting."""
     found = []
     for lane in LANES:
-        if lane.path is None:
-            guests = [f"tests/integration/{guest.path}" for guest in LANES if guest.path and guest.beside == lane.name]
-            step = pytest_step(f"integration-{lane.name}", "not slow", *whole(lane), *guests)
+        if lane.paths is None:
+            guests = [guest.paths[lane.name] for guest in LANES if guest.paths and lane.name in guest.paths]
+            paths = [f"tests/integration/{path}" for path in guests]
+            step = pytest_step(f"integration-{lane.name}", "not slow", *whole(lane), *paths)
             found.append(on_cloud(lane, step))
     return found
 
 
 def long_lane(lane: Lane) -> list[Step]:
-    markers = "slow" if lane.path is None else "integration"
+    markers = "slow" if lane.paths is None else "integration"
     return [on_cloud(lane, pytest_step(f"long-{lane.name}", markers, *whole(lane)))]
 
 

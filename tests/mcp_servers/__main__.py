@@ -6,7 +6,9 @@ from __future__ import annotations
 import sys
 import time
 
-from mcp_servers.environments import EnvironmentMissing, make_all
+from gate.environments import EnvironmentMissing
+
+from mcp_servers.environments import make_all
 
 
 def main() -> int:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gate import npm
 from gate.checkout import CACHE
+from gate.environments import EnvironmentMissing, run, with_packages
 
 from localcloud.assemble import building
 from localcloud.binaries import ensure_program
@@ -32,25 +32,10 @@ PYTHONS = ("mcp1early", "mcp1", "mcp2", "fastmcp3", "fastmcp4")
 AT_ONCE = 2
 
 
-class EnvironmentMissing(Exception):
-    """What could not be installed, why, and what to do."""
-
-
 def python(name: str) -> Path:
     """The interpreter that has the packages of `requirements-NAME.txt`."""
-    requirements = HERE / f"requirements-{name}.txt"
-    key = key_of(requirements.read_bytes(), sys.version, platform.machine())
-    target = PLACE / f"{name}-{key}"
-    with locked(PLACE / f"{target.name}.lock"):
-        if not (target / ".complete").exists():
-            shutil.rmtree(target, ignore_errors=True)
-            # a virtual environment names its own place, so that it is made where it stays
-            _run([sys.executable, "-m", "venv", str(target)], f"make a virtual environment for {requirements.name}", "")
-            pip = [f"{target}/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            remedy = "Is a package index reachable? `pip config list` shows which one is used."
-            _run([*pip, "-r", str(requirements)], f"install {requirements.name}", remedy)
-            (target / ".complete").touch()
-    return target / "bin" / "python"
+    requirements = (HERE / f"requirements-{name}.txt").read_text(encoding="utf-8").splitlines()
+    return with_packages(PLACE, name, requirements) / "bin" / "python"
 
 
 def go_server() -> Path:
@@ -58,13 +43,13 @@ def go_server() -> Path:
     sources = sorted(GO_SOURCES.iterdir())
     environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
     remedy = "It needs Go (as the local cloud does) and the Go module proxy; `go env GOPROXY` names the one in use."
-    version = _run(["go", "env", "GOVERSION"], "ask Go for its version", remedy, environment).strip()
+    version = run(["go", "env", "GOVERSION"], "ask Go for its version", remedy, environment).strip()
     target = PLACE / f"go-{key_of(version, platform.machine(), *(path.read_bytes() for path in sources))}"
     with locked(PLACE / f"{target.name}.lock"):
         if not target.exists():
             with fresh_directory(target) as directory:
                 build = ["go", "build", "-trimpath", "-ldflags", "-s -w -buildid=", "-o", f"{directory}/server", "."]
-                _run(build, "build the server of the Go SDK", remedy, environment, GO_SOURCES)
+                run(build, "build the server of the Go SDK", remedy, environment, GO_SOURCES)
     return target / "server"
 
 
@@ -109,25 +94,3 @@ def make_all(progress: Callable[[str], None]) -> None:
         made.append(pool.submit(others))
         for each in made:
             each.result()
-
-
-def _run(
-    argv: Sequence[str],
-    what: str,
-    remedy: str,
-    environment: Mapping[str, str] | None = None,
-    directory: Path | None = None,
-) -> str:
-    related = dict(os.environ if environment is None else environment)
-    # what is installed depends on the requirements alone
-    for name in ("PYTHONPATH", "PYTHONHOME"):
-        related.pop(name, None)
-    try:
-        done = subprocess.run(argv, env=related, cwd=directory, capture_output=True, text=True, check=False)
-    except FileNotFoundError as exc:
-        raise EnvironmentMissing(f"Could not {what}: {argv[0]} is not there. {remedy}".strip()) from exc
-    if done.returncode:
-        raise EnvironmentMissing(
-            f"Could not {what}: {Path(argv[0]).name} ended with {done.returncode}. {remedy}\n{done.stderr.strip()}"
-        )
-    return done.stdout

@@ -87,7 +87,7 @@ MODULES: dict[str, tuple[Arguments, dict[str, Any] | None]] = {
 
 
 # what a whole run is needed for: they are actions without a module form
-ACTIONS_ONLY = {"site_validate", "site_drift", "site_drift_verdict"}
+ACTIONS_ONLY = {"controller_content", "site_validate", "site_drift", "site_drift_verdict"}
 
 
 def test_the_table_has_every_module() -> None:

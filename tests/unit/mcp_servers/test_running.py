@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from gate.environments import EnvironmentMissing
 from mcp_servers import environments, running
 from mcp_servers.catalog import BY_NAME, LEGACY, SERVERS
 from mcp_servers.running import NotStarted, Program, Running
@@ -80,12 +81,12 @@ def test_the_package_of_an_environment_is_pinned() -> None:
 def test_what_could_not_be_installed_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(environments, "PLACE", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(environments.EnvironmentMissing, match=r"go is not there\. It needs Go"):
+    with pytest.raises(EnvironmentMissing, match=r"go is not there\. It needs Go"):
         environments.go_server()
     go = tmp_path / "go"
     go.write_text("#!/bin/sh\n[ $1 = env ] || { echo proxy refused >&2; exit 3; }\n", encoding="utf-8")
     go.chmod(0o755)
-    with pytest.raises(environments.EnvironmentMissing, match=r"go ended with 3(?s:.)*GOPROXY(?s:.)*proxy refused"):
+    with pytest.raises(EnvironmentMissing, match=r"go ended with 3(?s:.)*GOPROXY(?s:.)*proxy refused"):
         environments.go_server()
 
 

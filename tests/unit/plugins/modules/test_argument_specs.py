@@ -10,6 +10,7 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.mcpops.platform.plugins.modules import (
+    controller_content,
     helm_release,
     k8s_diagnosis_info,
     k8s_objects,
@@ -23,6 +24,7 @@ from ansible_collections.mcpops.platform.plugins.modules import (
 )
 
 LEAST: dict[str, tuple[ModuleType, dict[str, Any]]] = {
+    "controller_content": (controller_content, {"content": {}}),
     "helm_release": (helm_release, {"name": "x", "namespace": "y", "chart_ref": "oci://z/x", "chart_version": "1.0.0"}),
     "k8s_diagnosis_info": (k8s_diagnosis_info, {}),
     "k8s_objects": (k8s_objects, {"definitions": [{"kind": "Namespace"}]}),
@@ -76,8 +78,8 @@ def test_defaults(module: ModuleType, given: dict[str, Any], expected: dict[str,
 
 @pytest.mark.parametrize(
     "module",
-    [site_drift, site_drift_verdict, site_validate],
-    ids=["site_drift", "site_drift_verdict", "site_validate"],
+    [controller_content, site_drift, site_drift_verdict, site_validate],
+    ids=["controller_content", "site_drift", "site_drift_verdict", "site_validate"],
 )
 def test_what_is_an_action_only_asks_for_no_credentials(module: ModuleType) -> None:
     """So none is in an action group: `module_defaults` of a group would hand it options that it does not have."""

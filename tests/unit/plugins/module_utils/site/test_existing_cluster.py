@@ -58,7 +58,7 @@ HOSTS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     ),
     "option-of-a-release": (
         {**of_file("nine"), "extras_releases": [{**OWN, **CHART, "verson": "1"}]},
-        {"extras_releases[0]": "has an unknown option: verson"},
+        {"extras_releases[0]": "has an unknown option 'verson'"},
     ),
     "extra-object": (
         {**of_file("ten"), "extras_objects": [{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "A_B"}}]},

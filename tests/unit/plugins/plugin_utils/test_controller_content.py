@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Content of an automation controller: what is refused, and what counts as a difference."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.plugin_utils.controller_content import (
+    BY_VARIABLE,
+    KINDS,
+    content_problems,
+    module_options,
+)
+from ansible_collections.mcpops.platform.plugins.plugin_utils.controller_plan import details_of, plan_item
+
+QUESTION = {"question_name": "Repair", "variable": "drift_repair", "type": "text", "required": True}
+RULE = "DTSTART:20260101T000000Z RRULE:FREQ=DAILY;INTERVAL=1"
+RIGHT: dict[str, Any] = {
+    "aap_organizations": [{"name": "org"}, {"name": "Default", "state": "exists"}],
+    "controller_credential_types": [
+        {
+            "name": "ours",
+            "kind": "cloud",
+            "inputs": {"fields": [{"id": "token", "label": "Token", "type": "string"}], "required": ["token"]},
+            "injectors": {"env": {"TOKEN": "{{ token }}", "FILE": "{{ tower.filename }}"}},
+        }
+    ],
+    "controller_credentials": [{"name": "azure", "credential_type": "Microsoft Azure Resource Manager"}],
+    "controller_projects": [{"name": "code", "organization": "org", "scm_type": "git", "scm_url": "https://x.test/y"}],
+    "controller_inventories": [{"name": "hosts", "organization": "Default"}],
+    "controller_templates": [
+        {
+            "name": "drift",
+            "project": "code",
+            "inventory": "hosts",
+            "playbook": "drift.yml",
+            "credentials": ["azure"],
+            "ask_limit_on_launch": True,
+            "survey_enabled": True,
+            "survey_spec": {"name": "s", "description": "d", "spec": [QUESTION]},
+        }
+    ],
+    "controller_workflows": [
+        {
+            "name": "flow",
+            "organization": "org",
+            "workflow_nodes": [
+                {
+                    "identifier": "one",
+                    "unified_job_template": {"name": "drift", "type": "job_template"},
+                    "extra_data": {"drift_repair": "true"},
+                    "limit": "a",
+                    "related": {"failure_nodes": [{"identifier": "two"}]},
+                },
+                {"identifier": "two", "unified_job_template": {"name": "Ask", "type": "workflow_approval"}},
+            ],
+        }
+    ],
+    "controller_schedules": [{"name": "daily", "unified_job_template": "flow", "rrule": RULE}],
+}
+
+
+def said(content: dict[str, Any]) -> list[str]:
+    return [str(problem) for problem in content_problems(content)]
+
+
+def test_what_is_right_is_accepted() -> None:
+    assert said(RIGHT) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("controller_jobs", [], "controller_jobs: is not a list of the content"),
+        ("controller_templates", {}, "controller_templates: is not a list"),
+        ("controller_templates.0.name", None, "controller_templates[0]: has no name"),
+        (
+            "controller_templates.0.playbok",
+            "x",
+            "controller_templates[drift].playbok: is not an option of it: playbook?",
+        ),
+        ("controller_templates.0.job_type", "dry", "job_type must be one of: run, check, got: dry"),
+        (
+            "controller_templates.0.project",
+            "cod",
+            "controller_templates[drift].project: 'cod' is not in controller_proj",
+        ),
+        ("controller_templates.0.credentials", ["azur"], "credentials: 'azur' is not in controller_credentials"),
+        ("controller_credentials.0.credential_type", "Azure", "'Azure' is not in controller_credential_types"),
+        ("controller_templates.0.survey_spec.spec.0.type", "bool", "[drift_repair].type: 'bool' is not one of text"),
+        ("controller_templates.0.survey_spec.spec.0.variable", "a-b", "'a-b' is not a valid name of a variable"),
+        ("controller_templates.0.survey_spec.spec.0.required", "yes", "required: is neither true nor false"),
+        ("controller_templates.0.survey_spec.spec.0.default", 3, "default: 3 is not a text"),
+        ("controller_templates.0.survey_spec.spec", [QUESTION, QUESTION], "variable: is asked for twice"),
+        ("controller_templates.0.survey_spec", None, "survey_enabled: is true, and there is no survey_spec"),
+        (
+            "controller_credential_types.0.injectors.env.TOKEN",
+            "{{ tokn }}",
+            "env.TOKEN: 'tokn' is not the id of a field",
+        ),
+        ("controller_credential_types.0.injectors.enw", {}, "injectors.enw: is not one of env"),
+        ("controller_credential_types.0.inputs.required", ["x"], "inputs.required: 'x' is not the id of a field"),
+        ("controller_schedules.0.rrule", "RRULE:FREQ=DAILY;INTERVAL=1", "does not begin with DTSTART"),
+        ("controller_schedules.0.rrule", "DTSTART:20260101T000000Z RRULE:FREQ=DAILY", "has no INTERVAL"),
+        ("controller_schedules.0.rrule", RULE.replace("DAILY", "SECONDLY"), "FREQ is 'SECONDLY'"),
+        ("controller_schedules.0.limit", "a", "limit: 'flow' does not ask for it: set its ask_limit_on_launch"),
+        ("controller_schedules.0.extra_data", {"x": 1}, "extra_data.x: the survey of 'flow' does not ask for it"),
+        ("controller_workflows.0.workflow_nodes.0.job_type", "run", "job_type: 'drift' does not ask for it"),
+        (
+            "controller_workflows.0.workflow_nodes.0.extra_data",
+            {"y": 1},
+            "extra_data.y: the survey of 'drift' does not",
+        ),
+        ("controller_workflows.0.workflow_nodes.1.identifier", "one", "workflow_nodes[one]: is there twice"),
+        (
+            "controller_workflows.0.workflow_nodes.0.unified_job_template.name",
+            "drft",
+            "'drft' is not in controller_templates",
+        ),
+        ("controller_workflows.0.workflow_nodes.1.unified_job_template", {}, "needs a name, and a type"),
+        (
+            "controller_workflows.0.workflow_nodes.1.related",
+            {"success_nodes": [{"identifier": "one"}]},
+            "one -> two -> one is a circle",
+        ),
+        (
+            "controller_workflows.0.workflow_nodes.1.related",
+            {"success_nodes": [{"identifier": "three"}]},
+            "'three' is not the identifier of a node",
+        ),
+        ("aap_organizations.1.name", "org", "aap_organizations[org]: is declared twice"),
+    ],
+)
+def test_each_fault_is_told_with_its_place(path: str, value: Any, expected: str) -> None:
+    content = copy.deepcopy(RIGHT)
+    *above, last = path.split(".")
+    place: Any = content
+    for step in above:
+        place = place[int(step)] if isinstance(place, list) else place[step]
+    place[int(last) if isinstance(place, list) else last] = value
+    assert any(expected in line for line in said(content)), said(content)
+
+
+def test_all_faults_are_told_at_once() -> None:
+    content = copy.deepcopy(RIGHT)
+    content["controller_templates"][0] |= {"job_type": "dry", "inventory": "none"}
+    content["controller_schedules"][0]["rrule"] = "never"
+    assert len(said(content)) == 4, said(content)
+
+
+def test_what_is_to_go_or_is_there_needs_nothing_else() -> None:
+    gone = {"name": "old", "state": "absent", "project": "gone"}
+    assert said({**RIGHT, "controller_templates": [*RIGHT["controller_templates"], gone]}) == []
+
+
+def test_every_kind_names_only_what_is_made_before_it_and_options_of_its_module() -> None:
+    made: set[str] = set()
+    for kind in KINDS:
+        assert {each for variables in kind.names.values() for each in variables} <= made
+        given = {option for option in kind.names if not option.startswith("notification_templates_")}
+        assert given - set(module_options(kind.module)) <= {"labels", "credentials", "execution_environment"}
+        made.add(kind.variable)
+
+
+STANDING = {
+    "name": "drift",
+    "playbook": "drift.yml",
+    "description": "",
+    "extra_vars": '{"a": 1}',
+    "diff_mode": False,
+    "related": {"survey_spec": "/s/", "labels": "/l/", "credentials": "/c/"},
+    "summary_fields": {
+        "project": {"name": "code"},
+        "credentials": [{"name": "two"}, {"name": "one"}],
+        "labels": {"count": 12, "results": [{"name": "first"}]},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("declared", "changed"),
+    [
+        ({"playbook": "drift.yml", "project": "code", "extra_vars": {"a": 1}}, []),
+        ({"credentials": ["one", "two"]}, []),
+        ({"credentials": ["one"]}, ["credentials"]),
+        ({"extra_vars": {"a": 2}, "diff_mode": True}, ["diff_mode", "extra_vars"]),
+        ({"project": "other", "organization": "elsewhere"}, ["project"]),
+        ({"survey_spec": {"name": "s", "spec": [QUESTION]}}, []),
+        ({"survey_spec": {"name": "s", "spec": [{**QUESTION, "default": "x"}]}}, ["survey_spec"]),
+        ({"survey_spec": {"name": "s", "spec": []}}, ["survey_spec"]),
+        ({"labels": ["first", "second"]}, []),
+        ({"labels": ["first"]}, ["labels"]),
+    ],
+)
+def test_only_what_is_declared_and_differs_is_a_change(declared: dict[str, Any], changed: list[str]) -> None:
+    answers = {
+        "survey_spec": {"name": "s", "description": "", "spec": [{**QUESTION, "choices": "", "new_question": True}]},
+        "labels": {"results": [{"name": "second"}, {"name": "first"}]},
+    }
+    item = {"name": "drift", **declared}
+    asked = details_of(item, STANDING)
+    assert set(asked) == {"survey_spec", "labels"} & set(declared)
+    plan = plan_item(BY_VARIABLE["controller_templates"], item, STANDING, {each: answers[each] for each in asked})
+    assert sorted(change.path for change in plan.changes) == changed
+
+
+@pytest.mark.parametrize(
+    ("inputs", "further", "changed"),
+    [
+        ({"client": "c", "secret": "canary-new"}, {"update_secrets": False}, False),
+        ({"client": "d", "secret": "canary-new"}, {"update_secrets": False}, True),
+        ({"client": "c", "secret": "canary-new"}, {}, True),
+    ],
+)
+def test_secrets_are_written_anew_only_when_asked_and_never_shown(
+    inputs: dict[str, str], further: dict[str, Any], changed: bool
+) -> None:
+    standing = {"name": "azure", "inputs": {"client": "c", "secret": "$encrypted$"}, "summary_fields": {}}
+    item = {"name": "azure", "inputs": inputs, **further}
+    plan = plan_item(BY_VARIABLE["controller_credentials"], item, standing, {})
+    assert plan.changed is changed
+    assert "canary" not in str(plan.diff())
+    assert "canary" not in str(plan_item(BY_VARIABLE["controller_credentials"], item, None, {}).diff())
+
+
+def test_an_item_is_created_removed_or_only_looked_for() -> None:
+    kind = BY_VARIABLE["controller_inventories"]
+    assert plan_item(kind, {"name": "a"}, None, {}).is_new
+    assert plan_item(kind, {"name": "a", "state": "absent"}, {"name": "a"}, {}).changed
+    assert not plan_item(kind, {"name": "a", "state": "absent"}, None, {}).changed
+    assert not plan_item(kind, {"name": "a", "state": "exists", "description": "x"}, {"name": "a"}, {}).changed
