@@ -74,7 +74,8 @@ HINTS = {
     ),
     "RoleDefinitionDoesNotExist": "Check roleDefinitionId: `az role definition list --name <role>` shows it.",
     "ResourceGroupBeingDeleted": "Wait until the group is gone, then run again.",
-    "ResourceGroupNotFound": "Create the group first (mcpops.platform.azure_resource), or check its name.",
+    "ResourceGroupNotFound": "Create the group first (mcpops.platform.azure_resource; of a site, its platform host "
+    "does: name it in --limit, too), or check its name.",
     "ScopeLocked": "A lock forbids this: remove it first.",
     "SkuNotAvailable": "Use another vm_size, zone or location; aks_sku_preflight finds a size that is available.",
     "SubscriptionNotFound": "Check subscription_id (AZURE_SUBSCRIPTION_ID), and that this identity has a role in it.",

@@ -74,7 +74,13 @@ def typed(command: str, directory: str) -> None:
         "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / "collections"),
     }
     done = subprocess.run(
-        ["sh", "-c", command], cwd=directory, env=environment, capture_output=True, text=True, check=False
+        ["sh", "-c", command],
+        cwd=directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
