@@ -56,8 +56,9 @@ def validated(module: Any, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def preflight(inventory: dict[str, Any], cluster: Body = None) -> list[SizeRequest]:
-    (task,) = of_role("site_preflight", "tasks/main.yml")
-    variables = variables_of("site_preflight", inventory, *of_role("site_preflight", "defaults/main.yml"))
+    (task,) = of_role("site_preflight", "tasks/arm.yml")
+    names = [name for name in of_role("site_preflight", "defaults/main.yml") if f"{{{{ {name} }}}}" in str(task)]
+    variables = variables_of("site_preflight", inventory, "site_preflight_cluster_backend", *names)
     asked = []
     for pool in rendered(task["loop"], variables):
         options = rendered(task["mcpops.platform.aks_sku_preflight"], {**variables, "item": pool})
@@ -67,10 +68,10 @@ def preflight(inventory: dict[str, Any], cluster: Body = None) -> list[SizeReque
 
 def creation(inventory: dict[str, Any], cluster: Body = None) -> list[SizeRequest]:
     """What aks_cluster asks for, whose system pools are those of the body that it sends."""
-    task = of_role("aks_cluster", "tasks/main.yml")[0]["mcpops.platform.aks_cluster"]
+    task = of_role("aks_cluster", "tasks/arm.yml")[0]["mcpops.platform.aks_cluster"]
     wanted = {name: task[name] for name in ("name", "resource_group", "location", "node_pools", "vm_size_selection")}
     names = [name for name in of_role("aks_cluster", "defaults/main.yml") if f"{{{{ {name} }}}}" in str(wanted)]
-    variables = variables_of("aks_cluster", inventory, *names)
+    variables = variables_of("aks_cluster", inventory, "aks_cluster_backend", *names)
     spec = cluster_spec(validated(aks_cluster, rendered(wanted, variables)), "s")
     asked = [size_request_of(cluster, spec.pools, pool, spec.declared["location"], spec.sizes) for pool in spec.pools]
     sent = [str(pool["mode"]).lower() == "system" for pool in declared_pools(current_pools(cluster), spec)]
