@@ -223,24 +223,6 @@ ALWAYS_KNOWN = frozenset(
     {"mcpops_platform", "mcpops_subscription_id", "mcpops_azure_auth", "mcpops_process_environment"}
 )
 
-_UNDEFINED = re.compile(r"'(\w+)' is undefined")
-# set by Ansible, or told apart as a variable that only the inventory sets
-_OF_OTHERS = ("ansible_", COMMON_PREFIX)
-
-
-def undefined_findings(host: Host, later: Container[str]) -> Iterator[Finding]:
-    """Variables of the user that read one which nothing defines, neither the inventory nor a task (`later`)."""
-    for variable, reason in host.deferred.items():
-        name = host.spelled.get(variable, variable)
-        found = _UNDEFINED.match(reason)
-        if name not in host.written or found is None:
-            continue
-        missing = found[1]
-        if not missing.startswith(_OF_OTHERS) and missing not in later:
-            near = difflib.get_close_matches(missing, sorted(host.written), n=1, cutoff=CLOSE_ENOUGH)
-            advice = f"did you mean {near[0]}?" if near else "set it in the inventory, or correct its name"
-            yield Finding(host.name, name, f"reads {missing!r}, which nothing defines: {advice}")
-
 
 def not_local(connections: Mapping[str, str]) -> str:
     """A sentence about hosts whose tasks do not run on the controller, by name with their connection; or nothing."""

@@ -13,7 +13,10 @@ from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory imp
     unchecked,
     undefined_findings,
 )
-from ansible_collections.mcpops.platform.plugins.plugin_utils.later_definitions import LaterDefinitions
+from ansible_collections.mcpops.platform.plugins.plugin_utils.later_definitions import (
+    LaterDefinitions,
+    undefined_findings,
+)
 
 DEFAULTS = {
     "r_servers": "{{ mcpops_mcp_servers | default([]) }}",
