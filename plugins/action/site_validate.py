@@ -32,7 +32,7 @@ from ..module_utils.text import counted
 from ..modules import site_validate
 from ..plugin_utils import rollout, selection, variable_origin
 from ..plugin_utils.host_values import HostValues, Rendered
-from ..plugin_utils.later_definitions import LaterDefinitions
+from ..plugin_utils.later_definitions import LaterDefinitions, undefined_findings
 from ..plugin_utils.rollout import RINGS, SERIAL
 from ..plugin_utils.selection import Inventory
 from ..plugin_utils.site_action import SiteAction
@@ -119,7 +119,7 @@ class ActionModule(SiteAction):
         findings += rollout.findings(hosts, groups)
         findings += [finding for *_known, of_tasks in judged for finding in of_tasks.unexplained(findings)]
         later = LaterDefinitions(Path(str(task_vars.get("playbook_dir", "."))), [role.path for role in roles.values()])
-        findings += [finding for host in hosts for finding in inventory.undefined_findings(host, later)]
+        findings += [finding for host in hosts for finding in undefined_findings(host, later)]
         unread = _unread(hosts, roles, task_vars["hostvars"])
         findings += [finding for resembles, finding in unread if resembles]
         if findings:

@@ -35,7 +35,7 @@ from ..module_utils.module import raise_masked
 from ..module_utils.option_problems import task_problems
 from ..module_utils.task import CommandOutput
 from ..module_utils.waiting import now
-from . import ansible_core  # noqa: F401 ends the run of an older one
+from . import ansible_core
 from .orphan import end_with_the_run
 from .plain_types import plain_arguments
 from .task_files import with_absolute_paths
@@ -46,6 +46,9 @@ try:  # ansible-core 2.22 masks registered values everywhere, also in what other
     from ansible.module_utils.secrets import register_secret
 except ImportError:
     register_secret = None
+
+# ansible_core ends the run of an older one when it is imported
+__all__ = ["InProcessAction", "InProcessTask", "ansible_core"]
 
 PROGRESS_EVERY_SECONDS = 5.0
 

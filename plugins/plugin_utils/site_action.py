@@ -16,8 +16,11 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import Failure, InvalidInput, Problem
 from ..module_utils.option_problems import task_problems
-from . import ansible_core  # noqa: F401 ends the run of an older one
+from . import ansible_core
 from .plain_types import plain_arguments
+
+# ansible_core ends the run of an older one when it is imported
+__all__ = ["SiteAction", "ansible_core"]
 
 
 class SiteAction(ActionBase):

@@ -32,7 +32,13 @@ suppress_warnings = ["ref.ref"]
 
 
 def run(*argv: str | Path) -> int:
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / "collections")}
+    programs = Path(sys.executable).parent
+    environment = {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / "collections"),
+        # antsibull-docs starts ansible-doc by its name
+        "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+    }
     return subprocess.run([*map(str, argv)], cwd=CHECKOUT, env=environment, check=False).returncode
 
 
@@ -47,7 +53,8 @@ def main() -> int:
     pages.mkdir(parents=True, mode=0o755)
     (SITE / "conf.py").write_text(CONFIGURATION, encoding="utf-8")
     options = ("--use-current", "--squash-hierarchy", "--fail-on-error", "--dest-dir", pages)
-    failed = run(tool("antsibull-docs"), "collection", *options, "mcpops.platform")
+    failed = run(tool("antsibull-docs"), "lint-collection-docs", "--plugin-docs", ".")
+    failed = failed or run(tool("antsibull-docs"), "collection", *options, "mcpops.platform")
     failed = failed or run(
         tool("sphinx-build"), "-q", "-W", "--keep-going", "-c", SITE, "-b", "html", pages, SITE / "html"
     )

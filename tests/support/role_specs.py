@@ -25,7 +25,9 @@ from gate.rules.modules import COLLECTION, documentation
 from gate.rules.roles import role_names
 
 MODULES = "ansible_collections.mcpops.platform.plugins.modules"
-_WHOLE = re.compile(r"\{\{\s*(\w+)\s*(?:\|\s*default\(omit, true\)|or omit)?\s*\}\}")
+_WHOLE = re.compile(r"\{\{\s*(\w+)\s*(?:\|\s*default\(omit, true\)|or omit|if \w+ else omit)?\s*\}\}")
+# by a lookup of this collection, from what else the inventory says
+_COMPUTED = re.compile(rf"\b(?:query|lookup)\('{re.escape(COLLECTION)}\.")
 _OPTION = re.compile(r"\b(O|RV)\((?![\w.]+#)(\w+)")
 _KEPT = ("description", "type", "elements", "required", "choices", "default", "aliases")
 WIDTH = 120
@@ -51,6 +53,8 @@ def true_defaults(role: str) -> dict[str, Any]:
     templar = Templar(loader=DataLoader(), variables=raw)
     found = {}
     for name, value in raw.items():
+        if _COMPUTED.search(str(value)):
+            continue
         try:
             found[name] = _plain(templar.template(value))
         except AnsibleUndefinedVariable:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -150,24 +150,6 @@ ALWAYS_KNOWN = frozenset(
         *("mcpops_playbook", "mcpops_rings", "mcpops_serial"),
     }
 )
-
-_UNDEFINED = re.compile(r"'(\w+)' is undefined")
-# set by Ansible, or told apart as a variable that only the inventory sets
-_OF_OTHERS = ("ansible_", COMMON_PREFIX)
-
-
-def undefined_findings(host: Host, later: Container[str]) -> Iterator[Finding]:
-    """Variables of the user that read one which nothing defines, neither the inventory nor a task (`later`)."""
-    for variable, reason in host.deferred.items():
-        name = host.spelled.get(variable, variable)
-        found = _UNDEFINED.match(reason)
-        if name not in host.written or found is None:
-            continue
-        missing = found[1]
-        if not missing.startswith(_OF_OTHERS) and missing not in later:
-            near = difflib.get_close_matches(missing, sorted(host.written), n=1, cutoff=CLOSE_ENOUGH)
-            advice = f"did you mean {near[0]}?" if near else "set it in the inventory, or correct its name"
-            yield Finding(host.name, name, f"reads {missing!r}, which nothing defines: {advice}")
 
 
 def not_local(connections: Mapping[str, str]) -> str:

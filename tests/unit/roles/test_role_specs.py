@@ -58,8 +58,11 @@ def test_every_structure_that_a_module_knows_has_suboptions() -> None:
         "azure_platform: azure_platform_tags",
         "cluster_setup: cluster_setup_namespace_labels",
         "cluster_setup: cluster_setup_objects",
+        "extras: extras_objects",
         "kmcp: kmcp_values",
         "site_diagnostics: site_diagnostics_servers",
+        "site_preflight: site_preflight_definitions",
+        "site_preflight: site_preflight_workloads",
         "site_teardown: site_teardown_resource_groups",
         "site_verify: site_verify_servers",
     }

@@ -11,9 +11,11 @@ from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory imp
     Host,
     not_local,
     unchecked,
+)
+from ansible_collections.mcpops.platform.plugins.plugin_utils.later_definitions import (
+    LaterDefinitions,
     undefined_findings,
 )
-from ansible_collections.mcpops.platform.plugins.plugin_utils.later_definitions import LaterDefinitions
 
 DEFAULTS = {
     "r_servers": "{{ mcpops_mcp_servers | default([]) }}",
