@@ -16,7 +16,7 @@ description:
     of C(awx.awx), which are those of C(ansible.controller).
   - Checking needs neither of these collections and no controller. Applying reads the controller through the lookup
     C(controller_api) of one of them, and runs its module for every object that differs, and for no other.
-  - What is not declared is left alone. Objects are removed only by O(ignore:state=absent) of an item.
+  - What is not declared is left alone. Objects are removed only by C(state=absent) of an item.
   - Runs on the controller of this playbook always, whatever the connection.
 extends_documentation_fragment:
   - mcpops.platform.attributes.controller

@@ -139,6 +139,10 @@ PROMPTS = {
     "inventory": "ask_inventory_on_launch",
     "credentials": "ask_credential_on_launch",
 }
+# Of a controller's own making: beside these, no credential may set a variable that configures Ansible.
+OWN_ENVIRONMENT = frozenset(
+    {"AWX_HOST", "INVENTORY_ID", "JOB_ID", "PATH", "PROJECT_REVISION", "PYTHONPATH", "VIRTUAL_ENV"}
+)
 _VARIABLE = re.compile(r"[A-Za-z_]\w*")
 _REFERENCE = re.compile(r"\{\{-?\s*([A-Za-z_]\w*)")
 
@@ -244,6 +248,8 @@ def _credential_type(item: Item) -> Iterator[Problem]:
             yield Problem(f"injectors.{group}", "is not one of env, extra_vars and file")
             continue
         for name, text in injected.items():
+            if group == "env" and (name.startswith("ANSIBLE_") or name in OWN_ENVIRONMENT):
+                yield Problem(f"injectors.env.{name}", "is not for credentials to set: a controller refuses it")
             for used in _REFERENCE.findall(str(text)):
                 if used not in (*fields, "tower", "awx"):
                     yield Problem(f"injectors.{group}.{name}", f"{used!r} is not the id of a field")

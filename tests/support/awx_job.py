@@ -97,7 +97,8 @@ class Job:
 
     def events(self, name: str) -> list[dict[str, Any]]:
         found = []
-        for path in (self.artifacts / "job_events").glob("*.json"):
+        # the runner writes an event under another name first
+        for path in (self.artifacts / "job_events").glob("[0-9]*-*[!l].json"):
             event = json.loads(path.read_text(encoding="utf-8"))
             if event["event"] == name:
                 found.append(event)

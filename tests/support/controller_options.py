@@ -98,7 +98,12 @@ def text(found: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    FILE.write_text(text(options(collections(ANSIBLE, "awx.awx"))), encoding="utf-8")
+    """With an argument the content is shown, and not written."""
+    found = text(options(collections(ANSIBLE, "awx.awx")))
+    if sys.argv[1:]:
+        print(found, end="")
+        return
+    FILE.write_text(found, encoding="utf-8")
     print(FILE.relative_to(CHECKOUT))
 
 

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import copy
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,6 +103,8 @@ def test_what_is_right_is_accepted() -> None:
             "{{ tokn }}",
             "env.TOKEN: 'tokn' is not the id of a field",
         ),
+        ("controller_credential_types.0.injectors.env.ANSIBLE_X", "1", "ANSIBLE_X: is not for credentials to set"),
+        ("controller_credential_types.0.injectors.env.PATH", "1", "env.PATH: is not for credentials to set"),
         ("controller_credential_types.0.injectors.enw", {}, "injectors.enw: is not one of env"),
         ("controller_credential_types.0.inputs.required", ["x"], "inputs.required: 'x' is not the id of a field"),
         ("controller_schedules.0.rrule", "RRULE:FREQ=DAILY;INTERVAL=1", "does not begin with DTSTART"),
@@ -232,3 +236,48 @@ def test_an_item_is_created_removed_or_only_looked_for() -> None:
     assert plan_item(kind, {"name": "a", "state": "absent"}, {"name": "a"}, {}).changed
     assert not plan_item(kind, {"name": "a", "state": "absent"}, None, {}).changed
     assert not plan_item(kind, {"name": "a", "state": "exists", "description": "x"}, {"name": "a"}, {}).changed
+
+
+RECORDED: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parent / "fixtures" / "awx-24.6.1.json").read_text(encoding="utf-8")
+)
+"""Objects as they were declared, and what the API of AWX 24.6.1 answered once awx.awx had made them; links and names of
+people are left out."""
+OBJECTS = [pytest.param(one, id=f"{one['list']}[{one['declared']['name']}]") for one in RECORDED]
+# where an object is found, not what it is
+NOT_COMPARED = {"name", "organization", "state", "update_secrets"}
+
+
+@pytest.mark.parametrize("recorded", OBJECTS)
+def test_what_a_controller_answers_of_what_it_was_given_is_no_difference(recorded: dict[str, Any]) -> None:
+    kind = BY_VARIABLE[recorded["list"]]
+    assert set(details_of(recorded["declared"], recorded["found"])) == set(recorded["details"])
+    assert plan_item(kind, recorded["declared"], recorded["found"], recorded["details"]).changes == ()
+
+
+@pytest.mark.parametrize("recorded", OBJECTS)
+def test_every_other_value_is_a_difference(recorded: dict[str, Any]) -> None:
+    kind = BY_VARIABLE[recorded["list"]]
+    for option, value in recorded["declared"].items():
+        if option in NOT_COMPARED:
+            continue
+        declared = {**recorded["declared"], option: other(value)}
+        plan = plan_item(kind, declared, recorded["found"], recorded["details"])
+        assert [change.path for change in plan.changes] == [option], option
+
+
+def other(value: Any) -> Any:
+    """A value of the same type, one leaf of it changed."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, dict):
+        if "unified_job_template" in value:
+            return {**value, "related": {"always_nodes": [{"identifier": "verify"}]}}
+        # a secret that stands is not compared
+        name = next(key for key in reversed(value) if key != "secret")
+        return {**value, name: other(value[name])}
+    if isinstance(value, list):
+        return [other(value[0]), *value[1:]] if value else ["more"]
+    return f"{value} too"
