@@ -31,7 +31,7 @@ from . import release_record, secret_values
 from .chart import Chart, exact_version, yaml_documents
 from .cli import Helm
 from .command import HelmFiles, helm_files
-from .release_record import History, Release
+from .release_record import CRD_KIND, History, Release
 from .spec import Registry, ReleaseSpec
 
 _SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
@@ -59,7 +59,6 @@ def may_be_missing(declared: Object) -> bool:
 
 HELM_MANAGER = "helm"
 OUR_MANAGERS = frozenset({HELM_MANAGER, FIELD_MANAGER})
-CRD_KIND = "CustomResourceDefinition"
 REMEDY = (
     "Set it back to what the chart renders where it was changed by hand. Where the chart itself changed it, delete the "
     "object: the next run restores it."

@@ -26,9 +26,9 @@ from ..task import Result, Task
 from . import content, drift, release_record, secret_values
 from .cli import Helm
 from .command import helm_files
-from .drift import CRD_KIND, Inspection, has_started, roll_back
+from .drift import Inspection, has_started, roll_back
 from .plan import plan_release, plan_removal
-from .release_record import History, Release
+from .release_record import CRD_KIND, History, Release
 from .spec import UPGRADE_CRDS, ReleaseSpec, problems, release_spec, rounding_warnings
 
 
