@@ -10,19 +10,21 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from ..errors import CheckModeViolation, ServiceError, pip_install
 from ..kube.diff import IMMUTABLE
 from ..kube.errors import without_dumps
+from ..kube.kubeconfig import Access
 from ..kube.syntax import json_text
 from ..secrets import redact
 from ..task import CommandOutput, Task, run_within
 from . import command
 from .chart import Chart, exact_version, first_mapping
 from .command import REPOSITORY, HelmFiles
-from .spec import ReleaseSpec
+from .spec import Registry, ReleaseSpec
 
 REASON_LIMIT = 1500
 
@@ -251,6 +253,12 @@ class Helm:
                 "helm_binary.",
             )
         return cls(task, binary, _version(task, binary))
+
+    def files(
+        self, access: Access, registry: Registry | None = None, chart: Chart | None = None
+    ) -> AbstractContextManager[HelmFiles]:
+        """The private files that its processes read, for as long as they are needed."""
+        return command.helm_files(access, registry, chart)
 
     def check(self, spec: ReleaseSpec) -> None:
         """That this helm can do what the release asks for."""

@@ -13,7 +13,7 @@ import hashlib
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from ..errors import Failure, ServiceError
@@ -29,10 +29,12 @@ from ..plan import Plan
 from ..task import Task
 from . import release_record, secret_values
 from .chart import Chart, exact_version, yaml_documents
-from .cli import Helm
-from .command import HelmFiles, helm_files
-from .release_record import History, Release
+from .release_record import CRD_KIND, History, Release
 from .spec import Registry, ReleaseSpec
+
+if TYPE_CHECKING:
+    from .cli import Helm
+    from .command import HelmFiles
 
 _SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
 
@@ -59,7 +61,6 @@ def may_be_missing(declared: Object) -> bool:
 
 HELM_MANAGER = "helm"
 OUR_MANAGERS = frozenset({HELM_MANAGER, FIELD_MANAGER})
-CRD_KIND = "CustomResourceDefinition"
 REMEDY = (
     "Set it back to what the chart renders where it was changed by hand. Where the chart itself changed it, delete the "
     "object: the next run restores it."
@@ -196,6 +197,13 @@ def _after_definition(target: Target, outcome: ObjectOutcome, moving: Iterable[t
     return ObjectOutcome(target.ref, Plan(str(target.ref), notes=(note,)), outcome.live)
 
 
+def find_helm(task: Task, binary: str | None) -> Helm:
+    """The program. What runs it and reads its failures is not needed for a release that stands."""
+    from .cli import Helm
+
+    return Helm.find(task, binary)
+
+
 def with_exact_version(
     task: Task, kube: Kube, spec: ReleaseSpec, release: Release | None
 ) -> tuple[ReleaseSpec, str | None]:
@@ -208,8 +216,8 @@ def with_exact_version(
         return spec, None
     if release is not None and release.chart_name == chart.name and chart.range.allows(release.chart_version):
         return _at(spec, release.chart_version), None
-    helm = Helm.find(task, spec.helm_binary)
-    with helm_files(kube.access, spec.registry, chart) as files:
+    helm = find_helm(task, spec.helm_binary)
+    with helm.files(kube.access, spec.registry, chart) as files:
         version = _entry(helm, spec, files).version if chart.repository else helm.newest(spec, files)
     return _at(spec, version), f"chart_version {chart.range.text} is {version} now."
 
@@ -223,8 +231,8 @@ def with_own_name(task: Task, kube: Kube, spec: ReleaseSpec, release: Release | 
     chart = spec.chart
     if release is None or not chart.registry or release.chart_name == chart.name:
         return spec
-    helm = Helm.find(task, spec.helm_binary)
-    with helm_files(kube.access, spec.registry, chart) as files:
+    helm = find_helm(task, spec.helm_binary)
+    with helm.files(kube.access, spec.registry, chart) as files:
         return replace(spec, chart=replace(chart, name=helm.own_name(spec, files)))
 
 
@@ -356,8 +364,8 @@ def await_crds(task: Task, kube: Kube, objects: Iterable[Object], timeout: float
 
 def render_manifest(task: Task, kube: Kube, spec: ReleaseSpec, values: Mapping[str, Any]) -> str:
     """The manifest of the declared chart with these values, in check mode too."""
-    helm = Helm.find(task, spec.helm_binary)
-    with helm_files(kube.access, spec.registry, spec.chart) as files:
+    helm = find_helm(task, spec.helm_binary)
+    with helm.files(kube.access, spec.registry, spec.chart) as files:
         return helm.rendered(with_local_chart(helm, spec, files), values, files)
 
 
@@ -397,8 +405,8 @@ def roll_back(task: Task, kube: Kube, spec: ReleaseSpec, before: History, cause:
     target = before.deployed.revision if before.deployed is not None else None
     task.progress(f"{name} does not work: going back")
     try:
-        helm = Helm.find(task, spec.helm_binary)
-        with helm_files(kube.access) as files:
+        helm = find_helm(task, spec.helm_binary)
+        with helm.files(kube.access) as files:
             if target is None:
                 helm.uninstall(spec.name, spec.namespace, spec.wait_timeout, files)
             else:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..domain import Domain, judges_of
 from ..errors import Failure, InvalidInput, ServiceError
@@ -19,17 +19,17 @@ from ..kube.apply.options import BundleOptions, BundleOutcome
 from ..kube.client import Kube
 from ..kube.manifests import Object
 from ..kube.readiness.judge import JUDGES, has_verdict, readiness_reasons
-from ..kube.readiness.wait import wait_ready
 from ..plan import Plan
 from ..run_cache import ClusterPending
 from ..task import Result, Task
 from . import content, drift, release_record, secret_values
-from .cli import Helm
-from .command import helm_files
-from .drift import CRD_KIND, Inspection, has_started, roll_back
+from .drift import Inspection, has_started, roll_back
 from .plan import plan_release, plan_removal
-from .release_record import History, Release
+from .release_record import CRD_KIND, History, Release
 from .spec import UPGRADE_CRDS, ReleaseSpec, problems, release_spec, rounding_warnings
+
+if TYPE_CHECKING:
+    from .cli import Helm
 
 
 def restore_release(task: Task, kube: Kube, release: Release, spec: ReleaseSpec, found: Inspection) -> Inspection:
@@ -72,6 +72,9 @@ def await_ready(task: Task, kube: Kube, spec: ReleaseSpec, found: Inspection) ->
     judges = {**JUDGES, **judges_of(spec.domains)}
     waited_for = [item for item in found.live.values() if has_verdict(item, judges) and item["kind"] != CRD_KIND]
     if any(readiness_reasons(item, judges) for item in waited_for):
+        # of a release that stands everything is ready
+        from ..kube.readiness.wait import wait_ready
+
         wait_ready(kube, task, waited_for, spec.wait_timeout, judges=judges)
 
 
@@ -149,7 +152,7 @@ def ensure_release(task: Task, kube: Kube, spec: ReleaseSpec, known: History | N
     plan, missing = _planned(kube, spec, found, resolved, secrets)
     if not plan.changes:
         return _unchanged_release(task, kube, spec, plan, found)
-    helm = Helm.find(task, spec.helm_binary)
+    helm = drift.find_helm(task, spec.helm_binary)
     helm.check(spec)
     if task.check_mode:
         return _check_mode_outcome(spec, _without_namespace(plan, spec, missing), found)
@@ -230,10 +233,10 @@ def remove_release(task: Task, kube: Kube, name: str, namespace: str, options: M
     if release is None:
         return Outcome((Plan(f"release {namespace}/{name}"),), None)
     plan = plan_removal(name, namespace, release, release_record.parse_manifest(release))
-    helm = Helm.find(task, options.get("helm_binary"))
+    helm = drift.find_helm(task, options.get("helm_binary"))
     if not task.check_mode:
         try:
-            with helm_files(kube.access) as files:
+            with helm.files(kube.access) as files:
                 helm.uninstall(name, namespace, options["wait_timeout"], files)
         except Failure:
             if _moved(kube, release):
@@ -297,7 +300,7 @@ def _absent(task: Task) -> Result:
 
 def _run_helm(task: Task, kube: Kube, helm: Helm, spec: ReleaseSpec, found: History) -> Release:
     """Recover what was left behind, then install or upgrade; returns the record helm has written."""
-    with helm_files(kube.access, spec.registry, spec.chart) as files:
+    with helm.files(kube.access, spec.registry, spec.chart) as files:
         release = found.newest
         if release is not None and release.unfinished:
             if found.deployed is not None:

@@ -25,7 +25,7 @@ from ..errors import Failure, ServiceError
 from ..kube.apply.options import ObjectOutcome, not_reached
 from ..kube.apply.requests import Target, declared_for, target_of, unless_down
 from ..kube.client import Kube
-from ..kube.discovery import ResourceType
+from ..kube.discovery import KeptDocuments, ResourceType, cache_directory
 from ..kube.manifests import Object, flatten_lists, normalise, object_ref
 from ..kube.schema import known_only
 from ..kube.sdk import yaml
@@ -234,10 +234,21 @@ def drop_record(kube: Kube, release: Release) -> None:
 KEEP = "helm.sh/resource-policy"
 OWNER = "meta.helm.sh/release"
 COMPARE = "compare"
+CRD_KIND = "CustomResourceDefinition"
 
 
 def parse_manifest(release: Release) -> list[Object]:
     """Every object helm applied for this revision, in the manifest's order."""
+    # what lacks any of these helm has not applied either
+    return [item for item in flatten_lists(_documents(release)) if isinstance(item, dict) and _is_named(item)]
+
+
+def _documents(release: Release) -> list[Any]:
+    """A manifest of nothing but definitions is read once: they are as long as all else, public, and hold no values."""
+    kept = KeptDocuments(cache_directory(), "definitions")
+    known = kept.read(release.manifest)
+    if isinstance(known, list):
+        return known
     try:
         documents = read_documents(release.manifest)
     except yaml.YAMLError as failure:
@@ -246,8 +257,9 @@ def parse_manifest(release: Release) -> list[Object]:
             f"revision {release.revision} is not YAML",
             hint="Reinstall it: state absent, then present.",
         ) from failure
-    # what lacks any of these helm has not applied either
-    return [item for item in flatten_lists(documents) if isinstance(item, dict) and _is_named(item)]
+    if documents and all(isinstance(one, dict) and one.get("kind") == CRD_KIND for one in documents):
+        kept.write(release.manifest, documents)
+    return documents
 
 
 def _is_named(item: Mapping[str, Any]) -> bool:
@@ -304,9 +316,9 @@ def with_helm_marks(item: Object, release: Release, namespaced: bool) -> Object:
 
 def chart_crds(text: str, kube: Kube, chart: str) -> list[Target]:
     """The objects of the crds/ directory of this chart. Helm leaves them without its marks: no release owns them."""
-    resource = kube.resource_type("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+    resource = kube.resource_type("apiextensions.k8s.io/v1", CRD_KIND)
     found = flatten_lists(of_chart(f"Reading the definitions of chart {chart}", text))
-    definitions = [one for one in found if isinstance(one, dict) and one.get("kind") == "CustomResourceDefinition"]
+    definitions = [one for one in found if isinstance(one, dict) and one.get("kind") == CRD_KIND]
     return [_target(kube, resource, normalise(item)) for item in definitions] if resource is not None else []
 
 

@@ -25,8 +25,9 @@ from .plan import effective_values, successors
 from .release_record import VALUES_LABEL, VALUES_SECRET, VALUES_SHOWN, History, Release
 from .spec import ReleaseSpec
 
-# also quoted, and in JSON: charts print objects with toJson and toPrettyJson
-_OF_A_SECRET = re.compile(r"""\bkind["']?\s*:\s*["']?Secret(?:List)?\b""")
+# also quoted, and in JSON: charts print objects with toJson and toPrettyJson. It begins with plain letters, which `re`
+# finds many times as quickly; what it finds too much is read and left out
+_OF_A_SECRET = re.compile(r"""kind["']?\s*:\s*["']?Secret(?:List)?\b""")
 
 
 def protect_values(task: Task, spec: ReleaseSpec, found: History | None = None) -> list[str]:
@@ -144,7 +145,10 @@ def mark_failed_revision(task: Task, kube: Kube, spec: ReleaseSpec, before: Hist
 
 
 def _current(found: History | None) -> list[Release]:
-    return [release for release in (found.newest, found.deployed) if release is not None] if found else []
+    """The newest revision and the deployed one, which are one and the same for the most part."""
+    if found is None or found.newest is None:
+        return []
+    return [found.newest] if found.deployed in (None, found.newest) else [found.newest, found.deployed]
 
 
 def _current_secrets(existing: Iterable[Release]) -> list[str]:

@@ -29,7 +29,6 @@ from ..task import Result, Task
 from . import cluster_state
 from . import spec as controller_values
 from .cluster_state import CrdOwner
-from .schema_loss import objects_with, schema_losses, schema_refusal, version_losses
 from .server_spec import CRD, KIND
 from .spec import KmcpSpec, kmcp_spec, problems
 
@@ -148,6 +147,9 @@ def _foreign_definition(task: Task, kube: Kube, spec: KmcpSpec) -> list[str]:
 
 def _check_losses(task: Task, kube: Kube, spec: KmcpSpec) -> list[str]:
     """The chart's definition is rendered, which needs helm and its registry, in check mode too."""
+    # only another version needs it
+    from .schema_loss import objects_with, schema_losses, schema_refusal, version_losses
+
     now = cluster_state.read_crd(kube)
     if now is None:
         return []

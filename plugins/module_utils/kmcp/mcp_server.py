@@ -15,7 +15,6 @@ from typing import Any
 
 from ..errors import Failure, InvalidInput, NotReady, Problem, Refused, Rule, ServiceError, check
 from ..kube.apply.bundle import apply_bundle, plan_without_cluster
-from ..kube.apply.delete import DeleteOptions, delete_objects, wait_until_gone
 from ..kube.apply.options import BundleOptions, BundleOutcome, ObjectOutcome
 from ..kube.apply.requests import read_live
 from ..kube.client import Kube
@@ -129,6 +128,9 @@ def _members(kube: Kube, bundle: str, namespaces: Iterable[str]) -> list[Object]
 
 
 def remove_servers(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) -> Result:
+    # servers that stay need not have it
+    from ..kube.apply.delete import DeleteOptions, delete_objects
+
     observed_servers = observe.observe_servers(kube, task, servers, resource_served=served, compared=False)
     deadline = Deadline(float(task.params["wait_timeout"]))
     outcome = delete_objects(
@@ -179,6 +181,8 @@ def _wait_for_children(
     ]
     if not to_remove:
         return
+    from ..kube.apply.delete import wait_until_gone
+
     wait_until_gone(kube, task, to_remove, max(1.0, deadline.left))
     pods = [
         (

@@ -13,7 +13,6 @@ import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..kube.apply.delete import DeleteOptions, delete_existing
 from ..kube.apply.options import ObjectOutcome
 from ..kube.apply.requests import Target
 from ..kube.client import Kube
@@ -197,6 +196,8 @@ def remove_policies(
     ]
     if not targets:
         return []
+    from ..kube.apply.delete import DeleteOptions, delete_existing
+
     return delete_existing(
         kube, task, targets, live, DeleteOptions(subject="network policies", wait=False), dry=task.check_mode
     )

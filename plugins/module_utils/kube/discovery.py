@@ -295,17 +295,17 @@ def document_addresses(index: Mapping[str, Any]) -> dict[str, str]:
     return {path: str(row.get("serverRelativeURL")) for path, row in (index.get("paths") or {}).items()}
 
 
-class OpenApiDocuments:
-    """Trimmed documents by the address that names their content."""
+class KeptDocuments:
+    """JSON by a name that stands for its content, in a folder of the user's cache."""
 
     FORM = "1"
     """Part of every name: another form of what is kept must not be read as this one."""
 
-    def __init__(self, directory: Path | None) -> None:
-        self._directory = directory / "openapi" if directory is not None else None
+    def __init__(self, directory: Path | None, folder: str) -> None:
+        self._directory = directory / folder if directory is not None else None
 
-    def read(self, address: str) -> Any | None:
-        file = self._file(address)
+    def read(self, name: str) -> Any | None:
+        file = self._file(name)
         if file is None:
             return None
         try:
@@ -313,20 +313,30 @@ class OpenApiDocuments:
         except (OSError, ValueError):
             return None
 
-    def write(self, address: str, document: Any) -> None:
-        file = self._file(address)
+    def write(self, name: str, document: Any) -> None:
+        file = self._file(name)
         if file is None:
             return
-        with contextlib.suppress(OSError):
+        # nor is half of a surrogate pair, which JSON may hold, a reason to fail
+        with contextlib.suppress(OSError, UnicodeEncodeError):
             write_private(file, json.dumps(document, ensure_ascii=False, separators=(",", ":")))
 
-    def _file(self, address: str) -> Path | None:
-        parts = urlsplit(address)
-        # without a hash the address says nothing of the content
-        if self._directory is None or not parse_qs(parts.query).get("hash"):
+    def _file(self, name: str) -> Path | None:
+        if self._directory is None:
             return None
-        name = hashlib.sha256(f"{self.FORM} {address}".encode()).hexdigest()
-        return self._directory / f"{name}.json"
+        digest = hashlib.sha256(f"{self.FORM} {name}".encode(errors="surrogatepass")).hexdigest()
+        return self._directory / f"{digest}.json"
+
+
+class OpenApiDocuments(KeptDocuments):
+    """Trimmed documents by the address that names their content."""
+
+    def __init__(self, directory: Path | None) -> None:
+        super().__init__(directory, "openapi")
+
+    def _file(self, name: str) -> Path | None:
+        # without a hash the address says nothing of the content
+        return super()._file(name) if parse_qs(urlsplit(name).query).get("hash") else None
 
 
 class ConfirmedObjects:

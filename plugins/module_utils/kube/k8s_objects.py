@@ -27,7 +27,6 @@ from ..task import Result, Task, run_within
 from ..waiting import wait_timeout_problems
 from . import manifests
 from .apply.bundle import BUNDLE_LABEL, apply_bundle, labelled, plan_without_cluster
-from .apply.delete import DeleteOptions, delete_objects
 from .apply.options import BundleOptions, BundleOutcome, Pruning, object_options
 from .client import Kube
 from .discovery import is_mistaken, not_installed, not_served
@@ -35,7 +34,6 @@ from .kubeconfig import CONNECTION
 from .manifests import Object, holds_secrets, object_ref
 from .readiness import judge
 from .readiness.judge import JUDGES, Condition, parse_conditions, unmet_conditions
-from .readiness.wait import wait_ready
 from .writers import ignored_differences
 
 SUBJECT = "k8s_objects"
@@ -318,6 +316,9 @@ def _apply(
     judges = {**JUDGES, **judges_of(domains)}
 
     def settle(applied: BundleOutcome) -> Sequence[Object]:
+        # most bundles wait for nothing
+        from .readiness.wait import wait_ready
+
         unmet_by = partial(unmet_conditions, conditions, judges=judges)
         waited_for = [item for item in applied.objects if options.settings(object_ref(item)).wait]
         return wait_ready(kube, task, waited_for, options.wait_timeout, unmet_by, judges)
@@ -328,6 +329,9 @@ def _apply(
 
 
 def _delete(kube: Kube, task: Task, declared: Sequence[Object]) -> Result:
+    # what applies need not have it
+    from .apply.delete import DeleteOptions, delete_objects
+
     params = task.params
     options = DeleteOptions(
         subject=SUBJECT,

@@ -16,6 +16,7 @@ import datetime
 import hashlib
 import http.client
 import json
+import math
 import os
 import socket
 import ssl
@@ -32,7 +33,7 @@ from ..http_terms import basic_auth, bypasses, connection_pool, environment_prox
 from ..intent import guard
 from ..run_cache import RunCache, write_private
 from ..task import Task, run_within
-from ..waiting import watch_socket
+from ..waiting import now, watch_socket
 from .kubeconfig import Access
 from .sdk import require, urllib3
 from .syntax import json_text
@@ -131,6 +132,8 @@ class Transport:
         self.ssl_context = ssl_context(access, self._credential)
         self._pool = _pool(access, self.ssl_context)
         self._headers = self._identity()
+        self.quickest = math.inf
+        """Seconds of the quickest answer so far."""
 
     def send(
         self,
@@ -148,7 +151,8 @@ class Transport:
             sent[name] = value
         url = self.access.server + target
         guard(self._task.check_mode, "kubernetes", method, url)
-        return self._pool.request(
+        started = now()
+        response = self._pool.request(
             method,
             url,
             body=body,
@@ -159,6 +163,8 @@ class Transport:
             retries=False,
             preload_content=preload,
         )
+        self.quickest = min(self.quickest, now() - started)
+        return response
 
     def renew(self) -> bool:
         """After a 401: a fresh credential from the plugin, if there is one."""

@@ -137,13 +137,13 @@ class Tolerated:
     """The rules that hold for one object. `paths` are those that a user named: nobody looks at them, whoever wrote."""
 
     def __init__(self, rows: Iterable[Writer] = (), paths: Iterable[str] = ()) -> None:
-        self._rows = [(row, re.compile(row.managers), _pattern(row.path)) for row in rows]
+        self._rows = tuple(rows)
         self._paths = [_pattern(path) for path in paths]
 
     def expects(self, manager: str, path: str) -> bool:
         """Whether this manager may have written this leaf, which is not declared."""
         return self.is_ignored(path) or any(
-            managers.fullmatch(manager) and pattern.fullmatch(path) for _row, managers, pattern in self._rows
+            _fits(row.managers, manager) and _pattern(row.path).fullmatch(path) for row in self._rows
         )
 
     @property
@@ -158,16 +158,16 @@ class Tolerated:
     def yields(self, path: str, others: Collection[str], declared: Any = None) -> bool:
         """Whether a leaf stays as it stands although it is declared: one of `others`, who own it, may set it."""
         return self.is_ignored(path) or any(
-            pattern.fullmatch(path) and any(managers.fullmatch(other) for other in others)
-            for row, managers, pattern in self._rows
+            any(_fits(row.managers, other) for other in others) and _pattern(row.path).fullmatch(path)
+            for row in self._rows
             if not row.adds_only and (not row.undeclared_only or _holds_a_place(declared))
         )
 
     def allows_additions(self, path: str, others: Collection[str]) -> bool:
         """Whether what `others`, who own this declared structure, have added to it is left alone."""
         return any(
-            pattern.fullmatch(path) and any(managers.fullmatch(other) for other in others)
-            for row, managers, pattern in self._rows
+            any(_fits(row.managers, other) for other in others) and _pattern(row.path).fullmatch(path)
+            for row in self._rows
             if row.adds_only
         )
 
@@ -189,10 +189,20 @@ def tolerated(
 
     `fields` are those that its declaration has; None for an object without one.
     """
-    rows = [row for row in (*EXPECTED, *more) if re.fullmatch(row.kinds, kind)]
+    rows = [row for row in (*EXPECTED, *more) if _fits(row.kinds, kind)]
     return Tolerated([row for row in rows if fields is None or not row.beside or row.beside in fields], paths)
 
 
+@lru_cache(maxsize=1024)
+def _fits(expression: str, text: str) -> bool:
+    """Whether a row's expression fits. Most are names side by side, for which none has to be compiled."""
+    names = expression.split("|")
+    if all(name.replace("-", "").isalnum() for name in names):
+        return text in names
+    return re.fullmatch(expression, text) is not None
+
+
+@lru_cache(maxsize=1024)
 def _pattern(path: str) -> re.Pattern[str]:
     """`*` is one key or list item, `**` any number of them; the path of a structure covers what is in it."""
     parts = [re.escape(part) for part in path.removesuffix(".**").split("**")]

@@ -84,21 +84,30 @@ def load_documents(text: str) -> Iterator[tuple[Any, list[Duplicate]]]:
         yield _value(node, reading), reading.duplicates
 
 
+_WORDS = {
+    **dict.fromkeys((*_TRUE, *_FALSE), f"{_TAG}bool"),
+    **dict.fromkeys(_NULL, f"{_TAG}null"),
+    "<<": f"{_TAG}merge",
+}
+_NUMBERS_BEGIN = frozenset("-+.0123456789")
+
+
 @lru_cache(maxsize=1)
 def _loader() -> Any:
     """A composer that knows which plain words are not text."""
     base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loader: Any = type("GoLoader", (base,), {"yaml_implicit_resolvers": {}})
-    rows = (
-        ("bool", "|".join((*_TRUE, *_FALSE)), "yYnNtTfFoO"),
-        ("null", "|".join(map(re.escape, _NULL)), ["", "~", "n", "N"]),
-        ("merge", "<<", "<"),
-    )
-    for name, pattern, first in rows:
-        loader.add_implicit_resolver(_TAG + name, re.compile(f"^(?:{pattern})$"), list(first))
-    # what only looks like a number, such as an address, turns out to be text later
-    loader.add_implicit_resolver(_NUMBER_TAG, re.compile(r"^[-+.0-9][-+.0-9a-zA-Z_]*$"), list("-+.0123456789"))
-    return loader
+
+    def resolve(self: Any, kind: Any, value: Any, implicit: Any) -> str:
+        """The tag of a node that has none. Asked of every node, hence no expression for each kind of word."""
+        if kind is not yaml.ScalarNode:
+            tag: str = base.resolve(self, kind, value, implicit)
+            return tag
+        if not implicit[0]:
+            return f"{_TAG}str"
+        # what only looks like a number, such as an address, turns out to be text later
+        return _WORDS.get(value) or (_NUMBER_TAG if value[0] in _NUMBERS_BEGIN else f"{_TAG}str")
+
+    return type("GoLoader", (base,), {"resolve": resolve})
 
 
 def _value(node: Any, reading: _Reading) -> Any:

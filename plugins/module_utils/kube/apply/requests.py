@@ -235,11 +235,11 @@ One = TypeVar("One")
 Other = TypeVar("Other")
 
 
-def map_concurrently(work: Callable[[One], Other], things: Sequence[One]) -> list[Other]:
-    """`work` on all things, as many at a time as there are connections; the order is kept."""
-    if len(things) <= 1:
+def map_concurrently(work: Callable[[One], Other], things: Sequence[One], at_once: int = POOL_SIZE) -> list[Other]:
+    """`work` on all things, at most `at_once` at a time; the order is kept."""
+    if len(things) <= 1 or at_once <= 1:
         return [work(thing) for thing in things]
-    with ThreadPoolExecutor(max_workers=min(POOL_SIZE, len(things))) as pool:
+    with ThreadPoolExecutor(max_workers=min(at_once, len(things))) as pool:
         return list(pool.map(work, things))
 
 
@@ -291,7 +291,8 @@ def read_live(kube: Kube, targets: Iterable[Target], beside: Iterable[Target] = 
             unread.update((target.ref, listed) for target in group)
         else:
             found.update(listed)
-    for target, live in zip(by_name, map_concurrently(lambda one: unless_down(lambda: get(one)), by_name)):
+    at_once = kube.connections_for(len(by_name))
+    for target, live in zip(by_name, map_concurrently(lambda one: unless_down(lambda: get(one)), by_name, at_once)):
         if isinstance(live, ServiceError):
             unread[target.ref] = live
         elif live is not None:

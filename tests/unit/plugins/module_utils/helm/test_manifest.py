@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -11,7 +12,17 @@ import pytest
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import release_record
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.chart import yaml_documents
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import yaml_loader
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+
+DEFINITION = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: %s}\n"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "mcpops.platform" / "definitions"
+
 
 RELEASE = release_record.decode_record(json.loads((Path(__file__).parent / "records" / "deployed.json").read_text()))
 
@@ -91,3 +102,43 @@ def test_a_chart_that_renders_no_yaml_is_told() -> None:
     with pytest.raises(ServiceError, match=r"Rendering chart kmcp-crds 9\.9\.9") as reported:
         yaml_documents("Rendering chart kmcp-crds 9.9.9", "a: b: c")
     assert reported.value.code == "ChartNotReadable"
+
+
+# manifest → whether what it reads as is kept
+KEPT = {
+    "a definition": (DEFINITION % "a", True),
+    "several, and what is no JSON": (f"{DEFINITION % 'a'}x: [.inf, 1e400, ü, null]\n---\n{DEFINITION % 'b'}", True),
+    "a definition beside a value": (
+        f"{DEFINITION % 'a'}---\n{{apiVersion: v1, kind: Secret, metadata: {{name: b}}}}",
+        False,
+    ),
+    "half of a surrogate pair": (
+        '{"apiVersion": "v1", "kind": "CustomResourceDefinition", "metadata": {"name": "\\ud800"}}',
+        False,
+    ),
+    "nothing": ("", False),
+}
+
+
+@pytest.mark.parametrize("case", KEPT)
+def test_a_manifest_of_nothing_but_definitions_is_read_once(
+    case: str, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, kept = KEPT[case]
+    read: list[str] = []
+    monkeypatch.setattr(
+        release_record, "read_documents", lambda given: read.append(given) or yaml_loader.read_documents(given)
+    )
+    release = replace(RELEASE, manifest=text)
+    assert release_record.parse_manifest(release) == release_record.parse_manifest(release)
+    assert len(read) == (1 if kept else 2)
+    assert [stat.S_IMODE(file.stat().st_mode) for file in cache.glob("*")] == ([0o600] if kept else [])
+
+
+def test_what_is_kept_and_cannot_be_read_is_read_again(cache: Path) -> None:
+    release = replace(RELEASE, manifest=DEFINITION % "a")
+    expected = release_record.parse_manifest(release)
+    (file,) = cache.iterdir()
+    for damaged in ('{"cut', "{}"):
+        file.write_text(damaged)
+        assert release_record.parse_manifest(release) == expected

@@ -44,6 +44,8 @@ entries:
 class FakeHelm:
     """A helm that got this index and this archive."""
 
+    files = Helm.files
+
     def __init__(self, directory: Path, text: str = "", archive: bytes = ARCHIVE) -> None:
         self.text, self.archive, self.path = text or index(), archive, directory / "some.tgz"
         self.asked: list[str] = []

@@ -20,9 +20,10 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import (
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import mcp_server as server
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import mcp_server as server_remove
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import observe, server_policies
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import observe
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.observe import Waited
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import BUNDLE_LABEL
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply import delete
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.options import BundleOutcome, ObjectOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.requests import Read
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
@@ -102,7 +103,7 @@ def converge(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(server, "apply_bundle", cluster.apply)
         monkeypatch.setattr(observe, "wait_until_running", cluster.wait)
         monkeypatch.setattr(observe, "controller_trouble", lambda _kube: "")
-        monkeypatch.setattr(server_policies, "delete_existing", cluster.delete)
+        monkeypatch.setattr(delete, "delete_existing", cluster.delete)
         monkeypatch.setattr(server_remove, "remove_servers", cluster.remove)
         given = {"namespace": "mcp", **options}
         validated = ArgumentSpecValidator(mcp_server.ARGUMENT_SPEC, **mcp_server.RULES).validate(given)

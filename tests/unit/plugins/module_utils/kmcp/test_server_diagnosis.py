@@ -11,8 +11,8 @@ import pytest
 from support.local_azure import FakeTask
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import diagnosis, readiness
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.diagnosis import Facts
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.domain import NAME, REASONS
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.readiness import Facts
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import known_fields
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis.snapshot import Snapshot, in_order
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.reasons import REASON_CODES
@@ -130,7 +130,7 @@ def test_one_that_the_controller_cannot_read_is_named_and_the_others_follow_from
 
 def applied(**spec: Any) -> dict[str, str]:
     text = json.dumps({"apiVersion": "kagent.dev/v1alpha1", "kind": "MCPServer", "spec": spec})
-    return {readiness.LAST_APPLIED: text}
+    return {diagnosis.LAST_APPLIED: text}
 
 
 PRUNED: dict[str, tuple[Item, tuple[str, ...], str]] = {
@@ -171,7 +171,7 @@ def test_what_is_stored_or_says_nothing_is_not_called_pruned(spec: Item) -> None
     stored = server(annotations=applied(**spec))
     stored["spec"]["httpTransport"] = {"targetPort": 3000, "tls": {}}
     assert found(stored, *WHOLE) == {}
-    assert found(server(annotations={readiness.LAST_APPLIED: "{cut off"}), *WHOLE) == {}
+    assert found(server(annotations={diagnosis.LAST_APPLIED: "{cut off"}), *WHOLE) == {}
 
 
 def definition(*without: str) -> Any:
@@ -189,9 +189,9 @@ def definition(*without: str) -> Any:
 
 
 def test_an_old_definition_is_told_by_the_fields_that_it_lacks() -> None:
-    assert readiness.missing_fields(definition()) == []
-    assert readiness.missing_fields(UNKNOWN) == []
-    old = readiness.missing_fields(definition("spec.timeout", "spec.deployment.sidecars"))
+    assert diagnosis.missing_fields(definition()) == []
+    assert diagnosis.missing_fields(UNKNOWN) == []
+    old = diagnosis.missing_fields(definition("spec.timeout", "spec.deployment.sidecars"))
     assert old == ["spec.timeout", "spec.deployment.sidecars"]
     row = found(server(), *WHOLE, lacking=tuple(old))["OldDefinition/CustomResourceDefinition/mcpservers.kagent.dev"]
     assert (row["severity"], "lacks spec.timeout, spec.deployment.sidecars" in row["summary"]) == ("warning", True)

@@ -10,6 +10,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Inva
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import k8s_objects
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.options import BundleOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import ObjectRef, rows_without_object
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness import wait
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.judge import (
     JUDGES,
     OPTION,
@@ -114,7 +115,7 @@ def test_a_wait_knows_the_kinds_that_domains_judge(monkeypatch: pytest.MonkeyPat
         settle(BundleOutcome(()))
         return BundleOutcome(())
 
-    monkeypatch.setattr(k8s_objects, "wait_ready", waited)
+    monkeypatch.setattr(wait, "wait_ready", waited)
     monkeypatch.setattr(k8s_objects, "apply_bundle", applied)
     options = ("force_conflicts", "exclusive", "roll_on_config_change", "delete_propagation", "prune")
     task.params = {**dict.fromkeys(options, False), "recreate": "never", "wait_timeout": 1, "wait": True}

@@ -11,8 +11,8 @@ import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
+from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.diagnosis import Facts
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.domain import NAME
-from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.readiness import Facts
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import k8s_diagnosis_info
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis.snapshot import (

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.requests import (
     LIST_FROM,
@@ -66,3 +70,32 @@ def test_without_the_right_to_list(server: Server, connect: Callable[..., Kube],
     for name in NAMES:
         server.on(f"{PATH}/{name}", Answer(body={"kind": "ConfigMap", **config_map(name)}))
     assert len(read_live(connect(task), targets(*NAMES)).complete) == 4
+
+
+@pytest.mark.parametrize(("pace", "threads"), [(0.001, 1), (0.05, LIST_FROM - 1), (math.inf, LIST_FROM - 1)])
+def test_a_server_nearby_is_asked_over_one_connection(
+    connect: Callable[..., Kube], task: FakeTask, monkeypatch: pytest.MonkeyPatch, pace: float, threads: int
+) -> None:
+    kube = connect(task)
+    kube.transport.quickest = pace
+    askers = set()
+    together = threading.Barrier(threads)
+
+    def get(_path: str, **_how: Any) -> dict[str, Any]:
+        askers.add(threading.get_ident())
+        together.wait(10)
+        return config_map("a")
+
+    monkeypatch.setattr(kube, "get", get)
+    assert len(read_live(kube, targets(*NAMES[1:])).complete) == LIST_FROM - 1
+    assert len(askers) == threads
+
+
+def test_tasks_of_a_run_tell_each_other_how_quick_a_server_is(
+    server: Server, connect: Callable[..., Kube], task: FakeTask
+) -> None:
+    for root in ("/api", "/apis"):
+        server.on(root, Answer(body={"kind": "APIGroupDiscoveryList", "items": []}))
+    assert connect(task).connections_for(1) > 1
+    connect(task).kinds()
+    assert connect(task).connections_for(1) == 1

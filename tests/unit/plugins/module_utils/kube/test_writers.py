@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.domain import writers_of
 from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import writers
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.comparison import declaration_to_apply
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import (
     EXPECTED,
@@ -216,3 +218,12 @@ def test_rules_are_the_controllers_only_where_they_are_aggregated(fields: Any, e
     rules = tolerated("ClusterRole", fields=None if fields is None else frozenset(fields))
     assert rules.expects("clusterrole-aggregation-controller", "rules") is expected
     assert rules.yields("rules", {"clusterrole-aggregation-controller"}) is expected
+
+
+def test_an_expression_of_plain_names_fits_as_it_would_by_re() -> None:
+    expressions = {text for row in (*EXPECTED, *writers_of(DOMAINS)) for text in (row.managers, row.kinds)}
+    expressions |= {"", "a|", "|", "a-b|c", "a.b", "[ab]", "a|b.*", r"\d+", "-"}
+    names = {name for text in expressions for name in (text, *text.split("|"), text.replace("|", ""), f"x{text}")}
+    for expression in expressions:
+        for name in {*names, "", "7", "aXb", "kubelet\n"}:
+            assert writers._fits(expression, name) == bool(re.fullmatch(expression, name)), (expression, name)
