@@ -11,7 +11,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory imp
     Host,
     not_local,
     unchecked,
-    undefined_findings,
 )
 from ansible_collections.mcpops.platform.plugins.plugin_utils.later_definitions import (
     LaterDefinitions,
