@@ -45,7 +45,7 @@ class Site:
 
     def settle(self) -> None:
         """Wait until KMCP calls the servers ready: up to then it looks every 10 s, and repairs what a test breaks."""
-        self.kubectl("wait", "mcpservers.kagent.dev", "--all", "-n", "mcp", "--for=condition=Ready", "--timeout=60s")
+        self.kubectl("wait", "mcpservers.kagent.dev", "--all", "-n", "mcp", "--for=condition=Ready", "--timeout=180s")
 
     def cluster_writes(self) -> list[str]:
         """Writes that clients of this cluster asked for, from its audit log; an MCP handshake is none."""
