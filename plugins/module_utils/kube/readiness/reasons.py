@@ -279,7 +279,9 @@ def is_status_outdated(item: Object) -> bool:
 def time_of(text: str) -> datetime:
     """A time as API servers write it, with or without fractions of a second."""
     whole = text.partition(".")[0].rstrip("Z")
-    # strptime would be imported and made ready by every worker
+    # fromisoformat takes a date alone as well; strptime would be imported and made ready by every worker
+    if len(whole) != len("2026-01-31T23:59:59"):
+        raise ValueError(f"{text!r} is no time of an API server")
     return datetime.fromisoformat(f"{whole}+00:00")
 
 

@@ -207,7 +207,7 @@ def test_one_server_without_hope_says_nothing_of_another_that_may_come() -> None
     wrong = calls(lambda asked: as_json(error(asked.message["id"], -32602, "Unknown tool: nope")))
     with over_http(slow) as late, over_http(wrong) as never:
         rows = [{"name": "late", "url": late, "tool": "echo"}, {"name": "never", "url": never, "tool": "echo"}]
-        both = failed(servers=rows)
+        both = failed(servers=rows, wait_timeout=1.0)
     first, *_others = both.message().splitlines()
     assert first.endswith("will not become ready by waiting:") and "never" in first and "late" not in first
 
