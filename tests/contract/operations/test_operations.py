@@ -120,13 +120,6 @@ def test_group_of_somebody_is_not_deleted(cluster: Azure) -> None:
     assert requests.writes() == []
 
 
-def test_group_without_tags_needs_force(azure: Azure) -> None:
-    plain = {key: value for key, value in GROUP.items() if key != "owner"}
-    azure.run(azure_resource, plain)
-    assert "force_delete" in azure.run(azure_resource, {**plain, "state": "absent"})["msg"]
-    assert azure.run(azure_resource, {**plain, "state": "absent", "force_delete": True})["changed"]
-
-
 def test_group_is_not_deleted_with_what_nobody_of_ours_made(group: Azure) -> None:
     unowned = {key: value for key, value in CLUSTER.items() if key != "owner"}
     cluster_id = group.run(aks_cluster, unowned)["cluster"]["id"]
