@@ -74,7 +74,8 @@ def test_whoever_keeps_a_controller_by_roles_gets_the_checked_content(tmp_path: 
     tasks.mkdir(parents=True)
     (tasks / "main.yml").write_text(DISPATCH, encoding="utf-8")
     done = run(tmp_path, awx_through="infra.aap_configuration", collections=[tmp_path]).ok()
-    given = done.of("localhost", "infra.aap_configuration.dispatch : Show what the role would make")["ansible_facts"]["dispatched"]
+    shown = done.of("localhost", "infra.aap_configuration.dispatch : Show what the role would make")
+    given = shown["ansible_facts"]["dispatched"]
     assert "mcp site" in given
     wrong = run(tmp_path, awx_through="infra.aap_configuration", awx_drift_rrule="never", collections=[tmp_path])
     assert wrong.returncode == 2 and "Show what the role would make" not in wrong.output
