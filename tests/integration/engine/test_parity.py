@@ -81,6 +81,7 @@ MODULES: dict[str, tuple[Arguments, dict[str, Any] | None]] = {
         {"name": "parity", "namespace": "default", "image": "x", "port": 70000},
     ),
     "k8s_diagnosis_info": (lambda tmp: {"namespaces": ["default"]}, None),
+    "k8s_preflight": (lambda tmp: {"checks": ["nodes", "permissions"]}, {"workloads": [{"replicas": 1}]}),
     "site_lock": (lambda tmp: {"state": "absent"}, None),
     "mcp_probe": (lambda tmp: {"name": "nobody", "namespace": "default", "port": 3000, "wait_timeout": 1}, None),
 }
