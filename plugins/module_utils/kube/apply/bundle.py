@@ -26,7 +26,6 @@ from ..discovery import METADATA_OF_LIST, ResourceType
 from ..fields import owns_label
 from ..manifests import Object, ObjectRef, is_built_in, object_ref, rows_without_object
 from ..readiness import judge
-from .delete import DeleteOptions, delete_existing
 from .finished_jobs import JobRecord
 from .object import BundleState, Converger
 from .options import OPTION, BundleOptions, BundleOutcome, ObjectOutcome, not_reached
@@ -140,6 +139,9 @@ def prune_members(
     if outcome.failures:
         reported = _kept(found, "others failed")
         return BundleOutcome(outcome.outcomes, (*outcome.notes, *found.notes, reported))
+    # most bundles delete nothing
+    from .delete import DeleteOptions, delete_existing
+
     deletion = DeleteOptions(
         subject=options.subject,
         propagation=options.propagation,

@@ -30,7 +30,6 @@ from .correction import (
     set_fresh,
     writers_at,
 )
-from .delete import request_deletion, wait_until_gone
 from .options import ON_IMMUTABLE, BundleOptions, ObjectOutcome
 from .replacement import dropped_leaves, other_spellings
 from .requests import INVALID, Target, map_concurrently, try_creation
@@ -109,6 +108,9 @@ class Converger:
             if live is not None and (live.get("metadata") or {}).get("deletionTimestamp"):
                 if self._dry:
                     return self._planned(target, f"{ref}: is being deleted, and would be recreated when it is gone")
+                # most objects are neither on their way out nor deleted
+                from .delete import wait_until_gone
+
                 wait_until_gone(self._kube, self._task, [(target.path, ref, None)], self._options.wait_timeout)
                 live = None
             if live is None:
@@ -286,6 +288,8 @@ class Converger:
             return ObjectOutcome(
                 ref, Plan(str(ref), removal_changes(live) + creation_changes(target.declared), notes=(note,)), live
             )
+        from .delete import request_deletion, wait_until_gone
+
         request_deletion(self._kube, target, live, self._options.propagation, dry=False)
         wait_until_gone(
             self._kube, self._task, [(target.path, ref, str(live["metadata"]["uid"]))], self._options.wait_timeout
