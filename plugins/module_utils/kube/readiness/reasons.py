@@ -277,11 +277,11 @@ def is_status_outdated(item: Object) -> bool:
 
 
 def time_of(text: str) -> datetime:
-    """A time as API servers write it, with or without fractions of a second."""
+    """A time as API servers write it, with or without fractions of a second; ValueError for any other text."""
     whole = text.partition(".")[0].rstrip("Z")
-    # fromisoformat takes a date alone as well; strptime would be imported and made ready by every worker
-    if len(whole) != len("2026-01-31T23:59:59"):
+    if len(whole) != len("2026-01-01T00:00:00") or whole[10] != "T":
         raise ValueError(f"{text!r} is no time of an API server")
+    # strptime would be imported and made ready by every worker
     return datetime.fromisoformat(f"{whole}+00:00")
 
 
