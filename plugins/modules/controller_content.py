@@ -28,6 +28,10 @@ attributes:
   diff_mode:
     description: Per object, the options that differ. What credentials hold is masked.
     support: full
+  action_group:
+    description: Is in no action group, because it shares no option with other modules.
+    support: none
+    membership: []
 options:
   content:
     description:
