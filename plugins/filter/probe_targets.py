@@ -10,8 +10,8 @@ short_description: What mcp_probe is to ask, from the servers and the declared c
 version_added: 0.1.0
 author: The mcpops.platform contributors (@mcpops)
 description:
-  - Joins servers as M(mcpops.platform.mcp_server) takes them with tool calls into entries of the option O(servers) of
-    M(mcpops.platform.mcp_probe).
+  - Joins servers as M(mcpops.platform.mcp_server) takes them with tool calls into entries of the option
+    O(mcpops.platform.mcp_probe#module:servers).
   - A server with several calls appears once a call, a server without one appears once.
 options:
   _input:
@@ -46,7 +46,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Entries for the option O(servers) of M(mcpops.platform.mcp_probe).
+  description: Entries for the option O(mcpops.platform.mcp_probe#module:servers).
   type: list
   elements: dict
 """
