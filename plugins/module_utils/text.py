@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from itertools import islice
@@ -22,6 +23,11 @@ def listed(items: Collection[Any], most: int) -> str:
     """`a, b and 3 more`: the first `most` of them."""
     more = len(items) - most
     return ", ".join(map(str, islice(items, most))) + (f" and {more} more" if more > 0 else "")
+
+
+def natural_order(text: str) -> list[str | int]:
+    """A key to sort by that puts `containers[2]` before `containers[10]`."""
+    return [int(part) if at % 2 else part for at, part in enumerate(re.split("([0-9]+)", text))]
 
 
 def sentence(text: str) -> str:

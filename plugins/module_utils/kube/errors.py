@@ -18,6 +18,7 @@ from typing import Any
 from ..errors import ServiceError
 from ..http_terms import Response, untrusted
 from ..secrets import redact
+from ..text import natural_order
 from .sdk import urllib3
 
 # a structure, a pointer to one, a map or a list of them, in Go's notation; or what JSON begins with
@@ -210,7 +211,12 @@ def _cause_text(cause: Mapping[str, Any]) -> str:
 
 
 def _of_causes(causes: list[Mapping[str, Any]]) -> list[str]:
-    """What is wrong, field by field; a wrong type is named once for a field, not for each alternative of a schema."""
+    """What is wrong, field by field; a wrong type is named once for a field, not for each alternative of a schema.
+
+    In the order of the fields: the API server walks a schema's properties in an order of its own in each request, and
+    the same mistake should read the same in each run.
+    """
+    causes = sorted(causes, key=lambda cause: (cause["field"] == "<nil>", natural_order(str(cause["field"]))))
     types: dict[str, tuple[str, str]] = {}
     for cause in causes:
         found = _TYPE.fullmatch(str(cause.get("message")))

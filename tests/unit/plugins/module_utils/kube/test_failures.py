@@ -102,8 +102,8 @@ CASES: dict[str, tuple[int, str, str, Sequence[Mapping[str, str]], list[str]]] =
         "long text",
         [*int_or_string("spec.cpu", "number"), *int_or_string("spec.m.a", "boolean"), FIELDS[0]],
         [
-            "apply x: spec.cpu: must be of type integer/string, and is a number; spec.m.a: must be of type "
-            "integer/string, and is a boolean; spec.a: Required value (Invalid). Quote it, for example '0.5'"
+            "apply x: spec.a: Required value; spec.cpu: must be of type integer/string, and is a number; "
+            "spec.m.a: must be of type integer/string, and is a boolean (Invalid). Quote it, for example '0.5'"
         ],
     ),
     "null for a type": (
@@ -140,6 +140,27 @@ def test_refusals_say_why_and_what_to_do(case: str) -> None:
         assert words in failure.message()
     assert failure.message().startswith("apply x: ")
     assert failure.status == status
+
+
+def test_what_is_wrong_is_told_in_one_order_whatever_the_servers_is() -> None:
+    """The API server walks the properties of a schema in another order in each request."""
+    fields = ["spec.b", "spec.items[10].a", "spec.items[2].a", "<nil>", "spec.a"]
+    causes = [
+        {"reason": "FieldValueInvalid", "field": field, "message": f"Required value: {field}"} for field in fields
+    ]
+    told = set()
+    for rotated in range(len(causes)):
+        shuffled = causes[rotated:] + causes[:rotated]
+        body = json.dumps(status_object(422, "Invalid", "wrong", shuffled)).encode()
+        told.add(from_response("apply Box x", 422, body, "a test").reason)
+    (one,) = told
+    assert [part.split(":")[0] for part in one.split("; ")] == [
+        "spec.a",
+        "spec.b",
+        "spec.items[2].a",
+        "spec.items[10].a",
+        "Required value",
+    ]
 
 
 def test_a_kind_that_has_gone_is_no_proxys_answer() -> None:
