@@ -92,16 +92,9 @@ DOMAIN = Domain(
     ),
     azure_rights=(
         AzureRight(_of_type("Microsoft.Resources/subscriptions/resourceGroups", "read", "write"), AT_GROUP, AT_GROUP),
-        # which sizes there are, whether they fit, and which versions
+        # which sizes there are, and whether they fit
         AzureRight(
-            (
-                "Microsoft.Compute/skus/read",
-                "Microsoft.Compute/locations/usages/read",
-                "Microsoft.ContainerService/locations/kubernetesVersions/read",
-                "Microsoft.ContainerService/locations/operations/read",
-            ),
-            AT_SUBSCRIPTION,
-            AT_CLUSTER,
+            ("Microsoft.Compute/skus/read", "Microsoft.Compute/locations/usages/read"), AT_SUBSCRIPTION, AT_CLUSTER
         ),
         AzureRight(
             (
