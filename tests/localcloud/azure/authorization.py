@@ -21,11 +21,16 @@ from . import built_in_roles, groups, rbac, subscriptions
 from .principals import Principals
 from .rbac import ASSIGNMENT, DEFINITION
 from .store import Resource, Store
-from .wire import ArmError, Body, Call, Reply, page
+from .wire import GATEWAY, ArmError, Body, Call, Reply, page
 
 if TYPE_CHECKING:
     from .cloud import Cloud
 
+_HELD = (
+    "microsoft.containerservice/managedclusters",
+    "microsoft.managedidentity/userassignedidentities",
+    "microsoft.containerregistry/registries",
+)
 FIXED = ("principalId", "principalType")
 
 
@@ -37,7 +42,21 @@ def _scope(call: Call) -> str:
         subscriptions.require_known(call.cloud, found[1])
         if found[2]:
             groups.find(call.cloud, found[1], found[2])
+            _require_resource(call.cloud, scope, found[2])
     return scope.rstrip("/")
+
+
+def _require_resource(cloud: Cloud, scope: str, group: str) -> None:
+    """What lies in a group has to be there, where it is of a type that this cloud has (recalled, not recorded)."""
+    found = re.match(r".*?/providers/([^/]+/[^/]+)/([^/]+)", scope)
+    if found and found[1].lower() in _HELD and cloud.store.get(found[0]) is None:
+        raise ArmError(
+            404,
+            "ResourceNotFound",
+            f"The Resource '{found[1]}/{found[2]}' under resource group '{group}' was not found. For more details "
+            "please go to https://aka.ms/ARMResourceNotFoundFix",
+            GATEWAY,
+        )
 
 
 def _guid(text: str, what: str) -> str:
