@@ -13,19 +13,21 @@ from . import (
     aks_operations,
     authorization,
     compute,
+    container_registries,
     credentials,
     entra,
     groups,
     locations,
     managed_clusters,
     providers,
+    registry_import,
     subscriptions,
     versions,
 )
 from .wire import Call, Reply
 
 RESOURCES, COMPUTE, AKS = "Microsoft.Resources", "Microsoft.Compute", "Microsoft.ContainerService"
-AUTHORIZATION = "Microsoft.Authorization"
+AUTHORIZATION, ACR = "Microsoft.Authorization", "Microsoft.ContainerRegistry"
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Route:
 
     @property
     def reads(self) -> bool:
-        return self.method in ("GET", "HEAD") or self.path.rsplit("/", 1)[-1].startswith("list")
+        return self.method in ("GET", "HEAD") or self.path.rsplit("/", 1)[-1].startswith(("list", "check"))
 
 
 SUB = "/subscriptions/{sub}"
@@ -55,6 +57,7 @@ GROUP = f"{SUB}/resourceGroups/{{group}}"
 CLUSTER = f"{GROUP}/providers/{AKS}/managedClusters/{{name}}"
 POOL = f"{CLUSTER}/agentPools/{{pool}}"
 PLACE = f"{SUB}/providers/{AKS}/locations/{{location}}"
+REGISTRY = f"{GROUP}/providers/{ACR}/registries/{{name}}"
 GROUP_ACTION = f"{RESOURCES}/subscriptions/resourceGroups"
 
 ROLES = f"{{scope}}/providers/{AUTHORIZATION}/roleDefinitions"
@@ -184,6 +187,49 @@ ARM_ROUTES: tuple[Route, ...] = (
         agent_pools.upgrade_image,
         AKS,
         f"{AKS}/managedClusters/agentPools/upgradeNodeImageVersion/action",
+    ),
+    Route(
+        "POST",
+        f"{SUB}/providers/{ACR}/checkNameAvailability",
+        container_registries.check_name,
+        ACR,
+        f"{ACR}/checkNameAvailability/read",
+    ),
+    *(
+        Route(
+            "GET",
+            f"{place}/providers/{ACR}/registries",
+            container_registries.list_registries,
+            ACR,
+            f"{ACR}/registries/read",
+        )
+        for place in (SUB, GROUP)
+    ),
+    Route("GET", REGISTRY, container_registries.get, ACR, f"{ACR}/registries/read"),
+    Route("PUT", REGISTRY, container_registries.put, ACR, f"{ACR}/registries/write"),
+    Route("PATCH", REGISTRY, container_registries.patch, ACR, f"{ACR}/registries/write"),
+    Route("DELETE", REGISTRY, container_registries.delete, ACR, f"{ACR}/registries/delete", blocking=True),
+    Route(
+        "POST",
+        f"{REGISTRY}/listCredentials",
+        container_registries.list_credentials,
+        ACR,
+        f"{ACR}/registries/listCredentials/action",
+    ),
+    Route(
+        "GET",
+        f"{REGISTRY}/operationStatuses/{{operation}}",
+        container_registries.operation_status,
+        ACR,
+        f"{ACR}/registries/operationStatuses/read",
+    ),
+    Route("POST", f"{REGISTRY}/importImage", registry_import.start, ACR, f"{ACR}/registries/importImage/action"),
+    Route(
+        "GET",
+        f"{SUB}/providers/{ACR}/locations/{{location}}/operationResults/{{operation}}",
+        registry_import.result,
+        ACR,
+        f"{ACR}/locations/operationResults/read",
     ),
     Route("GET", ROLES, authorization.list_definitions, AUTHORIZATION, f"{AUTHORIZATION}/roleDefinitions/read"),
     Route(
