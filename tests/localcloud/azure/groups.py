@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 TYPE = "Microsoft.Resources/resourceGroups"
 DELETE = "delete resource group"
-# extension resources are no part of the list of resources
-NOT_LISTED = ("Microsoft.Authorization/roleAssignments", "Microsoft.Authorization/roleDefinitions")
+# extension resources are no part of the list of resources, and neither are proxy resources below another one
+NOT_LISTED = (
+    "Microsoft.Authorization/roleAssignments",
+    "Microsoft.Authorization/roleDefinitions",
+    "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
+)
 NAME = re.compile(r"[-\w._()]{0,89}[-\w_()]")
 
 

@@ -17,6 +17,7 @@ from . import (
     credentials,
     entra,
     groups,
+    identities,
     locations,
     managed_clusters,
     providers,
@@ -27,7 +28,8 @@ from . import (
 from .wire import Call, Reply
 
 RESOURCES, COMPUTE, AKS = "Microsoft.Resources", "Microsoft.Compute", "Microsoft.ContainerService"
-AUTHORIZATION, ACR = "Microsoft.Authorization", "Microsoft.ContainerRegistry"
+AUTHORIZATION, MANAGED_IDENTITY = "Microsoft.Authorization", "Microsoft.ManagedIdentity"
+ACR = "Microsoft.ContainerRegistry"
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,12 @@ POOL = f"{CLUSTER}/agentPools/{{pool}}"
 PLACE = f"{SUB}/providers/{AKS}/locations/{{location}}"
 REGISTRY = f"{GROUP}/providers/{ACR}/registries/{{name}}"
 GROUP_ACTION = f"{RESOURCES}/subscriptions/resourceGroups"
+
+IDENTITY = f"{GROUP}/providers/{MANAGED_IDENTITY}/userAssignedIdentities/{{name}}"
+FEDERATED = f"{IDENTITY}/federatedIdentityCredentials"
+OF_IDENTITY = f"{MANAGED_IDENTITY}/userAssignedIdentities"
+OF_FEDERATED = f"{OF_IDENTITY}/federatedIdentityCredentials"
+IDENTITIES = tuple(f"{place}/providers/{OF_IDENTITY}" for place in (SUB, GROUP))
 
 ROLES = f"{{scope}}/providers/{AUTHORIZATION}/roleDefinitions"
 GRANTS = f"{{scope}}/providers/{AUTHORIZATION}/roleAssignments"
@@ -230,6 +238,21 @@ ARM_ROUTES: tuple[Route, ...] = (
         registry_import.result,
         ACR,
         f"{ACR}/locations/operationResults/read",
+    ),
+    *(Route("GET", path, identities.list_identities, MANAGED_IDENTITY, f"{OF_IDENTITY}/read") for path in IDENTITIES),
+    Route("GET", IDENTITY, identities.get, MANAGED_IDENTITY, f"{OF_IDENTITY}/read"),
+    Route("PUT", IDENTITY, identities.put, MANAGED_IDENTITY, f"{OF_IDENTITY}/write"),
+    Route("PATCH", IDENTITY, identities.patch, MANAGED_IDENTITY, f"{OF_IDENTITY}/write"),
+    Route("DELETE", IDENTITY, identities.delete, MANAGED_IDENTITY, f"{OF_IDENTITY}/delete"),
+    Route("GET", FEDERATED, identities.list_credentials, MANAGED_IDENTITY, f"{OF_FEDERATED}/read"),
+    Route("GET", f"{FEDERATED}/{{credential}}", identities.get_credential, MANAGED_IDENTITY, f"{OF_FEDERATED}/read"),
+    Route("PUT", f"{FEDERATED}/{{credential}}", identities.put_credential, MANAGED_IDENTITY, f"{OF_FEDERATED}/write"),
+    Route(
+        "DELETE",
+        f"{FEDERATED}/{{credential}}",
+        identities.delete_credential,
+        MANAGED_IDENTITY,
+        f"{OF_FEDERATED}/delete",
     ),
     Route("GET", ROLES, authorization.list_definitions, AUTHORIZATION, f"{AUTHORIZATION}/roleDefinitions/read"),
     Route(
