@@ -22,6 +22,7 @@ from starlette.routing import Route as PathRoute
 from starlette.types import Receive, Scope, Send
 
 from localcloud.clusters import ClusterBackend
+from localcloud.registries import RegistryBackend
 
 from . import gate
 from .cloud import Cloud
@@ -44,8 +45,8 @@ class Reset(Exception):
     """The connection has to end without an answer."""
 
 
-def create_app(config: AzureConfig, backend: ClusterBackend) -> Starlette:
-    cloud = Cloud(config, backend)
+def create_app(config: AzureConfig, backend: ClusterBackend, registries: RegistryBackend | None = None) -> Starlette:
+    cloud = Cloud(config, backend, registries)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -145,7 +146,7 @@ def _is_write(request: Request) -> bool:
     path = request.url.path
     if request.method in ("GET", "HEAD") or match(OPEN_ROUTES, request.method, path):
         return False
-    return not path.rstrip("/").rsplit("/", 1)[-1].lower().startswith("list")
+    return not path.rstrip("/").rsplit("/", 1)[-1].lower().startswith(("list", "check"))
 
 
 async def _body(request: Request) -> Any:

@@ -200,6 +200,8 @@ def _delete_cluster(cloud: Cloud, resource: Resource, grace_seconds: float = 900
         time.sleep(0.05)
     if "backend" in resource.private:
         cloud.backend.delete(resource.private["backend"])
+    if resource.type == "Microsoft.ContainerRegistry/registries":
+        cloud.registries.delete(resource.name)
     cloud.store.delete(resource.id)
 
 

@@ -47,7 +47,10 @@ NAMESPACES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "2016-03-30",
         ),
     ),
-    "Microsoft.ContainerRegistry": (("registries",), ("2025-11-01", "2019-05-01")),
+    "Microsoft.ContainerRegistry": (
+        ("registries", "registries/importImage", "checkNameAvailability"),
+        ("2025-11-01", "2019-05-01"),
+    ),
     "Microsoft.ManagedIdentity": (
         ("userAssignedIdentities", "userAssignedIdentities/federatedIdentityCredentials"),
         ("2024-11-30", "2018-11-30"),

@@ -13,6 +13,7 @@ from . import (
     aks_operations,
     authorization,
     compute,
+    container_registries,
     credentials,
     entra,
     groups,
@@ -20,6 +21,7 @@ from . import (
     locations,
     managed_clusters,
     providers,
+    registry_import,
     subscriptions,
     versions,
 )
@@ -27,6 +29,7 @@ from .wire import Call, Reply
 
 RESOURCES, COMPUTE, AKS = "Microsoft.Resources", "Microsoft.Compute", "Microsoft.ContainerService"
 AUTHORIZATION, MANAGED_IDENTITY = "Microsoft.Authorization", "Microsoft.ManagedIdentity"
+ACR = "Microsoft.ContainerRegistry"
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Route:
 
     @property
     def reads(self) -> bool:
-        return self.method in ("GET", "HEAD") or self.path.rsplit("/", 1)[-1].startswith("list")
+        return self.method in ("GET", "HEAD") or self.path.rsplit("/", 1)[-1].startswith(("list", "check"))
 
 
 SUB = "/subscriptions/{sub}"
@@ -56,6 +59,7 @@ GROUP = f"{SUB}/resourceGroups/{{group}}"
 CLUSTER = f"{GROUP}/providers/{AKS}/managedClusters/{{name}}"
 POOL = f"{CLUSTER}/agentPools/{{pool}}"
 PLACE = f"{SUB}/providers/{AKS}/locations/{{location}}"
+REGISTRY = f"{GROUP}/providers/{ACR}/registries/{{name}}"
 GROUP_ACTION = f"{RESOURCES}/subscriptions/resourceGroups"
 
 IDENTITY = f"{GROUP}/providers/{MANAGED_IDENTITY}/userAssignedIdentities/{{name}}"
@@ -191,6 +195,49 @@ ARM_ROUTES: tuple[Route, ...] = (
         agent_pools.upgrade_image,
         AKS,
         f"{AKS}/managedClusters/agentPools/upgradeNodeImageVersion/action",
+    ),
+    Route(
+        "POST",
+        f"{SUB}/providers/{ACR}/checkNameAvailability",
+        container_registries.check_name,
+        ACR,
+        f"{ACR}/checkNameAvailability/read",
+    ),
+    *(
+        Route(
+            "GET",
+            f"{place}/providers/{ACR}/registries",
+            container_registries.list_registries,
+            ACR,
+            f"{ACR}/registries/read",
+        )
+        for place in (SUB, GROUP)
+    ),
+    Route("GET", REGISTRY, container_registries.get, ACR, f"{ACR}/registries/read"),
+    Route("PUT", REGISTRY, container_registries.put, ACR, f"{ACR}/registries/write"),
+    Route("PATCH", REGISTRY, container_registries.patch, ACR, f"{ACR}/registries/write"),
+    Route("DELETE", REGISTRY, container_registries.delete, ACR, f"{ACR}/registries/delete", blocking=True),
+    Route(
+        "POST",
+        f"{REGISTRY}/listCredentials",
+        container_registries.list_credentials,
+        ACR,
+        f"{ACR}/registries/listCredentials/action",
+    ),
+    Route(
+        "GET",
+        f"{REGISTRY}/operationStatuses/{{operation}}",
+        container_registries.operation_status,
+        ACR,
+        f"{ACR}/registries/operationStatuses/read",
+    ),
+    Route("POST", f"{REGISTRY}/importImage", registry_import.start, ACR, f"{ACR}/registries/importImage/action"),
+    Route(
+        "GET",
+        f"{SUB}/providers/{ACR}/locations/{{location}}/operationResults/{{operation}}",
+        registry_import.result,
+        ACR,
+        f"{ACR}/locations/operationResults/read",
     ),
     *(Route("GET", path, identities.list_identities, MANAGED_IDENTITY, f"{OF_IDENTITY}/read") for path in IDENTITIES),
     Route("GET", IDENTITY, identities.get, MANAGED_IDENTITY, f"{OF_IDENTITY}/read"),
