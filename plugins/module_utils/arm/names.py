@@ -22,6 +22,8 @@ MANAGED_CLUSTERS = "Microsoft.ContainerService/managedClusters"
 AGENT_POOLS = f"{MANAGED_CLUSTERS}/agentPools"
 ROLE_ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
 ROLE_DEFINITIONS = "Microsoft.Authorization/roleDefinitions"
+IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
+FEDERATED_CREDENTIALS = f"{IDENTITIES}/federatedIdentityCredentials"
 
 # type (lower case): api-version. Each is the stable one that the SDK package of that service speaks (facts: wheels).
 API_VERSIONS = {

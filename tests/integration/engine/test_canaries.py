@@ -25,6 +25,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "azure_provider": {"namespaces": ["Microsoft.Compute"]},
     "azure_resource": {"type": "Microsoft.Resources/resourceGroups", "name": "rg-x", "location": "eastus2"},
     "azure_resource_info": {"type": "Microsoft.Resources/resourceGroups", "name": "rg-x"},
+    "azure_role_assignment": {"scope": "/", "principal": "11111111-2222-3333-4444-555555555555", "role": "Reader"},
     "aks_cluster": {"name": "x", "resource_group": "rg-x", "location": "eastus2"},
     "aks_cluster_info": {"name": "x", "resource_group": "rg-x"},
     "aks_kubeconfig": {"name": "x", "resource_group": "rg-x", "path": "kubeconfig"},
