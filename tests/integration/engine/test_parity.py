@@ -46,6 +46,10 @@ MODULES: dict[str, tuple[Arguments, dict[str, Any] | None]] = {
         lambda tmp: {"location": "eastus2", "candidates": ["Standard_D2s_v5"], "node_count": 2},
         {"location": "eastus2", "candidates": [], "node_count": 0},
     ),
+    "azure_preflight": (
+        lambda tmp: {"permissions": [{"actions": ["Microsoft.Compute/skus/read"]}]},
+        {"permissions": [{"scope": "nowhere", "actions": ["*"]}]},
+    ),
     "azure_provider": (lambda tmp: {"namespaces": ["Microsoft.ContainerService"]}, {"namespaces": []}),
     "azure_resource": (
         lambda tmp: {

@@ -34,7 +34,7 @@ _HELD = (
 FIXED = ("principalId", "principalType")
 
 
-def _scope(call: Call) -> str:
+def scope_of(call: Call) -> str:
     """The scope of this request, which has to be there as far as this cloud knows."""
     scope = "/" + call.params.get("scope", "").strip("/")
     found = re.match(r"/subscriptions/([^/]+)(?:/resourceGroups/([^/]+))?", scope, re.IGNORECASE)
@@ -98,7 +98,7 @@ def _definition(cloud: Cloud, scope: str, guid: str) -> Body | None:
 
 
 def list_definitions(call: Call) -> Reply:
-    scope = _scope(call)
+    scope = scope_of(call)
     bodies = [_built_in(_prefix(scope), role) for role in built_in_roles.ALL]
     bodies += [item.body for item in call.cloud.store.find(kind=DEFINITION)]
     # a quote in a name is doubled in a filter
@@ -109,7 +109,7 @@ def list_definitions(call: Call) -> Reply:
 
 
 def get_definition(call: Call) -> Reply:
-    found = _definition(call.cloud, _scope(call), call["definition"])
+    found = _definition(call.cloud, scope_of(call), call["definition"])
     if found is None:
         raise _no_definition(call["definition"])
     return Reply(200, found)
@@ -122,7 +122,7 @@ def _no_definition(guid: str) -> ArmError:
 
 
 def put_definition(call: Call) -> Reply:
-    scope, guid = _scope(call), _guid(call["definition"], "RoleDefinition")
+    scope, guid = scope_of(call), _guid(call["definition"], "RoleDefinition")
     given = call.object_body().get("properties") or {}
     for part in ("roleName", "permissions", "assignableScopes"):
         if not given.get(part):
@@ -152,7 +152,7 @@ def _require_free_name(store: Store, guid: str, name: str) -> None:
 
 
 def delete_definition(call: Call) -> Reply:
-    place = f"{_prefix(_scope(call))}/providers/{DEFINITION}/{call['definition']}"
+    place = f"{_prefix(scope_of(call))}/providers/{DEFINITION}/{call['definition']}"
     found = call.cloud.store.get(place)
     used = f"/{call['definition']}".lower()
     grants = call.cloud.store.find(kind=ASSIGNMENT)
@@ -174,7 +174,7 @@ def _assignment_id(scope: str, guid: str) -> str:
 
 
 def get(call: Call) -> Reply:
-    found = call.cloud.store.get(_assignment_id(_scope(call), call["assignment"]))
+    found = call.cloud.store.get(_assignment_id(scope_of(call), call["assignment"]))
     if found is None:
         raise ArmError(404, "RoleAssignmentNotFound", f"The role assignment '{call['assignment']}' is not found.")
     return Reply(200, found.body)
@@ -182,7 +182,7 @@ def get(call: Call) -> Reply:
 
 def list_assignments(call: Call) -> Reply:
     """At this scope, above it and (unless atScope() is asked for) below it."""
-    scope, asked = _scope(call).lower(), call.query.get("$filter", "")
+    scope, asked = scope_of(call).lower(), call.query.get("$filter", "")
     principal = re.search(r"(?:principalId eq|assignedTo)\s*\(?'([^']*)'", asked)
     values = []
     for item in call.cloud.store.find(kind=ASSIGNMENT):
@@ -197,7 +197,7 @@ def list_assignments(call: Call) -> Reply:
 
 
 def put(call: Call) -> Reply:
-    scope, guid = _scope(call), _guid(call["assignment"], "RoleAssignment")
+    scope, guid = scope_of(call), _guid(call["assignment"], "RoleAssignment")
     given = call.object_body().get("properties") or {}
     for name in ("principalId", "roleDefinitionId"):
         if not given.get(name):
@@ -289,7 +289,7 @@ def _unknown_principal(cloud: Cloud, principal: str) -> ArmError:
 
 
 def delete(call: Call) -> Reply:
-    place = _assignment_id(_scope(call), call["assignment"])
+    place = _assignment_id(scope_of(call), call["assignment"])
     found = call.cloud.store.get(place)
     call.cloud.store.delete(place)
     return Reply(204) if found is None else Reply(200, found.body)

@@ -31,6 +31,11 @@ def allowed(store: Store, principal_id: str, action: str, scope: str, data: bool
     )
 
 
+def permissions_at(store: Store, principal_id: str, scope: str) -> list[dict[str, Any]]:
+    """What the roles of this principal at the scope and above it give."""
+    return [block for own, permissions in _grants(store, principal_id) if covers(own, scope) for block in permissions]
+
+
 def sees_subscription(store: Store, principal_id: str, subscription: str) -> bool:
     """Who has a role anywhere in a subscription may read it and finds it in lists."""
     place = f"/subscriptions/{subscription}"

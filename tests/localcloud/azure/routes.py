@@ -20,6 +20,7 @@ from . import (
     identities,
     locations,
     managed_clusters,
+    permissions,
     providers,
     registry_import,
     subscriptions,
@@ -253,6 +254,13 @@ ARM_ROUTES: tuple[Route, ...] = (
         identities.delete_credential,
         MANAGED_IDENTITY,
         f"{OF_FEDERATED}/delete",
+    ),
+    Route(
+        "GET",
+        f"{{scope}}/providers/{AUTHORIZATION}/permissions",
+        permissions.list_permissions,
+        AUTHORIZATION,
+        f"{AUTHORIZATION}/permissions/read",
     ),
     Route("GET", ROLES, authorization.list_definitions, AUTHORIZATION, f"{AUTHORIZATION}/roleDefinitions/read"),
     Route(
