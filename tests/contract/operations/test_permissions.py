@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an identity needs in Azure: the role of docs/azure-permissions.md is enough, and with any action less it is not."""
+"""What an identity needs in Azure: the role of docs/azure-permissions.md, and not one action less."""
 
 from __future__ import annotations
 
