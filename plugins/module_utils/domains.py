@@ -93,8 +93,8 @@ def azure_rights(resource_group: str, cluster: str) -> list[dict[str, Any]]:
     """What making a cluster takes in Azure, as azure_preflight takes it."""
     places = {
         AT_SUBSCRIPTION: "",
-        AT_GROUP: names.group_path(resource_group),
-        AT_CLUSTER: names.cluster_path(resource_group, cluster),
+        AT_GROUP: names.group_path(resource_group) if resource_group else "",
+        AT_CLUSTER: names.cluster_path(resource_group, cluster) if resource_group and cluster else "",
     }
     return [
         {"scope": places[right.place], "actions": list(right.actions), "unless_present": places[right.makes]}
