@@ -15,7 +15,7 @@ description:
     All that is missing is one message, with the roles that would do and the command that assigns one. Nothing is
     changed.
   - A group or resource that is not there yet is judged by what its parent gives.
-  - Azure is asked once for a scope. Roles are read where something is missing only.
+  - Azure is asked once for a scope. Roles, and the states of providers, are read only where something is missing.
   - Conditions of role assignments and deny assignments are not evaluated.
 extends_documentation_fragment:
   - mcpops.platform.azure
@@ -83,8 +83,8 @@ missing:
   type: list
   elements: dict
 providers:
-  description: State by namespace.
-  returned: with O(providers)
+  description: State by namespace, of those that this identity may not register.
+  returned: when there are any
   type: dict
   sample: {Microsoft.ContainerService: Registered}
 notes:

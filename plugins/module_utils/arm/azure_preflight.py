@@ -117,8 +117,11 @@ def converge(task: Task) -> Result:
             else:
                 found.missing.append(lacking)
     for namespace in dict.fromkeys(params["providers"] or ()):
-        found.providers[namespace] = azure_provider.state_of(arm, namespace)
-        found.reasons += _of_provider(namespace, found.providers[namespace], held.at(held.subscription))
+        grants = held.at(held.subscription) or ()
+        # whoever may register it will
+        if not any(grant.allows(_register(namespace)) for grant in grants):
+            found.providers[namespace] = azure_provider.state_of(arm, namespace)
+            found.reasons += _of_provider(namespace, found.providers[namespace])
     for lacking in found.missing:
         roles = suitable(lacking, _roles(arm, lacking.scope))
         found.reasons.append(_reason(lacking, roles))
@@ -274,15 +277,16 @@ def _reason(lacking: Needed, roles: Sequence[str]) -> Reason:
     )
 
 
-def _of_provider(namespace: str, state: str, grants: Sequence[Grant] | None) -> Iterator[Reason]:
-    register = f"{namespace}/register/action"
-    if state in ("Registered", "Registering") or grants is None:
-        return
-    if not any(grant.allows(register) for grant in grants):
+def _register(namespace: str) -> str:
+    return f"{namespace}/register/action"
+
+
+def _of_provider(namespace: str, state: str) -> Iterator[Reason]:
+    if state not in ("Registered", "Registering"):
         yield Reason(
             namespace,
             "MissingSubscriptionRegistration",
-            f"the resource provider is {state}, and this identity may not register it ({register})",
+            f"the resource provider is {state}, and this identity may not register it ({_register(namespace)})",
             f"Somebody who may has to: `az provider register --namespace {namespace}`",
         )
 

@@ -161,7 +161,7 @@ def test_who_may_only_read_passes_where_everything_stands(azure: Azure, tmp_path
 
 
 def test_what_is_allowed_costs_one_request_a_scope(azure: Azure) -> None:
-    found = azure.run(azure_preflight, {"permissions": AZURE_RIGHTS, "providers": None})
+    found = azure.run(azure_preflight, {"permissions": AZURE_RIGHTS, "providers": PROVIDERS})
     assert not found["changed"] and "may do what is declared" in found["msg"]
     # of a group that is not there yet, the subscription is asked
     assert [path.rpartition("/providers/")[0] for path in asked(azure)] == [
