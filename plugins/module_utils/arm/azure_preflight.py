@@ -117,9 +117,9 @@ def converge(task: Task) -> Result:
             else:
                 found.missing.append(lacking)
     for namespace in dict.fromkeys(params["providers"] or ()):
-        grants = held.at(held.subscription) or ()
+        grants = held.at(held.subscription)
         # whoever may register it will
-        if not any(grant.allows(_register(namespace)) for grant in grants):
+        if grants is not None and not any(grant.allows(_register(namespace)) for grant in grants):
             found.providers[namespace] = azure_provider.state_of(arm, namespace)
             found.reasons += _of_provider(namespace, found.providers[namespace])
     for lacking in found.missing:
