@@ -31,7 +31,8 @@ _READS: tuple[tuple[str, str, str], ...] = (
     # an MCP handshake and a list of tools; mcp_probe leaves tool calls out in check mode
     ("kubernetes", "(POST|DELETE)", r"/api/v1/namespaces/[^/]+/(services|pods)/[^/]+/proxy(/.*)?"),
     ("mcp", "(POST|DELETE)", r".*"),
-    ("registry", "POST", r".*/token"),
+    # a registry's tokens: of Azure's token flow, and of others
+    ("registry", "POST", r".*/(token|oauth2/exchange)"),
 )
 
 

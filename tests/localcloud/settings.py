@@ -16,6 +16,7 @@ TENANT_ID = "0f05f212-c61b-440a-9b80-9c0fde868da5"
 SUBSCRIPTION_ID = "c6ea63c3-38db-49d4-b778-4537c173ce9b"
 CLIENT_ID = "72d45ac9-e23e-4f72-8725-7284bd81abf0"
 
+LOGIN_SERVERS = 12  # as many container registries may exist at a time
 LONGEST_SOCKET_PATH = 107  # sun_path of the kernel, less the final zero
 
 
@@ -115,6 +116,11 @@ class Settings:
         return f"{self.host_address}:{self.registry_port}"
 
     @property
+    def login_servers(self) -> tuple[str, ...]:
+        """Where the container registries of the local Azure can answer: one port each, above the registry's."""
+        return tuple(f"{self.host_address}:{self.registry_port + 1 + index}" for index in range(LOGIN_SERVERS))
+
+    @property
     def packages(self) -> str:
         """Where the index of Python packages (/pypi/simple/) and the npm registry (/npm/) are."""
         return f"http://{self.host_address}:{self.packages_port}"
@@ -175,6 +181,11 @@ class Settings:
     @property
     def registry_storage(self) -> Path:
         return self.state / "registry"
+
+    @property
+    def acr(self) -> Path:
+        """What the container registries of the local Azure hold."""
+        return self.state / "acr"
 
     @property
     def helper_socket(self) -> Path:

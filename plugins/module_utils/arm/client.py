@@ -27,6 +27,7 @@ from .options import Cloud, find_cloud, resolve_identity
 
 Body = dict[str, Any]
 
+SERVICE = "arm"
 DEFAULT_TIMEOUT = 120.0
 _TRANSIENT = (408, 500, 502, 503, 504)
 _TRANSIENT_ATTEMPTS = 5
@@ -71,8 +72,10 @@ class Arm:
         progress: Callable[[str], None] = lambda _message: None,
         wrote: Callable[[str], None] = lambda _what: None,
         check_mode: bool = False,
+        cloud: Cloud | None = None,
     ) -> None:
         self.subscription_id = subscription_id
+        self.cloud = cloud or Cloud(endpoint, "", endpoint, False)
         self.check_mode = check_mode
         self.deadline = Deadline(timeout, clock)
         self.progress = progress
@@ -81,6 +84,8 @@ class Arm:
         self.write_uncertain = False
         self._sender = sender
         self._endpoint = endpoint
+        # who is asked, in the words of `intent`
+        self._service = SERVICE
         # of writes, which are planned again after every pause: their patience outlives a single request
         self._pauses = self._troubles = 0
 
@@ -109,7 +114,23 @@ class Arm:
             progress=task.progress,
             wrote=task.wrote,
             check_mode=task.check_mode,
+            cloud=cloud,
         )
+
+    def beside(self, sender: Sender, service: str) -> Arm:
+        """The same patience, deadline and voice for another service, asked through `sender` by absolute URLs."""
+        other = Arm(
+            sender,
+            "",
+            self.subscription_id,
+            progress=self.progress,
+            wrote=self._wrote,
+            check_mode=self.check_mode,
+            cloud=self.cloud,
+        )
+        other.deadline = self.deadline
+        other._service = service
+        return other
 
     # --- requests
 
@@ -135,7 +156,7 @@ class Arm:
 
     def _send(self, request: Request, action: str) -> tuple[Response | None, str]:
         """The answer, or why there is none; a token that is no longer taken is renewed once."""
-        writes = classify("arm", request.method, request.url) is Intent.WRITE
+        writes = classify(self._service, request.method, request.url) is Intent.WRITE
         for renewed in (False, True):
             try:
                 response = self._sender.send(request)
@@ -144,7 +165,8 @@ class Arm:
                 if writes and exc.sent:
                     self._wrote(f"{action} ({ANSWER_LOST})")
                 return None, exc.reason
-            if response.status != 401 or renewed:
+            # elsewhere a 401 says how to sign in, and no token of ours has expired
+            if response.status != 401 or renewed or self._service != SERVICE:
                 break
             self._sender.renew()
         if response.status in _TRANSIENT and request.method != "GET":
@@ -159,7 +181,8 @@ class Arm:
         if not self.deadline.pause(pause):
             return False
         why = f"answered {response.status}" if response is not None else reason
-        self.progress(f"{action}: Azure {why}, tried again after {pause:.0f} s")
+        who = "Azure" if self._service == SERVICE else f"the {self._service}"
+        self.progress(f"{action}: {who} {why}, tried again after {pause:.0f} s")
         return True
 
     @staticmethod

@@ -10,7 +10,20 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..domain import BACKEND, COLLECTION, EXISTING, PLATFORMS, Domain, Foundation, Role, Unique
+from ..domain import (
+    AT_CLUSTER,
+    AT_GROUP,
+    AT_SUBSCRIPTION,
+    BACKEND,
+    COLLECTION,
+    EXISTING,
+    PLATFORMS,
+    AzureRight,
+    Domain,
+    Foundation,
+    Role,
+    Unique,
+)
 from ..kube.writers import Writer
 
 if TYPE_CHECKING:
@@ -66,12 +79,32 @@ def _same_kubeconfig(host: Host, other: Host) -> str:
     )
 
 
+def _of_type(resource_type: str, *verbs: str) -> tuple[str, ...]:
+    return tuple(f"{resource_type}/{verb}" for verb in verbs)
+
+
 DOMAIN = Domain(
     name="azure",
     roles=(
         Role(f"{COLLECTION}.azure_platform", PLATFORMS, "platform"),
         Role(f"{COLLECTION}.site_preflight", stage="preflight"),
         Role(f"{COLLECTION}.{_ROLE}", stage="cluster"),
+    ),
+    azure_rights=(
+        AzureRight(_of_type("Microsoft.Resources/subscriptions/resourceGroups", "read", "write"), AT_GROUP, AT_GROUP),
+        # which sizes there are, and whether they fit
+        AzureRight(
+            ("Microsoft.Compute/skus/read", "Microsoft.Compute/locations/usages/read"), AT_SUBSCRIPTION, AT_CLUSTER
+        ),
+        AzureRight(
+            (
+                *_of_type("Microsoft.ContainerService/managedClusters", "read", "write"),
+                *_of_type("Microsoft.ContainerService/managedClusters/agentPools", "read", "write"),
+                "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action",
+            ),
+            AT_GROUP,
+            AT_CLUSTER,
+        ),
     ),
     writers=(
         *(

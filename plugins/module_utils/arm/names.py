@@ -22,6 +22,8 @@ MANAGED_CLUSTERS = "Microsoft.ContainerService/managedClusters"
 AGENT_POOLS = f"{MANAGED_CLUSTERS}/agentPools"
 ROLE_ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
 ROLE_DEFINITIONS = "Microsoft.Authorization/roleDefinitions"
+IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
+FEDERATED_CREDENTIALS = f"{IDENTITIES}/federatedIdentityCredentials"
 
 # type (lower case): api-version. Each is the stable one that the SDK package of that service speaks (facts: wheels).
 API_VERSIONS = {
@@ -38,6 +40,7 @@ API_VERSIONS = {
     "microsoft.managedidentity/userassignedidentities": "2024-11-30",
     "microsoft.managedidentity/userassignedidentities/federatedidentitycredentials": "2024-11-30",
     "microsoft.kubernetesconfiguration/extensions": "2025-03-01",
+    "microsoft.authorization/permissions": "2022-04-01",
     "microsoft.authorization/roleassignments": "2022-04-01",
     "microsoft.authorization/roledefinitions": "2022-04-01",
 }
@@ -79,12 +82,22 @@ def name_rule(option: str, resource_type: str) -> Rule[Mapping[str, Any]]:
     return lambda params: name_problems(option, resource_type, params[option]) if params.get(option) else []
 
 
+def group_path(name: str) -> str:
+    """The id of a group without its subscription."""
+    return f"/resourceGroups/{name}"
+
+
+def cluster_path(resource_group: str, name: str) -> str:
+    """The id of a cluster without its subscription."""
+    return f"{group_path(resource_group)}/providers/{MANAGED_CLUSTERS}/{name}"
+
+
 def group_id(subscription_id: str, name: str) -> str:
-    return f"/subscriptions/{subscription_id}/resourceGroups/{name}"
+    return f"/subscriptions/{subscription_id}{group_path(name)}"
 
 
 def cluster_id(subscription_id: str, resource_group: str, name: str) -> str:
-    return f"{group_id(subscription_id, resource_group)}/providers/{MANAGED_CLUSTERS}/{name}"
+    return f"/subscriptions/{subscription_id}{cluster_path(resource_group, name)}"
 
 
 def resource_id(subscription_id: str, resource_group: str, resource_type: str, name: str) -> str:

@@ -65,6 +65,15 @@ UPDATE_POLICIES: dict[str, UpdatePolicy] = {
         },
     ),
     names.ROLE_DEFINITIONS.lower(): UpdatePolicy("put_merged", immutable=(), location_required=False, tags=False),
+    names.IDENTITIES.lower(): UpdatePolicy("put_merged"),
+    names.FEDERATED_CREDENTIALS.lower(): UpdatePolicy(
+        "put_declared",
+        immutable=(),
+        location_required=False,
+        tags=False,
+        # compared to the letter, as the token service does
+        rules={"properties.issuer": Comparator(), "properties.subject": Comparator()},
+    ),
 }
 
 
@@ -84,10 +93,12 @@ class ResourceSpec(names.DeclaredResource):
     type: str
     state: str
     update_policy: UpdatePolicy
+    called: str = ""
+    """What messages call it, where its type and name say little."""
 
     @property
     def subject(self) -> str:
-        return subject_of(self.type, self.name)
+        return self.called or subject_of(self.type, self.name)
 
 
 def subject_of(resource_type: str, name: str) -> str:

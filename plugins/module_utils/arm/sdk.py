@@ -189,6 +189,7 @@ def _first_line(exc: Exception) -> str:
 
 
 USER_AGENT = "mcpops.platform"
+FORM = "application/x-www-form-urlencoded"
 _CONNECT_TIMEOUT = 30
 _READ_TIMEOUT = 300
 
@@ -196,12 +197,13 @@ _READ_TIMEOUT = 300
 class GuardedTransport(RequestsTransport):  # type: ignore[misc]
     """The socket: behind every policy of azure-core, so nothing that a policy thinks of can pass in check mode."""
 
-    def __init__(self, check_mode: bool, **options: Any) -> None:
+    def __init__(self, check_mode: bool, service: str = "arm", **options: Any) -> None:
         super().__init__(**options)
         self._check_mode = check_mode
+        self._service = service
 
     def send(self, request: Any, **options: Any) -> Any:
-        guard(self._check_mode, "arm", request.method, request.url)
+        guard(self._check_mode, self._service, request.method, request.url)
         return super().send(request, **options)
 
 
@@ -209,7 +211,14 @@ class PipelineSender:
     """Sends through ARMPipelineClient without its retries (client.py decides those, with a deadline and a voice)
     and without its automatic provider registration, which writes in answer to a read."""
 
-    def __init__(self, cloud: Cloud, identity: Identity, check_mode: bool, credential: CachedCredential | None) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        identity: Identity,
+        check_mode: bool,
+        credential: CachedCredential | None,
+        service: str = "arm",
+    ) -> None:
         require_sdk()
         if identity.verify is False:
             expect_unverified()
@@ -217,6 +226,7 @@ class PipelineSender:
         self._credential = credential
         self._transport = GuardedTransport(
             check_mode,
+            service,
             connection_verify=identity.verify,
             connection_timeout=_CONNECT_TIMEOUT,
             read_timeout=_READ_TIMEOUT,
@@ -235,7 +245,8 @@ class PipelineSender:
             self._client = self._make()
 
     def send(self, request: Request) -> Response:
-        options = {} if request.body is None else {"json": request.body}
+        kind = request.headers.get("Content-Type", "")
+        options = {} if request.body is None else {"data" if kind == FORM else "json": request.body}
         message = HttpRequest(request.method, request.url, headers=dict(request.headers), **options)
         try:
             answer = self._client.send_request(message)

@@ -37,6 +37,8 @@ class AzureConfig:
     poll_milliseconds: int | None = 200
     registration_seconds: float = 0.5
     token_seconds: int = 3600
+    # until Resource Manager finds a new principal of the directory; real ones take seconds to minutes
+    replication_seconds: float = 0.5
     registered_providers: tuple[str, ...] = REGISTERED_PROVIDERS
     page_size: int = 500
 

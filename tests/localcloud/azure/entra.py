@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from .config import AzureConfig
+from .principals import Principal, Principals
 from .wire import ArmError, Body, Call, Reply
 
 # The token service answers for these besides Resource Manager itself: application ids and URIs of Microsoft's APIs.
@@ -49,30 +50,36 @@ class Entra:
             ]
         }
 
-    def issue(self, scope: str, issuer: str) -> tuple[str, int] | None:
-        """A token for this scope, or None when nothing goes by that name."""
+    def knows(self, object_id: str) -> bool:
+        """Whether it is the owner of the subscription, who has no entry in the directory."""
+        return object_id.lower() == self.object_id
+
+    def issue(self, scope: str, issuer: str, principal: Principal | None = None) -> tuple[str, int] | None:
+        """A token for this scope, or None when nothing goes by that name; without a principal the owner's."""
         audience = scope.removesuffix("/.default")
         if audience.rstrip("/") not in self._arm_audiences | set(KNOWN_AUDIENCES):
             return None
         issued, lifetime = int(time.time()), self._config.token_seconds
+        whose = principal or Principal(self._config.client_id, self.object_id)
         claims = {
             "aud": audience,
             "iss": issuer,
             "iat": issued,
             "nbf": issued,
             "exp": issued + lifetime,
-            "appid": self._config.client_id,
+            "appid": whose.client_id,
             "idtyp": "app",
-            "oid": self.object_id,
-            "sub": self.object_id,
+            "oid": whose.object_id,
+            "sub": whose.object_id,
             "tid": self._config.tenant_id,
             "uti": uuid.uuid4().hex[:22],
             "ver": "1.0",
         }
         return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._kid}), lifetime
 
-    def authenticate(self, authorization: str) -> None:
-        """Refuse a request whose bearer token we did not sign for Resource Manager, or signed too long ago."""
+    def authenticate(self, authorization: str) -> str:
+        """The object id of who asks; refused is a bearer token that we did not sign for Resource Manager, or signed too
+        long ago."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise self.refusal("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
@@ -89,6 +96,7 @@ class Entra:
                 f"'{claims.get('aud')}'. It should exactly match one of the allowed audiences "
                 f"{', '.join(repr(audience) for audience in sorted(self._arm_audiences))}.",
             )
+        return str(claims["oid"])
 
     def expired(self) -> ArmError:
         at = time.strftime("%m/%d/%Y %H:%M:%S", time.gmtime())
@@ -209,7 +217,9 @@ def token(call: Call) -> Reply:
             70003,
             f"The app requested an unsupported grant type '{form.get('grant_type', '')}'.",
         )
-    if client.lower() != config.client_id.lower():
+    principal = None if client.lower() == config.client_id.lower() else Principals(call.cloud.store).by_client(client)
+    secret = config.client_secret if principal is None else principal.secret
+    if principal is None and client.lower() != config.client_id.lower():
         return _entra_error(
             400,
             "unauthorized_client",
@@ -219,7 +229,7 @@ def token(call: Call) -> Reply:
             "any user in the tenant. You may have sent your authentication request to the wrong tenant.",
         )
     # Compared as bytes: a secret may hold characters that compare_digest does not take as text.
-    if not hmac.compare_digest(form.get("client_secret", "").encode(), config.client_secret.encode()):
+    if not hmac.compare_digest(form.get("client_secret", "").encode(), secret.encode()) or not secret:
         return _entra_error(
             401,
             "invalid_client",
@@ -228,7 +238,7 @@ def token(call: Call) -> Reply:
             f"not the client secret ID, for a secret added to app '{client}'.",
         )
     scope = form.get("scope", "").split(" ")[0]
-    issued = call.cloud.entra.issue(scope, f"{call.endpoint}/{config.tenant_id}/")
+    issued = call.cloud.entra.issue(scope, f"{call.endpoint}/{config.tenant_id}/", principal)
     if issued is None:
         return _entra_error(
             400,

@@ -68,10 +68,11 @@ def from_settings(settings: Settings) -> AzureConfig:
 
 def main() -> int:
     from localcloud.kube.backend import from_settings as open_backend
+    from localcloud.registry.attached import AttachedRegistries
 
     settings = Settings.load()
     config = from_settings(settings)
-    app = create_app(config, open_backend(settings))
+    app = create_app(config, open_backend(settings), AttachedRegistries(settings))
     uvicorn.Server(uvicorn_config(app, config)).run()
     return 0
 

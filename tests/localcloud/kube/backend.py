@@ -16,7 +16,7 @@ from localcloud.binaries import kubernetes_version, kubernetes_versions
 from localcloud.clusters import ClusterBackend, ClusterError, ClusterInfo
 from localcloud.files import locked, write_atomically
 from localcloud.images.catalog import COREDNS, PAUSE, VOLUME_HELPER
-from localcloud.kube import addons, helper_client, node_config, pki, policies, readiness, volumes
+from localcloud.kube import addons, credential_provider, helper_client, node_config, pki, policies, readiness, volumes
 from localcloud.kube.api import Api, ApiError
 from localcloud.kube.existing import ExistingCluster
 from localcloud.kube.layout import ClusterLayout, directory_name, lowest_free
@@ -144,7 +144,12 @@ class LocalClusters(ClusterBackend):
                 host_address=settings.address(index, 1),
                 node_address=settings.address(index, 2),
                 cloud_address=settings.host_address,
-                cloud_ports=(settings.registry_port, settings.azure_port, settings.packages_port),
+                cloud_ports=(
+                    settings.registry_port,
+                    settings.azure_port,
+                    settings.packages_port,
+                    *(int(server.rpartition(":")[2]) for server in settings.login_servers),
+                ),
                 kubernetes_version=version,
                 network_policy=network_policy,
             )
@@ -158,14 +163,21 @@ class LocalClusters(ClusterBackend):
         (layout.path / "cloud-ca.crt").write_bytes(self.settings.ca_file.read_bytes())
         files = {
             **node_config.files(
-                layout, self.settings.node_parts, self.settings.registry, PAUSE, snapshotter(layout.path)
+                layout,
+                self.settings.node_parts,
+                self.settings.registry,
+                PAUSE,
+                snapshotter(layout.path),
+                self.settings.login_servers,
             ),
             **volumes.files(layout, f"{self.settings.registry}/{VOLUME_HELPER}"),
         }
-        for name, content in files.items():
+        modes = {name: (content, 0o644) for name, content in files.items()}
+        modes |= credential_provider.files(layout.path / "cloud-ca.crt", self.settings.login_servers)
+        for name, (content, mode) in modes.items():
             file = layout.path / name
             file.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(file, content, 0o644)
+            write_atomically(file, content, mode)
 
     def _wait_until_ready(self, layout: ClusterLayout) -> None:
         deadline = time.monotonic() + READY_SECONDS

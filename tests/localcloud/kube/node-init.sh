@@ -162,7 +162,9 @@ start kube-scheduler kube-scheduler --bind-address=127.0.0.1 --leader-elect=fals
   --authorization-kubeconfig="$pki/scheduler.kubeconfig"
 start containerd containerd --config "$dir/containerd.toml"
 start kubelet kubelet --config="$dir/kubelet.yaml" --kubeconfig="$pki/kubelet.kubeconfig" --root-dir="$dir/kubelet" \
-  --hostname-override="$LC_NODE_NAME" --node-ip="$LC_NODE_ADDRESS"
+  --hostname-override="$LC_NODE_NAME" --node-ip="$LC_NODE_ADDRESS" \
+  --image-credential-provider-config="$dir/credential-provider/config.yaml" \
+  --image-credential-provider-bin-dir="$dir/credential-provider/bin"
 start kube-proxy kube-proxy --config="$dir/kube-proxy.yaml" --hostname-override="$LC_NODE_NAME"
 start volumes local-path-provisioner start --kubeconfig "$pki/volumes.kubeconfig" --provisioner-name rancher.io/local-path \
   --namespace kube-system --service-account-name volume-helper --config "$dir/volume-provisioner/config.json" \

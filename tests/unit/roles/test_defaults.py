@@ -56,7 +56,7 @@ def validated(module: Any, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def preflight(inventory: dict[str, Any], cluster: Body = None) -> list[SizeRequest]:
-    (task,) = of_role("site_preflight", "tasks/arm.yml")
+    task = next(one for one in of_role("site_preflight", "tasks/arm.yml") if "mcpops.platform.aks_sku_preflight" in one)
     names = [name for name in of_role("site_preflight", "defaults/main.yml") if f"{{{{ {name} }}}}" in str(task)]
     variables = variables_of("site_preflight", inventory, "site_preflight_cluster_backend", *names)
     asked = []

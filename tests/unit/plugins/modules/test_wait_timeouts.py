@@ -20,6 +20,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "aks_cluster": {"name": "c", "resource_group": "rg"},
     "azure_provider": {"namespaces": ["Microsoft.Compute"]},
     "azure_resource": {"type": "Microsoft.Resources/resourceGroups", "name": "rg"},
+    "azure_role_assignment": {"scope": "/", "principal": "11111111-2222-3333-4444-555555555555", "role": "Reader"},
     "helm_release": {"name": "x", "namespace": "y", "chart_ref": "oci://z/x", "chart_version": "1.0.0"},
     "k8s_objects": {"definitions": [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}]},
     "kmcp_install": {},
