@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ...compare import Rule, Rules, as_set, case_insensitive, floor_version, merge, overlay
+from ...compare import Rule, Rules, floor_version, merge, overlay
 from ...errors import InvalidInput, Problem
 from ...plan import ABSENT, Change, Plan, Refusal
 from .. import compare, names
-from ..compare import ARM_DEFAULT, arm_value, envelope_rules, paths_of
+from ..compare import arm_value, envelope_rules
+from ..equivalence import ModelRules, as_spelled
 from ..fields import not_sent
 from ..reconcile import has_failed, provisioning_state
 from .spec import ClusterSpec, current_pools, declared_pools, failed_pools, surplus_pools, with_agreeing_counts
@@ -48,21 +49,33 @@ def version_step(cluster: Mapping[str, Any], declared: str) -> VersionStep:
     have = running_version(cluster)
     if not declared or not have:
         return VersionStep(settled=not declared)
-    behind = _minor(have) - _minor(declared)
     if floor_version(have, declared):
-        if behind <= 0:
-            return VersionStep(settled=True)
-        channel = str(((cluster.get("properties") or {}).get("autoUpgradeProfile") or {}).get("upgradeChannel") or "")
-        if channel.lower() in _MINOR_CHANNELS:
-            note = f"runs {have}, newer than the declared {declared}: its upgrade channel {channel} moved it"
-            return VersionStep(settled=True, notes=(note,))
-        remedy = f"A cluster cannot be downgraded: declare {'.'.join(have.split('.')[:2])}"
-        return VersionStep(settled=True, refused=(Refusal(_PATH, have, declared, remedy),))
-    if behind < -1:
+        return _newer(cluster, have, declared, _PATH, "cluster")
+    if _minor(have) - _minor(declared) < -1:
         following = f"{have.split('.', maxsplit=1)[0]}.{_minor(have) + 1}"
         remedy = f"Upgrades go one minor version at a time: declare {following} first"
         return VersionStep(settled=False, refused=(Refusal(_PATH, have, declared, remedy),))
     return VersionStep(settled=False, notes=("the control plane is upgraded, node pools keep their version",))
+
+
+def pool_version_step(cluster: Mapping[str, Any], pool: Mapping[str, Any], declared: str) -> VersionStep:
+    """What `declared` (orchestratorVersion) means for a pool that stands."""
+    have = str(pool.get("currentOrchestratorVersion") or pool.get("orchestratorVersion") or "")
+    if not have or not floor_version(have, declared):
+        return VersionStep(settled=False)
+    return _newer(cluster, have, declared, f"{_place(pool)}.orchestratorVersion", "node pool")
+
+
+def _newer(cluster: Mapping[str, Any], have: str, declared: str, path: str, what: str) -> VersionStep:
+    """What runs is as declared, or newer."""
+    if _numbers(have)[:2] == _numbers(declared)[:2]:
+        return VersionStep(settled=True)
+    channel = str(((cluster.get("properties") or {}).get("autoUpgradeProfile") or {}).get("upgradeChannel") or "")
+    if channel.lower() in _MINOR_CHANNELS:
+        note = f"runs {have}, newer than the declared {declared}: its upgrade channel {channel} moved it"
+        return VersionStep(settled=True, notes=(note,))
+    remedy = f"A {what} cannot be downgraded: declare {'.'.join(have.split('.')[:2])}"
+    return VersionStep(settled=True, refused=(Refusal(path, have, declared, remedy),))
 
 
 def offered_problem(declared: str, location: str, versions: list[Mapping[str, Any]]) -> str:
@@ -84,24 +97,14 @@ def _minor(version: str) -> int:
 
 
 POOLS = "properties.agentPoolProfiles"
-_ANY_CASE = Rule(case_insensitive, empty_is_absent=True)
-_SET = Rule(as_set, empty_is_absent=True)
 
-# the first row that matches a path wins
+# what differs from what the models say; the first row that matches a path wins
+_BY_NAME = {POOLS: Rule(key="name", keep_others=True)}
 _TABLE = {
     "identity.userAssignedIdentities": Rule(purge=True, empty_is_absent=True),
-    # keys with slashes need the double star; an empty object stands for an identity, and "" for a label's value
+    # keys with slashes need the double star; an empty object stands for an identity
     "identity.userAssignedIdentities.**": Rule(arm_value),
-    "properties.apiServerAccessProfile.authorizedIPRanges": _SET,
-    POOLS: Rule(key="name", keep_others=True),
-    f"{POOLS}.*.vmSize": _ANY_CASE,
-    f"{POOLS}.*.nodeTaints": _SET,
-    f"{POOLS}.*.availabilityZones": _SET,
-    f"{POOLS}.*.nodeLabels": Rule(empty_is_absent=True),
-    f"{POOLS}.*.nodeLabels.**": Rule(),
-    f"{POOLS}.*.tags.*": Rule(),
-    # a value of a known set: the service reads it in any case
-    **dict.fromkeys(paths_of("ManagedCluster", "e"), _ANY_CASE),
+    **_BY_NAME,
 }
 
 
@@ -147,7 +150,7 @@ _FIXED = (
 
 @cache
 def cluster_rules(purge_tags: bool) -> Rules:
-    return Rules({**envelope_rules(purge_tags), **_TABLE}, ARM_DEFAULT)
+    return ModelRules({**envelope_rules(purge_tags), **_TABLE}, "ManagedCluster")
 
 
 def immutable_refusals(changes: list[Change]) -> list[Refusal]:
@@ -204,7 +207,8 @@ def _creation(spec: ClusterSpec) -> ClusterPlan:
     declared = overlay(defaults, spec.declared)
     declared = names.with_owner(declared, spec.owner)
     declared["properties"]["agentPoolProfiles"] = declared_pools([], spec)
-    merged = merge({}, declared, cluster_rules(spec.purge_tags))
+    # all of it is sent, what is the default today as well
+    merged = merge({}, declared, Rules(_BY_NAME))
     body = compare.without_paths(merged.value, ())
     changes = compare.redact_changes(merged.changes)
     step = Step("PUT", changes, body=body, create=True)
@@ -222,15 +226,22 @@ def _update(current: Body, spec: ClusterSpec) -> ClusterPlan:
     step = version_step(current, spec.kubernetes_version)
     if step.settled:
         declared["properties"].pop("kubernetesVersion", None)
+    steps_of_pools: list[VersionStep] = []
     if spec.pools:
-        declared["properties"]["agentPoolProfiles"] = declared_pools(pools, spec)
-    _adopt_spelling(current, declared, spec)
+        declared["properties"]["agentPoolProfiles"] = [
+            _without_settled_version(current, pools, pool, steps_of_pools) for pool in declared_pools(pools, spec)
+        ]
+    if "tags" in declared:
+        # a purge does not remove the mark of ownership
+        declared["tags"] = compare.tags_over(current, declared["tags"], spec.purge_tags)
+    declared = as_spelled(current, declared, "ManagedCluster")
     rules = cluster_rules(spec.purge_tags)
     compared, unanswered = compare.comparable_part(declared, current)
     changes = list(compare.redact_changes(merge(current, compared, rules).changes))
     surplus, kept = surplus_pools(pools, spec)
     changes += [Change(f"{POOLS}[{pool['name']}]", pool, ABSENT) for pool in surplus]
-    refused = [*step.refused, *immutable_refusals(changes)]
+    versions = [step, *steps_of_pools]
+    refused = [*(refusal for one in versions for refusal in one.refused), *immutable_refusals(changes)]
     broken, failed = failed_pools(pools, spec)
     changes += [
         Change(f"{_place(pool)}.provisioningState", pool["provisioningState"], "Succeeded")
@@ -243,9 +254,26 @@ def _update(current: Body, spec: ClusterSpec) -> ClusterPlan:
     _require_system_pool(wanted, spec)
     steps = tuple(_steps(current, wanted, changes))
     others = names.other_owner_notes(spec.subject, current, spec.owner, "cluster")
-    notes = [*step.notes, *kept, *failed, *compare.write_only_note(unanswered), *others]
+    notes = [
+        *(note for one in versions for note in one.notes),
+        *kept,
+        *failed,
+        *compare.write_only_note(unanswered),
+        *others,
+    ]
     plan = Plan(spec.subject, tuple(changes), tuple(refused), _cluster_body(wanted, changes), tuple(notes))
     return _with_steps(plan, steps)
+
+
+def _without_settled_version(current: Body, pools: list[Body], pool: Body, found: list[VersionStep]) -> Body:
+    """The declared pool, without a version that the standing one has or has passed; the step is added to `found`."""
+    existing = next((item for item in pools if _place(item).lower() == _place(pool).lower()), None)
+    declared = pool.get("orchestratorVersion")
+    if existing is None or not declared or pool.get("nodeImageVersion"):
+        # with an image of its own it may be a rollback, which the service judges
+        return pool
+    found.append(pool_version_step(current, existing, str(declared)))
+    return {key: value for key, value in pool.items() if key != "orchestratorVersion"} if found[-1].settled else pool
 
 
 def _steps(current: Body, wanted: Body, changes: list[Change]) -> Iterator[Step]:
@@ -298,22 +326,6 @@ def _pool_body(pool: Mapping[str, Any], changes: tuple[Change, ...], place: str)
 
 def default_dns_prefix(name: str) -> str:
     return re.sub(r"[^a-zA-Z0-9-]", "-", name)[:54].strip("-") or "aks"
-
-
-def _adopt_spelling(current: Body, declared: Body, spec: ClusterSpec) -> None:
-    """Names of tags and ids of identities ignore case; a purge does not remove the mark of ownership."""
-    if "tags" in declared:
-        declared["tags"] = compare.tags_over(current, declared["tags"], spec.purge_tags)
-    identity = declared.get("identity")
-    if identity and "userAssignedIdentities" in identity:
-        existing = (current.get("identity") or {}).get("userAssignedIdentities")
-        spelled = compare.with_current_spelling(existing, identity["userAssignedIdentities"])
-        declared["identity"] = {**identity, "userAssignedIdentities": spelled}
-    addons = declared["properties"].get("addonProfiles")
-    if addons:
-        # omsagent is answered where omsAgent was sent, and the other way round (recorded traffic)
-        existing = (current.get("properties") or {}).get("addonProfiles")
-        declared["properties"]["addonProfiles"] = compare.with_current_spelling(existing, addons)
 
 
 def _require_system_pool(body: Mapping[str, Any], spec: ClusterSpec) -> None:
