@@ -97,6 +97,7 @@ def _minor(version: str) -> int:
 
 
 POOLS = "properties.agentPoolProfiles"
+_NETWORK = "properties.networkProfile"
 
 # what differs from what the models say; the first row that matches a path wins
 _BY_NAME = {POOLS: Rule(key="name", keep_others=True)}
@@ -109,42 +110,68 @@ _TABLE = {
 
 
 @dataclass(frozen=True)
-class _Fixed:
-    """A place AKS takes no change of; `unless` lists (before, after) that it does take."""
+class Fixed:
+    """A place that AKS takes no change of, and who says so; `unless` lists (before, after) that it does take, with `*`
+    for any value. What nobody has said is left to the service, which knows."""
 
     pattern: str
     remedy: str
+    source: str
     unless: tuple[tuple[str, str], ...] = ()
 
 
+_LINUX = ("ubuntu", "ubuntu2204", "ubuntu2404", "azurelinux", "azurelinux3", "cblmariner", "azurecontainerlinux")
+SDK = "azure-mgmt-containerservice 41.8"
+PROVIDERS = "azurerm (ForceNew, cycleNodePoolProperties) and the webhooks of Cluster API for Azure agree"
 _KEEP = "Set it back to the current value, or create a second cluster and migrate"
 _RENEW = "Set it back to the current value, or add a pool of another name and remove this one"
 _POOL = r"properties\.agentPoolProfiles\[[^]]+\]\."
-_FIXED = (
-    _Fixed(r"location", _KEEP),
-    _Fixed(r"properties\.(dnsPrefix|fqdnSubdomain|nodeResourceGroup|enableRBAC|diskEncryptionSetID)", _KEEP),
-    _Fixed(r"properties\.networkProfile\.networkPlugin", _KEEP, (("kubenet", "azure"),)),
-    _Fixed(r"properties\.networkProfile\.(serviceCidrs?|dnsServiceIP|podCidrs?|loadBalancerSku)(\[.*)?", _KEEP),
-    _Fixed(r"properties\.linuxProfile\.adminUsername", _KEEP),
-    _Fixed(r"properties\.apiServerAccessProfile\.enablePrivateCluster", _KEEP),
-    _Fixed(
+FIXED = (
+    Fixed(r"location", _KEEP, f"{SDK}: location is to be given at creation only"),
+    Fixed(r"properties\.dnsPrefix", _KEEP, f"{SDK}: 'cannot be updated once the Managed Cluster has been created'"),
+    Fixed(r"properties\.fqdnSubdomain", _KEEP, f"{SDK}: 'cannot be updated once the Managed Cluster has been created'"),
+    Fixed(r"properties\.(nodeResourceGroup|enableRBAC|diskEncryptionSetID)", _KEEP, PROVIDERS),
+    Fixed(
+        r"properties\.networkProfile\.networkPlugin",
+        _KEEP,
+        PROVIDERS + "; from kubenet: learn.microsoft.com/azure/aks/upgrade-aks-ipam-and-dataplane",
+        (("kubenet", "azure"),),
+    ),
+    Fixed(
+        r"properties\.networkProfile\.(serviceCidrs?|dnsServiceIP)(\[.*)?",
+        _KEEP,
+        f"{PROVIDERS}; answered with PropertyChangeNotAllowed",
+    ),
+    Fixed(r"properties\.linuxProfile\.adminUsername", _KEEP, PROVIDERS),
+    Fixed(
         r"properties\.oidcIssuerProfile\.enabled",
         "The OIDC issuer cannot be turned off: declare true, or leave it out",
-        (("false", "true"), ("(absent)", "true")),
+        "learn.microsoft.com/azure/aks/use-oidc-issuer: 'you can't disable it' (OIDCIssuerFeatureCannotBeDisabled)",
+        (("*", "true"),),
     ),
-    _Fixed(
-        r"identity\.type",
-        "Declare the current type; only a system-assigned identity can become a user-assigned one",
-        (("systemassigned", "userassigned"), ("none", "systemassigned"), ("(absent)", "systemassigned")),
-    ),
-    _Fixed(
-        _POOL + r"(vmSize|osDiskSizeGB|osDiskType|kubeletDiskType|maxPods|availabilityZones|vnetSubnetID|podSubnetID"
-        r"|enableNodePublicIP|enableEncryptionAtHost|enableUltraSSD|enableFIPS|osType|scaleSetPriority|spotMaxPrice"
-        r"|proximityPlacementGroupID|capacityReservationGroupID|hostGroupID|gpuInstanceProfile)",
+    Fixed(
+        _POOL + r"vmSize",
         _RENEW,
+        'PropertyChangeNotAllowed: \'Changing property "agentPoolProfile.vmSize" is not allowed in an api-version '
+        'before "2026-01-02-preview"\' (bicep-registry-modules#7130)',
     ),
-    _Fixed(_POOL + r"(kubeletConfig|linuxOSConfig|creationData|gpuProfile)(\..*)?", _RENEW),
-    _Fixed(_POOL + r"osSKU", _RENEW, (("ubuntu", "azurelinux"), ("azurelinux", "ubuntu"))),
+    Fixed(_POOL + r"osDiskType", _RENEW, f"{SDK}: 'May not be changed after creation'"),
+    Fixed(
+        _POOL + r"(osDiskSizeGB|kubeletDiskType|maxPods|availabilityZones|vnetSubnetID|podSubnetID|enableNodePublicIP"
+        r"|enableEncryptionAtHost|enableUltraSSD|osType|scaleSetPriority|spotMaxPrice|proximityPlacementGroupID"
+        r"|capacityReservationGroupID|gpuInstanceProfile)",
+        _RENEW,
+        PROVIDERS,
+    ),
+    Fixed(_POOL + r"hostGroupID", _RENEW, f"{SDK}: 'not allowed to changed once set'", (("(absent)", "*"),)),
+    Fixed(_POOL + r"(kubeletConfig|linuxOSConfig|creationData|gpuProfile)(\..*)?", _RENEW, PROVIDERS),
+    Fixed(
+        _POOL + r"osSKU",
+        _RENEW,
+        "an image of another system is another pool; between images of Linux: learn.microsoft.com/azure/aks/"
+        "upgrade-os-version (api ≥2023-11)",
+        tuple((one, other) for one in _LINUX for other in _LINUX),
+    ),
 )
 
 
@@ -158,10 +185,14 @@ def immutable_refusals(changes: list[Change]) -> list[Refusal]:
     return [
         Refusal(change.path, change.before, change.after, row.remedy)
         for change in changes
-        for row in _FIXED
-        if re.fullmatch(row.pattern, change.path)
-        and (_as_text(change.before), _as_text(change.after)) not in row.unless
+        for row in FIXED
+        if re.fullmatch(row.pattern, change.path) and not _taken(change, row)
     ]
+
+
+def _taken(change: Change, row: Fixed) -> bool:
+    before, after = _as_text(change.before), _as_text(change.after)
+    return any(one in (before, "*") and other in (after, "*") for one, other in row.unless)
 
 
 def _as_text(value: Any) -> str:
@@ -234,7 +265,7 @@ def _update(current: Body, spec: ClusterSpec) -> ClusterPlan:
     if "tags" in declared:
         # a purge does not remove the mark of ownership
         declared["tags"] = compare.tags_over(current, declared["tags"], spec.purge_tags)
-    declared = as_spelled(current, declared, "ManagedCluster")
+    declared = _with_one_kind_of_identity(current, as_spelled(current, declared, "ManagedCluster"))
     rules = cluster_rules(spec.purge_tags)
     compared, unanswered = compare.comparable_part(declared, current)
     changes = list(compare.redact_changes(merge(current, compared, rules).changes))
@@ -263,6 +294,15 @@ def _update(current: Body, spec: ClusterSpec) -> ClusterPlan:
     ]
     plan = Plan(spec.subject, tuple(changes), tuple(refused), _cluster_body(wanted, changes), tuple(notes))
     return _with_steps(plan, steps)
+
+
+def _with_one_kind_of_identity(current: Body, declared: Body) -> Body:
+    """What becomes system-assigned leaves the assigned one: the service takes the one or the other."""
+    identity = declared.get("identity")
+    ids = (current.get("identity") or {}).get("userAssignedIdentities")
+    if not ids or not identity or str(identity.get("type")).lower() != "systemassigned":
+        return declared
+    return {**declared, "identity": {**identity, "userAssignedIdentities": None}}
 
 
 def _without_settled_version(current: Body, pools: list[Body], pool: Body, found: list[VersionStep]) -> Body:
@@ -311,6 +351,10 @@ def _cluster_body(wanted: Body, changes: list[Change]) -> Body:
     changed = [change.path for change in changes]
     body = compare.without_paths(wanted, not_sent(names.MANAGED_CLUSTERS, _CLUSTER_VERSION, changed))
     body["properties"].pop("agentPoolProfiles", None)
+    for one, several in (("podCidr", "podCidrs"), ("serviceCidr", "serviceCidrs")):
+        # both are answered: what the other one was may not stay beside a new value
+        if f"{_NETWORK}.{one}" in changed and f"{_NETWORK}.{several}" not in changed:
+            body["properties"]["networkProfile"].pop(several, None)
     return body
 
 

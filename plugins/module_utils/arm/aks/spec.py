@@ -19,7 +19,7 @@ from ..sku import Requirements
 
 POOL_ARGUMENTS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
-    "mode": {"type": "str", "choices": ["System", "User"]},
+    "mode": {"type": "str", "choices": ["System", "User", "Gateway"]},
     "count": {"type": "int"},
     "enable_auto_scaling": {"type": "bool"},
     "min_count": {"type": "int"},
