@@ -21,9 +21,9 @@ options:
         type: str
         required: true
       mode:
-        description: Whether the cluster's own components run there.
+        description: Whether the cluster's own components run there; V(Gateway) is for static egress gateways.
         type: str
-        choices: [System, User]
+        choices: [System, User, Gateway]
       count:
         description: Number of nodes; with the autoscaler only where it starts. 1 for a new pool if not set.
         type: int
