@@ -94,7 +94,14 @@ LANES = (
     Lane(
         "azure",
         (
-            *("aks_cluster", "azure_preflight", "azure_provider", "azure_resource", "azure_role_assignment"),
+            *(
+                "acr_image",
+                "aks_cluster",
+                "azure_preflight",
+                "azure_provider",
+                "azure_resource",
+                "azure_role_assignment",
+            ),
             *("site", "helm_release"),
         ),
     ),
