@@ -205,6 +205,7 @@ _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
     _version,
     _update_method,
     _tags,
+    names.NO_LOCATION,
     names.NO_OWNER,
     lambda params: wait_timeout_problems(params.get("wait_timeout")),
     lambda params: _typed(params)[1],
