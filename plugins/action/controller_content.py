@@ -38,6 +38,8 @@ class Declared:
 
 class ActionModule(SiteAction):
     MODULE = controller_content
+    _passwords: frozenset[str] = frozenset()
+    """Variables that surveys of the content ask for as passwords."""
 
     def look(self, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         content: Mapping[str, Any] = params["content"]

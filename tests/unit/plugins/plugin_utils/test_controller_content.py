@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from support.playbook import CHECKOUT
 
 from ansible_collections.mcpops.platform.plugins.plugin_utils.controller_content import (
     BY_VARIABLE,
@@ -311,6 +313,15 @@ def test_an_item_is_created_removed_or_only_looked_for() -> None:
     assert plan_item(kind, {"name": "a", "state": "absent"}, {"name": "a"}, {}).changed
     assert not plan_item(kind, {"name": "a", "state": "absent"}, None, {}).changed
     assert not plan_item(kind, {"name": "a", "state": "exists", "description": "x"}, {"name": "a"}, {}).changed
+
+
+def test_a_text_that_is_left_empty_in_a_survey_of_ours_takes_the_place_of_no_variable() -> None:
+    """A controller hands an optional text that nobody filled in to the job, as an empty one, unless it has a length."""
+    templates = yaml.safe_load((CHECKOUT / "awx" / "controller_templates.yml").read_text(encoding="utf-8"))
+    surveys = [each["survey_spec"]["spec"] for each in templates["controller_templates"] if "survey_spec" in each]
+    texts = [each for survey in surveys for each in survey if each["type"] in ("text", "textarea", "password")]
+    optional = [each for each in texts if not each["required"]]
+    assert optional and all(each.get("min", 0) > 0 for each in optional)
 
 
 RECORDED: list[dict[str, Any]] = json.loads(
