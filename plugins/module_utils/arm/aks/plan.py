@@ -4,7 +4,7 @@
 
 """What has to change in a cluster, decided without a request.
 
-Versions, fields that AKS treats specially, and the order of the steps.
+Fields that AKS treats specially, and the order of the steps.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ...compare import Rule, Rules, floor_version, merge, overlay
+from ...compare import Rule, Rules, merge, overlay
 from ...errors import InvalidInput, Problem
 from ...plan import ABSENT, Change, Plan, Refusal
 from .. import compare, names
@@ -24,77 +24,7 @@ from ..equivalence import ModelRules, as_spelled
 from ..fields import not_sent
 from ..reconcile import has_failed, provisioning_state
 from .spec import ClusterSpec, current_pools, declared_pools, failed_pools, surplus_pools, with_agreeing_counts
-
-_PATH = "properties.kubernetesVersion"
-# channels that move a cluster to the next minor on their own
-_MINOR_CHANNELS = ("stable", "rapid")
-
-
-@dataclass(frozen=True)
-class VersionStep:
-    """`settled`: the version stays as it is."""
-
-    settled: bool
-    refused: tuple[Refusal, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def running_version(cluster: Mapping[str, Any]) -> str:
-    """The version that runs; `kubernetesVersion` may be an alias such as 1.34."""
-    properties = cluster.get("properties") or {}
-    return str(properties.get("currentKubernetesVersion") or properties.get("kubernetesVersion") or "")
-
-
-def version_step(cluster: Mapping[str, Any], declared: str) -> VersionStep:
-    have = running_version(cluster)
-    if not declared or not have:
-        return VersionStep(settled=not declared)
-    if floor_version(have, declared):
-        return _newer(cluster, have, declared, _PATH, "cluster")
-    if _minor(have) - _minor(declared) < -1:
-        following = f"{have.split('.', maxsplit=1)[0]}.{_minor(have) + 1}"
-        remedy = f"Upgrades go one minor version at a time: declare {following} first"
-        return VersionStep(settled=False, refused=(Refusal(_PATH, have, declared, remedy),))
-    return VersionStep(settled=False, notes=("the control plane is upgraded, node pools keep their version",))
-
-
-def pool_version_step(cluster: Mapping[str, Any], pool: Mapping[str, Any], declared: str) -> VersionStep:
-    """What `declared` (orchestratorVersion) means for a pool that stands."""
-    have = str(pool.get("currentOrchestratorVersion") or pool.get("orchestratorVersion") or "")
-    if not have or not floor_version(have, declared):
-        return VersionStep(settled=False)
-    return _newer(cluster, have, declared, f"{_place(pool)}.orchestratorVersion", "node pool")
-
-
-def _newer(cluster: Mapping[str, Any], have: str, declared: str, path: str, what: str) -> VersionStep:
-    """What runs is as declared, or newer."""
-    if _numbers(have)[:2] == _numbers(declared)[:2]:
-        return VersionStep(settled=True)
-    channel = str(((cluster.get("properties") or {}).get("autoUpgradeProfile") or {}).get("upgradeChannel") or "")
-    if channel.lower() in _MINOR_CHANNELS:
-        note = f"runs {have}, newer than the declared {declared}: its upgrade channel {channel} moved it"
-        return VersionStep(settled=True, notes=(note,))
-    remedy = f"A {what} cannot be downgraded: declare {'.'.join(have.split('.')[:2])}"
-    return VersionStep(settled=True, refused=(Refusal(path, have, declared, remedy),))
-
-
-def offered_problem(declared: str, location: str, versions: list[Mapping[str, Any]]) -> str:
-    """Why `declared` cannot be had in `location`, empty when it can; `versions` is the service's own list."""
-    offered = {str(row.get("version")): list(row.get("patchVersions") or ()) for row in versions}
-    if not offered or declared in offered or any(declared in patches for patches in offered.values()):
-        return ""
-    newest = [max(patches, key=_numbers, default=minor) for minor, patches in offered.items()]
-    return f"{declared} is not offered in {location}; offered are {', '.join(sorted(newest, key=_numbers))}"
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
-
-
-def _minor(version: str) -> int:
-    numbers = _numbers(version)
-    return numbers[1] if len(numbers) > 1 else 0
-
+from .versions import VersionStep, pool_version_step, version_step
 
 POOLS = "properties.agentPoolProfiles"
 _NETWORK = "properties.networkProfile"

@@ -313,13 +313,15 @@ def size_request_of(
         zones=tuple(map(str, zones)) if isinstance(zones, (list, tuple)) else (),
         system_pool=mode_of_new(current_pools(body), pools, pool).lower() == "system",
         ephemeral_os_disk=str(declared.get("osDiskType")).lower() == "ephemeral",
+        os_disk_gb=_number(declared.get("osDiskSizeGB"), 0),
+        spot=str(declared.get("scaleSetPriority")).lower() == "spot",
     )
     return SizeRequest((str(size),) if size else pool.candidates or sizes.candidates, wanted, named=bool(size))
 
 
-def _number(declared: Any) -> int:
+def _number(declared: Any, least: int = 1) -> int:
     """Raw properties may hold anything; what is no number is the service's to refuse."""
     try:
-        return int(declared or 1)
+        return int(declared or least)
     except (TypeError, ValueError):
-        return 1
+        return least

@@ -18,6 +18,7 @@ from .. import names
 from ..compare import tag_values, texts_of, typed_body
 from ..names import name_rule
 from .spec import CLUSTER_MODEL, CLUSTER_OPTIONS, NETWORK_OPTIONS, POOL_MODEL, POOL_OPTIONS, pool_specs
+from .versions import plan_problems
 
 Params = Mapping[str, Any]
 
@@ -111,6 +112,13 @@ def _network(params: Params) -> Iterator[Problem]:
         ("policy", network.get("policy") == "azure" and other_plugin, f"azure needs plugin azure, not {plugin}"),
     )
     yield from _violated("network", rules)
+
+
+def _support_plan(params: Params) -> list[Problem]:
+    raw = typed_body(params.get("properties") or {}, CLUSTER_MODEL)[0]
+    return plan_problems(
+        {"sku": {"tier": params.get("sku_tier")}, "properties": {"supportPlan": raw.get("supportPlan")}}
+    )
 
 
 def _flat_network(params: Params) -> bool:
@@ -329,6 +337,7 @@ CREATION: tuple[Rule[Params], ...] = (
         "are needed to create the cluster: at least one, of mode System",
     ),
     Check("node_pools", _lacks_system, "one of the pools must be of mode System to create the cluster"),
+    _support_plan,
     Check(
         "network.pod_cidr",
         _flat_network,
