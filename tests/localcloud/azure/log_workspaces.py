@@ -3,7 +3,8 @@
 
 Fields, statuses (PUT 200, 201 and 202, PATCH 200, DELETE 200, 202 and 204) and the enumeration of SKUs as
 azure-mgmt-loganalytics 14.0 (2025-07-01) has them; defaults and the length of the retention:
-https://learn.microsoft.com/azure/azure-monitor/logs/data-retention-configure. Here a creation is over when it is answered.
+https://learn.microsoft.com/azure/azure-monitor/logs/data-retention-configure. Here a creation is over when it is
+answered.
 """
 
 from __future__ import annotations
