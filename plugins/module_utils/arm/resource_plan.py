@@ -220,12 +220,16 @@ def _registry(params: Mapping[str, Any]) -> Iterator[Problem]:
     sku, declared = (params.get("sku") or {}).get("name"), params.get("properties") or {}
     if not sku or _type(params).lower() != names.REGISTRIES.lower():
         return
+    if str(sku).lower() not in _SKUS:
+        yield Problem("sku.name", f"{sku!r} is not a SKU of registries: it takes {', '.join(map(str.title, _SKUS))}")
+        return
     for name, value, has in _OF_SKU:
         if str(declared.get(name)).lower() == value and str(sku).lower() not in has:
             skus = " or ".join(one.capitalize() for one in has)
             yield Problem(f"properties.{name}", f"{declared[name]} takes a registry of SKU {skus}, not {sku}")
 
 
+_SKUS = ("basic", "standard", "premium")
 _OF_SKU = (
     ("publicNetworkAccess", "disabled", ("premium",)),
     ("zoneRedundancy", "enabled", ("premium",)),
