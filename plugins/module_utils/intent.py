@@ -24,6 +24,7 @@ _READS: tuple[tuple[str, str, str], ...] = (
     ("entra", "POST", r"/[^/]+/oauth2/(v2\.0/)?token"),
     ("arm", "POST", r".*/listClusterUserCredential"),
     ("arm", "POST", r".*/listClusterAdminCredential"),
+    ("arm", "POST", r".*/checkNameAvailability"),
     ("kubernetes", "POST", r"/apis/authorization\.k8s\.io/v1/selfsubject(accessreviews|rulesreviews)"),
     ("kubernetes", "POST", r"/apis/authentication\.k8s\.io/v1/selfsubjectreviews"),
     # what another account may do: answered and not stored

@@ -28,13 +28,13 @@ options:
     description:
       - Id of what the role is for. A subscription, resource group, resource or management group, or a namespace of an
         AKS cluster with Azure RBAC for Kubernetes (C(.../managedClusters/<name>/namespaces/<namespace>)).
-      - Case does not matter.
+      - Case does not matter. One that begins with C(/resourceGroups/) is in the subscription of the task.
     type: str
     required: true
   principal:
     description:
       - Who gets the role. The object id of a user, group or service principal; or the id of a user-assigned identity,
-        or of an AKS cluster (see O(cluster_identity)).
+        or of an AKS cluster (see O(cluster_identity)), which may begin with C(/resourceGroups/).
       - An application has two ids. Its client id is not an object id; give the object id of its service principal.
     type: str
     required: true

@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..errors import InvalidInput, Problem
+from ..errors import InvalidInput, Problem, Refused
 from ..masking import protect
-from ..plan import Plan
+from ..plan import Plan, Refusal
 from ..run_cache import is_marked_deleted, mark_deleted
 from ..task import Result, Task
 from . import compare, names, reconcile
 from .azure_role_assignment import find_equal_grant
 from .client import Arm, Body, PlanAgain, Reading
-from .errors import exists_already
+from .errors import exists_already, is_unregistered, to_failure
 from .names import api_version_of
 from .options import resolve_identity
 from .reconcile import converge_resource
@@ -35,6 +35,9 @@ from .resource_plan import (
     secrets_of,
     subject_of,
 )
+
+# types whose names are part of a DNS name that all customers share
+_ONE_OF_ALL = (names.REGISTRIES.lower(),)
 
 
 def is_assignment(resource_type: str) -> bool:
@@ -82,7 +85,10 @@ def _present(task: Task, arm: Arm, spec: ResourceSpec) -> Result:
     def plan_of(reading: Reading) -> Plan:
         texts = names.ownership_warnings(spec.subject, reading.body, spec.owner) if spec.update_policy.tags else []
         reconcile.warn_once(task, texts, warned)
-        return plan_resource(reading.body, target.spec).with_notes(*target.notes)
+        plan = plan_resource(reading.body, target.spec).with_notes(*target.notes)
+        if reading.body is None and not reading.missing:
+            _require_free_name(arm, target.spec)
+        return plan
 
     outcome = converge_resource(
         arm,
@@ -137,6 +143,25 @@ class _Target:
             return response.json_or_none() or {}
         reconcile.await_operation(arm, response, spec.subject, action)
         return reconcile.await_finished(arm, spec.id, spec.api_version, spec.subject, action)
+
+
+def _require_free_name(arm: Arm, spec: ResourceSpec) -> None:
+    """A name that is one of the whole cloud's may be somebody else's, which a check is to say as well."""
+    if spec.type.lower() not in _ONE_OF_ALL:
+        return
+    kind = spec.type.partition("/")[0]
+    url = arm.url(f"/subscriptions/{arm.subscription_id}/providers/{kind}/checkNameAvailability", spec.api_version)
+    action = f"Checking whether the name {spec.name} is free"
+    response = arm.call("POST", url, action, {"name": spec.name, "type": spec.type})
+    if arm.check_mode and is_unregistered(response):
+        return
+    if response.status != 200:
+        raise to_failure(action, response)
+    found = response.json_or_none() or {}
+    if found.get("nameAvailable") is False:
+        sentence = f"cannot be created: {str(found.get('message') or found.get('reason')).rstrip('.')}"
+        remedy = "Give it another name (of a site: another azure_platform_name_suffix)"
+        raise Refused(spec.subject, [Refusal.because(spec.name, sentence, remedy)])
 
 
 def _etag(body: Body | None, spec: ResourceSpec) -> str:

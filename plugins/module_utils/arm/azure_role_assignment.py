@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..errors import ServiceError, refuse
-from ..plan import ABSENT, Change, Plan
+from ..errors import Refused, ServiceError, refuse
+from ..plan import ABSENT, Change, Plan, Refusal
 from ..run_cache import RunCache
 from ..task import Result, Task
 from . import names, reconcile
@@ -24,16 +24,17 @@ from .errors import exists_already
 from .options import resolve_identity
 from .resource_plan import ResourceSpec, plan_removal
 from .role_assignment_plan import (
+    IGNORED_BY_REPOSITORIES,
     granted_above,
     is_guid,
     plan_grant,
     problems,
     role_guid,
     same_grant,
-    scope,
     scope_of,
     spec_of,
     subject_of,
+    whole_id,
 )
 
 # answers to a list that leave the question to the write: no right to list there, or a scope that is not there yet
@@ -68,11 +69,11 @@ def converge(task: Task) -> Result:
     refuse(subject_of(params), problems(params))
     subscription = resolve_identity(params).subscription_id
     arm = Arm.connect(task, params["wait_timeout"])
-    principal = _principal(arm, params)
+    principal = _principal(arm, params, subscription)
     if not principal.object_id:
         return _without_principal(task, principal)
     guid = role_guid(params["role"]) or _guid_of_name(arm, task, subscription)
-    target = _Target(arm, spec_of(params, principal.object_id, guid))
+    target = _Target(arm, spec_of(params, subscription, principal.object_id, guid))
     is_absent = params["state"] == "absent"
     outcome = reconcile.converge_resource(
         arm,
@@ -102,6 +103,7 @@ class _Target:
 
     def __init__(self, arm: Arm, spec: ResourceSpec) -> None:
         self._arm = arm
+        self._is_removal = spec.state == "absent"
         self.spec = spec
         self._notes: list[str] = []
         self._grant_exists = False
@@ -118,9 +120,25 @@ class _Target:
             self._notes = ["the same principal has this role there already, under a name that cannot be read"]
         elif listed is None:
             found = self._by_name()
+        if found is None and not self._is_removal:
+            self._require_heeded(place)
         if found is None and (above := granted_above(listed or (), declared, place)):
             self._notes = [f"the same principal has this role at {above} already, which reaches this scope"]
         return Reading(found)
+
+    def _require_heeded(self, place: str) -> None:
+        """A registry with permissions by repository gives nothing to whom has one of the older roles."""
+        guid = self.spec.declared["properties"]["roleDefinitionId"].rpartition("/")[2]
+        parsed = names.parse_id(place)
+        if guid not in IGNORED_BY_REPOSITORIES or parsed is None or parsed.type.lower() != names.REGISTRIES.lower():
+            return
+        action = f"Reading registry {parsed.name}"
+        body = self._arm.read(place, action, names.api_version_of(names.REGISTRIES)).body or {}
+        mode = str((body.get("properties") or {}).get("roleAssignmentMode"))
+        if mode.lower() == "abacrepositorypermissions":
+            old, new = IGNORED_BY_REPOSITORIES[guid]
+            sentence = f"would give nothing: registry {parsed.name} has permissions by repository and ignores {old}"
+            raise Refused(self.spec.subject, [Refusal.because("role", sentence, f"Set role to {new}")])
 
     def _by_name(self) -> Body | None:
         """Where assignments may not be listed, one of our own name may still be read."""
@@ -161,8 +179,8 @@ class _Principal:
     missing: str = ""
 
 
-def _principal(arm: Arm, params: Mapping[str, Any]) -> _Principal:
-    text = str(params["principal"]).strip().rstrip("/")
+def _principal(arm: Arm, params: Mapping[str, Any], subscription: str) -> _Principal:
+    text = whole_id(params["principal"], subscription)
     if is_guid(text):
         return _Principal(text.lower())
     parsed = names.parse_id(text)
@@ -202,7 +220,7 @@ def _without_principal(task: Task, principal: _Principal) -> Result:
         note = f"{principal.missing}: an assignment that it left behind is found by its object id only"
         return Result.of(Plan(subject, notes=(note,)), values, f"{subject}: as declared")
     if task.check_mode:
-        change = Change("", ABSENT, {"role": task.params["role"], "scope": scope(task.params) or "/"})
+        change = Change("", ABSENT, {"role": task.params["role"], "scope": task.params["scope"]})
         plan = Plan(subject, (change,), notes=(f"{subject} depends on what is not there yet: {principal.missing}",))
         return Result.of(replace(plan, is_new=True), values, f"{subject}: would be created")
     hint = "Create it first, or correct principal."

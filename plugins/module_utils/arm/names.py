@@ -24,6 +24,8 @@ ROLE_ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
 ROLE_DEFINITIONS = "Microsoft.Authorization/roleDefinitions"
 IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
 FEDERATED_CREDENTIALS = f"{IDENTITIES}/federatedIdentityCredentials"
+REGISTRIES = "Microsoft.ContainerRegistry/registries"
+WORKSPACES = "Microsoft.OperationalInsights/workspaces"
 
 # type (lower case): api-version. Each is the stable one that the SDK package of that service speaks (facts: wheels).
 API_VERSIONS = {
@@ -41,6 +43,7 @@ API_VERSIONS = {
     "microsoft.managedidentity/userassignedidentities/federatedidentitycredentials": "2024-11-30",
     "microsoft.kubernetesconfiguration/extensions": "2025-03-01",
     "microsoft.authorization/permissions": "2022-04-01",
+    "microsoft.operationalinsights/workspaces": "2025-07-01",
     "microsoft.authorization/roleassignments": "2022-04-01",
     "microsoft.authorization/roledefinitions": "2022-04-01",
 }
@@ -60,6 +63,14 @@ _RULES: dict[str, tuple[str, str]] = {
     "microsoft.managedidentity/userassignedidentities": (
         r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,127}",
         "3 to 128 letters, digits, _ and -, starting with a letter or digit",
+    ),
+    "microsoft.managedidentity/userassignedidentities/federatedidentitycredentials": (
+        r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,119}",
+        "3 to 120 letters, digits, _ and -, starting with a letter or digit",
+    ),
+    "microsoft.operationalinsights/workspaces": (
+        r"[a-zA-Z0-9][a-zA-Z0-9-]{2,61}[a-zA-Z0-9]",
+        "4 to 63 letters, digits and -, not at the ends",
     ),
     "microsoft.containerservice/fleets": (
         r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",

@@ -75,6 +75,19 @@ UPDATE_POLICIES: dict[str, UpdatePolicy] = {
         # compared to the letter, as the token service does
         rules={"properties.issuer": Comparator(), "properties.subject": Comparator()},
     ),
+    names.REGISTRIES.lower(): UpdatePolicy(
+        "patch",
+        immutable=("location", "properties.zoneRedundancy"),
+        rules={
+            place: Comparator(case_insensitive)
+            for place in (
+                "properties.publicNetworkAccess",
+                "properties.roleAssignmentMode",
+                "properties.zoneRedundancy",
+            )
+        },
+    ),
+    names.WORKSPACES.lower(): UpdatePolicy("patch", rules={"properties.sku.name": Comparator(case_insensitive)}),
 }
 
 
@@ -203,6 +216,29 @@ def _tags(params: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("tags", f"a resource of type {_type(params)} has no tags of its own: leave them out")
 
 
+def _registry(params: Mapping[str, Any]) -> Iterator[Problem]:
+    """What a registry's SKU has not (https://learn.microsoft.com/azure/container-registry/container-registry-skus)."""
+    sku, declared = (params.get("sku") or {}).get("name"), params.get("properties") or {}
+    if not sku or _type(params).lower() != names.REGISTRIES.lower():
+        return
+    if str(sku).lower() not in _SKUS:
+        yield Problem("sku.name", f"{sku!r} is not a SKU of registries: it takes {', '.join(map(str.title, _SKUS))}")
+        return
+    for name, value, has in _OF_SKU:
+        if str(declared.get(name)).lower() == value and str(sku).lower() not in has:
+            skus = " or ".join(one.capitalize() for one in has)
+            yield Problem(f"properties.{name}", f"{declared[name]} takes a registry of SKU {skus}, not {sku}")
+
+
+_SKUS = ("basic", "standard", "premium")
+_OF_SKU = (
+    ("publicNetworkAccess", "disabled", ("premium",)),
+    ("zoneRedundancy", "enabled", ("premium",)),
+    ("dataEndpointEnabled", "true", ("premium",)),
+    ("anonymousPullEnabled", "true", ("standard", "premium")),
+)
+
+
 def _typed(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     """What is declared, as its model has it where there is one."""
     declared = {key: params[key] for key in DECLARABLE if params.get(key) is not None}
@@ -220,6 +256,7 @@ _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
     _update_method,
     _tags,
     names.NO_LOCATION,
+    _registry,
     names.NO_OWNER,
     lambda params: wait_timeout_problems(params.get("wait_timeout")),
     lambda params: _typed(params)[1],

@@ -24,6 +24,13 @@ PRINCIPAL_TYPES = ("Device", "ForeignGroup", "Group", "ServicePrincipal", "User"
 CLUSTER_IDENTITIES = ("kubelet", "control_plane")
 CONDITION_VERSION = "2.0"
 """The only one that the service takes (azure-mgmt-authorization 4.0, RoleAssignmentCreateParameters)."""
+IGNORED_BY_REPOSITORIES = {
+    "7f951dda-4ed3-4680-a7ca-43fe172d538d": ("AcrPull", "Container Registry Repository Reader"),
+    "8311e382-0749-4cb8-b61a-304f252e45ec": ("AcrPush", "Container Registry Repository Writer"),
+    "c2f4ef07-c644-48eb-af81-4b1b4947fb11": ("AcrDelete", "Container Registry Repository Contributor"),
+}
+"""GUID: (name, what to give instead) of the roles that a registry with `AbacRepositoryPermissions` does not heed
+(https://learn.microsoft.com/azure/container-registry/container-registry-rbac-abac-repository-permissions)."""
 _OURS = uuid.UUID("3b1c3a0e-8f0e-4f8e-9d55-2a7f4c6f5e21")
 _PRINCIPALS = (names.IDENTITIES.lower(), names.MANAGED_CLUSTERS.lower())
 _IN_SUBSCRIPTION = re.compile(r"/subscriptions/([^/]+)(/resourceGroups/[^/]+)?", re.IGNORECASE)
@@ -87,9 +94,10 @@ def _same_role(body: Mapping[str, Any], declared: Mapping[str, Any]) -> bool:
 # --- options
 
 
-def scope(params: Mapping[str, Any]) -> str:
-    """The declared scope without a slash at its end; empty for the root."""
-    return str(params["scope"]).strip().rstrip("/")
+def whole_id(text: str, subscription_id: str) -> str:
+    """An id without a slash at its end; one that begins with a resource group is of the task's subscription."""
+    bare = text.strip().rstrip("/")
+    return f"/subscriptions/{subscription_id}{bare}" if bare.lower().startswith("/resourcegroups/") else bare
 
 
 def role_guid(text: str) -> str:
@@ -119,7 +127,7 @@ def _scope_problems(params: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _is_scope(text: str) -> bool:
-    bare = text.rstrip("/")
+    bare = whole_id(text, str(uuid.UUID(int=0)))
     if text == "/" or _MANAGEMENT_GROUP.fullmatch(bare):
         return True
     found = _IN_SUBSCRIPTION.match(bare)
@@ -130,7 +138,7 @@ def _is_scope(text: str) -> bool:
 
 def _principal_problems(params: Mapping[str, Any]) -> Iterator[Problem]:
     text = str(params["principal"]).strip()
-    parsed = names.parse_id(text)
+    parsed = names.parse_id(whole_id(text, str(uuid.UUID(int=0))))
     if is_guid(text) or (parsed is not None and parsed.type.lower() in _PRINCIPALS):
         return
     sentence = (
@@ -156,7 +164,7 @@ def _type_problems(params: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _identity_problems(params: Mapping[str, Any]) -> Iterator[Problem]:
-    given, parsed = params.get("cluster_identity"), names.parse_id(str(params["principal"]).strip())
+    given, parsed = params.get("cluster_identity"), names.parse_id(str(params["principal"]).strip().rstrip("/"))
     if given and (parsed is None or parsed.type.lower() != names.MANAGED_CLUSTERS.lower()):
         yield Problem("cluster_identity", "is for a principal that is the id of an AKS cluster: leave it out")
 
@@ -189,9 +197,9 @@ def assignment_name(place: str, principal_id: str, guid: str) -> str:
     return str(uuid.uuid5(_OURS, f"{place}\n{principal_id}\n{guid}".lower()))
 
 
-def spec_of(params: Mapping[str, Any], principal_id: str, guid: str) -> ResourceSpec:
+def spec_of(params: Mapping[str, Any], subscription_id: str, principal_id: str, guid: str) -> ResourceSpec:
     """The assignment that options without problems stand for."""
-    place = scope(params)
+    place = whole_id(params["scope"], subscription_id)
     name = str(params.get("name") or assignment_name(place, principal_id, guid)).lower()
     kind = params.get("principal_type") or ("ServicePrincipal" if "/" in str(params["principal"]) else None)
     prefix = _IN_SUBSCRIPTION.match(place)

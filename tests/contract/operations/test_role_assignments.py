@@ -46,7 +46,7 @@ def test_from_nothing_to_nothing(group: Azure) -> None:
     wanted = declared(group, description="reads")
     checked = group.run(azure_role_assignment, wanted, check=True)
     assert checked["changed"] and "would be created" in checked["msg"]
-    assert not [line for line in group.requests() if line["method"] == "PUT" and "roleAssignments" in line["path"]]
+    assert not [line for line in group.requests() if line[0] == "PUT" and "roleAssignments" in line[1]]
     made = group.run(azure_role_assignment, wanted)
     assert made["diff"] == checked["diff"]
     assert made["assignment"]["properties"]["principalType"] == "Group"

@@ -19,6 +19,7 @@ from . import (
     groups,
     identities,
     locations,
+    log_workspaces,
     managed_clusters,
     permissions,
     providers,
@@ -68,6 +69,9 @@ FEDERATED = f"{IDENTITY}/federatedIdentityCredentials"
 OF_IDENTITY = f"{MANAGED_IDENTITY}/userAssignedIdentities"
 OF_FEDERATED = f"{OF_IDENTITY}/federatedIdentityCredentials"
 IDENTITIES = tuple(f"{place}/providers/{OF_IDENTITY}" for place in (SUB, GROUP))
+
+LOGS = "Microsoft.OperationalInsights"
+WORKSPACE = f"{GROUP}/providers/{LOGS}/workspaces/{{name}}"
 
 ROLES = f"{{scope}}/providers/{AUTHORIZATION}/roleDefinitions"
 GRANTS = f"{{scope}}/providers/{AUTHORIZATION}/roleAssignments"
@@ -262,6 +266,20 @@ ARM_ROUTES: tuple[Route, ...] = (
         AUTHORIZATION,
         f"{AUTHORIZATION}/permissions/read",
     ),
+    *(
+        Route(
+            "GET",
+            f"{place}/providers/{LOGS}/workspaces",
+            log_workspaces.list_workspaces,
+            LOGS,
+            f"{LOGS}/workspaces/read",
+        )
+        for place in (SUB, GROUP)
+    ),
+    Route("GET", WORKSPACE, log_workspaces.get, LOGS, f"{LOGS}/workspaces/read"),
+    Route("PUT", WORKSPACE, log_workspaces.put, LOGS, f"{LOGS}/workspaces/write"),
+    Route("PATCH", WORKSPACE, log_workspaces.patch, LOGS, f"{LOGS}/workspaces/write"),
+    Route("DELETE", WORKSPACE, log_workspaces.delete, LOGS, f"{LOGS}/workspaces/delete"),
     Route("GET", ROLES, authorization.list_definitions, AUTHORIZATION, f"{AUTHORIZATION}/roleDefinitions/read"),
     Route(
         "GET",

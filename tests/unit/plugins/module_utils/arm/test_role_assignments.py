@@ -42,6 +42,7 @@ TAKEN: dict[str, dict[str, Any]] = {
     "a management group": {"scope": "/providers/Microsoft.Management/managementGroups/contoso"},
     "the root": {"scope": "/"},
     "in other case": {"scope": REGISTRY.upper()},
+    "in the task's subscription": {"scope": REGISTRY.removeprefix(SUB), "principal": IDENTITY.removeprefix(SUB)},
     "an identity": {"principal": IDENTITY.lower()},
     "the control plane of a cluster": {"principal": CLUSTER, "cluster_identity": "control_plane"},
     "a role's GUID": {"role": PULL.upper()},
@@ -98,7 +99,7 @@ def body(scope: str = REGISTRY, role: str = f"{SUB}{ROLES}/{PULL}", **more: Any)
 
 
 def declared(**changes: Any) -> Any:
-    return spec_of(options(**changes), PRINCIPAL, PULL)
+    return spec_of(options(**changes), SUB.rpartition("/")[2], PRINCIPAL, PULL)
 
 
 SAME: dict[str, tuple[dict[str, Any], bool]] = {
@@ -138,6 +139,10 @@ def test_names_are_the_same_for_the_same() -> None:
 def test_roles() -> None:
     assert role_guid(f"{SUB}{ROLES}/{PULL.upper()}") == role_guid(PULL) == PULL
     assert role_guid("AcrPull") == role_guid("7f951dda4ed34680a7ca43fe172d538d") == ""
+
+
+def test_ids_in_the_subscription_of_the_task() -> None:
+    assert declared(scope=REGISTRY.removeprefix(SUB)).id == declared().id
 
 
 def test_a_managed_identity_says_what_it_is() -> None:
