@@ -132,7 +132,7 @@ class _Target:
                 "Create it first (mcpops.platform.azure_resource), or check registry, resource_group and subscription."
             )
             raise ServiceError(
-                f"Reading {subject}", f"there is none in resource group {where}", code="ResourceNotFound", hint=hint
+                f"Reading {subject}", f"there is none in resource group {where}", code="NoRegistry", hint=hint
             )
         properties = reading.body.get("properties") or {}
         policy = (properties.get("policies") or {}).get("azureADAuthenticationAsArmPolicy") or {}
@@ -154,7 +154,7 @@ class _Target:
         digest = registry.digest_of(image.repository, image.reference)
         if digest is None:
             hint = "Check source.image: the registry has no such repository, or no such tag."
-            raise ServiceError(f"Reading {image}", "there is no such image", code="MANIFEST_UNKNOWN", hint=hint)
+            raise ServiceError(f"Reading {image}", "there is no such image", code="NoImage", hint=hint)
         return digest
 
     def _plan(self, reading: Reading) -> Plan:

@@ -177,7 +177,7 @@ class Registry:
         if not challenge.lower().startswith("bearer") or urlsplit(realm).scheme != "https":
             shown = challenge.split(" ")[0] or "none"
             raise ServiceError(
-                action, f"its way of signing in ({shown}) is not supported", code="UNAUTHORIZED", status=401
+                action, f"its way of signing in ({shown}) is not supported", code="LoginNotSupported", status=401
             )
         query = urlencode({name: parts[name] for name in ("service", "scope") if parts.get(name)})
         response = self._send("GET", f"{realm}{'&' if '?' in realm else '?'}{query}", action, self._login.basic())

@@ -177,7 +177,7 @@ def _push_empty(user: RegistryUser, login: tuple[str, str]) -> None:
 def test_what_is_not_there(run_task: TaskRunner, cloud: Any, registries: dict[str, dict[str, Any]]) -> None:
     """A missing image, registry or tag is told with what to do; a missing registry is pending in check mode."""
     missing = run_task("acr_image", declared(f"{cloud.registry}/echo-mcp:0.0", ["1"]), fails=True)
-    assert missing["error"]["code"] == "MANIFEST_UNKNOWN"
+    assert missing["error"]["code"] == "NoImage"
     unseen = declared(f"{cloud.registry}/echo-mcp:0.0", ["never"], follow_source=False)
     failed = run_task("acr_image", unseen, fails=True)
     assert failed["error"]["code"] == "InvalidParameters"

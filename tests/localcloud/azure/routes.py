@@ -235,7 +235,7 @@ ARM_ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         f"{SUB}/providers/{ACR}/locations/{{location}}/operationResults/{{operation}}",
-        registry_import.result,
+        registry_import.operation_result,
         ACR,
         f"{ACR}/locations/operationResults/read",
     ),
