@@ -266,6 +266,10 @@ class Registries:
     def foreign(self, host: str, login: Login) -> Registry:
         return Registry(self._caller(), host, self._task.secret, login=login)
 
+    def storage(self) -> Arm:
+        """For addresses that carry their own signature: where a build's context goes, and where its log is."""
+        return self._caller()
+
     def _caller(self) -> Arm:
         """Requests with the patience and the deadline of this task."""
         return self._arm.beside(self._sender, SERVICE)

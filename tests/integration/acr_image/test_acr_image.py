@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -135,8 +136,7 @@ def test_private_source_and_its_password(
 ) -> None:
     """The password reaches the registry and no result, whether it is right or not."""
     with private_registry(cloud.settings, tmp_path) as address:
-        user = RegistryUser(address, cloud.environment["ca_file"])
-        _push_empty(user, (USER, PASSWORD))
+        RegistryUser(address, cloud.environment["ca_file"], login=(USER, PASSWORD)).push_empty("empty", "1")
         login = {"username": USER, "password": PASSWORD}
         made = run_task("acr_image", declared(f"{address}/empty:1", ["1"], repository="private", source=login))
         assert made["changed"]
@@ -149,29 +149,6 @@ def test_private_source_and_its_password(
     assert "Wr0ng-Canary" not in str(failed)
     assert "Check source.username and source.password" in failed["msg"]
     assert "Set source.username and source.password" in nobody["msg"]
-
-
-def _push_empty(user: RegistryUser, login: tuple[str, str]) -> None:
-    """The smallest image there is, by a client that signs in with Basic."""
-    import hashlib
-    import json
-
-    def blob(content: bytes) -> dict[str, Any]:
-        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        place = user.http.post("/v2/empty/blobs/uploads/", auth=login).headers["location"]
-        user.http.put(place, params={"digest": digest}, content=content, auth=login).raise_for_status()
-        return {"digest": digest, "size": len(content)}
-
-    config = {"mediaType": "application/vnd.oci.image.config.v1+json", **blob(b"{}")}
-    document = {
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": config,
-        "layers": [],
-    }
-    sent = {"Content-Type": str(document["mediaType"])}
-    put = user.http.put("/v2/empty/manifests/1", content=json.dumps(document).encode(), headers=sent, auth=login)
-    put.raise_for_status()
 
 
 def test_what_is_not_there(run_task: TaskRunner, cloud: Any, registries: dict[str, dict[str, Any]]) -> None:
@@ -205,7 +182,7 @@ def test_identity_without_roles_is_told_which(
 
     def give(role: str, number: int) -> None:
         scope = registries[NAME]["id"]
-        task = {**grant, "id": f"{scope}/providers/Microsoft.Authorization/roleAssignments/{number:032x}"}
+        task = {**grant, "id": f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.UUID(int=number)}"}
         role_id = f"/providers/Microsoft.Authorization/roleDefinitions/{role}"
         run_task("azure_resource", {**task, "properties": {**task["properties"], "roleDefinitionId": role_id}})
 

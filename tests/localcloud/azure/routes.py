@@ -22,6 +22,7 @@ from . import (
     managed_clusters,
     providers,
     registry_import,
+    registry_runs,
     subscriptions,
     versions,
 )
@@ -230,6 +231,23 @@ ARM_ROUTES: tuple[Route, ...] = (
         container_registries.operation_status,
         ACR,
         f"{ACR}/registries/operationStatuses/read",
+    ),
+    Route(
+        "POST",
+        f"{REGISTRY}/listBuildSourceUploadUrl",
+        registry_runs.upload_url,
+        ACR,
+        f"{ACR}/registries/listBuildSourceUploadUrl/action",
+    ),
+    Route("POST", f"{REGISTRY}/scheduleRun", registry_runs.schedule, ACR, f"{ACR}/registries/scheduleRun/action"),
+    Route("GET", f"{REGISTRY}/runs", registry_runs.list_runs, ACR, f"{ACR}/registries/runs/read"),
+    Route("GET", f"{REGISTRY}/runs/{{run}}", registry_runs.get, ACR, f"{ACR}/registries/runs/read"),
+    Route(
+        "POST",
+        f"{REGISTRY}/runs/{{run}}/listLogSasUrl",
+        registry_runs.log_url,
+        ACR,
+        f"{ACR}/registries/runs/listLogSasUrl/action",
     ),
     Route("POST", f"{REGISTRY}/importImage", registry_import.start, ACR, f"{ACR}/registries/importImage/action"),
     Route(
