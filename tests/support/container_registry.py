@@ -47,6 +47,18 @@ class RegistryUser:
         answer = self.request("HEAD", path, f"repository:{repository}:pull", headers={"Accept": MANIFEST})
         return answer.headers.get("docker-content-digest") if answer.status_code == 200 else None
 
+    def tags(self, repository: str) -> list[str]:
+        answer = self.request("GET", f"/v2/{repository}/tags/list", f"repository:{repository}:pull")
+        return sorted(answer.json().get("tags") or []) if answer.status_code == 200 else []
+
+    def config(self, repository: str, digest: str) -> Any:
+        """The configuration of an image."""
+        scope = f"repository:{repository}:pull"
+        path = f"/v2/{repository}/manifests/{digest}"
+        manifest = self.request("GET", path, scope, headers={"Accept": MANIFEST}).raise_for_status().json()
+        blob = f"/v2/{repository}/blobs/{manifest['config']['digest']}"
+        return self.request("GET", blob, scope).raise_for_status().json()
+
     def push_empty(self, repository: str, tag: str) -> None:
         """The smallest image there is, into a registry that is signed in to with Basic."""
         config = b"{}"

@@ -10,48 +10,31 @@ from typing import Any
 
 import pytest
 from support.container_registry import RegistryUser
-from support.portal import Portal
 
 from localcloud.registry.private import PASSWORD, USER, private_registry
+
+from .conftest import Registries
 
 pytestmark = pytest.mark.integration
 
 TaskRunner = Callable[..., dict[str, Any]]
-VERSION = "2025-04-01"
-ACR_VERSION = "2025-11-01"
 GROUP = "rg-it-images"
 NAME, OTHER = "itimages", "itimagesother"
 REPOSITORY = "tools/echo"
+ROLES = "providers/Microsoft.Authorization/roleDefinitions"
 
 
 @pytest.fixture(scope="module")
-def portal(cloud: Any) -> Portal:
-    return Portal(cloud.environment, cloud.secret)
+def registries(registries_in: Registries) -> Iterator[dict[str, dict[str, Any]]]:
+    with registries_in(GROUP, NAME, OTHER) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
-def registries(portal: Portal) -> Iterator[dict[str, dict[str, Any]]]:
-    """Two registries by name; they go with their group."""
-    portal.request("POST", "providers/Microsoft.ContainerRegistry/register", version=VERSION)
-    portal.put(f"resourceGroups/{GROUP}", {"location": "eastus2"}, VERSION)
-    found = {}
-    for name in (NAME, OTHER):
-        path = f"resourceGroups/{GROUP}/providers/Microsoft.ContainerRegistry/registries/{name}"
-        portal.put(path, {"location": "eastus2", "sku": {"name": "Standard"}, "properties": {}}, ACR_VERSION)
-        found[name] = portal.get(path, ACR_VERSION)
-    yield found
-    portal.request("DELETE", f"resourceGroups/{GROUP}", version=VERSION)
-
-
-@pytest.fixture(scope="module")
-def somebody(cloud: Any, portal: Portal, registries: dict[str, dict[str, Any]]) -> Callable[[str], RegistryUser]:
-    """Somebody with the same rights and another client, at the registry of this name."""
-
-    def at(name: str) -> RegistryUser:
-        host = registries[name]["properties"]["loginServer"]
-        return RegistryUser(host, cloud.environment["ca_file"], portal.token())
-
-    return at
+def somebody(
+    registries: dict[str, dict[str, Any]], user_of: Callable[[dict[str, Any]], RegistryUser]
+) -> Callable[[str], RegistryUser]:
+    return lambda name: user_of(registries[name])
 
 
 def declared(image: str, tags: list[str], **options: Any) -> dict[str, Any]:
@@ -172,21 +155,32 @@ def test_what_is_not_there(run_task: TaskRunner, cloud: Any, registries: dict[st
 def test_identity_without_roles_is_told_which(
     run_task: TaskRunner, cloud: Any, registries: dict[str, dict[str, Any]]
 ) -> None:
-    """Reader finds the registry, AcrPull reads its images, and importing takes more: each message says what."""
+    """Finding the registry, reading its images, importing and removing take roles: each message says which."""
     from localcloud.azure.principals import Principals
 
     principal = Principals.at(cloud.settings.state / "azure").add("image-reader")
     auth = {**cloud.auth(), "client_id": principal.client_id, "secret": principal.secret}
     image = declared(f"{cloud.registry}/echo-mcp:1.0.0", ["roles"], repository="roles")
-    grant = {"id": "", "properties": {"principalId": principal.object_id, "principalType": "ServicePrincipal"}}
+    group, scope = registries[NAME]["id"].split("/providers/")[0], registries[NAME]["id"]
+    finds = "00000000-0000-0000-0000-0000000000a0"
+    role = {
+        "roleName": "Finds registries",
+        "assignableScopes": [group],
+        "permissions": [{"actions": ["Microsoft.ContainerRegistry/registries/read"]}],
+    }
+    run_task("azure_resource", {"id": f"{group}/{ROLES}/{finds}", "properties": role})
 
     def give(role: str, number: int) -> None:
-        scope = registries[NAME]["id"]
-        task = {**grant, "id": f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.UUID(int=number)}"}
-        role_id = f"/providers/Microsoft.Authorization/roleDefinitions/{role}"
-        run_task("azure_resource", {**task, "properties": {**task["properties"], "roleDefinitionId": role_id}})
+        properties = {
+            "roleDefinitionId": f"{group}/{ROLES}/{role}",
+            "principalId": principal.object_id,
+            "principalType": "ServicePrincipal",
+        }
+        name = uuid.UUID(int=number)
+        place = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
+        run_task("azure_resource", {"id": place, "properties": properties})
 
-    give("acdd72a7-3385-48ef-bd42-f606fba81ae7", 0xA1)  # Reader
+    give(finds, 0xA1)
     refused = run_task("acr_image", image, auth=auth, fails=True)
     assert refused["error"]["code"] == "UNAUTHORIZED"
     assert "Give this identity the role AcrPull at the registry" in refused["msg"]

@@ -13,29 +13,20 @@ from support.container_registry import RegistryUser
 from support.portal import Portal
 
 from ..conftest import SHARED_CLUSTER, SHARED_GROUP, Cluster
+from .conftest import ACR_VERSION, Registries
 
 pytestmark = pytest.mark.integration
 
 TaskRunner = Callable[..., dict[str, Any]]
-VERSION, ACR_VERSION = "2025-04-01", "2025-11-01"
 GROUP, NAME = "rg-it-pull", "itpull"
 ACR_PULL = "/providers/Microsoft.Authorization/roleDefinitions/7f951dda-4ed3-4680-a7ca-43fe172d538d"
 PATIENCE = 120.0
 
 
-@pytest.fixture
-def portal(cloud: Any) -> Portal:
-    return Portal(cloud.environment, cloud.secret)
-
-
-@pytest.fixture
-def registry(portal: Portal) -> Iterator[dict[str, Any]]:
-    portal.request("POST", "providers/Microsoft.ContainerRegistry/register", version=VERSION)
-    portal.put(f"resourceGroups/{GROUP}", {"location": "eastus2"}, VERSION)
-    path = f"resourceGroups/{GROUP}/providers/Microsoft.ContainerRegistry/registries/{NAME}"
-    portal.put(path, {"location": "eastus2", "sku": {"name": "Basic"}, "properties": {}}, ACR_VERSION)
-    yield portal.get(path, ACR_VERSION)
-    portal.request("DELETE", f"resourceGroups/{GROUP}", version=VERSION)
+@pytest.fixture(scope="module")
+def registry(registries_in: Registries) -> Iterator[dict[str, Any]]:
+    with registries_in(GROUP, NAME, sku="Basic") as found:
+        yield found[NAME]
 
 
 def pod(name: str, image: str) -> str:

@@ -3,8 +3,8 @@
 
 The four requests that `az acr build` makes, and their fields, as azure-cli 2.91 has them for 2019-06-01-preview (the
 package azure-mgmt-containerregistrytasks): listBuildSourceUploadUrl, scheduleRun with a DockerBuildRequest, the run
-with its status and output images, listLogSasUrl. Uploads and logs are at the registry's login server here, not in a storage
-account. What can be built: `registry/docker_build`. The code of a refused request is recalled.
+with its status and output images, listLogSasUrl. Uploads and logs are at the registry's login server here, not in a
+storage account. What can be built: `registry/docker_build`. The code of a refused request is recalled.
 """
 
 from __future__ import annotations
