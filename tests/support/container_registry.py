@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import ssl
 from typing import Any
 
@@ -44,6 +46,36 @@ class RegistryUser:
         path = f"/v2/{repository}/manifests/{reference}"
         answer = self.request("HEAD", path, f"repository:{repository}:pull", headers={"Accept": MANIFEST})
         return answer.headers.get("docker-content-digest") if answer.status_code == 200 else None
+
+    def tags(self, repository: str) -> list[str]:
+        answer = self.request("GET", f"/v2/{repository}/tags/list", f"repository:{repository}:pull")
+        return sorted(answer.json().get("tags") or []) if answer.status_code == 200 else []
+
+    def config(self, repository: str, digest: str) -> Any:
+        """The configuration of an image."""
+        scope = f"repository:{repository}:pull"
+        path = f"/v2/{repository}/manifests/{digest}"
+        manifest = self.request("GET", path, scope, headers={"Accept": MANIFEST}).raise_for_status().json()
+        blob = f"/v2/{repository}/blobs/{manifest['config']['digest']}"
+        return self.request("GET", blob, scope).raise_for_status().json()
+
+    def push_empty(self, repository: str, tag: str) -> None:
+        """The smallest image there is, into a registry that is signed in to with Basic."""
+        config = b"{}"
+        digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
+        login = httpx.BasicAuth(*self.login) if self.login else None
+        place = self.http.post(f"/v2/{repository}/blobs/uploads/", auth=login).headers["location"]
+        stored = self.http.put(f"{place}&digest={digest}", content=config, auth=login)
+        stored.raise_for_status()
+        kind = "application/vnd.oci.image.config.v1+json"
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": {"mediaType": kind, "digest": digest, "size": len(config)},
+            "layers": [],
+        }
+        path, sent = f"/v2/{repository}/manifests/{tag}", {"Content-Type": MANIFEST}
+        self.http.put(path, content=json.dumps(manifest).encode(), headers=sent, auth=login).raise_for_status()
 
     def move(self, repository: str, tag: str, reference: str) -> None:
         """Let a tag name what another reference of the repository names."""

@@ -177,7 +177,7 @@ class Registry:
         if not challenge.lower().startswith("bearer") or urlsplit(realm).scheme != "https":
             shown = challenge.split(" ")[0] or "none"
             raise ServiceError(
-                action, f"its way of signing in ({shown}) is not supported", code="UNAUTHORIZED", status=401
+                action, f"its way of signing in ({shown}) is not supported", code="LoginNotSupported", status=401
             )
         query = urlencode({name: parts[name] for name in ("service", "scope") if parts.get(name)})
         response = self._send("GET", f"{realm}{'&' if '?' in realm else '?'}{query}", action, self._login.basic())
@@ -265,6 +265,10 @@ class Registries:
 
     def foreign(self, host: str, login: Login) -> Registry:
         return Registry(self._caller(), host, self._task.secret, login=login)
+
+    def storage(self) -> Arm:
+        """For addresses that carry their own signature: where a build's context goes, and where its log is."""
+        return self._caller()
 
     def _caller(self) -> Arm:
         """Requests with the patience and the deadline of this task."""

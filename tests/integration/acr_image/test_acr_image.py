@@ -3,54 +3,38 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.container_registry import RegistryUser
-from support.portal import Portal
 
 from localcloud.registry.private import PASSWORD, USER, private_registry
+
+from .conftest import Registries
 
 pytestmark = pytest.mark.integration
 
 TaskRunner = Callable[..., dict[str, Any]]
-VERSION = "2025-04-01"
-ACR_VERSION = "2025-11-01"
 GROUP = "rg-it-images"
 NAME, OTHER = "itimages", "itimagesother"
 REPOSITORY = "tools/echo"
+ROLES = "providers/Microsoft.Authorization/roleDefinitions"
 
 
 @pytest.fixture(scope="module")
-def portal(cloud: Any) -> Portal:
-    return Portal(cloud.environment, cloud.secret)
+def registries(registries_in: Registries) -> Iterator[dict[str, dict[str, Any]]]:
+    with registries_in(GROUP, NAME, OTHER) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
-def registries(portal: Portal) -> Iterator[dict[str, dict[str, Any]]]:
-    """Two registries by name; they go with their group."""
-    portal.request("POST", "providers/Microsoft.ContainerRegistry/register", version=VERSION)
-    portal.put(f"resourceGroups/{GROUP}", {"location": "eastus2"}, VERSION)
-    found = {}
-    for name in (NAME, OTHER):
-        path = f"resourceGroups/{GROUP}/providers/Microsoft.ContainerRegistry/registries/{name}"
-        portal.put(path, {"location": "eastus2", "sku": {"name": "Standard"}, "properties": {}}, ACR_VERSION)
-        found[name] = portal.get(path, ACR_VERSION)
-    yield found
-    portal.request("DELETE", f"resourceGroups/{GROUP}", version=VERSION)
-
-
-@pytest.fixture(scope="module")
-def somebody(cloud: Any, portal: Portal, registries: dict[str, dict[str, Any]]) -> Callable[[str], RegistryUser]:
-    """Somebody with the same rights and another client, at the registry of this name."""
-
-    def at(name: str) -> RegistryUser:
-        host = registries[name]["properties"]["loginServer"]
-        return RegistryUser(host, cloud.environment["ca_file"], portal.token())
-
-    return at
+def somebody(
+    registries: dict[str, dict[str, Any]], user_of: Callable[[dict[str, Any]], RegistryUser]
+) -> Callable[[str], RegistryUser]:
+    return lambda name: user_of(registries[name])
 
 
 def declared(image: str, tags: list[str], **options: Any) -> dict[str, Any]:
@@ -135,8 +119,7 @@ def test_private_source_and_its_password(
 ) -> None:
     """The password reaches the registry and no result, whether it is right or not."""
     with private_registry(cloud.settings, tmp_path) as address:
-        user = RegistryUser(address, cloud.environment["ca_file"])
-        _push_empty(user, (USER, PASSWORD))
+        RegistryUser(address, cloud.environment["ca_file"], login=(USER, PASSWORD)).push_empty("empty", "1")
         login = {"username": USER, "password": PASSWORD}
         made = run_task("acr_image", declared(f"{address}/empty:1", ["1"], repository="private", source=login))
         assert made["changed"]
@@ -151,33 +134,10 @@ def test_private_source_and_its_password(
     assert "Set source.username and source.password" in nobody["msg"]
 
 
-def _push_empty(user: RegistryUser, login: tuple[str, str]) -> None:
-    """The smallest image there is, by a client that signs in with Basic."""
-    import hashlib
-    import json
-
-    def blob(content: bytes) -> dict[str, Any]:
-        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        place = user.http.post("/v2/empty/blobs/uploads/", auth=login).headers["location"]
-        user.http.put(place, params={"digest": digest}, content=content, auth=login).raise_for_status()
-        return {"digest": digest, "size": len(content)}
-
-    config = {"mediaType": "application/vnd.oci.image.config.v1+json", **blob(b"{}")}
-    document = {
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": config,
-        "layers": [],
-    }
-    sent = {"Content-Type": str(document["mediaType"])}
-    put = user.http.put("/v2/empty/manifests/1", content=json.dumps(document).encode(), headers=sent, auth=login)
-    put.raise_for_status()
-
-
 def test_what_is_not_there(run_task: TaskRunner, cloud: Any, registries: dict[str, dict[str, Any]]) -> None:
     """A missing image, registry or tag is told with what to do; a missing registry is pending in check mode."""
     missing = run_task("acr_image", declared(f"{cloud.registry}/echo-mcp:0.0", ["1"]), fails=True)
-    assert missing["error"]["code"] == "MANIFEST_UNKNOWN"
+    assert missing["error"]["code"] == "NoImage"
     unseen = declared(f"{cloud.registry}/echo-mcp:0.0", ["never"], follow_source=False)
     failed = run_task("acr_image", unseen, fails=True)
     assert failed["error"]["code"] == "InvalidParameters"
@@ -195,21 +155,32 @@ def test_what_is_not_there(run_task: TaskRunner, cloud: Any, registries: dict[st
 def test_identity_without_roles_is_told_which(
     run_task: TaskRunner, cloud: Any, registries: dict[str, dict[str, Any]]
 ) -> None:
-    """Reader finds the registry, AcrPull reads its images, and importing takes more: each message says what."""
+    """Finding the registry, reading its images, importing and removing take roles: each message says which."""
     from localcloud.azure.principals import Principals
 
     principal = Principals.at(cloud.settings.state / "azure").add("image-reader")
     auth = {**cloud.auth(), "client_id": principal.client_id, "secret": principal.secret}
     image = declared(f"{cloud.registry}/echo-mcp:1.0.0", ["roles"], repository="roles")
-    grant = {"id": "", "properties": {"principalId": principal.object_id, "principalType": "ServicePrincipal"}}
+    group, scope = registries[NAME]["id"].split("/providers/")[0], registries[NAME]["id"]
+    finds = "00000000-0000-0000-0000-0000000000a0"
+    role = {
+        "roleName": "Finds registries",
+        "assignableScopes": [group],
+        "permissions": [{"actions": ["Microsoft.ContainerRegistry/registries/read"]}],
+    }
+    run_task("azure_resource", {"id": f"{group}/{ROLES}/{finds}", "properties": role})
 
     def give(role: str, number: int) -> None:
-        scope = registries[NAME]["id"]
-        task = {**grant, "id": f"{scope}/providers/Microsoft.Authorization/roleAssignments/{number:032x}"}
-        role_id = f"/providers/Microsoft.Authorization/roleDefinitions/{role}"
-        run_task("azure_resource", {**task, "properties": {**task["properties"], "roleDefinitionId": role_id}})
+        properties = {
+            "roleDefinitionId": f"{group}/{ROLES}/{role}",
+            "principalId": principal.object_id,
+            "principalType": "ServicePrincipal",
+        }
+        name = uuid.UUID(int=number)
+        place = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
+        run_task("azure_resource", {"id": place, "properties": properties})
 
-    give("acdd72a7-3385-48ef-bd42-f606fba81ae7", 0xA1)  # Reader
+    give(finds, 0xA1)
     refused = run_task("acr_image", image, auth=auth, fails=True)
     assert refused["error"]["code"] == "UNAUTHORIZED"
     assert "Give this identity the role AcrPull at the registry" in refused["msg"]

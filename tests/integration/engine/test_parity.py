@@ -50,6 +50,16 @@ MODULES: dict[str, tuple[Arguments, dict[str, Any] | None]] = {
         lambda tmp: {"permissions": [{"actions": ["Microsoft.Compute/skus/read"]}]},
         {"permissions": [{"scope": "nowhere", "actions": ["*"]}]},
     ),
+    "acr_image": (
+        lambda tmp: {
+            "registry": "parityacr",
+            "resource_group": "rg-integration",
+            "repository": "parity",
+            "tags": ["1"],
+            "source": {"image": f"parity.example.com/echo@sha256:{'a' * 64}"},
+        },
+        {"registry": "a", "resource_group": "rg.", "repository": "A", "tags": [], "source": {"image": "B"}},
+    ),
     "azure_provider": (lambda tmp: {"namespaces": ["Microsoft.ContainerService"]}, {"namespaces": []}),
     "azure_resource": (
         lambda tmp: {

@@ -192,6 +192,9 @@ def delete(call: Call) -> Reply:
 
 def remove(cloud: Cloud, registry: Resource) -> None:
     cloud.registries.delete(registry.name)
+    for run in cloud.store.find(kind=f"{TYPE}/runs"):
+        if run.key.startswith(f"{registry.key}/"):
+            cloud.store.delete(run.id)
     cloud.store.delete(registry.id)
 
 
