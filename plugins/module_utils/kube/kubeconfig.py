@@ -211,6 +211,8 @@ class Access:
     ca_pem: str | None = None
     tls_server_name: str | None = None
     token: str | None = None
+    token_file: Path | None = None
+    """Where the token came from: what keeps it there renews it, and so it is read again when it is refused."""
     username: str | None = None
     password: str | None = None
     client_cert_pem: str | None = None
@@ -306,6 +308,7 @@ def from_config(config: Mapping[str, Any], context: str | None, directory: Path,
         ca_pem=_pem(cluster, "certificate-authority", directory, origin),
         tls_server_name=cluster.get("tls-server-name"),
         token=_token(user, directory, origin),
+        token_file=directory / Path(str(user["tokenFile"])).expanduser() if user.get("tokenFile") else None,
         username=user.get("username"),
         password=user.get("password"),
         client_cert_pem=_pem(user, "client-certificate", directory, origin),
@@ -369,6 +372,7 @@ def in_cluster(environ: Mapping[str, str] | None = None) -> Access | None:
         server=f"https://{shown}:{port}",
         ca_pem=authority.read_text(encoding="utf-8"),
         token=token.read_text(encoding="utf-8").strip(),
+        token_file=token,
         origin="the service account of this pod",
     )
 
@@ -389,6 +393,7 @@ def _with_options(access: Access, options: ConnectionOptions) -> Access:
     if options.api_key or options.username or options.client_cert:
         changed |= {
             "token": options.api_key,
+            "token_file": None,
             "username": options.username,
             "password": options.password if options.username else None,
             "exec_spec": None,

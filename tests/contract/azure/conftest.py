@@ -54,7 +54,14 @@ class RememberedClusters:
     def default_version(self) -> str:
         return "1.34.4"
 
-    def create(self, name: str, kubernetes_version: str, *, network_policy: bool = False) -> ClusterInfo:
+    def create(
+        self,
+        name: str,
+        kubernetes_version: str,
+        *,
+        network_policy: bool = False,
+        entra_groups: tuple[str, ...] | None = None,
+    ) -> ClusterInfo:
         self.calls.append(("create", name, kubernetes_version))
         self.enforces[name] = network_policy
         self.gate.wait(30)
