@@ -29,7 +29,6 @@ class AzureAction(InProcessAction):
         """What the task does not say, nor the defaults of its play, its host's variable does."""
         given = self._templar.template(task_vars.get(AZURE_AUTH)) or {}
         if not isinstance(given, Mapping):
-            reported = f"is a {type(given).__name__}, not a mapping of options"
-            raise InvalidInput(self._name(), [Problem(AZURE_AUTH, reported)])
+            raise InvalidInput(self._name(), [Problem(AZURE_AUTH, "is not a mapping of options of the Azure modules")])
         said = super()._with_files(task_vars)
         return {**said, **{name: value for name, value in given.items() if said.get(name) is None}}

@@ -105,8 +105,7 @@ def _parsed(text: str) -> Mapping[str, Any] | None:
         documents = read_documents(text)
     except yaml.YAMLError:
         return None
-    content = documents[0] if documents else None
-    return content if isinstance(content, Mapping) else None
+    return documents[0] if documents and isinstance(documents[0], Mapping) else None
 
 
 # what every module that asks a cluster refuses of these options
@@ -211,8 +210,7 @@ class Access:
     ca_pem: str | None = None
     tls_server_name: str | None = None
     token: str | None = None
-    token_file: Path | None = None
-    """Where the token came from: what keeps it there renews it, and so it is read again when it is refused."""
+    token_file: Path | None = None  # where the token came from: whoever keeps it there renews it
     username: str | None = None
     password: str | None = None
     client_cert_pem: str | None = None
@@ -345,19 +343,13 @@ def _pem(entry: Mapping[str, Any], key: str, directory: Path, origin: str) -> st
 def _token(user: Mapping[str, Any], directory: Path, origin: str) -> str | None:
     if user.get("tokenFile"):
         return _file(user["tokenFile"], directory, "tokenFile").strip()
-    if user.get("token"):
-        return str(user["token"])
-    provider = user.get("auth-provider")
-    if provider:
-        legacy = (provider.get("config") or {}).get("id-token") or (provider.get("config") or {}).get("access-token")
-        if not legacy:
-            raise _invalid(
-                origin,
-                f"uses the legacy auth-provider {provider.get('name')} and holds no token; "
-                "use an exec credential plugin (kubelogin) or the option api_key",
-            )
-        return str(legacy)
-    return None
+    provider = user.get("auth-provider") or {}
+    config = provider.get("config") or {}
+    found = user.get("token") or config.get("id-token") or config.get("access-token")
+    if provider and not found:
+        reported = f"uses the legacy auth-provider {provider.get('name')} and holds no token"
+        raise _invalid(origin, f"{reported}; use an exec credential plugin (kubelogin) or the option api_key")
+    return str(found) if found else None
 
 
 def in_cluster(environ: Mapping[str, str] | None = None) -> Access | None:

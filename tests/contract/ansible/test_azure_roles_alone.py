@@ -89,7 +89,7 @@ def test_a_task_and_its_play_know_better(azure: Azure, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("auth", "reported"),
     [
-        ("foo", "mcpops_azure_auth: is a str, not a mapping of options"),
+        ("foo", "mcpops_azure_auth: is not a mapping of options of the Azure modules"),
         ({"subscripton_id": "x"}, "did you mean subscription_id"),
     ],
     ids=["no mapping", "misspelt"],

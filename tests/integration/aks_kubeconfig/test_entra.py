@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import stat
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,7 @@ def test_a_token_of_the_tasks_own_credential(
     assert list(path.parent.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_run_uses_it_and_so_does_a_check_of_it(
     run_all: TasksRunner, cloud: Any, entra_cluster: Any, tmp_path: Path
 ) -> None:
@@ -90,6 +92,49 @@ def test_a_run_uses_it_and_so_does_a_check_of_it(
     assert not run_all(tasks).ok().last["changed"]
 
 
+# as if an hour had passed: what lies beside the kubeconfig has expired, and what the run has is about to
+AN_HOUR_LATER = """
+import json, pathlib, sys
+records = list(pathlib.Path(sys.argv[1]).glob("*/mcpops/login-*"))
+assert records, "the run keeps nothing to renew its token with"
+pathlib.Path(sys.argv[2]).write_text("expired")
+for file in pathlib.Path(sys.argv[1]).glob("*/mcpops/*"):
+    if file.name.startswith("login-"):
+        file.write_text(json.dumps({**json.loads(file.read_text()), "due": 0}))
+    elif file.suffix == "" and "eyJ" in file.read_text():
+        file.unlink()
+"""
+
+
+@pytest.mark.parametrize("check", [False, True], ids=["run", "check mode"])
+@pytest.mark.slow
+def test_later_tasks_of_a_long_run_renew_the_token(
+    run_all: TasksRunner,
+    cloud: Any,
+    entra_cluster: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    check: bool,
+) -> None:
+    """In another worker than the one that asked for it, with a credential that stands in no file."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path, temporary = tmp_path / "config", tmp_path / ".ansible" / "tmp"
+    script = tmp_path / "later.py"
+    script.write_text(AN_HOUR_LATER)
+    asked = {"kubeconfig": str(path), "definitions": [config_map("entra-long", greeting="hello")]}
+    later = [sys.executable, str(script), str(temporary), str(path.with_name("config.token"))]
+    tasks = [
+        {"mcpops.platform.aks_kubeconfig": {**entra_cluster.named, "path": str(path), "login": "token"}},
+        {"ansible.builtin.command": {"argv": later}, "check_mode": False},
+        {"mcpops.platform.k8s_objects": asked},
+    ]
+    done = run_all(tasks, check=check).ok()
+    assert cloud.secret not in done.output
+    if not check:
+        assert path.with_name("config.token").read_text().startswith("eyJ")
+
+
+@pytest.mark.slow
 def test_who_is_in_no_group_of_the_cluster_is_forbidden(
     run_task: TaskRunner, run_all: TasksRunner, entra_cluster: Any, tmp_path: Path
 ) -> None:
@@ -107,6 +152,7 @@ def test_who_is_in_no_group_of_the_cluster_is_forbidden(
     assert run_task("k8s_objects", asked)["changed"]
 
 
+@pytest.mark.slow
 def test_the_administrators_credential_is_refused_with_what_to_do(
     run_task: TaskRunner, entra_cluster: Any, tmp_path: Path
 ) -> None:
@@ -126,6 +172,7 @@ def test_a_login_where_there_is_no_entra(run_task: TaskRunner, cluster: Any, tmp
 
 
 @pytest.mark.parametrize("login", [None, "azurecli", "spn", "msi", "workloadidentity", "devicecode"])
+@pytest.mark.slow
 def test_a_converted_kubeconfig_stays_and_an_edited_one_does_not(
     run_task: TaskRunner, cloud: Any, entra_cluster: Any, tmp_path: Path, login: str | None
 ) -> None:
@@ -155,6 +202,7 @@ def test_a_converted_kubeconfig_stays_and_an_edited_one_does_not(
     assert not run_task("aks_kubeconfig", declared)["changed"]
 
 
+@pytest.mark.slow
 def test_the_service_is_asked_once_and_entra_once(
     run_task: TaskRunner, cloud: Any, entra_cluster: Any, tmp_path: Path
 ) -> None:
