@@ -61,6 +61,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "tenant_id": settings.tenant_id,
         "subscription_id": settings.subscription_id,
         "client_id": settings.client_id,
+        "admin_group_id": settings.admin_group_id,
         "client_secret_file": str(settings.client_secret_file),
         "registry": settings.registry,
         "registry_ca_file": str(settings.ca_file),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from ..errors import ServiceError
@@ -23,7 +23,10 @@ from ..task import ANSWER_LOST, Task
 from ..waiting import Backoff, Clock, Deadline
 from . import errors, names
 from .errors import Request, Sender, Unreachable
-from .options import Cloud, find_cloud, resolve_identity
+from .options import Cloud, Identity, find_cloud, resolve_identity
+
+if TYPE_CHECKING:
+    from .sdk import CachedCredential
 
 Body = dict[str, Any]
 
@@ -56,6 +59,24 @@ class Reading:
 
     body: Body | None
     missing: str = ""
+
+
+def sign_in(task: Task) -> tuple[Identity, Cloud, CachedCredential]:
+    """Who the task is, in which cloud, and what gets its tokens."""
+    # Azure's libraries take longer to import than all the rest. Only who connects needs them, not who looks at
+    # options; actions that connect import them once a playbook (plugin_utils/azure.py).
+    from .sdk import CachedCredential, PipelineSender
+
+    identity = resolve_identity(task.params)
+    cache = RunCache(task.run_directory)
+
+    def get_json(url: str) -> Any:
+        bare = PipelineSender(Cloud(identity.cloud, "", "", False), identity, task.check_mode, None)
+        asking = Arm(bare, "", "", progress=task.progress)
+        return asking.call("GET", url, "Reading the cloud's endpoints").json_or_none()
+
+    cloud = find_cloud(identity.cloud, identity.authority_host, cache, get_json)
+    return identity, cloud, CachedCredential(identity, cloud, cache, task.secret)
 
 
 class Arm:
@@ -92,20 +113,9 @@ class Arm:
     @classmethod
     def connect(cls, task: Task, timeout: float | None = None) -> Arm:
         """Resolve who we are and where ARM is; nothing is asked unless the cloud is given by its URL."""
-        # Azure's libraries take longer to import than all the rest. Only who connects needs them, not who looks at
-        # options; actions that connect import them once a playbook (plugin_utils/azure.py).
-        from .sdk import CachedCredential, PipelineSender
+        from .sdk import PipelineSender
 
-        identity = resolve_identity(task.params)
-        cache = RunCache(task.run_directory)
-
-        def get_json(url: str) -> Any:
-            bare = PipelineSender(Cloud(identity.cloud, "", "", False), identity, task.check_mode, None)
-            asking = Arm(bare, "", "", progress=task.progress)
-            return asking.call("GET", url, "Reading the cloud's endpoints").json_or_none()
-
-        cloud = find_cloud(identity.cloud, identity.authority_host, cache, get_json)
-        credential = CachedCredential(identity, cloud, cache, task.secret)
+        identity, cloud, credential = sign_in(task)
         return cls(
             PipelineSender(cloud, identity, task.check_mode, credential),
             cloud.resource_manager,

@@ -133,8 +133,13 @@ class CachedCredential:
         except ValueError as exc:
             # azure-identity checks tenant and certificate before it asks
             raise InvalidInput("Azure credentials", [Problem("", _first_line(exc))]) from exc
-        lifetime = token.expires_on - time.time()
-        return (token.token, token.expires_on), max(lifetime - _MARGIN_SECONDS, lifetime / 2)
+        return (token.token, token.expires_on), good_for(token.expires_on)
+
+
+def good_for(expires_on: float) -> float:
+    """How many seconds from now a token is handed out for."""
+    lifetime = expires_on - time.time()
+    return max(lifetime - _MARGIN_SECONDS, lifetime / 2)
 
 
 def sdk_credential(identity: Identity, cloud: Cloud) -> Any:

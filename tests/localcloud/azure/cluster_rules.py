@@ -92,6 +92,18 @@ def _workload_identity(proposal: Proposal) -> None:
         )
 
 
+def _local_accounts(proposal: Proposal) -> None:
+    """ "This must only be set to true on Managed Clusters that are AAD enabled" (the SDK's model)."""
+    entra = get(proposal.body, "properties.aadProfile.managed") is True
+    if get(proposal.body, "properties.disableLocalAccounts") is True and not entra:
+        raise AksError(
+            400,
+            "BadRequest",
+            "Local accounts can only be disabled on clusters with Microsoft Entra authentication: set aadProfile.",
+            target="disableLocalAccounts",
+        )
+
+
 def _issuer_stays(proposal: Proposal) -> None:
     before = get(proposal.current or {}, "properties.oidcIssuerProfile.enabled")
     if before is True and get(proposal.body, "properties.oidcIssuerProfile.enabled") is not True:
@@ -275,6 +287,7 @@ CLUSTER_RULES: tuple[Callable[[Proposal], None], ...] = (
     _pools_complete,
     _system_pool,
     _workload_identity,
+    _local_accounts,
     _issuer_stays,
     _version_moves,
 )

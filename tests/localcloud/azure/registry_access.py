@@ -98,7 +98,7 @@ class StoredAccess:
             if identity:
                 principal = Principal(identity["clientId"], identity["objectId"])
                 tenant = cloud.config.tenant_id
-                issued = cloud.entra.issue(resource, f"{cloud.config.endpoint}/{tenant}/", principal)
+                issued = cloud.entra.issue(resource, principal)
                 if issued is not None:
                     return issued[0]
         raise AccessRefused("Identity not found")

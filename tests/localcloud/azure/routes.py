@@ -82,7 +82,9 @@ OPEN_ROUTES: tuple[Route, ...] = (
     Route("GET", "/common/discovery/instance", entra.instance_discovery),
     Route("GET", "/{tenant}/discovery/instance", entra.instance_discovery),
     Route("GET", "/{tenant}/v2.0/.well-known/openid-configuration", entra.openid_configuration),
+    Route("GET", "/{tenant}/.well-known/openid-configuration", entra.openid_configuration_v1),
     Route("GET", "/{tenant}/discovery/v2.0/keys", entra.keys),
+    Route("GET", "/{tenant}/discovery/keys", entra.keys),
     Route("POST", "/{tenant}/oauth2/v2.0/token", entra.token),
 )
 

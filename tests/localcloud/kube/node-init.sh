@@ -135,6 +135,7 @@ start kube-apiserver kube-apiserver --bind-address=0.0.0.0 --advertise-address="
   --etcd-certfile="$pki/etcd.crt" --etcd-keyfile="$pki/etcd.key" \
   --service-cluster-ip-range="$LC_SERVICE_NETWORK" --authorization-mode=Node,RBAC \
   --enable-admission-plugins=NodeRestriction --allow-privileged=true --anonymous-auth=true --profiling=false \
+  --authentication-config="$dir/authentication.json" \
   --audit-policy-file="$dir/audit/policy.yaml" --audit-log-path="$dir/audit/audit.log" --audit-log-maxsize=100 \
   --client-ca-file="$pki/ca.crt" --tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key" \
   --service-account-issuer=https://kubernetes.default.svc.cluster.local \

@@ -43,7 +43,7 @@ class Recorder:
         self.runs: list[tuple[list[str], str | None, dict[str, str]]] = []
         self.written: list[str] = []
 
-    def run_command(self, argv: Any, stdin: str | None = None, env: Any = None) -> CommandOutput:
+    def run_command(self, argv: Any, stdin: str | None = None, env: Any = None, shown: bool = False) -> CommandOutput:
         self.runs.append((list(argv), stdin, dict(env or {})))
         return self.answers.pop(0)
 
