@@ -69,7 +69,7 @@ options:
         type: bool
         default: false
       taints:
-        description: Taints of the nodes, C(key=value:effect); all of them.
+        description: Taints of the nodes, C(key=value:effect); all of them but the one that AKS gives to Spot pools.
         type: list
         elements: str
       zones:

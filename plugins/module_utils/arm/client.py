@@ -255,6 +255,8 @@ class Arm:
             raise errors.to_failure(action, response)
         self._pauses = self._troubles = 0
         self.write_uncertain = False
+        # what was waited for until here was somebody else's work, or an earlier step of ours
+        self.deadline.begin()
         return response
 
     def pages(

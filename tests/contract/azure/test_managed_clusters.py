@@ -81,7 +81,6 @@ DEFAULTS = {
     "properties.maxAgentPools": 100,
     "properties.nodeResourceGroup": "MC_rg_c1_eastus",
     "properties.enableRBAC": True,
-    "properties.disableLocalAccounts": False,
     "properties.supportPlan": "KubernetesOfficial",
     "properties.networkProfile.networkPlugin": "azure",
     "properties.networkProfile.networkPluginMode": "overlay",

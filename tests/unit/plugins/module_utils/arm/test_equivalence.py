@@ -144,7 +144,9 @@ def test_the_first_of_these_is_the_primary_one(field: str) -> None:
     assert not rule.as_declared(["IPv4", "IPv6"], ["IPv6", "IPv4"])
 
 
-@pytest.mark.parametrize("table", [FORMS, DEFAULTS, KEYS_IN_ANY_CASE, dict.fromkeys(ORDERED)], ids=str)
+@pytest.mark.parametrize(
+    "table", [FORMS, DEFAULTS, KEYS_IN_ANY_CASE, dict.fromkeys(ORDERED)], ids=["forms", "defaults", "keys", "ordered"]
+)
 def test_every_row_is_about_a_field_of_the_models(table: Mapping[str, Any]) -> None:
     for field in table:
         model, _dot, name = field.partition(".")
