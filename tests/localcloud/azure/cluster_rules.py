@@ -92,7 +92,6 @@ def _workload_identity(proposal: Proposal) -> None:
         )
 
 
-<<<<<<< HEAD
 def _local_accounts(proposal: Proposal) -> None:
     """ "This must only be set to true on Managed Clusters that are AAD enabled" (the SDK's model)."""
     entra = get(proposal.body, "properties.aadProfile.managed") is True
@@ -102,7 +101,9 @@ def _local_accounts(proposal: Proposal) -> None:
             "BadRequest",
             "Local accounts can only be disabled on clusters with Microsoft Entra authentication: set aadProfile.",
             target="disableLocalAccounts",
-=======
+        )
+
+
 def _support_plan(proposal: Proposal) -> None:
     """Recorded traffic, 2026: the tier Premium without the plan of long-term support is K8sVersionNotSupported, and so
     is the plan in another tier (SDK, ManagedClusterSKUTier: 'Premium enables selection of LongTermSupport')."""
@@ -114,7 +115,6 @@ def _support_plan(proposal: Proposal) -> None:
             f"Managed cluster {proposal.context.name} has tier {tier} and support plan {plan}. If you intend to "
             "onboard to LTS, please ensure the cluster is in Premium tier and LTS support plan. For more information, "
             "please refer to https://aka.ms/aks/lts",
->>>>>>> rows15
         )
 
 
@@ -331,11 +331,8 @@ CLUSTER_RULES: tuple[Callable[[Proposal], None], ...] = (
     _pools_complete,
     _system_pool,
     _workload_identity,
-<<<<<<< HEAD
     _local_accounts,
-=======
     _support_plan,
->>>>>>> rows15
     _issuer_stays,
     _version_moves,
 )
