@@ -58,8 +58,8 @@ class Built:
 
     def document(self) -> bytes:
         """The image's configuration."""
-        rootfs = {"type": "layers", "diff_ids": list(self.base.config.get("rootfs", {}).get("diff_ids") or [])}
-        rootfs["diff_ids"] += [diff_id for _, diff_id in self.layers]
+        below = list(self.base.config.get("rootfs", {}).get("diff_ids") or [])
+        rootfs = {"type": "layers", "diff_ids": [*below, *(diff_id for _, diff_id in self.layers)]}
         return json.dumps({**self.config, "created": CREATED, "rootfs": rootfs, "history": []}, sort_keys=True).encode()
 
     def manifest(self) -> dict[str, Any]:
@@ -250,7 +250,9 @@ def _text(name: str) -> Callable[[_Stage, str], None]:
 
 
 def _expose(stage: _Stage, rest: str) -> None:
-    ports = {port if "/" in port else f"{port}/tcp": {} for port in _expand(rest, stage.known).split()}
+    ports: dict[str, Config] = {
+        port if "/" in port else f"{port}/tcp": {} for port in _expand(rest, stage.known).split()
+    }
     stage.settings["ExposedPorts"] = {**(stage.settings.get("ExposedPorts") or {}), **ports}
 
 
