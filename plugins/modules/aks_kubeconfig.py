@@ -13,6 +13,8 @@ author: The mcpops.platform contributors (@mcpops)
 description:
   - Writes the kubeconfig that the service gives for the cluster into a file of its own, readable by its owner only,
     completely or not at all. A directory that has to be made for it is private too.
+  - The user of a cluster with Entra authentication logs in as O(login) says. The page C(docs/entra.md) is about
+    such clusters, and about private ones.
   - A file that holds contexts of other clusters is never touched, and no current context but the file's own is set.
   - In check mode the file is not touched; later tasks of the run find a private copy, or learn that the cluster does
     not exist yet.

@@ -181,6 +181,12 @@ def test_a_relative_credential_plugin_is_found_from_elsewhere() -> None:
     assert user["exec"] == {"command": "/home/me/.kube/bin/login", "interactiveMode": "Never"}
 
 
+def test_a_token_of_a_file_is_read_there_again() -> None:
+    user = kubeconfig_of(replace(ACCESS, token_file=Path("/home/me/.kube/agents.token")))["users"][0]["user"]
+    assert user["tokenFile"] == "/home/me/.kube/agents.token"
+    assert "token" not in user
+
+
 def test_no_helm_runs_in_check_mode() -> None:
     task = Recorder(check_mode=True)
     with pytest.raises(CheckModeViolation, match="helm UPGRADE"):
