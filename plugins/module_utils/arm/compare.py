@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from ..compare import Rule, case_insensitive, location
+from ..compare import Rule, Rules, case_insensitive, location
 from ..errors import Problem
 from ..plan import ABSENT, Change, join
 from ..secrets import REDACTED, SHORTEST_SECRET, secret_property
@@ -214,6 +214,12 @@ def envelope_rules(purge_tags: bool) -> dict[str, Rule]:
         "sku.tier": Rule(case_insensitive),
         "kind": Rule(case_insensitive),
     }
+
+
+def creation_rules(table: Mapping[str, Rule]) -> Rules:
+    """Of what is new all is sent, what is off or the default of today as well; only what is empty says nothing."""
+    kept = {"tags.*": Rule(), "identity.userAssignedIdentities.**": Rule()}
+    return Rules({**kept, **table}, Rule(empty_is_absent=True))
 
 
 def tag_values(tags: Mapping[str, Any] | None) -> tuple[dict[str, str | None], list[Problem]]:

@@ -289,8 +289,7 @@ def plan_resource(current: dict[str, Any] | None, spec: ResourceSpec) -> Plan:
         marks = spec.owner.tags() if spec.owner is not None else names.MARK if is_group(spec.type) else {}
         marked = bool(marks) and spec.update_policy.tags
         declared = names.with_tags(spec.declared, marks) if marked else dict(spec.declared)
-        # all of it is sent, what is the default today as well
-        merged = merge({}, declared, Rules({}))
+        merged = merge({}, declared, compare.creation_rules({}))
         created = compare.redact_changes(merged.changes) or (Change("", ABSENT, {}),)
         return Plan(spec.subject, created, body=compare.without_paths(merged.value, ()), is_new=True)
     rules, model = resource_rules(spec), spec.update_policy.model

@@ -60,7 +60,7 @@ DECLARED: dict[str, dict[str, Any]] = {
     "a Spot pool without taints": with_pool(taints=[], properties={"scaleSetPriority": "spot"}),
     "a Spot pool with taints": with_pool(taints=["a=b:NoSchedule"], properties={"scaleSetPriority": "Spot"}),
     "a Spot pool with its own taint": with_pool(taints=[SPOT_TAINT], properties={"scaleSetPriority": "Spot"}),
-    "zones as numbers": with_pool(zones=[2, 1]),
+    "zones as numbers": with_pool(zones=[3, 2]),
     "a pool's version in full": with_pool(properties={"orchestratorVersion": "1.34.4"}),
     "ports in another order": with_pool(
         properties={

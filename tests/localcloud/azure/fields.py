@@ -130,7 +130,10 @@ def read(sent: Body, current: Body | None, table: Sequence[Field], context: Cont
 
 
 def _may_become(row: Field, before: Any, asked: Any) -> bool:
-    if (before, asked) in row.may_become:
+    if any(
+        comparable(one) == comparable(before) and comparable(other) == comparable(asked)
+        for one, other in row.may_become
+    ):
         return True
     return bool(comparable(before, row.unordered) == comparable(asked, row.unordered))
 

@@ -120,6 +120,9 @@ def finish(pool: Body) -> Body:
 def merge(sent: Body, current: Body | None, context: Context) -> Body:
     """The pool after a PUT, whichever way it came."""
     sent = dict(sent)
+    for priority in ("Spot", "Regular"):  # known values are read in any case
+        if str(sent.get("scaleSetPriority")).lower() == priority.lower():
+            sent["scaleSetPriority"] = priority
     spot = "Spot" in (sent.get("scaleSetPriority"), (current or {}).get("scaleSetPriority"))
     if not spot:  # clients send the eviction policy of Spot with every pool
         for name in ("scaleSetPriority", "scaleSetEvictionPolicy", "spotMaxPrice"):

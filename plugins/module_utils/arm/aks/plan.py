@@ -19,7 +19,7 @@ from ...compare import Rule, Rules, merge, overlay
 from ...errors import InvalidInput, Problem
 from ...plan import ABSENT, Change, Plan, Refusal
 from .. import compare, names
-from ..compare import arm_value, envelope_rules
+from ..compare import arm_value, creation_rules, envelope_rules
 from ..equivalence import ModelRules, as_spelled
 from ..fields import not_sent
 from ..reconcile import has_failed, provisioning_state
@@ -168,8 +168,7 @@ def _creation(spec: ClusterSpec) -> ClusterPlan:
     declared = overlay(defaults, spec.declared)
     declared = names.with_owner(declared, spec.owner)
     declared["properties"]["agentPoolProfiles"] = declared_pools([], spec)
-    # all of it is sent, what is the default today as well
-    merged = merge({}, declared, Rules(_BY_NAME))
+    merged = merge({}, declared, creation_rules(_BY_NAME))
     body = compare.without_paths(merged.value, ())
     changes = compare.redact_changes(merged.changes)
     step = Step("PUT", changes, body=body, create=True)

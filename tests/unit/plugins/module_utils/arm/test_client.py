@@ -353,7 +353,8 @@ def test_each_operation_has_its_own_time() -> None:
     """What others took before it, and earlier steps, are not taken from the time of an operation."""
     running = answer(200, {"status": "InProgress"}, retry_after="200")
     done = answer(200, {"status": "Succeeded"})
-    busy = error(409, "OperationNotAllowed", flat=True, retry_after="500")
+    message = "Operation is not allowed because there's an in progress update managed cluster operation"
+    busy = error(409, "OperationNotAllowed", message, flat=True, retry_after="500")
     script = Script([busy, answer(201, {}, azure_asyncoperation="https://arm/op"), *[running] * 2, done])
     arm = script.arm(timeout=600)
     with pytest.raises(PlanAgain):
