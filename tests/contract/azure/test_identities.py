@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import uuid
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -153,7 +154,10 @@ def test_an_identity_for_a_cluster_needs_a_right_of_its_own(azure: Azure) -> Non
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "LinkedAuthorizationFailed")
     # `…/userAssignedIdentities/*/assign/action` is the action with an identity's name in it
     assign(azure, CONTRIBUTOR, f"{IDENTITIES}/id-tools", few.object_id)
-    azure.finish(as_(azure, few, "PUT", cluster_path(), body, "2026-08-01"))
+    begun = as_(azure, few, "PUT", cluster_path(), body, "2026-08-01")
+    followed = urlsplit(begun.headers["azure-asyncoperation"])
+    assert as_(azure, few, "GET", followed.path, version="2016-03-30").status_code == 200
+    azure.finish(begun)
 
 
 def test_a_secret_of_another_principal_is_none(azure: Azure) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +36,16 @@ FIT: dict[str, dict[str, Any]] = {
         "mcpops_subscription_id": None,
     },
 }
+CLUSTER: dict[str, Any] = {
+    **LEAST,
+    "mcpops_kubeconfig": "/tmp/kubeconfig",
+    "mcpops_platform": "whole",
+    "aks_cluster_registries": [{"name": "acragents"}],
+    "aks_cluster_federated_credentials": [{"identity": "id", "namespace": "a", "service_account": "b"}],
+    "aks_cluster_oidc_issuer": False,
+}
+
+
 WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "an identity that is not there": (
         {"azure_platform_identities": [{"name": "id-other"}]},
@@ -103,3 +114,12 @@ def test_what_fits(name: str, reported: dict[str, dict[str, str]]) -> None:
 def test_what_does_not(name: str, path: str, text: str, reported: dict[str, dict[str, str]]) -> None:
     found = reported[name.replace(" ", "-").replace("'", "")]
     assert [where for where, what in found.items() if where.startswith(path) and text in what], json.dumps(found)
+
+
+def test_the_ends_of_names_are_the_same_for_a_platform_and_its_clusters(tmp_path: Path) -> None:
+    found = validate(tmp_path, {"platforms": {"whole": {**LEAST, **WHOLE}}, "clusters": {"one": CLUSTER}})
+    made = [arguments for host in ("whole", "one") for module, arguments in found.runs[host]]
+    of_platform = {one["name"] for one in made if str(one.get("type")).endswith("/registries")}
+    of_cluster = {one["scope"].rpartition("/")[2] for one in made if one.get("role") == "AcrPull"}
+    assert of_platform == of_cluster != {"acragents"}
+    assert "set aks_cluster_oidc_issuer to true" in found.reported["one"]["aks_cluster_federated_credentials"]
