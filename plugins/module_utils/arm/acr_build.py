@@ -51,7 +51,7 @@ class Build:
     def _upload(self) -> str:
         place = self._post("listBuildSourceUploadUrl", "Asking where the build's context goes")
         url = str(place.get("uploadUrl") or "")
-        self._secret(url.partition("?")[2])
+        self._hide(url)
         action = f"Uploading {self._spec.context}"
         response = self._storage.call("PUT", url, action, packed(self._content), _UPLOAD)
         if response.status >= 400:
@@ -59,6 +59,12 @@ class Build:
                 action, f"the storage of the registry answered {response.status}", status=response.status
             )
         return str(place.get("relativePath") or "")
+
+    def _hide(self, url: str) -> None:
+        """What signs an address opens it for everybody."""
+        signed = url.partition("?")[2]
+        if signed:
+            self._secret(signed)
 
     def _post(self, what: str, action: str, body: Any = None) -> dict[str, Any]:
         response = self._arm.call("POST", self._arm.url(f"{self._registry_id}/{what}", _VERSION), action, body)
@@ -70,7 +76,7 @@ class Build:
     def _follow(self, subject: str, action: str, run_id: str) -> None:
         """Until the run has ended. What its log says meanwhile is told; of a failure, its end."""
         log = _Log(self._storage, str(self._post(f"runs/{run_id}/listLogSasUrl", action).get("logLink") or ""))
-        self._secret(log.url.partition("?")[2])
+        self._hide(log.url)
         path = f"{self._registry_id}/runs/{run_id}"
         for attempt in count():
             reading = self._arm.read(path, f"Following the run {run_id}", _VERSION)

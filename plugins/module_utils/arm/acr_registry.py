@@ -187,7 +187,8 @@ class Registry:
     def _authorization(self, response: Response, *names: str) -> dict[str, str]:
         document = response.json_or_none()
         found = next((document[name] for name in names if document.get(name)), "") if isinstance(document, dict) else ""
-        self._secret(str(found))
+        if found:
+            self._secret(str(found))
         return {"Authorization": f"Bearer {found}"}
 
     def _require(self, response: Response, action: str, needs: str) -> None:
@@ -258,7 +259,8 @@ class Registries:
 
         def refresh_token() -> str:
             token = str(self._cache.get_or_make(("acr-token", self._identity.fingerprint(), host), exchange))
-            self._task.secret(token)
+            if token:
+                self._task.secret(token)
             return token
 
         return Registry(caller, host, self._task.secret, refresh_token=refresh_token)
