@@ -258,5 +258,5 @@ def other_entries(region: str) -> Iterator[str]:
             "capabilities": [{"name": key, "value": value} for key, value in capabilities.items()],
             "restrictions": [],
         }
-        entry.update({key: value for key, value in (("tier", tier), ("size", size)) if value})
+        entry.update({key: value for key, value in (("tier", tier), ("size", short)) if value})
         yield json.dumps(entry)

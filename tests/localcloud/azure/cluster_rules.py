@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import compute, versions
+from .catalog import SIZES
 from .fields import ABSENT, Context, get
 from .wire import AksError, Body
 
@@ -268,7 +269,7 @@ def _pool_size(proposal: Proposal, pool: Body) -> None:
 
 def _pool_disk(proposal: Proposal, pool: Body) -> None:
     """An ephemeral OS disk lies on the cache or the temporary disk of the size (documented; the code from memory)."""
-    size = compute.SIZES.get(str(pool["vmSize"]).lower())
+    size = SIZES.get(str(pool["vmSize"]).lower())
     if pool["name"] in proposal.current_pools or pool.get("osDiskType") != "Ephemeral" or size is None:
         return
     if not size.ephemeral_fits(int(pool["osDiskSizeGB"])):
@@ -285,7 +286,7 @@ def _pool_disk(proposal: Proposal, pool: Body) -> None:
 
 def _pool_spot(proposal: Proposal, pool: Body) -> None:
     """LowPriorityCapable of the SKU says who may be Spot (documented; the code is from memory)."""
-    size = compute.SIZES.get(str(pool["vmSize"]).lower())
+    size = SIZES.get(str(pool["vmSize"]).lower())
     new = pool["name"] not in proposal.current_pools
     if new and pool.get("scaleSetPriority") == "Spot" and size and size.capabilities["LowPriorityCapable"] != "True":
         raise AksError(

@@ -97,7 +97,6 @@ class StoredAccess:
             identity = (cluster.body["properties"].get("identityProfile") or {}).get("kubeletidentity")
             if identity:
                 principal = Principal(identity["clientId"], identity["objectId"])
-                tenant = cloud.config.tenant_id
                 issued = cloud.entra.issue(resource, principal)
                 if issued is not None:
                     return issued[0]
