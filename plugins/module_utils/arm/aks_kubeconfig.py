@@ -16,6 +16,7 @@ import contextlib
 import copy
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -51,6 +52,8 @@ except ImportError as _exc:
 # below users[].user; everything there proves an identity, these are text worth hiding wherever they turn up
 _CREDENTIALS = ("token", "client-key-data", "client-certificate-data", "password")
 _LONG = 64
+# the rest of a user proves an identity; a name has no brackets
+_HOW_TO_LOG_IN = re.compile(r"users\[[^\[\]]*\]\.user\.(exec\.|tokenFile$)")
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,7 @@ def kubeconfig_changes(current: Kubeconfig | None, wanted: Kubeconfig) -> list[C
             path,
             _shown(before[path]) if path in before else ABSENT,
             _shown(after[path]) if path in after else ABSENT,
-            secret=path.startswith("users") and ".exec." not in path and not path.endswith(".tokenFile"),
+            secret=path.startswith("users") and not _HOW_TO_LOG_IN.match(path),
         )
         for path in sorted({*before, *after})
         if before.get(path, ABSENT) != after.get(path, ABSENT)

@@ -253,7 +253,11 @@ def _pool(access: Access, context: ssl.SSLContext | None) -> Any:
     if context is not None and not access.verify:
         tls["assert_hostname"] = False
     sizes: dict[str, Any] = {"num_pools": 2, "maxsize": POOL_SIZE, "block": True}
-    return connection_pool("Kubernetes connection", proxy_for(access, os.environ), {**sizes, **tls})
+    proxy = proxy_for(access, os.environ)
+    if proxy and proxy.startswith("socks5://"):
+        # as kubectl and helm do, it resolves the name: that of a private cluster is known in its network only
+        proxy = proxy.replace("socks5://", "socks5h://", 1)
+    return connection_pool("Kubernetes connection", proxy, {**sizes, **tls})
 
 
 def proxy_for(access: Access, environ: Mapping[str, str]) -> str | None:

@@ -124,7 +124,10 @@ def test_an_application_logs_in_by_it(
     assert not run_task("k8s_objects", asked, env=environment)["changed"]
     assert not run_task("aks_kubeconfig", declared)["changed"]
 
-    wrong = {**environment, "AZURE_CLIENT_SECRET": "canary-of-a-wrong-secret"}
+    # it keeps tokens of its own below the home directory, and asks nobody while one is good
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    wrong = {**environment, "HOME": str(elsewhere), "AZURE_CLIENT_SECRET": "canary-of-a-wrong-secret"}
     failed = run_task("k8s_objects", asked, env=wrong, fails=True)
     assert "kubelogin" in failed["msg"]
     assert "canary-of-a-wrong-secret" not in str(failed)

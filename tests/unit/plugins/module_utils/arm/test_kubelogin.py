@@ -13,6 +13,10 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks_kubeconfig import (
+    Kubeconfig,
+    kubeconfig_changes,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.kubelogin import (
     LOGINS,
     SERVER_APP,
@@ -244,3 +248,12 @@ def test_secrets_that_a_person_put_into_the_file() -> None:
     variables = [{"name": "AZURE_CLIENT_SECRET", "value": "canary"}, {"name": "AZURE_CONFIG_DIR", "value": "/x"}]
     assert secrets_of(converted(env=variables)) == ["canary"]
     assert secrets_of(SERVICE) == secrets_of({"token": "t"}) == []
+
+
+@pytest.mark.parametrize("name", ["clusterUser_rg_c1", "clusterUser_rg.exec.x_c1", "u.tokenFile", "(a).user.exec.b"])
+def test_how_somebody_logs_in_is_shown_and_what_proves_it_is_not(name: str) -> None:
+    before = {"token": "canary", "client-key-data": "canary", "exec": {"args": ["--login", "msi"]}}
+    after = {"token": "other", "exec": {"args": ["--login", "spn"]}, "tokenFile": "/home/me/agents.token"}
+    sides = [Kubeconfig("", {"users": [{"name": name, "user": user}]}) for user in (before, after)]
+    shown = {change.path.rpartition("].user.")[2]: change.secret for change in kubeconfig_changes(*sides)}
+    assert shown == {"token": True, "client-key-data": True, "exec.args[1]": False, "tokenFile": False}
