@@ -249,7 +249,7 @@ def other_entries(region: str) -> Iterator[str]:
     for size in (size for size in sizes_in(region) if size.name == TWICE and BY_NAME[region].zones):
         offer = _offer(size, BY_NAME[region], None)
         yield entry_json(replace(offer, zones=offer.zones[-1:], barred_zones=()))
-    for kind, name, tier, size, capabilities in OTHER_SKUS:
+    for kind, name, tier, short, capabilities in OTHER_SKUS:
         entry: Body = {
             "resourceType": kind,
             "name": name,
