@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,12 @@ from ansible.plugins.loader import lookup_loader, module_loader
 
 from ..module_utils.errors import InvalidInput, Problem, ServiceError
 from ..module_utils.plan import Plan
-from ..module_utils.secrets import REDACTED
+from ..module_utils.secrets import REDACTED, SHORTEST_SECRET
 from ..module_utils.task import Result
 from ..module_utils.text import counted
 from ..modules import controller_content
 from ..plugin_utils.controller_content import KINDS, ORGANIZATIONS, Item, Kind, content_problems, title, written
-from ..plugin_utils.controller_plan import details_of, plan_item
+from ..plugin_utils.controller_plan import details_of, password_variables, plan_item, secret_texts
 from ..plugin_utils.site_action import SiteAction
 
 SUBJECT = "controller_content"
@@ -38,12 +38,15 @@ class Declared:
 
 class ActionModule(SiteAction):
     MODULE = controller_content
+    _passwords: frozenset[str] = frozenset()
+    """Variables that surveys of the content ask for as passwords."""
 
     def look(self, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         content: Mapping[str, Any] = params["content"]
         problems = content_problems(content)
         if problems:
             raise InvalidInput(SUBJECT, problems)
+        self._passwords = password_variables(content)
         declared = [Declared(kind, written(item)) for kind in KINDS for item in content.get(kind.variable, ())]
         collection = _collection(params["collection"])
         if collection == NONE:
@@ -93,7 +96,7 @@ class ActionModule(SiteAction):
                 if found is None and item.get("state") == "exists":
                     missing = "is not on the controller: create it there, or declare it"
                     raise ServiceError(title(kind, item), missing, code="NotFound")
-                yield index, plan_item(kind, item, found, details)
+                yield index, plan_item(kind, item, found, details, self._passwords)
 
     def _asked(self, collection: str, endpoint: str, task_vars: Mapping[str, Any], query: Mapping[str, Any]) -> Any:
         lookup = lookup_loader.get(f"{collection}.controller_api", loader=self._loader, templar=self._templar)
@@ -112,7 +115,7 @@ class ActionModule(SiteAction):
             module = _module(collection, one.kind)
             done = self._execute_module(module_name=module, module_args=dict(one.item), task_vars=dict(task_vars))
             if done.get("failed"):
-                failed.append(Problem(title(one.kind, one.item), _said(done, one.item)))
+                failed.append(Problem(title(one.kind, one.item), _said(done, secret_texts(one.item, self._passwords))))
         if failed:
             lines = "; ".join(str(problem) for problem in failed)
             done_ones = len(differing) - len(failed)
@@ -178,10 +181,10 @@ def _matching(kind: Kind, answer: Any, item: Item) -> Mapping[str, Any] | None:
     return None
 
 
-def _said(done: Mapping[str, Any], item: Item) -> str:
+def _said(done: Mapping[str, Any], secrets: Collection[str]) -> str:
     """What the module said, without the secrets that it was given."""
     text = str(done.get("msg") or done.get("module_stderr") or "failed without a message").strip()
-    for value in (item.get("inputs") or {}).values():
-        if isinstance(value, str) and len(value) > 3:
+    for value in sorted(secrets, key=len, reverse=True):
+        if len(value) >= SHORTEST_SECRET:
             text = text.replace(value, REDACTED)
     return text

@@ -12,6 +12,10 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.site.drift_report import CLEAN, DRIFT
+from ..plugin_utils import ansible_core
+
+# it ends the run of an older one when it is imported
+__all__ = ["ActionModule", "ansible_core"]
 
 
 class ActionModule(ActionBase):

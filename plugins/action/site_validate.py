@@ -118,7 +118,8 @@ class ActionModule(SiteAction):
         findings += inventory.all_findings(hosts, groups)
         findings += rollout.findings(hosts, groups)
         findings += [finding for *_known, of_tasks in judged for finding in of_tasks.unexplained(findings)]
-        later = LaterDefinitions(Path(str(task_vars.get("playbook_dir", "."))), [role.path for role in roles.values()])
+        playbook = Path(str(task_vars.get("playbook_dir", ".")))
+        later = LaterDefinitions(playbook, [role.path for role in roles.values()], self._load)
         findings += [finding for host in hosts for finding in undefined_findings(host, later)]
         unread = _unread(hosts, roles, task_vars["hostvars"])
         findings += [finding for resembles, finding in unread if resembles]

@@ -68,6 +68,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from ..module_utils import domains
+from ..plugin_utils.rollout import FAILURE
 from .site_report import READ
 
 VERIFIED = "verified"
@@ -88,7 +89,8 @@ def site_summary(
 
 def _cluster(host: Mapping[str, Any], failed: Collection[str]) -> dict[str, Any]:
     facts = {name: value for table in domains.answers() for name, value in table.facts(host).items()}
-    lost = host["inventory_hostname"] in failed
+    begun = (host.get(FAILURE) or {}).get("begun", True)
+    lost = host["inventory_hostname"] in failed and begun
     if READ not in host:
         return {"state": FAILED if lost else NOT_BEGUN, **facts}
     read = {str(one.get("item")): one.get("objects", []) for one in host[READ].get("results") or ()}

@@ -51,6 +51,8 @@ from typing import Any
 WIDTH = 100
 COMMON = "mcpops_"
 LONGEST_NAME = 36
+SHOWN_OF_DEFAULT = 6
+"""Lines of a structure that nobody has set."""
 
 
 def variable_summary(result: Mapping[str, Any]) -> list[str]:
@@ -90,7 +92,12 @@ def _row(row: Mapping[str, Any]) -> Iterator[str]:
             yield from _folded(f"{head} = {', '.join(map(_text, row['value']))}{place}")
             return
         yield f"{head} ={place}"
-        yield from (f"      {line}" for line in _block(row["value"]))
+        lines = list(_block(row["value"]))
+        # a long one that nobody has set says little, and the role's documentation has it
+        shown = SHOWN_OF_DEFAULT if row["from"] == "default" and len(lines) > SHOWN_OF_DEFAULT + 1 else len(lines)
+        yield from (f"      {line}" for line in lines[:shown])
+        if shown < len(lines):
+            yield f"      ... and {len(lines) - shown} more lines"
     else:
         yield f"{head} = {_text(row['value'])}{place}"
 

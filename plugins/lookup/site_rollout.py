@@ -20,13 +20,21 @@ options:
       - What to tell. V(hosts) are the patterns of the play and V(serial) the sizes of its batches.
       - V(gate) is the tag of the task that stops, V(always) where anything may keep a cluster from being converged, and
         V(never) otherwise. V(stop) says why this host must not be converged now, V(place) where it stands in the order.
-      - V(begun) are the clusters of this host's batch and of those before it.
-      - V(platform_failure) describes in a rescue that the platform failed, with C(why) and C(msg).
+      - V(halted) is whether a cluster of an earlier batch failed, so that this batch and all later ones are not begun.
+      - V(begun) are the clusters of this host's batch and of those before it, V(lost) those of them that failed or
+        could not be reached.
+      - V(failure) describes in a rescue why this host failed, with C(why), C(msg) and C(begun), for C(site_failure).
+      - V(red) is the tag of the task that fails at the end for what was kept there, V(always) or V(never), and
+        V(outcome) its message for this host.
       - V(unmet) says in check mode what a run without it would fail for.
     type: list
     elements: str
-    choices: [hosts, serial, gate, stop, place, begun, platform_failure, unmet]
+    choices: [hosts, serial, gate, stop, place, halted, begun, lost, failure, red, outcome, unmet]
     required: true
+  looks_only:
+    description: Whether the playbook changes no cluster, as C(verify) does not, so that none has to wait for another.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -42,7 +50,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: Patterns, numbers, tags, names or sentences.
+  description: Patterns, numbers, tags, names, sentences or descriptions.
   type: list
   elements: raw
 """
@@ -64,14 +72,14 @@ class LookupModule(LookupBase):
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
         self.set_options(var_options=variables, direct=kwargs)
         known = variables or {}
-        site = self._site(known)
+        site = self._site(known, self.get_option("looks_only"))
         host = str(known.get("inventory_hostname", ""))
         try:
             return [one for term in terms for one in _told(str(term), site, host, known)]
         except ValueError as exc:
             raise AnsibleError(f"{rollout.SERIAL}: {exc}") from exc
 
-    def _site(self, known: Mapping[str, Any]) -> rollout.Site:
+    def _site(self, known: Mapping[str, Any], looks_only: bool) -> rollout.Site:
         groups = {str(name): [str(host) for host in hosts] for name, hosts in (known.get("groups") or {}).items()}
         hosts = inventory_of(self._loader, groups, known.get("ansible_limit"))
         everybody = known.get("ansible_play_hosts_all") or ()
@@ -81,6 +89,7 @@ class LookupModule(LookupBase):
             known.get("hostvars") or {},
             [host.name for host in hosts.get_hosts([CLUSTERS])] if groups.get(CLUSTERS) else [],
             bool(known.get("ansible_check_mode")),
+            looks_only,
             (list(known.get("ansible_run_tags") or ["all"]), list(known.get("ansible_skip_tags") or ())),
             frozenset(everybody) - frozenset(known.get("ansible_play_hosts") or ()),
         )
@@ -98,10 +107,18 @@ def _told(term: str, site: rollout.Site, host: str, known: Mapping[str, Any]) ->
         return list(rollout.reasons_to_stop(site, host))
     if term == "place":
         return [rollout.place_of(site, host)]
+    if term == "halted":
+        return [bool(rollout.lost_before(site, host))]
     if term == "begun":
         return list(rollout.begun(site, host))
-    if term == "platform_failure":
-        return [rollout.platform_failure(site, host, known.get("ansible_failed_result") or {})]
+    if term == "lost":
+        return list(rollout.lost(site, host))
+    if term == "failure":
+        return [rollout.failure(site, host, known.get("ansible_failed_result") or {})]
+    if term == "red":
+        return ["always" if rollout.is_red(site) else "never"]
+    if term == "outcome":
+        return list(rollout.outcome(site, host))
     if term == "unmet":
         return list(rollout.unmet(site, host))
     raise AnsibleError(f"site_rollout: {term!r} is not one of the things that it tells; see its documentation.")

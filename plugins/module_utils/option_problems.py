@@ -88,7 +88,8 @@ def validated_options(
 ) -> tuple[list[Problem], Partial, set[str]]:
     """What Ansible itself says, the options with their defaults, and the values that no message may show."""
     known_spec, known = _known(spec, arguments)
-    later = frozenset(name for name, value in arguments.items() if value is LATER)
+    names = _names(spec)
+    later = frozenset(names.get(name, name) for name, value in arguments.items() if value is LATER)
     validator = ArgumentSpecValidator(known_spec, **_known_rules(rules, later))
     validated = validator.validate(known)
     reported = [Problem("", message) for message in messages(validated)]
@@ -102,11 +103,11 @@ def messages(validated: Any) -> list[str]:
 
 def _known(spec: Spec, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Spec and arguments without what is known later: what is not there can be neither wrong nor missing."""
-    known_spec, known = dict(spec), dict(arguments)
+    known_spec, known, names = dict(spec), dict(arguments), _names(spec)
     for name, value in arguments.items():
         below = (spec.get(name) or {}).get("options")
         if value is LATER:
-            known_spec.pop(name, None)
+            known_spec.pop(names.get(name, name), None)
             del known[name]
         elif below and isinstance(value, Mapping) and _has_later(value):
             options, known[name] = _known(below, value)
@@ -155,17 +156,25 @@ def _partial(params: Mapping[str, Any], arguments: Mapping[str, Any], spec: Spec
                 for entry, stated in zip(found[name], value)
             ]
     missing = {name for name, rule in spec.items() if rule.get("required") and found.get(name) is None}
-    return Partial(found, frozenset(missing.union(name for name, value in arguments.items() if value is LATER)))
+    names = _names(spec)
+    later = (names.get(name, name) for name, value in arguments.items() if value is LATER)
+    return Partial(found, frozenset(missing.union(later)))
+
+
+def _names(spec: Spec) -> dict[str, str]:
+    """Name or alias → the name of the option."""
+    return {alias: name for name, rule in spec.items() for alias in (name, *rule.get("aliases", ()))}
 
 
 def judged_apart(spec: Spec, arguments: Mapping[str, Any], path: str) -> tuple[list[Problem], dict[str, Any]]:
     """What is wrong with each option by itself, and the arguments with LATER in the place of those."""
-    names = {alias: name for name, rule in spec.items() for alias in (name, *rule.get("aliases", ()))}
+    names = _names(spec)
+    given = {names.get(key, key) for key in arguments}
     reported: list[Problem] = []
     sound: dict[str, Any] = {}
     for key in sorted(str(key) for key in arguments if key not in names):
         reported.append(Problem(path, unknown_option(key, names)))
-    missing = [name for name, rule in spec.items() if rule.get("required") and name not in arguments]
+    missing = [name for name, rule in spec.items() if rule.get("required") and name not in given]
     if missing and path:
         reported.append(Problem(path, f"missing required arguments: {', '.join(missing)}"))
         sound.update(dict.fromkeys(missing, LATER))

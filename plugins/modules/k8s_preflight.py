@@ -28,13 +28,15 @@ options:
       - What is looked at; everything if not set.
       - V(nodes) fails where no node is Ready. Nodes that are not, beside others that are, are a note, and nothing
         counts on them.
-      - V(capacity) holds what O(workloads) and O(definitions) ask for against what other pods leave of the nodes that
-        are Ready and not cordoned. A single pod must fit on a node whose labels and taints it suits, and all of them
-        together into what is left.
+      - V(capacity) holds the cpu and the memory that O(workloads) and O(definitions) ask for against what other pods
+        leave of the nodes that are Ready and not cordoned. The pods of a declaration must fit on the nodes whose labels
+        and taints they suit, and what must share the same nodes into what is left there. Affinities, volumes and
+        other resources, such as GPUs, are not looked at.
       - V(storage) looks for the default StorageClass, V(metrics) asks the metrics API. What they lack fails where
-        something needs it, and is a note otherwise.
+        something needs it, and is a note otherwise. What O(require) names is looked at, whatever is chosen here.
       - V(permissions) asks the API server (SelfSubjectAccessReview) whether this identity may do what O(permissions)
         and the application of O(definitions) take.
+      - What this identity may not see is a note, but for the nodes.
     type: list
     elements: str
     choices: [nodes, capacity, storage, metrics, permissions]
@@ -47,9 +49,9 @@ options:
     elements: dict
   definitions:
     description:
-      - Objects that are to be applied. Of those that make pods, the pods count; claims without a class need the default
-        StorageClass, autoscalers by cpu or memory the metrics API. The right to get, create and patch each kind in its
-        namespace is asked for.
+      - Objects that are to be applied. Of those that make pods, the pods count; claims without a class, also those in
+        volumes of pods, need the default StorageClass, autoscalers by cpu or memory the metrics API. The right to get,
+        create and patch each kind in its namespace is asked for.
     type: list
     elements: dict
   namespaces:
@@ -131,7 +133,7 @@ cluster:
       type: str
       returned: always
     kubernetes_version:
-      description: Its version.
+      description: Its version; null where it may not be read.
       type: str
       returned: always
       sample: 1.35.4
@@ -156,10 +158,10 @@ default_storage_class:
   type: str
 metrics_api:
   description: Whether the metrics API answers.
-  returned: with the check V(metrics)
+  returned: with the check V(metrics), when it may be asked
   type: bool
 permissions:
-  description: How many rights were asked for, and those that this identity lacks.
+  description: Of how many rights the API server said whether this identity has them, and those that it lacks.
   returned: with the check V(permissions), when rights are asked for
   type: dict
   contains:

@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
 
 from ..module_utils.plan import ABSENT, Change, Plan
-from .controller_content import CREDENTIALS, LINKS, Item, Kind, title
+from ..module_utils.secrets import REDACTED, secrets_in
+from .controller_content import CREDENTIALS, LINKS, TEMPLATES, WORKFLOWS, Content, Item, Kind, title
 
 NOT_FIELDS = frozenset(
     {"copy_from", "destroy_current_nodes", "interval", "name", "new_name", "state", "update_project"}
@@ -26,6 +27,7 @@ LISTED = ("instance_groups", "credentials", "labels", "galaxy_credentials")
 MAPPINGS = ("extra_vars", "variables", "source_vars", "inputs", "injectors", "extra_data", "notification_configuration")
 """Options that are mappings, which the API holds as such or as a text of JSON or YAML."""
 ENCRYPTED = "$encrypted$"
+"""What a controller shows in place of a secret: of credentials and notifications, of passwords that surveys ask for."""
 
 
 def details_of(item: Item, found: Mapping[str, Any]) -> dict[str, str]:
@@ -40,8 +42,25 @@ def is_listed(option: str) -> bool:
     return option in LISTED or option.startswith("notification_templates_")
 
 
-def plan_item(kind: Kind, item: Item, found: Mapping[str, Any] | None, details: Mapping[str, Any]) -> Plan:
-    """The changes that a run of the module would make; a secret that stands counts as the declared one unless asked."""
+def password_variables(content: Content) -> frozenset[str]:
+    """The variables that surveys ask for as passwords."""
+    surveys = (item.get("survey_spec") or {} for name in (TEMPLATES, WORKFLOWS) for item in content.get(name, ()))
+    questions = (question for survey in surveys for question in survey.get("spec") or ())
+    return frozenset(str(each.get("variable")) for each in questions if each.get("type") == "password")
+
+
+def plan_item(
+    kind: Kind,
+    item: Item,
+    found: Mapping[str, Any] | None,
+    details: Mapping[str, Any],
+    passwords: Collection[str] = (),
+) -> Plan:
+    """The changes that a run of the module would make.
+
+    A secret that stands counts as the declared one, because a controller does not show it: only those of credentials
+    are written anew, when asked. `passwords` are the variables that surveys ask for as such.
+    """
     subject = title(kind, item)
     if item.get("state") == "exists":
         return Plan(subject)
@@ -50,22 +69,65 @@ def plan_item(kind: Kind, item: Item, found: Mapping[str, Any] | None, details: 
         return Plan(subject, gone)
     options = {option: value for option, value in item.items() if option not in NOT_FIELDS}
     if found is None:
-        made = tuple(_change(kind, option, ABSENT, value) for option, value in options.items())
+        made = tuple(_change(kind, option, ABSENT, value, passwords) for option, value in options.items())
         return Plan(subject, made or (Change("", ABSENT, str(item["name"])),), is_new=True)
     changes = []
     for option, declared in options.items():
         if option in kind.derived:
             continue
         before, after = _sides(option, declared, found, details)
-        if option == "inputs" and kind.variable == CREDENTIALS:
-            before, after = _inputs(before, after, bool(item.get("update_secrets", True)))
+        anew = option == "inputs" and kind.variable == CREDENTIALS and item.get("update_secrets", True)
+        if not anew:
+            before = _revealed(before, after)
         if before != after:
-            changes.append(_change(kind, option, before, after))
+            changes.append(_change(kind, option, before, after, passwords))
     return Plan(subject, tuple(changes))
 
 
-def _change(kind: Kind, option: str, before: Any, after: Any) -> Change:
-    return Change(option, before, after, secret=option == "inputs" and kind.variable == CREDENTIALS)
+def secret_texts(item: Item, passwords: Collection[str] = ()) -> frozenset[str]:
+    """All texts of an item that no message may have."""
+    inputs = (item.get("inputs") or {}).values() if isinstance(item.get("inputs"), Mapping) else ()
+    texts = [*secrets_in(item), *_passwords(item, passwords), *(value for value in inputs if isinstance(value, str))]
+    return frozenset(texts)
+
+
+def _change(kind: Kind, option: str, before: Any, after: Any, passwords: Collection[str]) -> Change:
+    secret = option == "inputs" and kind.variable == CREDENTIALS
+    return Change(option, _masked(before, passwords), _masked(after, passwords), secret=secret)
+
+
+def _is_password(key: Any, beside: Mapping[str, Any], passwords: Collection[str]) -> bool:
+    """Whether what stands at this key is the default of a question for a password, or an answer to one."""
+    return key in passwords or (key == "default" and beside.get("type") == "password")
+
+
+def _masked(value: Any, passwords: Collection[str]) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            key: REDACTED if below and _is_password(key, value, passwords) else _masked(below, passwords)
+            for key, below in value.items()
+        }
+    return [_masked(each, passwords) for each in value] if isinstance(value, list) else value
+
+
+def _passwords(value: Any, passwords: Collection[str]) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, below in value.items():
+            if isinstance(below, str) and _is_password(key, value, passwords):
+                yield below
+            yield from _passwords(below, passwords)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _passwords(each, passwords)
+
+
+def _revealed(before: Any, after: Any) -> Any:
+    """What stands, with what is declared wherever the controller does not show it."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        return {key: _revealed(value, after[key]) if key in after else value for key, value in before.items()}
+    if isinstance(before, list) and isinstance(after, list):
+        return [*map(_revealed, before, after), *before[len(after) :]]
+    return after if before == ENCRYPTED and isinstance(after, str) and after else before
 
 
 def _sides(option: str, declared: Any, found: Mapping[str, Any], details: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -96,13 +158,6 @@ def _sides(option: str, declared: Any, found: Mapping[str, Any], details: Mappin
     if option == "scm_type" and declared == "manual":
         return value or "manual", declared
     return value, declared
-
-
-def _inputs(before: Any, after: Any, update_secrets: bool) -> tuple[Any, Any]:
-    """Of a credential: a value that is not shown stands for the declared one, unless secrets are written anew."""
-    if update_secrets or not isinstance(before, Mapping) or not isinstance(after, Mapping):
-        return before, after
-    return {key: after.get(key) if value == ENCRYPTED else value for key, value in before.items()}, after
 
 
 def _mapping(value: Any) -> Any:

@@ -52,7 +52,11 @@ class HostValues:
                 value = outcome(raw, known.values, self._variables) if _is_template(raw) else UNDECIDED
                 if value is UNDECIDED:
                     value = plain_arguments("", {name: self._templar.template(raw)}).arguments[name]
-                known.values[name] = self._variables[name] = value
+                # what is omitted is as if nobody had set it
+                if value is not OMITTED:
+                    known.values[name] = self._variables[name] = value
+            except AnsibleValueOmittedError:
+                continue
             except InvalidInput as exc:
                 known.deferred[name] = "it cannot be written as JSON"
                 known.unwritable.extend(exc.problems)

@@ -8,49 +8,161 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Container, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.parsing.splitter import parse_kv
+from ansible.parsing.vault import is_encrypted_file
 
 from ..module_utils.site.inventory import CLOSE_ENOUGH, COMMON_PREFIX, Finding, Host
 
 # below the directory of a playbook: what it may include; inventories lie beside these
 _FOLDERS = ("handlers", "playbooks", "roles", "tasks", "vars")
-_NOT_TASKS = frozenset({"group_vars", "host_vars"})
-# a key of set_fact, vars, include_vars or a file of variables, or what a task registers
-_DEFINITION = re.compile(
-    r"\b(?:register|loop_var|index_var)[\"']?\s*:\s*[\"']?(\w+)"
-    r"|(?<![\w.])(\w+)[\"']?\s*:(?=\s|$)",
-    re.MULTILINE,
-)
+# of inventories, of what is copied or rendered, and of what describes a role or tests it
+_NOT_TASKS = frozenset({"group_vars", "host_vars", "files", "templates", "meta", "molecule", "tests"})
+_OF_VARIABLES = frozenset({"vars", "defaults"})
+_ENDINGS = (".yml", ".yaml", ".json")
+# keywords and actions that name a further file
+_INCLUDES = frozenset({"import_playbook", "import_tasks", "include", "include_tasks", "include_vars", "vars_files"})
+# options of add_host, which are no variables of the host that it makes
+_OF_NEW_HOSTS = frozenset({"name", "host", "hostname", "group", "groups", "groupname"})
+_EXPRESSION = re.compile(r"\{\{.*?\}\}")
 
 
 class LaterDefinitions:
-    """The names that some file of the playbook, or of a role that it runs, defines; read when one is asked for."""
+    """The names that some file of the playbook, or of a role that it runs, defines; read when one is asked for.
 
-    def __init__(self, playbook: Path, roles: Iterable[Path]) -> None:
+    `load` is Ansible's reader of files, which knows the passwords of vaults.
+    """
+
+    def __init__(self, playbook: Path, roles: Iterable[Path], load: Callable[[Path], Any]) -> None:
         self._playbook = playbook
         self._roles = tuple(roles)
+        self._load = load
+        self._is_hidden = False
+        """Whether a file is encrypted with a password that nobody gave: it may define anything."""
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names
+        return name in self._names or self._is_hidden
 
     @cached_property
     def _names(self) -> Collection[str]:
-        texts = (path.read_text(encoding="utf-8", errors="replace") for path in dict.fromkeys(self._files()))
-        return {name for text in texts for found in _DEFINITION.finditer(text) for name in found.groups() if name}
+        found: set[str] = set()
+        seen: set[Path] = set()
+        waiting = [*self._files()]
+        while waiting:
+            path = waiting.pop().resolve()
+            if path in seen:
+                continue
+            seen.add(path)
+            content = self._read(path)
+            if isinstance(content, Mapping):
+                # a file of variables
+                found.update(map(str, content))
+            found.update(_defined(content))
+            waiting += [file for name in _included(content) for file in self._sought(name, path.parent)]
+        return found
 
     def _files(self) -> Iterator[Path]:
-        yield from self._playbook.glob("*.y*ml")
+        yield from (path for path in self._playbook.glob("*") if path.suffix in _ENDINGS and path.is_file())
         for directory in (*(self._playbook / folder for folder in _FOLDERS), *self._roles):
-            for path in directory.rglob("*.y*ml"):
-                if _NOT_TASKS.isdisjoint(path.relative_to(directory).parts):
+            for path in directory.rglob("*"):
+                folders = path.relative_to(directory.parent).parts[:-1]
+                # a file of variables may be without an ending
+                known = path.suffix in _ENDINGS or (not path.suffix and not _OF_VARIABLES.isdisjoint(folders))
+                if known and _NOT_TASKS.isdisjoint(folders) and path.is_file():
                     yield path
+        yield from (path for role in self._roles for path in role.glob("meta/main.y*ml"))
+
+    def _read(self, path: Path) -> Any:
+        try:
+            content = self._load(path)
+        except (AnsibleError, UnicodeDecodeError):
+            with path.open("rb") as file:
+                self._is_hidden = self._is_hidden or is_encrypted_file(file)
+            return None
+        # of what describes a role, its dependencies may set variables
+        return [content] if path.parent.name == "meta" else content
+
+    def _sought(self, name: str, beside: Path) -> Iterator[Path]:
+        """The files that may be meant; an expression in a name may come to anything."""
+        pattern = _EXPRESSION.sub("*", name)
+        for place in (beside, beside / "vars", beside.parent / "vars", self._playbook):
+            # what ends in a folder is a folder of variables
+            for path in Path(place.anchor).glob(str((place / pattern).absolute().relative_to(place.anchor))):
+                yield from path.rglob("*") if path.is_dir() else (path,)
+
+
+def _defined(content: Any) -> Iterator[str]:
+    """The variables that plays, blocks, tasks and entries of roles set, at any depth."""
+    if isinstance(content, list):
+        for below in content:
+            yield from _defined(below)
+    if not isinstance(content, Mapping):
+        return
+    for keyword, value in content.items():
+        name = str(keyword).rpartition(".")[2]
+        if name == "register":
+            yield from map(str, value if isinstance(value, list) else [value])
+        elif name == "vars":
+            yield from _keys(value)
+        elif name in ("set_fact", "add_host"):
+            others = _OF_NEW_HOSTS if name == "add_host" else ()
+            yield from (key for key in (*_keys(value), *_keys(content.get("args"))) if key not in others)
+        elif name in ("action", "local_action"):
+            # the words of an action in one line
+            yield from _keys(value)
+        elif name == "loop_control" and isinstance(value, Mapping):
+            yield from (str(value[key]) for key in ("loop_var", "index_var") if key in value)
+        elif name == "include_vars" and isinstance(value, Mapping):
+            yield str(value.get("name"))
+        elif name == "vars_prompt":
+            yield from (str(one.get("name")) for one in _mappings(value))
+        elif name in ("roles", "dependencies"):
+            yield from (str(key) for one in _mappings(value) for key in one)
+        yield from _defined(value)
+
+
+def _keys(value: Any) -> Iterator[str]:
+    if isinstance(value, str) and "=" in value:
+        value = parse_kv(value)
+    yield from (str(key) for one in _mappings(value if isinstance(value, list) else [value]) for key in one)
+
+
+def _mappings(value: Any) -> list[Mapping[Any, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+
+
+def _included(content: Any) -> Iterator[str]:
+    """The names of files, or folders of them, that are included or imported."""
+    if isinstance(content, list):
+        for below in content:
+            yield from _included(below)
+    if not isinstance(content, Mapping):
+        return
+    for keyword, value in content.items():
+        if str(keyword).rpartition(".")[2] in _INCLUDES:
+            named = [value.get("file"), value.get("dir")] if isinstance(value, Mapping) else value
+            yield from _texts(named)
+        yield from _included(value)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for below in value:
+            yield from _texts(below)
+    elif isinstance(value, str) and value.strip():
+        yield value.strip()
 
 
 _UNDEFINED = re.compile(r"'(\w+)' is undefined")
 # set by Ansible, or told apart as a variable that only the inventory sets
 _OF_OTHERS = ("ansible_", COMMON_PREFIX)
+# what Ansible sets for a loop, a role or a play, and not for a host alone
+_OF_TASKS = frozenset({"item", "role_name", "role_path", "role_names", "play_hosts"})
 
 
 def undefined_findings(host: Host, later: Container[str]) -> Iterator[Finding]:
@@ -61,7 +173,7 @@ def undefined_findings(host: Host, later: Container[str]) -> Iterator[Finding]:
         if name not in host.written or found is None:
             continue
         missing = found[1]
-        if not missing.startswith(_OF_OTHERS) and missing not in later:
+        if not missing.startswith(_OF_OTHERS) and missing not in _OF_TASKS and missing not in later:
             near = difflib.get_close_matches(missing, sorted(host.written), n=1, cutoff=CLOSE_ENOUGH)
             advice = f"did you mean {near[0]}?" if near else "set it in the inventory, or correct its name"
             yield Finding(host.name, name, f"reads {missing!r}, which nothing defines: {advice}")

@@ -7,6 +7,9 @@
 Rings are groups of the inventory: the clusters of the first are converged and verified, then those of the next, and
 those of no ring at last; within a ring so many at a time as `mcpops_serial` says. Where a cluster fails, none of a
 later batch is begun. Nor is one whose platform failed in the same run. Nothing here asks a service.
+
+Ansible ends a run at once where every host of a batch has failed: nothing would be reported, and nobody would say which
+clusters wait. So a failure is kept in a variable of its host, by a rescue, and the last play fails for it.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from jinja2.exceptions import UndefinedError
 
-from ..module_utils.domain import CLUSTERS
+from ..module_utils.domain import CLUSTERS, PLATFORMS
 from ..module_utils.site.inventory import PLATFORM_VARIABLE, Finding, Host, host_names
 from ..module_utils.text import listed, sentence
 
@@ -29,11 +32,13 @@ PLATFORM_STAGE, CLUSTER_STAGE = "platform", "cluster"
 # what playbooks/site.yml keeps of each host
 STANDS, FAILURE, CHECKED, CLUSTER_RESULT = (
     "site_platform_stands",
-    "site_platform_failure",
+    "site_failure",
     "preflight_variables",
     "aks_cluster_result",
 )
 SHOWN = 20
+# tags of what comes before the clusters, and of no stage
+_BEFORE_CLUSTERS = frozenset({"preflight", PLATFORM_STAGE, "always", "never"})
 _SIZE = re.compile(r"\s*(\d+)\s*(%?)\s*")
 _MISSING = re.compile(r"depends on (.+), which does not exist yet")
 
@@ -58,6 +63,8 @@ class Site:
     present: Collection[str] = ()
     """The clusters that the limit leaves."""
     check_mode: bool = False
+    looks_only: bool = False
+    """The playbook changes no cluster, whatever the mode: it goes by no rings."""
     stages: tuple[Collection[str], Collection[str]] = (("all",), ())
     """Tags that were chosen and left out."""
     lost: Collection[str] = field(default_factory=frozenset)
@@ -73,6 +80,15 @@ class Site:
     def runs(self, stage: str) -> bool:
         chosen, skipped = self.stages
         return bool({"all", "tagged", stage} & set(chosen)) and not {"all", "tagged", stage} & set(skipped)
+
+    @property
+    def converges(self) -> bool:
+        """Whether this run changes clusters: the only kind that may come too early for one."""
+        return not self.check_mode and not self.looks_only and not set(self.stages[0]) <= _BEFORE_CLUSTERS
+
+    def is_lost(self, host: str) -> bool:
+        """Whether this host has failed, or could not be reached."""
+        return host in self.lost or bool(self.of(host, FAILURE))
 
     def has(self, platform: str) -> bool:
         """Whether this platform is part of the run."""
@@ -105,9 +121,9 @@ def _size(stated: Any, of: int) -> int:
 
 
 def batches(site: Site) -> list[Batch]:
-    """All clusters of the run, in the order in which they are converged. In check mode, which changes none, at once."""
+    """All clusters of the run, in the order in which they are converged. Where none is changed, at once."""
     clusters = [name for name in site.groups.get(CLUSTERS, ()) if name in site.present]
-    if site.check_mode or not clusters:
+    if site.check_mode or site.looks_only or not clusters:
         return [Batch("", tuple(clusters))] if clusters else []
     found: list[Batch] = []
     left = list(clusters)
@@ -134,13 +150,13 @@ def patterns(site: Site) -> list[str]:
 
 def is_gated(site: Site) -> bool:
     """Whether something may keep a cluster of this run from being converged."""
-    return not site.check_mode and (len(batches(site)) > 1 or any(_held_by(site, name) for name in site.present))
+    return site.converges and (len(batches(site)) > 1 or any(_held_by(site, name) for name in site.present))
 
 
 def reasons_to_stop(site: Site, host: str) -> list[str]:
     """Why this cluster must not be converged now, if anything: its platform, or a cluster before it."""
-    if site.check_mode:
-        # nothing is converged, and what differs is worth knowing
+    if not site.converges or host not in site.groups.get(CLUSTERS, ()):
+        # in check mode, what differs is worth knowing
         return []
     platform = _held_by(site, host)
     if platform:
@@ -149,17 +165,29 @@ def reasons_to_stop(site: Site, host: str) -> list[str]:
             f"{host} was not converged: its platform {platform} failed in this run: {sentence(str(why))} "
             "Mend that, and run the site again."
         ]
-    rows = batches(site)
-    place = next((number for number, batch in enumerate(rows) if host in batch.hosts), 0)
-    before = [name for batch in rows[:place] for name in batch.hosts if name in site.lost]
+    before = lost_before(site, host)
     if not before:
         return []
-    waiting = [name for batch in rows[place:] for name in batch.hosts]
+    rows = batches(site)
+    waiting = [name for batch in rows[_place(rows, host) :] for name in batch.hosts]
     return [
         f"{host} was not converged: {listed(before, SHOWN)} failed, and clusters of later rings wait until those "
         f"before them are well. Not begun: {listed(waiting, SHOWN)}. Mend that, and run the site again: what is as "
         "declared is left alone."
     ]
+
+
+def lost_before(site: Site, host: str) -> list[str]:
+    """The clusters of the first batch in which one failed, if that was before this host's, which is not begun then."""
+    if not site.converges:
+        return []
+    rows = batches(site)
+    failed = ([name for name in batch.hosts if site.is_lost(name)] for batch in rows[: _place(rows, host)])
+    return next(filter(None, failed), [])
+
+
+def _place(rows: Sequence[Batch], host: str) -> int:
+    return next((number for number, batch in enumerate(rows) if host in batch.hosts), 0)
 
 
 def _held_by(site: Site, host: str) -> str:
@@ -186,14 +214,34 @@ def begun(site: Site, host: str) -> list[str]:
     return [name for batch in rows[:last] for name in batch.hosts]
 
 
-def platform_failure(site: Site, platform: str, result: Mapping[str, Any]) -> dict[str, str]:
-    """What is said of a platform that failed: why, and which clusters a run leaves as they are for it."""
+def lost(site: Site, host: str) -> list[str]:
+    """Of the clusters that `begun` has, those that failed or could not be reached."""
+    return [name for name in begun(site, host) if site.is_lost(name)]
+
+
+def failure(site: Site, host: str, result: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of a platform or a cluster that failed: why, a sentence for the end, and whether it was begun."""
+    held = reasons_to_stop(site, host)
+    if held:
+        return {"why": held[0], "msg": held[0], "begun": False}
     failed = [one for one in result.get("results") or () if isinstance(one, Mapping) and one.get("failed")]
-    told = (one.get("msg") for one in (*failed, result))
-    why = next((str(one).strip() for one in told if one), "without a message")
-    clusters = [name for name in site.groups.get(CLUSTERS, ()) if site.of(name, PLATFORM_VARIABLE) == platform]
-    rest = f" The clusters that stand on it are not converged: {listed(clusters, SHOWN)}." if clusters else ""
-    return {"why": why, "msg": f"{platform} failed: {sentence(why)}{rest}"}
+    said = (one.get("msg") for one in (*failed, result))
+    why = next((str(one).strip() for one in said if one), "without a message")
+    clusters = [name for name in site.groups.get(CLUSTERS, ()) if site.of(name, PLATFORM_VARIABLE) == host]
+    waiting = f" The clusters that stand on it are not converged: {listed(clusters, SHOWN)}." if clusters else ""
+    return {"why": why, "msg": f"{host} failed: {sentence(why)}{waiting if site.converges else ''}", "begun": True}
+
+
+def is_red(site: Site) -> bool:
+    """Whether the end of the run has a failure to tell."""
+    hosts = (*site.groups.get(PLATFORMS, ()), *site.present)
+    return any(site.of(host, FAILURE) for host in hosts)
+
+
+def outcome(site: Site, host: str) -> list[str]:
+    """At the end of the run: why this host is not as declared, if it is not."""
+    kept = site.of(host, FAILURE)
+    return [str(kept["msg"])] if kept else reasons_to_stop(site, host)
 
 
 def unmet(site: Site, host: str) -> list[str]:

@@ -173,6 +173,14 @@ NO_OWNER = Check(
     "is empty: name the host that manages it, or leave owner out",
 )
 
+NO_LOCATION = Check(
+    "location",
+    lambda params: (
+        params.get("state") != "absent" and params.get("location") is not None and not str(params["location"]).strip()
+    ),
+    "is empty: name an Azure region, such as eastus2, or leave location out",
+)
+
 
 @dataclass(frozen=True)
 class Owner:

@@ -253,6 +253,7 @@ _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
     _update_method,
     _tags,
     _registry,
+    names.NO_LOCATION,
     names.NO_OWNER,
     lambda params: wait_timeout_problems(params.get("wait_timeout")),
     lambda params: _typed(params)[1],

@@ -138,9 +138,9 @@ FLAGS = {
     # a release's objects belong to it whole, so a field somebody else applied meanwhile is taken back; helm 3 updates
     # on the client's side and knows no conflicts
     "take fields back": Flags(("--server-side=true", "--force-conflicts"), (4, 0)),
-    # helm 3 has it since 3.17, for objects that exist without a release's marks or with another's
     # without them a changed subchart is not seen
     "labels": Flags(("--labels",), (3, 13)),
+    # for objects that exist without a release's marks or with another's
     "take_ownership": Flags(("--take-ownership",), (3, 17)),
 }
 

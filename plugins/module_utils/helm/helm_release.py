@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..domain import Domain, judges_of
-from ..errors import Failure, InvalidInput, ServiceError
+from ..errors import Failure, ServiceError, refuse
 from ..kube.apply.options import BundleOptions, BundleOutcome
 from ..kube.client import Kube
 from ..kube.manifests import Object
@@ -286,9 +286,7 @@ def describe_release(release: Release | None) -> dict[str, Any] | None:
 def _absent(task: Task) -> Result:
     params = task.params
     name, namespace = params["name"], params["namespace"]
-    wrong = problems(params)
-    if wrong:
-        raise InvalidInput(f"release {namespace}/{name}", wrong)
+    refuse(f"release {namespace}/{name}", problems(params))
     try:
         kube = Kube.connect(task)
     except ClusterPending as pending:

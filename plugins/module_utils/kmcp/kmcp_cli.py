@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import Check, InvalidInput, Problem, Refused, Rule, ServiceError, check
+from ..errors import Check, InvalidInput, Problem, Refused, Rule, ServiceError, check, refuse
 from ..helm.chart import exact_version, version_problem
 from ..plan import ABSENT, Change, Plan, Refusal
 from ..task import Result, Task, run_within
@@ -71,8 +71,7 @@ def converge(task: Task) -> Result:
     """The operation of kmcp_cli."""
     wrong = problems(task.params)
     if task.params.get("state") == "absent":
-        if wrong:
-            raise InvalidInput(SUBJECT, wrong)
+        refuse(SUBJECT, wrong)
         return _absent(task, Path(task.params["path"]).expanduser())
     machine = os.uname()
     spec = cli_spec(task.params, machine.sysname, machine.machine)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..domain import Domain
-from ..errors import InvalidInput, Refused, ServiceError
+from ..errors import Refused, ServiceError, refuse
 from ..helm import drift, release_record, secret_values
 from ..helm import helm_release as helm
 from ..helm.chart import version_key, yaml_documents
@@ -177,9 +177,7 @@ def _check_losses(task: Task, kube: Kube, spec: KmcpSpec) -> list[str]:
 
 def remove_kmcp(task: Task) -> Result:
     params = task.params
-    wrong = problems(params)
-    if wrong:
-        raise InvalidInput("kmcp", wrong)
+    refuse("kmcp", problems(params))
     try:
         kube = Kube.connect(task)
     except ClusterPending as pending:

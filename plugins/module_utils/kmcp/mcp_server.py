@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..errors import Failure, InvalidInput, NotReady, Problem, Refused, Rule, ServiceError, check
+from ..errors import Failure, NotReady, Problem, Refused, Rule, ServiceError, check, refuse
 from ..kube.apply.bundle import apply_bundle, plan_without_cluster
 from ..kube.apply.options import BundleOptions, BundleOutcome, ObjectOutcome
 from ..kube.apply.requests import read_live
@@ -203,9 +203,7 @@ def converge(task: Task) -> Result:
     servers = declared_from(params)
     protect(task, declared_values([server.resource for server in servers]))
     absent = params.get("state") == "absent"
-    wrong = problems(params)
-    if wrong:
-        raise InvalidInput("mcp_server", wrong)
+    refuse("mcp_server", problems(params))
     if not servers and not params["prune"]:
         return Result(changed=False, msg="no MCP servers are declared", values={"servers": []})
     try:

@@ -13,6 +13,10 @@ from ..plan import Refusal
 from ..text import listed
 
 FREE = "x-kubernetes-preserve-unknown-fields"
+_INT_OR_STRING = "x-kubernetes-int-or-string"
+_EMBEDDED = "x-kubernetes-embedded-resource"
+_OF_OBJECTS = ("apiVersion", "kind", "metadata")
+"""What every object has, whatever its schema says."""
 _SHOWN = 5
 SchemaPath = tuple[str, ...]
 
@@ -24,10 +28,10 @@ class SchemaLoss:
     version: str
     path: SchemaPath
     what: str
-    """`gone`, `type`, `enum` or `required`."""
+    """`gone`, `keys`, `type`, `enum` or `required`."""
     reported: str
     allowed: tuple[Any, ...] = ()
-    """With `enum`, what remains; with `type`, the type's name."""
+    """With `enum`, what remains; with `type` the types, with `keys` the keys that are taken."""
 
     @property
     def field(self) -> str:
@@ -81,8 +85,10 @@ def schema_refusal(kind: str, loss: SchemaLoss, names: list[str]) -> Refusal:
 def _walk(version: str, path: SchemaPath, now: Mapping[str, Any], then: Mapping[str, Any]) -> Iterator[SchemaLoss]:
     if then.get(FREE) and not then.get("properties"):
         return
-    if now.get("type") and then.get("type") and now["type"] != then["type"]:
-        yield SchemaLoss(version, path, "type", f"is a {then['type']}, not a {now['type']}", (then["type"],))
+    types, next_types = _types(now), _types(then)
+    if next_types and types - next_types:
+        reported = f"is {_any_of(next_types)}, not {_any_of(types - next_types)}"
+        yield SchemaLoss(version, path, "type", reported, tuple(sorted(next_types)))
         return
     gone = [value for value in now.get("enum") or [] if then.get("enum") and value not in then["enum"]]
     if gone or (then.get("enum") and not now.get("enum")):
@@ -98,16 +104,52 @@ def _walk(version: str, path: SchemaPath, now: Mapping[str, Any], then: Mapping[
 def _nested_losses(
     version: str, path: SchemaPath, now: Mapping[str, Any], then: Mapping[str, Any], there: Mapping[str, Any]
 ) -> Iterator[SchemaLoss]:
+    values, next_values = now.get("additionalProperties"), then.get("additionalProperties")
     for name, below in (now.get("properties") or {}).items():
-        if name in there:
-            yield from _walk(version, (*path, name), below, there[name])
-        elif not then.get(FREE):
+        follows = there.get(name, next_values)
+        if isinstance(follows, Mapping):
+            yield from _walk(version, (*path, name), below, follows)
+        elif not then.get(FREE) and not follows:
             yield SchemaLoss(version, (*path, name), "gone", "does not exist")
     if isinstance(now.get("items"), Mapping) and isinstance(then.get("items"), Mapping):
         yield from _walk(version, (*path, "[]"), now["items"], then["items"])
-    values, next_values = now.get("additionalProperties"), then.get("additionalProperties")
     if isinstance(values, Mapping) and isinstance(next_values, Mapping):
         yield from _walk(version, (*path, "*"), values, next_values)
+    is_open, is_closed = now.get(FREE) or values not in (None, False), not then.get(FREE)
+    if is_open and is_closed and next_values in (None, False):
+        objects = _OF_OBJECTS if not path or then.get(_EMBEDDED) else ()
+        reported = f"keeps no other keys than {', '.join(there)}" if there else "keeps none of its keys"
+        # those that it names now are told one by one
+        allowed = tuple(sorted({*there, *(now.get("properties") or {}), *objects}))
+        yield SchemaLoss(version, path, "keys", reported, allowed)
+
+
+def _types(schema: Mapping[str, Any]) -> frozenset[str]:
+    """The types of JSON that a schema takes; none where it does not say."""
+    if schema.get(_INT_OR_STRING):
+        return frozenset(("integer", "string"))
+    kind = schema.get("type")
+    return frozenset(("integer", "number") if kind == "number" else (kind,) if kind else ())
+
+
+def _any_of(types: Iterable[str]) -> str:
+    return " or ".join(f"{'an' if kind[0] in 'aio' else 'a'} {kind}" for kind in sorted(types))
+
+
+# a boolean is an int as well, so the first that fits counts
+_KINDS: tuple[tuple[type, str], ...] = (
+    (bool, "boolean"),
+    (int, "integer"),
+    (float, "number"),
+    (str, "string"),
+    (Mapping, "object"),
+    (list, "array"),
+)
+
+
+def _is_of(value: Any, types: Iterable[Any]) -> bool:
+    """Whether a value has one of these types; null has any, and is dropped where it may not be."""
+    return value is None or next((kind for one, kind in _KINDS if isinstance(value, one)), "") in types
 
 
 def _hurts(loss: SchemaLoss, item: Mapping[str, Any]) -> bool:
@@ -117,6 +159,10 @@ def _hurts(loss: SchemaLoss, item: Mapping[str, Any]) -> bool:
     found = list(_at(item, loss.path))
     if loss.what == "enum":
         return any(value not in loss.allowed for value in found)
+    if loss.what == "type":
+        return not all(_is_of(value, loss.allowed) for value in found)
+    if loss.what == "keys":
+        return any(isinstance(value, Mapping) and not {*value} <= {*loss.allowed} for value in found)
     return bool(found)
 
 

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import Problem
+from ..kube.capacity import wrong_amounts
 from ..kube.config_digest import as_mapping, as_mappings
-from ..kube.syntax import json_problems, parse_quantity
+from ..kube.syntax import json_problems
 from ..names import SERVICE, SUBDOMAIN, path_problem, wrong_name
 from ..secrets import credentials_in, is_secret
 from . import server_fields, server_policies, server_spec, server_types
@@ -272,28 +273,10 @@ def _wrong_reference(name: str, kind: str) -> str:
 
 def _resources(server: Declared) -> Found:
     deployment = server.deployment
-    yield from _amounts("resources", deployment.get("resources"))
-    yield from _amounts("init_container.resources", as_mapping(deployment.get("initContainer")).get("resources"))
+    yield from wrong_amounts("resources", deployment.get("resources"))
+    yield from wrong_amounts("init_container.resources", as_mapping(deployment.get("initContainer")).get("resources"))
     for index, sidecar in enumerate(deployment.get("sidecars") or []):
-        yield from _amounts(f"sidecars[{index}].resources", as_mapping(sidecar).get("resources"))
-
-
-def _amounts(path: str, resources: Any) -> Found:
-    """Amounts that are none, and requests above their limits: with both the API server refuses the Deployment."""
-    limits = as_mapping(as_mapping(resources).get("limits"))
-    for part in ("requests", "limits"):
-        for name, amount in (as_mapping(resources).get(part) or {}).items():
-            number = parse_quantity(amount)
-            if number is None or number < 0:
-                yield (
-                    f"{path}.{part}.{name}",
-                    f"{amount!r} is not a valid quantity, for example 500m of cpu or 256Mi of memory",
-                )
-                continue
-            limit = limits.get(name) if part == "requests" else None
-            most = parse_quantity(limit) if limit is not None else None
-            if most is not None and number > most >= 0:
-                yield f"{path}.{part}.{name}", f"{amount} is more than the limit, {limit}"
+        yield from wrong_amounts(f"sidecars[{index}].resources", as_mapping(sidecar).get("resources"))
 
 
 def _identity(server: Declared) -> Found:

@@ -245,7 +245,8 @@ def _plain(message: str) -> str:
 
 
 def field_conflict(action: str, conflicts: list[Mapping[str, Any]], answer: Mapping[str, Any]) -> ServiceError:
-    """Server-side apply met fields of others: say which and whose."""
+    """Server-side apply met fields of others: say which and whose; the API server names managers in any order."""
+    conflicts = sorted(conflicts, key=lambda cause: (natural_order(str(cause.get("field"))), str(cause.get("message"))))
     owned = [f"{cause.get('field', '?')} belongs to {manager_of(str(cause.get('message', '')))}" for cause in conflicts]
     return ServiceError(
         action,

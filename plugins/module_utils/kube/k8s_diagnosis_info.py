@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..domain import Diagnosis, Domain
-from ..errors import Check, InvalidInput, Problem, Rule, ServiceError, check
+from ..errors import Check, Problem, Rule, ServiceError, check, refuse
 from ..names import namespace_problems
 from ..run_cache import ClusterPending
 from ..task import Result, Task
@@ -40,9 +40,7 @@ MOST_LOGS = 20
 
 def diagnose(task: Task, domains: Sequence[Domain] = ()) -> Result:
     """All findings, the worst first. Nothing is changed, and the number of requests does not grow with the objects."""
-    wrong = problems(task.params)
-    if wrong:
-        raise InvalidInput(SUBJECT, wrong)
+    refuse(SUBJECT, problems(task.params))
     namespaces, lines = list(task.params.get("namespaces") or []), int(task.params["log_lines"])
     try:
         kube = Kube.connect(task)
@@ -110,8 +108,7 @@ def _known(snapshot: Snapshot, namespaces: Sequence[str]) -> None:
         for number, name in enumerate(namespaces)
         if name not in there
     ]
-    if missing:
-        raise InvalidInput(SUBJECT, missing)
+    refuse(SUBJECT, missing)
 
 
 def _with_contents(kube: Kube, snapshot: Snapshot) -> Snapshot:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..domain import Domain, judges_of, writers_of
-from ..errors import Check, InvalidInput, Problem, Rule, check
+from ..errors import Check, InvalidInput, Problem, Rule, check, refuse
 from ..masking import declared_values, protect
 from ..names import QUALIFIED, namespace_problems, wrong_name
 from ..plan import Plan
@@ -86,8 +86,7 @@ def read_declared(task: Task) -> list[manifests.Object]:
     if not items and not wrong:
         wrong.append(Problem("definitions", NOTHING))
     wrong += check(_OPTIONS, params)
-    if wrong:
-        raise InvalidInput(SUBJECT, wrong)
+    refuse(SUBJECT, wrong)
     return [labelled(item, bundle) if bundle is not None else item for _place, item in items]
 
 
@@ -362,9 +361,7 @@ def list_problems(params: Mapping[str, Any]) -> list[Problem]:
 def info(task: Task) -> Result:
     """The objects that the options choose."""
     params = task.params
-    wrong = list_problems(params)
-    if wrong:
-        raise InvalidInput(LIST_SUBJECT, wrong)
+    refuse(LIST_SUBJECT, list_problems(params))
     try:
         kube = Kube.connect(task)
     except ClusterPending as pending:

@@ -10,43 +10,38 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import InvalidInput, NotReady, Problem, Reason, Rule, ServiceError, check
+from ..errors import InvalidInput, NotReady, Problem, Reason, Rule, ServiceError, check, refuse
 from ..plan import Plan
 from ..run_cache import ClusterPending
 from ..task import Result, Task
-from ..text import counted, listed
+from ..text import kind_of, listed
 from .apply.requests import FORBIDDEN, map_concurrently
+from .capacity import (
+    NODE_NAMES_SHOWN,
+    Amount,
+    asked_pods,
+    capacity_reasons,
+    declared_pods,
+    others_pods,
+    room_of,
+    total_asked,
+    wrong_amounts,
+)
 from .client import Kube
+from .config_digest import as_mapping, as_mappings
 from .kubeconfig import CONNECTION
 from .manifests import Object, flatten_lists
 from .readiness.cluster import DEFAULT_CLASS, is_default_class, judge_node
-from .readiness.reasons import subject_of
-from .syntax import Amount, amounts_of, declared_pods, pod_amount, tolerates, whole_number
 
 SUBJECT = "k8s_preflight"
 NODES, CAPACITY, STORAGE, METRICS, PERMISSIONS = CHECKS = ("nodes", "capacity", "storage", "metrics", "permissions")
 DEFAULT_STORAGE_CLASS, METRICS_API = REQUIRED = ("default_storage_class", "metrics_api")
-NODE_NAMES_SHOWN = 6
 
 _METRICS = "/apis/metrics.k8s.io/v1beta1"
 _ACCESS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _WHO_AM_I = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
-_NO_PODS = ("Succeeded", "Failed")
-_KEPT_AWAY = ("NoSchedule", "NoExecute")
 
 Params = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """The pods of one declaration: how many, what each asks, and where they may run."""
-
-    subject: str
-    count: int
-    each: Amount
-    node_selector: Mapping[str, Any] = field(default_factory=dict)
-    tolerations: Sequence[Mapping[str, Any]] = ()
-    on_every_node: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,12 +73,14 @@ class Permission:
 class Observed:
     """What the cluster says of itself; None is what this identity may not read, or what nobody asked for."""
 
-    version: str
+    version: str | None
     nodes: Sequence[Object] | None = None
     pods: Sequence[Object] | None = None
     storage_classes: Sequence[Object] | None = None
     metrics: str | None = None
     """What keeps the metrics API from answering, or nothing."""
+    asked: int = 0
+    """Of how many rights the API server said whether this identity has them."""
     refused: Sequence[Permission] = ()
     identity: str = ""
 
@@ -106,9 +103,7 @@ class Verdict:
 def converge(task: Task) -> Result:
     """All that keeps the cluster from taking what is declared, in one message; nothing is changed."""
     params = task.params
-    wrong = problems(params)
-    if wrong:
-        raise InvalidInput(SUBJECT, wrong)
+    refuse(SUBJECT, problems(params))
     try:
         kube = Kube.connect(task)
     except ClusterPending as pending:
@@ -120,7 +115,9 @@ def converge(task: Task) -> Result:
     verdict = judge(params, observed)
     values = {"cluster": {"server": kube.server, **verdict.values.pop("cluster")}, **verdict.values}
     if wanted:
-        values["permissions"] = {"asked": len(wanted), "refused": [vars(one) for one in observed.refused]}
+        values["permissions"] = {"asked": observed.asked, "refused": [vars(one) for one in observed.refused]}
+        if observed.asked < len(wanted):
+            verdict.notes.append("What this identity may do may not be asked, so its rights were not checked.")
     if verdict.reasons:
         notes = {"notes": verdict.notes} if verdict.notes else {}
         raise NotReady(subject, verdict.reasons, values={**values, **notes}, apart=True)
@@ -134,22 +131,32 @@ def problems(params: Params) -> list[Problem]:
 
 def _checks(params: Params) -> Collection[str]:
     chosen: list[str] | None = params["checks"]
-    return CHECKS if chosen is None else chosen
+    if chosen is None:
+        return CHECKS
+    # what is required is looked at, whatever else is not
+    required = {DEFAULT_STORAGE_CLASS: STORAGE, METRICS_API: METRICS}
+    return {*chosen, *(required[one] for one in params["require"] or ())}
 
 
 def observe(kube: Kube, checks: Collection[str], wanted: Sequence[Permission]) -> Observed:
     """Ask for what the checks need."""
-    version = str(kube.request("GET", "/version", action="read the version of the cluster").json()["gitVersion"])
-    refused = [one for one, may in zip(wanted, map_concurrently(lambda one: _may(kube, one), wanted)) if not may]
+    answers = map_concurrently(lambda one: _may(kube, one), wanted)
+    refused = [one for one, may in zip(wanted, answers) if may is False]
     return Observed(
-        version.removeprefix("v"),
+        _version(kube),
         _read(kube, "v1", "Node") if {NODES, CAPACITY} & {*checks} else None,
         _read(kube, "v1", "Pod") if CAPACITY in checks else None,
         _read(kube, "storage.k8s.io/v1", "StorageClass") if STORAGE in checks else None,
         _metrics(kube) if METRICS in checks else None,
+        len(answers) - answers.count(None),
         refused,
         _identity(kube) if refused else "",
     )
+
+
+def _version(kube: Kube) -> str | None:
+    answer = kube.request("GET", "/version", accept_status=(FORBIDDEN,), action="read the version of the cluster")
+    return None if answer.status == FORBIDDEN else str(answer.json()["gitVersion"]).removeprefix("v")
 
 
 def _read(kube: Kube, api_version: str, kind: str) -> list[Object] | None:
@@ -164,16 +171,18 @@ def _read(kube: Kube, api_version: str, kind: str) -> list[Object] | None:
         return None
 
 
-def _metrics(kube: Kube) -> str:
+def _metrics(kube: Kube) -> str | None:
     answer = kube.request("GET", _METRICS, check=False, retry=False, quiet=True, action="ask the metrics API")
     if answer.status in (200, FORBIDDEN):
-        return ""
+        return "" if answer.status == 200 else None
     return "is not installed" if answer.status == 404 else f"does not answer (HTTP {answer.status})"
 
 
-def _may(kube: Kube, one: Permission) -> bool:
-    answer = kube.request("POST", _ACCESS, body=one.review(), quiet=True, action="ask what this identity may do").json()
-    return bool((answer.get("status") or {}).get("allowed"))
+def _may(kube: Kube, one: Permission) -> bool | None:
+    """What the API server says of one right; None where this identity may not even ask."""
+    action = "ask what this identity may do"
+    answer = kube.request("POST", _ACCESS, body=one.review(), accept_status=(FORBIDDEN,), quiet=True, action=action)
+    return None if answer.status == FORBIDDEN else bool((answer.json().get("status") or {}).get("allowed"))
 
 
 def _identity(kube: Kube) -> str:
@@ -196,7 +205,9 @@ def judge(params: Params, observed: Observed) -> Verdict:
         chosen, missing = default_storage_class(observed.storage_classes)
         verdict.values["default_storage_class"] = chosen
         verdict.found(missing, DEFAULT_STORAGE_CLASS in required)
-    if METRICS in checks:
+    if METRICS in checks and observed.metrics is None:
+        verdict.notes.append("The metrics API may not be asked, so whether it answers was not checked.")
+    elif METRICS in checks:
         missing = [
             Reason(
                 "the metrics API (metrics.k8s.io)",
@@ -220,7 +231,7 @@ def _judge_nodes(params: Params, observed: Observed, verdict: Verdict) -> None:
     faults = [(node, judge_node(node)) for node in nodes]
     ready = [node for node, found in faults if not found]
     verdict.values["cluster"].update(nodes=len(nodes), ready_nodes=len(ready))
-    if NODES in checks:
+    if NODES in checks or not ready:
         none = [] if nodes else [Reason("nodes", "NoNodes", "the cluster has none", "Add a node pool, or start one.")]
         verdict.reasons += none
         # others can do the work of one that fails: whether there is room on them is the next question
@@ -229,105 +240,12 @@ def _judge_nodes(params: Params, observed: Observed, verdict: Verdict) -> None:
         return
     if observed.pods is None:
         verdict.notes.append("Pods of all namespaces may not be listed: what others use of the nodes is not counted.")
-    asked = asked_pods(params)
+    asked = asked_pods(params["workloads"] or (), _objects(params))
     others = others_pods(observed.pods or (), params["namespaces"] or (), asked)
-    room = [one for one in (room_of(node, others, bool(params["autoscaled"])) for node in ready) if one.is_open]
-    total, left = (_all_of(one, room) for one in asked), (one.amount for one in room)
-    verdict.values["capacity"] = {"asked": sum(total, Amount()).as_data(), "free": sum(left, Amount()).as_data()}
+    room = [room_of(node, others, bool(params["autoscaled"])) for node in ready]
+    free = sum((one.amount for one in room if not one.is_cordoned), Amount())
+    verdict.values["capacity"] = {"asked": total_asked(asked, room).as_data(), "free": free.as_data()}
     verdict.reasons += capacity_reasons(asked, room, bool(params["autoscaled"]))
-
-
-@dataclass(frozen=True)
-class Room:
-    """What is left on a node, and whom it takes."""
-
-    node: str
-    amount: Amount
-    labels: Mapping[str, Any] = field(default_factory=dict)
-    taints: Sequence[Mapping[str, Any]] = ()
-    is_open: bool = True
-
-    def takes(self, asked: Asked) -> bool:
-        fits = all(self.labels.get(key) == value for key, value in asked.node_selector.items())
-        return fits and all(any(tolerates(one, taint) for one in asked.tolerations) for taint in self.taints)
-
-
-def room_of(node: Object, others: Mapping[str, Amount], autoscaled: bool = False) -> Room:
-    """What of a node's allocatable is left by others; where nodes come as needed, what one of its kind offers."""
-    name = str(node["metadata"]["name"])
-    spec, offered = node.get("spec") or {}, (node.get("status") or {}).get("allocatable") or {}
-    whole = amounts_of(offered)
-    taints = [taint for taint in spec.get("taints") or () if taint.get("effect") in _KEPT_AWAY]
-    left = whole if autoscaled else whole - others.get(name, Amount())
-    return Room(name, left, node["metadata"].get("labels") or {}, taints, not spec.get("unschedulable"))
-
-
-def capacity_reasons(asked: Sequence[Asked], room: Sequence[Room], autoscaled: bool = False) -> list[Reason]:
-    """What fits on no node, and whether all of it together is more than there is."""
-    found = []
-    for one in asked:
-        nodes = [each for each in room if each.takes(one)]
-        if nodes and any(each.amount.holds(one.each) for each in nodes):
-            continue
-        most = max(nodes, key=lambda each: (each.amount.cpu, each.amount.memory), default=None)
-        why = (
-            f"the most that is left on one of {counted(len(nodes), 'node')} is {most.amount} ({most.node})"
-            if most
-            else "no schedulable node has the labels and tolerated taints that it asks for"
-        )
-        reported = f"a pod asks for {one.each}, and {why}"
-        found.append(Reason(one.subject, "Unschedulable", reported, "Add a larger node, or ask for less."))
-    fitting = [one for one in asked if one.subject not in {reason.subject for reason in found}]
-    total = sum((_all_of(one, room) for one in fitting), Amount())
-    left = sum((one.amount for one in room), Amount())
-    if not autoscaled and not left.holds(total):
-        reported = (
-            f"{counted(total.pods, 'pod')} of what is declared ask for {total} in all; {left} and places for "
-            f"{counted(max(left.pods, 0), 'pod')} are left on {counted(len(room), 'node')}"
-        )
-        found.append(Reason("capacity", "Unschedulable", reported, "Add nodes, or declare fewer or smaller pods."))
-    return found
-
-
-def _all_of(one: Asked, room: Sequence[Room]) -> Amount:
-    return one.each.times(len([each for each in room if each.takes(one)]) if one.on_every_node else one.count)
-
-
-def others_pods(pods: Iterable[Object], own: Collection[str], asked: Sequence[Asked]) -> dict[str, Amount]:
-    """What pods use of each node, but for those of what is declared: they are asked for already."""
-    # a pod is called after what made it
-    declared = tuple(one.subject.partition(" ")[2] + "-" for one in asked)
-    used: dict[str, Amount] = {}
-    for pod in pods:
-        namespace, name = str(pod["metadata"].get("namespace")), str(pod["metadata"]["name"])
-        node, phase = (pod.get("spec") or {}).get("nodeName"), (pod.get("status") or {}).get("phase")
-        if node and phase not in _NO_PODS and namespace not in own and not f"{namespace}/{name}".startswith(declared):
-            used[node] = used.get(node, Amount()) + pod_amount(pod["spec"])
-    return used
-
-
-def asked_pods(params: Params) -> list[Asked]:
-    """The pods of what is declared: of `workloads` by their own keys, of `definitions` as Kubernetes has them."""
-    found = []
-    for one in params["workloads"] or ():
-        containers = [{"resources": one.get("resources")}, *(one.get("sidecars") or ())]
-        subject = f"workload {one['namespace']}/{one['name']}" if one.get("namespace") else f"workload {one['name']}"
-        found.append(
-            Asked(
-                subject,
-                whole_number(one.get("replicas")),
-                pod_amount({"containers": containers}),
-                one.get("node_selector") or {},
-                one.get("tolerations") or (),
-            )
-        )
-    for item in _objects(params):
-        count, pod = declared_pods(item)
-        if pod is not None:
-            selector, tolerations = pod.get("nodeSelector") or {}, pod.get("tolerations") or ()
-            every = item["kind"] == "DaemonSet"
-            found.append(Asked(subject_of(item), count, pod_amount(pod), selector, tolerations, every))
-    return found
 
 
 def _objects(params: Params) -> list[Object]:
@@ -352,15 +270,18 @@ def default_storage_class(classes: Sequence[Object]) -> tuple[str | None, list[R
 def needs_of(definitions: Iterable[Object]) -> Iterator[str]:
     """What objects cannot do without: claims without a class, and autoscalers that go by cpu or memory."""
     for item in definitions:
-        spec = item.get("spec") or {}
+        spec, metrics = as_mapping(item.get("spec")), as_mappings(as_mapping(item.get("spec")).get("metrics"))
         claims = [spec] if item.get("kind") == "PersistentVolumeClaim" else []
-        claims += [one.get("spec") or {} for one in spec.get("volumeClaimTemplates") or () if isinstance(one, Mapping)]
+        templates = as_mappings(spec.get("volumeClaimTemplates"))
+        for volume in as_mappings((declared_pods(item)[1] or {}).get("volumes")):
+            ephemeral = as_mapping(volume.get("ephemeral"))
+            templates += [as_mapping(ephemeral["volumeClaimTemplate"])] if "volumeClaimTemplate" in ephemeral else []
+        claims += [as_mapping(one.get("spec")) for one in templates]
         if any(one.get("storageClassName") is None and not one.get("volumeName") for one in claims):
             yield DEFAULT_STORAGE_CLASS
-        if item.get("kind") == "HorizontalPodAutoscaler":
-            metrics = [one.get("type") for one in spec.get("metrics") or ()]
-            if not metrics or {"Resource", "ContainerResource"} & {*metrics}:
-                yield METRICS_API
+        by_metrics = not metrics or {"Resource", "ContainerResource"} & {one.get("type") for one in metrics}
+        if item.get("kind") == "HorizontalPodAutoscaler" and by_metrics:
+            yield METRICS_API
 
 
 def permissions(params: Params, kube: Kube) -> list[Permission]:
@@ -403,13 +324,28 @@ def permission_reasons(refused: Sequence[Permission], identity: str) -> list[Rea
     ]
 
 
-def _shapes(params: Params) -> Iterator[Problem]:
+_SHAPES: dict[str, tuple[type, str]] = {
+    "resources": (Mapping, "a mapping of requests and limits"),
+    "sidecars": (list, "a list of mappings"),
+    "node_selector": (Mapping, "a mapping of labels"),
+    "tolerations": (list, "a list of mappings"),
+}
+
+
+def _workloads(params: Params) -> Iterator[Problem]:
     for number, one in enumerate(params.get("workloads") or ()):
-        replicas = one.get("replicas")
+        place, replicas = f"workloads[{number}]", one.get("replicas")
         if not one.get("name"):
-            yield Problem(f"workloads[{number}]", "has no name")
-        if replicas is not None and not str(replicas).isdigit():
-            yield Problem(f"workloads[{number}].replicas", f"{replicas!r} is not a number of pods")
+            yield Problem(place, "has no name")
+        if replicas is not None and not str(replicas).isdecimal():
+            yield Problem(f"{place}.replicas", f"{replicas!r} is not a number of pods")
+        for key, (kind, wanted) in _SHAPES.items():
+            if one.get(key) is not None and not isinstance(one[key], kind):
+                yield Problem(f"{place}.{key}", f"is {kind_of(one[key])}, not {wanted}")
+        sidecars = {f"{place}.sidecars[{at}]": below for at, below in enumerate(as_mappings(one.get("sidecars")))}
+        for path, holder in {place: one, **sidecars}.items():
+            found = wrong_amounts(f"{path}.resources", holder.get("resources"))
+            yield from (Problem(where, message) for where, message in found)
 
 
-_RULES: tuple[Rule[Params], ...] = (*CONNECTION, _shapes)
+_RULES: tuple[Rule[Params], ...] = (*CONNECTION, _workloads)

@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ..errors import Check, InvalidInput, Problem, Rule, check
+from ..errors import Check, InvalidInput, Problem, Rule, check, refuse
 from ..names import NO_KUBECONFIG
 from ..text import listed
 from .sdk import require, yaml
@@ -149,9 +149,7 @@ def resolve_options(params: Mapping[str, Any], environ: Mapping[str, str] | None
     """
     environ = os.environ if environ is None else environ
     option: Any = params.get("kubeconfig")
-    wrong = check(CONNECTION, params)
-    if wrong:
-        raise InvalidInput("Kubernetes connection", wrong)
+    refuse("Kubernetes connection", check(CONNECTION, params))
     if _is_chosen(option):
         content = option.get("content")
         chosen = _parsed(content) if isinstance(content, str) and content.strip() else content or option.get("path")

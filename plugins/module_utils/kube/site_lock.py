@@ -19,7 +19,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from ..errors import Failure, InvalidInput, Problem, Rule, ServiceError, check
+from ..errors import Failure, Problem, Rule, ServiceError, check, refuse
 from ..names import namespace_problems
 from ..plan import Plan
 from ..task import Result, SilentTask, Task
@@ -173,9 +173,7 @@ QUERY = {"fieldManager": "mcpops"}
 
 def converge(task: Task) -> Result:
     """Take the lease or give it back. It never counts as a change: it is there for the time of a run only."""
-    wrong = problems(task.params)
-    if wrong:
-        raise InvalidInput("site_lock", wrong)
+    refuse("site_lock", problems(task.params))
     if task.check_mode:
         return _result("check mode changes nothing, so it takes no lease")
     if task.run_directory is None:

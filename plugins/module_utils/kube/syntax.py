@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Values in Kubernetes objects: quantities, what pods ask of nodes, label selectors, fields that are text.
+"""Values in Kubernetes objects: quantities, label selectors, fields that are text.
 
 And JSON that every parser accepts.
 """
@@ -13,7 +13,6 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -51,97 +50,6 @@ def parse_quantity(value: Any) -> Decimal | None:
 def same_quantity(one: Any, other: Any) -> bool:
     left, right = parse_quantity(one), parse_quantity(other)
     return left == right if left is not None and right is not None else bool(one == other)
-
-
-@dataclass(frozen=True)
-class Amount:
-    """Of what nodes offer and pods ask: cores, bytes, and places for pods."""
-
-    cpu: Decimal = Decimal(0)
-    memory: Decimal = Decimal(0)
-    pods: int = 0
-
-    def __add__(self, other: Amount) -> Amount:
-        return Amount(self.cpu + other.cpu, self.memory + other.memory, self.pods + other.pods)
-
-    def __sub__(self, other: Amount) -> Amount:
-        return Amount(self.cpu - other.cpu, self.memory - other.memory, self.pods - other.pods)
-
-    def times(self, count: int) -> Amount:
-        return Amount(self.cpu * count, self.memory * count, self.pods * count)
-
-    def holds(self, other: Amount) -> bool:
-        return self.cpu >= other.cpu and self.memory >= other.memory and self.pods >= other.pods
-
-    def __str__(self) -> str:
-        return f"{_cores(self.cpu)} of cpu, {_bytes(self.memory)} of memory"
-
-    def as_data(self) -> dict[str, Any]:
-        return {"cpu": _cores(self.cpu), "memory": _bytes(self.memory), "pods": self.pods}
-
-
-# kinds whose objects make pods, with where the number of them stands; a DaemonSet makes one for each node
-_REPLICAS = {"Deployment": "replicas", "StatefulSet": "replicas", "ReplicaSet": "replicas", "Job": "parallelism"}
-
-
-def declared_pods(item: Mapping[str, Any]) -> tuple[int, Mapping[str, Any] | None]:
-    """How many pods an object makes, or is, and the spec of each; None for an object that has to do with none."""
-    spec, kind = item.get("spec") or {}, str(item.get("kind"))
-    if kind == "Pod":
-        return 1, spec
-    if kind in (*_REPLICAS, "DaemonSet"):
-        return whole_number(spec.get(_REPLICAS.get(kind, ""))), (spec.get("template") or {}).get("spec") or {}
-    return 0, None
-
-
-def whole_number(value: Any) -> int:
-    """A number of pods: one, where nothing is said."""
-    number = parse_quantity(value) if value is not None else None
-    return 1 if number is None else int(number)
-
-
-def pod_amount(spec: Mapping[str, Any]) -> Amount:
-    """What a pod asks of its node: all containers together, or the largest of those that run before them."""
-    containers = sum((_of_container(one) for one in spec.get("containers") or ()), Amount())
-    first = [_of_container(one) for one in spec.get("initContainers") or ()]
-    beside = amounts_of(spec.get("overhead") or {})
-    cpu = max([containers.cpu, *(one.cpu for one in first)])
-    memory = max([containers.memory, *(one.memory for one in first)])
-    return Amount(cpu + beside.cpu, memory + beside.memory, 1)
-
-
-def _of_container(container: Mapping[str, Any]) -> Amount:
-    resources = container.get("resources") or {}
-    # a limit without a request is the request
-    return amounts_of({**(resources.get("limits") or {}), **(resources.get("requests") or {})})
-
-
-def amounts_of(amounts: Mapping[str, Any]) -> Amount:
-    """Of a ResourceList; `pods` only nodes have."""
-    return Amount(_quantity(amounts.get("cpu")), _quantity(amounts.get("memory")), int(_quantity(amounts.get("pods"))))
-
-
-def _quantity(value: Any) -> Decimal:
-    return (parse_quantity(value) if value is not None else None) or Decimal(0)
-
-
-def _cores(value: Decimal) -> str:
-    return f"{value.quantize(Decimal('0.001')).normalize():f}"
-
-
-def _bytes(value: Decimal) -> str:
-    return f"{(value / 1024**2).quantize(Decimal(1)):f}Mi"
-
-
-def tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
-    """As the scheduler has it: an empty key with Exists tolerates all, an empty effect every effect."""
-    if toleration.get("effect") and toleration["effect"] != taint.get("effect"):
-        return False
-    if toleration.get("key") and toleration["key"] != taint.get("key"):
-        return False
-    if toleration.get("operator") == "Exists":
-        return True
-    return bool(toleration.get("key")) and (toleration.get("value") or "") == (taint.get("value") or "")
 
 
 Selector = Mapping[str, Any]

@@ -272,7 +272,12 @@ def port_forward_opener(
             # nobody reads what is empty, and the connection would not end
             answer.close()
         return sdk.urllib3.HTTPResponse(
-            answer, dict(answer.getheaders()), answer.status, preload_content=False, request_method=method
+            answer,
+            # of a header that comes several times, all values count
+            sdk.urllib3.HTTPHeaderDict(answer.getheaders()),
+            answer.status,
+            preload_content=False,
+            request_method=method,
         )
 
     return opened

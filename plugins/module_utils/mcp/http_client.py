@@ -15,7 +15,7 @@ import os
 import posixpath
 import string
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -113,7 +113,7 @@ class HttpExchange:
         try:
             with deadline.watching():
                 response = self._opened(method, headers, body, deadline)
-                names = {name.lower(): value for name, value in response.headers.items()}
+                names = _by_name(response.headers.items())
                 pieces = _decompressed(_chunks(response, deadline, self.timeout), names, response.status)
                 yield Reply(response.status, names, pieces, self.through_api_server)
         finally:
@@ -149,6 +149,15 @@ class HttpExchange:
     def lasting(self) -> Exchange:
         """For a stream that brings several answers; what is silent for the time of one request still ends."""
         return replace(self, longest=self.timeout * STREAM_TIMES)
+
+
+def _by_name(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """By name in small letters: the last of several, and of challenges all, since a login may answer any of them."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        key = name.lower()
+        found[key] = f"{found[key]}, {value}" if key == "www-authenticate" and key in found else value
+    return found
 
 
 def url_exchange(url: str, opener: Callable[[str], Opener], timeout: float) -> HttpExchange:

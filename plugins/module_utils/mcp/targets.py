@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
 
-from ..errors import Check, InvalidInput, Problem, Reason, Rule, check
+from ..errors import Check, Problem, Reason, Rule, check, refuse
 from ..kube.kubeconfig import CONNECTION
 from ..names import DEFAULT_PATH, DEFAULT_PORT, SERVICE, namespace_problems, path_problem, wrong_name
 from ..text import kind_of, texts_of_mapping
@@ -158,9 +158,7 @@ def _decoded(token: str) -> str:
 
 def targets_from(params: Mapping[str, Any]) -> list[Target]:
     """All targets of a task; every problem of every one is named at once."""
-    wrong = problems(params)
-    if wrong:
-        raise InvalidInput("mcp_probe", wrong)
+    refuse("mcp_probe", problems(params))
     return [_target(row) for _where, row, _own in _rows(params)]
 
 

@@ -26,9 +26,10 @@ _HANDED_ON = re.compile(
 _DEFAULT = re.compile(r"\b(?:default|d)\(\s*([A-Za-z_]\w*)\s*(?=[),])")
 _WORDS = frozenset({"omit", "true", "false", "none", "True", "False", "None"})
 
-_ARGUMENT = r"'[^'\\{}]*'|[A-Za-z_]\w*|\[\]|\{\}|\d+"
+_ARGUMENT = r"'[^'\\{}\n]*'|[A-Za-z_]\w*|\[\]|\{\}|0|[1-9]\d*"
 _ONE_DEFAULT = re.compile(rf"\|\s*default\(\s*({_ARGUMENT})\s*(,\s*true\s*)?\)\s*")
-_SIMPLE = re.compile(rf"\s*\{{\{{\s*\(?\s*([A-Za-z_]\w*)\s*((?:{_ONE_DEFAULT.pattern})*)\)?\s*(or\s+''\s*)?\}}\}}\s*")
+# with blanks or an end of a line around it, it is a text
+_SIMPLE = re.compile(rf"\{{\{{\s*\(?\s*([A-Za-z_]\w*)\s*((?:{_ONE_DEFAULT.pattern})*)\)?\s*(or\s+''\s*)?\}}\}}")
 
 
 class _Mark:
@@ -90,7 +91,7 @@ def _argument(text: str) -> Any:
 @lru_cache(maxsize=4096)
 def _parsed(text: str) -> _Simple | None:
     found = _SIMPLE.fullmatch(text)
-    if found is None:
+    if found is None or found[1] in _WORDS:
         return None
     defaults = tuple((argument, bool(of_empty)) for argument, of_empty in _ONE_DEFAULT.findall(found[2]))
     return _Simple(found[1], defaults, text.rstrip().removesuffix("}}").rstrip().endswith("or ''"))

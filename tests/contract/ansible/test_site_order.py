@@ -17,10 +17,17 @@ from support.playbook import CHECKOUT, LOCAL_HOST, Run, run_playbook
 
 # nobody answers there
 AWAY = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
-SITE = yaml.safe_load((CHECKOUT / "playbooks" / "site.yml").read_text(encoding="utf-8"))
+PLAYBOOKS = {
+    name: yaml.safe_load((CHECKOUT / "playbooks" / f"{name}.yml").read_text(encoding="utf-8"))
+    for name in ("site", "verify")
+}
 # clusters a, b and c stand on p, d on q
 PLATFORMS = {"a": "p", "b": "p", "c": "p", "d": "q"}
 RINGS = {"canary": ["b", "d"], "early": ["c"]}
+
+
+def not_begun(names: str) -> dict[str, str]:
+    return dict.fromkeys(names, "not begun")
 
 
 def played(task: dict[str, Any]) -> list[dict[str, Any]]:
@@ -83,14 +90,21 @@ class Played:
         found: dict[str, Any] = json.loads(line.partition("RUN: ")[2])["site_summary"]
         return found
 
+    @property
+    def states(self) -> dict[str, str]:
+        return {name: cluster["state"] for name, cluster in self.summary["clusters"].items()}
+
 
 @dataclass(frozen=True)
 class Stage:
     place: Path
 
+    playbook: str = "site"
+
     def play(self, *arguments: str, check: bool = False, common: dict[str, Any] | None = None, **hosts: Any) -> Played:
-        """The site with variables of all, and of hosts by their names."""
-        plays = [{**play, "tasks": [one for task in play["tasks"] for one in played(task)]} for play in SITE]
+        """The playbook with variables of all, and of hosts by their names."""
+        plays = PLAYBOOKS[self.playbook]
+        plays = [{**play, "tasks": [one for task in play["tasks"] for one in played(task)]} for play in plays]
         children: dict[str, Any] = {
             "platforms": {"hosts": {name: hosts.get(name, {}) for name in "pq"}},
             "clusters": {
@@ -136,8 +150,7 @@ def test_a_cluster_whose_platform_failed_is_left_alone_and_those_of_others_go_on
     assert done.ended("d") == "" == done.ended("q")
     if platform is BROKEN:
         assert done.ended("p") == f"p failed: {why}. The clusters that stand on it are not converged: a, b, c."
-    states = {name: cluster["state"] for name, cluster in done.summary["clusters"].items()}
-    assert states["a"] == "failed" and states["d"] == "verified" and not done.summary["verified"]
+    assert done.states["a"] == "not begun" and done.states["d"] == "verified" and not done.summary["verified"]
 
 
 @pytest.mark.slow
@@ -145,6 +158,8 @@ def test_where_every_platform_fails_the_clusters_are_named(stage: Stage) -> None
     done = stage.play(common=BROKEN)
     assert done.run.returncode == 2 and done.hosts("aks_cluster") == []
     assert done.ended("q").endswith("The clusters that stand on it are not converged: d.")
+    assert done.ended("a").startswith("a was not converged: its platform p failed in this run: rg-b is not what")
+    assert set(done.states.values()) == {"not begun"}
 
 
 # a platform that fails, and what keeps that from mattering
@@ -187,8 +202,53 @@ def test_a_rollout_stops_on_red_and_the_ring_itself_is_finished(stage: Stage, br
     assert not {"a", "c"} & set(done.hosts("aks_cluster"))
     assert done.ended("c").startswith("c was not converged: b failed, and clusters of later rings wait")
     assert "Not begun: c, a." in done.ended("c")
-    states = {name: cluster["state"] for name, cluster in done.summary["clusters"].items()}
-    assert states == {"a": "not begun", "b": "failed", "c": "not begun", "d": "verified"}
+    assert done.states == {"a": "not begun", "b": "failed", "c": "not begun", "d": "verified"}
+
+
+@pytest.mark.parametrize(
+    ("common", "broken", "states"),
+    [
+        pytest.param({"mcpops_rings": ["early"]}, "c", {"c": "failed", **not_begun("abd")}, id="the first ring"),
+        pytest.param(
+            {"mcpops_rings": ["canary"], "mcpops_serial": 1},
+            "d",
+            {"b": "verified", "d": "failed", **not_begun("ac")},
+            id="a part of a ring, behind a good one",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param({}, "abcd", dict.fromkeys("abcd", "failed"), id="all of a site", marks=pytest.mark.slow),
+    ],
+)
+def test_where_a_whole_batch_fails_the_run_says_who_waits_and_leaves_its_artifact(
+    stage: Stage, common: dict[str, Any], broken: str, states: dict[str, str]
+) -> None:
+    """Ansible ends a run at once where all hosts of a batch have failed."""
+    hosts: dict[str, Any] = {name: {"broken": ["kmcp"]} for name in broken}
+    done = stage.play(common=common, **hosts)
+    assert done.run.returncode == 2
+    assert done.states == states and not done.summary["verified"], done.run.output
+    assert sorted(done.hosts("aks_cluster")) == [name for name in "abcd" if states[name] != "not begun"]
+    for name, state in states.items():
+        said = {"verified": "", "failed": f"{name} failed: rg-b is not", "not begun": f"{name} was not converged: "}
+        assert done.ended(name).startswith(said[state]) and bool(done.ended(name)) == bool(said[state])
+        if state == "not begun":
+            assert f": {broken} failed, and clusters of later rings wait" in done.ended(name)
+    # each that is not as declared is red, and counts once
+    recap = done.run.output.partition("PLAY RECAP")[2]
+    failed = {line.split()[0] for line in recap.splitlines() if "failed=1" in line}
+    assert failed == {name for name, state in states.items() if state != "verified"}, recap
+    assert "failed=2" not in recap
+
+
+def test_a_verification_that_fails_everywhere_leaves_its_artifact(tmp_path: Path) -> None:
+    """It goes by no rings: whoever fails, all are asked."""
+    done = Stage(tmp_path, "verify").play(common={"mcpops_rings": ["canary"], "broken": ["site_verify"]})
+    assert done.run.returncode == 2
+    assert done.states == dict.fromkeys("abcd", "failed"), done.run.output
+    assert {done.ended(name) for name in "abcd"} == {
+        f"{name} failed: rg-b is not what it should be." for name in "abcd"
+    }
+    assert "not verified, for the error that is shown above" in done.run.output
 
 
 @pytest.mark.slow

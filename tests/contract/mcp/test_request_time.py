@@ -76,25 +76,23 @@ PROXY_HEADERS = (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n")
 
 
 def test_a_proxy_that_drips_before_the_connection_stands_ends_with_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    with dripping(*PROXY_HEADERS) as (url, _sent):
+    with dripping(*PROXY_HEADERS) as (url, sent):
         monkeypatch.setenv("https_proxy", url)
         asking = exchange_to("https://mcp.example.com/mcp", timeout=SECONDS)
-        started = time.monotonic()
         with pytest.raises(Unanswered) as caught, asking("POST", {}, b"{}"):
             pass
-        assert caught.value.code == "Timeout" and time.monotonic() - started < SECONDS + 1
+        assert caught.value.code == "Timeout" and len(sent) < MOST_PIECES
 
 
 def test_so_does_one_before_a_forwarded_port() -> None:
-    with dripping(*PROXY_HEADERS) as (url, _sent), api_server({"echo-1": 1}) as connection:
+    with dripping(*PROXY_HEADERS) as (url, sent), api_server({"echo-1": 1}) as connection:
         access = Access(server=connection["host"], proxy=url.removesuffix("/mcp"), origin="test")
         transport: Any = SimpleNamespace(access=access, identity={}, ssl_context=None)
         deadline = Watchdog(SECONDS)
-        started = time.monotonic()
         with deadline.watching(), pytest.raises((OSError, http.client.HTTPException)):
             websocket.connect_websocket(transport, False, "/portforward", "p", 30.0)
         deadline.end()
-        assert time.monotonic() - started < SECONDS + 1
+        assert len(sent) < MOST_PIECES
 
 
 def test_a_server_that_wants_its_client_to_wait_gets_no_time_beyond_that_of_the_conversation() -> None:
@@ -217,26 +215,41 @@ def test_many_slow_pages_end_with_the_time_of_the_conversation() -> None:
     assert seen[-1].http == "DELETE"
 
 
-def test_many_slow_replicas_end_with_it_and_are_not_called_silent() -> None:
+AskReplicas = Callable[[Callable[[Asked], Reply], ProbeSettings], dict[str, Any]]
+
+
+@pytest.fixture
+def ask_replicas() -> AskReplicas:
+    """What is found out of twenty replicas that all answer as one server does."""
+
+    def ask(server: Callable[[Asked], Reply], settings: ProbeSettings) -> dict[str, Any]:
+        (target,) = targets_from({"name": "echo", "namespace": "mcp", "era": "legacy"})
+        row: dict[str, Any] = {}
+        with over_http(server) as url:
+            reach = Reach(
+                server=lambda timeout: exchange_to(url, timeout=timeout),
+                pods=lambda: [Replica(f"echo-{number}", 3000) for number in range(20)],
+                pod=lambda _replica, timeout: exchange_to(url, timeout=timeout),
+            )
+            observe(target, reach, settings, "", row)
+        return row
+
+    return ask
+
+
+def test_many_slow_replicas_end_with_it_and_are_not_called_silent(ask_replicas: AskReplicas) -> None:
     def slow(asked: Asked) -> Reply:
         time.sleep(0.15)
         return played.speaks_legacy(asked, session="")
 
-    (target,) = targets_from({"name": "echo", "namespace": "mcp", "era": "legacy"})
-    with over_http(slow) as url:
-        reach = Reach(
-            server=lambda timeout: exchange_to(url, timeout=timeout),
-            pods=lambda: [Replica(f"echo-{number}", 3000) for number in range(20)],
-            pod=lambda _replica, timeout: exchange_to(url, timeout=timeout),
-        )
-        started = time.monotonic()
-        with pytest.raises(Unanswered) as caught:
-            observe(target, reach, ProbeSettings(0.5), "", {})
-        assert time.monotonic() - started < 9
+    started = time.monotonic()
+    with pytest.raises(Unanswered) as caught:
+        ask_replicas(slow, ProbeSettings(0.5))
+    assert time.monotonic() - started < 9
     assert caught.value.code == "Timeout" and "its 20 replicas" in caught.value.reason
 
 
-def test_replicas_are_asked_at_the_same_time_yet_not_all_of_them() -> None:
+def test_replicas_are_asked_at_the_same_time_yet_not_all_of_them(ask_replicas: AskReplicas) -> None:
     most, now = 0, 0
     counting = threading.Lock()
 
@@ -250,13 +263,5 @@ def test_replicas_are_asked_at_the_same_time_yet_not_all_of_them() -> None:
             now -= 1
         return played.speaks_legacy(asked, session="")
 
-    (target,) = targets_from({"name": "echo", "namespace": "mcp", "era": "legacy"})
-    with over_http(slow) as url:
-        reach = Reach(
-            server=lambda timeout: exchange_to(url, timeout=timeout),
-            pods=lambda: [Replica(f"echo-{number}", 3000) for number in range(20)],
-            pod=lambda _replica, timeout: exchange_to(url, timeout=timeout),
-        )
-        row: dict[str, Any] = {}
-        observe(target, reach, ProbeSettings(5.0, replicas_at_once=6), "", row)
+    row = ask_replicas(slow, ProbeSettings(5.0, replicas_at_once=6))
     assert row["replicas"]["answered"] == 20 and 4 <= most <= 6

@@ -149,7 +149,10 @@ def test_it_fits_beside_other_collections(cloud: Any, cluster: Any, tmp_path: Pa
     run = run_tasks(
         [
             # its clients log in at Azure's own address whatever the cloud: up to there it has all that it imports
-            {"azure.azcollection.azure_rm_resourcegroup_info": {**group, **cloud.auth()}, "ignore_errors": True},
+            {
+                "azure.azcollection.azure_rm_resourcegroup_info": {**group, **cloud.auth(), "auth_source": "auto"},
+                "ignore_errors": True,
+            },
             {
                 "mcpops.platform.azure_resource_info": {
                     "type": "Microsoft.Resources/resourceGroups",

@@ -22,7 +22,7 @@ from localcloud.kube.layout import ClusterLayout
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 OUR_TESTS = "mcpops-tests"
 WRITES = ("create", "update", "patch", "delete", "deletecollection")
-GONE_SECONDS = 30.0
+GONE_SECONDS = 120.0
 # Fewer objects of a kind and namespace are cheaper one by one than by the list of all there are.
 BY_NAME = 3
 

@@ -110,7 +110,7 @@ def test_an_aggregated_role(keep: Any, api: Api, namespace: str, rules: Object) 
         assert api.request("POST", paths[1].rpartition("/")[0], part)[0] == 201
         converge = keep(whole)
         converge()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not api.read(paths[0])["rules"] and time.monotonic() < deadline:
             time.sleep(0.2)
         collected = api.read(paths[0])

@@ -86,7 +86,7 @@ def killed(cluster: Any, namespace: str) -> Callable[[list[str], int], None]:
     def kill(command: list[str], revision: int) -> None:
         started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 120
             name = f"sh.helm.release.v1.hello.v{revision}"
             while not cluster.kubectl("get", "job", "hello-hold", "-n", namespace, "-o", "name", check=False):
                 assert started.poll() is None, "helm ended before it could be killed"

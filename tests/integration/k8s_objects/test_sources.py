@@ -74,9 +74,9 @@ def test_everything_wrong_with_templates(run_all: Any, cluster: Any, templates: 
     assert failed.returncode != 0
     reported = failed.last["msg"]
     assert "4 problems, nothing was changed" in reported
-    assert "template[0]: no-such.yml.j2 cannot be rendered: Could not find or access 'no-such.yml.j2'" in reported
+    assert "template[0]: no-such.yml.j2 was not found; searched for" in reported
     assert "'no_such_variable' is undefined" in reported
-    assert "template[2]: trim: not a setting of a template" in reported
+    assert "template[2]: has an unknown option 'trim': its options are" in reported
     assert "template[3]: is neither the path of a template nor a mapping with path" in reported
 
 

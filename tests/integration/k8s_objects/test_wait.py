@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -98,8 +99,10 @@ def test_the_deadline_says_what_was_missing(run_task: TaskRunner, cloud: Any, na
         "spec": {"hard": {"limits.memory": "1Mi"}},
     }
     definitions = [make(cloud.registry)] + ([quota] if reason == "quota" else [])
-    args = {"namespace": namespace, "wait": True, "wait_timeout": 10, "definitions": definitions}
+    args = {"namespace": namespace, "wait": True, "wait_timeout": 20, "definitions": definitions}
     failed = run_task("k8s_objects", args, fails=True)
-    assert "not ready after 1" in failed["msg"]
+    # how much longer the last look took is this machine's matter
+    waited = re.search(r"not ready after (\d+) s", failed["msg"])
+    assert waited is not None and int(waited[1]) >= 20
     for words in reported:
         assert words in failed["msg"], failed["msg"]

@@ -57,7 +57,7 @@ def test_a_controller_for_some_namespaces(
     put_server(namespace, "watched")
     put_server("default", "unwatched")
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not cluster.kubectl("get", "deployment", "watched", "-n", namespace, "-o", "name", check=False):
             assert time.monotonic() < deadline, "the controller does not work on its namespace"
             time.sleep(0.2)

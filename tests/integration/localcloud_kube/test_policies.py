@@ -79,7 +79,7 @@ class Pods:
 
     def eventually(self, expected: bool, caller: str, host: str = "server", port: int = 8000) -> bool:
         """A policy is in force a moment after it was accepted."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self.reaches(caller, host, port) is not expected:
             if time.monotonic() > deadline:
                 return False

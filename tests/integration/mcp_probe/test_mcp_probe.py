@@ -140,7 +140,7 @@ def test_a_forwarded_port_leads_to_the_same_servers(run_task: Any, servers: str)
     assert (modern["era"], echo["era"]) == ("modern", "legacy")
     assert modern["replicas"]["answered"] == 2
     silent = [{"name": "port"}, {"name": "asleep"}, {"name": "hang"}]
-    options = {"namespace": servers, "via": "port_forward", "servers": silent, "timeout": 2, "wait_timeout": 0}
+    options = {"namespace": servers, "via": "port_forward", "servers": silent, "timeout": 6, "wait_timeout": 0}
     failed = run_task("mcp_probe", options, fails=True)
     codes = [row["error"]["code"] for row in failed["servers"]]
     assert codes == ["ConnectionRefused", "NoEndpoints", "Timeout"]

@@ -59,7 +59,7 @@ class Enforcing:
 
     def eventually(self, expected: bool, place: str, pod: str) -> bool:
         """A policy is in force a moment after it was accepted."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while self.reaches(place, pod) is not expected:
             if time.monotonic() > deadline:
                 return False

@@ -135,7 +135,7 @@ def test_rights_that_an_identity_lacks_are_told_by_namespace(existing: Existing)
 
 
 def test_the_site_is_converged_and_a_second_run_changes_nothing(existing: Existing, converged: Run) -> None:
-    assert converged.results[-1]["result"]["msg"][1].split()[0] == HOST
+    assert converged.of(HOST, "Show what answers")["msg"][1].split()[0] == HOST
     assert existing.cluster.get("mcpserver", "echo", "-n", "mcp")["spec"]["deployment"]["port"] == 3000
     again = existing.play("site").ok()
     assert again.changed == []

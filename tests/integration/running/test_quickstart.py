@@ -44,7 +44,7 @@ def test_the_first_run_answers_and_the_second_changes_nothing(cloud: Any, reader
     said = reader.follows(FIRST_RUN, timeout=3000)
     assert SECRET not in said
     assert "hello from dev" in said and "mcp/echo" in said
-    recaps = [line for line in said.splitlines() if line.startswith("dev-1 ")]
+    recaps = [line for line in said.splitlines() if line.startswith("dev-1 ") and "changed=" in line]
     assert all("failed=0" in line for line in recaps), recaps
     # preflight, check, first and second run, verify, drift, diagnose
     changed = [int(line.partition("changed=")[2].split()[0]) for line in recaps]

@@ -103,7 +103,7 @@ def test_its_variables_are_validated_before_anything_is_there(new: NewSite) -> N
 
 def test_its_role_runs_and_the_report_has_its_column_and_its_table(new: NewSite, converged: Run) -> None:
     assert "mcpops.platform.team_notices : Put up the notices" in converged.changed
-    shown = [line.split() for line in converged.results[-1]["result"]["msg"]]
+    shown = [line.split() for line in converged.of(HOST, "Show what answers")["msg"]]
     assert shown[0] == ["cluster", "kubernetes", "nodes", "kmcp", "notices"] and shown[1][-1] == "2"
     assert ["notice", "text"] in shown and ["motd", "hello"] in shown
     again = new.play("site", "--tags", "extras").ok()
@@ -151,7 +151,7 @@ def test_it_is_diagnosed_by_its_own_checks_with_its_own_codes(new: NewSite) -> N
 def test_it_is_verified_by_its_own_tasks(new: NewSite) -> None:
     run = new.play("verify").ok()
     assert len(run.of(HOST, "mcpops.platform.team_notices : Read the notices")["objects"]) == 2
-    assert ["old", "bye"] in [line.split() for line in run.results[-1]["result"]["msg"]]
+    assert ["old", "bye"] in [line.split() for line in run.of(HOST, "Show what answers")["msg"]]
 
 
 @pytest.mark.usefixtures("converged")

@@ -51,7 +51,10 @@ def test_the_canary_is_verified_before_the_other_is_touched(site: Site, tmp_path
     calls = [{"server": "echo", "tool": "echo", "arguments": {"text": "hello"}, "expect": "good bye"}]
     red = roll_out(tmp_path / "red", {"mcpops_mcp_calls": calls, "site_verify_wait_timeout": 5})
     assert red.returncode == 2, red.output
-    assert f"{OTHER} was not converged: {CANARY} failed" in red.output or "NO MORE HOSTS LEFT" in red.output, red.output
+    ends = {one["host"]: one["result"]["msg"] for one in red.results if one["status"] == "failed"}
+    assert ends[OTHER].startswith(f"{OTHER} was not converged: {CANARY} failed, and clusters of later rings wait")
+    assert ends[CANARY].startswith(f"{CANARY} failed: ") and "good bye" in ends[CANARY]
+    assert states(red) == {CANARY: "failed", OTHER: "not begun"}
     assert not any(one["host"] == OTHER and one["task"].endswith(STAGES) for one in red.results)
     assert "service/echo" not in site.kubectl("get", "services", "-n", "mcp", "-o", "name")
 

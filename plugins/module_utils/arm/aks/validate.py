@@ -304,11 +304,12 @@ RULES: tuple[Rule[Params], ...] = (
         "needs owner: only pools that carry its tags are deleted",
     ),
     _raw_properties,
+    names.NO_LOCATION,
     names.NO_OWNER,
     lambda params: wait_timeout_problems(params.get("wait_timeout")),
 )
 CREATION: tuple[Rule[Params], ...] = (
-    Check("location", lambda params: not params.get("location"), "is needed to create the cluster"),
+    Check("location", lambda params: params.get("location") is None, "is needed to create the cluster"),
     Check(
         "node_pools",
         lambda params: params.get("node_pools") is None,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ...errors import InvalidInput, NotReady, Problem, Refused, ServiceError
+from ...errors import NotReady, Problem, Refused, ServiceError, refuse
 from ...plan import Plan, Refusal
 from ...task import Task
 from ...text import counted, listed
@@ -350,8 +350,7 @@ class _Bundle:
             *rows_without_object(OPTION, self._options.per_object, refs),
             *rows_without_object(judge.OPTION, self._options.wait_conditions, refs),
         ]
-        if wrong:
-            raise InvalidInput(self._options.subject, wrong)
+        refuse(self._options.subject, wrong)
         return found
 
     def _served(self, item: Object) -> ResourceType | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ...errors import Failure, InvalidInput, NotReady, Problem, Reason, ServiceError
+from ...errors import Failure, NotReady, Problem, Reason, ServiceError, refuse
 from ...plan import Plan
 from ...task import Task
 from ...waiting import Backoff, Deadline, poll
@@ -160,8 +160,7 @@ def _targets(
             wrong.append(target)
         else:
             found.append(target)
-    if wrong:
-        raise InvalidInput(options.subject, wrong)
+    refuse(options.subject, wrong)
     return found, unknown, silent
 
 

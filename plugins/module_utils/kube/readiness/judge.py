@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...errors import InvalidInput, Problem, Reason
+from ...errors import Problem, Reason, refuse
 from ...plan import ABSENT
 from ..manifests import ObjectSelector, holds_secrets, object_ref
 from . import cluster, workloads
@@ -247,8 +247,7 @@ def parse_conditions(options: Sequence[Mapping[str, Any]] | None) -> list[Condit
                     path=path,
                 )
             )
-    if wrong:
-        raise InvalidInput("k8s_objects", wrong)
+    refuse("k8s_objects", wrong)
     return conditions
 
 

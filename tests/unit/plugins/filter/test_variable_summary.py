@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.mcpops.platform.plugins.filter.variable_summary import variable_summary
 
 ROWS = [
@@ -30,6 +32,18 @@ def test_a_block_for_each_host() -> None:
     assert by_name["servers"] == "= (hosts.yml:9)"
     assert by_name["-"].startswith('{"name": "echo"')
     assert max(map(len, lines)) <= 130
+
+
+@pytest.mark.parametrize(("number", "shown"), [(7, 7), (8, 6), (40, 6)])
+def test_a_long_structure_is_shown_whole_only_where_somebody_has_set_it(number: int, shown: int) -> None:
+    rights = [{"resource": f"resource{index}", "verbs": ["get", "list"]} for index in range(number)]
+    rows = {"defaulted": "default", "stated": "hosts.yml:9"}
+    variables = [{"name": name, "value": rights, "from": source} for name, source in rows.items()]
+    lines = variable_summary({"variables": [{"host": "one", "variables": variables}]})
+    start = next(index for index, line in enumerate(lines) if line.split()[0] == "stated")
+    assert sum("- {" in line for line in lines[:start]) == shown
+    assert sum("- {" in line for line in lines[start:]) == number
+    assert [line.strip() for line in lines if "more" in line] == [f"... and {number - 6} more lines"] * (shown < number)
 
 
 def test_nothing_was_asked_for() -> None:

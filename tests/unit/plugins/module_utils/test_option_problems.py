@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins import modules
-from ansible_collections.mcpops.platform.plugins.module_utils.option_problems import task_problems
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import KnownLater
+from ansible_collections.mcpops.platform.plugins.module_utils.option_problems import (
+    LATER,
+    spec_problems,
+    task_problems,
+    validated_options,
+)
 
 MODULES = sorted(info.name for info in pkgutil.iter_modules(modules.__path__))
 VALUES: dict[str, Any] = {
@@ -95,3 +101,36 @@ def test_everything_that_is_wrong_is_told_at_once_and_no_secret() -> None:
     said = "\n".join(map(str, found))
     assert "a: argument 'a' is of type str" in said and "missing required arguments: b" in said
     assert "mutually exclusive: c|d" in said and "unknown option 'e'" in said and "c4nary" not in said
+
+
+ALIASED: dict[str, Any] = {
+    "name": {"type": "str", "required": True, "aliases": ["called"]},
+    "size": {"type": "int"},
+    "parts": {
+        "type": "list",
+        "elements": "dict",
+        "options": {"key": {"type": "str", "required": True, "aliases": ["id"]}, "size": {"type": "int"}},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "paths"),
+    [
+        ({"called": "x", "size": "many"}, ["size"]),
+        ({"called": "x", "parts": [{"id": "a", "size": "many"}]}, ["parts[0].size"]),
+        ({"called": "x", "parts": [{"size": 1}]}, ["parts[0]"]),
+        ({"called": LATER}, []),
+        ({"called": "x", "parts": [{"id": LATER, "size": "many"}]}, ["parts[0].size"]),
+    ],
+)
+def test_an_option_is_there_by_any_of_its_names(arguments: dict[str, Any], paths: list[str]) -> None:
+    assert [problem.path for problem in spec_problems(ALIASED, arguments)] == paths
+
+
+def test_what_is_known_later_is_so_by_any_of_its_names() -> None:
+    reported, params, _hidden = validated_options(ALIASED, {"called": LATER, "size": 1}, {})
+    assert reported == [] and params["size"] == 1
+    for ask in (lambda: params["name"], lambda: params.get("name"), lambda: "name" in params):
+        with pytest.raises(KnownLater):
+            ask()

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from support.playbook import CHECKOUT
 
 from ansible_collections.mcpops.platform.plugins.plugin_utils.controller_content import (
     BY_VARIABLE,
@@ -16,7 +18,12 @@ from ansible_collections.mcpops.platform.plugins.plugin_utils.controller_content
     content_problems,
     module_options,
 )
-from ansible_collections.mcpops.platform.plugins.plugin_utils.controller_plan import details_of, plan_item
+from ansible_collections.mcpops.platform.plugins.plugin_utils.controller_plan import (
+    details_of,
+    password_variables,
+    plan_item,
+    secret_texts,
+)
 
 QUESTION = {"question_name": "Repair", "variable": "drift_repair", "type": "text", "required": True}
 RULE = "DTSTART:20260101T000000Z RRULE:FREQ=DAILY;INTERVAL=1"
@@ -230,12 +237,91 @@ def test_secrets_are_written_anew_only_when_asked_and_never_shown(
     assert "canary" not in str(plan_item(BY_VARIABLE["controller_credentials"], item, None, {}).diff())
 
 
+PASSWORD = {**QUESTION, "variable": "pin", "type": "password", "default": "canary-pin"}
+# list, option, what is declared, what a controller shows of it
+HIDDEN: dict[str, tuple[str, str, Any, Any]] = {
+    "a notification": (
+        "controller_notifications",
+        "notification_configuration",
+        {"token": "canary-token", "channels": ["a"]},
+        {"token": "$encrypted$", "channels": ["a"]},
+    ),
+    "a question for a password": (
+        "controller_templates",
+        "survey_spec",
+        {"name": "s", "spec": [QUESTION, PASSWORD]},
+        {"name": "s", "spec": [QUESTION, {**PASSWORD, "default": "$encrypted$"}]},
+    ),
+    "an answer to it": (
+        "controller_schedules",
+        "extra_data",
+        {"pin": "canary-pin", "size": 3},
+        {"pin": "$encrypted$", "size": 3},
+    ),
+    "an answer of a node": (
+        "controller_workflows",
+        "workflow_nodes",
+        [{"identifier": "a", "extra_data": {"pin": "canary-pin", "size": 3}, "unified_job_template": {"name": "x"}}],
+        {
+            "results": [
+                {
+                    "id": 1,
+                    "identifier": "a",
+                    "extra_data": {"pin": "$encrypted$", "size": 3},
+                    "summary_fields": {"unified_job_template": {"name": "x"}},
+                }
+            ]
+        },
+    ),
+}
+
+
+def stood(option: str, shown: Any, declared: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    details = {option: shown} if option in ("survey_spec", "workflow_nodes") else {}
+    return {"name": "n", "summary_fields": {}, **({} if details else {option: shown})}, details
+
+
+@pytest.mark.parametrize(("variable", "option", "declared", "shown"), HIDDEN.values(), ids=HIDDEN)
+def test_what_a_controller_hides_is_no_difference_and_is_never_shown(
+    variable: str, option: str, declared: Any, shown: Any
+) -> None:
+    kind, item = BY_VARIABLE[variable], {"name": "n", option: declared}
+    found, details = stood(option, shown, declared)
+    passwords = password_variables({"controller_templates": [{"survey_spec": {"spec": [QUESTION, PASSWORD]}}]})
+    assert passwords == {"pin"}
+    assert plan_item(kind, item, found, details, passwords).changes == ()
+    made = plan_item(kind, item, None, {}, passwords)
+    assert made.changed and "canary" not in str(made.diff())
+    secrets = secret_texts(item, passwords)
+    assert len(secrets) == 1 and all(text.startswith("canary") for text in secrets)
+    # what is not hidden counts beside it, and the hidden one is not shown then either
+    text = json.dumps(shown).replace('"size": 3', '"size": 4').replace('["a"]', '["b"]').replace("Repair", "Mend")
+    found, details = stood(option, json.loads(text), declared)
+    other = plan_item(kind, item, found, details, passwords)
+    assert other.changed and "canary" not in str(other.diff()) and "encrypted" not in str(other.diff())
+
+
+def test_a_secret_that_is_declared_no_more_is_a_difference() -> None:
+    standing = {"name": "azure", "inputs": {"client": "c", "secret": "$encrypted$"}, "summary_fields": {}}
+    item = {"name": "azure", "inputs": {"client": "c"}, "update_secrets": False}
+    assert plan_item(BY_VARIABLE["controller_credentials"], item, standing, {}).changed
+
+
 def test_an_item_is_created_removed_or_only_looked_for() -> None:
     kind = BY_VARIABLE["controller_inventories"]
     assert plan_item(kind, {"name": "a"}, None, {}).is_new
     assert plan_item(kind, {"name": "a", "state": "absent"}, {"name": "a"}, {}).changed
     assert not plan_item(kind, {"name": "a", "state": "absent"}, None, {}).changed
     assert not plan_item(kind, {"name": "a", "state": "exists", "description": "x"}, {"name": "a"}, {}).changed
+
+
+def test_a_text_that_is_left_empty_in_a_survey_of_ours_takes_the_place_of_no_variable() -> None:
+    """A controller hands an optional text that nobody filled in to the job, as an empty one, unless it has a length."""
+    templates = yaml.safe_load((CHECKOUT / "awx" / "controller_templates.yml").read_text(encoding="utf-8"))
+    surveys = [each["survey_spec"]["spec"] for each in templates["controller_templates"] if "survey_spec" in each]
+    texts = [each for survey in surveys for each in survey if each["type"] in ("text", "textarea", "password")]
+    optional = [each for each in texts if not each["required"]]
+    assert optional and all(each.get("min", 0) > 0 for each in optional)
 
 
 RECORDED: list[dict[str, Any]] = json.loads(

@@ -60,6 +60,7 @@ ORDERS: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     ),
     "within a limit": ({"mcpops_rings": ["canary"], "mcpops_serial": 2}, {"present": ["a", "b", "d"]}, ["ab", "d"]),
     "in check mode": ({"mcpops_rings": ["canary"], "mcpops_serial": 1}, {"check_mode": True}, ["abcde"]),
+    "in a playbook that looks only": ({"mcpops_rings": ["canary"]}, {"looks_only": True}, ["abcde"]),
     "nobody": ({"mcpops_serial": 1}, {"present": []}, []),
 }
 
@@ -126,7 +127,7 @@ def test_an_order_that_cannot_be_is_told_before_anything_runs(hosts: list[Host],
 
 def failed(of: Site, platform: str, why: str | None = "no such region") -> Site:
     known = {name: value for name, value in of.variables[platform].items() if name != "site_platform_stands"}
-    told = {} if why is None else {"site_platform_failure": {"why": why, "msg": ""}}
+    told = {} if why is None else {"site_failure": {"why": why, "msg": ""}}
     return replace(of, variables={**of.variables, platform: {**known, **told}})
 
 
@@ -146,6 +147,8 @@ AT_EASE: dict[str, dict[str, Any]] = {
     "check mode converges nothing": {"check_mode": True},
     "the platform's stage was not chosen": {"stages": (["cluster"], [])},
     "the platform's stage was left out": {"stages": (["all"], ["platform"])},
+    "no stage of the clusters was chosen": {"stages": (["platform", "preflight"], [])},
+    "the playbook changes nothing": {"looks_only": True},
 }
 
 
@@ -173,12 +176,56 @@ def test_a_failure_stops_what_comes_after_it_and_nothing_else() -> None:
     assert rollout.is_gated(run)
 
 
-def test_why_a_platform_failed_is_that_of_the_item_that_failed() -> None:
+def kept(of: Site, name: str, begun: bool = True) -> Site:
+    """The same with a failure of this host that its rescue has kept."""
+    entry = {"site_failure": {"why": "w", "msg": f"{name} failed: w.", "begun": begun}}
+    return replace(of, variables={**of.variables, name: {**of.variables[name], **entry}})
+
+
+def test_a_failure_that_was_kept_stops_what_comes_after_it_as_one_of_ansible_does() -> None:
+    run = kept(site({"mcpops_rings": ["canary", "early"]}), "c")
+    stopped = {name: rollout.reasons_to_stop(run, name) for name in "cbae"}
+    assert stopped["c"] == [] and rollout.lost_before(run, "c") == []
+    assert stopped["b"][0].startswith("b was not converged: c failed, and clusters of later rings wait")
+    assert "Not begun: b, d, a, e." in stopped["b"][0] and "Not begun: a, e." in stopped["a"][0]
+    # who waits is no cause, once that is kept as well
+    later = kept(kept(run, "b", begun=False), "d", begun=False)
+    assert rollout.lost_before(later, "a") == ["c"] == rollout.lost_before(later, "b")
+    assert rollout.lost(later, "d") == ["c", "b", "d"] and rollout.lost(later, "c") == ["c"]
+
+
+def test_the_end_is_red_for_all_that_is_not_as_declared() -> None:
+    run = site({"mcpops_rings": ["canary"]})
+    assert not rollout.is_red(run) and not any(rollout.outcome(run, name) for name in (*CLUSTERS, "p"))
+    red = kept(run, "c")
+    assert rollout.is_red(red) and rollout.is_red(kept(run, "q"))
+    assert rollout.outcome(red, "c") == ["c failed: w."]
+    assert rollout.outcome(red, "a")[0].startswith("a was not converged: c failed")
+    assert rollout.outcome(red, "p") == []
+
+
+def test_why_a_host_failed_is_that_of_the_item_that_failed() -> None:
     items = [{"msg": "made"}, {"failed": True, "msg": "rg-b: no such region."}]
-    told = rollout.platform_failure(site(), "p", {"msg": "One or more items failed", "results": items})
-    assert told["why"] == "rg-b: no such region."
-    assert told["msg"] == "p failed: rg-b: no such region. The clusters that stand on it are not converged: a, b, c, d."
-    assert rollout.platform_failure(site(), "z", {})["msg"] == "z failed: without a message."
+    result = {"msg": "One or more items failed", "results": items}
+    said = rollout.failure(site(), "p", result)
+    assert said["why"] == "rg-b: no such region." and said["begun"]
+    assert said["msg"] == "p failed: rg-b: no such region. The clusters that stand on it are not converged: a, b, c, d."
+    assert rollout.failure(site(), "a", {})["msg"] == "a failed: without a message."
+    # in check mode they are looked at all the same
+    assert rollout.failure(site(check_mode=True), "p", result)["msg"] == "p failed: rg-b: no such region."
+
+
+def test_a_cluster_that_was_held_was_not_begun() -> None:
+    said = rollout.failure(failed(site(), "p"), "a", {"msg": "Assertion failed"})
+    assert said["msg"].startswith("a was not converged: its platform p failed") and not said["begun"]
+
+
+def test_a_platform_is_never_held_by_itself() -> None:
+    """In group_vars/all, mcpops_platform is a variable of the platform too."""
+    run = failed(site(), "p", None)
+    run = replace(run, variables={**run.variables, "p": {**run.variables["p"], "mcpops_platform": "p"}})
+    assert rollout.failure(run, "p", {"msg": "no such region"})["msg"].startswith("p failed: no such region.")
+    assert rollout.outcome(run, "p") == []
 
 
 MISSING = {

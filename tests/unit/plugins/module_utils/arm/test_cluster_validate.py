@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks.validate import creation_problems, problems_of
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.names import MANAGED_CLUSTERS, RESOURCE_GROUPS
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_plan import problems as resource_problems
 
 UAMI = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/one"
 
@@ -111,6 +113,8 @@ PROBLEMS: dict[str, tuple[dict[str, Any], list[str]]] = {
         pool(vm_size="a", properties={"vmSize": "b"}),
         ["node_pools[system].properties.vmSize"],
     ),
+    "location without text": (options(location=""), ["location"]),
+    "location of blanks": (options(location=" \n"), ["location"]),
     "timeout": (options(wait_timeout=0), ["wait_timeout"]),
     "two problems at once": (options(name="-a", workload_identity=True), ["name", "workload_identity"]),
 }
@@ -149,6 +153,22 @@ FINE = {
         }
     ),
 }
+
+
+# what an environment variable that is not set comes to would be a change of the region, or a request for none
+@pytest.mark.parametrize("text", ["", " ", "\t\n"], ids=repr)
+@pytest.mark.parametrize("resource_type", [RESOURCE_GROUPS, MANAGED_CLUSTERS, "Microsoft.Network/publicIPAddresses"])
+def test_a_location_without_text_is_told_of_any_resource(resource_type: str, text: str) -> None:
+    def wrong(**declared: Any) -> list[str]:
+        place = {} if resource_type == RESOURCE_GROUPS else {"resource_group": "rg"}
+        version = {"api_version": "2024-01-01", "update_method": "put_merged", "wait_timeout": 60}
+        found = resource_problems({"type": resource_type, "name": "one", **place, **version, **declared})
+        return [problem.path for problem in found]
+
+    assert wrong(state="present", location=text) == ["location"]
+    assert wrong(state="present", location="eastus2") == wrong(state="present", location=None) == []
+    # what is to go needs none
+    assert wrong(state="absent", location=text) == []
 
 
 @pytest.mark.parametrize("declared", FINE.values(), ids=FINE.keys())

@@ -14,6 +14,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.schema_loss i
 )
 
 TEXT: dict[str, Any] = {"type": "string"}
+INT_OR_STRING: dict[str, Any] = {"x-kubernetes-int-or-string": True, "anyOf": [{"type": "integer"}, TEXT]}
+OPEN: dict[str, Any] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
 
 def definition(spec: dict[str, Any], *versions: str, stored: tuple[str, ...] = ("v1",)) -> dict[str, Any]:
@@ -57,6 +59,46 @@ def thing(name: str, **spec: Any) -> dict[str, Any]:
             {"x": "1"},
             {},
             id="another type",
+        ),
+        pytest.param(
+            {"properties": {"x": INT_OR_STRING}},
+            {"properties": {"x": TEXT}},
+            "spec.x",
+            {"x": 8080},
+            {"x": "http"},
+            id="text alone",
+        ),
+        pytest.param(
+            {"properties": {"x": {"type": "number"}}},
+            {"properties": {"x": {"type": "integer"}}},
+            "spec.x",
+            {"x": 0.5},
+            {"x": 2},
+            id="whole numbers alone",
+        ),
+        pytest.param(
+            {"properties": {"x": OPEN}},
+            {"properties": {"x": {"type": "object", "properties": {"y": TEXT}}}},
+            "spec.x",
+            {"x": {"y": "1", "z": "1"}},
+            {"x": {"y": "1"}},
+            id="what was open is closed",
+        ),
+        pytest.param(
+            {"properties": {"x": {"type": "object", "additionalProperties": TEXT}}},
+            {"properties": {"x": {"type": "object"}}},
+            "spec.x",
+            {"x": {"any": "1"}},
+            {"x": {}},
+            id="a map without keys",
+        ),
+        pytest.param(
+            {"properties": {"x": {"type": "object", "properties": {"y": {"type": "integer"}}}}},
+            {"properties": {"x": {"type": "object", "additionalProperties": TEXT}}},
+            "spec.x.y",
+            {"x": {"y": 1}},
+            {"x": {}},
+            id="a field becomes any key, of another type",
         ),
         pytest.param(
             {"properties": {"x": {"type": "string", "enum": ["a", "b"]}}},
@@ -113,6 +155,21 @@ def test_what_is_lost_and_who_has_it(
             {"properties": {"x": TEXT}},
             {"properties": {"x": {**TEXT, "default": "a"}}, "required": ["x"]},
             id="required with a default",
+        ),
+        pytest.param(
+            {"properties": {"x": {"type": "integer"}}}, {"properties": {"x": {"type": "number"}}}, id="any number"
+        ),
+        pytest.param({"properties": {"x": TEXT}}, {"properties": {"x": INT_OR_STRING}}, id="numbers as well"),
+        pytest.param(
+            {"properties": {"x": {"type": "object", "properties": {"y": TEXT}}}},
+            {"properties": {"x": {"type": "object", "additionalProperties": TEXT}}},
+            id="a field becomes any key",
+        ),
+        pytest.param({"properties": {"x": OPEN}}, {"properties": {"x": OPEN}}, id="it stays open"),
+        pytest.param(
+            {"properties": {"x": {"type": "object", "additionalProperties": TEXT}}},
+            {"properties": {"x": {"type": "object", "additionalProperties": {}}}},
+            id="a map of anything",
         ),
         pytest.param(
             {"properties": {"x": {"enum": ["a"]}}}, {"properties": {"x": {"enum": ["a", "b"]}}}, id="more values"

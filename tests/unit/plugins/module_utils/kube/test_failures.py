@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 
@@ -140,6 +141,19 @@ def test_refusals_say_why_and_what_to_do(case: str) -> None:
         assert words in failure.message()
     assert failure.message().startswith("apply x: ")
     assert failure.status == status
+
+
+def test_managers_are_named_in_one_order_whatever_the_servers_is() -> None:
+    other = {**CONFLICT, "message": 'conflict with "another" using v1'}
+    told = {
+        from_response(
+            "apply x", 409, json.dumps(status_object(409, "Conflict", "no", causes)).encode(), "a test"
+        ).reason
+        for causes in itertools.permutations([CONFLICT, SCALE, other])
+    }
+    assert [one.partition(": ")[2] for one in told] == [
+        ".data.mode belongs to another; .data.mode belongs to kubectl-edit; .spec.replicas belongs to kubectl"
+    ]
 
 
 def test_what_is_wrong_is_told_in_one_order_whatever_the_servers_is() -> None:

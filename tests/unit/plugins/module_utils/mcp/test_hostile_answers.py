@@ -13,12 +13,13 @@ import tracemalloc
 import zlib
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 from support import mcp_played as played
 from support.local_azure import FakeTask
 from support.mcp_played import Asked, as_json, error, over_http, result, text
+from support.port_forwarding import api_server
 from unit.plugins.module_utils.mcp.servers import accepting
 
 from ansible_collections.mcpops.platform.plugins.module_utils import masking
@@ -276,6 +277,20 @@ def test_a_message_has_no_more_of_a_head_than_people_read(answer: bytes, code: s
     [reason] = found["error"]["reasons"]
     assert reason["code"] == code
     assert len(found["msg"]) < 1200 and "\x1b" not in found["msg"]
+
+
+CHALLENGES = head("401 No", b'WWW-Authenticate: Bearer scope="mcp:read"', b"www-authenticate: Basic")
+
+
+def test_of_several_challenges_all_are_read() -> None:
+    """As gateways send them that take more than one login."""
+    with accepting(sending(CHALLENGES)) as url:
+        direct, _task = probed(url=url, era="modern")
+    with accepting(sending(CHALLENGES)) as url, api_server({"echo-1": int(urlsplit(url).port or 0)}) as connection:
+        place = {"name": "echo", "namespace": "mcp", "via": "port_forward"}
+        forwarded, _task = probed(**place, era="modern", **connection)
+    for found in (direct, forwarded):
+        assert "scope 'mcp:read'" in found["msg"]
 
 
 def compressed(body: bytes, coding: str) -> Reply:

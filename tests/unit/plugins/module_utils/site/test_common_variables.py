@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.mcpops.platform.plugins.module_utils.site import module_arguments
 from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import (
@@ -171,6 +173,9 @@ def deferred(reason: str, **others: Any) -> Host:
         ("'zzz' is undefined", "reads 'zzz', which nothing defines: set it in the inventory, or correct its name"),
         ("'later' is undefined", ""),
         ("'ansible_facts' is undefined", ""),
+        # of the loop in which it is read
+        ("'item' is undefined", ""),
+        ("'role_path' is undefined", ""),
         ("object of type 'dict' has no attribute 'registy'", ""),
     ],
 )
@@ -197,17 +202,93 @@ def test_connections_that_are_not_local_are_told(connections: dict[str, str], na
     assert sentence.startswith(names) and bool(sentence) == bool(names)
 
 
+# a file below the directory of a playbook → its text, the names that it defines, and words in it that are none
+FILES: dict[str, tuple[str, str, str]] = {
+    "site.yml": (
+        "- hosts: all\n  vars: {of_play: 1}\n  vars_prompt: [{name: asked, prompt: p}]\n"
+        "  roles: [{role: r, of_entry: 1}, {role: r, vars: {under_vars: 1}}]\n"
+        "  tasks:\n    - name: n\n      command: x\n      register: answer\n      environment: {PATH_OF: y}\n",
+        "of_play asked of_entry under_vars answer",
+        "hosts all name n command x PATH_OF prompt tasks",
+    ),
+    "beside.yaml": ("plain_one: 1\nplain_two: {inner: 2}", "plain_one plain_two", "inner"),
+    "vars/more.yaml": ("included: 1", "included", ""),
+    "vars/more.json": ('{"of_json": {"deep": 1}}', "of_json", "deep"),
+    "vars/Debian": ("without_ending: 1", "without_ending", ""),
+    "roles/r/defaults/main.yml": ("defaulted: 1", "defaulted", ""),
+    "roles/r/meta/main.yml": ("dependencies: [{role: x, of_dependency: 1}]", "of_dependency", "galaxy_info"),
+    "roles/r/tasks/main.yml": (
+        "- set_fact: {in_role: '{{ only_read }}'}\n"
+        "- ansible.builtin.set_fact: in_line=1 quoted_line='a b'\n"
+        "- set_fact:\n  args: {by_args: 1}\n"
+        "- action: set_fact of_action=1\n"
+        "- block:\n    - include_role: {name: x}\n      vars: {to_role: 1}\n"
+        "      loop_control: {loop_var: each, index_var: number}\n"
+        "  rescue:\n    - include_vars: {file: x.yml, name: into}\n"
+        "- add_host: {name: h, of_new_host: 1}\n"
+        "- k8s: {definition: {kind: Pod, spec: {replicas: 2}}, register: '{{ odd }}'}\n",
+        "in_role in_line quoted_line by_args of_action to_role each number into of_new_host",
+        "only_read set_fact block definition kind replicas spec",
+    ),
+    "roles/r/tasks/json.yml": ('[{"set_fact": {"quoted": 1}}]', "quoted", ""),
+    "roles/r/files/manifest.yml": ("kind: Secret\nstored: 1", "", "stored"),
+    "group_vars/all.yml": ("of_inventory: 1", "", "of_inventory"),
+    "elsewhere/x.yml": ("far: 1", "", "far"),
+    "tasks/broken.yml": ("{{ not_yaml }}: [", "", "not_yaml"),
+}
+
+
+def written(place: Path, files: Mapping[str, str]) -> Path:
+    for name, text in files.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text)
+    return place
+
+
+def later_in(place: Path) -> LaterDefinitions:
+    loader = DataLoader()
+    roles = list((place / "roles").glob("*"))
+    return LaterDefinitions(place, roles, lambda path: loader.load_from_file(str(path)))
+
+
 def test_what_files_define_later(tmp_path: Path) -> None:
-    (tmp_path / "site.yml").write_text("- hosts: all\n  tasks:\n    - command: x\n      register: answer\n")
-    for place, text in {
-        "vars/more.yaml": "included: 1",
-        "roles/r/tasks/main.yml": "- set_fact: {in_role: '{{ only_read }}'}",
-        "roles/r/tasks/json.yml": '[{"set_fact": {"quoted": 1}}]',
-        "group_vars/all.yml": "of_inventory: 1",
-        "elsewhere/x.yml": "far: 1",
-    }.items():
-        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / place).write_text(text)
-    found = LaterDefinitions(tmp_path, [])
-    assert all(name in found for name in ("answer", "included", "in_role", "quoted"))
-    assert not any(name in found for name in ("only_read", "of_inventory", "far", "all", "x"))
+    found = later_in(written(tmp_path, {name: text for name, (text, *_words) in FILES.items()}))
+    defined = [name for _text, names, _others in FILES.values() for name in names.split()]
+    others = [name for _text, _names, words in FILES.values() for name in words.split()]
+    assert [name for name in defined if name not in found] == []
+    assert [name for name in others if name in found] == []
+
+
+# what a task or a play says → where the file lies that it means
+INCLUDED = {
+    "- include_vars: ../common/a.yml": "common/a.yml",
+    "- ansible.builtin.include_vars: {file: ../common/a.json}": "common/a.json",
+    "- include_vars: {dir: ../common}": "common/a.yml",
+    "- include_vars: '../common/{{ stage }}.yml'": "common/a.yml",
+    "- hosts: all\n  vars_files: [../secret/a.yml, [../secret/b.yml]]": "secret/b.yml",
+    "- hosts: all\n  vars_files: [../secret/plain]": "secret/plain",
+}
+
+
+@pytest.mark.parametrize(("text", "file"), INCLUDED.items(), ids=INCLUDED)
+def test_what_lies_elsewhere_counts_where_it_is_included(tmp_path: Path, text: str, file: str) -> None:
+    content = '{"elsewhere": 1}' if file.endswith("json") else "elsewhere: 1"
+    written(tmp_path, {"plays/site.yml": text, file: content, "other/c.yml": "nobody: 1"})
+    found = later_in(tmp_path / "plays")
+    assert "elsewhere" in found and "nobody" not in found
+
+
+def test_tasks_that_lie_elsewhere_are_followed(tmp_path: Path) -> None:
+    files = {
+        "plays/site.yml": "- import_playbook: ../first.yml\n",
+        "first.yml": "- hosts: all\n  tasks:\n    - include_tasks: {file: steps/one.yml}\n",
+        "steps/one.yml": "- import_tasks: one.yml\n- debug:\n  register: at_the_end\n",
+    }
+    assert "at_the_end" in later_in(written(tmp_path, files) / "plays")
+
+
+def test_a_file_that_nobody_can_decrypt_may_define_anything(tmp_path: Path) -> None:
+    files = {"vars/open.yml": "known: 1", "vars/secret.yml": "$ANSIBLE_VAULT;1.1;AES256\n6162\n"}
+    assert "whatever" in later_in(written(tmp_path, files))
+    (tmp_path / "vars" / "secret.yml").unlink()
+    assert "whatever" not in later_in(tmp_path)

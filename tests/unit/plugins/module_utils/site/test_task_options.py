@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import random
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +26,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.site.roles import 
     variable_path,
     written_path,
 )
+from ansible_collections.mcpops.platform.plugins.plugin_utils.host_values import HostValues
 
 TASKS: list[Any] = [
     {
@@ -96,6 +98,55 @@ def test_a_simple_expression_comes_to_what_the_template_engine_makes_of_it(text:
         expected = OMITTED
     found = outcome(text, KNOWN, KNOWN)
     assert (found == expected and type(found) is type(expected)) or (found is UNDECIDED and "none" in text)
+
+
+SHAPES = (
+    "{{ %s }}",
+    "{{%s}}",
+    " {{ %s }}",
+    "{{ %s }} ",
+    "{{ %s }}\n",
+    "\n{{ %s }}",
+    "{{ (%s) or '' }}",
+    "{{ %s or '' }}",
+)
+DEFAULTS = ("'x'", "''", "omit", "other", "a", "[]", "{}", "0", "7", "007", "true", "none", "None", "'a\nb'", "'é'")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_it_is_made_of_it_comes_to_that_or_is_left_to_the_engine(seed: int) -> None:
+    """Users write these, too: with blanks around, over several lines, with numbers that are none."""
+    seeded = random.Random(seed)
+    values = {"a": "one", "empty": "", "zero": 0, "list": [1], "none_at_all": None, "number": "007", "no": False}
+    templar = Templar(loader=DataLoader(), variables=dict(values))
+    for _each in range(40):
+        chain = seeded.choice([*values, "missing", "true", "omit"])
+        for _default in range(seeded.randrange(3)):
+            chain += f" | default({seeded.choice(DEFAULTS)}{seeded.choice(['', ', true'])})"
+        text = seeded.choice(SHAPES) % chain
+        found = outcome(text, values, values)
+        if found is UNDECIDED:
+            continue
+        try:
+            expected = templar.template(trust_as_template(text))
+        except AnsibleValueOmittedError:
+            expected = OMITTED
+        assert found == expected and isinstance(expected, type(found)), text
+
+
+def test_a_variable_that_is_omitted_is_as_if_nobody_had_set_it() -> None:
+    written = {
+        "omitted": "{{ gone | default(omit) }}",
+        "handed_on": "{{ omitted }}",
+        "filtered": "{{ gone | default(omit, true) | default('x') }}",
+        "beside": "{{ omitted | default('taken', true) }}",
+        "set": "{{ gone | default('a') }}",
+    }
+    variables = {name: trust_as_template(text) for name, text in written.items()}
+    values = HostValues(Templar(loader=DataLoader(), variables=variables), variables)
+    found = values.rendered(written)
+    assert found.values["set"] == "a" and not {"omitted", "handed_on", "filtered"} & found.values.keys()
+    assert all(type(value) in (str, bool, int) for value in found.values.values()) and not found.broken
 
 
 @pytest.mark.parametrize(
