@@ -13,6 +13,7 @@ author: The mcpops.platform contributors (@mcpops)
 description:
   - Sees to it that the declared tags of a repository name one image, which the registry copies from another registry by
     itself (C(importImage)). No image passes through this machine, and none is needed on it.
+  - The registry can build the image instead, of files that are uploaded.
   - Images are compared by digest. A tag that names another image is drift and is put back; an image that is in the
     repository already gets its tags without being copied again.
   - Answers the digest and RV(image), a reference by digest that servers and agents can be declared with.
@@ -48,7 +49,7 @@ options:
     choices: [present, absent]
     default: present
   source:
-    description: The image that is copied; needed with O(state=present).
+    description: The image that is copied; it or O(build) is needed with O(state=present).
     type: dict
     suboptions:
       image:
@@ -70,6 +71,34 @@ options:
       password:
         description: Password or token of O(source.username). It is never shown.
         type: str
+  build:
+    description:
+      - The image is built by the registry (a quick run of its tasks) of the files of a directory, which are uploaded.
+        The log of the run is told while it goes on.
+      - An image is built when no image of the repository was built of the same files, Dockerfile, arguments, platform
+        and target. Files are compared by content; times and owners do not count, and what C(.dockerignore) names is
+        left out. A newer base image is no difference.
+      - A tag that begins with C(mcpops-) says what an image was built of. It goes with the image.
+    type: dict
+    suboptions:
+      context:
+        description: Directory with the files, on the machine that the task runs on.
+        type: path
+        required: true
+      dockerfile:
+        description: Path of the Dockerfile below O(build.context).
+        type: str
+        default: Dockerfile
+      platform:
+        description: Platform of the image, for example V(linux/arm64/v8).
+        type: str
+        default: linux/amd64
+      target:
+        description: Stage of the Dockerfile; the last one if not set.
+        type: str
+      arguments:
+        description: Values of C(ARG) instructions. They can be read in the image, so none may be secret.
+        type: dict
   follow_source:
     description:
       - Whether a tag of the source that names another image than before is followed. Then the source is asked for its
@@ -80,7 +109,7 @@ options:
     type: bool
     default: true
   wait_timeout:
-    description: Longest wait for the copy, in seconds.
+    description: Longest wait for the copy or the build, in seconds.
     type: int
     default: 1800
 """
@@ -126,6 +155,18 @@ EXAMPLES = r"""
       username: "{{ vendor_user }}"
       password: "{{ vendor_token }}"
     follow_source: false
+
+- name: An image of our own files, built in the registry
+  mcpops.platform.acr_image:
+    registry: mcpacr
+    resource_group: rg-agents
+    repository: tools/echo-mcp
+    tags: ["1.5.0"]
+    build:
+      context: servers/echo-mcp
+      arguments:
+        VERSION: "1.5.0"
+    wait_timeout: 900
 
 - name: An old version is gone
   mcpops.platform.acr_image:
@@ -205,15 +246,26 @@ ARGUMENT_SPEC: dict[str, Any] = {
             "password": {"type": "str", "no_log": True},
         },
     },
+    "build": {
+        "type": "dict",
+        "options": {
+            "context": {"type": "path", "required": True},
+            "dockerfile": {"type": "str", "default": "Dockerfile"},
+            "platform": {"type": "str", "default": "linux/amd64"},
+            "target": {"type": "str"},
+            "arguments": {"type": "dict"},
+        },
+    },
     "follow_source": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 1800},
 }
+RULES = {"mutually_exclusive": [["source", "build"]]}
 PROBLEMS = acr_image.problems
 OPERATION = acr_image.converge
 
 
 def main() -> None:
-    run_module(ARGUMENT_SPEC, OPERATION)
+    run_module(ARGUMENT_SPEC, OPERATION, RULES)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -44,6 +44,17 @@ class ImageSource:
     password: str = ""
 
 
+@dataclass(frozen=True)
+class BuildRequest:
+    """What a run builds: an uploaded context, and the (repository, tag) names that its image gets."""
+
+    source: str
+    dockerfile: str
+    tags: tuple[tuple[str, str], ...]
+    log: str
+    arguments: Mapping[str, str] = field(default_factory=dict)
+
+
 class RegistryBackend(Protocol):
     """Every call blocks until it is done and may be repeated."""
 
@@ -63,6 +74,14 @@ class RegistryBackend(Protocol):
 
     def copy(self, source: ImageSource, name: str, tags: Sequence[tuple[str, str]], untagged: Sequence[str]) -> str:
         """Copy an image under (repository, tag) names, and into repositories without a tag; its digest."""
+
+    def blob_url(self, name: str, path: str) -> str:
+        """Where a client may write and read this blob of the registry, without any other credentials."""
+
+    def write_log(self, name: str, path: str, text: str) -> None: ...
+
+    def build(self, name: str, request: BuildRequest) -> str:
+        """Build an image and push it; its digest. What happens is in the log."""
 
 
 class NoImages:
@@ -85,3 +104,12 @@ class NoImages:
 
     def copy(self, source: ImageSource, name: str, tags: Sequence[tuple[str, str]], untagged: Sequence[str]) -> str:
         raise RegistryFailure("Error copying blobs: this registry has no data plane.")
+
+    def blob_url(self, name: str, path: str) -> str:
+        return f"https://{self.reserve(name)}/{path}"
+
+    def write_log(self, name: str, path: str, text: str) -> None:
+        """Nobody reads it."""
+
+    def build(self, name: str, request: BuildRequest) -> str:
+        raise RegistryFailure("This registry has no data plane.")

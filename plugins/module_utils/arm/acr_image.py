@@ -13,6 +13,8 @@ from ..errors import ServiceError, refuse
 from ..plan import ABSENT, Plan
 from ..task import Result, Task
 from . import names, reconcile
+from .acr_build import Build
+from .acr_context import FINGERPRINT_TAG, build_spec, context_problems
 from .acr_plan import (
     REGISTRIES,
     ImageSpec,
@@ -43,7 +45,10 @@ def converge(task: Task) -> Result:
     password = (params.get("source") or {}).get("password")
     if password:
         task.secret(str(password))
-    refuse(f"image {params['registry']}/{params['repository']}", problems(params))
+    wrong = problems(params)
+    if params.get("build") and params["state"] == "present":
+        wrong = [*wrong, *context_problems(build_spec(params["build"]))]
+    refuse(f"image {params['registry']}/{params['repository']}", wrong)
     spec = image_spec(params, resolve_identity(params).subscription_id)
     arm = Arm.connect(task, params["wait_timeout"])
     target = _Target(task, arm, spec)
@@ -56,8 +61,9 @@ def _headline(outcome: Outcome, check_mode: bool) -> str:
     if not outcome.plan.changed:
         return ""
     gone = all(change.after is ABSENT for change in outcome.plan.changes)
+    verb = "removed" if gone else "put in place"
     tags = ", ".join(_tag_of(change.path) for change in outcome.plan.changes)
-    return f"{outcome.plan.subject}: {'would be ' if check_mode else ''}{'removed' if gone else 'imported'} ({tags})"
+    return f"{outcome.plan.subject}: {'would be ' if check_mode else ''}{verb} ({tags})"
 
 
 def _tag_of(path: str) -> str:
@@ -73,12 +79,15 @@ class _Target:
         self._spec = spec
         self._registries = Registries(task, arm)
         self._registry: Registry | None = None
+        building = spec.build if task.params["state"] == "present" else None
+        storage = self._registries.storage()
+        self._build = Build(arm, storage, spec.registry_id, building, task.secret) if building else None
         self._digest: str | None = None  # of what the tags are to name, once that is known
 
     # --- the two states
 
     def present(self) -> Outcome:
-        return converge_resource(self._arm, self._spec.subject, self._read, self._plan, self._import)
+        return converge_resource(self._arm, self._spec.subject, self._read, self._plan, self._make)
 
     def absent(self) -> Outcome:
         return converge_resource(
@@ -132,7 +141,7 @@ class _Target:
                 "Create it first (mcpops.platform.azure_resource), or check registry, resource_group and subscription."
             )
             raise ServiceError(
-                f"Reading {subject}", f"there is none in resource group {where}", code="ResourceNotFound", hint=hint
+                f"Reading {subject}", f"there is none in resource group {where}", code="NoRegistry", hint=hint
             )
         properties = reading.body.get("properties") or {}
         policy = (properties.get("policies") or {}).get("azureADAuthenticationAsArmPolicy") or {}
@@ -154,17 +163,29 @@ class _Target:
         digest = registry.digest_of(image.repository, image.reference)
         if digest is None:
             hint = "Check source.image: the registry has no such repository, or no such tag."
-            raise ServiceError(f"Reading {image}", "there is no such image", code="MANIFEST_UNKNOWN", hint=hint)
+            raise ServiceError(f"Reading {image}", "there is no such image", code="NoImage", hint=hint)
         return digest
 
     def _plan(self, reading: Reading) -> Plan:
         spec, tags = self._spec, _tags(reading)
         self._digest = wanted_digest(spec, tags)
-        if self._digest is None and spec.follow_source:
+        if self._build is not None:
+            known = self._registry
+            self._digest = known.digest_of(spec.repository, self._build.tag) if known is not None else None
+        elif self._digest is None and spec.follow_source:
             self._digest = self._source_digest()
         return plan_present(spec, tags, self._digest)
 
     # --- writing
+
+    def _make(self, plan: Plan, reading: Reading) -> Body:
+        """What was built of the same files before only gets its tags."""
+        if self._build is None or self._digest is not None:
+            return self._import(plan, reading)
+        assert self._registry is not None
+        tags, spec = _tags(reading), self._spec
+        self._build.run(spec.subject, spec.repository, spec.tags, self._task.params["wait_timeout"])
+        return {"tags": self._imported(tags, list(spec.tags))}
 
     def _import(self, plan: Plan, reading: Reading) -> Body:
         spec, tags = self._spec, _tags(reading)
@@ -174,7 +195,7 @@ class _Target:
         here = bool(self._digest) and self._registry.digest_of(spec.repository, str(self._digest)) is not None
         source = import_source(spec, self._digest, here)
         body = import_body(spec, source, changed, force=any(tags.get(tag) for tag in changed))
-        action = f"Importing {spec.source} as {spec.repository}:{', '.join(changed)}"
+        action = f"Importing {spec.source or source['sourceImage']} as {spec.repository}:{', '.join(changed)}"
         try:
             response = self._arm.write("POST", f"{spec.registry_id}/importImage", action, _VERSION, body)
             reconcile.await_operation(self._arm, response, spec.subject, action)
@@ -211,7 +232,8 @@ class _Target:
         for tag in (tag for tag in spec.tags if tags.get(tag)):
             registry.untag(spec.repository, tag)
         for digest in dict.fromkeys(digest for digest in tags.values() if digest):
-            if not registry.tags_of(spec.repository, digest):
+            left = registry.tags_of(spec.repository, digest)
+            if all(tag.startswith(FINGERPRINT_TAG) for tag in left):
                 registry.delete_manifest(spec.repository, digest)
         return {"tags": dict.fromkeys(spec.tags)}
 

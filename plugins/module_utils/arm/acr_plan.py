@@ -15,6 +15,7 @@ from ..errors import Check, Problem, Rule, check
 from ..plan import ABSENT, Change, Plan, join
 from ..waiting import wait_timeout_problems
 from . import names
+from .acr_context import BuildSpec, build_problems, build_spec
 
 REGISTRIES = "Microsoft.ContainerRegistry/registries"
 
@@ -87,6 +88,7 @@ class ImageSpec:
     username: str = ""
     password: str = ""
     follow_source: bool = True
+    build: BuildSpec | None = None
 
     @property
     def subject(self) -> str:
@@ -106,6 +108,7 @@ def image_spec(params: Mapping[str, Any], subscription_id: str) -> ImageSpec:
         username=source.get("username") or "",
         password=source.get("password") or "",
         follow_source=params["follow_source"],
+        build=build_spec(params["build"]) if params.get("build") else None,
     )
 
 
@@ -183,9 +186,10 @@ _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
     Check("tags", lambda params: not params["tags"], "name at least one"),
     Check(
         "source",
-        lambda params: params["state"] == "present" and not params.get("source"),
-        "is missing: it says what the tags are to name",
+        lambda params: params["state"] == "present" and not params.get("source") and not params.get("build"),
+        "is missing: source or build says what the tags are to name",
     ),
+    lambda params: build_problems(params["build"]) if params.get("build") else (),
     lambda params: wait_timeout_problems(params["wait_timeout"]),
 )
 
@@ -200,14 +204,14 @@ def wanted_digest(spec: ImageSpec, tags: Tags) -> str | None:
     """The digest that the declaration says by itself: pinned, or that of the tags that are there already and stay."""
     if spec.source is not None and spec.source.digest:
         return spec.source.digest
-    if spec.follow_source:
+    if spec.follow_source or spec.build is not None:
         return None
     return next((digest for tag in spec.tags if (digest := tags.get(tag))), None)
 
 
 def plan_present(spec: ImageSpec, tags: Tags, digest: str | None) -> Plan:
     """Every declared tag names the image `digest`; None where that is known only after the import."""
-    after = digest or str(spec.source)
+    after = digest or str(spec.source or spec.build)
     changes = [
         Change(join("tags", tag), tags.get(tag) or ABSENT, after)
         for tag in spec.tags

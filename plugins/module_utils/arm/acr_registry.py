@@ -177,7 +177,7 @@ class Registry:
         if not challenge.lower().startswith("bearer") or urlsplit(realm).scheme != "https":
             shown = challenge.split(" ")[0] or "none"
             raise ServiceError(
-                action, f"its way of signing in ({shown}) is not supported", code="UNAUTHORIZED", status=401
+                action, f"its way of signing in ({shown}) is not supported", code="LoginNotSupported", status=401
             )
         query = urlencode({name: parts[name] for name in ("service", "scope") if parts.get(name)})
         response = self._send("GET", f"{realm}{'&' if '?' in realm else '?'}{query}", action, self._login.basic())
@@ -187,7 +187,8 @@ class Registry:
     def _authorization(self, response: Response, *names: str) -> dict[str, str]:
         document = response.json_or_none()
         found = next((document[name] for name in names if document.get(name)), "") if isinstance(document, dict) else ""
-        self._secret(str(found))
+        if found:
+            self._secret(str(found))
         return {"Authorization": f"Bearer {found}"}
 
     def _require(self, response: Response, action: str, needs: str) -> None:
@@ -258,13 +259,18 @@ class Registries:
 
         def refresh_token() -> str:
             token = str(self._cache.get_or_make(("acr-token", self._identity.fingerprint(), host), exchange))
-            self._task.secret(token)
+            if token:
+                self._task.secret(token)
             return token
 
         return Registry(caller, host, self._task.secret, refresh_token=refresh_token)
 
     def foreign(self, host: str, login: Login) -> Registry:
         return Registry(self._caller(), host, self._task.secret, login=login)
+
+    def storage(self) -> Arm:
+        """For addresses that carry their own signature: where a build's context goes, and where its log is."""
+        return self._caller()
 
     def _caller(self) -> Arm:
         """Requests with the patience and the deadline of this task."""

@@ -39,6 +39,8 @@ API_VERSIONS = {
     "microsoft.compute/skus": "2021-07-01",
     "microsoft.compute/locations/usages": "2026-04-01",
     "microsoft.containerregistry/registries": "2025-11-01",
+    # no stable one has the runs
+    "microsoft.containerregistry/registries/runs": "2019-06-01-preview",
     "microsoft.managedidentity/userassignedidentities": "2024-11-30",
     "microsoft.managedidentity/userassignedidentities/federatedidentitycredentials": "2024-11-30",
     "microsoft.kubernetesconfiguration/extensions": "2025-03-01",

@@ -246,7 +246,8 @@ class PipelineSender:
 
     def send(self, request: Request) -> Response:
         kind = request.headers.get("Content-Type", "")
-        options = {} if request.body is None else {"data" if kind == FORM else "json": request.body}
+        form = "content" if isinstance(request.body, bytes) else "data" if kind == FORM else "json"
+        options = {} if request.body is None else {form: request.body}
         message = HttpRequest(request.method, request.url, headers=dict(request.headers), **options)
         try:
             answer = self._client.send_request(message)

@@ -46,6 +46,16 @@ MODULES: dict[str, tuple[Arguments, dict[str, Any] | None]] = {
         lambda tmp: {"location": "eastus2", "candidates": ["Standard_D2s_v5"], "node_count": 2},
         {"location": "eastus2", "candidates": [], "node_count": 0},
     ),
+    "acr_image": (
+        lambda tmp: {
+            "registry": "parityacr",
+            "resource_group": "rg-integration",
+            "repository": "parity",
+            "tags": ["1"],
+            "source": {"image": f"parity.example.com/echo@sha256:{'a' * 64}"},
+        },
+        {"registry": "a", "resource_group": "rg.", "repository": "A", "tags": [], "source": {"image": "B"}},
+    ),
     "azure_provider": (lambda tmp: {"namespaces": ["Microsoft.ContainerService"]}, {"namespaces": []}),
     "azure_resource": (
         lambda tmp: {

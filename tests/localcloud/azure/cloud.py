@@ -9,7 +9,7 @@ import time
 from localcloud.clusters import ClusterBackend
 from localcloud.registries import NoImages, RegistryBackend
 
-from . import agent_pools, cluster_work, container_registries, groups, registry_import
+from . import agent_pools, cluster_work, container_registries, groups, registry_import, registry_runs
 from .catalog import Catalog
 from .config import AzureConfig
 from .entra import Entra
@@ -35,7 +35,7 @@ class Cloud:
 
     def make_operations(self) -> Operations:
         operations = Operations(self.store, self.config.operation_seconds, self._operation_fault)
-        parts = (groups, cluster_work, agent_pools, container_registries, registry_import)
+        parts = (groups, cluster_work, agent_pools, container_registries, registry_import, registry_runs)
         operations.works = {kind: work for part in parts for kind, work in part.works(self).items()}
         return operations
 

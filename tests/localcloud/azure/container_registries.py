@@ -5,9 +5,9 @@ Bodies, headers and the creation's operation as recorded by azure-cli (test_acr_
 test_check_name_availability, 2026-09), with the fields of azure-mgmt-containerregistry 15.0 (2025-11-01), whose enums
 say what a field may be. Lengths and signs of names: the REST reference of Registries - Create. What only some SKUs
 have: https://learn.microsoft.com/azure/container-registry/container-registry-skus (anonymous pull: Standard and
-Premium; network rules, private access, zone redundancy, retention and data endpoints: Premium). Codes and texts of AlreadyInUse
-and UnAuthorizedForCredentialOperations as quoted in public issues; those of what a SKU has not, and of a change of zone
-redundancy, are recalled.
+Premium; network rules, private access, zone redundancy, retention and data endpoints: Premium). Codes and texts of
+AlreadyInUse and UnAuthorizedForCredentialOperations as quoted in public issues; those of what a SKU has not, and of a
+change of zone redundancy, are recalled.
 """
 
 from __future__ import annotations
@@ -192,6 +192,9 @@ def delete(call: Call) -> Reply:
 
 def remove(cloud: Cloud, registry: Resource) -> None:
     cloud.registries.delete(registry.name)
+    for run in cloud.store.find(kind=f"{TYPE}/runs"):
+        if run.key.startswith(f"{registry.key}/"):
+            cloud.store.delete(run.id)
     cloud.store.delete(registry.id)
 
 

@@ -21,6 +21,7 @@ DELETE = "delete resource group"
 NOT_LISTED = (
     "Microsoft.Authorization/roleAssignments",
     "Microsoft.Authorization/roleDefinitions",
+    "Microsoft.ContainerRegistry/registries/runs",
     "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
 )
 NAME = re.compile(r"[-\w._()]{0,89}[-\w_()]")

@@ -42,7 +42,7 @@ def start(call: Call) -> Reply:
     return Reply(202, None, _location(call, operation), raw=b"null")
 
 
-def result(call: Call) -> Reply:
+def operation_result(call: Call) -> Reply:
     """Where the Location leads: 202 until it is over, 200 when it went well."""
     operation = call.cloud.store.operation(call["operation"].removeprefix("registries-"))
     if operation is None:

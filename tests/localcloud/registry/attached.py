@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import threading
 from collections.abc import Sequence
@@ -11,11 +12,12 @@ from pathlib import Path
 import httpx
 
 from localcloud.files import locked, write_atomically
-from localcloud.registries import Access, ImageSource, RegistryBackend, RegistryFailure
+from localcloud.registries import Access, BuildRequest, ImageSource, RegistryBackend, RegistryFailure
 from localcloud.registry.component import LOOPBACK, PREFIX, Component
+from localcloud.registry.docker_build import Base, BuildFailed, build
 from localcloud.registry.login_server import LoginServer
 from localcloud.registry.tokens import RegistryTokens
-from localcloud.registry.transfer import Endpoint, copy_image
+from localcloud.registry.transfer import Endpoint, copy_blob, copy_image, push_manifest, read_manifest, upload
 from localcloud.settings import Settings
 
 # what the local cloud's own registry stands for
@@ -81,11 +83,70 @@ class AttachedRegistries(RegistryBackend):
             if not source.registry:
                 origin.client.close()
 
-    def _endpoint(self, name: str) -> Endpoint:
-        """The registry of this name from inside, with tokens of our own."""
+    def blob_url(self, name: str, path: str) -> str:
+        component = self._door(name).component
+        return f"https://{component.service}/blobs/{path}?sig={component.signature(path)}"
+
+    def write_log(self, name: str, path: str, text: str) -> None:
+        file = self._door(name).component.blob(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a", encoding="utf-8") as log:
+            log.write(text)
+
+    def build(self, name: str, request: BuildRequest) -> str:
+        def log(line: str) -> None:
+            self.write_log(name, request.log, f"{line}\n")
+
+        target, files = self._endpoint(name), self._door(name).component
+        try:
+            context = files.blob(request.source).read_bytes()
+            bases: dict[str, tuple[Endpoint, str]] = {}
+
+            def base_of(reference: str) -> Base:
+                endpoint, repository, base = self._base(reference)
+                bases[reference] = (endpoint, repository)
+                return base
+
+            built = build(context, request.dockerfile, request.arguments, base_of, log)
+            digest = ""
+            for repository in dict.fromkeys(repository for repository, _ in request.tags):
+                for endpoint, origin in bases.values():
+                    for descriptor in built.base.layers:
+                        copy_blob(endpoint, origin, target, repository, str(descriptor["digest"]))
+                for content in (*(raw for raw, _ in built.layers), built.document()):
+                    upload(target, repository, content)
+                tags = [tag for own, tag in request.tags if own == repository]
+                digest = push_manifest(target, repository, tags, built.manifest())
+                for tag in tags:
+                    log(f"{tag}: digest: {digest}")
+        except (BuildFailed, OSError, ValueError) as exc:
+            log(f"failed to build: {exc}")
+            raise RegistryFailure(str(exc)) from exc
+        log("Run was successful")
+        return digest
+
+    def _base(self, reference: str) -> tuple[Endpoint, str, Base]:
+        """The image that FROM names: of one of our registries, or of what the local cloud's own stands for."""
+        host, _, rest = reference.partition("/")
+        repository, _, tag = rest.rpartition(":")
+        own = next((name for name, door in self._doors.items() if door.service == host), "")
+        endpoint = self._endpoint(own) if own else self._foreign(ImageSource(repository, tag, address=host))
+        content, _ = read_manifest(endpoint, repository, tag)
+        manifest = json.loads(content)
+        if "config" not in manifest:
+            raise BuildFailed(f"{reference} is an image of several platforms, which this builder does not take")
+        found = endpoint.request("GET", repository, f"/v2/{repository}/blobs/{manifest['config']['digest']}")
+        return endpoint, repository, Base(found.json(), manifest["layers"])
+
+    def _door(self, name: str) -> LoginServer:
         door = self._doors.get(name.lower())
         if door is None:
             raise RegistryFailure(f"The registry {name} does not answer.")
+        return door
+
+    def _endpoint(self, name: str) -> Endpoint:
+        """The registry of this name from inside, with tokens of our own."""
+        door = self._door(name)
 
         def token(repository: str) -> str:
             grants = [{"type": "repository", "name": repository, "actions": ["pull", "push", "delete"]}]

@@ -6,6 +6,7 @@ It listens on loopback; clients reach it through the registry's login server.
 
 from __future__ import annotations
 
+import hmac
 import http.client
 import json
 import secrets
@@ -64,6 +65,17 @@ class Component:
     def remove(self) -> None:
         self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def blob(self, name: str) -> Path:
+        """A file of the registry's tasks: an uploaded context, a log. Names come from ourselves, by their signature."""
+        return self.directory / "blobs" / name
+
+    def signature(self, name: str) -> str:
+        """What the address of a blob carries; of a key that is made with the registry."""
+        file = self.directory / "blob.key"
+        if not file.exists():
+            write_atomically(file, secrets.token_hex(32), 0o600)
+        return hmac.new(file.read_bytes(), name.encode(), "sha256").hexdigest()
 
     def untag(self, repository: str, tag: str) -> bool:
         """Take a tag away and leave its manifest: this version of the registry has no request for that."""

@@ -6,6 +6,8 @@
   issues quote ("authentication required, visit https://aka.ms/acr/authorization for more information").
 - `/acr/v1/{repository}/…` as the paths and answers of the package azure-containerregistry 1.2 have them.
 - `/v2/…` goes to the registry as it came, which judges the access token by itself.
+- `/blobs/…` stands for the storage account of a registry's tasks: whoever has the address, which is signed, may write a
+  context and read a log there.
 - `/metadata/identity/oauth2/token` is no part of a registry: it stands for 169.254.169.254, which tells machines apart
   by where they ask from, and lets a node's kubelet get a token of its cluster's identity.
 """
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hmac
 import http.client
 import json
 import re
@@ -156,6 +159,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(200, {"access_token": self.door.token(form, wanted, self._authorization)})
             elif path == "/metadata/identity/oauth2/token":
                 self._identity()
+            elif path.startswith("/blobs/"):
+                self._blob(path)
             elif path.startswith("/acr/v1/"):
                 self._tags(path)
             else:
@@ -183,6 +188,27 @@ class _Handler(BaseHTTPRequestHandler):
         token = self.door.access.identity_token(self.client_address[0], wanted)
         expires = str(int(time.time()) + 3600)
         self._send(200, {"access_token": token, "expires_on": expires, "resource": wanted, "token_type": "Bearer"})
+
+    def _blob(self, path: str) -> None:
+        name = path.removeprefix("/blobs/")
+        signature = parse_qs(urlsplit(self.path).query).get("sig", [""])[0]
+        if not hmac.compare_digest(signature, self.door.component.signature(name)):
+            self._refuse(403, "AuthenticationFailed", "Server failed to authenticate the request.")
+            return
+        file = self.door.component.blob(name)
+        if self.command == "PUT":
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b"".join(self._body()))
+            self._send(201, None)
+        elif self.command == "GET" and file.is_file():
+            content = file.read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+        else:
+            self._refuse(404, "BlobNotFound", "The specified blob does not exist.")
 
     # --- tags and manifests
 

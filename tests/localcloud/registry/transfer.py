@@ -75,7 +75,7 @@ def copy_image(
     source: Endpoint, repository: str, reference: str, target: Endpoint, tags: Sequence[tuple[str, str]]
 ) -> str:
     """Copy under each (repository, tag); an empty tag means by digest only. The image's digest."""
-    content, kind = _manifest(source, repository, reference)
+    content, kind = read_manifest(source, repository, reference)
     digest = _digest(content)
     for name in dict.fromkeys(name for name, _ in tags):
         _copy_below(source, repository, target, name, content, kind, [])
@@ -84,7 +84,7 @@ def copy_image(
     return digest
 
 
-def _manifest(source: Endpoint, repository: str, reference: str) -> tuple[bytes, str]:
+def read_manifest(source: Endpoint, repository: str, reference: str) -> tuple[bytes, str]:
     answer = source.request("GET", repository, f"/v2/{repository}/manifests/{reference}", headers={"Accept": MANIFESTS})
     if answer.status_code == 200:
         return answer.content, answer.headers.get("Content-Type", DEFAULT_TYPE)
@@ -102,14 +102,14 @@ def _copy_below(
         seen.append(child["digest"])
         if len(seen) > MOST_MANIFESTS:
             raise RegistryFailure(f"The image has more than {MOST_MANIFESTS} manifests.")
-        below, child_kind = _manifest(source, repository, child["digest"])
+        below, child_kind = read_manifest(source, repository, child["digest"])
         _copy_below(source, repository, target, name, below, child_kind, seen)
         _put(target, name, child["digest"], below, child_kind)
     for descriptor in [document["config"], *document["layers"]] if "config" in document else []:
-        _copy_blob(source, repository, target, name, descriptor["digest"])
+        copy_blob(source, repository, target, name, descriptor["digest"])
 
 
-def _copy_blob(source: Endpoint, repository: str, target: Endpoint, name: str, digest: str) -> None:
+def copy_blob(source: Endpoint, repository: str, target: Endpoint, name: str, digest: str) -> None:
     if source.storage and target.storage and place_blob(target.storage, source.storage, name, digest):
         return
     if target.request("HEAD", name, f"/v2/{name}/blobs/{digest}").status_code == 200:

@@ -17,6 +17,13 @@ ROOT = Path(__file__).parents[4]
 PACKAGE = "ansible_collections.mcpops.platform.plugins.modules"
 # what an operation needs to come as far as its longest wait
 LEAST: dict[str, dict[str, Any]] = {
+    "acr_image": {
+        "registry": "mcpacr",
+        "resource_group": "rg",
+        "repository": "echo",
+        "tags": ["1"],
+        "source": {"image": "ghcr.io/echo:1"},
+    },
     "aks_cluster": {"name": "c", "resource_group": "rg"},
     "azure_provider": {"namespaces": ["Microsoft.Compute"]},
     "azure_resource": {"type": "Microsoft.Resources/resourceGroups", "name": "rg"},
