@@ -209,7 +209,13 @@ def _matching(files: Mapping[str, tuple[int, bytes]], source: str) -> dict[str, 
     below = {name[len(prefix) :]: entry for name, entry in files.items() if name.startswith(prefix)}
     if below:
         return below
-    return {posixpath.basename(name): entry for name, entry in files.items() if fnmatch.fnmatch(name, source)}
+    return {posixpath.basename(name): entry for name, entry in files.items() if _is_like(name, source)}
+
+
+def _is_like(name: str, pattern: str) -> bool:
+    """Go's filepath.Match: a star does not reach beyond its part of the path."""
+    parts, wanted = name.split("/"), pattern.split("/")
+    return len(parts) == len(wanted) and all(map(fnmatch.fnmatchcase, parts, wanted))
 
 
 def _layer(files: Mapping[str, tuple[int, bytes]]) -> tuple[bytes, str]:
