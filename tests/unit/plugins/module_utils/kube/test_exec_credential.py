@@ -80,7 +80,7 @@ To troubleshoot, visit https://aka.ms/azsdk/go/identity/troubleshoot#client-secr
 
 WRONG = {
     "failed": (CommandOutput(1, "", "first\nlogin expired"), "login expired (ExitStatus1)"),
-    "refused by Entra": (CommandOutput(1, "", REFUSED), "AADSTS7000215: Invalid client secret provided. (ExitStatus1)"),
+    "refused by Entra": (CommandOutput(1, "", REFUSED), "AADSTS7000215: Invalid client secret provided (ExitStatus1)"),
     "silent": (CommandOutput(2, "", ""), "it wrote nothing (ExitStatus2)"),
     "no json": (CommandOutput(0, "hello", ""), "not an ExecCredential"),
     "nothing in it": (answer(1), "neither a token nor a client certificate"),
