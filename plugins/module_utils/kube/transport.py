@@ -18,6 +18,7 @@ import http.client
 import json
 import math
 import os
+import re
 import socket
 import ssl
 import struct
@@ -82,10 +83,9 @@ def _ask(task: Task, access: Access) -> tuple[Mapping[str, Any], float]:
         hint = str(spec.get("installHint") or f"Install {os.path.basename(command)} and put it into PATH.")
         raise ServiceError(action, f"cannot be started: {exc.strerror}", hint=hint) from exc
     if output.returncode != 0:
-        reason = (output.stderr.strip().splitlines() or ["it wrote nothing"])[-1]
         raise ServiceError(
             action,
-            reason,
+            _reason(output.stderr),
             code=f"ExitStatus{output.returncode}",
             hint="Run the command by hand with the same environment; a login may have expired.",
         )
@@ -98,6 +98,14 @@ def _ask(task: Task, access: Access) -> tuple[Mapping[str, Any], float]:
     if not status.get("token") and not (status.get("clientCertificateData") and status.get("clientKeyData")):
         raise ServiceError(action, "it returned neither a token nor a client certificate with its key")
     return status, _good_for(status)
+
+
+def _reason(said: str) -> str:
+    """Entra's sentence, which kubelogin repeats amid the answer it came in; otherwise the last line."""
+    entra = re.search(r"AADSTS\d+: [^\"\r\n]*", said)
+    if entra:
+        return entra[0].partition(" Trace ID:")[0].strip()
+    return (said.strip().splitlines() or ["it wrote nothing"])[-1]
 
 
 def _exec_info(access: Access) -> dict[str, Any]:

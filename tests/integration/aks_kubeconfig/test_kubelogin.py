@@ -130,4 +130,5 @@ def test_an_application_logs_in_by_it(
     wrong = {**environment, "HOME": str(elsewhere), "AZURE_CLIENT_SECRET": "canary-of-a-wrong-secret"}
     failed = run_task("k8s_objects", asked, env=wrong, fails=True)
     assert "kubelogin" in failed["msg"]
+    assert "AADSTS7000215: Invalid client secret provided." in failed["msg"]
     assert "canary-of-a-wrong-secret" not in str(failed)
