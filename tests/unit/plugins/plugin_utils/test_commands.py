@@ -7,6 +7,7 @@ import random
 import shlex
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -58,6 +59,10 @@ REPEATED: dict[str, tuple[dict[str, Any], str]] = {
         {"extra_vars": ['{{"drift_repair": true, "size": 3}}']},
         """-e '{{"size": 3}}'""",
     ),
+    "what one run was to do, and words": (
+        {"extra_vars": ["drift_repair=true colour='dark red'"]},
+        """-e 'colour='"'"'dark red'"'"''""",
+    ),
     "a vault": (
         {"vault_ids": ["prod@vault.sh"], "vault_password_files": ["{project}/key", "{project}/../elsewhere/key"]},
         "--vault-id prod@vault.sh --vault-password-file key --vault-password-file {elsewhere}/key",
@@ -101,6 +106,7 @@ def test_the_same_run_has_its_playbooks_and_tags_and_another_its_own_limit(
     assert run.again() == ["ansible-playbook", "site.yml", "more.yml", "--limit", "a", *chosen]
     assert run.again(limit="b", whole=True) == ["ansible-playbook", "site.yml", "more.yml", "--limit", "b"]
     assert "--tags" not in run.of("x.y.z")
+    assert "--limit" not in run.of("x.y.z", limit="")
     # all is what no tag means
     assert started(monkeypatch, args=["site.yml"], tags=["all"]).again() == ["ansible-playbook", "site.yml"]
 
@@ -161,9 +167,44 @@ def test_a_playbook_is_sought_beside_the_one_that_names_it_then_where_the_run_wa
     assert found_playbook(str(project / "site.yml"), "", "/") == str(project / "site.yml")
 
 
+def test_a_playbook_of_a_collection_keeps_its_name(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = {"mcpops.platform.site": ("site", "/installed/site.yml", "mcpops.platform")}
+    monkeypatch.setattr(commands, "_get_collection_playbook_path", installed.get)
+    assert found_playbook("mcpops.platform.site", "", str(project)) == "mcpops.platform.site"
+
+
+def test_a_playbook_may_be_named_from_home(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(project))
+    assert found_playbook("~/site.yml", "", "/") == str(project / "site.yml")
+
+
+# where Ansible found the collection, what it was told to search → what a command needs
+FOUND: dict[str, tuple[list[str], list[str], bool]] = {
+    "beside the playbook": ([commands.ROOT], [commands.ROOT, "/usr/share/ansible/collections"], True),
+    "among the configured ones": (["/work"], [commands.ROOT], False),
+    "in both": ([commands.ROOT], [commands.ROOT, commands.ROOT], False),
+}
+
+
+@pytest.mark.parametrize(("beside", "everywhere", "needed"), FOUND.values(), ids=FOUND)
+def test_a_command_says_where_the_collection_is_if_nobody_else_does(
+    monkeypatch: pytest.MonkeyPatch, beside: list[str], everywhere: list[str], needed: bool
+) -> None:
+    config = SimpleNamespace(collection_finder=object(), playbook_paths=beside, collection_paths=everywhere)
+    monkeypatch.setattr(commands, "AnsibleCollectionConfig", config)
+    run = started(monkeypatch, args=["site.yml"])
+    assert run.environment == ({"ANSIBLE_COLLECTIONS_PATH": commands.ROOT} if needed else {})
+
+
+def test_what_is_configured_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "DEFAULT_BECOME", True)
+    assert started(monkeypatch, args=["site.yml"], become=True).options == ()
+
+
 @pytest.mark.parametrize("name", ["mine.yml", "no.such.playbook", "/no/such/file.yml", "plays/"])
 def test_a_playbook_that_is_not_there_is_told_with_where_it_was_sought(project: Path, name: str) -> None:
     with pytest.raises(InvalidInput) as raised:
         found_playbook(name, str(project / "vars"), str(project))
     assert f"{name!r} is not the full name of a playbook" in str(raised.value)
+    assert name.startswith("/") == ("there is no such file." in str(raised.value))
     assert name.startswith("/") or f"in {project / 'vars'} or {project}" in str(raised.value)

@@ -17,6 +17,7 @@ from ansible_collections.mcpops.platform.plugins.plugin_utils.controller_content
     KINDS,
     content_problems,
     module_options,
+    written,
 )
 from ansible_collections.mcpops.platform.plugins.plugin_utils.controller_plan import (
     details_of,
@@ -143,6 +144,24 @@ def test_what_is_right_is_accepted() -> None:
             "'three' is not the identifier of a node",
         ),
         ("aap_organizations.1.name", "org", "aap_organizations[org]: is declared twice"),
+        ("controller_schedules.0.rrule", f"{RULE} DTSTART:20260101T000000Z", "has more than one DTSTART"),
+        ("controller_schedules.0.rrule", "DTSTART:20260101T000000Z ", "rrule: has no RRULE"),
+        ("controller_schedules.0.rrule", f"{RULE};COUNT=1;UNTIL=20270101T000000Z", "has COUNT and UNTIL"),
+        *(
+            ("controller_templates.0.survey_spec.spec.0", {**QUESTION, **question}, expected)
+            for question, expected in (
+                ({"type": "multiplechoice", "choices": []}, "choices: is not a list of texts with at least one"),
+                ({"type": "multiselect", "choices": ["a"], "default": "a\nb"}, "'a\\nb' is not one of the choices"),
+                (
+                    {"type": "multiplechoice", "choices": ["a"], "default": "b"},
+                    "default: 'b' is not one of the choices",
+                ),
+                ({"type": "integer", "default": True}, "default: True is not of the type integer"),
+                ({"type": "integer", "default": 1.5}, "default: 1.5 is not of the type integer"),
+                ({"type": "float", "default": 3, "min": 4}, "default: 3 is outside min to max"),
+                ({"type": "integer", "default": 3, "max": 2}, "default: 3 is outside min to max"),
+            )
+        ),
     ],
 )
 def test_each_fault_is_told_with_its_place(path: str, value: Any, expected: str) -> None:
@@ -153,6 +172,46 @@ def test_each_fault_is_told_with_its_place(path: str, value: Any, expected: str)
         place = place[int(step)] if isinstance(place, list) else place[step]
     place[int(last) if isinstance(place, list) else last] = value
     assert any(expected in line for line in said(content)), said(content)
+
+
+# path → a value that is right there too
+ACCEPTED: dict[str, dict[str, Any]] = {
+    "variables that are asked for": {"ask_variables_on_launch": True},
+    "choices": {
+        "survey_spec": {
+            "name": "s",
+            "description": "",
+            "spec": [{**QUESTION, "type": "multiselect", "choices": ["a", "b"], "default": "a\nb"}],
+        }
+    },
+    "numbers at the limit": {
+        "survey_spec": {
+            "name": "s",
+            "description": "",
+            "spec": [{**QUESTION, "type": "float", "default": 2, "min": 2, "max": 2}],
+        }
+    },
+    "what was left empty": {"job_tags": "", "credentials": [], "extra_vars": {}, "project": "code"},
+}
+
+
+@pytest.mark.parametrize("options", ACCEPTED.values(), ids=ACCEPTED)
+def test_what_a_controller_takes_is_no_fault(options: dict[str, Any]) -> None:
+    content = copy.deepcopy(RIGHT)
+    content["controller_templates"][0] |= options
+    if "ask_variables_on_launch" in options:
+        content["controller_workflows"][0]["workflow_nodes"][0]["extra_data"] = {"anything": 1}
+    assert said(content) == []
+    assert written({"name": "x", **options}) == {
+        "name": "x",
+        **{option: value for option, value in options.items() if value not in ("", [], {})},
+    }
+
+
+def test_one_name_may_be_in_two_organizations() -> None:
+    content = copy.deepcopy(RIGHT)
+    content["controller_projects"].append({**content["controller_projects"][0], "organization": "Default"})
+    assert said(content) == []
 
 
 def test_all_faults_are_told_at_once() -> None:
@@ -174,6 +233,43 @@ def test_every_kind_names_only_what_is_made_before_it_and_options_of_its_module(
         given = {option for option in kind.names if not option.startswith("notification_templates_")}
         assert given - set(module_options(kind.module)) <= {"labels", "credentials", "execution_environment"}
         made.add(kind.variable)
+
+
+# what stands, what is declared → whether that differs
+SIDES: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
+    "a relation whose name is not shown": ({"project": 7}, {"project": "code"}, True),
+    "a number": ({"forks": 7}, {"forks": 7}, False),
+    "manual": ({"scm_type": ""}, {"scm_type": "manual"}, False),
+    "not manual": ({"scm_type": "git"}, {"scm_type": "manual"}, True),
+    "no variables": ({"extra_vars": "---"}, {"extra_vars": {}}, False),
+    "an empty text": ({"extra_vars": ""}, {"extra_vars": {}}, False),
+    "nothing": ({"extra_vars": None}, {"extra_vars": {}}, False),
+    "variables as YAML": ({"extra_vars": "a: 1\n"}, {"extra_vars": {"a": 1}}, False),
+    "what is no YAML": ({"extra_vars": "{a"}, {"extra_vars": {"a": 1}}, True),
+}
+
+
+@pytest.mark.parametrize(("stands", "declared", "differs"), SIDES.values(), ids=SIDES)
+def test_what_stands_is_compared_in_the_form_of_what_is_declared(
+    stands: dict[str, Any], declared: dict[str, Any], differs: bool
+) -> None:
+    plan = plan_item(BY_VARIABLE["controller_projects"], {"name": "n", **declared}, {"name": "n", **stands}, {})
+    assert plan.changed is differs
+
+
+def test_a_node_that_is_not_declared_stays() -> None:
+    def node(number: int, name: str, **more: Any) -> dict[str, Any]:
+        started = {"unified_job_template": {"name": "drift"}}
+        return {"id": number, "identifier": name, "summary_fields": started, **more}
+
+    declared = [{"identifier": "a", "unified_job_template": {"name": "drift", "type": "job_template"}}]
+    answer = {"results": [node(1, "a", success_nodes=[2]), node(2, "b")]}
+    kind, item = BY_VARIABLE["controller_workflows"], {"name": "flow", "workflow_nodes": declared}
+    assert not plan_item(kind, item, {"name": "flow"}, {"workflow_nodes": answer}).changed
+    linked = [{**declared[0], "related": {"success_nodes": [{"identifier": "b"}]}}]
+    assert not plan_item(kind, {**item, "workflow_nodes": linked}, {"name": "flow"}, {"workflow_nodes": answer}).changed
+    other = [{**declared[0], "related": {"success_nodes": [{"identifier": "c"}]}}]
+    assert plan_item(kind, {**item, "workflow_nodes": other}, {"name": "flow"}, {"workflow_nodes": answer}).changed
 
 
 STANDING = {

@@ -114,6 +114,7 @@ WRONG: dict[str, tuple[list[Host], dict[str, str]]] = {
         [host("a", mcpops_serial=1), host("b")],
         {"mcpops_serial": "differs between clusters (1, None), and there is one order for all of them"},
     ),
+    "known later": ([host("a", mcpops_serial=1), Host("b", ("clusters",), {}, {"mcpops_serial": "of a task"})], {}),
     "of a platform": ([Host("p", ("platforms",), {"mcpops_serial": "some"})], {}),
 }
 
@@ -174,6 +175,8 @@ def test_a_failure_stops_what_comes_after_it_and_nothing_else() -> None:
     assert rollout.begun(run, "d") == ["c", "b", "d"]
     assert rollout.place_of(run, "d") == "2 of 3: early (b, d). When it is well: a, e"
     assert rollout.is_gated(run)
+    # where all are at once there is no order to show
+    assert rollout.place_of(site(), "d") == "d may be converged" == rollout.place_of(site(present=["a"]), "d")
 
 
 def kept(of: Site, name: str, begun: bool = True) -> Site:

@@ -4,16 +4,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible import constants, context
+from ansible.inventory.manager import InventoryManager
+from ansible.module_utils.common.collections import ImmutableDict
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible.vars.manager import VariableManager
 
 from ansible_collections.mcpops.platform.plugins.plugin_utils.selection import (
     Asked,
     Chosen,
     Inventory,
+    asked,
     host_problems,
     tag_problems,
+    tasks_of_run,
 )
 
 GROUPS = {"all": ["p", "a", "b", "jump"], "platforms": ["p"], "clusters": ["a", "b"], "others": ["jump"]}
@@ -73,18 +82,18 @@ HOSTS: dict[str, tuple[dict[str, list[str]], list[str], dict[str, Any], tuple[st
 }
 
 
-@pytest.mark.parametrize(("groups", "present", "asked", "words"), HOSTS.values(), ids=HOSTS)
+@pytest.mark.parametrize(("groups", "present", "given", "words"), HOSTS.values(), ids=HOSTS)
 def test_a_run_has_the_hosts_that_it_is_for(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     groups: dict[str, list[str]],
     present: list[str],
-    asked: dict[str, Any],
+    given: dict[str, Any],
     words: tuple[str, ...],
 ) -> None:
     (tmp_path / "here").touch()
     monkeypatch.chdir(tmp_path)
-    found = [str(problem) for problem in host_problems(Asked(**asked), WANTED, Inventory(groups, present))]
+    found = [str(problem) for problem in host_problems(Asked(**given), WANTED, Inventory(groups, present))]
     assert len(found) == bool(words), found
     assert all(word in found[0] for word in words), found
 
@@ -138,3 +147,57 @@ def test_tags_choose_something(
     found = [str(problem) for problem in tag_problems(Asked(tags=tags, skip_tags=skipped), tasks, "x.yml")]
     assert len(found) == len(words), found
     assert all(word in problem for word, problem in zip(words, found, strict=True)), found
+
+
+def test_what_the_configuration_leaves_out_always_is_no_slip_of_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"tags": ["mcp"], "skip_tags": ["slow", "setup"], "subset": "a", "inventory": ["/x"]}
+    monkeypatch.setattr(context, "CLIARGS", ImmutableDict(given))
+    monkeypatch.setattr(constants, "TAGS_SKIP", ["slow"])
+    run = asked()
+    assert (run.tags, run.skip_tags, run.limit, run.inventory) == (("mcp",), ("setup",), "a", ("/x",))
+    monkeypatch.setattr(context, "CLIARGS", ImmutableDict({}))
+    assert asked().tags == ("all",)
+
+
+PLAYBOOK = """
+- hosts: a
+  gather_facts: false
+  tasks:
+    - debug:
+      tags: [one, "{{ not_known_yet }}"]
+    - block:
+        - debug:
+          tags: [two]
+      rescue:
+        - debug:
+          tags: [three]
+      always:
+        - debug:
+          tags: [four]
+- hosts: a:b
+  gather_facts: false
+  tasks:
+    - debug:
+      tags: [five]
+"""
+
+
+def test_the_tasks_of_a_run_are_those_that_ansible_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x.yml").write_text(PLAYBOOK, encoding="utf-8")
+    name = str(tmp_path / "x.yml")
+    monkeypatch.setattr(context, "CLIARGS", ImmutableDict({"args": [name], "skip_tags": ["four"]}))
+    loader = DataLoader()
+    variables = VariableManager(loader, InventoryManager(loader, ["a,b,"]))
+    task = SimpleNamespace(get_variable_manager=lambda: variables)
+    action = SimpleNamespace(_loader=loader, _templar=Templar(loader, {}), _task=task)
+    run = Asked(tags=("two", "four", "five"), limit="b")
+    found, called = tasks_of_run(run, action, {"groups": {"all": ["a", "b"]}})
+    assert called == name
+    # with the hosts that the limit leaves, and whether the tags choose it
+    assert [(sorted(one.tags), sorted(one.hosts), one.runs) for one in found if one.tags != {"one"}] == [
+        (["two"], [], True),
+        (["three"], [], False),
+        (["four"], [], False),
+        (["five"], ["b"], True),
+    ]
+    assert sorted(found[0].tags) == ["one"]
