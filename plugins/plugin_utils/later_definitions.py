@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import glob
 import re
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from functools import cached_property
@@ -30,6 +32,7 @@ _INCLUDES = frozenset({"import_playbook", "import_tasks", "include", "include_ta
 # options of add_host, which are no variables of the host that it makes
 _OF_NEW_HOSTS = frozenset({"name", "host", "hostname", "group", "groups", "groupname"})
 _EXPRESSION = re.compile(r"\{\{.*?\}\}")
+_PLAYBOOK_DIR, _ROLE_PATH = (re.compile(rf"\{{\{{\s*{name}\s*\}}\}}") for name in ("playbook_dir", "role_path"))
 
 
 class LaterDefinitions:
@@ -80,20 +83,26 @@ class LaterDefinitions:
     def _read(self, path: Path) -> Any:
         try:
             content = self._load(path)
-        except (AnsibleError, UnicodeDecodeError):
-            with path.open("rb") as file:
+        except (AnsibleError, UnicodeDecodeError, RecursionError):
+            with contextlib.suppress(OSError), path.open("rb") as file:
                 self._is_hidden = self._is_hidden or is_encrypted_file(file)
             return None
         # of what describes a role, its dependencies may set variables
         return [content] if path.parent.name == "meta" else content
 
     def _sought(self, name: str, beside: Path) -> Iterator[Path]:
-        """The files that may be meant; an expression in a name may come to anything."""
-        pattern = _EXPRESSION.sub("*", name)
+        """The files that may be meant; an expression in a name may come to anything, but for that of a place."""
+        text = _PLAYBOOK_DIR.sub(str(self._playbook.resolve()), _ROLE_PATH.sub(str(beside.parent), name))
+        pattern = "*".join(map(glob.escape, _EXPRESSION.split(text)))
+        # a name of nothing but an expression could be any file
+        if not re.search(r"\w", pattern.rpartition("/")[2].partition(".")[0] + pattern.rpartition("/")[0]):
+            return
         for place in (beside, beside / "vars", beside.parent / "vars", self._playbook):
-            # what ends in a folder is a folder of variables
-            for path in Path(place.anchor).glob(str((place / pattern).absolute().relative_to(place.anchor))):
-                yield from path.rglob("*") if path.is_dir() else (path,)
+            whole = Path(glob.escape(str(place.absolute())), pattern)
+            for path in Path(whole.anchor).glob(str(whole.relative_to(whole.anchor))):
+                # a folder of variables
+                inside = path.rglob("*") if path.is_dir() and "*" not in pattern else (path,)
+                yield from (one for one in inside if one.is_file() and (one is path or one.suffix in _ENDINGS))
 
 
 def _defined(content: Any) -> Iterator[str]:

@@ -264,6 +264,8 @@ INCLUDED = {
     "- include_vars: ../common/a.yml": "common/a.yml",
     "- ansible.builtin.include_vars: {file: ../common/a.json}": "common/a.json",
     "- include_vars: {dir: ../common}": "common/a.yml",
+    "- include_vars: '{{ playbook_dir }}/../common/a.yml'": "common/a.yml",
+    "- include_vars: '{{ playbook_dir }}/{{ stage }}/a.yml'": "plays/test/a.yml",
     "- include_vars: '../common/{{ stage }}.yml'": "common/a.yml",
     "- hosts: all\n  vars_files: [../secret/a.yml, [../secret/b.yml]]": "secret/b.yml",
     "- hosts: all\n  vars_files: [../secret/plain]": "secret/plain",
@@ -276,6 +278,13 @@ def test_what_lies_elsewhere_counts_where_it_is_included(tmp_path: Path, text: s
     written(tmp_path, {"plays/site.yml": text, file: content, "other/c.yml": "nobody: 1"})
     found = later_in(tmp_path / "plays")
     assert "elsewhere" in found and "nobody" not in found
+
+
+@pytest.mark.parametrize("name", ["'{{ anything }}'", ".", "..", "/", "'{{ a }}/{{ b }}.yml'", "templates", 7, "", "*"])
+def test_a_name_that_could_be_any_file_leads_nowhere(tmp_path: Path, name: Any) -> None:
+    files = {"plays/site.yml": f"- include_vars: {name}", "plays/x.yml.d/y": "a", "other/c.yml": "nobody: 1"}
+    written(tmp_path, {**files, "plays/templates/deep/x.yml": "kind: 1", "plays/vars/sub/z.yml/x": "a"})
+    assert "nobody" not in later_in(tmp_path / "plays")
 
 
 def test_tasks_that_lie_elsewhere_are_followed(tmp_path: Path) -> None:
