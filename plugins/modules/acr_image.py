@@ -130,9 +130,8 @@ EXAMPLES = r"""
     kubeconfig: ~/.kube/agents
     name: echo
     namespace: tools
-    deployment:
-      image: "{{ echo_image.image }}"
-      port: 3000
+    image: "{{ echo_image.image }}"
+    port: 3000
 
 - name: An image of another registry of Azure, under two tags
   mcpops.platform.acr_image:
@@ -173,7 +172,7 @@ EXAMPLES = r"""
     registry: mcpacr
     resource_group: rg-agents
     repository: tools/echo-mcp
-    tags: ["1.3.0"]
+    tags: ["1.4.2"]
     state: absent
 """
 
