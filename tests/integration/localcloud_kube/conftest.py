@@ -29,8 +29,7 @@ def free_port() -> int:
 
 
 def free_network() -> str:
-    """A /16 that no interface of this machine has an address in, and none of those of the lanes of the gate, of which one
-    may begin at any time."""
+    """A /16 that no interface has an address in, and no lane of the gate: one of those may begin at any time."""
     addresses = subprocess.run(["ip", "-o", "-4", "addr"], capture_output=True, text=True, check=True).stdout
     return next(f"10.{second}.0.0/16" for second in range(150, 200) if f" 10.{second}." not in addresses)
 
