@@ -151,7 +151,8 @@ class _Target:
     def _source_digest(self) -> str | None:
         """What the declared source names now; None in check mode where its registry does not exist yet."""
         spec, image = self._spec, self._spec.source
-        assert image is not None
+        if image is None:
+            raise AssertionError("only what is imported has a source")
         if spec.source_registry_id:
             parsed = names.parse_id(spec.source_registry_id)
             found = self._open(spec.source_registry_id, parsed.name if parsed else "")
@@ -178,21 +179,25 @@ class _Target:
 
     # --- writing
 
+    @property
+    def _reached(self) -> Registry:
+        if self._registry is None:
+            raise AssertionError("nothing is written where the registry was not reached")
+        return self._registry
+
     def _make(self, plan: Plan, reading: Reading) -> Body:
         """What was built of the same files before only gets its tags."""
         if self._build is None or self._digest is not None:
             return self._import(plan, reading)
-        assert self._registry is not None
         tags, spec = _tags(reading), self._spec
         self._build.run(spec.subject, spec.repository, spec.tags, self._task.params["wait_timeout"])
         return {"tags": self._imported(tags, list(spec.tags))}
 
     def _import(self, plan: Plan, reading: Reading) -> Body:
         spec, tags = self._spec, _tags(reading)
-        assert self._registry is not None
         changed = [tag for tag in spec.tags if tags.get(tag) is None or tags.get(tag) != self._digest]
         # what lies in the repository need not be fetched again, and its source may be gone
-        here = bool(self._digest) and self._registry.digest_of(spec.repository, str(self._digest)) is not None
+        here = bool(self._digest) and self._reached.digest_of(spec.repository, str(self._digest)) is not None
         source = import_source(spec, self._digest, here)
         body = import_body(spec, source, changed, force=any(tags.get(tag) for tag in changed))
         action = f"Importing {spec.source or source['sourceImage']} as {spec.repository}:{', '.join(changed)}"
@@ -209,11 +214,10 @@ class _Target:
 
     def _imported(self, tags: Tags, changed: list[str]) -> dict[str, str | None]:
         """All tags once the registry knows the new ones; one that names another image was moved by somebody else."""
-        assert self._registry is not None
         attempt, began = 0, self._arm.deadline.elapsed
         found = dict(tags)
         for tag in changed:
-            while (digest := self._registry.digest_of(self._spec.repository, tag)) is None:
+            while (digest := self._reached.digest_of(self._spec.repository, tag)) is None:
                 if self._arm.deadline.elapsed - began > _UNKNOWN_FOR_SECONDS:
                     raise LostRace
                 self._arm.progress(f"{self._spec.subject}: the tag {tag} is not found yet")
@@ -227,8 +231,7 @@ class _Target:
 
     def _remove(self, plan: Plan, reading: Reading) -> Body:
         """The tags go, and with the last tag of a manifest the manifest."""
-        spec, tags, registry = self._spec, _tags(reading), self._registry
-        assert registry is not None
+        spec, tags, registry = self._spec, _tags(reading), self._reached
         for tag in (tag for tag in spec.tags if tags.get(tag)):
             registry.untag(spec.repository, tag)
         for digest in dict.fromkeys(digest for digest in tags.values() if digest):

@@ -156,7 +156,8 @@ class Registry:
 
     def _bearer(self, repository: str, needs: str) -> dict[str, str]:
         """Azure's token flow: a refresh token of this identity gives an access token for what is about to be done."""
-        assert self._refresh_token is not None
+        if self._refresh_token is None:
+            raise AssertionError("who signs in with a password has no token flow")
         action = f"Getting access to {self.host}/{repository}"
         form = {
             "grant_type": "refresh_token",

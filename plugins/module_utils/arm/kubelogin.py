@@ -127,7 +127,8 @@ def secrets_of(user: Mapping[str, Any]) -> list[str]:
         return []
     words = [str(word) for word in plugin.get("args") or []]
     after = [word for name, word in itertools.pairwise(words) if name in _SECRET_OPTIONS]
-    joined = [value for word in words for name, _, value in [word.partition("=")] if name in _SECRET_OPTIONS and value]
+    pairs = [word.partition("=") for word in words]
+    joined = [value for name, _equals, value in pairs if name in _SECRET_OPTIONS and value]
     named = [item for item in plugin.get("env") or [] if isinstance(item, Mapping)]
     return after + joined + [str(item["value"]) for item in named if _is_secret_variable(item)]
 

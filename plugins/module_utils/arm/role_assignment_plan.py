@@ -218,7 +218,8 @@ def spec_of(params: Mapping[str, Any], subscription_id: str, principal_id: str, 
         version = (params.get("condition_version") or CONDITION_VERSION) if condition else None
         properties.update(condition=condition, conditionVersion=version)
     policy = update_policy_of(names.ROLE_ASSIGNMENTS, None)
-    assert policy is not None
+    if policy is None:
+        raise AssertionError(f"{names.ROLE_ASSIGNMENTS} has a policy of its own")
     return ResourceSpec(
         id=f"{place}/providers/{names.ROLE_ASSIGNMENTS}/{name}",
         type=names.ROLE_ASSIGNMENTS,
