@@ -21,9 +21,9 @@ options:
         type: str
         required: true
       mode:
-        description: Whether the cluster's own components run there.
+        description: Whether the cluster's own components run there; V(Gateway) is for static egress gateways.
         type: str
-        choices: [System, User]
+        choices: [System, User, Gateway]
       count:
         description: Number of nodes; with the autoscaler only where it starts. 1 for a new pool if not set.
         type: int
@@ -69,7 +69,7 @@ options:
         type: bool
         default: false
       taints:
-        description: Taints of the nodes, C(key=value:effect); all of them.
+        description: Taints of the nodes, C(key=value:effect); all of them but the one that AKS gives to Spot pools.
         type: list
         elements: str
       zones:

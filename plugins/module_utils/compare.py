@@ -64,7 +64,7 @@ class Rule:
     `equal` decides about scalars and whole lists. `key` turns a list of mappings into a keyed list whose items are
     merged by that key; `keep_others` keeps items that are not declared. `purge` removes undeclared mapping keys.
     `empty_is_absent` lets null, "", [] and {} stand for not there (how ARM answers many unset fields);
-    `false_is_absent` does the same for a flag that nobody set.
+    `false_is_absent` does the same for a flag that nobody set, `default` for a value that a service may leave out.
     """
 
     equal: Equal = exact
@@ -73,6 +73,24 @@ class Rule:
     purge: bool = False
     empty_is_absent: bool = False
     false_is_absent: bool = False
+    default: Any = None
+
+    def as_declared(self, current: Any, declared: Any) -> bool:
+        """Whether a scalar or a whole list is as declared; `current` may be ABSENT."""
+        if current is ABSENT or current is None:
+            return declared is None or self._stands_for_absent(declared)
+        if declared is None:
+            return self._stands_for_absent(current)
+        if self.empty_is_absent and _empty(current) and _empty(declared):
+            return True
+        return self.equal(current, declared)
+
+    def _stands_for_absent(self, value: Any) -> bool:
+        if self.empty_is_absent and _empty(value):
+            return True
+        if self.false_is_absent and value is False:
+            return True
+        return self.default is not None and self.equal(self.default, value)
 
 
 class Rules:
@@ -86,11 +104,15 @@ class Rules:
         self._default = default or Rule()
 
     def at(self, route: tuple[str, ...]) -> Rule:
+        return self.row(route) or self._default
+
+    def row(self, route: tuple[str, ...]) -> Rule | None:
+        """The rule of the table for this place; None where no pattern matches."""
         path = "/".join(route)
         for pattern, rule in self._rows:
             if pattern.fullmatch(path):
                 return rule
-        return self._default
+        return None
 
 
 @dataclass(frozen=True)
@@ -114,17 +136,11 @@ def _merge(current: Any, declared: Any, rules: Rules, path: str, route: tuple[st
         return _merge_mapping(current, declared, rules, rule, path, route, changes)
     if isinstance(declared, list) and rule.key is not None:
         return _merge_keyed(current, declared, rules, rule, rule.key, path, route, changes)
+    if rule.as_declared(current, declared):
+        return current
     if declared is None:
-        if current is ABSENT or current is None or (rule.empty_is_absent and _empty(current)):
-            return current
         changes.append(Change(path, current, ABSENT))
         return None
-    if rule.empty_is_absent and _empty(current) and _empty(declared):
-        return current
-    if rule.false_is_absent and declared is False and (current is ABSENT or current is None):
-        return current
-    if current is not ABSENT and current is not None and rule.equal(current, declared):
-        return current
     changes.append(Change(path, ABSENT if current is None else current, declared))
     return declared
 

@@ -65,6 +65,22 @@ class Right:
     place: str = ""
 
 
+AT_SUBSCRIPTION, AT_GROUP, AT_CLUSTER = "subscription", "group", "cluster"
+"""Places in Azure: the subscription, the resource group of a host's cluster, and the cluster."""
+
+
+@dataclass(frozen=True)
+class AzureRight:
+    """Actions of Azure Resource Manager that making something takes, and where.
+
+    What they make is at the place `makes`: where that is there already, nothing keeps a run from being green.
+    """
+
+    actions: tuple[str, ...]
+    place: str
+    makes: str
+
+
 @dataclass(frozen=True)
 class Diagnosis:
     """What a domain adds to the diagnosis of a cluster.
@@ -153,6 +169,8 @@ class Domain:
     """In the order in which they run; teardown reverses it."""
     rights: tuple[Right, ...] = ()
     """What its roles do in a cluster."""
+    azure_rights: tuple[AzureRight, ...] = ()
+    """What its roles do in Azure to make what is not there yet."""
 
     kinds: tuple[tuple[str, str], ...] = ()
     """(apiVersion, kind) that a diagnosis reads in addition."""

@@ -11,7 +11,21 @@ from fnmatch import fnmatch
 from typing import Any
 
 from .arm import domain as arm
-from .domain import COLLECTION, Answers, Column, Domain, Foundation, HostVars, Object, Right, Role
+from .arm import names
+from .domain import (
+    AT_CLUSTER,
+    AT_GROUP,
+    AT_SUBSCRIPTION,
+    COLLECTION,
+    Answers,
+    Column,
+    Domain,
+    Foundation,
+    HostVars,
+    Object,
+    Right,
+    Role,
+)
 from .kmcp import domain as kmcp
 
 
@@ -72,6 +86,20 @@ def rights(places: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
         for domain in DOMAINS
         for right in domain.rights
         if not right.place or places.get(right.place)
+    ]
+
+
+def azure_rights(resource_group: str, cluster: str) -> list[dict[str, Any]]:
+    """What making a cluster takes in Azure, as azure_preflight takes it."""
+    places = {
+        AT_SUBSCRIPTION: "",
+        AT_GROUP: names.group_path(resource_group) if resource_group else "",
+        AT_CLUSTER: names.cluster_path(resource_group, cluster) if resource_group and cluster else "",
+    }
+    return [
+        {"scope": places[right.place], "actions": list(right.actions), "unless_present": places[right.makes]}
+        for domain in DOMAINS
+        for right in domain.azure_rights
     ]
 
 

@@ -24,6 +24,7 @@ _READS: tuple[tuple[str, str, str], ...] = (
     ("entra", "POST", r"/[^/]+/oauth2/(v2\.0/)?token"),
     ("arm", "POST", r".*/listClusterUserCredential"),
     ("arm", "POST", r".*/listClusterAdminCredential"),
+    ("arm", "POST", r".*/checkNameAvailability"),
     ("kubernetes", "POST", r"/apis/authorization\.k8s\.io/v1/selfsubject(accessreviews|rulesreviews)"),
     ("kubernetes", "POST", r"/apis/authentication\.k8s\.io/v1/selfsubjectreviews"),
     # what another account may do: answered and not stored
@@ -31,7 +32,8 @@ _READS: tuple[tuple[str, str, str], ...] = (
     # an MCP handshake and a list of tools; mcp_probe leaves tool calls out in check mode
     ("kubernetes", "(POST|DELETE)", r"/api/v1/namespaces/[^/]+/(services|pods)/[^/]+/proxy(/.*)?"),
     ("mcp", "(POST|DELETE)", r".*"),
-    ("registry", "POST", r".*/token"),
+    # a registry's tokens: of Azure's token flow, and of others
+    ("registry", "POST", r".*/(token|oauth2/exchange)"),
 )
 
 

@@ -62,7 +62,7 @@ class ModuleTask:
         self.written: list[str] = []
 
     def run_command(
-        self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
+        self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None, shown: bool = False
     ) -> CommandOutput:
         code, stdout, stderr = self._module.run_command(
             list(argv), data=stdin, environ_update=dict(env or {}), handle_exceptions=False

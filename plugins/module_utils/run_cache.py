@@ -150,6 +150,11 @@ class ClusterPending(Exception):
         self.reason = reason
 
 
+def login_records(directory: Path) -> list[Path]:
+    """Of the kubeconfigs whose token this run renews (arm/cluster_token)."""
+    return sorted((directory / "mcpops").glob("login-*.json"))
+
+
 def check_mode_copy(task: Task, path: Path) -> Path | None:
     """The per-run copy that stands for `path` in check mode, if an earlier task left one."""
     return _left(task, path, "kubeconfig")

@@ -40,8 +40,12 @@ class Task(Protocol):
     """A private directory shared by all tasks of this run (0700), or None where a module runs alone."""
 
     def run_command(
-        self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
-    ) -> CommandOutput: ...
+        self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None, shown: bool = False
+    ) -> CommandOutput:
+        """`shown`: what it writes to standard error is for a person, at once, while it goes on (a code to log in with).
+
+        Not where a module runs alone: its output reaches nobody before it ends.
+        """
 
     def warn(self, message: str) -> None: ...
 
@@ -102,19 +106,32 @@ class Result:
         }
 
 
+class OverdueCommand(TimeoutError):
+    """A command that was ended because its time was over; `said` is what it had written to standard error."""
+
+    def __init__(self, seconds: int, said: str) -> None:
+        super().__init__(f"it was not over within {seconds} s, and was ended")
+        self.said = said
+
+
 def run_within(
-    task: Task, seconds: int, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
+    task: Task,
+    seconds: int,
+    argv: Sequence[str],
+    stdin: str | None = None,
+    env: Mapping[str, str] | None = None,
+    shown: bool = False,
 ) -> CommandOutput:
-    """A command that is ended, with all that it has started, when the time is over: TimeoutError.
+    """A command that is ended, with all that it has started, when the time is over: OverdueCommand.
 
     Where there is no `timeout` (coreutils), it is waited for.
     """
     limit, known = shutil.which("timeout"), shutil.which(argv[0], path=(env or {}).get("PATH"))
     prefix = [limit, f"--kill-after={KILL_AFTER_SECONDS}", str(seconds)] if limit and known else []
     deadline = Deadline(seconds)
-    done = task.run_command([*prefix, *argv], stdin=stdin, env=env)
+    done = task.run_command([*prefix, *argv], stdin=stdin, env=env, shown=shown)
     if prefix and done.returncode in (124, 137) and deadline.passed:
-        raise TimeoutError(f"it was not over within {seconds} s, and was ended")
+        raise OverdueCommand(seconds, done.stderr)
     return done
 
 

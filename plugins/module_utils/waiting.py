@@ -52,11 +52,15 @@ def sleep(seconds: float) -> None:
 
 
 class Deadline:
-    """Begins when it is made: where the operation begins, not where the waiting does."""
+    """Begins when it is made, or begun again: where the operation begins, not where the waiting does."""
 
     def __init__(self, seconds: float, clock: Clock | None = None) -> None:
         self.seconds = seconds
         self._clock = clock or CLOCK
+        self._start = self._clock.now()
+
+    def begin(self) -> None:
+        """Another operation: what went before it is not taken from its time."""
         self._start = self._clock.now()
 
     @property

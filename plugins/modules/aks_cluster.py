@@ -140,6 +140,8 @@ options:
     description:
       - Raw ARM properties of the cluster that have no option here, merged and compared the same way. Names that the
         service does not know are refused; numbers and booleans become text where the service has text (V(true)).
+      - What the service treats as equal is equal, for example V(10.1.2.3) and V(10.1.2.3/32), known values in any case,
+        a version and the alias that it runs under, and lists in any order.
       - A secret that the service never answers (C(windowsProfile.adminPassword), C(servicePrincipalProfile.secret),
         C(aadProfile.serverAppSecret)) is not compared and never shown. It is sent when the cluster is created, and
         together with any other change of the cluster.
@@ -149,7 +151,9 @@ options:
     type: bool
     default: true
   wait_timeout:
-    description: Longest wait, in seconds.
+    description:
+      - Longest wait for one operation, in seconds, counted from when the service took it. A task with several steps
+        (the cluster, then its pools) has it for each, and once more for the work of others that is in the way before.
     type: int
     default: 3600
 """

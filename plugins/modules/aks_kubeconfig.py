@@ -13,6 +13,8 @@ author: The mcpops.platform contributors (@mcpops)
 description:
   - Writes the kubeconfig that the service gives for the cluster into a file of its own, readable by its owner only,
     completely or not at all. A directory that has to be made for it is private too.
+  - The user of a cluster with Entra authentication logs in as O(login) says. The page C(docs/entra.md) is about
+    such clusters, and about private ones.
   - A file that holds contexts of other clusters is never touched, and no current context but the file's own is set.
   - In check mode the file is not touched; later tasks of the run find a private copy, or learn that the cluster does
     not exist yet.
@@ -38,8 +40,32 @@ options:
     type: str
     choices: [user, admin]
     default: user
+  login:
+    description:
+      - How the user of a cluster with Entra authentication logs in. Refused for a cluster without it, and for
+        O(credential=admin).
+      - V(token) takes a token of the task's own credential, for the AKS server application, and keeps it in a private
+        file beside the kubeconfig (O(path) with C(.token) behind it), which the kubeconfig names. No other program is
+        needed. The token is good for about an hour; tasks of the same playbook run renew it. A renewed token is not a
+        change. It is not for a kubeconfig that people use afterwards.
+      - The others are what the exec plugin C(kubelogin) is told, exactly as C(kubelogin convert-kubeconfig) writes it.
+        V(azurecli) is the Azure CLI's login; V(spn) the application of the task (its O(client_id), O(tenant), and the
+        path of its certificate), with the secret from E(AZURE_CLIENT_SECRET); V(msi) the managed identity of the
+        machine; V(workloadidentity) the federated token of the pod or job; V(devicecode) a person with a browser.
+        No secret is written.
+      - Without this option the login is what the service gives, V(devicecode), and what a person has made of it with
+        C(kubelogin convert-kubeconfig) stays. With it, options that convert-kubeconfig adds for the same login stay.
+        Any other edit is drift.
+    type: str
+    choices: [azurecli, spn, msi, workloadidentity, devicecode, token]
+  proxy_url:
+    description:
+      - URL of a proxy by which the API server is reached, for this kubeconfig alone, such as that of a jump host to a
+        private cluster. An empty one removes it. Without the option, what stands in the file stays.
+      - A login in the URL is kept in the file. It is not shown.
+    type: str
   state:
-    description: V(absent) removes the file, without asking the service.
+    description: V(absent) removes the file, and the token beside it, without asking the service.
     type: str
     choices: [present, absent]
     default: present
@@ -58,6 +84,20 @@ EXAMPLES = r"""
     resource_group: rg-agents
     path: ~/.kube/agents-admin
     credential: admin
+
+- name: A cluster with Entra and without local accounts, used unattended
+  mcpops.platform.aks_kubeconfig:
+    name: agents
+    resource_group: rg-agents
+    path: ~/.kube/agents
+    login: token
+
+- name: For people who have logged in with the Azure CLI
+  mcpops.platform.aks_kubeconfig:
+    name: agents
+    resource_group: rg-agents
+    path: ~/.kube/agents
+    login: azurecli
 """
 
 RETURN = r"""
@@ -88,6 +128,7 @@ notes:
 from typing import Any
 
 from ..module_utils.arm import aks_kubeconfig
+from ..module_utils.arm.kubelogin import LOGINS
 from ..module_utils.arm.options import azure_argument_spec
 from ..module_utils.module import run_module
 
@@ -97,6 +138,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "resource_group": {"type": "str", "required": True},
     "path": {"type": "path", "required": True},
     "credential": {"type": "str", "choices": ["user", "admin"], "default": "user"},
+    "login": {"type": "str", "choices": list(LOGINS)},
+    "proxy_url": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 PROBLEMS = aks_kubeconfig.problems

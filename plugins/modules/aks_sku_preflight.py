@@ -15,6 +15,8 @@ description:
     memory, zones and so on, and that fits into the quota of its family and of the region together with the nodes that
     an upgrade adds.
   - What a size has is read from the service's capabilities, never from its name.
+  - With O(node_pools), what the new pools before it get is no longer there for the pool in question, and the surge of
+    one upgrade at a time counts. Spot nodes count against the quota of low-priority vCPUs only.
   - Fails when none fits, with every reason of every candidate and what would help.
   - The size of a node pool that exists is taken as it is; that costs one request.
   - With O(node_pools), M(mcpops.platform.aks_cluster) creates the pool with the size that is found here, if it gets the
@@ -68,8 +70,15 @@ options:
     description: Whether the size must support an ephemeral OS disk.
     type: bool
     default: false
+  os_disk_size_gb:
+    description: Size of the OS disk in GB; an ephemeral one must fit the cache or the temporary disk of the size.
+    type: int
   gpu:
     description: Whether the size must have a GPU.
+    type: bool
+    default: false
+  spot:
+    description: Whether it is for Spot nodes, which count against the quota of low-priority vCPUs only.
     type: bool
     default: false
   cluster_name:
@@ -165,7 +174,9 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "system_pool": {"type": "bool", "default": False},
     "min_memory_gb": {"type": "float"},
     "ephemeral_os_disk": {"type": "bool", "default": False},
+    "os_disk_size_gb": {"type": "int"},
     "gpu": {"type": "bool", "default": False},
+    "spot": {"type": "bool", "default": False},
     "cluster_name": {"type": "str"},
     "resource_group": {"type": "str"},
     "node_pools": {"type": "list", "elements": "dict", "options": POOL_ARGUMENTS},
@@ -175,7 +186,8 @@ RULES = {
     "required_by": {"cluster_name": ["resource_group", "node_pool"], "node_pools": ["node_pool"]},
     # what a declared pool says itself
     "mutually_exclusive": [
-        ["node_pools", option] for option in ("node_count", "zones", "system_pool", "ephemeral_os_disk")
+        ["node_pools", option]
+        for option in ("node_count", "zones", "system_pool", "ephemeral_os_disk", "os_disk_size_gb", "spot")
     ],
 }
 PROBLEMS = aks_sku_preflight.problems

@@ -84,7 +84,9 @@ options:
     type: bool
     default: true
   wait_timeout:
-    description: Longest wait, in seconds.
+    description:
+      - Longest wait for the operation, in seconds, counted from when the service took it, and once more for the work of
+        others that is in the way before.
     type: int
     default: 1800
 """

@@ -33,11 +33,14 @@ from ..module_utils.kube.manifests import argument_secrets
 from ..module_utils.masking import forms, mask
 from ..module_utils.module import raise_masked
 from ..module_utils.option_problems import task_problems
+from ..module_utils.run_cache import login_records
+from ..module_utils.secrets import redact
 from ..module_utils.task import CommandOutput
 from ..module_utils.waiting import now
 from . import ansible_core
 from .orphan import end_with_the_run
 from .plain_types import plain_arguments
+from .shown_commands import run_shown
 from .task_files import with_absolute_paths
 from .templates import render
 from .terminal import tell
@@ -69,8 +72,10 @@ class InProcessTask:
         self._reported = ""
 
     def run_command(
-        self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
+        self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None, shown: bool = False
     ) -> CommandOutput:
+        if shown:
+            return run_shown(argv, {**os.environ, **(env or {})}, self._show)
         done = subprocess.run(
             list(argv),
             input=stdin,
@@ -92,6 +97,9 @@ class InProcessTask:
         if at - self._shown >= PROGRESS_EVERY_SECONDS and message != self._reported:
             self._shown, self._reported = at, message
             tell(f"  [{self._host}] {mask(message, self.secrets)}")
+
+    def _show(self, line: str) -> None:
+        tell(f"  [{self._host}] {mask(redact(line), self.secrets)}")
 
     def secret(self, value: str) -> None:
         if value:
@@ -207,6 +215,7 @@ class InProcessAction(ActionBase):
             if validated.error_messages:
                 rules = getattr(self.MODULE, "RULES", {})
                 raise InvalidInput(self._name(), task_problems(self.MODULE.ARGUMENT_SPEC, rules, arguments))
+            _keep_logins(task)
             _keep_leases(task)
             outcome = self.MODULE.OPERATION(task).to_dict(task.diff_mode)
         except Failure as failure:
@@ -226,6 +235,15 @@ def _keep_leases(task: InProcessTask) -> None:
         from ..module_utils.kube import site_lock
 
         site_lock.start_renewal(task, task.run_directory)
+
+
+def _keep_logins(task: InProcessTask) -> None:
+    """While this task works, the tokens that its run keeps beside kubeconfigs do not expire."""
+    if task.run_directory is not None and login_records(task.run_directory):
+        # a client of Azure: tasks of a run that keeps no token need not have it
+        from ..module_utils.arm import cluster_token
+
+        cluster_token.start_renewal(task, task.run_directory)
 
 
 def _plain(value: dict[str, Any]) -> dict[str, Any]:

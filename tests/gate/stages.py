@@ -91,7 +91,20 @@ LANES = (
             *("localcloud_kube", "localcloud_stdio", "readiness", "site_lock", "site_validate"),
         ),
     ),
-    Lane("azure", ("aks_cluster", "azure_provider", "azure_resource", "site", "helm_release")),
+    Lane(
+        "azure",
+        (
+            *(
+                "acr_image",
+                "aks_cluster",
+                "azure_preflight",
+                "azure_provider",
+                "azure_resource",
+                "azure_role_assignment",
+            ),
+            *("site", "helm_release"),
+        ),
+    ),
     Lane("kmcp", ("engine", "kmcp_install", "mcp_probe", "mcp_server", "roles")),
     # Charts of others: clean, edited, repaired.
     Lane("charts", ("charts",), paths={}, needs="build"),

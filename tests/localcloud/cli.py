@@ -13,7 +13,7 @@ from localcloud.assemble import build, build_kubernetes
 from localcloud.binaries import kubernetes_versions
 from localcloud.clusters import ClusterError
 from localcloud.command import CommandError
-from localcloud.extra_programs import ensure_helm4
+from localcloud.extra_programs import EXTRA_PROGRAMS, ensure_program
 from localcloud.processes import ProcessError
 from localcloud.progress import say
 from localcloud.registry.client import RegistryError
@@ -62,7 +62,8 @@ def _build(settings: Settings, arguments: argparse.Namespace) -> int:
     build(settings, say)
     if arguments.all:
         build_kubernetes(settings, kubernetes_versions(), say)
-        ensure_helm4(settings, say)
+        for program in EXTRA_PROGRAMS:
+            ensure_program(program, settings, say)
     return 0
 
 

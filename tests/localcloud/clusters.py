@@ -6,6 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+AKS_SERVER = "6dae42f8-4368-4678-94ff-3960e28e3630"
+"""The application that tokens for the API servers of AKS are made for (kubelogin's docs, aks.md)."""
+
 
 class ClusterError(Exception):
     """A cluster could not be started, stopped or removed; the message says why and where the log is."""
@@ -30,9 +33,17 @@ class ClusterBackend(Protocol):
     def default_version(self) -> str:
         """The version that is at hand without building anything."""
 
-    def create(self, name: str, kubernetes_version: str, *, network_policy: bool = False) -> ClusterInfo:
+    def create(
+        self,
+        name: str,
+        kubernetes_version: str,
+        *,
+        network_policy: bool = False,
+        entra_groups: tuple[str, ...] | None = None,
+    ) -> ClusterInfo:
         """Start a cluster (or start it again with its data) and wait until its API and node are ready. With
-        `network_policy` NetworkPolicies are enforced; a running cluster is started again to change that."""
+        `network_policy` NetworkPolicies are enforced. With `entra_groups` it takes tokens of the local Entra, and who
+        is in one of these groups administers it. A running cluster is started again to change either."""
 
     def stop(self, name: str) -> None:
         """End its processes and keep its data."""

@@ -20,6 +20,7 @@ from localcloud.kube import cgroups, helper_client
 from localcloud.kube.backend import LocalClusters
 from localcloud.packages import process as packages
 from localcloud.processes import ProcessError, Server
+from localcloud.registry import attached
 from localcloud.registry import server as registry
 from localcloud.settings import Settings
 
@@ -60,6 +61,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "tenant_id": settings.tenant_id,
         "subscription_id": settings.subscription_id,
         "client_id": settings.client_id,
+        "admin_group_id": settings.admin_group_id,
         "client_secret_file": str(settings.client_secret_file),
         "registry": settings.registry,
         "registry_ca_file": str(settings.ca_file),
@@ -117,7 +119,7 @@ def leftovers(settings: Settings) -> list[str]:
     found += [f"cgroup {path}" for path in cgroups.existing(f"localcloud-{settings.instance}-")]
     mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     found += [f"mount {point}" for point in mounts if point.startswith(f"{settings.state}/")]
-    for name in ("azure", "registry", "packages", "node-helper"):
+    for name in ("azure", "registry", "packages", "node-helper", *attached.processes(settings)):
         pid = Server(settings, name).pid()
         if pid is not None:
             found.append(f"process {pid} ({name})")
@@ -132,6 +134,8 @@ def down(settings: Settings, progress: Progress, remove: bool = False) -> None:
     with locked(settings.state / ".lifecycle.lock", lambda: progress("another command is under way; waiting for it")):
         settings.environment_file.unlink(missing_ok=True)
         azure(settings).stop()
+        for name in attached.processes(settings):
+            Server(settings, name).stop()
         registry.server(settings).stop()
         packages.server(settings).stop()
         clusters = LocalClusters(settings).layouts()

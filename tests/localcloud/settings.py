@@ -15,7 +15,10 @@ from pathlib import Path
 TENANT_ID = "0f05f212-c61b-440a-9b80-9c0fde868da5"
 SUBSCRIPTION_ID = "c6ea63c3-38db-49d4-b778-4537c173ce9b"
 CLIENT_ID = "72d45ac9-e23e-4f72-8725-7284bd81abf0"
+# The group of the directory that the client is a member of, for clusters that let their administrators in by it.
+ADMIN_GROUP_ID = "b1f3a0f6-58a0-4a53-8c52-0fd0d6a8e2c7"
 
+LOGIN_SERVERS = 12  # as many container registries may exist at a time
 LONGEST_SOCKET_PATH = 107  # sun_path of the kernel, less the final zero
 
 
@@ -66,6 +69,7 @@ class Settings:
     tenant_id: str = TENANT_ID
     subscription_id: str = SUBSCRIPTION_ID
     client_id: str = CLIENT_ID
+    admin_group_id: str = ADMIN_GROUP_ID
     binaries: Path | None = None
     kubeconfig: Path | None = None
 
@@ -113,6 +117,11 @@ class Settings:
     @property
     def registry(self) -> str:
         return f"{self.host_address}:{self.registry_port}"
+
+    @property
+    def login_servers(self) -> tuple[str, ...]:
+        """Where the container registries of the local Azure can answer: one port each, above the registry's."""
+        return tuple(f"{self.host_address}:{self.registry_port + 1 + index}" for index in range(LOGIN_SERVERS))
 
     @property
     def packages(self) -> str:
@@ -175,6 +184,11 @@ class Settings:
     @property
     def registry_storage(self) -> Path:
         return self.state / "registry"
+
+    @property
+    def acr(self) -> Path:
+        """What the container registries of the local Azure hold."""
+        return self.state / "acr"
 
     @property
     def helper_socket(self) -> Path:

@@ -32,7 +32,8 @@ def exports(settings: Settings) -> str:
         # A URL instead of a cloud's name: clients find the other endpoints there.
         "AZURE_CLOUD_ENVIRONMENT": settings.azure_endpoint,
         "AZURE_AUTHORITY_HOST": settings.azure_endpoint,
-        "ARM_CLOUD_METADATA_URL": f"{settings.azure_endpoint}/metadata/endpoints?api-version=2022-09-01",
+        # azure-cli reads this at every start and wants a list of clouds, which newer versions do not answer
+        "ARM_CLOUD_METADATA_URL": f"{settings.azure_endpoint}/metadata/endpoints?api-version=2019-05-01",
         "REQUESTS_CA_BUNDLE": str(settings.ca_bundle_file),
         "SSL_CERT_FILE": str(settings.ca_bundle_file),
         "LOCALCLOUD_REGISTRY": settings.registry,

@@ -38,7 +38,14 @@ class RememberedClusters:
     def default_version(self) -> str:
         return "1.34.4"
 
-    def create(self, name: str, kubernetes_version: str, *, network_policy: bool = False) -> ClusterInfo:
+    def create(
+        self,
+        name: str,
+        kubernetes_version: str,
+        *,
+        network_policy: bool = False,
+        entra_groups: tuple[str, ...] | None = None,
+    ) -> ClusterInfo:
         self.clusters[name] = ClusterInfo(name, "running", "https://10.213.1.2:6443", kubernetes_version)
         return self.clusters[name]
 
@@ -72,7 +79,9 @@ class FakeTask:
     secrets: set[str] = field(default_factory=set)
     written: list[str] = field(default_factory=list)
 
-    def run_command(self, argv: Any, stdin: str | None = None, env: Mapping[str, str] | None = None) -> Any:
+    def run_command(
+        self, argv: Any, stdin: str | None = None, env: Mapping[str, str] | None = None, shown: bool = False
+    ) -> Any:
         raise AssertionError(f"nothing here runs a command, but {argv}")
 
     def warn(self, message: str) -> None:

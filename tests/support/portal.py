@@ -27,7 +27,12 @@ class Portal:
             "scope": f"{self._endpoint}/.default",
         }
         answer = self._http.post(f"{self._endpoint}/{environment['tenant_id']}/oauth2/v2.0/token", data=form)
-        self._headers = {"Authorization": f"Bearer {answer.raise_for_status().json()['access_token']}"}
+        self._token = str(answer.raise_for_status().json()["access_token"])
+        self._headers = {"Authorization": f"Bearer {self._token}"}
+
+    def token(self) -> str:
+        """The Entra token it signs in with."""
+        return self._token
 
     def request(self, method: str, path: str, body: Any = None, version: str = API_VERSION) -> httpx.Response:
         """`path` is relative to the subscription."""
@@ -44,7 +49,7 @@ class Portal:
         deadline = time.monotonic() + timeout
         while monitor:
             status = self._http.get(monitor, headers=self._headers).json()["status"]
-            if status != "InProgress":
+            if status not in ("InProgress", "Creating"):
                 assert status == "Succeeded", status
                 return
             assert time.monotonic() < deadline, "the operation has not ended"

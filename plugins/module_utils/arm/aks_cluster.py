@@ -16,15 +16,16 @@ from ..run_cache import cached_resource, mark_deleted
 from ..task import Result, Task
 from ..waiting import wait_timeout_problems
 from . import compare, names, reconcile
-from .aks.plan import ClusterPlan, offered_problem, plan_cluster, plan_removal, running_version, version_step
-from .aks.spec import ClusterSpec, PoolSpec, cluster_spec, current_pools, new_pools, size_request_of
+from .aks.plan import ClusterPlan, plan_cluster, plan_removal
+from .aks.spec import ClusterSpec, PoolSpec, SizeRequest, cluster_spec, current_pools, new_pools, size_request_of
 from .aks.validate import creation_problems, problems_of, removal_problems
-from .aks_sku_preflight import find_size, selection_problems
+from .aks.versions import offered_problem, plan_problems, running_version, support_plan_of, version_step
+from .aks_sku_preflight import find_sizes, selection_problems
 from .client import Arm, Body, PlanAgain, Reading
 from .errors import concerns_registration, parse_error
 from .options import resolve_identity
 from .reconcile import converge_resource
-from .sku import Requirements, Selection
+from .sku import Selection
 
 
 def cluster_facts(body: Mapping[str, Any] | None, resource_id: str = "") -> dict[str, Any]:
@@ -75,17 +76,20 @@ _UNDECIDED = (401, 403, 409)
 def with_choices(arm: Arm, spec: ClusterSpec, reading: Reading) -> ClusterSpec:
     """`spec` with a size for every new pool; nothing is asked for a cluster that only stays as it is."""
     location = str((reading.body or {}).get("location") or spec.declared.get("location") or "")
-    problems: list[Problem] = []
+    # what stands was taken once
+    problems = [] if reading.body and plan_problems(reading.body) else plan_problems(reading.body, spec.declared)
     step = version_step(reading.body or {}, spec.kubernetes_version)
     if not step.settled and not step.refused:
-        problems += _version_problems(arm, spec.kubernetes_version, location)
-    fresh = {pool.name for pool in new_pools(current_pools(reading.body), spec)}
+        plan = support_plan_of(reading.body, spec.declared)[1]
+        problems += _version_problems(arm, spec.kubernetes_version, location, plan)
+    fresh = new_pools(current_pools(reading.body), spec)
+    asked = {pool.name: size_request_of(reading.body, spec.pools, pool, location, spec.sizes) for pool in fresh}
+    # a size that a pool names is the service's to judge, with the creation; what it takes of the quota counts
+    choose = [name for name, request in asked.items() if request.candidates and not request.named]
+    found = dict(zip(asked, _selections(arm, list(asked.values())))) if choose else {}
     pools: list[PoolSpec] = []
     for pool in spec.pools:
-        asked = size_request_of(reading.body, spec.pools, pool, location, spec.sizes)
-        # a size that the pool names is the service's to judge, with the creation
-        choose = pool.name in fresh and asked.candidates and not asked.named
-        selection = _selection(arm, asked.candidates, asked.wanted) if choose else None
+        selection = found.get(pool.name) if pool.name in choose else None
         if selection is not None and selection.chosen is None:
             problems += selection_problems(f"node_pools[{pool.name}].vm_size_candidates", selection, location)
         elif selection is not None and selection.chosen is not None:
@@ -95,17 +99,17 @@ def with_choices(arm: Arm, spec: ClusterSpec, reading: Reading) -> ClusterSpec:
     return replace(spec, pools=tuple(pools))
 
 
-def _selection(arm: Arm, candidates: Sequence[str], wanted: Requirements) -> Selection | None:
-    """None in check mode when the sizes cannot be asked for yet."""
+def _selections(arm: Arm, asked: Sequence[SizeRequest]) -> list[Selection]:
+    """None at all in check mode, when the sizes cannot be asked for yet."""
     try:
-        return find_size(arm, candidates, wanted)
+        return find_sizes(arm, asked)
     except ServiceError as failure:
         if arm.check_mode and concerns_registration(failure):
-            return None
+            return []
         raise
 
 
-def _version_problems(arm: Arm, version: str, location: str) -> list[Problem]:
+def _version_problems(arm: Arm, version: str, location: str, plan: str) -> list[Problem]:
     place = location.replace(" ", "").lower()
     base = f"/subscriptions/{arm.subscription_id}/providers/Microsoft.ContainerService/locations/{place}"
     version_list = names.api_version_of("Microsoft.ContainerService/locations/kubernetesVersions")
@@ -116,7 +120,7 @@ def _version_problems(arm: Arm, version: str, location: str) -> list[Problem]:
     if response.status != 200:
         error = parse_error(response.json_or_none())
         return [Problem("location", f"{error.message or place} ({error.code or response.status})")]
-    found = offered_problem(version, place, (response.json_or_none() or {}).get("values") or [])
+    found = offered_problem(version, place, (response.json_or_none() or {}).get("values") or [], plan)
     return [Problem("kubernetes_version", found)] if found else []
 
 

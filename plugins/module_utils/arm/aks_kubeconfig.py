@@ -4,28 +4,42 @@
 
 """The operation of aks_kubeconfig.
 
-The kubeconfig of an AKS cluster in a private file of its own, replaced atomically.
+The kubeconfig of an AKS cluster in a private file of its own, replaced atomically. How its user logs in through Entra
+is told kubelogin there (kubelogin.py), or a token of the task's own credential lies beside it (cluster_token.py).
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
+import copy
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..errors import Check, MissingLibrary, Problem, Refused, ServiceError, check, refuse
 from ..names import NO_KUBECONFIG
 from ..plan import ABSENT, Change, Plan, Refusal, leaves
 from ..run_cache import MODE, mark_pending, write_check_mode_copy, write_private
 from ..task import Result, Task
-from . import errors, names
-from .client import Arm
+from . import errors, kubelogin, names
+from .client import Arm, sign_in
+from .cluster_token import (
+    ClusterToken,
+    check_mode_token_file,
+    forget_token,
+    keep_token,
+    request_token,
+    token_changes,
+    token_file,
+)
 from .options import resolve_identity
 
 YAML_ERROR = ""
@@ -38,6 +52,8 @@ except ImportError as _exc:
 # below users[].user; everything there proves an identity, these are text worth hiding wherever they turn up
 _CREDENTIALS = ("token", "client-key-data", "client-certificate-data", "password")
 _LONG = 64
+# the rest of a user proves an identity; a name has no brackets
+_HOW_TO_LOG_IN = re.compile(r"users\[[^\[\]]*\]\.user\.(exec\.|tokenFile$)")
 
 
 @dataclass(frozen=True)
@@ -67,9 +83,41 @@ class Kubeconfig:
             return f"contexts of other clusters ({', '.join(others)})"
         return "something other than a kubeconfig" if self.document is None else ""
 
+    @property
+    def user(self) -> Mapping[str, Any]:
+        """The first one: AKS names no other."""
+        found = next(iter(_named(self.document, "users")), {}).get("user")
+        return found if isinstance(found, Mapping) else {}
+
+    @property
+    def proxy_url(self) -> str:
+        first = next(iter(_named(self.document, "clusters")), {})
+        return str((first.get("cluster") or {}).get("proxy-url") or "")
+
+    def with_proxy(self, url: str) -> Kubeconfig:
+        """The same by way of a proxy, or of none."""
+        if url == self.proxy_url:
+            return self
+        document = copy.deepcopy(self.document or {})
+        cluster = _named(document, "clusters")[0]["cluster"]
+        cluster.pop("proxy-url", None)
+        if url:
+            cluster["proxy-url"] = url
+        return Kubeconfig(yaml.safe_dump(document, sort_keys=False), document)
+
+    def with_user(self, user: Mapping[str, Any]) -> Kubeconfig:
+        """The same for another login."""
+        if user == self.user:
+            return self
+        document = copy.deepcopy(self.document or {})
+        _named(document, "users")[0]["user"] = dict(user)
+        return Kubeconfig(yaml.safe_dump(document, sort_keys=False), document)
+
     def credentials(self) -> list[str]:
         users = [item.get("user") or {} for item in _named(self.document, "users")]
-        return [str(user[key]) for user in users for key in _CREDENTIALS if user.get(key)]
+        own = [str(user[key]) for user in users for key in _CREDENTIALS if user.get(key)]
+        told = [secret for user in users for secret in kubelogin.secrets_of(user)]
+        return own + told + [secret for secret in (urlsplit(self.proxy_url).password,) if secret]
 
 
 def parse_kubeconfig(text: str) -> Kubeconfig:
@@ -91,7 +139,7 @@ def kubeconfig_changes(current: Kubeconfig | None, wanted: Kubeconfig) -> list[C
             path,
             _shown(before[path]) if path in before else ABSENT,
             _shown(after[path]) if path in after else ABSENT,
-            secret=path.startswith("users"),
+            secret=path.startswith("users") and not _HOW_TO_LOG_IN.match(path),
         )
         for path in sorted({*before, *after})
         if before.get(path, ABSENT) != after.get(path, ABSENT)
@@ -121,6 +169,7 @@ def _shown(value: Any) -> Any:
     return value
 
 
+_PROXIES = ("http", "https", "socks5")
 _VERBS = {"user": "listClusterUserCredential", "admin": "listClusterAdminCredential"}
 
 
@@ -138,7 +187,21 @@ def converge(task: Task) -> Result:
 
 def problems(params: Mapping[str, Any]) -> list[Problem]:
     """What is wrong with the options of aks_kubeconfig; whether the file can be written shows where it is to be."""
-    return check((_names, Check("path", lambda given: not given["path"], NO_KUBECONFIG)), params)
+    without_login = "is for the credential user: the administrator's is a certificate; leave one of the two out"
+    rules = (
+        _names,
+        Check("path", lambda given: not given["path"], NO_KUBECONFIG),
+        Check("login", lambda given: given.get("login") and given["credential"] == "admin", without_login),
+    )
+    return check(rules, params) + _proxy_problems(params.get("proxy_url"))
+
+
+def _proxy_problems(url: Any) -> list[Problem]:
+    """What neither this collection's modules nor kubectl and helm reach an API server by."""
+    parts = urlsplit(str(url or ""))
+    if not url or (parts.scheme in _PROXIES and parts.hostname):
+        return []
+    return [Problem("proxy_url", "is not the URL of a proxy, as http://proxy.example.org:3128: http, https or socks5")]
 
 
 def _names(params: Mapping[str, Any]) -> list[Problem]:
@@ -149,26 +212,103 @@ def _names(params: Mapping[str, Any]) -> list[Problem]:
 
 
 def _present(task: Task, path: Path, subject: str) -> Result:
-    wanted = _requested(task)
-    if wanted is None:
+    own = _own(task)
+    refuse(subject, kubelogin.login_problems(task.params["login"] or "", own))
+    service = _requested(task)
+    if service is None:
         cluster = f"AKS cluster {task.params['name']}"
         mark_pending(task, path, f"{cluster} does not exist yet")
         note = f"{subject} depends on {cluster}, which does not exist yet"
         whole = Change("", ABSENT, f"the {task.params['credential']} credential of {cluster}")
         plan = Plan(subject, (whole,), notes=(note,), is_new=True)
         return Result.of(plan, _values(path, None), f"{subject}: would be written")
+    existing = _current_content(task, path)
+    wanted = logged_in(subject, service, existing, task.params["login"] or "", own, token_file(path))
+    # undeclared, it is the user's: `kubectl config set-cluster --proxy-url`
+    standing = existing.proxy_url if existing is not None else ""
+    declared = task.params["proxy_url"]
+    wanted = wanted.with_proxy(standing if declared is None else declared)
     for credential in wanted.credentials():
         task.secret(credential)
-    existing = _current_content(task, path)
+    token = None if "tokenFile" not in wanted.user else request_token(task, _server_id(service))
     plan = plan_file(path, existing, wanted)
+    plan = replace(plan, changes=plan.changes + tuple(_token_changes(path, existing, token)))
     if plan.refused:
         raise Refused(subject, plan.refused)
-    if plan.changes and task.check_mode:
-        write_check_mode_copy(task, path, wanted.text)
-    elif plan.changes:
-        write_kubeconfig(path, wanted.text)
+    if task.check_mode:
+        _leave_copy(task, path, wanted, token, bool(plan.changes))
+    else:
+        _write(task, path, wanted, token, plan)
     written = f"{subject}: {'would be written' if task.check_mode else 'written'}"
     return Result.of(plan, _values(path, wanted), written if existing is None else "")
+
+
+def _own(task: Task) -> kubelogin.Own:
+    """What kubelogin may be told of the task's credential; nothing where it is told nothing."""
+    if task.params["login"] in (None, kubelogin.TOKEN):
+        return kubelogin.Own("")
+    identity, cloud, _credential = sign_in(task)
+    known = cloud.well_known and not identity.authority_host
+    return kubelogin.Own(
+        kind=identity.kind,
+        client_id=identity.client_id,
+        tenant=identity.tenant,
+        certificate_path=identity.certificate_path,
+        token_file=identity.token_file,
+        authority="" if known else cloud.authority,
+    )
+
+
+def logged_in(
+    subject: str, service: Kubeconfig, existing: Kubeconfig | None, login: str, own: kubelogin.Own, token: Path
+) -> Kubeconfig:
+    """The service's kubeconfig with the login that was asked for, or that `kubelogin convert-kubeconfig` has left."""
+    entra = kubelogin.entra_of(service.user)
+    if entra is None:
+        if login:
+            sentence = "the cluster has no Entra authentication, and its credential is a certificate"
+            remedy = "Leave login out, or give the cluster an aadProfile"
+            raise Refused(subject, [Refusal.because("login", sentence, remedy)])
+        return service
+    if login == kubelogin.TOKEN:
+        return service.with_user({"tokenFile": str(token)})
+    user = kubelogin.with_login(entra, login, own) if login else None
+    if existing is not None and kubelogin.is_converted(existing.user, entra, user):
+        return service.with_user(existing.user)
+    return service if user is None else service.with_user(user)
+
+
+def _server_id(service: Kubeconfig) -> str:
+    entra = kubelogin.entra_of(service.user)
+    return entra.server_id if entra is not None else kubelogin.SERVER_APP
+
+
+def _token_changes(path: Path, existing: Kubeconfig | None, token: ClusterToken | None) -> list[Change]:
+    file = token_file(path)
+    if token is not None:
+        return token_changes(file, token.text)
+    left = existing is not None and existing.user.get("tokenFile") == str(file) and file.exists()
+    return [Change("token", "", ABSENT, secret=True)] if left else []
+
+
+def _leave_copy(task: Task, path: Path, wanted: Kubeconfig, token: ClusterToken | None, changed: bool) -> None:
+    """For the tasks that follow in check mode; with a token of its own, as the one that lies there may have expired."""
+    if token is not None:
+        file = check_mode_token_file(task, path)
+        if task.run_directory is not None:
+            keep_token(task, file, path, token)
+        wanted = wanted.with_user({"tokenFile": str(file)})
+    if changed or token is not None:
+        write_check_mode_copy(task, path, wanted.text)
+
+
+def _write(task: Task, path: Path, wanted: Kubeconfig, token: ClusterToken | None, plan: Plan) -> None:
+    if token is not None:
+        keep_token(task, token_file(path), path, token)
+    if any(not change.path.startswith("token") for change in plan.changes):
+        write_kubeconfig(path, wanted.text)
+    if token is None and any(change.path == "token" for change in plan.changes):
+        forget_token(task, path)
 
 
 def _absent(task: Task, path: Path, subject: str) -> Result:
@@ -180,9 +320,12 @@ def _absent(task: Task, path: Path, subject: str) -> Result:
     if what:
         remedy = "Delete it by hand, or give the path of this cluster's own file"
         raise Refused(subject, [Refusal.because(str(path), f"will not be deleted: it holds {what}", remedy)])
+    changes = (Change("contexts", existing.contexts, ABSENT), *_token_changes(path, existing, None))
     if not task.check_mode:
+        if len(changes) > 1:
+            forget_token(task, path)
         path.unlink()
-    return Result.of(Plan(subject, (Change("contexts", existing.contexts, ABSENT),)), _values(path, None))
+    return Result.of(Plan(subject, changes), _values(path, None))
 
 
 def plan_file(path: Path, existing: Kubeconfig | None, wanted: Kubeconfig) -> Plan:
@@ -213,6 +356,8 @@ def _requested(task: Task) -> Kubeconfig | None:
         return None
     if response.status != 200:
         failure = errors.to_failure(action, response)
+        if response.status == 400 and params["credential"] == "admin" and "local account" in str(failure):
+            failure.hint = "Use the credential user, with a login through Entra (login)."
         if errors.is_absent(response) and not failure.hint:
             failure.hint = "Create the cluster first (mcpops.platform.aks_cluster), or check its name and group."
         raise failure
@@ -230,6 +375,9 @@ def _current_content(task: Task, path: Path) -> Kubeconfig | None:
     existing = parse_kubeconfig(path.read_text(encoding="utf-8", errors="replace"))
     for credential in existing.credentials():
         task.secret(credential)
+    if existing.user.get("tokenFile") == str(token_file(path)):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            task.secret(token_file(path).read_text(encoding="utf-8").strip())
     return existing
 
 

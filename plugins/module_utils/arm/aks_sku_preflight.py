@@ -22,28 +22,47 @@ from .aks.spec import SizeRequest, SizeSelection, current_pools, pool_specs, siz
 from .client import Arm
 from .errors import concerns_registration
 from .options import resolve_identity
-from .sku import Quota, Requirements, Selection, SizeVerdict, Sku, find_skus, list_entries, quota_key, select_size
+from .sku import (
+    Quota,
+    Requirements,
+    Selection,
+    SizeVerdict,
+    Sku,
+    find_skus,
+    list_entries,
+    quotas_of,
+    select_size,
+    with_promise,
+)
 
 _COMPUTE = "/subscriptions/{}/providers/Microsoft.Compute"
 
 
-def find_size(arm: Arm, candidates: Sequence[str], wanted: Requirements) -> Selection:
-    """Two kinds of requests: the region's sizes (some pages), and its usages when a candidate is in sight."""
+def find_sizes(arm: Arm, asked: Sequence[SizeRequest]) -> list[Selection]:
+    """A size for each of `asked`, in their order: what one takes of the quota is not there for the next.
+
+    Two kinds of requests: the region's sizes (some pages), and its usages when a candidate is in sight.
+    """
     base = _COMPUTE.format(arm.subscription_id)
-    location = wanted.location.replace(" ", "").lower()
+    # pools of one cluster are in one place
+    location = asked[0].wanted.location.replace(" ", "").lower() if asked else ""
     offered: list[bool] = []
     pages = _noting_sizes(_pages(arm, base, location), offered)
-    skus = find_skus(pages, {name.lower() for name in candidates}, location)
-    without_quota = select_size(candidates, skus, {}, wanted)
-    if without_quota.chosen is None:
-        return replace(without_quota, offers=any(offered))
-    version = names.api_version_of("Microsoft.Compute/locations/usages")
-    path = f"{base}/locations/{location}/usages"
-    quotas = {
-        quota_key(row["name"]["value"]): Quota(int(row["currentValue"]), int(row["limit"]), row["name"]["value"])
-        for row in arm.listed(path, f"Reading the quota of {location}", version)
-    }
-    return select_size(candidates, skus, quotas, wanted)
+    skus = find_skus(pages, {name.lower() for request in asked for name in request.candidates}, location)
+    quotas: dict[str, Quota] = {}
+    if any(select_size(request.candidates, skus, {}, request.wanted).chosen for request in asked):
+        version = names.api_version_of("Microsoft.Compute/locations/usages")
+        path = f"{base}/locations/{location}/usages"
+        quotas = quotas_of(arm.listed(path, f"Reading the quota of {location}", version))
+    found = []
+    for request in asked:
+        selection = select_size(request.candidates, skus, quotas, request.wanted)
+        # a size that the pool names is taken whatever is against it
+        taken = skus.get(request.candidates[0].lower()) if request.named else selection.chosen
+        if taken is not None:
+            quotas = with_promise(quotas, taken, request.wanted)
+        found.append(replace(selection, offers=any(offered)))
+    return found
 
 
 def _pages(arm: Arm, base: str, location: str) -> Iterator[bytes]:
@@ -86,8 +105,9 @@ def converge(task: Task) -> Result:
         verdict = SizeVerdict(live, (), ("is the size of the existing pool",))
         return _result({"name": live}, [verdict], source="existing_pool")
     try:
-        asked = size_request(params, cluster)
-        selection = find_size(arm, asked.candidates, asked.wanted)
+        asked = size_requests(params, cluster)
+        selection = find_sizes(arm, list(asked.values()))[list(asked).index(params.get("node_pool") or "")]
+        wanted = asked[params.get("node_pool") or ""].wanted
     except ServiceError as exc:
         if not concerns_registration(exc):
             raise
@@ -96,8 +116,8 @@ def converge(task: Task) -> Result:
         task.warn(f"VM size preflight: {note}.")
         return Result(changed=False, values={"vm_size": None, "source": "unknown", "candidates": [], "notes": [note]})
     if selection.chosen is None:
-        subject = f"VM size for {counted(asked.wanted.node_count, 'node')} in {asked.wanted.location}"
-        failure = InvalidInput(subject, selection_problems("candidates", selection, asked.wanted.location))
+        subject = f"VM size for {counted(wanted.node_count, 'node')} in {wanted.location}"
+        failure = InvalidInput(subject, selection_problems("candidates", selection, wanted.location))
         failure.values["candidates"] = [verdict.as_dict() for verdict in selection.verdicts]
         raise failure
     return _result(_described(selection.chosen), list(selection.verdicts), source="candidates")
@@ -118,26 +138,31 @@ def _result(selected: dict[str, Any], verdicts: list[SizeVerdict], source: str) 
     return Result(changed=False, msg=f"{size} ({source.replace('_', ' ')})", values=values)
 
 
-def size_request(params: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> SizeRequest:
-    """What the options ask for: one of the pools of the option node_pools, or what the options say one by one."""
-    if params.get("node_pools"):
-        sizes = SizeSelection(candidates=tuple(params["candidates"]), **_choice(params))
-        pools = pool_specs(params["node_pools"])
-        pool = next(pool for pool in pools if pool.name == params["node_pool"])
-        asked = size_request_of(cluster, pools, pool, params["location"], sizes)
-        wanted = replace(asked.wanted, min_memory_gb=params.get("min_memory_gb") or 0, gpu=params["gpu"])
-        return replace(asked, wanted=wanted)
-    wanted = Requirements(
-        **{option: params[option] for option in _OF_THE_SIZE},
-        **_choice(params),
-        zones=tuple(map(str, params.get("zones") or ())),
-        min_memory_gb=params.get("min_memory_gb") or 0,
-    )
-    return SizeRequest(tuple(params["candidates"]), wanted)
+def size_requests(params: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> dict[str, SizeRequest]:
+    """What the options ask for, by pool: each new one of the option node_pools, or what the options say one by one."""
+    name = params.get("node_pool") or ""
+    if not params.get("node_pools"):
+        wanted = Requirements(
+            **{option: params[option] for option in _OF_THE_SIZE},
+            **_choice(params),
+            zones=tuple(map(str, params.get("zones") or ())),
+            min_memory_gb=params.get("min_memory_gb") or 0,
+            os_disk_gb=params.get("os_disk_size_gb") or 0,
+        )
+        return {name: SizeRequest(tuple(params["candidates"]), wanted)}
+    sizes = SizeSelection(candidates=tuple(params["candidates"]), **_choice(params))
+    pools = pool_specs(params["node_pools"])
+    present = {str(pool.get("name")).lower() for pool in current_pools(cluster)}
+    fresh = [pool for pool in pools if pool.name.lower() not in present]
+    asked = {pool.name: size_request_of(cluster, pools, pool, params["location"], sizes) for pool in fresh}
+    if name in asked:
+        own = replace(asked[name].wanted, min_memory_gb=params.get("min_memory_gb") or 0, gpu=params["gpu"])
+        asked[name] = replace(asked[name], wanted=own)
+    return asked
 
 
 # options that are requirements as they are
-_OF_THE_SIZE = ("location", "node_count", "system_pool", "ephemeral_os_disk", "gpu")
+_OF_THE_SIZE = ("location", "node_count", "system_pool", "ephemeral_os_disk", "gpu", "spot")
 
 
 def _choice(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,7 +180,7 @@ def _pool(params: Mapping[str, Any]) -> Iterator[Problem]:
     pools = [pool["name"] for pool in params.get("node_pools") or ()]
     if params.get("node_pools") is not None and params.get("node_pool") not in pools:
         yield Problem("node_pool", f"is none of node_pools: {', '.join(pools) or 'none is listed'}")
-    elif not size_request(params, None).candidates:
+    elif not size_requests(params, None)[params.get("node_pool") or ""].candidates:
         yield Problem("candidates", "name at least one size, for example Standard_D4s_v5")
 
 

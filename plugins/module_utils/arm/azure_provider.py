@@ -10,7 +10,7 @@ A resource provider must be registered with the subscription before its resource
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..errors import Check, NotReady, Problem, Reason, Rule, check, refuse
@@ -28,7 +28,7 @@ def converge(task: Task) -> Result:
     refuse(_SUBJECT, problems(task.params))
     namespaces = list(dict.fromkeys(task.params["namespaces"]))
     arm = Arm.connect(task, task.params["wait_timeout"])
-    states = {name: _state(arm, name) for name in namespaces}
+    states = {name: state_of(arm, name) for name in namespaces}
     missing = [name for name in namespaces if states[name] != "Registered"]
     plan = Plan(_SUBJECT, tuple(Change(name, states[name], "Registered") for name in missing))
     if missing and not task.check_mode:
@@ -46,15 +46,16 @@ def problems(params: Mapping[str, Any]) -> list[Problem]:
     return check(_RULES, params)
 
 
-def _names(params: Mapping[str, Any]) -> Iterator[Problem]:
-    for name in dict.fromkeys(params["namespaces"]):
+def namespace_problems(option: str, namespaces: Iterable[str]) -> Iterator[Problem]:
+    """What cannot be the namespace of a resource provider."""
+    for name in dict.fromkeys(namespaces):
         if not re.fullmatch(r"[A-Za-z0-9]+(\.[A-Za-z0-9]+)+", name):
             message = f"{name!r} is not a valid provider namespace, for example Microsoft.ContainerService"
-            yield Problem("namespaces", message)
+            yield Problem(option, message)
 
 
 _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
-    _names,
+    lambda params: namespace_problems("namespaces", params["namespaces"]),
     lambda params: wait_timeout_problems(params["wait_timeout"]),
     Check("namespaces", lambda params: not params["namespaces"], "name at least one"),
 )
@@ -64,7 +65,8 @@ def _path(arm: Arm, namespace: str) -> str:
     return f"/subscriptions/{arm.subscription_id}/providers/{namespace}"
 
 
-def _state(arm: Arm, namespace: str) -> str:
+def state_of(arm: Arm, namespace: str) -> str:
+    """The registration state of the namespace, as Azure words it."""
     action = f"Reading the registration of {namespace}"
     response = arm.call("GET", arm.url(_path(arm, namespace), _VERSION), action)
     if response.status != 200:
@@ -86,7 +88,7 @@ def _wait(arm: Arm, namespaces: list[str]) -> None:
     pending = list(namespaces)
     attempt = 0
     while True:
-        pending = [name for name in pending if _state(arm, name) != "Registered"]
+        pending = [name for name in pending if state_of(arm, name) != "Registered"]
         if not pending:
             return
         arm.progress(f"registering {', '.join(pending)} ({arm.deadline.elapsed:.0f} s)")

@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..errors import InvalidInput, Problem, ServiceError
+from ..errors import InvalidInput, Problem, Refused
 from ..masking import protect
-from ..plan import Plan
+from ..plan import Plan, Refusal
 from ..run_cache import is_marked_deleted, mark_deleted
 from ..task import Result, Task
 from . import compare, names, reconcile
+from .azure_role_assignment import find_equal_grant
 from .client import Arm, Body, PlanAgain, Reading
-from .compare import role_definition
-from .errors import exists_already
+from .errors import exists_already, is_unregistered, to_failure
 from .names import api_version_of
 from .options import resolve_identity
 from .reconcile import converge_resource
@@ -36,45 +36,12 @@ from .resource_plan import (
     subject_of,
 )
 
-# answers to a list that leave the question to the write: no right to list there, or a scope that is not there yet
-_UNDECIDED = (403, 404)
+# types whose names are part of a DNS name that all customers share
+_ONE_OF_ALL = (names.REGISTRIES.lower(),)
 
 
 def is_assignment(resource_type: str) -> bool:
     return resource_type.lower() == names.ROLE_ASSIGNMENTS.lower()
-
-
-def scope_of(assignment_id: str) -> str:
-    """What is before the assignment in its id; empty for the tenant's root."""
-    place = assignment_id.lower().rfind(f"/providers/{names.ROLE_ASSIGNMENTS}/".lower())
-    return assignment_id[:place] if place >= 0 else assignment_id
-
-
-def same_grant(body: Mapping[str, Any], declared: Mapping[str, Any], scope: str) -> bool:
-    """Whether `body`, an assignment as it is answered, grants what `declared` (properties) would at `scope`."""
-    properties = body.get("properties") or {}
-    return (
-        str(properties.get("scope") or scope_of(str(body.get("id")))).lower().rstrip("/") == scope.lower().rstrip("/")
-        and str(properties.get("principalId")).lower() == str(declared.get("principalId")).lower()
-        and role_definition(properties.get("roleDefinitionId"), declared.get("roleDefinitionId"))
-    )
-
-
-def find_equal_grant(arm: Arm, assignment_id: str, declared: Mapping[str, Any], api_version: str) -> Body | None:
-    """The same grant under another name: Azure takes no second one (409 RoleAssignmentExists)."""
-    if not declared.get("principalId") or not declared.get("roleDefinitionId"):
-        return None
-    scope = scope_of(assignment_id)
-    path = f"{scope}/providers/{names.ROLE_ASSIGNMENTS}"
-    # what is above and below the scope is listed as well
-    query = {"$filter": f"principalId eq '{declared['principalId']}'"}
-    try:
-        listed = list(arm.listed(path, f"Listing the role assignments of {scope or '/'}", api_version, query))
-    except ServiceError as failure:
-        if failure.status in _UNDECIDED or arm.check_mode:
-            return None
-        raise
-    return next((body for body in listed if same_grant(body, declared, scope)), None)
 
 
 def converge(task: Task) -> Result:
@@ -118,7 +85,10 @@ def _present(task: Task, arm: Arm, spec: ResourceSpec) -> Result:
     def plan_of(reading: Reading) -> Plan:
         texts = names.ownership_warnings(spec.subject, reading.body, spec.owner) if spec.update_policy.tags else []
         reconcile.warn_once(task, texts, warned)
-        return plan_resource(reading.body, target.spec).with_notes(*target.notes)
+        plan = plan_resource(reading.body, target.spec).with_notes(*target.notes)
+        if reading.body is None and not reading.missing:
+            _require_free_name(arm, target.spec)
+        return plan
 
     outcome = converge_resource(
         arm,
@@ -173,6 +143,25 @@ class _Target:
             return response.json_or_none() or {}
         reconcile.await_operation(arm, response, spec.subject, action)
         return reconcile.await_finished(arm, spec.id, spec.api_version, spec.subject, action)
+
+
+def _require_free_name(arm: Arm, spec: ResourceSpec) -> None:
+    """A name that is one of the whole cloud's may be somebody else's, which a check is to say as well."""
+    if spec.type.lower() not in _ONE_OF_ALL:
+        return
+    kind = spec.type.partition("/")[0]
+    url = arm.url(f"/subscriptions/{arm.subscription_id}/providers/{kind}/checkNameAvailability", spec.api_version)
+    action = f"Checking whether the name {spec.name} is free"
+    response = arm.call("POST", url, action, {"name": spec.name, "type": spec.type})
+    if arm.check_mode and is_unregistered(response):
+        return
+    if response.status != 200:
+        raise to_failure(action, response)
+    found = response.json_or_none() or {}
+    if found.get("nameAvailable") is False:
+        sentence = f"cannot be created: {str(found.get('message') or found.get('reason')).rstrip('.')}"
+        remedy = "Give it another name (of a site: another azure_platform_name_suffix)"
+        raise Refused(spec.subject, [Refusal.because(spec.name, sentence, remedy)])
 
 
 def _etag(body: Body | None, spec: ResourceSpec) -> str:

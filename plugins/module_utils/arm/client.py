@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from ..errors import ServiceError
@@ -23,10 +23,14 @@ from ..task import ANSWER_LOST, Task
 from ..waiting import Backoff, Clock, Deadline
 from . import errors, names
 from .errors import Request, Sender, Unreachable
-from .options import Cloud, find_cloud, resolve_identity
+from .options import Cloud, Identity, find_cloud, resolve_identity
+
+if TYPE_CHECKING:
+    from .sdk import CachedCredential
 
 Body = dict[str, Any]
 
+SERVICE = "arm"
 DEFAULT_TIMEOUT = 120.0
 _TRANSIENT = (408, 500, 502, 503, 504)
 _TRANSIENT_ATTEMPTS = 5
@@ -57,6 +61,24 @@ class Reading:
     missing: str = ""
 
 
+def sign_in(task: Task) -> tuple[Identity, Cloud, CachedCredential]:
+    """Who the task is, in which cloud, and what gets its tokens."""
+    # Azure's libraries take longer to import than all the rest. Only who connects needs them, not who looks at
+    # options; actions that connect import them once a playbook (plugin_utils/azure.py).
+    from .sdk import CachedCredential, PipelineSender
+
+    identity = resolve_identity(task.params)
+    cache = RunCache(task.run_directory)
+
+    def get_json(url: str) -> Any:
+        bare = PipelineSender(Cloud(identity.cloud, "", "", False), identity, task.check_mode, None)
+        asking = Arm(bare, "", "", progress=task.progress)
+        return asking.call("GET", url, "Reading the cloud's endpoints").json_or_none()
+
+    cloud = find_cloud(identity.cloud, identity.authority_host, cache, get_json)
+    return identity, cloud, CachedCredential(identity, cloud, cache, task.secret)
+
+
 class Arm:
     """One task's conversation with ARM."""
 
@@ -71,8 +93,10 @@ class Arm:
         progress: Callable[[str], None] = lambda _message: None,
         wrote: Callable[[str], None] = lambda _what: None,
         check_mode: bool = False,
+        cloud: Cloud | None = None,
     ) -> None:
         self.subscription_id = subscription_id
+        self.cloud = cloud or Cloud(endpoint, "", endpoint, False)
         self.check_mode = check_mode
         self.deadline = Deadline(timeout, clock)
         self.progress = progress
@@ -81,26 +105,17 @@ class Arm:
         self.write_uncertain = False
         self._sender = sender
         self._endpoint = endpoint
+        # who is asked, in the words of `intent`
+        self._service = SERVICE
         # of writes, which are planned again after every pause: their patience outlives a single request
         self._pauses = self._troubles = 0
 
     @classmethod
     def connect(cls, task: Task, timeout: float | None = None) -> Arm:
         """Resolve who we are and where ARM is; nothing is asked unless the cloud is given by its URL."""
-        # Azure's libraries take longer to import than all the rest. Only who connects needs them, not who looks at
-        # options; actions that connect import them once a playbook (plugin_utils/azure.py).
-        from .sdk import CachedCredential, PipelineSender
+        from .sdk import PipelineSender
 
-        identity = resolve_identity(task.params)
-        cache = RunCache(task.run_directory)
-
-        def get_json(url: str) -> Any:
-            bare = PipelineSender(Cloud(identity.cloud, "", "", False), identity, task.check_mode, None)
-            asking = Arm(bare, "", "", progress=task.progress)
-            return asking.call("GET", url, "Reading the cloud's endpoints").json_or_none()
-
-        cloud = find_cloud(identity.cloud, identity.authority_host, cache, get_json)
-        credential = CachedCredential(identity, cloud, cache, task.secret)
+        identity, cloud, credential = sign_in(task)
         return cls(
             PipelineSender(cloud, identity, task.check_mode, credential),
             cloud.resource_manager,
@@ -109,7 +124,23 @@ class Arm:
             progress=task.progress,
             wrote=task.wrote,
             check_mode=task.check_mode,
+            cloud=cloud,
         )
+
+    def beside(self, sender: Sender, service: str) -> Arm:
+        """The same patience, deadline and voice for another service, asked through `sender` by absolute URLs."""
+        other = Arm(
+            sender,
+            "",
+            self.subscription_id,
+            progress=self.progress,
+            wrote=self._wrote,
+            check_mode=self.check_mode,
+            cloud=self.cloud,
+        )
+        other.deadline = self.deadline
+        other._service = service
+        return other
 
     # --- requests
 
@@ -135,7 +166,7 @@ class Arm:
 
     def _send(self, request: Request, action: str) -> tuple[Response | None, str]:
         """The answer, or why there is none; a token that is no longer taken is renewed once."""
-        writes = classify("arm", request.method, request.url) is Intent.WRITE
+        writes = classify(self._service, request.method, request.url) is Intent.WRITE
         for renewed in (False, True):
             try:
                 response = self._sender.send(request)
@@ -144,7 +175,8 @@ class Arm:
                 if writes and exc.sent:
                     self._wrote(f"{action} ({ANSWER_LOST})")
                 return None, exc.reason
-            if response.status != 401 or renewed:
+            # elsewhere a 401 says how to sign in, and no token of ours has expired
+            if response.status != 401 or renewed or self._service != SERVICE:
                 break
             self._sender.renew()
         if response.status in _TRANSIENT and request.method != "GET":
@@ -159,7 +191,8 @@ class Arm:
         if not self.deadline.pause(pause):
             return False
         why = f"answered {response.status}" if response is not None else reason
-        self.progress(f"{action}: Azure {why}, tried again after {pause:.0f} s")
+        who = "Azure" if self._service == SERVICE else f"the {self._service}"
+        self.progress(f"{action}: {who} {why}, tried again after {pause:.0f} s")
         return True
 
     @staticmethod
@@ -222,6 +255,8 @@ class Arm:
             raise errors.to_failure(action, response)
         self._pauses = self._troubles = 0
         self.write_uncertain = False
+        # what was waited for until here was somebody else's work, or an earlier step of ours
+        self.deadline.begin()
         return response
 
     def pages(

@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from ..compare import Rule, case_insensitive, location
+from ..compare import Rule, Rules, case_insensitive, location
 from ..errors import Problem
 from ..plan import ABSENT, Change, join
 from ..secrets import REDACTED, SHORTEST_SECRET, secret_property
@@ -52,7 +52,7 @@ def texts_of(values: Mapping[Any, Any] | None, path: str) -> tuple[dict[str, str
 
 
 def typed_like(existing: Any, declared: Any) -> Any:
-    """`declared` with scalars as text where text stands: for services whose types nobody here knows."""
+    """`declared` with its scalars in the type of what stands: for services whose types nobody here knows."""
     if isinstance(declared, Mapping):
         below = existing if isinstance(existing, Mapping) else {}
         return {key: typed_like(below.get(key), value) for key, value in declared.items()}
@@ -61,10 +61,12 @@ def typed_like(existing: Any, declared: Any) -> Any:
             return [typed_like(*pair) for pair in zip(existing, declared)]
         texts = bool(existing) and all(isinstance(item, str) for item in existing)
         return [typed_like("" if texts else None, item) for item in declared]
-    if isinstance(existing, str) and not isinstance(declared, str):
-        text = text_of(declared)
-        return declared if text is None else text
-    return declared
+    if declared is None:
+        return None
+    kind = "s" if isinstance(existing, str) else "b" if isinstance(existing, bool) else ""
+    kind = kind or ("n" if isinstance(existing, (int, float)) else "")
+    typed = _SCALARS[kind][0](declared) if kind else None
+    return declared if typed is None else typed
 
 
 # --- with a model
@@ -97,6 +99,7 @@ def _object(declared: Mapping[str, Any], model: str, path: str, problems: list[P
             result[str(key)] = value
         elif known[name] == READ_ONLY:
             problems.append(Problem(place, "is only answered by the service and cannot be set: leave it out"))
+            result[name] = value
         else:
             result[name] = _value(value, known[name], join(path, name), problems)
     return result
@@ -170,27 +173,6 @@ _SCALARS: dict[str, tuple[Callable[[Any], Any], str]] = {
 }
 
 
-@cache
-def paths_of(model: str, kind: str) -> tuple[str, ...]:
-    """Every place below `model` whose field is of `kind`; `*` stands for an item or a free name."""
-    return tuple(_paths(model, kind, ""))
-
-
-def _paths(model: str, kind: str, path: str) -> Iterable[str]:
-    for name, declared in model_fields(model).items():
-        place = f"{path}.{name}" if path else name
-        inner = declared
-        if inner == kind:
-            yield place
-        while inner.startswith(("[", "{")):
-            inner = inner[1:]
-            place = f"{place}.*"
-        if inner in MODELS:
-            yield from _paths(inner, kind, place)
-        elif inner == kind and inner != declared:
-            yield place
-
-
 _ID = re.compile(r"/(subscriptions|providers)/", re.IGNORECASE)
 
 
@@ -232,6 +214,12 @@ def envelope_rules(purge_tags: bool) -> dict[str, Rule]:
         "sku.tier": Rule(case_insensitive),
         "kind": Rule(case_insensitive),
     }
+
+
+def creation_rules(table: Mapping[str, Rule]) -> Rules:
+    """Of what is new all is sent, what is off or the default of today as well; only what is empty says nothing."""
+    kept = {"tags.*": Rule(), "identity.userAssignedIdentities.**": Rule()}
+    return Rules({**kept, **table}, Rule(empty_is_absent=True))
 
 
 def tag_values(tags: Mapping[str, Any] | None) -> tuple[dict[str, str | None], list[Problem]]:

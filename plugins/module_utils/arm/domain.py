@@ -7,10 +7,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..domain import BACKEND, COLLECTION, EXISTING, PLATFORMS, Domain, Foundation, Role, Unique
+from ..domain import (
+    AT_CLUSTER,
+    AT_GROUP,
+    AT_SUBSCRIPTION,
+    BACKEND,
+    COLLECTION,
+    EXISTING,
+    PLATFORMS,
+    AzureRight,
+    Domain,
+    Foundation,
+    Role,
+    Unique,
+)
 from ..kube.writers import Writer
 
 if TYPE_CHECKING:
@@ -66,12 +79,85 @@ def _same_kubeconfig(host: Host, other: Host) -> str:
     )
 
 
+def _of_type(resource_type: str, *verbs: str) -> tuple[str, ...]:
+    return tuple(f"{resource_type}/{verb}" for verb in verbs)
+
+
+_REGISTRIES, _IDENTITIES = "azure_platform_registries", "azure_platform_identities"
+_FEDERATED, _GRANTS = "azure_platform_federated_credentials", "azure_platform_role_assignments"
+_WHOSE, _WHERE = ("identity", "principal"), ("registry", "resource_group", "scope")
+
+
+def _named_here(host: Host) -> Iterator[tuple[str, str]]:
+    """What names a registry or an identity of the platform names one that it has."""
+    if not any(role.endswith("azure_platform") for role in host.roles):
+        return
+    for variable, key, of in (
+        (_FEDERATED, "identity", _IDENTITIES),
+        (_GRANTS, "identity", _IDENTITIES),
+        (_GRANTS, "registry", _REGISTRIES),
+    ):
+        known = [str(entry.get("name")) for entry in _entries(host, of)]
+        for index, entry in enumerate(_entries(host, variable)):
+            if key in entry and str(entry[key]) not in known:
+                listed = ", ".join(known) or "it has none"
+                yield f"{variable}[{index}].{key}", f"{entry[key]!r} is not in {of} ({listed})"
+    for index, entry in enumerate(_entries(host, _GRANTS)):
+        for keys in (_WHOSE, _WHERE):
+            given = [key for key in keys if entry.get(key)]
+            if len(given) != 1:
+                said = f"it has {' and '.join(given)}" if given else "it has none"
+                yield f"{_GRANTS}[{index}]", f"takes exactly one of {', '.join(keys)}: {said}"
+
+
+def _suffix(host: Host) -> Iterator[tuple[str, str]]:
+    """A suffix that is made without the subscription would be another one as soon as that is known."""
+    needed = [entry for entry in _entries(host, _REGISTRIES) if entry.get("suffix") is None]
+    own = host.get("azure_platform_name_suffix") if "azure_platform_name_suffix" in host.written else None
+    if needed and own is None and host.get("azure_platform_subscription_id") == "":
+        yield (
+            "azure_platform_subscription_id",
+            "is empty, and names of registries are made with it: declare mcpops_azure_auth.subscription_id, or "
+            "azure_platform_name_suffix",
+        )
+
+
+def _issuer(host: Host) -> Iterator[tuple[str, str]]:
+    """Without an issuer nobody signs the tokens of service accounts."""
+    declared = [
+        entry for entry in _entries(host, "aks_cluster_federated_credentials") if entry.get("state") != "absent"
+    ]
+    if declared and host.get(BACKEND) == "arm" and host.get("aks_cluster_oidc_issuer") is False:
+        yield "aks_cluster_federated_credentials", "need an issuer of tokens: set aks_cluster_oidc_issuer to true"
+
+
+def _entries(host: Host, variable: str) -> list[Mapping[str, Any]]:
+    value = host.get(variable)
+    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
+
+
 DOMAIN = Domain(
     name="azure",
     roles=(
         Role(f"{COLLECTION}.azure_platform", PLATFORMS, "platform"),
         Role(f"{COLLECTION}.site_preflight", stage="preflight"),
         Role(f"{COLLECTION}.{_ROLE}", stage="cluster"),
+    ),
+    azure_rights=(
+        AzureRight(_of_type("Microsoft.Resources/subscriptions/resourceGroups", "read", "write"), AT_GROUP, AT_GROUP),
+        # which sizes there are, and whether they fit
+        AzureRight(
+            ("Microsoft.Compute/skus/read", "Microsoft.Compute/locations/usages/read"), AT_SUBSCRIPTION, AT_CLUSTER
+        ),
+        AzureRight(
+            (
+                *_of_type("Microsoft.ContainerService/managedClusters", "read", "write"),
+                *_of_type("Microsoft.ContainerService/managedClusters/agentPools", "read", "write"),
+                "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action",
+            ),
+            AT_GROUP,
+            AT_CLUSTER,
+        ),
     ),
     writers=(
         *(
@@ -102,4 +188,5 @@ DOMAIN = Domain(
         Unique(_ROLE, "aks_cluster_name", _cluster, _same_cluster),
         Unique(_ROLE, "aks_cluster_kubeconfig", _kubeconfig, _same_kubeconfig),
     ),
+    host_rules=(_named_here, _suffix, _issuer),
 )

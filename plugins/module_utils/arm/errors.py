@@ -104,7 +104,28 @@ _WRONG_PLACE = {
 }
 # the headers that Resource Manager puts on each answer: a 404 without them and without a code is some proxy's
 _MARKS = ("x-ms-correlation-request-id", "x-ms-request-id", "x-ms-failure-cause")
-_BUSY = {"AnotherOperationInProgress", "ResourceGroupBeingDeleted", "ConflictingConcurrentWriteNotAllowed"}
+_BUSY = {
+    "AnotherOperationInProgress",
+    "ResourceGroupBeingDeleted",
+    "ConflictingConcurrentWriteNotAllowed",
+    "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity",
+}
+# beginning of an action, in lower case: the narrowest built-in role that has it
+# (https://learn.microsoft.com/azure/role-based-access-control/built-in-roles)
+_ROLES = (
+    ("microsoft.authorization/roleassignments/", "Role Based Access Control Administrator"),
+    ("microsoft.authorization/", "User Access Administrator"),
+    ("microsoft.managedidentity/userassignedidentities/assign/", "Managed Identity Operator"),
+    ("microsoft.managedidentity/", "Managed Identity Contributor"),
+    ("microsoft.containerservice/", "Azure Kubernetes Service Contributor Role"),
+    (
+        "microsoft.containerregistry/registries/",
+        "Container Registry Contributor and Data Access Configuration Administrator",
+    ),
+    ("microsoft.operationalinsights/", "Log Analytics Contributor"),
+    ("microsoft.network/", "Network Contributor"),
+)
+_DENIED = re.compile(r"perform action(?:\(s\))? '([^']+)' (?:over scope|on the linked scope\(s\)) '([^']*)'")
 
 
 @dataclass(frozen=True)
@@ -203,7 +224,17 @@ def operation_failure(action: str, status: str, body: Any) -> ServiceError:
     return ServiceError(action, reason, code=error.code or status, hint=hint_for(error, None), body=body)
 
 
+def role_with(action: str) -> str:
+    """A built-in role that has this action; Contributor has nearly all."""
+    lowered = action.lower()
+    found = (role for begin, role in _ROLES if lowered.startswith(begin))
+    return "Reader" if lowered.endswith("/read") else next(found, "Contributor")
+
+
 def hint_for(error: ArmError, status: int | None) -> str:
+    if denied := _DENIED.search(error.message):
+        action, scope = denied.groups()
+        return f"Give this identity the permission {action} at {scope}: the role {role_with(action)} has it."
     if error.code in HINTS:
         return HINTS[error.code]
     if error.code == "OperationNotAllowed" and "quota" in error.message.lower():

@@ -22,6 +22,10 @@ MANAGED_CLUSTERS = "Microsoft.ContainerService/managedClusters"
 AGENT_POOLS = f"{MANAGED_CLUSTERS}/agentPools"
 ROLE_ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
 ROLE_DEFINITIONS = "Microsoft.Authorization/roleDefinitions"
+IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
+FEDERATED_CREDENTIALS = f"{IDENTITIES}/federatedIdentityCredentials"
+REGISTRIES = "Microsoft.ContainerRegistry/registries"
+WORKSPACES = "Microsoft.OperationalInsights/workspaces"
 
 # type (lower case): api-version. Each is the stable one that the SDK package of that service speaks (facts: wheels).
 API_VERSIONS = {
@@ -35,9 +39,13 @@ API_VERSIONS = {
     "microsoft.compute/skus": "2021-07-01",
     "microsoft.compute/locations/usages": "2026-04-01",
     "microsoft.containerregistry/registries": "2025-11-01",
+    # no stable one has the runs
+    "microsoft.containerregistry/registries/runs": "2019-06-01-preview",
     "microsoft.managedidentity/userassignedidentities": "2024-11-30",
     "microsoft.managedidentity/userassignedidentities/federatedidentitycredentials": "2024-11-30",
     "microsoft.kubernetesconfiguration/extensions": "2025-03-01",
+    "microsoft.authorization/permissions": "2022-04-01",
+    "microsoft.operationalinsights/workspaces": "2025-07-01",
     "microsoft.authorization/roleassignments": "2022-04-01",
     "microsoft.authorization/roledefinitions": "2022-04-01",
 }
@@ -57,6 +65,14 @@ _RULES: dict[str, tuple[str, str]] = {
     "microsoft.managedidentity/userassignedidentities": (
         r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,127}",
         "3 to 128 letters, digits, _ and -, starting with a letter or digit",
+    ),
+    "microsoft.managedidentity/userassignedidentities/federatedidentitycredentials": (
+        r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,119}",
+        "3 to 120 letters, digits, _ and -, starting with a letter or digit",
+    ),
+    "microsoft.operationalinsights/workspaces": (
+        r"[a-zA-Z0-9][a-zA-Z0-9-]{2,61}[a-zA-Z0-9]",
+        "4 to 63 letters, digits and -, not at the ends",
     ),
     "microsoft.containerservice/fleets": (
         r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
@@ -79,12 +95,22 @@ def name_rule(option: str, resource_type: str) -> Rule[Mapping[str, Any]]:
     return lambda params: name_problems(option, resource_type, params[option]) if params.get(option) else []
 
 
+def group_path(name: str) -> str:
+    """The id of a group without its subscription."""
+    return f"/resourceGroups/{name}"
+
+
+def cluster_path(resource_group: str, name: str) -> str:
+    """The id of a cluster without its subscription."""
+    return f"{group_path(resource_group)}/providers/{MANAGED_CLUSTERS}/{name}"
+
+
 def group_id(subscription_id: str, name: str) -> str:
-    return f"/subscriptions/{subscription_id}/resourceGroups/{name}"
+    return f"/subscriptions/{subscription_id}{group_path(name)}"
 
 
 def cluster_id(subscription_id: str, resource_group: str, name: str) -> str:
-    return f"{group_id(subscription_id, resource_group)}/providers/{MANAGED_CLUSTERS}/{name}"
+    return f"/subscriptions/{subscription_id}{cluster_path(resource_group, name)}"
 
 
 def resource_id(subscription_id: str, resource_group: str, resource_type: str, name: str) -> str:

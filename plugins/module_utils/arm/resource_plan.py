@@ -17,7 +17,8 @@ from ..masking import declared_values
 from ..plan import ABSENT, Change, Plan, Refusal
 from ..waiting import wait_timeout_problems
 from . import compare, fields, names
-from .compare import paths_of, role_definition, tag_values, typed_body, typed_like
+from .compare import role_definition, tag_values, typed_body, typed_like
+from .equivalence import ModelRules, as_spelled
 from .fields import not_sent
 from .reconcile import has_failed, provisioning_state
 
@@ -65,6 +66,28 @@ UPDATE_POLICIES: dict[str, UpdatePolicy] = {
         },
     ),
     names.ROLE_DEFINITIONS.lower(): UpdatePolicy("put_merged", immutable=(), location_required=False, tags=False),
+    names.IDENTITIES.lower(): UpdatePolicy("put_merged"),
+    names.FEDERATED_CREDENTIALS.lower(): UpdatePolicy(
+        "put_declared",
+        immutable=(),
+        location_required=False,
+        tags=False,
+        # compared to the letter, as the token service does
+        rules={"properties.issuer": Comparator(), "properties.subject": Comparator()},
+    ),
+    names.REGISTRIES.lower(): UpdatePolicy(
+        "patch",
+        immutable=("location", "properties.zoneRedundancy"),
+        rules={
+            place: Comparator(case_insensitive)
+            for place in (
+                "properties.publicNetworkAccess",
+                "properties.roleAssignmentMode",
+                "properties.zoneRedundancy",
+            )
+        },
+    ),
+    names.WORKSPACES.lower(): UpdatePolicy("patch", rules={"properties.sku.name": Comparator(case_insensitive)}),
 }
 
 
@@ -84,10 +107,12 @@ class ResourceSpec(names.DeclaredResource):
     type: str
     state: str
     update_policy: UpdatePolicy
+    called: str = ""
+    """What messages call it, where its type and name say little."""
 
     @property
     def subject(self) -> str:
-        return subject_of(self.type, self.name)
+        return self.called or subject_of(self.type, self.name)
 
 
 def subject_of(resource_type: str, name: str) -> str:
@@ -191,13 +216,38 @@ def _tags(params: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("tags", f"a resource of type {_type(params)} has no tags of its own: leave them out")
 
 
+def _registry(params: Mapping[str, Any]) -> Iterator[Problem]:
+    """What a registry's SKU has not (https://learn.microsoft.com/azure/container-registry/container-registry-skus)."""
+    sku, declared = (params.get("sku") or {}).get("name"), params.get("properties") or {}
+    if not sku or _type(params).lower() != names.REGISTRIES.lower():
+        return
+    if str(sku).lower() not in _SKUS:
+        yield Problem("sku.name", f"{sku!r} is not a SKU of registries: it takes {', '.join(map(str.title, _SKUS))}")
+        return
+    for name, value, has in _OF_SKU:
+        if str(declared.get(name)).lower() == value and str(sku).lower() not in has:
+            skus = " or ".join(one.capitalize() for one in has)
+            yield Problem(f"properties.{name}", f"{declared[name]} takes a registry of SKU {skus}, not {sku}")
+
+
+_SKUS = ("basic", "standard", "premium")
+_OF_SKU = (
+    ("publicNetworkAccess", "disabled", ("premium",)),
+    ("zoneRedundancy", "enabled", ("premium",)),
+    ("dataEndpointEnabled", "true", ("premium",)),
+    ("anonymousPullEnabled", "true", ("standard", "premium")),
+)
+
+
 def _typed(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     """What is declared, as its model has it where there is one."""
     declared = {key: params[key] for key in DECLARABLE if params.get(key) is not None}
     update_policy = _update_policy(params)
-    if update_policy is not None and update_policy.model and _api_version(params) == fields.API_VERSION:
-        return typed_body(declared, update_policy.model)
-    return declared, []
+    if update_policy is None or not update_policy.model:
+        return declared, []
+    typed, problems = typed_body(declared, update_policy.model)
+    # another api-version may know more names, and other types
+    return typed, problems if _api_version(params) == fields.API_VERSION else []
 
 
 _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
@@ -206,6 +256,7 @@ _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
     _update_method,
     _tags,
     names.NO_LOCATION,
+    _registry,
     names.NO_OWNER,
     lambda params: wait_timeout_problems(params.get("wait_timeout")),
     lambda params: _typed(params)[1],
@@ -232,17 +283,17 @@ def resource_spec(params: Mapping[str, Any], subscription_id: str) -> ResourceSp
 
 
 def plan_resource(current: dict[str, Any] | None, spec: ResourceSpec) -> Plan:
-    rules = Rules({**resource_rules(spec), **spec.update_policy.rules}, compare.ARM_DEFAULT)
     if current is None:
         if spec.update_policy.location_required and not spec.declared.get("location"):
             raise InvalidInput(spec.subject, [Problem("location", "is needed to create it")])
         marks = spec.owner.tags() if spec.owner is not None else names.MARK if is_group(spec.type) else {}
         marked = bool(marks) and spec.update_policy.tags
         declared = names.with_tags(spec.declared, marks) if marked else dict(spec.declared)
-        merged = merge({}, declared, rules)
+        merged = merge({}, declared, compare.creation_rules({}))
         created = compare.redact_changes(merged.changes) or (Change("", ABSENT, {}),)
         return Plan(spec.subject, created, body=compare.without_paths(merged.value, ()), is_new=True)
-    declared = typed_like(current, spec.declared)
+    rules, model = resource_rules(spec), spec.update_policy.model
+    declared = as_spelled(current, spec.declared, model) if model else typed_like(current, spec.declared)
     if "tags" in declared:
         declared["tags"] = compare.tags_over(current, declared["tags"], spec.purge_tags)
     compared, unanswered = compare.comparable_part(declared, current)
@@ -265,11 +316,11 @@ def plan_resource(current: dict[str, Any] | None, spec: ResourceSpec) -> Plan:
     return Plan(spec.subject, tuple(changes), tuple(refused), _body(wanted, declared, spec, changes), tuple(notes))
 
 
-def resource_rules(spec: ResourceSpec) -> dict[str, Comparator]:
-    """How the keys are compared that every type has, and for AKS the values of known sets."""
-    known = paths_of(spec.update_policy.model, "e") if spec.update_policy.model else ()
-    any_case = Comparator(case_insensitive, empty_is_absent=True)
-    return {**compare.envelope_rules(spec.purge_tags), **dict.fromkeys(known, any_case)}
+def resource_rules(spec: ResourceSpec) -> Rules:
+    """How the keys are compared that every type has, and what the models say of those that have one."""
+    policy = spec.update_policy
+    table = {**compare.envelope_rules(spec.purge_tags), **policy.rules}
+    return ModelRules(table, policy.model) if policy.model else Rules(table, compare.ARM_DEFAULT)
 
 
 _IMMUTABLE = "Set it back to the current value, or delete and recreate the resource"

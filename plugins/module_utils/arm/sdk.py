@@ -133,8 +133,13 @@ class CachedCredential:
         except ValueError as exc:
             # azure-identity checks tenant and certificate before it asks
             raise InvalidInput("Azure credentials", [Problem("", _first_line(exc))]) from exc
-        lifetime = token.expires_on - time.time()
-        return (token.token, token.expires_on), max(lifetime - _MARGIN_SECONDS, lifetime / 2)
+        return (token.token, token.expires_on), good_for(token.expires_on)
+
+
+def good_for(expires_on: float) -> float:
+    """How many seconds from now a token is handed out for."""
+    lifetime = expires_on - time.time()
+    return max(lifetime - _MARGIN_SECONDS, lifetime / 2)
 
 
 def sdk_credential(identity: Identity, cloud: Cloud) -> Any:
@@ -189,6 +194,7 @@ def _first_line(exc: Exception) -> str:
 
 
 USER_AGENT = "mcpops.platform"
+FORM = "application/x-www-form-urlencoded"
 _CONNECT_TIMEOUT = 30
 _READ_TIMEOUT = 300
 
@@ -196,12 +202,13 @@ _READ_TIMEOUT = 300
 class GuardedTransport(RequestsTransport):  # type: ignore[misc]
     """The socket: behind every policy of azure-core, so nothing that a policy thinks of can pass in check mode."""
 
-    def __init__(self, check_mode: bool, **options: Any) -> None:
+    def __init__(self, check_mode: bool, service: str = "arm", **options: Any) -> None:
         super().__init__(**options)
         self._check_mode = check_mode
+        self._service = service
 
     def send(self, request: Any, **options: Any) -> Any:
-        guard(self._check_mode, "arm", request.method, request.url)
+        guard(self._check_mode, self._service, request.method, request.url)
         return super().send(request, **options)
 
 
@@ -209,7 +216,14 @@ class PipelineSender:
     """Sends through ARMPipelineClient without its retries (client.py decides those, with a deadline and a voice)
     and without its automatic provider registration, which writes in answer to a read."""
 
-    def __init__(self, cloud: Cloud, identity: Identity, check_mode: bool, credential: CachedCredential | None) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        identity: Identity,
+        check_mode: bool,
+        credential: CachedCredential | None,
+        service: str = "arm",
+    ) -> None:
         require_sdk()
         if identity.verify is False:
             expect_unverified()
@@ -217,6 +231,7 @@ class PipelineSender:
         self._credential = credential
         self._transport = GuardedTransport(
             check_mode,
+            service,
             connection_verify=identity.verify,
             connection_timeout=_CONNECT_TIMEOUT,
             read_timeout=_READ_TIMEOUT,
@@ -235,7 +250,9 @@ class PipelineSender:
             self._client = self._make()
 
     def send(self, request: Request) -> Response:
-        options = {} if request.body is None else {"json": request.body}
+        kind = request.headers.get("Content-Type", "")
+        form = "content" if isinstance(request.body, bytes) else "data" if kind == FORM else "json"
+        options = {} if request.body is None else {form: request.body}
         message = HttpRequest(request.method, request.url, headers=dict(request.headers), **options)
         try:
             answer = self._client.send_request(message)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..text import counted
@@ -59,6 +59,19 @@ class Sku:
         return int(self.number("GPUs"))
 
     @property
+    def ephemeral_gib(self) -> float:
+        """The largest OS disk that fits its cache, its temporary disk or its NVMe disk, where one may be."""
+        if not self.flag("EphemeralOSDiskSupported"):
+            return 0.0
+        stated = self.capabilities.get("SupportedEphemeralOSDiskPlacements", "CacheDisk,ResourceDisk,NvmeDisk")
+        rooms = {
+            "CacheDisk": self.number("CachedDiskBytes") / 2**30,
+            "ResourceDisk": self.number("MaxResourceVolumeMB") / 1024,
+            "NvmeDisk": self.number("NvmeDiskSizeInMiB") / 1024,
+        }
+        return max((room for place, room in rooms.items() if place.lower() in stated.lower()), default=0.0)
+
+    @property
     def architecture(self) -> str:
         return self.capabilities.get("CpuArchitectureType", "x64").lower()
 
@@ -91,8 +104,22 @@ def find_skus(pages: Iterator[bytes], names: set[str], location: str) -> dict[st
             if name.lower() not in names or entry.get("resourceType") != "virtualMachines":
                 continue
             if any(_same(place, location) for place in entry.get("locations") or ()):
-                found[name.lower()] = _sku(entry, location)
+                sku = _sku(entry, location)
+                found[name.lower()] = _together(found[name.lower()], sku) if name.lower() in found else sku
     return found
+
+
+def _together(first: Sku, second: Sku) -> Sku:
+    """A size may be listed once for each of its zones: it is open where one of the rows is (real lists, 2026)."""
+    open_zones = {zone for sku in (first, second) if not sku.restricted for zone in sku.zones - sku.restricted_zones}
+    zones = first.zones | second.zones
+    return replace(
+        first,
+        zones=zones,
+        restricted="" if "" in (first.restricted, second.restricted) else first.restricted,
+        restricted_zones=zones - open_zones,
+        capabilities={**second.capabilities, **first.capabilities},
+    )
 
 
 def _sku(entry: Mapping[str, Any], location: str) -> Sku:
@@ -143,22 +170,26 @@ class Requirements:
     system_pool: bool = False
     min_memory_gb: float = 0
     ephemeral_os_disk: bool = False
+    os_disk_gb: int = 0
+    """0: whatever the service gives to the size."""
     gpu: bool = False
-
-    @property
-    def nodes(self) -> int:
-        return self.node_count + self.surge_nodes
+    spot: bool = False
 
 
 @dataclass(frozen=True)
 class Quota:
+    """`promised` are the vCPUs of nodes that other pools are to have, `surge` the most that an upgrade of one adds:
+    pools are upgraded one after the other."""
+
     used: int
     limit: int
     title: str = ""
+    promised: int = 0
+    surge: int = 0
 
     @property
     def left(self) -> int:
-        return max(0, self.limit - self.used)
+        return max(0, self.limit - self.used - self.promised)
 
 
 @dataclass(frozen=True)
@@ -198,6 +229,8 @@ class Selection:
 _ADVICE = (
     ("FamilyQuota", "ask for quota of the family (https://learn.microsoft.com/azure/quotas/view-quotas)"),
     ("RegionalQuota", "ask for regional vCPU quota, or use fewer or smaller nodes"),
+    ("LowPriorityQuota", "ask for quota of low-priority vCPUs, or use fewer or smaller nodes"),
+    ("NoSpot", "add candidates that can be Spot nodes"),
     ("Restricted", "ask for access to the size in this location"),
     ("ZoneUnavailable", "relax zones"),
     ("Burstable", "set allow_burstable to true"),
@@ -205,7 +238,7 @@ _ADVICE = (
     ("SystemPool", "add candidates with at least 2 vCPUs and 4 GiB"),
     ("TooSmall", "add candidates with at least 2 vCPUs and 2 GiB"),
     ("Memory", "lower min_memory_gb or add larger candidates"),
-    ("EphemeralDisk", "set ephemeral_os_disk to false or add candidates with a cache or temporary disk"),
+    ("EphemeralDisk", "use a managed OS disk, a smaller one, or candidates with a larger cache or temporary disk"),
     ("Gpu", "add candidates with GPUs"),
     ("NotOffered", "check the spelling of the candidates and of the location, or use another location"),
 )
@@ -287,25 +320,63 @@ def _capabilities(sku: Sku, wanted: Requirements) -> list[tuple[str, str]]:
         ),
         (
             "EphemeralDisk",
-            wanted.ephemeral_os_disk and not sku.flag("EphemeralOSDiskSupported"),
+            wanted.ephemeral_os_disk and not sku.ephemeral_gib,
             "supports no ephemeral OS disk",
         ),
+        (
+            "EphemeralDisk",
+            wanted.ephemeral_os_disk and 0 < sku.ephemeral_gib < wanted.os_disk_gb,
+            f"has room for an ephemeral OS disk of {sku.ephemeral_gib:g} GiB, {wanted.os_disk_gb} are needed",
+        ),
+        ("NoSpot", wanted.spot and not sku.flag("LowPriorityCapable"), "cannot be a Spot node"),
         ("Gpu", wanted.gpu and sku.gpus == 0, "has no GPU"),
     )
     return [(code, reason) for code, applies, reason in rows if applies]
 
 
+def _quota_rows(sku: Sku, spot: bool) -> tuple[tuple[str, str, str], ...]:
+    """The quotas that a node counts against: (code, key, title). Spot nodes have one of their own (documented)."""
+    if spot:
+        return (("LowPriorityQuota", "lowprioritycores", "low-priority"),)
+    return (("FamilyQuota", quota_key(sku.family), sku.family), ("RegionalQuota", "cores", "regional"))
+
+
 def _quota(sku: Sku, quotas: Mapping[str, Quota], wanted: Requirements) -> list[tuple[str, str]]:
-    needed = sku.vcpus * wanted.nodes
     what = f"{counted(wanted.node_count, 'node')} and {wanted.surge_nodes} surge of {sku.vcpus} vCPUs"
     against = []
-    for code, key, title in (
-        ("FamilyQuota", quota_key(sku.family), sku.family),
-        ("RegionalQuota", "cores", "regional"),
-    ):
+    for code, key, title in _quota_rows(sku, wanted.spot):
+        # a family may lack a row (real lists, 2026)
         quota = quotas.get(key)
-        if quota is not None and quota.left < needed:
+        if quota is None:
+            continue
+        needed = sku.vcpus * wanted.node_count + max(quota.surge, sku.vcpus * wanted.surge_nodes)
+        if quota.left < needed:
             lack = needed - quota.left
-            have = f"{quota.left} of {quota.limit} {title} vCPUs are left"
+            others = f" beside {quota.promised} of other new pools" if quota.promised else ""
+            have = f"{quota.left} of {quota.limit} {title} vCPUs are left{others}"
             against.append((code, f"needs {needed} vCPUs ({what}), {have}: {lack} short"))
     return against
+
+
+def with_promise(quotas: Mapping[str, Quota], sku: Sku, wanted: Requirements) -> dict[str, Quota]:
+    """`quotas` after a pool of this size has been given what it wants."""
+    after = dict(quotas)
+    for _code, key, _title in _quota_rows(sku, wanted.spot):
+        quota = quotas.get(key)
+        if quota is not None:
+            after[key] = replace(
+                quota,
+                promised=quota.promised + sku.vcpus * wanted.node_count,
+                surge=max(quota.surge, sku.vcpus * wanted.surge_nodes),
+            )
+    return after
+
+
+def quotas_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Quota]:
+    """Usages by quota_key; a row may lack its name (real lists, 2026), and says nothing then."""
+    found = {}
+    for row in rows:
+        name = str((row.get("name") or {}).get("value") or "")
+        if name and row.get("limit") is not None:
+            found[quota_key(name)] = Quota(int(row.get("currentValue") or 0), int(row["limit"]), name)
+    return found

@@ -76,7 +76,9 @@ def kubeconfig_of(access: Access) -> dict[str, Any]:
         "proxy-url": access.proxy,
     }
     user = {
-        "token": access.token,
+        # helm reads the file again: the token may be renewed while it waits
+        "tokenFile": str(access.token_file) if access.token_file else None,
+        "token": None if access.token_file else access.token,
         "username": access.username,
         "password": access.password,
         "client-certificate-data": _encoded(access.client_cert_pem),

@@ -105,8 +105,7 @@ def _parsed(text: str) -> Mapping[str, Any] | None:
         documents = read_documents(text)
     except yaml.YAMLError:
         return None
-    content = documents[0] if documents else None
-    return content if isinstance(content, Mapping) else None
+    return documents[0] if documents and isinstance(documents[0], Mapping) else None
 
 
 # what every module that asks a cluster refuses of these options
@@ -209,6 +208,7 @@ class Access:
     ca_pem: str | None = None
     tls_server_name: str | None = None
     token: str | None = None
+    token_file: Path | None = None  # where the token came from: whoever keeps it there renews it
     username: str | None = None
     password: str | None = None
     client_cert_pem: str | None = None
@@ -304,6 +304,7 @@ def from_config(config: Mapping[str, Any], context: str | None, directory: Path,
         ca_pem=_pem(cluster, "certificate-authority", directory, origin),
         tls_server_name=cluster.get("tls-server-name"),
         token=_token(user, directory, origin),
+        token_file=directory / Path(str(user["tokenFile"])).expanduser() if user.get("tokenFile") else None,
         username=user.get("username"),
         password=user.get("password"),
         client_cert_pem=_pem(user, "client-certificate", directory, origin),
@@ -340,19 +341,13 @@ def _pem(entry: Mapping[str, Any], key: str, directory: Path, origin: str) -> st
 def _token(user: Mapping[str, Any], directory: Path, origin: str) -> str | None:
     if user.get("tokenFile"):
         return _file(user["tokenFile"], directory, "tokenFile").strip()
-    if user.get("token"):
-        return str(user["token"])
-    provider = user.get("auth-provider")
-    if provider:
-        legacy = (provider.get("config") or {}).get("id-token") or (provider.get("config") or {}).get("access-token")
-        if not legacy:
-            raise _invalid(
-                origin,
-                f"uses the legacy auth-provider {provider.get('name')} and holds no token; "
-                "use an exec credential plugin (kubelogin) or the option api_key",
-            )
-        return str(legacy)
-    return None
+    provider = user.get("auth-provider") or {}
+    config = provider.get("config") or {}
+    found = user.get("token") or config.get("id-token") or config.get("access-token")
+    if provider and not found:
+        reported = f"uses the legacy auth-provider {provider.get('name')} and holds no token"
+        raise _invalid(origin, f"{reported}; use an exec credential plugin (kubelogin) or the option api_key")
+    return str(found) if found else None
 
 
 def in_cluster(environ: Mapping[str, str] | None = None) -> Access | None:
@@ -367,6 +362,7 @@ def in_cluster(environ: Mapping[str, str] | None = None) -> Access | None:
         server=f"https://{shown}:{port}",
         ca_pem=authority.read_text(encoding="utf-8"),
         token=token.read_text(encoding="utf-8").strip(),
+        token_file=token,
         origin="the service account of this pod",
     )
 
@@ -387,6 +383,7 @@ def _with_options(access: Access, options: ConnectionOptions) -> Access:
     if options.api_key or options.username or options.client_cert:
         changed |= {
             "token": options.api_key,
+            "token_file": None,
             "username": options.username,
             "password": options.password if options.username else None,
             "exec_spec": None,

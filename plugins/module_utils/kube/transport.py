@@ -18,12 +18,13 @@ import http.client
 import json
 import math
 import os
+import re
 import socket
 import ssl
 import struct
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,7 +33,8 @@ from ..errors import InvalidInput, Problem, ServiceError
 from ..http_terms import basic_auth, bypasses, connection_pool, environment_proxy, proxy_login, tls_context
 from ..intent import guard
 from ..run_cache import RunCache, write_private
-from ..task import Task, run_within
+from ..secrets import redact
+from ..task import OverdueCommand, Task, run_within
 from ..waiting import now, watch_socket
 from .kubeconfig import Access
 from .sdk import require, urllib3
@@ -42,6 +44,7 @@ WITHOUT_EXPIRY_SECONDS = 600.0
 EXPIRY_MARGIN_SECONDS = 60.0
 # some wait for a person at a browser
 LOGIN_SECONDS = 300
+_SAID_LENGTH = 300
 
 
 def plugin_credential(task: Task, access: Access) -> Mapping[str, Any]:
@@ -68,18 +71,21 @@ def _ask(task: Task, access: Access) -> tuple[Mapping[str, Any], float]:
     environment = {str(item["name"]): str(item["value"]) for item in spec.get("env") or []}
     environment["KUBERNETES_EXEC_INFO"] = json_text(_exec_info(access))
     try:
-        output = run_within(task, LOGIN_SECONDS, [command, *map(str, spec.get("args") or [])], env=environment)
-    except TimeoutError as exc:
+        argv = [command, *map(str, spec.get("args") or [])]
+        output = run_within(task, LOGIN_SECONDS, argv, env=environment, shown=True)
+    except OverdueCommand as exc:
         hint = "It may wait for somebody to log in: run it by hand once, or have it use a login of its own."
-        raise ServiceError(action, str(exc), code="Timeout", hint=hint) from exc
+        last = redact((exc.said.strip().splitlines() or [""])[-1])[:_SAID_LENGTH]
+        raise ServiceError(
+            action, f"{exc}; it last wrote: {last}" if last else str(exc), code="Timeout", hint=hint
+        ) from exc
     except OSError as exc:
         hint = str(spec.get("installHint") or f"Install {os.path.basename(command)} and put it into PATH.")
         raise ServiceError(action, f"cannot be started: {exc.strerror}", hint=hint) from exc
     if output.returncode != 0:
-        reason = (output.stderr.strip().splitlines() or ["it wrote nothing"])[-1]
         raise ServiceError(
             action,
-            reason,
+            _reason(output.stderr),
             code=f"ExitStatus{output.returncode}",
             hint="Run the command by hand with the same environment; a login may have expired.",
         )
@@ -92,6 +98,14 @@ def _ask(task: Task, access: Access) -> tuple[Mapping[str, Any], float]:
     if not status.get("token") and not (status.get("clientCertificateData") and status.get("clientKeyData")):
         raise ServiceError(action, "it returned neither a token nor a client certificate with its key")
     return status, _good_for(status)
+
+
+def _reason(said: str) -> str:
+    """Entra's sentence, which kubelogin repeats amid the answer it came in; otherwise the last line."""
+    entra = re.search(r"AADSTS\d+: [^\"\r\n]*", said)
+    if entra:
+        return entra[0].partition(" Trace ID:")[0].strip()
+    return (said.strip().splitlines() or ["it wrote nothing"])[-1]
 
 
 def _exec_info(access: Access) -> dict[str, Any]:
@@ -167,14 +181,27 @@ class Transport:
         return response
 
     def renew(self) -> bool:
-        """After a 401: a fresh credential from the plugin, if there is one."""
+        """After a 401: a fresh credential from the plugin or the file that it came from, if there is one."""
         if not self.access.exec_spec:
-            return False
+            return self._read_token_again()
         forget_credential(self._task, self.access)
         self._credential = plugin_credential(self._task, self.access)
         if self._credential.get("clientCertificateData"):
             self.ssl_context = ssl_context(self.access, self._credential)
             self._pool = _pool(self.access, self.ssl_context)
+        self._headers = self._identity()
+        return True
+
+    def _read_token_again(self) -> bool:
+        file = self.access.token_file
+        try:
+            fresh = file.read_text(encoding="utf-8").strip() if file is not None else ""
+        except (OSError, UnicodeDecodeError):
+            return False
+        if not fresh or fresh == self.access.token:
+            return False
+        self._task.secret(fresh)
+        self.access = replace(self.access, token=fresh)
         self._headers = self._identity()
         return True
 
@@ -234,7 +261,11 @@ def _pool(access: Access, context: ssl.SSLContext | None) -> Any:
     if context is not None and not access.verify:
         tls["assert_hostname"] = False
     sizes: dict[str, Any] = {"num_pools": 2, "maxsize": POOL_SIZE, "block": True}
-    return connection_pool("Kubernetes connection", proxy_for(access, os.environ), {**sizes, **tls})
+    proxy = proxy_for(access, os.environ)
+    if proxy and proxy.startswith("socks5://"):
+        # as kubectl and helm do, it resolves the name: that of a private cluster is known in its network only
+        proxy = proxy.replace("socks5://", "socks5h://", 1)
+    return connection_pool("Kubernetes connection", proxy, {**sizes, **tls})
 
 
 def proxy_for(access: Access, environ: Mapping[str, str]) -> str | None:

@@ -32,6 +32,15 @@ COMMON: dict[str, Any] = {
     "mcpops_resource_group": "rg-dev",
     "mcpops_kubeconfig": "~/.kube/{{ inventory_hostname }}",
     "mcpops_mcp_servers": [{"name": "echo", "image": "echo:1"}],
+    # a task whose loop has nothing to go over runs no module
+    "azure_platform_role_assignments": [
+        {
+            "scope": "/resourceGroups/rg-dev",
+            "role": "Reader",
+            "principal": "11111111-2222-3333-4444-555555555555",
+            "principal_type": "Group",
+        }
+    ],
 }
 # an entry of a list with what it needs, to which a wrong suboption is added
 ENTRIES: dict[str, dict[str, Any]] = {
@@ -88,7 +97,7 @@ def cases() -> list[Case]:
             spec = module(task.module).ARGUMENT_SPEC
             for option, raw in task.arguments.items():
                 rows = [(option, spec[option], raw)]
-                if isinstance(raw, Mapping):
+                if isinstance(raw, Mapping) and spec[option].get("options"):
                     rows = [(name, spec[option]["options"][name], source) for name, source in raw.items()]
                 for name, rule, source in rows:
                     [variable, *_others] = handed_on(source) or [""]

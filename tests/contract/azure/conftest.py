@@ -44,6 +44,7 @@ class RememberedClusters:
         self.clusters: dict[str, ClusterInfo] = {}
         self.calls: list[tuple[str, ...]] = []
         self.enforces: dict[str, bool] = {}
+        self.admitted: dict[str, tuple[str, ...] | None] = {}
         self.fails = ""
         self.gate = threading.Event()
         self.gate.set()
@@ -54,9 +55,17 @@ class RememberedClusters:
     def default_version(self) -> str:
         return "1.34.4"
 
-    def create(self, name: str, kubernetes_version: str, *, network_policy: bool = False) -> ClusterInfo:
+    def create(
+        self,
+        name: str,
+        kubernetes_version: str,
+        *,
+        network_policy: bool = False,
+        entra_groups: tuple[str, ...] | None = None,
+    ) -> ClusterInfo:
         self.calls.append(("create", name, kubernetes_version))
         self.enforces[name] = network_policy
+        self.admitted[name] = entra_groups
         self.gate.wait(30)
         if self.fails:
             raise ClusterError(self.fails)

@@ -101,6 +101,9 @@ def test_definitions(azure: Azure) -> None:
     assert azure.request("GET", place, version=VERSION).json()["properties"]["type"] == "CustomRole"
     azure.group()
     assert put(azure, TWO, GROUP, grant(ONE)).status_code == 201
+    used = azure.request("DELETE", place, version=VERSION)
+    assert (used.status_code, used.json()["error"]["code"]) == (400, "RoleDefinitionHasAssignments")
+    assert azure.request("DELETE", f"{GROUP}{GRANTS}/{TWO}", version=VERSION).status_code == 200
     assert azure.request("DELETE", place, version=VERSION).status_code == 200
 
 

@@ -168,3 +168,21 @@ def test_limits(azure: Azure) -> None:
     assert (limit("cores"), limit("cores", "westus2")) == (7, 100)
     unknown = azure.request("GET", "/providers/Microsoft.Compute/locations/atlantis/usages")
     assert unknown.json()["error"]["code"] == "NoRegisteredProviderFound"
+
+
+def test_a_row_without_a_name_and_a_size_that_is_listed_twice(azure: Azure) -> None:
+    """Both are in real lists; whoever takes the last row of a size, or every row's name, is wrong there."""
+    place = "/providers/Microsoft.Compute/locations/eastus2/usages"
+    rows = azure.request("GET", place, version="2026-04-01").json()["value"]
+    assert any("value" not in row["name"] for row in rows)
+    listed = azure.request(
+        "GET", "/providers/Microsoft.Compute/skus", version="2021-07-01", **{"$filter": "location eq 'eastus2'"}
+    )
+    found = []
+    page = listed.json()
+    while True:
+        found += [entry for entry in page["value"] if entry["name"] == "Standard_E8as_v5"]
+        if "nextLink" not in page:
+            break
+        page = azure.http.get(page["nextLink"], headers={"Authorization": f"Bearer {azure.token}"}).json()
+    assert [len(entry["locationInfo"][0]["zones"]) for entry in found] == [3, 1]

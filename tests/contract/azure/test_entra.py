@@ -96,3 +96,19 @@ def test_the_cloud_describes_itself(azure: Azure) -> None:
     assert new["resourceManager"] == azure.config.endpoint
     assert new["authentication"]["loginEndpoint"] == f"{azure.config.endpoint}/"
     assert azure.http.get("/common/discovery/instance").json()["metadata"]
+
+
+def test_tokens_of_version_1_are_verified_by_its_own_document(azure: Azure) -> None:
+    """As an API server does: by the issuer, which is the same wherever the token was asked for, and the keys."""
+    for address in ("127.0.0.1", "localhost"):
+        endpoint = f"https://{address}:{azure.config.port}"
+        document = azure.http.get(f"{endpoint}/{TENANT}/.well-known/openid-configuration").json()
+        assert document["issuer"] == f"https://sts.windows.net/{TENANT}/"
+        scope = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
+        form = {"grant_type": "client_credentials", "client_id": CLIENT, "client_secret": SECRET, "scope": scope}
+        token = azure.http.post(f"{endpoint}/{TENANT}/oauth2/v2.0/token", data=form).json()["access_token"]
+        (key,) = azure.http.get(document["jwks_uri"]).json()["keys"]
+        verified = jwt.decode(
+            token, jwt.PyJWK(key).key, ["RS256"], audience=scope.removesuffix("/.default"), issuer=document["issuer"]
+        )
+        assert verified["ver"] == "1.0"

@@ -81,7 +81,6 @@ DEFAULTS = {
     "properties.maxAgentPools": 100,
     "properties.nodeResourceGroup": "MC_rg_c1_eastus",
     "properties.enableRBAC": True,
-    "properties.disableLocalAccounts": False,
     "properties.supportPlan": "KubernetesOfficial",
     "properties.networkProfile.networkPlugin": "azure",
     "properties.networkProfile.networkPluginMode": "overlay",
@@ -512,9 +511,40 @@ def test_credentials_are_named_as_in_aks(azure: Azure) -> None:
         assert kubeconfig["clusters"][0]["cluster"]["server"] == "https://10.213.1.2:6443"
 
 
+ENTRA = {"managed": True, "adminGroupObjectIDs": ["b1f3a0f6-58a0-4a53-8c52-0fd0d6a8e2c7"]}
+
+
 def test_no_static_credentials_without_local_accounts(azure: Azure) -> None:
     azure.group()
-    azure.cluster(disableLocalAccounts=True)
+    azure.cluster(aadProfile=ENTRA, disableLocalAccounts=True)
     answer = azure.request("POST", f"{cluster_path()}/listClusterAdminCredential")
     assert (answer.status_code, answer.json()["code"]) == (400, "BadRequest")
     assert "disable local accounts" in answer.json()["message"]
+
+
+def test_local_accounts_go_where_entra_comes(azure: Azure) -> None:
+    azure.group()
+    answer = azure.request("PUT", cluster_path(), cluster_body(disableLocalAccounts=True))
+    assert (answer.status_code, answer.json()["code"]) == (400, "BadRequest")
+    assert "aadProfile" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("local", [True, False], ids=["without local accounts", "with local accounts"])
+def test_the_user_of_a_cluster_with_entra_logs_in_by_kubelogin(azure: Azure, local: bool) -> None:
+    azure.group()
+    azure.cluster(aadProfile=ENTRA, disableLocalAccounts=local)
+    users = {}
+    for format_ in ("", "exec", "azure"):
+        query = {"format": format_} if format_ else {}
+        answer = azure.request("POST", f"{cluster_path()}/listClusterUserCredential", **query).json()["kubeconfigs"][0]
+        kubeconfig = yaml.safe_load(base64.b64decode(answer["value"]))
+        assert kubeconfig["users"][0]["name"] == "clusterUser_rg_c1"
+        users[format_] = kubeconfig["users"][0]["user"]
+    assert users[""] == users["exec"]
+    plugin = users["exec"]["exec"]
+    assert plugin["command"] == "kubelogin"
+    assert plugin["args"][-2:] == ["--login", "devicecode"]
+    assert "6dae42f8-4368-4678-94ff-3960e28e3630" in plugin["args"]
+    assert users["azure"]["auth-provider"]["config"]["apiserver-id"] == "6dae42f8-4368-4678-94ff-3960e28e3630"
+    # whose tokens its Kubernetes is told to take
+    assert azure.backend.admitted == {next(iter(azure.backend.clusters)): tuple(ENTRA["adminGroupObjectIDs"])}

@@ -50,7 +50,7 @@ class RunningTask:
     def progress(self, message: str) -> None:
         self.seen.append(message)
 
-    def run_command(self, argv: Any, stdin: str | None = None, env: Any = None) -> CommandOutput:
+    def run_command(self, argv: Any, stdin: str | None = None, env: Any = None, shown: bool = False) -> CommandOutput:
         self.seen += [*argv, json.dumps(dict(env or {}))]
         done = subprocess.run(
             argv, input=stdin, env={**self.environment, **(env or {})}, capture_output=True, text=True

@@ -157,7 +157,7 @@ def test_a_check_of_a_whole_teardown_goes_as_the_teardown_would(group: Azure) ->
         ),
         pytest.param(
             {"type": "Microsoft.ContainerRegistry/registries", "name": "a-b", "resource_group": "rg"},
-            ["name", "update_method"],
+            ["name"],
             id="registry",
         ),
         pytest.param(

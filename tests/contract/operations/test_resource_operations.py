@@ -40,13 +40,18 @@ def grant(azure: Azure, scope: str = "/resourceGroups/rg", name: str = NAME, **p
     subscription = f"/subscriptions/{azure.config.subscription_id}"
     return {
         "id": f"{subscription}{scope}/providers/Microsoft.Authorization/roleAssignments/{name}",
-        "properties": {"roleDefinitionId": f"{ROLE}{READER}", "principalId": PRINCIPAL, **properties},
+        "properties": {
+            "roleDefinitionId": f"{ROLE}{READER}",
+            "principalId": PRINCIPAL,
+            "principalType": "ServicePrincipal",
+            **properties,
+        },
     }
 
 
 @pytest.mark.parametrize("scope", ["", "/resourceGroups/rg", "/resourceGroups/rg/providers/Microsoft.X/things/a"])
 def test_a_role_assignment_from_nothing_to_nothing(group: Azure, scope: str) -> None:
-    declared = grant(group, scope, description="reads", principalType="ServicePrincipal")
+    declared = grant(group, scope, description="reads")
     checked = group.run(azure_resource, declared, check=True)
     assert checked["changed"]
     made = group.run(azure_resource, {**declared, "owner": OWNER})

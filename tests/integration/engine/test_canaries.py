@@ -22,9 +22,18 @@ OTHER_HOST = {"ansible_connection": "test.adapters.namespace", "ansible_python_i
 CANARY = "canary-6f1d2b"
 REQUIRED: dict[str, dict[str, Any]] = {
     "aks_sku_preflight": {"location": "eastus2", "candidates": ["Standard_D2s_v5"], "node_count": 1},
+    "azure_preflight": {"permissions": [{"actions": ["Microsoft.Compute/skus/read"]}]},
+    "acr_image": {
+        "registry": "canaryacr",
+        "resource_group": "rg-x",
+        "repository": "x",
+        "tags": ["1"],
+        "source": {"image": "x.example.com/x:1", "username": "x", "password": f"{CANARY}-acr_image-password"},
+    },
     "azure_provider": {"namespaces": ["Microsoft.Compute"]},
     "azure_resource": {"type": "Microsoft.Resources/resourceGroups", "name": "rg-x", "location": "eastus2"},
     "azure_resource_info": {"type": "Microsoft.Resources/resourceGroups", "name": "rg-x"},
+    "azure_role_assignment": {"scope": "/", "principal": "11111111-2222-3333-4444-555555555555", "role": "Reader"},
     "aks_cluster": {"name": "x", "resource_group": "rg-x", "location": "eastus2"},
     "aks_cluster_info": {"name": "x", "resource_group": "rg-x"},
     "aks_kubeconfig": {"name": "x", "resource_group": "rg-x", "path": "kubeconfig"},

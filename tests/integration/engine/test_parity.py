@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from support.playbook import CHECKOUT, LOCAL_HOST, Run, run_tasks
 
+from localcloud.settings import SUBSCRIPTION_ID
+
 from ..conftest import Cloud, Cluster, play_options
 
 pytestmark = pytest.mark.integration
@@ -23,6 +25,8 @@ ADAPTER_KEYS = {"invocation", "warnings", "deprecations", "exception", "ansible_
 VOLATILE_KEYS = {"attempts", "duration_ms", "elapsed", "latency_ms", "traceparent"}
 
 Arguments = Callable[[Path], dict[str, Any]]
+SUBSCRIPTION = f"/subscriptions/{SUBSCRIPTION_ID}"
+PRINCIPAL = "11111111-2222-3333-4444-555555555555"
 NAMED = {"name": "integration", "resource_group": "rg-integration"}
 CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "parity", "namespace": "default"}}
 
@@ -42,6 +46,20 @@ MODULES: dict[str, tuple[Arguments, dict[str, Any] | None]] = {
         lambda tmp: {"location": "eastus2", "candidates": ["Standard_D2s_v5"], "node_count": 2},
         {"location": "eastus2", "candidates": [], "node_count": 0},
     ),
+    "azure_preflight": (
+        lambda tmp: {"permissions": [{"actions": ["Microsoft.Compute/skus/read"]}]},
+        {"permissions": [{"scope": "nowhere", "actions": ["*"]}]},
+    ),
+    "acr_image": (
+        lambda tmp: {
+            "registry": "parityacr",
+            "resource_group": "rg-integration",
+            "repository": "parity",
+            "tags": ["1"],
+            "source": {"image": f"parity.example.com/echo@sha256:{'a' * 64}"},
+        },
+        {"registry": "a", "resource_group": "rg.", "repository": "A", "tags": [], "source": {"image": "B"}},
+    ),
     "azure_provider": (lambda tmp: {"namespaces": ["Microsoft.ContainerService"]}, {"namespaces": []}),
     "azure_resource": (
         lambda tmp: {
@@ -55,6 +73,10 @@ MODULES: dict[str, tuple[Arguments, dict[str, Any] | None]] = {
     "azure_resource_info": (
         lambda tmp: {"type": "Microsoft.Resources/resourceGroups", "name": "rg-integration"},
         None,
+    ),
+    "azure_role_assignment": (
+        lambda tmp: {"scope": SUBSCRIPTION, "principal": PRINCIPAL, "role": "Reader"},
+        {"scope": "rg-integration", "principal": PRINCIPAL, "role": "Reader"},
     ),
     "aks_cluster": (
         lambda tmp: {**NAMED, "location": "eastus2", "tags": {"parity": "planned"}},

@@ -104,6 +104,6 @@ def killed(cluster: Any, namespace: str) -> Callable[[list[str], int], None]:
 @pytest.fixture(scope="session")
 def helm4(cloud: Any) -> Path:
     """Helm 4, built from its Go module at the first use."""
-    from localcloud.extra_programs import ensure_helm4
+    from localcloud.extra_programs import HELM4, ensure_program
 
-    return ensure_helm4(cloud.settings, print)
+    return ensure_program(HELM4, cloud.settings, print)

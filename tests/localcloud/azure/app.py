@@ -22,6 +22,7 @@ from starlette.routing import Route as PathRoute
 from starlette.types import Receive, Scope, Send
 
 from localcloud.clusters import ClusterBackend
+from localcloud.registries import RegistryBackend
 
 from . import gate
 from .cloud import Cloud
@@ -44,8 +45,8 @@ class Reset(Exception):
     """The connection has to end without an answer."""
 
 
-def create_app(config: AzureConfig, backend: ClusterBackend) -> Starlette:
-    cloud = Cloud(config, backend)
+def create_app(config: AzureConfig, backend: ClusterBackend, registries: RegistryBackend | None = None) -> Starlette:
+    cloud = Cloud(config, backend, registries)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -123,22 +124,21 @@ class Door:
             gate.answer_instead(cloud, method, path)
             route, params = opened
             return route.handler(self._call(request, path, params, body)), False
-        cloud.entra.authenticate(request.headers.get("authorization", ""))
+        caller = cloud.entra.authenticate(request.headers.get("authorization", ""))
         gate.answer_instead(cloud, method, path)
         route, params = gate.find_route(method, path)
         gate.check_version(request.query_params, route.namespace, path)
-        gate.admit(cloud, route, params)
-        call = self._call(request, path, params, body)
+        gate.admit(cloud, route, params, gate.Asked(caller, body))
+        call = self._call(request, path, params, body, caller)
         if route.blocking:
             return await asyncio.to_thread(route.handler, call), not route.reads
         return route.handler(call), not route.reads
 
-    def _call(self, request: Request, path: str, params: dict[str, str], body: Any) -> Call:
+    def _call(self, request: Request, path: str, params: dict[str, str], body: Any, caller: str = "") -> Call:
         host = request.headers.get("host", self._cloud.config.endpoint.removeprefix("https://"))
         headers = {name.lower(): value for name, value in request.headers.items()}
-        return Call(
-            self._cloud, request.method, path, params, dict(request.query_params), headers, body, f"https://{host}"
-        )
+        query = dict(request.query_params)
+        return Call(self._cloud, request.method, path, params, query, headers, body, f"https://{host}", caller)
 
 
 def _is_write(request: Request) -> bool:
@@ -146,7 +146,7 @@ def _is_write(request: Request) -> bool:
     path = request.url.path
     if request.method in ("GET", "HEAD") or match(OPEN_ROUTES, request.method, path):
         return False
-    return not path.rstrip("/").rsplit("/", 1)[-1].lower().startswith("list")
+    return not path.rstrip("/").rsplit("/", 1)[-1].lower().startswith(("list", "check"))
 
 
 async def _body(request: Request) -> Any:

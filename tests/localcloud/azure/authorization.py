@@ -3,8 +3,11 @@
 
 Codes and texts: RoleAssignmentExists and PrincipalNotFound as quoted in public issues (Azure/azure-cli, terraform,
 bicep-registry-modules); `roleDefinitionId` is answered with the subscription before it (recorded traffic of azure-cli);
-a missing assignment is RoleAssignmentNotFound (recorded); statuses as azure-mgmt-authorization 4.0 accepts them. What a
-PUT of the same name may change (description and condition) is the documentation's; that code's text is recalled.
+a missing assignment is RoleAssignmentNotFound (recorded); statuses as azure-mgmt-authorization 4.0 accepts them; "the
+only accepted value" of conditionVersion is its model's word. What a PUT of the same name may change (description and
+condition), RoleDefinitionWithSameNameExists and RoleDefinitionHasAssignments are the documentation's (troubleshooting
+Azure RBAC, limits of custom roles); the texts of these codes are recalled. UnmatchedPrincipalType as quoted in
+Azure/modern-web-app-pattern-dotnet#129.
 """
 
 from __future__ import annotations
@@ -14,33 +17,24 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from . import groups, subscriptions
-from .store import Resource
-from .wire import ArmError, Body, Call, Reply, page
+from . import built_in_roles, groups, rbac, subscriptions
+from .principals import Principals
+from .rbac import ASSIGNMENT, DEFINITION
+from .store import Resource, Store
+from .wire import GATEWAY, ArmError, Body, Call, Reply, page
 
 if TYPE_CHECKING:
     from .cloud import Cloud
 
-ASSIGNMENT, DEFINITION = "Microsoft.Authorization/roleAssignments", "Microsoft.Authorization/roleDefinitions"
-# https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
-BUILT_IN = {
-    "8e3af657-a8ff-443c-a75c-2fe8c4bcb635": "Owner",
-    "b24988ac-6180-42a0-ab88-20f7382dd24c": "Contributor",
-    "acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
-    "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9": "User Access Administrator",
-    "7f951dda-4ed3-4680-a7ca-43fe172d538d": "AcrPull",
-    "8311e382-0749-4cb8-b61a-304f252e45ec": "AcrPush",
-    "4d97b98b-1d4f-4787-a291-c67834d212e7": "Network Contributor",
-    "f1a07417-d97a-45cb-824c-7a7467783830": "Managed Identity Operator",
-    "0ab0b1a8-8aac-4efd-b8c2-3ee1fb270be8": "Azure Kubernetes Service Cluster Admin Role",
-    "4abbcc35-e782-43d8-92c5-2d3f1bd2253f": "Azure Kubernetes Service Cluster User Role",
-    "b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b": "Azure Kubernetes Service RBAC Cluster Admin",
-    "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
-}
+_HELD = (
+    "microsoft.containerservice/managedclusters",
+    "microsoft.managedidentity/userassignedidentities",
+    "microsoft.containerregistry/registries",
+)
 FIXED = ("principalId", "principalType")
 
 
-def _scope(call: Call) -> str:
+def scope_of(call: Call) -> str:
     """The scope of this request, which has to be there as far as this cloud knows."""
     scope = "/" + call.params.get("scope", "").strip("/")
     found = re.match(r"/subscriptions/([^/]+)(?:/resourceGroups/([^/]+))?", scope, re.IGNORECASE)
@@ -48,7 +42,21 @@ def _scope(call: Call) -> str:
         subscriptions.require_known(call.cloud, found[1])
         if found[2]:
             groups.find(call.cloud, found[1], found[2])
+            _require_resource(call.cloud, scope, found[2])
     return scope.rstrip("/")
+
+
+def _require_resource(cloud: Cloud, scope: str, group: str) -> None:
+    """What lies in a group has to be there, where it is of a type that this cloud has (recalled, not recorded)."""
+    found = re.match(r".*?/providers/([^/]+/[^/]+)/([^/]+)", scope)
+    if found and found[1].lower() in _HELD and cloud.store.get(found[0]) is None:
+        raise ArmError(
+            404,
+            "ResourceNotFound",
+            f"The Resource '{found[1]}/{found[2]}' under resource group '{group}' was not found. For more details "
+            "please go to https://aka.ms/ARMResourceNotFoundFix",
+            GATEWAY,
+        )
 
 
 def _guid(text: str, what: str) -> str:
@@ -61,12 +69,18 @@ def _guid(text: str, what: str) -> str:
 # --- role definitions
 
 
-def _built_in(subscription: str, guid: str, name: str) -> Body:
+def _built_in(subscription: str, role: built_in_roles.BuiltIn) -> Body:
     return {
-        "id": f"{_prefix(subscription)}/providers/{DEFINITION}/{guid}",
-        "name": guid,
+        "id": f"{_prefix(subscription)}/providers/{DEFINITION}/{role.guid}",
+        "name": role.guid,
         "type": DEFINITION,
-        "properties": {"roleName": name, "type": "BuiltInRole", "assignableScopes": ["/"], "permissions": []},
+        "properties": {
+            "roleName": role.name,
+            "type": "BuiltInRole",
+            "description": role.name,
+            "assignableScopes": ["/"],
+            "permissions": rbac.built_in_permissions(role.guid),
+        },
     }
 
 
@@ -76,25 +90,26 @@ def _prefix(scope: str) -> str:
 
 
 def _definition(cloud: Cloud, scope: str, guid: str) -> Body | None:
-    name = BUILT_IN.get(guid.lower())
-    if name is not None:
-        return _built_in(_prefix(scope), guid.lower(), name)
+    role = built_in_roles.BY_GUID.get(guid.lower())
+    if role is not None:
+        return _built_in(_prefix(scope), role)
     custom = [item for item in cloud.store.find(kind=DEFINITION) if item.name.lower() == guid.lower()]
     return custom[0].body if custom else None
 
 
 def list_definitions(call: Call) -> Reply:
-    scope = _scope(call)
-    bodies = [_built_in(_prefix(scope), guid, name) for guid, name in BUILT_IN.items()]
+    scope = scope_of(call)
+    bodies = [_built_in(_prefix(scope), role) for role in built_in_roles.ALL]
     bodies += [item.body for item in call.cloud.store.find(kind=DEFINITION)]
-    wanted = re.search(r"roleName eq '([^']*)'", call.query.get("$filter", ""))
-    if wanted:
-        bodies = [body for body in bodies if body["properties"]["roleName"].lower() == wanted[1].lower()]
+    # a quote in a name is doubled in a filter
+    for part, value in re.findall(r"(roleName|type) eq '((?:[^']|'')*)'", call.query.get("$filter", "")):
+        wanted = value.replace("''", "'").lower()
+        bodies = [body for body in bodies if str(body["properties"][part]).lower() == wanted]
     return page(call, bodies, call.cloud.config.page_size)
 
 
 def get_definition(call: Call) -> Reply:
-    found = _definition(call.cloud, _scope(call), call["definition"])
+    found = _definition(call.cloud, scope_of(call), call["definition"])
     if found is None:
         raise _no_definition(call["definition"])
     return Reply(200, found)
@@ -107,21 +122,46 @@ def _no_definition(guid: str) -> ArmError:
 
 
 def put_definition(call: Call) -> Reply:
-    scope, guid = _scope(call), _guid(call["definition"], "RoleDefinition")
+    scope, guid = scope_of(call), _guid(call["definition"], "RoleDefinition")
     given = call.object_body().get("properties") or {}
+    for part in ("roleName", "permissions", "assignableScopes"):
+        if not given.get(part):
+            raise ArmError(400, "InvalidRequestContent", f"The property '{part}' is missing in the request.")
+    if guid in built_in_roles.BY_GUID:
+        raise ArmError(400, "InvalidRoleDefinitionId", f"The role definition '{guid}' is built in.")
+    _require_free_name(call.cloud.store, guid, str(given["roleName"]))
     body = {
         "id": f"{_prefix(scope)}/providers/{DEFINITION}/{guid}",
         "name": guid,
         "type": DEFINITION,
-        "properties": {"type": "CustomRole", **given, "updatedOn": _now()},
+        "properties": {"description": None, **given, "type": "CustomRole", "updatedOn": _now()},
     }
     _store(call, str(body["id"]), DEFINITION, guid, body)
     return Reply(201, body)
 
 
+def _require_free_name(store: Store, guid: str, name: str) -> None:
+    taken = {role.name.lower(): role.guid for role in built_in_roles.ALL}
+    taken.update({str(item.body["properties"]["roleName"]).lower(): item.name for item in store.find(kind=DEFINITION)})
+    if taken.get(name.lower(), guid) != guid:
+        raise ArmError(
+            409,
+            "RoleDefinitionWithSameNameExists",
+            f"A custom role with the same name already exists in this directory. Use a different name: '{name}'.",
+        )
+
+
 def delete_definition(call: Call) -> Reply:
-    place = f"{_prefix(_scope(call))}/providers/{DEFINITION}/{call['definition']}"
+    place = f"{_prefix(scope_of(call))}/providers/{DEFINITION}/{call['definition']}"
     found = call.cloud.store.get(place)
+    used = f"/{call['definition']}".lower()
+    grants = call.cloud.store.find(kind=ASSIGNMENT)
+    if any(item.body["properties"]["roleDefinitionId"].lower().endswith(used) for item in grants):
+        raise ArmError(
+            400,
+            "RoleDefinitionHasAssignments",
+            "There are existing role assignments referencing role. Delete them before the role definition.",
+        )
     call.cloud.store.delete(place)
     return Reply(204) if found is None else Reply(200, found.body)
 
@@ -134,7 +174,7 @@ def _assignment_id(scope: str, guid: str) -> str:
 
 
 def get(call: Call) -> Reply:
-    found = call.cloud.store.get(_assignment_id(_scope(call), call["assignment"]))
+    found = call.cloud.store.get(_assignment_id(scope_of(call), call["assignment"]))
     if found is None:
         raise ArmError(404, "RoleAssignmentNotFound", f"The role assignment '{call['assignment']}' is not found.")
     return Reply(200, found.body)
@@ -142,7 +182,7 @@ def get(call: Call) -> Reply:
 
 def list_assignments(call: Call) -> Reply:
     """At this scope, above it and (unless atScope() is asked for) below it."""
-    scope, asked = _scope(call).lower(), call.query.get("$filter", "")
+    scope, asked = scope_of(call).lower(), call.query.get("$filter", "")
     principal = re.search(r"(?:principalId eq|assignedTo)\s*\(?'([^']*)'", asked)
     values = []
     for item in call.cloud.store.find(kind=ASSIGNMENT):
@@ -157,7 +197,7 @@ def list_assignments(call: Call) -> Reply:
 
 
 def put(call: Call) -> Reply:
-    scope, guid = _scope(call), _guid(call["assignment"], "RoleAssignment")
+    scope, guid = scope_of(call), _guid(call["assignment"], "RoleAssignment")
     given = call.object_body().get("properties") or {}
     for name in ("principalId", "roleDefinitionId"):
         if not given.get(name):
@@ -165,10 +205,13 @@ def put(call: Call) -> Reply:
     role = str(given["roleDefinitionId"]).rstrip("/").rpartition("/")[2]
     if _definition(call.cloud, scope, role) is None:
         raise _no_definition(role)
-    _require_principal(call.cloud, str(given["principalId"]))
+    if given.get("condition") and given.get("conditionVersion") != "2.0":
+        version = given.get("conditionVersion")
+        raise ArmError(400, "InvalidConditionVersion", f"The condition version '{version}' is not valid: use '2.0'.")
+    _require_principal(call.cloud, str(given["principalId"]), str(given.get("principalType") or ""))
     with call.cloud.store.transaction():
         existing = call.cloud.store.get(_assignment_id(scope, guid))
-        properties = _properties(scope, role, given, existing)
+        properties = _properties(scope, role, given, existing, call.caller)
         if existing is None:
             _require_only(call.cloud, properties)
         body = {"id": _assignment_id(scope, guid), "name": guid, "type": ASSIGNMENT, "properties": properties}
@@ -176,7 +219,7 @@ def put(call: Call) -> Reply:
     return Reply(201 if existing is None else 200, body)
 
 
-def _properties(scope: str, role: str, given: Body, existing: Resource | None) -> Body:
+def _properties(scope: str, role: str, given: Body, existing: Resource | None, caller: str) -> Body:
     properties: Body = {
         # whatever was sent
         "roleDefinitionId": f"{_prefix(scope)}/providers/{DEFINITION}/{role}",
@@ -188,8 +231,8 @@ def _properties(scope: str, role: str, given: Body, existing: Resource | None) -
         "description": given.get("description"),
         "createdOn": _now(),
         "updatedOn": _now(),
-        "createdBy": None,
-        "updatedBy": None,
+        "createdBy": caller,
+        "updatedBy": caller,
         "delegatedManagedIdentityResourceId": None,
     }
     if existing is None:
@@ -202,7 +245,7 @@ def _properties(scope: str, role: str, given: Body, existing: Resource | None) -
             "RoleAssignmentUpdateNotPermitted",
             "Tenant ID, application ID, principal ID, and scope are not allowed to be updated.",
         )
-    return {**properties, "createdOn": before["createdOn"]}
+    return {**properties, "createdOn": before["createdOn"], "createdBy": before["createdBy"]}
 
 
 def _require_only(cloud: Cloud, properties: Body) -> None:
@@ -217,23 +260,36 @@ def _require_only(cloud: Cloud, properties: Body) -> None:
             )
 
 
-def _require_principal(cloud: Cloud, principal: str) -> None:
+def _require_principal(cloud: Cloud, principal: str, kind: str) -> None:
     for fault in cloud.faults.active("principal-unknown"):
         if fault.options["principal"] in ("*", principal):
             cloud.faults.use(fault)
-            raise ArmError(
-                400,
-                "PrincipalNotFound",
-                f"Principal {principal.replace('-', '')} does not exist in the directory {cloud.config.tenant_id}. "
-                "Check that you have the correct principal ID. If you are creating this principal and then immediately "
-                "assigning a role, this error might be related to a replication delay. In this case, set the role "
-                "assignment principalType property to a value, such as ServicePrincipal, User, or Group.  "
-                "See https://aka.ms/docs-principaltype",
-            )
+            raise _unknown_principal(cloud, principal)
+    known = cloud.entra.knows(principal) or Principals(cloud.store).knows(principal, cloud.config.replication_seconds)
+    if not known and not kind:
+        raise _unknown_principal(cloud, principal)
+    if known and kind not in ("", "ServicePrincipal"):
+        raise ArmError(
+            400,
+            "UnmatchedPrincipalType",
+            f"The PrincipalId '{principal.replace('-', '')}' has type 'ServicePrincipal' , which is different from "
+            f"specified PrinciaplType '{kind}'.",
+        )
+
+
+def _unknown_principal(cloud: Cloud, principal: str) -> ArmError:
+    return ArmError(
+        400,
+        "PrincipalNotFound",
+        f"Principal {principal.replace('-', '')} does not exist in the directory {cloud.config.tenant_id}. Check that "
+        "you have the correct principal ID. If you are creating this principal and then immediately assigning a role, "
+        "this error might be related to a replication delay. In this case, set the role assignment principalType "
+        "property to a value, such as ServicePrincipal, User, or Group.  See https://aka.ms/docs-principaltype",
+    )
 
 
 def delete(call: Call) -> Reply:
-    place = _assignment_id(_scope(call), call["assignment"])
+    place = _assignment_id(scope_of(call), call["assignment"])
     found = call.cloud.store.get(place)
     call.cloud.store.delete(place)
     return Reply(204) if found is None else Reply(200, found.body)

@@ -7,7 +7,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from .faults import Faults
@@ -241,8 +241,15 @@ OTHER_SKUS: tuple[tuple[str, str, str, str, dict[str, str]], ...] = (
 )
 
 
+TWICE = "Standard_E8as_v5"
+
+
 def other_entries(region: str) -> Iterator[str]:
-    for kind, name, tier, size, capabilities in OTHER_SKUS:
+    """What is not a size, and a second row of one: real lists repeat some sizes for a zone."""
+    for size in (size for size in sizes_in(region) if size.name == TWICE and BY_NAME[region].zones):
+        offer = _offer(size, BY_NAME[region], None)
+        yield entry_json(replace(offer, zones=offer.zones[-1:], barred_zones=()))
+    for kind, name, tier, short, capabilities in OTHER_SKUS:
         entry: Body = {
             "resourceType": kind,
             "name": name,
@@ -251,5 +258,5 @@ def other_entries(region: str) -> Iterator[str]:
             "capabilities": [{"name": key, "value": value} for key, value in capabilities.items()],
             "restrictions": [],
         }
-        entry.update({key: value for key, value in (("tier", tier), ("size", size)) if value})
+        entry.update({key: value for key, value in (("tier", tier), ("size", short)) if value})
         yield json.dumps(entry)

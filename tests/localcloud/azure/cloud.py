@@ -7,8 +7,9 @@ import re
 import time
 
 from localcloud.clusters import ClusterBackend
+from localcloud.registries import NoImages, RegistryBackend
 
-from . import agent_pools, cluster_work, groups
+from . import agent_pools, cluster_work, container_registries, groups, registry_import, registry_runs
 from .catalog import Catalog
 from .config import AzureConfig
 from .entra import Entra
@@ -19,10 +20,11 @@ from .store import Operation, Store
 
 
 class Cloud:
-    def __init__(self, config: AzureConfig, backend: ClusterBackend) -> None:
+    def __init__(self, config: AzureConfig, backend: ClusterBackend, registries: RegistryBackend | None = None) -> None:
         config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.config = config
         self.backend = backend
+        self.registries = registries or NoImages()
         self.store = Store(config.state / DATABASE)
         self.faults = Faults(self.store)
         self.entra = Entra(config)
@@ -33,7 +35,8 @@ class Cloud:
 
     def make_operations(self) -> Operations:
         operations = Operations(self.store, self.config.operation_seconds, self._operation_fault)
-        operations.works = {**groups.works(self), **cluster_work.works(self), **agent_pools.works(self)}
+        parts = (groups, cluster_work, agent_pools, container_registries, registry_import, registry_runs)
+        operations.works = {kind: work for part in parts for kind, work in part.works(self).items()}
         return operations
 
     def _operation_fault(self, operation: Operation) -> None:
@@ -49,9 +52,11 @@ class Cloud:
 
     def start(self) -> None:
         """Go on where the previous server stopped: interrupted operations, and clusters that should be running."""
+        container_registries.open_all(self)
         self.operations.resume()
         self.starter.start()
 
     def close(self) -> None:
         self.operations.close()
+        self.registries.close()
         self.store.close()

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import uuid
 from typing import Any
 
 from . import versions
 from .entra import NAMESPACE
 from .fields import ABSENT, Context, Field, get
-from .wire import Body
+from .wire import AksError, Body
 
 NETWORK = "properties.networkProfile"
 
@@ -23,6 +24,10 @@ def _digest(context: Context, what: str) -> str:
 
 def _uuid(context: Context, what: str) -> str:
     return str(uuid.uuid5(NAMESPACE, _digest(context, what)))
+
+
+def _tier(body: Body, _: Context) -> str:
+    return "Standard" if get(body, "sku.name") == "Automatic" else "Free"  # recorded traffic
 
 
 def _version_alias(_: Body, context: Context) -> str:
@@ -119,6 +124,49 @@ def _routing_identity(body: Body, context: Context) -> Any:
     return _made_identity(context, f"webapprouting-{context.name}", str(get(body, "properties.nodeResourceGroup")))
 
 
+def _networks(ranges: Any) -> Any:
+    """Authorised ranges are networks: an address is a /32, bits below the prefix are cut, nothing is there twice
+    (known from users' reports; the recordings have no such cluster)."""
+    found = []
+    for item in ranges:
+        try:
+            found.append(str(ipaddress.ip_network(item, strict=False)))
+        except ValueError:
+            raise AksError(
+                400,
+                "InvalidParameter",
+                f"The value of parameter authorizedIPRanges is invalid. Error details: {item} is not a valid CIDR.",
+                target="apiServerAccessProfile.authorizedIPRanges",
+            ) from None
+    return list(dict.fromkeys(found))
+
+
+def _zone_mode(zone: Any) -> Any:
+    """`System` is answered as `system` (recorded traffic of azure-cli, 2020)."""
+    return zone.lower() if zone.lower() in ("system", "none") else zone
+
+
+# how add-ons are answered, whatever case they were sent in (recorded traffic: omsAgent and omsagent are one)
+ADDONS = ("omsagent", "azurepolicy", "azureKeyvaultSecretsProvider", "httpApplicationRouting", "aciConnectorLinux")
+
+
+def _addons(profiles: Any) -> Any:
+    spelled = {name.lower(): name for name in ADDONS}
+    return {spelled.get(name.lower(), name): profile for name, profile in profiles.items()}
+
+
+def _to_overlay(body: Body, current: Body) -> bool:
+    """A cluster that moves to overlay gets another pod range in the same PUT: accepted with 200 (recorded traffic,
+    2023; learn.microsoft.com/azure/aks/upgrade-aks-ipam-and-dataplane)."""
+    mode = f"{NETWORK}.networkPluginMode"
+    return get(body, mode) == "overlay" and get(current, mode) is ABSENT
+
+
+def _in_network(body: Body, _: Body) -> bool:
+    """learn.microsoft.com/azure/aks/api-server-vnet-integration: private mode is switched on and off there."""
+    return get(body, "properties.apiServerAccessProfile.enableVnetIntegration") is True
+
+
 AUTOSCALER_DEFAULTS = {
     "balance-similar-node-groups": "false",
     "daemonset-eviction-for-empty-nodes": False,
@@ -151,7 +199,8 @@ CLUSTER: tuple[Field, ...] = (
     Field("eTag", read_only=True),
     Field("location", immutable=True),
     Field("kind", "Base", keep=True),
-    Field("sku", {"name": "Base", "tier": "Free"}, keep=True),
+    Field("sku.name", "Base", immutable=True),
+    Field("sku.tier", _tier, keep=True),
     Field("identity", keep=True),
     Field("identity.principalId", _principal, read_only=True),
     Field("identity.tenantId", _identity_tenant, read_only=True),
@@ -169,7 +218,7 @@ CLUSTER: tuple[Field, ...] = (
     Field("properties.resourceUID", _resource_uid, read_only=True),
     Field("properties.enableRBAC", True, immutable=True),
     Field("properties.supportPlan", "KubernetesOfficial", keep=True),
-    Field("properties.disableLocalAccounts", False, keep=True),
+    Field("properties.disableLocalAccounts", keep=True),  # answered only where it was sent (recorded traffic, 2026)
     Field("properties.diskEncryptionSetID", immutable=True),
     Field("properties.linuxProfile", keep=True),
     Field("properties.linuxProfile.adminUsername", immutable=True),
@@ -182,17 +231,26 @@ CLUSTER: tuple[Field, ...] = (
     Field("properties.aadProfile", keep=True),
     Field("properties.aadProfile.serverAppSecret", secret=True),
     Field("properties.apiServerAccessProfile", keep=True),
-    Field("properties.apiServerAccessProfile.enablePrivateCluster", immutable=True, may_become=((ABSENT, False),)),
+    Field("properties.apiServerAccessProfile.authorizedIPRanges", normal=_networks),
+    Field("properties.apiServerAccessProfile.privateDNSZone", normal=_zone_mode),
+    Field(
+        "properties.apiServerAccessProfile.enablePrivateCluster",
+        immutable=True,
+        may_become=((ABSENT, False),),
+        unless=_in_network,
+    ),
+    Field("properties.addonProfiles", normal=_addons),
     Field(f"{NETWORK}.networkPluginMode", _plugin_mode, immutable=True, may_become=((ABSENT, "overlay"),)),
     Field(f"{NETWORK}.networkPlugin", "azure", immutable=True, may_become=(("kubenet", "azure"),)),
     Field(f"{NETWORK}.networkPolicy", "none", keep=True),
     Field(f"{NETWORK}.networkDataplane", _dataplane, keep=True),
-    Field(f"{NETWORK}.podCidr", _pod_cidr, immutable=True),
+    Field(f"{NETWORK}.podCidr", _pod_cidr, immutable=True, unless=_to_overlay),
     Field(f"{NETWORK}.serviceCidr", "10.0.0.0/16", immutable=True),
     Field(f"{NETWORK}.dnsServiceIP", "10.0.0.10", immutable=True),
-    Field(f"{NETWORK}.loadBalancerSku", "standard", immutable=True),
+    # learn.microsoft.com/azure/aks/upgrade-basic-load-balancer-on-aks
+    Field(f"{NETWORK}.loadBalancerSku", "standard", immutable=True, may_become=(("basic", "standard"),)),
     Field(f"{NETWORK}.outboundType", "loadBalancer", keep=True),
-    Field(f"{NETWORK}.podCidrs", _as_list(f"{NETWORK}.podCidr"), immutable=True),
+    Field(f"{NETWORK}.podCidrs", _as_list(f"{NETWORK}.podCidr"), immutable=True, unless=_to_overlay),
     Field(f"{NETWORK}.serviceCidrs", _as_list(f"{NETWORK}.serviceCidr"), immutable=True),
     Field(f"{NETWORK}.ipFamilies", ["IPv4"], immutable=True),
     Field(f"{NETWORK}.loadBalancerProfile", _load_balancer, keep=True),
@@ -209,6 +267,9 @@ CLUSTER: tuple[Field, ...] = (
     Field("properties.nodeProvisioningProfile.mode", "Manual", keep=True),
     Field("properties.nodeProvisioningProfile.defaultNodePools", "Auto", keep=True),
     Field("properties.bootstrapProfile.artifactSource", "Direct", keep=True),
+    Field("properties.serviceMeshProfile.mode", "Disabled", keep=True),
+    # answered by api 2026-05 and later
+    Field("properties.hostedSystemProfile.enabled", False, keep=True),
     Field("properties.autoScalerProfile", _autoscaler),
     Field("properties.identityProfile", read_only=True),
     Field("properties.ingressProfile.webAppRouting.identity", _routing_identity, read_only=True),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import compute, versions
+from .catalog import SIZES
 from .fields import ABSENT, Context, get
 from .wire import AksError, Body
 
@@ -89,6 +90,32 @@ def _workload_identity(proposal: Proposal) -> None:
             "BadRequest",
             "Workload identity requires the OIDC issuer: set oidcIssuerProfile.enabled to true.",
             target="securityProfile.workloadIdentity",
+        )
+
+
+def _local_accounts(proposal: Proposal) -> None:
+    """ "This must only be set to true on Managed Clusters that are AAD enabled" (the SDK's model)."""
+    entra = get(proposal.body, "properties.aadProfile.managed") is True
+    if get(proposal.body, "properties.disableLocalAccounts") is True and not entra:
+        raise AksError(
+            400,
+            "BadRequest",
+            "Local accounts can only be disabled on clusters with Microsoft Entra authentication: set aadProfile.",
+            target="disableLocalAccounts",
+        )
+
+
+def _support_plan(proposal: Proposal) -> None:
+    """Recorded traffic, 2026: the tier Premium without the plan of long-term support is K8sVersionNotSupported, and so
+    is the plan in another tier (SDK, ManagedClusterSKUTier: 'Premium enables selection of LongTermSupport')."""
+    tier, plan = proposal.body["sku"]["tier"], get(proposal.body, "properties.supportPlan")
+    if (str(tier).lower() == "premium") != (str(plan).lower() == versions.LONG_TERM.lower()):
+        raise AksError(
+            400,
+            "K8sVersionNotSupported",
+            f"Managed cluster {proposal.context.name} has tier {tier} and support plan {plan}. If you intend to "
+            "onboard to LTS, please ensure the cluster is in Premium tier and LTS support plan. For more information, "
+            "please refer to https://aka.ms/aks/lts",
         )
 
 
@@ -240,6 +267,36 @@ def _pool_size(proposal: Proposal, pool: Body) -> None:
         raise AksError(400, "VMSizeNotSupported", f"Virtual Machine size: '{name}' is not supported in AKS.")
 
 
+def _pool_disk(proposal: Proposal, pool: Body) -> None:
+    """An ephemeral OS disk lies on the cache or the temporary disk of the size (documented; the code from memory)."""
+    size = SIZES.get(str(pool["vmSize"]).lower())
+    if pool["name"] in proposal.current_pools or pool.get("osDiskType") != "Ephemeral" or size is None:
+        return
+    if not size.ephemeral_fits(int(pool["osDiskSizeGB"])):
+        raise AksError(
+            400,
+            "InvalidParameter",
+            f"The virtual machine size {pool['vmSize']} has a cache size of {size.cache_bytes} bytes and temp disk "
+            f"size of {size.temporary_mib * 1024**2} bytes, but the OS disk requires "
+            f"{int(pool['osDiskSizeGB']) * 1024**3} bytes. Use a VM size with larger cache or temp disk or disable "
+            "ephemeral OS.",
+            target="agentPoolProfile.osDiskType",
+        )
+
+
+def _pool_spot(proposal: Proposal, pool: Body) -> None:
+    """LowPriorityCapable of the SKU says who may be Spot (documented; the code is from memory)."""
+    size = SIZES.get(str(pool["vmSize"]).lower())
+    new = pool["name"] not in proposal.current_pools
+    if new and pool.get("scaleSetPriority") == "Spot" and size and size.capabilities["LowPriorityCapable"] != "True":
+        raise AksError(
+            400,
+            "BadRequest",
+            f"The VM size {pool['vmSize']} does not support Spot priority.",
+            target="agentPoolProfile.scaleSetPriority",
+        )
+
+
 def _pool_zones(proposal: Proposal, pool: Body) -> None:
     zones = pool.get("availabilityZones") or []
     offer = proposal.context.cloud.catalog.offer(proposal.context.location, str(pool["vmSize"]))
@@ -275,6 +332,8 @@ CLUSTER_RULES: tuple[Callable[[Proposal], None], ...] = (
     _pools_complete,
     _system_pool,
     _workload_identity,
+    _local_accounts,
+    _support_plan,
     _issuer_stays,
     _version_moves,
 )
@@ -283,6 +342,8 @@ POOL_RULES: tuple[Callable[[Proposal, Body], None], ...] = (
     _pool_version,
     _pool_size,
     _pool_zones,
+    _pool_disk,
+    _pool_spot,
     _pool_system,
     _pool_count,
 )

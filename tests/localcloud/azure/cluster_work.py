@@ -41,6 +41,12 @@ def enforces_policies(cluster: Resource) -> bool:
     return bool(profile.get("networkPolicy", "none") != "none")
 
 
+def entra_groups(cluster: Resource) -> tuple[str, ...] | None:
+    """The groups whose members administer it; None where it takes no tokens of Entra at all."""
+    profile: Body | None = cluster.body["properties"].get("aadProfile")
+    return tuple(profile.get("adminGroupObjectIDs") or ()) if profile and profile.get("managed") else None
+
+
 def new_etag() -> str:
     return str(uuid.uuid4())
 
@@ -58,8 +64,8 @@ def works(cloud: Cloud) -> dict[str, Work]:
         try:
             if cluster.private.get("running", version) != version:
                 cloud.backend.stop(name)
-            policy = enforces_policies(cluster)
-            return cloud.backend.create(name, version, network_policy=policy).kubernetes_version
+            policy, groups = enforces_policies(cluster), entra_groups(cluster)
+            return cloud.backend.create(name, version, network_policy=policy, entra_groups=groups).kubernetes_version
         except ClusterError as exc:
             raise OperationFailed(
                 "InternalOperationError", f"The Kubernetes of managed cluster {cluster.name} did not start: {exc}"
@@ -172,7 +178,8 @@ class Starter:
     def _start(self, cluster: Resource) -> None:
         try:
             name, version = cluster.private["backend"], cluster.private["version"]
-            self._cloud.backend.create(name, version, network_policy=enforces_policies(cluster))
+            policy, groups = enforces_policies(cluster), entra_groups(cluster)
+            self._cloud.backend.create(name, version, network_policy=policy, entra_groups=groups)
         except Exception as exc:
             print(f"cluster {cluster.name} did not start again: {exc}", file=sys.stderr, flush=True)
             with self._lock:

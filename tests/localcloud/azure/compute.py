@@ -137,6 +137,8 @@ def list_usages(call: Call) -> Reply:
         }
         for name, localized, current, most in rows
     ]
+    # real lists have a row whose name has no value, and families without a row
+    values.append({"unit": "Count", "currentValue": 0, "limit": 0, "name": {"localizedValue": "Reserved"}})
     return page(call, values, call.cloud.config.page_size)
 
 

@@ -28,6 +28,8 @@ class AzureConfig:
     client_id: str
     client_secret: str = field(repr=False)
     address: str = "127.0.0.1"
+    # where clusters reach the same server
+    cluster_address: str = ""
     port: int = 8443
     certificate: Path | None = None
     key: Path | None = None
@@ -37,6 +39,10 @@ class AzureConfig:
     poll_milliseconds: int | None = 200
     registration_seconds: float = 0.5
     token_seconds: int = 3600
+    # until Resource Manager finds a new principal of the directory; real ones take seconds to minutes
+    replication_seconds: float = 0.5
+    # of the directory, that the client is a member of
+    groups: tuple[str, ...] = ()
     registered_providers: tuple[str, ...] = REGISTERED_PROVIDERS
     page_size: int = 500
 

@@ -15,7 +15,10 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from localcloud.clusters import AKS_SERVER
+
 from .config import AzureConfig
+from .principals import Principal, Principals
 from .wire import ArmError, Body, Call, Reply
 
 # The token service answers for these besides Resource Manager itself: application ids and URIs of Microsoft's APIs.
@@ -24,7 +27,7 @@ KNOWN_AUDIENCES = (
     "https://management.core.windows.net",
     "https://graph.microsoft.com",
     "https://containerregistry.azure.net",
-    "6dae42f8-4368-4678-94ff-3960e28e3630",  # the AKS server application, what kubelogin asks for
+    AKS_SERVER,
 )
 KEY_FILE = "token-signing.key"
 NAMESPACE = uuid.UUID("5d0a3c67-5f0d-4a7e-8f6e-1d4b5b7c9e02")  # makes object ids from client ids, the same every time
@@ -38,7 +41,8 @@ class Entra:
         numbers = self._public.public_numbers()
         self._kid = base64.urlsafe_b64encode(numbers.n.to_bytes(256, "big")[:15]).decode().rstrip("=")
         self.object_id = str(uuid.uuid5(NAMESPACE, config.client_id))
-        ports = {config.endpoint, f"https://localhost:{config.port}"}
+        addresses = ["localhost", *filter(None, [config.cluster_address])]
+        ports = {config.endpoint, *(f"https://{address}:{config.port}" for address in addresses)}
         self._arm_audiences = ports | {"https://management.azure.com", "https://management.core.windows.net"}
 
     def keys(self) -> Body:
@@ -49,30 +53,44 @@ class Entra:
             ]
         }
 
-    def issue(self, scope: str, issuer: str) -> tuple[str, int] | None:
-        """A token for this scope, or None when nothing goes by that name."""
+    @property
+    def issuer(self) -> str:
+        """Of tokens of version 1.0, which Microsoft's own APIs ask for; the same wherever a token was asked for."""
+        return f"https://sts.windows.net/{self._config.tenant_id}/"
+
+    def knows(self, object_id: str) -> bool:
+        """Whether it is the owner of the subscription, who has no entry in the directory."""
+        return object_id.lower() == self.object_id
+
+    def issue(self, scope: str, principal: Principal | None = None) -> tuple[str, int] | None:
+        """A token for this scope, or None when nothing goes by that name; without a principal the owner's."""
         audience = scope.removesuffix("/.default")
         if audience.rstrip("/") not in self._arm_audiences | set(KNOWN_AUDIENCES):
             return None
         issued, lifetime = int(time.time()), self._config.token_seconds
+        whose = principal or Principal(self._config.client_id, self.object_id)
         claims = {
             "aud": audience,
-            "iss": issuer,
+            "iss": self.issuer,
             "iat": issued,
             "nbf": issued,
             "exp": issued + lifetime,
-            "appid": self._config.client_id,
+            "appid": whose.client_id,
             "idtyp": "app",
-            "oid": self.object_id,
-            "sub": self.object_id,
+            "oid": whose.object_id,
+            "sub": whose.object_id,
             "tid": self._config.tenant_id,
             "uti": uuid.uuid4().hex[:22],
             "ver": "1.0",
         }
+        if audience == AKS_SERVER and whose.object_id == self.object_id and self._config.groups:
+            # AKS asks the directory for the groups of an application, whose token does not have them: here it has
+            claims["groups"] = list(self._config.groups)
         return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._kid}), lifetime
 
-    def authenticate(self, authorization: str) -> None:
-        """Refuse a request whose bearer token we did not sign for Resource Manager, or signed too long ago."""
+    def authenticate(self, authorization: str) -> str:
+        """The object id of who asks; refused is a bearer token that we did not sign for Resource Manager, or signed too
+        long ago."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise self.refusal("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
@@ -89,6 +107,7 @@ class Entra:
                 f"'{claims.get('aud')}'. It should exactly match one of the allowed audiences "
                 f"{', '.join(repr(audience) for audience in sorted(self._arm_audiences))}.",
             )
+        return str(claims["oid"])
 
     def expired(self) -> ArmError:
         at = time.strftime("%m/%d/%Y %H:%M:%S", time.gmtime())
@@ -180,6 +199,25 @@ def openid_configuration(call: Call) -> Reply:
     )
 
 
+def openid_configuration_v1(call: Call) -> Reply:
+    """What the tokens of version 1.0 are verified by."""
+    if refused := _unknown_tenant(call):
+        return refused
+    base = f"{call.endpoint}/{call['tenant']}"
+    return Reply(
+        200,
+        {
+            "issuer": call.cloud.entra.issuer,
+            "authorization_endpoint": f"{base}/oauth2/authorize",
+            "token_endpoint": f"{base}/oauth2/token",
+            "jwks_uri": f"{base}/discovery/keys",
+            "response_types_supported": ["code", "id_token"],
+            "subject_types_supported": ["pairwise"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+        },
+    )
+
+
 def instance_discovery(call: Call) -> Reply:
     host = call.endpoint.removeprefix("https://")
     tenant = call.cloud.config.tenant_id
@@ -209,7 +247,9 @@ def token(call: Call) -> Reply:
             70003,
             f"The app requested an unsupported grant type '{form.get('grant_type', '')}'.",
         )
-    if client.lower() != config.client_id.lower():
+    principal = None if client.lower() == config.client_id.lower() else Principals(call.cloud.store).by_client(client)
+    secret = config.client_secret if principal is None else principal.secret
+    if principal is None and client.lower() != config.client_id.lower():
         return _entra_error(
             400,
             "unauthorized_client",
@@ -219,7 +259,7 @@ def token(call: Call) -> Reply:
             "any user in the tenant. You may have sent your authentication request to the wrong tenant.",
         )
     # Compared as bytes: a secret may hold characters that compare_digest does not take as text.
-    if not hmac.compare_digest(form.get("client_secret", "").encode(), config.client_secret.encode()):
+    if not hmac.compare_digest(form.get("client_secret", "").encode(), secret.encode()) or not secret:
         return _entra_error(
             401,
             "invalid_client",
@@ -228,7 +268,7 @@ def token(call: Call) -> Reply:
             f"not the client secret ID, for a secret added to app '{client}'.",
         )
     scope = form.get("scope", "").split(" ")[0]
-    issued = call.cloud.entra.issue(scope, f"{call.endpoint}/{config.tenant_id}/")
+    issued = call.cloud.entra.issue(scope, principal)
     if issued is None:
         return _entra_error(
             400,

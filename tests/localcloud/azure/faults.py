@@ -69,6 +69,11 @@ KINDS: dict[str, Kind] = {
         "let the directory not know a principal ('*': none) yet, when a role is assigned to it",
         options={"principal": "*"},
     ),
+    "federation-busy": Kind(
+        "answer 409 to a write of a federated credential, as if another one of its identity were being written",
+        method="PUT|DELETE",
+        path="/federatedIdentityCredentials/",
+    ),
     "unregistered": Kind(
         "make a resource provider unregistered until it is registered",
         count=None,

@@ -51,7 +51,9 @@ class Field:
     read_only: bool = False  # what a client sends is ignored: it sends back what it read
     secret: bool = False  # accepted and never answered
     unordered: bool = False
+    normal: Callable[[Any], Any] | None = None  # how the service stores what is sent
     may_become: tuple[tuple[object, object], ...] = ()  # changes an immutable field allows all the same
+    unless: Callable[[Body, Body], bool] | None = None  # (body, current): when any change of it is taken
 
 
 # Maps whose values are the user's own: an empty value there means something.
@@ -108,19 +110,30 @@ def read(sent: Body, current: Body | None, table: Sequence[Field], context: Cont
             drop(body, row.path)
             continue
         asked = get(body, row.path)
+        if asked is not ABSENT and row.normal is not None:
+            asked = row.normal(asked)
+            put(body, row.path, asked)
         if asked is ABSENT and before is not ABSENT and (row.read_only or row.keep or row.immutable):
             put(body, row.path, copy.deepcopy(before))
         elif asked is ABSENT and row.default is not ABSENT:
             value = row.default(body, context) if callable(row.default) else copy.deepcopy(row.default)
             if value is not ABSENT:
                 put(body, row.path, value)
-        elif row.immutable and current is not None and not _may_become(row, before, asked):
+        elif (
+            row.immutable
+            and current is not None
+            and not _may_become(row, before, asked)
+            and not (row.unless is not None and row.unless(body, current))
+        ):
             raise change_not_allowed(prefix + row.path)
     return body
 
 
 def _may_become(row: Field, before: Any, asked: Any) -> bool:
-    if (before, asked) in row.may_become:
+    if any(
+        comparable(one) == comparable(before) and comparable(other) == comparable(asked)
+        for one, other in row.may_become
+    ):
         return True
     return bool(comparable(before, row.unordered) == comparable(asked, row.unordered))
 

@@ -7,13 +7,18 @@ import fnmatch
 import re
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from . import managed_clusters, providers, subscriptions
+from . import managed_clusters, providers, rbac, subscriptions
 from .cloud import Cloud
 from .faults import Fault
 from .routes import ARM_ROUTES, RESOURCES, Route, allowed_methods, match
 from .wire import GATEWAY, AksError, ArmError
 
+ASSIGN = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action"
+# the URL of an operation is signed (recorded): who was given it may follow it
+POLLED = re.compile(r"/operation(s|results|statuses)/[^/]+$", re.IGNORECASE)
 VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview|-privatepreview)?")
 
 
@@ -67,7 +72,15 @@ def find_route(method: str, path: str) -> tuple[Route, dict[str, str]]:
     )
 
 
-def admit(cloud: Cloud, route: Route, params: Mapping[str, str]) -> None:
+@dataclass(frozen=True)
+class Asked:
+    """Who asks, and for what."""
+
+    caller: str  # object id
+    body: Any = None
+
+
+def admit(cloud: Cloud, route: Route, params: Mapping[str, str], asked: Asked) -> None:
     """Subscription, permission, registration."""
     if "sub" in params:
         subscriptions.require_known(cloud, params["sub"])
@@ -77,19 +90,52 @@ def admit(cloud: Cloud, route: Route, params: Mapping[str, str]) -> None:
         wanted = fault.options["action"].lower()
         if fault.matches(route.method, path) and fnmatch.fnmatchcase(action.lower(), wanted):
             cloud.faults.use(fault)
-            raise _forbidden(cloud, action, path)
+            raise _forbidden(asked.caller, action, path)
+    _require_permission(cloud, action, path, params, asked)
     if "sub" in params and route.namespace != RESOURCES:
         providers.require_registered(cloud, params["sub"], route.namespace)
 
 
-def _forbidden(cloud: Cloud, action: str, scope: str) -> ArmError:
-    client = cloud.entra.object_id
+def _require_permission(cloud: Cloud, action: str, path: str, params: Mapping[str, str], asked: Asked) -> None:
+    """What RBAC says. Who made the local cloud owns its subscription, whatever assignments there are."""
+    if cloud.entra.knows(asked.caller) or POLLED.search(path):
+        return
+    if action.lower() in rbac.FILTERED:
+        if "sub" in params and not rbac.sees_subscription(cloud.store, asked.caller, params["sub"]):
+            raise _forbidden(asked.caller, action, path)
+        return
+    if not rbac.allowed(cloud.store, asked.caller, action, path):
+        raise _forbidden(asked.caller, action, path)
+    # an identity that a resource is to have is a scope of its own
+    for identity in _assigned_identities(asked.body):
+        if not rbac.allowed(cloud.store, asked.caller, ASSIGN, identity):
+            raise _not_linked(asked.caller, action, path, identity)
+
+
+def _assigned_identities(body: Any) -> list[str]:
+    identity = body.get("identity") if isinstance(body, dict) else None
+    named = identity.get("userAssignedIdentities") if isinstance(identity, dict) else None
+    return sorted(named) if isinstance(named, dict) else []
+
+
+def _forbidden(client: str, action: str, scope: str) -> ArmError:
     return ArmError(
         403,
         "AuthorizationFailed",
         f"The client '{client}' with object id '{client}' does not have authorization to perform action '{action}' "
         f"over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh your "
         "credentials.",
+        GATEWAY,
+    )
+
+
+def _not_linked(client: str, action: str, scope: str, linked: str) -> ArmError:
+    return ArmError(
+        403,
+        "LinkedAuthorizationFailed",
+        f"The client '{client}' with object id '{client}' has permission to perform action '{action}' on scope "
+        f"'{scope}'; however, it does not have permission to perform action(s) '{ASSIGN}' on the linked scope(s) "
+        f"'{linked}' (respectively) or the linked scope(s) are invalid.",
         GATEWAY,
     )
 

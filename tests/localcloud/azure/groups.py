@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 
 TYPE = "Microsoft.Resources/resourceGroups"
 DELETE = "delete resource group"
-# extension resources are no part of the list of resources
-NOT_LISTED = ("Microsoft.Authorization/roleAssignments", "Microsoft.Authorization/roleDefinitions")
+# extension resources are no part of the list of resources, and neither are proxy resources below another one
+NOT_LISTED = (
+    "Microsoft.Authorization/roleAssignments",
+    "Microsoft.Authorization/roleDefinitions",
+    "Microsoft.ContainerRegistry/registries/runs",
+    "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
+)
 NAME = re.compile(r"[-\w._()]{0,89}[-\w_()]")
 
 
@@ -196,6 +201,8 @@ def _delete_cluster(cloud: Cloud, resource: Resource, grace_seconds: float = 900
         time.sleep(0.05)
     if "backend" in resource.private:
         cloud.backend.delete(resource.private["backend"])
+    if resource.type == "Microsoft.ContainerRegistry/registries":
+        cloud.registries.delete(resource.name)
     cloud.store.delete(resource.id)
 
 

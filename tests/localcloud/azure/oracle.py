@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .routes import ARM_ROUTES, Route, match
-from .sdk_schema import COMPUTE, CONTAINER_SERVICE, SdkOperation, model_schema, operations, shape
+from .sdk_schema import COMPUTE, CONTAINER_REGISTRY, CONTAINER_SERVICE, SdkOperation, model_schema, operations, shape
 
 SAMPLE = 12
 
@@ -30,6 +30,8 @@ class Model:
 
 
 AKS_TYPE = "/subscriptions/{}/resourcegroups/{}/providers/microsoft.containerservice/managedclusters"
+ACR = "/subscriptions/{}/providers/microsoft.containerregistry"
+ACR_TYPE = "/subscriptions/{}/resourcegroups/{}/providers/microsoft.containerregistry/registries"
 # (verbs, path) → the model of a successful answer with a body. The SDKs for groups, providers, subscriptions and
 # locations are not among our requirements: those routes have no model here.
 MODELS: dict[tuple[str, str], Model] = {
@@ -47,6 +49,11 @@ MODELS: dict[tuple[str, str], Model] = {
     ("POST", f"{AKS_TYPE}/{{}}/listclusteradmincredential"): Model(CONTAINER_SERVICE, "CredentialResults"),
     ("GET", f"{AKS_TYPE}/{{}}/agentpools"): Model(CONTAINER_SERVICE, "AgentPool", many=True),
     **{(verb, f"{AKS_TYPE}/{{}}/agentpools/{{}}"): Model(CONTAINER_SERVICE, "AgentPool") for verb in ("GET", "PUT")},
+    ("GET", f"{ACR}/registries"): Model(CONTAINER_REGISTRY, "Registry", many=True),
+    ("GET", ACR_TYPE): Model(CONTAINER_REGISTRY, "Registry", many=True),
+    **{(verb, f"{ACR_TYPE}/{{}}"): Model(CONTAINER_REGISTRY, "Registry") for verb in ("GET", "PUT", "PATCH")},
+    ("POST", f"{ACR_TYPE}/{{}}/listcredentials"): Model(CONTAINER_REGISTRY, "RegistryListCredentialsResult"),
+    ("POST", f"{ACR}/checknameavailability"): Model(CONTAINER_REGISTRY, "RegistryNameStatus"),
     ("POST", f"{AKS_TYPE}/{{}}/agentpools/{{}}/upgradenodeimageversion"): Model(CONTAINER_SERVICE, "AgentPool"),
     ("GET", f"{AKS_TYPE}/{{}}/agentpools/{{}}/upgradeprofiles/default"): Model(
         CONTAINER_SERVICE, "AgentPoolUpgradeProfile"
@@ -60,7 +67,7 @@ def key(route: Route) -> tuple[str, str]:
 
 @lru_cache(maxsize=1)
 def sdk_operations() -> dict[tuple[str, str], SdkOperation]:
-    found = (*operations(CONTAINER_SERVICE), *operations(COMPUTE))
+    found = (*operations(CONTAINER_SERVICE), *operations(COMPUTE), *operations(CONTAINER_REGISTRY))
     return {(operation.method, operation.path): operation for operation in found}
 
 

@@ -18,6 +18,9 @@ IMAGE, NEWER_IMAGE = "202604.13.0", "202604.27.0"
 IMAGE_WRITABLE = "2026-04-01"
 
 
+LINUX = ("Ubuntu", "Ubuntu2204", "Ubuntu2404", "AzureLinux", "AzureLinux3", "CBLMariner", "AzureContainerLinux")
+
+
 def _size(_: Body, context: Context) -> str:
     for name in CHOICE:
         offer = context.cloud.catalog.offer(context.location, name)
@@ -63,7 +66,8 @@ POOL: tuple[Field, ...] = (
     Field("type", "VirtualMachineScaleSets", immutable=True),
     Field("vmSize", _size, immutable=True),
     Field("osType", "Linux", immutable=True),
-    Field("osSKU", "Ubuntu", immutable=True, may_become=(("Ubuntu", "AzureLinux"), ("AzureLinux", "Ubuntu"))),
+    # learn.microsoft.com/azure/aks/upgrade-os-version: between all images of Linux
+    Field("osSKU", "Ubuntu", immutable=True, may_become=tuple((one, other) for one in LINUX for other in LINUX)),
     Field("osDiskType", _disk_type, immutable=True),
     Field("osDiskSizeGB", 128, immutable=True),
     Field("kubeletDiskType", "OS", immutable=True),
@@ -72,9 +76,10 @@ POOL: tuple[Field, ...] = (
     Field("vnetSubnetID", immutable=True),
     Field("podSubnetID", immutable=True),
     Field("enableNodePublicIP", False, immutable=True),
-    Field("enableEncryptionAtHost", False, immutable=True),
-    Field("enableUltraSSD", False, immutable=True),
-    Field("enableFIPS", False, immutable=True),
+    # answered only where they were sent (recorded traffic, 2026)
+    Field("enableEncryptionAtHost", immutable=True, may_become=((ABSENT, False),)),
+    Field("enableUltraSSD", immutable=True, may_become=((ABSENT, False),)),
+    Field("enableFIPS", False, keep=True),  # may be turned on for a standing pool
     Field("kubeletConfig", immutable=True),
     Field("linuxOSConfig", immutable=True),
     Field("creationData", immutable=True),
@@ -93,6 +98,7 @@ POOL: tuple[Field, ...] = (
     Field("upgradeSettings.maxUnavailable", "0", keep=True),
     Field("securityProfile.enableVTPM", False, keep=True),
     Field("securityProfile.enableSecureBoot", False, keep=True),
+    Field("securityProfile.sshAccess", "LocalUser", keep=True),  # api 2026-05 and later
     Field("powerState", {"code": "Running"}, keep=True),
     Field("provisioningState", read_only=True),
     Field("status", read_only=True),
@@ -114,6 +120,9 @@ def finish(pool: Body) -> Body:
 def merge(sent: Body, current: Body | None, context: Context) -> Body:
     """The pool after a PUT, whichever way it came."""
     sent = dict(sent)
+    for priority in ("Spot", "Regular"):  # known values are read in any case
+        if str(sent.get("scaleSetPriority")).lower() == priority.lower():
+            sent["scaleSetPriority"] = priority
     spot = "Spot" in (sent.get("scaleSetPriority"), (current or {}).get("scaleSetPriority"))
     if not spot:  # clients send the eviction policy of Spot with every pool
         for name in ("scaleSetPriority", "scaleSetEvictionPolicy", "spotMaxPrice"):

@@ -47,8 +47,14 @@ NAMESPACES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "2016-03-30",
         ),
     ),
-    "Microsoft.ContainerRegistry": (("registries",), ("2025-11-01", "2019-05-01")),
-    "Microsoft.ManagedIdentity": (("userAssignedIdentities",), ("2024-11-30", "2018-11-30")),
+    "Microsoft.ContainerRegistry": (
+        ("registries", "registries/importImage", "checkNameAvailability"),
+        ("2025-11-01", "2019-05-01"),
+    ),
+    "Microsoft.ManagedIdentity": (
+        ("userAssignedIdentities", "userAssignedIdentities/federatedIdentityCredentials"),
+        ("2024-11-30", "2018-11-30"),
+    ),
     "Microsoft.Network": (("virtualNetworks", "publicIPAddresses"), ("2026-03-01", "2018-01-01")),
     "Microsoft.Storage": (("storageAccounts",), ("2025-01-01", "2018-02-01")),
     "Microsoft.KeyVault": (("vaults",), ("2024-11-01", "2018-02-14")),

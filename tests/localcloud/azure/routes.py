@@ -13,19 +13,26 @@ from . import (
     aks_operations,
     authorization,
     compute,
+    container_registries,
     credentials,
     entra,
     groups,
+    identities,
     locations,
+    log_workspaces,
     managed_clusters,
+    permissions,
     providers,
+    registry_import,
+    registry_runs,
     subscriptions,
     versions,
 )
 from .wire import Call, Reply
 
 RESOURCES, COMPUTE, AKS = "Microsoft.Resources", "Microsoft.Compute", "Microsoft.ContainerService"
-AUTHORIZATION = "Microsoft.Authorization"
+AUTHORIZATION, MANAGED_IDENTITY = "Microsoft.Authorization", "Microsoft.ManagedIdentity"
+ACR = "Microsoft.ContainerRegistry"
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class Route:
 
     @property
     def reads(self) -> bool:
-        return self.method in ("GET", "HEAD") or self.path.rsplit("/", 1)[-1].startswith("list")
+        return self.method in ("GET", "HEAD") or self.path.rsplit("/", 1)[-1].startswith(("list", "check"))
 
 
 SUB = "/subscriptions/{sub}"
@@ -55,7 +62,17 @@ GROUP = f"{SUB}/resourceGroups/{{group}}"
 CLUSTER = f"{GROUP}/providers/{AKS}/managedClusters/{{name}}"
 POOL = f"{CLUSTER}/agentPools/{{pool}}"
 PLACE = f"{SUB}/providers/{AKS}/locations/{{location}}"
+REGISTRY = f"{GROUP}/providers/{ACR}/registries/{{name}}"
 GROUP_ACTION = f"{RESOURCES}/subscriptions/resourceGroups"
+
+IDENTITY = f"{GROUP}/providers/{MANAGED_IDENTITY}/userAssignedIdentities/{{name}}"
+FEDERATED = f"{IDENTITY}/federatedIdentityCredentials"
+OF_IDENTITY = f"{MANAGED_IDENTITY}/userAssignedIdentities"
+OF_FEDERATED = f"{OF_IDENTITY}/federatedIdentityCredentials"
+IDENTITIES = tuple(f"{place}/providers/{OF_IDENTITY}" for place in (SUB, GROUP))
+
+LOGS = "Microsoft.OperationalInsights"
+WORKSPACE = f"{GROUP}/providers/{LOGS}/workspaces/{{name}}"
 
 ROLES = f"{{scope}}/providers/{AUTHORIZATION}/roleDefinitions"
 GRANTS = f"{{scope}}/providers/{AUTHORIZATION}/roleAssignments"
@@ -65,7 +82,9 @@ OPEN_ROUTES: tuple[Route, ...] = (
     Route("GET", "/common/discovery/instance", entra.instance_discovery),
     Route("GET", "/{tenant}/discovery/instance", entra.instance_discovery),
     Route("GET", "/{tenant}/v2.0/.well-known/openid-configuration", entra.openid_configuration),
+    Route("GET", "/{tenant}/.well-known/openid-configuration", entra.openid_configuration_v1),
     Route("GET", "/{tenant}/discovery/v2.0/keys", entra.keys),
+    Route("GET", "/{tenant}/discovery/keys", entra.keys),
     Route("POST", "/{tenant}/oauth2/v2.0/token", entra.token),
 )
 
@@ -185,6 +204,102 @@ ARM_ROUTES: tuple[Route, ...] = (
         AKS,
         f"{AKS}/managedClusters/agentPools/upgradeNodeImageVersion/action",
     ),
+    Route(
+        "POST",
+        f"{SUB}/providers/{ACR}/checkNameAvailability",
+        container_registries.check_name,
+        ACR,
+        f"{ACR}/checkNameAvailability/read",
+    ),
+    *(
+        Route(
+            "GET",
+            f"{place}/providers/{ACR}/registries",
+            container_registries.list_registries,
+            ACR,
+            f"{ACR}/registries/read",
+        )
+        for place in (SUB, GROUP)
+    ),
+    Route("GET", REGISTRY, container_registries.get, ACR, f"{ACR}/registries/read"),
+    Route("PUT", REGISTRY, container_registries.put, ACR, f"{ACR}/registries/write"),
+    Route("PATCH", REGISTRY, container_registries.patch, ACR, f"{ACR}/registries/write"),
+    Route("DELETE", REGISTRY, container_registries.delete, ACR, f"{ACR}/registries/delete", blocking=True),
+    Route(
+        "POST",
+        f"{REGISTRY}/listCredentials",
+        container_registries.list_credentials,
+        ACR,
+        f"{ACR}/registries/listCredentials/action",
+    ),
+    Route(
+        "GET",
+        f"{REGISTRY}/operationStatuses/{{operation}}",
+        container_registries.operation_status,
+        ACR,
+        f"{ACR}/registries/operationStatuses/read",
+    ),
+    Route(
+        "POST",
+        f"{REGISTRY}/listBuildSourceUploadUrl",
+        registry_runs.upload_url,
+        ACR,
+        f"{ACR}/registries/listBuildSourceUploadUrl/action",
+    ),
+    Route("POST", f"{REGISTRY}/scheduleRun", registry_runs.schedule, ACR, f"{ACR}/registries/scheduleRun/action"),
+    Route("GET", f"{REGISTRY}/runs", registry_runs.list_runs, ACR, f"{ACR}/registries/runs/read"),
+    Route("GET", f"{REGISTRY}/runs/{{run}}", registry_runs.get, ACR, f"{ACR}/registries/runs/read"),
+    Route(
+        "POST",
+        f"{REGISTRY}/runs/{{run}}/listLogSasUrl",
+        registry_runs.log_url,
+        ACR,
+        f"{ACR}/registries/runs/listLogSasUrl/action",
+    ),
+    Route("POST", f"{REGISTRY}/importImage", registry_import.start, ACR, f"{ACR}/registries/importImage/action"),
+    Route(
+        "GET",
+        f"{SUB}/providers/{ACR}/locations/{{location}}/operationResults/{{operation}}",
+        registry_import.operation_result,
+        ACR,
+        f"{ACR}/locations/operationResults/read",
+    ),
+    *(Route("GET", path, identities.list_identities, MANAGED_IDENTITY, f"{OF_IDENTITY}/read") for path in IDENTITIES),
+    Route("GET", IDENTITY, identities.get, MANAGED_IDENTITY, f"{OF_IDENTITY}/read"),
+    Route("PUT", IDENTITY, identities.put, MANAGED_IDENTITY, f"{OF_IDENTITY}/write"),
+    Route("PATCH", IDENTITY, identities.patch, MANAGED_IDENTITY, f"{OF_IDENTITY}/write"),
+    Route("DELETE", IDENTITY, identities.delete, MANAGED_IDENTITY, f"{OF_IDENTITY}/delete"),
+    Route("GET", FEDERATED, identities.list_credentials, MANAGED_IDENTITY, f"{OF_FEDERATED}/read"),
+    Route("GET", f"{FEDERATED}/{{credential}}", identities.get_credential, MANAGED_IDENTITY, f"{OF_FEDERATED}/read"),
+    Route("PUT", f"{FEDERATED}/{{credential}}", identities.put_credential, MANAGED_IDENTITY, f"{OF_FEDERATED}/write"),
+    Route(
+        "DELETE",
+        f"{FEDERATED}/{{credential}}",
+        identities.delete_credential,
+        MANAGED_IDENTITY,
+        f"{OF_FEDERATED}/delete",
+    ),
+    Route(
+        "GET",
+        f"{{scope}}/providers/{AUTHORIZATION}/permissions",
+        permissions.list_permissions,
+        AUTHORIZATION,
+        f"{AUTHORIZATION}/permissions/read",
+    ),
+    *(
+        Route(
+            "GET",
+            f"{place}/providers/{LOGS}/workspaces",
+            log_workspaces.list_workspaces,
+            LOGS,
+            f"{LOGS}/workspaces/read",
+        )
+        for place in (SUB, GROUP)
+    ),
+    Route("GET", WORKSPACE, log_workspaces.get, LOGS, f"{LOGS}/workspaces/read"),
+    Route("PUT", WORKSPACE, log_workspaces.put, LOGS, f"{LOGS}/workspaces/write"),
+    Route("PATCH", WORKSPACE, log_workspaces.patch, LOGS, f"{LOGS}/workspaces/write"),
+    Route("DELETE", WORKSPACE, log_workspaces.delete, LOGS, f"{LOGS}/workspaces/delete"),
     Route("GET", ROLES, authorization.list_definitions, AUTHORIZATION, f"{AUTHORIZATION}/roleDefinitions/read"),
     Route(
         "GET",

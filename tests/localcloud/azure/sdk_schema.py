@@ -24,6 +24,7 @@ from typing import Any
 from .wire import AksError
 
 CONTAINER_SERVICE, COMPUTE = "azure.mgmt.containerservice", "azure.mgmt.compute"
+CONTAINER_REGISTRY = "azure.mgmt.containerregistry"
 Schema = dict[str, Any]
 
 SIMPLE: dict[Any, Schema] = {

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import sys
 from typing import Any
@@ -16,6 +17,8 @@ from localcloud.settings import Settings
 
 from .app import create_app
 from .config import AzureConfig
+
+IP_FREEBIND = 15  # of Linux; Python has no name for it
 
 
 class Protocol(H11Protocol):
@@ -52,6 +55,18 @@ def uvicorn_config(app: ASGIApp, config: AzureConfig) -> uvicorn.Config:
     )
 
 
+def listening(config: AzureConfig) -> list[socket.socket]:
+    """On loopback for this host, and where clusters reach it; the second one may be an address that is yet to come."""
+    found = []
+    for address in filter(None, (config.address, config.cluster_address)):
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
+        listener.bind((address, config.port))
+        found.append(listener)
+    return found
+
+
 def from_settings(settings: Settings) -> AzureConfig:
     return AzureConfig(
         state=settings.state / "azure",
@@ -60,6 +75,8 @@ def from_settings(settings: Settings) -> AzureConfig:
         client_id=settings.client_id,
         client_secret=settings.client_secret,
         address=settings.azure_address,
+        cluster_address=settings.host_address,
+        groups=(settings.admin_group_id,),
         port=settings.azure_port,
         certificate=settings.azure_cert_file,
         key=settings.azure_key_file,
@@ -68,11 +85,12 @@ def from_settings(settings: Settings) -> AzureConfig:
 
 def main() -> int:
     from localcloud.kube.backend import from_settings as open_backend
+    from localcloud.registry.attached import AttachedRegistries
 
     settings = Settings.load()
     config = from_settings(settings)
-    app = create_app(config, open_backend(settings))
-    uvicorn.Server(uvicorn_config(app, config)).run()
+    app = create_app(config, open_backend(settings), AttachedRegistries(settings))
+    uvicorn.Server(uvicorn_config(app, config)).run(sockets=listening(config))
     return 0
 
 

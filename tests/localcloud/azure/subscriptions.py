@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from . import rbac
 from .cloud import Cloud
 from .wire import ArmError, Body, Call, Reply
 
@@ -31,7 +32,10 @@ def _answer(call: Call) -> Body:
 
 
 def list_subscriptions(call: Call) -> Reply:
-    return Reply(200, {"value": [_answer(call)]})
+    """Those in which who asks has any role."""
+    cloud, subscription = call.cloud, call.cloud.config.subscription_id
+    visible = cloud.entra.knows(call.caller) or rbac.sees_subscription(cloud.store, call.caller, subscription)
+    return Reply(200, {"value": [_answer(call)] if visible else []})
 
 
 def get_subscription(call: Call) -> Reply:

@@ -28,6 +28,7 @@ class Call:
     headers: Mapping[str, str]  # names in lower case
     body: Any
     endpoint: str  # as the client addresses us, so that links lead back through the same name
+    caller: str = ""  # object id of who asks; empty where nobody has to sign in
 
     def __getitem__(self, name: str) -> str:
         return self.params[name]

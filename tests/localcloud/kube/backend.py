@@ -16,8 +16,9 @@ from localcloud.binaries import kubernetes_version, kubernetes_versions
 from localcloud.clusters import ClusterBackend, ClusterError, ClusterInfo
 from localcloud.files import locked, write_atomically
 from localcloud.images.catalog import COREDNS, PAUSE, VOLUME_HELPER
-from localcloud.kube import addons, helper_client, node_config, pki, policies, readiness, volumes
+from localcloud.kube import addons, credential_provider, helper_client, node_config, pki, policies, readiness, volumes
 from localcloud.kube.api import Api, ApiError
+from localcloud.kube.entra_login import administrators, authentication_config, entra_issuer
 from localcloud.kube.existing import ExistingCluster
 from localcloud.kube.layout import ClusterLayout, directory_name, lowest_free
 from localcloud.processes import start_time
@@ -88,7 +89,14 @@ class LocalClusters(ClusterBackend):
     def default_version(self) -> str:
         return kubernetes_version()
 
-    def create(self, name: str, kubernetes_version: str, *, network_policy: bool = False) -> ClusterInfo:
+    def create(
+        self,
+        name: str,
+        kubernetes_version: str,
+        *,
+        network_policy: bool = False,
+        entra_groups: tuple[str, ...] | None = None,
+    ) -> ClusterInfo:
         if kubernetes_version not in self.versions():
             raise ClusterError(f"Kubernetes {kubernetes_version} is not here; these are: {', '.join(self.versions())}.")
         with self._exclusively(name):
@@ -96,6 +104,8 @@ class LocalClusters(ClusterBackend):
             if present is not None and present.network_policy != network_policy:
                 helper_client.ask(self.settings, "stop", directory=present.path.name)
             layout = self._ensure_layout(name, kubernetes_version, network_policy)
+            if self._ensure_authentication(layout, entra_groups) and present is not None:
+                helper_client.ask(self.settings, "stop", directory=layout.path.name)
             if self._started_at(layout) is None:
                 self._write_files(layout)
                 helper_client.ask(
@@ -105,7 +115,7 @@ class LocalClusters(ClusterBackend):
                     binaries=str(node_binaries(self.settings, kubernetes_version, say)),
                     parts=str(self.settings.node_parts),
                 )
-            self._wait_until_ready(layout)
+            self._wait_until_ready(layout, entra_groups or ())
             return self._info(layout)
 
     def stop(self, name: str) -> None:
@@ -144,7 +154,12 @@ class LocalClusters(ClusterBackend):
                 host_address=settings.address(index, 1),
                 node_address=settings.address(index, 2),
                 cloud_address=settings.host_address,
-                cloud_ports=(settings.registry_port, settings.azure_port, settings.packages_port),
+                cloud_ports=(
+                    settings.registry_port,
+                    settings.azure_port,
+                    settings.packages_port,
+                    *(int(server.rpartition(":")[2]) for server in settings.login_servers),
+                ),
                 kubernetes_version=version,
                 network_policy=network_policy,
             )
@@ -158,21 +173,38 @@ class LocalClusters(ClusterBackend):
         (layout.path / "cloud-ca.crt").write_bytes(self.settings.ca_file.read_bytes())
         files = {
             **node_config.files(
-                layout, self.settings.node_parts, self.settings.registry, PAUSE, snapshotter(layout.path)
+                layout,
+                self.settings.node_parts,
+                self.settings.registry,
+                PAUSE,
+                snapshotter(layout.path),
+                self.settings.login_servers,
             ),
             **volumes.files(layout, f"{self.settings.registry}/{VOLUME_HELPER}"),
         }
-        for name, content in files.items():
+        modes = {name: (content, 0o644) for name, content in files.items()}
+        modes |= credential_provider.files(layout.path / "cloud-ca.crt", self.settings.login_servers)
+        for name, (content, mode) in modes.items():
             file = layout.path / name
             file.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(file, content, 0o644)
+            write_atomically(file, content, mode)
 
-    def _wait_until_ready(self, layout: ClusterLayout) -> None:
+    def _ensure_authentication(self, layout: ClusterLayout, entra_groups: tuple[str, ...] | None) -> bool:
+        """Write whose tokens the API server takes, and whether that has changed."""
+        file, settings = layout.path / "authentication.json", self.settings
+        trusted = entra_issuer(settings) if entra_groups is not None else None
+        content = json.dumps(authentication_config(trusted), indent=1)
+        if file.exists() and file.read_text() == content:
+            return False
+        write_atomically(file, content, 0o644)
+        return True
+
+    def _wait_until_ready(self, layout: ClusterLayout, entra_groups: tuple[str, ...]) -> None:
         deadline = time.monotonic() + READY_SECONDS
         api = Api(layout)
         try:
             self._wait(layout, deadline, lambda: "" if api.is_ready() else "the API server does not answer /readyz")
-            self._wait(layout, deadline, lambda: self._apply_addons(api, layout))
+            self._wait(layout, deadline, lambda: self._apply_addons(api, layout, entra_groups))
             since = self._started_at(layout) or ""
             self._wait(layout, deadline, lambda: self._not_ready_because(api, layout, since))
         finally:
@@ -196,11 +228,12 @@ class LocalClusters(ClusterBackend):
                 )
             time.sleep(0.1)
 
-    def _apply_addons(self, api: Api, layout: ClusterLayout) -> str:
+    def _apply_addons(self, api: Api, layout: ClusterLayout, entra_groups: tuple[str, ...]) -> str:
         for document in (
             *addons.cluster_dns(f"{self.settings.registry}/{COREDNS}"),
             *volumes.objects(),
             *policies.objects(),
+            *administrators(entra_groups),
         ):
             api.apply(document)
         return ""

@@ -82,7 +82,16 @@ class ExistingCluster(ClusterBackend):
     def default_version(self) -> str:
         return self.versions()[-1]
 
-    def create(self, name: str, kubernetes_version: str, *, network_policy: bool = False) -> ClusterInfo:
+    def create(
+        self,
+        name: str,
+        kubernetes_version: str,
+        *,
+        network_policy: bool = False,
+        entra_groups: tuple[str, ...] | None = None,
+    ) -> ClusterInfo:
+        if entra_groups is not None:
+            raise self._error("is a cluster of others, which takes no tokens of the local Entra.")
         return self._info(name)
 
     def stop(self, name: str) -> None:

@@ -135,6 +135,7 @@ start kube-apiserver kube-apiserver --bind-address=0.0.0.0 --advertise-address="
   --etcd-certfile="$pki/etcd.crt" --etcd-keyfile="$pki/etcd.key" \
   --service-cluster-ip-range="$LC_SERVICE_NETWORK" --authorization-mode=Node,RBAC \
   --enable-admission-plugins=NodeRestriction --allow-privileged=true --anonymous-auth=true --profiling=false \
+  --authentication-config="$dir/authentication.json" \
   --audit-policy-file="$dir/audit/policy.yaml" --audit-log-path="$dir/audit/audit.log" --audit-log-maxsize=100 \
   --client-ca-file="$pki/ca.crt" --tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key" \
   --service-account-issuer=https://kubernetes.default.svc.cluster.local \
@@ -162,7 +163,9 @@ start kube-scheduler kube-scheduler --bind-address=127.0.0.1 --leader-elect=fals
   --authorization-kubeconfig="$pki/scheduler.kubeconfig"
 start containerd containerd --config "$dir/containerd.toml"
 start kubelet kubelet --config="$dir/kubelet.yaml" --kubeconfig="$pki/kubelet.kubeconfig" --root-dir="$dir/kubelet" \
-  --hostname-override="$LC_NODE_NAME" --node-ip="$LC_NODE_ADDRESS"
+  --hostname-override="$LC_NODE_NAME" --node-ip="$LC_NODE_ADDRESS" \
+  --image-credential-provider-config="$dir/credential-provider/config.yaml" \
+  --image-credential-provider-bin-dir="$dir/credential-provider/bin"
 start kube-proxy kube-proxy --config="$dir/kube-proxy.yaml" --hostname-override="$LC_NODE_NAME"
 start volumes local-path-provisioner start --kubeconfig "$pki/volumes.kubeconfig" --provisioner-name rancher.io/local-path \
   --namespace kube-system --service-account-name volume-helper --config "$dir/volume-provisioner/config.json" \

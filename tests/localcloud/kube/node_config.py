@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +44,21 @@ disabled_plugins = [
 """
 
 
-def registry_hosts(registry: str, ca_file: Path) -> dict[str, str]:
+def registry_hosts(registry: str, ca_file: Path, login_servers: Sequence[str] = ()) -> dict[str, str]:
     """certs.d: host → hosts.toml. ghcr.io and Docker Hub are answered by our registry and by nobody else: an image that
     is not there is an error that says so, not a wait for a network the cluster does not have."""
+    own = dict.fromkeys((registry, "ghcr.io", "docker.io"), _hosts(registry, ca_file))
+    return {**own, **{server: _hosts(server, ca_file) for server in login_servers}}
+
+
+def _hosts(server: str, ca_file: Path) -> str:
     # the top-level ca is for the second attempt, at `server` itself: without it its TLS error hides the first answer
-    content = f"""server = "https://{registry}"
+    return f"""server = "https://{server}"
 ca = "{ca_file}"
-[host."https://{registry}"]
+[host."https://{server}"]
   capabilities = ["pull", "resolve"]
   ca = "{ca_file}"
 """
-    return dict.fromkeys((registry, "ghcr.io", "docker.io"), content)
 
 
 def cni() -> dict[str, Any]:
@@ -160,10 +165,17 @@ def audit_policy() -> dict[str, Any]:
     }
 
 
-def files(layout: ClusterLayout, parts: Path, registry: str, pause_image: str, snapshotter: str) -> dict[str, str]:
+def files(
+    layout: ClusterLayout,
+    parts: Path,
+    registry: str,
+    pause_image: str,
+    snapshotter: str,
+    login_servers: Sequence[str] = (),
+) -> dict[str, str]:
     """Path below the cluster's directory → content."""
-    ca_file = layout.path / "cloud-ca.crt"
-    hosts = {f"certs.d/{host}/hosts.toml": content for host, content in registry_hosts(registry, ca_file).items()}
+    known = registry_hosts(registry, layout.path / "cloud-ca.crt", login_servers)
+    hosts = {f"certs.d/{host}/hosts.toml": content for host, content in known.items()}
     return {
         "containerd.toml": containerd(layout, parts, f"{registry}/{pause_image}", snapshotter),
         "cni/10-bridge.conflist": json.dumps(cni(), indent=1),

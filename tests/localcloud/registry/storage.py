@@ -14,6 +14,8 @@ from pathlib import Path
 from localcloud.files import sha256_of, write_atomically
 from localcloud.registry.client import RegistryError
 
+ROOT = Path("docker/registry/v2")
+
 
 def image_digest(layout: Path) -> str:
     """The digest of the one image of an OCI layout directory."""
@@ -27,20 +29,37 @@ def image_manifest(layout: Path) -> bytes:
 
 def place_layers(storage: Path, layout: Path, repository: str) -> None:
     """Make the registry hold the layers and the configuration of an image in this repository."""
-    root = storage / "docker" / "registry" / "v2"
     blobs = layout / "blobs" / "sha256"
     manifest = json.loads(image_manifest(layout))
     for descriptor in (manifest["config"], *manifest["layers"]):
         name = _hex(descriptor["digest"])
-        data = root / "blobs" / "sha256" / name[:2] / name / "data"
-        if not data.exists():
-            if sha256_of(blobs / name) != name:
-                raise RegistryError(f"{layout} is damaged. Remove it and run `localcloud build` again.")
-            data.parent.mkdir(parents=True, exist_ok=True)
-            _link_or_copy(blobs / name, data)
-        link = root / "repositories" / repository / "_layers" / "sha256" / name / "link"
-        link.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(link, descriptor["digest"])
+        if not _data(storage, descriptor["digest"]).exists() and sha256_of(blobs / name) != name:
+            raise RegistryError(f"{layout} is damaged. Remove it and run `localcloud build` again.")
+        _place(storage, blobs / name, repository, descriptor["digest"])
+
+
+def place_blob(storage: Path, source: Path, repository: str, digest: str) -> bool:
+    """Make a registry hold a blob of another one (`source` is its storage); False where that one has no such blob."""
+    found = _data(source, digest)
+    if not found.exists():
+        return False
+    _place(storage, found, repository, digest)
+    return True
+
+
+def _place(storage: Path, file: Path, repository: str, digest: str) -> None:
+    data = _data(storage, digest)
+    if not data.exists():
+        data.parent.mkdir(parents=True, exist_ok=True)
+        _link_or_copy(file, data)
+    link = storage / ROOT / "repositories" / repository / "_layers" / "sha256" / _hex(digest) / "link"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(link, digest)
+
+
+def _data(storage: Path, digest: str) -> Path:
+    name = _hex(digest)
+    return storage / ROOT / "blobs" / "sha256" / name[:2] / name / "data"
 
 
 def _hex(digest: str) -> str:

@@ -16,9 +16,10 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks.spec impor
     cluster_spec,
     current_pools,
     declared_pools,
+    new_pools,
     size_request_of,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks_sku_preflight import size_request
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks_sku_preflight import size_requests
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, aks_sku_preflight
 
 Body = dict[str, Any] | None
@@ -56,13 +57,15 @@ def validated(module: Any, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def preflight(inventory: dict[str, Any], cluster: Body = None) -> list[SizeRequest]:
-    (task,) = of_role("site_preflight", "tasks/arm.yml")
+    task = next(one for one in of_role("site_preflight", "tasks/arm.yml") if "mcpops.platform.aks_sku_preflight" in one)
     names = [name for name in of_role("site_preflight", "defaults/main.yml") if f"{{{{ {name} }}}}" in str(task)]
     variables = variables_of("site_preflight", inventory, "site_preflight_cluster_backend", *names)
     asked = []
     for pool in rendered(task["loop"], variables):
         options = rendered(task["mcpops.platform.aks_sku_preflight"], {**variables, "item": pool})
-        asked.append(size_request(validated(aks_sku_preflight, options), cluster))
+        # a pool that stands is asked nothing
+        requests = size_requests(validated(aks_sku_preflight, options), cluster)
+        asked += [requests[pool["name"]]] if pool["name"] in requests else []
     return asked
 
 
@@ -76,7 +79,8 @@ def creation(inventory: dict[str, Any], cluster: Body = None) -> list[SizeReques
     asked = [size_request_of(cluster, spec.pools, pool, spec.declared["location"], spec.sizes) for pool in spec.pools]
     sent = [str(pool["mode"]).lower() == "system" for pool in declared_pools(current_pools(cluster), spec)]
     assert [one.wanted.system_pool for one in asked] == sent
-    return asked
+    fresh = new_pools(current_pools(cluster), spec)
+    return [one for one, pool in zip(asked, spec.pools, strict=True) if pool in fresh]
 
 
 INVENTORIES: dict[str, dict[str, Any]] = {

@@ -4,7 +4,7 @@
 
 """What has to change in a cluster, decided without a request.
 
-Versions, fields that AKS treats specially, and the order of the steps.
+Fields that AKS treats specially, and the order of the steps.
 """
 
 from __future__ import annotations
@@ -15,139 +15,99 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ...compare import Rule, Rules, as_set, case_insensitive, floor_version, merge, overlay
+from ...compare import Rule, Rules, merge, overlay
 from ...errors import InvalidInput, Problem
 from ...plan import ABSENT, Change, Plan, Refusal
 from .. import compare, names
-from ..compare import ARM_DEFAULT, arm_value, envelope_rules, paths_of
+from ..compare import arm_value, creation_rules, envelope_rules
+from ..equivalence import ModelRules, as_spelled
 from ..fields import not_sent
 from ..reconcile import has_failed, provisioning_state
 from .spec import ClusterSpec, current_pools, declared_pools, failed_pools, surplus_pools, with_agreeing_counts
-
-_PATH = "properties.kubernetesVersion"
-# channels that move a cluster to the next minor on their own
-_MINOR_CHANNELS = ("stable", "rapid")
-
-
-@dataclass(frozen=True)
-class VersionStep:
-    """`settled`: the version stays as it is."""
-
-    settled: bool
-    refused: tuple[Refusal, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def running_version(cluster: Mapping[str, Any]) -> str:
-    """The version that runs; `kubernetesVersion` may be an alias such as 1.34."""
-    properties = cluster.get("properties") or {}
-    return str(properties.get("currentKubernetesVersion") or properties.get("kubernetesVersion") or "")
-
-
-def version_step(cluster: Mapping[str, Any], declared: str) -> VersionStep:
-    have = running_version(cluster)
-    if not declared or not have:
-        return VersionStep(settled=not declared)
-    behind = _minor(have) - _minor(declared)
-    if floor_version(have, declared):
-        if behind <= 0:
-            return VersionStep(settled=True)
-        channel = str(((cluster.get("properties") or {}).get("autoUpgradeProfile") or {}).get("upgradeChannel") or "")
-        if channel.lower() in _MINOR_CHANNELS:
-            note = f"runs {have}, newer than the declared {declared}: its upgrade channel {channel} moved it"
-            return VersionStep(settled=True, notes=(note,))
-        remedy = f"A cluster cannot be downgraded: declare {'.'.join(have.split('.')[:2])}"
-        return VersionStep(settled=True, refused=(Refusal(_PATH, have, declared, remedy),))
-    if behind < -1:
-        following = f"{have.split('.', maxsplit=1)[0]}.{_minor(have) + 1}"
-        remedy = f"Upgrades go one minor version at a time: declare {following} first"
-        return VersionStep(settled=False, refused=(Refusal(_PATH, have, declared, remedy),))
-    return VersionStep(settled=False, notes=("the control plane is upgraded, node pools keep their version",))
-
-
-def offered_problem(declared: str, location: str, versions: list[Mapping[str, Any]]) -> str:
-    """Why `declared` cannot be had in `location`, empty when it can; `versions` is the service's own list."""
-    offered = {str(row.get("version")): list(row.get("patchVersions") or ()) for row in versions}
-    if not offered or declared in offered or any(declared in patches for patches in offered.values()):
-        return ""
-    newest = [max(patches, key=_numbers, default=minor) for minor, patches in offered.items()]
-    return f"{declared} is not offered in {location}; offered are {', '.join(sorted(newest, key=_numbers))}"
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
-
-
-def _minor(version: str) -> int:
-    numbers = _numbers(version)
-    return numbers[1] if len(numbers) > 1 else 0
-
+from .versions import VersionStep, pool_version_step, version_step
 
 POOLS = "properties.agentPoolProfiles"
-_ANY_CASE = Rule(case_insensitive, empty_is_absent=True)
-_SET = Rule(as_set, empty_is_absent=True)
+_NETWORK = "properties.networkProfile"
 
-# the first row that matches a path wins
+# what differs from what the models say; the first row that matches a path wins
+_BY_NAME = {POOLS: Rule(key="name", keep_others=True)}
 _TABLE = {
     "identity.userAssignedIdentities": Rule(purge=True, empty_is_absent=True),
-    # keys with slashes need the double star; an empty object stands for an identity, and "" for a label's value
+    # keys with slashes need the double star; an empty object stands for an identity
     "identity.userAssignedIdentities.**": Rule(arm_value),
-    "properties.apiServerAccessProfile.authorizedIPRanges": _SET,
-    POOLS: Rule(key="name", keep_others=True),
-    f"{POOLS}.*.vmSize": _ANY_CASE,
-    f"{POOLS}.*.nodeTaints": _SET,
-    f"{POOLS}.*.availabilityZones": _SET,
-    f"{POOLS}.*.nodeLabels": Rule(empty_is_absent=True),
-    f"{POOLS}.*.nodeLabels.**": Rule(),
-    f"{POOLS}.*.tags.*": Rule(),
-    # a value of a known set: the service reads it in any case
-    **dict.fromkeys(paths_of("ManagedCluster", "e"), _ANY_CASE),
+    **_BY_NAME,
 }
 
 
 @dataclass(frozen=True)
-class _Fixed:
-    """A place AKS takes no change of; `unless` lists (before, after) that it does take."""
+class Fixed:
+    """A place that AKS takes no change of, and who says so; `unless` lists (before, after) that it does take, with `*`
+    for any value. What nobody has said is left to the service, which knows."""
 
     pattern: str
     remedy: str
+    source: str
     unless: tuple[tuple[str, str], ...] = ()
 
 
+_LINUX = ("ubuntu", "ubuntu2204", "ubuntu2404", "azurelinux", "azurelinux3", "cblmariner", "azurecontainerlinux")
+SDK = "azure-mgmt-containerservice 41.8"
+PROVIDERS = "azurerm (ForceNew, cycleNodePoolProperties) and the webhooks of Cluster API for Azure agree"
 _KEEP = "Set it back to the current value, or create a second cluster and migrate"
 _RENEW = "Set it back to the current value, or add a pool of another name and remove this one"
 _POOL = r"properties\.agentPoolProfiles\[[^]]+\]\."
-_FIXED = (
-    _Fixed(r"location", _KEEP),
-    _Fixed(r"properties\.(dnsPrefix|fqdnSubdomain|nodeResourceGroup|enableRBAC|diskEncryptionSetID)", _KEEP),
-    _Fixed(r"properties\.networkProfile\.networkPlugin", _KEEP, (("kubenet", "azure"),)),
-    _Fixed(r"properties\.networkProfile\.(serviceCidrs?|dnsServiceIP|podCidrs?|loadBalancerSku)(\[.*)?", _KEEP),
-    _Fixed(r"properties\.linuxProfile\.adminUsername", _KEEP),
-    _Fixed(r"properties\.apiServerAccessProfile\.enablePrivateCluster", _KEEP),
-    _Fixed(
+FIXED = (
+    Fixed(r"location", _KEEP, f"{SDK}: location is to be given at creation only"),
+    Fixed(r"properties\.dnsPrefix", _KEEP, f"{SDK}: 'cannot be updated once the Managed Cluster has been created'"),
+    Fixed(r"properties\.fqdnSubdomain", _KEEP, f"{SDK}: 'cannot be updated once the Managed Cluster has been created'"),
+    Fixed(r"properties\.(nodeResourceGroup|enableRBAC|diskEncryptionSetID)", _KEEP, PROVIDERS),
+    Fixed(
+        r"properties\.networkProfile\.networkPlugin",
+        _KEEP,
+        PROVIDERS + "; from kubenet: learn.microsoft.com/azure/aks/upgrade-aks-ipam-and-dataplane",
+        (("kubenet", "azure"),),
+    ),
+    Fixed(
+        r"properties\.networkProfile\.(serviceCidrs?|dnsServiceIP)(\[.*)?",
+        _KEEP,
+        f"{PROVIDERS}; answered with PropertyChangeNotAllowed",
+    ),
+    Fixed(r"properties\.linuxProfile\.adminUsername", _KEEP, PROVIDERS),
+    Fixed(
         r"properties\.oidcIssuerProfile\.enabled",
         "The OIDC issuer cannot be turned off: declare true, or leave it out",
-        (("false", "true"), ("(absent)", "true")),
+        "learn.microsoft.com/azure/aks/use-oidc-issuer: 'you can't disable it' (OIDCIssuerFeatureCannotBeDisabled)",
+        (("*", "true"),),
     ),
-    _Fixed(
-        r"identity\.type",
-        "Declare the current type; only a system-assigned identity can become a user-assigned one",
-        (("systemassigned", "userassigned"), ("none", "systemassigned"), ("(absent)", "systemassigned")),
-    ),
-    _Fixed(
-        _POOL + r"(vmSize|osDiskSizeGB|osDiskType|kubeletDiskType|maxPods|availabilityZones|vnetSubnetID|podSubnetID"
-        r"|enableNodePublicIP|enableEncryptionAtHost|enableUltraSSD|enableFIPS|osType|scaleSetPriority|spotMaxPrice"
-        r"|proximityPlacementGroupID|capacityReservationGroupID|hostGroupID|gpuInstanceProfile)",
+    Fixed(
+        _POOL + r"vmSize",
         _RENEW,
+        'PropertyChangeNotAllowed: \'Changing property "agentPoolProfile.vmSize" is not allowed in an api-version '
+        'before "2026-01-02-preview"\' (bicep-registry-modules#7130)',
     ),
-    _Fixed(_POOL + r"(kubeletConfig|linuxOSConfig|creationData|gpuProfile)(\..*)?", _RENEW),
-    _Fixed(_POOL + r"osSKU", _RENEW, (("ubuntu", "azurelinux"), ("azurelinux", "ubuntu"))),
+    Fixed(_POOL + r"osDiskType", _RENEW, f"{SDK}: 'May not be changed after creation'"),
+    Fixed(
+        _POOL + r"(osDiskSizeGB|kubeletDiskType|maxPods|availabilityZones|vnetSubnetID|podSubnetID|enableNodePublicIP"
+        r"|enableEncryptionAtHost|enableUltraSSD|osType|scaleSetPriority|spotMaxPrice|proximityPlacementGroupID"
+        r"|capacityReservationGroupID|gpuInstanceProfile)",
+        _RENEW,
+        PROVIDERS,
+    ),
+    Fixed(_POOL + r"hostGroupID", _RENEW, f"{SDK}: 'not allowed to changed once set'", (("(absent)", "*"),)),
+    Fixed(_POOL + r"(kubeletConfig|linuxOSConfig|creationData|gpuProfile)(\..*)?", _RENEW, PROVIDERS),
+    Fixed(
+        _POOL + r"osSKU",
+        _RENEW,
+        "an image of another system is another pool; between images of Linux: learn.microsoft.com/azure/aks/"
+        "upgrade-os-version (api ≥2023-11)",
+        tuple((one, other) for one in _LINUX for other in _LINUX),
+    ),
 )
 
 
 @cache
 def cluster_rules(purge_tags: bool) -> Rules:
-    return Rules({**envelope_rules(purge_tags), **_TABLE}, ARM_DEFAULT)
+    return ModelRules({**envelope_rules(purge_tags), **_TABLE}, "ManagedCluster")
 
 
 def immutable_refusals(changes: list[Change]) -> list[Refusal]:
@@ -155,10 +115,14 @@ def immutable_refusals(changes: list[Change]) -> list[Refusal]:
     return [
         Refusal(change.path, change.before, change.after, row.remedy)
         for change in changes
-        for row in _FIXED
-        if re.fullmatch(row.pattern, change.path)
-        and (_as_text(change.before), _as_text(change.after)) not in row.unless
+        for row in FIXED
+        if re.fullmatch(row.pattern, change.path) and not _taken(change, row)
     ]
+
+
+def _taken(change: Change, row: Fixed) -> bool:
+    before, after = _as_text(change.before), _as_text(change.after)
+    return any(one in (before, "*") and other in (after, "*") for one, other in row.unless)
 
 
 def _as_text(value: Any) -> str:
@@ -204,7 +168,7 @@ def _creation(spec: ClusterSpec) -> ClusterPlan:
     declared = overlay(defaults, spec.declared)
     declared = names.with_owner(declared, spec.owner)
     declared["properties"]["agentPoolProfiles"] = declared_pools([], spec)
-    merged = merge({}, declared, cluster_rules(spec.purge_tags))
+    merged = merge({}, declared, creation_rules(_BY_NAME))
     body = compare.without_paths(merged.value, ())
     changes = compare.redact_changes(merged.changes)
     step = Step("PUT", changes, body=body, create=True)
@@ -222,15 +186,22 @@ def _update(current: Body, spec: ClusterSpec) -> ClusterPlan:
     step = version_step(current, spec.kubernetes_version)
     if step.settled:
         declared["properties"].pop("kubernetesVersion", None)
+    steps_of_pools: list[VersionStep] = []
     if spec.pools:
-        declared["properties"]["agentPoolProfiles"] = declared_pools(pools, spec)
-    _adopt_spelling(current, declared, spec)
+        declared["properties"]["agentPoolProfiles"] = [
+            _without_settled_version(current, pools, pool, steps_of_pools) for pool in declared_pools(pools, spec)
+        ]
+    if "tags" in declared:
+        # a purge does not remove the mark of ownership
+        declared["tags"] = compare.tags_over(current, declared["tags"], spec.purge_tags)
+    declared = _with_one_kind_of_identity(current, as_spelled(current, declared, "ManagedCluster"))
     rules = cluster_rules(spec.purge_tags)
     compared, unanswered = compare.comparable_part(declared, current)
     changes = list(compare.redact_changes(merge(current, compared, rules).changes))
     surplus, kept = surplus_pools(pools, spec)
     changes += [Change(f"{POOLS}[{pool['name']}]", pool, ABSENT) for pool in surplus]
-    refused = [*step.refused, *immutable_refusals(changes)]
+    versions = [step, *steps_of_pools]
+    refused = [*(refusal for one in versions for refusal in one.refused), *immutable_refusals(changes)]
     broken, failed = failed_pools(pools, spec)
     changes += [
         Change(f"{_place(pool)}.provisioningState", pool["provisioningState"], "Succeeded")
@@ -243,9 +214,35 @@ def _update(current: Body, spec: ClusterSpec) -> ClusterPlan:
     _require_system_pool(wanted, spec)
     steps = tuple(_steps(current, wanted, changes))
     others = names.other_owner_notes(spec.subject, current, spec.owner, "cluster")
-    notes = [*step.notes, *kept, *failed, *compare.write_only_note(unanswered), *others]
+    notes = [
+        *(note for one in versions for note in one.notes),
+        *kept,
+        *failed,
+        *compare.write_only_note(unanswered),
+        *others,
+    ]
     plan = Plan(spec.subject, tuple(changes), tuple(refused), _cluster_body(wanted, changes), tuple(notes))
     return _with_steps(plan, steps)
+
+
+def _with_one_kind_of_identity(current: Body, declared: Body) -> Body:
+    """What becomes system-assigned leaves the assigned one: the service takes the one or the other."""
+    identity = declared.get("identity")
+    ids = (current.get("identity") or {}).get("userAssignedIdentities")
+    if not ids or not identity or str(identity.get("type")).lower() != "systemassigned":
+        return declared
+    return {**declared, "identity": {**identity, "userAssignedIdentities": None}}
+
+
+def _without_settled_version(current: Body, pools: list[Body], pool: Body, found: list[VersionStep]) -> Body:
+    """The declared pool, without a version that the standing one has or has passed; the step is added to `found`."""
+    existing = next((item for item in pools if _place(item).lower() == _place(pool).lower()), None)
+    declared = pool.get("orchestratorVersion")
+    if existing is None or not declared or pool.get("nodeImageVersion"):
+        # with an image of its own it may be a rollback, which the service judges
+        return pool
+    found.append(pool_version_step(current, existing, str(declared)))
+    return {key: value for key, value in pool.items() if key != "orchestratorVersion"} if found[-1].settled else pool
 
 
 def _steps(current: Body, wanted: Body, changes: list[Change]) -> Iterator[Step]:
@@ -283,6 +280,10 @@ def _cluster_body(wanted: Body, changes: list[Change]) -> Body:
     changed = [change.path for change in changes]
     body = compare.without_paths(wanted, not_sent(names.MANAGED_CLUSTERS, _CLUSTER_VERSION, changed))
     body["properties"].pop("agentPoolProfiles", None)
+    for one, several in (("podCidr", "podCidrs"), ("serviceCidr", "serviceCidrs")):
+        # both are answered: what the other one was may not stay beside a new value
+        if f"{_NETWORK}.{one}" in changed and f"{_NETWORK}.{several}" not in changed:
+            body["properties"]["networkProfile"].pop(several, None)
     return body
 
 
@@ -298,22 +299,6 @@ def _pool_body(pool: Mapping[str, Any], changes: tuple[Change, ...], place: str)
 
 def default_dns_prefix(name: str) -> str:
     return re.sub(r"[^a-zA-Z0-9-]", "-", name)[:54].strip("-") or "aks"
-
-
-def _adopt_spelling(current: Body, declared: Body, spec: ClusterSpec) -> None:
-    """Names of tags and ids of identities ignore case; a purge does not remove the mark of ownership."""
-    if "tags" in declared:
-        declared["tags"] = compare.tags_over(current, declared["tags"], spec.purge_tags)
-    identity = declared.get("identity")
-    if identity and "userAssignedIdentities" in identity:
-        existing = (current.get("identity") or {}).get("userAssignedIdentities")
-        spelled = compare.with_current_spelling(existing, identity["userAssignedIdentities"])
-        declared["identity"] = {**identity, "userAssignedIdentities": spelled}
-    addons = declared["properties"].get("addonProfiles")
-    if addons:
-        # omsagent is answered where omsAgent was sent, and the other way round (recorded traffic)
-        existing = (current.get("properties") or {}).get("addonProfiles")
-        declared["properties"]["addonProfiles"] = compare.with_current_spelling(existing, addons)
 
 
 def _require_system_pool(body: Mapping[str, Any], spec: ClusterSpec) -> None:

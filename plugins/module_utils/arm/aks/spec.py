@@ -19,7 +19,7 @@ from ..sku import Requirements
 
 POOL_ARGUMENTS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
-    "mode": {"type": "str", "choices": ["System", "User"]},
+    "mode": {"type": "str", "choices": ["System", "User", "Gateway"]},
     "count": {"type": "int"},
     "enable_auto_scaling": {"type": "bool"},
     "min_count": {"type": "int"},
@@ -119,13 +119,14 @@ class ClusterSpec(DeclaredResource):
 
 def cluster_spec(params: Mapping[str, Any], subscription_id: str) -> ClusterSpec:
     """The spec that the options stand for; `validate` says what is wrong with them."""
+    declared = _declared(params)
     return ClusterSpec(
         id=names.cluster_id(subscription_id, params["resource_group"], params["name"]),
         name=params["name"],
         resource_group=params["resource_group"],
-        declared=_declared(params),
+        declared=declared,
         pools=pool_specs(params.get("node_pools")),
-        kubernetes_version=params.get("kubernetes_version") or "",
+        kubernetes_version=str((declared.get("properties") or {}).get("kubernetesVersion") or ""),
         purge_node_pools=bool(params.get("purge_node_pools")),
         sizes=_sizes(params.get("vm_size_selection") or {}),
         **names.owned_options(params),
@@ -312,13 +313,15 @@ def size_request_of(
         zones=tuple(map(str, zones)) if isinstance(zones, (list, tuple)) else (),
         system_pool=mode_of_new(current_pools(body), pools, pool).lower() == "system",
         ephemeral_os_disk=str(declared.get("osDiskType")).lower() == "ephemeral",
+        os_disk_gb=_number(declared.get("osDiskSizeGB"), 0),
+        spot=str(declared.get("scaleSetPriority")).lower() == "spot",
     )
     return SizeRequest((str(size),) if size else pool.candidates or sizes.candidates, wanted, named=bool(size))
 
 
-def _number(declared: Any) -> int:
+def _number(declared: Any, least: int = 1) -> int:
     """Raw properties may hold anything; what is no number is the service's to refuse."""
     try:
-        return int(declared or 1)
+        return int(declared or least)
     except (TypeError, ValueError):
-        return 1
+        return least

@@ -18,10 +18,12 @@ from .. import names
 from ..compare import tag_values, texts_of, typed_body
 from ..names import name_rule
 from .spec import CLUSTER_MODEL, CLUSTER_OPTIONS, NETWORK_OPTIONS, POOL_MODEL, POOL_OPTIONS, pool_specs
+from .versions import plan_problems
 
 Params = Mapping[str, Any]
 
 _TAINT = re.compile(r"[^=:\s]+(=[^=:\s]*)?:(NoSchedule|PreferNoSchedule|NoExecute)")
+# SDK, ManagedClusterAgentPoolProfile.count: '0 to 1000 (inclusive) for user pools', '1 to 1000 ... for system pools'
 _MAX_NODES_PER_POOL = 1000
 
 
@@ -57,6 +59,7 @@ def _workload_identity(params: Params) -> Iterator[Problem]:
 def _identity(params: Params) -> Iterator[Problem]:
     identity = params.get("identity") or {}
     ids = identity.get("user_assigned_identities") or []
+    # SDK, ManagedClusterIdentity: 'Only one user assigned identity is allowed'
     if identity.get("type") == "UserAssigned" and len(ids) != 1:
         yield Problem("identity.user_assigned_identities", f"type UserAssigned takes exactly one id, not {len(ids)}")
     if identity.get("type") == "SystemAssigned" and ids:
@@ -87,6 +90,8 @@ def _network(params: Params) -> Iterator[Problem]:
     given: list[Any] = [parsed.get(option) for option in _ADDRESSES]
     pods, service, address = given
     plugin, mode = network.get("plugin"), network.get("plugin_mode")
+    # SDK, ContainerServiceNetworkProfile.dnsServiceIP: 'must be within the Kubernetes service address range', which
+    # begins with the API server's own address (learn.microsoft.com/azure/aks/configure-azure-cni)
     other_plugin = plugin not in (None, "azure")
     dns = address is not None and service is not None
     rules = (
@@ -101,15 +106,28 @@ def _network(params: Params) -> Iterator[Problem]:
             pods is not None and service is not None and pods.version == service.version and pods.overlaps(service),
             f"{pods} overlaps service_cidr ({service})",
         ),
+        # SDK, NetworkPluginMode: 'Used with networkPlugin=azure'
         ("plugin_mode", mode == "overlay" and other_plugin, f"overlay needs plugin azure, not {plugin}"),
+        # learn.microsoft.com/azure/aks/use-network-policies: Azure's engine needs Azure CNI
         ("policy", network.get("policy") == "azure" and other_plugin, f"azure needs plugin azure, not {plugin}"),
-        (
-            "pod_cidr",
-            pods is not None and plugin == "azure" and mode is None,
-            "with plugin azure it needs plugin_mode overlay: pods share the subnet otherwise",
-        ),
     )
     yield from _violated("network", rules)
+
+
+def _support_plan(params: Params) -> list[Problem]:
+    raw = typed_body(params.get("properties") or {}, CLUSTER_MODEL)[0]
+    return plan_problems(
+        {"sku": {"tier": params.get("sku_tier")}, "properties": {"supportPlan": raw.get("supportPlan")}}
+    )
+
+
+def _flat_network(params: Params) -> bool:
+    """Pods of a new cluster with Azure CNI have addresses of their own in overlay mode only (SDK, podCidr); one that
+    stands may be in it already."""
+    network = params.get("network") or {}
+    raw = typed_body(params.get("properties") or {}, CLUSTER_MODEL)[0].get("networkProfile")
+    mode = network.get("plugin_mode") or (raw.get("networkPluginMode") if isinstance(raw, Mapping) else None)
+    return bool(network.get("pod_cidr")) and network.get("plugin") == "azure" and not mode
 
 
 def _violated(where: str, rules: Iterable[tuple[str, Any, str]]) -> Iterator[Problem]:
@@ -122,6 +140,7 @@ def _pool_names(params: Params) -> Iterator[Problem]:
     for pool in params.get("node_pools") or ():
         name = pool["name"]
         if not re.fullmatch(r"[a-z][a-z0-9]{0,11}", name):
+            # aka.ms/aks-naming-rules
             sentence = "1 to 12 lower-case letters and digits, starting with a letter"
             yield Problem(f"node_pools[{name}].name", f"{name!r} is not a valid name for a node pool: {sentence}")
         if name in seen:
@@ -168,6 +187,7 @@ def _pool_details(params: Params) -> Iterator[Problem]:
         where = f"node_pools[{pool['name']}]"
         sized = pool.get("vm_size") or (pool.get("properties") or {}).get("vmSize")
         pods, disk = pool.get("max_pods"), pool.get("os_disk_size_gb")
+        # learn.microsoft.com/azure/aks/concepts-network-ip-address-planning
         least = 30 if pool.get("mode") == "System" else 10
         rules = (
             (
@@ -176,6 +196,7 @@ def _pool_details(params: Params) -> Iterator[Problem]:
                 "is for a pool without vm_size: give one of the two",
             ),
             ("max_pods", pods is not None and not least <= pods <= 250, f"must be {least} to 250, is {pods}"),
+            # az aks nodepool add --help: 'Minimum 30 GiB'; the specification of the API: at most 2048
             (
                 "os_disk_size_gb",
                 disk and not 30 <= disk <= 2048,
@@ -316,4 +337,10 @@ CREATION: tuple[Rule[Params], ...] = (
         "are needed to create the cluster: at least one, of mode System",
     ),
     Check("node_pools", _lacks_system, "one of the pools must be of mode System to create the cluster"),
+    _support_plan,
+    Check(
+        "network.pod_cidr",
+        _flat_network,
+        "with plugin azure it needs plugin_mode overlay: pods share the subnet otherwise",
+    ),
 )

@@ -15,7 +15,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Inva
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import cli
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import k8s_objects, transport
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import Access
-from ansible_collections.mcpops.platform.plugins.module_utils.task import run_within
+from ansible_collections.mcpops.platform.plugins.module_utils.task import OverdueCommand, run_within
+from ansible_collections.mcpops.platform.plugins.plugin_utils import inprocess
 from ansible_collections.mcpops.platform.plugins.plugin_utils.inprocess import InProcessTask
 
 
@@ -36,6 +37,39 @@ def test_one_that_ends_by_itself_says_what_it_has_to_say(script: str, code: int)
     assert (done.returncode, done.stdout) == (code, "grüß")
 
 
+def test_what_a_command_asks_a_person_is_shown_while_it_waits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As `kubelogin --login devicecode` does: the code is on standard error, and it waits for who types it in."""
+    typed = tmp_path / "typed"
+    told: list[str] = []
+
+    def tell(line: str) -> None:
+        told.append(line)
+        typed.touch()
+
+    monkeypatch.setattr(inprocess, "tell", tell)
+    task = in_process()
+    task.secret("canary-1234")
+    script = f'echo "enter the code ABCD, canary-1234" >&2; until test -e {typed}; do sleep 0.1; done'
+    done = run_within(task, 60, ["sh", "-c", f"{script}; echo token; echo bye >&2; exit 5"], env={"A": "b"}, shown=True)
+    assert told == ["  [h] enter the code ABCD, ********"]
+    assert (done.returncode, done.stdout) == (5, "token\n")
+    assert done.stderr == "enter the code ABCD, canary-1234\nbye\n"
+
+
+def test_a_shown_command_that_hangs_is_ended_and_what_it_wrote_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inprocess, "tell", lambda _line: None)
+    with pytest.raises(OverdueCommand) as ended:
+        run_within(in_process(), 1, ["sh", "-c", "echo open the page >&2; sleep 60"], shown=True)
+    assert ended.value.said == "open the page\n"
+
+
+def test_the_failure_of_a_login_says_what_it_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "run_within", hangs)
+    with pytest.raises(ServiceError) as failed:
+        log_in(FakeTask(), Path())
+    assert "it last wrote: To sign in, open https://login.example.org and enter the code ABCD" in str(failed.value)
+
+
 def test_one_that_is_not_there_is_told_as_before(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         run_within(in_process(), 60, [str(tmp_path / "absent")])
@@ -44,7 +78,7 @@ def test_one_that_is_not_there_is_told_as_before(tmp_path: Path) -> None:
 
 
 def hangs(*_given: Any, **_named: Any) -> Any:
-    raise TimeoutError("it was not over within 7 s, and was ended")
+    raise OverdueCommand(7, "first\nTo sign in, open https://login.example.org and enter the code ABCD\n")
 
 
 def log_in(task: Any, directory: Path) -> Any:

@@ -17,9 +17,17 @@ ROOT = Path(__file__).parents[4]
 PACKAGE = "ansible_collections.mcpops.platform.plugins.modules"
 # what an operation needs to come as far as its longest wait
 LEAST: dict[str, dict[str, Any]] = {
+    "acr_image": {
+        "registry": "mcpacr",
+        "resource_group": "rg",
+        "repository": "echo",
+        "tags": ["1"],
+        "source": {"image": "ghcr.io/echo:1"},
+    },
     "aks_cluster": {"name": "c", "resource_group": "rg"},
     "azure_provider": {"namespaces": ["Microsoft.Compute"]},
     "azure_resource": {"type": "Microsoft.Resources/resourceGroups", "name": "rg"},
+    "azure_role_assignment": {"scope": "/", "principal": "11111111-2222-3333-4444-555555555555", "role": "Reader"},
     "helm_release": {"name": "x", "namespace": "y", "chart_ref": "oci://z/x", "chart_version": "1.0.0"},
     "k8s_objects": {"definitions": [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}]},
     "kmcp_install": {},

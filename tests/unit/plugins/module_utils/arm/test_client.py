@@ -349,6 +349,28 @@ def test_waiting_ends() -> None:
     assert sum(script.slept) <= 100
 
 
+def test_each_operation_has_its_own_time() -> None:
+    """What others took before it, and earlier steps, are not taken from the time of an operation."""
+    running = answer(200, {"status": "InProgress"}, retry_after="200")
+    done = answer(200, {"status": "Succeeded"})
+    message = "Operation is not allowed because there's an in progress update managed cluster operation"
+    busy = error(409, "OperationNotAllowed", message, flat=True, retry_after="500")
+    script = Script([busy, answer(201, {}, azure_asyncoperation="https://arm/op"), *[running] * 2, done])
+    arm = script.arm(timeout=600)
+    with pytest.raises(PlanAgain):
+        arm.write("PUT", ID, "Creating c", "v", {})
+    assert arm.deadline.elapsed == 500
+    reconcile.await_operation(arm, arm.write("PUT", ID, "Creating c", "v", {}), "c", "Creating c")
+    assert sum(script.slept) > 600
+    # the next operation has all of it again, and no more
+    late = Script([answer(201, {}, azure_asyncoperation="https://arm/op"), *[running] * 9])
+    with pytest.raises(NotReady):
+        reconcile.await_operation(
+            arm := late.arm(timeout=600), arm.write("PUT", ID, "Creating c", "v", {}), "c", "Creating c"
+        )
+    assert arm.deadline.elapsed <= 600
+
+
 def test_another_runs_operation_is_waited_for() -> None:
     busy = {"properties": {"provisioningState": "Creating"}}
     done = {"properties": {"provisioningState": "Succeeded"}}

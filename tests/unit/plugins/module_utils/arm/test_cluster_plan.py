@@ -14,6 +14,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from jsonschema import Draft202012Validator
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks.plan import (
+    FIXED,
     ClusterPlan,
     default_dns_prefix,
     plan_cluster,
@@ -231,16 +232,145 @@ def test_refuses(options: dict[str, Any], path: str) -> None:
     assert refusals[0].remedy
 
 
-def test_allows_what_the_service_migrates() -> None:
-    def kubenet(body: dict[str, Any]) -> None:
-        body["properties"]["networkProfile"].update(networkPlugin="kubenet", networkPluginMode=None)
+UAMI = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/one"
 
-    plan = planned(change=kubenet, network={"plugin": "azure", "plugin_mode": "overlay"})
+
+def network(**values: Any) -> Callable[[dict[str, Any]], Any]:
+    return lambda body: body["properties"]["networkProfile"].update(values)
+
+
+def of_work(**values: Any) -> Callable[[dict[str, Any]], Any]:
+    return lambda body: pool(body, "work").update(values)
+
+
+FLAT = network(networkPluginMode=None, podCidr=None, podCidrs=None)
+PRIVATE = {"apiServerAccessProfile": {"enableVnetIntegration": True, "enablePrivateCluster": True}}
+# what facts and documentation say that AKS takes of a cluster that stands
+TAKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, Any]]] = {
+    "kubenet to overlay": (
+        network(networkPlugin="kubenet", networkPluginMode=None),
+        {"network": {"plugin": "azure", "plugin_mode": "overlay", "pod_cidr": "10.99.0.0/16"}},
+    ),
+    "flat to overlay": (FLAT, {"network": {"plugin_mode": "overlay", "pod_cidr": "192.168.0.0/16"}}),
+    "basic to standard": (
+        network(loadBalancerSku="basic"),
+        {"properties": {"networkProfile": {"loadBalancerSku": "standard"}}},
+    ),
+    "a newer Ubuntu": (of_work(), work(os_sku="Ubuntu2404")),
+    "Mariner to Azure Linux": (of_work(osSKU="CBLMariner"), work(os_sku="AzureLinux")),
+    "Azure Linux": (of_work(), work(os_sku="AzureLinux")),
+    "FIPS": (of_work(), work(properties={"enableFIPS": True})),
+    "assigned to system": (
+        lambda body: body.update(identity={"type": "UserAssigned", "userAssignedIdentities": {UAMI: {}}}),
+        {"identity": {"type": "SystemAssigned"}},
+    ),
+    "system to assigned": (
+        of_work(),
+        {"identity": {"type": "UserAssigned", "user_assigned_identities": [UAMI]}},
+    ),
+    "private with its API server in the network": (of_work(), {"properties": PRIVATE}),
+    "an issuer": (lambda body: body["properties"].pop("oidcIssuerProfile"), {"oidc_issuer": True}),
+}
+
+
+@pytest.mark.parametrize(("change", "options"), TAKEN.values(), ids=TAKEN.keys())
+def test_what_the_service_takes_is_not_refused(
+    change: Callable[[dict[str, Any]], Any], options: dict[str, Any]
+) -> None:
+    plan = planned(change=change, **options)
     assert plan.changed
     assert not plan.refused
-    assert not planned(**work(os_sku="AzureLinux")).refused
-    one = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/one"
-    assert not planned(identity={"type": "UserAssigned", "user_assigned_identities": [one]}).refused
+
+
+def test_what_moves_leaves_nothing_behind() -> None:
+    flat = planned(change=TAKEN["kubenet to overlay"][0], **TAKEN["kubenet to overlay"][1])
+    assert flat.body["properties"]["networkProfile"]["podCidr"] == "10.99.0.0/16"
+    assert "podCidrs" not in flat.body["properties"]["networkProfile"]
+    assigned = planned(change=TAKEN["assigned to system"][0], identity={"type": "SystemAssigned"})
+    assert assigned.body["identity"] == {"type": "SystemAssigned"}
+
+
+def test_every_refusal_names_its_source() -> None:
+    assert all(len(row.source) > 20 for row in FIXED)
+
+
+SPOT = "kubernetes.azure.com/scalesetpriority=spot:NoSchedule"
+SPOTTED = of_work(scaleSetPriority="Spot", nodeTaints=["team=agents:NoSchedule", SPOT], spotMaxPrice=-1)
+STANDS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, Any]]] = {
+    "priority, spelled out": (of_work(), work(properties={"scaleSetPriority": "Regular"})),
+    "what goes with it": (
+        of_work(),
+        work(properties={"scaleSetPriority": "regular", "scaleSetEvictionPolicy": "delete", "spotMaxPrice": "-1"}),
+    ),
+    "taints of a Spot pool": (SPOTTED, work(taints=["team=agents:NoSchedule"])),
+    "taints of a Spot pool with its own": (SPOTTED, work(taints=[SPOT, "team=agents:NoSchedule"])),
+    "no taints of a Spot pool": (of_work(scaleSetPriority="Spot", nodeTaints=[SPOT]), work(taints=[])),
+    "an address for a range": (
+        lambda body: body["properties"].update(apiServerAccessProfile={"authorizedIPRanges": ["10.1.2.3/32"]}),
+        {"properties": {"apiServerAccessProfile": {"authorizedIPRanges": ["10.1.2.3"]}}},
+    ),
+    "ports in another order": (
+        of_work(
+            networkProfile={
+                "allowedHostPorts": [
+                    {"portStart": 80, "portEnd": 90, "protocol": "TCP"},
+                    {"portStart": 5, "portEnd": 6, "protocol": "UDP"},
+                ]
+            }
+        ),
+        work(
+            properties={
+                "networkProfile": {
+                    "allowedHostPorts": [
+                        {"portStart": "5", "portEnd": 6, "protocol": "udp"},
+                        {"portStart": 80, "portEnd": 90, "protocol": "tcp"},
+                    ]
+                }
+            }
+        ),
+    ),
+    "the full version behind an alias": (of_work(), work(properties={"orchestratorVersion": "1.34.4"})),
+    "a version that the pool has passed": (
+        of_work(currentOrchestratorVersion="1.34.9"),
+        work(properties={"orchestratorVersion": "1.34.4"}),
+    ),
+    "the cluster's version as a raw property": (of_work(), {"properties": {"kubernetesVersion": "1.34.4"}}),
+    "a channel that is none": (of_work(), {"properties": {"autoUpgradeProfile": {"upgradeChannel": "none"}}}),
+}
+
+
+@pytest.mark.parametrize(("change", "options"), STANDS.values(), ids=STANDS.keys())
+def test_what_reads_differently_is_as_declared(
+    change: Callable[[dict[str, Any]], Any], options: dict[str, Any]
+) -> None:
+    plan = planned(change=change, **options)
+    assert not plan.changes
+    assert not plan.refused
+
+
+def test_a_taint_more_of_a_spot_pool_keeps_its_own() -> None:
+    plan = planned(change=SPOTTED, **work(taints=["x=y:NoExecute"]))
+    assert sent(plan, "work")["nodeTaints"] == ["x=y:NoExecute", SPOT]
+
+
+def test_versions_of_pools() -> None:
+    older = planned(**work(properties={"orchestratorVersion": "1.33"}))
+    assert [refusal.path for refusal in older.refused] == ["properties.agentPoolProfiles[work].orchestratorVersion"]
+    newer = planned(**work(properties={"orchestratorVersion": "1.34.8"}))
+    assert sent(newer, "work")["orchestratorVersion"] == "1.34.8"
+    assert not newer.refused
+    assert planned(properties={"kubernetesVersion": "1.33"}).refused
+
+
+def test_a_new_cluster_is_sent_all_that_is_declared() -> None:
+    """What is the default today, or reads as absent, is decided by who declares it, not by the next api-version."""
+    declared = spec(
+        location="x", sku_tier="Free", oidc_issuer=False, node_pools=[{**SYSTEM, "properties": {"enableFIPS": False}}]
+    )
+    body = plan_cluster(None, declared).body
+    assert body["properties"]["oidcIssuerProfile"] == {"enabled": False}
+    assert body["sku"]["tier"] == "Free"
+    assert body["properties"]["agentPoolProfiles"][0]["enableFIPS"] is False
 
 
 def test_refuses_everything_at_once() -> None:

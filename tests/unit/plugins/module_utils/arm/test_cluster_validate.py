@@ -10,6 +10,8 @@ import pytest
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks.validate import creation_problems, problems_of
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.names import MANAGED_CLUSTERS, RESOURCE_GROUPS
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_plan import problems as resource_problems
+from ansible_collections.mcpops.platform.plugins.modules import aks_cluster
+from localcloud.azure.sdk_schema import CONTAINER_SERVICE, model_schema
 
 UAMI = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/one"
 
@@ -62,10 +64,6 @@ PROBLEMS: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["network.plugin_mode"],
     ),
     "azure policy without azure": (options(network={"plugin": "kubenet", "policy": "azure"}), ["network.policy"]),
-    "pod addresses without overlay": (
-        options(network={"plugin": "azure", "pod_cidr": "10.9.0.0/16"}),
-        ["network.pod_cidr"],
-    ),
     "pool name": (options(node_pools=[{"name": "System-1"}]), ["node_pools[System-1].name"]),
     "pool twice": (options(node_pools=[{"name": "a"}, {"name": "a"}]), ["node_pools[a].name"]),
     "no pools": (options(node_pools=[]), ["node_pools"]),
@@ -142,6 +140,10 @@ FINE = {
         max_pods=110,
         os_disk_size_gb=128,
     ),
+    "pod addresses of a cluster that may be in overlay mode": options(
+        network={"plugin": "azure", "pod_cidr": "10.9.0.0/16"}
+    ),
+    "a pool of egress gateways": pool(mode="Gateway", count=2),
     "a full network": options(
         network={
             "plugin": "azure",
@@ -183,6 +185,21 @@ def test_fine(declared: dict[str, Any]) -> None:
         pytest.param(
             options(location="eastus2", node_pools=[{"name": "a", "mode": "User"}]), ["node_pools"], id="no system pool"
         ),
+        pytest.param(
+            options(location="x", node_pools=[{"name": "a"}], network={"plugin": "azure", "pod_cidr": "10.9.0.0/16"}),
+            ["network.pod_cidr"],
+            id="pod addresses without overlay",
+        ),
+        pytest.param(
+            options(
+                location="x",
+                node_pools=[{"name": "a"}],
+                network={"plugin": "azure", "pod_cidr": "10.9.0.0/16"},
+                properties={"networkProfile": {"networkPluginMode": "overlay"}},
+            ),
+            [],
+            id="overlay as a raw property",
+        ),
         pytest.param(options(location="eastus2", node_pools=[{"name": "a"}]), [], id="one pool without a mode"),
         pytest.param(
             options(
@@ -201,3 +218,25 @@ def test_fine(declared: dict[str, Any]) -> None:
 )
 def test_what_a_creation_needs(declared: dict[str, Any], paths: list[str]) -> None:
     assert [problem.path for problem in creation_problems(declared)] == paths
+
+
+CHOICES = {
+    "sku_tier": ("ManagedClusterSKU", "tier"),
+    "network.plugin": ("ContainerServiceNetworkProfile", "networkPlugin"),
+    "network.plugin_mode": ("ContainerServiceNetworkProfile", "networkPluginMode"),
+    "network.policy": ("ContainerServiceNetworkProfile", "networkPolicy"),
+    "node_pools.mode": ("ManagedClusterAgentPoolProfile", "mode"),
+    "node_pools.os_disk_type": ("ManagedClusterAgentPoolProfile", "osDiskType"),
+}
+
+
+@pytest.mark.parametrize("option", CHOICES)
+def test_every_known_value_is_a_choice(option: str) -> None:
+    """What the service takes is not refused: a value that the models learn is to be one of the options' as well."""
+    model, name = CHOICES[option]
+    spec: Any = {"options": aks_cluster.ARGUMENT_SPEC}
+    for part in option.split("."):
+        spec = spec["options"][part]
+    schema = model_schema(CONTAINER_SERVICE, model)["$defs"][model]["properties"][name]
+    known = next(found for found in (schema, *schema.get("anyOf", ())) if "x-known-values" in found)
+    assert set(spec["choices"]) == set(known["x-known-values"])

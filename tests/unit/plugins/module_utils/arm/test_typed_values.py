@@ -10,7 +10,6 @@ import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks.spec import CLUSTER_MODEL, POOL_MODEL
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.compare import (
-    paths_of,
     text_of,
     texts_of,
     typed_body,
@@ -106,6 +105,10 @@ def test_what_cannot_be_meant_is_told(model: str, declared: Any, path: str, mess
 LIKE: dict[str, tuple[Any, Any, Any]] = {
     "text stands": ({"a": "1"}, {"a": 1}, {"a": "1"}),
     "a number stands": ({"a": 1}, {"a": 1}, {"a": 1}),
+    "a number stands for a text": ({"a": 3, "b": 0.5}, {"a": "3", "b": "0.5"}, {"a": 3, "b": 0.5}),
+    "a boolean stands for a text": ({"a": True}, {"a": "False"}, {"a": False}),
+    "what is no number": ({"a": 3}, {"a": "three"}, {"a": "three"}),
+    "null": ({"a": 3}, {"a": None}, {"a": None}),
     "nothing stands": ({}, {"a": True}, {"a": True}),
     "texts in a list": ({"a": ["1"]}, {"a": [1, True]}, {"a": ["1", "true"]}),
     "items of a list": ({"a": [{"b": "2"}]}, {"a": [{"b": 2}]}, {"a": [{"b": "2"}]}),
@@ -115,10 +118,3 @@ LIKE: dict[str, tuple[Any, Any, Any]] = {
 @pytest.mark.parametrize(("existing", "declared", "expected"), LIKE.values(), ids=LIKE.keys())
 def test_what_stands_says_the_type_where_no_model_does(existing: Any, declared: Any, expected: Any) -> None:
     assert typed_like(existing, declared) == expected
-
-
-def test_places_of_known_sets() -> None:
-    places = paths_of("ManagedCluster", "e")
-    assert "properties.agentPoolProfiles.*.osSKU" in places
-    assert "sku.tier" in places
-    assert "properties.dnsPrefix" not in places

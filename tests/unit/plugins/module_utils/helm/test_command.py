@@ -43,7 +43,7 @@ class Recorder:
         self.runs: list[tuple[list[str], str | None, dict[str, str]]] = []
         self.written: list[str] = []
 
-    def run_command(self, argv: Any, stdin: str | None = None, env: Any = None) -> CommandOutput:
+    def run_command(self, argv: Any, stdin: str | None = None, env: Any = None, shown: bool = False) -> CommandOutput:
         self.runs.append((list(argv), stdin, dict(env or {})))
         return self.answers.pop(0)
 
@@ -179,6 +179,12 @@ def test_a_relative_credential_plugin_is_found_from_elsewhere() -> None:
     access = replace(ACCESS, exec_spec={"command": "./bin/login"}, exec_directory=Path("/home/me/.kube"))
     user = kubeconfig_of(access)["users"][0]["user"]
     assert user["exec"] == {"command": "/home/me/.kube/bin/login", "interactiveMode": "Never"}
+
+
+def test_a_token_of_a_file_is_read_there_again() -> None:
+    user = kubeconfig_of(replace(ACCESS, token_file=Path("/home/me/.kube/agents.token")))["users"][0]["user"]
+    assert user["tokenFile"] == "/home/me/.kube/agents.token"
+    assert "token" not in user
 
 
 def test_no_helm_runs_in_check_mode() -> None:

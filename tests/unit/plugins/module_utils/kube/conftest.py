@@ -42,7 +42,7 @@ class FakeTask:
     written: list[str] = field(default_factory=list)
 
     def run_command(
-        self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None
+        self, argv: Sequence[str], stdin: str | None = None, env: Mapping[str, str] | None = None, shown: bool = False
     ) -> CommandOutput:
         self.commands.append((list(argv), dict(env or {})))
         return self.output

@@ -238,6 +238,28 @@ def test_a_refused_exec_credential_is_renewed_once(server: Server, connect: Conn
     assert "does not accept the credentials" in failure.value.message()
 
 
+def test_a_refused_token_of_a_file_is_read_again_once(
+    server: Server, connect: Connect, task: FakeTask, tmp_path: Path
+) -> None:
+    """Whoever keeps it in the file has renewed it: aks_kubeconfig, or the kubelet of a pod."""
+    file = tmp_path / "token"
+    refused = Answer(401, status_object(401, "Unauthorized", "Unauthorized"))
+    server.on("/x", refused, Answer(body={}))
+    kube = connect(task, token="old", token_file=file)
+    file.write_text("renewed\n")
+    kube.request("GET", "/x")
+    assert [request.headers["Authorization"] for request in server.requests] == ["Bearer old", "Bearer renewed"]
+    assert "renewed" in task.secrets
+    # the same one, none, or a file that cannot be read: the refusal stands
+    server.on("/x", refused)
+    for left in ("renewed", "", None):
+        before = len(server.requests)
+        file.unlink() if left is None else file.write_text(left)
+        with pytest.raises(ServiceError, match="does not accept the credentials"):
+            kube.request("GET", "/x")
+        assert len(server.requests) == before + 1
+
+
 def kubeconfig(server: str) -> str:
     return json.dumps(
         {

@@ -67,8 +67,20 @@ def test_what_the_plugin_is_told(task: FakeTask) -> None:
     assert reported["spec"] == {"interactive": False, "cluster": {"server": "https://api", "config": {"audience": "x"}}}
 
 
+# kubelogin 0.2.19, shortened
+REFUSED = """Error: failed to get token: ClientSecretCredential authentication failed.
+POST https://login.example.org/t/oauth2/v2.0/token
+RESPONSE 401: 401 Unauthorized
+{
+  "error": "invalid_client",
+  "error_description": "AADSTS7000215: Invalid client secret provided. Trace ID: 9fc6a160 Timestamp: 2026-11-30Z",
+}
+To troubleshoot, visit https://aka.ms/azsdk/go/identity/troubleshoot#client-secret
+"""
+
 WRONG = {
     "failed": (CommandOutput(1, "", "first\nlogin expired"), "login expired (ExitStatus1)"),
+    "refused by Entra": (CommandOutput(1, "", REFUSED), "AADSTS7000215: Invalid client secret provided (ExitStatus1)"),
     "silent": (CommandOutput(2, "", ""), "it wrote nothing (ExitStatus2)"),
     "no json": (CommandOutput(0, "hello", ""), "not an ExecCredential"),
     "nothing in it": (answer(1), "neither a token nor a client certificate"),

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
+from ansible_collections.mcpops.platform.plugins.module_utils.kube import transport
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import (
+    Access,
     ConnectionOptions,
     from_config,
     load_access,
@@ -16,6 +18,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig im
     read_config,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.transport import proxy_for
+
+from .conftest import FakeTask
 
 HERE = Path("/nowhere")
 KEY = f"-----BEGIN\n{'k' * 64}\nkk==\n-----END"
@@ -108,6 +112,25 @@ def test_the_first_of_several_files_wins() -> None:
     merged = merge_configs([(HERE, {**config(), "current-context": None}), (HERE, second)])
     assert from_config(merged, "more", HERE, "file").server == "https://api:6443"
     assert merged["current-context"] == "c"
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ("socks5://127.0.0.1:1080", "socks5h://127.0.0.1:1080"),
+        ("socks5h://127.0.0.1:1080", "socks5h://127.0.0.1:1080"),
+        ("socks4://127.0.0.1:1080", "socks4://127.0.0.1:1080"),
+        ("http://socks5://proxy", "http://socks5://proxy"),
+        (None, None),
+    ],
+)
+def test_a_socks_proxy_resolves_the_name_as_for_kubectl(
+    given: str | None, asked: str | None, monkeypatch: pytest.MonkeyPatch, task: FakeTask
+) -> None:
+    pools: list[Any] = []
+    monkeypatch.setattr(transport, "connection_pool", lambda _what, proxy, _settings: pools.append(proxy))
+    transport.Transport(task, Access(server="http://api.private.example.org", proxy=given))
+    assert pools == [asked]
 
 
 def test_where_the_proxy_comes_from() -> None:

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Roles and tasks that ask Azure, in a playbook that says nothing of who logs in: it is who the host says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.local_azure import SECRET, Azure, free_port, served
+from support.playbook import LOCAL_HOST, run_tasks
+
+from localcloud.authority import Authority
+from localcloud.azure.config import AzureConfig
+
+GROUP = "rg-alone"
+CREATED = {"type": "Microsoft.Resources/resourceGroups", "name": GROUP, "location": "eastus2"}
+VARIABLES = {
+    "mcpops_resource_group": GROUP,
+    "mcpops_location": "eastus2",
+    "mcpops_environment": "dev",
+    "azure_platform_providers": ["Microsoft.Network"],
+}
+
+
+@pytest.fixture
+def azure(tmp_path: Path) -> Iterator[Azure]:
+    authority = Authority.create("test CA")
+    authority.pair.write(tmp_path / "ca.crt", tmp_path / "ca.key")
+    authority.issue("azure", names=["localhost", "127.0.0.1"], server=True).write(
+        tmp_path / "azure.crt", tmp_path / "azure.key"
+    )
+    config = AzureConfig(
+        state=tmp_path / "azure",
+        tenant_id="6f1c2b0e-7a55-4f0e-9a43-2f6f3f0d1b11",
+        subscription_id="1d0c7a52-3b7e-4a53-8f0e-7f2d9f9f5c22",
+        client_id="0b9a3c44-5f6e-4d2c-8a77-6e5d4c3b2a33",
+        client_secret=SECRET,
+        port=free_port(),
+        certificate=tmp_path / "azure.crt",
+        key=tmp_path / "azure.key",
+        operation_seconds=0.05,
+        poll_milliseconds=20,
+        registration_seconds=0.05,
+    )
+    with served(config):
+        yield Azure(config, tmp_path / "run")
+
+
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Of somebody who is logged in elsewhere."""
+    return {
+        "HOME": str(tmp_path),
+        "AZURE_CONFIG_DIR": str(tmp_path),
+        "REQUESTS_CA_BUNDLE": str(tmp_path / "ca.crt"),
+        "AZURE_CLIENT_ID": "00000000-0000-0000-0000-000000000001",
+        "AZURE_SECRET": "of-somebody-else",
+        "AZURE_TENANT": "00000000-0000-0000-0000-000000000002",
+        "AZURE_SUBSCRIPTION_ID": "00000000-0000-0000-0000-000000000003",
+    }
+
+
+def run(azure: Azure, tmp_path: Path, tasks: list[dict[str, Any]], auth: Any, **play: Any) -> Any:
+    host = {**LOCAL_HOST, **VARIABLES, "mcpops_azure_auth": auth}
+    return run_tasks(tasks, hosts={"h1": host}, play=play, env=environment(tmp_path))
+
+
+def test_a_role_alone_logs_in_as_its_host_says(azure: Azure, tmp_path: Path) -> None:
+    # a template, as inventories have it
+    auth = {**azure.auth(), "secret": "{{ 'a-secret-of-the-tests' }}"}
+    done = run(azure, tmp_path, [{"include_role": {"name": "mcpops.platform.azure_platform"}}], auth).ok()
+    assert SECRET not in done.output
+    written = [entry["path"].rpartition("/")[2] for entry in azure.log.writes()]
+    assert GROUP in written
+
+
+def test_a_task_and_its_play_know_better(azure: Azure, tmp_path: Path) -> None:
+    wrong = {**azure.auth(), "subscription_id": "00000000-0000-0000-0000-000000000004"}
+    right = {"subscription_id": azure.config.subscription_id}
+    task = {"mcpops.platform.azure_resource": {**CREATED, **right}}
+    run(azure, tmp_path, [task], wrong).ok()
+    defaults = {"group/mcpops.platform.azure": right}
+    run(azure, tmp_path, [{"mcpops.platform.azure_resource": CREATED}], wrong, module_defaults=defaults).ok()
+    failed = run(azure, tmp_path, [{"mcpops.platform.azure_resource": CREATED}], wrong)
+    assert "SubscriptionNotFound" in failed.last["msg"]
+
+
+@pytest.mark.parametrize(
+    ("auth", "reported"),
+    [
+        ("foo", "mcpops_azure_auth: is not a mapping of options of the Azure modules"),
+        ({"subscripton_id": "x"}, "did you mean subscription_id"),
+    ],
+    ids=["no mapping", "misspelt"],
+)
+def test_a_login_that_is_none_is_refused(azure: Azure, tmp_path: Path, auth: Any, reported: str) -> None:
+    failed = run(azure, tmp_path, [{"mcpops.platform.azure_resource": CREATED}], auth)
+    assert failed.returncode != 0
+    assert reported in failed.last["msg"]
+    assert azure.requests() == []
+
+
+def test_nothing_said_is_nothing_taken(azure: Azure, tmp_path: Path) -> None:
+    own = {"mcpops.platform.azure_resource": {**CREATED, **azure.auth()}}
+    for auth in (None, {}):
+        run(azure, tmp_path, [own], auth).ok()

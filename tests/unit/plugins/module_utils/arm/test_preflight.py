@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an identity lacks: patterns of actions, scopes and their parents, and the roles that would do."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.azure_preflight import (
+    Grant,
+    Needed,
+    Role,
+    parent_of,
+    problems,
+    scope_of,
+    suitable,
+    wanted,
+)
+
+GROUP = "/subscriptions/s/resourceGroups/rg"
+CLUSTER = f"{GROUP}/providers/Microsoft.ContainerService/managedClusters/c"
+# of the built-in roles (learn.microsoft.com/azure/role-based-access-control/built-in-roles)
+OWNER = Role("Owner", (Grant(("*",)),))
+CONTRIBUTOR = Role(
+    "Contributor",
+    (Grant(("*",), ("Microsoft.Authorization/*/Delete", "Microsoft.Authorization/*/Write")),),
+)
+READER = Role("Reader", (Grant(("*/read",)),))
+AKS = Role(
+    "Azure Kubernetes Service Contributor Role",
+    (
+        Grant(
+            (
+                "Microsoft.ContainerService/locations/*/read",
+                "Microsoft.ContainerService/managedClusters/read",
+                "Microsoft.ContainerService/managedClusters/write",
+                "Microsoft.Resources/deployments/*",
+            )
+        ),
+    ),
+)
+SECRETS = Role("Key Vault Secrets User", (Grant(data_actions=("Microsoft.KeyVault/vaults/secrets/getSecret/action",)),))
+
+
+def params(*rows: Mapping[str, Any], providers: list[str] | None = None) -> dict[str, Any]:
+    empty = {"scope": "", "actions": None, "data_actions": None, "unless_present": None}
+    return {"permissions": [{**empty, **row} for row in rows], "providers": providers}
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "is_allowed"),
+    [
+        (CONTRIBUTOR, "Microsoft.ContainerService/managedClusters/write", True),
+        (CONTRIBUTOR, "microsoft.authorization/roleAssignments/WRITE", False),
+        (CONTRIBUTOR, "Microsoft.Authorization/roleAssignments/read", True),
+        (READER, "Microsoft.Compute/skus/read", True),
+        (READER, "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action", False),
+        (AKS, "Microsoft.ContainerService/locations/operations/read", True),
+        (AKS, "Microsoft.ContainerService/managedClusters/writes", False),
+    ],
+)
+def test_patterns_are_read_as_azure_does(role: Role, action: str, is_allowed: bool) -> None:
+    assert role.covers(Needed("/", (action,))) is is_allowed
+
+
+def test_what_one_assignment_excludes_another_gives() -> None:
+    """NotActions deny nothing: they are taken from the same role's actions."""
+    administrator = Grant(("Microsoft.Authorization/roleAssignments/*",))
+    needed = Needed(GROUP, ("Microsoft.Authorization/roleAssignments/write",))
+    assert needed.missing(CONTRIBUTOR.grants) == needed
+    assert not needed.missing([*CONTRIBUTOR.grants, administrator])
+
+
+def test_actions_on_data_are_others() -> None:
+    needed = Needed(GROUP, data_actions=("Microsoft.KeyVault/vaults/secrets/getSecret/action",))
+    assert needed.missing(OWNER.grants) == needed and not needed.missing(SECRETS.grants)
+    assert str(needed).endswith("/action (data action)")
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_pattern_allows_what_it_was_made_from(seed: int) -> None:
+    """Any parts of an action may be a star; and what is in a plain pattern stands for itself alone."""
+    chance = random.Random(seed)
+    parts = ["Microsoft.Compute", *("".join(chance.choices("abcXYZ.", k=4)) for _ in range(3)), "write"]
+    action = "/".join(parts)
+    starred = "/".join("*" if chance.random() < 0.4 else part for part in parts)
+    assert Grant((starred.upper(),)).allows(action)
+    assert Grant((action.replace(".", "x"),)).allows(action) is ("." not in action)
+    assert not Grant((action,)).allows(f"{action}/more") and not Grant((action,)).allows(f"a{action}")
+
+
+def test_the_narrowest_role_is_named_first() -> None:
+    needed = Needed(GROUP, ("Microsoft.ContainerService/managedClusters/write",))
+    assert suitable(needed, [OWNER, CONTRIBUTOR, READER, AKS]) == [AKS.name, "Contributor", "Owner"]
+    assert suitable(Needed(GROUP, ("Microsoft.Nowhere/things/write",)), [READER, AKS]) == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "parent"),
+    [
+        (f"{CLUSTER}/agentPools/p", CLUSTER),
+        (CLUSTER, GROUP),
+        (GROUP, "/subscriptions/s"),
+        ("/subscriptions/s", ""),
+        ("/providers/Microsoft.Management/managementGroups/m", ""),
+    ],
+)
+def test_what_is_not_there_has_the_rights_of_its_parent(scope: str, parent: str) -> None:
+    assert parent_of(scope) == parent
+
+
+@pytest.mark.parametrize(
+    "text", ["", "/resourceGroups/rg", GROUP, "/providers/Microsoft.Management/managementGroups/m"]
+)
+def test_a_scope_may_begin_below_the_subscription(text: str) -> None:
+    found = scope_of(text, "s")
+    assert found.endswith(text) and found.startswith(("/subscriptions/s", "/providers/"))
+    assert found.count("/subscriptions/") == (not text.startswith("/providers/"))
+
+
+def test_a_scope_is_asked_once_for_what_is_made_there() -> None:
+    read, write = "A.B/c/read", "A.B/c/write"
+    rows = (
+        {"scope": "/resourceGroups/rg", "actions": [read]},
+        {"scope": f"{GROUP.upper()}/", "actions": [write, read]},
+        {"scope": "/resourceGroups/rg", "actions": [write], "unless_present": CLUSTER},
+    )
+    first, second = wanted(params(*rows), "s")
+    assert (first.scope, [*first.actions], first.unless_present) == (GROUP, [read, write], "")
+    assert (second.scope, [*second.actions], second.unless_present) == (GROUP, [write], CLUSTER)
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "words"),
+    [
+        (params(), "permissions", "name these, or providers"),
+        (params({"actions": []}), "permissions[0]", "name actions or data_actions"),
+        (params({"actions": ["A.B/c/*"]}), "permissions[0].actions", "is no action"),
+        (params({"data_actions": ["write"]}), "permissions[0].data_actions", "is no action"),
+        (params({"scope": "rg-dev", "actions": ["A.B/c/read"]}), "permissions[0].scope", "is no id of a scope"),
+        (
+            params({"unless_present": "/resourceGroups/rg/providers/A.B/cs/d", "actions": ["A.B/c/read"]}),
+            "permissions[0].unless_present",
+            "a type that this collection knows",
+        ),
+        (params(providers=["Compute"]), "providers", "is not a valid provider namespace"),
+    ],
+)
+def test_refused_values(given: dict[str, Any], path: str, words: str) -> None:
+    (found,) = problems(given)
+    assert found.path == path and words in found.message
+
+
+def test_all_refused_values_at_once() -> None:
+    rows = ({"scope": "x", "actions": ["y"]}, {"actions": None})
+    assert len(problems(params(*rows, providers=["z"]))) == 4
+    assert not re.search("None", json.dumps([one.message for one in problems(params(*rows))]))
