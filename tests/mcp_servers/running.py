@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -183,6 +183,14 @@ def sessions(address: str) -> int:
     """How many sessions a server of ours keeps."""
     with urllib.request.urlopen(f"{address}/sessions", timeout=10) as answer:
         return int(answer.read())
+
+
+def settled(count: Callable[[], int], seconds: float = 10.0) -> int:
+    """What is counted once it is nothing, or the last that was counted when the time is over."""
+    deadline = time.monotonic() + seconds
+    while (found := count()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
 
 
 def free_port() -> int:

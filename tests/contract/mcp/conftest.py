@@ -54,6 +54,10 @@ class Endpoints:
         log = self._started.log(server.program)
         return log.count("Session initialized with ID") - log.count("Transport closed for session")
 
+    def sessions_left(self, server: Server) -> int:
+        """The same when the server has had a moment to let go of those whose client has left."""
+        return running.settled(lambda: self.sessions(server))
+
 
 @pytest.fixture(scope="session")
 def endpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:

@@ -29,7 +29,7 @@ def test_who_has_the_token_is_answered_and_it_is_not_shown(
     result = probed(f"{address}/mcp", Authorization="Bearer reader")
     (row,) = result["servers"]
     assert (row["reachable"], row["eras"]) == (True, eras)
-    assert running.sessions(address) == 0
+    assert running.settled(lambda: running.sessions(address)) == 0
     assert "Bearer" not in json.dumps(result) + "".join(capfd.readouterr())
 
 
@@ -52,4 +52,4 @@ def test_who_has_not_is_told_so_at_once(
     assert result["failed"]
     assert (row["reachable"], row["error"]["code"], row["attempts"]) == (False, code, 1)
     assert "nobody-s" not in json.dumps(result)
-    assert running.sessions(address) == 0
+    assert running.settled(lambda: running.sessions(address)) == 0

@@ -65,7 +65,7 @@ def test_whether_older_clients_are_served_too_is_known(endpoints: Endpoints, ser
         assert version == ""
         assert refused is not None and refused.rpc is not None
         assert (refused.status, refused.rpc.code, refused.rpc.supported) == (400, -32022, (MODERN_VERSION,))
-    assert endpoints.sessions(server) == 0
+    assert endpoints.sessions_left(server) == 0
 
 
 @each_era(OURS)
@@ -116,7 +116,7 @@ def test_a_tool_that_asks_the_user_is_known_by_it(endpoints: Endpoints, server: 
         except Unanswered as refused:
             outcome = refused
     assert _asked(outcome) == expected, outcome
-    assert endpoints.sessions(server) == 0
+    assert endpoints.sessions_left(server) == 0
 
 
 def _asked(outcome: Mapping[str, Any] | Unanswered) -> str:
@@ -159,7 +159,7 @@ def test_no_session_is_left_behind(endpoints: Endpoints, server: Server) -> None
     with conversation.open_conversation(exchange):
         pass
     conversation.also_legacy(exchange)
-    assert endpoints.sessions(server) == 0
+    assert endpoints.sessions_left(server) == 0
 
 
 @each(SERVERS)
@@ -225,4 +225,4 @@ def test_one_task_tells_of_a_hundred_servers_in_a_minute(endpoints: Endpoints) -
         assert (row["era"], sorted(row["eras"])) == (server.preferred, sorted(server.eras)), server.name
         assert row["structured"] == {"result": 42}
         assert sorted(tool["name"] for tool in row["tools"]) == TOOLS
-        assert endpoints.sessions(server) == 0, server.name
+        assert endpoints.sessions_left(server) == 0, server.name
