@@ -39,6 +39,11 @@ _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 # the audience of the registries themselves, for those that do not take Resource Manager's tokens
 ACR_SCOPE = "https://containerregistry.azure.net/.default"
 _REFRESH_TOKEN_SECONDS = 3600.0
+# https://learn.microsoft.com/azure/container-registry/container-registry-image-lock
+_LOCKED = (
+    "It is locked: `az acr repository show` shows what is (changeableAttributes), and `az acr repository update "
+    "--delete-enabled true --write-enabled true` unlocks it."
+)
 # which built-in role has an action of the token flow
 _ROLES = {"pull": "AcrPull", "metadata_read": "AcrPull", "push": "AcrPush", "delete": "AcrDelete"}
 
@@ -128,14 +133,19 @@ class Registry:
         needs: str,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """One request with whatever signs it; a challenge that was not expected is answered once."""
+        """One request with whatever signs it. A challenge is answered once: of somebody who has not signed in yet, or
+        whose token has expired meanwhile, as it does during a long build."""
         url = f"https://{self.host}{path}"
         key = f"{repository}:{needs}"
-        if self._refresh_token is not None and key not in self._headers:
+        is_fresh = self._refresh_token is not None and key not in self._headers
+        if is_fresh:
             self._headers[key] = self._bearer(repository, needs)
         response = self._send(method, url, action, {**(headers or {}), **self._headers.get(key, {})})
-        if response.status == 401 and self._refresh_token is None and key not in self._headers:
-            self._headers[key] = self._answer(response.headers.get("www-authenticate", ""), action)
+        if response.status == 401 and not is_fresh:
+            challenge = response.headers.get("www-authenticate", "")
+            self._headers[key] = (
+                self._answer(challenge, action) if self._refresh_token is None else self._bearer(repository, needs)
+            )
             response = self._send(method, url, action, {**(headers or {}), **self._headers[key]})
         return response
 
@@ -204,6 +214,8 @@ class Registry:
         hint = ""
         if response.status in (401, 403):
             hint = self._access_hint(needs)
+        elif response.status == 405 and self._refresh_token is not None:
+            hint = _LOCKED
         code = str(first.get("code") or "")
         return ServiceError(action, reason, code=code, status=response.status, hint=hint)
 
@@ -211,7 +223,8 @@ class Registry:
         if self._refresh_token is not None:
             role = _ROLES.get(needs, "AcrPull")
             return (
-                f"Give this identity the role {role} at the registry; network rules of the registry may forbid it, too."
+                f"Give this identity the role {role} at the registry (one that was given a moment ago takes some "
+                "minutes to count); network rules of the registry may forbid it, too."
             )
         if self._login.user:
             return "Check source.username and source.password: the registry does not take them, or not for this image."
