@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import NotReady, Reason, ServiceError
 from ..http_terms import Response
 from ..masking import one_line
-from . import errors, names
+from . import names
 from .acr_context import BuildSpec, archive, fingerprint, packed, run_request
 from .client import BACKOFF, Arm
 
@@ -72,7 +72,7 @@ class Build:
     def _post(self, what: str, action: str, body: Any = None) -> dict[str, Any]:
         response = self._arm.call("POST", self._arm.url(f"{self._registry_id}/{what}", _VERSION), action, body)
         if response.status >= 400:
-            raise errors.to_failure(action, response)
+            raise self._arm.failure(action, response)
         document = response.json_or_none()
         return document if isinstance(document, dict) else {}
 

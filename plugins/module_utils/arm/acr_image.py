@@ -142,10 +142,7 @@ class _Target:
             raise ServiceError(
                 f"Reading {subject}", f"there is none in resource group {where}", code="NoRegistry", hint=hint
             )
-        properties = reading.body.get("properties") or {}
-        policy = (properties.get("policies") or {}).get("azureADAuthenticationAsArmPolicy") or {}
-        takes_arm_tokens = str(policy.get("status") or "enabled").lower() != "disabled"
-        return self._registries.azure(str(properties.get("loginServer")), takes_arm_tokens)
+        return self._registries.azure(reading.body.get("properties") or {})
 
     def _source_digest(self) -> str | None:
         """What the declared source names now; None in check mode where its registry does not exist yet."""

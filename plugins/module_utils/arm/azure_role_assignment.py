@@ -20,11 +20,12 @@ from ..run_cache import RunCache
 from ..task import Result, Task
 from . import names, reconcile
 from .client import Arm, Body, PlanAgain, Reading
-from .errors import exists_already
+from .errors import concerns_registration, exists_already, is_elsewhere
 from .options import resolve_identity
 from .resource_plan import ResourceSpec, plan_removal
 from .role_assignment_plan import (
     IGNORED_BY_REPOSITORIES,
+    by_repository,
     granted_above,
     is_guid,
     plan_grant,
@@ -50,9 +51,16 @@ def grants_of(arm: Arm, place: str, principal_id: str, api_version: str) -> list
     try:
         return list(arm.listed(path, f"Listing the role assignments of {place or '/'}", api_version, query))
     except ServiceError as failure:
-        if failure.status in _UNDECIDED or arm.check_mode:
+        if _is_undecided(arm, failure):
             return None
         raise
+
+
+def _is_undecided(arm: Arm, failure: ServiceError) -> bool:
+    """Whether only the write can tell, or in check mode what the run would have made by then."""
+    if failure.status in _UNDECIDED:
+        return not is_elsewhere(failure)
+    return arm.check_mode and concerns_registration(failure)
 
 
 def find_equal_grant(arm: Arm, assignment_id: str, declared: Mapping[str, Any], api_version: str) -> Body | None:
@@ -134,8 +142,7 @@ class _Target:
             return
         action = f"Reading registry {parsed.name}"
         body = self._arm.read(place, action, names.api_version_of(names.REGISTRIES)).body or {}
-        mode = str((body.get("properties") or {}).get("roleAssignmentMode"))
-        if mode.lower() == "abacrepositorypermissions":
+        if by_repository(body.get("properties") or {}):
             old, new = IGNORED_BY_REPOSITORIES[guid]
             sentence = f"would give nothing: registry {parsed.name} has permissions by repository and ignores {old}"
             raise Refused(self.spec.subject, [Refusal.because("role", sentence, f"Set role to {new}")])
@@ -145,7 +152,7 @@ class _Target:
         try:
             return self._arm.read(self.spec.id, f"Reading {self.spec.subject}", self.spec.api_version).body
         except ServiceError as failure:
-            if failure.status in _UNDECIDED or self._arm.check_mode:
+            if _is_undecided(self._arm, failure):
                 return None
             raise
 

@@ -113,6 +113,11 @@ def test_a_digest_that_is_not_told_is_computed() -> None:
     ("options", "hint"),
     [
         ({"refresh_token": lambda: "r"}, "Give this identity the role AcrPull at the registry"),
+        # the older roles give nothing there
+        (
+            {"refresh_token": lambda: "r", "by_repository": True},
+            "Give this identity the role Container Registry Repository Reader at the registry",
+        ),
         ({"login": Login("me", "mine")}, "Check source.username and source.password"),
         ({}, "Set source.username and source.password, or source.registry_id"),
     ],
@@ -182,6 +187,6 @@ def test_a_registry_that_is_not_reached() -> None:
 
     caller = Arm(Player(answer), "", "", timeout=0.01).beside(Player(answer), SERVICE)
     with pytest.raises(ServiceError) as failed:
-        Registry(caller, HOST, set().add).digest_of("echo", "1")
+        Registry(caller, HOST, set[str]().add).digest_of("echo", "1")
     assert failed.value.code == "Unreachable"
     assert "name the digest in source.image" in failed.value.message()
