@@ -117,6 +117,7 @@ def test_both_environments_are_valid_and_no_secret_is_shown(reader: Reader) -> N
         assert "cluster_setup_objects" in shown and secret not in shown
 
 
+@pytest.mark.slow
 def test_from_git(tmp_path: Path) -> None:
     reader = with_repository(Reader(tmp_path))
     reader.follows(INSTALL, only=GIT)

@@ -224,7 +224,7 @@ def test_nothing_is_there_yet(apply: Apply, cloud: Any) -> None:
     assert not apply(check=True, definitions=[web(cloud.registry)])["changed"]
 
 
-@pytest.mark.parametrize("exclusive", [False, True], ids=["shared", "exclusive"])
+@pytest.mark.parametrize("exclusive", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["shared", "exclusive"])
 def test_a_restart_is_nobodys_drift(
     apply: Apply, cloud: Any, cluster: Any, namespace: str, pods: Any, exclusive: bool
 ) -> None:

@@ -152,6 +152,7 @@ def test_it_can_be_switched_off_and_servers_of_before_are_left_alone(
     assert pods() == before
 
 
+@pytest.mark.slow
 def test_a_restart_is_nobodys_drift_and_is_not_undone_by_a_later_change(
     apply: Apply, rotate: Any, cluster: Any, namespace: str, pods: Any
 ) -> None:
