@@ -74,15 +74,16 @@ options:
   build:
     description:
       - The image is built by the registry (a quick run of its tasks) of the files of a directory, which are uploaded.
-        The log of the run is told while it goes on.
+        What its log says is shown while it goes on, and of a failed run the end of the log.
       - An image is built when no image of the repository was built of the same files, Dockerfile, arguments, platform
-        and target. Files are compared by content; times and owners do not count, and what C(.dockerignore) names is
-        left out. A newer base image is no difference.
+        and target. Files are compared by content; times and owners do not count, and what C(.dockerignore) names, or
+        a C(Dockerfile.dockerignore) beside the Dockerfile, is left out, and so are empty directories. A newer base
+        image is no difference.
       - A tag that begins with C(mcpops-) says what an image was built of. It goes with the image.
     type: dict
     suboptions:
       context:
-        description: Directory with the files, on the machine that the task runs on.
+        description: Directory with the files, on the machine that the task runs on. No more than 1 GiB is sent.
         type: path
         required: true
       dockerfile:

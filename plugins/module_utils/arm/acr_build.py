@@ -11,7 +11,9 @@ from itertools import count
 from typing import Any
 
 from ..errors import NotReady, Reason, ServiceError
-from . import errors, names
+from ..http_terms import Response
+from ..masking import one_line
+from . import names
 from .acr_context import BuildSpec, archive, fingerprint, packed, run_request
 from .client import BACKOFF, Arm
 
@@ -21,6 +23,7 @@ _UNDER_WAY = ("queued", "started", "running")
 # of a run, by the service (RunRequest.timeout)
 _SHORTEST, _LONGEST = 300, 28800
 _LINES_SHOWN = 15
+_LINES_KEPT = 100
 _UPLOAD = {"x-ms-blob-type": "BlockBlob", "Content-Type": "application/octet-stream"}
 
 
@@ -69,7 +72,7 @@ class Build:
     def _post(self, what: str, action: str, body: Any = None) -> dict[str, Any]:
         response = self._arm.call("POST", self._arm.url(f"{self._registry_id}/{what}", _VERSION), action, body)
         if response.status >= 400:
-            raise errors.to_failure(action, response)
+            raise self._arm.failure(action, response)
         document = response.json_or_none()
         return document if isinstance(document, dict) else {}
 
@@ -81,12 +84,14 @@ class Build:
         for attempt in count():
             reading = self._arm.read(path, f"Following the run {run_id}", _VERSION)
             status = str(((reading.body or {}).get("properties") or {}).get("status") or "")
-            for line in log.more():
+            is_over = bool(status) and status.lower() not in _UNDER_WAY
+            # what was said last, as progress is shown no more often than people read
+            for line in log.more(is_over)[-1:]:
                 self._arm.progress(f"{subject}: {line}")
             if status.lower() == "succeeded":
                 return
-            if status and status.lower() not in _UNDER_WAY:
-                raise _failed(action, run_id, status, log.lines)
+            if is_over:
+                raise _failed(action, run_id, status, log, self._registry_id.rpartition("/")[2])
             if not self._arm.deadline.pause(BACKOFF.after(attempt)):
                 hint = "Run again to build anew, or raise wait_timeout"
                 reason = Reason(
@@ -95,32 +100,56 @@ class Build:
                 raise NotReady(subject, [reason], waited=self._arm.deadline.elapsed)
 
 
-def _failed(action: str, run_id: str, status: str, lines: Sequence[str]) -> ServiceError:
-    shown = [line for line in lines if line.strip()][-_LINES_SHOWN:]
-    told = "\n".join([f"the run {run_id} ended as {status}. The end of its log:", *shown]) if shown else ""
+def _failed(action: str, run_id: str, status: str, log: _Log, registry: str) -> ServiceError:
+    shown = [line for line in log.lines if line][-_LINES_SHOWN:]
+    said = "\n".join([f"the run {run_id} ended as {status}. The end of its log:", *shown]) if shown else ""
+    unsaid = f"the run {run_id} ended as {status}, and {log.unread or 'its log is empty'}"
     return ServiceError(
         action,
-        told or f"the run {run_id} ended as {status} without a log",
+        said or unsaid,
         code="BuildFailed",
-        hint=f"`az acr task logs --run-id {run_id} --registry <registry>` shows all of it.",
+        hint=f"`az acr task logs --run-id {run_id} --registry {registry}` shows all of it.",
     )
 
 
 class _Log:
-    """A log that grows; a line is told once it is whole."""
+    """A log that grows; a line is told once it is whole, and the last one when the run is over.
+
+    A build goes on whether its log can be read or not.
+    """
 
     def __init__(self, storage: Arm, url: str) -> None:
         self.url = url
         self.lines: list[str] = []
+        self.unread = ""
         self._storage = storage
+        self._position = 0
+        self._begun = b""
 
-    def more(self) -> list[str]:
+    def more(self, is_over: bool) -> list[str]:
         """The lines that are new."""
-        if not self.url:
-            return []
-        response = self._storage.call("GET", self.url, "Reading the log of the run")
-        # a run that has not begun has none
-        text = response.body.decode("utf-8", "replace") if response.status == 200 else ""
-        whole = text[: text.rfind("\n") + 1].splitlines()
-        new, self.lines = whole[len(self.lines) :], whole
+        self._begun += self._fetched()
+        whole, line_end, begun = self._begun.rpartition(b"\n")
+        self._begun = b"" if is_over else begun
+        new = [one_line(line) for line in (whole + line_end + (begun if is_over else b"")).splitlines()]
+        self.lines = [*self.lines, *new][-_LINES_KEPT:]
         return new
+
+    def _fetched(self) -> bytes:
+        """What was added since; a service that knows no ranges answers all of it."""
+        if not self.url or self.unread:
+            return b""
+        try:
+            wanted = {"Range": f"bytes={self._position}-"}
+            response = self._storage.call("GET", self.url, "Reading the log of the run", headers=wanted)
+        except ServiceError as failure:
+            self.unread = f"its log cannot be read: {failure.reason}"
+            self._storage.progress(self.unread)
+            return b""
+        found = self._added(response)
+        self._position += len(found)
+        return found
+
+    def _added(self, response: Response) -> bytes:
+        # a run that has not begun has no log, and one that has not said more has nothing from there on
+        return {200: response.body[self._position :], 206: response.body}.get(response.status, b"")

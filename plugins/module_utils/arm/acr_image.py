@@ -14,9 +14,8 @@ from ..plan import ABSENT, Plan
 from ..task import Result, Task
 from . import names, reconcile
 from .acr_build import Build
-from .acr_context import FINGERPRINT_TAG, build_spec, context_problems
+from .acr_context import build_spec, context_problems, is_fingerprint
 from .acr_plan import (
-    REGISTRIES,
     ImageSpec,
     Tags,
     image_spec,
@@ -34,7 +33,7 @@ from .reconcile import Outcome, converge_resource
 
 __all__ = ["converge", "problems"]
 
-_VERSION = names.api_version_of(REGISTRIES)
+_VERSION = names.api_version_of(names.REGISTRIES)
 # a tag that was just made may be unknown to a replica of the registry
 _UNKNOWN_FOR_SECONDS = 30.0
 
@@ -143,10 +142,7 @@ class _Target:
             raise ServiceError(
                 f"Reading {subject}", f"there is none in resource group {where}", code="NoRegistry", hint=hint
             )
-        properties = reading.body.get("properties") or {}
-        policy = (properties.get("policies") or {}).get("azureADAuthenticationAsArmPolicy") or {}
-        takes_arm_tokens = str(policy.get("status") or "enabled").lower() != "disabled"
-        return self._registries.azure(str(properties.get("loginServer")), takes_arm_tokens)
+        return self._registries.azure(reading.body.get("properties") or {})
 
     def _source_digest(self) -> str | None:
         """What the declared source names now; None in check mode where its registry does not exist yet."""
@@ -236,7 +232,7 @@ class _Target:
             registry.untag(spec.repository, tag)
         for digest in dict.fromkeys(digest for digest in tags.values() if digest):
             left = registry.tags_of(spec.repository, digest)
-            if all(tag.startswith(FINGERPRINT_TAG) for tag in left):
+            if all(map(is_fingerprint, left)):
                 registry.delete_manifest(spec.repository, digest)
         return {"tags": dict.fromkeys(spec.tags)}
 

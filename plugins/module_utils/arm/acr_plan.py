@@ -17,8 +17,6 @@ from ..waiting import wait_timeout_problems
 from . import names
 from .acr_context import BuildSpec, build_problems, build_spec
 
-REGISTRIES = "Microsoft.ContainerRegistry/registries"
-
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
 _REPOSITORY = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
 _TAG = r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
@@ -100,7 +98,7 @@ def image_spec(params: Mapping[str, Any], subscription_id: str) -> ImageSpec:
     source: Mapping[str, Any] = params.get("source") or {}
     return ImageSpec(
         registry=params["registry"],
-        registry_id=names.resource_id(subscription_id, params["resource_group"], REGISTRIES, params["registry"]),
+        registry_id=names.resource_id(subscription_id, params["resource_group"], names.REGISTRIES, params["registry"]),
         repository=params["repository"],
         tags=tuple(dict.fromkeys(params["tags"])),
         source=parse_image(source["image"]) if source else None,
@@ -166,8 +164,8 @@ def _source(params: Mapping[str, Any]) -> Iterator[Problem]:
 def _registry_of(image: ImageName, registry_id: str) -> Iterator[Problem]:
     if registry_id:
         parsed = names.parse_id(registry_id)
-        if parsed is None or parsed.type.lower() != REGISTRIES.lower() or not parsed.group:
-            example = f"/subscriptions/<id>/resourceGroups/<group>/providers/{REGISTRIES}/<name>"
+        if parsed is None or parsed.type.lower() != names.REGISTRIES.lower() or not parsed.group:
+            example = f"/subscriptions/<id>/resourceGroups/<group>/providers/{names.REGISTRIES}/<name>"
             yield Problem("source.registry_id", f"{registry_id!r} is not the id of a container registry: {example}")
         if image.host:
             yield Problem("source.image", f"names the registry {image.host}, which source.registry_id says already")
@@ -178,7 +176,7 @@ def _registry_of(image: ImageName, registry_id: str) -> Iterator[Problem]:
 
 
 _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
-    names.name_rule("registry", REGISTRIES),
+    names.name_rule("registry", names.REGISTRIES),
     names.name_rule("resource_group", names.RESOURCE_GROUPS),
     _repository,
     _tags,

@@ -24,6 +24,7 @@ from ..run_cache import RunCache
 from ..task import Task
 from .client import Arm
 from .options import Cloud, Identity, resolve_identity
+from .role_assignment_plan import IGNORED_BY_REPOSITORIES, by_repository
 
 SERVICE = "registry"
 _ACCEPT = ", ".join(
@@ -39,8 +40,15 @@ _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 # the audience of the registries themselves, for those that do not take Resource Manager's tokens
 ACR_SCOPE = "https://containerregistry.azure.net/.default"
 _REFRESH_TOKEN_SECONDS = 3600.0
+# https://learn.microsoft.com/azure/container-registry/container-registry-image-lock
+_LOCKED = (
+    "It is locked: `az acr repository show` shows what is (changeableAttributes), and `az acr repository update "
+    "--delete-enabled true --write-enabled true` unlocks it."
+)
 # which built-in role has an action of the token flow
+# (https://learn.microsoft.com/azure/container-registry/container-registry-rbac-built-in-roles-overview)
 _ROLES = {"pull": "AcrPull", "metadata_read": "AcrPull", "push": "AcrPush", "delete": "AcrDelete"}
+_BY_REPOSITORY = dict(IGNORED_BY_REPOSITORIES.values())
 
 
 @dataclass(frozen=True)
@@ -66,8 +74,10 @@ class Registry:
         *,
         refresh_token: Callable[[], str] | None = None,
         login: Login | None = None,
+        by_repository: bool = False,
     ) -> None:
         self.host = host
+        self._by_repository = by_repository
         self._caller = caller
         self._secret = secret
         self._refresh_token = refresh_token
@@ -128,14 +138,19 @@ class Registry:
         needs: str,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """One request with whatever signs it; a challenge that was not expected is answered once."""
+        """One request with whatever signs it. A challenge is answered once: of somebody who has not signed in yet, or
+        whose token has expired meanwhile, as it does during a long build."""
         url = f"https://{self.host}{path}"
         key = f"{repository}:{needs}"
-        if self._refresh_token is not None and key not in self._headers:
+        is_fresh = self._refresh_token is not None and key not in self._headers
+        if is_fresh:
             self._headers[key] = self._bearer(repository, needs)
         response = self._send(method, url, action, {**(headers or {}), **self._headers.get(key, {})})
-        if response.status == 401 and self._refresh_token is None and key not in self._headers:
-            self._headers[key] = self._answer(response.headers.get("www-authenticate", ""), action)
+        if response.status == 401 and not is_fresh:
+            challenge = response.headers.get("www-authenticate", "")
+            self._headers[key] = (
+                self._answer(challenge, action) if self._refresh_token is None else self._bearer(repository, needs)
+            )
             response = self._send(method, url, action, {**(headers or {}), **self._headers[key]})
         return response
 
@@ -204,14 +219,18 @@ class Registry:
         hint = ""
         if response.status in (401, 403):
             hint = self._access_hint(needs)
+        elif response.status == 405 and self._refresh_token is not None:
+            hint = _LOCKED
         code = str(first.get("code") or "")
         return ServiceError(action, reason, code=code, status=response.status, hint=hint)
 
     def _access_hint(self, needs: str) -> str:
         if self._refresh_token is not None:
             role = _ROLES.get(needs, "AcrPull")
+            role = _BY_REPOSITORY[role] if self._by_repository else role
             return (
-                f"Give this identity the role {role} at the registry; network rules of the registry may forbid it, too."
+                f"Give this identity the role {role} at the registry (one that was given a moment ago takes some "
+                "minutes to count); network rules of the registry may forbid it, too."
             )
         if self._login.user:
             return "Check source.username and source.password: the registry does not take them, or not for this image."
@@ -239,10 +258,13 @@ class Registries:
             Cloud("https://registry.invalid", "", "", False), self._identity, task.check_mode, None, SERVICE
         )
 
-    def azure(self, host: str, takes_arm_tokens: bool) -> Registry:
-        """A registry of Azure's that this identity signs in to."""
+    def azure(self, properties: Mapping[str, Any]) -> Registry:
+        """A registry of Azure's, as Resource Manager answers it, that this identity signs in to."""
+        host = str(properties.get("loginServer"))
+        policy = (properties.get("policies") or {}).get("azureADAuthenticationAsArmPolicy") or {}
+        takes_arm_tokens = str(policy.get("status") or "enabled").lower() != "disabled"
         scope = self._arm.cloud.scope if takes_arm_tokens else ACR_SCOPE
-        caller = self._caller()
+        caller, narrow = self._caller(), by_repository(properties)
 
         def exchange() -> tuple[str, float]:
             token = str(self._credential.get_token(scope).token)
@@ -253,7 +275,7 @@ class Registries:
                 "POST", f"https://{host}/oauth2/exchange", action, _FORM, form
             )
             if response.status >= 400:
-                registry = Registry(caller, host, self._task.secret, refresh_token=lambda: "")
+                registry = Registry(caller, host, self._task.secret, refresh_token=lambda: "", by_repository=narrow)
                 raise registry._failure(response, action, "pull")
             found = response.json_or_none()
             return str(found.get("refresh_token") if isinstance(found, dict) else ""), _REFRESH_TOKEN_SECONDS
@@ -264,7 +286,7 @@ class Registries:
                 self._task.secret(token)
             return token
 
-        return Registry(caller, host, self._task.secret, refresh_token=refresh_token)
+        return Registry(caller, host, self._task.secret, refresh_token=refresh_token, by_repository=narrow)
 
     def foreign(self, host: str, login: Login) -> Registry:
         return Registry(self._caller(), host, self._task.secret, login=login)

@@ -355,7 +355,7 @@ def _requested(task: Task) -> Kubeconfig | None:
     if task.check_mode and (errors.is_absent(response) or errors.is_unregistered(response)):
         return None
     if response.status != 200:
-        failure = errors.to_failure(action, response)
+        failure = arm.failure(action, response)
         if response.status == 400 and params["credential"] == "admin" and "local account" in str(failure):
             failure.hint = "Use the credential user, with a login through Entra (login)."
         if errors.is_absent(response) and not failure.hint:

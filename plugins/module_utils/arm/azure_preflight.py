@@ -7,86 +7,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..errors import Check, NotReady, Problem, Reason, Rule, ServiceError, check, refuse
+from ..errors import Check, NotReady, Problem, Reason, Rule, check, refuse
 from ..plan import Plan
 from ..task import Result, Task
 from ..text import listed
 from . import azure_provider, errors, names
 from .client import Arm
+from .roles import PAGE, Grant, Needed, assignable, suitable
 
 _SUBJECT = "Azure preflight"
 _PERMISSIONS = names.api_version_of("Microsoft.Authorization/permissions")
-_DEFINITIONS = names.api_version_of(names.ROLE_DEFINITIONS)
 _ROLES_SHOWN = 3
+_OK = 200
 _FORBIDDEN = 403
 
 Params = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Grant:
-    """What one role assignment gives: patterns with `*`; what is excluded counts for this assignment alone."""
-
-    actions: Sequence[str] = ()
-    not_actions: Sequence[str] = ()
-    data_actions: Sequence[str] = ()
-    not_data_actions: Sequence[str] = ()
-
-    @classmethod
-    def of(cls, body: Mapping[str, Any]) -> Grant:
-        keys = ("actions", "notActions", "dataActions", "notDataActions")
-        return cls(*(tuple(body.get(key) or ()) for key in keys))
-
-    def allows(self, action: str, is_data: bool = False) -> bool:
-        given, taken = (self.data_actions, self.not_data_actions) if is_data else (self.actions, self.not_actions)
-        return _matches(given, action) and not _matches(taken, action)
-
-    @property
-    def breadth(self) -> tuple[int, int, int, int]:
-        """How much more than needed it may give: anything at all, kinds of things, patterns; less what it lacks."""
-        patterns = [*self.actions, *self.data_actions]
-        stars = sum(pattern.count("*") for pattern in patterns)
-        return sum(pattern == "*" for pattern in patterns), stars, len(patterns), -len(self.not_actions)
-
-
-@dataclass(frozen=True)
-class Needed:
-    """What has to be allowed at a scope (the id of a subscription, group or resource).
-
-    It makes the resource `unless_present`: where that is there already, nothing of it is needed.
-    """
-
-    scope: str
-    actions: Sequence[str] = ()
-    data_actions: Sequence[str] = ()
-    unless_present: str = ""
-
-    def missing(self, grants: Iterable[Grant]) -> Needed:
-        held = tuple(grants)
-        lacking = tuple(one for one in self.actions if not any(grant.allows(one) for grant in held))
-        data = tuple(one for one in self.data_actions if not any(grant.allows(one, is_data=True) for grant in held))
-        return replace(self, actions=lacking, data_actions=data)
-
-    def __bool__(self) -> bool:
-        return bool(self.actions or self.data_actions)
-
-    def __str__(self) -> str:
-        return ", ".join([*self.actions, *(f"{one} (data action)" for one in self.data_actions)])
-
-
-@dataclass(frozen=True)
-class Role:
-    """A role that could be assigned."""
-
-    name: str
-    grants: tuple[Grant, ...]
-
-    def covers(self, needed: Needed) -> bool:
-        return not needed.missing(self.grants)
 
 
 @dataclass
@@ -123,7 +62,7 @@ def converge(task: Task) -> Result:
             found.providers[namespace] = azure_provider.state_of(arm, namespace)
             found.reasons += _of_provider(namespace, found.providers[namespace])
     for lacking in found.missing:
-        roles = suitable(lacking, _roles(arm, lacking.scope))
+        roles = suitable(lacking, assignable(arm, lacking.scope))
         found.reasons.append(_reason(lacking, roles))
     values: dict[str, Any] = {
         "subscription_id": arm.subscription_id,
@@ -171,23 +110,6 @@ def scope_of(text: str, subscription_id: str) -> str:
     return f"/subscriptions/{subscription_id}{scope}"
 
 
-def suitable(needed: Needed, roles: Iterable[Role]) -> list[str]:
-    """The names of roles that give all of it, those that give the least beside it first."""
-    fitting = [role for role in roles if role.covers(needed)]
-    return [role.name for role in sorted(fitting, key=lambda role: (_breadth(role), role.name))]
-
-
-def _breadth(role: Role) -> tuple[int, ...]:
-    return tuple(map(sum, zip(*(grant.breadth for grant in role.grants))))
-
-
-def _matches(patterns: Iterable[str], action: str) -> bool:
-    # a `*` stands for any text, slashes too, and case does not matter
-    return any(
-        re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), action, re.IGNORECASE) for pattern in patterns
-    )
-
-
 class _Held:
     """What this identity may do at a scope, asked once."""
 
@@ -211,15 +133,15 @@ class _Held:
             return self.at(parent)
         if response.status == _FORBIDDEN:
             return None
-        if response.status != 200:
-            raise errors.to_failure(action, response)
         grants: list[Grant] = []
-        document = response.json_or_none()
-        grants += [Grant.of(row) for row in document.get("value") or ()]
-        if link := document.get("nextLink"):
-            further = self._arm.call("GET", str(link), action)
-            grants += [Grant.of(row) for row in (further.json_or_none() or {}).get("value") or ()]
-        return grants
+        # an identity with many roles has many pages
+        while response.status == _OK:
+            document = response.json_or_none() or {}
+            grants += [Grant.of(row) for row in document.get("value") or ()]
+            if not (link := document.get("nextLink")):
+                return grants
+            response = self._arm.call("GET", str(link), action)
+        raise self._arm.failure(action, response)
 
 
 def _is_there(arm: Arm, resource_id: str) -> bool:
@@ -242,30 +164,13 @@ def parent_of(scope: str) -> str:
     return found[1] if found else ""
 
 
-def _roles(arm: Arm, scope: str) -> list[Role]:
-    """The roles that can be assigned at the scope, as Azure knows them; none where they may not be read."""
-    known = re.match(r"/subscriptions/[^/]+", scope, re.IGNORECASE)
-    path = f"{known[0] if known else scope}/providers/{names.ROLE_DEFINITIONS}"
-    try:
-        bodies = list(arm.listed(path, "Reading which roles there are", _DEFINITIONS))
-    except ServiceError:
-        # the advice is poorer without; what is missing is known
-        return []
-    described = (body.get("properties") or {} for body in bodies)
-    return [
-        Role(str(one.get("roleName")), tuple(Grant.of(row) for row in one.get("permissions") or ()))
-        for one in described
-        if one.get("permissions")
-    ]
-
-
 def _reason(lacking: Needed, roles: Sequence[str]) -> Reason:
     what = f"{listed(roles[:_ROLES_SHOWN], _ROLES_SHOWN)}" if roles else ""
     # no built-in role may have all of them together
     advice = (
         f"A role that has them is needed there, the narrowest first: {what}."
         if what
-        else "No role has all of them: assign several, or one of your own (docs/azure-permissions.md)."
+        else f"No role has all of them: assign several, or one of your own ({PAGE})."
     )
     role = roles[0] if roles else "<role>"
     command = f'az role assignment create --assignee <this identity> --role "{role}" --scope {lacking.scope}'

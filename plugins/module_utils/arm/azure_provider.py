@@ -70,7 +70,7 @@ def state_of(arm: Arm, namespace: str) -> str:
     action = f"Reading the registration of {namespace}"
     response = arm.call("GET", arm.url(_path(arm, namespace), _VERSION), action)
     if response.status != 200:
-        failure = errors.to_failure(action, response)
+        failure = arm.failure(action, response)
         if response.status == 404 and not errors.is_absent(response) and failure.code.startswith("InvalidResource"):
             failure.hint = "Check the spelling of the namespace."
         raise failure
@@ -81,7 +81,7 @@ def _register(arm: Arm, namespace: str) -> None:
     action = f"Registering {namespace}"
     response = arm.call("POST", arm.url(f"{_path(arm, namespace)}/register", _VERSION), action)
     if response.status >= 400:
-        raise errors.to_failure(action, response)
+        raise arm.failure(action, response)
 
 
 def _wait(arm: Arm, namespaces: list[str]) -> None:

@@ -18,7 +18,7 @@ from ..task import Result, Task
 from . import compare, names, reconcile
 from .azure_role_assignment import find_equal_grant
 from .client import Arm, Body, PlanAgain, Reading
-from .errors import exists_already, is_unregistered, to_failure
+from .errors import exists_already, is_unregistered
 from .names import api_version_of
 from .options import resolve_identity
 from .reconcile import converge_resource
@@ -86,7 +86,8 @@ def _present(task: Task, arm: Arm, spec: ResourceSpec) -> Result:
         texts = names.ownership_warnings(spec.subject, reading.body, spec.owner) if spec.update_policy.tags else []
         reconcile.warn_once(task, texts, warned)
         plan = plan_resource(reading.body, target.spec).with_notes(*target.notes)
-        if reading.body is None and not reading.missing:
+        # after an answer that was lost, it may be taken by what this task has made
+        if reading.body is None and not reading.missing and not arm.write_uncertain:
             _require_free_name(arm, target.spec)
         return plan
 
@@ -156,7 +157,7 @@ def _require_free_name(arm: Arm, spec: ResourceSpec) -> None:
     if arm.check_mode and is_unregistered(response):
         return
     if response.status != 200:
-        raise to_failure(action, response)
+        raise arm.failure(action, response)
     found = response.json_or_none() or {}
     if found.get("nameAvailable") is False:
         sentence = f"cannot be created: {str(found.get('message') or found.get('reason')).rstrip('.')}"

@@ -20,11 +20,12 @@ from ..run_cache import RunCache
 from ..task import Result, Task
 from . import names, reconcile
 from .client import Arm, Body, PlanAgain, Reading
-from .errors import exists_already
+from .errors import concerns_registration, exists_already, is_elsewhere
 from .options import resolve_identity
 from .resource_plan import ResourceSpec, plan_removal
 from .role_assignment_plan import (
     IGNORED_BY_REPOSITORIES,
+    by_repository,
     granted_above,
     is_guid,
     plan_grant,
@@ -38,7 +39,8 @@ from .role_assignment_plan import (
 )
 
 # answers to a list that leave the question to the write: no right to list there, or a scope that is not there yet
-_UNDECIDED = (403, 404)
+_FORBIDDEN = 403
+_UNDECIDED = (_FORBIDDEN, 404)
 # longer than any run
 _KNOWN_FOR_SECONDS = 86400.0
 
@@ -50,9 +52,16 @@ def grants_of(arm: Arm, place: str, principal_id: str, api_version: str) -> list
     try:
         return list(arm.listed(path, f"Listing the role assignments of {place or '/'}", api_version, query))
     except ServiceError as failure:
-        if failure.status in _UNDECIDED or arm.check_mode:
+        if _is_undecided(arm, failure):
             return None
         raise
+
+
+def _is_undecided(arm: Arm, failure: ServiceError) -> bool:
+    """Whether only the write can tell, or in check mode what the run would have made by then."""
+    if failure.status in _UNDECIDED:
+        return not is_elsewhere(failure)
+    return arm.check_mode and concerns_registration(failure)
 
 
 def find_equal_grant(arm: Arm, assignment_id: str, declared: Mapping[str, Any], api_version: str) -> Body | None:
@@ -120,6 +129,9 @@ class _Target:
             self._notes = ["the same principal has this role there already, under a name that cannot be read"]
         elif listed is None:
             found = self._by_name()
+            if found is None and self._is_removal:
+                # one of another name would stay, and nobody would be told
+                self._require_listed(place)
         if found is None and not self._is_removal:
             self._require_heeded(place)
         if found is None and (above := granted_above(listed or (), declared, place)):
@@ -133,21 +145,34 @@ class _Target:
         if guid not in IGNORED_BY_REPOSITORIES or parsed is None or parsed.type.lower() != names.REGISTRIES.lower():
             return
         action = f"Reading registry {parsed.name}"
-        body = self._arm.read(place, action, names.api_version_of(names.REGISTRIES)).body or {}
-        mode = str((body.get("properties") or {}).get("roleAssignmentMode"))
-        if mode.lower() == "abacrepositorypermissions":
+        try:
+            body = self._arm.read(place, action, names.api_version_of(names.REGISTRIES)).body or {}
+        except ServiceError as failure:
+            if failure.status == _FORBIDDEN:
+                # who may give roles there need not be one who may see what it is
+                return
+            raise
+        if by_repository(body.get("properties") or {}):
             old, new = IGNORED_BY_REPOSITORIES[guid]
             sentence = f"would give nothing: registry {parsed.name} has permissions by repository and ignores {old}"
             raise Refused(self.spec.subject, [Refusal.because("role", sentence, f"Set role to {new}")])
 
     def _by_name(self) -> Body | None:
-        """Where assignments may not be listed, one of our own name may still be read."""
+        """Where assignments may not be listed, one of our own name may still be read; who may not do that either would
+        make it anew in each run, and is told so."""
         try:
             return self._arm.read(self.spec.id, f"Reading {self.spec.subject}", self.spec.api_version).body
         except ServiceError as failure:
-            if failure.status in _UNDECIDED or self._arm.check_mode:
+            if failure.status != _FORBIDDEN and _is_undecided(self._arm, failure):
                 return None
             raise
+
+    def _require_listed(self, place: str) -> None:
+        action = f"Listing the role assignments of {place or '/'}"
+        path = f"{place}/providers/{names.ROLE_ASSIGNMENTS}"
+        response = self._arm.call("GET", self._arm.url(path, self.spec.api_version), action)
+        if response.status == _FORBIDDEN:
+            raise self._arm.failure(action, response)
 
     def plan(self, reading: Reading) -> Plan:
         return plan_grant(reading.body, self.spec).with_notes(*self._notes)
@@ -235,11 +260,8 @@ def _guid_of_name(arm: Arm, task: Task, subscription: str) -> str:
     name = str(task.params["role"]).strip()
 
     def ask() -> tuple[str, float]:
-        path = f"/subscriptions/{subscription}/providers/{names.ROLE_DEFINITIONS}"
-        quoted = name.replace("'", "''")
-        query = {"$filter": f"roleName eq '{quoted}'"}
         action = f"Finding the role {name}"
-        found = list(arm.listed(path, action, names.api_version_of(names.ROLE_DEFINITIONS), query))
+        found = _definitions(arm, name, subscription, whole_id(task.params["scope"], subscription), action)
         # a service that does not know the filter answers all of them
         same = [body for body in found if str((body.get("properties") or {}).get("roleName")).lower() == name.lower()]
         if not same:
@@ -249,3 +271,18 @@ def _guid_of_name(arm: Arm, task: Task, subscription: str) -> str:
 
     cloud = str(task.params.get("cloud_environment") or "")
     return str(RunCache(task.run_directory).get_or_make(("role", cloud, subscription, name.lower()), ask))
+
+
+def _definitions(arm: Arm, name: str, subscription: str, scope: str, action: str) -> list[Body]:
+    """Of the subscription; an identity that has nothing there may still read those of the scope."""
+    quoted = name.replace("'", "''")
+    query = {"$filter": f"roleName eq '{quoted}'"}
+    version = names.api_version_of(names.ROLE_DEFINITIONS)
+    try:
+        return list(
+            arm.listed(f"/subscriptions/{subscription}/providers/{names.ROLE_DEFINITIONS}", action, version, query)
+        )
+    except ServiceError as failure:
+        if failure.status != _FORBIDDEN:
+            raise
+        return list(arm.listed(f"{scope}/providers/{names.ROLE_DEFINITIONS}", action, version, query))

@@ -21,7 +21,7 @@ from ..plan import Change
 from ..run_cache import RunCache
 from ..task import ANSWER_LOST, Task
 from ..waiting import Backoff, Clock, Deadline
-from . import errors, names
+from . import errors, names, roles
 from .errors import Request, Sender, Unreachable
 from .options import Cloud, Identity, find_cloud, resolve_identity
 
@@ -195,10 +195,20 @@ class Arm:
         self.progress(f"{action}: {who} {why}, tried again after {pause:.0f} s")
         return True
 
-    @staticmethod
-    def _given_up(response: Response | None, action: str, url: str, reason: str) -> Response:
+    def failure(self, action: str, response: Response) -> ServiceError:
+        """The service's refusal as a failure, with what to do about it."""
+        return self.advised(errors.to_failure(action, response))
+
+    def advised(self, failure: ServiceError) -> ServiceError:
+        """What this identity may not do is looked up among the roles that there are."""
+        refused = errors.denied(failure.reason) if self._service == SERVICE else None
+        if refused is not None:
+            failure.hint = roles.advice(self, roles.Needed(*refused))
+        return failure
+
+    def _given_up(self, response: Response | None, action: str, url: str, reason: str) -> Response:
         if response is not None:
-            raise errors.to_failure(action, response)
+            raise self.failure(action, response)
         hint = (
             "Check the network, the proxy, the CA bundle (REQUESTS_CA_BUNDLE or SSL_CERT_FILE) and cloud_environment."
         )
@@ -217,7 +227,7 @@ class Arm:
             return Reading(None, "the resource it belongs to" if code == "ParentResourceNotFound" else "")
         if self.check_mode and errors.is_unregistered(response):
             return Reading(None, f"the registration of the resource provider ({_namespace(resource_id)})")
-        raise errors.to_failure(action, response)
+        raise self.failure(action, response)
 
     def write(
         self,
@@ -252,7 +262,7 @@ class Arm:
                 raise PlanAgain
         accepted = errors.exists_already(response) or (method == "DELETE" and errors.is_absent(response))
         if response.status >= 400 and not accepted:
-            raise errors.to_failure(action, response)
+            raise self.failure(action, response)
         self._pauses = self._troubles = 0
         self.write_uncertain = False
         # what was waited for until here was somebody else's work, or an earlier step of ours
@@ -267,7 +277,7 @@ class Arm:
         while url:
             response = self.call("GET", url, action)
             if response.status != 200:
-                raise errors.to_failure(action, response)
+                raise self.failure(action, response)
             yield response
             url = _next_link(response)
 

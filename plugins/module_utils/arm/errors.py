@@ -44,9 +44,13 @@ UNREGISTERED = "MissingSubscriptionRegistration"
 # code: what to do
 HINTS = {
     "AuthenticationFailed": "The token was not accepted: check tenant, cloud_environment and the clock.",
-    "AuthorizationFailed": "Give this identity a role that allows the action at that scope (for example Contributor).",
+    "AuthorizationFailed": "Give this identity a role that allows the action at that scope.",
     "AllocationFailed": "The region has no capacity for this size now: use another vm_size or location, or wait.",
     "AvailabilityZoneNotSupported": "Use zones that the message offers for this size, or leave zones out.",
+    "DenyAssignmentAuthorizationFailed": (
+        "A deny assignment forbids it, which no role undoes: the message names it. It is of a managed application, a "
+        "deployment stack, or AKS's own for the resource group of a cluster's nodes; change it there."
+    ),
     "EtagMismatch": "Another operation is changing this resource: run again when it has finished.",
     "ErrCode_InsufficientVCPUQuota": (
         "Use fewer or smaller nodes, another size or location, or ask for quota "
@@ -68,7 +72,11 @@ HINTS = {
     "PropertyChangeNotAllowed": "This cannot change in place: keep the current value, or recreate the resource.",
     "QuotaExceeded": "Ask for quota (https://learn.microsoft.com/azure/quotas/view-quotas), or use less.",
     "ManagedClusterCountExceedsQuotaLimit": "Delete unused clusters, or request more quota.",
+    "ReadOnlyDisabledSubscription": "The subscription is disabled: its owner has to enable it (billing) first.",
     "RequestDisallowedByPolicy": "An Azure Policy forbids it: the message names the assignment.",
+    "RoleAssignmentLimitExceeded": (
+        "Give roles to groups or at fewer, higher scopes, and remove those of principals that are gone."
+    ),
     "RoleAssignmentUpdateNotPermitted": (
         "Principal, role and scope of an assignment are fixed: give the new one a name (a GUID) of its own."
     ),
@@ -80,6 +88,10 @@ HINTS = {
     "SkuNotAvailable": "Use another vm_size, zone or location; aks_sku_preflight finds a size that is available.",
     "SubscriptionNotFound": "Check subscription_id (AZURE_SUBSCRIPTION_ID), and that this identity has a role in it.",
     "SystemPoolSkuTooLow": "A system pool needs a size with at least 2 vCPUs and 4 GiB of memory.",
+    "TasksOperationsNotAllowed": (
+        "This subscription may not build in registries, as free ones may not: ask Azure's support, or build elsewhere "
+        "and import the image with source."
+    ),
     "Throttled": "Too many requests: run again later, or lower forks.",
     "TooManyRequests": "Too many requests: run again later, or lower forks.",
     "SubscriptionRequestsThrottled": "Too many requests: run again later, or lower forks.",
@@ -110,21 +122,6 @@ _BUSY = {
     "ConflictingConcurrentWriteNotAllowed",
     "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity",
 }
-# beginning of an action, in lower case: the narrowest built-in role that has it
-# (https://learn.microsoft.com/azure/role-based-access-control/built-in-roles)
-_ROLES = (
-    ("microsoft.authorization/roleassignments/", "Role Based Access Control Administrator"),
-    ("microsoft.authorization/", "User Access Administrator"),
-    ("microsoft.managedidentity/userassignedidentities/assign/", "Managed Identity Operator"),
-    ("microsoft.managedidentity/", "Managed Identity Contributor"),
-    ("microsoft.containerservice/", "Azure Kubernetes Service Contributor Role"),
-    (
-        "microsoft.containerregistry/registries/",
-        "Container Registry Contributor and Data Access Configuration Administrator",
-    ),
-    ("microsoft.operationalinsights/", "Log Analytics Contributor"),
-    ("microsoft.network/", "Network Contributor"),
-)
 _DENIED = re.compile(r"perform action(?:\(s\))? '([^']+)' (?:over scope|on the linked scope\(s\)) '([^']*)'")
 
 
@@ -173,6 +170,11 @@ def waits_for(response: Response) -> str:
     if response.status == 400 and code_of(response) == "PrincipalNotFound":
         return "the directory to know the principal"
     return ""
+
+
+def is_elsewhere(failure: ServiceError) -> bool:
+    """A 404 of something else than what was asked for: nothing can be made there either."""
+    return failure.code in _WRONG_PLACE
 
 
 def is_unregistered(response: Response) -> bool:
@@ -224,17 +226,16 @@ def operation_failure(action: str, status: str, body: Any) -> ServiceError:
     return ServiceError(action, reason, code=error.code or status, hint=hint_for(error, None), body=body)
 
 
-def role_with(action: str) -> str:
-    """A built-in role that has this action; Contributor has nearly all."""
-    lowered = action.lower()
-    found = (role for begin, role in _ROLES if lowered.startswith(begin))
-    return "Reader" if lowered.endswith("/read") else next(found, "Contributor")
+def denied(message: str) -> tuple[str, tuple[str, ...]] | None:
+    """The scope at which an identity may not do these actions, of a message that says so."""
+    found = _DENIED.search(message)
+    if found is None:
+        return None
+    actions = tuple(dict.fromkeys(part.strip() for part in found[1].split(",")))
+    return found[2].partition(",")[0], actions
 
 
 def hint_for(error: ArmError, status: int | None) -> str:
-    if denied := _DENIED.search(error.message):
-        action, scope = denied.groups()
-        return f"Give this identity the permission {action} at {scope}: the role {role_with(action)} has it."
     if error.code in HINTS:
         return HINTS[error.code]
     if error.code == "OperationNotAllowed" and "quota" in error.message.lower():

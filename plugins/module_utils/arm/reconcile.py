@@ -79,7 +79,7 @@ def await_operation(arm: Arm, response: Response, subject: str, action: str) -> 
         if monitor and response.status == 404 and arm.deadline.elapsed < _UNKNOWN_FOR_SECONDS:
             continue
         if response.status >= 400:
-            raise errors.to_failure(action, response)
+            raise arm.failure(action, response)
         body = response.json_or_none()
         if monitor:
             status = str(body.get("status") or "") if isinstance(body, dict) else ""
@@ -90,7 +90,7 @@ def await_operation(arm: Arm, response: Response, subject: str, action: str) -> 
         if status.lower() in _ENDED_WELL:
             return
         if is_failed_state(status):
-            raise errors.operation_failure(action, status, body)
+            raise arm.advised(errors.operation_failure(action, status, body))
 
 
 def await_idle(arm: Arm, reading: Reading, resource_id: str, api_version: str, subject: str) -> Reading:
@@ -140,7 +140,7 @@ def await_finished(arm: Arm, resource_id: str, api_version: str, subject: str, a
     if is_failed_state(state):
         status = concerned.get("status") or {}
         error = status.get("provisioningError") if isinstance(status, dict) else None
-        raise errors.operation_failure(action, state, {"error": error})
+        raise arm.advised(errors.operation_failure(action, state, {"error": error}))
     return body
 
 

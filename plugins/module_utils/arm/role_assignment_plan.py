@@ -31,6 +31,13 @@ IGNORED_BY_REPOSITORIES = {
 }
 """GUID: (name, what to give instead) of the roles that a registry with `AbacRepositoryPermissions` does not heed
 (https://learn.microsoft.com/azure/container-registry/container-registry-rbac-abac-repository-permissions)."""
+
+
+def by_repository(registry: Mapping[str, Any]) -> bool:
+    """Whether the permissions of a registry (its properties) are by repository."""
+    return str(registry.get("roleAssignmentMode")).lower() == "abacrepositorypermissions"
+
+
 _OURS = uuid.UUID("3b1c3a0e-8f0e-4f8e-9d55-2a7f4c6f5e21")
 _PRINCIPALS = (names.IDENTITIES.lower(), names.MANAGED_CLUSTERS.lower())
 _IN_SUBSCRIPTION = re.compile(r"/subscriptions/([^/]+)(/resourceGroups/[^/]+)?", re.IGNORECASE)

@@ -19,6 +19,7 @@ ISSUER = "https://eastus.oic.prod-aks.azure.com/6f1c2b0e/one/"
 ROLES = "/providers/Microsoft.Authorization/roleDefinitions"
 CONTRIBUTOR, READER = "b24988ac-6180-42a0-ab88-20f7382dd24c", "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 CLUSTER_CONTRIBUTOR = "ed7f3fbd-7b88-4dd4-9017-9adb7ce333f8"
+IDENTITY_OPERATOR = "f1a07417-d97a-45cb-824c-7a7467783830"
 OPERATOR = "f1a07417-d97a-45cb-824c-7a7467783830"
 
 
@@ -152,8 +153,8 @@ def test_an_identity_for_a_cluster_needs_a_right_of_its_own(azure: Azure) -> Non
     body = {**cluster_body(), "identity": {"type": "UserAssigned", "userAssignedIdentities": {own["id"]: {}}}}
     refused = as_(azure, few, "PUT", cluster_path(), body, "2026-08-01")
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "LinkedAuthorizationFailed")
-    # `…/userAssignedIdentities/*/assign/action` is the action with an identity's name in it
-    assign(azure, CONTRIBUTOR, f"{IDENTITIES}/id-tools", few.object_id)
+    # its `…/userAssignedIdentities/*/assign/action` is this action, too
+    assign(azure, IDENTITY_OPERATOR, f"{IDENTITIES}/id-tools", few.object_id)
     begun = as_(azure, few, "PUT", cluster_path(), body, "2026-08-01")
     followed = urlsplit(begun.headers["azure-asyncoperation"])
     assert as_(azure, few, "GET", followed.path, version="2016-03-30").status_code == 200

@@ -169,6 +169,17 @@ def test_who_may_not_is_told_what_is_missing(group: Azure) -> None:
     ]
 
 
+@pytest.mark.parametrize("check", [True, False], ids=["check", "run"])
+def test_what_the_service_says_in_a_check_is_no_creation(group: Azure, check: bool) -> None:
+    """A subscription that is not there, and an answer that says nothing of the assignment."""
+    elsewhere = declared(group, scope=f"/subscriptions/{uuid.uuid4()}/resourceGroups/rg", role=READER)
+    failed = group.run(azure_role_assignment, elsewhere, check)
+    assert failed.get("failed") and "Check subscription_id" in failed["msg"], failed
+    group.faults.add("unavailable", path="roleAssignments$", count=1000)
+    failed = group.run(azure_role_assignment, declared(group, role=READER, wait_timeout=1), check)
+    assert failed.get("failed") and failed["error"]["status"] == 503, failed
+
+
 def test_a_role_that_nobody_has_defined(group: Azure) -> None:
     failed = group.run(azure_role_assignment, declared(group, role="Acr Pull"))
     assert failed["error"]["code"] == "RoleDefinitionDoesNotExist"

@@ -4,8 +4,12 @@
 Rules (https://learn.microsoft.com/azure/role-based-access-control/overview and …/role-definitions): permissions add up
 over all assignments of a principal; an assignment reaches what lies below its scope; in a role, NotActions are taken
 from its Actions (and NotDataActions from its DataActions) and deny nothing that another role grants; `*` stands for any
-part of an action; case does not matter. Actions are on resources, data actions on what a resource holds, and no role
-has the one because of the other. Conditions are kept, and not evaluated.
+part of an action, between two slashes for nothing as well; case does not matter. Actions are on resources, data actions
+on what a resource holds, and no role has the one because of the other. Conditions are kept, and not evaluated.
+
+Nothing between two slashes: the Managed Identity Operator's `userAssignedIdentities/*/assign/action` lets it give
+identities to clusters (https://learn.microsoft.com/azure/aks/use-managed-identity), and public issues of
+aad-pod-identity quote the refused action as `userAssignedIdentities/assign/action`.
 """
 
 from __future__ import annotations
@@ -95,4 +99,5 @@ def _any_matches(patterns: Iterable[str], action: str) -> bool:
 
 @lru_cache(maxsize=512)
 def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in text.split("*")), re.IGNORECASE)
+    parts = [".*".join(map(re.escape, part.split("*"))) for part in text.split("/*/")]
+    return re.compile("/(?:.*/)?".join(parts), re.IGNORECASE)

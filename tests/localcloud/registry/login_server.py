@@ -7,7 +7,8 @@
 - `/acr/v1/{repository}/…` as the paths and answers of the package azure-containerregistry 1.2 have them.
 - `/v2/…` goes to the registry as it came, which judges the access token by itself.
 - `/blobs/…` stands for the storage account of a registry's tasks: whoever has the address, which is signed, may write a
-  context and read a log there.
+  context and read a log there, all of it or from some byte on (Get Blob, https://learn.microsoft.com/rest/api/
+  storageservices/specifying-the-range-header-for-blob-service-operations).
 - `/metadata/identity/oauth2/token` is no part of a registry: it stands for 169.254.169.254, which tells machines apart
   by where they ask from, and lets a node's kubelet get a token of its cluster's identity.
 """
@@ -201,8 +202,16 @@ class _Handler(BaseHTTPRequestHandler):
             file.write_bytes(b"".join(self._body()))
             self._send(201, None)
         elif self.command == "GET" and file.is_file():
-            content = file.read_bytes()
-            self.send_response(200)
+            content, wanted = file.read_bytes(), re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
+            begin = int(wanted[1]) if wanted else 0
+            if wanted and begin >= len(content):
+                text = "The range specified is invalid for the current size of the resource."
+                self._refuse(416, "InvalidRange", text)
+                return
+            self.send_response(206 if wanted else 200)
+            if wanted:
+                self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
+            content = content[begin:]
             self.send_header("Content-Type", "text/plain")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()

@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import acr_context
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.acr_context import BuildSpec
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
 
 FILES = {"Dockerfile": "FROM scratch\n", "server.py": "x", "lib/a.py": "a", "lib/deep/b.pyc": "b", "notes.md": "n"}
 
@@ -61,11 +62,89 @@ def test_every_file_in_one_order(build: BuildSpec) -> None:
         ("*\n!server.py", ["lib/a.py", "lib/deep/b.pyc", "notes.md", ".dockerignore"]),
         ("Dockerfile", []),  # the builder needs it
         ("s.rver.py", []),  # a dot is a dot
+        ("**/*.py[co]", ["lib/deep/b.pyc"]),
+        ("[a-n]*.md", ["notes.md"]),
+        ("[^n]*.md", []),
+        ("*.[mM][dD]", ["notes.md"]),
+        ("[]n]otes.md", ["notes.md"]),
+        ("[n&&n]otes.md", ["notes.md"]),
+        ("notes\\.md", ["notes.md"]),
+        ("note\\?.md", []),
+        ("lib/**/a.py", ["lib/a.py"]),  # no directory between them is a number of directories, too
+        ("lib/**/*.py*", ["lib/a.py", "lib/deep/b.pyc"]),
+        ("**/deep", ["lib/deep/b.pyc"]),
+        ("**/lib/a.py", ["lib/a.py"]),
+        ("**", ["lib/a.py", "lib/deep/b.pyc", "notes.md", "server.py", ".dockerignore"]),
+        ("lib/deep/../a.py", ["lib/a.py"]),
+        (" # notes.md\nnotes.md", ["notes.md"]),
+        ("\ufeffnotes.md", ["notes.md"]),  # as editors of Windows begin a file
+        ("*.pyc\r\nnotes.md\r\n", ["notes.md"]),
     ],
 )
 def test_what_dockerignore_leaves_out(build: BuildSpec, lines: str, left_out: list[str]) -> None:
-    (build.context / ".dockerignore").write_text(lines, encoding="ascii")
+    (build.context / ".dockerignore").write_text(lines, encoding="utf-8")
     assert names(build) == sorted({*FILES, ".dockerignore"} - {*left_out})
+
+
+def test_a_dockerfile_may_have_one_of_its_own(build: BuildSpec) -> None:
+    (build.context / ".dockerignore").write_text("notes.md", encoding="ascii")
+    (build.context / "Dockerfile.dockerignore").write_text("lib", encoding="ascii")
+    assert "notes.md" in names(build)
+    assert "lib/a.py" not in names(build)
+
+
+def test_names_of_files_in_any_coding(build: BuildSpec) -> None:
+    for name in (b"gr\xfcn.md", "grün.txt".encode(), "図.md".encode()):
+        (build.context / os.fsdecode(name)).write_text("x", encoding="ascii")
+    (build.context / ".dockerignore").write_bytes(b"gr\xfcn.md\n*.txt\n")
+    assert names(build) == sorted([*FILES, ".dockerignore", "図.md"])
+    assert fingerprint(build) == fingerprint(build)
+
+
+@pytest.mark.parametrize("pattern", ["lib/[ab", "[", "notes\\", "[z-a]"])
+def test_a_pattern_that_is_none_is_told_with_its_line(build: BuildSpec, pattern: str) -> None:
+    (build.context / ".dockerignore").write_text(f"notes.md\n{pattern}\n", encoding="ascii")
+    (problem,) = acr_context.context_problems(build)
+    assert problem.path == "build.context"
+    assert f"line 2 is not a valid pattern: {pattern!r}" in problem.message
+
+
+def test_what_cannot_be_read_is_told(build: BuildSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file, and a directory: left out, they would make another image. (Who runs the tests may read everything.)"""
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    def walk(place: Path, onerror: Callable[[OSError], None]) -> list[Any]:
+        onerror(PermissionError(13, "Permission denied", str(place / "lib")))
+        return []
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refuse)
+        with pytest.raises(InvalidInput, match=r"Dockerfile cannot be read: Permission denied\. Correct its rights"):
+            acr_context.archive(build)
+    monkeypatch.setattr(os, "walk", walk)
+    (problem,) = acr_context.context_problems(build)
+    assert "lib cannot be read: Permission denied" in problem.message
+
+
+def test_a_context_that_is_too_large_is_told_with_what_makes_it_so(
+    build: BuildSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, size in (("node_modules/a/huge.bin", 2 * 1024**3), (".git/pack", 300 * 1024**2)):
+        (build.context / name).parent.mkdir(parents=True)
+        with (build.context / name).open("wb") as file:
+            file.truncate(size)
+    (problem,) = acr_context.context_problems(build)
+    assert "holds 2.3 GiB, and 1.0 GiB is the most" in problem.message
+    assert "node_modules (2.0 GiB), .git (300 MiB), " in problem.message
+    (build.context / ".dockerignore").write_text("node_modules", encoding="ascii")
+    assert not list(acr_context.context_problems(build))
+
+
+def test_only_a_tag_of_a_build_is_one() -> None:
+    assert acr_context.is_fingerprint(acr_context.fingerprint(BuildSpec(Path()), b"x"))
+    assert not any(map(acr_context.is_fingerprint, ("mcpops-1.0", "mcpops-", "latest", f"mcpops-{'A' * 40}")))
 
 
 def touch(build: BuildSpec) -> BuildSpec:
@@ -135,6 +214,8 @@ GOOD: dict[str, Any] = {"context": "c", "dockerfile": "Dockerfile", "platform": 
     [
         ({}, []),
         ({"platform": "linux/arm64/v8", "dockerfile": "build/Dockerfile"}, []),
+        ({"dockerfile": "..hidden/Dockerfile"}, []),
+        ({"dockerfile": "build/../../Dockerfile"}, ["build.dockerfile"]),
         ({"platform": "amd64"}, ["build.platform"]),
         ({"platform": "linux/mips"}, ["build.platform"]),
         ({"dockerfile": "/etc/passwd"}, ["build.dockerfile"]),

@@ -113,6 +113,11 @@ def test_a_digest_that_is_not_told_is_computed() -> None:
     ("options", "hint"),
     [
         ({"refresh_token": lambda: "r"}, "Give this identity the role AcrPull at the registry"),
+        # the older roles give nothing there
+        (
+            {"refresh_token": lambda: "r", "by_repository": True},
+            "Give this identity the role Container Registry Repository Reader at the registry",
+        ),
         ({"login": Login("me", "mine")}, "Check source.username and source.password"),
         ({}, "Set source.username and source.password, or source.registry_id"),
     ],
@@ -134,6 +139,40 @@ def test_removing_names_the_role_that_removes() -> None:
         registry(player, refresh_token=lambda: "r").untag("echo", "1")
 
 
+def test_a_token_that_expired_meanwhile_is_renewed_once() -> None:
+    """A build may take eight hours, and a token is good for a fraction of one."""
+    tokens = iter(range(9))
+    taken = ["Bearer 0"]
+
+    def answer(request: Request) -> Answer:
+        if request.url.endswith("/oauth2/token"):
+            return 200, {}, {"access_token": str(next(tokens))}
+        ok = request.headers["Authorization"] in taken
+        return (200, {"docker-content-digest": DIGEST}, b"") if ok else (401, {}, {})
+
+    player = Player(answer)
+    asked = registry(player, refresh_token=lambda: "refresh")
+    assert asked.digest_of("echo", "1") == DIGEST
+    taken[:] = ["Bearer 1"]
+    assert asked.digest_of("echo", "1") == DIGEST
+    taken.clear()
+    with pytest.raises(ServiceError, match="AcrPull"):
+        asked.digest_of("echo", "1")
+    assert next(tokens) == 3
+
+
+def test_what_is_locked_is_told_as_such() -> None:
+    text = "The operation is disallowed on this registry, repository or image"
+    said = {"errors": [{"code": "DENIED", "message": text}]}
+
+    def answer(request: Request) -> Answer:
+        return (200, {}, {"access_token": "a"}) if request.method == "POST" else (405, {}, said)
+
+    with pytest.raises(ServiceError) as failed:
+        registry(Player(answer), refresh_token=lambda: "r").untag("echo", "1")
+    assert "disallowed" in failed.value.message() and "az acr repository update" in failed.value.message()
+
+
 def test_what_is_not_json_is_no_message() -> None:
     player = Player(lambda _request: (403, {}, b"<html>proxy</html>"))
     with pytest.raises(ServiceError) as failed:
@@ -148,6 +187,6 @@ def test_a_registry_that_is_not_reached() -> None:
 
     caller = Arm(Player(answer), "", "", timeout=0.01).beside(Player(answer), SERVICE)
     with pytest.raises(ServiceError) as failed:
-        Registry(caller, HOST, set().add).digest_of("echo", "1")
+        Registry(caller, HOST, set[str]().add).digest_of("echo", "1")
     assert failed.value.code == "Unreachable"
     assert "name the digest in source.image" in failed.value.message()

@@ -12,15 +12,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.azure_preflight import (
-    Grant,
-    Needed,
-    Role,
     parent_of,
     problems,
     scope_of,
-    suitable,
     wanted,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.roles import Grant, Needed, Role, suitable
 
 GROUP = "/subscriptions/s/resourceGroups/rg"
 CLUSTER = f"{GROUP}/providers/Microsoft.ContainerService/managedClusters/c"
@@ -44,6 +41,9 @@ AKS = Role(
         ),
     ),
 )
+OPERATOR = Role(
+    "Managed Identity Operator", (Grant(("Microsoft.ManagedIdentity/userAssignedIdentities/*/assign/action",)),)
+)
 SECRETS = Role("Key Vault Secrets User", (Grant(data_actions=("Microsoft.KeyVault/vaults/secrets/getSecret/action",)),))
 
 
@@ -62,6 +62,10 @@ def params(*rows: Mapping[str, Any], providers: list[str] | None = None) -> dict
         (READER, "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action", False),
         (AKS, "Microsoft.ContainerService/locations/operations/read", True),
         (AKS, "Microsoft.ContainerService/managedClusters/writes", False),
+        (OPERATOR, "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action", True),
+        (OPERATOR, "Microsoft.ManagedIdentity/userAssignedIdentities/x/y/assign/action", True),
+        (OPERATOR, "Microsoft.ManagedIdentity/userAssignedIdentities/xassign/action", False),
+        (OPERATOR, "Microsoft.ManagedIdentity/userAssignedIdentitiesassign/action", False),
     ],
 )
 def test_patterns_are_read_as_azure_does(role: Role, action: str, is_allowed: bool) -> None:

@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import errors
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.role_assignment_plan import (
     assignment_name,
     granted_above,
@@ -19,7 +17,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.role_assignmen
     same_grant,
     spec_of,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.http_terms import Response
 
 SUB = "/subscriptions/1d0c7a52-3b7e-4a53-8f0e-7f2d9f9f5c22"
 GROUP = f"{SUB}/resourceGroups/rg"
@@ -165,34 +162,3 @@ def test_conditions() -> None:
     assert plan_grant(body(condition=None), declared(condition="")).changes == ()
     made = plan_grant(None, declared(condition=CONDITION))
     assert made.body["properties"]["conditionVersion"] == "2.0"
-
-
-DENIED: dict[str, tuple[str, str]] = {
-    "roles": ("Microsoft.Authorization/roleAssignments/write", "Role Based Access Control Administrator"),
-    "identities": ("Microsoft.ManagedIdentity/userAssignedIdentities/write", "Managed Identity Contributor"),
-    "clusters": ("Microsoft.ContainerService/managedClusters/write", "Azure Kubernetes Service Contributor Role"),
-    "reading": ("Microsoft.ContainerRegistry/registries/read", "Reader"),
-    "anything": ("Microsoft.Sql/servers/write", "Contributor"),
-}
-
-
-@pytest.mark.parametrize(("action", "role"), DENIED.values(), ids=DENIED)
-def test_a_refusal_names_the_permission_and_a_role(action: str, role: str) -> None:
-    text = (
-        f"The client 'x' with object id 'x' does not have authorization to perform action '{action}' over scope "
-        f"'{GROUP}' or the scope is invalid. If access was recently granted, please refresh your credentials."
-    )
-    answer = Response(403, {}, json.dumps({"error": {"code": "AuthorizationFailed", "message": text}}).encode())
-    hint = errors.to_failure("Doing", answer).hint
-    assert hint == f"Give this identity the permission {action} at {GROUP}: the role {role} has it."
-
-
-def test_a_refusal_of_a_linked_scope_names_that_one() -> None:
-    text = (
-        "The client 'x' with object id 'x' has permission to perform action 'Microsoft.X/y/write' on scope '/a'; "
-        "however, it does not have permission to perform action(s) "
-        "'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action' on the linked scope(s) "
-        f"'{IDENTITY}' (respectively) or the linked scope(s) are invalid."
-    )
-    answer = Response(403, {}, json.dumps({"error": {"code": "LinkedAuthorizationFailed", "message": text}}).encode())
-    assert f"at {IDENTITY}: the role Managed Identity Operator" in errors.to_failure("Doing", answer).hint
