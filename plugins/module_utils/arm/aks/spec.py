@@ -26,6 +26,8 @@ POOL_ARGUMENTS: dict[str, Any] = {
     "max_count": {"type": "int"},
     "vm_size": {"type": "str"},
     "vm_size_candidates": {"type": "list", "elements": "str"},
+    "min_memory_gb": {"type": "float"},
+    "gpu": {"type": "bool", "default": False},
     "os_disk_type": {"type": "str", "choices": ["Managed", "Ephemeral"]},
     "os_disk_size_gb": {"type": "int"},
     "os_sku": {"type": "str"},
@@ -86,6 +88,8 @@ class PoolSpec:
     declared: dict[str, Any]
     candidates: tuple[str, ...] = ()
     purge_labels: bool = False
+    min_memory_gb: float = 0
+    gpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -178,6 +182,8 @@ def _pool(declared: Mapping[str, Any]) -> PoolSpec:
         declared=overlay(typed_body(body, POOL_MODEL)[0], raw),
         candidates=tuple(declared.get("vm_size_candidates") or ()),
         purge_labels=bool(declared.get("purge_labels")),
+        min_memory_gb=float(declared.get("min_memory_gb") or 0),
+        gpu=bool(declared.get("gpu")),
     )
 
 
@@ -313,7 +319,9 @@ def size_request_of(
         zones=tuple(map(str, zones)) if isinstance(zones, (list, tuple)) else (),
         system_pool=mode_of_new(current_pools(body), pools, pool).lower() == "system",
         ephemeral_os_disk=str(declared.get("osDiskType")).lower() == "ephemeral",
+        min_memory_gb=pool.min_memory_gb,
         os_disk_gb=_number(declared.get("osDiskSizeGB"), 0),
+        gpu=pool.gpu,
         spot=str(declared.get("scaleSetPriority")).lower() == "spot",
     )
     return SizeRequest((str(size),) if size else pool.candidates or sizes.candidates, wanted, named=bool(size))
