@@ -21,7 +21,7 @@ from .aks.plan import ClusterPlan, Step, plan_cluster, plan_removal
 from .aks.spec import ClusterSpec, PoolSpec, SizeRequest, cluster_spec, current_pools, new_pools, size_request_of
 from .aks.validate import creation_problems, problems_of, removal_problems
 from .aks.versions import offered_problem, plan_problems, running_version, support_plan_of, version_step
-from .aks_sku_preflight import find_sizes, selection_problems
+from .aks_sku_preflight import find_sizes, plain_location, selection_problems
 from .client import Arm, Body, PlanAgain, Reading
 from .errors import concerns_registration, concerns_size, parse_error
 from .options import resolve_identity
@@ -142,18 +142,24 @@ def _selections(arm: Arm, asked: Sequence[SizeRequest]) -> list[Selection]:
 
 
 def _version_problems(arm: Arm, version: str, location: str, plan: str) -> list[Problem]:
-    place = location.replace(" ", "").lower()
+    rows, problems = offered_versions(arm, location)
+    found = offered_problem(version, plain_location(location), rows, plan)
+    return [*problems, *([Problem("kubernetes_version", found)] if found else [])]
+
+
+def offered_versions(arm: Arm, location: str) -> tuple[list[dict[str, Any]], list[Problem]]:
+    """The service's list of versions, none where it leaves the question open, and what is wrong with the location."""
+    place = plain_location(location)
     base = f"/subscriptions/{arm.subscription_id}/providers/Microsoft.ContainerService/locations/{place}"
     version_list = names.api_version_of("Microsoft.ContainerService/locations/kubernetesVersions")
     url = arm.url(f"{base}/kubernetesVersions", version_list)
     response = arm.call("GET", url, f"Listing the Kubernetes versions of {place}")
     if response.status in _UNDECIDED:
-        return []
+        return [], []
     if response.status != 200:
         error = parse_error(response.json_or_none())
-        return [Problem("location", f"{error.message or place} ({error.code or response.status})")]
-    found = offered_problem(version, place, (response.json_or_none() or {}).get("values") or [], plan)
-    return [Problem("kubernetes_version", found)] if found else []
+        return [], [Problem("location", f"{error.message or place} ({error.code or response.status})")]
+    return (response.json_or_none() or {}).get("values") or [], []
 
 
 API_VERSION = names.api_version_of(names.MANAGED_CLUSTERS)

@@ -43,7 +43,7 @@ def find_sizes(arm: Arm, asked: Sequence[SizeRequest]) -> list[Selection]:
 
     Two kinds of requests for each location: its sizes (some pages), and its usages when a candidate is in sight.
     """
-    places = [_plain(request.wanted.location) for request in asked]
+    places = [plain_location(request.wanted.location) for request in asked]
     found: dict[int, Selection] = {}
     for location in dict.fromkeys(places):
         here = [index for index, place in enumerate(places) if place == location]
@@ -72,7 +72,7 @@ def _find_in(arm: Arm, location: str, asked: Sequence[SizeRequest]) -> list[Sele
 
 def sizes_of(arm: Arm, location: str) -> dict[str, Sku]:
     """Every size of a location, by lower-case name."""
-    location = _plain(location)
+    location = plain_location(location)
     query = {"$filter": f"location eq '{location}'"}
     version = names.api_version_of("Microsoft.Compute/skus")
     path = f"{_COMPUTE.format(arm.subscription_id)}/skus"
@@ -80,7 +80,8 @@ def sizes_of(arm: Arm, location: str) -> dict[str, Sku]:
     return find_skus((page.body for page in pages), location)
 
 
-def _plain(location: str) -> str:
+def plain_location(location: str) -> str:
+    """As the service spells it in paths: `East US 2` is eastus2."""
     return location.replace(" ", "").lower()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the lists of Azure allow and Azure refuses all the same: the next declared size is taken, and nothing is left."""
+"""What the lists of Azure allow and Azure refuses all the same: the next declared size is taken, nothing is left."""
 
 from __future__ import annotations
 

@@ -39,6 +39,44 @@ POOL_ARGUMENTS: dict[str, Any] = {
     "properties": {"type": "dict"},
 }
 
+_NETWORK_OPTIONS: dict[str, Any] = {
+    "plugin": {"type": "str", "choices": ["azure", "kubenet", "none"]},
+    "plugin_mode": {"type": "str", "choices": ["overlay"]},
+    "policy": {"type": "str", "choices": ["azure", "calico", "cilium", "none"]},
+    "pod_cidr": {"type": "str"},
+    "service_cidr": {"type": "str"},
+    "dns_service_ip": {"type": "str"},
+}
+_IDENTITY_OPTIONS: dict[str, Any] = {
+    "type": {"type": "str", "choices": ["SystemAssigned", "UserAssigned"], "required": True},
+    "user_assigned_identities": {"type": "list", "elements": "str"},
+}
+_SIZE_OPTIONS: dict[str, Any] = {
+    "candidates": {"type": "list", "elements": "str"},
+    "architecture": {"type": "str", "choices": ["x64", "amd64", "arm64"]},
+    "allow_burstable": {"type": "bool", "default": True},
+    "surge_nodes": {"type": "int", "default": 1},
+}
+CLUSTER_ARGUMENTS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "resource_group": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "location": {"type": "str"},
+    "kubernetes_version": {"type": "str"},
+    "sku_tier": {"type": "str", "choices": ["Free", "Standard", "Premium"]},
+    "identity": {"type": "dict", "options": _IDENTITY_OPTIONS},
+    "oidc_issuer": {"type": "bool"},
+    "workload_identity": {"type": "bool"},
+    "dns_prefix": {"type": "str"},
+    "node_resource_group": {"type": "str"},
+    "node_pools": {"type": "list", "elements": "dict", "options": POOL_ARGUMENTS},
+    "vm_size_selection": {"type": "dict", "options": _SIZE_OPTIONS},
+    "purge_node_pools": {"type": "bool", "default": False},
+    "network": {"type": "dict", "options": _NETWORK_OPTIONS},
+    "properties": {"type": "dict"},
+}
+"""What declares a cluster: of aks_cluster, and of whatever looks at the declaration before."""
+
 
 # the models of raw properties
 CLUSTER_MODEL = "ManagedClusterProperties"
