@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.azure_preflight import (
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.azure_preflight import problems
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.azure_rights import (
     parent_of,
-    problems,
     scope_of,
     wanted,
 )
@@ -49,7 +49,17 @@ SECRETS = Role("Key Vault Secrets User", (Grant(data_actions=("Microsoft.KeyVaul
 
 def params(*rows: Mapping[str, Any], providers: list[str] | None = None) -> dict[str, Any]:
     empty = {"scope": "", "actions": None, "data_actions": None, "unless_present": None}
-    return {"permissions": [{**empty, **row} for row in rows], "providers": providers}
+    beside = {"clusters": None, "beside": None, "examine": "changed", "retirement_days": 90}
+    return {"permissions": [{**empty, **row} for row in rows], "providers": providers, **beside}
+
+
+def entry(**changes: Any) -> dict[str, Any]:
+    """A host's declaration in the option clusters."""
+    return {"host": "h", "cluster": {"name": "c", "resource_group": "rg"}, **changes}
+
+
+def with_clusters(*entries: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {**params(), "clusters": [*entries], **changes}
 
 
 @pytest.mark.parametrize(
@@ -134,7 +144,7 @@ def test_a_scope_is_asked_once_for_what_is_made_there() -> None:
         {"scope": f"{GROUP.upper()}/", "actions": [write, read]},
         {"scope": "/resourceGroups/rg", "actions": [write], "unless_present": CLUSTER},
     )
-    first, second = wanted(params(*rows), "s")
+    first, second = wanted(params(*rows)["permissions"], "s")
     assert (first.scope, [*first.actions], first.unless_present) == (GROUP, [read, write], "")
     assert (second.scope, [*second.actions], second.unless_present) == (GROUP, [write], CLUSTER)
 
@@ -142,7 +152,7 @@ def test_a_scope_is_asked_once_for_what_is_made_there() -> None:
 @pytest.mark.parametrize(
     ("given", "path", "words"),
     [
-        (params(), "permissions", "name these, or providers"),
+        (params(), "permissions", "name these, or providers, or clusters"),
         (params({"actions": []}), "permissions[0]", "name actions or data_actions"),
         (params({"actions": ["A.B/c/*"]}), "permissions[0].actions", "is no action"),
         (params({"data_actions": ["write"]}), "permissions[0].data_actions", "is no action"),
@@ -153,6 +163,19 @@ def test_a_scope_is_asked_once_for_what_is_made_there() -> None:
             "a type that this collection knows",
         ),
         (params(providers=["Compute"]), "providers", "is not a valid provider namespace"),
+        (with_clusters(entry(host=" ")), "clusters[].host", "is empty"),
+        (with_clusters(entry(), beside=[entry()]), "clusters[h].host", "belongs to one host"),
+        (with_clusters(entry(cluster={"name": "-", "resource_group": "rg"})), "clusters[h].cluster.name", "is not a"),
+        (with_clusters(entry(cluster={"name": "c"})), "clusters[h].cluster.resource_group", "is not a valid name"),
+        (
+            with_clusters(entry(permissions=params({"actions": ["x"]})["permissions"])),
+            "clusters[h].permissions[0].actions",
+            "is no action",
+        ),
+        (with_clusters(entry(providers=["Compute"])), "clusters[h].providers", "is not a valid provider namespace"),
+        (with_clusters(entry(features=["Encryption"])), "clusters[h].features", "is not a valid feature"),
+        ({**params(providers=["A.B"]), "beside": [entry()]}, "beside", "needs clusters"),
+        (with_clusters(entry(), retirement_days=-1), "retirement_days", "must be at least 0, is -1"),
     ],
 )
 def test_refused_values(given: dict[str, Any], path: str, words: str) -> None:
