@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import ServiceError, refuse
 from ..plan import ABSENT, Plan
+from ..run_cache import cached_resource
 from ..task import Result, Task
 from . import names, reconcile
 from .acr_build import Build
@@ -130,6 +131,9 @@ class _Target:
     def _open(self, registry_id: str, name: str) -> Registry | Reading:
         """The registry's own API; where the registry is not there, what is missing."""
         subject = f"container registry {name}"
+        known = cached_resource(self._task, registry_id, keep=True)
+        if known is not None and str((known.get("properties") or {}).get("provisioningState")) == "Succeeded":
+            return self._registry_of(known)
         reading = self._arm.read(registry_id, f"Reading {subject}", _VERSION)
         if not self._arm.check_mode:
             reading = reconcile.await_idle(self._arm, reading, registry_id, _VERSION, subject)
@@ -143,7 +147,10 @@ class _Target:
             raise ServiceError(
                 f"Reading {subject}", f"there is none in resource group {where}", code="NoRegistry", hint=hint
             )
-        properties = reading.body.get("properties") or {}
+        return self._registry_of(reading.body)
+
+    def _registry_of(self, body: Body) -> Registry:
+        properties = body.get("properties") or {}
         policy = (properties.get("policies") or {}).get("azureADAuthenticationAsArmPolicy") or {}
         takes_arm_tokens = str(policy.get("status") or "enabled").lower() != "disabled"
         return self._registries.azure(str(properties.get("loginServer")), takes_arm_tokens)
