@@ -16,6 +16,7 @@ from . import (
     container_registries,
     credentials,
     entra,
+    graph,
     groups,
     identities,
     locations,
@@ -86,6 +87,10 @@ OPEN_ROUTES: tuple[Route, ...] = (
     Route("GET", "/{tenant}/discovery/v2.0/keys", entra.keys),
     Route("GET", "/{tenant}/discovery/keys", entra.keys),
     Route("POST", "/{tenant}/oauth2/v2.0/token", entra.token),
+    # Microsoft Graph asks for a token, too, and for no api-version
+    Route("GET", "/v1.0/servicePrincipals", graph.list_service_principals),
+    Route("GET", "/v1.0/servicePrincipals/{id}", graph.get_service_principal),
+    Route("POST", "/v1.0/directoryObjects/getByIds", graph.get_by_ids),
 )
 
 ARM_ROUTES: tuple[Route, ...] = (
