@@ -22,6 +22,7 @@ ADMIN_GROUP_ID = "b1f3a0f6-58a0-4a53-8c52-0fd0d6a8e2c7"
 # whose images are declared before it exists. On Azure a registry is NAME.azurecr.io, which is known beforehand, too.
 LOGIN_SERVERS = 13
 DEMO_REGISTRY = "mcpopslocal"
+DATA_HOSTS = 12  # as many vaults and storage accounts of the local Azure, deleted vaults among them
 LONGEST_SOCKET_PATH = 107  # sun_path of the kernel, less the final zero
 
 
@@ -130,6 +131,12 @@ class Settings:
     def demo_login_server(self) -> str:
         """Where the registry whose name begins with DEMO_REGISTRY answers."""
         return self.login_servers[0]
+
+    @property
+    def data_hosts(self) -> tuple[str, ...]:
+        """Where vaults and storage accounts of the local Azure answer: one port each, above those of registries."""
+        first = self.registry_port + 1 + LOGIN_SERVERS
+        return tuple(f"{self.host_address}:{first + index}" for index in range(DATA_HOSTS))
 
     @property
     def packages(self) -> str:

@@ -19,6 +19,7 @@ from . import (
     graph,
     groups,
     identities,
+    key_vaults,
     locations,
     log_workspaces,
     managed_clusters,
@@ -74,6 +75,11 @@ IDENTITIES = tuple(f"{place}/providers/{OF_IDENTITY}" for place in (SUB, GROUP))
 
 LOGS = "Microsoft.OperationalInsights"
 WORKSPACE = f"{GROUP}/providers/{LOGS}/workspaces/{{name}}"
+
+VAULTS = "Microsoft.KeyVault"
+VAULT = f"{GROUP}/providers/{VAULTS}/vaults/{{name}}"
+DELETED_VAULT = f"{SUB}/providers/{VAULTS}/locations/{{location}}/deletedVaults/{{name}}"
+OF_DELETED = f"{VAULTS}/locations/deletedVaults"
 
 ROLES = f"{{scope}}/providers/{AUTHORIZATION}/roleDefinitions"
 GRANTS = f"{{scope}}/providers/{AUTHORIZATION}/roleAssignments"
@@ -305,6 +311,30 @@ ARM_ROUTES: tuple[Route, ...] = (
     Route("PUT", WORKSPACE, log_workspaces.put, LOGS, f"{LOGS}/workspaces/write"),
     Route("PATCH", WORKSPACE, log_workspaces.patch, LOGS, f"{LOGS}/workspaces/write"),
     Route("DELETE", WORKSPACE, log_workspaces.delete, LOGS, f"{LOGS}/workspaces/delete"),
+    Route(
+        "POST",
+        f"{SUB}/providers/{VAULTS}/checkNameAvailability",
+        key_vaults.check_name,
+        VAULTS,
+        f"{VAULTS}/checkNameAvailability/read",
+    ),
+    *(
+        Route("GET", f"{place}/providers/{VAULTS}/vaults", key_vaults.list_vaults, VAULTS, f"{VAULTS}/vaults/read")
+        for place in (SUB, GROUP)
+    ),
+    Route("GET", VAULT, key_vaults.get, VAULTS, f"{VAULTS}/vaults/read"),
+    Route("PUT", VAULT, key_vaults.put, VAULTS, f"{VAULTS}/vaults/write"),
+    Route("PATCH", VAULT, key_vaults.patch, VAULTS, f"{VAULTS}/vaults/write"),
+    Route("DELETE", VAULT, key_vaults.delete, VAULTS, f"{VAULTS}/vaults/delete"),
+    Route(
+        "GET",
+        f"{SUB}/providers/{VAULTS}/deletedVaults",
+        key_vaults.list_deleted,
+        VAULTS,
+        f"{VAULTS}/deletedVaults/read",
+    ),
+    Route("GET", DELETED_VAULT, key_vaults.get_deleted, VAULTS, f"{OF_DELETED}/read"),
+    Route("POST", f"{DELETED_VAULT}/purge", key_vaults.purge, VAULTS, f"{OF_DELETED}/purge/action"),
     Route("GET", ROLES, authorization.list_definitions, AUTHORIZATION, f"{AUTHORIZATION}/roleDefinitions/read"),
     Route(
         "GET",
