@@ -116,6 +116,8 @@ LANES = (
         paths={"azure": "running/test_extras.py", "kmcp": "awx/test_path.py"},
         needs="build",
     ),
+    # Azure's own command line, unmodified, at the local Azure: `make test-foreign`.
+    Lane("foreign", ("foreign",), paths={}, needs="build"),
 )
 LANES_AT_ONCE = 3
 
