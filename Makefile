@@ -40,8 +40,11 @@ LONG := MCPOPS_DEADLINE_MINUTES=$${MCPOPS_DEADLINE_MINUTES:-180} $(GATE) --down
 test-long: venv ## all of the next line, one total (about two hours)
 	@$(LONG) long
 
-test-long-%: venv ## one lane: kubernetes, azure, kmcp, charts (of others), running (ways of), pure, matrix (other cores)
+test-long-%: venv ## one lane: kubernetes, azure, kmcp, charts (of others), running (ways of), foreign, pure, matrix (other cores)
 	@$(LONG) long-$*
+
+.PHONY: test-foreign
+test-foreign: test-long-foreign ## azure-cli, unmodified, judges the local Azure
 
 .PHONY: matrix
 matrix: test-long-matrix ## sanity and unit tests on every supported ansible-core

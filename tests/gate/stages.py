@@ -117,6 +117,8 @@ LANES = (
         paths={"kmcp": "awx/test_path.py"},
         needs="build",
     ),
+    # Azure's own command line, unmodified, at the local Azure: `make test-foreign`.
+    Lane("foreign", ("foreign",), paths={}, needs="build"),
 )
 LANES_AT_ONCE = 3
 

@@ -22,7 +22,7 @@ def ensure_certificates(settings: Settings) -> None:
         authority.pair.write(settings.ca_file, settings.ca_key_file)
     # Both names of loopback, because clients differ in which one they accept as an authority host; the host
     # address, because controllers inside a cluster reach the same server there.
-    names = ["localhost", settings.azure_address, settings.host_address]
+    names = ["localhost", settings.azure_address, settings.host_address, "*.vault.localhost", "*.blob.localhost"]
     for certificate, key in (
         (settings.azure_cert_file, settings.azure_key_file),
         (settings.registry_cert_file, settings.registry_key_file),

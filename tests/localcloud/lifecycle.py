@@ -65,6 +65,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "client_secret_file": str(settings.client_secret_file),
         "registry": settings.registry,
         "registry_ca_file": str(settings.ca_file),
+        "login_server": settings.demo_login_server,
         "packages": settings.packages,
         "kubectl": str(settings.tools / "kubectl"),
         "helm": str(settings.tools / "helm"),

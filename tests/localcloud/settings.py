@@ -18,7 +18,11 @@ CLIENT_ID = "72d45ac9-e23e-4f72-8725-7284bd81abf0"
 # The group of the directory that the client is a member of, for clusters that let their administrators in by it.
 ADMIN_GROUP_ID = "b1f3a0f6-58a0-4a53-8c52-0fd0d6a8e2c7"
 
-LOGIN_SERVERS = 12  # as many container registries may exist at a time
+# Every registry gets the next free one of these, but for the first: that is kept for the registry of inventories/local,
+# whose images are declared before it exists. On Azure a registry is NAME.azurecr.io, which is known beforehand, too.
+LOGIN_SERVERS = 13
+DEMO_REGISTRY = "mcpopslocal"
+DATA_HOSTS = 12  # as many vaults and storage accounts of the local Azure, deleted vaults among them
 LONGEST_SOCKET_PATH = 107  # sun_path of the kernel, less the final zero
 
 
@@ -122,6 +126,17 @@ class Settings:
     def login_servers(self) -> tuple[str, ...]:
         """Where the container registries of the local Azure can answer: one port each, above the registry's."""
         return tuple(f"{self.host_address}:{self.registry_port + 1 + index}" for index in range(LOGIN_SERVERS))
+
+    @property
+    def demo_login_server(self) -> str:
+        """Where the registry whose name begins with DEMO_REGISTRY answers."""
+        return self.login_servers[0]
+
+    @property
+    def data_hosts(self) -> tuple[str, ...]:
+        """Where vaults and storage accounts of the local Azure answer: one port each, above those of registries."""
+        first = self.registry_port + 1 + LOGIN_SERVERS
+        return tuple(f"{self.host_address}:{first + index}" for index in range(DATA_HOSTS))
 
     @property
     def packages(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import ServiceError, refuse
 from ..plan import ABSENT, Plan
+from ..run_cache import cached_resource
 from ..task import Result, Task
 from . import names, reconcile
 from .acr_build import Build
@@ -129,6 +130,9 @@ class _Target:
     def _open(self, registry_id: str, name: str) -> Registry | Reading:
         """The registry's own API; where the registry is not there, what is missing."""
         subject = f"container registry {name}"
+        known = cached_resource(self._task, registry_id, keep=True)
+        if known is not None and str((known.get("properties") or {}).get("provisioningState")) == "Succeeded":
+            return self._registries.azure(known.get("properties") or {})
         reading = self._arm.read(registry_id, f"Reading {subject}", _VERSION)
         if not self._arm.check_mode:
             reading = reconcile.await_idle(self._arm, reading, registry_id, _VERSION, subject)

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import InvalidInput, Problem, Refused
 from ..masking import protect
 from ..plan import Plan, Refusal
-from ..run_cache import is_marked_deleted, mark_deleted
+from ..run_cache import cache_resource, is_marked_deleted, mark_deleted
 from ..task import Result, Task
 from . import compare, names, reconcile
 from .azure_role_assignment import find_equal_grant
@@ -38,6 +38,9 @@ from .resource_plan import (
 
 # types whose names are part of a DNS name that all customers share
 _ONE_OF_ALL = (names.REGISTRIES.lower(),)
+
+# what a later task of a run asks for something that does not change: a registry for its login server (acr_image)
+_READ_AGAIN = (names.REGISTRIES.lower(),)
 
 
 def is_assignment(resource_type: str) -> bool:
@@ -102,6 +105,8 @@ def _present(task: Task, arm: Arm, spec: ResourceSpec) -> Result:
     for body in (outcome.before, outcome.after):
         protect(task, secrets_of(spec.type, body or {}))
     reconcile.warn_not_kept(task, spec, outcome, lambda after: plan_resource(after, spec))
+    if spec.type.lower() in _READ_AGAIN and not (task.check_mode and outcome.plan.changed):
+        cache_resource(task, spec.id, outcome.after)
     shown = outcome.plan.body if task.check_mode and outcome.plan.changed else outcome.after
     values = {"id": spec.id, "resource": compare.redact_body(shown)}
     return Result.of(outcome.plan, values, outcome.headline(task.check_mode))

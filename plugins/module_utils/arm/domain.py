@@ -85,6 +85,7 @@ def _of_type(resource_type: str, *verbs: str) -> tuple[str, ...]:
 
 _REGISTRIES, _IDENTITIES = "azure_platform_registries", "azure_platform_identities"
 _FEDERATED, _GRANTS = "azure_platform_federated_credentials", "azure_platform_role_assignments"
+_IMAGES = "azure_platform_images"
 _WHOSE, _WHERE = ("identity", "principal"), ("registry", "resource_group", "scope")
 
 
@@ -96,6 +97,7 @@ def _named_here(host: Host) -> Iterator[tuple[str, str]]:
         (_FEDERATED, "identity", _IDENTITIES),
         (_GRANTS, "identity", _IDENTITIES),
         (_GRANTS, "registry", _REGISTRIES),
+        (_IMAGES, "registry", _REGISTRIES),
     ):
         known = [str(entry.get("name")) for entry in _entries(host, of)]
         for index, entry in enumerate(_entries(host, variable)):
@@ -172,7 +174,7 @@ DOMAIN = Domain(
             for selector, what in (("namespaceSelector", "namespaces"), ("objectSelector", "objects"))
         ),
     ),
-    modules=("aks_*", "azure_*"),
+    modules=("acr_*", "aks_*", "azure_*"),
     changed_by_hand=(
         "Changed in Azure since the last run, or in the declaration; the activity log of its group shows by whom."
     ),

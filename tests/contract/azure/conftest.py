@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,9 @@ from localcloud.azure.config import AzureConfig
 from localcloud.azure.entra import KEY_FILE, load_or_make_key
 from localcloud.azure.faults import Faults
 from localcloud.azure.oracle import Oracle
+from localcloud.azure.principals import Principal, Principals
 from localcloud.azure.requestlog import RequestLog
-from localcloud.azure.server import uvicorn_config
+from localcloud.azure.server import listening, uvicorn_config
 from localcloud.clusters import ClusterError, ClusterInfo
 
 TENANT = "6f1c2b0e-7a55-4f0e-9a43-2f6f3f0d1b11"
@@ -35,6 +37,7 @@ CLIENT = "0b9a3c44-5f6e-4d2c-8a77-6e5d4c3b2a33"
 T = TypeVar("T")
 PATIENCE = 30.0  # seconds for what takes milliseconds on an idle machine
 SECRET = "a-secret-of-the-tests"
+DATA_HOSTS = 4
 
 
 class RememberedClusters:
@@ -100,7 +103,8 @@ class Server:
         self.app = create_app(config, backend)
         self.oracle = Oracle(self.app)
         self._server = uvicorn.Server(uvicorn_config(self.oracle, config))
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        sockets = listening(config)
+        self._thread = threading.Thread(target=self._server.run, args=(sockets,), daemon=True)
 
     def start(self, config: AzureConfig, ca: Path) -> None:
         self._thread.start()
@@ -170,6 +174,29 @@ class Azure:
             "credential_scopes": [f"{self.config.endpoint}/.default"],
             "connection_verify": str(self.ca),
         }
+
+    def principal(self, name: str, *roles: tuple[str, str]) -> Principal:
+        """A service principal with these roles: (GUID of a definition, scope)."""
+        made = Principals(self.cloud.store).add(name, since=0)
+        for role, scope in roles:
+            assert self.assign(role, scope, made.object_id).status_code == 201
+        return made
+
+    def assign(self, role: str, scope: str, object_id: str) -> httpx.Response:
+        path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
+        definition = f"/providers/Microsoft.Authorization/roleDefinitions/{role}"
+        properties = {"roleDefinitionId": definition, "principalId": object_id}
+        return self.request("PUT", path, {"properties": properties}, version="2022-04-01")
+
+    def as_(self, principal: Principal) -> ClientSecretCredential:
+        return ClientSecretCredential(
+            TENANT,
+            principal.client_id,
+            principal.secret,
+            authority=self.config.endpoint,
+            disable_instance_discovery=True,
+            connection_verify=str(self.ca),
+        )
 
     def aks(self, **options: Any) -> ContainerServiceClient:
         return ContainerServiceClient(self.credential(), SUBSCRIPTION, **{**self.options(), **options})
@@ -277,6 +304,7 @@ def make_config(state: Path, pki: Path, **changes: Any) -> AzureConfig:
         "client_id": CLIENT,
         "client_secret": SECRET,
         "port": free_port(),
+        "data_hosts": tuple(f"127.0.0.1:{free_port()}" for _ in range(DATA_HOSTS)),
         "certificate": pki / "azure.crt",
         "key": pki / "azure.key",
         "operation_seconds": 0.0,

@@ -3,29 +3,18 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from support.azure_cli import CLOUD, AzureCli
 
 from localcloud import shell
 from localcloud.certs import ensure_client_secret
 from localcloud.settings import Settings
 
-# what azure-cli-core reads of each cloud (its module cloud, 2.70 to 2.91)
-CLOUD = """
-import json
-from azure.cli.core import cloud
-(found,) = [one for one in cloud.KNOWN_CLOUDS if one.name == "LocalCloud"]
-ends = found.endpoints
-print(json.dumps([ends.resource_manager, ends.active_directory, ends.active_directory_resource_id]))
-"""
+from .conftest import CLIENT, SECRET, SUBSCRIPTION, TENANT, Azure
 
 
 def metadata_url(tmp_path: Path) -> str:
@@ -36,7 +25,7 @@ def metadata_url(tmp_path: Path) -> str:
     return str(found)
 
 
-def test_the_variable_names_a_list_of_clouds(azure: Any, tmp_path: Path) -> None:
+def test_the_variable_names_a_list_of_clouds(azure: Azure, tmp_path: Path) -> None:
     url = urlsplit(metadata_url(tmp_path))
     answer = azure.http.get(f"{azure.config.endpoint}{url.path}?{url.query}").json()
     assert [cloud["name"] for cloud in answer] == ["LocalCloud"]
@@ -44,22 +33,16 @@ def test_the_variable_names_a_list_of_clouds(azure: Any, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_azure_cli_starts_with_it(azure: Any, tmp_path: Path) -> None:
-    place = tmp_path / "packages"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary=:all:", "--target", str(place)]
-    subprocess.run([*pip, "azure-cli-core"], check=True)
+def test_azure_cli_signs_in_with_it(azure: Azure, tmp_path: Path) -> None:
     url = urlsplit(metadata_url(tmp_path))
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(place),
-        "AZURE_CONFIG_DIR": str(tmp_path / "azure-cli"),
-        "ARM_CLOUD_METADATA_URL": f"{azure.config.endpoint}{url.path}?{url.query}",
-        "SSL_CERT_FILE": str(azure.ca),
-        "REQUESTS_CA_BUNDLE": str(azure.ca),
-    }
-    done = subprocess.run([sys.executable, "-c", CLOUD], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    manager, authority, audience = json.loads(done.stdout)
-    assert manager == azure.config.endpoint
-    assert authority.rstrip("/") == azure.config.endpoint
-    assert audience.rstrip("/") == azure.config.endpoint
+    az = AzureCli(tmp_path / "az", azure.config.endpoint, azure.ca)
+    assert az.environment["ARM_CLOUD_METADATA_URL"] == f"{azure.config.endpoint}{url.path}?{url.query}"
+    ends = az("cloud", "show", "--name", CLOUD)["endpoints"]
+    assert ends["resourceManager"] == azure.config.endpoint
+    assert ends["activeDirectory"].rstrip("/") == azure.config.endpoint
+    assert ends["activeDirectoryResourceId"].rstrip("/") == azure.config.endpoint
+    (found,) = az.login(TENANT, CLIENT, SECRET)
+    assert (found["id"], found["cloudName"]) == (SUBSCRIPTION, CLOUD)
+    nobody = AzureCli(tmp_path / "nobody", azure.config.endpoint, azure.ca)
+    login = ("login", "--service-principal", "-u", CLIENT, "-p", "x", "--tenant", TENANT)
+    assert "AADSTS7000215" in nobody.refused(*login)

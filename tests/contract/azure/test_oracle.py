@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from localcloud.azure import oracle
+from localcloud.azure.data_routes import VAULT_ROUTES
 from localcloud.azure.oracle import MODELS, judge, key, sdk_operations
 from localcloud.azure.routes import ARM_ROUTES, OPEN_ROUTES, Route, match
 from localcloud.azure.sdk_schema import CONTAINER_SERVICE, model_schema
@@ -46,6 +47,17 @@ CLAIMED = {
     "registries_list_credentials",
     "registries_update",
     "resource_skus_list",
+    "vaults_check_name_availability",
+    "vaults_create_or_update",
+    "vaults_delete",
+    "vaults_get",
+    "vaults_get_deleted",
+    "vaults_list",
+    "vaults_list_by_resource_group",
+    "vaults_list_by_subscription",
+    "vaults_list_deleted",
+    "vaults_purge_deleted",
+    "vaults_update",
     "usage_list",
 }
 # Polling is not a call of the SDKs: they follow the links they are given.
@@ -154,5 +166,5 @@ def test_the_readme_names_every_route() -> None:
         for path in paths.strip().split(", "):
             whole = first.rsplit("/", 1)[0] + path[1:] if path.startswith("…") and path != first else path
             documented |= {(method.strip(), _below(whole)) for method in methods.split(",")}
-    served = {(route.method, _below(route.path)) for route in (*OPEN_ROUTES, *ARM_ROUTES)}
+    served = {(route.method, _below(route.path)) for route in (*OPEN_ROUTES, *ARM_ROUTES, *VAULT_ROUTES)}
     assert documented == served

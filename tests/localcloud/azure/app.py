@@ -11,9 +11,9 @@ import traceback
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -24,13 +24,15 @@ from starlette.types import Receive, Scope, Send
 from localcloud.clusters import ClusterBackend
 from localcloud.registries import RegistryBackend
 
-from . import gate
+from . import data_plane, gate
+from .bodies import read_body
 from .cloud import Cloud
 from .config import AzureConfig
+from .data_routes import PLANES
 from .routes import OPEN_ROUTES, match
+from .store import Resource
 from .wire import ArmError, Call, Reply
 
-LARGEST_BODY = 4 * 1024 * 1024  # Resource Manager's own limit
 HEADERS = {
     "Cache-Control": "no-cache",
     "Pragma": "no-cache",
@@ -78,13 +80,18 @@ class Door:
         request_id = str(uuid.uuid4())
         write = False
         status = 0
+        held = data_plane.addressed(self._cloud, PLANES, request.headers.get("host", ""), _port(scope))
+        writes = held is None and _is_write(request)  # for requests that were refused
         try:
-            reply, write = await self._answer(request)
+            if held is None:
+                reply, write = await self._answer(request)
+            else:
+                reply = await self._answer_held(request, *held)
             status = reply.status
         except ArmError as exc:
-            reply, write, status = exc.reply(), _is_write(request), exc.status
+            reply, write, status = exc.reply(), writes, exc.status
         except Reset:
-            write = _is_write(request)
+            write = writes
             self._log(request, status, began, write)
             await _hang_up(request)
             return
@@ -93,7 +100,7 @@ class Door:
         except Exception as exc:
             traceback.print_exc(file=sys.stderr)
             reply = ArmError(500, "InternalServerError", f"The local cloud failed: {exc}").reply()
-            write, status = _is_write(request), 500
+            write, status = writes, 500
         self._log(request, status, began, write)
         await _response(request, reply, request_id)(scope, receive, send)
 
@@ -109,6 +116,19 @@ class Door:
             user_agent=request.headers.get("user-agent", ""),
         )
 
+    async def _answer_held(self, request: Request, plane: data_plane.Plane, resource: Resource | None) -> Reply:
+        """What a vault or a storage account answers, at its own host: Resource Manager has no part in it."""
+        method, path = request.method, request.url.path
+        if fault := self._cloud.faults.take("slow", method, path):
+            await asyncio.sleep(fault.options["seconds"])
+        if self._cloud.faults.take("reset", method, path):
+            raise Reset
+        if resource is None:
+            raise ArmError(404, "NotFound", "No vault or storage account of this local cloud has this host.")
+        body = await plane.read(request)
+        call = self._call(request, path, {}, body)
+        return plane.answer(replace(call, held=resource))
+
     async def _answer(self, request: Request) -> tuple[Reply, bool]:
         """The answer, and whether the request counts as a write."""
         cloud, method, path = self._cloud, request.method, request.url.path
@@ -118,7 +138,7 @@ class Door:
             await asyncio.sleep(fault.options["seconds"])
         if cloud.faults.take("reset", method, path):
             raise Reset
-        body = await _body(request)
+        body = await read_body(request)
         opened = match(OPEN_ROUTES, method, path)
         if opened is not None:
             gate.answer_instead(cloud, method, path)
@@ -141,31 +161,18 @@ class Door:
         return Call(self._cloud, request.method, path, params, query, headers, body, f"https://{host}", caller)
 
 
+def _port(scope: Scope) -> int:
+    """Where the request was received."""
+    server = scope.get("server")
+    return int(server[1] or 0) if server else 0
+
+
 def _is_write(request: Request) -> bool:
     """For requests that were refused before or after their route was known."""
     path = request.url.path
     if request.method in ("GET", "HEAD") or match(OPEN_ROUTES, request.method, path):
         return False
     return not path.rstrip("/").rsplit("/", 1)[-1].lower().startswith(("list", "check"))
-
-
-async def _body(request: Request) -> Any:
-    """JSON, or the form of a token request; None when there is none."""
-    raw = await request.body()
-    if len(raw) > LARGEST_BODY:
-        raise ArmError(413, "RequestContentTooLarge", f"The request content size exceeds {LARGEST_BODY} bytes.")
-    if not raw.strip():
-        return None
-    try:
-        if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            return dict(parse_qsl(raw.decode(), keep_blank_values=True))
-        return json.loads(raw)
-    except ValueError as exc:
-        raise ArmError(
-            400,
-            "InvalidRequestContent",
-            f"The request content was invalid and could not be deserialized: '{exc}'.",
-        ) from exc
 
 
 async def _hang_up(request: Request) -> None:
@@ -195,4 +202,4 @@ def _response(request: Request, reply: Reply, request_id: str) -> Response:
         content = json.dumps(reply.body).encode()
     if content is None or reply.status == 204:
         return Response(status_code=reply.status, headers=headers)
-    return Response(content, reply.status, headers, "application/json; charset=utf-8")
+    return Response(content, reply.status, headers, reply.media)

@@ -30,6 +30,7 @@ _HELD = (
     "microsoft.containerservice/managedclusters",
     "microsoft.managedidentity/userassignedidentities",
     "microsoft.containerregistry/registries",
+    "microsoft.keyvault/vaults",
 )
 FIXED = ("principalId", "principalType")
 

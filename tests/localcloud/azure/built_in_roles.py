@@ -219,6 +219,18 @@ ALL = (
         (f"{_VAULT}/*",),
     ),
     BuiltIn(
+        "f25e0fa2-a7c8-4377-a976-54943a77a395",
+        "Key Vault Contributor",
+        (_READ_ROLES, "Microsoft.KeyVault/*", _READ_GROUPS),
+        ("Microsoft.KeyVault/locations/deletedVaults/purge/action",),
+    ),
+    BuiltIn(
+        "21090545-7ca7-4776-b22c-e363652d74d2",
+        "Key Vault Reader",
+        (_READ_ROLES, f"{_VAULT}/*/read", "Microsoft.KeyVault/deletedVaults/read"),
+        data_actions=(f"{_VAULT}/*/read", f"{_VAULT}/secrets/readMetadata/action"),
+    ),
+    BuiltIn(
         "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
         "Key Vault Secrets Officer",
         (_READ_ROLES, f"{_VAULT}/*/read"),

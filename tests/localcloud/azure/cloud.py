@@ -5,18 +5,19 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 
 from localcloud.clusters import ClusterBackend
 from localcloud.registries import NoImages, RegistryBackend
 
-from . import agent_pools, cluster_work, container_registries, groups, registry_import, registry_runs
+from . import agent_pools, cluster_work, container_registries, groups, key_vaults, registry_import, registry_runs
 from .catalog import Catalog
 from .config import AzureConfig
 from .entra import Entra
 from .faults import DATABASE, Faults
 from .operations import OperationFailed, Operations
 from .requestlog import RequestLog
-from .store import Operation, Store
+from .store import Operation, Resource, Store
 
 
 class Cloud:
@@ -32,6 +33,11 @@ class Cloud:
         self.operations = self.make_operations()
         self.log = RequestLog(config.state)
         self.starter = cluster_work.Starter(self)
+        # what the deletion of a group does with what it holds, beside forgetting it
+        self.removals: dict[str, Callable[[Cloud, Resource], None]] = {
+            container_registries.TYPE: container_registries.remove,
+            key_vaults.TYPE: key_vaults.remove,
+        }
 
     def make_operations(self) -> Operations:
         operations = Operations(self.store, self.config.operation_seconds, self._operation_fault)

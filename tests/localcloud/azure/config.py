@@ -32,6 +32,8 @@ class AzureConfig:
     # where clusters reach the same server
     cluster_address: str = ""
     port: int = 8443
+    # ADDRESS:PORT of vaults and storage accounts, one each, where clusters and this host reach them
+    data_hosts: tuple[str, ...] = ()
     certificate: Path | None = None
     key: Path | None = None
     # Real operations last minutes; here they last as long as the work takes, but at least this long.

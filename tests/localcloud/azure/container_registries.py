@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.registries import RegistryFailure
 
-from . import groups, locations
+from . import groups, placed
 from .operations import OperationFailed, Settle, Work, now
 from .registry_access import StoredAccess
 from .store import IN_PROGRESS, Operation, Resource
-from .wire import GATEWAY, ArmError, Body, Call, Reply, link, page
+from .wire import ArmError, Body, Call, Reply, link
 
 if TYPE_CHECKING:
     from .cloud import Cloud
@@ -59,22 +59,8 @@ POLICIES: Body = {
 }
 
 
-def registry_id(call: Call) -> str:
-    return f"/subscriptions/{call['sub']}/resourceGroups/{call['group']}/providers/{TYPE}/{call['name']}"
-
-
 def find(call: Call) -> Resource:
-    groups.find(call.cloud, call["sub"], call["group"])
-    found = call.cloud.store.get(registry_id(call))
-    if found is None:
-        raise ArmError(
-            404,
-            "ResourceNotFound",
-            f"The Resource '{TYPE}/{call['name']}' under resource group '{call['group']}' was not found. For more "
-            "details please go to https://aka.ms/ARMResourceNotFoundFix",
-            GATEWAY,
-        )
-    return found
+    return placed.find(call, TYPE)
 
 
 def named(cloud: Cloud, name: str) -> Resource | None:
@@ -90,11 +76,7 @@ def get(call: Call) -> Reply:
 
 
 def list_registries(call: Call) -> Reply:
-    group = call.params.get("group", "")
-    if group:
-        groups.find(call.cloud, call["sub"], group)
-    found = call.cloud.store.find(kind=TYPE, subscription=call["sub"], group=group)
-    return page(call, [item.body for item in found], call.cloud.config.page_size)
+    return placed.listed(call, TYPE)
 
 
 def check_name(call: Call) -> Reply:
@@ -109,7 +91,7 @@ def check_name(call: Call) -> Reply:
 
 
 def put(call: Call) -> Reply:
-    group = groups.require_usable(call.cloud, call["sub"], call["group"])
+    groups.require_usable(call.cloud, call["sub"], call["group"])
     body, name = call.object_body(), call["name"]
     if not PATTERN.fullmatch(name):
         raise ArmError(
@@ -117,20 +99,11 @@ def put(call: Call) -> Reply:
             "InvalidResourceName",
             f"The registry name '{name}' is invalid: it takes 5 to 50 letters and digits.",
         )
-    existing = call.cloud.store.get(registry_id(call))
-    location = locations.known(str(body.get("location") or ""))
-    if location is None:
-        raise ArmError(400, "LocationRequired", "The location property is required for this definition.")
+    existing = placed.existing(call, TYPE)
+    location = placed.location(body)
     if existing is None:
         _require_free_name(call.cloud, name)
-    elif existing.body["location"] != location:
-        raise ArmError(
-            409,
-            "InvalidResourceLocation",
-            f"The resource '{name}' already exists in location '{existing.body['location']}' in resource group "
-            f"'{group.name}'. A resource with the same name cannot be created in location '{location}'. Please select "
-            "a new resource name.",
-        )
+    placed.require_here(existing, location, name)
     sku = _sku(body.get("sku"))
     properties = _properties(body.get("properties") or {}, sku, existing)
     return _store(call, existing, location, sku, properties, body)
@@ -145,7 +118,7 @@ def _store(call: Call, existing: Resource | None, location: str, sku: str, prope
     answer: Body = {
         "sku": {"name": sku, "tier": sku},
         "type": TYPE,
-        "id": existing.id if existing else registry_id(call),
+        "id": existing.id if existing else placed.place(call, TYPE),
         "name": name,
         "location": location,
         "tags": given.get("tags") or {},
@@ -183,7 +156,7 @@ def patch(call: Call) -> Reply:
 
 
 def delete(call: Call) -> Reply:
-    found = call.cloud.store.get(registry_id(call))
+    found = placed.existing(call, TYPE)
     if found is None:
         return Reply(204)
     remove(call.cloud, found)

@@ -21,12 +21,15 @@ from .config import AzureConfig
 from .principals import Principal, Principals
 from .wire import ArmError, Body, Call, Reply
 
+VAULTS, STORAGE = "https://vault.azure.net", "https://storage.azure.com"
 # The token service answers for these besides Resource Manager itself: application ids and URIs of Microsoft's APIs.
 KNOWN_AUDIENCES = (
     "https://management.azure.com",
     "https://management.core.windows.net",
     "https://graph.microsoft.com",
     "https://containerregistry.azure.net",
+    VAULTS,
+    STORAGE,
     AKS_SERVER,
 )
 KEY_FILE = "token-signing.key"
@@ -88,14 +91,19 @@ class Entra:
             claims["groups"] = list(self._config.groups)
         return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._kid}), lifetime
 
+    def verify(self, token: str) -> Body:
+        """The claims of a token that we signed and that is still good, or jwt.InvalidTokenError."""
+        claims: Body = jwt.decode(token, self._public, algorithms=["RS256"], options={"verify_aud": False})
+        return claims
+
     def authenticate(self, authorization: str) -> str:
         """The object id of who asks; refused is a bearer token that we did not sign for Resource Manager, or signed too
         long ago."""
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        token = bearer(authorization)
+        if not token:
             raise self.refusal("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
         try:
-            claims = jwt.decode(token, self._public, algorithms=["RS256"], options={"verify_aud": False})
+            claims = self.verify(token)
         except jwt.ExpiredSignatureError as exc:
             raise self.expired() from exc
         except jwt.InvalidTokenError as exc:
@@ -122,6 +130,12 @@ class Entra:
             f'error="invalid_token", error_description="{message}"'
         )
         return ArmError(401, code, message, {"WWW-Authenticate": challenge})
+
+
+def bearer(authorization: str) -> str:
+    """The token of an Authorization header; empty where there is none."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _b64(number: int) -> str:
@@ -310,8 +324,9 @@ def metadata(call: Call) -> Reply:
         "activeDirectoryDataLake": endpoint,
         "suffixes": {
             "acrLoginServer": host,
-            "keyVaultDns": f"vault.{host}",
-            "storage": f"storage.{host}",
+            # names below localhost, for clients that resolve them; vaultUri and primaryEndpoints are addresses
+            "keyVaultDns": f"vault.localhost:{config.port}",
+            "storage": f"localhost:{config.port}",
             "sqlServerHostname": f"database.{host}",
         },
     }

@@ -22,6 +22,8 @@ NOT_LISTED = (
     "Microsoft.Authorization/roleAssignments",
     "Microsoft.Authorization/roleDefinitions",
     "Microsoft.ContainerRegistry/registries/runs",
+    "Microsoft.KeyVault/deletedVaults",
+    "Microsoft.KeyVault/vaults/secrets",
     "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
 )
 NAME = re.compile(r"[-\w._()]{0,89}[-\w_()]")
@@ -201,8 +203,8 @@ def _delete_cluster(cloud: Cloud, resource: Resource, grace_seconds: float = 900
         time.sleep(0.05)
     if "backend" in resource.private:
         cloud.backend.delete(resource.private["backend"])
-    if resource.type == "Microsoft.ContainerRegistry/registries":
-        cloud.registries.delete(resource.name)
+    if resource.type in cloud.removals:
+        cloud.removals[resource.type](cloud, resource)
     cloud.store.delete(resource.id)
 
 

@@ -16,10 +16,10 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from . import groups, locations
+from . import groups, placed
 from .principals import IDENTITY
 from .store import Resource
-from .wire import GATEWAY, ArmError, Body, Call, Reply, page
+from .wire import ArmError, Body, Call, Reply, page
 
 if TYPE_CHECKING:
     from .cloud import Cloud
@@ -30,39 +30,12 @@ _NAME = re.compile(r"[A-Za-z0-9][-\w]{2,127}")
 _CREDENTIAL_NAME = re.compile(r"[A-Za-z0-9][-\w]{2,119}")
 
 
-def _place(call: Call) -> str:
-    return f"/subscriptions/{call['sub']}/resourcegroups/{call['group']}/providers/{IDENTITY}/{call['name']}"
-
-
-def key(cloud: Cloud, resource_id: str) -> Resource | None:
-    """The identity of this id, however its parts are spelt."""
-    return cloud.store.get(resource_id)
-
-
-def _find(call: Call) -> Resource:
-    groups.find(call.cloud, call["sub"], call["group"])
-    found = key(call.cloud, _place(call))
-    if found is None:
-        raise ArmError(
-            404,
-            "ResourceNotFound",
-            f"The Resource '{IDENTITY}/{call['name']}' under resource group '{call['group']}' was not found. For more "
-            "details please go to https://aka.ms/ARMResourceNotFoundFix",
-            GATEWAY,
-        )
-    return found
-
-
 def get(call: Call) -> Reply:
-    return Reply(200, _find(call).body)
+    return Reply(200, placed.find(call, IDENTITY).body)
 
 
 def list_identities(call: Call) -> Reply:
-    group = call.params.get("group", "")
-    if group:
-        groups.find(call.cloud, call["sub"], group)
-    found = call.cloud.store.find(kind=IDENTITY, subscription=call["sub"], group=group)
-    return page(call, [item.body for item in found], call.cloud.config.page_size)
+    return placed.listed(call, IDENTITY)
 
 
 def put(call: Call) -> Reply:
@@ -70,24 +43,15 @@ def put(call: Call) -> Reply:
     body, name = call.object_body(), call["name"]
     if not _NAME.fullmatch(name):
         raise _invalid(f"The resource name '{name}' is invalid: 3 to 128 letters, digits, '-' and '_'.")
-    location = locations.known(str(body.get("location") or ""))
-    if location is None:
-        raise ArmError(400, "LocationRequired", "The location property is required for this definition.")
-    existing = key(call.cloud, _place(call))
-    if existing is not None and existing.body["location"] != location:
-        raise ArmError(
-            409,
-            "InvalidResourceLocation",
-            f"The resource '{name}' already exists in location '{existing.body['location']}' in resource group "
-            f"'{group.name}'. A resource with the same name cannot be created in location '{location}'. Please select "
-            "a new resource name.",
-        )
+    location = placed.location(body)
+    existing = placed.existing(call, IDENTITY)
+    placed.require_here(existing, location, name)
     ids = existing.body["properties"] if existing else _new_ids(call.cloud)
     scope = (body.get("properties") or {}).get("isolationScope") or ids.get("isolationScope") or "None"
     answer: Body = {
         "location": location,
         "tags": body.get("tags") or {},
-        "id": existing.id if existing else _place(call),
+        "id": existing.id if existing else placed.place(call, IDENTITY, "resourcegroups"),
         "name": existing.name if existing else name,
         "type": IDENTITY,
         "properties": {**ids, "isolationScope": scope},
@@ -102,7 +66,7 @@ def _new_ids(cloud: Cloud) -> Body:
 
 
 def patch(call: Call) -> Reply:
-    found = _find(call)
+    found = placed.find(call, IDENTITY)
     body = dict(found.body)
     if call.object_body().get("tags") is not None:
         body["tags"] = call.object_body()["tags"]
@@ -111,7 +75,7 @@ def patch(call: Call) -> Reply:
 
 
 def delete(call: Call) -> Reply:
-    found = key(call.cloud, _place(call))
+    found = placed.existing(call, IDENTITY)
     if found is None:
         return Reply(204)
     with call.cloud.store.transaction():
@@ -134,11 +98,12 @@ def _credential_id(identity: Resource, name: str) -> str:
 
 
 def list_credentials(call: Call) -> Reply:
-    return page(call, [item.body for item in _credentials(call, _find(call))], call.cloud.config.page_size)
+    found = _credentials(call, placed.find(call, IDENTITY))
+    return page(call, [item.body for item in found], call.cloud.config.page_size)
 
 
 def get_credential(call: Call) -> Reply:
-    found = call.cloud.store.get(_credential_id(_find(call), call["credential"]))
+    found = call.cloud.store.get(_credential_id(placed.find(call, IDENTITY), call["credential"]))
     if found is None:
         raise ArmError(
             404,
@@ -150,7 +115,7 @@ def get_credential(call: Call) -> Reply:
 
 
 def put_credential(call: Call) -> Reply:
-    identity, name = _find(call), call["credential"]
+    identity, name = placed.find(call, IDENTITY), call["credential"]
     given = call.object_body().get("properties") or {}
     _require_credential(name, given)
     _require_alone(call, identity)
@@ -179,7 +144,7 @@ def put_credential(call: Call) -> Reply:
 
 
 def delete_credential(call: Call) -> Reply:
-    identity = _find(call)
+    identity = placed.find(call, IDENTITY)
     place = _credential_id(identity, call["credential"])
     if call.cloud.store.get(place) is None:
         return Reply(204)

@@ -13,53 +13,29 @@ import time
 import uuid
 from typing import Any
 
-from . import groups, locations
+from . import groups, placed
 from .store import Resource
-from .wire import GATEWAY, ArmError, Body, Call, Reply, page
+from .wire import ArmError, Body, Call, Reply
 
 TYPE = "Microsoft.OperationalInsights/workspaces"
 SKUS = ("Free", "Standard", "Premium", "PerNode", "PerGB2018", "Standalone", "CapacityReservation", "LACluster")
 
 
-def _place(call: Call) -> str:
-    return f"/subscriptions/{call['sub']}/resourceGroups/{call['group']}/providers/{TYPE}/{call['name']}"
-
-
-def _find(call: Call) -> Resource:
-    groups.find(call.cloud, call["sub"], call["group"])
-    found = call.cloud.store.get(_place(call))
-    if found is None:
-        raise ArmError(
-            404,
-            "ResourceNotFound",
-            f"The Resource '{TYPE}/{call['name']}' under resource group '{call['group']}' was not found. For more "
-            "details please go to https://aka.ms/ARMResourceNotFoundFix",
-            GATEWAY,
-        )
-    return found
-
-
 def get(call: Call) -> Reply:
-    return Reply(200, _find(call).body)
+    return Reply(200, placed.find(call, TYPE).body)
 
 
 def list_workspaces(call: Call) -> Reply:
-    group = call.params.get("group", "")
-    if group:
-        groups.find(call.cloud, call["sub"], group)
-    found = call.cloud.store.find(kind=TYPE, subscription=call["sub"], group=group)
-    return page(call, [item.body for item in found], call.cloud.config.page_size)
+    return placed.listed(call, TYPE)
 
 
 def put(call: Call) -> Reply:
     group = groups.require_usable(call.cloud, call["sub"], call["group"])
     given = call.object_body()
-    location = locations.known(str(given.get("location") or ""))
-    if location is None:
-        raise ArmError(400, "LocationRequired", "The location property is required for this definition.")
-    existing = call.cloud.store.get(_place(call))
+    location = placed.location(given)
+    existing = placed.existing(call, TYPE)
     body: Body = {
-        "id": existing.id if existing else _place(call),
+        "id": existing.id if existing else placed.place(call, TYPE),
         "name": existing.name if existing else call["name"],
         "type": TYPE,
         "location": location,
@@ -71,7 +47,7 @@ def put(call: Call) -> Reply:
 
 
 def patch(call: Call) -> Reply:
-    found, given = _find(call), call.object_body()
+    found, given = placed.find(call, TYPE), call.object_body()
     body = dict(found.body)
     body["properties"] = _properties(given.get("properties") or {}, found.body["properties"])
     if given.get("tags") is not None:
@@ -81,7 +57,7 @@ def patch(call: Call) -> Reply:
 
 
 def delete(call: Call) -> Reply:
-    found = call.cloud.store.get(_place(call))
+    found = placed.existing(call, TYPE)
     if found is None:
         return Reply(204)
     call.cloud.store.delete(found.id)

@@ -17,7 +17,16 @@ from jsonschema import Draft202012Validator
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .routes import ARM_ROUTES, Route, match
-from .sdk_schema import COMPUTE, CONTAINER_REGISTRY, CONTAINER_SERVICE, SdkOperation, model_schema, operations, shape
+from .sdk_schema import (
+    COMPUTE,
+    CONTAINER_REGISTRY,
+    CONTAINER_SERVICE,
+    KEY_VAULT,
+    SdkOperation,
+    model_schema,
+    operations,
+    shape,
+)
 
 SAMPLE = 12
 
@@ -32,6 +41,8 @@ class Model:
 AKS_TYPE = "/subscriptions/{}/resourcegroups/{}/providers/microsoft.containerservice/managedclusters"
 ACR = "/subscriptions/{}/providers/microsoft.containerregistry"
 ACR_TYPE = "/subscriptions/{}/resourcegroups/{}/providers/microsoft.containerregistry/registries"
+VAULTS = "/subscriptions/{}/providers/microsoft.keyvault"
+VAULT_TYPE = "/subscriptions/{}/resourcegroups/{}/providers/microsoft.keyvault/vaults"
 # (verbs, path) → the model of a successful answer with a body. The SDKs for groups, providers, subscriptions and
 # locations are not among our requirements: those routes have no model here.
 MODELS: dict[tuple[str, str], Model] = {
@@ -54,6 +65,12 @@ MODELS: dict[tuple[str, str], Model] = {
     **{(verb, f"{ACR_TYPE}/{{}}"): Model(CONTAINER_REGISTRY, "Registry") for verb in ("GET", "PUT", "PATCH")},
     ("POST", f"{ACR_TYPE}/{{}}/listcredentials"): Model(CONTAINER_REGISTRY, "RegistryListCredentialsResult"),
     ("POST", f"{ACR}/checknameavailability"): Model(CONTAINER_REGISTRY, "RegistryNameStatus"),
+    ("GET", f"{VAULTS}/vaults"): Model(KEY_VAULT, "Vault", many=True),
+    ("GET", VAULT_TYPE): Model(KEY_VAULT, "Vault", many=True),
+    **{(verb, f"{VAULT_TYPE}/{{}}"): Model(KEY_VAULT, "Vault") for verb in ("GET", "PUT", "PATCH")},
+    ("POST", f"{VAULTS}/checknameavailability"): Model(KEY_VAULT, "CheckNameAvailabilityResult"),
+    ("GET", f"{VAULTS}/deletedvaults"): Model(KEY_VAULT, "DeletedVault", many=True),
+    ("GET", f"{VAULTS}/locations/{{}}/deletedvaults/{{}}"): Model(KEY_VAULT, "DeletedVault"),
     ("POST", f"{AKS_TYPE}/{{}}/agentpools/{{}}/upgradenodeimageversion"): Model(CONTAINER_SERVICE, "AgentPool"),
     ("GET", f"{AKS_TYPE}/{{}}/agentpools/{{}}/upgradeprofiles/default"): Model(
         CONTAINER_SERVICE, "AgentPoolUpgradeProfile"
@@ -67,7 +84,8 @@ def key(route: Route) -> tuple[str, str]:
 
 @lru_cache(maxsize=1)
 def sdk_operations() -> dict[tuple[str, str], SdkOperation]:
-    found = (*operations(CONTAINER_SERVICE), *operations(COMPUTE), *operations(CONTAINER_REGISTRY))
+    packages = (CONTAINER_SERVICE, COMPUTE, CONTAINER_REGISTRY, KEY_VAULT)
+    found = (operation for package in packages for operation in operations(package))
     return {(operation.method, operation.path): operation for operation in found}
 
 

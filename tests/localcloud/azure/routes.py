@@ -17,8 +17,10 @@ from . import (
     credentials,
     entra,
     features,
+    graph,
     groups,
     identities,
+    key_vaults,
     locations,
     log_workspaces,
     managed_clusters,
@@ -77,6 +79,10 @@ WORKSPACE = f"{GROUP}/providers/{LOGS}/workspaces/{{name}}"
 
 FEATURES = "Microsoft.Features"
 FEATURE = f"{SUB}/providers/{FEATURES}/providers/{{namespace}}/features/{{feature}}"
+VAULTS = "Microsoft.KeyVault"
+VAULT = f"{GROUP}/providers/{VAULTS}/vaults/{{name}}"
+DELETED_VAULT = f"{SUB}/providers/{VAULTS}/locations/{{location}}/deletedVaults/{{name}}"
+OF_DELETED = f"{VAULTS}/locations/deletedVaults"
 
 ROLES = f"{{scope}}/providers/{AUTHORIZATION}/roleDefinitions"
 GRANTS = f"{{scope}}/providers/{AUTHORIZATION}/roleAssignments"
@@ -90,6 +96,10 @@ OPEN_ROUTES: tuple[Route, ...] = (
     Route("GET", "/{tenant}/discovery/v2.0/keys", entra.keys),
     Route("GET", "/{tenant}/discovery/keys", entra.keys),
     Route("POST", "/{tenant}/oauth2/v2.0/token", entra.token),
+    # Microsoft Graph asks for a token, too, and for no api-version
+    Route("GET", "/v1.0/servicePrincipals", graph.list_service_principals),
+    Route("GET", "/v1.0/servicePrincipals/{id}", graph.get_service_principal),
+    Route("POST", "/v1.0/directoryObjects/getByIds", graph.get_by_ids),
 )
 
 ARM_ROUTES: tuple[Route, ...] = (
@@ -306,6 +316,30 @@ ARM_ROUTES: tuple[Route, ...] = (
     Route("PUT", WORKSPACE, log_workspaces.put, LOGS, f"{LOGS}/workspaces/write"),
     Route("PATCH", WORKSPACE, log_workspaces.patch, LOGS, f"{LOGS}/workspaces/write"),
     Route("DELETE", WORKSPACE, log_workspaces.delete, LOGS, f"{LOGS}/workspaces/delete"),
+    Route(
+        "POST",
+        f"{SUB}/providers/{VAULTS}/checkNameAvailability",
+        key_vaults.check_name,
+        VAULTS,
+        f"{VAULTS}/checkNameAvailability/read",
+    ),
+    *(
+        Route("GET", f"{place}/providers/{VAULTS}/vaults", key_vaults.list_vaults, VAULTS, f"{VAULTS}/vaults/read")
+        for place in (SUB, GROUP)
+    ),
+    Route("GET", VAULT, key_vaults.get, VAULTS, f"{VAULTS}/vaults/read"),
+    Route("PUT", VAULT, key_vaults.put, VAULTS, f"{VAULTS}/vaults/write"),
+    Route("PATCH", VAULT, key_vaults.patch, VAULTS, f"{VAULTS}/vaults/write"),
+    Route("DELETE", VAULT, key_vaults.delete, VAULTS, f"{VAULTS}/vaults/delete"),
+    Route(
+        "GET",
+        f"{SUB}/providers/{VAULTS}/deletedVaults",
+        key_vaults.list_deleted,
+        VAULTS,
+        f"{VAULTS}/deletedVaults/read",
+    ),
+    Route("GET", DELETED_VAULT, key_vaults.get_deleted, VAULTS, f"{OF_DELETED}/read"),
+    Route("POST", f"{DELETED_VAULT}/purge", key_vaults.purge, VAULTS, f"{OF_DELETED}/purge/action"),
     Route("GET", ROLES, authorization.list_definitions, AUTHORIZATION, f"{AUTHORIZATION}/roleDefinitions/read"),
     Route(
         "GET",

@@ -25,6 +25,7 @@ from .wire import AksError
 
 CONTAINER_SERVICE, COMPUTE = "azure.mgmt.containerservice", "azure.mgmt.compute"
 CONTAINER_REGISTRY = "azure.mgmt.containerregistry"
+KEY_VAULT = "azure.mgmt.keyvault"
 Schema = dict[str, Any]
 
 SIMPLE: dict[Any, Schema] = {
@@ -187,7 +188,7 @@ def shape(path: str) -> str:
     return re.sub(r"\{\w+\}", "{}", path).lower()
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def operations(package: str) -> tuple[SdkOperation, ...]:
     file = Path(inspect.getfile(importlib.import_module(f"{package}.operations"))).parent / "_operations.py"
     tree = ast.parse(file.read_text(encoding="utf-8"))

@@ -57,12 +57,14 @@ def uvicorn_config(app: ASGIApp, config: AzureConfig) -> uvicorn.Config:
 
 def listening(config: AzureConfig) -> list[socket.socket]:
     """On loopback for this host, and where clusters reach it; the second one may be an address that is yet to come."""
+    own = [(address, config.port) for address in (config.address, config.cluster_address) if address]
+    held = [(host.rpartition(":")[0], int(host.rpartition(":")[2])) for host in config.data_hosts]
     found = []
-    for address in filter(None, (config.address, config.cluster_address)):
+    for place in (*own, *held):
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
-        listener.bind((address, config.port))
+        listener.bind(place)
         found.append(listener)
     return found
 
@@ -76,6 +78,7 @@ def from_settings(settings: Settings) -> AzureConfig:
         client_secret=settings.client_secret,
         address=settings.azure_address,
         cluster_address=settings.host_address,
+        data_hosts=settings.data_hosts,
         groups=(settings.admin_group_id,),
         port=settings.azure_port,
         certificate=settings.azure_cert_file,

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 if TYPE_CHECKING:
     from .cloud import Cloud
+    from .store import Resource
 
 Body = dict[str, Any]
 
@@ -29,6 +30,7 @@ class Call:
     body: Any
     endpoint: str  # as the client addresses us, so that links lead back through the same name
     caller: str = ""  # object id of who asks; empty where nobody has to sign in
+    held: Resource | None = None  # the vault or account whose data is asked for, at a host of its own
 
     def __getitem__(self, name: str) -> str:
         return self.params[name]
@@ -47,7 +49,8 @@ class Reply:
     status: int
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
-    raw: bytes | None = None  # JSON that is already text (large lists are kept serialised)
+    raw: bytes | None = None  # what is already text (large lists are kept serialised), or no JSON at all
+    media: str = "application/json; charset=utf-8"
 
 
 class ArmError(Exception):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from localcloud.binaries import GO_SOURCES, Binaries, kmcp_version, machine, module_version
@@ -27,6 +28,8 @@ COREDNS = "coredns:" + module_version((GO_SOURCES / "coredns" / "go.mod").read_t
 # Where the chart's defaults look for it, so that they work unmodified through containerd's mirror of ghcr.io.
 KMCP_CONTROLLER = f"kagent-dev/kmcp/controller:{kmcp_version()}"
 VOLUME_HELPER = "volume-helper:1.0"
+# What an image of a server of Python is built on where no build may run pip: Python and the MCP SDK.
+PYTHON_MCP = "python-mcp:1"
 ECHO_MCP = "echo-mcp:1.0.0"
 CALENDAR_MCP = "calendar-mcp:1.0.0"
 MISBEHAVING_MCP = "mcp-misbehaving:1.0.0"
@@ -72,25 +75,28 @@ def _volume_helper(image: str, base: Path) -> Recipe:
     return Recipe(image, key_of(base.name, repr(VOLUME_SCRIPTS)), lambda: _volume_helper_layers(base), config)
 
 
-def _python_layers(base: Path, server: Path, requirements: list[str]) -> list[Layer]:
+def _python_layers(base: Path, server: Path | None, requirements: list[str]) -> list[Layer]:
     version = python_base.python_version()
     with tempfile.TemporaryDirectory() as temporary:
         app = Path(temporary)
         app.chmod(0o755)
         if requirements:
             python_base.install_packages(requirements, version, app / "lib")
-        shutil.copyfile(server, app / "server.py")
-        (app / "server.py").chmod(0o644)
+        if server:
+            shutil.copyfile(server, app / "server.py")
+            (app / "server.py").chmod(0o644)
         python_base.compile_tree(base, version, app, "/app")
         return [layer(Tree(base)), layer(Tree(app, "app"))]
 
 
-def _python_server(image: str, base: Path, server: Path, requirements: list[str], port: int) -> Recipe:
+def _python(
+    image: str, base: Path, requirements: list[str], server: Path | None = None, ports: Sequence[int] = ()
+) -> Recipe:
     config = ImageConfig(
-        entrypoint=["python", "/app/server.py"],
+        entrypoint=["python", *(["/app/server.py"] if server else [])],
         user="1000:1000",
         working_directory="/app",
-        ports=[port],
+        ports=ports,
         environment={
             "PYTHONPATH": "/app/lib",
             "PYTHONUNBUFFERED": "1",
@@ -99,7 +105,7 @@ def _python_server(image: str, base: Path, server: Path, requirements: list[str]
             "HOME": "/tmp",
         },
     )
-    key = key_of(base.name, server.read_bytes(), *requirements)
+    key = key_of(base.name, *([server.read_bytes()] if server else []), *requirements)
     return Recipe(image, key, lambda: _python_layers(base, server, requirements), config)
 
 
@@ -110,9 +116,10 @@ def recipes(settings: Settings, binaries: Binaries, progress: Progress) -> list[
         _program(COREDNS, binaries.coredns, "coredns", "65532:65532"),
         _program(KMCP_CONTROLLER, binaries.kmcp_manager, "manager", "65532:65532", (8081, 8443)),
         _volume_helper(VOLUME_HELPER, base),
-        _python_server(ECHO_MCP, base, ECHO_SERVER, [MCP_REQUIREMENT], 3000),
-        _python_server(CALENDAR_MCP, base, CALENDAR_SERVER, [NEW_MCP_REQUIREMENT], 3000),
-        _python_server(MISBEHAVING_MCP, base, MISBEHAVING_SERVER, [], 3000),
+        _python(PYTHON_MCP, base, [MCP_REQUIREMENT]),
+        _python(ECHO_MCP, base, [MCP_REQUIREMENT], ECHO_SERVER, [3000]),
+        _python(CALENDAR_MCP, base, [NEW_MCP_REQUIREMENT], CALENDAR_SERVER, [3000]),
+        _python(MISBEHAVING_MCP, base, [], MISBEHAVING_SERVER, [3000]),
         stdio.adapter(binaries),
         stdio.runner(stdio.NPX, base),
         stdio.runner(stdio.UVX, base),

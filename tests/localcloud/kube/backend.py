@@ -158,7 +158,7 @@ class LocalClusters(ClusterBackend):
                     settings.registry_port,
                     settings.azure_port,
                     settings.packages_port,
-                    *(int(server.rpartition(":")[2]) for server in settings.login_servers),
+                    *(int(host.rpartition(":")[2]) for host in (*settings.login_servers, *settings.data_hosts)),
                 ),
                 kubernetes_version=version,
                 network_policy=network_policy,

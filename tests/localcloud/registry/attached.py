@@ -18,7 +18,7 @@ from localcloud.registry.docker_build import Base, BuildFailed, build
 from localcloud.registry.login_server import LoginServer
 from localcloud.registry.tokens import RegistryTokens
 from localcloud.registry.transfer import Endpoint, copy_blob, copy_image, push_manifest, read_manifest, upload
-from localcloud.settings import Settings
+from localcloud.settings import DEMO_REGISTRY, Settings
 
 # what the local cloud's own registry stands for
 STANDS_FOR = ("ghcr.io", "docker.io", "registry-1.docker.io", "registry.hub.docker.com")
@@ -39,10 +39,12 @@ class AttachedRegistries(RegistryBackend):
             if file.exists():
                 return file.read_text().strip()
             taken = {other.read_text().strip() for other in self.settings.acr.glob("*/login-server")}
-            free = next((server for server in self.settings.login_servers if server not in taken), "")
+            kept, *others = self.settings.login_servers
+            mine = [kept, *others] if key.startswith(DEMO_REGISTRY) else others
+            free = next((server for server in mine if server not in taken), "")
             if not free:
                 raise RegistryFailure(
-                    f"All {len(self.settings.login_servers)} login servers of this local cloud are taken. Delete one."
+                    f"All {len(others)} login servers of this local cloud are taken. Delete a registry."
                 )
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_atomically(file, f"{free}\n")

@@ -27,6 +27,14 @@ WHOLE: dict[str, Any] = {
         {"principal": "11111111-2222-3333-4444-555555555555", "resource_group": "rg", "role": "Reader"},
     ],
     "azure_platform_log_workspaces": [{"name": "log-agents"}],
+    "azure_platform_images": [
+        {
+            "registry": "acragents",
+            "repository": "tools/echo",
+            "tags": ["1.0"],
+            "source": {"image": "ghcr.io/team/echo:1.0"},
+        }
+    ],
 }
 GRANT = "azure_platform_role_assignments[0]"
 FIT: dict[str, dict[str, Any]] = {
@@ -56,6 +64,25 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
         {"azure_platform_registries": []},
         f"{GRANT}.registry",
         "'acragents' is not in azure_platform_registries (it has none)",
+    ),
+    "an image of a registry that is not there": (
+        {"azure_platform_registries": [], "azure_platform_role_assignments": []},
+        "azure_platform_images[0].registry",
+        "'acragents' is not in azure_platform_registries (it has none)",
+    ),
+    "an image without tags": (
+        {"azure_platform_images": [{"registry": "acragents", "repository": "echo", "tags": []}]},
+        "azure_platform_images[0]",
+        "source",
+    ),
+    "a repository that cannot be": (
+        {
+            "azure_platform_images": [
+                {"registry": "acragents", "repository": "Echo", "tags": ["1"], "source": {"image": "ghcr.io/a/b:1"}}
+            ]
+        },
+        "azure_platform_images[0]",
+        "'Echo'",
     ),
     "two scopes": (
         {"azure_platform_role_assignments": [{"identity": "id-ci", "resource_group": "rg", "scope": "/", "role": "x"}]},
