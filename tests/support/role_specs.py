@@ -129,7 +129,7 @@ def _elsewhere(text: Any, module: str, own: Mapping[str, str]) -> Any:
 
 def rewritten(role: str) -> str:
     """The specification with true defaults and suboptions; everything else as it stands."""
-    known, below = true_defaults(role), suboptions(role)
+    known, below, stated = true_defaults(role), suboptions(role), options(role)
     lines: list[str] = []
     variable = ""
     generated = False
@@ -147,7 +147,7 @@ def rewritten(role: str) -> str:
         if generated:
             continue
         lines.append(line)
-        typed = "elements:" if options(role).get(variable, {}).get("elements") else "type:"
+        typed = "elements:" if stated.get(variable, {}).get("elements") else "type:"
         if indent == 8 and line.strip().startswith(typed) and known.get(variable) is not None:
             lines += _dumped({"default": known[variable]}, 8)
     if variable:

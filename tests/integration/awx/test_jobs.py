@@ -70,7 +70,8 @@ def test_a_cancelled_job_leaves_what_the_next_one_converges(controller: Controll
     following = controller.job("site").run()
     assert following.status == "successful", following.output
     assert "the lease of a run that died was taken over" in " ".join(following.output.split())
-    assert following.changed
+    # the cancelled one may have come so far before the runner looked for the order to stop
+    assert "echo" in controller.kubectl("get", "mcpservers.kagent.dev", "echo", "-n", "mcp")
     again = controller.job("site").run()
     assert (again.status, again.changed) == ("successful", []), again.output
     for job in (cancelled, following, again):
