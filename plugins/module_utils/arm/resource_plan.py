@@ -14,6 +14,7 @@ from ..compare import Rule as Comparator
 from ..compare import Rules, case_insensitive, merge
 from ..errors import InvalidInput, Problem, Rule, check
 from ..masking import declared_values
+from ..option_problems import LATER
 from ..plan import ABSENT, Change, Plan, Refusal
 from ..waiting import wait_timeout_problems
 from . import compare, fields, names
@@ -246,8 +247,10 @@ def _federated(params: Mapping[str, Any]) -> Iterator[Problem]:
     declared = params.get("properties") or {}
     if _type(params).lower() != names.FEDERATED_CREDENTIALS.lower():
         return
-    if "issuer" in declared and not str(declared["issuer"]).startswith("https://"):
-        yield Problem("properties.issuer", f"{declared['issuer']!r} is not the https URL of an issuer of tokens")
+    issuer = declared.get("issuer", LATER)
+    # that of a cluster is known when there is one
+    if issuer is not LATER and not str(issuer).startswith("https://"):
+        yield Problem("properties.issuer", f"{issuer!r} is not the https URL of an issuer of tokens")
     audiences = declared.get("audiences", ["known"])
     if not isinstance(audiences, list) or len(audiences) != 1:
         yield Problem("properties.audiences", "takes exactly one audience")
