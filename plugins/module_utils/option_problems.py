@@ -41,10 +41,16 @@ def task_problems(spec: Spec, rules: Mapping[str, Any], arguments: Mapping[str, 
 
 
 class _Later:
-    """Stands for a value that nobody knows yet."""
+    """Stands for a value that nobody knows yet, in copies of options as well."""
 
     def __repr__(self) -> str:
         return "LATER"
+
+    def __copy__(self) -> _Later:
+        return self
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> _Later:
+        return self
 
 
 LATER: Any = _Later()

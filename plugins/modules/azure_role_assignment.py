@@ -69,12 +69,12 @@ options:
     type: str
     choices: [Device, ForeignGroup, Group, ServicePrincipal, User]
   description:
-    description: What the assignment is for, as people see it in the portal.
+    description: What the assignment is for, as people see it in the portal. Up to 2 KiB.
     type: str
   condition:
     description:
-      - Condition (attribute-based access control) that narrows the role. Blanks and line breaks between its parts are
-        not compared. An empty text takes the condition away.
+      - Condition (attribute-based access control) that narrows the role, of up to 8 KiB. Blanks and line breaks between
+        its parts are not compared. An empty text takes the condition away.
       - If not set, a condition that is there stays, and is told.
     type: str
   condition_version:

@@ -34,6 +34,10 @@ class Portal:
         """The Entra token it signs in with."""
         return self._token
 
+    def id_of(self, path: str) -> str:
+        """The whole id of what is at `path`."""
+        return f"/subscriptions/{self._subscription}/{path}".rstrip("/")
+
     def request(self, method: str, path: str, body: Any = None, version: str = API_VERSION) -> httpx.Response:
         """`path` is relative to the subscription."""
         url = f"{self._endpoint}/subscriptions/{self._subscription}/{path}"

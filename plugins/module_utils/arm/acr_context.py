@@ -62,6 +62,12 @@ def build_problems(build: Mapping[str, Any]) -> Iterator[Problem]:
     if not re.fullmatch(PLATFORM, build["platform"]):
         message = f"{build['platform']!r} is not a valid platform such as linux/amd64 or linux/arm64/v8"
         yield Problem("build.platform", message)
+    if not build["context"]:
+        yield Problem("build.context", "is empty: name the directory with the files (. for the current one)")
+    # a stage by its number or its name (https://docs.docker.com/reference/dockerfile/#from)
+    if build.get("target") and not re.fullmatch(r"[0-9]+|[A-Za-z][A-Za-z0-9_.-]*", build["target"]):
+        message = f"{build['target']!r} is not a valid stage: a number, or letters, digits, - _ and . after a letter"
+        yield Problem("build.target", message)
     place = os.path.normpath(build["dockerfile"])
     if os.path.isabs(place) or place.split("/")[0] == ".." or not build["dockerfile"]:
         yield Problem("build.dockerfile", f"{build['dockerfile']!r} is not a path below build.context")

@@ -73,8 +73,12 @@ class Kubeconfig:
 
     @property
     def server(self) -> str:
-        first = next(iter(_named(self.document, "clusters")), {})
-        return str((first.get("cluster") or {}).get("server") or "")
+        return str(self._cluster.get("server") or "")
+
+    @property
+    def _cluster(self) -> Mapping[str, Any]:
+        """The first one: AKS names no other."""
+        return _mapping(next(iter(_named(self.document, "clusters")), {}).get("cluster"))
 
     def beside(self, contexts: Collection[str]) -> str:
         """What it holds that is not of these contexts, for people; empty where there is nothing."""
@@ -85,14 +89,11 @@ class Kubeconfig:
 
     @property
     def user(self) -> Mapping[str, Any]:
-        """The first one: AKS names no other."""
-        found = next(iter(_named(self.document, "users")), {}).get("user")
-        return found if isinstance(found, Mapping) else {}
+        return _mapping(next(iter(_named(self.document, "users")), {}).get("user"))
 
     @property
     def proxy_url(self) -> str:
-        first = next(iter(_named(self.document, "clusters")), {})
-        return str((first.get("cluster") or {}).get("proxy-url") or "")
+        return str(self._cluster.get("proxy-url") or "")
 
     def with_proxy(self, url: str) -> Kubeconfig:
         """The same by way of a proxy, or of none."""
@@ -114,7 +115,7 @@ class Kubeconfig:
         return Kubeconfig(yaml.safe_dump(document, sort_keys=False), document)
 
     def credentials(self) -> list[str]:
-        users = [item.get("user") or {} for item in _named(self.document, "users")]
+        users = [_mapping(item.get("user")) for item in _named(self.document, "users")]
         own = [str(user[key]) for user in users for key in _CREDENTIALS if user.get(key)]
         told = [secret for user in users for secret in kubelogin.secrets_of(user)]
         return own + told + [secret for secret in (urlsplit(self.proxy_url).password,) if secret]
@@ -125,7 +126,8 @@ def parse_kubeconfig(text: str) -> Kubeconfig:
         raise MissingLibrary(["PyYAML"], YAML_ERROR)
     try:
         document = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
+        # a file of somebody else's, with a date that is none or without an end to its brackets
         document = None
     return Kubeconfig(text, document if isinstance(document, dict) else None)
 
@@ -161,6 +163,10 @@ def _flat(document: Mapping[str, Any] | None) -> dict[str, Any]:
 def _named(document: Mapping[str, Any] | None, key: str) -> list[dict[str, Any]]:
     found = (document or {}).get(key)
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _shown(value: Any) -> Any:

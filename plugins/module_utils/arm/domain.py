@@ -25,6 +25,7 @@ from ..domain import (
     Unique,
 )
 from ..kube.writers import Writer
+from ..names import LABEL, SUBDOMAIN, wrong_name
 
 if TYPE_CHECKING:
     from ..site.inventory import Host
@@ -86,6 +87,7 @@ def _of_type(resource_type: str, *verbs: str) -> tuple[str, ...]:
 _REGISTRIES, _IDENTITIES = "azure_platform_registries", "azure_platform_identities"
 _FEDERATED, _GRANTS = "azure_platform_federated_credentials", "azure_platform_role_assignments"
 _IMAGES = "azure_platform_images"
+_OF_ACCOUNTS = "aks_cluster_federated_credentials"
 _WHOSE, _WHERE = ("identity", "principal"), ("registry", "resource_group", "scope")
 
 
@@ -126,11 +128,18 @@ def _suffix(host: Host) -> Iterator[tuple[str, str]]:
 
 def _issuer(host: Host) -> Iterator[tuple[str, str]]:
     """Without an issuer nobody signs the tokens of service accounts."""
-    declared = [
-        entry for entry in _entries(host, "aks_cluster_federated_credentials") if entry.get("state") != "absent"
-    ]
+    declared = [entry for entry in _entries(host, _OF_ACCOUNTS) if entry.get("state") != "absent"]
     if declared and host.get(BACKEND) == "arm" and host.get("aks_cluster_oidc_issuer") is False:
-        yield "aks_cluster_federated_credentials", "need an issuer of tokens: set aks_cluster_oidc_issuer to true"
+        yield _OF_ACCOUNTS, "need an issuer of tokens: set aks_cluster_oidc_issuer to true"
+
+
+def _service_accounts(host: Host) -> Iterator[tuple[str, str]]:
+    """A subject that no service account can have would match no token, and nobody would be told."""
+    for index, entry in enumerate(_entries(host, _OF_ACCOUNTS)):
+        for key, what, syntax in (("namespace", "namespace name", LABEL), ("service_account", "name", SUBDOMAIN)):
+            value = entry.get(key)
+            if isinstance(value, str) and (wrong := wrong_name(value, what, syntax)):
+                yield f"{_OF_ACCOUNTS}[{index}].{key}", wrong
 
 
 def _entries(host: Host, variable: str) -> list[Mapping[str, Any]]:
@@ -190,5 +199,5 @@ DOMAIN = Domain(
         Unique(_ROLE, "aks_cluster_name", _cluster, _same_cluster),
         Unique(_ROLE, "aks_cluster_kubeconfig", _kubeconfig, _same_kubeconfig),
     ),
-    host_rules=(_named_here, _suffix, _issuer),
+    host_rules=(_named_here, _suffix, _issuer, _service_accounts),
 )

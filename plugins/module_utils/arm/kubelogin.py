@@ -83,7 +83,8 @@ def entra_of(user: Mapping[str, Any]) -> Entra | None:
     """The Entra login of a kubeconfig's user; None where it is another kind of credential."""
     provider = user.get("auth-provider")
     if isinstance(provider, Mapping) and provider.get("name") == "azure":
-        config = provider.get("config") or {}
+        config = provider.get("config")
+        config = config if isinstance(config, Mapping) else {}
         found: dict[str, str | None] = {
             option: str(config[setting]) for setting, option in _LEGACY.items() if config.get(setting)
         }
@@ -93,8 +94,18 @@ def entra_of(user: Mapping[str, Any]) -> Entra | None:
     plugin = user.get("exec")
     if not isinstance(plugin, Mapping) or _COMMAND not in str(plugin.get("command", "")).lower():
         return None
-    options = _options([str(word) for word in plugin.get("args") or []])
+    options = _options(_words(plugin))
     return Entra(options or {}, str(plugin.get("installHint") or _INSTALL_HINT))
+
+
+def _words(plugin: Mapping[str, Any]) -> list[str]:
+    given = plugin.get("args")
+    return [str(word) for word in given] if isinstance(given, list) else []
+
+
+def _variables(plugin: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    given = plugin.get("env")
+    return [item for item in given if isinstance(item, Mapping)] if isinstance(given, list) else []
 
 
 def _options(arguments: Sequence[str]) -> dict[str, str | None] | None:
@@ -125,11 +136,11 @@ def secrets_of(user: Mapping[str, Any]) -> list[str]:
     plugin = user.get("exec")
     if not isinstance(plugin, Mapping):
         return []
-    words = [str(word) for word in plugin.get("args") or []]
+    words = _words(plugin)
     after = [word for name, word in itertools.pairwise(words) if name in _SECRET_OPTIONS]
     pairs = [word.partition("=") for word in words]
     joined = [value for name, _equals, value in pairs if name in _SECRET_OPTIONS and value]
-    named = [item for item in plugin.get("env") or [] if isinstance(item, Mapping)]
+    named = _variables(plugin)
     return after + joined + [str(item["value"]) for item in named if _is_secret_variable(item)]
 
 
@@ -201,7 +212,7 @@ def is_converted(current: Mapping[str, Any], service: Entra, wanted: Mapping[str
     plugin = current.get("exec")
     if set(current) != {"exec"} or not isinstance(plugin, Mapping):
         return False
-    options = _options([str(word) for word in plugin.get("args") or []])
+    options = _options(_words(plugin))
     if options is None or plugin.get("command") != _COMMAND or not _plain(plugin):
         return False
     needed = {} if wanted is None else _options(wanted["exec"]["args"]) or {}
@@ -213,6 +224,6 @@ def is_converted(current: Mapping[str, Any], service: Entra, wanted: Mapping[str
 
 def _plain(plugin: Mapping[str, Any]) -> bool:
     """Whether the rest of the entry is what clients write, and the environment no more than it may name."""
-    named = [item.get("name") for item in plugin.get("env") or [] if isinstance(item, Mapping)]
+    named = [item.get("name") for item in _variables(plugin)]
     version = str(plugin.get("apiVersion", ""))
     return version.startswith("client.authentication.k8s.io/") and all(name in _ENVIRONMENT for name in named)

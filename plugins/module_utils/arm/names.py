@@ -91,6 +91,19 @@ def name_problems(path: str, resource_type: str, name: str) -> list[Problem]:
     return [Problem(path, f"{name!r} is not a valid name for {resource_type}: it takes {sentence}")]
 
 
+def nested_name_problems(path: str, resource_type: str, name: str) -> list[Problem]:
+    """The same of `parent/child`, each part by the rule of its own type."""
+    namespace, *kinds = resource_type.split("/")
+    types = ["/".join([namespace, *kinds[: depth + 1]]) for depth in range(len(kinds))]
+    return [problem for kind, part in zip(types, name.split("/")) for problem in name_problems(path, kind, part)]
+
+
+def id_problems(path: str, resource_id: ResourceId) -> list[Problem]:
+    """What is wrong with the names in an id."""
+    group = name_problems(path, RESOURCE_GROUPS, resource_id.group) if resource_id.group else []
+    return group + (nested_name_problems(path, resource_id.type, resource_id.name) if not group else [])
+
+
 def name_rule(option: str, resource_type: str) -> Rule[Mapping[str, Any]]:
     """The same of an option that may be left out or empty."""
     return lambda params: name_problems(option, resource_type, params[option]) if params.get(option) else []

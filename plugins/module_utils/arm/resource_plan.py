@@ -14,6 +14,7 @@ from ..compare import Rule as Comparator
 from ..compare import Rules, case_insensitive, merge
 from ..errors import InvalidInput, Problem, Rule, check
 from ..masking import declared_values
+from ..option_problems import LATER
 from ..plan import ABSENT, Change, Plan, Refusal
 from ..waiting import wait_timeout_problems
 from . import compare, fields, names
@@ -159,7 +160,7 @@ def locate(params: Mapping[str, Any], subscription_id: str) -> tuple[str, str, s
             parts = "/".join(part for part in resource_type.split("/")[1:])
             problems.append(Problem("name", f"{name!r} does not name one part for each of {parts}"))
     if not problems:
-        problems += names.name_problems("name", resource_type, name) if depth < 2 else []
+        problems += names.nested_name_problems("name", resource_type, name)
         in_group = bool(group) and not is_group(resource_type)
         problems += names.name_problems("resource_group", names.RESOURCE_GROUPS, group) if in_group else []
     if problems:
@@ -230,6 +231,37 @@ def _registry(params: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(f"properties.{name}", f"{declared[name]} takes a registry of SKU {skus}, not {sku}")
 
 
+def _workspace(params: Mapping[str, Any]) -> Iterator[Problem]:
+    """The ways of paying for a workspace, as azure-mgmt-loganalytics 14 has them (WorkspaceSkuNameEnum)."""
+    sku = ((params.get("properties") or {}).get("sku") or {}).get("name")
+    if sku and _type(params).lower() == names.WORKSPACES.lower() and str(sku).lower() not in _PAID:
+        yield Problem("properties.sku.name", f"{sku!r} is not a SKU of workspaces, for example PerGB2018")
+
+
+_PAID = ("capacityreservation", "free", "lacluster", "pergb2018", "pernode", "premium", "standalone", "standard")
+
+
+def _federated(params: Mapping[str, Any]) -> Iterator[Problem]:
+    """What a federated credential takes, and what can match no token
+    (https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations)."""
+    declared = params.get("properties") or {}
+    if _type(params).lower() != names.FEDERATED_CREDENTIALS.lower():
+        return
+    issuer = declared.get("issuer", LATER)
+    # that of a cluster is known when there is one
+    if issuer is not LATER and not str(issuer).startswith("https://"):
+        yield Problem("properties.issuer", f"{issuer!r} is not the https URL of an issuer of tokens")
+    audiences = declared.get("audiences", ["known"])
+    if not isinstance(audiences, list) or len(audiences) != 1:
+        yield Problem("properties.audiences", "takes exactly one audience")
+        audiences = []
+    given = [("subject", declared.get("subject", "known")), *(("audiences", one) for one in audiences)]
+    for part, text in given:
+        if not str(text or "").strip() or len(str(text)) > _LONGEST_CLAIM:
+            yield Problem(f"properties.{part}", f"has 1 to {_LONGEST_CLAIM} characters")
+
+
+_LONGEST_CLAIM = 600
 _SKUS = ("basic", "standard", "premium")
 _OF_SKU = (
     ("publicNetworkAccess", "disabled", ("premium",)),
@@ -257,6 +289,8 @@ _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
     _tags,
     names.NO_LOCATION,
     _registry,
+    _workspace,
+    _federated,
     names.NO_OWNER,
     lambda params: wait_timeout_problems(params.get("wait_timeout")),
     lambda params: _typed(params)[1],

@@ -46,6 +46,10 @@ _ROLE_ID = re.compile(
     r"(/subscriptions/[^/]+|)/providers/Microsoft\.Authorization/roleDefinitions/([^/]+)", re.IGNORECASE
 )
 
+_LONGEST = {"description": 2048, "condition": 8192}
+"""Bytes (https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits)."""
+_BRACKETS = {"(": ")", "{": "}", "[": "]"}
+_QUOTED = re.compile(r"'(?:[^'\\]|''|\\.)*'")
 # those that no quotes are around
 _BLANKS = re.compile(r"\s+(?=(?:[^']*'[^']*')*[^']*$)")
 
@@ -131,6 +135,8 @@ def _scope_problems(params: Mapping[str, Any]) -> Iterator[Problem]:
             "namespace (.../managedClusters/<name>/namespaces/<namespace>) or management group"
         )
         yield Problem("scope", f"{text!r} {sentence}")
+    elif (parsed := names.parse_id(whole_id(text, str(uuid.UUID(int=0))))) is not None:
+        yield from names.id_problems("scope", parsed)
 
 
 def _is_scope(text: str) -> bool:
@@ -146,7 +152,10 @@ def _is_scope(text: str) -> bool:
 def _principal_problems(params: Mapping[str, Any]) -> Iterator[Problem]:
     text = str(params["principal"]).strip()
     parsed = names.parse_id(whole_id(text, str(uuid.UUID(int=0))))
-    if is_guid(text) or (parsed is not None and parsed.type.lower() in _PRINCIPALS):
+    if is_guid(text):
+        return
+    if parsed is not None and parsed.type.lower() in _PRINCIPALS:
+        yield from names.id_problems("principal", parsed)
         return
     sentence = (
         "is not a valid principal: give an object id (a GUID; of an application that of its service principal, not its "
@@ -176,8 +185,32 @@ def _identity_problems(params: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("cluster_identity", "is for a principal that is the id of an AKS cluster: leave it out")
 
 
+def _length_problems(params: Mapping[str, Any]) -> Iterator[Problem]:
+    for option, most in _LONGEST.items():
+        size = len(str(params.get(option) or "").encode(errors="surrogatepass"))
+        if size > most:
+            yield Problem(option, f"has {size} bytes, and Azure takes {most}")
+
+
+def _condition_problems(params: Mapping[str, Any]) -> Iterator[Problem]:
+    """Whether its brackets fit together; the rest is the service's language."""
+    bare = _QUOTED.sub("", str(params.get("condition") or ""))
+    opened: list[str] = []
+    for sign in bare:
+        if sign in _BRACKETS:
+            opened.append(_BRACKETS[sign])
+        elif sign in _BRACKETS.values() and (not opened or opened.pop() != sign):
+            yield Problem("condition", f"a {sign} closes nothing: brackets are paired, and texts are in single quotes")
+            return
+    if opened or "'" in bare:
+        what = "a quote" if "'" in bare else f"a bracket before {opened[-1]}"
+        yield Problem("condition", f"{what} is not closed: brackets are paired, and texts are in single quotes")
+
+
 _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
     _scope_problems,
+    _length_problems,
+    _condition_problems,
     _principal_problems,
     _role_problems,
     _type_problems,

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -12,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.azure_roles import PAGE, ROLES, is_of_group
 from support.local_azure import Azure
-from support.playbook import CHECKOUT
 
 from ansible_collections.mcpops.platform.plugins.module_utils import domains
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.roles import Grant
@@ -29,8 +28,6 @@ from ansible_collections.mcpops.platform.plugins.modules import (
 from localcloud.azure import built_in_roles
 from localcloud.azure.principals import Principals
 
-PAGE = (CHECKOUT / "docs" / "azure-permissions.md").read_text(encoding="utf-8")
-ROLES = {role["Name"]: role for role in map(json.loads, re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL))}
 NAMED = {"name": "c1", "resource_group": "rg"}
 OWNER = {"host": "h1"}
 REGISTRIES, IDENTITIES = "Microsoft.ContainerRegistry/registries", "Microsoft.ManagedIdentity/userAssignedIdentities"
@@ -76,10 +73,6 @@ def identity(azure: Azure, *granted: tuple[str, list[str]]) -> dict[str, str]:
         given = {"principal": one.object_id, "principal_type": "ServicePrincipal", "role": guid}
         assert azure.run(azure_role_assignment, {"scope": f"{subscription(azure)}{below}", **given})["changed"]
     return {"client_id": one.client_id, "secret": one.secret}
-
-
-def place_of(role: Mapping[str, Any]) -> str:
-    return "/resourceGroups/rg" if role["AssignableScopes"][0].endswith("/resourceGroups/<group>") else ""
 
 
 def asked(azure: Azure) -> list[str]:
@@ -204,7 +197,7 @@ def with_roles(azure: Azure, stage: Stage, without: str = "", of: str = "") -> d
     granted = []
     for name in stage.roles:
         actions = [one for one in ROLES[name]["Actions"] if (name, one) != (of, without)]
-        granted.append((place_of(ROLES[name]), actions))
+        granted.append(("/resourceGroups/rg" if is_of_group(ROLES[name]) else "", actions))
     return identity(azure, *granted)
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from support.local_azure import Azure
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import client, names, reconcile
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import client, names, reconcile, sdk
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.errors import Unreachable
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_plan import plan_resource, resource_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Backoff
-from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, azure_resource
+from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, azure_provider, azure_resource
 
 OWNER = {"host": "h1"}
 GROUP = {"type": "Microsoft.Resources/resourceGroups", "name": "rg", "location": "eastus2", "owner": OWNER}
@@ -219,3 +220,33 @@ def test_a_password_goes_with_another_change(method: str) -> None:
     assert "never answered" in plan.notes[0]
     assert "c4nary" not in str(plan.diff())
     assert "etag" not in plan.body
+
+
+def test_a_registry_whose_answer_was_lost_is_not_somebody_elses(azure: Azure, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection breaks behind the request, and a replica does not know the registry yet: its name is taken."""
+    assert azure.run(azure_provider, {"namespaces": ["Microsoft.ContainerRegistry"]})["changed"]
+    assert azure.run(azure_resource, GROUP)["changed"]
+    sent = sdk.PipelineSender.send
+    lost: list[str] = []
+
+    def send(self: Any, request: Any) -> Any:
+        answer = sent(self, request)
+        if request.method == "PUT" and "/registries/" in request.url and not lost:
+            lost.append(request.url)
+            azure.faults.add("missing", path="registries/acragents$", count=1)
+            raise Unreachable("the connection broke", sent=True)
+        return answer
+
+    monkeypatch.setattr(sdk.PipelineSender, "send", send)
+    made = azure.run(
+        azure_resource,
+        {
+            "type": "Microsoft.ContainerRegistry/registries",
+            "resource_group": "rg",
+            "name": "acragents",
+            "location": "eastus2",
+            "sku": {"name": "Basic"},
+            "owner": {"host": "h1"},
+        },
+    )
+    assert lost and made["changed"] and made["resource"]["name"] == "acragents", made["msg"]

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from support.container_registry import RegistryUser
+from support.image_pull import pod_of, state_of
 from support.portal import Portal
 
 from ..conftest import SHARED_CLUSTER, SHARED_GROUP, Cluster
@@ -20,39 +19,12 @@ pytestmark = pytest.mark.integration
 TaskRunner = Callable[..., dict[str, Any]]
 GROUP, NAME = "rg-it-pull", "itpull"
 ACR_PULL = "/providers/Microsoft.Authorization/roleDefinitions/7f951dda-4ed3-4680-a7ca-43fe172d538d"
-PATIENCE = 120.0
 
 
 @pytest.fixture(scope="module")
 def registry(registries_in: Registries) -> Iterator[dict[str, Any]]:
     with registries_in(GROUP, NAME, sku="Basic") as found:
         yield found[NAME]
-
-
-def pod(name: str, image: str) -> str:
-    secure = {
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "runAsNonRoot": True,
-        "runAsUser": 65535,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
-    container = {"name": "it", "image": image, "imagePullPolicy": "Always", "securityContext": secure}
-    spec = {"containers": [container], "terminationGracePeriodSeconds": 0}
-    return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
-
-
-def state(cluster: Cluster, namespace: str, name: str) -> dict[str, Any]:
-    """The container's state, once it runs or its image cannot be pulled."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        found = cluster.get("pod", name, "-n", namespace).get("status", {}).get("containerStatuses") or [{}]
-        now: dict[str, Any] = found[0].get("state", {})
-        waiting = now.get("waiting", {}).get("reason", "")
-        if "running" in now or waiting in ("ErrImagePull", "ImagePullBackOff"):
-            return now
-        assert time.monotonic() < deadline, found
-        time.sleep(0.5)
 
 
 def test_only_with_acr_pull(
@@ -71,8 +43,8 @@ def test_only_with_acr_pull(
         "source": {"image": f"{cloud.registry}/pause:1.0"},
     }
     image = run_task("acr_image", declared)["image"]
-    cluster.kubectl("-n", namespace, "create", "-f", "-", stdin=pod("before", image))
-    before = state(cluster, namespace, "before")
+    cluster.kubectl("-n", namespace, "create", "-f", "-", stdin=pod_of("before", image))
+    before = state_of(cluster, namespace, "before")
     assert "running" not in before
     events = cluster.kubectl("-n", namespace, "get", "events", "-o", "json")
     assert "401 Unauthorized" in events
@@ -84,8 +56,8 @@ def test_only_with_acr_pull(
     grant = {"roleDefinitionId": ACR_PULL, "principalId": kubelet, "principalType": "ServicePrincipal"}
     place = f"{registry['id']}/providers/Microsoft.Authorization/roleAssignments/00000000-0000-0000-0000-0000000000b1"
     run_task("azure_resource", {"id": place, "properties": grant})
-    cluster.kubectl("-n", namespace, "create", "-f", "-", stdin=pod("after", image))
-    assert "running" in state(cluster, namespace, "after")
+    cluster.kubectl("-n", namespace, "create", "-f", "-", stdin=pod_of("after", image))
+    assert "running" in state_of(cluster, namespace, "after")
 
 
 def test_token_flow(cloud: Any, portal: Portal, registry: dict[str, Any]) -> None:

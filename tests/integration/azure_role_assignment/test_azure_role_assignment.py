@@ -76,6 +76,15 @@ ISSUER = "https://token.actions.githubusercontent.com/Contoso/"
 
 
 @pytest.fixture
+def others(portal: Portal, group: str) -> Iterator[str]:
+    """A group that somebody else has made."""
+    name = f"{group}-other"
+    portal.put(f"resourceGroups/{name}", {"location": "eastus2"}, GROUPS_VERSION)
+    yield name
+    portal.request("DELETE", f"resourceGroups/{name}", version=GROUPS_VERSION)
+
+
+@pytest.fixture
 def platform(cloud: Any, group: str) -> dict[str, Any]:
     """The variables of a host that declares one of each."""
     return {
@@ -97,14 +106,18 @@ def platform(cloud: Any, group: str) -> dict[str, Any]:
         "azure_platform_role_assignments": [
             {"identity": "id-ci", "registry": "", "role": "AcrPush"},
             {"identity": "id-ci", "resource_group": group, "role": READER},
+            # of somebody who is none of these identities
+            {"principal": str(uuid.uuid4()), "principal_type": "Group", "resource_group": group, "role": READER},
         ],
         "azure_platform_log_workspaces": [{"name": "log-it", "retention_days": 60}],
     }
 
 
 def test_a_platform_from_nothing_to_nothing(
-    run_all: TasksRunner, portal: Portal, group: str, platform: dict[str, Any]
+    run_all: TasksRunner, portal: Portal, group: str, others: str, platform: dict[str, Any]
 ) -> None:
+    reads_there = {"identity": "id-ci", "resource_group": others, "role": READER}
+    platform["azure_platform_role_assignments"].append(reads_there)
     platform["azure_platform_role_assignments"][0]["registry"] = platform["azure_platform_registries"][0]["name"]
     place = f"resourceGroups/{group}"
     checked = run_all(ROLE, host=platform, check=True).ok()
@@ -138,6 +151,7 @@ def test_a_platform_from_nothing_to_nothing(
     assert portal.get(credential, IDENTITIES_VERSION)["properties"]["issuer"] == ISSUER
     assert portal.get(scope, "2025-11-01")["sku"]["name"] == "Standard"
 
+    assert len(granted(portal, f"resourceGroups/{others}")) == 1
     teardown = [{"ansible.builtin.include_role": {"name": "mcpops.platform.azure_platform", "tasks_from": "teardown"}}]
     options = {
         "site_teardown_resource_groups": [{"name": group}],
@@ -147,22 +161,18 @@ def test_a_platform_from_nothing_to_nothing(
     }
     run_all(teardown, host={**platform, **options}).ok()
     assert portal.request("GET", place, version=GROUPS_VERSION).status_code == 404
+    assert granted(portal, f"resourceGroups/{others}") == [], "its group stays, and a role of nobody would with it"
 
 
 def test_a_name_that_is_taken_is_told_in_a_check(
-    run_all: TasksRunner, run_task: TaskRunner, portal: Portal, group: str, platform: dict[str, Any]
+    run_all: TasksRunner, run_task: TaskRunner, portal: Portal, group: str, others: str, platform: dict[str, Any]
 ) -> None:
     run_task("azure_resource", {"type": GROUPS, "name": group, "location": "eastus2", "owner": {"host": "test"}})
     run_task("azure_provider", {"namespaces": ["Microsoft.ContainerRegistry", "Microsoft.OperationalInsights"]})
     name = platform["azure_platform_registries"][0]["name"]
-    other = f"{group}-other"
-    run_task("azure_resource", {"type": GROUPS, "name": other, "location": "eastus2", "owner": {"host": "test"}})
-    taken = f"resourceGroups/{other}/providers/Microsoft.ContainerRegistry/registries/{name}"
-    try:
-        portal.put(taken, {"location": "eastus2", "sku": {"name": "Basic"}}, "2025-11-01")
-        wanted = {**platform, "azure_platform_name_suffix": "", "azure_platform_role_assignments": []}
-        refused = run_all(ROLE, host=wanted, check=True)
-        assert refused.returncode != 0 and "is already in use" in refused.output
-        assert "azure_platform_name_suffix" in refused.output
-    finally:
-        portal.request("DELETE", f"resourceGroups/{other}", version=GROUPS_VERSION)
+    taken = f"resourceGroups/{others}/providers/Microsoft.ContainerRegistry/registries/{name}"
+    portal.put(taken, {"location": "eastus2", "sku": {"name": "Basic"}}, "2025-11-01")
+    wanted = {**platform, "azure_platform_name_suffix": "", "azure_platform_role_assignments": []}
+    refused = run_all(ROLE, host=wanted, check=True)
+    assert refused.returncode != 0 and "is already in use" in refused.output
+    assert "azure_platform_name_suffix" in refused.output

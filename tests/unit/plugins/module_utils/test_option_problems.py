@@ -134,3 +134,10 @@ def test_what_is_known_later_is_so_by_any_of_its_names() -> None:
     for ask in (lambda: params["name"], lambda: params.get("name"), lambda: "name" in params):
         with pytest.raises(KnownLater):
             ask()
+
+
+def test_what_is_known_later_stays_so_inside_of_a_mapping() -> None:
+    """The validator copies what it is given, and rules compare with what stands for it."""
+    spec = {"properties": {"type": "dict"}}
+    _reported, params, _hidden = validated_options(spec, {"properties": {"issuer": LATER, "subjects": [LATER]}}, {})
+    assert params["properties"]["issuer"] is LATER and params["properties"]["subjects"][0] is LATER

@@ -101,7 +101,9 @@ def test_names_of_files_in_any_coding(build: BuildSpec) -> None:
     assert fingerprint(build) == fingerprint(build)
 
 
-@pytest.mark.parametrize("pattern", ["lib/[ab", "[", "notes\\", "[z-a]"])
+@pytest.mark.parametrize(
+    "pattern", ["lib/[ab", "[", "notes\\", "[z-a]"], ids=["class", "bracket", "backslash", "range"]
+)
 def test_a_pattern_that_is_none_is_told_with_its_line(build: BuildSpec, pattern: str) -> None:
     (build.context / ".dockerignore").write_text(f"notes.md\n{pattern}\n", encoding="ascii")
     (problem,) = acr_context.context_problems(build)

@@ -16,10 +16,12 @@ import pytest
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks_kubeconfig import (
     Kubeconfig,
     kubeconfig_changes,
+    parse_kubeconfig,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.kubelogin import (
     LOGINS,
     SERVER_APP,
+    Entra,
     Own,
     entra_of,
     is_converted,
@@ -257,3 +259,27 @@ def test_how_somebody_logs_in_is_shown_and_what_proves_it_is_not(name: str) -> N
     sides = [Kubeconfig("", {"users": [{"name": name, "user": user}]}) for user in (before, after)]
     shown = {change.path.rpartition("].user.")[2]: change.secret for change in kubeconfig_changes(*sides)}
     assert shown == {"token": True, "client-key-data": True, "exec.args[1]": False, "tokenFile": False}
+
+
+@pytest.mark.parametrize(
+    "text",
+    {
+        "a cluster that is a text": "clusters: [{name: a, cluster: x}]\nusers: [{name: a, user: y}]",
+        "entries that are texts": "clusters: [x]\nusers: [y]\ncontexts: z",
+        "lists in place of mappings": "clusters: [{name: a, cluster: [1]}]\nusers: [{name: a, user: [1]}]",
+        "an exec that is none": "users: [{name: a, user: {exec: {command: kubelogin, args: {a: 1}, env: 7}}}]",
+        "an auth provider that is none": "users: [{name: a, user: {auth-provider: {name: azure, config: x}}}]",
+        "a date that is none": "clusters: 2020-13-45",
+        "brackets without an end": "[" * 100_000,
+        "a list": "- a",
+        "nothing": "",
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_a_file_of_somebody_else_is_read_whatever_it_holds(text: tuple[str, str]) -> None:
+    """It may be overwritten or not, but nothing of it ends in a traceback."""
+    found = parse_kubeconfig(text[1])
+    assert (found.server, found.proxy_url, found.credentials()) == ("", "", [])
+    assert found.beside(("agents",)) in ("", "something other than a kubeconfig")
+    assert entra_of(found.user) is None or found.user
+    assert not is_converted(found.user, Entra({}), None)

@@ -20,7 +20,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.role_assignmen
 
 SUB = "/subscriptions/1d0c7a52-3b7e-4a53-8f0e-7f2d9f9f5c22"
 GROUP = f"{SUB}/resourceGroups/rg"
-REGISTRY = f"{GROUP}/providers/Microsoft.ContainerRegistry/registries/acr1"
+REGISTRY = f"{GROUP}/providers/Microsoft.ContainerRegistry/registries/acragents"
 CLUSTER = f"{GROUP}/providers/Microsoft.ContainerService/managedClusters/c1"
 IDENTITY = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-tools"
 PRINCIPAL, PULL = "11111111-2222-3333-4444-555555555555", "7f951dda-4ed3-4680-a7ca-43fe172d538d"
@@ -58,7 +58,7 @@ def test_taken(changes: dict[str, Any]) -> None:
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
-    "no scope": ({"scope": "acr1"}, "scope", "is not a valid scope"),
+    "no scope": ({"scope": "acragents"}, "scope", "is not a valid scope"),
     "half a scope": ({"scope": f"{GROUP}/providers/Microsoft.X"}, "scope", "is not a valid scope"),
     "a subscription's name": ({"scope": "/subscriptions/mine"}, "scope", "is not a valid scope"),
     "an assignment": (
