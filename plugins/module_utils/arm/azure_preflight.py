@@ -240,6 +240,8 @@ def _entries(params: Params) -> Iterator[Problem]:
         yield from azure_rights.row_problems(entry.get("permissions") or (), f"{where}.permissions")
         yield from azure_provider.namespace_problems(f"{where}.providers", entry.get("providers") or ())
         yield from preview_features.feature_problems(f"{where}.features", entry.get("features") or ())
+        if any(not str(chart).strip() for chart in entry.get("charts") or ()):
+            yield Problem(f"{where}.charts", "has an empty text: name a chart, such as ingress-nginx/ingress-nginx")
 
 
 _RULES: tuple[Rule[Params], ...] = (

@@ -21,6 +21,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.azure_rights i
     suitable,
     wanted,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.option_problems import spec_problems
+from ansible_collections.mcpops.platform.plugins.modules import azure_preflight
 
 GROUP = "/subscriptions/s/resourceGroups/rg"
 CLUSTER = f"{GROUP}/providers/Microsoft.ContainerService/managedClusters/c"
@@ -169,6 +171,7 @@ def test_a_scope_is_asked_once_for_what_is_made_there() -> None:
         ),
         (with_clusters(entry(providers=["Compute"])), "clusters[0].providers", "is not a valid provider namespace"),
         (with_clusters(entry(features=["Encryption"])), "clusters[0].features", "is not a valid feature"),
+        (with_clusters(entry(charts=[" "])), "clusters[0].charts", "has an empty text"),
         ({**params(providers=["A.B"]), "share": "look"}, "share", "look needs clusters"),
         (with_clusters(entry(), retirement_days=-1), "retirement_days", "must be at least 0, is -1"),
     ],
@@ -176,6 +179,12 @@ def test_a_scope_is_asked_once_for_what_is_made_there() -> None:
 def test_refused_values(given: dict[str, Any], path: str, words: str) -> None:
     (found,) = problems(given)
     assert found.path == path and words in found.message
+
+
+@pytest.mark.parametrize(("option", "value"), [("examine", "some"), ("share", "ask")])
+def test_other_choices_are_refused(option: str, value: str) -> None:
+    (found,) = spec_problems(azure_preflight.ARGUMENT_SPEC, {"providers": ["A.B"], option: value})
+    assert f"value of {option} must be one of" in found.message
 
 
 def test_a_host_is_listed_once() -> None:
