@@ -15,7 +15,7 @@ description:
     All that is missing is one message, with the roles that would do and the command that assigns one. Nothing is
     changed.
   - With O(clusters) it also looks at what clusters are declared to be, those of all hosts of a run together
-    (O(beside)). Whether each new node pool can have a size, with the quota of a location shared by all of them;
+    (O(share)). Whether each new node pool can have a size, with the quota of a location shared by all of them;
     whether the version of Kubernetes is offered; what cannot change in place; features that a subscription must be
     registered for; and what Azure has retired, or will within O(retirement_days) days.
   - A group or resource that is not there yet is judged by what its parent gives.
@@ -62,7 +62,7 @@ options:
     description: Clusters that this task is about. One of O(permissions), O(providers) and O(clusters) is needed.
     type: list
     elements: dict
-    suboptions: &cluster
+    suboptions:
       host:
         description: Who declares it, for messages.
         type: str
@@ -106,14 +106,15 @@ options:
         description: Charts that are installed in it, for what is known to be retired of them.
         type: list
         elements: str
-  beside:
+  share:
     description:
-      - Clusters of other hosts of the same run and the same subscription. They are looked at together with those of
-        O(clusters), once in a run; the first host that lacks something fails with what all of them lack, each other
-        one with what is its own.
-    type: list
-    elements: dict
-    suboptions: *cluster
+      - Whether O(clusters) are looked at together with those of other hosts of the same run, which have the same
+        subscription and identity. V(keep) asks nothing, and keeps them for tasks with V(look). Those look at all that
+        was kept, once in a run; the first host that lacks something fails with what all of them lack, each other one
+        with what is its own. Outside the controller's own process V(look) is V(alone).
+    type: str
+    choices: [alone, keep, look]
+    default: alone
   examine:
     description:
       - Of clusters that only stay as they are, V(changed) reads no more than the cluster itself. V(all) also asks
@@ -224,24 +225,23 @@ _PERMISSIONS: dict[str, Any] = {
         "unless_present": {"type": "str"},
     },
 }
-_CLUSTERS: dict[str, Any] = {
-    "type": "list",
-    "elements": "dict",
-    "options": {
-        "host": {"type": "str", "required": True},
-        "cluster": {"type": "dict", "required": True},
-        "permissions": _PERMISSIONS,
-        "providers": {"type": "list", "elements": "str"},
-        "features": {"type": "list", "elements": "str"},
-        "charts": {"type": "list", "elements": "str"},
-    },
-}
 ARGUMENT_SPEC: dict[str, Any] = {
     **azure_argument_spec(),
     "permissions": _PERMISSIONS,
     "providers": {"type": "list", "elements": "str"},
-    "clusters": _CLUSTERS,
-    "beside": _CLUSTERS,
+    "clusters": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "host": {"type": "str", "required": True},
+            "cluster": {"type": "dict", "required": True},
+            "permissions": _PERMISSIONS,
+            "providers": {"type": "list", "elements": "str"},
+            "features": {"type": "list", "elements": "str"},
+            "charts": {"type": "list", "elements": "str"},
+        },
+    },
+    "share": {"type": "str", "choices": ["alone", "keep", "look"], "default": "alone"},
     "examine": {"type": "str", "choices": ["changed", "all"], "default": "changed"},
     "retirement_days": {"type": "int", "default": 90},
 }

@@ -22,12 +22,15 @@ from . import azure_provider, azure_rights, cluster_preflight, names, preview_fe
 from .azure_rights import Held
 from .client import Arm
 from .cluster_preflight import Finding, Wish
-from .options import resolve_identity
+from .options import Identity, resolve_identity
 from .roles import Needed, suitable
 
 _SUBJECT = "Azure preflight"
 # the tasks of one play about the same clusters
 _SHARED_SECONDS = 120.0
+# longer than any run
+_KEPT_SECONDS = 86400.0
+_KEPT = "azure-preflight-kept"
 
 Params = Mapping[str, Any]
 
@@ -64,11 +67,18 @@ def converge(task: Task) -> Result:
     """
     params = task.params
     refuse(_SUBJECT, problems(params))
-    own = [str(entry["host"]) for entry in params["clusters"] or ()]
-    subscription = resolve_identity(params).subscription_id
-    wishes = _wishes(task, subscription)
+    entries = {str(entry["host"]): entry for entry in params["clusters"] or ()}
+    own, identity = list(entries), resolve_identity(params)
+    for entry in entries.values():
+        protect(task, declared_values([entry["cluster"]]))
+    wishes = _wishes(entries, identity.subscription_id)
+    if params["share"] == "keep":
+        _kept(task, identity, lambda known: {**known, **entries})
+        return Result(False, f"{_SUBJECT}: kept what {', '.join(own)} declares")
+    others = _kept(task, identity) if params["share"] == "look" else {}
+    everybody = dict(sorted({**others, **entries}.items()))
     arm = Arm.connect(task)
-    found = _shared(task, subscription, lambda: _look(task, arm, wishes))
+    found = _shared(task, identity, everybody, lambda: _look(task, arm, everybody, wishes))
     theirs = [Finding(**row) for row in found.findings]
     mine = [finding for finding in theirs if finding.host in ("", *own)]
     for finding in mine:
@@ -119,42 +129,51 @@ def _reason(finding: Finding, with_host: bool = False) -> Reason:
 _OF_NO_HOST = ("AuthorizationFailed", "MissingSubscriptionRegistration")
 
 
-def _wishes(task: Task, subscription: str) -> list[Wish]:
-    """The clusters of all hosts, by host. What is wrong with those of others is told by their own tasks."""
-    found: list[Wish] = []
-    wrong: list[Problem] = []
-    for option in ("clusters", "beside"):
-        for entry in task.params[option] or ():
-            protect(task, declared_values([entry["cluster"]]))
-            wish, problems_of_entry = cluster_preflight.wish_of(entry, subscription)
-            found += [wish] if wish is not None else []
-            wrong += problems_of_entry if option == "clusters" else []
-    refuse(_SUBJECT, wrong)
-    return sorted(found, key=lambda wish: wish.host)
+Entries = Mapping[str, Mapping[str, Any]]
+"""What hosts declare, by host."""
 
 
-def _shared(task: Task, subscription: str, look: Callable[[], Found]) -> Found:
+def _wishes(entries: Entries, subscription: str) -> dict[str, Wish]:
+    """The clusters of these hosts, once nothing is wrong with any of them."""
+    read = {host: cluster_preflight.wish_of(entry, subscription) for host, entry in entries.items()}
+    refuse(_SUBJECT, [problem for _wish, wrong in read.values() for problem in wrong])
+    return {host: wish for host, (wish, _wrong) in read.items() if wish is not None}
+
+
+def _kept(
+    task: Task, identity: Identity, changed: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """What the tasks of this run have kept for one identity and subscription, by host, or change it."""
+    cache, key = RunCache(task.run_directory), (_KEPT, identity.fingerprint(), identity.subscription_id)
+    if changed is not None:
+        cache.change(key, lambda known: changed(known or {}), _KEPT_SECONDS)
+    known: dict[str, Any] = cache.known(key) or {}
+    return known
+
+
+def _shared(task: Task, identity: Identity, everybody: Entries, look: Callable[[], Found]) -> Found:
     """What was found, by whichever task of this run looked first where several hosts look at the same."""
     params = task.params
-    if not params["beside"]:
+    if len(everybody) == len(params["clusters"] or ()):
         return look()
-    entries = sorted([*params["clusters"], *params["beside"]], key=lambda entry: str(entry["host"]))
-    asked = [entries, *(params[name] for name in ("permissions", "providers", "examine", "retirement_days"))]
+    asked = [everybody, *(params[name] for name in ("permissions", "providers", "examine", "retirement_days"))]
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
-    key = ("azure-preflight", resolve_identity(params).fingerprint(), subscription, digest)
+    key = ("azure-preflight", identity.fingerprint(), identity.subscription_id, digest)
     return Found(**RunCache(task.run_directory).get_or_make(key, lambda: (asdict(look()), _SHARED_SECONDS)))
 
 
-def _look(task: Task, arm: Arm, wishes: Sequence[Wish]) -> Found:
+def _look(task: Task, arm: Arm, everybody: Entries, own: Mapping[str, Wish]) -> Found:
     params = task.params
-    entries = sorted([*(params["clusters"] or ()), *(params["beside"] or ())], key=lambda entry: str(entry["host"]))
-    parts = [_Part.of("", params), *(_Part.of(str(entry["host"]), entry) for entry in entries)]
     found = Found()
+    parts = [_Part.of("", params), *(_Part.of(host, entry) for host, entry in everybody.items())]
     findings = list(_allowed(arm, parts, found))
+    # what was kept was looked at by whoever kept it
+    others = {host: entry for host, entry in everybody.items() if host not in own}
+    wishes = {**_wishes(others, arm.subscription_id), **own}
     if wishes:
         everything, days = params["examine"] == "all", params["retirement_days"]
         today = datetime.now(timezone.utc).date()
-        looked = cluster_preflight.look(task, arm, wishes, everything, today, days)
+        looked = cluster_preflight.look(task, arm, [wishes[host] for host in everybody], everything, today, days)
         findings += looked.findings
         found.notes += looked.notes
         found.pools += looked.pools
@@ -201,21 +220,20 @@ def _of_provider(host: str, namespace: str, state: str) -> Iterator[Finding]:
         yield Finding(
             host,
             namespace,
-            "MissingSubscriptionRegistration",
-            f"the resource provider is {state}, and this identity may not register it ({_register(namespace)})",
-            f"Somebody who may has to: `az provider register --namespace {namespace}`",
+            code="MissingSubscriptionRegistration",
+            message=f"the resource provider is {state}, and this identity may not register it ({_register(namespace)})",
+            hint=f"Somebody who may has to: `az provider register --namespace {namespace}`",
         )
 
 
 def _entries(params: Params) -> Iterator[Problem]:
     """What would keep an entry from being told; the rest of a declaration is judged as aks_cluster judges it."""
     own = [str(entry["host"]) for entry in params["clusters"] or ()]
-    for entry in params["clusters"] or ():
-        host = str(entry["host"])
-        where = f"clusters[{host}]"
+    for number, entry in enumerate(params["clusters"] or ()):
+        host, where = str(entry["host"]), f"clusters[{number}]"
         if not host.strip():
-            yield Problem("clusters[].host", "is empty: name the host")
-        if own.count(host) > 1 or host in [str(other["host"]) for other in params["beside"] or ()]:
+            yield Problem(f"{where}.host", "is empty: name the host")
+        if own.count(host) > 1:
             yield Problem(f"{where}.host", f"{host!r} declares two clusters: a cluster belongs to one host")
         for option, resource_type in (("name", names.MANAGED_CLUSTERS), ("resource_group", names.RESOURCE_GROUPS)):
             value = str(entry["cluster"].get(option) or "")
@@ -223,13 +241,15 @@ def _entries(params: Params) -> Iterator[Problem]:
         yield from azure_rights.row_problems(entry.get("permissions") or (), f"{where}.permissions")
         yield from azure_provider.namespace_problems(f"{where}.providers", entry.get("providers") or ())
         yield from preview_features.feature_problems(f"{where}.features", entry.get("features") or ())
+        if any(not str(chart).strip() for chart in entry.get("charts") or ()):
+            yield Problem(f"{where}.charts", "has an empty text: name a chart, such as ingress-nginx/ingress-nginx")
 
 
 _RULES: tuple[Rule[Params], ...] = (
     lambda params: azure_rights.row_problems(params["permissions"] or ()),
     lambda params: azure_provider.namespace_problems("providers", params["providers"] or ()),
     _entries,
-    Check("beside", lambda params: params["beside"] and not params["clusters"], "needs clusters"),
+    Check("share", lambda params: params["share"] != "alone" and not params["clusters"], "{share} needs clusters"),
     Check("retirement_days", lambda params: params["retirement_days"] < 0, "must be at least 0, is {retirement_days}"),
     Check(
         "permissions",

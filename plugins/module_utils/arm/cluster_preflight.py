@@ -61,6 +61,8 @@ class Wish:
 
     host: str
     spec: ClusterSpec
+    incomplete: tuple[Problem, ...] = ()
+    """What a cluster that stands does without, and a new one cannot."""
     features: tuple[str, ...] = ()
     charts: tuple[str, ...] = ()
 
@@ -98,11 +100,12 @@ def wish_of(entry: Mapping[str, Any], subscription_id: str) -> tuple[Wish | None
     reported, params, _hidden = validated_options(CLUSTER_ARGUMENTS, entry["cluster"], {})
     if reported:
         return None, judged_apart(CLUSTER_ARGUMENTS, entry["cluster"], where)[0] or reported
-    own = [*problems_of({**params, "wait_timeout": None}), *creation_problems(params)]
+    own = problems_of({**params, "wait_timeout": None})
     if own:
         return None, [Problem(f"{where}.{problem.path}", problem.message) for problem in own]
     further = {name: tuple(entry.get(name) or ()) for name in ("features", "charts")}
-    return Wish(str(entry["host"]), cluster_spec(params, subscription_id), **further), []
+    spec, needed = cluster_spec(params, subscription_id), tuple(creation_problems(params))
+    return Wish(str(entry["host"]), spec, needed, **further), []
 
 
 def look(task: Task, arm: Arm, wishes: Sequence[Wish], everything: bool, today: date, days: int) -> Looked:
@@ -117,9 +120,14 @@ def look(task: Task, arm: Arm, wishes: Sequence[Wish], everything: bool, today: 
     features: dict[str, str] = {}
     for one in clusters:
         host, subject = one.wish.host, one.wish.spec.subject
+        for problem in () if one.body else one.wish.incomplete:
+            place = f"{subject}: {problem.path}"
+            found.findings.append(Finding(host, place, code="Incomplete", message=problem.message))
         for refusal in one.plan.refused:
             message = refusal.sentence or f"cannot be changed from {refusal.before} to {refusal.after}"
-            found.findings.append(Finding(host, f"{subject}: {refusal.path}", "Refused", message, refusal.remedy))
+            found.findings.append(
+                Finding(host, f"{subject}: {refusal.path}", code="Refused", message=message, hint=refusal.remedy)
+            )
         found.findings += _versions(one, offers)
         if everything or one.changes:
             found.findings += _features(arm, one, features)
@@ -140,14 +148,21 @@ def _read(task: Task, arm: Arm, wishes: Sequence[Wish], found: Looked) -> Iterat
         yield _Cluster(wish, body, plan_cluster(body, wish.spec))
 
 
+def size_requests_of(spec: ClusterSpec, body: Body | None) -> dict[str, SizeRequest]:
+    """What is asked of a size for each pool that does not exist yet, by its name."""
+    location = str((body or {}).get("location") or spec.declared.get("location") or "")
+    asked = {
+        pool.name: size_request_of(body, spec.pools, pool, location, spec.sizes)
+        for pool in new_pools(current_pools(body), spec)
+    }
+    # without candidates the service chooses
+    return {name: request for name, request in asked.items() if request.candidates}
+
+
 def _sizes(arm: Arm, clusters: Sequence[_Cluster], found: Looked) -> None:
-    asked: list[tuple[_Cluster, str, SizeRequest]] = []
-    for one in clusters:
-        spec = one.wish.spec
-        for fresh in new_pools(current_pools(one.body), spec):
-            request = size_request_of(one.body, spec.pools, fresh, one.location, spec.sizes)
-            # without candidates the service chooses
-            asked += [(one, fresh.name, request)] if request.candidates else []
+    asked: list[tuple[_Cluster, str, SizeRequest]] = [
+        (one, name, request) for one in clusters for name, request in size_requests_of(one.wish.spec, one.body).items()
+    ]
     if not asked:
         return
     try:
@@ -179,7 +194,7 @@ def _unfit(one: _Cluster, pool: str, request: SizeRequest, selection: Selection,
     if not selection.offers:
         message = f"{one.location!r} has no virtual machine sizes for this subscription"
         hint = 'List the regions: az account list-locations --query "[].name"'
-        return Finding(one.wish.host, subject, "LocationNotOffered", message, hint)
+        return Finding(one.wish.host, subject, code="LocationNotOffered", message=message, hint=hint)
     by_reason: dict[str, list[str]] = {}
     for verdict in selection.verdicts:
         by_reason.setdefault("; ".join(verdict.reasons), []).append(verdict.candidate)
@@ -223,7 +238,7 @@ def _versions(one: _Cluster, offers: _Offers) -> Iterator[Finding]:
     if not (one.body and plan_problems(one.body)):
         for problem in plan_problems(one.body, spec.declared):
             subject = f"{spec.subject}: {problem.path}"
-            yield Finding(one.wish.host, subject, "K8sVersionNotSupported", problem.message)
+            yield Finding(one.wish.host, subject, code="K8sVersionNotSupported", message=problem.message)
     step = version_step(one.body or {}, spec.kubernetes_version)
     if step.settled or step.refused:
         return
@@ -231,7 +246,8 @@ def _versions(one: _Cluster, offers: _Offers) -> Iterator[Finding]:
     plan = support_plan_of(one.body, spec.declared)[1]
     wrong = offered_problem(spec.kubernetes_version, plain_location(one.location), rows, plan)
     for message in [*(problem.message for problem in problems), *([wrong] if wrong else [])]:
-        yield Finding(one.wish.host, f"{spec.subject}: kubernetes_version", "K8sVersionNotSupported", message)
+        subject = f"{spec.subject}: kubernetes_version"
+        yield Finding(one.wish.host, subject, code="K8sVersionNotSupported", message=message)
 
 
 def _features(arm: Arm, one: _Cluster, states: dict[str, str]) -> Iterator[Finding]:
@@ -248,8 +264,9 @@ def _features(arm: Arm, one: _Cluster, states: dict[str, str]) -> Iterator[Findi
         hint = f"`{preview_features.register_command(need.feature)}`, and wait until `az feature show` says Registered"
         message = f"needs the feature {need.feature}, which is {state}"
         hint = f"{hint} ({need.source})" if need.source else hint
+        subject = f"{spec.subject}: {need.place}"
         yield Finding(
-            one.wish.host, f"{spec.subject}: {need.place}", "FeatureNotRegistered", message, hint, need.certain
+            one.wish.host, subject, code="FeatureNotRegistered", message=message, hint=hint, fails=need.certain
         )
 
 
@@ -264,14 +281,20 @@ def _retirements(one: _Cluster, offers: _Offers, everything: bool, today: date, 
         still = ""
         if item.use.kind == KUBERNETES and item.past and _still_offered(offers, one, item.use):
             still = f" ({plain_location(one.location)} still offers it)"
-        code = "Retired" if item.past else "Retiring"
-        yield Finding(host, f"{spec.subject}: {item.use.place}", code, f"{item.what}{still}", item.hint, item.fails)
+        yield Finding(
+            host,
+            f"{spec.subject}: {item.use.place}",
+            code="Retired" if item.past else "Retiring",
+            message=f"{item.what}{still}",
+            hint=item.hint,
+            fails=item.fails,
+        )
     for use in known if everything else ():
         unknown = use.kind == KUBERNETES and use.stands and use not in listed_by_calendar
         if unknown and _still_offered(offers, one, use) is False:
             message = f"Kubernetes {use.value} is no longer offered in {plain_location(one.location)}"
             hint = "Declare a newer kubernetes_version, one minor a time: az aks get-upgrades shows which"
-            yield Finding(host, f"{spec.subject}: {use.place}", "Retired", message, hint, fails=False)
+            yield Finding(host, f"{spec.subject}: {use.place}", code="Retired", message=message, hint=hint, fails=False)
 
 
 def _still_offered(offers: _Offers, one: _Cluster, use: retirements.Use) -> bool | None:

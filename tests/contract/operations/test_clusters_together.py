@@ -33,8 +33,8 @@ def entry(host: str, *pools: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {"host": host, "cluster": {**declared, **changes}, **further}
 
 
-def preflight(azure: Azure, *entries: dict[str, Any], beside: Any = None, **changes: Any) -> dict[str, Any]:
-    return azure.run(azure_preflight, {"clusters": list(entries), "beside": beside, **changes})
+def preflight(azure: Azure, *entries: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return azure.run(azure_preflight, {"clusters": list(entries), **changes})
 
 
 def codes(result: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
@@ -66,10 +66,10 @@ def test_the_first_host_says_what_all_lack_and_azure_is_asked_once(group: Azure)
     group.faults.add("quota", name="cores", limit=40)
     entries = {host: entry(host, pool(), features=[f"A.B/{host}"]) for host in ("a", "b", "c")}
     before = len(group.log.requests())
-    answers = {
-        host: preflight(group, one, beside=[other for name, other in entries.items() if name != host])
-        for host, one in entries.items()
-    }
+    for one in entries.values():
+        assert not preflight(group, one, share="keep").get("failed")
+    assert len(group.log.requests()) == before
+    answers = {host: preflight(group, one, share="look") for host, one in entries.items()}
     assert all(answer["failed"] for answer in answers.values())
     for words in (
         "A.B/a",
@@ -154,9 +154,14 @@ def test_the_declaration_of_a_host_is_judged_as_the_cluster_would_be(group: Azur
     assert failed["failed"] and failed["error"]["kind"] == "invalid_input"
     for words in ("clusters[a].cluster.node_pools[system].count", "clusters[a].cluster.kubernetes_version"):
         assert words in failed["msg"]
-    # what is wrong with another host's is told by its own task
-    fine = preflight(group, entry("b", pool(count=1)), beside=[entry("a", pool(count=0))])
-    assert not fine.get("failed")
+    assert preflight(group, entry("a", pool(count=0)), share="keep")["failed"]
+    assert not preflight(group, entry("b", pool(count=1)), share="look").get("failed")
+
+
+def test_another_subscription_has_another_quota(group: Azure) -> None:
+    group.faults.add("quota", name="cores", limit=40)
+    preflight(group, entry("a"), share="keep", subscription_id="00000000-0000-0000-0000-000000000001")
+    assert preflight(group, entry("b"), share="look")["node_pools"][0]["vm_size"] == SIZES[0]
 
 
 def test_a_new_subscription_is_no_failure(group: Azure) -> None:
