@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from localcloud.azure import oracle
-from localcloud.azure.data_routes import VAULT_ROUTES
+from localcloud.azure.data_routes import GRAPH_ROUTES, VAULT_ROUTES
 from localcloud.azure.oracle import MODELS, judge, key, sdk_operations
 from localcloud.azure.routes import ARM_ROUTES, OPEN_ROUTES, Route, match
 from localcloud.azure.sdk_schema import CONTAINER_SERVICE, model_schema
@@ -166,5 +166,5 @@ def test_the_readme_names_every_route() -> None:
         for path in paths.strip().split(", "):
             whole = first.rsplit("/", 1)[0] + path[1:] if path.startswith("…") and path != first else path
             documented |= {(method.strip(), _below(whole)) for method in methods.split(",")}
-    served = {(route.method, _below(route.path)) for route in (*OPEN_ROUTES, *ARM_ROUTES, *VAULT_ROUTES)}
+    served = {(route.method, _below(route.path)) for route in (*OPEN_ROUTES, *ARM_ROUTES, *GRAPH_ROUTES, *VAULT_ROUTES)}
     assert documented == served

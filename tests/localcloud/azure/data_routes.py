@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What vaults answer at their own hosts: one row a verb and path. RBAC is asked for a row's `action` as data action."""
+"""What is answered beside Resource Manager: Microsoft Graph, and what vaults answer at their own hosts.
+
+One row a verb and path. RBAC is asked for a row's `action` as a data action.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from . import key_vaults, vault_secrets
+from . import directory, key_vaults, registrations, vault_secrets
 from .bodies import read_body
 from .data_plane import Plane
+from .graph import admit, bad
 from .key_vaults import SECRET
 from .routes import Route, match
 from .vault_secrets import VaultError
@@ -30,6 +34,48 @@ VAULT_ROUTES: tuple[Route, ...] = (
     Route("POST", f"{GONE}/recover", vault_secrets.recover, action=f"{SECRET}/recover/action"),
     Route("DELETE", GONE, vault_secrets.purge, action=f"{SECRET}/purge/action"),
 )
+
+
+APPS, PRINCIPALS = "/v1.0/applications", "/v1.0/servicePrincipals"
+APP, PRINCIPAL = f"{APPS}/{{id}}", f"{PRINCIPALS}/{{id}}"
+CREDENTIALS = f"{APP}/federatedIdentityCredentials"
+
+GRAPH_ROUTES: tuple[Route, ...] = (
+    Route("GET", APPS, registrations.list_applications),
+    Route("POST", APPS, registrations.create_application),
+    Route("GET", APP, registrations.get_application),
+    Route("PATCH", APP, registrations.update_application),
+    Route("DELETE", APP, registrations.delete_application),
+    Route("POST", f"{APP}/addPassword", registrations.add_password),
+    Route("POST", f"{APP}/removePassword", registrations.remove_password),
+    Route("GET", CREDENTIALS, registrations.list_credentials),
+    Route("POST", CREDENTIALS, registrations.create_credential),
+    Route("GET", f"{CREDENTIALS}/{{credential}}", registrations.get_credential),
+    Route("PATCH", f"{CREDENTIALS}/{{credential}}", registrations.update_credential),
+    Route("DELETE", f"{CREDENTIALS}/{{credential}}", registrations.delete_credential),
+    Route("GET", PRINCIPALS, directory.list_principals),
+    Route("POST", PRINCIPALS, directory.create_principal),
+    Route("GET", PRINCIPAL, directory.get_principal),
+    Route("PATCH", PRINCIPAL, directory.update_principal),
+    Route("DELETE", PRINCIPAL, directory.delete_principal),
+    Route("GET", f"{PRINCIPAL}/appRoleAssignments", directory.list_assignments),
+    Route("POST", f"{PRINCIPAL}/appRoleAssignments", directory.assign),
+    Route("DELETE", f"{PRINCIPAL}/appRoleAssignments/{{assignment}}", directory.unassign),
+    Route("GET", f"{PRINCIPAL}/appRoleAssignedTo", directory.list_assigned),
+    Route("POST", f"{PRINCIPAL}/appRoleAssignedTo", directory.assign),
+    Route("POST", "/v1.0/directoryObjects/getByIds", directory.by_ids),
+)
+GRAPH = "/v1.0/"
+
+
+def graph(call: Call) -> Reply:
+    """Microsoft Graph has no host of its own here: the metadata document names that of Resource Manager."""
+    admit(call)
+    found = match(GRAPH_ROUTES, call.method, call.path)
+    if found is None:
+        raise bad(f"Resource not found for the segment '{call.path.removeprefix(GRAPH)}'.")
+    route, params = found
+    return route.handler(replace(call, params=params))
 
 
 def vault(call: Call) -> Reply:

@@ -22,11 +22,13 @@ from . import (
     locations,
     log_workspaces,
     managed_clusters,
+    oidc_issuers,
     permissions,
     providers,
     registry_import,
     registry_runs,
     subscriptions,
+    token_endpoint,
     versions,
 )
 from .wire import Call, Reply
@@ -83,6 +85,8 @@ OF_DELETED = f"{VAULTS}/locations/deletedVaults"
 ROLES = f"{{scope}}/providers/{AUTHORIZATION}/roleDefinitions"
 GRANTS = f"{{scope}}/providers/{AUTHORIZATION}/roleAssignments"
 
+ISSUER = "/oidc/{location}/{tenant}/{issuer}"
+
 OPEN_ROUTES: tuple[Route, ...] = (
     Route("GET", "/metadata/endpoints", entra.metadata),
     Route("GET", "/common/discovery/instance", entra.instance_discovery),
@@ -91,7 +95,9 @@ OPEN_ROUTES: tuple[Route, ...] = (
     Route("GET", "/{tenant}/.well-known/openid-configuration", entra.openid_configuration_v1),
     Route("GET", "/{tenant}/discovery/v2.0/keys", entra.keys),
     Route("GET", "/{tenant}/discovery/keys", entra.keys),
-    Route("POST", "/{tenant}/oauth2/v2.0/token", entra.token),
+    Route("POST", "/{tenant}/oauth2/v2.0/token", token_endpoint.token),
+    Route("GET", f"{ISSUER}/.well-known/openid-configuration", oidc_issuers.discovery),
+    Route("GET", f"{ISSUER}/openid/v1/jwks", oidc_issuers.keys),
 )
 
 ARM_ROUTES: tuple[Route, ...] = (
