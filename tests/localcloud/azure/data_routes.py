@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is answered beside Resource Manager: Microsoft Graph, and what vaults answer at their own hosts.
+"""What is answered beside Resource Manager: Microsoft Graph, and vaults and storage accounts at hosts of their own.
 
 One row a verb and path. RBAC is asked for a row's `action` as a data action.
 """
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from . import directory, key_vaults, registrations, vault_secrets
-from .bodies import read_body
+from . import blobs, directory, key_vaults, registrations, storage_accounts, vault_secrets
+from .blobs import BlobError
+from .bodies import raw_body, read_body
 from .data_plane import Plane
 from .graph import admit, bad
 from .key_vaults import SECRET
 from .routes import Route, match
+from .storage_accounts import BLOB, CONTAINER
 from .vault_secrets import VaultError
 from .wire import Call, Reply
 
@@ -90,4 +92,33 @@ def vault(call: Call) -> Reply:
     return route.handler(asked)
 
 
-PLANES = {"vault": Plane(key_vaults.TYPE, vault, read_body)}
+# A path and what of the query is part of it: the blob service tells its operations by that.
+CONTAINER_PATH, BLOB_PATH = "/{container}?restype=container", "/{container}/{blob}"
+BLOB_ROUTES: tuple[Route, ...] = (
+    Route("GET", "/?comp=list", blobs.list_containers, action=f"{CONTAINER}/read"),
+    Route("PUT", CONTAINER_PATH, blobs.create_container, action=f"{CONTAINER}/write"),
+    Route("GET", CONTAINER_PATH, blobs.get_container, action=f"{CONTAINER}/read"),
+    Route("HEAD", CONTAINER_PATH, blobs.get_container, action=f"{CONTAINER}/read"),
+    Route("DELETE", CONTAINER_PATH, blobs.delete_container, action=f"{CONTAINER}/delete"),
+    Route("GET", f"{CONTAINER_PATH}&comp=list", blobs.list_blobs, action=f"{BLOB}/read"),
+    Route("PUT", BLOB_PATH, blobs.put_blob, action=f"{BLOB}/write"),
+    Route("GET", BLOB_PATH, blobs.get_blob, action=f"{BLOB}/read"),
+    Route("HEAD", BLOB_PATH, blobs.get_properties, action=f"{BLOB}/read"),
+    Route("DELETE", BLOB_PATH, blobs.delete_blob, action=f"{BLOB}/delete"),
+)
+
+
+def blob(call: Call) -> Reply:
+    asked = (call.method, blobs.shape(call))
+    route = next((row for row in BLOB_ROUTES if (row.method, row.path) == asked), None)
+    if route is None:
+        blobs.claims_of(call)
+        raise BlobError(400, "UnsupportedQueryParameter", f"{call.method} {asked[1]} is nothing that is answered here.")
+    blobs.admit(call, route)
+    return route.handler(call)
+
+
+PLANES = {
+    "vault": Plane(key_vaults.TYPE, vault, read_body),
+    "blob": Plane(storage_accounts.TYPE, blob, raw_body),
+}

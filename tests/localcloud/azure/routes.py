@@ -27,6 +27,7 @@ from . import (
     providers,
     registry_import,
     registry_runs,
+    storage_accounts,
     subscriptions,
     token_endpoint,
     versions,
@@ -81,6 +82,10 @@ VAULTS = "Microsoft.KeyVault"
 VAULT = f"{GROUP}/providers/{VAULTS}/vaults/{{name}}"
 DELETED_VAULT = f"{SUB}/providers/{VAULTS}/locations/{{location}}/deletedVaults/{{name}}"
 OF_DELETED = f"{VAULTS}/locations/deletedVaults"
+
+STORAGE = "Microsoft.Storage"
+ACCOUNT = f"{GROUP}/providers/{STORAGE}/storageAccounts/{{name}}"
+OF_ACCOUNT = f"{STORAGE}/storageAccounts"
 
 ROLES = f"{{scope}}/providers/{AUTHORIZATION}/roleDefinitions"
 GRANTS = f"{{scope}}/providers/{AUTHORIZATION}/roleAssignments"
@@ -336,6 +341,22 @@ ARM_ROUTES: tuple[Route, ...] = (
     ),
     Route("GET", DELETED_VAULT, key_vaults.get_deleted, VAULTS, f"{OF_DELETED}/read"),
     Route("POST", f"{DELETED_VAULT}/purge", key_vaults.purge, VAULTS, f"{OF_DELETED}/purge/action"),
+    Route(
+        "POST",
+        f"{SUB}/providers/{STORAGE}/checkNameAvailability",
+        storage_accounts.check_name,
+        STORAGE,
+        f"{STORAGE}/checknameavailability/read",
+    ),
+    *(
+        Route("GET", f"{place}/providers/{OF_ACCOUNT}", storage_accounts.list_accounts, STORAGE, f"{OF_ACCOUNT}/read")
+        for place in (SUB, GROUP)
+    ),
+    Route("GET", ACCOUNT, storage_accounts.get, STORAGE, f"{OF_ACCOUNT}/read"),
+    Route("PUT", ACCOUNT, storage_accounts.put, STORAGE, f"{OF_ACCOUNT}/write"),
+    Route("PATCH", ACCOUNT, storage_accounts.patch, STORAGE, f"{OF_ACCOUNT}/write"),
+    Route("DELETE", ACCOUNT, storage_accounts.delete, STORAGE, f"{OF_ACCOUNT}/delete"),
+    Route("POST", f"{ACCOUNT}/listKeys", storage_accounts.list_keys, STORAGE, f"{OF_ACCOUNT}/listkeys/action"),
     Route("GET", ROLES, authorization.list_definitions, AUTHORIZATION, f"{AUTHORIZATION}/roleDefinitions/read"),
     Route(
         "GET",
