@@ -40,10 +40,12 @@ class ClusterBackend(Protocol):
         *,
         network_policy: bool = False,
         entra_groups: tuple[str, ...] | None = None,
+        oidc_issuer: str = "",
     ) -> ClusterInfo:
         """Start a cluster (or start it again with its data) and wait until its API and node are ready. With
         `network_policy` NetworkPolicies are enforced. With `entra_groups` it takes tokens of the local Entra, and who
-        is in one of these groups administers it. A running cluster is started again to change either."""
+        is in one of these groups administers it. With `oidc_issuer` the tokens of its service accounts name it as
+        their issuer. A running cluster is started again to change any of them."""
 
     def stop(self, name: str) -> None:
         """End its processes and keep its data."""
@@ -52,6 +54,9 @@ class ClusterBackend(Protocol):
         """End its processes and remove its data; absent is fine."""
 
     def get(self, name: str) -> ClusterInfo | None: ...
+
+    def service_account_keys(self, name: str) -> list[dict[str, Any]]:
+        """The keys (JWK) that the tokens of its service accounts are verified by, also while it is stopped."""
 
     def admin_kubeconfig(self, name: str) -> dict[str, Any]:
         """A kubeconfig with an embedded admin client certificate and the cluster's CA."""

@@ -45,6 +45,7 @@ class RememberedClusters:
         *,
         network_policy: bool = False,
         entra_groups: tuple[str, ...] | None = None,
+        oidc_issuer: str = "",
     ) -> ClusterInfo:
         self.clusters[name] = ClusterInfo(name, "running", "https://10.213.1.2:6443", kubernetes_version)
         return self.clusters[name]
@@ -58,6 +59,9 @@ class RememberedClusters:
 
     def get(self, name: str) -> ClusterInfo | None:
         return self.clusters.get(name)
+
+    def service_account_keys(self, name: str) -> list[dict[str, Any]]:
+        return []
 
     def admin_kubeconfig(self, name: str) -> dict[str, Any]:
         return {

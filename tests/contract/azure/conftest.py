@@ -48,6 +48,8 @@ class RememberedClusters:
         self.calls: list[tuple[str, ...]] = []
         self.enforces: dict[str, bool] = {}
         self.admitted: dict[str, tuple[str, ...] | None] = {}
+        self.issuers: dict[str, str] = {}
+        self.keys: list[dict[str, Any]] = []
         self.fails = ""
         self.gate = threading.Event()
         self.gate.set()
@@ -65,10 +67,12 @@ class RememberedClusters:
         *,
         network_policy: bool = False,
         entra_groups: tuple[str, ...] | None = None,
+        oidc_issuer: str = "",
     ) -> ClusterInfo:
         self.calls.append(("create", name, kubernetes_version))
         self.enforces[name] = network_policy
         self.admitted[name] = entra_groups
+        self.issuers[name] = oidc_issuer
         self.gate.wait(30)
         if self.fails:
             raise ClusterError(self.fails)
@@ -86,6 +90,11 @@ class RememberedClusters:
 
     def get(self, name: str) -> ClusterInfo | None:
         return self.clusters.get(name)
+
+    def service_account_keys(self, name: str) -> list[dict[str, Any]]:
+        if name not in self.clusters:
+            raise ClusterError(f"there is no cluster {name}")
+        return self.keys
 
     def admin_kubeconfig(self, name: str) -> dict[str, Any]:
         if name not in self.clusters:

@@ -128,7 +128,8 @@ def test_defaults(azure: Azure) -> None:
     profile = body["properties"]["agentPoolProfiles"][0]
     assert {path: get(profile, path) for path in POOL_DEFAULTS} == POOL_DEFAULTS
     assert body["properties"]["fqdn"].endswith(".hcp.eastus.azmk8s.io")
-    assert body["properties"]["oidcIssuerProfile"]["issuerURL"].startswith("https://eastus.oic.prod-aks.azure.com/")
+    issuer = body["properties"]["oidcIssuerProfile"]["issuerURL"]
+    assert (issuer.startswith(f"{azure.config.endpoint}/oidc/eastus/"), issuer.endswith("/")) == (True, True)
 
 
 VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from localcloud.azure import oracle
-from localcloud.azure.data_routes import VAULT_ROUTES
+from localcloud.azure.data_routes import BLOB_ROUTES, GRAPH_ROUTES, VAULT_ROUTES
 from localcloud.azure.oracle import MODELS, judge, key, sdk_operations
 from localcloud.azure.routes import ARM_ROUTES, OPEN_ROUTES, Route, match
 from localcloud.azure.sdk_schema import CONTAINER_SERVICE, model_schema
@@ -47,6 +47,14 @@ CLAIMED = {
     "registries_list_credentials",
     "registries_update",
     "resource_skus_list",
+    "storage_accounts_check_name_availability",
+    "storage_accounts_create",
+    "storage_accounts_delete",
+    "storage_accounts_get_properties",
+    "storage_accounts_list",
+    "storage_accounts_list_by_resource_group",
+    "storage_accounts_list_keys",
+    "storage_accounts_update",
     "vaults_check_name_availability",
     "vaults_create_or_update",
     "vaults_delete",
@@ -166,5 +174,8 @@ def test_the_readme_names_every_route() -> None:
         for path in paths.strip().split(", "):
             whole = first.rsplit("/", 1)[0] + path[1:] if path.startswith("…") and path != first else path
             documented |= {(method.strip(), _below(whole)) for method in methods.split(",")}
-    served = {(route.method, _below(route.path)) for route in (*OPEN_ROUTES, *ARM_ROUTES, *VAULT_ROUTES)}
+    served = {
+        (route.method, _below(route.path))
+        for route in (*OPEN_ROUTES, *ARM_ROUTES, *GRAPH_ROUTES, *VAULT_ROUTES, *BLOB_ROUTES)
+    }
     assert documented == served

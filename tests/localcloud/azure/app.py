@@ -28,7 +28,7 @@ from . import data_plane, gate
 from .bodies import read_body
 from .cloud import Cloud
 from .config import AzureConfig
-from .data_routes import PLANES
+from .data_routes import GRAPH, PLANES, graph
 from .routes import OPEN_ROUTES, match
 from .store import Resource
 from .wire import ArmError, Call, Reply
@@ -144,6 +144,8 @@ class Door:
             gate.answer_instead(cloud, method, path)
             route, params = opened
             return route.handler(self._call(request, path, params, body)), False
+        if path.startswith(GRAPH):
+            return graph(self._call(request, path, {}, body)), False
         caller = cloud.entra.authenticate(request.headers.get("authorization", ""))
         gate.answer_instead(cloud, method, path)
         route, params = gate.find_route(method, path)
@@ -170,7 +172,7 @@ def _port(scope: Scope) -> int:
 def _is_write(request: Request) -> bool:
     """For requests that were refused before or after their route was known."""
     path = request.url.path
-    if request.method in ("GET", "HEAD") or match(OPEN_ROUTES, request.method, path):
+    if request.method in ("GET", "HEAD") or path.startswith(GRAPH) or match(OPEN_ROUTES, request.method, path):
         return False
     return not path.rstrip("/").rsplit("/", 1)[-1].lower().startswith(("list", "check"))
 

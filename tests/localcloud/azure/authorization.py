@@ -31,6 +31,7 @@ _HELD = (
     "microsoft.managedidentity/userassignedidentities",
     "microsoft.containerregistry/registries",
     "microsoft.keyvault/vaults",
+    "microsoft.storage/storageaccounts",
 )
 FIXED = ("principalId", "principalType")
 

@@ -14,6 +14,10 @@ from .wire import ArmError
 LARGEST_BODY = 4 * 1024 * 1024  # Resource Manager's own limit
 
 
+async def raw_body(request: Request) -> bytes:
+    return await request.body()
+
+
 async def read_body(request: Request) -> Any:
     """JSON, or the form of a token request; None when there is none."""
     raw = await request.body()

@@ -255,6 +255,17 @@ ALL = (
         ),
     ),
     BuiltIn(
+        "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+        "Storage Blob Data Owner",
+        (f"{_BLOB}/containers/*", f"{_BLOB}/generateUserDelegationKey/action"),
+        data_actions=(f"{_BLOB}/containers/blobs/*",),
+    ),
+    BuiltIn(
+        "17d1049b-9a84-46fb-8f53-869881c3d3ab",
+        "Storage Account Contributor",
+        (_READ_ROLES, "Microsoft.Storage/storageAccounts/*", _READ_GROUPS),
+    ),
+    BuiltIn(
         "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
         "Storage Blob Data Reader",
         (f"{_BLOB}/containers/read", f"{_BLOB}/generateUserDelegationKey/action"),

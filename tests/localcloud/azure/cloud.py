@@ -10,7 +10,16 @@ from collections.abc import Callable
 from localcloud.clusters import ClusterBackend
 from localcloud.registries import NoImages, RegistryBackend
 
-from . import agent_pools, cluster_work, container_registries, groups, key_vaults, registry_import, registry_runs
+from . import (
+    agent_pools,
+    cluster_work,
+    container_registries,
+    groups,
+    key_vaults,
+    registry_import,
+    registry_runs,
+    storage_accounts,
+)
 from .catalog import Catalog
 from .config import AzureConfig
 from .entra import Entra
@@ -37,6 +46,7 @@ class Cloud:
         self.removals: dict[str, Callable[[Cloud, Resource], None]] = {
             container_registries.TYPE: container_registries.remove,
             key_vaults.TYPE: key_vaults.remove,
+            storage_accounts.TYPE: storage_accounts.remove,
         }
 
     def make_operations(self) -> Operations:

@@ -8,7 +8,7 @@ import ipaddress
 import uuid
 from typing import Any
 
-from . import versions
+from . import oidc_issuers, versions
 from .entra import NAMESPACE
 from .fields import ABSENT, Context, Field, get
 from .wire import AksError, Body
@@ -64,8 +64,7 @@ def _oidc_enabled(_: Body, context: Context) -> bool:
 def _issuer(body: Body, context: Context) -> Any:
     if get(body, "properties.oidcIssuerProfile.enabled") is not True:
         return ABSENT
-    tenant = context.cloud.config.tenant_id
-    return f"https://{context.location}.oic.prod-aks.azure.com/{tenant}/{_uuid(context, 'issuer')}/"
+    return oidc_issuers.url(context.cloud.config, context.location, _uuid(context, "issuer"))
 
 
 def _plugin_mode(body: Body, _: Context) -> Any:

@@ -47,8 +47,23 @@ def entra_groups(cluster: Resource) -> tuple[str, ...] | None:
     return tuple(profile.get("adminGroupObjectIDs") or ()) if profile and profile.get("managed") else None
 
 
+def oidc_issuer(cluster: Resource) -> str:
+    """Who issues the tokens of its service accounts; empty where the cluster has no issuer of its own."""
+    profile: Body = cluster.body["properties"].get("oidcIssuerProfile") or {}
+    return str(profile.get("issuerURL") or "") if profile.get("enabled") else ""
+
+
 def new_etag() -> str:
     return str(uuid.uuid4())
+
+
+def options(cluster: Resource) -> Body:
+    """What of the resource its Kubernetes is started with."""
+    return {
+        "network_policy": enforces_policies(cluster),
+        "entra_groups": entra_groups(cluster),
+        "oidc_issuer": oidc_issuer(cluster),
+    }
 
 
 def works(cloud: Cloud) -> dict[str, Work]:
@@ -64,8 +79,7 @@ def works(cloud: Cloud) -> dict[str, Work]:
         try:
             if cluster.private.get("running", version) != version:
                 cloud.backend.stop(name)
-            policy, groups = enforces_policies(cluster), entra_groups(cluster)
-            return cloud.backend.create(name, version, network_policy=policy, entra_groups=groups).kubernetes_version
+            return cloud.backend.create(name, version, **options(cluster)).kubernetes_version
         except ClusterError as exc:
             raise OperationFailed(
                 "InternalOperationError", f"The Kubernetes of managed cluster {cluster.name} did not start: {exc}"
@@ -178,8 +192,7 @@ class Starter:
     def _start(self, cluster: Resource) -> None:
         try:
             name, version = cluster.private["backend"], cluster.private["version"]
-            policy, groups = enforces_policies(cluster), entra_groups(cluster)
-            self._cloud.backend.create(name, version, network_policy=policy, entra_groups=groups)
+            self._cloud.backend.create(name, version, **options(cluster))
         except Exception as exc:
             print(f"cluster {cluster.name} did not start again: {exc}", file=sys.stderr, flush=True)
             with self._lock:

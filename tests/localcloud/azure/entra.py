@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Entra: discovery documents, client-credential tokens signed with RS256, and the check of bearer tokens."""
+"""Entra: discovery documents, tokens signed with RS256, and the check of bearer tokens.
+
+Claims: https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference. The issuer of tokens of
+version 2.0 is the address at which they were asked for, as the discovery document there says (Azure has one address).
+"""
 
 from __future__ import annotations
 
 import base64
-import hmac
 import os
 import time
 import uuid
 from pathlib import Path
-from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -18,20 +20,22 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from localcloud.clusters import AKS_SERVER
 
 from .config import AzureConfig
-from .principals import Principal, Principals
+from .principals import Principal
 from .wire import ArmError, Body, Call, Reply
 
 VAULTS, STORAGE = "https://vault.azure.net", "https://storage.azure.com"
+GRAPH = "https://graph.microsoft.com"
 # The token service answers for these besides Resource Manager itself: application ids and URIs of Microsoft's APIs.
 KNOWN_AUDIENCES = (
     "https://management.azure.com",
     "https://management.core.windows.net",
-    "https://graph.microsoft.com",
+    GRAPH,
     "https://containerregistry.azure.net",
     VAULTS,
     STORAGE,
     AKS_SERVER,
 )
+SECRET, ASSERTION = "1", "2"  # how a client proved who it is, as the claims appidacr and azpacr have it
 KEY_FILE = "token-signing.key"
 NAMESPACE = uuid.UUID("5d0a3c67-5f0d-4a7e-8f6e-1d4b5b7c9e02")  # makes object ids from client ids, the same every time
 
@@ -65,36 +69,44 @@ class Entra:
         """Whether it is the owner of the subscription, who has no entry in the directory."""
         return object_id.lower() == self.object_id
 
-    def issue(self, scope: str, principal: Principal | None = None) -> tuple[str, int] | None:
+    def owner(self) -> Principal:
+        return Principal(self._config.client_id, self.object_id, secret=self._config.client_secret)
+
+    def issue(self, scope: str, principal: Principal | None = None, proof: str = SECRET) -> tuple[str, int] | None:
         """A token for this scope, or None when nothing goes by that name; without a principal the owner's."""
         audience = scope.removesuffix("/.default")
         if audience.rstrip("/") not in self._arm_audiences | set(KNOWN_AUDIENCES):
             return None
+        whose = principal or self.owner()
+        claims: Body = {"aud": audience, "iss": self.issuer, "appid": whose.client_id, "appidacr": proof, "ver": "1.0"}
+        claims["idtyp"] = "app"
+        if audience == AKS_SERVER and whose.object_id == self.object_id and self._config.groups:
+            # AKS asks the directory for the groups of an application, whose token does not have them: here it has
+            claims["groups"] = list(self._config.groups)
+        return self.sign(claims, whose)
+
+    def sign(self, claims: Body, whose: Principal) -> tuple[str, int]:
+        """A token with these claims beside those that every token of an application has."""
         issued, lifetime = int(time.time()), self._config.token_seconds
-        whose = principal or Principal(self._config.client_id, self.object_id)
-        claims = {
-            "aud": audience,
-            "iss": self.issuer,
+        common: Body = {
             "iat": issued,
             "nbf": issued,
             "exp": issued + lifetime,
-            "appid": whose.client_id,
-            "idtyp": "app",
             "oid": whose.object_id,
             "sub": whose.object_id,
             "tid": self._config.tenant_id,
             "uti": uuid.uuid4().hex[:22],
-            "ver": "1.0",
         }
-        if audience == AKS_SERVER and whose.object_id == self.object_id and self._config.groups:
-            # AKS asks the directory for the groups of an application, whose token does not have them: here it has
-            claims["groups"] = list(self._config.groups)
-        return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._kid}), lifetime
+        return jwt.encode({**common, **claims}, self._key, algorithm="RS256", headers={"kid": self._kid}), lifetime
 
     def verify(self, token: str) -> Body:
         """The claims of a token that we signed and that is still good, or jwt.InvalidTokenError."""
         claims: Body = jwt.decode(token, self._public, algorithms=["RS256"], options={"verify_aud": False})
         return claims
+
+    def is_for(self, audience: str, service: str) -> bool:
+        """Whether a token is for a service of Microsoft's that is played at this Azure's own address."""
+        return audience.rstrip("/") in self._arm_audiences | {service}
 
     def authenticate(self, authorization: str) -> str:
         """The object id of who asks; refused is a bearer token that we did not sign for Resource Manager, or signed too
@@ -160,7 +172,7 @@ def load_or_make_key(path: Path) -> rsa.RSAPrivateKey:
 # --- the routes
 
 
-def _entra_error(status: int, error: str, number: int, text: str) -> Reply:
+def refused(status: int, error: str, number: int, text: str) -> Reply:
     trace = str(uuid.uuid4())
     at = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime())
     return Reply(
@@ -177,11 +189,11 @@ def _entra_error(status: int, error: str, number: int, text: str) -> Reply:
     )
 
 
-def _unknown_tenant(call: Call) -> Reply | None:
+def unknown_tenant(call: Call) -> Reply | None:
     tenant = call["tenant"]
     if tenant.lower() in (call.cloud.config.tenant_id.lower(), "common", "organizations"):
         return None
-    return _entra_error(
+    return refused(
         400,
         "invalid_tenant",
         90002,
@@ -192,8 +204,8 @@ def _unknown_tenant(call: Call) -> Reply | None:
 
 
 def openid_configuration(call: Call) -> Reply:
-    if refused := _unknown_tenant(call):
-        return refused
+    if answer := unknown_tenant(call):
+        return answer
     base = f"{call.endpoint}/{call['tenant']}"
     return Reply(
         200,
@@ -215,8 +227,8 @@ def openid_configuration(call: Call) -> Reply:
 
 def openid_configuration_v1(call: Call) -> Reply:
     """What the tokens of version 1.0 are verified by."""
-    if refused := _unknown_tenant(call):
-        return refused
+    if answer := unknown_tenant(call):
+        return answer
     base = f"{call.endpoint}/{call['tenant']}"
     return Reply(
         200,
@@ -246,57 +258,7 @@ def instance_discovery(call: Call) -> Reply:
 
 
 def keys(call: Call) -> Reply:
-    return _unknown_tenant(call) or Reply(200, call.cloud.entra.keys())
-
-
-def token(call: Call) -> Reply:
-    if refused := _unknown_tenant(call):
-        return refused
-    form: dict[str, Any] = call.body if isinstance(call.body, dict) else {}
-    config, client = call.cloud.config, form.get("client_id", "")
-    if form.get("grant_type") != "client_credentials":
-        return _entra_error(
-            400,
-            "unsupported_grant_type",
-            70003,
-            f"The app requested an unsupported grant type '{form.get('grant_type', '')}'.",
-        )
-    principal = None if client.lower() == config.client_id.lower() else Principals(call.cloud.store).by_client(client)
-    secret = config.client_secret if principal is None else principal.secret
-    if principal is None and client.lower() != config.client_id.lower():
-        return _entra_error(
-            400,
-            "unauthorized_client",
-            700016,
-            f"Application with identifier '{client}' was not found in the directory '{config.tenant_id}'. This can "
-            "happen if the application has not been installed by the administrator of the tenant or consented to by "
-            "any user in the tenant. You may have sent your authentication request to the wrong tenant.",
-        )
-    # Compared as bytes: a secret may hold characters that compare_digest does not take as text.
-    if not hmac.compare_digest(form.get("client_secret", "").encode(), secret.encode()) or not secret:
-        return _entra_error(
-            401,
-            "invalid_client",
-            7000215,
-            "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, "
-            f"not the client secret ID, for a secret added to app '{client}'.",
-        )
-    scope = form.get("scope", "").split(" ")[0]
-    issued = call.cloud.entra.issue(scope, principal)
-    if issued is None:
-        return _entra_error(
-            400,
-            "invalid_resource",
-            500011,
-            f"The resource principal named {scope.removesuffix('/.default')} was not found in the tenant named "
-            f"{config.tenant_id}.",
-        )
-    value, lifetime = issued
-    return Reply(
-        200,
-        {"token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": value},
-        {"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"},
-    )
+    return unknown_tenant(call) or Reply(200, call.cloud.entra.keys())
 
 
 def metadata(call: Call) -> Reply:

@@ -1,91 +1,85 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Microsoft Graph, as much as azure-cli asks of it around role assignments: who goes by an application id or object id.
+"""Microsoft Graph v1.0, a subset: what `az ad app`, `az ad sp` and the look-ups of `az role assignment` ask for.
 
-https://learn.microsoft.com/graph/api/serviceprincipal-list, serviceprincipal-get and directoryobject-getbyids say what
-is asked and answered; the properties are those of https://learn.microsoft.com/graph/api/resources/serviceprincipal
-that azure-cli 2.91 reads. The owner of the subscription may read the directory; an application without the permission
-Application.Read.All is refused with Authorization_RequestDenied. The metadata document names the endpoint of the local
-Azure itself as Graph, so that tokens for Resource Manager are good here.
+Paths and filters: azure-cli 2.91, its module role. Only the owner of the subscription may ask: application permissions
+of Graph are not here, and nothing is soft-deleted. Codes and texts as quoted in public issues of azure-cli and
+terraform-provider-azuread, otherwise recalled.
 """
 
 from __future__ import annotations
 
 import re
+import time
 import uuid
-from collections.abc import Iterator
 
-from .principals import IDENTITY, Principals
+import jwt
+
+from .entra import GRAPH, bearer
 from .wire import ArmError, Body, Call, Reply
 
-CONTEXT = "$metadata#servicePrincipals"
-TYPE = "#microsoft.graph.servicePrincipal"
-_BY_NAME = re.compile(r"servicePrincipalNames/any\(c:\s*c eq '([^']*)'\)|appId eq '([^']*)'")
-_NAMESPACE = uuid.UUID("3f0f5d0a-9a5e-4a0b-8b5e-0d6a7c1c2b44")
+
+class GraphError(ArmError):
+    """A refusal as Graph spells it."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(status, code, message)
+
+    def as_body(self) -> Body:
+        inner = {"date": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()), "request-id": str(uuid.uuid4())}
+        return {"error": {"code": self.code, "message": self.message, "innerError": inner}}
 
 
-def list_service_principals(call: Call) -> Reply:
-    _require_reader(call)
+def missing(what: str) -> GraphError:
+    text = f"Resource '{what}' does not exist or one of its queried reference-property objects are not present."
+    return GraphError(404, "Request_ResourceNotFound", text)
+
+
+def bad(text: str, code: str = "Request_BadRequest") -> GraphError:
+    return GraphError(400, code, text)
+
+
+def now(more: float = 0) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + more))
+
+
+# --- lists
+
+
+_TERM = re.compile(
+    r"(?P<eq>\w+) eq '(?P<value>(?:[^']|'')*)'"
+    r"|(?P<any>\w+)/any\(\w+:\w+ eq '(?P<item>(?:[^']|'')*)'\)"
+    r"|startswith\((?P<start>\w+),\s*'(?P<prefix>(?:[^']|'')*)'\)",
+    re.IGNORECASE,
+)
+
+
+def listed(call: Call, bodies: list[Body]) -> Reply:
+    """With the filters that azure-cli sends; another one is refused rather than answered wrongly."""
     asked = call.query.get("$filter", "")
-    found = list(_directory(call))
-    if asked:
-        named = _BY_NAME.fullmatch(asked.strip())
-        if named is None:
-            raise ArmError(400, "Request_UnsupportedQuery", f"Unsupported or invalid query filter clause: {asked}")
-        wanted = (named[1] or named[2]).lower()
-        found = [one for one in found if wanted in (name.lower() for name in one["servicePrincipalNames"])]
-    return Reply(200, {"@odata.context": f"{call.endpoint}/v1.0/{CONTEXT}", "value": found})
+    for term in filter(None, re.split(r"\s+and\s+", asked)):
+        found = _TERM.fullmatch(term.strip())
+        if found is None:
+            raise bad(f"Unsupported or invalid query filter clause: {term}", "Request_UnsupportedQuery")
+        bodies = [body for body in bodies if _fits(body, found)]
+    return Reply(200, {"value": bodies})
 
 
-def get_service_principal(call: Call) -> Reply:
-    _require_reader(call)
-    for one in _directory(call):
-        if one["id"].lower() == call["id"].lower():
-            return Reply(200, {"@odata.context": f"{call.endpoint}/v1.0/{CONTEXT}/$entity", **one})
-    raise ArmError(
-        404,
-        "Request_ResourceNotFound",
-        f"Resource '{call['id']}' does not exist or one of its queried reference-property objects are not present.",
-    )
+def _fits(body: Body, term: re.Match[str]) -> bool:
+    if term["any"]:
+        return term["item"].replace("''", "'").lower() in [str(one).lower() for one in body.get(term["any"]) or []]
+    if term["start"]:
+        return str(body.get(term["start"]) or "").lower().startswith(term["prefix"].replace("''", "'").lower())
+    return str(body.get(term["eq"])).lower() == term["value"].replace("''", "'").lower()
 
 
-def get_by_ids(call: Call) -> Reply:
-    """Those of the wanted objects that there are; the others are left out."""
-    _require_reader(call)
-    wanted = {str(one).lower() for one in call.object_body().get("ids") or []}
-    found = [{"@odata.type": TYPE, **one} for one in _directory(call) if one["id"].lower() in wanted]
-    return Reply(200, {"@odata.context": f"{call.endpoint}/v1.0/$metadata#directoryObjects", "value": found})
-
-
-def _require_reader(call: Call) -> None:
-    caller = call.cloud.entra.authenticate(call.headers.get("authorization", ""))
-    if not call.cloud.entra.knows(caller):
-        raise ArmError(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
-
-
-def _directory(call: Call) -> Iterator[Body]:
-    cloud = call.cloud
-    yield _service_principal(cloud.entra.object_id, cloud.config.client_id, "local cloud")
-    identities = {item.name for item in cloud.store.find(kind=IDENTITY)}
-    for one in Principals(cloud.store).all():
-        yield _service_principal(one.object_id, one.client_id, one.name, is_identity=one.name in identities)
-    for cluster in cloud.store.find(kind="Microsoft.ContainerService/managedClusters"):
-        kubelet = (cluster.body["properties"].get("identityProfile") or {}).get("kubeletidentity") or {}
-        if kubelet:
-            name = str(kubelet["resourceId"]).rpartition("/")[2]
-            yield _service_principal(kubelet["objectId"], kubelet["clientId"], name, is_identity=True)
-        own = (cluster.body.get("identity") or {}).get("principalId")
-        if own:
-            # the application of a system-assigned identity has the name of what it belongs to
-            yield _service_principal(own, str(uuid.uuid5(_NAMESPACE, own)), cluster.name, is_identity=True)
-
-
-def _service_principal(object_id: str, client_id: str, name: str, *, is_identity: bool = False) -> Body:
-    return {
-        "id": object_id,
-        "appId": client_id,
-        "appDisplayName": None if is_identity else name,
-        "displayName": name,
-        "accountEnabled": True,
-        "servicePrincipalNames": [client_id],
-        "servicePrincipalType": "ManagedIdentity" if is_identity else "Application",
-    }
+def admit(call: Call) -> None:
+    """A token for Graph (or for this Azure: its metadata document names one endpoint for both), of the owner."""
+    entra = call.cloud.entra
+    try:
+        claims = entra.verify(bearer(call.headers.get("authorization", "")))
+    except jwt.InvalidTokenError as exc:
+        raise GraphError(401, "InvalidAuthenticationToken", "Access token is empty, invalid or has expired.") from exc
+    if not entra.is_for(str(claims.get("aud", "")), GRAPH):
+        raise GraphError(401, "InvalidAuthenticationToken", "Access token validation failure. Invalid audience.")
+    if not entra.knows(str(claims["oid"])):
+        raise GraphError(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")

@@ -24,6 +24,8 @@ NOT_LISTED = (
     "Microsoft.ContainerRegistry/registries/runs",
     "Microsoft.KeyVault/deletedVaults",
     "Microsoft.KeyVault/vaults/secrets",
+    "Microsoft.Storage/storageAccounts/blobServices/containers",
+    "Microsoft.Storage/storageAccounts/blobServices/containers/blobs",
     "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
 )
 NAME = re.compile(r"[-\w._()]{0,89}[-\w_()]")

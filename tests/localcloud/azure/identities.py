@@ -138,7 +138,8 @@ def put_credential(call: Call) -> Reply:
             "type": CREDENTIAL,
             "properties": {part: given[part] for part in ("issuer", "subject", "audiences")},
         }
-        private = existing.private if existing else {"since": time.time()}
+        # what was changed is replicated again
+        private = {"since": time.time()}
         call.cloud.store.put(Resource(place, CREDENTIAL, call["sub"], identity.group, name, body, private))
     return Reply(200 if existing else 201, body)
 

@@ -22,6 +22,7 @@ from .sdk_schema import (
     CONTAINER_REGISTRY,
     CONTAINER_SERVICE,
     KEY_VAULT,
+    STORAGE,
     SdkOperation,
     model_schema,
     operations,
@@ -43,6 +44,8 @@ ACR = "/subscriptions/{}/providers/microsoft.containerregistry"
 ACR_TYPE = "/subscriptions/{}/resourcegroups/{}/providers/microsoft.containerregistry/registries"
 VAULTS = "/subscriptions/{}/providers/microsoft.keyvault"
 VAULT_TYPE = "/subscriptions/{}/resourcegroups/{}/providers/microsoft.keyvault/vaults"
+ACCOUNTS = "/subscriptions/{}/providers/microsoft.storage"
+ACCOUNT_TYPE = "/subscriptions/{}/resourcegroups/{}/providers/microsoft.storage/storageaccounts"
 # (verbs, path) → the model of a successful answer with a body. The SDKs for groups, providers, subscriptions and
 # locations are not among our requirements: those routes have no model here.
 MODELS: dict[tuple[str, str], Model] = {
@@ -71,6 +74,11 @@ MODELS: dict[tuple[str, str], Model] = {
     ("POST", f"{VAULTS}/checknameavailability"): Model(KEY_VAULT, "CheckNameAvailabilityResult"),
     ("GET", f"{VAULTS}/deletedvaults"): Model(KEY_VAULT, "DeletedVault", many=True),
     ("GET", f"{VAULTS}/locations/{{}}/deletedvaults/{{}}"): Model(KEY_VAULT, "DeletedVault"),
+    ("GET", f"{ACCOUNTS}/storageaccounts"): Model(STORAGE, "StorageAccount", many=True),
+    ("GET", ACCOUNT_TYPE): Model(STORAGE, "StorageAccount", many=True),
+    **{(verb, f"{ACCOUNT_TYPE}/{{}}"): Model(STORAGE, "StorageAccount") for verb in ("GET", "PUT", "PATCH")},
+    ("POST", f"{ACCOUNT_TYPE}/{{}}/listkeys"): Model(STORAGE, "StorageAccountListKeysResult"),
+    ("POST", f"{ACCOUNTS}/checknameavailability"): Model(STORAGE, "CheckNameAvailabilityResult"),
     ("POST", f"{AKS_TYPE}/{{}}/agentpools/{{}}/upgradenodeimageversion"): Model(CONTAINER_SERVICE, "AgentPool"),
     ("GET", f"{AKS_TYPE}/{{}}/agentpools/{{}}/upgradeprofiles/default"): Model(
         CONTAINER_SERVICE, "AgentPoolUpgradeProfile"
@@ -84,7 +92,7 @@ def key(route: Route) -> tuple[str, str]:
 
 @lru_cache(maxsize=1)
 def sdk_operations() -> dict[tuple[str, str], SdkOperation]:
-    packages = (CONTAINER_SERVICE, COMPUTE, CONTAINER_REGISTRY, KEY_VAULT)
+    packages = (CONTAINER_SERVICE, COMPUTE, CONTAINER_REGISTRY, KEY_VAULT, STORAGE)
     found = (operation for package in packages for operation in operations(package))
     return {(operation.method, operation.path): operation for operation in found}
 

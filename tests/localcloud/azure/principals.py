@@ -9,6 +9,7 @@ assignment that says principalType is taken before that.
 
 from __future__ import annotations
 
+import hmac
 import secrets
 import time
 import uuid
@@ -20,7 +21,7 @@ from typing import Any
 from .faults import DATABASE
 from .store import Resource, Store
 
-APPLICATION = "Microsoft.Graph/servicePrincipals"
+APPLICATION, REGISTRATION = "Microsoft.Graph/servicePrincipals", "Microsoft.Graph/applications"
 IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
 _NAMESPACE = uuid.UUID("0d2c6f5e-3a61-4c0b-9a57-5b0d8f6f7a11")
 
@@ -34,6 +35,12 @@ class Principal:
     name: str = ""
     secret: str = ""
     since: float = 0.0
+    passwords: tuple[str, ...] = ()  # of the application, which may have several
+
+    def proves(self, given: str) -> bool:
+        """Whether this is a secret of its own. Compared as bytes: it may hold characters that are not ASCII."""
+        own = [known for known in (self.secret, *self.passwords) if known]
+        return any(hmac.compare_digest(given.encode(), known.encode()) for known in own)
 
 
 class Principals:
@@ -79,9 +86,13 @@ class Principals:
         return found
 
     def all(self) -> Iterator[Principal]:
+        registered = {item.body["appId"]: item for item in self._store.find(kind=REGISTRATION)}
         for item in self._store.find(kind=APPLICATION):
-            known = item.private
-            yield Principal(item.body["appId"], item.body["id"], item.name, known["secret"], known["since"])
+            known, registration = item.private, registered.get(item.body["appId"])
+            passwords = tuple(one["secretText"] for one in registration.private["passwords"]) if registration else ()
+            yield Principal(
+                item.body["appId"], item.body["id"], item.name, known.get("secret", ""), known["since"], passwords
+            )
         for item in self._store.find(kind=IDENTITY):
             properties = item.body["properties"]
             since = float(item.private.get("since", 0.0))

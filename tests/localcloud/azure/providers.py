@@ -57,7 +57,10 @@ NAMESPACES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "Microsoft.Features": (("features", "providers", "subscriptionFeatureRegistrations"), ("2021-07-01", "2015-12-01")),
     "Microsoft.Network": (("virtualNetworks", "publicIPAddresses"), ("2026-03-01", "2018-01-01")),
-    "Microsoft.Storage": (("storageAccounts",), ("2025-01-01", "2018-02-01")),
+    "Microsoft.Storage": (
+        ("storageAccounts", "storageAccounts/blobServices", "checkNameAvailability"),
+        ("2026-09-01", "2025-01-01", "2018-02-01"),
+    ),
     "Microsoft.KeyVault": (
         ("vaults", "vaults/secrets", "deletedVaults", "locations/deletedVaults", "checkNameAvailability"),
         ("2026-05-15", "2026-02-01", "2024-11-01", "2018-02-14"),

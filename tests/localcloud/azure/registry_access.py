@@ -71,11 +71,10 @@ class StoredAccess:
             if good and registry.body["properties"]["adminUserEnabled"]:
                 return ADMIN
             raise AccessRefused("Invalid username or password specified, or the admin user is disabled.")
-        config = self._cloud.config
-        if user.lower() == config.client_id.lower() and _same(password, config.client_secret):
-            return self._cloud.entra.object_id
-        found = Principals(self._cloud.store).by_client(user)
-        if found is None or not found.secret or not _same(password, found.secret):
+        owner = self._cloud.entra.owner()
+        own = user.lower() == owner.client_id.lower()
+        found = owner if own else Principals(self._cloud.store).by_client(user)
+        if found is None or not found.proves(password):
             raise AccessRefused("Invalid clientid or client secret.")
         return found.object_id
 

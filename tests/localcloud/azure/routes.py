@@ -17,18 +17,20 @@ from . import (
     credentials,
     entra,
     features,
-    graph,
     groups,
     identities,
     key_vaults,
     locations,
     log_workspaces,
     managed_clusters,
+    oidc_issuers,
     permissions,
     providers,
     registry_import,
     registry_runs,
+    storage_accounts,
     subscriptions,
+    token_endpoint,
     versions,
 )
 from .wire import Call, Reply
@@ -84,8 +86,14 @@ VAULT = f"{GROUP}/providers/{VAULTS}/vaults/{{name}}"
 DELETED_VAULT = f"{SUB}/providers/{VAULTS}/locations/{{location}}/deletedVaults/{{name}}"
 OF_DELETED = f"{VAULTS}/locations/deletedVaults"
 
+STORAGE = "Microsoft.Storage"
+ACCOUNT = f"{GROUP}/providers/{STORAGE}/storageAccounts/{{name}}"
+OF_ACCOUNT = f"{STORAGE}/storageAccounts"
+
 ROLES = f"{{scope}}/providers/{AUTHORIZATION}/roleDefinitions"
 GRANTS = f"{{scope}}/providers/{AUTHORIZATION}/roleAssignments"
+
+ISSUER = "/oidc/{location}/{tenant}/{issuer}"
 
 OPEN_ROUTES: tuple[Route, ...] = (
     Route("GET", "/metadata/endpoints", entra.metadata),
@@ -95,11 +103,9 @@ OPEN_ROUTES: tuple[Route, ...] = (
     Route("GET", "/{tenant}/.well-known/openid-configuration", entra.openid_configuration_v1),
     Route("GET", "/{tenant}/discovery/v2.0/keys", entra.keys),
     Route("GET", "/{tenant}/discovery/keys", entra.keys),
-    Route("POST", "/{tenant}/oauth2/v2.0/token", entra.token),
-    # Microsoft Graph asks for a token, too, and for no api-version
-    Route("GET", "/v1.0/servicePrincipals", graph.list_service_principals),
-    Route("GET", "/v1.0/servicePrincipals/{id}", graph.get_service_principal),
-    Route("POST", "/v1.0/directoryObjects/getByIds", graph.get_by_ids),
+    Route("POST", "/{tenant}/oauth2/v2.0/token", token_endpoint.token),
+    Route("GET", f"{ISSUER}/.well-known/openid-configuration", oidc_issuers.discovery),
+    Route("GET", f"{ISSUER}/openid/v1/jwks", oidc_issuers.keys),
 )
 
 ARM_ROUTES: tuple[Route, ...] = (
@@ -340,6 +346,22 @@ ARM_ROUTES: tuple[Route, ...] = (
     ),
     Route("GET", DELETED_VAULT, key_vaults.get_deleted, VAULTS, f"{OF_DELETED}/read"),
     Route("POST", f"{DELETED_VAULT}/purge", key_vaults.purge, VAULTS, f"{OF_DELETED}/purge/action"),
+    Route(
+        "POST",
+        f"{SUB}/providers/{STORAGE}/checkNameAvailability",
+        storage_accounts.check_name,
+        STORAGE,
+        f"{STORAGE}/checknameavailability/read",
+    ),
+    *(
+        Route("GET", f"{place}/providers/{OF_ACCOUNT}", storage_accounts.list_accounts, STORAGE, f"{OF_ACCOUNT}/read")
+        for place in (SUB, GROUP)
+    ),
+    Route("GET", ACCOUNT, storage_accounts.get, STORAGE, f"{OF_ACCOUNT}/read"),
+    Route("PUT", ACCOUNT, storage_accounts.put, STORAGE, f"{OF_ACCOUNT}/write"),
+    Route("PATCH", ACCOUNT, storage_accounts.patch, STORAGE, f"{OF_ACCOUNT}/write"),
+    Route("DELETE", ACCOUNT, storage_accounts.delete, STORAGE, f"{OF_ACCOUNT}/delete"),
+    Route("POST", f"{ACCOUNT}/listKeys", storage_accounts.list_keys, STORAGE, f"{OF_ACCOUNT}/listkeys/action"),
     Route("GET", ROLES, authorization.list_definitions, AUTHORIZATION, f"{AUTHORIZATION}/roleDefinitions/read"),
     Route(
         "GET",

@@ -25,7 +25,7 @@ from .wire import AksError
 
 CONTAINER_SERVICE, COMPUTE = "azure.mgmt.containerservice", "azure.mgmt.compute"
 CONTAINER_REGISTRY = "azure.mgmt.containerregistry"
-KEY_VAULT = "azure.mgmt.keyvault"
+KEY_VAULT, STORAGE = "azure.mgmt.keyvault", "azure.mgmt.storage"
 Schema = dict[str, Any]
 
 SIMPLE: dict[Any, Schema] = {

@@ -77,6 +77,12 @@ class LocalClusters(ClusterBackend):
         layout = self.layout(name)
         return self._info(layout) if layout else None
 
+    def service_account_keys(self, name: str) -> list[dict[str, Any]]:
+        layout = self.layout(name)
+        if layout is None or not (layout.pki / "sa.pub").exists():
+            raise ClusterError(f"There is no cluster {name}.")
+        return [pki.service_account_key(layout)]
+
     def list(self) -> list[ClusterInfo]:
         return [self._info(layout) for layout in self.layouts()]
 
@@ -96,14 +102,16 @@ class LocalClusters(ClusterBackend):
         *,
         network_policy: bool = False,
         entra_groups: tuple[str, ...] | None = None,
+        oidc_issuer: str = "",
     ) -> ClusterInfo:
         if kubernetes_version not in self.versions():
             raise ClusterError(f"Kubernetes {kubernetes_version} is not here; these are: {', '.join(self.versions())}.")
         with self._exclusively(name):
             present = self.layout(name)
-            if present is not None and present.network_policy != network_policy:
+            asked = {"network_policy": network_policy, "oidc_issuer": oidc_issuer}
+            if present is not None and any(getattr(present, part) != value for part, value in asked.items()):
                 helper_client.ask(self.settings, "stop", directory=present.path.name)
-            layout = self._ensure_layout(name, kubernetes_version, network_policy)
+            layout = self._ensure_layout(name, kubernetes_version, network_policy, oidc_issuer)
             if self._ensure_authentication(layout, entra_groups) and present is not None:
                 helper_client.ask(self.settings, "stop", directory=layout.path.name)
             if self._started_at(layout) is None:
@@ -137,7 +145,9 @@ class LocalClusters(ClusterBackend):
     def _exclusively(self, name: str) -> AbstractContextManager[None]:
         return locked(self.settings.clusters / f".{directory_name(name)}.lock")
 
-    def _ensure_layout(self, name: str, version: str, network_policy: bool = False) -> ClusterLayout:
+    def _ensure_layout(
+        self, name: str, version: str, network_policy: bool = False, oidc_issuer: str = ""
+    ) -> ClusterLayout:
         settings = self.settings
         with locked(settings.clusters / ".index.lock"):
             present = self.layout(name)
@@ -162,6 +172,7 @@ class LocalClusters(ClusterBackend):
                 ),
                 kubernetes_version=version,
                 network_policy=network_policy,
+                oidc_issuer=oidc_issuer,
             )
             layout.path.mkdir(exist_ok=True)
             layout.path.chmod(0o755)

@@ -89,7 +89,9 @@ class ExistingCluster(ClusterBackend):
         *,
         network_policy: bool = False,
         entra_groups: tuple[str, ...] | None = None,
+        oidc_issuer: str = "",
     ) -> ClusterInfo:
+        """Whatever its issuer is to be: it stays what it is, and no token of its service accounts is exchanged."""
         if entra_groups is not None:
             raise self._error("is a cluster of others, which takes no tokens of the local Entra.")
         return self._info(name)
@@ -108,6 +110,9 @@ class ExistingCluster(ClusterBackend):
 
     def server(self) -> str:
         return str(self._config()["clusters"][0]["cluster"]["server"])
+
+    def service_account_keys(self, name: str) -> list[dict[str, Any]]:
+        raise self._error("is a cluster of others, whose service accounts have another issuer.")
 
     def admin_kubeconfig(self, name: str) -> dict[str, Any]:
         return self._config()

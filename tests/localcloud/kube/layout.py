@@ -43,6 +43,7 @@ class ClusterLayout:
     cloud_ports: tuple[int, ...]
     kubernetes_version: str
     network_policy: bool = False  # whether NetworkPolicies are enforced
+    oidc_issuer: str = ""  # of service accounts' tokens, beside the API server's own
 
     @property
     def path(self) -> Path:

@@ -78,6 +78,7 @@ def _environment(layout: ClusterLayout, binaries: str, parts: str) -> dict[str, 
         "LC_API_PORT": str(API_PORT),
         "LC_POD_NETWORK": POD_NETWORK,
         "LC_SERVICE_NETWORK": SERVICE_NETWORK,
+        "LC_OIDC_ISSUER": layout.oidc_issuer,
         "LC_POLICY_QUEUE": str(POLICY_QUEUE) if layout.network_policy else "",
     }
 

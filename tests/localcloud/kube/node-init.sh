@@ -130,6 +130,10 @@ for _ in $(seq 200); do
   (: </dev/tcp/127.0.0.1/2379) 2>/dev/null && break
   sleep 0.02
 done
+# the first issuer is in the tokens that are given out, those of either are taken
+issuers=()
+[ -z "$LC_OIDC_ISSUER" ] || issuers+=("--service-account-issuer=$LC_OIDC_ISSUER")
+issuers+=(--service-account-issuer=https://kubernetes.default.svc.cluster.local)
 start kube-apiserver kube-apiserver --bind-address=0.0.0.0 --advertise-address="$LC_NODE_ADDRESS" \
   --secure-port="$LC_API_PORT" --etcd-servers=https://127.0.0.1:2379 --etcd-cafile="$pki/ca.crt" \
   --etcd-certfile="$pki/etcd.crt" --etcd-keyfile="$pki/etcd.key" \
@@ -138,7 +142,7 @@ start kube-apiserver kube-apiserver --bind-address=0.0.0.0 --advertise-address="
   --authentication-config="$dir/authentication.json" \
   --audit-policy-file="$dir/audit/policy.yaml" --audit-log-path="$dir/audit/audit.log" --audit-log-maxsize=100 \
   --client-ca-file="$pki/ca.crt" --tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key" \
-  --service-account-issuer=https://kubernetes.default.svc.cluster.local \
+  "${issuers[@]}" \
   --service-account-key-file="$pki/sa.pub" --service-account-signing-key-file="$pki/sa.key" \
   --kubelet-client-certificate="$pki/apiserver-kubelet-client.crt" \
   --kubelet-client-key="$pki/apiserver-kubelet-client.key" \

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,23 @@ def _service_account_keys(directory: Path) -> None:
     public = key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
     write_atomically(directory / "sa.key", private)
     write_atomically(directory / "sa.pub", public)
+
+
+def service_account_key(layout: ClusterLayout) -> dict[str, Any]:
+    """What verifies service accounts' tokens, as the API server's /openid/v1/jwks has it: its name is the digest of it
+    (https://github.com/kubernetes/kubernetes, pkg/serviceaccount/jwt.go)."""
+    key = serialization.load_pem_public_key((layout.pki / "sa.pub").read_bytes())
+    assert isinstance(key, rsa.RSAPublicKey)
+    whole = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    kid = base64.urlsafe_b64encode(hashlib.sha256(whole).digest()).decode().rstrip("=")
+    numbers = key.public_numbers()
+    parts = {"n": numbers.n, "e": numbers.e}
+    encoded = {part: _base64(value.to_bytes((value.bit_length() + 7) // 8, "big")) for part, value in parts.items()}
+    return {"use": "sig", "kty": "RSA", "kid": kid, "alg": "RS256", **encoded}
+
+
+def _base64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def _ensure_clients(layout: ClusterLayout, root: Authority) -> None:
