@@ -16,6 +16,7 @@ from localcloud.settings import Settings
 
 from .conftest import CLIENT, SECRET, SUBSCRIPTION, TENANT, Azure
 
+
 def metadata_url(tmp_path: Path) -> str:
     settings = Settings(cache=tmp_path / "cache", state=tmp_path / "state")
     settings.state.mkdir()
