@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from support.playbook import CHECKOUT, Run, run_playbook
+from support.portal import Portal
 
 from localcloud.azure.requestlog import RequestLog
 from localcloud.registry.attached import AttachedRegistries
@@ -69,6 +70,9 @@ def dev(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
             {**image, "build": {"context": str(CHECKOUT / "examples" / "echo-mcp"), **build}},
         ],
     }
+    # as in a subscription that has no registry yet
+    portal = Portal(cloud.environment, cloud.secret)
+    portal.request("POST", "providers/Microsoft.ContainerRegistry/unregister", version="2025-04-01").raise_for_status()
     (place / "local.json").write_text(json.dumps(extra), encoding="utf-8")
     found = Dev(RequestLog(cloud.settings.state / "azure"), place / "local.json")
     yield found
