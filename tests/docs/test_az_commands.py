@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every `az` command of the pages and of what messages advise: azure-cli itself reads it offline and runs nothing."""
+"""Every `az` command of the pages and of messages: azure-cli itself reads it, offline, and runs nothing."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def test_a_group_lives(azure: Azure) -> None:
     assert (moved.status_code, moved.json()["error"]["code"]) == (409, "InvalidResourceGroupLocation")
     matching = azure.request("GET", "/resourceGroups", **{"$filter": "tagName eq 'c' and tagValue eq 'd'"})
     assert [group["name"] for group in matching.json()["value"]] == ["rg"]
-    other = azure.request("GET", "/resourceGroups", **{"$filter": "tagName eq 'c' and tagValue eq 'x'"})
+    other = azure.request("GET", "/resourceGroups", **{"$filter": "tagname eq 'c' and tagvalue eq 'x'"})
     assert other.json()["value"] == []
 
 

@@ -18,7 +18,9 @@ from typing import Any
 import pytest
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
+from support.container_registry import RegistryUser
 from support.playbook import CHECKOUT, Run, run_playbook
+from support.portal import Portal
 from support.snapshot import snapshot
 
 from .conftest import Site
@@ -63,15 +65,33 @@ def test_a_second_run_changes_nothing_and_asks_once(second: Second) -> None:
     resources = Counter(path for path in paths if "/providers/" in path)
     assert max(resources.values()) == 1, resources
     assert not second.helm_started
-    # what is left out, and the choice of a file of tasks, are shown to nobody
+    # what is left out, and the choice of a file of tasks, are shown to nobody; three of them are a registry, its image,
+    # and the role of the nodes there
     shown = [one for one in second.run.results if one["status"] != "skipped" and "include_tasks" not in one["action"]]
-    assert len(shown) <= 18, [result["task"] for result in shown]
+    assert len(shown) <= 21, [result["task"] for result in shown]
 
 
 def test_the_run_ends_with_what_answers(second: Second) -> None:
     output = second.run.output
     assert "hello from the platform" in output and "mcp/echo" in output
     assert "teardown_confirm=local-1" in output
+
+
+def test_the_nodes_pull_from_the_declared_registry(site: Site, cloud: Any) -> None:
+    """The image that the platform's registry has built runs, and nobody without a role is given a token to pull it."""
+    group = "resourceGroups/rg-mcpops-local/providers/Microsoft.ContainerRegistry/registries"
+    (registry,) = Portal(cloud.environment, cloud.secret).get(group, "2025-11-01")["value"]
+    host = registry["properties"]["loginServer"]
+    assert host == cloud.environment["login_server"] != cloud.registry
+    pods = json.loads(site.kubectl("get", "pods", "-n", "mcp", "-o", "json"))["items"]
+    echoes = [pod for pod in pods if pod["metadata"]["labels"].get("app.kubernetes.io/instance") == "echo"]
+    images = {container["image"] for pod in echoes for container in pod["spec"]["containers"]}
+    assert images == {f"{host}/echo-mcp:1.0.0"}
+    nobody = RegistryUser(host, cloud.environment["ca_file"])
+    assert nobody.token("repository:echo-mcp:pull").status_code == 401
+    owner = RegistryUser(host, cloud.environment["ca_file"], Portal(cloud.environment, cloud.secret).token())
+    config = owner.config("echo-mcp", "1.0.0")["config"]
+    assert config["Entrypoint"] == ["python", "/app/server.py"]
 
 
 def test_the_client_secret_is_in_no_output(site: Site, second: Second) -> None:

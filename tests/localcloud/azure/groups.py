@@ -71,7 +71,9 @@ def list_groups(call: Call) -> Reply:
 
 
 def _tag_matches(call: Call, body: Body) -> bool:
-    match = re.fullmatch(r"tagName eq '([^']*)'(?: and tagValue eq '([^']*)')?", call.query.get("$filter", ""))
+    # the names in a filter are spelt as one likes (azure-cli: tagname)
+    form = r"tagName eq '([^']*)'(?: and tagValue eq '([^']*)')?"
+    match = re.fullmatch(form, call.query.get("$filter", ""), re.IGNORECASE)
     if not match:
         return True
     name, value = match.groups()
