@@ -19,11 +19,11 @@ from ..plan import Plan
 from ..run_cache import RunCache
 from ..task import Result, Task
 from . import azure_provider, azure_rights, cluster_preflight, names, preview_features
+from .assignable_roles import Needed, suitable
 from .azure_rights import Held
 from .client import Arm
 from .cluster_preflight import Finding, Wish
 from .options import Identity, resolve_identity
-from .roles import Needed, suitable
 
 _SUBJECT = "Azure preflight"
 # the tasks of one play about the same clusters

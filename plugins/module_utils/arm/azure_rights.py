@@ -14,8 +14,8 @@ from typing import Any
 from ..errors import Problem, Reason
 from ..text import listed
 from . import errors, names
+from .assignable_roles import PAGE, Grant, Needed, Role, assignable
 from .client import Arm
-from .roles import PAGE, Grant, Needed, Role, assignable
 
 _PERMISSIONS = names.api_version_of("Microsoft.Authorization/permissions")
 _ROLES_SHOWN = 3

@@ -21,7 +21,7 @@ from ..plan import Change
 from ..run_cache import RunCache
 from ..task import ANSWER_LOST, Task
 from ..waiting import Backoff, Clock, Deadline
-from . import errors, names, roles
+from . import assignable_roles, errors, names
 from .errors import Request, Sender, Unreachable
 from .options import Cloud, Identity, find_cloud, resolve_identity
 
@@ -203,7 +203,7 @@ class Arm:
         """What this identity may not do is looked up among the roles that there are."""
         refused = errors.denied(failure.reason) if self._service == SERVICE else None
         if refused is not None:
-            failure.hint = roles.advice(self, roles.Needed(*refused))
+            failure.hint = assignable_roles.advice(self, assignable_roles.Needed(*refused))
         return failure
 
     def _given_up(self, response: Response | None, action: str, url: str, reason: str) -> Response:

@@ -15,7 +15,7 @@ from support.azure_roles import PAGE, ROLES, is_of_group
 from support.local_azure import Azure
 
 from ansible_collections.mcpops.platform.plugins.module_utils import domains
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.roles import Grant
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.assignable_roles import Grant
 from ansible_collections.mcpops.platform.plugins.modules import (
     aks_cluster,
     aks_kubeconfig,
