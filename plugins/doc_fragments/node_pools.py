@@ -44,8 +44,18 @@ options:
           - Sizes in the order in which they are wanted, instead of O(node_pools[].vm_size). The first that location,
             subscription and quota allow is taken when the pool is created; an existing pool keeps its size.
           - The quota is asked for the most nodes that the pool may have, and those that an upgrade adds.
+          - Where Azure refuses a size for want of capacity, quota or a zone although its lists allow it, the next one
+            is taken. What the refused operation left (a pool or a cluster of this very task that never ran) is deleted
+            first.
         type: list
         elements: str
+      min_memory_gb:
+        description: Least memory, in GiB, of a size that is chosen from O(node_pools[].vm_size_candidates).
+        type: float
+      gpu:
+        description: Whether a size that is chosen must have a GPU.
+        type: bool
+        default: false
       os_disk_type:
         description: Kind of the OS disk.
         type: str

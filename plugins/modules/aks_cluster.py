@@ -290,48 +290,15 @@ done:
 from typing import Any
 
 from ..module_utils.arm import aks_cluster
-from ..module_utils.arm.aks.spec import POOL_ARGUMENTS
+from ..module_utils.arm.aks.spec import CLUSTER_ARGUMENTS
 from ..module_utils.arm.names import OWNED_OPTIONS
 from ..module_utils.arm.options import azure_argument_spec
 from ..module_utils.module import run_module
 
-_NETWORK_OPTIONS: dict[str, Any] = {
-    "plugin": {"type": "str", "choices": ["azure", "kubenet", "none"]},
-    "plugin_mode": {"type": "str", "choices": ["overlay"]},
-    "policy": {"type": "str", "choices": ["azure", "calico", "cilium", "none"]},
-    "pod_cidr": {"type": "str"},
-    "service_cidr": {"type": "str"},
-    "dns_service_ip": {"type": "str"},
-}
-_IDENTITY_OPTIONS: dict[str, Any] = {
-    "type": {"type": "str", "choices": ["SystemAssigned", "UserAssigned"], "required": True},
-    "user_assigned_identities": {"type": "list", "elements": "str"},
-}
-_SIZE_OPTIONS: dict[str, Any] = {
-    "candidates": {"type": "list", "elements": "str"},
-    "architecture": {"type": "str", "choices": ["x64", "amd64", "arm64"]},
-    "allow_burstable": {"type": "bool", "default": True},
-    "surge_nodes": {"type": "int", "default": 1},
-}
 ARGUMENT_SPEC: dict[str, Any] = {
     **azure_argument_spec(),
     **OWNED_OPTIONS,
-    "name": {"type": "str", "required": True},
-    "resource_group": {"type": "str", "required": True},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "location": {"type": "str"},
-    "kubernetes_version": {"type": "str"},
-    "sku_tier": {"type": "str", "choices": ["Free", "Standard", "Premium"]},
-    "identity": {"type": "dict", "options": _IDENTITY_OPTIONS},
-    "oidc_issuer": {"type": "bool"},
-    "workload_identity": {"type": "bool"},
-    "dns_prefix": {"type": "str"},
-    "node_resource_group": {"type": "str"},
-    "node_pools": {"type": "list", "elements": "dict", "options": POOL_ARGUMENTS},
-    "vm_size_selection": {"type": "dict", "options": _SIZE_OPTIONS},
-    "purge_node_pools": {"type": "bool", "default": False},
-    "network": {"type": "dict", "options": _NETWORK_OPTIONS},
-    "properties": {"type": "dict"},
+    **CLUSTER_ARGUMENTS,
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 3600},
 }

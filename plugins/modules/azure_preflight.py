@@ -14,8 +14,13 @@ description:
   - Asks Azure which actions this identity is allowed at each scope, and whether resource providers are registered.
     All that is missing is one message, with the roles that would do and the command that assigns one. Nothing is
     changed.
+  - With O(clusters) it also looks at what clusters are declared to be, those of all hosts of a run together
+    (O(share)). Whether each new node pool can have a size, with the quota of a location shared by all of them;
+    whether the version of Kubernetes is offered; what cannot change in place; features that a subscription must be
+    registered for; and what Azure has retired, or will within O(retirement_days) days.
   - A group or resource that is not there yet is judged by what its parent gives.
-  - Azure is asked once for a scope. Roles, and the states of providers, are read only where something is missing.
+  - Azure is asked once for a scope, a cluster, a location and a feature. Roles, and the states of providers, are read
+    only where something is missing.
   - Conditions of role assignments and deny assignments are not evaluated.
 extends_documentation_fragment:
   - mcpops.platform.azure
@@ -53,6 +58,74 @@ options:
         either.
     type: list
     elements: str
+  clusters:
+    description: Clusters that this task is about. One of O(permissions), O(providers) and O(clusters) is needed.
+    type: list
+    elements: dict
+    suboptions:
+      host:
+        description: Who declares it, for messages.
+        type: str
+        required: true
+      cluster:
+        description: The options of M(mcpops.platform.aks_cluster) that declare it.
+        type: dict
+        required: true
+      permissions:
+        description: What has to be allowed for it, as O(permissions).
+        type: list
+        elements: dict
+        suboptions:
+          scope:
+            description: As O(permissions[].scope).
+            type: str
+            default: ""
+          actions:
+            description: As O(permissions[].actions).
+            type: list
+            elements: str
+          data_actions:
+            description: As O(permissions[].data_actions).
+            type: list
+            elements: str
+          unless_present:
+            description: As O(permissions[].unless_present).
+            type: str
+      providers:
+        description: Resource providers that it needs, as O(providers).
+        type: list
+        elements: str
+      features:
+        description:
+          - Features that it needs, as C(namespace/name), beside those that its options are known to need. One that is
+            not registered fails; of the others only V(Microsoft.Compute/EncryptionAtHost) does, because what is a
+            preview may have become available to all.
+        type: list
+        elements: str
+      charts:
+        description: Charts that are installed in it, for what is known to be retired of them.
+        type: list
+        elements: str
+  share:
+    description:
+      - Whether O(clusters) are looked at together with those of other hosts of the same run, which have the same
+        subscription and identity. V(keep) asks nothing, and keeps them for tasks with V(look). Those look at all that
+        was kept, once in a run; the first host that lacks something fails with what all of them lack, each other one
+        with what is its own. Outside the controller's own process V(look) is V(alone).
+    type: str
+    choices: [alone, keep, look]
+    default: alone
+  examine:
+    description:
+      - Of clusters that only stay as they are, V(changed) reads no more than the cluster itself. V(all) also asks
+        for features, and says what will be retired of what stands.
+    type: str
+    choices: [changed, all]
+    default: changed
+  retirement_days:
+    description: So many days before Azure retires something a warning says so. V(0) speaks of what is past only.
+    type: int
+    default: 90
 seealso:
   - module: mcpops.platform.azure_provider
   - module: mcpops.platform.aks_sku_preflight
@@ -70,6 +143,26 @@ EXAMPLES = r"""
         unless_present: /resourceGroups/rg-dev/providers/Microsoft.ContainerService/managedClusters/dev
     providers:
       - Microsoft.ContainerService
+
+- name: Can both clusters be had, and what of them will be retired within half a year?
+  mcpops.platform.azure_preflight:
+    examine: all
+    retirement_days: 180
+    clusters:
+      - host: dev
+        cluster: &dev
+          name: dev
+          resource_group: rg-dev
+          location: eastus2
+          node_pools:
+            - name: system
+              mode: System
+              count: 3
+              vm_size_candidates: [Standard_D4s_v5, Standard_D4s_v6]
+      - host: test
+        cluster:
+          <<: *dev
+          name: test
 """
 
 RETURN = r"""
@@ -87,6 +180,28 @@ providers:
   returned: when there are any
   type: dict
   sample: {Microsoft.ContainerService: Registered}
+node_pools:
+  description: The size that each new node pool will get (null where none fits), and what was found of the candidates.
+  returned: with O(clusters)
+  type: list
+  elements: dict
+  sample:
+    - host: dev
+      node_pool: system
+      vm_size: Standard_D4s_v5
+      candidates: []
+findings:
+  description: All that was found about the clusters of this task; what does not fail is a warning as well.
+  returned: with O(clusters)
+  type: list
+  elements: dict
+  sample:
+    - host: dev
+      subject: "AKS cluster dev: network.plugin"
+      code: Retiring
+      message: "network plugin kubenet will be retired: from 2028-03-31, no support of clusters with it"
+      hint: "Set plugin: azure and plugin_mode: overlay"
+      fails: false
 notes:
   description: What could not be checked.
   returned: when there is something to say
@@ -100,19 +215,35 @@ from ..module_utils.arm import azure_preflight
 from ..module_utils.arm.options import azure_argument_spec
 from ..module_utils.module import run_module
 
+_PERMISSIONS: dict[str, Any] = {
+    "type": "list",
+    "elements": "dict",
+    "options": {
+        "scope": {"type": "str", "default": ""},
+        "actions": {"type": "list", "elements": "str"},
+        "data_actions": {"type": "list", "elements": "str"},
+        "unless_present": {"type": "str"},
+    },
+}
 ARGUMENT_SPEC: dict[str, Any] = {
     **azure_argument_spec(),
-    "permissions": {
+    "permissions": _PERMISSIONS,
+    "providers": {"type": "list", "elements": "str"},
+    "clusters": {
         "type": "list",
         "elements": "dict",
         "options": {
-            "scope": {"type": "str", "default": ""},
-            "actions": {"type": "list", "elements": "str"},
-            "data_actions": {"type": "list", "elements": "str"},
-            "unless_present": {"type": "str"},
+            "host": {"type": "str", "required": True},
+            "cluster": {"type": "dict", "required": True},
+            "permissions": _PERMISSIONS,
+            "providers": {"type": "list", "elements": "str"},
+            "features": {"type": "list", "elements": "str"},
+            "charts": {"type": "list", "elements": "str"},
         },
     },
-    "providers": {"type": "list", "elements": "str"},
+    "share": {"type": "str", "choices": ["alone", "keep", "look"], "default": "alone"},
+    "examine": {"type": "str", "choices": ["changed", "all"], "default": "changed"},
+    "retirement_days": {"type": "int", "default": 90},
 }
 PROBLEMS = azure_preflight.problems
 OPERATION = azure_preflight.converge

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,13 +17,13 @@ from ..run_cache import cached_resource, mark_deleted
 from ..task import Result, Task
 from ..waiting import wait_timeout_problems
 from . import compare, names, reconcile
-from .aks.plan import ClusterPlan, plan_cluster, plan_removal
+from .aks.plan import ClusterPlan, Step, plan_cluster, plan_removal
 from .aks.spec import ClusterSpec, PoolSpec, SizeRequest, cluster_spec, current_pools, new_pools, size_request_of
 from .aks.validate import creation_problems, problems_of, removal_problems
 from .aks.versions import offered_problem, plan_problems, running_version, support_plan_of, version_step
-from .aks_sku_preflight import find_sizes, selection_problems
+from .aks_sku_preflight import find_sizes, plain_location, selection_problems
 from .client import Arm, Body, PlanAgain, Reading
-from .errors import concerns_registration, parse_error
+from .errors import concerns_registration, concerns_size, parse_error
 from .options import resolve_identity
 from .reconcile import converge_resource
 from .sku import Selection
@@ -73,8 +74,9 @@ def _pool(pool: Mapping[str, Any]) -> dict[str, Any]:
 _UNDECIDED = (401, 403, 409)
 
 
-def with_choices(arm: Arm, spec: ClusterSpec, reading: Reading) -> ClusterSpec:
-    """`spec` with a size for every new pool; nothing is asked for a cluster that only stays as it is."""
+def with_choices(arm: Arm, spec: ClusterSpec, reading: Reading, refused: Collection[str] = ()) -> ClusterSpec:
+    """`spec` with a size for every new pool, none of those that Azure has `refused` (lower case) while this task runs;
+    nothing is asked for a cluster that only stays as it is."""
     location = str((reading.body or {}).get("location") or spec.declared.get("location") or "")
     # what stands was taken once
     problems = [] if reading.body and plan_problems(reading.body) else plan_problems(reading.body, spec.declared)
@@ -83,7 +85,10 @@ def with_choices(arm: Arm, spec: ClusterSpec, reading: Reading) -> ClusterSpec:
         plan = support_plan_of(reading.body, spec.declared)[1]
         problems += _version_problems(arm, spec.kubernetes_version, location, plan)
     fresh = new_pools(current_pools(reading.body), spec)
-    asked = {pool.name: size_request_of(reading.body, spec.pools, pool, location, spec.sizes) for pool in fresh}
+    asked = {
+        pool.name: without(size_request_of(reading.body, spec.pools, pool, location, spec.sizes), refused)
+        for pool in fresh
+    }
     # a size that a pool names is the service's to judge, with the creation; what it takes of the quota counts
     choose = [name for name, request in asked.items() if request.candidates and not request.named]
     found = dict(zip(asked, _selections(arm, list(asked.values())))) if choose else {}
@@ -99,6 +104,33 @@ def with_choices(arm: Arm, spec: ClusterSpec, reading: Reading) -> ClusterSpec:
     return replace(spec, pools=tuple(pools))
 
 
+def without(request: SizeRequest, refused: Collection[str]) -> SizeRequest:
+    """The request with the candidates that are left; a size that the pool names stays the only one."""
+    left = tuple(name for name in request.candidates if request.named or name.lower() not in refused)
+    return replace(request, candidates=left)
+
+
+def sizes_at_fault(
+    failure: ServiceError, spec: ClusterSpec, sent: Mapping[str, str], refused: Collection[str]
+) -> set[str]:
+    """Of the sizes that were chosen for new pools (`sent`, by pool), those that Azure refused, in lower case.
+
+    None where that is not told, where no size was the matter, or where a pool would have no candidate left: then
+    the refusal is the result.
+    """
+    if not concerns_size(failure):
+        return set()
+    pools = {pool.name: pool for pool in spec.pools if not pool.declared.get("vmSize")}
+    chosen = {name: size.lower() for name, size in sent.items() if name in pools and size}
+    told = {size for size in chosen.values() if re.search(rf"\b{re.escape(size)}\b", failure.reason.lower())}
+    at_fault = told or (set(chosen.values()) if len(set(chosen.values())) == 1 else set())
+    for name in (name for name, size in chosen.items() if size in at_fault):
+        candidates = pools[name].candidates or spec.sizes.candidates
+        if all(one.lower() in {*refused, *at_fault} for one in candidates):
+            return set()
+    return at_fault
+
+
 def _selections(arm: Arm, asked: Sequence[SizeRequest]) -> list[Selection]:
     """None at all in check mode, when the sizes cannot be asked for yet."""
     try:
@@ -110,18 +142,24 @@ def _selections(arm: Arm, asked: Sequence[SizeRequest]) -> list[Selection]:
 
 
 def _version_problems(arm: Arm, version: str, location: str, plan: str) -> list[Problem]:
-    place = location.replace(" ", "").lower()
+    rows, problems = offered_versions(arm, location)
+    found = offered_problem(version, plain_location(location), rows, plan)
+    return [*problems, *([Problem("kubernetes_version", found)] if found else [])]
+
+
+def offered_versions(arm: Arm, location: str) -> tuple[list[dict[str, Any]], list[Problem]]:
+    """The service's list of versions, none where it leaves the question open, and what is wrong with the location."""
+    place = plain_location(location)
     base = f"/subscriptions/{arm.subscription_id}/providers/Microsoft.ContainerService/locations/{place}"
     version_list = names.api_version_of("Microsoft.ContainerService/locations/kubernetesVersions")
     url = arm.url(f"{base}/kubernetesVersions", version_list)
     response = arm.call("GET", url, f"Listing the Kubernetes versions of {place}")
     if response.status in _UNDECIDED:
-        return []
+        return [], []
     if response.status != 200:
         error = parse_error(response.json_or_none())
-        return [Problem("location", f"{error.message or place} ({error.code or response.status})")]
-    found = offered_problem(version, place, (response.json_or_none() or {}).get("values") or [], plan)
-    return [Problem("kubernetes_version", found)] if found else []
+        return [], [Problem("location", f"{error.message or place} ({error.code or response.status})")]
+    return (response.json_or_none() or {}).get("values") or [], []
 
 
 API_VERSION = names.api_version_of(names.MANAGED_CLUSTERS)
@@ -164,19 +202,33 @@ def _needed_to_create(params: Mapping[str, Any]) -> list[Problem]:
 def _present(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
     may_wait = task.params["wait"] and not task.check_mode
     warned: set[str] = set()
+    refused: set[str] = set()
 
     def plan_of(reading: Reading) -> ClusterPlan:
         if reading.body is None:
             refuse(spec.subject, creation_problems(task.params))
         _warn(task, spec, reading.body, warned)
-        return plan_cluster(reading.body, with_choices(arm, spec, reading))
+        return plan_cluster(reading.body, with_choices(arm, spec, reading, refused))
+
+    def apply(plan: ClusterPlan, _reading: Reading) -> Body:
+        step = plan.steps[0]
+        try:
+            return _apply(arm, spec, plan, may_wait)
+        except ServiceError as failure:
+            at_fault = sizes_at_fault(failure, spec, _sizes_sent(step), refused) if step.create else set()
+            if not at_fault or not _undone(arm, spec, step, failure):
+                raise
+            refused.update(at_fault)
+            listed = ", ".join(sorted(at_fault))
+            task.warn(f"{spec.subject}: {failure.reason} ({failure.code}). The next candidate is tried after {listed}.")
+            raise PlanAgain from failure
 
     outcome = converge_resource(
         arm,
         spec.subject,
         lambda: reconcile.read_idle(arm, spec, may_wait),
         plan_of,
-        lambda plan, _reading: _apply(arm, spec, plan, may_wait),
+        apply,
     )
     _protect(task, outcome.before, outcome.after)
     reconcile.warn_not_kept(task, spec, outcome, lambda after: plan_cluster(after, spec))
@@ -210,6 +262,29 @@ def _apply(arm: Arm, spec: ClusterSpec, plan: ClusterPlan, wait: bool) -> Body:
     if not last:
         raise PlanAgain(step.changes)
     return body
+
+
+def _sizes_sent(step: Step) -> dict[str, str]:
+    """The sizes of the pools that the request makes, by name."""
+    if step.pool:
+        return {step.pool: str((step.body.get("properties") or {}).get("vmSize") or "")}
+    return {str(pool.get("name")): str(pool.get("vmSize") or "") for pool in current_pools(step.body)}
+
+
+def _undone(arm: Arm, spec: ClusterSpec, step: Step, failure: ServiceError) -> bool:
+    """Whether what this task was about to make is not there. A refusal at once left nothing; an operation that failed
+    left a resource that never ran and whose size cannot change, which is deleted."""
+    if failure.status is not None:
+        return True
+    subject = f"node pool {step.pool} of {spec.subject}" if step.pool else spec.subject
+    action = f"Deleting {subject}, which could not be made"
+    place, version = (f"{spec.id}/agentPools/{step.pool}", POOL_VERSION) if step.pool else (spec.id, API_VERSION)
+    try:
+        reconcile.await_operation(arm, arm.write("DELETE", place, action, version), subject, action)
+    except ServiceError:
+        # whoever may create need not be allowed to delete: the refusal itself is told then
+        return False
+    return True
 
 
 def _absent(task: Task, arm: Arm, spec: ClusterSpec) -> Result:

@@ -29,11 +29,11 @@ from .sku import (
     SizeVerdict,
     Sku,
     find_skus,
-    list_entries,
     quotas_of,
     select_size,
     with_promise,
 )
+from .sku_ranking import alternatives
 
 _COMPUTE = "/subscriptions/{}/providers/Microsoft.Compute"
 
@@ -41,41 +41,48 @@ _COMPUTE = "/subscriptions/{}/providers/Microsoft.Compute"
 def find_sizes(arm: Arm, asked: Sequence[SizeRequest]) -> list[Selection]:
     """A size for each of `asked`, in their order: what one takes of the quota is not there for the next.
 
-    Two kinds of requests: the region's sizes (some pages), and its usages when a candidate is in sight.
+    Two kinds of requests for each location: its sizes (some pages), and its usages when a candidate is in sight.
     """
-    base = _COMPUTE.format(arm.subscription_id)
-    # pools of one cluster are in one place
-    location = asked[0].wanted.location.replace(" ", "").lower() if asked else ""
-    offered: list[bool] = []
-    pages = _noting_sizes(_pages(arm, base, location), offered)
-    skus = find_skus(pages, {name.lower() for request in asked for name in request.candidates}, location)
+    places = [plain_location(request.wanted.location) for request in asked]
+    found: dict[int, Selection] = {}
+    for location in dict.fromkeys(places):
+        here = [index for index, place in enumerate(places) if place == location]
+        found.update(zip(here, _find_in(arm, location, [asked[index] for index in here])))
+    return [found[index] for index in range(len(asked))]
+
+
+def _find_in(arm: Arm, location: str, asked: Sequence[SizeRequest]) -> list[Selection]:
+    skus = sizes_of(arm, location)
     quotas: dict[str, Quota] = {}
     if any(select_size(request.candidates, skus, {}, request.wanted).chosen for request in asked):
         version = names.api_version_of("Microsoft.Compute/locations/usages")
-        path = f"{base}/locations/{location}/usages"
+        path = f"{_COMPUTE.format(arm.subscription_id)}/locations/{location}/usages"
         quotas = quotas_of(arm.listed(path, f"Reading the quota of {location}", version))
     found = []
     for request in asked:
         selection = select_size(request.candidates, skus, quotas, request.wanted)
         # a size that the pool names is taken whatever is against it
         taken = skus.get(request.candidates[0].lower()) if request.named else selection.chosen
+        others = () if selection.chosen else alternatives(request.candidates, skus, quotas, request.wanted)
         if taken is not None:
             quotas = with_promise(quotas, taken, request.wanted)
-        found.append(replace(selection, offers=any(offered)))
+        found.append(replace(selection, offers=bool(skus), alternatives=others))
     return found
 
 
-def _pages(arm: Arm, base: str, location: str) -> Iterator[bytes]:
+def sizes_of(arm: Arm, location: str) -> dict[str, Sku]:
+    """Every size of a location, by lower-case name."""
+    location = plain_location(location)
     query = {"$filter": f"location eq '{location}'"}
     version = names.api_version_of("Microsoft.Compute/skus")
-    for page in arm.pages(f"{base}/skus", f"Listing the virtual machine sizes of {location}", version, query):
-        yield page.body
+    path = f"{_COMPUTE.format(arm.subscription_id)}/skus"
+    pages = arm.pages(path, f"Listing the virtual machine sizes of {location}", version, query)
+    return find_skus((page.body for page in pages), location)
 
 
-def _noting_sizes(pages: Iterator[bytes], offered: list[bool]) -> Iterator[bytes]:
-    for page in pages:
-        offered.append(next(list_entries(page), None) is not None)
-        yield page
+def plain_location(location: str) -> str:
+    """As the service spells it in paths: `East US 2` is eastus2."""
+    return location.replace(" ", "").lower()
 
 
 def selection_problems(path: str, selection: Selection, location: str) -> list[Problem]:
@@ -98,7 +105,8 @@ def converge(task: Task) -> Result:
     params = task.params
     refuse("VM size preflight", problems(params))
     arm = Arm.connect(task)
-    cluster = _cluster(task, arm)
+    named = params.get("cluster_name")
+    cluster = read_cluster(task, arm, params["resource_group"], named) if named else None
     live = _live_size(cluster, params.get("node_pool") or "")
     if live:
         # a pool that exists keeps its size: changing it would mean another pool
@@ -156,8 +164,9 @@ def size_requests(params: Mapping[str, Any], cluster: Mapping[str, Any] | None) 
     fresh = [pool for pool in pools if pool.name.lower() not in present]
     asked = {pool.name: size_request_of(cluster, pools, pool, params["location"], sizes) for pool in fresh}
     if name in asked:
-        own = replace(asked[name].wanted, min_memory_gb=params.get("min_memory_gb") or 0, gpu=params["gpu"])
-        asked[name] = replace(asked[name], wanted=own)
+        own = asked[name].wanted
+        least = max(own.min_memory_gb, params.get("min_memory_gb") or 0)
+        asked[name] = replace(asked[name], wanted=replace(own, min_memory_gb=least, gpu=own.gpu or params["gpu"]))
     return asked
 
 
@@ -194,18 +203,14 @@ _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
 )
 
 
-def _cluster(task: Task, arm: Arm) -> Mapping[str, Any] | None:
-    """The cluster if it is named and exists; what was read for it is left for aks_cluster."""
-    params = task.params
-    if not params.get("cluster_name"):
-        return None
-    subscription = resolve_identity(params).subscription_id
-    cluster = names.cluster_id(subscription, params["resource_group"], params["cluster_name"])
+def read_cluster(task: Task, arm: Arm, resource_group: str, name: str) -> dict[str, Any] | None:
+    """The cluster if it exists; what was read for it is left for aks_cluster."""
+    cluster = names.cluster_id(resolve_identity(task.params).subscription_id, resource_group, name)
     version = names.api_version_of(names.MANAGED_CLUSTERS)
     body = cached_resource(task, cluster, keep=True)
     if body is None:
         try:
-            body = arm.read(cluster, f"Reading AKS cluster {params['cluster_name']}", version).body
+            body = arm.read(cluster, f"Reading AKS cluster {name}", version).body
         except ServiceError as exc:
             if not concerns_registration(exc):
                 raise

@@ -6,79 +6,112 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
 from typing import Any
 
 from ..errors import Check, NotReady, Problem, Reason, Rule, check, refuse
+from ..masking import declared_values, protect
 from ..plan import Plan
+from ..run_cache import RunCache
 from ..task import Result, Task
-from ..text import listed
-from . import azure_provider, errors, names
+from . import azure_provider, azure_rights, cluster_preflight, names, preview_features
+from .azure_rights import Held
 from .client import Arm
-from .roles import PAGE, Grant, Needed, assignable, suitable
+from .cluster_preflight import Finding, Wish
+from .options import Identity, resolve_identity
+from .roles import Needed, suitable
 
 _SUBJECT = "Azure preflight"
-_PERMISSIONS = names.api_version_of("Microsoft.Authorization/permissions")
-_ROLES_SHOWN = 3
-_OK = 200
-_FORBIDDEN = 403
+# the tasks of one play about the same clusters
+_SHARED_SECONDS = 120.0
+# longer than any run
+_KEPT_SECONDS = 86400.0
+_KEPT = "azure-preflight-kept"
 
 Params = Mapping[str, Any]
 
 
 @dataclass
 class Found:
-    """What was learnt so far."""
+    """What was learnt so far; all of it can be written as JSON."""
 
-    reasons: list[Reason] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    missing: list[Needed] = field(default_factory=list)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    """Host and text."""
+    missing: list[dict[str, Any]] = field(default_factory=list)
     providers: dict[str, str] = field(default_factory=dict)
+    pools: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one host needs to be allowed, and to have registered."""
+
+    host: str
+    permissions: Sequence[Mapping[str, Any]]
+    providers: Sequence[str]
+
+    @classmethod
+    def of(cls, host: str, row: Mapping[str, Any]) -> _Part:
+        return cls(host, row.get("permissions") or (), row.get("providers") or ())
 
 
 def converge(task: Task) -> Result:
-    """All that is missing, in one message; nothing is changed."""
+    """All that is missing, in one message; nothing is changed.
+
+    What hosts need together is looked at once. The first of those that lack something says what all of them lack.
+    """
     params = task.params
     refuse(_SUBJECT, problems(params))
+    entries = {str(entry["host"]): entry for entry in params["clusters"] or ()}
+    own, identity = list(entries), resolve_identity(params)
+    for entry in entries.values():
+        protect(task, declared_values([entry["cluster"]]))
+    wishes = _wishes(entries, identity.subscription_id)
+    if params["share"] == "keep":
+        _kept(task, identity, lambda known: {**known, **entries})
+        return Result(False, f"{_SUBJECT}: kept what {', '.join(own)} declares")
+    others = _kept(task, identity) if params["share"] == "look" else {}
+    everybody = dict(sorted({**others, **entries}.items()))
     arm = Arm.connect(task)
-    held = _Held(arm)
-    found = Found()
-    for needed in wanted(params, arm.subscription_id):
-        grants = held.at(needed.scope)
-        if grants is None:
-            found.notes.append(f"{needed.scope}: this identity may not read what it may do there; it was not checked.")
-        elif lacking := needed.missing(grants):
-            # asked only now: of what stands, most identities may do all
-            if _is_there(arm, lacking.unless_present):
-                found.notes.append(f"{lacking.scope}: this identity may not {lacking}; it can repair nothing of it.")
-            else:
-                found.missing.append(lacking)
-    for namespace in dict.fromkeys(params["providers"] or ()):
-        grants = held.at(held.subscription)
-        # whoever may register it will
-        if grants is not None and not any(grant.allows(_register(namespace)) for grant in grants):
-            found.providers[namespace] = azure_provider.state_of(arm, namespace)
-            found.reasons += _of_provider(namespace, found.providers[namespace])
-    for lacking in found.missing:
-        roles = suitable(lacking, assignable(arm, lacking.scope))
-        found.reasons.append(_reason(lacking, roles))
+    found = _shared(task, identity, everybody, lambda: _look(task, arm, everybody, wishes))
+    theirs = [Finding(**row) for row in found.findings]
+    mine = [finding for finding in theirs if finding.host in ("", *own)]
+    for finding in mine:
+        if not finding.fails:
+            task.warn(str(_reason(finding)))
+    notes = [text for host, text in found.notes if host in ("", *own)]
     values: dict[str, Any] = {
         "subscription_id": arm.subscription_id,
         "missing": [
-            {"scope": one.scope, "actions": list(one.actions), "data_actions": list(one.data_actions)}
-            for one in found.missing
+            {key: value for key, value in row.items() if key != "host" or value}
+            for row in found.missing
+            if row["host"] in ("", *own)
         ],
     }
     if found.providers:
         values["providers"] = found.providers
-    if found.reasons:
-        notes = {"notes": found.notes} if found.notes else {}
-        raise NotReady(_SUBJECT, found.reasons, values={**values, **notes}, apart=True)
+    if own:
+        values["node_pools"] = [row for row in found.pools if row["host"] in own]
+        rows = [asdict(finding) for finding in mine]
+        values["findings"] = [{key: value for key, value in row.items() if key != "host" or value} for row in rows]
+    if any(finding.fails for finding in mine):
+        first = min(finding.host for finding in theirs if finding.fails)
+        if first not in ("", *own):
+            notes.append(f"What all hosts of this run lack is told for host {first}.")
+        told = [finding for finding in (theirs if first in ("", *own) else mine) if finding.fails]
+        several = len({finding.host for finding in told}) > 1
+        reasons = list(dict.fromkeys(_reason(finding, several) for finding in told))
+        raise NotReady(_SUBJECT, reasons, values={**values, **({"notes": notes} if notes else {})}, apart=True)
     subject = f"subscription {arm.subscription_id}"
     stated = f"{subject}: this identity may do what is declared"
-    return Result(False, stated, (Plan(subject, notes=tuple(found.notes)),), values)
+    if own:
+        stated = f"{subject}: what {', '.join(own)} declares can be made"
+    return Result(False, stated, (Plan(subject, notes=tuple(notes)),), values)
 
 
 def problems(params: Params) -> list[Problem]:
@@ -86,140 +119,141 @@ def problems(params: Params) -> list[Problem]:
     return check(_RULES, params)
 
 
-def wanted(params: Params, subscription_id: str) -> list[Needed]:
-    """What is to be allowed, once for a scope and what is made there, in the order of the option."""
-    found: dict[tuple[str, str], Needed] = {}
-    for row in params["permissions"] or ():
-        scope = scope_of(row["scope"], subscription_id)
-        made = scope_of(row["unless_present"], subscription_id) if row["unless_present"] else ""
-        key = (scope.lower(), made.lower())
-        before = found.get(key, Needed(scope, unless_present=made))
-        found[key] = replace(
-            before,
-            actions=tuple(dict.fromkeys([*before.actions, *(row["actions"] or ())])),
-            data_actions=tuple(dict.fromkeys([*before.data_actions, *(row["data_actions"] or ())])),
-        )
-    return list(found.values())
+def _reason(finding: Finding, with_host: bool = False) -> Reason:
+    # a scope or a namespace is the same for all hosts that need it
+    named = with_host and finding.host and finding.code not in _OF_NO_HOST
+    subject = f"{finding.host}: {finding.subject}" if named else finding.subject
+    return Reason(subject, finding.code, finding.message, finding.hint)
 
 
-def scope_of(text: str, subscription_id: str) -> str:
-    """The whole id: a scope may begin below the subscription, and is the subscription where it is empty."""
-    scope = text.rstrip("/")
-    if re.match(r"/(subscriptions|providers)/", scope, re.IGNORECASE):
-        return scope
-    return f"/subscriptions/{subscription_id}{scope}"
+_OF_NO_HOST = ("AuthorizationFailed", "MissingSubscriptionRegistration")
 
 
-class _Held:
-    """What this identity may do at a scope, asked once."""
-
-    def __init__(self, arm: Arm) -> None:
-        self._arm = arm
-        self._known: dict[str, list[Grant] | None] = {}
-        self.subscription = f"/subscriptions/{arm.subscription_id}"
-
-    def at(self, scope: str) -> list[Grant] | None:
-        """None where that may not be read. What is not there yet will have what its parent has."""
-        key = scope.lower()
-        if key not in self._known:
-            self._known[key] = self._ask(scope)
-        return self._known[key]
-
-    def _ask(self, scope: str) -> list[Grant] | None:
-        action = f"Reading what this identity may do at {scope}"
-        path = f"{scope}/providers/Microsoft.Authorization/permissions"
-        response = self._arm.call("GET", self._arm.url(path, _PERMISSIONS), action)
-        if errors.is_absent(response) and (parent := parent_of(scope)):
-            return self.at(parent)
-        if response.status == _FORBIDDEN:
-            return None
-        grants: list[Grant] = []
-        # an identity with many roles has many pages
-        while response.status == _OK:
-            document = response.json_or_none() or {}
-            grants += [Grant.of(row) for row in document.get("value") or ()]
-            if not (link := document.get("nextLink")):
-                return grants
-            response = self._arm.call("GET", str(link), action)
-        raise self._arm.failure(action, response)
+Entries = Mapping[str, Mapping[str, Any]]
+"""What hosts declare, by host."""
 
 
-def _is_there(arm: Arm, resource_id: str) -> bool:
-    """Whether the resource exists; one that may not be read does not count."""
-    if not resource_id:
-        return False
-    action = f"Looking for {resource_id}"
-    parsed = names.parse_id(resource_id)
-    version = names.api_version_of(parsed.type) if parsed is not None else ""
-    return arm.call("GET", arm.url(resource_id, version), action).status == 200
+def _wishes(entries: Entries, subscription: str) -> dict[str, Wish]:
+    """The clusters of these hosts, once nothing is wrong with any of them."""
+    read = {host: cluster_preflight.wish_of(entry, subscription) for host, entry in entries.items()}
+    refuse(_SUBJECT, [problem for _wish, wrong in read.values() for problem in wrong])
+    return {host: wish for host, (wish, _wrong) in read.items() if wish is not None}
 
 
-def parent_of(scope: str) -> str:
-    """The scope above: of a child its parent, of a resource its group, of a group its subscription; else empty."""
-    above, providers, below = scope.rpartition("/providers/")
-    if providers:
-        parts = below.split("/")
-        return above if len(parts) <= 3 else f"{above}/providers/{'/'.join(parts[:-2])}"
-    found = re.match(r"(/subscriptions/[^/]+)/resourceGroups/[^/]+$", scope, re.IGNORECASE)
-    return found[1] if found else ""
+def _kept(
+    task: Task, identity: Identity, changed: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """What the tasks of this run have kept for one identity and subscription, by host, or change it."""
+    cache, key = RunCache(task.run_directory), (_KEPT, identity.fingerprint(), identity.subscription_id)
+    if changed is not None:
+        cache.change(key, lambda known: changed(known or {}), _KEPT_SECONDS)
+    known: dict[str, Any] = cache.known(key) or {}
+    return known
 
 
-def _reason(lacking: Needed, roles: Sequence[str]) -> Reason:
-    what = f"{listed(roles[:_ROLES_SHOWN], _ROLES_SHOWN)}" if roles else ""
-    # no built-in role may have all of them together
-    advice = (
-        f"A role that has them is needed there, the narrowest first: {what}."
-        if what
-        else f"No role has all of them: assign several, or one of your own ({PAGE})."
-    )
-    role = roles[0] if roles else "<role>"
-    command = f'az role assignment create --assignee <this identity> --role "{role}" --scope {lacking.scope}'
-    return Reason(
-        lacking.scope,
-        "AuthorizationFailed",
-        f"this identity may not {lacking}",
-        f"{advice} `{command}`",
-    )
+def _shared(task: Task, identity: Identity, everybody: Entries, look: Callable[[], Found]) -> Found:
+    """What was found, by whichever task of this run looked first where several hosts look at the same."""
+    params = task.params
+    if len(everybody) == len(params["clusters"] or ()):
+        return look()
+    asked = [everybody, *(params[name] for name in ("permissions", "providers", "examine", "retirement_days"))]
+    digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
+    key = ("azure-preflight", identity.fingerprint(), identity.subscription_id, digest)
+    return Found(**RunCache(task.run_directory).get_or_make(key, lambda: (asdict(look()), _SHARED_SECONDS)))
+
+
+def _look(task: Task, arm: Arm, everybody: Entries, own: Mapping[str, Wish]) -> Found:
+    params = task.params
+    found = Found()
+    parts = [_Part.of("", params), *(_Part.of(host, entry) for host, entry in everybody.items())]
+    findings = list(_allowed(arm, parts, found))
+    # what was kept was looked at by whoever kept it
+    others = {host: entry for host, entry in everybody.items() if host not in own}
+    wishes = {**_wishes(others, arm.subscription_id), **own}
+    if wishes:
+        everything, days = params["examine"] == "all", params["retirement_days"]
+        today = datetime.now(timezone.utc).date()
+        looked = cluster_preflight.look(task, arm, [wishes[host] for host in everybody], everything, today, days)
+        findings += looked.findings
+        found.notes += looked.notes
+        found.pools += looked.pools
+    found.findings = [asdict(finding) for finding in findings]
+    return found
+
+
+def _allowed(arm: Arm, parts: Sequence[_Part], found: Found) -> Iterator[Finding]:
+    held = Held(arm)
+    lacking: list[tuple[str, Needed]] = []
+    for part in parts:
+        for needed in azure_rights.wanted(part.permissions, arm.subscription_id):
+            grants = held.at(needed.scope)
+            if grants is None:
+                text = f"{needed.scope}: this identity may not read what it may do there; it was not checked."
+                found.notes.append((part.host, text))
+            elif less := needed.missing(grants):
+                # asked only now: of what stands, most identities may do all
+                if azure_rights.is_there(arm, less.unless_present):
+                    text = f"{less.scope}: this identity may not {less}; it can repair nothing of it."
+                    found.notes.append((part.host, text))
+                else:
+                    lacking.append((part.host, less))
+        for namespace in dict.fromkeys(part.providers):
+            grants = held.at(held.subscription)
+            # whoever may register it will
+            if grants is not None and not any(grant.allows(_register(namespace)) for grant in grants):
+                if namespace not in found.providers:
+                    found.providers[namespace] = azure_provider.state_of(arm, namespace)
+                yield from _of_provider(part.host, namespace, found.providers[namespace])
+    for host, less in lacking:
+        told = azure_rights.reason_of(less, suitable(less, held.roles_at(less.scope)))
+        yield Finding(host, told.subject, told.code, told.message, told.hint)
+        row = {"scope": less.scope, "actions": list(less.actions), "data_actions": list(less.data_actions)}
+        found.missing.append({"host": host, **row})
 
 
 def _register(namespace: str) -> str:
     return f"{namespace}/register/action"
 
 
-def _of_provider(namespace: str, state: str) -> Iterator[Reason]:
+def _of_provider(host: str, namespace: str, state: str) -> Iterator[Finding]:
     if state not in ("Registered", "Registering"):
-        yield Reason(
+        yield Finding(
+            host,
             namespace,
-            "MissingSubscriptionRegistration",
-            f"the resource provider is {state}, and this identity may not register it ({_register(namespace)})",
-            f"Somebody who may has to: `az provider register --namespace {namespace}`",
+            code="MissingSubscriptionRegistration",
+            message=f"the resource provider is {state}, and this identity may not register it ({_register(namespace)})",
+            hint=f"Somebody who may has to: `az provider register --namespace {namespace}`",
         )
 
 
-def _scopes(params: Params) -> Iterator[Problem]:
-    for number, row in enumerate(params["permissions"] or ()):
-        path, scope = f"permissions[{number}]", str(row["scope"] or "")
-        if scope and not re.fullmatch(r"(?:/[^/\s]+/[^/\s]+)+/?", scope):
-            message = f"{scope!r} is no id of a scope, for example /resourceGroups/rg-dev or empty for the subscription"
-            yield Problem(f"{path}.scope", message)
-        made = str(row["unless_present"] or "")
-        parsed = names.parse_id(scope_of(made, "s")) if made.startswith("/") else None
-        if made and (parsed is None or not names.api_version_of(parsed.type)):
-            message = f"{made!r} is no id of a group, or of a resource of a type that this collection knows"
-            yield Problem(f"{path}.unless_present", message)
-        if not row["actions"] and not row["data_actions"]:
-            yield Problem(path, "name actions or data_actions")
-        for key in ("actions", "data_actions"):
-            for action in row[key] or ():
-                if not re.fullmatch(r"[A-Za-z0-9]+(?:\.[A-Za-z0-9]+)+(?:/[A-Za-z0-9]+)+", str(action)):
-                    message = f"{action!r} is no action, for example Microsoft.ContainerService/managedClusters/write"
-                    yield Problem(f"{path}.{key}", message)
+def _entries(params: Params) -> Iterator[Problem]:
+    """What would keep an entry from being told; the rest of a declaration is judged as aks_cluster judges it."""
+    own = [str(entry["host"]) for entry in params["clusters"] or ()]
+    for number, entry in enumerate(params["clusters"] or ()):
+        host, where = str(entry["host"]), f"clusters[{number}]"
+        if not host.strip():
+            yield Problem(f"{where}.host", "is empty: name the host")
+        if own.count(host) > 1:
+            yield Problem(f"{where}.host", f"{host!r} declares two clusters: a cluster belongs to one host")
+        for option, resource_type in (("name", names.MANAGED_CLUSTERS), ("resource_group", names.RESOURCE_GROUPS)):
+            value = str(entry["cluster"].get(option) or "")
+            yield from names.name_problems(f"{where}.cluster.{option}", resource_type, value)
+        yield from azure_rights.row_problems(entry.get("permissions") or (), f"{where}.permissions")
+        yield from azure_provider.namespace_problems(f"{where}.providers", entry.get("providers") or ())
+        yield from preview_features.feature_problems(f"{where}.features", entry.get("features") or ())
+        if any(not str(chart).strip() for chart in entry.get("charts") or ()):
+            yield Problem(f"{where}.charts", "has an empty text: name a chart, such as ingress-nginx/ingress-nginx")
 
 
 _RULES: tuple[Rule[Params], ...] = (
-    _scopes,
+    lambda params: azure_rights.row_problems(params["permissions"] or ()),
     lambda params: azure_provider.namespace_problems("providers", params["providers"] or ()),
+    _entries,
+    Check("share", lambda params: params["share"] != "alone" and not params["clusters"], "{share} needs clusters"),
+    Check("retirement_days", lambda params: params["retirement_days"] < 0, "must be at least 0, is {retirement_days}"),
     Check(
-        "permissions", lambda params: not params["permissions"] and not params["providers"], "name these, or providers"
+        "permissions",
+        lambda params: not any(params[name] for name in ("permissions", "providers", "clusters")),
+        "name these, or providers, or clusters",
     ),
 )

@@ -99,6 +99,19 @@ HINTS = {
     "VMSizeRestrictedByAKS": "AKS bars this size in node pools: use another vm_size.",
     "ZonalAllocationFailed": "The zone has no capacity for this size now: use another vm_size or other zones, or wait.",
 }
+_OF_A_SIZE = {
+    "AllocationFailed",
+    "AvailabilityZoneNotSupported",
+    "ErrCode_InsufficientVCPUQuota",
+    "OverconstrainedAllocationRequest",
+    "OverconstrainedZonalAllocationRequest",
+    "QuotaExceeded",
+    "SkuNotAvailable",
+    "SystemPoolSkuTooLow",
+    "VMSizeNotSupported",
+    "VMSizeRestrictedByAKS",
+    "ZonalAllocationFailed",
+}
 _STATUS_HINTS = {
     401: HINTS["AuthenticationFailed"],
     403: HINTS["AuthorizationFailed"],
@@ -183,6 +196,15 @@ def is_unregistered(response: Response) -> bool:
 
 def concerns_registration(failure: ServiceError) -> bool:
     return failure.code == UNREGISTERED
+
+
+def concerns_size(failure: ServiceError) -> bool:
+    """The size of a virtual machine cannot be had, here and now: another one may. Facts: recorded refusals of AKS and
+    Compute, at once or at the end of an operation."""
+    if failure.code in _OF_A_SIZE:
+        return True
+    text = failure.reason.lower()
+    return (failure.code == "OperationNotAllowed" and "quota" in text) or "available vm sizes are" in text
 
 
 def is_lost_race(response: Response) -> bool:

@@ -45,6 +45,7 @@ API_VERSIONS = {
     "microsoft.managedidentity/userassignedidentities/federatedidentitycredentials": "2024-11-30",
     "microsoft.kubernetesconfiguration/extensions": "2025-03-01",
     "microsoft.authorization/permissions": "2022-04-01",
+    "microsoft.features/features": "2021-07-01",
     "microsoft.operationalinsights/workspaces": "2025-07-01",
     "microsoft.authorization/roleassignments": "2022-04-01",
     "microsoft.authorization/roledefinitions": "2022-04-01",

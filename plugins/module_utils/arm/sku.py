@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +17,22 @@ from ..text import counted
 
 _VALUE = re.compile(r'"value"\s*:\s*\[\s*')
 _SEPARATOR = re.compile(r"[\s,]*")
+_CAPABILITIES = frozenset(
+    (
+        "CachedDiskBytes",
+        "CpuArchitectureType",
+        "EphemeralOSDiskSupported",
+        "GPUs",
+        "LowPriorityCapable",
+        "MaxResourceVolumeMB",
+        "MemoryGB",
+        "NvmeDiskSizeInMiB",
+        "SupportedEphemeralOSDiskPlacements",
+        "vCPUs",
+        "vCPUsAvailable",
+    )
+)
+"""Those that anything here asks for."""
 # what Compute calls the families of burstable sizes (standardBSFamily, standardBpsv2Family); no capability says it
 _BURSTABLE_FAMILY = re.compile(r"standardb[a-z]*(v\d+)?family", re.IGNORECASE)
 
@@ -95,13 +112,13 @@ def list_entries(content: bytes) -> Iterator[dict[str, Any]]:
         position = separator.end() if separator is not None else position
 
 
-def find_skus(pages: Iterator[bytes], names: set[str], location: str) -> dict[str, Sku]:
-    """The virtual machine sizes called `names` (lower case) that are listed for `location`, by lower-case name."""
+def find_skus(pages: Iterator[bytes], location: str) -> dict[str, Sku]:
+    """The virtual machine sizes that are listed for `location`, by lower-case name."""
     found: dict[str, Sku] = {}
     for content in pages:
         for entry in list_entries(content):
             name = str(entry.get("name"))
-            if name.lower() not in names or entry.get("resourceType") != "virtualMachines":
+            if entry.get("resourceType") != "virtualMachines":
                 continue
             if any(_same(place, location) for place in entry.get("locations") or ()):
                 sku = _sku(entry, location)
@@ -140,7 +157,12 @@ def _sku(entry: Mapping[str, Any], location: str) -> Sku:
         zones=frozenset(str(zone) for place in places for zone in place.get("zones") or ()),
         restricted=reason,
         restricted_zones=frozenset(closed),
-        capabilities={str(item["name"]): str(item["value"]) for item in entry.get("capabilities") or ()},
+        # a region has a thousand sizes with thirty capabilities each
+        capabilities={
+            sys.intern(str(item["name"])): sys.intern(str(item["value"]))
+            for item in entry.get("capabilities") or ()
+            if item["name"] in _CAPABILITIES
+        },
     )
 
 
@@ -215,15 +237,20 @@ class SizeVerdict:
 
 @dataclass(frozen=True)
 class Selection:
-    """`chosen` is in the service's own spelling, None when nothing fits. `offers`: whether any size is there."""
+    """`chosen` is in the service's own spelling, None when nothing fits. `offers`: whether any size is there.
+
+    `alternatives` would fit and are no candidates, the likest first.
+    """
 
     chosen: Sku | None
     verdicts: tuple[SizeVerdict, ...]
     offers: bool = True
+    alternatives: tuple[str, ...] = ()
 
     def advice(self) -> str:
         codes = {code for verdict in self.verdicts for code in verdict.codes}
-        return "; ".join(sentence for code, sentence in _ADVICE if code in codes)
+        others = [f"of the other sizes these would fit: {', '.join(self.alternatives)}"] if self.alternatives else []
+        return "; ".join([*(sentence for code, sentence in _ADVICE if code in codes), *others])
 
 
 _ADVICE = (
@@ -264,14 +291,15 @@ def select_size(
         spelled.setdefault(candidate.lower(), candidate)
     for name, candidate in spelled.items():
         sku = skus.get(name)
-        verdict = _judge(candidate, sku, quotas, wanted)
+        verdict = judge(candidate, sku, quotas, wanted)
         verdicts.append(verdict)
         if verdict.viable:
             return Selection(sku, tuple(verdicts))
     return Selection(None, tuple(verdicts))
 
 
-def _judge(candidate: str, sku: Sku | None, quotas: Mapping[str, Quota], wanted: Requirements) -> SizeVerdict:
+def judge(candidate: str, sku: Sku | None, quotas: Mapping[str, Quota], wanted: Requirements) -> SizeVerdict:
+    """What speaks against one size."""
     if sku is None:
         return SizeVerdict(candidate, ("NotOffered",), (f"{wanted.location} offers no size of this name",))
     against = [*_availability(sku, wanted), *_capabilities(sku, wanted), *_quota(sku, quotas, wanted)]

@@ -11,6 +11,7 @@ import pytest
 from support.local_azure import SECRET, Azure, free_port, served
 from support.playbook import LOCAL_HOST, run_tasks
 
+from ansible_collections.mcpops.platform.plugins.modules import azure_resource
 from localcloud.authority import Authority
 from localcloud.azure.config import AzureConfig
 
@@ -105,3 +106,35 @@ def test_nothing_said_is_nothing_taken(azure: Azure, tmp_path: Path) -> None:
     own = {"mcpops.platform.azure_resource": {**CREATED, **azure.auth()}}
     for auth in (None, {}):
         run(azure, tmp_path, [own], auth).ok()
+
+
+POOL = {"name": "system", "mode": "System", "count": 3, "vm_size_candidates": ["Standard_D8s_v5"]}
+
+
+def test_the_hosts_of_a_run_are_looked_at_together(azure: Azure, tmp_path: Path) -> None:
+    """Each would fit alone into the 40 vCPUs. The first that lacks something tells what all lack, and a host whose pool
+    fits goes on."""
+    azure.faults.add("quota", name="cores", limit=40)
+    azure.run(azure_resource, CREATED)
+    declared = {
+        "a": {"aks_cluster_node_pools": [{**POOL, "count": 1}]},
+        "b": {"aks_cluster_node_pools": [{**POOL, "count": 2}]},
+        "c": {"aks_cluster_node_pools": [POOL], "site_preflight_features": ["A.B/new"]},
+        "d": {"aks_cluster_node_pools": [POOL], "extras_releases": [{"name": "i", "chart": "x/ingress-nginx"}]},
+    }
+    hosts = {
+        name: {**LOCAL_HOST, **VARIABLES, "mcpops_azure_auth": azure.auth(), "mcpops_kubeconfig": "k", **variables}
+        for name, variables in declared.items()
+    }
+    before = len(azure.requests())
+    role = {"include_role": {"name": "mcpops.platform.site_preflight"}}
+    done = run_tasks([role], hosts=hosts, env=environment(tmp_path))
+    look = "mcpops.platform.site_preflight : See whether what is declared can be made in Azure"
+    results = {name: done.of(name, look) for name in hosts}
+    assert [name for name, result in results.items() if "error" in result] == ["c", "d"]
+    for words in ("c: AKS cluster c, node pool system", "d: AKS cluster d, node pool system", "A.B/new"):
+        assert words in results["c"]["msg"]
+    assert "beside 24 of other new pools" in results["d"]["msg"] and "A.B/new" not in results["d"]["msg"]
+    assert "[WARNING]: AKS cluster d: charts: chart ingress-nginx is retired: since 2026-03-31" in done.output
+    asked = [path.partition("?")[0].rpartition("/")[2] for _method, path in azure.requests()[before:]]
+    assert asked.count("usages") == 1 and [asked.count(name) for name in declared] == [1, 1, 1, 1]

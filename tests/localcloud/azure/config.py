@@ -8,6 +8,7 @@ from pathlib import Path
 
 # A subscription that has been in use for a while; everything else has to be registered first, as in Azure.
 REGISTERED_PROVIDERS = (
+    "Microsoft.Features",
     "Microsoft.Resources",
     "Microsoft.Authorization",
     "Microsoft.Compute",

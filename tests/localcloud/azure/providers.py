@@ -55,6 +55,7 @@ NAMESPACES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("userAssignedIdentities", "userAssignedIdentities/federatedIdentityCredentials"),
         ("2024-11-30", "2018-11-30"),
     ),
+    "Microsoft.Features": (("features", "providers", "subscriptionFeatureRegistrations"), ("2021-07-01", "2015-12-01")),
     "Microsoft.Network": (("virtualNetworks", "publicIPAddresses"), ("2026-03-01", "2018-01-01")),
     "Microsoft.Storage": (("storageAccounts",), ("2025-01-01", "2018-02-01")),
     "Microsoft.KeyVault": (("vaults",), ("2024-11-01", "2018-02-14")),
@@ -66,6 +67,8 @@ NAMESPACES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "Microsoft.Monitor": (("accounts",), ("2025-10-03", "2023-04-03")),
     "Microsoft.App": (("agents", "managedEnvironments"), ("2025-07-01", "2022-03-01")),
 }
+# https://learn.microsoft.com/azure/azure-resource-manager/management/azure-services-resource-providers
+REGISTRATION_FREE = ("Microsoft.Features", "Microsoft.Resources")
 CANONICAL = {namespace.lower(): namespace for namespace in NAMESPACES}
 
 
@@ -149,7 +152,7 @@ def _answer(call: Call, namespace: str) -> Body:
         "id": f"/subscriptions/{call['sub']}/providers/{namespace}",
         "namespace": namespace,
         "registrationState": registered,
-        "registrationPolicy": "RegistrationFree" if namespace == "Microsoft.Resources" else "RegistrationRequired",
+        "registrationPolicy": "RegistrationFree" if namespace in REGISTRATION_FREE else "RegistrationRequired",
         "resourceTypes": [
             {
                 "resourceType": kind,

@@ -16,6 +16,7 @@ from . import (
     container_registries,
     credentials,
     entra,
+    features,
     groups,
     identities,
     locations,
@@ -74,6 +75,9 @@ IDENTITIES = tuple(f"{place}/providers/{OF_IDENTITY}" for place in (SUB, GROUP))
 LOGS = "Microsoft.OperationalInsights"
 WORKSPACE = f"{GROUP}/providers/{LOGS}/workspaces/{{name}}"
 
+FEATURES = "Microsoft.Features"
+FEATURE = f"{SUB}/providers/{FEATURES}/providers/{{namespace}}/features/{{feature}}"
+
 ROLES = f"{{scope}}/providers/{AUTHORIZATION}/roleDefinitions"
 GRANTS = f"{{scope}}/providers/{AUTHORIZATION}/roleAssignments"
 
@@ -111,6 +115,8 @@ ARM_ROUTES: tuple[Route, ...] = (
         RESOURCES,
         "{namespace}/unregister/action",
     ),
+    Route("GET", FEATURE, features.get, FEATURES, f"{FEATURES}/providers/features/read"),
+    Route("POST", f"{FEATURE}/register", features.register, FEATURES, f"{FEATURES}/providers/features/register/action"),
     Route("GET", f"{SUB}/resources", groups.list_resources, RESOURCES, f"{RESOURCES}/subscriptions/resources/read"),
     Route("GET", f"{SUB}/operationresults/{{operation}}", groups.operation_result, RESOURCES, f"{GROUP_ACTION}/read"),
     Route("GET", f"{SUB}/resourceGroups", groups.list_groups, RESOURCES, f"{GROUP_ACTION}/read"),

@@ -12,6 +12,7 @@ from jinja2.nativetypes import NativeEnvironment
 from support.playbook import CHECKOUT
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks.spec import (
+    CLUSTER_ARGUMENTS,
     SizeRequest,
     cluster_spec,
     current_pools,
@@ -19,8 +20,9 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks.spec impor
     new_pools,
     size_request_of,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks_sku_preflight import size_requests
-from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, aks_sku_preflight
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_preflight import size_requests_of
+from ansible_collections.mcpops.platform.plugins.module_utils.option_problems import validated_options
+from ansible_collections.mcpops.platform.plugins.modules import aks_cluster
 
 Body = dict[str, Any] | None
 SITE = {"mcpops_location": "eastus2", "mcpops_resource_group": "rg", "inventory_hostname": "h1"}
@@ -57,16 +59,14 @@ def validated(module: Any, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def preflight(inventory: dict[str, Any], cluster: Body = None) -> list[SizeRequest]:
-    task = next(one for one in of_role("site_preflight", "tasks/arm.yml") if "mcpops.platform.aks_sku_preflight" in one)
-    names = [name for name in of_role("site_preflight", "defaults/main.yml") if f"{{{{ {name} }}}}" in str(task)]
+    """What the role asks of sizes for the pools that do not stand, by the cluster that it hands to azure_preflight."""
+    declared = "site_preflight_declared"
+    own = of_role("site_preflight", "defaults/main.yml")
+    names = [name for name in own if f"{{{{ {name}" in str(own[declared]["cluster"])]
     variables = variables_of("site_preflight", inventory, "site_preflight_cluster_backend", *names)
-    asked = []
-    for pool in rendered(task["loop"], variables):
-        options = rendered(task["mcpops.platform.aks_sku_preflight"], {**variables, "item": pool})
-        # a pool that stands is asked nothing
-        requests = size_requests(validated(aks_sku_preflight, options), cluster)
-        asked += [requests[pool["name"]]] if pool["name"] in requests else []
-    return asked
+    # what aks_cluster would refuse is compared as well
+    params = validated_options(CLUSTER_ARGUMENTS, rendered(own[declared]["cluster"], variables), {})[1]
+    return list(size_requests_of(cluster_spec(params, "s"), cluster).values())
 
 
 def creation(inventory: dict[str, Any], cluster: Body = None) -> list[SizeRequest]:

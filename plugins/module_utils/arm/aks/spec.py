@@ -26,6 +26,8 @@ POOL_ARGUMENTS: dict[str, Any] = {
     "max_count": {"type": "int"},
     "vm_size": {"type": "str"},
     "vm_size_candidates": {"type": "list", "elements": "str"},
+    "min_memory_gb": {"type": "float"},
+    "gpu": {"type": "bool", "default": False},
     "os_disk_type": {"type": "str", "choices": ["Managed", "Ephemeral"]},
     "os_disk_size_gb": {"type": "int"},
     "os_sku": {"type": "str"},
@@ -36,6 +38,44 @@ POOL_ARGUMENTS: dict[str, Any] = {
     "zones": {"type": "list", "elements": "str"},
     "properties": {"type": "dict"},
 }
+
+_NETWORK_OPTIONS: dict[str, Any] = {
+    "plugin": {"type": "str", "choices": ["azure", "kubenet", "none"]},
+    "plugin_mode": {"type": "str", "choices": ["overlay"]},
+    "policy": {"type": "str", "choices": ["azure", "calico", "cilium", "none"]},
+    "pod_cidr": {"type": "str"},
+    "service_cidr": {"type": "str"},
+    "dns_service_ip": {"type": "str"},
+}
+_IDENTITY_OPTIONS: dict[str, Any] = {
+    "type": {"type": "str", "choices": ["SystemAssigned", "UserAssigned"], "required": True},
+    "user_assigned_identities": {"type": "list", "elements": "str"},
+}
+_SIZE_OPTIONS: dict[str, Any] = {
+    "candidates": {"type": "list", "elements": "str"},
+    "architecture": {"type": "str", "choices": ["x64", "amd64", "arm64"]},
+    "allow_burstable": {"type": "bool", "default": True},
+    "surge_nodes": {"type": "int", "default": 1},
+}
+CLUSTER_ARGUMENTS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "resource_group": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "location": {"type": "str"},
+    "kubernetes_version": {"type": "str"},
+    "sku_tier": {"type": "str", "choices": ["Free", "Standard", "Premium"]},
+    "identity": {"type": "dict", "options": _IDENTITY_OPTIONS},
+    "oidc_issuer": {"type": "bool"},
+    "workload_identity": {"type": "bool"},
+    "dns_prefix": {"type": "str"},
+    "node_resource_group": {"type": "str"},
+    "node_pools": {"type": "list", "elements": "dict", "options": POOL_ARGUMENTS},
+    "vm_size_selection": {"type": "dict", "options": _SIZE_OPTIONS},
+    "purge_node_pools": {"type": "bool", "default": False},
+    "network": {"type": "dict", "options": _NETWORK_OPTIONS},
+    "properties": {"type": "dict"},
+}
+"""What declares a cluster: of aks_cluster, and of whatever looks at the declaration before."""
 
 
 # the models of raw properties
@@ -86,6 +126,8 @@ class PoolSpec:
     declared: dict[str, Any]
     candidates: tuple[str, ...] = ()
     purge_labels: bool = False
+    min_memory_gb: float = 0
+    gpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -178,6 +220,8 @@ def _pool(declared: Mapping[str, Any]) -> PoolSpec:
         declared=overlay(typed_body(body, POOL_MODEL)[0], raw),
         candidates=tuple(declared.get("vm_size_candidates") or ()),
         purge_labels=bool(declared.get("purge_labels")),
+        min_memory_gb=float(declared.get("min_memory_gb") or 0),
+        gpu=bool(declared.get("gpu")),
     )
 
 
@@ -313,7 +357,9 @@ def size_request_of(
         zones=tuple(map(str, zones)) if isinstance(zones, (list, tuple)) else (),
         system_pool=mode_of_new(current_pools(body), pools, pool).lower() == "system",
         ephemeral_os_disk=str(declared.get("osDiskType")).lower() == "ephemeral",
+        min_memory_gb=pool.min_memory_gb,
         os_disk_gb=_number(declared.get("osDiskSizeGB"), 0),
+        gpu=pool.gpu,
         spot=str(declared.get("scaleSetPriority")).lower() == "spot",
     )
     return SizeRequest((str(size),) if size else pool.candidates or sizes.candidates, wanted, named=bool(size))

@@ -186,7 +186,7 @@ def _pool_details(params: Params) -> Iterator[Problem]:
     for pool in params.get("node_pools") or ():
         where = f"node_pools[{pool['name']}]"
         sized = pool.get("vm_size") or (pool.get("properties") or {}).get("vmSize")
-        pods, disk = pool.get("max_pods"), pool.get("os_disk_size_gb")
+        pods, disk, memory = pool.get("max_pods"), pool.get("os_disk_size_gb"), pool.get("min_memory_gb") or 0
         # learn.microsoft.com/azure/aks/concepts-network-ip-address-planning
         least = 30 if pool.get("mode") == "System" else 10
         rules = (
@@ -195,6 +195,11 @@ def _pool_details(params: Params) -> Iterator[Problem]:
                 pool.get("vm_size_candidates") and sized,
                 "is for a pool without vm_size: give one of the two",
             ),
+            *(
+                (option, pool.get(option) and sized, "chooses a size, and the pool names one: give one of the two")
+                for option in ("min_memory_gb", "gpu")
+            ),
+            ("min_memory_gb", memory < 0, f"must be at least 0, is {memory:g}"),
             ("max_pods", pods is not None and not least <= pods <= 250, f"must be {least} to 250, is {pods}"),
             # az aks nodepool add --help: 'Minimum 30 GiB'; the specification of the API: at most 2048
             (

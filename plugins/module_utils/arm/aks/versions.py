@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +70,7 @@ def _newer(cluster: Mapping[str, Any], have: str, declared: str, path: str, what
     return VersionStep(settled=True, refused=(Refusal(path, have, declared, remedy),))
 
 
-def offered_problem(declared: str, location: str, versions: list[Mapping[str, Any]], plan: str = "") -> str:
+def offered_problem(declared: str, location: str, versions: Sequence[Mapping[str, Any]], plan: str = "") -> str:
     """Why `declared` cannot be had in `location` with this support plan (empty: the usual one); empty when it can.
 
     `versions` is the service's own list. An entry may be for long-term support only: a cluster without that plan is

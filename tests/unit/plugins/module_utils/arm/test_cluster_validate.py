@@ -84,6 +84,12 @@ PROBLEMS: dict[str, tuple[dict[str, Any], list[str]]] = {
         pool(properties={"vmSize": "a"}, vm_size_candidates=["b"]),
         ["node_pools[system].vm_size_candidates"],
     ),
+    "size and a GPU": (pool(vm_size="a", gpu=True), ["node_pools[system].gpu"]),
+    "raw size and memory": (
+        pool(properties={"vmSize": "a"}, min_memory_gb=8),
+        ["node_pools[system].min_memory_gb"],
+    ),
+    "less than no memory": (pool(min_memory_gb=-1), ["node_pools[system].min_memory_gb"]),
     "surge": (options(vm_size_selection={"surge_nodes": -1}), ["vm_size_selection.surge_nodes"]),
     "too few pods": (pool(mode="System", max_pods=20), ["node_pools[system].max_pods"]),
     "small disk": (pool(os_disk_size_gb=10), ["node_pools[system].os_disk_size_gb"]),

@@ -11,13 +11,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.azure_preflight import (
-    parent_of,
-    problems,
-    scope_of,
-    wanted,
-)
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.azure_preflight import problems
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.azure_rights import parent_of, scope_of, wanted
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.roles import Grant, Needed, Role, suitable
+from ansible_collections.mcpops.platform.plugins.module_utils.option_problems import spec_problems
+from ansible_collections.mcpops.platform.plugins.modules import azure_preflight
 
 GROUP = "/subscriptions/s/resourceGroups/rg"
 CLUSTER = f"{GROUP}/providers/Microsoft.ContainerService/managedClusters/c"
@@ -49,7 +47,17 @@ SECRETS = Role("Key Vault Secrets User", (Grant(data_actions=("Microsoft.KeyVaul
 
 def params(*rows: Mapping[str, Any], providers: list[str] | None = None) -> dict[str, Any]:
     empty = {"scope": "", "actions": None, "data_actions": None, "unless_present": None}
-    return {"permissions": [{**empty, **row} for row in rows], "providers": providers}
+    further = {"clusters": None, "share": "alone", "examine": "changed", "retirement_days": 90}
+    return {"permissions": [{**empty, **row} for row in rows], "providers": providers, **further}
+
+
+def entry(**changes: Any) -> dict[str, Any]:
+    """A host's declaration in the option clusters."""
+    return {"host": "h", "cluster": {"name": "c", "resource_group": "rg"}, **changes}
+
+
+def with_clusters(*entries: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {**params(), "clusters": [*entries], **changes}
 
 
 @pytest.mark.parametrize(
@@ -134,7 +142,7 @@ def test_a_scope_is_asked_once_for_what_is_made_there() -> None:
         {"scope": f"{GROUP.upper()}/", "actions": [write, read]},
         {"scope": "/resourceGroups/rg", "actions": [write], "unless_present": CLUSTER},
     )
-    first, second = wanted(params(*rows), "s")
+    first, second = wanted(params(*rows)["permissions"], "s")
     assert (first.scope, [*first.actions], first.unless_present) == (GROUP, [read, write], "")
     assert (second.scope, [*second.actions], second.unless_present) == (GROUP, [write], CLUSTER)
 
@@ -142,7 +150,7 @@ def test_a_scope_is_asked_once_for_what_is_made_there() -> None:
 @pytest.mark.parametrize(
     ("given", "path", "words"),
     [
-        (params(), "permissions", "name these, or providers"),
+        (params(), "permissions", "name these, or providers, or clusters"),
         (params({"actions": []}), "permissions[0]", "name actions or data_actions"),
         (params({"actions": ["A.B/c/*"]}), "permissions[0].actions", "is no action"),
         (params({"data_actions": ["write"]}), "permissions[0].data_actions", "is no action"),
@@ -153,11 +161,34 @@ def test_a_scope_is_asked_once_for_what_is_made_there() -> None:
             "a type that this collection knows",
         ),
         (params(providers=["Compute"]), "providers", "is not a valid provider namespace"),
+        (with_clusters(entry(host=" ")), "clusters[0].host", "is empty"),
+        (with_clusters(entry(cluster={"name": "-", "resource_group": "rg"})), "clusters[0].cluster.name", "is not a"),
+        (with_clusters(entry(cluster={"name": "c"})), "clusters[0].cluster.resource_group", "is not a valid name"),
+        (
+            with_clusters(entry(permissions=params({"actions": ["x"]})["permissions"])),
+            "clusters[0].permissions[0].actions",
+            "is no action",
+        ),
+        (with_clusters(entry(providers=["Compute"])), "clusters[0].providers", "is not a valid provider namespace"),
+        (with_clusters(entry(features=["Encryption"])), "clusters[0].features", "is not a valid feature"),
+        (with_clusters(entry(charts=[" "])), "clusters[0].charts", "has an empty text"),
+        ({**params(providers=["A.B"]), "share": "look"}, "share", "look needs clusters"),
+        (with_clusters(entry(), retirement_days=-1), "retirement_days", "must be at least 0, is -1"),
     ],
 )
 def test_refused_values(given: dict[str, Any], path: str, words: str) -> None:
     (found,) = problems(given)
     assert found.path == path and words in found.message
+
+
+@pytest.mark.parametrize(("option", "value"), [("examine", "some"), ("share", "ask")])
+def test_other_choices_are_refused(option: str, value: str) -> None:
+    (found,) = spec_problems(azure_preflight.ARGUMENT_SPEC, {"providers": ["A.B"], option: value})
+    assert f"value of {option} must be one of" in found.message
+
+
+def test_a_host_is_listed_once() -> None:
+    assert [one.path for one in problems(with_clusters(entry(), entry()))] == ["clusters[0].host", "clusters[1].host"]
 
 
 def test_all_refused_values_at_once() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import azure_preflight
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import azure_rights
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.errors import Request
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
@@ -132,8 +132,8 @@ def test_what_an_identity_may_do_is_read_to_the_last_page() -> None:
             body, status = pages[request.url.partition("?")[0].rpartition("/")[2]]
             return Response(status, {}, json.dumps(body).encode())
 
-    held = azure_preflight._Held(arm(Pages())).at(SUB)
+    held = azure_rights.Held(arm(Pages())).at(SUB)
     assert held is not None and [grant.actions for grant in held] == [("a/read",), ("c/read",)]
     pages["3"] = ({"error": {"code": "Broken", "message": "broken"}}, 400)
     with pytest.raises(ServiceError, match="broken"):
-        azure_preflight._Held(arm(Pages())).at(SUB)
+        azure_rights.Held(arm(Pages())).at(SUB)

@@ -24,13 +24,12 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku import (
 )
 
 PAGE = Path(__file__).with_name("bodies").joinpath("skus.json").read_bytes()
-NAMES = {entry["name"].lower() for entry in json.loads(PAGE)["value"]}
 PLENTY = Quota(0, 10_000)
 ROOMY = {"cores": PLENTY, "standarddsv5family": PLENTY, "standardbsfamily": PLENTY, "standarddpsv5family": PLENTY}
 
 
 def skus(location: str = "eastus2") -> dict[str, Sku]:
-    return find_skus(iter([PAGE]), NAMES, location)
+    return find_skus(iter([PAGE]), location)
 
 
 def wanted(**changes: Any) -> Requirements:
@@ -227,7 +226,7 @@ def test_rows_of_one_size_are_taken_together(
     rows: list[dict[str, Any]], restricted: str, usable: set[str], backwards: bool
 ) -> None:
     page = json.dumps({"value": rows[::-1] if backwards else rows}).encode()
-    found = find_skus(iter([page]), {"standard_x"}, "eastus2")["standard_x"]
+    found = find_skus(iter([page]), "eastus2")["standard_x"]
     assert found.restricted == restricted
     if not restricted:
         assert found.zones - found.restricted_zones == usable

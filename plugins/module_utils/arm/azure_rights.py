@@ -1,0 +1,150 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an identity may do at a scope of Azure, what of the declared rights it lacks, and what is said of that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..errors import Problem, Reason
+from ..text import listed
+from . import errors, names
+from .client import Arm
+from .roles import PAGE, Grant, Needed, Role, assignable, places_of
+
+_PERMISSIONS = names.api_version_of("Microsoft.Authorization/permissions")
+_ROLES_SHOWN = 3
+_OK = 200
+_FORBIDDEN = 403
+
+Row = Mapping[str, Any]
+
+
+def wanted(rows: Sequence[Row], subscription_id: str) -> list[Needed]:
+    """What is to be allowed, once for a scope and what is made there, in the order of the option."""
+    found: dict[tuple[str, str], Needed] = {}
+    for row in rows:
+        scope = scope_of(row["scope"], subscription_id)
+        made = scope_of(row["unless_present"], subscription_id) if row["unless_present"] else ""
+        key = (scope.lower(), made.lower())
+        before = found.get(key, Needed(scope, unless_present=made))
+        found[key] = replace(
+            before,
+            actions=tuple(dict.fromkeys([*before.actions, *(row["actions"] or ())])),
+            data_actions=tuple(dict.fromkeys([*before.data_actions, *(row["data_actions"] or ())])),
+        )
+    return list(found.values())
+
+
+def scope_of(text: str, subscription_id: str) -> str:
+    """The whole id: a scope may begin below the subscription, and is the subscription where it is empty."""
+    scope = text.rstrip("/")
+    if re.match(r"/(subscriptions|providers)/", scope, re.IGNORECASE):
+        return scope
+    return f"/subscriptions/{subscription_id}{scope}"
+
+
+class Held:
+    """What this identity may do at a scope, asked once."""
+
+    def __init__(self, arm: Arm) -> None:
+        self._arm = arm
+        self._known: dict[str, list[Grant] | None] = {}
+        self._roles: dict[str, list[Role]] = {}
+        self.subscription = f"/subscriptions/{arm.subscription_id}"
+
+    def at(self, scope: str) -> list[Grant] | None:
+        """None where that may not be read. What is not there yet will have what its parent has."""
+        key = scope.lower()
+        if key not in self._known:
+            self._known[key] = self._ask(scope)
+        return self._known[key]
+
+    def _ask(self, scope: str) -> list[Grant] | None:
+        action = f"Reading what this identity may do at {scope}"
+        path = f"{scope}/providers/Microsoft.Authorization/permissions"
+        response = self._arm.call("GET", self._arm.url(path, _PERMISSIONS), action)
+        if errors.is_absent(response) and (parent := parent_of(scope)):
+            return self.at(parent)
+        if response.status == _FORBIDDEN:
+            return None
+        grants: list[Grant] = []
+        # an identity with many roles has many pages
+        while response.status == _OK:
+            document = response.json_or_none() or {}
+            grants += [Grant.of(row) for row in document.get("value") or ()]
+            if not (link := document.get("nextLink")):
+                return grants
+            response = self._arm.call("GET", str(link), action)
+        raise self._arm.failure(action, response)
+
+    def roles_at(self, scope: str) -> list[Role]:
+        """The roles that can be assigned there, asked once for a subscription."""
+        place = places_of(scope)[0]
+        if place not in self._roles:
+            self._roles[place] = assignable(self._arm, scope)
+        return self._roles[place]
+
+
+def is_there(arm: Arm, resource_id: str) -> bool:
+    """Whether the resource exists; one that may not be read does not count."""
+    if not resource_id:
+        return False
+    action = f"Looking for {resource_id}"
+    parsed = names.parse_id(resource_id)
+    version = names.api_version_of(parsed.type) if parsed is not None else ""
+    return arm.call("GET", arm.url(resource_id, version), action).status == 200
+
+
+def parent_of(scope: str) -> str:
+    """The scope above: of a child its parent, of a resource its group, of a group its subscription; else empty."""
+    above, providers, below = scope.rpartition("/providers/")
+    if providers:
+        parts = below.split("/")
+        return above if len(parts) <= 3 else f"{above}/providers/{'/'.join(parts[:-2])}"
+    found = re.match(r"(/subscriptions/[^/]+)/resourceGroups/[^/]+$", scope, re.IGNORECASE)
+    return found[1] if found else ""
+
+
+def reason_of(lacking: Needed, roles: Sequence[str]) -> Reason:
+    what = f"{listed(roles[:_ROLES_SHOWN], _ROLES_SHOWN)}" if roles else ""
+    # no built-in role may have all of them together
+    advice = (
+        f"A role that has them is needed there, the narrowest first: {what}."
+        if what
+        else f"No role has all of them: assign several, or one of your own ({PAGE})."
+    )
+    role = roles[0] if roles else "<role>"
+    command = f'az role assignment create --assignee <this identity> --role "{role}" --scope {lacking.scope}'
+    return Reason(
+        lacking.scope,
+        "AuthorizationFailed",
+        f"this identity may not {lacking}",
+        f"{advice} `{command}`",
+    )
+
+
+def row_problems(rows: Sequence[Row], where: str = "permissions") -> Iterator[Problem]:
+    """What is wrong with the rows of what is to be allowed."""
+    for number, row in enumerate(rows):
+        path, scope = f"{where}[{number}]", str(row["scope"] or "")
+        if scope and not re.fullmatch(r"(?:/[^/\s]+/[^/\s]+)+/?", scope):
+            message = f"{scope!r} is no id of a scope, for example /resourceGroups/rg-dev or empty for the subscription"
+            yield Problem(f"{path}.scope", message)
+        made = str(row["unless_present"] or "")
+        parsed = names.parse_id(scope_of(made, "s")) if made.startswith("/") else None
+        if made and (parsed is None or not names.api_version_of(parsed.type)):
+            message = f"{made!r} is no id of a group, or of a resource of a type that this collection knows"
+            yield Problem(f"{path}.unless_present", message)
+        if not row["actions"] and not row["data_actions"]:
+            yield Problem(path, "name actions or data_actions")
+        for key in ("actions", "data_actions"):
+            for action in row[key] or ():
+                if not re.fullmatch(r"[A-Za-z0-9]+(?:\.[A-Za-z0-9]+)+(?:/[A-Za-z0-9]+)+", str(action)):
+                    message = f"{action!r} is no action, for example Microsoft.ContainerService/managedClusters/write"
+                    yield Problem(f"{path}.{key}", message)
