@@ -150,4 +150,4 @@ def advice(arm: Arm, needed: Needed) -> str:
     roles = [] if _READ.lower() in str(needed).lower() else suitable(needed, assignable(arm, needed.scope))
     if not roles:
         return f"{asked}; {PAGE} says which roles have what."
-    return f"{asked}, which has, the narrowest first: {listed(roles[:_SHOWN], _SHOWN)}."
+    return f"{asked}, by a role that has it, the narrowest first: {listed(roles[:_SHOWN], _SHOWN)}."
