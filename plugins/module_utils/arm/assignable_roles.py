@@ -119,7 +119,7 @@ def _breadth(role: Role) -> tuple[int, ...]:
 def assignable(arm: Arm, scope: str) -> list[Role]:
     """The roles that can be assigned at the scope, as Azure knows them; none where they may not be read."""
     version = names.api_version_of(names.ROLE_DEFINITIONS)
-    for place in _places(scope):
+    for place in places_of(scope):
         path = f"{place}/providers/{names.ROLE_DEFINITIONS}"
         try:
             bodies = list(arm.listed(path, "Reading which roles there are", version))
@@ -135,12 +135,12 @@ def assignable(arm: Arm, scope: str) -> list[Role]:
     return []
 
 
-def _places(scope: str) -> list[str]:
-    """Where to ask: the group, for who has a role there alone; the subscription, for a group that is not there yet."""
+def places_of(scope: str) -> list[str]:
+    """Where to ask: the subscription, and for who has a role in the group alone, there."""
     found = re.match(r"(/subscriptions/[^/]+)(/resourceGroups/[^/]+)?", scope, re.IGNORECASE)
     if found is None:
         return [scope]
-    return [found[0], found[1]] if found[2] else [found[1]]
+    return [found[1], found[0]] if found[2] else [found[1]]
 
 
 def advice(arm: Arm, needed: Needed) -> str:
@@ -150,4 +150,4 @@ def advice(arm: Arm, needed: Needed) -> str:
     roles = [] if _READ.lower() in str(needed).lower() else suitable(needed, assignable(arm, needed.scope))
     if not roles:
         return f"{asked}; {PAGE} says which roles have what."
-    return f"{asked}, which has, the narrowest first: {listed(roles[:_SHOWN], _SHOWN)}."
+    return f"{asked}, by a role that has it, the narrowest first: {listed(roles[:_SHOWN], _SHOWN)}."

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an identity may do at a scope of Azure, and what it lacks there."""
+"""What an identity may do at a scope of Azure, what of the declared rights it lacks, and what is said of that."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import Problem, Reason
 from ..text import listed
 from . import errors, names
-from .assignable_roles import PAGE, Grant, Needed, Role, assignable
+from .assignable_roles import PAGE, Grant, Needed, Role, assignable, places_of
 from .client import Arm
 
 _PERMISSIONS = names.api_version_of("Microsoft.Authorization/permissions")
@@ -84,11 +84,11 @@ class Held:
         raise self._arm.failure(action, response)
 
     def roles_at(self, scope: str) -> list[Role]:
-        """The roles that can be assigned there, as Azure knows them; none where they may not be read."""
-        key = scope.lower()
-        if key not in self._roles:
-            self._roles[key] = assignable(self._arm, scope)
-        return self._roles[key]
+        """The roles that can be assigned there, asked once for a subscription."""
+        place = places_of(scope)[0]
+        if place not in self._roles:
+            self._roles[place] = assignable(self._arm, scope)
+        return self._roles[place]
 
 
 def is_there(arm: Arm, resource_id: str) -> bool:

@@ -41,9 +41,10 @@ PROVIDERS = sorted(
     for action in ROLES["MCP platform provision"]["Actions"]
     if action.endswith("/register/action")
 )
-# for messages alone: which versions there are, and which role would do where it is given by its GUID
+# for messages alone: which versions there are, and whether a feature is registered
 ADVICE = {
     ("MCP platform sizes", "Microsoft.ContainerService/locations/kubernetesVersions/read"),
+    ("MCP platform sizes", "Microsoft.Features/providers/features/read"),
 }
 NOT_CHECKED = "Microsoft.Authorization/permissions/read"
 """Without it the preflight says that it does not know, and the rest goes on."""

@@ -66,6 +66,7 @@ ASKING_TOO = {"kmcp/diagnosis": "asks MCP servers what only an answer tells"}
 CLIENTS = ("arm/client", "kube/client", "kube/transport", "mcp/http_client")
 SMALL = {
     "intent": "a policy that one can audit by eye",
+    "arm/sku_ranking": "what is proposed where nothing declared fits; sku.py has no room for it",
     "kube/sdk": "keeps guarded imports away from everything else",
 }
 """Files that are small for a reason."""

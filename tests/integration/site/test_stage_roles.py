@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,10 @@ PROVISION, SIZES, CLUSTERS = "MCP platform provision", "MCP platform sizes", "MC
 OPERATE, TEARDOWN = "MCP platform operate", "MCP platform teardown"
 
 
-@pytest.fixture
-def inventory(tmp_path: Path) -> Iterator[Path]:
+@pytest.fixture(scope="module")
+def inventory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A platform with one of each, and a cluster that uses them; torn down at the end by who may do everything."""
-    place = tmp_path / "inventory"
-    place.mkdir()
+    place = tmp_path_factory.mktemp("inventory")
     (place / "group_vars").symlink_to(INVENTORY / "group_vars")
     own = {"mcpops_resource_group": GROUP}
     platform = {
@@ -41,7 +41,7 @@ def inventory(tmp_path: Path) -> Iterator[Path]:
     }
     cluster = {
         "mcpops_platform": PLATFORM,
-        "mcpops_kubeconfig": str(tmp_path / "kube" / HOST),
+        "mcpops_kubeconfig": str(tmp_path_factory.mktemp("kube") / HOST),
         "aks_cluster_registries": [{"name": "acrroles"}],
         "aks_cluster_federated_credentials": [{"identity": "id-roles", "namespace": "mcp", "service_account": "echo"}],
         "mcpops_mcp_servers": [{"name": "echo", "image": "{{ mcpops_registry }}/echo-mcp:1.0.0", "port": 3000}],
@@ -57,47 +57,81 @@ def inventory(tmp_path: Path) -> Iterator[Path]:
     run_playbook("-i", place, CHECKOUT / "playbooks" / "teardown.yml", "-e", confirmed)
 
 
-def test_each_stage_with_its_role(inventory: Path, cloud: Any, tmp_path: Path) -> None:
-    portal, azure = Portal(cloud.environment, cloud.secret), Site(cloud.settings.state, "")
+@dataclass(frozen=True)
+class Somebody:
+    """Makes people with roles, and runs playbooks as one of them."""
 
-    def who(*names: str, without: str = "") -> Path:
-        """Somebody with these roles, as a file of variables."""
-        login = identity(portal, cloud.settings.state / "azure", GROUP, *names, without=without, auth=cloud.auth())
-        file = tmp_path / f"{login['client_id']}.json"
+    cloud: Any
+    inventory: Path
+    place: Path
+
+    @property
+    def azure(self) -> Site:
+        return Site(self.cloud.settings.state, "")
+
+    @property
+    def portal(self) -> Portal:
+        return Portal(self.cloud.environment, self.cloud.secret)
+
+    def with_roles(self, *names: str, without: str = "") -> Path:
+        """Their login, as a file of variables."""
+        state = self.cloud.settings.state / "azure"
+        login = identity(self.portal, state, GROUP, *names, without=without, auth=self.cloud.auth())
+        file = self.place / f"{login['client_id']}.json"
         file.write_text(json.dumps({"mcpops_azure_auth": login}), encoding="utf-8")
         return file
 
-    def run(login: Path, *arguments: str, playbook: str = "site.yml") -> Run:
+    def run(self, login: Path, *arguments: str, playbook: str = "site.yml") -> Run:
         place = CHECKOUT / playbook if playbook == "site.yml" else CHECKOUT / "playbooks" / playbook
-        return run_playbook("-i", inventory, place, "-e", f"@{login}", *arguments)
+        return run_playbook("-i", self.inventory, place, "-e", f"@{login}", *arguments)
 
-    def refused(action: str, names: tuple[str, ...], *arguments: str, before_all: bool = True, **ref: str) -> None:
-        login = who(*names, without=action)
-        before = azure.azure_writes()
-        done = run(login, *arguments, **ref)
+    def refused(self, action: str, names: tuple[str, ...], *arguments: str, **ref: str) -> bool:
+        """Without this action it is named; whether nothing was begun."""
+        login = self.with_roles(*names, without=action)
+        before = self.azure.azure_writes()
+        done = self.run(login, *arguments, **ref)
         assert done.returncode != 0, f"{action} is not needed"
         assert action in done.output, done.output
-        assert not before_all or azure.azure_writes() == before, "nothing was begun"
+        return self.azure.azure_writes() == before
 
-    platform, cluster = ("--tags", "platform"), ("--tags", "preflight,cluster")
-    refused("Microsoft.ContainerRegistry/registries/write", (PROVISION,), *platform, before_all=False)
-    run(who(PROVISION), *platform).ok()
 
-    refused("Microsoft.ContainerService/managedClusters/write", (SIZES, CLUSTERS), *cluster)
-    run(who(SIZES, CLUSTERS), *cluster).ok()
+@pytest.fixture
+def somebody(cloud: Any, inventory: Path, tmp_path: Path) -> Somebody:
+    return Somebody(cloud, inventory, tmp_path)
 
-    nobody = who()
-    asked = len(azure.azure_requests())
-    run(nobody, "--tags", "setup,kmcp,mcp,extras").ok()
-    run(nobody, playbook="verify.yml").ok()
-    assert len(azure.azure_requests()) == asked, "later stages ask the cluster alone"
 
+# one after the other, as the stages of a site
+
+
+def test_provision(somebody: Somebody) -> None:
+    platform = ("--tags", "platform")
+    somebody.refused("Microsoft.ContainerRegistry/registries/write", (PROVISION,), *platform)
+    somebody.run(somebody.with_roles(PROVISION), *platform).ok()
+
+
+def test_clusters(somebody: Somebody) -> None:
+    cluster = ("--tags", "preflight,cluster")
+    assert somebody.refused("Microsoft.ContainerService/managedClusters/write", (SIZES, CLUSTERS), *cluster)
+    somebody.run(somebody.with_roles(SIZES, CLUSTERS), *cluster).ok()
+
+
+def test_later_stages_ask_the_cluster_alone(somebody: Somebody) -> None:
+    nobody, asked = somebody.with_roles(), len(somebody.azure.azure_requests())
+    somebody.run(nobody, "--tags", "setup,kmcp,mcp,extras").ok()
+    somebody.run(nobody, playbook="verify.yml").ok()
+    asked_by = [one["path"] for one in somebody.azure.azure_requests()[asked:]]
+    assert [path for path in asked_by if GROUP in path] == []
+
+
+def test_a_comparison(somebody: Somebody) -> None:
     credential = "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action"
-    refused(credential, (SIZES, OPERATE), "--check")
-    assert run(who(SIZES, OPERATE), "--check").ok().changed == []
+    assert somebody.refused(credential, (SIZES, OPERATE), "--check")
+    assert somebody.run(somebody.with_roles(SIZES, OPERATE), "--check").ok().changed == []
 
+
+def test_teardown(somebody: Somebody) -> None:
     confirmed = ("-e", f"teardown_confirm={HOST},{PLATFORM}")
-    delete = "Microsoft.Authorization/roleAssignments/delete"
-    refused(delete, (TEARDOWN,), *confirmed, playbook="teardown.yml")
-    run(who(TEARDOWN), *confirmed, playbook="teardown.yml").ok()
-    assert portal.request("GET", f"resourceGroups/{GROUP}", version="2025-04-01").status_code == 404
+    taken = "Microsoft.Authorization/roleAssignments/delete"
+    assert somebody.refused(taken, (TEARDOWN,), *confirmed, playbook="teardown.yml")
+    somebody.run(somebody.with_roles(TEARDOWN), *confirmed, playbook="teardown.yml").ok()
+    assert somebody.portal.request("GET", f"resourceGroups/{GROUP}", version="2025-04-01").status_code == 404

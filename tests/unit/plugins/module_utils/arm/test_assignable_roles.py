@@ -73,8 +73,8 @@ def test_a_refusal_names_the_permission_and_the_narrowest_roles(readable: tuple[
     service = Service(*readable)
     failure = arm(service).failure("Doing", not_allowed(WRITE))
     assert failure.hint == (
-        f"Give this identity the permission {WRITE} at {GROUP}, which has, the narrowest first: House rules, "
-        "Role Based Access Control Administrator, Owner."
+        f"Give this identity the permission {WRITE} at {GROUP}, by a role that has it, the narrowest first: "
+        "House rules, Role Based Access Control Administrator, Owner."
     )
     assert failure.code == "AuthorizationFailed"
 
@@ -94,7 +94,8 @@ def test_a_refusal_of_a_linked_scope_names_that_one(actions: str, scopes: str, r
         f"'{scopes}' (respectively) or the linked scope(s) are invalid."
     )
     hint = arm(Service(SUB)).failure("Doing", refused("LinkedAuthorizationFailed", text)).hint
-    assert hint == f"Give this identity the permission {actions} at {IDENTITY}, which has, the narrowest first: {role}."
+    asked = f"Give this identity the permission {actions} at {IDENTITY}"
+    assert hint == f"{asked}, by a role that has it, the narrowest first: {role}."
 
 
 @pytest.mark.parametrize("action", [WRITE, "Microsoft.Authorization/roleDefinitions/read"])

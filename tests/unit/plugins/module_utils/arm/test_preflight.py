@@ -13,11 +13,7 @@ import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.assignable_roles import Grant, Needed, Role, suitable
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.azure_preflight import problems
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.azure_rights import (
-    parent_of,
-    scope_of,
-    wanted,
-)
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.azure_rights import parent_of, scope_of, wanted
 from ansible_collections.mcpops.platform.plugins.module_utils.option_problems import spec_problems
 from ansible_collections.mcpops.platform.plugins.modules import azure_preflight
 
