@@ -102,6 +102,15 @@ options:
             preview may have become available to all.
         type: list
         elements: str
+      endpoints:
+        description:
+          - What has to answer from where the task runs, whatever the answer is. URLs, C(oci://) charts, or images, of
+            whose registries the API is asked. The service of Azure and its login are asked as well. One request each,
+            all at the same time, within 10 seconds, through the proxy that the environment names.
+          - Asked with O(examine=all). What does not answer is a warning, because nodes may reach it all the same and
+            programs may have certificates of their own; without Azure nothing else is asked, and that fails.
+        type: list
+        elements: str
       charts:
         description: Charts that are installed in it, for what is known to be retired of them.
         type: list
@@ -239,6 +248,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
             "providers": {"type": "list", "elements": "str"},
             "features": {"type": "list", "elements": "str"},
             "charts": {"type": "list", "elements": "str"},
+            "endpoints": {"type": "list", "elements": "str"},
         },
     },
     "share": {"type": "str", "choices": ["alone", "keep", "look"], "default": "alone"},

@@ -16,6 +16,7 @@ from typing import Any
 from ..errors import Check, NotReady, Problem, Reason, Rule, check, refuse
 from ..masking import declared_values, protect
 from ..plan import Plan
+from ..reachability import address_of, address_problems, unreachable
 from ..run_cache import RunCache
 from ..task import Result, Task
 from . import azure_provider, azure_rights, cluster_preflight, names, preview_features
@@ -126,7 +127,7 @@ def _reason(finding: Finding, with_host: bool = False) -> Reason:
     return Reason(subject, finding.code, finding.message, finding.hint)
 
 
-_OF_NO_HOST = ("AuthorizationFailed", "MissingSubscriptionRegistration")
+_OF_NO_HOST = ("AuthorizationFailed", "MissingSubscriptionRegistration", "Unreachable")
 
 
 Entries = Mapping[str, Mapping[str, Any]]
@@ -165,13 +166,20 @@ def _shared(task: Task, identity: Identity, everybody: Entries, look: Callable[[
 def _look(task: Task, arm: Arm, everybody: Entries, own: Mapping[str, Wish]) -> Found:
     params = task.params
     found = Found()
+    everything, days = params["examine"] == "all", params["retirement_days"]
+    findings: list[Finding] = []
+    if everything:
+        findings += _reached(task, arm, everybody)
+        if any(finding.host == "" for finding in findings):
+            # nothing else can be asked
+            found.findings = [asdict(finding) for finding in findings]
+            return found
     parts = [_Part.of("", params), *(_Part.of(host, entry) for host, entry in everybody.items())]
-    findings = list(_allowed(arm, parts, found))
+    findings += _allowed(arm, parts, found)
     # what was kept was looked at by whoever kept it
     others = {host: entry for host, entry in everybody.items() if host not in own}
     wishes = {**_wishes(others, arm.subscription_id), **own}
     if wishes:
-        everything, days = params["examine"] == "all", params["retirement_days"]
         today = datetime.now(timezone.utc).date()
         looked = cluster_preflight.look(task, arm, [wishes[host] for host in everybody], everything, today, days)
         findings += looked.findings
@@ -179,6 +187,25 @@ def _look(task: Task, arm: Arm, everybody: Entries, own: Mapping[str, Wish]) -> 
         found.pools += looked.pools
     found.findings = [asdict(finding) for finding in findings]
     return found
+
+
+def _reached(task: Task, arm: Arm, entries: Entries) -> Iterator[Finding]:
+    """Azure, and what the clusters get charts and images from, asked from here and all at once."""
+    azure = [arm.cloud.resource_manager, arm.cloud.authority] if entries else []
+    theirs = {
+        host: list(dict.fromkeys(map(address_of, entry.get("endpoints") or ()))) for host, entry in entries.items()
+    }
+    failed = unreachable(
+        [url for url in [*azure, *(url for urls in theirs.values() for url in urls)] if url],
+        verify=resolve_identity(task.params).verify,
+    )
+    hint = "Check the network, HTTPS_PROXY and NO_PROXY, and the CA bundle (REQUESTS_CA_BUNDLE or SSL_CERT_FILE)"
+    for host, urls in {"": azure, **theirs}.items():
+        for url in urls:
+            if url in failed:
+                # nodes may reach what this machine does not, and programs have certificates of their own
+                message, fails = f"it {failed[url]}", host == ""
+                yield Finding(host, url, code="Unreachable", message=message, hint=hint, fails=fails)
 
 
 def _allowed(arm: Arm, parts: Sequence[_Part], found: Found) -> Iterator[Finding]:
@@ -241,6 +268,7 @@ def _entries(params: Params) -> Iterator[Problem]:
         yield from azure_rights.row_problems(entry.get("permissions") or (), f"{where}.permissions")
         yield from azure_provider.namespace_problems(f"{where}.providers", entry.get("providers") or ())
         yield from preview_features.feature_problems(f"{where}.features", entry.get("features") or ())
+        yield from address_problems(f"{where}.endpoints", entry.get("endpoints") or ())
         if any(not str(chart).strip() for chart in entry.get("charts") or ()):
             yield Problem(f"{where}.charts", "has an empty text: name a chart, such as ingress-nginx/ingress-nginx")
 

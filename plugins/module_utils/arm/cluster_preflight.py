@@ -97,9 +97,11 @@ class _Cluster:
 def wish_of(entry: Mapping[str, Any], subscription_id: str) -> tuple[Wish | None, list[Problem]]:
     """What an entry of the option `clusters` declares, or what is wrong with it, told of its options."""
     where = f"clusters[{entry['host']}].cluster"
-    reported, params, _hidden = validated_options(CLUSTER_ARGUMENTS, entry["cluster"], {})
+    # an empty text is what is left open: the service's own version
+    given = {name: value for name, value in entry["cluster"].items() if value != ""}
+    reported, params, _hidden = validated_options(CLUSTER_ARGUMENTS, given, {})
     if reported:
-        return None, judged_apart(CLUSTER_ARGUMENTS, entry["cluster"], where)[0] or reported
+        return None, judged_apart(CLUSTER_ARGUMENTS, given, where)[0] or reported
     own = problems_of({**params, "wait_timeout": None})
     if own:
         return None, [Problem(f"{where}.{problem.path}", problem.message) for problem in own]

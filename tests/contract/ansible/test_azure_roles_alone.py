@@ -108,6 +108,8 @@ def test_nothing_said_is_nothing_taken(azure: Azure, tmp_path: Path) -> None:
         run(azure, tmp_path, [own], auth).ok()
 
 
+# elsewhere in the world nothing is asked
+ALONE: dict[str, Any] = {"site_preflight_endpoints": [], "mcpops_kubeconfig": "k"}
 POOL = {"name": "system", "mode": "System", "count": 3, "vm_size_candidates": ["Standard_D8s_v5"]}
 
 
@@ -120,10 +122,10 @@ def test_the_hosts_of_a_run_are_looked_at_together(azure: Azure, tmp_path: Path)
         "a": {"aks_cluster_node_pools": [{**POOL, "count": 1}]},
         "b": {"aks_cluster_node_pools": [{**POOL, "count": 2}]},
         "c": {"aks_cluster_node_pools": [POOL], "site_preflight_features": ["A.B/new"]},
-        "d": {"aks_cluster_node_pools": [POOL], "extras_releases": [{"name": "i", "chart": "x/ingress-nginx"}]},
+        "d": {"aks_cluster_node_pools": [POOL], "extras_releases": [{"name": "i", "chart_ref": "x/ingress-nginx"}]},
     }
     hosts = {
-        name: {**LOCAL_HOST, **VARIABLES, "mcpops_azure_auth": azure.auth(), "mcpops_kubeconfig": "k", **variables}
+        name: {**LOCAL_HOST, **VARIABLES, **ALONE, "mcpops_azure_auth": azure.auth(), **variables}
         for name, variables in declared.items()
     }
     before = len(azure.requests())

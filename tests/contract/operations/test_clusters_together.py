@@ -29,7 +29,11 @@ def pool(**changes: Any) -> dict[str, Any]:
 
 def entry(host: str, *pools: dict[str, Any], **changes: Any) -> dict[str, Any]:
     declared = {"name": host, "resource_group": "rg", "location": "eastus2", "node_pools": list(pools) or [pool()]}
-    further = {key: changes.pop(key) for key in ("features", "charts", "permissions", "providers") if key in changes}
+    further = {
+        key: changes.pop(key)
+        for key in ("features", "charts", "permissions", "providers", "endpoints")
+        if key in changes
+    }
     return {"host": host, "cluster": {**declared, **changes}, **further}
 
 
@@ -91,7 +95,7 @@ def test_the_first_host_says_what_all_lack_and_azure_is_asked_once(group: Azure)
 def test_a_cluster_that_stays_as_it_is_costs_one_request(group: Azure) -> None:
     assert group.run(aks_cluster, entry("a", pool(vm_size_candidates=["Standard_D2s_v5"]))["cluster"])["changed"]
     before = len(group.log.requests())
-    stands = preflight(group, entry("a", pool(vm_size_candidates=["Standard_D2s_v5"])))
+    stands = preflight(group, entry("a", pool(vm_size_candidates=["Standard_D2s_v5"]), kubernetes_version=""))
     assert not stands.get("failed") and stands["findings"] == [] and stands["node_pools"] == []
     asked = [row["path"] for row in group.log.requests()[before:] if "/oauth2/" not in row["path"]]
     assert [path.rpartition("/")[2] for path in asked if path.startswith("/subscriptions")] == ["a"]
@@ -181,3 +185,12 @@ def test_whatever_is_lacking_of_everything_is_one_message(group: Azure) -> None:
     found = {code for _host, code, _fails in codes(failed)}
     assert {"RegionalQuota", "Restricted", "K8sVersionNotSupported", "FeatureNotRegistered"} <= found
     assert failed["msg"].count("\n") >= 4 and "of the other sizes these would fit" in failed["msg"].lower()
+
+
+def test_services_that_do_not_answer_are_a_warning_of_those_who_ask_for_everything(group: Azure) -> None:
+    nobody = "http://127.0.0.1:1"
+    wanted = [entry(host, pool(count=1), endpoints=[nobody, group.config.endpoint]) for host in ("a", "b")]
+    assert codes(preflight(group, *wanted)) == []
+    told = preflight(group, *wanted, examine="all")
+    assert codes(told) == [("a", "Unreachable", False), ("b", "Unreachable", False)] and not told.get("failed")
+    assert "it refuses connections" in json.dumps(told["findings"])

@@ -171,6 +171,7 @@ def test_a_scope_is_asked_once_for_what_is_made_there() -> None:
         ),
         (with_clusters(entry(providers=["Compute"])), "clusters[0].providers", "is not a valid provider namespace"),
         (with_clusters(entry(features=["Encryption"])), "clusters[0].features", "is not a valid feature"),
+        (with_clusters(entry(endpoints=["two words"])), "clusters[0].endpoints", "is not a URL"),
         (with_clusters(entry(charts=[" "])), "clusters[0].charts", "has an empty text"),
         ({**params(providers=["A.B"]), "share": "look"}, "share", "look needs clusters"),
         (with_clusters(entry(), retirement_days=-1), "retirement_days", "must be at least 0, is -1"),
