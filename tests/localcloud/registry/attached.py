@@ -72,8 +72,9 @@ class AttachedRegistries(RegistryBackend):
             door.close()
 
     def has_tag(self, name: str, repository: str, tag: str) -> bool:
-        endpoint = self._endpoint(name)
-        answer = endpoint.request("HEAD", repository, f"/v2/{repository}/manifests/{tag}", headers={"Accept": MANIFESTS})
+        endpoint, path = self._endpoint(name), f"/v2/{repository}/manifests/{tag}"
+        # to who takes anything, the registry says that an image of OCI is not there
+        answer = endpoint.request("HEAD", repository, path, headers={"Accept": MANIFESTS})
         return answer.status_code == 200
 
     def copy(self, source: ImageSource, name: str, tags: Sequence[tuple[str, str]], untagged: Sequence[str]) -> str:
