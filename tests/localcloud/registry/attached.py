@@ -15,7 +15,7 @@ from localcloud.files import locked, write_atomically
 from localcloud.registries import Access, BuildRequest, ImageSource, RegistryBackend, RegistryFailure
 from localcloud.registry.component import LOOPBACK, PREFIX, Component
 from localcloud.registry.docker_build import Base, BuildFailed, build
-from localcloud.registry.login_server import LoginServer
+from localcloud.registry.login_server import MANIFESTS, LoginServer
 from localcloud.registry.tokens import RegistryTokens
 from localcloud.registry.transfer import Endpoint, copy_blob, copy_image, push_manifest, read_manifest, upload
 from localcloud.settings import DEMO_REGISTRY, Settings
@@ -72,8 +72,9 @@ class AttachedRegistries(RegistryBackend):
             door.close()
 
     def has_tag(self, name: str, repository: str, tag: str) -> bool:
-        endpoint = self._endpoint(name)
-        answer = endpoint.request("HEAD", repository, f"/v2/{repository}/manifests/{tag}", headers={"Accept": "*/*"})
+        endpoint, path = self._endpoint(name), f"/v2/{repository}/manifests/{tag}"
+        # to who takes anything, the registry says that an image of OCI is not there
+        answer = endpoint.request("HEAD", repository, path, headers={"Accept": MANIFESTS})
         return answer.status_code == 200
 
     def copy(self, source: ImageSource, name: str, tags: Sequence[tuple[str, str]], untagged: Sequence[str]) -> str:
