@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import Any
 
 from localcloud.azure.config import AzureConfig
 from localcloud.azure.entra import Entra
@@ -13,7 +14,7 @@ from localcloud.certs import ensure_client_secret
 from localcloud.settings import Settings
 
 
-def config(state: Path, **more: str) -> AzureConfig:
+def config(state: Path, **more: Any) -> AzureConfig:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -29,10 +30,22 @@ def test_it_listens_at_both_addresses_also_before_the_second_one_is_there(tmp_pa
     assert found == [["127.0.0.1"], ["127.0.0.1", "10.99.0.1"]]
 
 
+def test_it_listens_where_vaults_and_accounts_are_reached(tmp_path: Path) -> None:
+    """At addresses that may be yet to come, one port each."""
+    hosts = ("10.99.0.1:5013", "10.99.0.1:5014")
+    listeners = listening(config(tmp_path, data_hosts=hosts))
+    found = [listener.getsockname() for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    assert found[1:] == [("10.99.0.1", 5013), ("10.99.0.1", 5014)]
+
+
 def test_the_settings_say_where_clusters_reach_it(cloud_settings: Settings) -> None:
     ensure_client_secret(cloud_settings)
     made = from_settings(cloud_settings)
     assert made.cluster_address == cloud_settings.host_address
+    assert made.data_hosts == cloud_settings.data_hosts
+    assert not {*made.data_hosts} & {*cloud_settings.login_servers, cloud_settings.registry}
     assert made.groups == (cloud_settings.admin_group_id,)
 
 
