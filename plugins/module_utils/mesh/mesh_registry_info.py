@@ -12,19 +12,18 @@ from typing import Any
 from ..errors import NotReady, Problem, Reason, Rule, check, refuse
 from ..kube.client import Kube
 from ..kube.kubeconfig import CONNECTION
-from ..names import LABEL, SERVICE, namespace_problems, wrong_name
+from ..names import LABEL, wrong_name
 from ..plan import Plan
 from ..run_cache import ClusterPending
 from ..task import Result, Task
 from ..text import counted
 from ..waiting import Deadline, poll, wait_timeout_problems
 from . import registry_observe
+from .agent_validate import capability_problems, registry_problems
 from .registry_observe import Answer, Registry
 from .registry_readiness import HEALTHY, Expected, Verdict, agent_row, judge_agents
-from .version_ranges import wrong_range
 
 SUBJECT = "mesh_registry_info"
-_FRAMEWORK = "__mesh_"
 
 
 def problems(params: Mapping[str, Any]) -> list[Problem]:
@@ -97,14 +96,6 @@ def wait_for(
     return poll(look, missing, deadline, task.progress)
 
 
-def _service(params: Mapping[str, Any]) -> Iterator[Problem]:
-    yield from namespace_problems("namespace", params.get("namespace"))
-    if wrong := wrong_name(params["service"], "Service name", SERVICE):
-        yield Problem("service", wrong)
-    if not 1 <= params["port"] <= 65535:
-        yield Problem("port", f"{params['port']} is not a port (1 to 65535)")
-
-
 def _times(params: Mapping[str, Any]) -> Iterator[Problem]:
     yield from wait_timeout_problems(params["wait_timeout"], zero=True)
     if params.get("fresh_within") is not None and params["fresh_within"] <= 0:
@@ -140,27 +131,9 @@ def _host(path: str, host: str | None) -> Iterator[Problem]:
         yield Problem(path, f"{host!r} is not the name of a Service with its namespace: NAME.NAMESPACE")
 
 
-def capability_problems(path: str, key: str, rows: Sequence[Mapping[str, Any]] | None) -> Iterator[Problem]:
-    """What is wrong with a list of capabilities, or of what depends on them."""
-    names: set[str] = set()
-    for index, one in enumerate(rows or []):
-        name = one[key]
-        if not name.strip() or name != name.strip():
-            yield Problem(
-                f"{path}[{index}].{key}", f"{name!r} is not the name of a capability: it has no blanks around it"
-            )
-        elif name.startswith(_FRAMEWORK):
-            yield Problem(f"{path}[{index}].{key}", f"{name} belongs to the runtime itself, which nobody waits for")
-        if name in names:
-            yield Problem(f"{path}[{index}].{key}", f"{name} is listed twice")
-        names.add(name)
-        if one.get("version") is not None and (wrong := wrong_range(one["version"])):
-            yield Problem(f"{path}[{index}].version", wrong)
-
-
 _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
     *CONNECTION,
-    _service,
+    registry_problems,
     _times,
     _agents,
     lambda params: capability_problems("capabilities", "name", params.get("capabilities")),

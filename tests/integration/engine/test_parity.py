@@ -102,6 +102,10 @@ MODULES: dict[str, tuple[Arguments, dict[str, Any] | None]] = {
         lambda tmp: {"name": "parity", "namespace": "default", "state": "absent"},
         {"name": "parity", "namespace": "default", "image": "x", "port": 70000},
     ),
+    "mesh_agent": (
+        lambda tmp: {"namespace": "default", "agents": [{"name": "parity", "image": "parity:1"}]},
+        {"namespace": "default", "agents": [{"name": "parity", "port": 80}]},
+    ),
     "mesh_registry_info": (
         lambda tmp: {"namespace": "default", "service": "nobody", "wait_timeout": 1},
         {"namespace": "default", "port": 0},
