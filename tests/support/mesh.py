@@ -26,8 +26,8 @@ CONTAINER_SECURITY = {
     "readOnlyRootFilesystem": True,
     "capabilities": {"drop": ["ALL"]},
 }
-# what the tests need not wait for: the registry's own are 20 s and 10 s
-QUICK = {"DEFAULT_TIMEOUT_THRESHOLD": "4", "HEALTH_CHECK_INTERVAL": "1"}
+# Of an agent that only says once that it is there, the registry must not think that it has died meanwhile.
+PATIENT = {"DEFAULT_TIMEOUT_THRESHOLD": "3600"}
 
 
 def provide(cloud: Any) -> None:
@@ -82,15 +82,18 @@ def workload(
     ]
 
 
-def registry(cloud: Any, namespace: str, database: str = "/data/registry.db") -> list[dict[str, Any]]:
-    """A registry that notices within seconds that an agent is gone."""
+def registry(
+    cloud: Any, namespace: str, database: str = "/data/registry.db", settings: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
     return workload(
         REGISTRY_SERVICE,
         namespace,
         image(cloud, mesh.REGISTRY),
         mesh.REGISTRY_PORT,
         {"httpGet": {"path": "/health", "port": mesh.REGISTRY_PORT}},
-        env=environment({"DATABASE_URL": database, "HOST": "0.0.0.0", "PORT": str(mesh.REGISTRY_PORT), **QUICK}),
+        env=environment(
+            {"DATABASE_URL": database, "HOST": "0.0.0.0", "PORT": str(mesh.REGISTRY_PORT), **(settings or {})}
+        ),
         volumes=[{"name": "data", "emptyDir": {}}],
         volumeMounts=[{"name": "data", "mountPath": "/data"}],
     )
@@ -167,6 +170,14 @@ def heartbeat(cluster: Any, namespace: str, agent_id: str, name: str, tools: Seq
     path = f"/api/v1/namespaces/{namespace}/services/http:{REGISTRY_SERVICE}:{mesh.REGISTRY_PORT}/proxy/heartbeat"
     answer = json.loads(cluster.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(beat)))
     assert answer["status"] == "success", answer
+
+
+def unregister(cluster: Any, namespace: str, agent_id: str) -> None:
+    """What an agent sends when it ends."""
+    path = (
+        f"/api/v1/namespaces/{namespace}/services/http:{REGISTRY_SERVICE}:{mesh.REGISTRY_PORT}/proxy/agents/{agent_id}"
+    )
+    cluster.kubectl("delete", "--raw", path)
 
 
 def until(condition: Any, seconds: float = 60.0) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from ..kube.manifests import Object
 from ..text import text_of_scalar, texts_of_mapping
 from .agent_code import Code
+from .owned_objects import CLAIM, named_object
 from .registry_readiness import Expected
 
 DEFAULT_IMAGE = "mcpmesh/python-runtime:3.8.0"
@@ -50,19 +51,11 @@ _API_SERVER = {
     "namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: "kube-system"}},
     "podSelector": {"matchLabels": {"app": "konnectivity-agent"}},
 }
-CHILDREN: Mapping[str, str] = {
-    "ServiceAccount": "v1",
-    "ConfigMap": "v1",
-    "PersistentVolumeClaim": "v1",
-    "Service": "v1",
-    "Deployment": "apps/v1",
-    "PodDisruptionBudget": "policy/v1",
-    "HorizontalPodAutoscaler": "autoscaling/v2",
-    "NetworkPolicy": "networking.k8s.io/v1",
-}
+CHILDREN = (
+    *("ServiceAccount", "ConfigMap", CLAIM, "Service", "Deployment"),
+    *("PodDisruptionBudget", "HorizontalPodAutoscaler", "NetworkPolicy"),
+)
 """The kinds that an agent may consist of, each of its name."""
-KEPT = "PersistentVolumeClaim"
-"""What an agent wrote stays unless somebody asks for its removal."""
 
 
 @dataclass(frozen=True)
@@ -145,12 +138,7 @@ def agent_objects(agent: DeclaredAgent, mesh: Mesh) -> list[Object]:
 def undeclared_kinds(declared: Sequence[Mapping[str, Any]]) -> list[str]:
     """The kinds that an agent does not consist of now, and may have before."""
     present = {str(item["kind"]) for item in declared}
-    return [kind for kind in CHILDREN if kind not in present and kind != KEPT]
-
-
-def named_object(kind: str, name: str, namespace: str) -> Object:
-    """What names an object of an agent, whether it is declared or not."""
-    return {"apiVersion": CHILDREN[kind], "kind": kind, "metadata": {"name": name, "namespace": namespace}}
+    return [kind for kind in CHILDREN if kind not in present and kind != CLAIM]
 
 
 def selector(agent: DeclaredAgent) -> dict[str, str]:
@@ -332,7 +320,7 @@ def _claim(agent: DeclaredAgent, mesh: Mesh) -> Object:
     }
     if persistence.get("storage_class"):
         spec["storageClassName"] = persistence["storage_class"]
-    return _object(KEPT, agent, mesh, spec=spec)
+    return _object(CLAIM, agent, mesh, spec=spec)
 
 
 def _autoscaler(agent: DeclaredAgent, mesh: Mesh) -> Object:

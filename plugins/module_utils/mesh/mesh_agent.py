@@ -13,12 +13,11 @@ from typing import Any
 
 from ..errors import Check, NotReady, Problem, Refused, Rule, check, refuse
 from ..kube.apply.bundle import apply_bundle, plan_without_cluster
-from ..kube.apply.options import BundleOptions, BundleOutcome, ObjectOutcome
+from ..kube.apply.options import BundleOptions, BundleOutcome
 from ..kube.apply.requests import Target, read_live, target_of
 from ..kube.client import Kube
-from ..kube.discovery import ResourceType
 from ..kube.kubeconfig import CONNECTION
-from ..kube.manifests import Object, ObjectRef, object_ref
+from ..kube.manifests import Object, ObjectRef
 from ..masking import declared_values, protect
 from ..names import SERVICE, namespace_problems, wrong_label_value, wrong_name
 from ..plan import Plan, Refusal
@@ -29,31 +28,19 @@ from ..waiting import Deadline, poll, wait_timeout_problems
 from . import agent_code, registry_observe
 from .agent_spec import (
     CHILDREN,
-    KEPT,
     OWNER_LABEL,
     SET_LABEL,
     DeclaredAgent,
     Mesh,
     agent_objects,
-    named_object,
     undeclared_kinds,
 )
 from .agent_validate import absence_problems, agent_warnings, agents_problems
+from .owned_objects import CLAIM, TYPES, delete_owned, is_owned, refuse_others, target_named
 from .registry_observe import Answer, Registry
 from .registry_readiness import Expected, Verdict, judge_agents
 
 SUBJECT = "mesh_agent"
-PLURALS = {
-    "ServiceAccount": "serviceaccounts",
-    "ConfigMap": "configmaps",
-    "PersistentVolumeClaim": "persistentvolumeclaims",
-    "Service": "services",
-    "Deployment": "deployments",
-    "PodDisruptionBudget": "poddisruptionbudgets",
-    "HorizontalPodAutoscaler": "horizontalpodautoscalers",
-    "NetworkPolicy": "networkpolicies",
-}
-TYPES = {kind: ResourceType(version, kind, PLURALS[kind], True) for kind, version in CHILDREN.items()}
 _SHOWN = 5
 
 
@@ -145,12 +132,13 @@ def _present(kube: Kube, task: Task, declared: Declared, objects: Mapping[str, l
     params, namespace = task.params, declared.mesh.namespace
     every = [item for items in objects.values() for item in items]
     deadline = Deadline(float(params["wait_timeout"]))
-    undeclared = [_target(kind, name, namespace) for name, items in objects.items() for kind in undeclared_kinds(items)]
     leaving = _undeclared_agents(kube, declared, params) if params["prune"] else []
-    undeclared += [_target(kind, name, namespace) for name in leaving for kind in CHILDREN if kind != KEPT]
+    lacking = {name: undeclared_kinds(items) for name, items in objects.items()}
+    lacking.update({name: undeclared_kinds([]) for name in leaving})
+    undeclared = [target_named(kind, name, namespace) for name, kinds in lacking.items() for kind in kinds]
     own = [target_of(TYPES[item["kind"]], item) for item in every]
     live = read_live(kube, [*own, *undeclared]).complete
-    _refuse_others([target.ref for target in own], live)
+    refuse_others(SUBJECT, OWNER_LABEL, {target.ref: target.ref.name for target in own}, live)
     options = BundleOptions(
         subject=SUBJECT, namespace=namespace, exclusive=True, wait_timeout=float(params["wait_timeout"])
     )
@@ -159,13 +147,13 @@ def _present(kube: Kube, task: Task, declared: Declared, objects: Mapping[str, l
     def settle(applied: BundleOutcome) -> Sequence[Object]:
         from ..kube.readiness.wait import wait_ready
 
-        waited_for = [item for item in applied.objects if item["kind"] in ("Deployment", "PersistentVolumeClaim")]
+        waited_for = [item for item in applied.objects if item["kind"] in ("Deployment", CLAIM)]
         # a claim of a class that waits for its first consumer is bound with the pod
         return wait_ready(kube, task, waited_for, max(1.0, deadline.left))
 
     outcome = apply_bundle(kube, task, every, options, settle if waits else None)
     outcome.raise_failures("apply agents of the mesh")
-    gone = _delete(kube, task, [target for target in undeclared if _is_ours(live.get(target.ref))], live)
+    gone = delete_owned(kube, task, SUBJECT, _owned(undeclared, live), live)
     outcome = BundleOutcome((*outcome.outcomes, *gone), outcome.notes)
     outcome.raise_failures("remove what is no longer declared")
     verdict: Verdict | None = None
@@ -208,32 +196,24 @@ def _absent(task: Task, declared: Declared) -> Result:
     except ClusterPending as pending:
         return Result(False, f"nothing to remove: {pending.reason}", values={"agents": []})
     params, namespace = task.params, declared.mesh.namespace
-    kinds = [kind for kind in CHILDREN if kind != KEPT or params["delete_data"]]
-    targets = [_target(kind, agent.name, namespace) for agent in declared.agents for kind in kinds]
+    kinds = [kind for kind in CHILDREN if kind != CLAIM or params["delete_data"]]
+    targets = [target_named(kind, agent.name, namespace) for agent in declared.agents for kind in kinds]
     live = read_live(kube, targets).complete
-    gone = _delete(kube, task, [target for target in targets if _is_ours(live.get(target.ref))], live)
+    gone = delete_owned(kube, task, SUBJECT, _owned(targets, live), live)
     outcome = BundleOutcome(tuple(gone))
     outcome.raise_failures("remove agents of the mesh")
     return _result(declared, outcome, None, absent=True)
 
 
-def _delete(kube: Kube, task: Task, targets: Sequence[Target], live: Mapping[ObjectRef, Object]) -> list[ObjectOutcome]:
-    if not targets:
-        return []
-    from ..kube.apply.delete import DeleteOptions, delete_existing
-
-    wait = bool(task.params["wait"])
-    options = DeleteOptions(
-        subject=SUBJECT, wait=wait, wait_timeout=float(task.params["wait_timeout"]), propagation="Foreground"
-    )
-    return delete_existing(kube, task, targets, live, options, dry=task.check_mode)
+def _owned(targets: Sequence[Target], live: Mapping[ObjectRef, Object]) -> list[Target]:
+    return [target for target in targets if is_owned(live.get(target.ref), OWNER_LABEL, target.ref.name)]
 
 
 def _undeclared_agents(kube: Kube, declared: Declared, params: Mapping[str, Any]) -> list[str]:
     """The agents of the set that the list no longer has; Refused where they are too many of them."""
     selector = f"{SET_LABEL}={declared.mesh.set_name}"
     found = kube.list_objects(TYPES["Deployment"], declared.mesh.namespace, label_selector=selector)
-    members = {str(item["metadata"]["name"]) for item in found if _is_ours(item)}
+    members = {str(item["metadata"]["name"]) for item in found if is_owned(item, OWNER_LABEL, item["metadata"]["name"])}
     going = sorted(members - {agent.name for agent in declared.agents})
     percent = params["prune_max_percent"]
     if going and (not declared.agents or len(going) * 100 > percent * len(members)):
@@ -244,31 +224,6 @@ def _undeclared_agents(kube: Kube, declared: Declared, params: Mapping[str, Any]
         )
         raise Refused(SUBJECT, [Refusal.because(f"set {declared.mesh.set_name}", sentence, remedy)])
     return going
-
-
-def _refuse_others(refs: Sequence[ObjectRef], live: Mapping[ObjectRef, Object]) -> None:
-    """Objects of an agent's name that somebody else has made are not overwritten."""
-    found = [
-        Refusal.because(
-            str(ref),
-            f"exists without the label {OWNER_LABEL}, so it was not created by mesh_agent",
-            "Delete it if it is not needed, or give the agent another name.",
-        )
-        for ref in refs
-        if ref in live and not _is_ours(live[ref])
-    ]
-    if found:
-        raise Refused(SUBJECT, found)
-
-
-def _is_ours(item: Mapping[str, Any] | None) -> bool:
-    metadata = (item or {}).get("metadata") or {}
-    return (metadata.get("labels") or {}).get(OWNER_LABEL) == metadata.get("name") is not None
-
-
-def _target(kind: str, name: str, namespace: str) -> Target:
-    declared = named_object(kind, name, namespace)
-    return Target(object_ref(declared), TYPES[kind], declared)
 
 
 def _result(declared: Declared, outcome: BundleOutcome, verdict: Verdict | None, *, absent: bool = False) -> Result:

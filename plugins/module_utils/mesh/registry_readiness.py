@@ -288,7 +288,7 @@ def _of_dependency(
             label,
             "DependencyUnresolved",
             f"{capability}, which {functions} depends on, is {status}: {_offers(capability, agents)}",
-            "The registry looks again whenever an agent comes or changes.",
+            "The registry looks for a provider when the agent that needs it gives a sign of life, every few seconds.",
         )
         return
     by_id = {agent.id: agent for agent in agents}

@@ -106,6 +106,10 @@ MODULES: dict[str, tuple[Arguments, dict[str, Any] | None]] = {
         lambda tmp: {"namespace": "default", "agents": [{"name": "parity", "image": "parity:1"}]},
         {"namespace": "default", "agents": [{"name": "parity", "port": 80}]},
     ),
+    "mesh_registry": (
+        lambda tmp: {"namespace": "default", "database": {"type": "sqlite"}},
+        {"namespace": "default", "replicas": 2, "database": {"type": "sqlite"}},
+    ),
     "mesh_registry_info": (
         lambda tmp: {"namespace": "default", "service": "nobody", "wait_timeout": 1},
         {"namespace": "default", "port": 0},

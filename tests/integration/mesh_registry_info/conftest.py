@@ -24,6 +24,6 @@ def mesh_images(cloud: Any) -> None:
 @pytest.fixture
 def registry(cloud: Any, cluster: Any, namespace: str, mesh_images: None) -> str:
     """The namespace of a real registry that keeps its agents in a file."""
-    support.apply(cluster, support.registry(cloud, namespace))
+    support.apply(cluster, support.registry(cloud, namespace, settings=support.PATIENT))
     support.rolled_out(cluster, namespace, support.REGISTRY_SERVICE)
     return namespace

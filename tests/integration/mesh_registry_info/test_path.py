@@ -21,7 +21,7 @@ def codes(result: dict[str, Any]) -> list[str]:
 
 
 def test_agents_that_find_each_other(cluster: Any, registry: str, direct: Any) -> None:
-    asked: dict[str, Any] = {"namespace": registry, "wait_timeout": 30}
+    asked: dict[str, Any] = {"namespace": registry, "wait_timeout": 30, "fresh_within": 3600}
     assert direct(asked)["agents"] == []
     failed = direct({**asked, "agents": [RESOLVED], "wait_timeout": 0}, fails=True)
     assert codes(failed) == ["AgentNotRegistered"]
@@ -32,6 +32,8 @@ def test_agents_that_find_each_other(cluster: Any, registry: str, direct: Any) -
     assert "no healthy agent offers it" in failed["msg"]
 
     mesh.heartbeat(cluster, registry, "dates-00000001", "dates", DATES)
+    # the registry looks for a provider when the agent that needs one gives a sign of life
+    mesh.heartbeat(cluster, registry, "greeter-00000001", "greeter", GREETER)
     host = {"name": "dates", "host": f"dates.{registry}", "capabilities": [{"name": "date_service", "version": "~1.2"}]}
     found = direct({**asked, "agents": [RESOLVED, host]})
     assert not found["changed"]
@@ -48,7 +50,8 @@ def test_agents_that_find_each_other(cluster: Any, registry: str, direct: Any) -
     failed = direct({**asked, "agents": [wrong], "wait_timeout": 0}, fails=True)
     assert codes(failed) == ["WrongEndpoint", "CapabilityVersion"]
 
-    # silent for longer than the registry's threshold of 4 s
+    for agent_id in ("dates-00000001", "greeter-00000001"):
+        mesh.unregister(cluster, registry, agent_id)
     gone = [{"name": name, "replicas": 0} for name in ("dates", "greeter")]
     direct({**asked, "agents": gone})
     mesh.heartbeat(cluster, registry, "dates-00000002", "dates", DATES)
