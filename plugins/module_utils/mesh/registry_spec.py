@@ -27,6 +27,8 @@ BUNDLED, SQLITE, EXISTING = "bundled", "sqlite", "existing"
 URL_KEY, PASSWORD_KEY = "database-url", "password"
 FILE = "/data/mcp_mesh_registry.db"
 _DATABASE = "database"
+# otherwise a pod that never gets ready would keep the correction from being rolled out (Kubernetes, "Forced rollback")
+_AT_ONCE = "Parallel"
 _USER = "mcpmesh"
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
 _UID = 999
@@ -214,7 +216,11 @@ def _workload(registry: DeclaredRegistry) -> Object:
     }
     if registry.kind == SQLITE:
         container["volumeMounts"].append({"name": "data", "mountPath": "/data"})
-        spec.update(serviceName=registry.name, volumeClaimTemplates=[_claim(registry, REGISTRY)])
+        spec.update(
+            serviceName=registry.name,
+            podManagementPolicy=_AT_ONCE,
+            volumeClaimTemplates=[_claim(registry, REGISTRY)],
+        )
         return _object(registry, "StatefulSet", registry.name, REGISTRY, spec=spec)
     # /data is the working directory of the image
     container["volumeMounts"].append({"name": "tmp", "mountPath": "/data", "subPath": "data"})
@@ -318,6 +324,7 @@ def _database(registry: DeclaredRegistry) -> Object:
     spec = {
         "replicas": 1,
         "serviceName": registry.database_name,
+        "podManagementPolicy": _AT_ONCE,
         "selector": {"matchLabels": _selector(registry, _DATABASE)},
         "revisionHistoryLimit": 3,
         "template": {

@@ -33,11 +33,6 @@ def secret_data(cluster: Any, namespace: str, name: str = SECRET) -> dict[str, s
     return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
 
-def health(cluster: Any, namespace: str) -> str:
-    path = f"/api/v1/namespaces/{namespace}/services/http:{mesh.REGISTRY_SERVICE}:8000/proxy/health"
-    return str(cluster.kubectl("get", "--raw", path, check=False))
-
-
 def test_a_registry_with_its_own_database(
     cloud: Any, cluster: Any, namespace: str, direct: Any, mesh_images: None
 ) -> None:
@@ -56,17 +51,16 @@ def test_a_registry_with_its_own_database(
     database = f"statefulset/{mesh.REGISTRY_SERVICE}-db"
     [pod] = cluster.get("-n", namespace, "pods", "-l", "app.kubernetes.io/component=registry")["items"]
     cluster.kubectl("-n", namespace, "scale", database, "--replicas=0")
-    cluster.kubectl(
-        "-n", namespace, "wait", f"pod/{pod['metadata']['name']}", "--for=condition=Ready=False", "--timeout=60s"
+    name = pod["metadata"]["name"]
+    cluster.kubectl("-n", namespace, "wait", f"pod/{name}", "--for=condition=Ready=False", "--timeout=60s")
+    assert '"healthy"' in cluster.kubectl(
+        "get", "--raw", f"/api/v1/namespaces/{namespace}/pods/{name}:8000/proxy/health"
     )
-    direct_path = f"/api/v1/namespaces/{namespace}/pods/{pod['metadata']['name']}:8000/proxy/health"
-    assert '"healthy"' in cluster.kubectl("get", "--raw", direct_path)
-    log = cluster.kubectl("-n", namespace, "logs", pod["metadata"]["name"])
+    log = cluster.kubectl("-n", namespace, "logs", name)
     assert password in log, "the reason why logs of the registry are redacted before they are shown"
-    failed = direct(
-        {**task, "wait_timeout": 1, "database": {**task["database"], "image": "nowhere.invalid/x:1"}}, fails=None
-    )
-    assert password not in json.dumps(failed)
+    # an image that nobody has, and what its failure shows
+    broken = {**task, "wait_timeout": 5, "database": {**task["database"], "image": "nowhere.invalid/x:1"}}
+    assert password not in json.dumps(direct(broken, fails=True))
 
     # repaired, with the same password and what was in the database
     repaired = direct(task)
