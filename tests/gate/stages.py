@@ -121,7 +121,7 @@ LANES = (
         "mesh",
         ("mesh_registry_info", "mesh_registry", "mesh_agent"),
         paths={"kmcp": "mesh_registry_info/test_path.py"},
-        needs="images",
+        needs="mesh-images",
     ),
 )
 LANES_AT_ONCE = 3
@@ -274,8 +274,15 @@ STAGES: tuple[Stage, ...] = (
     _support("build", "the local cloud's binaries", *LEAST, *tool("localcloud", "build"), needs=("doctor",)),
     _support(
         "images",
-        "images that the registry does not hold from the start",
-        *(*LEAST, *tool("localcloud", "build", "--images", "mesh")),
+        "images that the registry does not hold from the start, and the gate uses",
+        *(*LEAST, *tool("localcloud", "build", "--images", "mesh-registry")),
+        needs=("build",),
+    ),
+    _support(
+        "mesh-images",
+        "images of the registry, the agents and the database of a mesh",
+        *tool("localcloud", "build", "--images", "mesh"),
+        turn=5,
         needs=("build",),
     ),
     _support("npm", "what the tests run on Node", *module("gate.npm")),

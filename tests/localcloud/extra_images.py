@@ -18,6 +18,10 @@ from localcloud.registry.server import seed
 from localcloud.settings import Settings, SettingsError
 
 
+def _mesh_registry(settings: Settings, progress: Progress) -> list[Recipe]:
+    return [mesh.registry(python_base.ensure_python_base(settings, progress))]
+
+
 def _mesh(settings: Settings, progress: Progress) -> list[Recipe]:
     base = python_base.ensure_python_base(settings, progress)
     return [
@@ -27,7 +31,10 @@ def _mesh(settings: Settings, progress: Progress) -> list[Recipe]:
     ]
 
 
-IMAGE_SETS: Mapping[str, Callable[[Settings, Progress], list[Recipe]]] = {"mesh": _mesh}
+IMAGE_SETS: Mapping[str, Callable[[Settings, Progress], list[Recipe]]] = {
+    "mesh": _mesh,
+    "mesh-registry": _mesh_registry,
+}
 
 
 def build_set(name: str, settings: Settings, progress: Progress) -> dict[str, Path]:

@@ -30,9 +30,9 @@ CONTAINER_SECURITY = {
 PATIENT = {"DEFAULT_TIMEOUT_THRESHOLD": "3600"}
 
 
-def provide(cloud: Any) -> None:
-    """The registry of the local cloud holds the images of the mesh."""
-    provide_set("mesh", cloud.settings, print)
+def provide(cloud: Any, images: str = "mesh") -> None:
+    """The registry of the local cloud holds this set of images."""
+    provide_set(images, cloud.settings, print)
 
 
 def image(cloud: Any, name: str) -> str:

@@ -14,7 +14,7 @@ PASSWORD = "Kq7-opaque-0192837465"
 
 
 def test_two_real_agents_are_registered_and_one_is_injected_into_the_other(
-    cloud: Any, cluster: Any, registry: str, direct: Any, run_task: Any
+    cloud: Any, cluster: Any, registry: str, direct: Any, run_task: Any, mesh_images: None
 ) -> None:
     mesh.apply(cluster, mesh.agent(cloud, registry, "dates"))
     mesh.apply(cluster, mesh.agent(cloud, registry, "greeter", GREETING="Welcome"))
