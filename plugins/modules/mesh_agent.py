@@ -320,7 +320,7 @@ EXAMPLES = r"""
     kubeconfig: "{{ mcpops_kubeconfig }}"
     namespace: mcp-mesh
     agents:
-      - name: old
+      - name: translator
     state: absent
     delete_data: true
 """
