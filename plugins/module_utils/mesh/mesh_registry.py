@@ -32,6 +32,7 @@ from .registry_spec import (
     DeclaredRegistry,
     claims,
     every_object,
+    in_order,
     new_password,
     password_in,
     registry_objects,
@@ -86,8 +87,12 @@ def _present(kube: Kube, task: Task, registry: DeclaredRegistry) -> Result:
         return wait_ready(kube, task, waited_for, max(1.0, deadline.left))
 
     waits = params["wait"] and not task.check_mode
-    outcome = apply_bundle(kube, task, objects, options, settle if waits else None)
-    outcome.raise_failures("apply the mesh registry")
+    outcome = BundleOutcome(())
+    # the registry ends when it finds no database: one after the other, its pods need not crash for that
+    for some in in_order(objects):
+        applied = apply_bundle(kube, task, some, options, settle if waits else None)
+        outcome = BundleOutcome((*outcome.outcomes, *applied.outcomes), (*outcome.notes, *applied.notes))
+        outcome.raise_failures("apply the mesh registry")
     lacking = {(kind, name) for kind, name in unneeded(registry, objects)}
     leaving = [target for target in every if (target.ref.kind, target.ref.name) in lacking]
     gone = delete_owned(kube, task, SUBJECT, _owned(registry, leaving, live), live)

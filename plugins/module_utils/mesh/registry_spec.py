@@ -151,6 +151,13 @@ def registry_objects(registry: DeclaredRegistry) -> list[Object]:
     return found
 
 
+def in_order(objects: Sequence[Object]) -> list[list[Object]]:
+    """The database before what needs it."""
+    components = [item["metadata"]["labels"][COMPONENT_LABEL] for item in objects]
+    split = [[item for item, one in zip(objects, components) if (one == _DATABASE) == first] for first in (True, False)]
+    return [some for some in split if some]
+
+
 def every_object(registry: DeclaredRegistry) -> list[tuple[str, str]]:
     """(kind, name) of all that a registry may consist of, whatever it is declared as; volumes are not among them."""
     own = ("ServiceAccount", "Service", "Deployment", "StatefulSet", "PodDisruptionBudget", "NetworkPolicy")

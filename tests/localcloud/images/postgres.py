@@ -20,6 +20,7 @@ IMAGE = "library/postgres:15"
 """Docker Hub calls what has no owner library/…."""
 RELEASE = "debian 12"
 USER = "999:999"
+PASSWD = "root:x:0:0:root:/root:/bin/sh\npostgres:x:999:999::/var/lib/postgresql:/bin/sh\n"
 DATA = "/var/lib/postgresql/data"
 PROGRAMS = ("postgres", "initdb", "pg_ctl", "psql", "pg_isready", "pg_dump", "pg_restore", "createdb")
 ENTRYPOINT = Path(__file__).parent / "postgres-entrypoint.sh"
@@ -74,6 +75,9 @@ def _layers(settings: Settings, base: Path, progress: Progress) -> list[Layer]:
             place = root / name.lstrip("/")
             place.mkdir(parents=True)
             place.chmod(0o777)  # layers are owned by root
+        # initdb and the server want a name for their user
+        (root / "etc").mkdir()
+        (root / "etc/passwd").write_text(PASSWD)
         _require_libraries(base, root)
         script = root / "usr/local/bin/docker-entrypoint.sh"
         script.parent.mkdir(parents=True)

@@ -17,6 +17,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.mesh import agent_
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh.registry_spec import (
     DeclaredRegistry,
     every_object,
+    in_order,
     new_password,
     password_in,
     registry_objects,
@@ -129,6 +130,18 @@ def test_the_address_of_the_bundled_database_leads_to_it() -> None:
     assert "@mcp-mesh-registry-db.mesh:5432/" in url
     assert base64.b64decode(data["password"]).decode() == PASSWORD in url
     assert ("Service", "mcp-mesh-registry-db") in objects
+
+
+@pytest.mark.parametrize("case", DECLARED)
+def test_the_database_comes_before_what_needs_it(case: str) -> None:
+    objects = registry_objects(registry(**DECLARED[case]))
+    groups = in_order(objects)
+    assert sorted(map(str, [item for group in groups for item in group])) == sorted(map(str, objects))
+    kinds = [{(item["kind"], item["metadata"]["name"]) for item in group} for group in groups]
+    assert all(name == "mcp-mesh-registry" for _kind, name in kinds[-1])
+    if case in ("bundled", "two"):
+        assert ("StatefulSet", "mcp-mesh-registry-db") in kinds[0]
+        assert ("Secret", "mcp-mesh-registry-database") in kinds[0]
 
 
 def test_what_another_declaration_needs_no_more() -> None:
