@@ -66,6 +66,10 @@ QUALIFIED = Syntax(
 )
 
 
+IMAGE = re.compile(r"([a-zA-Z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?")
+"""A reference of an image, with or without a registry, a tag and a digest."""
+
+
 def wrong_name(name: str, what: str, syntax: Syntax = LABEL, longest: int | None = None) -> str:
     """Why this is not a valid `what` ("namespace name"); empty if it is one. `longest` where less than usual fits."""
     longest = longest or syntax.longest

@@ -119,6 +119,13 @@ LANES = (
     ),
     # Azure's own command line, unmodified, at the local Azure: `make test-foreign`.
     Lane("foreign", ("foreign",), paths={}, needs="build"),
+    # MCP Mesh: its registry and agents, as they are published.
+    Lane(
+        "mesh",
+        ("mesh_registry_info", "mesh_registry", "mesh_agent"),
+        paths={"kmcp": "mesh_registry_info/test_path.py"},
+        needs="mesh-images",
+    ),
 )
 LANES_AT_ONCE = 3
 
@@ -268,6 +275,19 @@ LEAST = ("nice", "-n", "19")
 STAGES: tuple[Stage, ...] = (
     _support("doctor", "what this machine lacks", *tool("localcloud", "doctor")),
     _support("build", "the local cloud's binaries", *LEAST, *tool("localcloud", "build"), needs=("doctor",)),
+    _support(
+        "images",
+        "images that the registry does not hold from the start, and the gate uses",
+        *(*LEAST, *tool("localcloud", "build", "--images", "mesh-registry")),
+        needs=("build",),
+    ),
+    _support(
+        "mesh-images",
+        "images of the registry, the agents and the database of a mesh",
+        *tool("localcloud", "build", "--images", "mesh"),
+        turn=5,
+        needs=("build",),
+    ),
     _support("npm", "what the tests run on Node", *module("gate.npm")),
     _support("mcp-servers", "the SDKs of MCP servers of both eras", *LEAST, *module("mcp_servers")),
     Stage("lint", "ruff, mypy, yamllint, ansible-lint", lint, 1, at_once=2),
@@ -279,7 +299,7 @@ STAGES: tuple[Stage, ...] = (
     # By itself: some of its clients are timed.
     Stage("conformance", "the official MCP suite against client and servers", conformance, 3, ("npm", "mcp-servers")),
     # Both wait for clusters most of the time, each for its own.
-    Stage("integration", "modules and playbooks on a real cluster", integration, 4, ("build",), at_once=3),
+    Stage("integration", "modules and playbooks on a real cluster", integration, 4, ("images",), at_once=3),
     Stage("molecule", "a scenario per role", molecule, 4, ("cloud",)),
     # Here and not in the tests that want them: no test may take as long as a build.
     _support(

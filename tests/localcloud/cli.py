@@ -13,6 +13,7 @@ from localcloud.assemble import build, build_kubernetes
 from localcloud.binaries import kubernetes_versions
 from localcloud.clusters import ClusterError
 from localcloud.command import CommandError
+from localcloud.extra_images import IMAGE_SETS, build_set, provide_set
 from localcloud.extra_programs import EXTRA_PROGRAMS, ensure_program
 from localcloud.processes import ProcessError
 from localcloud.progress import say
@@ -60,10 +61,19 @@ def _build(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.background:
         os.nice(10)
     build(settings, say)
+    for name in IMAGE_SETS if arguments.all else arguments.images:
+        build_set(name, settings, say)
     if arguments.all:
         build_kubernetes(settings, kubernetes_versions(), say)
         for program in EXTRA_PROGRAMS:
             ensure_program(program, settings, say)
+    return 0
+
+
+def _images(settings: Settings, arguments: argparse.Namespace) -> int:
+    for name in arguments.sets:
+        for image in provide_set(name, settings, say):
+            print(f"{settings.registry}/{image}")
     return 0
 
 
@@ -80,6 +90,7 @@ COMMANDS = {
     "status": (_status, "what runs (exit status 3 when it is not up)"),
     "env": (_env, 'shell exports for clients: eval "$(localcloud env)"'),
     "build": (_build, "build and fetch what `up` needs, and start nothing"),
+    "images": (_images, "put images that only some use into the registry of the cloud that is up"),
     "doctor": (_doctor, "what this machine lacks and how to get it"),
 }
 
@@ -91,8 +102,15 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=description, description=description)
         if name == "up":
             command.add_argument("--no-azure", action="store_true", help="clusters and registry only")
+        if name == "images":
+            command.add_argument(
+                "sets", nargs="+", choices=sorted(IMAGE_SETS), metavar="SET", help=", ".join(IMAGE_SETS)
+            )
         if name == "build":
             command.add_argument("--background", action="store_true", help="at low priority")
+            command.add_argument(
+                "--images", nargs="+", choices=sorted(IMAGE_SETS), default=[], metavar="SET", help="a set of images too"
+            )
             command.add_argument(
                 "--all", action="store_true", help="every Kubernetes version, and what only slow tests use"
             )

@@ -153,7 +153,7 @@ class Pair:
 
 
 # of how it is removed, not of what
-_MANNER = frozenset({"state", "kubeconfig", "force_delete", "delete_crds", "delete_servers"})
+_MANNER = frozenset({"state", "kubeconfig", "force_delete", "delete_crds", "delete_servers", "delete_data"})
 
 
 def pairs(root: Path) -> list[Pair]:
@@ -192,6 +192,8 @@ def _is_same(made: Call, removed: Call) -> bool:
 def _names(made: Mapping[str, Any], option: str, value: Any) -> bool:
     if option == "name":
         return value in [made.get("name"), *(entry["name"] for entry in made.get("servers") or [])]
+    if option == "agents":
+        return {entry["name"] for entry in value} <= {entry["name"] for entry in made.get("agents") or []}
     if option == "definitions":
         return _references(value) <= _references(made.get("definitions"))
     return bool(made.get(option) == value)

@@ -14,7 +14,7 @@ from ..errors import Problem
 from ..kube.capacity import wrong_amounts
 from ..kube.config_digest import as_mapping, as_mappings
 from ..kube.syntax import json_problems
-from ..names import SERVICE, SUBDOMAIN, path_problem, wrong_name
+from ..names import IMAGE, SERVICE, SUBDOMAIN, path_problem, wrong_name
 from ..secrets import credentials_in, is_secret
 from . import server_fields, server_policies, server_spec, server_types
 from .server_fields import nanoseconds, unreadable_fields
@@ -24,9 +24,6 @@ Found = Iterator[tuple[str, str]]
 Rule = Callable[[Declared], Found]
 
 _ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
-_IMAGE = re.compile(
-    r"([a-zA-Z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?"
-)
 # arguments behind a program; the path of a program may have a blank
 _SEVERAL_WORDS = re.compile(r"[^/\s]+\s|\S+\s+-")
 # agentgateway, which carries stdio servers, listens there: port → the variable that moves it
@@ -194,7 +191,7 @@ def _transport(server: Declared) -> Found:
     command, image = deployment.get("cmd"), deployment.get("image")
     if not image and str(command) not in server_spec.COMMANDS_WITH_IMAGE:
         yield "image", "is missing; only the commands npx and uvx have an image of their own"
-    if image and not _IMAGE.fullmatch(str(image)):
+    if image and not IMAGE.fullmatch(str(image)):
         yield "image", f"{image!r} is not a valid image reference, for example registry.example.com/team/server:1.4.2"
     if str(command).startswith(("[", "{")):
         # a structure, or what Ansible has made of one
@@ -221,7 +218,7 @@ def _transport(server: Declared) -> Found:
 def _stdio(server: Declared) -> Found:
     yield from server_spec.adapter_problems(server.options)
     image = as_mapping(server.deployment.get("initContainer")).get("image")
-    if image and not _IMAGE.fullmatch(str(image)):
+    if image and not IMAGE.fullmatch(str(image)):
         option = "adapter_image" if server.options.get("adapter_image") == image else "init_container.image"
         yield (
             option,

@@ -102,6 +102,18 @@ MODULES: dict[str, tuple[Arguments, dict[str, Any] | None]] = {
         lambda tmp: {"name": "parity", "namespace": "default", "state": "absent"},
         {"name": "parity", "namespace": "default", "image": "x", "port": 70000},
     ),
+    "mesh_agent": (
+        lambda tmp: {"namespace": "default", "agents": [{"name": "parity", "image": "parity:1"}]},
+        {"namespace": "default", "agents": [{"name": "parity", "port": 80}]},
+    ),
+    "mesh_registry": (
+        lambda tmp: {"namespace": "default", "database": {"type": "sqlite"}},
+        {"namespace": "default", "replicas": 2, "database": {"type": "sqlite"}},
+    ),
+    "mesh_registry_info": (
+        lambda tmp: {"namespace": "default", "service": "nobody", "wait_timeout": 1},
+        {"namespace": "default", "port": 0},
+    ),
     "k8s_diagnosis_info": (lambda tmp: {"namespaces": ["default"]}, None),
     "k8s_preflight": (lambda tmp: {"checks": ["nodes", "permissions"]}, {"workloads": [{"replicas": 1}]}),
     "site_lock": (lambda tmp: {"state": "absent"}, None),

@@ -128,19 +128,21 @@ def recipes(settings: Settings, binaries: Binaries, progress: Progress) -> list[
 
 def ensure_images(settings: Settings, binaries: Binaries, progress: Progress) -> dict[str, Path]:
     """Image name → OCI layout directory. The caller holds the build lock."""
+    return {recipe.name: ensure_image(settings, recipe, progress) for recipe in recipes(settings, binaries, progress)}
+
+
+def ensure_image(settings: Settings, recipe: Recipe, progress: Progress) -> Path:
+    """The OCI layout directory of one image. The caller holds the build lock."""
     builder = (Path(__file__).parent / "builder.py").read_bytes()
-    images = {}
-    for recipe in recipes(settings, binaries, progress):
-        key = key_of(builder, machine(), recipe.name, recipe.key, repr(recipe.config))
-        target = settings.cache / "images" / f"{recipe.name.replace('/', '_').replace(':', '_')}-{key}"
-        if not (target / "index.json").exists():
-            progress(f"building image {recipe.name}")
-            umask = os.umask(0o022)
-            try:
-                image = assemble(recipe.layers(), recipe.config, machine())
-            finally:
-                os.umask(umask)
-            with fresh_directory(target) as directory:
-                save(image, directory)
-        images[recipe.name] = target
-    return images
+    key = key_of(builder, machine(), recipe.name, recipe.key, repr(recipe.config))
+    target = settings.cache / "images" / f"{recipe.name.replace('/', '_').replace(':', '_')}-{key}"
+    if not (target / "index.json").exists():
+        progress(f"building image {recipe.name}")
+        umask = os.umask(0o022)
+        try:
+            image = assemble(recipe.layers(), recipe.config, machine())
+        finally:
+            os.umask(umask)
+        with fresh_directory(target) as directory:
+            save(image, directory)
+    return target

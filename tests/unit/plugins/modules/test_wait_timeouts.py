@@ -33,6 +33,9 @@ LEAST: dict[str, dict[str, Any]] = {
     "kmcp_install": {},
     "mcp_probe": {"name": "echo", "namespace": "mcp"},
     "mcp_server": {"name": "echo", "namespace": "mcp", "image": "echo:1"},
+    "mesh_agent": {"namespace": "mesh", "agents": []},
+    "mesh_registry": {"namespace": "mesh", "database": {"type": "bundled", "size": "1Gi"}},
+    "mesh_registry_info": {"namespace": "mesh"},
     "site_lock": {},
 }
 

@@ -1,0 +1,373 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From a declared agent of an MCP Mesh to the objects that run it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..kube.manifests import Object
+from ..text import text_of_scalar, texts_of_mapping
+from .agent_code import Code
+from .owned_objects import CLAIM, named_object
+from .registry_readiness import Expected
+
+DEFAULT_IMAGE = "mcpmesh/python-runtime:3.8.0"
+DEFAULT_PORT = 8080
+CODE_DIRECTORY = "/app/agent"
+DEFAULT_MOUNT = "/data"
+OWNER_LABEL = "mcpops.io/mesh-agent"
+"""On every object of an agent, with its name: what tells ours from others."""
+SET_LABEL = "mcpops.io/mesh-agents"
+"""The set of agents that are declared together."""
+CODE_ANNOTATION = "mcpops.io/agent-code"
+NAME_LABEL, COMPONENT_LABEL = "app.kubernetes.io/name", "app.kubernetes.io/component"
+PART_LABEL = "app.kubernetes.io/part-of"
+MESH, AGENT, REGISTRY = "mcp-mesh", "agent", "registry"
+MANAGED = (
+    "MCP_MESH_AGENT_ID",
+    "MCP_MESH_AGENT_NAME",
+    "MCP_MESH_HTTP_HOST",
+    "MCP_MESH_HTTP_PORT",
+    "MCP_MESH_REGISTRY_URL",
+)
+"""Variables that follow from the declaration: another value would make others call the wrong address."""
+RESOURCES: Mapping[str, Any] = {
+    "requests": {"cpu": "50m", "memory": "128Mi"},
+    "limits": {"cpu": "1", "memory": "512Mi"},
+}
+MIN_READY_SECONDS = 10
+"""A pod is ready before it is registered, which takes up to 5 s: until then the one that it replaces stays."""
+_NAMESPACE_NAME = "kubernetes.io/metadata.name"
+# AKS' LocalDNS answers on the node itself
+_NODE_DNS = "169.254.0.0/16"
+_MESH_PEERS = {"podSelector": {"matchLabels": {PART_LABEL: MESH, COMPONENT_LABEL: AGENT}}}
+# through these pods the API server of AKS reaches pods, which is how its Service proxy works
+_API_SERVER = {
+    "namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: "kube-system"}},
+    "podSelector": {"matchLabels": {"app": "konnectivity-agent"}},
+}
+CHILDREN = (
+    *("ServiceAccount", "ConfigMap", CLAIM, "Service", "Deployment"),
+    *("PodDisruptionBudget", "HorizontalPodAutoscaler", "NetworkPolicy"),
+)
+"""The kinds that an agent may consist of, each of its name."""
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """Where the agents of a task live, and the registry that they share."""
+
+    namespace: str
+    registry_url: str
+    registry_namespace: str
+    registry_port: int
+    set_name: str = ""
+
+
+@dataclass(frozen=True)
+class DeclaredAgent:
+    """One entry of `agents`, with its code where it comes without an image of its own."""
+
+    options: Mapping[str, Any]
+    code: Code | None = None
+    where: str = field(default="", compare=False)
+
+    @property
+    def name(self) -> str:
+        return str(self.options["name"])
+
+    @property
+    def port(self) -> int:
+        return self.options.get("port") or DEFAULT_PORT
+
+    @property
+    def replicas(self) -> int:
+        """How many pods there are at least."""
+        scaling = self.options.get("autoscaling")
+        if scaling:
+            return int(scaling["min_replicas"])
+        replicas = self.options.get("replicas")
+        return 1 if replicas is None else int(replicas)
+
+    def host(self, namespace: str) -> str:
+        """The Service's name, under which others call it from wherever in the cluster."""
+        return f"{self.name}.{namespace}"
+
+    def expected(self, namespace: str) -> Expected:
+        """What the registry must say of it."""
+        return Expected(
+            name=self.name,
+            replicas=self.replicas,
+            host=self.host(namespace),
+            capabilities=tuple(
+                (one["name"], one.get("version") or "") for one in self.options.get("capabilities") or ()
+            ),
+            dependencies=tuple(
+                (one["capability"], one.get("version") or "", bool(one.get("optional")))
+                for one in self.options.get("dependencies") or ()
+            ),
+        )
+
+
+def agent_objects(agent: DeclaredAgent, mesh: Mesh) -> list[Object]:
+    """Everything that runs one agent."""
+    found = [
+        _object("ServiceAccount", agent, mesh, automountServiceAccountToken=False),
+        _service(agent, mesh),
+        _deployment(agent, mesh),
+    ]
+    if agent.code is not None:
+        found.append(_object("ConfigMap", agent, mesh, **agent.code.data()))
+    if agent.options.get("persistence"):
+        found.append(_claim(agent, mesh))
+    if agent.replicas > 1:
+        spec = {"maxUnavailable": 1, "selector": {"matchLabels": selector(agent)}}
+        found.append(_object("PodDisruptionBudget", agent, mesh, spec=spec))
+    if agent.options.get("autoscaling"):
+        found.append(_autoscaler(agent, mesh))
+    if agent.options.get("network_policy") is not False:
+        found.append(_network_policy(agent, mesh))
+    return found
+
+
+def undeclared_kinds(declared: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The kinds that an agent does not consist of now, and may have before."""
+    present = {str(item["kind"]) for item in declared}
+    return [kind for kind in CHILDREN if kind not in present and kind != CLAIM]
+
+
+def selector(agent: DeclaredAgent) -> dict[str, str]:
+    """By which the Service and others find its pods; it can never change."""
+    return {NAME_LABEL: agent.name, COMPONENT_LABEL: AGENT}
+
+
+def _labels(agent: DeclaredAgent, mesh: Mesh) -> dict[str, str]:
+    version = agent.options.get("version")
+    return {
+        **selector(agent),
+        PART_LABEL: MESH,
+        OWNER_LABEL: agent.name,
+        **({"app.kubernetes.io/version": version} if version else {}),
+        **({SET_LABEL: mesh.set_name} if mesh.set_name else {}),
+    }
+
+
+def _object(kind: str, agent: DeclaredAgent, mesh: Mesh, **content: Any) -> Object:
+    named = named_object(kind, agent.name, mesh.namespace)
+    return {**named, "metadata": {**named["metadata"], "labels": _labels(agent, mesh)}, **content}
+
+
+def _service(agent: DeclaredAgent, mesh: Mesh) -> Object:
+    ports = [{"name": "http", "port": agent.port, "targetPort": "http", "protocol": "TCP", "appProtocol": "http"}]
+    return _object("Service", agent, mesh, spec={"type": "ClusterIP", "selector": selector(agent), "ports": ports})
+
+
+def _deployment(agent: DeclaredAgent, mesh: Mesh) -> Object:
+    options = agent.options
+    annotations = dict(texts_of_mapping(options.get("annotations") or {}))
+    if agent.code is not None:
+        annotations[CODE_ANNOTATION] = agent.code.digest
+    metadata: dict[str, Any] = {"labels": {**texts_of_mapping(options.get("labels") or {}), **_labels(agent, mesh)}}
+    if annotations:
+        metadata["annotations"] = annotations
+    # a volume of one node cannot be at two pods: the old one goes first, and there is a gap
+    alone = bool(options.get("persistence")) and _access_mode(options) != "ReadWriteMany"
+    strategy: dict[str, Any] = (
+        {"type": "Recreate"}
+        if alone
+        else {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+    )
+    spec: dict[str, Any] = {
+        "selector": {"matchLabels": selector(agent)},
+        "minReadySeconds": MIN_READY_SECONDS,
+        "revisionHistoryLimit": 3,
+        "strategy": strategy,
+        "template": {"metadata": metadata, "spec": _pod(agent, mesh)},
+    }
+    if not options.get("autoscaling"):
+        spec["replicas"] = agent.replicas
+    return _object("Deployment", agent, mesh, spec=spec)
+
+
+def _pod(agent: DeclaredAgent, mesh: Mesh) -> dict[str, Any]:
+    options = agent.options
+    user = options.get("run_as_user")
+    security: dict[str, Any] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    if user is not None:
+        security.update(runAsUser=user, runAsGroup=user, fsGroup=user)
+    elif options.get("persistence"):
+        security["fsGroup"] = 999
+    pod: dict[str, Any] = {
+        "serviceAccountName": agent.name,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 30,
+        "securityContext": security,
+        "containers": [_container(agent, mesh)],
+        "volumes": _volumes(agent),
+    }
+    passed = {"node_selector": "nodeSelector", "tolerations": "tolerations", "affinity": "affinity"}
+    for option, name in passed.items():
+        if options.get(option):
+            value = options[option]
+            pod[name] = texts_of_mapping(value) if option == "node_selector" else value
+    if options.get("image_pull_secrets"):
+        pod["imagePullSecrets"] = [{"name": name} for name in options["image_pull_secrets"]]
+    if agent.replicas > 1 and not options.get("affinity"):
+        pod["topologySpreadConstraints"] = [
+            {
+                "maxSkew": 1,
+                "topologyKey": key,
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": selector(agent)},
+            }
+            for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
+        ]
+    return pod
+
+
+def _container(agent: DeclaredAgent, mesh: Mesh) -> dict[str, Any]:
+    options = agent.options
+    # without code the image says itself what it runs
+    arguments = options.get("args")
+    if arguments is None and agent.code is not None:
+        arguments = [f"{CODE_DIRECTORY}/{agent.code.entrypoint}"]
+    container: dict[str, Any] = {
+        "name": AGENT,
+        "image": options.get("image") or DEFAULT_IMAGE,
+        "ports": [{"name": "http", "containerPort": agent.port, "protocol": "TCP"}],
+        "env": _environment(agent, mesh),
+        "resources": options.get("resources") or RESOURCES,
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "startupProbe": _probe("/startupz", periodSeconds=2, failureThreshold=60),
+        "livenessProbe": _probe("/livez", periodSeconds=10, failureThreshold=3),
+        "readinessProbe": _probe("/ready", periodSeconds=5, failureThreshold=2),
+        "volumeMounts": _mounts(agent),
+    }
+    if options.get("image_pull_policy"):
+        container["imagePullPolicy"] = options["image_pull_policy"]
+    if options.get("command"):
+        container["command"] = [text_of_scalar(one) for one in options["command"]]
+    if arguments is not None:
+        container["args"] = [text_of_scalar(one) for one in arguments]
+    references = [
+        *({"configMapRef": {"name": name}} for name in options.get("config_map_refs") or ()),
+        *({"secretRef": {"name": name}} for name in options.get("secret_refs") or ()),
+    ]
+    if references:
+        container["envFrom"] = references
+    return container
+
+
+def _environment(agent: DeclaredAgent, mesh: Mesh) -> list[dict[str, Any]]:
+    """By name; what the declaration says itself wins over what Secrets and ConfigMaps hold."""
+    own = {
+        "MCP_MESH_AGENT_NAME": agent.name,
+        "MCP_MESH_HTTP_HOST": agent.host(mesh.namespace),
+        "MCP_MESH_HTTP_PORT": str(agent.port),
+        "MCP_MESH_REGISTRY_URL": mesh.registry_url,
+    }
+    given = {name: "" if value is None else value for name, value in (agent.options.get("env") or {}).items()}
+    plain = {**texts_of_mapping(given), **own}
+    found: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in plain.items()]
+    for name, place in (agent.options.get("secret_env") or {}).items():
+        found.append({"name": name, "valueFrom": {"secretKeyRef": {"name": place["name"], "key": place["key"]}}})
+    return sorted(found, key=lambda one: str(one["name"]))
+
+
+def _probe(path: str, **timing: int) -> dict[str, Any]:
+    """Never /health: it restarts agents when something behind them is away."""
+    return {"httpGet": {"path": path, "port": "http"}, "timeoutSeconds": 5, **timing}
+
+
+def _volumes(agent: DeclaredAgent) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [{"name": "tmp", "emptyDir": {}}]
+    if agent.code is not None:
+        found.append({"name": "code", "configMap": {"name": agent.name, "items": agent.code.items()}})
+    if agent.options.get("persistence"):
+        found.append({"name": "data", "persistentVolumeClaim": {"claimName": agent.name}})
+    return found
+
+
+def _mounts(agent: DeclaredAgent) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [{"name": "tmp", "mountPath": "/tmp"}]
+    if agent.code is not None:
+        found.append({"name": "code", "mountPath": CODE_DIRECTORY, "readOnly": True})
+    persistence = agent.options.get("persistence")
+    if persistence:
+        found.append({"name": "data", "mountPath": persistence.get("mount_path") or DEFAULT_MOUNT})
+    return found
+
+
+def _access_mode(options: Mapping[str, Any]) -> str:
+    return str((options.get("persistence") or {}).get("access_mode") or "ReadWriteOnce")
+
+
+def _claim(agent: DeclaredAgent, mesh: Mesh) -> Object:
+    persistence = agent.options["persistence"]
+    spec: dict[str, Any] = {
+        "accessModes": [_access_mode(agent.options)],
+        "resources": {"requests": {"storage": persistence["size"]}},
+    }
+    if persistence.get("storage_class"):
+        spec["storageClassName"] = persistence["storage_class"]
+    return _object(CLAIM, agent, mesh, spec=spec)
+
+
+def _autoscaler(agent: DeclaredAgent, mesh: Mesh) -> Object:
+    scaling = agent.options["autoscaling"]
+    metrics = [
+        {
+            "type": "Resource",
+            "resource": {"name": name, "target": {"type": "Utilization", "averageUtilization": percent}},
+        }
+        for name, percent in (("cpu", scaling.get("cpu_percent")), ("memory", scaling.get("memory_percent")))
+        if percent is not None
+    ]
+    spec = {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": agent.name},
+        "minReplicas": scaling["min_replicas"],
+        "maxReplicas": scaling["max_replicas"],
+        "metrics": metrics,
+    }
+    return _object("HorizontalPodAutoscaler", agent, mesh, spec=spec)
+
+
+def _network_policy(agent: DeclaredAgent, mesh: Mesh) -> Object:
+    """In: other agents of the namespace, the registry, the API server. Out: the same agents, the registry, DNS."""
+    options = agent.options
+    registry = {
+        "namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: mesh.registry_namespace}},
+        "podSelector": {"matchLabels": {PART_LABEL: MESH, COMPONENT_LABEL: REGISTRY}},
+    }
+    own = [{"port": agent.port, "protocol": "TCP"}]
+    dns = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
+    resolvers = [
+        {"namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: "kube-system"}}},
+        {"ipBlock": {"cidr": _NODE_DNS}},
+    ]
+    spec = {
+        "podSelector": {"matchLabels": selector(agent)},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [
+            {"from": [_MESH_PEERS, registry, _API_SERVER], "ports": own},
+            *(options.get("ingress") or ()),
+        ],
+        "egress": [
+            {"to": resolvers, "ports": dns},
+            {"to": [registry], "ports": [{"port": mesh.registry_port, "protocol": "TCP"}]},
+            # whatever port the others have
+            {"to": [_MESH_PEERS]},
+            *(options.get("egress") or ()),
+        ],
+    }
+    return _object("NetworkPolicy", agent, mesh, spec=spec)

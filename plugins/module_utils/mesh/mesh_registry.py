@@ -1,0 +1,184 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The operation of mesh_registry: a registry with its database, ready when it can read its agents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import Check, NotReady, Problem, Refused, Rule, check, refuse
+from ..kube.apply.bundle import apply_bundle, plan_without_cluster
+from ..kube.apply.options import BundleOptions, BundleOutcome
+from ..kube.apply.requests import Target, read_live, target_of
+from ..kube.client import Kube
+from ..kube.kubeconfig import CONNECTION
+from ..kube.manifests import Object, ObjectRef
+from ..masking import protect
+from ..plan import Refusal
+from ..run_cache import ClusterPending
+from ..task import Result, Task
+from ..waiting import Deadline, poll, wait_timeout_problems
+from . import registry_observe
+from .owned_objects import TYPES, delete_owned, is_owned, refuse_others, target_named
+from .registry_observe import Registry
+from .registry_spec import (
+    BUNDLED,
+    EXISTING,
+    OWNER_LABEL,
+    PORT,
+    DeclaredRegistry,
+    claims,
+    every_object,
+    in_order,
+    new_password,
+    password_in,
+    registry_objects,
+    unneeded,
+    url_in,
+)
+from .registry_validate import registry_option_problems, wrong_url
+
+SUBJECT = "mesh_registry"
+_WORKLOADS = ("Deployment", "StatefulSet")
+
+
+def problems(params: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the options, whatever stands."""
+    return check(_RULES, params)
+
+
+def converge(task: Task) -> Result:
+    params = task.params
+    refuse(SUBJECT, problems(params))
+    registry = DeclaredRegistry(params)
+    absent = params["state"] == "absent"
+    try:
+        kube = Kube.connect(task)
+    except ClusterPending as pending:
+        if absent:
+            return Result(False, f"nothing to remove: {pending.reason}", values={"registry": {}})
+        made = _with_password(task, registry, None)
+        return _result(made, plan_without_cluster(registry_objects(made), pending.reason))
+    return _absent(kube, task, registry) if absent else _present(kube, task, registry)
+
+
+def _present(kube: Kube, task: Task, registry: DeclaredRegistry) -> Result:
+    params, deadline = task.params, Deadline(float(task.params["wait_timeout"]))
+    secret = target_named("Secret", registry.secret_name, registry.namespace)
+    every = [target_named(kind, name, registry.namespace) for kind, name in every_object(registry)]
+    live = read_live(kube, every, [secret]).complete
+    if registry.kind == EXISTING:
+        _check_existing(task, registry, live.get(secret.ref))
+    made = _with_password(task, registry, live.get(secret.ref))
+    objects = registry_objects(made)
+    own = [target_of(TYPES[item["kind"]], item) for item in objects]
+    refuse_others(SUBJECT, OWNER_LABEL, {target.ref: registry.name for target in own}, live)
+    options = BundleOptions(
+        subject=SUBJECT, namespace=registry.namespace, exclusive=True, wait_timeout=float(params["wait_timeout"])
+    )
+
+    def settle(applied: BundleOutcome) -> Sequence[Object]:
+        from ..kube.readiness.wait import wait_ready
+
+        waited_for = [item for item in applied.objects if item["kind"] in _WORKLOADS]
+        return wait_ready(kube, task, waited_for, max(1.0, deadline.left))
+
+    waits = params["wait"] and not task.check_mode
+    outcome = BundleOutcome(())
+    # the registry ends when it finds no database: one after the other, its pods need not crash for that
+    for some in in_order(objects):
+        applied = apply_bundle(kube, task, some, options, settle if waits else None)
+        outcome = BundleOutcome((*outcome.outcomes, *applied.outcomes), (*outcome.notes, *applied.notes))
+        outcome.raise_failures("apply the mesh registry")
+    lacking = {(kind, name) for kind, name in unneeded(registry, objects)}
+    leaving = [target for target in every if (target.ref.kind, target.ref.name) in lacking]
+    gone = delete_owned(kube, task, SUBJECT, _owned(registry, leaving, live), live)
+    outcome = BundleOutcome((*outcome.outcomes, *gone), outcome.notes)
+    outcome.raise_failures("remove what is no longer declared")
+    if waits:
+        _wait_until_it_answers(kube, task, registry, deadline, outcome)
+    return _result(registry, outcome)
+
+
+def _wait_until_it_answers(
+    kube: Kube, task: Task, registry: DeclaredRegistry, deadline: Deadline, outcome: BundleOutcome
+) -> None:
+    """Its pods are ready when one look at the agents went well; this one goes the way that others go."""
+    service = Registry(registry.namespace, registry.name, PORT)
+    answer = poll(
+        lambda: registry_observe.ask_registry(kube, service),
+        lambda seen: f"waiting for the {service.label}: {seen.silence.finding}" if seen.silence else None,
+        deadline,
+        task.progress,
+    )
+    if answer.silence is not None:
+        values = {"changed": outcome.changed, "objects": outcome.rows()}
+        raise NotReady(service.label, [answer.silence], waited=deadline.elapsed, values=values)
+
+
+def _with_password(task: Task, registry: DeclaredRegistry, secret: Object | None) -> DeclaredRegistry:
+    """With the password that stands, or a new one: a database keeps the one that it was made with."""
+    if registry.kind != BUNDLED:
+        return registry
+    password = password_in(secret) or new_password()
+    made = DeclaredRegistry(registry.options, password)
+    protect(task, [password, made.database_url])
+    return made
+
+
+def _check_existing(task: Task, registry: DeclaredRegistry, secret: Object | None) -> None:
+    """A Secret of the user's: what the registry would make of it shows before its pods do."""
+    where = f"Secret {registry.namespace}/{registry.secret_name}"
+    if secret is None:
+        if task.check_mode:
+            # an earlier task would make it
+            return
+        raise Refused(SUBJECT, [Refusal.because(where, "does not exist, or may not be read", "Create it first.")])
+    url = url_in(secret, registry.secret_key)
+    if url is not None:
+        protect(task, [url])
+    wrong = f"has no key {registry.secret_key}" if url is None else wrong_url(url)
+    if wrong:
+        remedy = "Write postgres://USER:PASSWORD@HOST:5432/DATABASE?sslmode=require into it."
+        raise Refused(SUBJECT, [Refusal.because(f"{where} key {registry.secret_key}", wrong, remedy)])
+
+
+def _absent(kube: Kube, task: Task, registry: DeclaredRegistry) -> Result:
+    kinds = [*every_object(registry), *(claims(registry) if task.params["delete_data"] else ())]
+    # with the data stays the password that it was made with
+    kept = () if task.params["delete_data"] else ("Secret",)
+    targets = [target_named(kind, name, registry.namespace) for kind, name in kinds if kind not in kept]
+    live = read_live(kube, targets).complete
+    outcome = BundleOutcome(tuple(delete_owned(kube, task, SUBJECT, _owned(registry, targets, live), live)))
+    outcome.raise_failures("remove the mesh registry")
+    return _result(registry, outcome, absent=True)
+
+
+def _owned(registry: DeclaredRegistry, targets: Sequence[Target], live: Mapping[ObjectRef, Object]) -> list[Target]:
+    return [target for target in targets if is_owned(live.get(target.ref), OWNER_LABEL, registry.name)]
+
+
+def _result(registry: DeclaredRegistry, outcome: BundleOutcome, *, absent: bool = False) -> Result:
+    place = {"namespace": registry.namespace, "name": registry.name}
+    url = {} if absent else {"url": f"http://{registry.name}.{registry.namespace}:{PORT}", "database": registry.kind}
+    return Result(
+        outcome.changed,
+        outcome.summary(deleted=absent),
+        plans=outcome.plans,
+        values={"registry": {**place, **url}, "objects": outcome.rows()},
+    )
+
+
+_RULES: tuple[Rule[Mapping[str, Any]], ...] = (
+    *CONNECTION,
+    registry_option_problems,
+    Check(
+        "delete_data",
+        lambda params: params["delete_data"] and params["state"] != "absent",
+        "belongs to state: absent",
+    ),
+    lambda params: wait_timeout_problems(params["wait_timeout"], zero=True),
+)

@@ -1,0 +1,117 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What cannot work in the declaration of a mesh registry, or in the address of its database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from ..errors import Problem
+from ..kube.capacity import wrong_amounts
+from ..kube.syntax import parse_quantity
+from ..names import IMAGE, SERVICE, SUBDOMAIN, namespace_problems, wrong_label_name, wrong_label_value, wrong_name
+from ..text import texts_of_mapping
+from .registry_spec import DEFAULT_IMAGE, EXISTING, SQLITE
+
+_MANAGED = ("DATABASE_URL", "HOST", "PORT", "MCP_MESH_ADMIN_PORT", "MCP_MESH_LOG_LEVEL", "MCP_MESH_DEBUG_MODE")
+_AZURE = ".postgres.database.azure.com"
+_ENCRYPTED = ("require", "verify-ca", "verify-full")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def wrong_url(url: str) -> str:
+    """Why an existing address of a database cannot be used, without repeating it."""
+    if not url.startswith(("postgres://", "postgresql://")):
+        return (
+            "does not begin with postgres:// or postgresql://: the registry would take it for the path of a file, and "
+            "lose its agents with the pod"
+        )
+    if url != url.strip():
+        return "has blanks or line ends around it"
+    try:
+        parts = urlsplit(url)
+        host, mode = parts.hostname or "", (parse_qs(parts.query).get("sslmode") or [""])[-1]
+    except ValueError:
+        return "is not a valid address: percent-encode what user and password have beside letters and digits"
+    if not host:
+        return "names no host"
+    if host.endswith(_AZURE) and mode not in _ENCRYPTED:
+        return f"is of Azure Database for PostgreSQL, which wants sslmode=require, and has sslmode={mode or '(none)'}"
+    return ""
+
+
+def registry_option_problems(params: Mapping[str, Any]) -> Iterator[Problem]:
+    """What cannot work in the options of mesh_registry."""
+    yield from namespace_problems("namespace", params["namespace"])
+    if wrong := wrong_name(params["name"], "registry name, which is that of its Service", SERVICE, 40):
+        yield Problem("name", wrong)
+    if params["state"] == "absent":
+        return
+    if not 1 <= params["replicas"] <= 20:
+        yield Problem("replicas", f"{params['replicas']} is not a number of pods (1 to 20)")
+    for option in ("image", "database.image"):
+        value = params.get("image") if option == "image" else params["database"].get("image")
+        if value is not None and not IMAGE.fullmatch(value):
+            yield Problem(option, f"{value!r} is not a valid image reference such as {DEFAULT_IMAGE}")
+    for index, name in enumerate(params.get("image_pull_secrets") or []):
+        if wrong := wrong_name(name, "Secret name", SUBDOMAIN):
+            yield Problem(f"image_pull_secrets[{index}]", wrong)
+    for index, name in enumerate(params.get("agent_namespaces") or []):
+        yield from namespace_problems(f"agent_namespaces[{index}]", name)
+    for name, value in texts_of_mapping(params.get("node_selector") or {}).items():
+        if wrong := wrong_label_name(name) or (wrong_label_value(value) if isinstance(value, str) else "is not text"):
+            yield Problem(f"node_selector.{name}", wrong)
+    for name, value in texts_of_mapping(params.get("env") or {}).items():
+        if not _VARIABLE.fullmatch(name):
+            yield Problem(f"env.{name}", "is not a valid name of an environment variable")
+        elif name in _MANAGED:
+            yield Problem(f"env.{name}", "is set by the module; see log_level and database")
+        elif not isinstance(value, str):
+            yield Problem(f"env.{name}", "is not text: give a value")
+    for path, resources in (
+        ("resources", params.get("resources")),
+        ("database.resources", params["database"].get("resources")),
+    ):
+        yield from _of_resources(path, resources)
+    yield from _of_database(params["database"], params["replicas"])
+
+
+def _of_resources(path: str, resources: Any) -> Iterator[Problem]:
+    if resources is None:
+        return
+    lacking = [
+        f"{part}.{name}"
+        for part, name in (("requests", "cpu"), ("requests", "memory"), ("limits", "memory"))
+        if name not in (resources.get(part) or {})
+    ]
+    if lacking:
+        yield Problem(path, f"lacks {', '.join(lacking)}: a pod without them takes what others need")
+    for place, message in wrong_amounts(path, resources):
+        yield Problem(place, message)
+
+
+def _of_database(database: Mapping[str, Any], replicas: int) -> Iterator[Problem]:
+    kind, existing = database["type"], database.get("existing_secret")
+    if kind == SQLITE and replicas > 1:
+        yield Problem("replicas", f"{replicas} registries cannot share a file: use one, or a database of PostgreSQL")
+    if kind == EXISTING and not existing:
+        yield Problem("database.existing_secret", "is needed: the Secret with the database's address, and its key")
+    if kind != EXISTING and existing:
+        yield Problem("database.existing_secret", f"belongs to type: {EXISTING}")
+    if existing and (wrong := wrong_name(existing["name"], "Secret name", SUBDOMAIN)):
+        yield Problem("database.existing_secret.name", wrong)
+    size = parse_quantity(database["size"])
+    if size is None or size <= 0:
+        yield Problem("database.size", f"{database['size']!r} is not a valid size such as 10Gi")
+    storage_class = database.get("storage_class")
+    if storage_class is not None and (wrong := wrong_name(storage_class, "StorageClass name", SUBDOMAIN)):
+        yield Problem("database.storage_class", wrong)
+    if kind == EXISTING:
+        for option in ("storage_class", "image", "resources"):
+            if database.get(option) is not None:
+                yield Problem(f"database.{option}", f"is of a database that is made here, and type is {EXISTING}")

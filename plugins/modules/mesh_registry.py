@@ -1,0 +1,270 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mesh_registry
+short_description: Runs the registry of an MCP Mesh with its database
+version_added: 0.1.0
+author: The mcpops.platform contributors (@mcpops)
+description:
+  - Makes the registry of an MCP Mesh, the Secret with the address of its database and, if declared so, the database.
+  - With a database of PostgreSQL the registry is a Deployment, of which several pods may share it. With a file it is a
+    StatefulSet of one pod.
+  - The address of the database is always in a Secret. The password of a database that is made here is generated once,
+    and kept as long as the Secret stands.
+  - A pod of the registry is ready while it can read its agents. C(/health), which says healthy whatever happens to the
+    database, only decides whether the pod is restarted.
+  - C(/admin) of the registry is moved to a port that no Service leads to and no network policy opens.
+  - The objects are owned whole. What somebody else has changed in them, or deleted, is shown as a change and repaired;
+    what the declaration no longer needs is removed, but for volumes and the Secret.
+  - Pods fulfil the Pod Security level C(restricted), have no token, and a read-only root file system.
+  - The registry asks nobody for a login. Network policies let in the agents and the API server of AKS only, where the
+    cluster enforces them.
+extends_documentation_fragment:
+  - mcpops.platform.kubernetes
+  - mcpops.platform.attributes
+attributes:
+  action_group:
+    description: Use C(group/mcpops.platform.kubernetes) in C(module_defaults) to set the connection of all modules.
+    support: full
+    membership:
+      - mcpops.platform.kubernetes
+options:
+  state:
+    description:
+      - V(present) makes the registry as declared.
+      - V(absent) removes it. Volumes, and the Secret with the database's password, stay unless O(delete_data).
+    type: str
+    choices: [present, absent]
+    default: present
+  namespace:
+    description: Namespace of the registry. It must exist.
+    type: str
+    required: true
+  name:
+    description: Name of the registry and of its Service.
+    type: str
+    default: mcp-mesh-registry
+  image:
+    description: Image of the registry; C(mcpmesh/registry:3.7.1) if not set.
+    type: str
+  image_pull_policy:
+    description: When nodes pull the image.
+    type: str
+    choices: [Always, IfNotPresent, Never]
+  image_pull_secrets:
+    description: Names of Secrets with registry credentials.
+    type: list
+    elements: str
+  replicas:
+    description: Number of pods. Two or more share a database of PostgreSQL, and get a PodDisruptionBudget.
+    type: int
+    default: 1
+  database:
+    description: Where the registry keeps its agents. They register anew within seconds when it is empty.
+    type: dict
+    suboptions:
+      type:
+        description:
+          - V(bundled) is a PostgreSQL of one pod that is made with the registry.
+          - V(sqlite) is a file on a volume of the registry.
+          - V(existing) is a PostgreSQL of yours, such as an Azure Database for PostgreSQL.
+        type: str
+        choices: [bundled, sqlite, existing]
+        default: bundled
+      existing_secret:
+        description:
+          - The Secret with the address of an existing database, C(postgres://USER:PASSWORD@HOST:5432/NAME?sslmode=require).
+            What the registry would take for a file, and an Azure Database without C(sslmode), is refused.
+        type: dict
+        suboptions:
+          name:
+            description: Name of the Secret.
+            type: str
+            required: true
+          key:
+            description: Key in it.
+            type: str
+            default: database-url
+      image:
+        description: Image of the bundled PostgreSQL; C(postgres:15) if not set.
+        type: str
+      size:
+        description: Size of the volume, which is decided when it is made; Kubernetes changes it in no StatefulSet.
+        type: str
+        default: 8Gi
+      storage_class:
+        description: StorageClass of the volume; the cluster's default if not set.
+        type: str
+      resources:
+        description: Requests and limits of the bundled PostgreSQL. If not set, as those of the registry.
+        type: dict
+  resources:
+    description:
+      - Requests and limits of the registry. Requests of processor and memory and a limit of memory are required. If not
+        set, 50m and 128Mi are requested, and the limits are 1 and 512Mi.
+    type: dict
+  log_level:
+    description: Log level. With V(DEBUG) the log holds what agents send.
+    type: str
+    choices: [ERROR, WARNING, INFO, DEBUG]
+    default: INFO
+  env:
+    description: Further environment variables, such as C(MCP_MESH_RETENTION) or C(DB_MAX_OPEN_CONNECTIONS).
+    type: dict
+  node_selector:
+    description: Labels of the nodes the pods may run on.
+    type: dict
+  tolerations:
+    description: Tolerations, as in Kubernetes.
+    type: list
+    elements: dict
+  agent_namespaces:
+    description: Namespaces beside its own whose agents may call the registry.
+    type: list
+    elements: str
+  network_policy:
+    description: Whether NetworkPolicies let in agents only, and out only to the database and DNS.
+    type: bool
+    default: true
+  delete_data:
+    description: Whether O(state=absent) removes volumes and the Secret as well.
+    type: bool
+    default: false
+  wait:
+    description: Whether to wait until the registry can read its agents, or until the objects are gone.
+    type: bool
+    default: true
+  wait_timeout:
+    description: Longest wait in seconds.
+    type: int
+    default: 300
+"""
+
+EXAMPLES = r"""
+- name: A registry with a database of its own
+  mcpops.platform.mesh_registry:
+    kubeconfig: "{{ mcpops_kubeconfig }}"
+    namespace: mcp-mesh
+
+- name: Two pods on an Azure Database for PostgreSQL
+  mcpops.platform.mesh_registry:
+    kubeconfig: "{{ mcpops_kubeconfig }}"
+    namespace: mcp-mesh
+    replicas: 2
+    database:
+      type: existing
+      existing_secret:
+        name: mesh-postgres
+        key: url
+    agent_namespaces: [team-a, team-b]
+
+- name: The smallest one, for development
+  mcpops.platform.mesh_registry:
+    kubeconfig: "{{ mcpops_kubeconfig }}"
+    namespace: mcp-mesh
+    database:
+      type: sqlite
+      size: 1Gi
+"""
+
+RETURN = r"""
+registry:
+  description: The registry.
+  returned: success
+  type: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+    namespace:
+      description: Its namespace.
+      type: str
+    url:
+      description: Its address in the cluster; only with O(state=present).
+      type: str
+    database:
+      description: Kind of its database; only with O(state=present).
+      type: str
+  sample:
+    name: mcp-mesh-registry
+    namespace: mcp-mesh
+    url: http://mcp-mesh-registry.mcp-mesh:8000
+    database: bundled
+objects:
+  description: The objects it consists of, and what became of each.
+  returned: always
+  type: list
+  elements: dict
+diff:
+  description: What differs, as texts and as data (C(changes)). See C(docs/diff.schema.json) of this collection.
+  returned: in diff mode
+  type: list
+  elements: dict
+notes:
+  description: What a check mode run depends on.
+  returned: when there is something to say
+  type: list
+  elements: str
+done:
+  description: What was written before the task failed. C(changed) is true then.
+  returned: on failure, when something was written
+  type: list
+  elements: str
+"""
+
+from typing import Any
+
+from ..module_utils.kube.kubeconfig import kubernetes_argument_spec
+from ..module_utils.mesh import mesh_registry
+from ..module_utils.module import run_module
+
+EXISTING_SECRET: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "key": {"type": "str", "default": "database-url", "no_log": False},
+}
+DATABASE: dict[str, Any] = {
+    "type": {"type": "str", "choices": ["bundled", "sqlite", "existing"], "default": "bundled"},
+    "existing_secret": {"type": "dict", "no_log": False, "options": EXISTING_SECRET},
+    "image": {"type": "str"},
+    "size": {"type": "str", "default": "8Gi"},
+    "storage_class": {"type": "str"},
+    "resources": {"type": "dict"},
+}
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    **kubernetes_argument_spec(),
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "namespace": {"type": "str", "required": True},
+    "name": {"type": "str", "default": "mcp-mesh-registry"},
+    "image": {"type": "str"},
+    "image_pull_policy": {"type": "str", "choices": ["Always", "IfNotPresent", "Never"]},
+    "image_pull_secrets": {"type": "list", "elements": "str", "no_log": False},
+    "replicas": {"type": "int", "default": 1},
+    "database": {"type": "dict", "apply_defaults": True, "options": DATABASE},
+    "resources": {"type": "dict"},
+    "log_level": {"type": "str", "choices": ["ERROR", "WARNING", "INFO", "DEBUG"], "default": "INFO"},
+    "env": {"type": "dict"},
+    "node_selector": {"type": "dict"},
+    "tolerations": {"type": "list", "elements": "dict"},
+    "agent_namespaces": {"type": "list", "elements": "str"},
+    "network_policy": {"type": "bool", "default": True},
+    "delete_data": {"type": "bool", "default": False},
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 300},
+}
+
+PROBLEMS = mesh_registry.problems
+OPERATION = mesh_registry.converge
+
+
+def main() -> None:
+    run_module(ARGUMENT_SPEC, OPERATION)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Images that the registry does not hold from the start, in sets that belong together.
+
+They are built at their first use, and put into the registry of the local cloud that is up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from localcloud.assemble import building
+from localcloud.files import Progress
+from localcloud.images import mesh, postgres, python_base
+from localcloud.images.catalog import ensure_image
+from localcloud.images.recipe import Recipe
+from localcloud.registry.server import seed
+from localcloud.settings import Settings, SettingsError
+
+
+def _mesh_registry(settings: Settings, progress: Progress) -> list[Recipe]:
+    return [mesh.registry(python_base.ensure_python_base(settings, progress))]
+
+
+def _mesh(settings: Settings, progress: Progress) -> list[Recipe]:
+    base = python_base.ensure_python_base(settings, progress)
+    return [
+        mesh.registry(base),
+        *(mesh.runtime(image, base) for image in mesh.RUNTIMES),
+        postgres.server(settings, base, progress),
+    ]
+
+
+IMAGE_SETS: Mapping[str, Callable[[Settings, Progress], list[Recipe]]] = {
+    "mesh": _mesh,
+    "mesh-registry": _mesh_registry,
+}
+
+
+def build_set(name: str, settings: Settings, progress: Progress) -> dict[str, Path]:
+    """Image name → OCI layout directory."""
+    with building(settings, progress):
+        return {
+            recipe.name: ensure_image(settings, recipe, progress) for recipe in IMAGE_SETS[name](settings, progress)
+        }
+
+
+def provide_set(name: str, settings: Settings, progress: Progress) -> list[str]:
+    """Build what is missing and let the registry hold it; the images' names there."""
+    if not settings.environment_file.exists():
+        raise SettingsError(f"No local cloud is up in {settings.state}. Run `localcloud up`.")
+    images = build_set(name, settings, progress)
+    seed(settings, images, [], progress)
+    return list(images)
