@@ -53,7 +53,7 @@ options:
     description: Image of the registry; C(mcpmesh/registry:3.7.1) if not set.
     type: str
   image_pull_policy:
-    description: When nodes pull the image.
+    description: When nodes pull the images of the registry and of its database.
     type: str
     choices: [Always, IfNotPresent, Never]
   image_pull_secrets:

@@ -55,6 +55,7 @@ def workload(
             {
                 "name": "main",
                 "image": image_name,
+                "imagePullPolicy": "Always",
                 "securityContext": CONTAINER_SECURITY,
                 "ports": [{"containerPort": port}],
                 "readinessProbe": {"periodSeconds": 1, **ready},
@@ -151,7 +152,7 @@ def apply(cluster: Any, objects: Sequence[Mapping[str, Any]]) -> None:
     cluster.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(listed))
 
 
-def rolled_out(cluster: Any, namespace: str, *names: str, seconds: int = 90) -> None:
+def rolled_out(cluster: Any, namespace: str, *names: str, seconds: int = 110) -> None:
     for name in names:
         cluster.kubectl("-n", namespace, "rollout", "status", f"deployment/{name}", f"--timeout={seconds}s")
 

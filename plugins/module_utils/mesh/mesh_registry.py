@@ -93,7 +93,7 @@ def _present(kube: Kube, task: Task, registry: DeclaredRegistry) -> Result:
         applied = apply_bundle(kube, task, some, options, settle if waits else None)
         outcome = BundleOutcome((*outcome.outcomes, *applied.outcomes), (*outcome.notes, *applied.notes))
         outcome.raise_failures("apply the mesh registry")
-    lacking = {(kind, name) for kind, name in unneeded(registry, objects)}
+    lacking = set(unneeded(registry, objects))
     leaving = [target for target in every if (target.ref.kind, target.ref.name) in lacking]
     gone = delete_owned(kube, task, SUBJECT, _owned(registry, leaving, live), live)
     outcome = BundleOutcome((*outcome.outcomes, *gone), outcome.notes)

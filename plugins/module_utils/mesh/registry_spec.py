@@ -211,8 +211,6 @@ def _workload(registry: DeclaredRegistry) -> Object:
         "readinessProbe": _probe("/agents", periodSeconds=5, failureThreshold=2),
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
     }
-    if options.get("image_pull_policy"):
-        container["imagePullPolicy"] = options["image_pull_policy"]
     pod = _pod(registry, registry.name, container)
     template = {"metadata": {"labels": _labels(registry, REGISTRY)}, "spec": pod}
     spec: dict[str, Any] = {
@@ -264,8 +262,10 @@ def _probe(path: str, **timing: int) -> dict[str, Any]:
     return {"httpGet": {"path": path, "port": "http"}, "timeoutSeconds": 5, **timing}
 
 
-def _pod(registry: DeclaredRegistry, account: str, container: Mapping[str, Any]) -> dict[str, Any]:
+def _pod(registry: DeclaredRegistry, account: str, container: dict[str, Any]) -> dict[str, Any]:
     options = registry.options
+    if options.get("image_pull_policy"):
+        container["imagePullPolicy"] = options["image_pull_policy"]
     pod: dict[str, Any] = {
         "serviceAccountName": account,
         "automountServiceAccountToken": False,
@@ -306,7 +306,7 @@ def _database(registry: DeclaredRegistry) -> Object:
     database = registry.database
     ready = {"exec": {"command": ["pg_isready", "-q", "-h", "127.0.0.1", "-U", _USER]}, "timeoutSeconds": 5}
     password = {"secretKeyRef": {"name": registry.secret_name, "key": PASSWORD_KEY}}
-    container = {
+    container: dict[str, Any] = {
         "name": _DATABASE,
         "image": database.get("image") or DEFAULT_DATABASE_IMAGE,
         "ports": [{"name": "postgres", "containerPort": DATABASE_PORT, "protocol": "TCP"}],

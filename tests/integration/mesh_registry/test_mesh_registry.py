@@ -21,7 +21,9 @@ def declared(cloud: Any, namespace: str, **options: Any) -> dict[str, Any]:
     if database.get("type") != "existing":
         database = {**images, **database}
     registry = mesh.image(cloud, "mcpmesh/registry:3.7.1")
-    return {"namespace": namespace, "image": registry, "database": database, "wait_timeout": 180, **options}
+    # a local cloud that stays up may hold an older image of the name
+    pulled = {"image": registry, "image_pull_policy": "Always"}
+    return {"namespace": namespace, **pulled, "database": database, "wait_timeout": 240, **options}
 
 
 def changes(result: dict[str, Any]) -> set[str]:

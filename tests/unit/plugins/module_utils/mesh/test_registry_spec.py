@@ -111,6 +111,14 @@ def test_the_database_is_told_by_a_secret_and_readiness_asks_it(case: str) -> No
     assert variables["MCP_MESH_LOG_LEVEL"]["value"] == "INFO"
 
 
+def test_what_is_said_of_pods_holds_for_those_of_the_database_too() -> None:
+    said = {"image_pull_policy": "Always", "node_selector": {"pool": "mesh"}, "image_pull_secrets": ["pull"]}
+    for item in workloads(made(**said)).values():
+        pod = item["spec"]["template"]["spec"]
+        assert container(item)["imagePullPolicy"] == "Always"
+        assert (pod["nodeSelector"], pod["imagePullSecrets"]) == ({"pool": "mesh"}, [{"name": "pull"}])
+
+
 def test_a_file_belongs_to_one_pod_that_keeps_its_volume() -> None:
     objects = made(**DECLARED["sqlite"])
     assert ("Deployment", "mcp-mesh-registry") not in objects
