@@ -9,22 +9,25 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from . import applications
 from .applications import NO_ROLE, ROLE_ASSIGNMENT
 from .graph import GraphError, bad, listed, missing, now
-from .principals import APPLICATION, Principals
-from .store import Resource
+from .principals import APPLICATION, Principal, Principals
+from .store import Resource, Store
 from .wire import Body, Call, Reply
+
+_NAMESPACE = uuid.UUID("3f0f5d0a-9a5e-4a0b-8b5e-0d6a7c1c2b44")
 
 
 def _principals(call: Call) -> list[Body]:
-    """Applications in this tenant, managed identities, and the owner of the subscription."""
+    """Applications in this tenant, managed identities (clusters have some, too), and the owner of the subscription."""
     store, owner = call.cloud.store, call.cloud.entra.owner()
     kept = {item.body["id"]: item for item in store.find(kind=APPLICATION)}
     found = []
-    for one in (owner, *Principals(store).all()):
+    for one in (owner, *Principals(store).all(), *_of_clusters(store)):
         app, item = applications.by_client(store, one.client_id), kept.get(one.object_id)
         uris = app.body["identifierUris"] if app else []
         own = item is not None or one.object_id == owner.object_id
@@ -43,6 +46,18 @@ def _principals(call: Call) -> list[Body]:
         }
         found.append(body)
     return found
+
+
+def _of_clusters(store: Store) -> Iterator[Principal]:
+    """The identities that AKS makes: a cluster's own, whose application nothing else knows, and its kubelets'."""
+    for cluster in store.find(kind="Microsoft.ContainerService/managedClusters"):
+        kubelet = (cluster.body["properties"].get("identityProfile") or {}).get("kubeletidentity") or {}
+        if kubelet:
+            name = str(kubelet["resourceId"]).rpartition("/")[2]
+            yield Principal(kubelet["clientId"], kubelet["objectId"], name)
+        own = (cluster.body.get("identity") or {}).get("principalId")
+        if own:
+            yield Principal(str(uuid.uuid5(_NAMESPACE, own)), own, cluster.name)
 
 
 def list_principals(call: Call) -> Reply:
