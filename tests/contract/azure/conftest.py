@@ -25,7 +25,7 @@ from localcloud.azure.cloud import Cloud
 from localcloud.azure.config import AzureConfig
 from localcloud.azure.entra import KEY_FILE, load_or_make_key
 from localcloud.azure.faults import Faults
-from localcloud.azure.oracle import Oracle
+from localcloud.azure.oracle import Oracle, sdk_operations
 from localcloud.azure.principals import Principal, Principals
 from localcloud.azure.requestlog import RequestLog
 from localcloud.azure.server import listening, uvicorn_config
@@ -341,6 +341,7 @@ def launch(config: AzureConfig, pki: Path, backend: RememberedClusters | None = 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory, pki: Path) -> Iterator[Azure]:
     """One server for all tests that need none of their own: starting one takes longer than most tests."""
+    sdk_operations()  # reading the SDKs takes seconds, which the first request of a test has not on a busy machine
     running = launch(make_config(tmp_path_factory.mktemp("azure"), pki), pki)
     running.token = running.post_token().json()["access_token"]
     yield running

@@ -198,9 +198,11 @@ def test_applications_are_found_as_azure_cli_looks_for_them(azure: Azure) -> Non
 def test_identities_and_the_owner_are_in_the_directory(federated: Azure) -> None:
     owner = federated.cloud.entra.object_id
     listed = graph(federated, "GET", "/servicePrincipals").json()["value"]
-    kinds = {one["servicePrincipalType"]: one for one in listed}
-    assert (kinds["Application"]["id"], kinds["Application"]["appId"]) == (owner, CLIENT)
-    found = graph(federated, "POST", "/directoryObjects/getByIds", {"ids": [kinds["ManagedIdentity"]["id"]]}).json()
+    known = {one["displayName"]: one for one in listed}
+    assert (known["local cloud"]["id"], known["local cloud"]["appId"]) == (owner, CLIENT)
+    kinds = {name: known[name]["servicePrincipalType"] for name in ("local cloud", "id-tools", "c1", "c1-agentpool")}
+    assert kinds == {**dict.fromkeys(kinds, "ManagedIdentity"), "local cloud": "Application"}
+    found = graph(federated, "POST", "/directoryObjects/getByIds", {"ids": [known["id-tools"]["id"]]}).json()
     assert [one["displayName"] for one in found["value"]] == ["id-tools"]
     assert found["value"][0]["@odata.type"] == "#microsoft.graph.servicePrincipal"
 

@@ -15,26 +15,26 @@ from typing import Any
 from . import applications
 from .applications import NO_ROLE, ROLE_ASSIGNMENT
 from .graph import GraphError, bad, listed, missing, now
-from .principals import APPLICATION, Principals
-from .store import Resource
+from .principals import APPLICATION, Principal, Principals
+from .store import Resource, Store
 from .wire import Body, Call, Reply
 
 _NAMESPACE = uuid.UUID("3f0f5d0a-9a5e-4a0b-8b5e-0d6a7c1c2b44")
 
 
 def _principals(call: Call) -> list[Body]:
-    """Applications in this tenant, managed identities, and the owner of the subscription."""
+    """Applications in this tenant, managed identities (clusters have some, too), and the owner of the subscription."""
     store, owner = call.cloud.store, call.cloud.entra.owner()
     kept = {item.body["id"]: item for item in store.find(kind=APPLICATION)}
     found = []
-    for one in (owner, *Principals(store).all()):
+    for one in (owner, *Principals(store).all(), *_of_clusters(store)):
         app, item = applications.by_client(store, one.client_id), kept.get(one.object_id)
         uris = app.body["identifierUris"] if app else []
         own = item is not None or one.object_id == owner.object_id
         body: Body = {
             "id": one.object_id,
             "appId": one.client_id,
-            "displayName": "local cloud" if one.object_id == owner.object_id else one.name or one.client_id,
+            "displayName": one.name or one.client_id,
             "appDisplayName": app.body["displayName"] if app else None,
             "servicePrincipalType": "Application" if own else "ManagedIdentity",
             "servicePrincipalNames": [one.client_id, *uris],
@@ -45,35 +45,19 @@ def _principals(call: Call) -> list[Body]:
             "tags": (item.body.get("tags") if item else None) or [],
         }
         found.append(body)
-    return [*found, *_of_clusters(call)]
+    return found
 
 
-def _of_clusters(call: Call) -> Iterator[Body]:
-    """The identities that AKS makes: of the kubelets, and that of the cluster itself, which has the cluster's name."""
-    for cluster in call.cloud.store.find(kind="Microsoft.ContainerService/managedClusters"):
+def _of_clusters(store: Store) -> Iterator[Principal]:
+    """The identities that AKS makes: a cluster's own, whose application nothing else knows, and its kubelets'."""
+    for cluster in store.find(kind="Microsoft.ContainerService/managedClusters"):
         kubelet = (cluster.body["properties"].get("identityProfile") or {}).get("kubeletidentity") or {}
         if kubelet:
             name = str(kubelet["resourceId"]).rpartition("/")[2]
-            yield _managed(kubelet["objectId"], kubelet["clientId"], name)
+            yield Principal(kubelet["clientId"], kubelet["objectId"], name)
         own = (cluster.body.get("identity") or {}).get("principalId")
         if own:
-            yield _managed(own, str(uuid.uuid5(_NAMESPACE, own)), cluster.name)
-
-
-def _managed(object_id: str, client_id: str, name: str) -> Body:
-    return {
-        "id": object_id,
-        "appId": client_id,
-        "displayName": name,
-        "appDisplayName": None,
-        "servicePrincipalType": "ManagedIdentity",
-        "servicePrincipalNames": [client_id],
-        "appRoles": [],
-        "accountEnabled": True,
-        "appRoleAssignmentRequired": False,
-        "appOwnerOrganizationId": None,
-        "tags": [],
-    }
+            yield Principal(str(uuid.uuid5(_NAMESPACE, own)), own, cluster.name)
 
 
 def list_principals(call: Call) -> Reply:

@@ -70,7 +70,7 @@ class Entra:
         return object_id.lower() == self.object_id
 
     def owner(self) -> Principal:
-        return Principal(self._config.client_id, self.object_id, secret=self._config.client_secret)
+        return Principal(self._config.client_id, self.object_id, "local cloud", self._config.client_secret)
 
     def issue(self, scope: str, principal: Principal | None = None, proof: str = SECRET) -> tuple[str, int] | None:
         """A token for this scope, or None when nothing goes by that name; without a principal the owner's."""

@@ -65,6 +65,9 @@ def listed(call: Call, bodies: list[Body]) -> Reply:
 
 
 def _fits(body: Body, term: re.Match[str]) -> bool:
+    name = term["any"] or term["start"] or term["eq"]
+    if name not in body:
+        raise bad(f"Could not find a property named '{name}'.", "Request_UnsupportedQuery")
     if term["any"]:
         return term["item"].replace("''", "'").lower() in [str(one).lower() for one in body.get(term["any"]) or []]
     if term["start"]:
