@@ -26,7 +26,8 @@ PATTERNS = (
     r"roles/\w+/(tasks/\w+\.yml|templates/[\w.-]+\.j2)",
     r"docs/((decisions/)?[\w-]+\.md|[\w-]+\.schema\.json|images/[\w-]+\.png)",
     r"extensions/audit/event_query\.yml",
-    r"examples/[\w-]+/([\w-]+\.(py|js|yml|md|txt)|Dockerfile|package\.json|pyproject\.toml|\w+/__init__\.py)",
+    r"examples/[\w-]+/([\w-]+\.(py|js|yml|md|txt)|package\.json|pyproject\.toml|\w+/__init__\.py)",
+    r"examples/[\w-]+/(Dockerfile(\.on-base)?|\.dockerignore)",
 )
 ALLOWED = re.compile("|".join(PATTERNS))
 
