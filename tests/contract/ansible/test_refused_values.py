@@ -41,6 +41,10 @@ COMMON: dict[str, Any] = {
             "principal_type": "Group",
         }
     ],
+    "azure_platform_registries": [{"name": "images"}],
+    "azure_platform_images": [
+        {"registry": "images", "repository": "pause", "tags": ["1"], "source": {"image": "ghcr.io/pause:1"}}
+    ],
 }
 # an entry of a list with what it needs, to which a wrong suboption is added
 ENTRIES: dict[str, dict[str, Any]] = {
