@@ -24,6 +24,7 @@ _AT_ONCE = 16
 _SUBJECT = "reachability"
 # https://docs.docker.com/reference/cli/docker/image/pull: an image without a registry is one of Docker Hub
 _DOCKER_HUB = "registry-1.docker.io"
+_NAMES_OF_DOCKER_HUB = ("docker.io", "index.docker.io")
 # of an image: a first part with a dot or a port is a registry (distribution/reference)
 _REGISTRY = re.compile(r"(localhost|[\w-]+(\.[\w-]+)+|[\w.-]+:\d+)(:\d+)?(?=/)")
 _IMAGE = re.compile(r"[\w.-]+(:\d+)?(/[\w.-]+)*(:[\w.-]+)?(@sha256:[0-9a-f]{64})?")
@@ -35,11 +36,16 @@ def address_of(text: str) -> str:
     if text.startswith(("https://", "http://")):
         return text
     if text.startswith("oci://"):
-        return f"https://{urlsplit(text).netloc}/v2/"
+        return _api_of(urlsplit(text).netloc)
     if text.startswith(("/", ".", "~")) or not _IMAGE.fullmatch(text):
         return ""
     registry = _REGISTRY.match(text)
-    return f"https://{registry[0] if registry else _DOCKER_HUB}/v2/"
+    return _api_of(registry[0] if registry else _DOCKER_HUB)
+
+
+def _api_of(registry: str) -> str:
+    # Docker Hub's API has another host than the names of its images
+    return f"https://{_DOCKER_HUB if registry in _NAMES_OF_DOCKER_HUB else registry}/v2/"
 
 
 def address_problems(option: str, texts: Iterable[str]) -> Iterator[Problem]:

@@ -77,8 +77,8 @@ options:
         What its log says is shown while it goes on, and of a failed run the end of the log.
       - An image is built when no image of the repository was built of the same files, Dockerfile, arguments, platform
         and target. Files are compared by content; times and owners do not count, and what C(.dockerignore) names, or
-        a C(Dockerfile.dockerignore) beside the Dockerfile, is left out, and so are empty directories. A newer base
-        image is no difference.
+        a C(Dockerfile.dockerignore) beside the Dockerfile, is left out. So are empty directories, what version control
+        keeps (C(.git) and its like) and C(.venv), as C(az acr build) does. A newer base image is no difference.
       - A tag that begins with C(mcpops-) says what an image was built of. It goes with the image.
     type: dict
     suboptions:

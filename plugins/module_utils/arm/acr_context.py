@@ -158,8 +158,13 @@ def is_fingerprint(tag: str) -> bool:
     return bool(re.fullmatch(rf"{FINGERPRINT_TAG}[0-9a-f]{{{_DIGITS}}}", tag))
 
 
+# what `az acr build` leaves out wherever it is (azure-cli 2.91, _archive_utils.py): it changes with every commit and is
+# meant for no image
+_NEVER_SENT = frozenset({".git", ".gitignore", ".bzr", "bzrignore", ".hg", ".hgignore", ".svn", ".venv"})
+
+
 def _names(build: BuildSpec) -> list[str]:
-    """What Docker would send: all but what .dockerignore leaves out, and always the Dockerfile."""
+    """What `az acr build` would send: all but what .dockerignore leaves out, and always the Dockerfile."""
 
     def stop(failure: OSError) -> None:
         raise _unreadable(failure) from failure
@@ -169,6 +174,8 @@ def _names(build: BuildSpec) -> list[str]:
     found = []
     for place, directories, files in os.walk(build.context, onerror=stop):
         below = Path(place).relative_to(build.context)
+        directories[:] = [name for name in directories if name not in _NEVER_SENT]
+        files = [name for name in files if name not in _NEVER_SENT]
         links = [name for name in directories if (Path(place) / name).is_symlink()]
         for name in (*files, *links):
             path = (below / name).as_posix()

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..errors import Problem, ServiceError, check, refuse
+from ..errors import NotReady, Problem, ServiceError, check, refuse
 from ..masking import declared_values, protect
 from ..run_cache import cached_resource, mark_deleted
 from ..task import Result, Task
@@ -164,6 +164,8 @@ def offered_versions(arm: Arm, location: str) -> tuple[list[dict[str, Any]], lis
 
 API_VERSION = names.api_version_of(names.MANAGED_CLUSTERS)
 POOL_VERSION = names.api_version_of(names.AGENT_POOLS)
+# how often what could not be made is deleted, after each wait for something else
+_DELETIONS = 20
 
 
 def converge(task: Task) -> Result:
@@ -216,11 +218,14 @@ def _present(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
             return _apply(arm, spec, plan, may_wait)
         except ServiceError as failure:
             at_fault = sizes_at_fault(failure, spec, _sizes_sent(step), refused) if step.create else set()
-            if not at_fault or not _undone(arm, spec, step, failure):
+            if not at_fault or not _undone(task, arm, spec, step, failure):
                 raise
             refused.update(at_fault)
             listed = ", ".join(sorted(at_fault))
-            task.warn(f"{spec.subject}: {failure.reason} ({failure.code}). The next candidate is tried after {listed}.")
+            gone = "" if failure.status is not None else " What was left of it is deleted."
+            task.warn(
+                f"{spec.subject}: {failure.reason} ({failure.code}).{gone} The next candidate is tried after {listed}."
+            )
             raise PlanAgain from failure
 
     outcome = converge_resource(
@@ -271,20 +276,28 @@ def _sizes_sent(step: Step) -> dict[str, str]:
     return {str(pool.get("name")): str(pool.get("vmSize") or "") for pool in current_pools(step.body)}
 
 
-def _undone(arm: Arm, spec: ClusterSpec, step: Step, failure: ServiceError) -> bool:
+def _undone(task: Task, arm: Arm, spec: ClusterSpec, step: Step, failure: ServiceError) -> bool:
     """Whether what this task was about to make is not there. A refusal at once left nothing; an operation that failed
-    left a resource that never ran and whose size cannot change, which is deleted."""
+    left a resource whose size cannot change, which is deleted: it did not exist when this task began."""
     if failure.status is not None:
         return True
     subject = f"node pool {step.pool} of {spec.subject}" if step.pool else spec.subject
     action = f"Deleting {subject}, which could not be made"
     place, version = (f"{spec.id}/agentPools/{step.pool}", POOL_VERSION) if step.pool else (spec.id, API_VERSION)
-    try:
-        reconcile.await_operation(arm, arm.write("DELETE", place, action, version), subject, action)
-    except ServiceError:
-        # whoever may create need not be allowed to delete: the refusal itself is told then
-        return False
-    return True
+    why = "other operations on it did not end"
+    for _attempt in range(_DELETIONS):
+        try:
+            reconcile.await_operation(arm, arm.write("DELETE", place, action, version), subject, action)
+            return True
+        except PlanAgain:
+            # throttled, or another operation was in progress, which was waited for
+            continue
+        except (ServiceError, NotReady) as unable:
+            # whoever may create need not be allowed to delete: the refusal itself is the result then
+            why = unable.message()
+            break
+    task.warn(f"{subject} is left behind as Failed, and keeps its size until somebody deletes it: {why}")
+    return False
 
 
 def _absent(task: Task, arm: Arm, spec: ClusterSpec) -> Result:

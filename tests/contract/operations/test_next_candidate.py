@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from support.local_azure import Azure
 
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, azure_resource
 
 SIZES = ["Standard_D4s_v5", "Standard_D8s_v5", "Standard_D2s_v5"]
@@ -73,8 +74,22 @@ def test_what_no_other_size_would_cure_is_not_deleted(group: Azure, pool: dict[s
     assert {entry["method"] for entry in group.log.writes()} == {"PUT"}
 
 
+@pytest.mark.parametrize("fault", ["throttle", "unavailable", "busy", "etag-race"])
+def test_a_deletion_that_has_to_wait_is_made_all_the_same(group: Azure, fault: str) -> None:
+    group.run(aks_cluster, CLUSTER)
+    refuse(group, SIZES[0])
+    group.faults.add(fault, method="DELETE")
+    task = group.task(aks_cluster, {**CLUSTER, "node_pools": [SYSTEM, WORK]})
+    made = aks_cluster.OPERATION(task).to_dict(True)
+    assert sizes(made) == {"system": SIZES[0], "work": SIZES[1]}
+    assert any("What was left of it is deleted" in warning for warning in task.warnings)
+
+
 def test_who_may_not_delete_is_told_the_refusal(group: Azure) -> None:
     refuse(group, SIZES[0])
     group.faults.add("forbidden", action="Microsoft.ContainerService/managedClusters/delete")
-    failed = group.run(aks_cluster, CLUSTER)
-    assert failed["failed"] and failed["error"]["code"] == "SkuNotAvailable"
+    task = group.task(aks_cluster, CLUSTER)
+    with pytest.raises(ServiceError) as refused:
+        aks_cluster.OPERATION(task)
+    assert refused.value.code == "SkuNotAvailable"
+    assert any("left behind as Failed" in warning for warning in task.warnings)

@@ -29,6 +29,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.reachability impor
         ("registry:5000/a@sha256:" + "a" * 64, "https://registry:5000/v2/"),
         ("mcp/echo:1", "https://registry-1.docker.io/v2/"),
         ("nginx", "https://registry-1.docker.io/v2/"),
+        ("docker.io/library/nginx:1", "https://registry-1.docker.io/v2/"),
+        ("oci://docker.io/bitnamicharts/redis", "https://registry-1.docker.io/v2/"),
         ("./charts/own", ""),
         ("/charts/own", ""),
         ("not an address", ""),

@@ -41,6 +41,17 @@ def test_every_file_in_one_order(build: BuildSpec) -> None:
     assert names(build) == sorted(FILES)
 
 
+@pytest.mark.parametrize("place", ["", "lib/"])
+def test_what_version_control_keeps_is_no_part_of_a_build(build: BuildSpec, place: str) -> None:
+    before = fingerprint(build)
+    for name in (".git/index", ".git/objects/ab", ".gitignore", ".svn/entries", ".venv/bin/python"):
+        file = build.context / f"{place}{name}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("another commit", encoding="ascii")
+    assert names(build) == sorted(FILES)
+    assert fingerprint(build) == before
+
+
 @pytest.mark.parametrize(
     ("lines", "left_out"),
     [
@@ -133,13 +144,13 @@ def test_what_cannot_be_read_is_told(build: BuildSpec, monkeypatch: pytest.Monke
 def test_a_context_that_is_too_large_is_told_with_what_makes_it_so(
     build: BuildSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, size in (("node_modules/a/huge.bin", 2 * 1024**3), (".git/pack", 300 * 1024**2)):
+    for name, size in (("node_modules/a/huge.bin", 2 * 1024**3), ("models/pack", 300 * 1024**2)):
         (build.context / name).parent.mkdir(parents=True)
         with (build.context / name).open("wb") as file:
             file.truncate(size)
     (problem,) = acr_context.context_problems(build)
     assert "holds 2.3 GiB, and 1.0 GiB is the most" in problem.message
-    assert "node_modules (2.0 GiB), .git (300 MiB), " in problem.message
+    assert "node_modules (2.0 GiB), models (300 MiB), " in problem.message
     (build.context / ".dockerignore").write_text("node_modules", encoding="ascii")
     assert not list(acr_context.context_problems(build))
 
