@@ -159,7 +159,7 @@ EXAMPLES = r"""
     retirement_days: 180
     clusters:
       - host: dev
-        cluster: &dev
+        cluster:
           name: dev
           resource_group: rg-dev
           location: eastus2
@@ -170,8 +170,14 @@ EXAMPLES = r"""
               vm_size_candidates: [Standard_D4s_v5, Standard_D4s_v6]
       - host: test
         cluster:
-          <<: *dev
           name: test
+          resource_group: rg-test
+          location: eastus2
+          node_pools:
+            - name: system
+              mode: System
+              count: 3
+              vm_size_candidates: [Standard_D4s_v5, Standard_D4s_v6]
 """
 
 RETURN = r"""
