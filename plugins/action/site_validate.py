@@ -44,7 +44,6 @@ FURTHER_VARIABLES = (PLATFORM_VARIABLE, "mcpops_subscription_id")
 PLAYBOOK_VARIABLES = ("aks_cluster_kubeconfig", KUBECONFIG, "site_lock_timeout", "site_lock_namespace", RINGS, SERIAL)
 PLAYBOOKS, LEASE_PLAYBOOK, LEASE_MODULE = Path(__file__).parents[2] / "playbooks", "site", "site_lock"
 RUNS_OF_OTHERS = {"site_verify": "verify", "site_teardown": "teardown"}
-UNDER_LEASE = frozenset({"cluster_setup", "kmcp", "mcp_servers", "extras"})
 # nobody but the inventory sets these
 OWN_VARIABLE = re.compile(r"'(mcpops_\w+)' is undefined")
 OWN_NAME = re.compile(r"mcpops\.platform\.(\w+)")
@@ -214,7 +213,7 @@ class ActionModule(SiteAction):
         reported = {inventory.as_written(finding.path, host.spelled) for finding in findings}
         of_tasks = TaskFindings(host, Written(defaults, given), reported)
         tasks = [task for role in applying for task in role.tasks(own)]
-        for task in [*(tasks if UNDER_LEASE.isdisjoint(host.roles) else [*tasks, *lease])]:
+        for task in [*(tasks if domains.roles_under_lease().isdisjoint(host.roles) else [*tasks, *lease])]:
             for call in values.calls(task):
                 findings += of_tasks.of(_module(task.module), task, call)
         return host, findings, of_tasks
