@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -17,6 +18,9 @@ from pathlib import Path
 import pytest
 from support.playbook import CHECKOUT, Run, run_playbook
 from support.snapshot import snapshot
+
+from localcloud.registry.attached import AttachedRegistries
+from localcloud.settings import DEMO_REGISTRY
 
 from ..conftest import Cloud
 from .conftest import Site
@@ -113,15 +117,19 @@ class Victim:
 
 
 @pytest.fixture(scope="module")
-def victim(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
+def victim(site: Site, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
     inventory = tmp_path_factory.mktemp("inventory")
     (inventory / "group_vars").symlink_to(CHECKOUT / "inventories" / "local" / "group_vars")
+    # another platform has another registry: on Azure it would answer at its name
+    suffix = hashlib.sha256(f"{cloud.subscription_id}/kill".lower().encode()).hexdigest()[:6]
+    login_server = AttachedRegistries(cloud.settings).reserve(f"{DEMO_REGISTRY}{suffix}")
     hosts = {
         "all": {
+            "vars": {"local_login_server": login_server},
             "children": {
                 "platforms": {"hosts": {"kill": {"mcpops_resource_group": GROUP}}},
                 "clusters": {"hosts": {CLUSTER: {"mcpops_resource_group": GROUP, "mcpops_platform": "kill"}}},
-            }
+            },
         }
     }
     (inventory / "hosts.json").write_text(json.dumps(hosts), encoding="utf-8")

@@ -18,7 +18,7 @@ from .drift_runs import inventory_of
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 NEW = Path(__file__).parent / "new_domain"
-PARTS = ("plugins", "roles", "playbooks", "meta")
+PARTS = ("plugins", "roles", "playbooks", "meta", "examples")
 HOST = "notices-1"
 NOTICES = [{"name": "motd", "text": "hello"}, {"name": "old", "text": "bye", "until": "2020-01-31"}]
 

@@ -38,6 +38,10 @@ _IMAGE_IS_WRONG = re.compile(
     r"|does not exist|forbidden|x509:",
     re.IGNORECASE,
 )
+# of Azure, in every cloud: a role that was assigned there takes effect within 10 minutes
+# (learn.microsoft.com/azure/role-based-access-control/troubleshooting)
+_SLOW_REGISTRY = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.azurecr\.(io|cn|us)/", re.IGNORECASE)
+_NOT_ALLOWED = re.compile(r"denied|unauthorized|authorization failed|forbidden", re.IGNORECASE)
 _PULLS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 _CONFIGURATION = frozenset({"CreateContainerConfigError", "CreateContainerError"})
 _STARTS = frozenset({"RunContainerError", "StartError", "PostStartHookError"})
@@ -132,8 +136,10 @@ def _container(where: str, container: Object, image: str) -> Reason | None:
 def _waiting(ref: str, container: Object, image: str, code: str, message: str) -> Reason | None:
     if code in _PULLS:
         wrong = code in ("InvalidImageName", "ErrImageNeverPull") or bool(_IMAGE_IS_WRONG.search(message))
-        answer = _registry_answer(message)
-        return make_reason(ref, "ImagePull", f"image {image} cannot be pulled: {answer}", terminal=wrong)
+        reported = f"image {image} cannot be pulled: {_registry_answer(message)}"
+        if _SLOW_REGISTRY.match(image) and _NOT_ALLOWED.search(message):
+            return make_reason(ref, "ImagePull", f"{reported} (a new role takes effect within 10 minutes)")
+        return make_reason(ref, "ImagePull", reported, terminal=wrong)
     if code in _CONFIGURATION:
         known = reference_code(message) or "ConfigError"
         return make_reason(ref, known, message or "its container cannot be created", terminal=True)
