@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.containers import pod_reasons
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.evidence import explain_workload
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.workloads import pod_reasons
 
 from .conftest import Answer, FakeTask, Server
 
