@@ -123,12 +123,12 @@ def victim(site: Site, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -
     # another platform has another registry: on Azure it would answer at its name
     suffix = hashlib.sha256(f"{cloud.subscription_id}/kill".lower().encode()).hexdigest()[:6]
     login_server = AttachedRegistries(cloud.settings).reserve(f"{DEMO_REGISTRY}{suffix}")
+    cluster = {"mcpops_platform": "kill", "local_login_server": login_server}
     hosts = {
         "all": {
-            "vars": {"local_login_server": login_server},
             "children": {
                 "platforms": {"hosts": {"kill": {"mcpops_resource_group": GROUP}}},
-                "clusters": {"hosts": {CLUSTER: {"mcpops_resource_group": GROUP, "mcpops_platform": "kill"}}},
+                "clusters": {"hosts": {CLUSTER: {**cluster, "mcpops_resource_group": GROUP}}},
             },
         }
     }

@@ -157,8 +157,9 @@ def test_it_is_verified_by_its_own_tasks(new: NewSite) -> None:
 @pytest.mark.usefixtures("converged")
 def test_it_is_torn_down_before_what_it_lives_in(new: NewSite) -> None:
     run = new.play("teardown", "-e", f"teardown_confirm={HOST}").ok()
-    assert run.changed[:2] == [
+    assert run.changed[:3] == [
         "mcpops.platform.team_notices : Take the notices down",
+        "mcpops.platform.aks_cluster : Take the registries away from the nodes",
         "mcpops.platform.aks_cluster : Delete the cluster",
     ]
     assert not new.kubeconfig.exists()
