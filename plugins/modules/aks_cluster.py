@@ -105,6 +105,16 @@ options:
         description: Nodes that an upgrade adds for a while; they count against the quota.
         type: int
         default: 1
+      try_next:
+        description:
+          - Whether the next candidate that fits is tried when Azure refuses the one that was chosen, for want of room,
+            quota or rights to it. Sizes that a pool names are never exchanged.
+          - A pool or a cluster whose creation failed at the end of its operation has to be deleted for that. It is
+            deleted only if this task made it, it is C(Failed), nobody has changed it since (C(If-Match)) and another
+            candidate fits; else the refusal is the result. For a cluster that takes the permission
+            C(Microsoft.ContainerService/managedClusters/delete).
+        type: bool
+        default: true
   purge_node_pools:
     description:
       - Whether to delete node pools that are not listed in O(node_pools). Only pools that carry the tags of O(owner)

@@ -6,26 +6,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..errors import NotReady, Problem, ServiceError, check, refuse
+from ..errors import InvalidInput, Problem, Refused, ServiceError, check, refuse
 from ..masking import declared_values, protect
 from ..run_cache import cached_resource, mark_deleted
 from ..task import Result, Task
 from ..waiting import wait_timeout_problems
 from . import compare, names, reconcile
-from .aks.plan import ClusterPlan, Step, plan_cluster, plan_removal
+from .aks.plan import ClusterPlan, plan_cluster, plan_removal
 from .aks.spec import ClusterSpec, PoolSpec, SizeRequest, cluster_spec, current_pools, new_pools, size_request_of
 from .aks.validate import creation_problems, problems_of, removal_problems
 from .aks.versions import offered_problem, plan_problems, running_version, support_plan_of, version_step
 from .aks_sku_preflight import find_sizes, plain_location, selection_problems
 from .client import Arm, Body, PlanAgain, Reading
-from .errors import concerns_registration, concerns_size, parse_error
+from .errors import concerns_registration, parse_error
 from .options import resolve_identity
 from .reconcile import converge_resource
+from .refused_sizes import Creation, remove_failed, sizes_at_fault, without
 from .sku import Selection
 
 
@@ -104,33 +104,6 @@ def with_choices(arm: Arm, spec: ClusterSpec, reading: Reading, refused: Collect
     return replace(spec, pools=tuple(pools))
 
 
-def without(request: SizeRequest, refused: Collection[str]) -> SizeRequest:
-    """The request with the candidates that are left; a size that the pool names stays the only one."""
-    left = tuple(name for name in request.candidates if request.named or name.lower() not in refused)
-    return replace(request, candidates=left)
-
-
-def sizes_at_fault(
-    failure: ServiceError, spec: ClusterSpec, sent: Mapping[str, str], refused: Collection[str]
-) -> set[str]:
-    """Of the sizes that were chosen for new pools (`sent`, by pool), those that Azure refused, in lower case.
-
-    None where that is not told, where no size was the matter, or where a pool would have no candidate left: then
-    the refusal is the result.
-    """
-    if not concerns_size(failure):
-        return set()
-    pools = {pool.name: pool for pool in spec.pools if not pool.declared.get("vmSize")}
-    chosen = {name: size.lower() for name, size in sent.items() if name in pools and size}
-    told = {size for size in chosen.values() if re.search(rf"\b{re.escape(size)}\b", failure.reason.lower())}
-    at_fault = told or (set(chosen.values()) if len(set(chosen.values())) == 1 else set())
-    for name in (name for name, size in chosen.items() if size in at_fault):
-        candidates = pools[name].candidates or spec.sizes.candidates
-        if all(one.lower() in {*refused, *at_fault} for one in candidates):
-            return set()
-    return at_fault
-
-
 def _selections(arm: Arm, asked: Sequence[SizeRequest]) -> list[Selection]:
     """None at all in check mode, when the sizes cannot be asked for yet."""
     try:
@@ -164,8 +137,6 @@ def offered_versions(arm: Arm, location: str) -> tuple[list[dict[str, Any]], lis
 
 API_VERSION = names.api_version_of(names.MANAGED_CLUSTERS)
 POOL_VERSION = names.api_version_of(names.AGENT_POOLS)
-# how often what could not be made is deleted, after each wait for something else
-_DELETIONS = 20
 
 
 def converge(task: Task) -> Result:
@@ -212,13 +183,21 @@ def _present(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
         _warn(task, spec, reading.body, warned)
         return plan_cluster(reading.body, with_choices(arm, spec, reading, refused))
 
-    def apply(plan: ClusterPlan, _reading: Reading) -> Body:
-        step = plan.steps[0]
+    def apply(plan: ClusterPlan, reading: Reading) -> Body:
+        creation = Creation(spec, plan.steps[0])
         try:
-            return _apply(arm, spec, plan, may_wait)
+            return _apply(arm, spec, plan, may_wait, creation)
         except ServiceError as failure:
-            at_fault = sizes_at_fault(failure, spec, _sizes_sent(step), refused) if step.create else set()
-            if not at_fault or not _undone(task, arm, spec, step, failure):
+            tried = plan.steps[0].create and spec.sizes.try_next
+            at_fault = sizes_at_fault(failure, spec, creation.sizes(), refused) if tried else set()
+            if not at_fault:
+                raise
+            none_left = _none_fits(arm, spec, reading, {*refused, *at_fault})
+            # refused at once, it left nothing; an operation that failed did
+            stays = none_left or (remove_failed(arm, creation) if failure.status is None else "")
+            if stays:
+                left = f" {creation.subject} is left behind as Failed, and keeps its size until somebody deletes it."
+                task.warn(f"No other size is tried: {stays}{left if failure.status is None else ''}")
                 raise
             refused.update(at_fault)
             listed = ", ".join(sorted(at_fault))
@@ -241,6 +220,15 @@ def _present(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
     return Result.of(outcome.plan, {"cluster": cluster_facts(shown, spec.id)}, outcome.headline(task.check_mode))
 
 
+def _none_fits(arm: Arm, spec: ClusterSpec, reading: Reading, refused: Collection[str]) -> str:
+    """Why none of the other candidates would do, on what stood before the creation; empty where one does."""
+    try:
+        with_choices(arm, spec, reading, refused)
+    except (InvalidInput, Refused, ServiceError) as why:
+        return why.message()
+    return ""
+
+
 def _warn(task: Task, spec: ClusterSpec, existing: Body | None, warned: set[str]) -> None:
     texts = names.ownership_warnings(spec.subject, existing, spec.owner)
     if existing is not None and cluster_facts(existing)["power_state"] == "Stopped":
@@ -251,7 +239,7 @@ def _warn(task: Task, spec: ClusterSpec, existing: Body | None, warned: set[str]
     reconcile.warn_once(task, texts, warned)
 
 
-def _apply(arm: Arm, spec: ClusterSpec, plan: ClusterPlan, wait: bool) -> Body:
+def _apply(arm: Arm, spec: ClusterSpec, plan: ClusterPlan, wait: bool, creation: Creation) -> Body:
     """The first request of the plan. What is left is planned again on what stands then: the cluster's operation gives
     every pool another eTag, and while it lasts others may have changed them."""
     step, last = plan.steps[0], len(plan.steps) == 1
@@ -259,6 +247,7 @@ def _apply(arm: Arm, spec: ClusterSpec, plan: ClusterPlan, wait: bool) -> Body:
     action = f"{verb} node pool {step.pool} of {spec.subject}" if step.pool else f"{verb} {spec.subject}"
     place, version = (f"{spec.id}/agentPools/{step.pool}", POOL_VERSION) if step.pool else (spec.id, API_VERSION)
     response = arm.write(step.method, place, action, version, step.body, etag=step.etag, create=step.create)
+    creation.answered = response.json_or_none() or {}
     if last and not wait:
         written = None if step.pool else response.json_or_none()
         return written or reconcile.read_written(arm, spec.id, API_VERSION, spec.subject)
@@ -267,37 +256,6 @@ def _apply(arm: Arm, spec: ClusterSpec, plan: ClusterPlan, wait: bool) -> Body:
     if not last:
         raise PlanAgain(step.changes)
     return body
-
-
-def _sizes_sent(step: Step) -> dict[str, str]:
-    """The sizes of the pools that the request makes, by name."""
-    if step.pool:
-        return {step.pool: str((step.body.get("properties") or {}).get("vmSize") or "")}
-    return {str(pool.get("name")): str(pool.get("vmSize") or "") for pool in current_pools(step.body)}
-
-
-def _undone(task: Task, arm: Arm, spec: ClusterSpec, step: Step, failure: ServiceError) -> bool:
-    """Whether what this task was about to make is not there. A refusal at once left nothing; an operation that failed
-    left a resource whose size cannot change, which is deleted: it did not exist when this task began."""
-    if failure.status is not None:
-        return True
-    subject = f"node pool {step.pool} of {spec.subject}" if step.pool else spec.subject
-    action = f"Deleting {subject}, which could not be made"
-    place, version = (f"{spec.id}/agentPools/{step.pool}", POOL_VERSION) if step.pool else (spec.id, API_VERSION)
-    why = "other operations on it did not end"
-    for _attempt in range(_DELETIONS):
-        try:
-            reconcile.await_operation(arm, arm.write("DELETE", place, action, version), subject, action)
-            return True
-        except PlanAgain:
-            # throttled, or another operation was in progress, which was waited for
-            continue
-        except (ServiceError, NotReady) as unable:
-            # whoever may create need not be allowed to delete: the refusal itself is the result then
-            why = unable.message()
-            break
-    task.warn(f"{subject} is left behind as Failed, and keeps its size until somebody deletes it: {why}")
-    return False
 
 
 def _absent(task: Task, arm: Arm, spec: ClusterSpec) -> Result:

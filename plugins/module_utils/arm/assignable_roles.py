@@ -136,11 +136,16 @@ def assignable(arm: Arm, scope: str) -> list[Role]:
 
 
 def places_of(scope: str) -> list[str]:
-    """Where to ask: the subscription, and for who has a role in the group alone, there."""
+    """Where to ask which roles can be assigned at the scope.
+
+    Azure answers those of the scope that is asked and of what lies above it
+    (https://learn.microsoft.com/rest/api/authorization/role-definitions/list), and the lowest scope that a role can be
+    made for is a resource group: for a resource its group is asked, and the subscription where that is not there yet.
+    """
     found = re.match(r"(/subscriptions/[^/]+)(/resourceGroups/[^/]+)?", scope, re.IGNORECASE)
     if found is None:
         return [scope]
-    return [found[1], found[0]] if found[2] else [found[1]]
+    return [found[0], found[1]] if found[2] else [found[1]]
 
 
 def advice(arm: Arm, needed: Needed) -> str:

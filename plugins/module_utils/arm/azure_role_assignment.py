@@ -19,6 +19,7 @@ from ..plan import ABSENT, Change, Plan, Refusal
 from ..run_cache import RunCache
 from ..task import Result, Task
 from . import names, reconcile
+from .assignable_roles import places_of
 from .client import Arm, Body, PlanAgain, Reading
 from .errors import concerns_registration, exists_already, is_elsewhere
 from .options import resolve_identity
@@ -257,32 +258,34 @@ def _without_principal(task: Task, principal: _Principal) -> Result:
 
 def _guid_of_name(arm: Arm, task: Task, subscription: str) -> str:
     """Asked once a run: the names of roles are the same in a whole directory."""
-    name = str(task.params["role"]).strip()
+    name, scope = str(task.params["role"]).strip(), whole_id(task.params["scope"], subscription)
 
     def ask() -> tuple[str, float]:
         action = f"Finding the role {name}"
-        found = _definitions(arm, name, subscription, whole_id(task.params["scope"], subscription), action)
+        found = _definitions(arm, name, scope, action)
         # a service that does not know the filter answers all of them
         same = [body for body in found if str((body.get("properties") or {}).get("roleName")).lower() == name.lower()]
         if not same:
-            hint = "Check its name (`az role definition list --query [].roleName`), or give its GUID."
-            raise ServiceError(action, "no role has this name", code="RoleDefinitionDoesNotExist", hint=hint)
+            listed = f"az role definition list --scope {scope or '/'} --query [].roleName"
+            hint = f"Check its name (`{listed}`) and its AssignableScopes, or give its GUID."
+            reason = f"no role of this name can be assigned at {scope or '/'}"
+            raise ServiceError(action, reason, code="RoleDefinitionDoesNotExist", hint=hint)
         return str(same[0]["name"]).lower(), _KNOWN_FOR_SECONDS
 
     cloud = str(task.params.get("cloud_environment") or "")
     return str(RunCache(task.run_directory).get_or_make(("role", cloud, subscription, name.lower()), ask))
 
 
-def _definitions(arm: Arm, name: str, subscription: str, scope: str, action: str) -> list[Body]:
-    """Of the subscription; an identity that has nothing there may still read those of the scope."""
+def _definitions(arm: Arm, name: str, scope: str, action: str) -> list[Body]:
+    """Of the scope: a role that is made for a group is not among those of its subscription."""
     quoted = name.replace("'", "''")
     query = {"$filter": f"roleName eq '{quoted}'"}
     version = names.api_version_of(names.ROLE_DEFINITIONS)
-    try:
-        return list(
-            arm.listed(f"/subscriptions/{subscription}/providers/{names.ROLE_DEFINITIONS}", action, version, query)
-        )
-    except ServiceError as failure:
-        if failure.status != _FORBIDDEN:
-            raise
-        return list(arm.listed(f"{scope}/providers/{names.ROLE_DEFINITIONS}", action, version, query))
+    *lower, last = places_of(scope)
+    for place in lower:
+        try:
+            return list(arm.listed(f"{place}/providers/{names.ROLE_DEFINITIONS}", action, version, query))
+        except ServiceError as failure:
+            if failure.status not in _UNDECIDED or is_elsewhere(failure):
+                raise
+    return list(arm.listed(f"{last}/providers/{names.ROLE_DEFINITIONS}", action, version, query))

@@ -77,6 +77,9 @@ HINTS = {
     "RoleAssignmentLimitExceeded": (
         "Give roles to groups or at fewer, higher scopes, and remove those of principals that are gone."
     ),
+    "RoleAssignmentScopeNotAssignableToRoleDefinition": (
+        "Add this scope, or one above it, to the AssignableScopes of the role; a change of them takes minutes to count."
+    ),
     "RoleAssignmentUpdateNotPermitted": (
         "Principal, role and scope of an assignment are fixed: give the new one a name (a GUID) of its own."
     ),

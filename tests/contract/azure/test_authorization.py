@@ -107,6 +107,25 @@ def test_definitions(azure: Azure) -> None:
     assert azure.request("DELETE", place, version=VERSION).status_code == 200
 
 
+def test_a_custom_role_is_there_where_it_can_be_assigned(azure: Azure) -> None:
+    """At its assignable scopes and below them; above them only for who asks for what lies below, too."""
+    azure.group()
+    definition = {"roleName": "mine", "permissions": [{"actions": ["*/read"]}], "assignableScopes": [f"{SUB}{GROUP}"]}
+    assert azure.request("PUT", f"{GROUP}{ROLES}/{ONE}", {"properties": definition}, version=VERSION).status_code == 201
+
+    def listed(scope: str, *asked: str) -> list[str]:
+        query = {"$filter": " and ".join(["type eq 'CustomRole'", *asked])}
+        return [
+            role["name"] for role in azure.request("GET", f"{scope}{ROLES}", version=VERSION, **query).json()["value"]
+        ]
+
+    assert listed("") == [] and listed(GROUP) == [ONE] and listed("", "atScopeAndBelow()") == [ONE]
+    assert put(azure, TWO, GROUP, grant(ONE)).status_code == 201
+    refused = put(azure, TWO, "", grant(ONE))
+    code = refused.json()["error"]["code"]
+    assert (refused.status_code, code) == (400, "RoleAssignmentScopeNotAssignableToRoleDefinition")
+
+
 def test_where_nothing_is(azure: Azure) -> None:
     assert put(azure).json()["error"]["code"] == "ResourceGroupNotFound"
     path = f"/subscriptions/00000000-0000-0000-0000-000000000000{GRANTS}/{ONE}"

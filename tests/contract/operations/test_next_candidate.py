@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from support.local_azure import Azure
 
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks_cluster import API_VERSION
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.reconcile import await_operation
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, azure_resource
 
@@ -92,4 +95,54 @@ def test_who_may_not_delete_is_told_the_refusal(group: Azure) -> None:
     with pytest.raises(ServiceError) as refused:
         aks_cluster.OPERATION(task)
     assert refused.value.code == "SkuNotAvailable"
-    assert any("left behind as Failed" in warning for warning in task.warnings)
+    (warning,) = task.warnings
+    assert "AKS cluster c1 is left behind as Failed" in warning
+    assert "Microsoft.ContainerService/managedClusters/delete" in warning
+
+
+def fails(azure: Azure, declared: dict[str, Any]) -> str:
+    """The refusal is the result, nothing is deleted, and what is said of it."""
+    task = azure.task(aks_cluster, declared)
+    with pytest.raises(ServiceError) as refused:
+        aks_cluster.OPERATION(task)
+    assert refused.value.code == "SkuNotAvailable"
+    assert "DELETE" not in {entry["method"] for entry in azure.log.writes() if entry["status"] < 400}
+    return " ".join(task.warnings)
+
+
+@pytest.mark.parametrize("pools", [[SYSTEM], [{**SYSTEM, "vm_size_candidates": SIZES[:2]}, WORK]])
+def test_who_does_not_want_another_size_keeps_what_was_made(group: Azure, pools: list[dict[str, Any]]) -> None:
+    refuse(group, SIZES[0])
+    sizes = {"try_next": False, "candidates": SIZES}
+    assert fails(group, {**CLUSTER, "node_pools": pools, "vm_size_selection": sizes}) == ""
+
+
+@pytest.mark.parametrize("other", ["Standard_Nope", "Standard_D64s_v5"], ids=["is not offered", "has no quota"])
+def test_nothing_is_deleted_where_no_other_candidate_fits(group: Azure, other: str) -> None:
+    group.run(aks_cluster, CLUSTER)
+    refuse(group, SIZES[0])
+    said = fails(group, {**CLUSTER, "node_pools": [SYSTEM, {**WORK, "vm_size_candidates": [SIZES[0], other]}]})
+    assert "No other size is tried" in said and other in said and "node pool work of AKS cluster c1 is left" in said
+
+
+@pytest.mark.parametrize("made", ["pool", "cluster"])
+def test_what_somebody_else_has_changed_is_not_deleted(
+    group: Azure, made: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are a moment faster than the removal."""
+    if made == "pool":
+        group.run(aks_cluster, CLUSTER)
+    refuse(group, SIZES[0])
+    write = Arm.write
+
+    def after_a_change(arm: Arm, method: str, resource_id: str, *details: Any, **preconditions: Any) -> Any:
+        if method == "DELETE":
+            monkeypatch.setattr(Arm, "write", write)
+            found = arm.read(resource_id.partition("/agentPools/")[0], "reading", API_VERSION).body or {}
+            tags = {"tags": {"touched": "by hand"}}
+            await_operation(arm, write(arm, "PATCH", found["id"], "tagging", API_VERSION, tags), "it", "tagging")
+        return write(arm, method, resource_id, *details, **preconditions)
+
+    monkeypatch.setattr(Arm, "write", after_a_change)
+    said = fails(group, CLUSTER if made == "cluster" else {**CLUSTER, "node_pools": [SYSTEM, WORK]})
+    assert "No other size is tried: " in said

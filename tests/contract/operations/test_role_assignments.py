@@ -186,6 +186,36 @@ def test_a_role_that_nobody_has_defined(group: Azure) -> None:
     assert "Finding the role Acr Pull" in failed["msg"]
 
 
+MANAGEMENT_GROUP = "/providers/Microsoft.Management/managementGroups/contoso"
+
+
+@pytest.mark.parametrize("made_for", ["group", "subscription", "management group"])
+def test_a_role_of_ones_own_is_found_where_it_can_be_assigned(group: Azure, made_for: str) -> None:
+    """Azure lists a role that is made for a group neither with its subscription nor with other groups."""
+    subscription = scope(group).rpartition("/resourceGroups/")[0]
+    places = {"group": scope(group), "subscription": subscription, "management group": MANAGEMENT_GROUP}
+    place, guid = places[made_for], str(uuid.uuid4())
+    definition = {"roleName": "House rules", "permissions": [{"actions": ["*/read"]}], "assignableScopes": [place]}
+    path = f"{place}/providers/Microsoft.Authorization/roleDefinitions/{guid}"
+    assert group.run(azure_resource, {"id": path, "properties": definition})["changed"]
+    elsewhere = MANAGEMENT_GROUP if made_for == "subscription" else subscription
+    failed = group.run(azure_role_assignment, declared(group, scope=elsewhere, role="House rules"))
+    assert failed["error"]["code"] == "RoleDefinitionDoesNotExist" and f"assigned at {elsewhere}" in failed["msg"]
+    made = group.run(azure_role_assignment, declared(group, scope=place, role="house rules"))
+    assert made["changed"] and made["role_definition_id"].endswith(guid)
+    assert not group.run(azure_role_assignment, declared(group, scope=place, role="House rules"))["changed"]
+    # who names it by its GUID is told what is wrong by Azure, and by the hint what to do
+    failed = group.run(azure_role_assignment, declared(group, scope=elsewhere, role=guid))
+    assert failed["error"]["code"] == "RoleAssignmentScopeNotAssignableToRoleDefinition"
+    assert "AssignableScopes" in failed["msg"]
+
+
+def test_a_role_at_what_is_not_there_yet_is_found_above_it(group: Azure) -> None:
+    later = f"{scope(group).rpartition('/')[0]}/rg-later"
+    checked = group.run(azure_role_assignment, declared(group, scope=later), check=True)
+    assert checked["changed"] and checked["role_definition_id"].endswith(READER)
+
+
 def test_nothing_is_asked_where_options_are_wrong(group: Azure) -> None:
     before = len(group.requests())
     failed = group.run(azure_role_assignment, declared(group, scope="rg", principal="me", role=""))

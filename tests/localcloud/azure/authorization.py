@@ -6,8 +6,16 @@ bicep-registry-modules); `roleDefinitionId` is answered with the subscription be
 a missing assignment is RoleAssignmentNotFound (recorded); statuses as azure-mgmt-authorization 4.0 accepts them; "the
 only accepted value" of conditionVersion is its model's word. What a PUT of the same name may change (description and
 condition), RoleDefinitionWithSameNameExists and RoleDefinitionHasAssignments are the documentation's (troubleshooting
-Azure RBAC, limits of custom roles); the texts of these codes are recalled. UnmatchedPrincipalType as quoted in
-Azure/modern-web-app-pattern-dotnet#129.
+Azure RBAC, limits of custom roles); the texts of these codes are recalled.
+
+Which definitions a scope has: those "applicable at scope and above", with the filter atScopeAndBelow() those below it,
+too (https://learn.microsoft.com/rest/api/authorization/role-definitions/list). A custom role is applicable where one of
+its assignable scopes covers it, and can be assigned nowhere else
+(https://learn.microsoft.com/azure/role-based-access-control/role-definitions): the status 400 and the code
+RoleAssignmentScopeNotAssignableToRoleDefinition are quoted in public tools that wait for it; its text is recalled.
+Which subscriptions are in a management group, this cloud does not know.
+
+UnmatchedPrincipalType as quoted in Azure/modern-web-app-pattern-dotnet#129.
 """
 
 from __future__ import annotations
@@ -100,14 +108,21 @@ def _definition(cloud: Cloud, scope: str, guid: str) -> Body | None:
 
 
 def list_definitions(call: Call) -> Reply:
-    scope = scope_of(call)
+    scope, asked = scope_of(call), call.query.get("$filter", "")
     bodies = [_built_in(_prefix(scope), role) for role in built_in_roles.ALL]
-    bodies += [item.body for item in call.cloud.store.find(kind=DEFINITION)]
+    below = "atscopeandbelow" in asked.lower()
+    bodies += [item.body for item in call.cloud.store.find(kind=DEFINITION) if _applies(item.body, scope, below)]
     # a quote in a name is doubled in a filter
-    for part, value in re.findall(r"(roleName|type) eq '((?:[^']|'')*)'", call.query.get("$filter", "")):
+    for part, value in re.findall(r"(roleName|type) eq '((?:[^']|'')*)'", asked):
         wanted = value.replace("''", "'").lower()
         bodies = [body for body in bodies if str(body["properties"][part]).lower() == wanted]
     return page(call, bodies, call.cloud.config.page_size)
+
+
+def _applies(definition: Body, scope: str, below: bool = False) -> bool:
+    """Whether the role can be assigned at the scope; `below`: or at one that lies below it."""
+    own = [str(one) for one in definition["properties"]["assignableScopes"]]
+    return any(rbac.covers(one, scope) or (below and rbac.covers(scope, one)) for one in own)
 
 
 def get_definition(call: Call) -> Reply:
@@ -205,8 +220,15 @@ def put(call: Call) -> Reply:
         if not given.get(name):
             raise ArmError(400, "InvalidRequestContent", f"The property '{name}' is missing in the request.")
     role = str(given["roleDefinitionId"]).rstrip("/").rpartition("/")[2]
-    if _definition(call.cloud, scope, role) is None:
+    definition = _definition(call.cloud, scope, role)
+    if definition is None:
         raise _no_definition(role)
+    if not _applies(definition, scope):
+        raise ArmError(
+            400,
+            "RoleAssignmentScopeNotAssignableToRoleDefinition",
+            f"The scope '{scope}' of the role assignment is not assignable to the role definition '{role}'.",
+        )
     if given.get("condition") and given.get("conditionVersion") != "2.0":
         version = given.get("conditionVersion")
         raise ArmError(400, "InvalidConditionVersion", f"The condition version '{version}' is not valid: use '2.0'.")

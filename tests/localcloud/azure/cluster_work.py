@@ -117,7 +117,7 @@ def works(cloud: Cloud) -> dict[str, Work]:
     def failed(operation: Operation) -> None:
         cluster = cloud.store.get(operation.resource_id)
         if cluster is not None:
-            cloud.store.update(cluster, body=with_state(cluster.body, "Failed"))
+            cloud.store.update(cluster, body=_with_new_etags(with_state(cluster.body, "Failed")))
 
     return {
         CONVERGE: Work(converge, failed),
@@ -142,6 +142,14 @@ def with_state(body: Body, state: str) -> Body:
     return body
 
 
+def _with_new_etags(body: Body) -> Body:
+    """An operation of the cluster gives another eTag to it and to each of its pools, however it ends
+    (https://learn.microsoft.com/azure/aks/use-etags)."""
+    for one in (body, *body["properties"]["agentPoolProfiles"]):
+        one["eTag"] = new_etag()
+    return body
+
+
 def settle(cloud: Cloud, resource_id: str, *, running: str = "", power: str = "") -> None:
     """The cluster as it is answered once an operation on it has succeeded."""
     cluster = cloud.store.get(resource_id)
@@ -149,14 +157,12 @@ def settle(cloud: Cloud, resource_id: str, *, running: str = "", power: str = ""
         return
     context = context_of(cloud, cluster)
     body = with_state(cluster.body, "Succeeded")
-    properties = body["properties"]
-    body["eTag"] = new_etag()
+    properties = _with_new_etags(body)["properties"]
     if power:
         properties["powerState"] = {"code": power}
     if running:
         properties["currentKubernetesVersion"] = running
     for pool in properties["agentPoolProfiles"]:
-        pool["eTag"] = new_etag()
         if power:
             pool["powerState"] = {"code": power}
         if running:

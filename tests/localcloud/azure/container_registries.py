@@ -24,13 +24,21 @@ from .operations import OperationFailed, Settle, Work, now
 from .registry_access import StoredAccess
 from .store import IN_PROGRESS, Operation, Resource
 from .wire import ArmError, Body, Call, Reply, link
+from .world_names import WorldNames
 
 if TYPE_CHECKING:
     from .cloud import Cloud
 
 TYPE = "Microsoft.ContainerRegistry/registries"
 CREATE = "create registry"
-PATTERN = re.compile(r"[a-zA-Z0-9]{5,50}")
+NAMES = WorldNames(
+    holders=(TYPE,),
+    pattern=re.compile(r"[a-zA-Z0-9]{5,50}"),
+    code="InvalidResourceName",
+    reason="Invalid",
+    not_valid="The registry name '{name}' is invalid: it takes 5 to 50 letters and digits.",
+    taken="The registry {name} is already in use.",
+)
 SKUS = ("Basic", "Standard", "Premium")
 ADMIN_DISABLED = (
     "Cannot perform credential operations for {id} as admin user is disabled. Kindly enable the admin user as per "
@@ -63,11 +71,6 @@ def find(call: Call) -> Resource:
     return placed.find(call, TYPE)
 
 
-def named(cloud: Cloud, name: str) -> Resource | None:
-    """The registry of this name, which is one of the whole world's."""
-    return next((item for item in cloud.store.find(kind=TYPE) if item.name.lower() == name.lower()), None)
-
-
 # --- the routes
 
 
@@ -79,26 +82,10 @@ def list_registries(call: Call) -> Reply:
     return placed.listed(call, TYPE)
 
 
-def check_name(call: Call) -> Reply:
-    name = str(call.object_body().get("name") or "")
-    if not PATTERN.fullmatch(name):
-        message = f"The registry name '{name}' is invalid: it takes 5 to 50 letters and digits."
-        return Reply(200, {"nameAvailable": False, "reason": "Invalid", "message": message})
-    if named(call.cloud, name) is not None:
-        message = f"The registry {name} is already in use."
-        return Reply(200, {"nameAvailable": False, "reason": "AlreadyExists", "message": message})
-    return Reply(200, {"nameAvailable": True})
-
-
 def put(call: Call) -> Reply:
     groups.require_usable(call.cloud, call["sub"], call["group"])
     body, name = call.object_body(), call["name"]
-    if not PATTERN.fullmatch(name):
-        raise ArmError(
-            400,
-            "InvalidResourceName",
-            f"The registry name '{name}' is invalid: it takes 5 to 50 letters and digits.",
-        )
+    NAMES.require_valid(name)
     existing = placed.existing(call, TYPE)
     location = placed.location(body)
     if existing is None:
@@ -208,7 +195,7 @@ def pace(call: Call) -> dict[str, str]:
 
 
 def _require_free_name(cloud: Cloud, name: str) -> None:
-    if named(cloud, name) is not None:
+    if NAMES.is_taken(cloud, name):
         raise ArmError(
             409,
             "AlreadyInUse",

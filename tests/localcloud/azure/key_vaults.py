@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from . import data_plane, groups, placed
 from .store import Resource
 from .wire import GATEWAY, ArmError, Body, Call, Reply, page
+from .world_names import WorldNames, named
 
 if TYPE_CHECKING:
     from .cloud import Cloud
@@ -26,11 +27,10 @@ if TYPE_CHECKING:
 TYPE = "Microsoft.KeyVault/vaults"
 SECRET = f"{TYPE}/secrets"
 DELETED = "Microsoft.KeyVault/deletedVaults"
-PATTERN = re.compile(r"[a-zA-Z](?!.*--)[a-zA-Z0-9-]{1,22}[a-zA-Z0-9]")
 SKUS = ("standard", "premium")
 RBAC_BY_DEFAULT = "2026-02-01"
 DAY = 86400
-NOT_VALID = (
+_NOT_VALID = (
     "The vault name '{name}' is invalid. A vault's name must be between 3-24 alphanumeric characters. The name must "
     "begin with a letter, end with a letter or digit, and not contain consecutive hyphens. Follow this link for more "
     "information: https://go.microsoft.com/fwlink/?linkid=2147742"
@@ -41,6 +41,14 @@ TAKEN = (
     "name was recently deleted but not purged after being placed in a recoverable state. If the vault is in a "
     "recoverable state then the vault will need to be purged before reusing the name. For more information about "
     "VaultAlreadyExists, follow this link https://go.microsoft.com/fwlink/?linkid=2147740"
+)
+NAMES = WorldNames(
+    holders=(TYPE, DELETED),
+    pattern=re.compile(r"[a-zA-Z](?!.*--)[a-zA-Z0-9-]{1,22}[a-zA-Z0-9]"),
+    code="VaultNameNotValid",
+    reason="AccountNameInvalid",
+    not_valid=_NOT_VALID,
+    taken=TAKEN,
 )
 # what a vault that says nothing about it has
 FIELDS: Body = {
@@ -55,11 +63,6 @@ FIELDS: Body = {
 OPTIONAL = ("enablePurgeProtection", "networkAcls")
 
 
-def named(cloud: Cloud, name: str, kind: str = TYPE) -> Resource | None:
-    """The vault of this name, which is one of the whole world's."""
-    return next((item for item in cloud.store.find(kind=kind) if item.name.lower() == name.lower()), None)
-
-
 # --- the routes
 
 
@@ -71,22 +74,10 @@ def list_vaults(call: Call) -> Reply:
     return placed.listed(call, TYPE)
 
 
-def check_name(call: Call) -> Reply:
-    name = str(call.object_body().get("name") or "")
-    if not PATTERN.fullmatch(name):
-        return Reply(
-            200, {"nameAvailable": False, "reason": "AccountNameInvalid", "message": NOT_VALID.format(name=name)}
-        )
-    if named(call.cloud, name) or named(call.cloud, name, DELETED):
-        return Reply(200, {"nameAvailable": False, "reason": "AlreadyExists", "message": TAKEN.format(name=name)})
-    return Reply(200, {"nameAvailable": True})
-
-
 def put(call: Call) -> Reply:
     groups.require_usable(call.cloud, call["sub"], call["group"])
     given, name = call.object_body(), call["name"]
-    if not PATTERN.fullmatch(name):
-        raise ArmError(400, "VaultNameNotValid", NOT_VALID.format(name=name))
+    NAMES.require_valid(name)
     standing, location = placed.existing(call, TYPE), placed.location(given)
     placed.require_here(standing, location, name)
     with call.cloud.store.transaction():
@@ -160,7 +151,7 @@ def secrets_of(cloud: Cloud, vault: Resource) -> list[Resource]:
 
 def _recover(call: Call) -> Resource:
     """What a deleted vault was, with what it held; it comes back into the group that it was deleted from."""
-    cloud, gone = call.cloud, named(call.cloud, call["name"], DELETED)
+    cloud, gone = call.cloud, named(call.cloud, DELETED, call["name"])
     if gone is None or gone.body["properties"]["vaultId"].lower() != placed.place(call, TYPE).lower():
         raise ArmError(404, "DeletedVaultNotFound", f"The specified deleted vault '{call['name']}' does not exist.")
     body, group = gone.private["vault"], gone.private["group"]
@@ -176,7 +167,7 @@ def _recover(call: Call) -> Resource:
 
 
 def _deleted(call: Call) -> Resource:
-    found = named(call.cloud, call["name"], DELETED)
+    found = named(call.cloud, DELETED, call["name"])
     if found is None or found.body["properties"]["location"] != call["location"].lower():
         raise ArmError(
             404, "DeletedVaultNotFound", f"The specified deleted vault '{call['name']}' does not exist.", GATEWAY
@@ -205,9 +196,9 @@ def purge(call: Call) -> Reply:
 
 
 def _require_free_name(cloud: Cloud, name: str) -> None:
-    if named(cloud, name) is not None:
+    if named(cloud, TYPE, name) is not None:
         raise ArmError(409, "VaultAlreadyExists", TAKEN.format(name=name))
-    if named(cloud, name, DELETED) is not None:
+    if named(cloud, DELETED, name) is not None:
         raise ArmError(
             409,
             "ConflictError",

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from localcloud.registries import ImageSource, RegistryFailure
 
 from . import rbac
-from .container_registries import find, named, pace
+from .container_registries import TYPE, find, pace
 from .operations import OperationFailed, Settle, Work
 from .registry_access import ACTIONS
 from .store import IN_PROGRESS, Operation, Resource
 from .wire import GATEWAY, ArmError, Body, Call, Reply, link
+from .world_names import named
 
 if TYPE_CHECKING:
     from .cloud import Cloud
@@ -185,5 +186,5 @@ def _registries(cloud: Cloud) -> list[Resource]:
 
 
 def _takes_anybody(cloud: Cloud, name: str) -> bool:
-    found = named(cloud, name)
+    found = named(cloud, TYPE, name)
     return found is not None and bool(found.body["properties"]["anonymousPullEnabled"])

@@ -229,7 +229,7 @@ ARM_ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
         f"{SUB}/providers/{ACR}/checkNameAvailability",
-        container_registries.check_name,
+        container_registries.NAMES.check,
         ACR,
         f"{ACR}/checkNameAvailability/read",
     ),
@@ -325,7 +325,7 @@ ARM_ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
         f"{SUB}/providers/{VAULTS}/checkNameAvailability",
-        key_vaults.check_name,
+        key_vaults.NAMES.check,
         VAULTS,
         f"{VAULTS}/checkNameAvailability/read",
     ),
@@ -349,7 +349,7 @@ ARM_ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
         f"{SUB}/providers/{STORAGE}/checkNameAvailability",
-        storage_accounts.check_name,
+        storage_accounts.NAMES.check,
         STORAGE,
         f"{STORAGE}/checknameavailability/read",
     ),

@@ -19,6 +19,7 @@ from . import data_plane, groups, placed
 from .operations import now
 from .store import Resource
 from .wire import ArmError, Body, Call, Reply
+from .world_names import WorldNames
 
 if TYPE_CHECKING:
     from .cloud import Cloud
@@ -26,17 +27,22 @@ if TYPE_CHECKING:
 TYPE = "Microsoft.Storage/storageAccounts"
 CONTAINER = f"{TYPE}/blobServices/containers"
 BLOB = f"{CONTAINER}/blobs"
-PATTERN = re.compile(r"[a-z0-9]{3,24}")
 KINDS = ("StorageV2", "BlobStorage", "BlockBlobStorage", "FileStorage", "Storage")
 SKUS = (
     *(f"Standard_{kind}" for kind in ("LRS", "GRS", "RAGRS", "ZRS", "GZRS", "RAGZRS")),
     *(f"Premium_{kind}" for kind in ("LRS", "ZRS")),
 )
-NOT_VALID = (
-    "{name} is not a valid storage account name. Storage account name must be between 3 and 24 characters in length "
-    "and use numbers and lower-case letters only."
+NAMES = WorldNames(
+    holders=(TYPE,),
+    pattern=re.compile(r"[a-z0-9]{3,24}"),
+    code="AccountNameInvalid",
+    reason="AccountNameInvalid",
+    not_valid=(
+        "{name} is not a valid storage account name. Storage account name must be between 3 and 24 characters in "
+        "length and use numbers and lower-case letters only."
+    ),
+    taken="The storage account named {name} is already taken.",
 )
-TAKEN = "The storage account named {name} is already taken."
 # what an account that says nothing about it has
 FIELDS: Body = {
     "accessTier": "Hot",
@@ -52,11 +58,6 @@ FIELDS: Body = {
 OPTIONAL = ("isHnsEnabled", "dnsEndpointType", "allowedCopyScope", "largeFileSharesState")
 
 
-def named(cloud: Cloud, name: str) -> Resource | None:
-    """The account of this name, which is one of the whole world's."""
-    return next((item for item in cloud.store.find(kind=TYPE) if item.name.lower() == name.lower()), None)
-
-
 # --- the routes
 
 
@@ -68,27 +69,15 @@ def list_accounts(call: Call) -> Reply:
     return placed.listed(call, TYPE)
 
 
-def check_name(call: Call) -> Reply:
-    name = str(call.object_body().get("name") or "")
-    if not PATTERN.fullmatch(name):
-        return Reply(
-            200, {"nameAvailable": False, "reason": "AccountNameInvalid", "message": NOT_VALID.format(name=name)}
-        )
-    if named(call.cloud, name) is not None:
-        return Reply(200, {"nameAvailable": False, "reason": "AlreadyExists", "message": TAKEN.format(name=name)})
-    return Reply(200, {"nameAvailable": True})
-
-
 def put(call: Call) -> Reply:
     groups.require_usable(call.cloud, call["sub"], call["group"])
     given, name = call.object_body(), call["name"]
-    if not PATTERN.fullmatch(name):
-        raise ArmError(400, "AccountNameInvalid", NOT_VALID.format(name=name))
+    NAMES.require_valid(name)
     standing, location = placed.existing(call, TYPE), placed.location(given)
     placed.require_here(standing, location, name)
     with call.cloud.store.transaction():
-        if standing is None and named(call.cloud, name) is not None:
-            raise ArmError(409, "StorageAccountAlreadyTaken", TAKEN.format(name=name))
+        if standing is None and NAMES.is_taken(call.cloud, name):
+            raise ArmError(409, "StorageAccountAlreadyTaken", NAMES.taken.format(name=name))
         private: Body = standing.private if standing else {"host": data_plane.reserve(call.cloud), "keys": _keys()}
         body: Body = {
             "id": standing.id if standing else placed.place(call, TYPE),

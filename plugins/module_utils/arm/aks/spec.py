@@ -56,6 +56,7 @@ _SIZE_OPTIONS: dict[str, Any] = {
     "architecture": {"type": "str", "choices": ["x64", "amd64", "arm64"]},
     "allow_burstable": {"type": "bool", "default": True},
     "surge_nodes": {"type": "int", "default": 1},
+    "try_next": {"type": "bool", "default": True},
 }
 CLUSTER_ARGUMENTS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -139,6 +140,8 @@ class SizeSelection:
     # whoever lists a burstable candidate wants it, if nothing else is said
     allow_burstable: bool = True
     surge_nodes: int = 1
+    # whether a refusal of Azure is followed by the next candidate
+    try_next: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

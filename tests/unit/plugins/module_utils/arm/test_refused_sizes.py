@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which size a refusal of Azure is about, and whether another candidate is left to try."""
+"""Which size a refusal of Azure is about, whether another candidate is left, and what may be removed for it."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks.plan import Step
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks.spec import ClusterSpec, PoolSpec, SizeSelection
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks_cluster import sizes_at_fault
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.refused_sizes import Creation, sizes_at_fault
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 
 A, B, C = "Standard_A4", "Standard_A4s", "Standard_C2"
@@ -61,3 +64,44 @@ def test_the_size_at_fault(
 ) -> None:
     failure = ServiceError("Creating", reason, code=code)
     assert sizes_at_fault(failure, declared, sent, refused) == {one.lower() for one in found}
+
+
+def cluster(state: str = "Failed", uid: str = "1", size: str = A, name: str = "a", etag: str = "e") -> dict[str, Any]:
+    pools = [{"name": name, "vmSize": size, "provisioningState": state, "eTag": etag}]
+    properties = {"provisioningState": state, "resourceUID": uid, "agentPoolProfiles": pools}
+    return {"id": "i", "eTag": etag, "properties": properties}
+
+
+CREATIONS = {
+    "cluster": Creation(TWO, Step("PUT", (), body=cluster("", etag=""), create=True), cluster("Creating", etag="")),
+    "pool": Creation(TWO, Step("PUT", (), pool="a", body={"properties": {"vmSize": A}}, create=True)),
+}
+
+
+@pytest.mark.parametrize("made", CREATIONS)
+@pytest.mark.parametrize(
+    ("stands", "doubt"),
+    [
+        pytest.param(cluster(), "", id="it failed"),
+        pytest.param(cluster("Canceled"), "", id="it was cancelled"),
+        pytest.param(cluster(size=A.upper()), "", id="in any case"),
+        pytest.param(cluster("Succeeded"), "it is Succeeded now", id="it was made all the same"),
+        pytest.param(cluster("Updating"), "it is Updating now", id="somebody works on it"),
+        pytest.param(cluster(size=C), "not those", id="of another size"),
+        pytest.param(cluster(etag=""), "eTag", id="it cannot be removed as it was read"),
+    ],
+)
+def test_what_may_be_removed(made: str, stands: dict[str, Any], doubt: str) -> None:
+    creation = CREATIONS[made]
+    found = creation.found_in(stands)
+    assert found is not None
+    assert doubt in creation.doubt(found) and bool(doubt) == bool(creation.doubt(found))
+
+
+def test_a_cluster_of_the_same_name_that_is_another_one_stays() -> None:
+    assert "another one" in CREATIONS["cluster"].doubt(cluster(uid="2"))
+
+
+@pytest.mark.parametrize(("made", "stands"), [("cluster", None), ("pool", None), ("pool", cluster(name="b"))])
+def test_what_is_gone_is_not_found(made: str, stands: dict[str, Any] | None) -> None:
+    assert CREATIONS[made].found_in(stands) is None
