@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,21 @@ LEVELS = ("contract", "integration")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        level = item.path.relative_to(TESTS).parts[0]
-        if level in LEVELS:
-            item.add_marker(level)
+    for level in LEVELS:
+        # thousands of tests: the texts of paths are compared ten times as fast as paths
+        inside = f"{TESTS / level}{os.sep}"
+        for item in items:
+            if str(item.path).startswith(inside):
+                item.add_marker(level)
+
+
+def pytest_collection_finish() -> None:
+    """The collected tests stay until the end: no collection of garbage need look at them and their modules again.
+
+    pytest alone collects ten times as it ends; that was a quarter of what it takes to collect `tests/unit`.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class FailuresAsTheyHappen:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -153,3 +155,19 @@ def over_http(answer: Answer, asked: list[Asked] | None = None) -> Iterator[str]
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def accepting(serve: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A server of raw connections, each handed to `serve`."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)

@@ -17,9 +17,8 @@ from typing import Any
 import pytest
 from support import mcp_played as played
 from support.mcp_exchange import exchange_to
-from support.mcp_played import Asked, Played, as_events, as_json, over_http, result
+from support.mcp_played import Asked, Played, accepting, as_events, as_json, over_http, result
 from support.port_forwarding import api_server
-from unit.plugins.module_utils.mcp.servers import accepting
 from unit.plugins.module_utils.mcp.test_observe import failed
 from unit.plugins.module_utils.mcp.test_port_forward import port
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -21,7 +22,6 @@ DOCS = CHECKOUT / "docs"
 PASCAL = re.compile(r"[A-Z][a-z0-9]*([A-Z][A-Za-z0-9]*)*")
 # what gives a code → its place among the arguments; besides, every argument `code`
 GIVE = {"Unanswered": 0, "Reason": 1, "make_reason": 1, "reason_about": 1, "ReasonCode": None, "_row": 1}
-SOURCES = {path: ast.parse(path.read_text("utf-8")) for path in sorted((CHECKOUT / "plugins").rglob("*.py"))}
 Place = str
 
 
@@ -66,10 +66,12 @@ def explained(page: str) -> set[str]:
     return {code for row in rows if row.startswith("| `") for code in re.findall(r"`(\w+)`", row.split("|")[1])}
 
 
+@cache
 def declared() -> dict[str, Place]:
+    sources = {path: ast.parse(path.read_text("utf-8")) for path in sorted((CHECKOUT / "plugins").rglob("*.py"))}
     tables = {code: "a table of reasons" for one in DOMAINS for code in one.reasons} | dict.fromkeys(REASON_CODES, "")
     tables |= {code: "helm.cli.FAILURES" for _, code, _ in cli.FAILURES}
-    return {**dict(given(SOURCES)), **dict.fromkeys(get_args(verdicts.Code), "verdicts.Code"), **tables}
+    return {**dict(given(sources)), **dict.fromkeys(get_args(verdicts.Code), "verdicts.Code"), **tables}
 
 
 def test_every_code_is_pascal_case() -> None:

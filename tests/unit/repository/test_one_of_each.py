@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
-from pathlib import Path
 
 import pytest
+from gate.checkout import CHECKOUT
 
-ROOT = Path(__file__).resolve().parents[3]
-PLUGINS = ROOT / "plugins"
+PLUGINS = CHECKOUT / "plugins"
 
 # what may be used, and where
 ONLY_IN = {
@@ -30,9 +29,16 @@ def dotted(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def names_used(source: str) -> Iterator[str]:
+@cache
+def nodes_by_file() -> dict[str, list[ast.AST]]:
+    """Every file is read once, whatever is asked of it."""
+    files = sorted(PLUGINS.rglob("*.py"))
+    return {str(file.relative_to(PLUGINS)): list(ast.walk(ast.parse(file.read_text()))) for file in files}
+
+
+def names_used(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """`module.name` of everything that is used or imported by its name."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes:
         if isinstance(node, ast.Attribute):
             yield dotted(node)
         elif isinstance(node, ast.ImportFrom):
@@ -41,9 +47,7 @@ def names_used(source: str) -> Iterator[str]:
 
 @cache
 def names_by_file() -> dict[str, frozenset[str]]:
-    """Every file is read once, however many names are asked for."""
-    files = sorted(PLUGINS.rglob("*.py"))
-    return {str(file.relative_to(PLUGINS)): frozenset(names_used(file.read_text())) for file in files}
+    return {file: frozenset(names_used(nodes)) for file, nodes in nodes_by_file().items()}
 
 
 @pytest.mark.parametrize("name", ONLY_IN)
@@ -54,9 +58,9 @@ def test_one_way(name: str) -> None:
 TO_STDOUT = ("print", "sys.stdout", "sys.__stdout__")
 
 
-def writes_to_stdout(source: str) -> Iterator[int]:
+def writes_to_stdout(nodes: Iterable[ast.AST]) -> Iterator[int]:
     """Lines that may write to standard output, which belongs to the callback that was chosen for it."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "display":
             if not any(keyword.arg == "stderr" for keyword in node.keywords):
                 yield node.lineno
@@ -76,13 +80,9 @@ def writes_to_stdout(source: str) -> Iterator[int]:
     ],
 )
 def test_what_writes_to_stdout_is_found(source: str, lines: list[int]) -> None:
-    assert list(writes_to_stdout(source)) == lines
+    assert list(writes_to_stdout(ast.walk(ast.parse(source)))) == lines
 
 
 def test_nothing_writes_to_stdout() -> None:
-    found = [
-        f"{file.relative_to(PLUGINS)}:{line}"
-        for file in sorted(PLUGINS.rglob("*.py"))
-        for line in writes_to_stdout(file.read_text())
-    ]
+    found = [f"{file}:{line}" for file, nodes in nodes_by_file().items() for line in writes_to_stdout(nodes)]
     assert found == []

@@ -18,9 +18,8 @@ from urllib.parse import quote, urlsplit
 import pytest
 from support import mcp_played as played
 from support.local_azure import FakeTask
-from support.mcp_played import Asked, as_json, error, over_http, result, text
+from support.mcp_played import Asked, accepting, as_json, error, over_http, result, text
 from support.port_forwarding import api_server
-from unit.plugins.module_utils.mcp.servers import accepting
 
 from ansible_collections.mcpops.platform.plugins.module_utils import masking
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, NotReady, Reason

@@ -3,47 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from support import mcp_played as played
 from support.mcp_played import Asked, over_http
 from support.port_forwarding import Handler, api_server
-from unit.plugins.module_utils.mcp import servers
-from unit.plugins.module_utils.mcp.test_observe import failed, probed
+from unit.plugins.module_utils.mcp.test_observe import failed
 from unit.plugins.module_utils.mcp.test_port_forward import port
 
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import cluster_access, http_client
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.protocol import Reply
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.verdicts import Unanswered
-
-
-@pytest.fixture(scope="module")
-def old() -> Iterator[str]:
-    with servers.serving(servers.over_http_sse()) as url:
-        yield url.replace("/mcp", "/sse")
-
-
-def test_a_server_of_the_sdk_answers(old: str) -> None:
-    call = {"tool": "say", "arguments": {"text": "grüß dich"}, "expect_equals": "grüß dich"}
-    [row] = probed(url=old, **call)["servers"]
-    assert (row["era"], row["transport"], row["server_info"]["name"]) == ("legacy", "http_sse", "old")
-    assert [tool["name"] for tool in row["tools"]] == ["say"]
-    [again] = probed(url=old, era="legacy")["servers"]
-    assert again["eras"] == ["legacy"]
-
-
-def test_it_answers_over_a_forwarded_port(old: str) -> None:
-    with api_server({"old-1": port(old)}) as connection:
-        options = {"name": "old", "namespace": "mcp", "path": "/sse", "via": "port_forward"}
-        [row] = probed(**options, **connection)["servers"]
-    assert row["transport"] == "http_sse"
-
-
-def test_the_era_is_told_from_the_transport(old: str) -> None:
-    assert failed(url=old, era="modern").reasons[0].code == "EraMismatch"
-
 
 # what a stream names; {here} is its own origin, {there} another one that listens
 ELSEWHERE = (

@@ -13,10 +13,8 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from support import mcp_played as played
-from support.mcp_played import Asked, as_json, over_http, result, text
+from support.mcp_played import Asked, accepting, as_json, over_http, result, text
 from support.port_forwarding import TOKEN, api_server
-from unit.plugins.module_utils.mcp import servers
-from unit.plugins.module_utils.mcp.servers import accepting
 from unit.plugins.module_utils.mcp.test_observe import failed, probed
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput
@@ -36,6 +34,11 @@ LONG = "ü" * 20_000
 
 def port(url: str) -> int:
     return int(urlsplit(url).port or 0)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def wants_token(asked: Asked) -> Reply:
@@ -133,15 +136,6 @@ def passed_on(here: socket.socket, there: socket.socket) -> None:
             there.sendall(piece)
 
 
-@pytest.mark.parametrize("json_response", [True, False], ids=["json", "stream"])
-def test_a_server_of_the_sdk_is_asked_in_the_same_way(json_response: bool) -> None:
-    app = servers.echo(stateless=False, json_response=json_response)
-    with servers.serving(app) as url, api_server({"echo-1": port(url)}) as connection:
-        call = {"tool": "say", "arguments": {"text": "grüß dich"}, "expect": "grüß"}
-        [row] = probed(**ECHO, **connection, via="port_forward", **call)["servers"]
-    assert row["era"] == "legacy" and row["replicas"] == {"ready": 1, "answered": 1}
-
-
 def test_the_token_is_refused_by_the_server_itself() -> None:
     with over_http(wants_token) as url, api_server({"echo-1": port(url)}) as connection:
         (reason,) = failed(**ECHO, **connection, headers={"Authorization": "Bearer expired"}).reasons
@@ -158,7 +152,7 @@ IN_THE_WAY: dict[str, tuple[dict[str, int], bool, dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("pods", "forbidden", "other", "code"), IN_THE_WAY.values(), ids=IN_THE_WAY)
 def test_what_is_in_the_way_is_named(pods: dict[str, int], forbidden: bool, other: dict[str, Any], code: str) -> None:
-    pods = {pod: servers.free_port() for pod in pods}
+    pods = {pod: free_port() for pod in pods}
     with api_server(pods, forbidden) as connection:
         (reason,) = failed(**ECHO, **{**connection, **other}, headers=BEARER).reasons
     assert reason.code == code
@@ -170,18 +164,6 @@ def test_what_is_in_the_way_is_named(pods: dict[str, int], forbidden: bool, othe
 def test_a_refusal_of_the_api_server_is_not_one_of_the_mcp_server(status: int, body: bytes) -> None:
     verdict = cluster_access.not_forwarded(websocket.NotUpgraded(status, {"content-type": "text/plain"}, body))
     assert verdict.code == "ProxyError" and f"HTTP {status}" in verdict.reason
-
-
-def test_a_pod_that_is_silent_ends_with_the_time() -> None:
-    with servers.misbehaving("hang") as url, api_server({"echo-1": port(url)}) as connection:
-        (reason,) = failed(**ECHO, **connection, headers=BEARER, timeout=1.0).reasons
-    assert reason.code == "Timeout"
-
-
-def test_an_answer_without_end_is_not_read_to_its_end() -> None:
-    with servers.misbehaving("huge") as url, api_server({"echo-1": port(url)}) as connection:
-        (reason,) = failed(**ECHO, **connection, headers=BEARER).reasons
-    assert reason.code == "Oversize"
 
 
 def test_the_way_follows_from_the_headers() -> None:

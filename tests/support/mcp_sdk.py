@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-MISBEHAVING = Path(__file__).parents[4] / "localcloud" / "images" / "misbehaving_server.py"
+MISBEHAVING = Path(__file__).parents[1] / "localcloud" / "images" / "misbehaving_server.py"
 
 
 def echo(*, stateless: bool, json_response: bool, only_localhost: bool = False) -> Starlette:
@@ -69,10 +68,19 @@ def paged(pages: int) -> Starlette:
     return Starlette(routes=[Mount("/mcp", manager.handle_request)], lifespan=lambda _app: manager.run())
 
 
+class Prompt(uvicorn.Server):
+    """uvicorn's own looks ten times a second whether it is to end, which is most of what a test would take."""
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        while not self.should_exit:
+            await asyncio.sleep(0.01)
+
+
 @contextmanager
 def serving(app: Starlette, port: int = 0) -> Iterator[str]:
     listener = socket.create_server(("127.0.0.1", port))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
+    server = Prompt(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
     started = threading.Event()
     startup = server.startup
 
@@ -177,21 +185,6 @@ def dripping() -> Any:
             await asyncio.sleep(0.05)
 
     return drip
-
-
-@contextmanager
-def accepting(serve: Callable[[socket.socket], None]) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def accept() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
-        with contextlib.suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
 
 
 async def receive_until_gone(receive: Any) -> None:

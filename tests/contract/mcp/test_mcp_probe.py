@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils.mcp import servers
+from support import mcp_sdk as servers
 
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, NotReady
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import mcp_probe as operation
