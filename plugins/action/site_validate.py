@@ -44,7 +44,6 @@ FURTHER_VARIABLES = (PLATFORM_VARIABLE, "mcpops_subscription_id")
 PLAYBOOK_VARIABLES = ("aks_cluster_kubeconfig", KUBECONFIG, "site_lock_timeout", "site_lock_namespace", RINGS, SERIAL)
 PLAYBOOKS, LEASE_PLAYBOOK, LEASE_MODULE = Path(__file__).parents[2] / "playbooks", "site", "site_lock"
 RUNS_OF_OTHERS = {"site_verify": "verify", "site_teardown": "teardown"}
-UNDER_LEASE = frozenset({"cluster_setup", "kmcp", "mcp_servers", "extras"})
 # nobody but the inventory sets these
 OWN_VARIABLE = re.compile(r"'(mcpops_\w+)' is undefined")
 OWN_NAME = re.compile(r"mcpops\.platform\.(\w+)")
@@ -85,12 +84,22 @@ class Role:
         self.path = path
         self.options = module_arguments.main_entry_point(_first(path / "meta", "argument_specs", load))
         self.defaults: dict[str, Any] = _first(path / "defaults", "main", load) or {}
-        self.tasks = _tasks(path / "tasks", load)
+        of_site = {role.name: role for role in domains.roles()}
+        self._tasks = [(of_site.get(name), _tasks(path / "tasks", load))]
         if self.name in RUNS_OF_OTHERS:
             # a file of each role that has one
             stem = RUNS_OF_OTHERS[self.name]
-            for place in filter(None, (_role_path(role.name, "") for role in domains.roles())):
-                self.tasks += _tasks(place / "tasks", load, stem)
+            places = {role: _role_path(role.name, "") for role in of_site.values()}
+            self._tasks += [(role, _tasks(place / "tasks", load, stem)) for role, place in places.items() if place]
+
+    @property
+    def takes_lease(self) -> bool:
+        """Whether site.yml runs it between taking and giving back the lease of the cluster."""
+        return any(role is not None and role.is_under_lease for role, _tasks in self._tasks[:1])
+
+    def tasks_on(self, variables: Mapping[str, Any]) -> list[ModuleTask]:
+        """Its tasks on a host with these variables, which are not rendered."""
+        return [task for role, tasks in self._tasks if role is None or role.is_busy(variables) for task in tasks]
 
 
 class ActionModule(SiteAction):
@@ -207,8 +216,8 @@ class ActionModule(SiteAction):
         findings += module_arguments.azure_auth_findings(host)
         reported = {inventory.as_written(finding.path, host.spelled) for finding in findings}
         of_tasks = TaskFindings(host, Written(defaults, given), reported)
-        tasks = [task for role in applying for task in role.tasks]
-        for task in [*(tasks if UNDER_LEASE.isdisjoint(host.roles) else [*tasks, *lease])]:
+        tasks = [task for role in applying for task in role.tasks_on(given)]
+        for task in [*tasks, *(lease if any(role.takes_lease for role in applying) else ())]:
             for call in values.calls(task):
                 findings += of_tasks.of(_module(task.module), task, call)
         return host, findings, of_tasks

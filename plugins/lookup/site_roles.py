@@ -51,7 +51,6 @@ _raw:
   elements: str
 """
 
-from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +71,8 @@ class LookupModule(LookupBase):
             role.name
             for role in domains.roles()
             if role.group in groups and stage in (None, role.stage) and _has(role.name, tasks)
-            if not self.get_option("busy") or _declares(variables or {}, role.unless_empty)
+            if not self.get_option("busy") or role.is_busy(variables or {})
         ]
-
-
-def _declares(variables: Mapping[str, Any], names: Collection[str]) -> bool:
-    return not names or any(variables.get(name) for name in names)
 
 
 def _has(role: str, tasks: str) -> bool:

@@ -24,6 +24,8 @@ PLATFORMS, CLUSTERS = "platforms", "clusters"
 BACKEND, EXISTING = "aks_cluster_backend", "existing"
 """The variable of a cluster that says what makes it, and its value for one that somebody else has made."""
 """The groups of an inventory whose hosts are the site."""
+OUTSIDE_LEASE = ("preflight", "cluster", "verify")
+"""The stages of clusters that other runs need not wait for."""
 EXTRAS = "extras"
 """The stage of roles that site.yml does not import by name: they run after all others."""
 
@@ -49,6 +51,15 @@ class Role:
     @property
     def short_name(self) -> str:
         return self.name.rpartition(".")[2]
+
+    @property
+    def is_under_lease(self) -> bool:
+        """Whether one run at a time does its work in a cluster."""
+        return self.group == CLUSTERS and self.stage not in OUTSIDE_LEASE
+
+    def is_busy(self, variables: HostVars) -> bool:
+        """Whether it has something to do on a host, as far as its variables show without being evaluated."""
+        return not self.unless_empty or any(variables.get(name) for name in self.unless_empty)
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,26 @@ from support.playbook import Run, run_tasks
 PLATFORM = "mcpops.platform.azure_platform"
 OF_CLUSTERS = [
     f"mcpops.platform.{name}"
-    for name in ("site_preflight", "aks_cluster", "cluster_setup", "kmcp", "mcp_servers", "extras", "site_verify")
+    for name in (
+        *("site_preflight", "aks_cluster", "cluster_setup", "kmcp", "mcp_servers"),
+        *("mcp_mesh", "mcp_mesh_agents", "extras", "site_verify"),
+    )
 ]
 SERVERS, AKS, EXTRAS = "mcpops.platform.mcp_servers", "mcpops.platform.aks_cluster", "mcpops.platform.extras"
+MESH = ["mcpops.platform.mcp_mesh", "mcpops.platform.mcp_mesh_agents"]
 IN_CLUSTER = ["mcpops.platform.cluster_setup", "mcpops.platform.kmcp", SERVERS]
 ROLES: dict[str, list[str]] = {
     "'clusters'": OF_CLUSTERS,
     "['clusters', 'platforms', 'eastus2']": [PLATFORM, *OF_CLUSTERS],
     "'eastus2'": [],
-    "'clusters', tasks='verify'": [SERVERS, EXTRAS],
+    "'clusters', tasks='verify'": [SERVERS, *MESH, EXTRAS],
     "'clusters', tasks='verify', busy=true": [SERVERS],
-    "'clusters', tasks='teardown'": [AKS, *IN_CLUSTER, EXTRAS],
+    "'clusters', tasks='teardown'": [AKS, *IN_CLUSTER, *MESH, EXTRAS],
     "'clusters', tasks='teardown', busy=true": [AKS, *IN_CLUSTER],
     "'platforms', tasks='teardown'": [PLATFORM],
     "'clusters', stage='mcp'": [SERVERS],
+    "'clusters', stage='mesh'": MESH,
+    "'clusters', stage='mesh', busy=true": [],
     "'clusters', stage='extras'": [EXTRAS],
     "'clusters', stage='extras', busy=true": [],
 }
@@ -49,11 +55,19 @@ def test_roles(asked: Run, terms: str, roles: list[str]) -> None:
     assert asked.of("local", terms)["msg"] == roles
 
 
-def test_a_role_with_something_to_do_is_busy() -> None:
-    question = "{{ query('mcpops.platform.site_roles', 'clusters', stage='extras', busy=true) }}"
-    task = {"ansible.builtin.debug": {"msg": question}}
-    run = run_tasks([task], variables={"extras_templates": ["a.j2"]}).ok()
-    assert run.last["msg"] == [EXTRAS]
+@pytest.mark.parametrize(
+    ("stage", "variables", "roles"),
+    [
+        ("extras", {"extras_templates": ["a.j2"]}, [EXTRAS]),
+        ("mesh", {"mcpops_mesh_namespace": "agents"}, MESH[:1]),
+        ("mesh", {"mcp_mesh_agents_agents": [{"name": "a"}]}, MESH[1:]),
+        ("mesh", {"mcpops_mesh_agents": [], "mcp_mesh_replicas": 2}, []),
+    ],
+)
+def test_a_role_with_something_to_do_is_busy(stage: str, variables: dict[str, Any], roles: list[str]) -> None:
+    question = f"{{{{ query('mcpops.platform.site_roles', 'clusters', stage='{stage}', busy=true) }}}}"
+    run = run_tasks([{"ansible.builtin.debug": {"msg": question}}], variables=variables).ok()
+    assert run.last["msg"] == roles
 
 
 def test_rights_are_asked_where_they_are_used(asked: Run) -> None:
