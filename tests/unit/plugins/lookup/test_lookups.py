@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
-from support.playbook import Run, run_tasks
+from support.playbook import LOCAL_HOST, Run, run_playbook, run_tasks
 
 PLATFORM = "mcpops.platform.azure_platform"
 OF_CLUSTERS = [
@@ -68,6 +71,35 @@ def test_a_role_with_something_to_do_is_busy(stage: str, variables: dict[str, An
     question = f"{{{{ query('mcpops.platform.site_roles', 'clusters', stage='{stage}', busy=true) }}}}"
     run = run_tasks([{"ansible.builtin.debug": {"msg": question}}], variables=variables).ok()
     assert run.last["msg"] == roles
+
+
+@pytest.mark.parametrize(("busy", "roles"), [({}, []), ({"mcpops_mesh_namespace": "agents"}, MESH[:1])])
+def test_tags_know_what_any_host_of_the_play_has_to_do(busy: dict[str, Any], roles: list[str]) -> None:
+    """Of hosts that are not in the play, or in no group of the site, nothing counts."""
+    asked = "query('mcpops.platform.site_roles', 'clusters', stage='mesh', busy=true, anywhere=true)"
+    own = {"mcpops_mesh_namespace": "agents"}
+    groups = {"clusters": {"hosts": {"a": {}, "b": busy, "c": own}}, "others": {"hosts": {"d": own}}}
+    inventory = {"all": {"vars": LOCAL_HOST, "children": groups}}
+    play = {
+        "hosts": "a:b:d",
+        "gather_facts": False,
+        "tasks": [
+            {"name": "Asked", "ansible.builtin.debug": {"msg": f"{{{{ {asked} }}}}"}},
+            {
+                "name": "Chosen",
+                "ansible.builtin.debug": {},
+                "tags": [f"{{{{ 'mesh' if {asked} else 'never' }}}}"],
+            },
+        ],
+    }
+    with tempfile.TemporaryDirectory() as place:
+        for name, content in (("hosts.json", inventory), ("play.json", [play])):
+            Path(place, name).write_text(json.dumps(content), encoding="utf-8")
+        run = run_playbook("-i", f"{place}/hosts.json", f"{place}/play.json").ok()
+    assert {one["host"]: one["result"]["msg"] for one in run.results if one["task"] == "Asked"} == dict.fromkeys(
+        "abd", roles
+    )
+    assert ("Chosen" in {one["task"] for one in run.results}) == bool(roles)
 
 
 def test_rights_are_asked_where_they_are_used(asked: Run) -> None:
