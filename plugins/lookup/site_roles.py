@@ -35,8 +35,8 @@ options:
   anywhere:
     description:
       - With O(busy), roles that have something to do on any host of the play that is in one of these groups. Tags of a
-        task are chosen by it, because they are the same for all hosts. Where hosts are not known, as with
-        C(--list-tasks), all roles are given.
+        task are chosen by it, because they are the same for all hosts. Where variables of hosts are not known,
+        with C(--list-tasks) and in the first play, all roles are given.
     type: bool
     default: false
 """
