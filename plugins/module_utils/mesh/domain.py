@@ -196,7 +196,7 @@ def _without_mesh(host: Host) -> Iterator[tuple[str, str]]:
     for variable in sorted(host.written):
         if variable.startswith("mcp_mesh_") and not variable.startswith("mcp_mesh_agents_"):
             yield variable, f"says something of a mesh that is not declared: {beside}"
-    if host.get(AGENTS) and not any(host.get(variable) for variable in ELSEWHERE):
+    if host.get(AGENTS) and host.written.isdisjoint(ELSEWHERE):
         yield AGENTS, f"has no registry: {beside}, and {ELSEWHERE[0]} names one that is elsewhere"
 
 
