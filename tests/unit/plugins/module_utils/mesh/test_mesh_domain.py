@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -110,7 +109,7 @@ def test_a_call_goes_to_the_service_of_its_agent() -> None:
 def test_rights_are_asked_where_there_is_a_mesh_only() -> None:
     without = domains.rights({"kmcp": ["k"], "mcp": ["m"], "mesh": [], "lease": ["l"]})
     assert domains.rights({"kmcp": ["k"], "mcp": ["m"], "lease": ["l"]}) == without
-    more = [one for one in domains.rights({"kmcp": ["k"], "mcp": ["m"], "mesh": ["x"], "lease": ["l"]})]
+    more = domains.rights({"kmcp": ["k"], "mcp": ["m"], "mesh": ["x"], "lease": ["l"]})
     added = {one["resource"] for one in more if one not in without}
     assert {"statefulsets", "networkpolicies", "services/proxy", "persistentvolumeclaims"} <= added
 
