@@ -17,17 +17,26 @@ venv: ## .venv, from a cache shared by checkouts (MCPOPS_PYTHON=... picks the in
 
 .PHONY: demo
 demo: venv ## from nothing to an answered MCP call, on the local cloud
+	$(call DEMO,demo,true,inventories/local)
+
+.PHONY: demo-full
+demo-full: venv ## all that runs on one local cluster: the demo, and a mesh whose agents call each other
+	$(call DEMO,demo-full,localcloud images mesh,inventories/local-full)
+
+# name, what the registry gets beside what it holds, inventory
+define DEMO
 	@export PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONPATH="$(CURDIR)/tests" GOGC=$${GOGC:-400}; SECONDS=0; \
-	if localcloud doctor && localcloud up && ansible-playbook site.yml -i inventories/local; then \
-	    printf '\ndemo: %s s in all\n' "$$SECONDS"; \
-	    echo 'demo: for the commands above: export PATH="$$PWD/.venv/bin:$$PATH"'; \
+	if localcloud doctor && localcloud up && $(2) && ansible-playbook site.yml -i $(3); then \
+	    printf '\n$(1): %s s in all\n' "$$SECONDS"; \
+	    echo '$(1): for the commands above: export PATH="$$PWD/.venv/bin:$$PATH"'; \
 	else \
-	    printf '\ndemo: the last command failed; its reason is above.\n'; \
-	    echo 'demo: make demo continues where it stopped, make demo-down removes everything.'; exit 1; \
+	    printf '\n$(1): the last command failed; its reason is above.\n'; \
+	    echo '$(1): make $(1) continues where it stopped, make demo-down removes everything.'; exit 1; \
 	fi
+endef
 
 .PHONY: demo-down
-demo-down: venv ## remove everything the demo made: processes, namespaces, mounts, files
+demo-down: venv ## remove everything that a demo made: processes, namespaces, mounts, files
 	@.venv/bin/localcloud reset
 
 .PHONY: test

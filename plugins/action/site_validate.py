@@ -84,18 +84,22 @@ class Role:
         self.path = path
         self.options = module_arguments.main_entry_point(_first(path / "meta", "argument_specs", load))
         self.defaults: dict[str, Any] = _first(path / "defaults", "main", load) or {}
-        self._tasks = _tasks(path / "tasks", load)
-        self._of_others: list[tuple[str, ModuleTask]] = []
+        of_site = {role.name: role for role in domains.roles()}
+        self._tasks = [(of_site.get(name), _tasks(path / "tasks", load))]
         if self.name in RUNS_OF_OTHERS:
             # a file of each role that has one
             stem = RUNS_OF_OTHERS[self.name]
-            for role in domains.roles():
-                if place := _role_path(role.name, ""):
-                    self._of_others += [(role.group, task) for task in _tasks(place / "tasks", load, stem)]
+            places = {role: _role_path(role.name, "") for role in of_site.values()}
+            self._tasks += [(role, _tasks(place / "tasks", load, stem)) for role, place in places.items() if place]
 
-    def tasks(self, groups: Container[str]) -> list[ModuleTask]:
-        """Those that it runs on a host of these groups: of other roles what they run there."""
-        return [*self._tasks, *(task for group, task in self._of_others if group in groups)]
+    def tasks_on(self, groups: Container[str], variables: Mapping[str, Any]) -> list[ModuleTask]:
+        """Its tasks on a host of these groups with these variables, which are not rendered."""
+        return [
+            task
+            for role, tasks in self._tasks
+            if role is None or (role.group in groups and role.is_busy(variables))
+            for task in tasks
+        ]
 
 
 class ActionModule(SiteAction):
@@ -212,7 +216,7 @@ class ActionModule(SiteAction):
         findings += module_arguments.azure_auth_findings(host)
         reported = {inventory.as_written(finding.path, host.spelled) for finding in findings}
         of_tasks = TaskFindings(host, Written(defaults, given), reported)
-        tasks = [task for role in applying for task in role.tasks(own)]
+        tasks = [task for role in applying for task in role.tasks_on(own, given)]
         for task in [*(tasks if domains.roles_under_lease().isdisjoint(host.roles) else [*tasks, *lease])]:
             for call in values.calls(task):
                 findings += of_tasks.of(_module(task.module), task, call)

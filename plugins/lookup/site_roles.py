@@ -32,6 +32,13 @@ options:
         roles only they themselves know.
     type: bool
     default: false
+  anywhere:
+    description:
+      - With O(busy), roles that have something to do on any host of the play that is in one of these groups. Tags of a
+        task are chosen by it, because they are the same for all hosts. Where variables of hosts are not known,
+        with C(--list-tasks) and in the first play, all roles are given.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -51,7 +58,7 @@ _raw:
   elements: str
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +66,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible.utils.collection_loader._collection_finder import _get_collection_role_path
 
 from ..module_utils import domains
+from ..module_utils.domain import Role
 
 
 class LookupModule(LookupBase):
@@ -68,16 +76,28 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         groups = {str(name) for term in terms for name in (term if isinstance(term, list) else [term])}
         stage, tasks = self.get_option("stage"), self.get_option("tasks")
-        return [
-            role.name
+        known = variables or {}
+        listed = [
+            role
             for role in domains.roles()
             if role.group in groups and stage in (None, role.stage) and _has(role.name, tasks)
-            if not self.get_option("busy") or _declares(variables or {}, role.unless_empty)
         ]
+        if self.get_option("busy") and self.get_option("anywhere"):
+            listed = _busy_anywhere(listed, known)
+        elif self.get_option("busy"):
+            listed = [role for role in listed if role.is_busy(known)]
+        return [role.name for role in listed]
 
 
-def _declares(variables: Mapping[str, Any], names: Collection[str]) -> bool:
-    return not names or any(variables.get(name) for name in names)
+def _busy_anywhere(roles: list[Role], known: Mapping[str, Any]) -> list[Role]:
+    hosts = known.get("hostvars")
+    if hosts is None:
+        return roles
+    of_play = set(known.get("ansible_play_hosts_all") or ())
+    groups: Mapping[str, list[str]] = known.get("groups") or {}
+    members = {role.group: of_play.intersection(groups.get(role.group, ())) for role in roles}
+    variables = {name: hosts.raw_get(name) for names in members.values() for name in names}
+    return [role for role in roles if any(role.is_busy(variables[name]) for name in members[role.group])]
 
 
 def _has(role: str, tasks: str) -> bool:

@@ -50,6 +50,10 @@ class Role:
     def short_name(self) -> str:
         return self.name.rpartition(".")[2]
 
+    def is_busy(self, variables: HostVars) -> bool:
+        """Whether it has something to do on a host, as far as its variables show without being evaluated."""
+        return not self.unless_empty or any(variables.get(name) for name in self.unless_empty)
+
 
 @dataclass(frozen=True)
 class Right:

@@ -122,7 +122,7 @@ LANES = (
     # MCP Mesh: its registry and agents, as they are published.
     Lane(
         "mesh",
-        ("mesh_registry_info", "mesh_registry", "mesh_agent"),
+        ("mesh_registry_info", "mesh_registry", "mesh_agent", "mesh_site"),
         paths={"kmcp": "mesh_registry_info/test_path.py"},
         needs="mesh-images",
     ),
@@ -300,7 +300,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("conformance", "the official MCP suite against client and servers", conformance, 3, ("npm", "mcp-servers")),
     # Both wait for clusters most of the time, each for its own.
     Stage("integration", "modules and playbooks on a real cluster", integration, 4, ("images",), at_once=3),
-    Stage("molecule", "a scenario per role", molecule, 4, ("cloud",)),
+    Stage("molecule", "a scenario per role", molecule, 4, ("cloud", "images")),
     # Here and not in the tests that want them: no test may take as long as a build.
     _support(
         "versions",

@@ -300,7 +300,7 @@ def test_no_scenario_stands_on_what_another_checkout_prepared() -> None:
 
 def test_a_level_brings_what_it_needs_in_order() -> None:
     names = [stage.name for stage in stages.select(("molecule",))]
-    assert names == ["doctor", "build", "cloud", "molecule"]
+    assert names == ["doctor", "build", "images", "cloud", "molecule"]
 
 
 def test_what_others_wait_for_begins_at_once_and_timed_clients_run_by_themselves() -> None:

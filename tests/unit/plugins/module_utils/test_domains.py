@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_
 ROOT = Path(__file__).resolve().parents[4]
 MODULE_UTILS = ROOT / "plugins" / "module_utils"
 ENGINE = ("kube", "arm", "helm", "mcp")
-OF_DOMAINS = ("kmcp", "domains", "site")
+OF_DOMAINS = ("kmcp", "mesh", "domains", "site")
 
 
 def tasks_of(playbook: str) -> list[dict[str, Any]]:
@@ -31,32 +32,37 @@ def tasks_of(playbook: str) -> list[dict[str, Any]]:
     return [task for play in plays for task in opened(play.get("tasks", []))]
 
 
-def test_the_site_imports_its_roles_in_order_each_with_its_stage() -> None:
-    imported = [
-        (task["ansible.builtin.import_role"]["name"], *task["tags"])
-        for task in tasks_of("site.yml")
-        if "ansible.builtin.import_role" in task
-    ]
+WHERE_DECLARED = (
+    "{{{{ '{stage}' if query('mcpops.platform.site_roles', 'clusters', stage='{stage}', busy=true, anywhere=true) "
+    "else 'never' }}}}"
+)
+INCLUDED = re.compile(r"query\('mcpops\.platform\.site_roles', 'clusters', stage='(\w+)', busy=true\)")
+
+
+def test_the_site_runs_its_roles_in_order_each_with_its_stage() -> None:
+    """By name those that every host has, by their stage those that only some hosts have anything for."""
+    run: list[tuple[str, str]] = []
+    for task in tasks_of("site.yml"):
+        if "ansible.builtin.import_role" in task:
+            run.append((task["ansible.builtin.import_role"]["name"], *task["tags"]))
+        elif "ansible.builtin.include_role" in task:
+            (stage,) = INCLUDED.findall(task["loop"])
+            assert task["ansible.builtin.include_role"]["apply"]["tags"] == [stage]
+            assert [" ".join(tag.split()) for tag in task["tags"]] == (
+                [stage] if stage == EXTRAS else [WHERE_DECLARED.format(stage=stage)]
+            )
+            run.append(("", stage))
     # what clusters share is converged before anything of a cluster, but for the checks that change nothing
-    listed = sorted(
-        (role for role in domains.roles() if role.stage != EXTRAS), key=lambda role: role.stage != "preflight"
+    listed = sorted(domains.roles(), key=lambda role: role.stage != "preflight")
+    expected = [("" if role.unless_empty or role.stage == EXTRAS else role.name, role.stage) for role in listed]
+    assert run == list(dict.fromkeys(expected))
+
+
+def test_what_works_in_a_cluster_does_so_under_its_lease() -> None:
+    (tags,) = {tuple(task["tags"]) for task in tasks_of("site.yml") if "mcpops.platform.site_lock" in task}
+    assert sorted(tags) == sorted(
+        {role.stage for role in domains.roles() if role.short_name in domains.roles_under_lease()}
     )
-    assert imported == [(role.name, role.stage) for role in listed if role.stage != EXTRAS]
-
-
-def test_the_roles_under_the_lease_are_those_that_the_playbook_runs_under_it() -> None:
-    tasks = tasks_of("site.yml")
-    states = [task.get("mcpops.platform.site_lock", {}).get("state", "present") for task in tasks]
-    locks = [number for number, task in enumerate(tasks) if "mcpops.platform.site_lock" in task]
-    taken, given_back = locks
-    assert [states[number] for number in locks] == ["present", "absent"]
-    within = {
-        task["ansible.builtin.import_role"]["name"]
-        for task in tasks[taken:given_back]
-        if "ansible.builtin.import_role" in task
-    }
-    later = {role.name for role in domains.roles() if role.stage == EXTRAS}
-    assert {f"mcpops.platform.{name}" for name in domains.roles_under_lease()} == within | later
 
 
 @pytest.mark.parametrize("area", ENGINE)
@@ -72,7 +78,7 @@ def test_the_engine_imports_no_domain(area: str) -> None:
             assert not wrong, f"{file.relative_to(ROOT)} imports {', '.join(sorted(wrong))}"
 
 
-@pytest.mark.parametrize("word", ["kmcp", "mcpserver", "kagent"])
+@pytest.mark.parametrize("word", ["kmcp", "mcpserver", "kagent", "mesh"])
 def test_the_kubernetes_engine_has_no_word_of_a_domain(word: str) -> None:
     found = [
         str(file.relative_to(ROOT))
