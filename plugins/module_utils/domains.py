@@ -27,6 +27,7 @@ from .domain import (
     Role,
 )
 from .kmcp import domain as kmcp
+from .mesh import domain as mesh
 
 
 def _versions(nodes: Sequence[Object], _host: HostVars) -> str:
@@ -56,7 +57,7 @@ DECLARES = ("extras_releases", "extras_objects", "extras_templates", "extras_src
 OWN = Domain(name="extras", roles=(Role(f"{COLLECTION}.extras", unless_empty=DECLARES),))
 """What a site has beside the platform."""
 
-DOMAINS: tuple[Domain, ...] = (arm.DOMAIN, CLUSTER, kmcp.DOMAIN, OWN)
+DOMAINS: tuple[Domain, ...] = (arm.DOMAIN, CLUSTER, kmcp.DOMAIN, mesh.DOMAIN, OWN)
 """In the order in which their roles run."""
 
 VERIFY = Role(f"{COLLECTION}.site_verify", stage="verify")

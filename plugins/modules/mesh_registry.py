@@ -94,7 +94,9 @@ options:
         description: Image of the bundled PostgreSQL; C(postgres:15) if not set.
         type: str
       size:
-        description: Size of the volume, which is decided when it is made; Kubernetes changes it in no StatefulSet.
+        description:
+          - Size of the volume. One that stands is grown where its StorageClass allows it, and the StatefulSet is made
+            anew around its running pods. A smaller size, or another class, is refused.
         type: str
         default: 8Gi
       storage_class:
