@@ -52,6 +52,12 @@ options:
   image:
     description: Image of the registry; C(mcpmesh/registry:3.7.1) if not set.
     type: str
+  allow_downgrade:
+    description:
+      - Whether O(image) may be of an older version than the one that runs, as far as their tags tell. An older registry
+        drops from its tables what it does not know, so dump the database first.
+    type: bool
+    default: false
   image_pull_policy:
     description: When nodes pull the images of the registry and of its database.
     type: str
@@ -244,6 +250,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "namespace": {"type": "str", "required": True},
     "name": {"type": "str", "default": "mcp-mesh-registry"},
     "image": {"type": "str"},
+    "allow_downgrade": {"type": "bool", "default": False},
     "image_pull_policy": {"type": "str", "choices": ["Always", "IfNotPresent", "Never"]},
     "image_pull_secrets": {"type": "list", "elements": "str", "no_log": False},
     "replicas": {"type": "int", "default": 1},

@@ -15,10 +15,11 @@ from ..kube.diagnosis.snapshot import CALL, LOG, STATUS, Evidence, Finding, Snap
 from ..kube.readiness.reasons import Object, condition_of, make_reason, subject_of
 from .agent_spec import COMPONENT_LABEL
 from .domain import AGENT_KIND, NAME, judge_agent
-from .members import SeenAgent, agents_in, named, ports_of, registries_in, selects
+from .members import SeenAgent, agents_in, has_database, named, ports_of, registries_in, selects, variables_of
 from .registry_observe import Answer, Registry
 from .registry_readiness import AVAILABLE, HEALTHY, Agent, Expected, judge_agents
 from .registry_spec import OWNER_LABEL
+from .release_plan import goes_with_its_release, release_of
 
 WORKLOADS = ("Deployment", "StatefulSet")
 LOG_LINES = 20
@@ -47,7 +48,8 @@ def mesh_findings(snapshot: Snapshot) -> list[Finding]:
     found = [of_reason(item, reason) for item in snapshot.of(AGENT_KIND) for reason in judge_agent(item)]
     if not snapshot.knows("Service"):
         return found
-    found += [one for registry in registries(snapshot) for one in _of_registry(snapshot, registry)]
+    for registry in registries(snapshot):
+        found += [*_of_registry(snapshot, registry), *_traps(snapshot, registry)]
     for agent in _agents(snapshot):
         found += _of_settings(snapshot, agent)
         place = agent.registry
@@ -98,6 +100,26 @@ def _of_registry(snapshot: Snapshot, registry: Registry) -> Iterator[Finding]:
         evidence = (Evidence(CALL, silence.message),)
         found = replace(silence, subject=subject_of(item))
         yield of_reason(item, found, evidence=evidence, caused_by=tuple(causes))
+
+
+def _traps(snapshot: Snapshot, registry: Registry) -> Iterator[Finding]:
+    """What the official charts leave behind them."""
+    for item in snapshot.all("Namespace"):
+        if item["metadata"]["name"] == registry.namespace and goes_with_its_release(item):
+            owner = f"belongs to the Helm release {release_of(item)}, and a mesh registry is in it"
+            yield of_reason(item, make_reason(subject_of(item), "NamespaceOfRelease", owner))
+    service = named(snapshot.all("Service"), *key_of(registry))
+    for item in [one for kind in WORKLOADS for one in snapshot.of(kind)]:
+        template = (item.get("spec") or {}).get("template") or {}
+        labels = (template.get("metadata") or {}).get("labels") or {}
+        if item["metadata"].get("namespace") != registry.namespace or service is None or not selects(service, labels):
+            continue
+        if not has_database(item):
+            lost = "has no variable DATABASE_URL: it keeps its agents in a file of the container"
+            yield of_reason(item, make_reason(subject_of(item), "RegistryWithoutDatabase", lost))
+        if "MCP_MESH_ADMIN_PORT" not in variables_of(item):
+            shared = "serves /admin on the port of /agents (MCP_MESH_ADMIN_PORT is not set)"
+            yield of_reason(item, make_reason(subject_of(item), "AdminExposed", shared))
 
 
 def _about_database(snapshot: Snapshot, registry: Registry, service: Object, found: Reason, shown: Evidence) -> Finding:

@@ -67,6 +67,23 @@ REASONS: Mapping[str, ReasonCode] = {
         "without it, this is as it should be.",
         30.0,
     ),
+    "NamespaceOfRelease": ReasonCode(
+        WARNING,
+        "a Helm release owns the namespace of a mesh",
+        "Removing that release deletes the namespace with all that is in it, and so does an upgrade of the official chart"
+        " from 3.3 to 3.5 or later. First run kubectl annotate namespace NAME helm.sh/resource-policy=keep.",
+    ),
+    "RegistryWithoutDatabase": ReasonCode(
+        WARNING,
+        "a mesh registry has no database, and loses its agents with the pod",
+        "Give it DATABASE_URL from a Secret; DATABASE_TYPE and the like are read by nothing. The role mcp_mesh (module "
+        "mesh_registry) does.",
+    ),
+    "AdminExposed": ReasonCode(
+        WARNING,
+        "whoever reaches a mesh registry may drain it and rotate its keys",
+        "Set MCP_MESH_ADMIN_PORT to a port that no Service leads to. The role mcp_mesh (module mesh_registry) does.",
+    ),
     "InertAgent": ReasonCode(
         WARNING,
         "a resource MCPAgent stands, and nothing makes anything of it",

@@ -17,6 +17,7 @@ from .registry_observe import DEFAULT_PORT, DEFAULT_SERVICE, Registry
 
 Object = Mapping[str, Any]
 URL, HOST, PORT, NAME = "MCP_MESH_REGISTRY_URL", "MCP_MESH_HTTP_HOST", "MCP_MESH_HTTP_PORT", "MCP_MESH_AGENT_NAME"
+DATABASE = "DATABASE_URL"
 _OF_CHART = "mcp-mesh-registry"
 """The name label of the registry in the official charts, and in the manifests before them."""
 _LONGEST_CLUSTER_NAME = 2
@@ -130,6 +131,15 @@ def variables_of(workload: Object) -> dict[str, str]:
             if one.get("value") is not None:
                 found.setdefault(str(one["name"]), str(one["value"]))
     return found
+
+
+def has_database(workload: Object) -> bool:
+    """Whether a registry is told of a database, be it by a value, a Secret, or all that a Secret holds."""
+    containers = (_template(workload).get("spec") or {}).get("containers") or ()
+    return any(
+        container.get("envFrom") or any(one.get("name") == DATABASE for one in container.get("env") or ())
+        for container in containers
+    )
 
 
 def named(items: Sequence[Object], namespace: str, name: str) -> Object | None:

@@ -17,13 +17,14 @@ from ..kube.apply.requests import FORBIDDEN, Target, read_live, target_of
 from ..kube.client import Kube
 from ..kube.discovery import ResourceType
 from ..kube.kubeconfig import CONNECTION
-from ..kube.manifests import Object, ObjectRef
+from ..kube.manifests import Object, ObjectRef, object_ref
 from ..masking import protect
 from ..plan import Refusal
 from ..run_cache import ClusterPending
 from ..task import Result, Task
 from ..waiting import Deadline, poll, wait_timeout_problems
 from . import registry_observe
+from .agent_spec import COMPONENT_LABEL, REGISTRY
 from .owned_objects import TYPES, delete_owned, is_owned, refuse_others, target_named
 from .registry_observe import Registry, awaits_database
 from .registry_spec import (
@@ -42,6 +43,7 @@ from .registry_spec import (
     url_in,
 )
 from .registry_validate import registry_option_problems, wrong_url
+from .release_plan import downgrade_refusals
 from .volume_plan import Growth, not_growing, volume_growth
 
 SUBJECT = "mesh_registry"
@@ -80,6 +82,7 @@ def _present(kube: Kube, task: Task, registry: DeclaredRegistry) -> Result:
     objects = registry_objects(made)
     own = [target_of(TYPES[item["kind"]], item) for item in objects]
     refuse_others(SUBJECT, OWNER_LABEL, {target.ref: registry.name for target in own}, live)
+    _refuse_older(task, objects, live)
     growth = _growth(kube, registry, objects, live)
     options = BundleOptions(
         subject=SUBJECT,
@@ -109,6 +112,18 @@ def _present(kube: Kube, task: Task, registry: DeclaredRegistry) -> Result:
     if waits:
         _wait_until_it_answers(kube, task, registry, deadline, outcome)
     return _result(registry, outcome)
+
+
+def _refuse_older(task: Task, objects: Sequence[Object], live: Mapping[ObjectRef, Object]) -> None:
+    """Not below the version that runs, unless somebody has said that its data may go."""
+    refused = [
+        one
+        for item in objects
+        if item["kind"] in _WORKLOADS and item["metadata"]["labels"][COMPONENT_LABEL] == REGISTRY
+        for one in downgrade_refusals(live.get(object_ref(item)), item, task.params["allow_downgrade"])
+    ]
+    if refused:
+        raise Refused(SUBJECT, refused)
 
 
 def _made_anew(objects: Sequence[Object], growth: Growth) -> tuple[ObjectOptions, ...]:

@@ -201,3 +201,17 @@ def test_a_resource_that_nothing_acts_upon(cluster: Any, namespace: str, direct:
         assert [one["code"] for one in direct(asked)["findings"]] == ["InertAgent"]
     finally:
         cluster.kubectl("delete", "crd", "mcpagents.mesh.mcp.io", "--ignore-not-found", "--wait=false")
+
+
+def test_what_the_official_charts_leave_behind(cloud: Any, cluster: Any, namespace: str, direct: Any) -> None:
+    cluster.kubectl("annotate", "namespace", namespace, "meta.helm.sh/release-name=mcp-core")
+    objects = mesh.registry(cloud, namespace)
+    [container] = objects[0]["spec"]["template"]["spec"]["containers"]
+    container["env"] = [one for one in container["env"] if one["name"] != "DATABASE_URL"]
+    mesh.apply(cluster, objects)
+    asked = {"namespaces": [namespace], "cluster_scope": True}
+    traps = {f"{namespace} NamespaceOfRelease"}
+    traps |= {f"{mesh.REGISTRY_SERVICE} {code}" for code in ("RegistryWithoutDatabase", "AdminExposed")}
+    assert traps <= set(findings(direct(asked)))
+    cluster.kubectl("annotate", "namespace", namespace, "helm.sh/resource-policy=keep")
+    assert f"{namespace} NamespaceOfRelease" not in findings(direct(asked))

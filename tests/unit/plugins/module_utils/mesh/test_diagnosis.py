@@ -200,3 +200,45 @@ def test_a_registry_whose_pods_are_not_ready() -> None:
     fresh = service("mcp-mesh-registry")
     fresh["metadata"]["creationTimestamp"] = JUST_NOW
     assert "RegistryNotReady" not in codes(found(answering(silence=NOT_READY), Service=[fresh]))
+
+
+def registry_workload(*env: dict[str, Any], **container: Any) -> dict[str, Any]:
+    made = agent("mcp-mesh-registry")
+    made["spec"]["template"]["spec"]["containers"] = [{"name": "registry", "env": list(env), **container}]
+    return made
+
+
+URL = {"name": "DATABASE_URL", "valueFrom": {"secretKeyRef": {"name": "db", "key": "url"}}}
+ADMIN = {"name": "MCP_MESH_ADMIN_PORT", "value": "8001"}
+
+
+@pytest.mark.parametrize(
+    ("workload", "expected"),
+    [
+        (registry_workload(URL, ADMIN), []),
+        (registry_workload(ADMIN, envFrom=[{"secretRef": {"name": "db"}}]), []),
+        (registry_workload({"name": "DATABASE_TYPE", "value": "mysql"}, ADMIN), ["RegistryWithoutDatabase"]),
+        (registry_workload(URL), ["AdminExposed"]),
+        (registry_workload(), ["AdminExposed", "RegistryWithoutDatabase"]),
+    ],
+)
+def test_a_registry_that_somebody_else_has_made(workload: dict[str, Any], expected: list[str]) -> None:
+    assert codes(found(Deployment=[workload])) == expected
+    elsewhere = {**workload, "metadata": {**workload["metadata"], "namespace": "other"}}
+    assert codes(found(Deployment=[elsewhere])) == []
+
+
+@pytest.mark.parametrize(
+    ("annotations", "name", "owned"),
+    [
+        ({"meta.helm.sh/release-name": "mcp-core"}, "mesh", True),
+        ({"meta.helm.sh/release-name": "mcp-core", "helm.sh/resource-policy": "keep"}, "mesh", False),
+        ({"meta.helm.sh/release-name": "mcp-core"}, "other", False),
+        ({}, "mesh", False),
+    ],
+)
+def test_a_namespace_that_goes_with_a_release(annotations: dict[str, str], name: str, owned: bool) -> None:
+    namespace = {"metadata": {"name": name, "annotations": annotations}, "status": {"phase": "Active"}}
+    findings = found(Namespace=[namespace])
+    assert codes(findings) == (["NamespaceOfRelease"] if owned else [])
+    assert all("mcp-core" in one.summary and "resource-policy=keep" in one.advice for one in findings)
