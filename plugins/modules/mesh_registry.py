@@ -52,6 +52,12 @@ options:
   image:
     description: Image of the registry; C(mcpmesh/registry:3.7.1) if not set.
     type: str
+  allow_downgrade:
+    description:
+      - Whether O(image) may be of an older version than the one that runs, as far as their tags tell. An older registry
+        drops from its tables what it does not know, so dump the database first.
+    type: bool
+    default: false
   image_pull_policy:
     description: When nodes pull the images of the registry and of its database.
     type: str
@@ -94,7 +100,9 @@ options:
         description: Image of the bundled PostgreSQL; C(postgres:15) if not set.
         type: str
       size:
-        description: Size of the volume, which is decided when it is made; Kubernetes changes it in no StatefulSet.
+        description:
+          - Size of the volume. One that stands is grown where its StorageClass allows it, and the StatefulSet is made
+            anew around its running pods. A smaller size, or another class, is refused.
         type: str
         default: 8Gi
       storage_class:
@@ -242,6 +250,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "namespace": {"type": "str", "required": True},
     "name": {"type": "str", "default": "mcp-mesh-registry"},
     "image": {"type": "str"},
+    "allow_downgrade": {"type": "bool", "default": False},
     "image_pull_policy": {"type": "str", "choices": ["Always", "IfNotPresent", "Never"]},
     "image_pull_secrets": {"type": "list", "elements": "str", "no_log": False},
     "replicas": {"type": "int", "default": 1},

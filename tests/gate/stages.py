@@ -122,7 +122,7 @@ LANES = (
     # MCP Mesh: its registry and agents, as they are published.
     Lane(
         "mesh",
-        ("mesh_registry_info", "mesh_registry", "mesh_agent", "mesh_site"),
+        ("mesh_registry_info", "mesh_registry", "mesh_agent", "mesh_policies", "mesh_diagnosis", "mesh_site"),
         paths={"kmcp": "mesh_registry_info/test_path.py"},
         needs="mesh-images",
     ),

@@ -105,31 +105,42 @@ def play_options(cloud: Cloud, kubeconfig: Path | None, auth: Mapping[str, Any] 
 
 
 @pytest.fixture(scope="session")
-def cluster(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
-    """The cluster all tests share. It is made by the modules under test and stays until the cloud is reset."""
-    kubeconfig = tmp_path_factory.mktemp("kube") / "integration"
-    named = {"name": SHARED_CLUSTER, "resource_group": SHARED_GROUP}
-    run_tasks(
-        [
-            {
-                "mcpops.platform.azure_resource": {
-                    "type": "Microsoft.Resources/resourceGroups",
-                    "name": SHARED_GROUP,
-                    "location": LOCATION,
-                }
-            },
-            {
-                "mcpops.platform.aks_cluster": {
-                    **named,
-                    "location": LOCATION,
-                    "node_pools": [{"name": "system", "mode": "System", "count": 1, "vm_size": "Standard_D2s_v5"}],
-                }
-            },
-            {"mcpops.platform.aks_kubeconfig": {**named, "path": str(kubeconfig), "credential": "admin"}},
-        ],
-        play=play_options(cloud, None, None),
-    ).ok()
-    return Cluster(SHARED_CLUSTER, SHARED_GROUP, kubeconfig, cloud.environment["kubectl"])
+def make_cluster(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Cluster]:
+    """`make_cluster(name, **options of aks_cluster)`, by the modules under test; it stays until the cloud is reset."""
+
+    def make(name: str, **options: Any) -> Cluster:
+        kubeconfig = tmp_path_factory.mktemp("kube") / name
+        named = {"name": name, "resource_group": SHARED_GROUP}
+        run_tasks(
+            [
+                {
+                    "mcpops.platform.azure_resource": {
+                        "type": "Microsoft.Resources/resourceGroups",
+                        "name": SHARED_GROUP,
+                        "location": LOCATION,
+                    }
+                },
+                {
+                    "mcpops.platform.aks_cluster": {
+                        **named,
+                        "location": LOCATION,
+                        "node_pools": [{"name": "system", "mode": "System", "count": 1, "vm_size": "Standard_D2s_v5"}],
+                        **options,
+                    }
+                },
+                {"mcpops.platform.aks_kubeconfig": {**named, "path": str(kubeconfig), "credential": "admin"}},
+            ],
+            play=play_options(cloud, None, None),
+        ).ok()
+        return Cluster(name, SHARED_GROUP, kubeconfig, cloud.environment["kubectl"])
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def cluster(make_cluster: Callable[..., Cluster]) -> Cluster:
+    """The cluster all tests share."""
+    return make_cluster(SHARED_CLUSTER)
 
 
 @pytest.fixture

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..domain import COLLECTION, Answers, Domain, HostVars, Right, Role, Row
-from ..kube.readiness.reasons import ERROR, WARNING, ReasonCode
+from ..domain import COLLECTION, Answers, Diagnosis, Domain, HostVars, Object, Right, Role, Row
+from ..errors import Reason
+from ..kube.readiness.reasons import ERROR, WARNING, ReasonCode, reason_about
 
 if TYPE_CHECKING:
     from ..site.inventory import Host
 
 NAME = "mesh"
 STAGE = "mesh"
+AGENT_VERSION, AGENT_KIND = "mesh.mcp.io/v1alpha1", "MCPAgent"
 VERIFIED, CALLED = "mcp_mesh_agents_verified", "mcp_mesh_agents_called"
 """What roles/mcp_mesh_agents/tasks/verify.yml registers: the registry's word, and the answers of agents."""
 NAMESPACE, COMMON_NAMESPACE = "mcp_mesh_namespace", "mcpops_mesh_namespace"
@@ -81,6 +83,35 @@ REASONS: Mapping[str, ReasonCode] = {
         "Deploy an agent that offers it, in the version and with the tags that are asked for; where the agent does "
         "without it, this is as it should be.",
         30.0,
+    ),
+    "NamespaceOfRelease": ReasonCode(
+        WARNING,
+        "a Helm release owns the namespace of a mesh",
+        "Removing that release deletes the namespace with all that is in it, and so does an upgrade of the official "
+        "chart from 3.3 to 3.5 or later. First run kubectl annotate namespace NAME helm.sh/resource-policy=keep.",
+    ),
+    "RegistryWithoutDatabase": ReasonCode(
+        WARNING,
+        "a mesh registry has no database, and loses its agents with the pod",
+        "Give it DATABASE_URL from a Secret; DATABASE_TYPE and the like are read by nothing. The role mcp_mesh (module "
+        "mesh_registry) does.",
+    ),
+    "AdminExposed": ReasonCode(
+        WARNING,
+        "whoever reaches a mesh registry may drain it and rotate its keys",
+        "Set MCP_MESH_ADMIN_PORT to a port that no Service leads to. The role mcp_mesh (module mesh_registry) does.",
+    ),
+    "InertAgent": ReasonCode(
+        WARNING,
+        "a resource MCPAgent stands, and nothing makes anything of it",
+        "No release of MCP Mesh has a controller for MCPAgent. Declare the agent with the module mesh_agent, whose "
+        "options are those of its spec, and delete the resource; a record of it is kept with wait: false.",
+    ),
+    "RegistryNotFound": ReasonCode(
+        ERROR,
+        "the address of the mesh registry that an agent is given leads nowhere",
+        "Set MCP_MESH_REGISTRY_URL to the registry's Service and port: http://mcp-mesh-registry.NAMESPACE:8000. The "
+        "role mcp_mesh_agents (module mesh_agent) does.",
     ),
 }
 
@@ -212,6 +243,18 @@ def _calls(host: Host) -> Iterator[tuple[str, str]]:
             yield f"{CALLS}[{index}].agent", f"{name!r} is not an agent of this host ({listed})"
 
 
+def judge_agent(item: Object) -> list[Reason]:
+    """Not ready for good: who declares one and waits for it would wait for a controller that was never written."""
+    advice = REASONS["InertAgent"].advice
+    return reason_about(item, "InertAgent", "is stored, and nothing runs for it", hint=advice, terminal=True)
+
+
+def _diagnosis() -> Diagnosis:
+    from . import diagnosis, observe
+
+    return Diagnosis(diagnosis.mesh_findings, observe.observe)
+
+
 _KEPT = ("get", "list", "create", "patch", "delete")
 # the objects of a registry, its database and agents; how their readiness is judged, and how both are asked
 RIGHTS = (
@@ -234,7 +277,10 @@ DOMAIN = Domain(
         Role(_AGENTS, stage=STAGE, unless_empty=(AGENTS, COMMON_AGENTS, "mcp_mesh_agents_prune")),
     ),
     rights=RIGHTS,
+    kinds=((AGENT_VERSION, AGENT_KIND),),
     reasons=REASONS,
+    judges={(AGENT_VERSION.partition("/")[0], AGENT_KIND): judge_agent},
+    diagnosis=_diagnosis,
     modules=("mesh_*",),
     answers=Answers(("mesh agent", "healthy", "offers", "depends on", "ms", "answer"), _rows, _missing, _facts),
     host_rules=(_without_mesh, _calls),

@@ -7,23 +7,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from ..errors import Check, NotReady, Problem, Refused, Rule, check, refuse
+from ..errors import Check, NotReady, Problem, Refused, Rule, ServiceError, check, refuse
 from ..kube.apply.bundle import apply_bundle, plan_without_cluster
-from ..kube.apply.options import BundleOptions, BundleOutcome
-from ..kube.apply.requests import Target, read_live, target_of
+from ..kube.apply.options import ON_IMMUTABLE, BundleOptions, BundleOutcome, ObjectOptions
+from ..kube.apply.requests import FORBIDDEN, Target, read_live, target_of
 from ..kube.client import Kube
+from ..kube.discovery import ResourceType
 from ..kube.kubeconfig import CONNECTION
-from ..kube.manifests import Object, ObjectRef
+from ..kube.manifests import Object, ObjectRef, object_ref
 from ..masking import protect
 from ..plan import Refusal
 from ..run_cache import ClusterPending
 from ..task import Result, Task
 from ..waiting import Deadline, poll, wait_timeout_problems
 from . import registry_observe
+from .agent_spec import COMPONENT_LABEL, REGISTRY
 from .owned_objects import TYPES, delete_owned, is_owned, refuse_others, target_named
-from .registry_observe import Registry
+from .registry_observe import Registry, awaits_database
 from .registry_spec import (
     BUNDLED,
     EXISTING,
@@ -40,8 +43,11 @@ from .registry_spec import (
     url_in,
 )
 from .registry_validate import registry_option_problems, wrong_url
+from .release_plan import downgrade_refusals
+from .volume_plan import Growth, not_growing, volume_growth
 
 SUBJECT = "mesh_registry"
+STORAGE_CLASS = ResourceType("storage.k8s.io/v1", "StorageClass", "storageclasses", False)
 _WORKLOADS = ("Deployment", "StatefulSet")
 
 
@@ -76,21 +82,26 @@ def _present(kube: Kube, task: Task, registry: DeclaredRegistry) -> Result:
     objects = registry_objects(made)
     own = [target_of(TYPES[item["kind"]], item) for item in objects]
     refuse_others(SUBJECT, OWNER_LABEL, {target.ref: registry.name for target in own}, live)
+    _refuse_older(task, objects, live)
+    growth = _growth(kube, registry, objects, live)
     options = BundleOptions(
-        subject=SUBJECT, namespace=registry.namespace, exclusive=True, wait_timeout=float(params["wait_timeout"])
+        subject=SUBJECT,
+        namespace=registry.namespace,
+        exclusive=True,
+        wait_timeout=float(params["wait_timeout"]),
+        # only what is made anew is deleted on the way: its pods stay, and the new one takes them
+        propagation="Orphan",
     )
 
     def settle(applied: BundleOutcome) -> Sequence[Object]:
-        from ..kube.readiness.wait import wait_ready
-
-        waited_for = [item for item in applied.objects if item["kind"] in _WORKLOADS]
-        return wait_ready(kube, task, waited_for, max(1.0, deadline.left))
+        return _wait_for_pods(kube, task, [item for item in applied.objects if item["kind"] in _WORKLOADS], deadline)
 
     waits = params["wait"] and not task.check_mode
-    outcome = BundleOutcome(())
+    outcome = _grow(kube, task, registry, growth)
     # the registry ends when it finds no database: one after the other, its pods need not crash for that
     for some in in_order(objects):
-        applied = apply_bundle(kube, task, some, options, settle if waits else None)
+        chosen = replace(options, per_object=_made_anew(some, growth))
+        applied = apply_bundle(kube, task, some, chosen, settle if waits else None)
         outcome = BundleOutcome((*outcome.outcomes, *applied.outcomes), (*outcome.notes, *applied.notes))
         outcome.raise_failures("apply the mesh registry")
     lacking = set(unneeded(registry, objects))
@@ -101,6 +112,77 @@ def _present(kube: Kube, task: Task, registry: DeclaredRegistry) -> Result:
     if waits:
         _wait_until_it_answers(kube, task, registry, deadline, outcome)
     return _result(registry, outcome)
+
+
+def _refuse_older(task: Task, objects: Sequence[Object], live: Mapping[ObjectRef, Object]) -> None:
+    """Not below the version that runs, unless somebody has said that its data may go."""
+    refused = [
+        one
+        for item in objects
+        if item["kind"] in _WORKLOADS and item["metadata"]["labels"][COMPONENT_LABEL] == REGISTRY
+        for one in downgrade_refusals(live.get(object_ref(item)), item, task.params["allow_downgrade"])
+    ]
+    if refused:
+        raise Refused(SUBJECT, refused)
+
+
+def _made_anew(objects: Sequence[Object], growth: Growth) -> tuple[ObjectOptions, ...]:
+    return tuple(
+        ObjectOptions("StatefulSet", item["metadata"]["name"], None, {"recreate": ON_IMMUTABLE})
+        for item in objects
+        if item["kind"] == "StatefulSet" and item["metadata"]["name"] in growth.anew
+    )
+
+
+def _growth(
+    kube: Kube, registry: DeclaredRegistry, objects: Sequence[Object], live: Mapping[ObjectRef, Object]
+) -> Growth:
+    """What larger volumes take; Refused where they cannot be had."""
+    sets = [item for item in objects if item["kind"] == "StatefulSet"]
+    kept = [target_named(kind, name, registry.namespace) for kind, name in claims(registry)] if sets else []
+    known = {**live, **read_live(kube, kept).complete}
+    growth = volume_growth(sets, {(ref.kind, ref.name): item for ref, item in known.items()})
+    refused = [*growth.refused, *not_growing(_storage_classes(kube, growth.classes))]
+    if refused:
+        raise Refused(SUBJECT, refused)
+    return growth
+
+
+def _storage_classes(kube: Kube, names: Sequence[str]) -> list[Object]:
+    """Those that may be read; of others the API server says itself what they allow."""
+    found = []
+    for name in names:
+        try:
+            one = kube.get(STORAGE_CLASS.path(None, name), action=f"read StorageClass {name}")
+        except ServiceError as refused:
+            if refused.status != FORBIDDEN:
+                raise
+            continue
+        if one is not None:
+            found.append(one)
+    return found
+
+
+def _grow(kube: Kube, task: Task, registry: DeclaredRegistry, growth: Growth) -> BundleOutcome:
+    if not growth.claims:
+        return BundleOutcome(())
+    # the size of a claim that a StatefulSet made is its controller's
+    options = BundleOptions(subject=SUBJECT, namespace=registry.namespace, force_conflicts=True)
+    outcome = apply_bundle(kube, task, growth.claims, options)
+    outcome.raise_failures("grow the volumes of the mesh registry")
+    return outcome
+
+
+def _wait_for_pods(kube: Kube, task: Task, workloads: Sequence[Object], deadline: Deadline) -> Sequence[Object]:
+    """A registry ends when it finds no database: while that is all, it is given the time to start."""
+    from ..kube.readiness.wait import wait_ready
+
+    while True:
+        try:
+            return wait_ready(kube, task, workloads, max(1.0, deadline.left))
+        except NotReady as failure:
+            if deadline.passed or not awaits_database(failure.reasons):
+                raise
 
 
 def _wait_until_it_answers(

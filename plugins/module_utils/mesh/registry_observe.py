@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Asking a mesh registry for its agents, through the API server's proxy to its Service."""
+"""Asking a mesh registry for its agents, through the API server's proxy, and what its log says of its database."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,15 +22,27 @@ from .registry_readiness import Agent, agents_from
 DEFAULT_SERVICE = "mcp-mesh-registry"
 DEFAULT_PORT = 8000
 TIMEOUT = 10.0
+# of the registry's PostgreSQL client and of PostgreSQL itself
+_AWAITED = re.compile(
+    r"connection refused|no such host|i/o timeout|no route to host|connection reset by peer|server misbehaving|EOF"
+    r"|the database system is (?:starting up|shutting down|not yet accepting connections|in recovery mode)"
+)
+_REFUSED = re.compile(
+    r"password authentication failed|(?:database|role) \S+ does not exist|no pg_hba\.conf entry|SSL is not enabled"
+    r"|permission denied for|too many (?:connections|clients)"
+)
+_FAILED = re.compile(r"(?:failed to (?:initialize|ping|connect to) (?:the )?database|database)[^\n]*")
+_ENDS = frozenset({"CrashLoop", "Crashed", "Crashing"})
 
 
 @dataclass(frozen=True)
 class Registry:
-    """The Service of a registry."""
+    """The Service of a registry, or one of the pods behind it."""
 
     namespace: str
     service: str = DEFAULT_SERVICE
     port: int = DEFAULT_PORT
+    pod: str = ""
 
     @property
     def label(self) -> str:
@@ -41,7 +54,8 @@ class Registry:
 
         /health is a constant, and a HEAD of /heartbeat/ID counts as a sign of life of the agent.
         """
-        return f"/api/v1/namespaces/{self.namespace}/services/http:{self.service}:{self.port}/proxy/agents"
+        behind = f"pods/http:{self.pod}" if self.pod else f"services/http:{self.service}"
+        return f"/api/v1/namespaces/{self.namespace}/{behind}:{self.port}/proxy/agents"
 
 
 @dataclass(frozen=True)
@@ -113,3 +127,24 @@ def _status_of_api_server(response: Response) -> Mapping[str, Any] | None:
     """The API server's own answer, not one that it passed on."""
     answer = response.json_or_none()
     return answer if isinstance(answer, Mapping) and answer.get("kind") == "Status" else None
+
+
+def database_complaint(log: str) -> str:
+    """What a registry's log says is wrong with its database; empty where it says nothing of it."""
+    for line in reversed(log.splitlines()):
+        stated = _FAILED.search(line)
+        if stated and (_AWAITED.search(line) or _REFUSED.search(line)):
+            return stated[0].strip()
+    return ""
+
+
+def is_awaited(complaint: str) -> bool:
+    """Whether this goes away when the database has started: wrong passwords and names do not."""
+    return bool(_AWAITED.search(complaint)) and not _REFUSED.search(complaint)
+
+
+def awaits_database(reasons: Sequence[Reason]) -> bool:
+    """Whether all that keeps a registry from being ready is a database that cannot be reached yet."""
+    ended = [reason for reason in reasons if reason.code in _ENDS]
+    others = [reason for reason in reasons if reason.terminal and reason.code not in _ENDS]
+    return bool(ended) and not others and all(is_awaited(database_complaint(reason.message)) for reason in ended)

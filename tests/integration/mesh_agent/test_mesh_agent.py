@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 KEY = "opaque-Zt81-92734650"
 
 
-def declared(cloud: Any, namespace: str, **options: Any) -> dict[str, Any]:
-    image = mesh.image(cloud, "mcpmesh/python-runtime:3.8.0")
+def declared(cloud: Any, namespace: str, runtime: str = "3.8.0", **options: Any) -> dict[str, Any]:
+    image = mesh.image(cloud, f"mcpmesh/python-runtime:{runtime}")
     agents = [
         {
             "name": "dates",
@@ -101,11 +101,11 @@ def test_agents_from_nothing_to_a_call_and_back(
     assert not direct({**task, "state": "absent"})["changed"]
 
 
-def test_an_update_leaves_no_moment_without_a_capability(
+def test_an_upgrade_leaves_no_moment_without_a_capability(
     cloud: Any, cluster: Any, registry: str, direct: Any, tmp_path: Path
 ) -> None:
     api = Api(cluster.kubeconfig, tmp_path)
-    task = declared(cloud, registry)
+    task = declared(cloud, registry, "3.7.1")
     task["agents"] = task["agents"][:1]
     direct(task)
     path = f"/api/v1/namespaces/{registry}/services/http:{mesh.REGISTRY_SERVICE}:8000/proxy/agents"
@@ -130,6 +130,7 @@ def test_an_update_leaves_no_moment_without_a_capability(
     watching = threading.Thread(target=watch)
     watching.start()
     try:
+        task["agents"][0]["image"] = mesh.image(cloud, "mcpmesh/python-runtime:3.8.0")
         task["agents"][0]["env"] = {"DATE_SERVICE_VERSION": "1.1.0"}
         task["agents"][0]["capabilities"] = [{"name": "date_service", "version": "~1.1"}]
         assert direct(task)["changed"]

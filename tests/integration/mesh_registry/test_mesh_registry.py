@@ -118,6 +118,9 @@ def test_a_file_stays_with_its_volume(cloud: Any, cluster: Any, namespace: str, 
     assert not direct(task)["changed"]
     path = f"/api/v1/namespaces/{namespace}/services/http:{mesh.REGISTRY_SERVICE}:8000/proxy/agents"
     assert '"dates-00000001"' in cluster.kubectl("get", "--raw", path)
+    older = direct({**task, "image": mesh.image(cloud, "mcpmesh/registry:3.6.0")}, check=True, fails=True)
+    assert older["error"]["kind"] == "refused"
+    assert "allow_downgrade" in older["msg"]
     # another kind of database: another kind of workload, and the old one goes
     changed = direct(declared(cloud, namespace))
     assert f"StatefulSet {namespace}/{mesh.REGISTRY_SERVICE}" in changes(changed)
