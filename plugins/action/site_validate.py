@@ -14,9 +14,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible import constants
 from ansible.plugins.loader import filter_loader, lookup_loader, test_loader
-from ansible.utils.collection_loader._collection_finder import _get_collection_metadata, _get_collection_role_path
 from ansible.utils.display import Display
 
 from .. import modules as MODULES
@@ -26,13 +24,14 @@ from ..module_utils.plan import Plan
 from ..module_utils.site import inventory, module_arguments
 from ..module_utils.site.inventory import PLATFORM_VARIABLE, Finding, Host, as_problems, not_local, roles_of, unchecked
 from ..module_utils.site.module_arguments import KUBECONFIG, TaskFindings, Written
-from ..module_utils.site.roles import ModuleTask, module_tasks
+from ..module_utils.site.roles import ModuleTask
 from ..module_utils.task import Result
 from ..module_utils.text import counted
 from ..modules import site_validate
 from ..plugin_utils import rollout, selection, variable_origin
 from ..plugin_utils.host_values import HostValues, Rendered
 from ..plugin_utils.later_definitions import LaterDefinitions, undefined_findings
+from ..plugin_utils.role_files import Load, first, loader_of, role_path, tasks_in
 from ..plugin_utils.rollout import RINGS, SERIAL
 from ..plugin_utils.selection import Inventory
 from ..plugin_utils.site_action import SiteAction
@@ -82,14 +81,14 @@ class Role:
     def __init__(self, name: str, path: Path, load: Any) -> None:
         self.name = name.rpartition(".")[2]
         self.path = path
-        self.options = module_arguments.main_entry_point(_first(path / "meta", "argument_specs", load))
-        self.defaults: dict[str, Any] = _first(path / "defaults", "main", load) or {}
+        self.options = module_arguments.main_entry_point(first(path / "meta", "argument_specs", load))
+        self.defaults: dict[str, Any] = first(path / "defaults", "main", load) or {}
         of_site = {role.name: role for role in domains.roles()}
         self._tasks = [(of_site.get(name), _tasks(path / "tasks", load))]
         if self.name in RUNS_OF_OTHERS:
             # a file of each role that has one
             stem = RUNS_OF_OTHERS[self.name]
-            places = {role: _role_path(role.name, "") for role in of_site.values()}
+            places = {role: role_path(role.name, "") for role in of_site.values()}
             self._tasks += [(role, _tasks(place / "tasks", load, stem)) for role, place in places.items() if place]
 
     def tasks_on(self, groups: Container[str], variables: Mapping[str, Any]) -> list[ModuleTask]:
@@ -168,7 +167,7 @@ class ActionModule(SiteAction):
         found: dict[str, Role] = {}
         missing: list[Problem] = []
         for name in dict.fromkeys(name for names in listed.values() for name in names):
-            path = _role_path(name, playbook)
+            path = role_path(name, playbook)
             if path is None:
                 missing.append(Problem("roles", f"the role {name!r} is not installed"))
                 continue
@@ -234,10 +233,9 @@ class ActionModule(SiteAction):
         )
         return {"host": host.name, "variables": rows}
 
-    def _load(self, path: Path) -> Any:
-        # what a role ships is as trusted as the role itself: its templates are rendered. Nobody writes to it (unsafe:
-        # not a copy of its own)
-        return self._loader.load_from_file(str(path), cache="all", unsafe=True, trusted_as_template=True)
+    @property
+    def _load(self) -> Load:
+        return loader_of(self._loader)
 
 
 def _rendering_findings(host: Host, known: Rendered) -> Iterator[Finding]:
@@ -259,22 +257,8 @@ def _module(name: str) -> Any:
     return importlib.import_module(f"{MODULES.__name__}.{name}")
 
 
-def _tasks(directory: Path, load: Any, stem: str = "main") -> list[ModuleTask]:
-    """The tasks of our modules in a file of the directory, with those in files that it includes."""
-
-    def included(file: str) -> Any:
-        return load(directory / file) if (directory / file).is_file() else None
-
-    groups = _get_collection_metadata("mcpops.platform").get("action_groups", {})
-    return module_tasks(_first(directory, stem, load), TASK_MODULES, groups, included)
-
-
-def _role_path(name: str, playbook: str) -> Path | None:
-    if name.count(".") >= 2:
-        found = _get_collection_role_path(name)
-        return Path(found[1]) if found else None
-    places: Iterable[str] = [f"{playbook}/roles", *constants.DEFAULT_ROLES_PATH, playbook]  # type: ignore[attr-defined]
-    return next((Path(place, name) for place in places if Path(place, name).is_dir()), None)
+def _tasks(directory: Path, load: Load, stem: str = "main") -> list[ModuleTask]:
+    return tasks_in(directory, TASK_MODULES, load, stem)
 
 
 def _unread(hosts: Iterable[Host], roles: Mapping[str, Role], hostvars: Any) -> list[tuple[str, Finding]]:
@@ -295,13 +279,6 @@ def _unread(hosts: Iterable[Host], roles: Mapping[str, Role], hostvars: Any) -> 
             advice = f"did you mean {resembled}?" if resembled else "no role and no other variable reads it"
             found.append((resembled, Finding(host.name, name, f"is not known: {advice}")))
     return found
-
-
-def _first(directory: Path, stem: str, load: Any) -> Any:
-    for suffix in (".yml", ".yaml"):
-        if (directory / (stem + suffix)).is_file():
-            return load(directory / (stem + suffix))
-    return None
 
 
 def _result(hosts: list[Host]) -> Result:

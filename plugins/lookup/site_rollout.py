@@ -20,6 +20,8 @@ options:
       - What to tell. V(hosts) are the patterns of the play and V(serial) the sizes of its batches.
       - V(gate) is the tag of the task that stops, V(always) where anything may keep a cluster from being converged, and
         V(never) otherwise. V(stop) says why this host must not be converged now, V(place) where it stands in the order.
+      - V(refused) is the tag of the task that ends a run of which no cluster has passed its preflight, V(always) or
+        V(never).
       - V(halted) is whether a cluster of an earlier batch failed, so that this batch and all later ones are not begun.
       - V(begun) are the clusters of this host's batch and of those before it, V(lost) those of them that failed or
         could not be reached.
@@ -29,7 +31,7 @@ options:
       - V(unmet) says in check mode what a run without it would fail for.
     type: list
     elements: str
-    choices: [hosts, serial, gate, stop, place, halted, begun, lost, failure, red, outcome, unmet]
+    choices: [hosts, serial, gate, stop, place, halted, begun, lost, failure, red, refused, outcome, unmet]
     required: true
   looks_only:
     description: Whether the playbook changes no cluster, as C(verify) does not, so that none has to wait for another.
@@ -117,6 +119,8 @@ def _told(term: str, site: rollout.Site, host: str, known: Mapping[str, Any]) ->
         return [rollout.failure(site, host, known.get("ansible_failed_result") or {})]
     if term == "red":
         return ["always" if rollout.is_red(site) else "never"]
+    if term == "refused":
+        return ["always" if rollout.is_refused(site) else "never"]
     if term == "outcome":
         return list(rollout.outcome(site, host))
     if term == "unmet":

@@ -69,20 +69,11 @@ class Right:
     place: str = ""
 
 
-AT_SUBSCRIPTION, AT_GROUP, AT_CLUSTER = "subscription", "group", "cluster"
-"""Places in Azure: the subscription, the resource group of a host's cluster, and the cluster."""
+AzureNeeds = Callable[[Mapping[str, Any]], Iterable[Mapping[str, Any]]]
+"""What a module must be allowed in Azure for the options that a task gives it.
 
-
-@dataclass(frozen=True)
-class AzureRight:
-    """Actions of Azure Resource Manager that making something takes, and where.
-
-    What they make is at the place `makes`: where that is there already, nothing keeps a run from being green.
-    """
-
-    actions: tuple[str, ...]
-    place: str
-    makes: str
+Rows of the option permissions of azure_preflight, or with `providers`, namespaces that have to be registered.
+"""
 
 
 @dataclass(frozen=True)
@@ -173,8 +164,8 @@ class Domain:
     """In the order in which they run; teardown reverses it."""
     rights: tuple[Right, ...] = ()
     """What its roles do in a cluster."""
-    azure_rights: tuple[AzureRight, ...] = ()
-    """What its roles do in Azure to make what is not there yet."""
+    azure_needs: Mapping[str, AzureNeeds] = field(default_factory=dict)
+    """What its modules do in Azure, by their names: asked for all tasks of the site's roles before the first one."""
 
     kinds: tuple[tuple[str, str], ...] = ()
     """(apiVersion, kind) that a diagnosis reads in addition."""

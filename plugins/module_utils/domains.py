@@ -11,14 +11,11 @@ from fnmatch import fnmatch
 from typing import Any
 
 from .arm import domain as arm
-from .arm import names
 from .domain import (
-    AT_CLUSTER,
-    AT_GROUP,
-    AT_SUBSCRIPTION,
     CLUSTERS,
     COLLECTION,
     Answers,
+    AzureNeeds,
     Column,
     Domain,
     Foundation,
@@ -102,18 +99,9 @@ def rights(places: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
     ]
 
 
-def azure_rights(resource_group: str, cluster: str) -> list[dict[str, Any]]:
-    """What making a cluster takes in Azure, as azure_preflight takes it."""
-    places = {
-        AT_SUBSCRIPTION: "",
-        AT_GROUP: names.group_path(resource_group) if resource_group else "",
-        AT_CLUSTER: names.cluster_path(resource_group, cluster) if resource_group and cluster else "",
-    }
-    return [
-        {"scope": places[right.place], "actions": list(right.actions), "unless_present": places[right.makes]}
-        for domain in DOMAINS
-        for right in domain.azure_rights
-    ]
+def azure_needs() -> dict[str, AzureNeeds]:
+    """What modules do in Azure, by their names."""
+    return {module: needs for domain in DOMAINS for module, needs in domain.azure_needs.items()}
 
 
 def columns() -> list[Column]:

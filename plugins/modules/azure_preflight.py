@@ -52,6 +52,40 @@ options:
           - Id of the group or resource that the actions make, as O(permissions[].scope) is written. Where it is there
             already, what is lacking is a note and no failure. It is looked for where something is lacking only.
         type: str
+      unless_assigned:
+        description:
+          - The role assignment that the actions make, as options of M(mcpops.platform.azure_role_assignment) at
+            O(permissions[].scope). Where it is there already, what is lacking is a note.
+        type: dict
+        suboptions:
+          principal:
+            description: Who has the role.
+            type: str
+            required: true
+          role:
+            description: Name, GUID or id of the role.
+            type: str
+            required: true
+      unless_images:
+        description:
+          - Images that the actions put into a registry. Where all of them are there, what is lacking is a note.
+        type: dict
+        suboptions:
+          registry:
+            description: Id of the registry, as O(permissions[].scope) is written.
+            type: str
+            required: true
+          images:
+            description: Images in it, as C(repository:tag).
+            type: list
+            elements: str
+            required: true
+      removes:
+        description:
+          - The actions remove what O(permissions[].unless_present), O(permissions[].unless_assigned) or
+            O(permissions[].unless_images) names, so they are needed where that is there and not else.
+        type: bool
+        default: false
   providers:
     description:
       - Namespaces of resource providers. One that is not registered fails where this identity may not register it
@@ -59,7 +93,9 @@ options:
     type: list
     elements: str
   clusters:
-    description: Clusters that this task is about. One of O(permissions), O(providers) and O(clusters) is needed.
+    description:
+      - Hosts that this task is about, most of them with a cluster. One of O(permissions), O(providers) and O(clusters)
+        is needed.
     type: list
     elements: dict
     suboptions:
@@ -71,6 +107,12 @@ options:
         description: The options of M(mcpops.platform.aks_cluster) that declare it.
         type: dict
         required: true
+      has_cluster:
+        description:
+          - Whether the host declares O(clusters[].cluster). Of one that does not, such as a platform, that is not
+            looked at.
+        type: bool
+        default: true
       permissions:
         description: What has to be allowed for it, as O(permissions).
         type: list
@@ -91,6 +133,35 @@ options:
           unless_present:
             description: As O(permissions[].unless_present).
             type: str
+          unless_assigned:
+            description: As O(permissions[].unless_assigned).
+            type: dict
+            suboptions:
+              principal:
+                description: As O(permissions[].unless_assigned.principal).
+                type: str
+                required: true
+              role:
+                description: As O(permissions[].unless_assigned.role).
+                type: str
+                required: true
+          unless_images:
+            description: As O(permissions[].unless_images).
+            type: dict
+            suboptions:
+              registry:
+                description: As O(permissions[].unless_images.registry).
+                type: str
+                required: true
+              images:
+                description: As O(permissions[].unless_images.images).
+                type: list
+                elements: str
+                required: true
+          removes:
+            description: As O(permissions[].removes).
+            type: bool
+            default: false
       providers:
         description: Resource providers that it needs, as O(providers).
         type: list
@@ -238,6 +309,18 @@ _PERMISSIONS: dict[str, Any] = {
         "actions": {"type": "list", "elements": "str"},
         "data_actions": {"type": "list", "elements": "str"},
         "unless_present": {"type": "str"},
+        "unless_assigned": {
+            "type": "dict",
+            "options": {"principal": {"type": "str", "required": True}, "role": {"type": "str", "required": True}},
+        },
+        "unless_images": {
+            "type": "dict",
+            "options": {
+                "registry": {"type": "str", "required": True},
+                "images": {"type": "list", "elements": "str", "required": True},
+            },
+        },
+        "removes": {"type": "bool", "default": False},
     },
 }
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -250,6 +333,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
         "options": {
             "host": {"type": "str", "required": True},
             "cluster": {"type": "dict", "required": True},
+            "has_cluster": {"type": "bool", "default": True},
             "permissions": _PERMISSIONS,
             "providers": {"type": "list", "elements": "str"},
             "features": {"type": "list", "elements": "str"},

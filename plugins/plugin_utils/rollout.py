@@ -29,6 +29,8 @@ from ..module_utils.text import listed, sentence
 
 RINGS, SERIAL = "mcpops_rings", "mcpops_serial"
 PLATFORM_STAGE, CLUSTER_STAGE = "platform", "cluster"
+# what site_preflight registers, of a cluster that is made and of one that exists
+PREFLIGHT_RESULTS = ("site_preflight_result", "site_preflight_cluster")
 # what playbooks/site.yml keeps of each host
 STANDS, FAILURE, CHECKED, CLUSTER_RESULT = (
     "site_platform_stands",
@@ -160,7 +162,8 @@ def reasons_to_stop(site: Site, host: str) -> list[str]:
         return []
     platform = _held_by(site, host)
     if platform:
-        why = (site.of(platform, FAILURE) or {}).get("why") or "it could not be reached"
+        unknown = "its preflight failed" if has_failed_preflight(site, platform) else "it could not be reached"
+        why = (site.of(platform, FAILURE) or {}).get("why") or unknown
         return [
             f"{host} was not converged: its platform {platform} failed in this run: {sentence(str(why))} "
             "Mend that, and run the site again."
@@ -236,6 +239,15 @@ def is_red(site: Site) -> bool:
     """Whether the end of the run has a failure to tell."""
     hosts = (*site.groups.get(PLATFORMS, ()), *site.present)
     return any(site.of(host, FAILURE) for host in hosts)
+
+
+def has_failed_preflight(site: Site, host: str) -> bool:
+    return any((site.of(host, result) or {}).get("failed") for result in PREFLIGHT_RESULTS)
+
+
+def is_refused(site: Site) -> bool:
+    """Whether no cluster of the run has passed its preflight: then nothing is made for them either."""
+    return bool(site.present) and all(has_failed_preflight(site, host) for host in site.present)
 
 
 def outcome(site: Site, host: str) -> list[str]:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import ServiceError, refuse
@@ -54,6 +54,19 @@ def converge(task: Task) -> Result:
     target = _Target(task, arm, spec)
     outcome = target.absent() if params["state"] == "absent" else target.present()
     return Result.of(outcome.plan, target.values(outcome), _headline(outcome, task.check_mode))
+
+
+def are_there(task: Task, arm: Arm, registry_id: str, images: Sequence[str]) -> bool:
+    """Whether a registry has all of these (repository:tag); what may not be read does not count."""
+    try:
+        reading = arm.read(registry_id, f"Reading {registry_id}", _VERSION)
+        if reading.body is None:
+            return False
+        registry = Registries(task, arm).azure(reading.body.get("properties") or {})
+        named = (image.rpartition(":") for image in images)
+        return all(registry.digest_of(repository, tag) for repository, _colon, tag in named)
+    except ServiceError:
+        return False
 
 
 def _headline(outcome: Outcome, check_mode: bool) -> str:

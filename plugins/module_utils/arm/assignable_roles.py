@@ -74,13 +74,19 @@ def _pattern(text: str) -> re.Pattern[str]:
 class Needed:
     """What has to be allowed at a scope (the id of a subscription, group or resource).
 
-    It makes the resource `unless_present`: where that is there already, nothing of it is needed.
+    It makes the resource `unless_present`, the role `unless_assigned` or the images `unless_images`: where that is
+    there already, nothing of it is needed. What `removes` these is needed only where they are there.
     """
 
     scope: str
     actions: Sequence[str] = ()
     data_actions: Sequence[str] = ()
     unless_present: str = ""
+    unless_assigned: tuple[str, str] = ("", "")
+    """A principal and a role."""
+    unless_images: tuple[str, tuple[str, ...]] = ("", ())
+    """A registry, and what is in it, with tags."""
+    removes: bool = False
 
     def missing(self, grants: Iterable[Grant]) -> Needed:
         held = tuple(grants)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -20,8 +20,10 @@ from ..reachability import address_of, address_problems, unreachable
 from ..run_cache import RunCache
 from ..task import Result, Task
 from . import azure_provider, azure_rights, cluster_preflight, names, preview_features
+from .acr_image import are_there
 from .assignable_roles import Needed, suitable
 from .azure_rights import Held
+from .azure_role_assignment import is_given
 from .client import Arm
 from .cluster_preflight import Finding, Wish
 from .options import Identity, resolve_identity
@@ -136,7 +138,8 @@ Entries = Mapping[str, Mapping[str, Any]]
 
 def _wishes(entries: Entries, subscription: str) -> dict[str, Wish]:
     """The clusters of these hosts, once nothing is wrong with any of them."""
-    read = {host: cluster_preflight.wish_of(entry, subscription) for host, entry in entries.items()}
+    declared = {host: entry for host, entry in entries.items() if entry["has_cluster"]}
+    read = {host: cluster_preflight.wish_of(entry, subscription) for host, entry in declared.items()}
     refuse(_SUBJECT, [problem for _wish, wrong in read.values() for problem in wrong])
     return {host: wish for host, (wish, _wrong) in read.items() if wish is not None}
 
@@ -175,13 +178,15 @@ def _look(task: Task, arm: Arm, everybody: Entries, own: Mapping[str, Wish]) -> 
             found.findings = [asdict(finding) for finding in findings]
             return found
     parts = [_Part.of("", params), *(_Part.of(host, entry) for host, entry in everybody.items())]
-    findings += _allowed(arm, parts, found)
+    findings += _allowed(task, arm, parts, found)
     # what was kept was looked at by whoever kept it
     others = {host: entry for host, entry in everybody.items() if host not in own}
     wishes = {**_wishes(others, arm.subscription_id), **own}
     if wishes:
         today = datetime.now(timezone.utc).date()
-        looked = cluster_preflight.look(task, arm, [wishes[host] for host in everybody], everything, today, days)
+        looked = cluster_preflight.look(
+            task, arm, [wishes[host] for host in everybody if host in wishes], everything, today, days
+        )
         findings += looked.findings
         found.notes += looked.notes
         found.pools += looked.pools
@@ -208,34 +213,49 @@ def _reached(task: Task, arm: Arm, entries: Entries) -> Iterator[Finding]:
                 yield Finding(host, url, code="Unreachable", message=message, hint=hint, fails=fails)
 
 
-def _allowed(arm: Arm, parts: Sequence[_Part], found: Found) -> Iterator[Finding]:
+def _allowed(task: Task, arm: Arm, parts: Sequence[_Part], found: Found) -> Iterator[Finding]:
     held = Held(arm)
     lacking: list[tuple[str, Needed]] = []
     for part in parts:
         for needed in azure_rights.wanted(part.permissions, arm.subscription_id):
-            grants = held.at(needed.scope)
-            if grants is None:
+            less = held.lacking(needed)
+            if less is None:
                 text = f"{needed.scope}: this identity may not read what it may do there; it was not checked."
-                found.notes.append((part.host, text))
-            elif less := needed.missing(grants):
-                # asked only now: of what stands, most identities may do all
-                if azure_rights.is_there(arm, less.unless_present):
-                    text = f"{less.scope}: this identity may not {less}; it can repair nothing of it."
+                if (part.host, text) not in found.notes:
                     found.notes.append((part.host, text))
-                else:
-                    lacking.append((part.host, less))
+            # asked only now: of what stands, most identities may do all
+            elif less and (less := _undone(task, arm, held, less, part.host, found)):
+                lacking.append((part.host, replace(less, scope=held.assigned_at(less.scope))))
         for namespace in dict.fromkeys(part.providers):
-            grants = held.at(held.subscription)
             # whoever may register it will
-            if grants is not None and not any(grant.allows(_register(namespace)) for grant in grants):
+            if held.lacking(Needed(held.subscription, (_register(namespace),))):
                 if namespace not in found.providers:
                     found.providers[namespace] = azure_provider.state_of(arm, namespace)
                 yield from _of_provider(part.host, namespace, found.providers[namespace])
-    for host, less in lacking:
-        told = azure_rights.reason_of(less, suitable(less, held.roles_at(less.scope)))
+    for host, less in azure_rights.together(lacking):
+        roles = held.roles_at(less.scope)
+        told = azure_rights.reason_of(less, suitable(less, roles), bool(roles))
         yield Finding(host, told.subject, told.code, told.message, told.hint)
         row = {"scope": less.scope, "actions": list(less.actions), "data_actions": list(less.data_actions)}
         found.missing.append({"host": host, **row})
+
+
+def _undone(task: Task, arm: Arm, held: Held, less: Needed, host: str, found: Found) -> Needed | None:
+    """What is lacking for what is still to be done; of what stands already, a note."""
+    stands = held.is_there(less.unless_present)
+    if less.unless_assigned[0]:
+        stands = is_given(arm, task, less.scope, *less.unless_assigned)
+    elif less.unless_images[0]:
+        stands = are_there(task, arm, *less.unless_images)
+    if less.removes or not stands:
+        return less if less.removes == stands else None
+    # a role may have been given there alone
+    own = held.at(less.unless_present) if less.unless_present else None
+    left = less.missing(own or ())
+    if left:
+        text = f"{left.scope}: this identity may not {left}; it can repair nothing of it."
+        found.notes.append((host, text))
+    return None
 
 
 def _register(namespace: str) -> str:
@@ -262,7 +282,8 @@ def _entries(params: Params) -> Iterator[Problem]:
             yield Problem(f"{where}.host", "is empty: name the host")
         if own.count(host) > 1:
             yield Problem(f"{where}.host", f"{host!r} declares two clusters: a cluster belongs to one host")
-        for option, resource_type in (("name", names.MANAGED_CLUSTERS), ("resource_group", names.RESOURCE_GROUPS)):
+        named = (("name", names.MANAGED_CLUSTERS), ("resource_group", names.RESOURCE_GROUPS))
+        for option, resource_type in named if entry["has_cluster"] else ():
             value = str(entry["cluster"].get(option) or "")
             yield from names.name_problems(f"{where}.cluster.{option}", resource_type, value)
         yield from azure_rights.row_problems(entry.get("permissions") or (), f"{where}.permissions")

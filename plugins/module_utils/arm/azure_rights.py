@@ -21,18 +21,25 @@ _PERMISSIONS = names.api_version_of("Microsoft.Authorization/permissions")
 _ROLES_SHOWN = 3
 _OK = 200
 _FORBIDDEN = 403
+_CONDITIONS = ("unless_present", "unless_assigned", "unless_images")
 
 Row = Mapping[str, Any]
 
 
 def wanted(rows: Sequence[Row], subscription_id: str) -> list[Needed]:
     """What is to be allowed, once for a scope and what is made there, in the order of the option."""
-    found: dict[tuple[str, str], Needed] = {}
+    found: dict[tuple[Any, ...], Needed] = {}
     for row in rows:
         scope = scope_of(row["scope"], subscription_id)
         made = scope_of(row["unless_present"], subscription_id) if row["unless_present"] else ""
-        key = (scope.lower(), made.lower())
-        before = found.get(key, Needed(scope, unless_present=made))
+        given, images = row.get("unless_assigned") or {}, row.get("unless_images") or {}
+        assigned = (str(given["principal"]), str(given["role"])) if given else ("", "")
+        held = (
+            (scope_of(images["registry"], subscription_id), tuple(map(str, images["images"]))) if images else ("", ())
+        )
+        removes = bool(row.get("removes"))
+        key = (scope.lower(), made.lower(), assigned, held, removes)
+        before = found.get(key, Needed(scope, (), (), made, assigned, held, removes))
         found[key] = replace(
             before,
             actions=tuple(dict.fromkeys([*before.actions, *(row["actions"] or ())])),
@@ -56,7 +63,36 @@ class Held:
         self._arm = arm
         self._known: dict[str, list[Grant] | None] = {}
         self._roles: dict[str, list[Role]] = {}
+        self._absent: set[str] = set()
+        self._there: dict[str, bool] = {}
         self.subscription = f"/subscriptions/{arm.subscription_id}"
+
+    def lacking(self, needed: Needed) -> Needed | None:
+        """What of it this identity may not do; None where that may not be read.
+
+        The widest scope is asked first: it is the same for most of what is needed, and what it gives reaches below.
+        """
+        less, is_known = needed, False
+        for scope in [*above(needed.scope), needed.scope]:
+            grants = self.at(scope)
+            if grants is not None:
+                less, is_known = less.missing(grants), True
+                if not less:
+                    break
+        return less if is_known else None
+
+    def is_there(self, resource_id: str) -> bool:
+        """Whether the resource exists, asked once."""
+        key = resource_id.lower()
+        if key not in self._there:
+            self._there[key] = is_there(self._arm, resource_id)
+        return self._there[key]
+
+    def assigned_at(self, scope: str) -> str:
+        """Where a role can be assigned that is to reach this scope: of a resource that is not there yet, its group."""
+        while scope.lower() in self._absent and "/providers/" in scope:
+            scope = parent_of(scope)
+        return scope
 
     def at(self, scope: str) -> list[Grant] | None:
         """None where that may not be read. What is not there yet will have what its parent has."""
@@ -70,6 +106,7 @@ class Held:
         path = f"{scope}/providers/Microsoft.Authorization/permissions"
         response = self._arm.call("GET", self._arm.url(path, _PERMISSIONS), action)
         if errors.is_absent(response) and (parent := parent_of(scope)):
+            self._absent.add(scope.lower())
             return self.at(parent)
         if response.status == _FORBIDDEN:
             return None
@@ -111,14 +148,38 @@ def parent_of(scope: str) -> str:
     return found[1] if found else ""
 
 
-def reason_of(lacking: Needed, roles: Sequence[str]) -> Reason:
-    what = f"{listed(roles[:_ROLES_SHOWN], _ROLES_SHOWN)}" if roles else ""
-    # no built-in role may have all of them together
-    advice = (
-        f"A role that has them is needed there, the narrowest first: {what}."
-        if what
-        else f"No role has all of them: assign several, or one of your own ({PAGE})."
-    )
+def above(scope: str) -> list[str]:
+    """The scopes above, the widest first."""
+    found: list[str] = []
+    while scope := parent_of(scope):
+        found.insert(0, scope)
+    return found
+
+
+def together(lacking: Sequence[tuple[str, Needed]]) -> list[tuple[str, Needed]]:
+    """What hosts lack, once for a host, a scope and a service: one role may have all of that."""
+    found: dict[tuple[str, str, str], Needed] = {}
+    for host, one in lacking:
+        for action, is_data in [*((name, False) for name in one.actions), *((name, True) for name in one.data_actions)]:
+            key = (host, one.scope.lower(), action.partition("/")[0].lower())
+            known = found.get(key, Needed(one.scope))
+            had = known.data_actions if is_data else known.actions
+            if action not in had:
+                more = (*had, action)
+                found[key] = replace(known, data_actions=more) if is_data else replace(known, actions=more)
+    return [(host, needed) for (host, _scope, _service), needed in found.items()]
+
+
+def reason_of(lacking: Needed, roles: Sequence[str], are_known: bool = True) -> Reason:
+    """`roles` are those that have all of it, of those that are known, if any are."""
+    if roles:
+        shown = listed(roles[:_ROLES_SHOWN], _ROLES_SHOWN)
+        advice = f"A role that has them is needed there, the narrowest first: {shown}."
+    elif are_known:
+        # no built-in role may have all of them together
+        advice = f"No role has all of them: assign several, or one of your own ({PAGE})."
+    else:
+        advice = f"It may not read which roles have them either: {PAGE} says it."
     role = roles[0] if roles else "<role>"
     command = f'az role assignment create --assignee <this identity> --role "{role}" --scope {lacking.scope}'
     return Reason(
@@ -136,6 +197,11 @@ def row_problems(rows: Sequence[Row], where: str = "permissions") -> Iterator[Pr
         if scope and not re.fullmatch(r"(?:/[^/\s]+/[^/\s]+)+/?", scope):
             message = f"{scope!r} is no id of a scope, for example /resourceGroups/rg-dev or empty for the subscription"
             yield Problem(f"{path}.scope", message)
+        images = row.get("unless_images") or {}
+        if images and not images["images"]:
+            yield Problem(f"{path}.unless_images.images", "name at least one, as repository:tag")
+        if row.get("removes") and not any(row.get(key) for key in _CONDITIONS):
+            yield Problem(f"{path}.removes", f"needs one of {', '.join(_CONDITIONS)}: what is removed")
         made = str(row["unless_present"] or "")
         parsed = names.parse_id(scope_of(made, "s")) if made.startswith("/") else None
         if made and (parsed is None or not names.api_version_of(parsed.type)):

@@ -82,7 +82,7 @@ def converge(task: Task) -> Result:
     principal = _principal(arm, params, subscription)
     if not principal.object_id:
         return _without_principal(task, principal)
-    guid = role_guid(params["role"]) or _guid_of_name(arm, task, subscription)
+    guid = role_guid(params["role"]) or _guid_of_name(arm, task, params, subscription)
     target = _Target(arm, spec_of(params, subscription, principal.object_id, guid))
     is_absent = params["state"] == "absent"
     outcome = reconcile.converge_resource(
@@ -106,6 +106,21 @@ def converge(task: Task) -> Result:
         "assignment": shown,
     }
     return Result.of(outcome.plan, values, outcome.headline(task.check_mode))
+
+
+def is_given(arm: Arm, task: Task, scope: str, principal: str, role: str) -> bool:
+    """Whether the principal has the role at this very scope; what may not be read does not count."""
+    subscription = resolve_identity(task.params).subscription_id
+    params = {"scope": scope, "principal": principal, "role": role, "state": "present"}
+    try:
+        found = _principal(arm, params, subscription)
+        guid = role_guid(role) or (_guid_of_name(arm, task, params, subscription) if found.object_id else "")
+    except ServiceError:
+        return False
+    if not found.object_id:
+        return False
+    spec = spec_of(params, subscription, found.object_id, guid)
+    return find_equal_grant(arm, spec.id, spec.declared["properties"], spec.api_version) is not None
 
 
 class _Target:
@@ -256,9 +271,9 @@ def _without_principal(task: Task, principal: _Principal) -> Result:
 # --- which role
 
 
-def _guid_of_name(arm: Arm, task: Task, subscription: str) -> str:
+def _guid_of_name(arm: Arm, task: Task, params: Mapping[str, Any], subscription: str) -> str:
     """Asked once a run: the names of roles are the same in a whole directory."""
-    name, scope = str(task.params["role"]).strip(), whole_id(task.params["scope"], subscription)
+    name, scope = str(params["role"]).strip(), whole_id(params["scope"], subscription)
 
     def ask() -> tuple[str, float]:
         action = f"Finding the role {name}"

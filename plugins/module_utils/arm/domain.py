@@ -11,14 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..domain import (
-    AT_CLUSTER,
-    AT_GROUP,
-    AT_SUBSCRIPTION,
     BACKEND,
     COLLECTION,
     EXISTING,
     PLATFORMS,
-    AzureRight,
     Domain,
     Foundation,
     Role,
@@ -26,6 +22,7 @@ from ..domain import (
 )
 from ..kube.writers import Writer
 from ..names import LABEL, SUBDOMAIN, wrong_name
+from .declared_rights import AZURE_NEEDS
 
 if TYPE_CHECKING:
     from ..site.inventory import Host
@@ -78,10 +75,6 @@ def _same_kubeconfig(host: Host, other: Host) -> str:
         f"{host.get('aks_cluster_kubeconfig')!r} is the file of host {other.name}, too: "
         "the later one would overwrite it; put inventory_hostname into the path"
     )
-
-
-def _of_type(resource_type: str, *verbs: str) -> tuple[str, ...]:
-    return tuple(f"{resource_type}/{verb}" for verb in verbs)
 
 
 _REGISTRIES, _IDENTITIES = "azure_platform_registries", "azure_platform_identities"
@@ -154,22 +147,7 @@ DOMAIN = Domain(
         Role(f"{COLLECTION}.site_preflight", stage="preflight"),
         Role(f"{COLLECTION}.{_ROLE}", stage="cluster"),
     ),
-    azure_rights=(
-        AzureRight(_of_type("Microsoft.Resources/subscriptions/resourceGroups", "read", "write"), AT_GROUP, AT_GROUP),
-        # which sizes there are, and whether they fit
-        AzureRight(
-            ("Microsoft.Compute/skus/read", "Microsoft.Compute/locations/usages/read"), AT_SUBSCRIPTION, AT_CLUSTER
-        ),
-        AzureRight(
-            (
-                *_of_type("Microsoft.ContainerService/managedClusters", "read", "write"),
-                *_of_type("Microsoft.ContainerService/managedClusters/agentPools", "read", "write"),
-                "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action",
-            ),
-            AT_GROUP,
-            AT_CLUSTER,
-        ),
-    ),
+    azure_needs=AZURE_NEEDS,
     writers=(
         *(
             Writer(

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from support.local_azure import Azure
 from ansible_collections.mcpops.platform.plugins.module_utils import domains
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.assignable_roles import Grant
 from ansible_collections.mcpops.platform.plugins.modules import (
+    acr_image,
     aks_cluster,
     aks_kubeconfig,
     aks_sku_preflight,
@@ -50,8 +52,13 @@ OF_IMAGES = ("MCP platform operate", "Microsoft.ContainerRegistry/registries/pul
 """Registries answer here and hold nothing: tests/integration/site/test_stage_roles.py compares images."""
 NOT_CHECKED = "Microsoft.Authorization/permissions/read"
 """Without it the preflight says that it does not know, and the rest goes on."""
-AZURE_RIGHTS = domains.azure_rights("rg", "c1")
-BEFORE = {action for right in AZURE_RIGHTS for action in right["actions"]}
+
+NOT_DECLARED = {
+    # of the preflight itself: whether a provider is registered that this identity may not register
+    "Microsoft.Resources/subscriptions/providers/read",
+}
+REMOVES = {action for name in ROLES for action in ROLES[name]["Actions"] if action.endswith("/delete")}
+"""Needed once what is to go is there."""
 
 Who = Mapping[str, Any]
 Result = dict[str, Any]
@@ -82,8 +89,23 @@ def asked(azure: Azure) -> list[str]:
     return [path.partition("?")[0] for _method, path in azure.requests() if path.startswith("/subscriptions/")]
 
 
-def preflight(azure: Azure, who: Who, check: bool = False) -> Result:
-    return azure.run(azure_preflight, {"permissions": AZURE_RIGHTS, "providers": PROVIDERS, **who}, check)
+Call = tuple[ModuleType, dict[str, Any]]
+
+
+def needs(*calls: Call) -> dict[str, Any]:
+    """What the preflight is asked for these tasks."""
+    by_module, permissions, providers = domains.azure_needs(), [], []
+    for module, options in calls:
+        for row in by_module[module.__name__.rpartition(".")[2]](options):
+            if "providers" in row:
+                providers += row["providers"]
+            elif row not in permissions:
+                permissions.append(row)
+    return {"permissions": permissions, "providers": providers}
+
+
+def preflight(azure: Azure, who: Who, *calls: Call, check: bool = False) -> Result:
+    return azure.run(azure_preflight, {**needs(*calls), **who}, check)
 
 
 # --- what the roles of the site do in Azure, stage by stage, one result after the other
@@ -118,18 +140,45 @@ OF_CI = {"scope": REGISTRY, "principal": IDENTITY, "role": "AcrPush"}
 OF_NODES = {"scope": REGISTRY, "principal": CLUSTER, "role": "AcrPull"}
 
 
+TOKENS = token_of("https://ci.example.com", "main"), token_of("https://ci.example.com/", "old")
+TO_PROVISION: tuple[Call, ...] = (
+    (azure_provider, {"namespaces": PROVIDERS}),
+    *((azure_resource, declared) for declared in (*SHARED, *TOKENS)),
+    (azure_role_assignment, OF_CI),
+)
+# of a platform that stands, what is to go
+TO_WITHDRAW: tuple[Call, ...] = (
+    (azure_role_assignment, {**OF_CI, "state": "absent"}),
+    (azure_resource, {**TOKENS[1], "state": "absent"}),
+)
+TO_CLUSTER: tuple[Call, ...] = (
+    # what every cluster needs, whoever registers it
+    (azure_provider, {"namespaces": PROVIDERS}),
+    (aks_cluster, {**DECLARED, "node_pools": POOLS, "purge_node_pools": True}),
+    (aks_kubeconfig, NAMED),
+    (azure_role_assignment, OF_NODES),
+    (azure_resource, token_of("https://oidc.example.com/", "tools")),
+)
+TO_DETACH: tuple[Call, ...] = (
+    (azure_role_assignment, {**OF_NODES, "state": "absent"}),
+    (azure_resource, {**token_of("https://oidc.example.com/", "tools"), "state": "absent"}),
+)
+
+
 def provision(azure: Azure, who: Who, _tmp_path: Path) -> Iterator[Result]:
+    yield preflight(azure, who, *TO_PROVISION)
     yield azure.run(azure_provider, {"namespaces": PROVIDERS, **who})
-    for declared in (*SHARED, token_of("https://ci.example.com", "main"), token_of("https://ci.example.com/", "old")):
+    for declared in (*SHARED, *TOKENS):
         yield azure.run(azure_resource, {**declared, **who})
     yield azure.run(azure_role_assignment, {**OF_CI, **who})
+    yield preflight(azure, who, *TO_WITHDRAW)
     yield azure.run(azure_role_assignment, {**OF_CI, **who, "state": "absent"})
     yield azure.run(azure_role_assignment, {**OF_CI, **who})
     yield azure.run(azure_resource, {**token_of("https://ci.example.com/", "old"), **who, "state": "absent"})
 
 
 def clusters(azure: Azure, who: Who, tmp_path: Path) -> Iterator[Result]:
-    yield preflight(azure, who)
+    yield preflight(azure, who, *TO_CLUSTER)
     yield azure.run(aks_sku_preflight, {**SIZE, **who})
     yield azure.run(aks_cluster, {**DECLARED, "node_pools": POOLS, "kubernetes_version": "1.35", **who})
     yield azure.run(
@@ -137,14 +186,14 @@ def clusters(azure: Azure, who: Who, tmp_path: Path) -> Iterator[Result]:
     )
     yield azure.run(aks_kubeconfig, {**NAMED, "path": str(tmp_path / "kubeconfig"), **who})
     for state in ("present", "absent", "present"):
+        yield preflight(azure, who, *(TO_DETACH if state == "absent" else ()), *TO_CLUSTER)
         yield azure.run(azure_role_assignment, {**OF_NODES, **who, "state": state})
         yield azure.run(azure_resource, {**token_of("https://oidc.example.com/", "tools"), **who, "state": state})
-    yield preflight(azure, who)
 
 
 def operate(azure: Azure, who: Who, tmp_path: Path) -> Iterator[Result]:
     """A comparison: what stands is as declared, and nothing is written."""
-    yield preflight(azure, who, check=True)
+    yield preflight(azure, who, *TO_PROVISION[:-3], TO_PROVISION[-3], TO_PROVISION[-1], *TO_CLUSTER, check=True)
     yield azure.run(azure_provider, {"namespaces": PROVIDERS, **who}, check=True)
     for declared in (*SHARED, token_of("https://ci.example.com", "main")):
         yield azure.run(azure_resource, {**declared, **who}, check=True)
@@ -163,6 +212,11 @@ def teardown(azure: Azure, who: Who, _tmp_path: Path) -> Iterator[Result]:
     for declared in reversed(SHARED):
         gone = {key: declared[key] for key in declared if key in ("type", "name", "resource_group", "owner")}
         yield azure.run(azure_resource, {**gone, **who, "state": "absent"})
+
+
+NEEDED = {
+    (row["scope"], action) for row in needs(*TO_PROVISION, *TO_CLUSTER)["permissions"] for action in row["actions"]
+}
 
 
 Life = Callable[[Azure, Who, Path], Iterator[Result]]
@@ -256,9 +310,10 @@ def fails_without(azure: Azure, tmp_path: Path, name: str, role: str, action: st
         return
     assert failed.get("failed"), f"{action} is not needed"
     assert action.lower() in failed["msg"].lower(), failed["msg"]
-    # what making a cluster takes is told before anything is made
-    if name == "clusters" and action in BEFORE:
-        assert len(results) == 1 and failed["error"]["kind"] == "not_ready"
+    # what is declared takes is told before the task that takes it, in the terms of all that is lacking
+    if name in ("provision", "clusters") and action not in NOT_DECLARED:
+        assert failed["error"]["kind"] == "not_ready", failed["msg"]
+        assert action in REMOVES or len(results) == 1, failed["msg"]
 
 
 # --- built-in roles, for who may not read which there are
@@ -285,36 +340,99 @@ def test_all_that_is_missing_in_one_message_with_the_narrowest_role(azure: Azure
     for namespace in PROVIDERS:
         azure.faults.add("unregistered", namespace=namespace)
     writes = len(list(azure.log.writes()))
-    failed = preflight(azure, who)
-    assert failed == preflight(azure, who, check=True)
+    failed = preflight(azure, who, *TO_PROVISION, *TO_CLUSTER)
+    assert failed == preflight(azure, who, *TO_PROVISION, *TO_CLUSTER, check=True)
     assert {reason["subject"] for reason in failed["error"]["reasons"]} == {
         subscription(azure),
         f"{subscription(azure)}/resourceGroups/rg",
         *PROVIDERS,
     }
-    for action in BEFORE:
-        assert action in failed["msg"]
+    for _scope, action in NEEDED:
+        assert action in failed["msg"] or Grant(reads).allows(action), action
     assert "the narrowest first: Reader" in failed["msg"] and "az role assignment create" in failed["msg"]
-    assert failed["missing"][0]["scope"].endswith("/resourceGroups/rg")
+    assert {row["scope"] for row in failed["missing"]} == {
+        subscription(azure),
+        f"{subscription(azure)}/resourceGroups/rg",
+    }
     assert len(list(azure.log.writes())) == writes
 
 
 def test_who_may_only_read_passes_where_everything_stands(azure: Azure, tmp_path: Path) -> None:
     begin(azure, STAGES["operate"], tmp_path)
-    reads = identity(azure, ("", ["*/read"]))
+    user = "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action"
+    reads = identity(azure, ("", ["*/read", user]))
     before = len(asked(azure))
-    found = preflight(azure, reads)
+    found = preflight(azure, reads, *TO_PROVISION[:-2], TO_PROVISION[-1], *TO_CLUSTER)
     assert not found.get("failed") and not found["missing"], found["msg"]
-    assert "may not Microsoft.ContainerService/managedClusters/write" in " ".join(found["notes"])
-    # what it may in the group and the subscription, whether both things are there, and the providers
-    assert len(asked(azure)) - before == 4 + len(PROVIDERS)
+    notes = " ".join(found["notes"])
+    for action in ("managedClusters/write", "registries/write", "roleAssignments/write"):
+        assert f"/{action}" in notes, notes
+    requests = asked(azure)[before:]
+    # each scope, and each thing that is to be there, once
+    assert len([one for one in requests if one.endswith("/permissions")]) == len(
+        {one for one in requests if one.endswith("/permissions")}
+    )
 
 
-def test_what_is_allowed_costs_one_request_a_scope(azure: Azure) -> None:
-    found = azure.run(azure_preflight, {"permissions": AZURE_RIGHTS, "providers": PROVIDERS})
+def test_what_is_allowed_costs_one_request(azure: Azure) -> None:
+    """Most identities have their roles in the subscription, and that is asked first."""
+    found = preflight(azure, {}, *TO_PROVISION, *TO_CLUSTER)
     assert not found["changed"] and "may do what is declared" in found["msg"]
-    # of a group that is not there yet, the subscription is asked
-    assert [path.rpartition("/providers/")[0] for path in asked(azure)] == [
-        f"{subscription(azure)}/resourceGroups/rg",
-        subscription(azure),
+    assert [path.rpartition("/providers/")[0] for path in asked(azure)] == [subscription(azure)]
+
+
+def test_a_role_in_the_group_alone_costs_one_request_more(azure: Azure, tmp_path: Path) -> None:
+    begin(azure, STAGES["operate"], tmp_path)
+    group = "/resourceGroups/rg"
+    who = identity(azure, (group, ["*"]))
+    before = len(asked(azure))
+    in_group = [call for call in (*TO_PROVISION, *TO_CLUSTER) if call[0] is not azure_provider]
+    found = preflight(azure, who, *in_group)
+    # sizes and names that are free are asked for in the subscription, and only while something is to be made
+    assert not found.get("failed"), found["msg"]
+    scopes = [path.rpartition("/providers/")[0] for path in asked(azure)[before:] if path.endswith("/permissions")]
+    assert scopes[:2] == [subscription(azure), f"{subscription(azure)}{group}"]
+
+
+SUBNET = "/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/v/subnets/s"
+
+
+@pytest.mark.parametrize(
+    ("call", "scope", "action"),
+    [
+        (
+            (aks_cluster, {**DECLARED, "node_pools": [{**POOLS[0], "properties": {"vnetSubnetID": SUBNET}}]}),
+            "/resourceGroups/net",
+            "Microsoft.Network/virtualNetworks/subnets/join/action",
+        ),
+        (
+            (aks_cluster, {**DECLARED, "identity": {"type": "UserAssigned", "user_assigned_identities": [IDENTITY]}}),
+            "/resourceGroups/rg",
+            "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+        ),
+        (
+            (acr_image, {"registry": "a", "resource_group": "rg", "repository": "r", "tags": ["1"], "source": {}}),
+            "/resourceGroups/rg",
+            "Microsoft.ContainerRegistry/registries/importImage/action",
+        ),
+        (
+            (
+                acr_image,
+                {"registry": "a", "resource_group": "rg", "repository": "r", "tags": ["1"], "build": {"context": "."}},
+            ),
+            "/resourceGroups/rg",
+            "Microsoft.ContainerRegistry/registries/scheduleRun/action",
+        ),
+    ],
+    ids=["subnet", "identity", "import", "build"],
+)
+def test_what_a_declaration_uses_of_others_is_asked_for(azure: Azure, call: Call, scope: str, action: str) -> None:
+    (row,) = [row for row in needs(call)["permissions"] if action in row["actions"]]
+    others = [*row["actions"], *(one for other in needs(call)["permissions"] for one in other["actions"])]
+    who = identity(azure, ("", [*(one for one in others if one != action), NOT_CHECKED]))
+    failed = preflight(azure, who, call)
+    assert [(one["scope"], one["actions"]) for one in failed["missing"]] == [
+        (f"{subscription(azure)}{scope}", [action])
     ]
+    assert action in failed["msg"] and failed["error"]["kind"] == "not_ready"
+    assert not preflight(azure, identity(azure, ("", [*others, NOT_CHECKED])), call).get("failed")

@@ -143,6 +143,26 @@ def test_a_cluster_waits_for_its_platform_and_those_of_others_go_on() -> None:
     assert "its platform q failed in this run: it could not be reached." in told
 
 
+def with_preflight(of: Site, **failed: bool) -> Site:
+    results = {host: {"site_preflight_result": {"failed": has}} for host, has in failed.items()}
+    return replace(of, variables={host: {**own, **results.get(host, {})} for host, own in of.variables.items()})
+
+
+def test_a_platform_that_may_not_make_what_it_declares_says_so_of_its_clusters() -> None:
+    (told,) = rollout.reasons_to_stop(with_preflight(failed(site(), "q", None), q=True), "e")
+    assert "its platform q failed in this run: its preflight failed." in told
+
+
+def test_nothing_is_begun_where_no_cluster_passed_its_preflight() -> None:
+    run = site()
+    everybody = dict.fromkeys(run.present, True)
+    assert rollout.is_refused(with_preflight(run, **everybody))
+    for name in run.present:
+        assert not rollout.is_refused(with_preflight(run, **{**everybody, name: False}))
+    # of a platform alone there is no cluster to wait for, and a run without the stage has no results
+    assert not rollout.is_refused(replace(run, present=())) and not rollout.is_refused(run)
+
+
 # what the run is like → nothing is held
 AT_EASE: dict[str, dict[str, Any]] = {
     "check mode converges nothing": {"check_mode": True},

@@ -53,7 +53,7 @@ def params(*rows: Mapping[str, Any], providers: list[str] | None = None) -> dict
 
 def entry(**changes: Any) -> dict[str, Any]:
     """A host's declaration in the option clusters."""
-    return {"host": "h", "cluster": {"name": "c", "resource_group": "rg"}, **changes}
+    return {"host": "h", "cluster": {"name": "c", "resource_group": "rg"}, "has_cluster": True, **changes}
 
 
 def with_clusters(*entries: dict[str, Any], **changes: Any) -> dict[str, Any]:
