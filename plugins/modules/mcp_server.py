@@ -284,6 +284,15 @@ options:
         O(mcpops.platform.k8s_objects#module:roll_on_config_change) says.
     type: bool
     default: true
+  image_digests:
+    description:
+      - Digests by image, as a registry has them now. A server that declares one of these images, to the letter, gets it
+        with its digest behind the tag (C(registry.example.com/echo:1.0.0@sha256:...)), so that its pods are replaced
+        when the tag names another image; P(mcpops.platform.image_digests#filter) makes it of what
+        M(mcpops.platform.acr_image) answers.
+      - Of a server whose image is not here, the digest stays that an earlier task has put behind the same tag. Without
+        this option images are as they are declared.
+    type: dict
   servers:
     description: Many servers in one task, each with the options of a single one.
     type: list
@@ -696,6 +705,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "roll_on_config_change": {"type": "bool", "default": True},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "servers": {"type": "list", "elements": "dict", "options": SERVER},
+    "image_digests": {"type": "dict"},
     "bundle": {"type": "str"},
     "prune": {"type": "bool", "default": False},
     "prune_max_percent": {"type": "int", "default": 50},

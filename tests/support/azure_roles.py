@@ -14,16 +14,20 @@ from localcloud.azure.principals import Principals
 from support.playbook import CHECKOUT
 from support.portal import Portal
 
+WALK = (CHECKOUT / "docs" / "azure.md").read_text(encoding="utf-8")
 PAGE = (CHECKOUT / "docs" / "azure-permissions.md").read_text(encoding="utf-8")
 ROLES: dict[str, dict[str, Any]] = {
     role["Name"]: role for role in map(json.loads, re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL))
 }
 VERSION = "2022-04-01"
+GIVEN = re.findall(r'role assignment create --assignee APP_ID --role "([^"]+)"[\s\\]+--scope (\S+)', WALK)
+"""Which of them is given where, by the walk through docs/azure.md; *operate* is for who only looks."""
+IN_SUBSCRIPTION = {name for name, scope in GIVEN if "/resourceGroups/" not in scope}
 
 
 def is_of_group(role: Mapping[str, Any]) -> bool:
     """Whether it is given in a resource group, and not in the subscription."""
-    return str(role["AssignableScopes"][0]).endswith("/resourceGroups/<group>")
+    return role["Name"] not in IN_SUBSCRIPTION
 
 
 def identity(

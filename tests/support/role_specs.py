@@ -26,8 +26,8 @@ from gate.rules.roles import role_names
 
 MODULES = "ansible_collections.mcpops.platform.plugins.modules"
 _WHOLE = re.compile(r"\{\{\s*(\w+)\s*(?:\|\s*default\(omit, true\)|or omit|if \w+ else omit)?\s*\}\}")
-# by a lookup of this collection, from what else the inventory says
-_COMPUTED = re.compile(rf"\b(?:query|lookup)\('{re.escape(COLLECTION)}\.")
+# by a lookup or a filter of this collection, from what else the inventory or the run says
+_COMPUTED = re.compile(rf"(?:\b(?:query|lookup)\('|\|\s*){re.escape(COLLECTION)}\.")
 _OPTION = re.compile(r"\b(O|RV)\((?![\w.]+#)(\w+)")
 _KEPT = ("description", "type", "elements", "required", "choices", "default", "aliases")
 WIDTH = 120

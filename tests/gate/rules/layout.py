@@ -35,6 +35,7 @@ OTHER_SUBJECTS = {
         "schema_loss",
         "server_children",
         "server_fields",
+        "server_images",
         "server_policies",
         "server_rotation",
         "server_template",

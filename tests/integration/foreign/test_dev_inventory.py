@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`inventories/dev` as docs/azure.md walks through it, at the local Azure: what it makes, and how much it asks."""
+"""`inventories/dev` as docs/azure.md walks through it, at the local Azure: what it makes, and how much it asks.
+
+By an identity with exactly the roles that the page gives it, in the group that somebody else has made.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from support.azure_roles import GIVEN, identity
 from support.playbook import CHECKOUT, Run, run_playbook
 from support.portal import Portal
 
@@ -24,6 +28,7 @@ pytestmark = pytest.mark.integration
 INVENTORY = CHECKOUT / "inventories" / "dev"
 PAGE = CHECKOUT / "docs" / "azure.md"
 CONFIRM = "teardown_confirm=dev-eus2,dev"
+GROUP, TEARDOWN = "rg-mcpops-dev", "MCP platform teardown"
 # what only waits for something, however often
 POLLS = re.compile(r"/operation(s|results|statuses)/|/runs/", re.IGNORECASE)
 READS = ("GET", "HEAD")
@@ -31,14 +36,18 @@ READS = ("GET", "HEAD")
 
 @dataclass(frozen=True)
 class Dev:
-    """The inventory with what makes an Azure the local one, and nothing else."""
+    """The inventory with what makes an Azure the local one, and nothing else. The identity of the walk runs it, and for
+    the removal one that has the role for that alone."""
 
     log: RequestLog
     extra: Path
+    who: Path
+    remover: Path
 
     def run(self, *arguments: str, playbook: str = "site.yml") -> Run:
         place = CHECKOUT / playbook if playbook.endswith(".yml") else Path(playbook)
-        return run_playbook("-i", INVENTORY, "-e", f"@{self.extra}", str(place), *arguments)
+        who = self.remover if "teardown" in playbook else self.who
+        return run_playbook("-i", INVENTORY, "-e", f"@{self.extra}", "-e", f"@{who}", str(place), *arguments)
 
     def asked(self, *arguments: str) -> tuple[Run, int, int]:
         """A run, how many requests it made, each counted once, and how many of them were writes."""
@@ -52,7 +61,7 @@ class Dev:
 @pytest.fixture(scope="module")
 def dev(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
     place = tmp_path_factory.mktemp("dev")
-    suffix = hashlib.sha256(cloud.subscription_id.encode()).hexdigest()[:6]
+    suffix = hashlib.sha256(f"{cloud.subscription_id}/dev".lower().encode()).hexdigest()[:6]
     # on Azure it is the registry's name and .azurecr.io
     login_server = AttachedRegistries(cloud.settings).reserve(f"acrmcpops{suffix}")
     (image,) = _declared("azure_platform_images")
@@ -60,7 +69,6 @@ def dev(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
     build = {"dockerfile": "Dockerfile.on-base", "arguments": {"BASE": f"{cloud.registry}/python-mcp:1"}}
     extra = {
         "mcpops_subscription_id": cloud.subscription_id,
-        "mcpops_azure_auth": cloud.auth(),
         "mcpops_process_environment": cloud.process_environment(),
         "mcpops_kubeconfig": str(place / "kubeconfig"),
         "mcpops_kmcp_chart_repository": f"oci://{cloud.registry}/kagent-dev/kmcp/helm",
@@ -73,8 +81,21 @@ def dev(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
     # as in a subscription that has no registry yet
     portal = Portal(cloud.environment, cloud.secret)
     portal.request("POST", "providers/Microsoft.ContainerRegistry/unregister", version="2025-04-01").raise_for_status()
-    (place / "local.json").write_text(json.dumps(extra), encoding="utf-8")
-    found = Dev(RequestLog(cloud.settings.state / "azure"), place / "local.json")
+    tags = dict(re.findall(r"(mcpops-[a-z]+)=(\S+)", PAGE.read_text(encoding="utf-8")))
+    portal.put(f"resourceGroups/{GROUP}", {"location": "eastus2", "tags": tags}, "2025-04-01")
+
+    def write(name: str, values: Any) -> Path:
+        (place / name).write_text(json.dumps(values), encoding="utf-8")
+        return place / name
+
+    def person(*roles: str) -> Path:
+        login = identity(portal, cloud.settings.state / "azure", GROUP, *roles, auth=cloud.auth())
+        return write(f"{login['client_id']}.json", {"mcpops_azure_auth": login})
+
+    roles = [name for name, _scope in GIVEN if name != TEARDOWN]
+    assert len(roles) == 4
+    log = RequestLog(cloud.settings.state / "azure")
+    found = Dev(log, write("local.json", extra), person(*roles), person(TEARDOWN))
     yield found
     found.run("-e", CONFIRM, playbook="mcpops.platform.teardown")
 
@@ -105,4 +126,4 @@ def test_the_whole_walk(dev: Dev) -> None:
     assert shown() == measured
     gone = dev.run("-e", CONFIRM, playbook="mcpops.platform.teardown").ok()
     assert "rg-mcpops-dev" in gone.output
-    assert any(one["method"] == "DELETE" and one["path"].endswith("rg-mcpops-dev") for one in dev.log.writes())
+    assert any(one["method"] == "DELETE" and one["path"].endswith(GROUP) for one in dev.log.writes())

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import stat
 import subprocess
 import sys
@@ -77,6 +78,40 @@ def test_the_run_ends_with_what_answers(second: Second) -> None:
     assert "teardown_confirm=local-1" in output
 
 
+@pytest.mark.slow
+def test_a_new_image_under_the_same_tag_reaches_the_pods(site: Site, tmp_path: Path) -> None:
+    """In the same run; who does not look at the registry leaves what runs."""
+    shutil.copytree(CHECKOUT / "examples", tmp_path / "examples")
+    own = ("-e", f"local_examples={tmp_path / 'examples'}")
+    before = echo_image(site)
+    assert "/echo-mcp:1.0.0@sha256:" in before and site.run(*own).ok().changed == []
+    with (tmp_path / "examples" / "echo-mcp" / "server.py").open("a", encoding="utf-8") as program:
+        program.write("# changed\n")
+    rolled = site.run(*own).ok()
+    after = echo_image(site)
+    assert [name.rpartition(" : ")[2] for name in rolled.changed] == [
+        "Put the images into the registries",
+        "Converge the MCP servers",
+    ]
+    assert after.partition("@")[0] == before.partition("@")[0] and after != before
+    assert running_images(site) == {after}
+    for arguments in (own, ("--tags", "mcp"), ("--limit", "local-1")):
+        assert site.run(*arguments).ok().changed == [], arguments
+    # and back to what the checkout has
+    assert site.run().ok().changed and echo_image(site) == before
+
+
+def echo_image(site: Site) -> str:
+    return site.kubectl("get", "mcpservers.kagent.dev", "echo", "-n", "mcp", "-o", "jsonpath={.spec.deployment.image}")
+
+
+def running_images(site: Site) -> set[str]:
+    """Of pods that nobody has asked to go."""
+    pods = json.loads(site.kubectl("get", "pods", "-n", "mcp", "-l", "app.kubernetes.io/instance=echo", "-o", "json"))
+    kept = [pod for pod in pods["items"] if not pod["metadata"].get("deletionTimestamp")]
+    return {container["image"] for pod in kept for container in pod["spec"]["containers"]}
+
+
 def test_the_nodes_pull_from_the_declared_registry(site: Site, cloud: Any) -> None:
     """The image that the platform's registry has built runs, and nobody without a role is given a token to pull it."""
     group = "resourceGroups/rg-mcpops-local/providers/Microsoft.ContainerRegistry/registries"
@@ -86,7 +121,7 @@ def test_the_nodes_pull_from_the_declared_registry(site: Site, cloud: Any) -> No
     pods = json.loads(site.kubectl("get", "pods", "-n", "mcp", "-o", "json"))["items"]
     echoes = [pod for pod in pods if pod["metadata"]["labels"].get("app.kubernetes.io/instance") == "echo"]
     images = {container["image"] for pod in echoes for container in pod["spec"]["containers"]}
-    assert images == {f"{host}/echo-mcp:1.0.0"}
+    assert {image.partition("@sha256:")[0] for image in images} == {f"{host}/echo-mcp:1.0.0"}
     nobody = RegistryUser(host, cloud.environment["ca_file"])
     assert nobody.token("repository:echo-mcp:pull").status_code == 401
     owner = RegistryUser(host, cloud.environment["ca_file"], Portal(cloud.environment, cloud.secret).token())

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A whole site with a role for each stage (docs/azure-permissions.md): enough, and one action short it is named."""
+"""A site with a role for each stage, and whole with all of them: enough, and one action short it is named.
+
+The roles are those of docs/azure-permissions.md. Where some are given in the resource group, that is there before, as
+docs/azure.md says.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from support.azure_roles import identity
 from support.playbook import CHECKOUT, Run, run_playbook
 from support.portal import Portal
+
+from localcloud.registry.attached import AttachedRegistries
 
 from .conftest import Site
 from .drift_runs import INVENTORY
@@ -21,17 +28,24 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 HOST, PLATFORM, GROUP = "roles-1", "roles-platform", "rg-roles-site"
 PROVISION, SIZES, CLUSTERS = "MCP platform provision", "MCP platform sizes", "MCP platform clusters"
-OPERATE, TEARDOWN = "MCP platform operate", "MCP platform teardown"
+IMAGES, OPERATE, TEARDOWN = "MCP platform images", "MCP platform operate", "MCP platform teardown"
+WHOLE = (PROVISION, SIZES, CLUSTERS, IMAGES)
+REGISTRY = {"name": "acrroles", "suffix": "0001"}
+CONFIRMED = ("-e", f"teardown_confirm={HOST},{PLATFORM}")
 
 
 @pytest.fixture(scope="module")
-def inventory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def inventory(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A platform with one of each, and a cluster that uses them; torn down at the end by who may do everything."""
     place = tmp_path_factory.mktemp("inventory")
     (place / "group_vars").symlink_to(INVENTORY / "group_vars")
     own = {"mcpops_resource_group": GROUP}
+    login_server = AttachedRegistries(cloud.settings).reserve("".join(REGISTRY.values()))
+    declared = yaml.safe_load((INVENTORY / "group_vars/all/main.yml").read_text(encoding="utf-8"))
+    images = [{**image, "registry": REGISTRY["name"]} for image in declared["azure_platform_images"]]
     platform = {
-        "azure_platform_registries": [{"name": "acrroles"}],
+        "azure_platform_registries": [REGISTRY],
+        "azure_platform_images": images,
         "azure_platform_identities": [{"name": "id-roles"}],
         "azure_platform_federated_credentials": [
             {"identity": "id-roles", "name": "main", "issuer": "https://ci.example.com/", "subject": "repo:main"}
@@ -42,10 +56,10 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     cluster = {
         "mcpops_platform": PLATFORM,
         "mcpops_kubeconfig": str(tmp_path_factory.mktemp("kube") / HOST),
-        "aks_cluster_registries": [{"name": "acrroles"}],
+        "aks_cluster_registries": [REGISTRY],
         "aks_cluster_federated_credentials": [{"identity": "id-roles", "namespace": "mcp", "service_account": "echo"}],
-        "mcpops_mcp_servers": [{"name": "echo", "image": "{{ mcpops_registry }}/echo-mcp:1.0.0", "port": 3000}],
-        "mcpops_mcp_calls": [],
+        "mcpops_mcp_servers": [{"name": "echo", "image": f"{login_server}/echo-mcp:1.0.0", "port": 3000}],
+        "mcpops_mcp_calls": [{"server": "echo", "tool": "echo", "arguments": {"text": "hello"}, "expect": "hello"}],
     }
     groups = {
         "platforms": {"hosts": {PLATFORM: {**own, **platform}}},
@@ -53,8 +67,7 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     }
     (place / "hosts.yml").write_text(json.dumps({"all": {"children": groups}}), encoding="utf-8")
     yield place
-    confirmed = f"teardown_confirm={HOST},{PLATFORM}"
-    run_playbook("-i", place, CHECKOUT / "playbooks" / "teardown.yml", "-e", confirmed)
+    run_playbook("-i", place, CHECKOUT / "playbooks" / "teardown.yml", *CONFIRMED)
 
 
 @dataclass(frozen=True)
@@ -73,6 +86,11 @@ class Somebody:
     def portal(self) -> Portal:
         return Portal(self.cloud.environment, self.cloud.secret)
 
+    def hand_over_the_group(self) -> None:
+        """Somebody with more rights makes it, with the tags by which it is the site's."""
+        tags = {"mcpops-collection": "mcpops.platform", "mcpops-host": PLATFORM, "mcpops-environment": "local"}
+        self.portal.put(f"resourceGroups/{GROUP}", {"location": "eastus2", "tags": tags}, "2025-04-01")
+
     def with_roles(self, *names: str, without: str = "") -> Path:
         """Their login, as a file of variables."""
         state = self.cloud.settings.state / "azure"
@@ -85,14 +103,21 @@ class Somebody:
         place = CHECKOUT / playbook if playbook == "site.yml" else CHECKOUT / "playbooks" / playbook
         return run_playbook("-i", self.inventory, place, "-e", f"@{login}", *arguments)
 
-    def refused(self, action: str, names: tuple[str, ...], *arguments: str, **ref: str) -> bool:
-        """Without this action it is named; whether nothing was begun."""
+    def refused(
+        self, action: str, names: tuple[str, ...], *arguments: str, said: tuple[str, ...] = (), **ref: str
+    ) -> set[str]:
+        """Without this action it is named, with where it is needed; what was written until then, by its last name."""
         login = self.with_roles(*names, without=action)
-        before = self.azure.azure_writes()
+        before = len(self.azure.azure_writes())
         done = self.run(login, *arguments, **ref)
         assert done.returncode != 0, f"{action} is not needed"
-        assert action in done.output, done.output
-        return self.azure.azure_writes() == before
+        for word in said or (action, GROUP):
+            assert word in done.output, done.output
+        taken = (write["path"] for write in self.azure.azure_writes()[before:] if write["status"] < 400)
+        return {path.partition("?")[0].rpartition("/")[2] for path in taken}
+
+    def group_exists(self) -> bool:
+        return self.portal.request("GET", f"resourceGroups/{GROUP}", version="2025-04-01").status_code != 404
 
 
 @pytest.fixture
@@ -104,14 +129,21 @@ def somebody(cloud: Any, inventory: Path, tmp_path: Path) -> Somebody:
 
 
 def test_provision(somebody: Somebody) -> None:
-    platform = ("--tags", "platform")
-    somebody.refused("Microsoft.ContainerRegistry/registries/write", (PROVISION,), *platform)
-    somebody.run(somebody.with_roles(PROVISION), *platform).ok()
+    platform, roles = ("--tags", "platform"), (PROVISION, IMAGES)
+    written = somebody.refused("Microsoft.Resources/subscriptions/resourceGroups/write", (PROVISION,), *platform)
+    assert GROUP not in written and not somebody.group_exists()
+    somebody.hand_over_the_group()
+    written = somebody.refused("Microsoft.ContainerRegistry/registries/write", roles, *platform)
+    assert "".join(REGISTRY.values()) not in written
+    written = somebody.refused("Microsoft.ContainerRegistry/registries/scheduleRun/action", roles, *platform)
+    assert "scheduleRun" not in written
+    somebody.run(somebody.with_roles(*roles), *platform).ok()
 
 
 def test_clusters(somebody: Somebody) -> None:
     cluster = ("--tags", "preflight,cluster")
-    assert somebody.refused("Microsoft.ContainerService/managedClusters/write", (SIZES, CLUSTERS), *cluster)
+    needed = "Microsoft.ContainerService/managedClusters/write"
+    assert somebody.refused(needed, (SIZES, CLUSTERS), *cluster) == set()
     somebody.run(somebody.with_roles(SIZES, CLUSTERS), *cluster).ok()
 
 
@@ -125,13 +157,34 @@ def test_later_stages_ask_the_cluster_alone(somebody: Somebody) -> None:
 
 def test_a_comparison(somebody: Somebody) -> None:
     credential = "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action"
-    assert somebody.refused(credential, (SIZES, OPERATE), "--check")
+    assert somebody.refused(credential, (SIZES, OPERATE), "--check") == set()
+    # registries tell nobody which action they miss
+    pull = "Microsoft.ContainerRegistry/registries/pull/read"
+    assert somebody.refused(pull, (SIZES, OPERATE), "--check", said=("AcrPull", "/echo-mcp")) == set()
     assert somebody.run(somebody.with_roles(SIZES, OPERATE), "--check").ok().changed == []
 
 
 def test_teardown(somebody: Somebody) -> None:
-    confirmed = ("-e", f"teardown_confirm={HOST},{PLATFORM}")
     taken = "Microsoft.Authorization/roleAssignments/delete"
-    assert somebody.refused(taken, (TEARDOWN,), *confirmed, playbook="teardown.yml")
-    somebody.run(somebody.with_roles(TEARDOWN), *confirmed, playbook="teardown.yml").ok()
-    assert somebody.portal.request("GET", f"resourceGroups/{GROUP}", version="2025-04-01").status_code == 404
+    assert somebody.refused(taken, (TEARDOWN,), *CONFIRMED, playbook="teardown.yml") == set()
+    somebody.run(somebody.with_roles(TEARDOWN), *CONFIRMED, playbook="teardown.yml").ok()
+    assert not somebody.group_exists()
+
+
+# and all of it at once, from nothing
+
+
+def test_the_whole_site_one_action_short(somebody: Somebody) -> None:
+    """What making a cluster takes is told before anything is made, and the rest by the task that needs it."""
+    somebody.hand_over_the_group()
+    assert somebody.refused("Microsoft.ContainerService/managedClusters/write", WHOLE) == set()
+    written = somebody.refused("Microsoft.ManagedIdentity/userAssignedIdentities/write", WHOLE)
+    assert not {"id-roles", HOST} & written
+
+
+def test_the_whole_site(somebody: Somebody) -> None:
+    login = somebody.with_roles(*WHOLE)
+    assert somebody.run(login).ok().changed
+    written = len(somebody.azure.azure_writes())
+    assert somebody.run(login).ok().changed == []
+    assert len(somebody.azure.azure_writes()) == written

@@ -156,7 +156,19 @@ def test_its_own_options_are_checked(validate: Validate, options: dict[str, Any]
 
 
 def test_the_collections_own_roles_accept_the_example_inventories() -> None:
-    root = Path(__file__).resolve().parents[3]
-    run = run_playbook(root / "playbooks" / "preflight.yml", "-i", root / "inventories" / "dev", "--check")
-    assert run.results[0]["result"].get("failed") is not True, run.output
+    run = preflight_of_dev(AZURE_SUBSCRIPTION_ID="1d0c7a52-3b7e-4a53-8f0e-7f2d9f9f5c22")
+    assert run.results[0]["status"] == "ok", run.output
     assert "not known now" not in run.output
+
+
+def test_the_example_for_azure_refuses_to_run_without_a_subscription() -> None:
+    """Of which it makes a name that is one for all of Azure."""
+    run = preflight_of_dev(AZURE_SUBSCRIPTION_ID="")
+    assert len(run.results) == 1 and run.results[0]["status"] == "failed", run.output
+    assert "azure_platform_subscription_id: is empty, and names of registries are made with it" in run.last["msg"]
+
+
+def preflight_of_dev(**environment: str) -> Run:
+    root = Path(__file__).resolve().parents[3]
+    place = root / "playbooks" / "preflight.yml"
+    return run_playbook(place, "-i", root / "inventories" / "dev", "--check", env=environment)

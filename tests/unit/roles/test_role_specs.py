@@ -60,6 +60,7 @@ def test_every_structure_that_a_module_knows_has_suboptions() -> None:
         "cluster_setup: cluster_setup_objects",
         "extras: extras_objects",
         "kmcp: kmcp_values",
+        "mcp_servers: mcp_servers_image_digests",
         "site_diagnostics: site_diagnostics_servers",
         "site_preflight: site_preflight_declared",
         "site_preflight: site_preflight_definitions",

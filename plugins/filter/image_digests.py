@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: image_digests
+short_description: The digests of images by the names that pods use, from what acr_image answered
+version_added: 0.1.0
+author: The mcpops.platform contributors (@mcpops)
+description:
+  - Joins the results of M(mcpops.platform.acr_image) into what the option
+    O(mcpops.platform.mcp_server#module:image_digests) takes.
+  - An image that is absent, or whose digest is not known in check mode, is left out.
+options:
+  _input:
+    description: What M(mcpops.platform.acr_image) registered, of one image or of a loop; an empty one has none.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Images by digest
+  ansible.builtin.debug:
+    msg: >-
+      {{ {'login_server': 'mcpacr.azurecr.io', 'repository': 'echo-mcp',
+          'tags': {'1.0.0': 'sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824'}}
+         | mcpops.platform.image_digests }}
+"""
+
+RETURN = r"""
+_value:
+  description: The digest of each image, by its name with registry and tag.
+  type: dict
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+
+def image_digests(registered: dict[str, Any]) -> dict[str, str]:
+    return {
+        f"{result['login_server']}/{result['repository']}:{tag}": digest
+        for result in registered.get("results", [registered])
+        if result.get("login_server")
+        for tag, digest in (result.get("tags") or {}).items()
+        if digest
+    }
+
+
+class FilterModule:
+    """The filter of this file's name."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"image_digests": image_digests}
