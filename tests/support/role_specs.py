@@ -13,6 +13,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from ansible.errors import AnsibleUndefinedVariable
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from gate.checkout import CHECKOUT
-from gate.rules.modules import COLLECTION, documentation
+from gate.rules.modules import COLLECTION, FAST_LOADER, documentation
 from gate.rules.roles import role_names
 
 MODULES = "ansible_collections.mcpops.platform.plugins.modules"
@@ -33,12 +34,14 @@ _KEPT = ("description", "type", "elements", "required", "choices", "default", "a
 WIDTH = 120
 
 
+@cache
 def options(role: str) -> dict[str, Any]:
-    loaded = yaml.safe_load(_spec_file(role).read_text(encoding="utf-8"))
+    loaded = yaml.load(_spec_file(role).read_text(encoding="utf-8"), FAST_LOADER)
     found: dict[str, Any] = loaded["argument_specs"]["main"]["options"]
     return found
 
 
+@cache
 def defaults(role: str) -> dict[str, Any]:
     """As Ansible reads them: not rendered."""
     loaded = DataLoader().load_from_file(
@@ -47,6 +50,7 @@ def defaults(role: str) -> dict[str, Any]:
     return dict(loaded or {})
 
 
+@cache
 def true_defaults(role: str) -> dict[str, Any]:
     """What each variable is where the inventory says nothing; without those that the inventory must say."""
     raw = defaults(role)
@@ -77,7 +81,7 @@ def read_by(role: str, variable: str) -> set[str]:
 def fed_options(role: str) -> Iterator[tuple[str, str, str]]:
     """(variable, module, option) of each option that a variable of the role is handed to as it is."""
     for file in sorted((CHECKOUT / "roles" / role / "tasks").glob("*.yml")):
-        for task in yaml.safe_load(file.read_text(encoding="utf-8")) or []:
+        for task in yaml.load(file.read_text(encoding="utf-8"), FAST_LOADER) or []:
             for key, arguments in task.items():
                 module = key.removeprefix(f"{COLLECTION}.")
                 for option, value in arguments.items() if module != key and isinstance(arguments, dict) else ():
@@ -92,10 +96,16 @@ def suboptions(role: str) -> dict[str, dict[str, Any]]:
     fed = list(fed_options(role))
     for variable, module, option in fed:
         own = {of: name for name, by, of in fed if by == module}
-        documented = documentation(CHECKOUT, module)["options"].get(option) or {}
+        documented = _documented(module).get(option) or {}
         spec = importlib.import_module(f"{MODULES}.{module}").ARGUMENT_SPEC[option]
         if documented.get("suboptions"):
             found[variable] = _for_role(documented["suboptions"], spec["options"], module, own)
+    return found
+
+
+@cache
+def _documented(module: str) -> dict[str, Any]:
+    found: dict[str, Any] = documentation(CHECKOUT, module)["options"]
     return found
 
 

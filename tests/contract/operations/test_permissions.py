@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -281,7 +281,15 @@ def one_short(*names: str) -> Iterator[tuple[str, str, str]]:
                     yield name, role, action
 
 
-@pytest.mark.parametrize(("name", "role", "action"), one_short("provision", "clusters", "teardown"))
+def sampled(cases: Iterable[tuple[str, str, str]]) -> Iterator[Any]:
+    """The first action of each role for the gate, and all in `make test-long`: each takes a stage of its own."""
+    seen: set[str] = set()
+    for name, role, action in cases:
+        yield pytest.param(name, role, action, marks=[pytest.mark.slow] if role in seen else [])
+        seen.add(role)
+
+
+@pytest.mark.parametrize(("name", "role", "action"), sampled(one_short("provision", "clusters", "teardown")))
 def test_with_one_action_less_the_message_names_it(
     azure: Azure, tmp_path: Path, name: str, role: str, action: str
 ) -> None:

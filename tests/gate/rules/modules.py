@@ -11,6 +11,8 @@ import yaml
 
 COLLECTION = "mcpops.platform"
 ATTRIBUTES = frozenset({"check_mode", "diff_mode", "idempotent"})
+# Five times as fast as the one in Python, where PyYAML was built with it.
+FAST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # The option that only the credentials of a service bring: who has it talks to that service.
 GROUP_OPTIONS = {"azure": "auth_source", "kubernetes": "api_key"}
 
@@ -22,14 +24,14 @@ def module_names(root: Path) -> list[str]:
 def documentation(root: Path, module: str) -> dict[str, Any]:
     """The module's DOCUMENTATION with its fragments' options and attributes merged in."""
     texts = constants(root, module)
-    merged: dict[str, Any] = yaml.safe_load(texts.get("DOCUMENTATION", "")) or {}
+    merged: dict[str, Any] = yaml.load(texts.get("DOCUMENTATION", ""), FAST_LOADER) or {}
     named = merged.get("extends_documentation_fragment", [])
     for fragment in [named] if isinstance(named, str) else named:
         if not fragment.startswith(f"{COLLECTION}."):
             continue
         name, _dot, part = fragment.removeprefix(f"{COLLECTION}.").partition(".")
         fragments = _constants(root / "plugins" / "doc_fragments" / f"{name}.py")
-        body = yaml.safe_load(fragments[part.upper() or "DOCUMENTATION"])
+        body = yaml.load(fragments[part.upper() or "DOCUMENTATION"], FAST_LOADER)
         for section in ("options", "attributes"):
             merged[section] = {**(body.get(section) or {}), **(merged.get(section) or {})}
     return merged
@@ -39,7 +41,7 @@ def examples(root: Path, module: str) -> list[dict[str, Any]]:
     """The tasks of the module's EXAMPLES, those inside of plays included."""
     text = constants(root, module).get("EXAMPLES", "")
     tasks: list[dict[str, Any]] = []
-    for entry in yaml.safe_load(text) or []:
+    for entry in yaml.load(text, FAST_LOADER) or []:
         tasks += entry.get("tasks", []) if "hosts" in entry else [entry]
     return tasks
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ Body = dict[str, Any] | None
 SITE = {"mcpops_location": "eastus2", "mcpops_resource_group": "rg", "inventory_hostname": "h1"}
 
 
+@cache
 def of_role(role: str, path: str) -> Any:
     return yaml.safe_load((CHECKOUT / "roles" / role / path).read_text("utf-8"))
 
