@@ -24,6 +24,11 @@ ROLES = {
         "mcpops_mcp_servers": [{"name": "echo", "image": "example.org/echo:1.0.0", "port": 3000}],
         "mcp_servers_wait_timeout": 1,
     },
+    "mcp_mesh": {"mcp_mesh_wait_timeout": 1},
+    "mcp_mesh_agents": {
+        "mcpops_mesh_agents": [{"name": "dates", "image": "example.org/dates:1.0.0"}],
+        "mcp_mesh_agents_wait_timeout": 1,
+    },
     "site_diagnostics": {},
     "site_verify": {
         "mcpops_mcp_servers": [{"name": "echo", "image": "example.org/echo:1.0.0", "port": 3000}],

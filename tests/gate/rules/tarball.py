@@ -21,7 +21,7 @@ PATTERNS = (
     r"extensions/patterns/\w+/(README\.md|meta/pattern\.json|playbooks/\w+\.yml)",
     r"playbooks/\w+\.yml",
     r"playbooks/templates/project/(environment/)?[\w.]+\.j2",
-    r"inventories/(local|dev|prod)/(hosts\.yml|(group|host)_vars/([\w-]+/)*[\w-]+\.yml)",
+    r"inventories/(local|local-full|dev|prod)/(hosts\.yml|(group|host)_vars/([\w-]+/)*[\w-]+\.yml)",
     r"roles/\w+/(README\.md|(defaults|handlers|vars)/main\.yml|meta/(main|argument_specs)\.yml)",
     r"roles/\w+/(tasks/\w+\.yml|templates/[\w.-]+\.j2)",
     r"docs/((decisions/)?[\w-]+\.md|[\w-]+\.schema\.json|images/[\w-]+\.png)",

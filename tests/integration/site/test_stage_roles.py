@@ -149,7 +149,7 @@ def test_clusters(somebody: Somebody) -> None:
 
 def test_later_stages_ask_the_cluster_alone(somebody: Somebody) -> None:
     nobody, asked = somebody.with_roles(), len(somebody.azure.azure_requests())
-    somebody.run(nobody, "--tags", "setup,kmcp,mcp,extras").ok()
+    somebody.run(nobody, "--tags", "setup,kmcp,mcp,mesh,extras").ok()
     somebody.run(nobody, playbook="verify.yml").ok()
     asked_by = [one["path"] for one in somebody.azure.azure_requests()[asked:]]
     assert [path for path in asked_by if GROUP in path] == []
