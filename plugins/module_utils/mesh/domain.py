@@ -70,8 +70,8 @@ REASONS: Mapping[str, ReasonCode] = {
     "NamespaceOfRelease": ReasonCode(
         WARNING,
         "a Helm release owns the namespace of a mesh",
-        "Removing that release deletes the namespace with all that is in it, and so does an upgrade of the official chart"
-        " from 3.3 to 3.5 or later. First run kubectl annotate namespace NAME helm.sh/resource-policy=keep.",
+        "Removing that release deletes the namespace with all that is in it, and so does an upgrade of the official "
+        "chart from 3.3 to 3.5 or later. First run kubectl annotate namespace NAME helm.sh/resource-policy=keep.",
     ),
     "RegistryWithoutDatabase": ReasonCode(
         WARNING,
