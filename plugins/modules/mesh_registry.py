@@ -55,7 +55,7 @@ options:
   allow_downgrade:
     description:
       - Whether O(image) may be of an older version than the one that runs, as far as their tags tell. An older registry
-        drops from its tables what it does not know, so dump the database first.
+        drops from its tables what it does not know, so dump the database first, see O(backup).
     type: bool
     default: false
   image_pull_policy:
@@ -139,6 +139,44 @@ options:
     description: Whether NetworkPolicies let in agents only, and out only to the database and DNS.
     type: bool
     default: true
+  backup:
+    description:
+      - Dumps the database to a volume at regular times (C(pg_dump) in a CronJob of the name O(name)C(-backup)). A dump
+        at once is C(kubectl create job --from=cronjob/NAME-backup NAME). Of a database of PostgreSQL only.
+      - What the registry knows is derived and comes back by itself; other tables in its database do not.
+    type: dict
+    suboptions:
+      schedule:
+        description: When, as cron writes it, in UTC.
+        type: str
+        default: 17 2 * * *
+      keep:
+        description: How many dumps are kept.
+        type: int
+        default: 7
+      size:
+        description: Size of the volume for the dumps. It stays when the registry is removed, unless O(delete_data).
+        type: str
+        default: 1Gi
+      storage_class:
+        description: StorageClass of the volume; the cluster's default if not set.
+        type: str
+      claim:
+        description: A claim of yours that the dumps go to instead, such as one of a share that other clusters have too.
+        type: str
+  restore:
+    description:
+      - Restores a dump to the database before the registry is made, once. As long as the Job O(name)C(-restore) stands,
+        it is not done again; another O(restore.file) is another Job. Take the option out afterwards, and the Job goes.
+    type: dict
+    suboptions:
+      file:
+        description: Name of the dump, or V(latest).
+        type: str
+        default: latest
+      claim:
+        description: The claim that holds it; that of O(backup) if not set.
+        type: str
   delete_data:
     description: Whether O(state=absent) removes volumes and the Secret as well.
     type: bool
@@ -170,6 +208,15 @@ EXAMPLES = r"""
         name: mesh-postgres
         key: url
     agent_namespaces: [team-a, team-b]
+
+- name: One whose database is dumped every night, and restored from its last dump
+  mcpops.platform.mesh_registry:
+    kubeconfig: "{{ mcpops_kubeconfig }}"
+    namespace: mcp-mesh
+    backup:
+      keep: 14
+    restore:
+      file: latest
 
 - name: The smallest one, for development
   mcpops.platform.mesh_registry:
@@ -235,6 +282,14 @@ EXISTING_SECRET: dict[str, Any] = {
     "name": {"type": "str", "required": True},
     "key": {"type": "str", "default": "database-url", "no_log": False},
 }
+BACKUP: dict[str, Any] = {
+    "schedule": {"type": "str", "default": "17 2 * * *"},
+    "keep": {"type": "int", "default": 7},
+    "size": {"type": "str", "default": "1Gi"},
+    "storage_class": {"type": "str"},
+    "claim": {"type": "str"},
+}
+RESTORE: dict[str, Any] = {"file": {"type": "str", "default": "latest"}, "claim": {"type": "str"}}
 DATABASE: dict[str, Any] = {
     "type": {"type": "str", "choices": ["bundled", "sqlite", "existing"], "default": "bundled"},
     "existing_secret": {"type": "dict", "no_log": False, "options": EXISTING_SECRET},
@@ -262,6 +317,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "tolerations": {"type": "list", "elements": "dict"},
     "agent_namespaces": {"type": "list", "elements": "str"},
     "network_policy": {"type": "bool", "default": True},
+    "backup": {"type": "dict", "options": BACKUP},
+    "restore": {"type": "dict", "options": RESTORE},
     "delete_data": {"type": "bool", "default": False},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 300},

@@ -15,11 +15,21 @@ from ..kube.diagnosis.snapshot import CALL, LOG, STATUS, Evidence, Finding, Snap
 from ..kube.readiness.reasons import Object, condition_of, make_reason, subject_of
 from .agent_spec import COMPONENT_LABEL
 from .domain import AGENT_KIND, NAME, judge_agent
-from .members import SeenAgent, agents_in, has_database, named, ports_of, registries_in, selects, variables_of
+from .members import (
+    SeenAgent,
+    agents_in,
+    goes_with_its_release,
+    has_database,
+    named,
+    ports_of,
+    registries_in,
+    release_of,
+    selects,
+    variables_of,
+)
 from .registry_observe import Answer, Registry
 from .registry_readiness import AVAILABLE, HEALTHY, Agent, Expected, judge_agents
 from .registry_spec import OWNER_LABEL
-from .release_plan import goes_with_its_release, release_of
 
 WORKLOADS = ("Deployment", "StatefulSet")
 LOG_LINES = 20

@@ -18,6 +18,7 @@ from .registry_observe import DEFAULT_PORT, DEFAULT_SERVICE, Registry
 Object = Mapping[str, Any]
 URL, HOST, PORT, NAME = "MCP_MESH_REGISTRY_URL", "MCP_MESH_HTTP_HOST", "MCP_MESH_HTTP_PORT", "MCP_MESH_AGENT_NAME"
 DATABASE = "DATABASE_URL"
+RELEASE, POLICY, KEEP = "meta.helm.sh/release-name", "helm.sh/resource-policy", "keep"
 _OF_CHART = "mcp-mesh-registry"
 """The name label of the registry in the official charts, and in the manifests before them."""
 _LONGEST_CLUSTER_NAME = 2
@@ -144,6 +145,17 @@ def has_database(workload: Object) -> bool:
 
 def named(items: Sequence[Object], namespace: str, name: str) -> Object | None:
     return next(_named(items, namespace, name), None)
+
+
+def release_of(item: Object) -> str:
+    """The Helm release that an object belongs to; empty where it belongs to none."""
+    return str((item["metadata"].get("annotations") or {}).get(RELEASE) or "")
+
+
+def goes_with_its_release(namespace: Object) -> bool:
+    """Whether a Namespace is an object of a Helm release, which may delete it with everything in it."""
+    annotations = namespace["metadata"].get("annotations") or {}
+    return bool(release_of(namespace)) and annotations.get(POLICY) != KEEP
 
 
 def _named(items: Sequence[Object], namespace: str, name: str) -> Iterator[Object]:

@@ -25,8 +25,10 @@ from ..task import Result, Task
 from ..waiting import Deadline, poll, wait_timeout_problems
 from . import registry_observe
 from .agent_spec import COMPONENT_LABEL, REGISTRY
+from .backup_spec import backup_objects, backup_problems
 from .owned_objects import TYPES, delete_owned, is_owned, refuse_others, target_named
 from .registry_observe import Registry, awaits_database
+from .registry_plan import Growth, downgrade_refusals, not_growing, unneeded, volume_growth
 from .registry_spec import (
     BUNDLED,
     EXISTING,
@@ -39,16 +41,14 @@ from .registry_spec import (
     new_password,
     password_in,
     registry_objects,
-    unneeded,
     url_in,
 )
 from .registry_validate import registry_option_problems, wrong_url
-from .release_plan import downgrade_refusals
-from .volume_plan import Growth, not_growing, volume_growth
 
 SUBJECT = "mesh_registry"
 STORAGE_CLASS = ResourceType("storage.k8s.io/v1", "StorageClass", "storageclasses", False)
 _WORKLOADS = ("Deployment", "StatefulSet")
+_WAITED_FOR = (*_WORKLOADS, "Job")
 
 
 def problems(params: Mapping[str, Any]) -> list[Problem]:
@@ -67,7 +67,7 @@ def converge(task: Task) -> Result:
         if absent:
             return Result(False, f"nothing to remove: {pending.reason}", values={"registry": {}})
         made = _with_password(task, registry, None)
-        return _result(made, plan_without_cluster(registry_objects(made), pending.reason))
+        return _result(made, plan_without_cluster(_objects(made), pending.reason))
     return _absent(kube, task, registry) if absent else _present(kube, task, registry)
 
 
@@ -79,7 +79,7 @@ def _present(kube: Kube, task: Task, registry: DeclaredRegistry) -> Result:
     if registry.kind == EXISTING:
         _check_existing(task, registry, live.get(secret.ref))
     made = _with_password(task, registry, live.get(secret.ref))
-    objects = registry_objects(made)
+    objects = _objects(made)
     own = [target_of(TYPES[item["kind"]], item) for item in objects]
     refuse_others(SUBJECT, OWNER_LABEL, {target.ref: registry.name for target in own}, live)
     _refuse_older(task, objects, live)
@@ -89,18 +89,19 @@ def _present(kube: Kube, task: Task, registry: DeclaredRegistry) -> Result:
         namespace=registry.namespace,
         exclusive=True,
         wait_timeout=float(params["wait_timeout"]),
-        # only what is made anew is deleted on the way: its pods stay, and the new one takes them
-        propagation="Orphan",
     )
 
     def settle(applied: BundleOutcome) -> Sequence[Object]:
-        return _wait_for_pods(kube, task, [item for item in applied.objects if item["kind"] in _WORKLOADS], deadline)
+        return _wait_for_pods(kube, task, [item for item in applied.objects if item["kind"] in _WAITED_FOR], deadline)
 
     waits = params["wait"] and not task.check_mode
     outcome = _grow(kube, task, registry, growth)
     # the registry ends when it finds no database: one after the other, its pods need not crash for that
     for some in in_order(objects):
-        chosen = replace(options, per_object=_made_anew(some, growth))
+        renewed = _made_anew(some, growth)
+        # a StatefulSet that is made anew leaves its pods, a Job takes them with it
+        alone = any(one.kind == "StatefulSet" for one in renewed)
+        chosen = replace(options, per_object=renewed, propagation="Orphan" if alone else "Background")
         applied = apply_bundle(kube, task, some, chosen, settle if waits else None)
         outcome = BundleOutcome((*outcome.outcomes, *applied.outcomes), (*outcome.notes, *applied.notes))
         outcome.raise_failures("apply the mesh registry")
@@ -128,9 +129,10 @@ def _refuse_older(task: Task, objects: Sequence[Object], live: Mapping[ObjectRef
 
 def _made_anew(objects: Sequence[Object], growth: Growth) -> tuple[ObjectOptions, ...]:
     return tuple(
-        ObjectOptions("StatefulSet", item["metadata"]["name"], None, {"recreate": ON_IMMUTABLE})
+        ObjectOptions(item["kind"], item["metadata"]["name"], None, {"recreate": ON_IMMUTABLE})
         for item in objects
-        if item["kind"] == "StatefulSet" and item["metadata"]["name"] in growth.anew
+        # another dump is another Job
+        if item["kind"] == "Job" or (item["kind"] == "StatefulSet" and item["metadata"]["name"] in growth.anew)
     )
 
 
@@ -183,6 +185,10 @@ def _wait_for_pods(kube: Kube, task: Task, workloads: Sequence[Object], deadline
         except NotReady as failure:
             if deadline.passed or not awaits_database(failure.reasons):
                 raise
+
+
+def _objects(registry: DeclaredRegistry) -> list[Object]:
+    return [*registry_objects(registry), *backup_objects(registry)]
 
 
 def _wait_until_it_answers(
@@ -257,6 +263,7 @@ def _result(registry: DeclaredRegistry, outcome: BundleOutcome, *, absent: bool 
 _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
     *CONNECTION,
     registry_option_problems,
+    backup_problems,
     Check(
         "delete_data",
         lambda params: params["delete_data"] and params["state"] != "absent",

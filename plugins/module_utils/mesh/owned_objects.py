@@ -29,6 +29,8 @@ TYPES: Mapping[str, ResourceType] = {
         ("Service", "v1", "services"),
         ("Deployment", "apps/v1", "deployments"),
         ("StatefulSet", "apps/v1", "statefulsets"),
+        ("Job", "batch/v1", "jobs"),
+        ("CronJob", "batch/v1", "cronjobs"),
         ("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets"),
         ("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers"),
         ("NetworkPolicy", "networking.k8s.io/v1", "networkpolicies"),

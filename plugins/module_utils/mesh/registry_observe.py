@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import Reason
+from ..errors import Reason, ServiceError
 from ..http_terms import Response
 from ..kube import errors
 from ..kube.client import Kube
@@ -22,6 +22,7 @@ from .registry_readiness import Agent, agents_from
 DEFAULT_SERVICE = "mcp-mesh-registry"
 DEFAULT_PORT = 8000
 TIMEOUT = 10.0
+_LATE = "did not answer in time"
 # of the registry's PostgreSQL client and of PostgreSQL itself
 _AWAITED = re.compile(
     r"connection refused|no such host|i/o timeout|no route to host|connection reset by peer|server misbehaving|EOF"
@@ -68,9 +69,16 @@ class Answer:
 
 def ask_registry(kube: Kube, registry: Registry) -> Answer:
     """The registry's agents now. ServiceError where the API server itself refuses."""
-    response = kube.request(
-        "GET", registry.agents_path, timeout=TIMEOUT, check=False, retry=False, action=f"ask the {registry.label}"
-    )
+    try:
+        response = kube.request(
+            "GET", registry.agents_path, timeout=TIMEOUT, check=False, retry=False, action=f"ask the {registry.label}"
+        )
+    except ServiceError as failed:
+        # the API server waits for the registry as long as that takes; whether it is there itself, others ask
+        if _LATE not in failed.reason:
+            raise
+        why = f"it did not answer within {TIMEOUT:.0f} s"
+        return Answer(silence=Reason(registry.label, "RegistryNotReady", why, "See what its pods and its log say."))
     if response.status == 200:
         agents = agents_from(response.json_or_none())
         return Answer(silence=_not_a_registry(registry, response)) if agents is None else Answer(agents)

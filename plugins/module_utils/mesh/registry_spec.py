@@ -26,7 +26,7 @@ PORT, ADMIN_PORT, DATABASE_PORT = 8000, 8001, 5432
 BUNDLED, SQLITE, EXISTING = "bundled", "sqlite", "existing"
 URL_KEY, PASSWORD_KEY = "database-url", "password"
 FILE = "/data/mcp_mesh_registry.db"
-_DATABASE = "database"
+_DATABASE, BACKUP = "database", "backup"
 # otherwise a pod that never gets ready would keep the correction from being rolled out (Kubernetes, "Forced rollback")
 _AT_ONCE = "Parallel"
 _USER = "mcpmesh"
@@ -41,7 +41,7 @@ RESOURCES: Mapping[str, Any] = {
     "requests": {"cpu": "50m", "memory": "128Mi"},
     "limits": {"cpu": "1", "memory": "512Mi"},
 }
-_SECURITY: Mapping[str, Any] = {
+SECURITY: Mapping[str, Any] = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
     "capabilities": {"drop": ["ALL"]},
@@ -79,6 +79,14 @@ class DeclaredRegistry:
     @property
     def database_name(self) -> str:
         return f"{self.name}-db"
+
+    @property
+    def backup_name(self) -> str:
+        return f"{self.name}-backup"
+
+    @property
+    def restore_name(self) -> str:
+        return f"{self.name}-restore"
 
     @property
     def secret_name(self) -> str:
@@ -127,7 +135,7 @@ def url_in(secret: Mapping[str, Any], key: str) -> str | None:
 def registry_objects(registry: DeclaredRegistry) -> list[Object]:
     """Everything that runs a registry."""
     found = [
-        _object(registry, "ServiceAccount", registry.name, REGISTRY, automountServiceAccountToken=False),
+        registry_object(registry, "ServiceAccount", registry.name, REGISTRY, automountServiceAccountToken=False),
         _service(registry, registry.name, REGISTRY, PORT),
         _workload(registry),
     ]
@@ -136,13 +144,15 @@ def registry_objects(registry: DeclaredRegistry) -> list[Object]:
         if registry.kind == BUNDLED:
             data[PASSWORD_KEY] = registry.password
         encoded = {name: base64.b64encode(value.encode()).decode() for name, value in data.items()}
-        found.append(_object(registry, "Secret", registry.secret_name, _DATABASE, type="Opaque", data=encoded))
+        found.append(registry_object(registry, "Secret", registry.secret_name, _DATABASE, type="Opaque", data=encoded))
     if registry.replicas > 1:
-        spec = {"maxUnavailable": 1, "selector": {"matchLabels": _selector(registry, REGISTRY)}}
-        found.append(_object(registry, "PodDisruptionBudget", registry.name, REGISTRY, spec=spec))
+        spec = {"maxUnavailable": 1, "selector": {"matchLabels": selector_of(registry, REGISTRY)}}
+        found.append(registry_object(registry, "PodDisruptionBudget", registry.name, REGISTRY, spec=spec))
     if registry.kind == BUNDLED:
         found += [
-            _object(registry, "ServiceAccount", registry.database_name, _DATABASE, automountServiceAccountToken=False),
+            registry_object(
+                registry, "ServiceAccount", registry.database_name, _DATABASE, automountServiceAccountToken=False
+            ),
             _service(registry, registry.database_name, _DATABASE, DATABASE_PORT),
             _database(registry),
         ]
@@ -152,9 +162,10 @@ def registry_objects(registry: DeclaredRegistry) -> list[Object]:
 
 
 def in_order(objects: Sequence[Object]) -> list[list[Object]]:
-    """The database before what needs it."""
-    components = [item["metadata"]["labels"][COMPONENT_LABEL] for item in objects]
-    split = [[item for item, one in zip(objects, components) if (one == _DATABASE) == first] for first in (True, False)]
+    """The database before what is restored to it, and that before the registry."""
+    turns = {_DATABASE: 0, BACKUP: 1, REGISTRY: 2}
+    placed = [(turns[item["metadata"]["labels"][COMPONENT_LABEL]], item) for item in objects]
+    split = [[item for turn, item in placed if turn == wanted] for wanted in turns.values()]
     return [some for some in split if some]
 
 
@@ -162,37 +173,41 @@ def every_object(registry: DeclaredRegistry) -> list[tuple[str, str]]:
     """(kind, name) of all that a registry may consist of, whatever it is declared as; volumes are not among them."""
     own = ("ServiceAccount", "Service", "Deployment", "StatefulSet", "PodDisruptionBudget", "NetworkPolicy")
     database = ("ServiceAccount", "Service", "StatefulSet", "NetworkPolicy")
+    backup = ("ServiceAccount", "CronJob", "NetworkPolicy")
     return [
         *((kind, registry.name) for kind in own),
         *((kind, registry.database_name) for kind in database),
+        *((kind, registry.backup_name) for kind in backup),
+        ("Job", registry.restore_name),
         ("Secret", f"{registry.name}-database"),
     ]
 
 
 def claims(registry: DeclaredRegistry) -> list[tuple[str, str]]:
-    """The volumes that the StatefulSets ask for."""
-    return [(CLAIM, f"data-{registry.name}-0"), (CLAIM, f"data-{registry.database_name}-0")]
+    """The volumes of the StatefulSets and of the dumps."""
+    names = (f"data-{registry.name}-0", f"data-{registry.database_name}-0", registry.backup_name)
+    return [(CLAIM, name) for name in names]
 
 
-def _selector(registry: DeclaredRegistry, component: str) -> dict[str, str]:
-    name = registry.name if component == REGISTRY else registry.database_name
+def selector_of(registry: DeclaredRegistry, component: str) -> dict[str, str]:
+    name = {REGISTRY: registry.name, _DATABASE: registry.database_name}.get(component, registry.backup_name)
     return {NAME_LABEL: name, COMPONENT_LABEL: component}
 
 
-def _object(registry: DeclaredRegistry, kind: str, name: str, component: str, **content: Any) -> Object:
+def registry_object(registry: DeclaredRegistry, kind: str, name: str, component: str, **content: Any) -> Object:
     named = named_object(kind, name, registry.namespace)
-    return {**named, "metadata": {**named["metadata"], "labels": _labels(registry, component)}, **content}
+    return {**named, "metadata": {**named["metadata"], "labels": labels_of(registry, component)}, **content}
 
 
-def _labels(registry: DeclaredRegistry, component: str) -> dict[str, str]:
-    return {**_selector(registry, component), PART_LABEL: MESH, OWNER_LABEL: registry.name}
+def labels_of(registry: DeclaredRegistry, component: str) -> dict[str, str]:
+    return {**selector_of(registry, component), PART_LABEL: MESH, OWNER_LABEL: registry.name}
 
 
 def _service(registry: DeclaredRegistry, name: str, component: str, port: int) -> Object:
     protocol = "http" if component == REGISTRY else "postgres"
     ports = [{"name": protocol, "port": port, "targetPort": protocol, "protocol": "TCP"}]
-    spec = {"type": "ClusterIP", "selector": _selector(registry, component), "ports": ports}
-    return _object(registry, "Service", name, component, spec=spec)
+    spec = {"type": "ClusterIP", "selector": selector_of(registry, component), "ports": ports}
+    return registry_object(registry, "Service", name, component, spec=spec)
 
 
 def _workload(registry: DeclaredRegistry) -> Object:
@@ -204,18 +219,18 @@ def _workload(registry: DeclaredRegistry) -> Object:
         "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
         "env": _environment(registry),
         "resources": options.get("resources") or RESOURCES,
-        "securityContext": dict(_SECURITY),
+        "securityContext": dict(SECURITY),
         "startupProbe": _probe("/health", periodSeconds=1, failureThreshold=60),
         "livenessProbe": _probe("/health", periodSeconds=10, failureThreshold=3),
         # the one address that tells whether its database is there; restarting the registry would not bring it back
         "readinessProbe": _probe("/agents", periodSeconds=5, failureThreshold=2),
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
     }
-    pod = _pod(registry, registry.name, container)
-    template = {"metadata": {"labels": _labels(registry, REGISTRY)}, "spec": pod}
+    pod = pod_of(registry, registry.name, container)
+    template = {"metadata": {"labels": labels_of(registry, REGISTRY)}, "spec": pod}
     spec: dict[str, Any] = {
         "replicas": registry.replicas,
-        "selector": {"matchLabels": _selector(registry, REGISTRY)},
+        "selector": {"matchLabels": selector_of(registry, REGISTRY)},
         "revisionHistoryLimit": 3,
         "template": template,
     }
@@ -226,7 +241,7 @@ def _workload(registry: DeclaredRegistry) -> Object:
             podManagementPolicy=_AT_ONCE,
             volumeClaimTemplates=[_claim(registry, REGISTRY)],
         )
-        return _object(registry, "StatefulSet", registry.name, REGISTRY, spec=spec)
+        return registry_object(registry, "StatefulSet", registry.name, REGISTRY, spec=spec)
     # /data is the working directory of the image
     container["volumeMounts"].append({"name": "tmp", "mountPath": "/data", "subPath": "data"})
     spec["strategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
@@ -236,11 +251,11 @@ def _workload(registry: DeclaredRegistry) -> Object:
                 "maxSkew": 1,
                 "topologyKey": key,
                 "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": _selector(registry, REGISTRY)},
+                "labelSelector": {"matchLabels": selector_of(registry, REGISTRY)},
             }
             for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
         ]
-    return _object(registry, "Deployment", registry.name, REGISTRY, spec=spec)
+    return registry_object(registry, "Deployment", registry.name, REGISTRY, spec=spec)
 
 
 def _environment(registry: DeclaredRegistry) -> list[dict[str, Any]]:
@@ -262,7 +277,7 @@ def _probe(path: str, **timing: int) -> dict[str, Any]:
     return {"httpGet": {"path": path, "port": "http"}, "timeoutSeconds": 5, **timing}
 
 
-def _pod(registry: DeclaredRegistry, account: str, container: dict[str, Any]) -> dict[str, Any]:
+def pod_of(registry: DeclaredRegistry, account: str, container: dict[str, Any]) -> dict[str, Any]:
     options = registry.options
     if options.get("image_pull_policy"):
         container["imagePullPolicy"] = options["image_pull_policy"]
@@ -299,7 +314,7 @@ def _claim(registry: DeclaredRegistry, component: str) -> dict[str, Any]:
     }
     if registry.database.get("storage_class"):
         spec["storageClassName"] = registry.database["storage_class"]
-    return {"metadata": {"name": "data", "labels": _labels(registry, component)}, "spec": spec}
+    return {"metadata": {"name": "data", "labels": labels_of(registry, component)}, "spec": spec}
 
 
 def _database(registry: DeclaredRegistry) -> Object:
@@ -318,7 +333,7 @@ def _database(registry: DeclaredRegistry) -> Object:
             {"name": "POSTGRES_USER", "value": _USER},
         ],
         "resources": database.get("resources") or RESOURCES,
-        "securityContext": dict(_SECURITY),
+        "securityContext": dict(SECURITY),
         "startupProbe": {**ready, "periodSeconds": 2, "failureThreshold": 60},
         "livenessProbe": {**ready, "periodSeconds": 10, "failureThreshold": 6},
         "readinessProbe": {**ready, "periodSeconds": 5, "failureThreshold": 2},
@@ -332,15 +347,15 @@ def _database(registry: DeclaredRegistry) -> Object:
         "replicas": 1,
         "serviceName": registry.database_name,
         "podManagementPolicy": _AT_ONCE,
-        "selector": {"matchLabels": _selector(registry, _DATABASE)},
+        "selector": {"matchLabels": selector_of(registry, _DATABASE)},
         "revisionHistoryLimit": 3,
         "template": {
-            "metadata": {"labels": _labels(registry, _DATABASE)},
-            "spec": _pod(registry, registry.database_name, container),
+            "metadata": {"labels": labels_of(registry, _DATABASE)},
+            "spec": pod_of(registry, registry.database_name, container),
         },
         "volumeClaimTemplates": [_claim(registry, _DATABASE)],
     }
-    return _object(registry, "StatefulSet", registry.database_name, _DATABASE, spec=spec)
+    return registry_object(registry, "StatefulSet", registry.database_name, _DATABASE, spec=spec)
 
 
 def _network_policies(registry: DeclaredRegistry) -> list[Object]:
@@ -354,6 +369,35 @@ def _network_policies(registry: DeclaredRegistry) -> list[Object]:
         for namespace in namespaces
     ]
     database = [{"port": DATABASE_PORT, "protocol": "TCP"}]
+    egress = way_to_database(registry)
+    own = {
+        "podSelector": {"matchLabels": selector_of(registry, REGISTRY)},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [{"from": [*agents, _API_SERVER], "ports": [{"port": PORT, "protocol": "TCP"}]}],
+        "egress": egress,
+    }
+    found = [registry_object(registry, "NetworkPolicy", registry.name, REGISTRY, spec=own)]
+    if registry.kind == BUNDLED:
+        only = {
+            "podSelector": {"matchLabels": selector_of(registry, _DATABASE)},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [
+                {
+                    "from": [
+                        {"podSelector": {"matchLabels": selector_of(registry, one)}}
+                        for one in (REGISTRY, *((BACKUP,) if is_dumped(registry) else ()))
+                    ],
+                    "ports": database,
+                }
+            ],
+        }
+        found.append(registry_object(registry, "NetworkPolicy", registry.database_name, _DATABASE, spec=only))
+    return found
+
+
+def way_to_database(registry: DeclaredRegistry) -> list[dict[str, Any]]:
+    """Out to DNS and the database, and nowhere else."""
+    database = [{"port": DATABASE_PORT, "protocol": "TCP"}]
     resolvers = [
         {"namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: "kube-system"}}},
         {"ipBlock": {"cidr": _NODE_DNS}},
@@ -362,28 +406,13 @@ def _network_policies(registry: DeclaredRegistry) -> list[Object]:
         {"to": resolvers, "ports": [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]}
     ]
     if registry.kind == BUNDLED:
-        egress.append({"to": [{"podSelector": {"matchLabels": _selector(registry, _DATABASE)}}], "ports": database})
+        egress.append({"to": [{"podSelector": {"matchLabels": selector_of(registry, _DATABASE)}}], "ports": database})
     elif registry.kind == EXISTING:
         # wherever it is: its address is in a Secret
         egress.append({"ports": database})
-    own = {
-        "podSelector": {"matchLabels": _selector(registry, REGISTRY)},
-        "policyTypes": ["Ingress", "Egress"],
-        "ingress": [{"from": [*agents, _API_SERVER], "ports": [{"port": PORT, "protocol": "TCP"}]}],
-        "egress": egress,
-    }
-    found = [_object(registry, "NetworkPolicy", registry.name, REGISTRY, spec=own)]
-    if registry.kind == BUNDLED:
-        only = {
-            "podSelector": {"matchLabels": _selector(registry, _DATABASE)},
-            "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": [{"podSelector": {"matchLabels": _selector(registry, REGISTRY)}}], "ports": database}],
-        }
-        found.append(_object(registry, "NetworkPolicy", registry.database_name, _DATABASE, spec=only))
-    return found
+    return egress
 
 
-def unneeded(registry: DeclaredRegistry, declared: Sequence[Object]) -> list[tuple[str, str]]:
-    """What a registry does not consist of now, and may have before."""
-    present = {(str(item["kind"]), str(item["metadata"]["name"])) for item in declared}
-    return [one for one in every_object(registry) if one not in present]
+def is_dumped(registry: DeclaredRegistry) -> bool:
+    """Whether something beside the registry works on its database."""
+    return bool(registry.options.get("backup") or registry.options.get("restore"))

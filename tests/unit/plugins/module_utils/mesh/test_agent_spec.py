@@ -190,3 +190,29 @@ def test_what_the_registry_must_say() -> None:
         "greeter", 2, "greeter.agents", (("greeting", "^2"),), (("date_service", "", True),)
     )
     assert DeclaredAgent({"name": "a", "replicas": 0}).expected("b").replicas == 0
+
+
+@pytest.mark.parametrize(
+    ("scaling", "expected"),
+    [
+        ({"cpu_percent": 70}, {"cpu": 70}),
+        ({"memory_percent": 80}, {"memory": 80}),
+        ({"cpu_percent": 70, "memory_percent": 80}, {"cpu": 70, "memory": 80}),
+    ],
+)
+def test_each_measure_scales_by_its_own_percentage(scaling: dict[str, int], expected: dict[str, int]) -> None:
+    options = {**ENTRIES["least"], "autoscaling": {"min_replicas": 1, "max_replicas": 3, **scaling}}
+    metrics = made(options)["HorizontalPodAutoscaler"]["spec"]["metrics"]
+    found = {one["resource"]["name"]: one["resource"]["target"]["averageUtilization"] for one in metrics}
+    assert found == expected
+
+
+def test_what_the_module_sets_is_never_the_users() -> None:
+    """Also where somebody has validated nothing: another name would lead others to a pod that is not there."""
+    taken = {"app.kubernetes.io/name": "other", "app.kubernetes.io/component": "registry"}
+    given = {**ENTRIES["least"], "labels": taken, "env": {"MCP_MESH_HTTP_HOST": "other", "MCP_MESH_REGISTRY_URL": "x"}}
+    objects = made(given)
+    labels = objects["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    assert selector_matches(objects["Deployment"]["spec"]["selector"], labels)
+    assert variables(objects)["MCP_MESH_HTTP_HOST"] == "dates.agents"
+    assert variables(objects)["MCP_MESH_REGISTRY_URL"] == MESH.registry_url

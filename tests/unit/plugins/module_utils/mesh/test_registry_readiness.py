@@ -268,3 +268,18 @@ def test_a_row_of_the_result_is_plain_data() -> None:
         "unavailable_reason": "required dep 'gone' unresolved",
     }
     assert row["dependencies"][0]["provider"] == "dates-aaaaaaaa"
+
+
+def test_one_silent_replica_of_two_is_told() -> None:
+    both = (*changed(0, age=1.0), replace(changed(0, age=25.0)[0], id="dates-2"))
+    found = judge_agents(both, [replace(DATES, replicas=2)])
+    assert codes(found) == ["AgentSilent"]
+    assert "dates-2 25 s ago" in found.reasons[0].finding
+    assert codes(judge_agents(both, [DATES])) == []
+
+
+def test_a_capability_is_available_where_one_of_its_providers_is() -> None:
+    [offer] = [one for one in GOOD[0].capabilities if one.name == "date_service"]
+    without = replace(GOOD[0], id="dates-2", capabilities=(replace(offer, available=False, reason="starts"),))
+    assert codes(judge_agents((*GOOD, without), [replace(DATES, replicas=2)])) == []
+    assert codes(judge_agents((without,), [DATES])) == ["CapabilityUnavailable"]

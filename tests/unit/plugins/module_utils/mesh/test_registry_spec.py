@@ -14,6 +14,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Refu
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import manifest_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.syntax import selector_matches
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh import agent_spec, mesh_registry
+from ansible_collections.mcpops.platform.plugins.module_utils.mesh.registry_plan import unneeded
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh.registry_spec import (
     DeclaredRegistry,
     every_object,
@@ -21,7 +22,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.mesh.registry_spec
     new_password,
     password_in,
     registry_objects,
-    unneeded,
     url_in,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh.registry_validate import wrong_url

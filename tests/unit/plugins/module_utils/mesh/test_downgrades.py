@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mesh.release_plan import downgrade_refusals, image_version
+from ansible_collections.mcpops.platform.plugins.module_utils.mesh.registry_plan import (
+    downgrade_refusals,
+    image_version,
+)
 
 
 def deployment(image: str) -> dict[str, Any]:
@@ -40,7 +43,7 @@ def test_an_older_registry_is_refused_unless_asked_for(seed: int) -> None:
     refused = list(downgrade_refusals(before, after, False))
     assert bool(refused) == (new < old)
     assert list(downgrade_refusals(before, after, True)) == []
-    assert all("pg_dump" in one.remedy for one in refused)
+    assert all("backup" in one.remedy for one in refused)
 
 
 @pytest.mark.parametrize("images", [("r:latest", "r:3.0.0"), ("r:3.7.1", "r:stable"), ("r:3.7.1", "other@sha256:0")])

@@ -2,14 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Volumes of a StatefulSet that are to be larger, which Kubernetes changes in no StatefulSet. Pure.
+"""What another declaration of a registry takes: volumes that grow, versions that must not fall, what goes. Pure.
 
-The claim is grown itself, and the StatefulSet made anew around its pods, which do not notice.
+Kubernetes changes no template of a claim in a StatefulSet: the claim is grown itself, and the StatefulSet made anew
+around its pods, which do not notice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from ..kube.manifests import Object
 from ..kube.syntax import parse_quantity
 from ..plan import Refusal
 from .owned_objects import CLAIM, named_object
+from .registry_spec import DeclaredRegistry, every_object
+from .version_ranges import Version, parse_version
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,34 @@ def not_growing(classes: Iterable[Object]) -> list[Refusal]:
     ]
 
 
+def image_version(image: str) -> Version | None:
+    """The version that an image's tag names; None for one without, or with a word."""
+    _repository, colon, tag = image.partition("@")[0].rpartition("/")[2].partition(":")
+    return parse_version(tag) if colon else None
+
+
+def downgrade_refusals(
+    workload: Mapping[str, Any] | None, declared: Mapping[str, Any], allowed: bool
+) -> Iterator[Refusal]:
+    """An older registry drops the columns that it does not know from the tables that it finds."""
+    before, after = _image(workload), _image(declared)
+    old, new = image_version(before), image_version(after)
+    if allowed or old is None or new is None or new.key >= old.key:
+        return
+    place = f"{declared['kind']} {declared['metadata']['namespace']}/{declared['metadata']['name']}"
+    remedy = (
+        "An older registry drops from its tables what it does not know. Dump the database first (backup), then set "
+        "allow_downgrade; agents register anew within seconds, so that an empty database does as well."
+    )
+    yield Refusal(f"{place}: image", before, after, remedy)
+
+
+def unneeded(registry: DeclaredRegistry, declared: Sequence[Object]) -> list[tuple[str, str]]:
+    """What a registry does not consist of now, and may have before."""
+    present = {(str(item["kind"]), str(item["metadata"]["name"])) for item in declared}
+    return [one for one in every_object(registry) if one not in present]
+
+
 def _refusals(item: Object, template: Mapping[str, Any], stands: Mapping[str, Any] | None) -> Iterable[Refusal]:
     if stands is None:
         return
@@ -99,3 +130,9 @@ def _grown(claim: Object, template: Mapping[str, Any]) -> Object:
     metadata = claim["metadata"]
     size = {"resources": {"requests": {"storage": template["spec"]["resources"]["requests"]["storage"]}}}
     return {**named_object(CLAIM, str(metadata["name"]), str(metadata["namespace"])), "spec": size}
+
+
+def _image(workload: Mapping[str, Any] | None) -> str:
+    template = ((workload or {}).get("spec") or {}).get("template") or {}
+    containers = (template.get("spec") or {}).get("containers") or [{}]
+    return str(containers[0].get("image") or "")

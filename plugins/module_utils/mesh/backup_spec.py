@@ -1,0 +1,168 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Dumps of a registry's database to a volume, at regular times, and what is restored from one. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..errors import Problem
+from ..kube.manifests import Object
+from ..kube.syntax import parse_quantity
+from ..names import SUBDOMAIN, wrong_name
+from .owned_objects import CLAIM
+from .registry_spec import (
+    BACKUP,
+    DEFAULT_DATABASE_IMAGE,
+    RESOURCES,
+    SECURITY,
+    SQLITE,
+    URL_KEY,
+    DeclaredRegistry,
+    labels_of,
+    pod_of,
+    registry_object,
+    selector_of,
+    way_to_database,
+)
+
+PLACE, LATEST = "/backup", "latest"
+URL = "DATABASE_URL"
+# names of dumps are their times, so that the oldest come first
+_DUMP = """\
+set -eu
+file=/backup/mesh-$(date -u +%Y%m%dT%H%M%SZ).dump
+pg_dump -Fc -f "$file" -d "$DATABASE_URL" || { rm -f "$file"; exit 1; }
+pg_restore --list "$file" > /dev/null || { rm -f "$file"; exit 1; }
+echo "$file"
+set -- /backup/mesh-*.dump
+while [ $# -gt "$KEEP" ]; do rm -f "$1"; shift; done
+"""
+# all of it or nothing; what the dump does not know stays
+_RESTORE = """\
+set -eu
+if [ "$FILE" = latest ]; then
+  for file in /backup/mesh-*.dump; do FILE=$file; done
+else
+  FILE=/backup/$FILE
+fi
+[ -s "$FILE" ] || { echo "there is no dump $FILE" >&2; exit 1; }
+pg_restore --clean --if-exists --no-owner --single-transaction -d "$DATABASE_URL" "$FILE"
+echo "$FILE"
+"""
+_FIELD = r"(?:\*|\d+(?:-\d+)?)(?:/\d+)?"
+_SCHEDULE = re.compile(
+    rf"{_FIELD}(?:,{_FIELD})*(?: {_FIELD}(?:,{_FIELD})*){{4}}|@(?:hourly|daily|weekly|monthly|yearly)"
+)
+_FILE = re.compile(r"mesh-\d{8}T\d{6}Z\.dump")
+_MOST = 365
+
+
+def backup_objects(registry: DeclaredRegistry) -> list[Object]:
+    """What dumps the database and restores it; nothing where neither is declared."""
+    backup, restore = registry.options.get("backup"), registry.options.get("restore")
+    if not backup and not restore:
+        return []
+    name = registry.backup_name
+    found = [registry_object(registry, "ServiceAccount", name, BACKUP, automountServiceAccountToken=False)]
+    if backup:
+        found.append(_schedule(registry, backup))
+        if not backup.get("claim"):
+            found.append(_claim(registry, backup))
+    if restore:
+        claim = restore.get("claim") or (backup or {}).get("claim") or name
+        job = _job(registry, _RESTORE, claim, {"FILE": restore["file"]})
+        found.append(registry_object(registry, "Job", registry.restore_name, BACKUP, spec=job))
+    if registry.options["network_policy"]:
+        spec = {
+            "podSelector": {"matchLabels": selector_of(registry, BACKUP)},
+            "policyTypes": ["Ingress", "Egress"],
+            "egress": way_to_database(registry),
+        }
+        found.append(registry_object(registry, "NetworkPolicy", name, BACKUP, spec=spec))
+    return found
+
+
+def backup_problems(params: Mapping[str, Any]) -> Iterator[Problem]:
+    """What cannot work in the options `backup` and `restore`."""
+    if params["state"] == "absent":
+        return
+    for option in ("backup", "restore"):
+        given = params.get(option)
+        if not given:
+            continue
+        if params["database"]["type"] == SQLITE:
+            yield Problem(option, f"is of a database of PostgreSQL, and database.type is {SQLITE}")
+        if given.get("claim") is not None and (wrong := wrong_name(given["claim"], "claim name", SUBDOMAIN)):
+            yield Problem(f"{option}.claim", wrong)
+    yield from _of_backup(params.get("backup") or {})
+    file = (params.get("restore") or {}).get("file", LATEST)
+    if file != LATEST and not _FILE.fullmatch(file):
+        yield Problem(
+            "restore.file", f"{file!r} is neither {LATEST} nor the name of a dump: mesh-20261130T021700Z.dump"
+        )
+
+
+def _of_backup(backup: Mapping[str, Any]) -> Iterator[Problem]:
+    if not backup:
+        return
+    if not _SCHEDULE.fullmatch(backup["schedule"]):
+        yield Problem(
+            "backup.schedule", f"{backup['schedule']!r} is not a schedule of cron: five fields as in 17 2 * * *"
+        )
+    if not 1 <= backup["keep"] <= _MOST:
+        yield Problem("backup.keep", f"{backup['keep']} is not a number of dumps (1 to {_MOST})")
+    size = parse_quantity(backup["size"])
+    if size is None or size <= 0:
+        yield Problem("backup.size", f"{backup['size']!r} is not a valid size such as 1Gi")
+    if backup.get("storage_class") is not None:
+        if wrong := wrong_name(backup["storage_class"], "StorageClass name", SUBDOMAIN):
+            yield Problem("backup.storage_class", wrong)
+        if backup.get("claim"):
+            yield Problem("backup.storage_class", "is of a claim that is made here, and claim names one that is there")
+
+
+def _schedule(registry: DeclaredRegistry, backup: Mapping[str, Any]) -> Object:
+    claim = backup.get("claim") or registry.backup_name
+    spec = {
+        "schedule": backup["schedule"],
+        # two at once would count each other's dumps
+        "concurrencyPolicy": "Forbid",
+        "startingDeadlineSeconds": 3600,
+        "successfulJobsHistoryLimit": 1,
+        "failedJobsHistoryLimit": 3,
+        "jobTemplate": {"spec": _job(registry, _DUMP, claim, {"KEEP": str(backup["keep"])})},
+    }
+    return registry_object(registry, "CronJob", registry.backup_name, BACKUP, spec=spec)
+
+
+def _job(registry: DeclaredRegistry, script: str, claim: str, variables: Mapping[str, str]) -> dict[str, Any]:
+    url = {"secretKeyRef": {"name": registry.secret_name, "key": registry.secret_key or URL_KEY}}
+    container: dict[str, Any] = {
+        "name": BACKUP,
+        "image": registry.options["database"].get("image") or DEFAULT_DATABASE_IMAGE,
+        "command": ["sh", "-c", script],
+        "env": [{"name": URL, "valueFrom": url}, *({"name": key, "value": one} for key, one in variables.items())],
+        "resources": registry.options["database"].get("resources") or RESOURCES,
+        "securityContext": dict(SECURITY),
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}, {"name": "backup", "mountPath": PLACE}],
+    }
+    pod = pod_of(registry, registry.backup_name, container)
+    pod["restartPolicy"] = "Never"
+    pod["volumes"].append({"name": "backup", "persistentVolumeClaim": {"claimName": claim}})
+    template = {"metadata": {"labels": labels_of(registry, BACKUP)}, "spec": pod}
+    return {"backoffLimit": 2, "activeDeadlineSeconds": 3600, "template": template}
+
+
+def _claim(registry: DeclaredRegistry, backup: Mapping[str, Any]) -> Object:
+    spec: dict[str, Any] = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": backup["size"]}},
+    }
+    if backup.get("storage_class"):
+        spec["storageClassName"] = backup["storage_class"]
+    return registry_object(registry, CLAIM, registry.backup_name, BACKUP, spec=spec)

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Dumps of a registry's database and what is restored: their objects, their scripts, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import manifest_problems
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.syntax import selector_matches
+from ansible_collections.mcpops.platform.plugins.module_utils.mesh import mesh_registry
+from ansible_collections.mcpops.platform.plugins.module_utils.mesh.backup_spec import backup_objects
+from ansible_collections.mcpops.platform.plugins.module_utils.mesh.registry_spec import (
+    DeclaredRegistry,
+    claims,
+    every_object,
+    in_order,
+    registry_objects,
+)
+from ansible_collections.mcpops.platform.plugins.modules import mesh_registry as module
+
+EXISTING = {"type": "existing", "existing_secret": {"name": "mine", "key": "url"}}
+NAME = "mcp-mesh-registry-backup"
+
+
+def options(**given: Any) -> dict[str, Any]:
+    validated = ArgumentSpecValidator(module.ARGUMENT_SPEC).validate({"namespace": "mesh", "kubeconfig": "/k", **given})
+    assert validated.error_messages == []
+    return dict(validated.validated_parameters)
+
+
+def registry(**given: Any) -> DeclaredRegistry:
+    return DeclaredRegistry(options(**given), "0123456789abcdef")
+
+
+def made(**given: Any) -> dict[tuple[str, str], dict[str, Any]]:
+    declared = registry(**given)
+    objects = [*registry_objects(declared), *backup_objects(declared)]
+    assert manifest_problems(objects) == []
+    known = {*every_object(declared), *claims(declared)}
+    found = {(item["kind"], item["metadata"]["name"]): item for item in objects}
+    assert len(found) == len(objects)
+    assert set(found) <= known
+    return found
+
+
+def pod_of(item: dict[str, Any]) -> dict[str, Any]:
+    spec = item["spec"]["jobTemplate"]["spec"] if item["kind"] == "CronJob" else item["spec"]
+    return dict(spec["template"]["spec"])
+
+
+def test_nothing_is_dumped_unless_declared() -> None:
+    assert backup_objects(registry()) == []
+    assert not [kind for kind, _name in made() if kind in ("CronJob", "Job")]
+
+
+@pytest.mark.parametrize("database", [{}, EXISTING])
+def test_what_dumps_and_restores(database: dict[str, Any]) -> None:
+    given = {"backup": {"keep": 3, "storage_class": "managed-csi"}, "restore": {}, "database": database}
+    objects = made(**given)
+    schedule, job = objects["CronJob", NAME], objects["Job", "mcp-mesh-registry-restore"]
+    assert objects["PersistentVolumeClaim", NAME]["spec"]["storageClassName"] == "managed-csi"
+    assert schedule["spec"]["concurrencyPolicy"] == "Forbid"
+    secret = ("mine", "url") if database else ("mcp-mesh-registry-database", "database-url")
+    for item, variable in ((schedule, ("KEEP", "3")), (job, ("FILE", "latest"))):
+        pod = pod_of(item)
+        [container] = pod["containers"]
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert set(container["resources"]) == {"requests", "limits"}
+        variables = {one["name"]: one for one in container["env"]}
+        reference = variables["DATABASE_URL"]["valueFrom"]["secretKeyRef"]
+        assert (reference["name"], reference["key"]) == secret
+        assert variables[variable[0]]["value"] == variable[1]
+        claimed = [one["persistentVolumeClaim"]["claimName"] for one in pod["volumes"] if "emptyDir" not in one]
+        assert claimed == [NAME]
+
+
+def test_the_database_lets_in_who_dumps_it_and_nobody_lets_in_that() -> None:
+    objects = made(backup={})
+    labels = objects["CronJob", NAME]["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
+    [rule] = objects["NetworkPolicy", "mcp-mesh-registry-db"]["spec"]["ingress"]
+    assert any(selector_matches(peer["podSelector"], labels) for peer in rule["from"])
+    [rule] = made()["NetworkPolicy", "mcp-mesh-registry-db"]["spec"]["ingress"]
+    assert not any(selector_matches(peer["podSelector"], labels) for peer in rule["from"])
+    own = objects["NetworkPolicy", NAME]["spec"]
+    assert selector_matches(own["podSelector"], labels)
+    assert own["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in own
+    assert ("NetworkPolicy", NAME) not in made(backup={}, network_policy=False)
+    # no Service of the registry or the database leads to it
+    for (kind, name), item in objects.items():
+        if kind == "Service":
+            assert not selector_matches({"matchLabels": item["spec"]["selector"]}, labels), name
+
+
+def test_a_dump_is_restored_behind_the_database_and_before_the_registry() -> None:
+    objects = list(made(restore={}, backup={}).values())
+    turns = [{item["kind"] for item in some} for some in in_order(objects)]
+    assert ["Job" in one for one in turns] == [False, True, False]
+    assert ["Deployment" in one for one in turns] == [False, False, True]
+    assert "StatefulSet" in turns[0]
+
+
+def test_a_claim_of_ones_own() -> None:
+    objects = made(backup={"claim": "share"}, restore={"claim": "other", "file": "mesh-20261130T021700Z.dump"})
+    assert ("PersistentVolumeClaim", NAME) not in objects
+    found = {
+        kind: one["persistentVolumeClaim"]["claimName"]
+        for (kind, _name), item in objects.items()
+        if kind in ("CronJob", "Job")
+        for one in pod_of(item)["volumes"]
+        if "emptyDir" not in one
+    }
+    assert found == {"CronJob": "share", "Job": "other"}
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ({"backup": {"schedule": "daily"}}, "backup.schedule"),
+        ({"backup": {"schedule": "17 2 * *"}}, "backup.schedule"),
+        ({"backup": {"keep": 0}}, "backup.keep"),
+        ({"backup": {"size": "much"}}, "backup.size"),
+        ({"backup": {"storage_class": "No_Class"}}, "backup.storage_class"),
+        ({"backup": {"storage_class": "fast", "claim": "mine"}}, "backup.storage_class"),
+        ({"backup": {"claim": "Mine!"}}, "backup.claim"),
+        ({"restore": {"claim": "Mine!"}}, "restore.claim"),
+        ({"restore": {"file": "../../etc/passwd"}}, "restore.file"),
+        ({"backup": {}, "database": {"type": "sqlite"}}, "backup"),
+        ({"restore": {}, "database": {"type": "sqlite"}}, "restore"),
+    ],
+)
+def test_what_is_refused(given: dict[str, Any], path: str) -> None:
+    assert [one.path for one in mesh_registry.problems(options(**given))] == [path]
+
+
+@pytest.mark.parametrize("schedule", ["*/15 * * * *", "0 2 * * 1-5", "0,30 1-3 1 */2 0", "@daily"])
+def test_schedules_of_cron(schedule: str) -> None:
+    assert mesh_registry.problems(options(backup={"schedule": schedule})) == []
+
+
+def run(tmp_path: Path, item: dict[str, Any], **variables: str) -> subprocess.CompletedProcess[str]:
+    """A script with stand-ins for the programs of PostgreSQL, and another directory."""
+    programs = tmp_path / "bin"
+    programs.mkdir(exist_ok=True)
+    said = {"pg_dump": 'for last; do :; done; echo dump > "$3"; exit ${DUMPS:-0}', "pg_restore": 'echo "$@"; exit 0'}
+    for name, text in said.items():
+        (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+        (programs / name).chmod(0o755)
+    [container] = pod_of(item)["containers"]
+    script = container["command"][2].replace("/backup", str(tmp_path / "dumps"))
+    own = {one["name"]: one["value"] for one in container["env"] if "value" in one}
+    environment = {"PATH": f"{programs}:{os.environ['PATH']}", "DATABASE_URL": "postgres://x", **own, **variables}
+    return subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True, check=False)
+
+
+def dumps(tmp_path: Path, *names: str) -> list[str]:
+    place = tmp_path / "dumps"
+    place.mkdir(exist_ok=True)
+    for name in names:
+        (place / name).write_text("dump")
+    return sorted(one.name for one in place.iterdir())
+
+
+def test_the_newest_dumps_are_kept_and_a_failed_one_is_none(tmp_path: Path) -> None:
+    old = [f"mesh-2020010{day}T000000Z.dump" for day in range(1, 6)]
+    dumps(tmp_path, *old)
+    schedule = made(backup={"keep": 3})["CronJob", NAME]
+    assert run(tmp_path, schedule, DUMPS="1").returncode != 0
+    assert dumps(tmp_path) == old
+    assert run(tmp_path, schedule).returncode == 0
+    kept = dumps(tmp_path)
+    assert kept[:2] == old[-2:]
+    assert len(kept) == 3
+
+
+def test_the_last_dump_is_restored_or_the_one_that_is_named(tmp_path: Path) -> None:
+    names = dumps(tmp_path, "mesh-20200101T000000Z.dump", "mesh-20210101T000000Z.dump")
+    job = made(restore={})["Job", "mcp-mesh-registry-restore"]
+    done = run(tmp_path, job)
+    assert done.returncode == 0
+    assert done.stdout.rstrip().endswith(names[1])
+    assert "--single-transaction" in done.stdout
+    assert run(tmp_path, job, FILE=names[0]).stdout.rstrip().endswith(names[0])
+    missing = run(tmp_path, job, FILE="mesh-19990101T000000Z.dump")
+    assert missing.returncode == 1
+    assert "there is no dump" in missing.stderr
