@@ -261,6 +261,7 @@ RIGHTS = (
     *(Right(resource, _KEPT, place=STAGE) for resource in ("serviceaccounts", "secrets", "configmaps", "services")),
     *(Right(resource, _KEPT, place=STAGE) for resource in ("persistentvolumeclaims", "resourcequotas", "limitranges")),
     *(Right(resource, _KEPT, "apps", STAGE) for resource in ("deployments", "statefulsets")),
+    *(Right(resource, _KEPT, "batch", STAGE) for resource in ("cronjobs", "jobs")),
     Right("poddisruptionbudgets", _KEPT, "policy", STAGE),
     Right("horizontalpodautoscalers", _KEPT, "autoscaling", STAGE),
     Right("networkpolicies", _KEPT, "networking.k8s.io", STAGE),
