@@ -153,6 +153,10 @@ def test_later_stages_ask_the_cluster_alone(somebody: Somebody) -> None:
     somebody.run(nobody, playbook="verify.yml").ok()
     asked_by = [one["path"] for one in somebody.azure.azure_requests()[asked:]]
     assert [path for path in asked_by if GROUP in path] == []
+    # who looks at the registry as well puts the digest of the image behind its tag, and who does not leaves it there
+    pinned = somebody.run(somebody.with_roles(PROVISION, IMAGES), "--tags", "platform,mcp").ok()
+    assert [task.rpartition(" : ")[2] for task in pinned.changed] == ["Converge the MCP servers"]
+    assert somebody.run(nobody, "--tags", "mcp").ok().changed == []
 
 
 def test_a_comparison(somebody: Somebody) -> None:
