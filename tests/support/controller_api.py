@@ -302,7 +302,7 @@ def playing() -> Iterator[Controller]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     controller.address = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield controller

@@ -147,7 +147,7 @@ class Older(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def older() -> Iterator[list[str]]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Older)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield [f"http://127.0.0.1:{server.server_address[1]}/{number}/mcp" for number in range(len(ANSWERS))]
     server.shutdown()
     server.server_close()
