@@ -23,6 +23,8 @@ description:
   - Of MCP servers it finds what their status hides. These are a Ready that nobody takes back, fields that an old
     definition drops, ports that do not agree, and one server that stops the controller for all others. With O(probe) it
     finds what only a call shows, too.
+  - Of an MCP Mesh it finds addresses of registries and agents that lead nowhere, registries without their database, and
+    the traps of its official charts. With O(probe) it asks the registries which agents they know.
   - What is normal for a while, such as a pod that starts, becomes a finding only when it lasts.
   - Environment values of a pod, tokens, passwords and keys are replaced in evidence. A secret that a program prints
     without anything that gives it away cannot be known as one.
@@ -51,7 +53,7 @@ options:
   probe:
     description:
       - Whether MCP servers whose pods run are asked as well, once and through the API server's proxy. No tool is
-        called.
+        called. Registries of an MCP Mesh are asked for their agents.
       - Only a call shows a server that keeps sessions which its replicas do not share, one that refuses the name it is
         called by (HTTP 421), one of another era of the protocol than its clients, and one that listens elsewhere.
       - Needs the verbs create and delete on C(services/proxy), and on C(pods/proxy) to ask every replica. Without them,

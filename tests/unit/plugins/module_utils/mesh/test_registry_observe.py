@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh.registry_observe import (
+    Registry,
+    ask_registry,
     awaits_database,
     database_complaint,
     is_awaited,
@@ -62,3 +66,28 @@ def test_only_the_database_is_awaited() -> None:
     # what is only on its way says nothing against it
     assert awaits_database([starting, Reason("Pod mesh/registry-1", "Starting", "pulls its image")])
     assert database_complaint("INFO  all is well") == ""
+
+
+class Late:
+    """An API server that passes a question on to a registry which says nothing."""
+
+    def __init__(self, stated: str) -> None:
+        self.stated = stated
+
+    def request(self, *_args: Any, **_options: Any) -> Any:
+        raise ServiceError("ask", f"cluster unreachable: https://10.0.0.1 {self.stated}", code="Unreachable")
+
+
+def test_a_registry_that_does_not_answer_in_time_is_no_lost_cluster() -> None:
+    late: Any = Late("did not answer in time (address from /k)")
+    answer = ask_registry(late, Registry("mesh"))
+    assert answer.silence is not None
+    assert (answer.silence.code, answer.agents) == ("RegistryNotReady", ())
+    lost: Any = Late("refuses connections")
+    with pytest.raises(ServiceError):
+        ask_registry(lost, Registry("mesh"))
+
+
+def test_a_pod_is_asked_beside_its_service() -> None:
+    assert Registry("mesh").agents_path.endswith("/services/http:mcp-mesh-registry:8000/proxy/agents")
+    assert Registry("mesh", pod="r-0").agents_path.endswith("/pods/http:r-0:8000/proxy/agents")

@@ -283,3 +283,20 @@ def test_a_capability_is_available_where_one_of_its_providers_is() -> None:
     without = replace(GOOD[0], id="dates-2", capabilities=(replace(offer, available=False, reason="starts"),))
     assert codes(judge_agents((*GOOD, without), [replace(DATES, replicas=2)])) == []
     assert codes(judge_agents((without,), [DATES])) == ["CapabilityUnavailable"]
+
+
+@pytest.mark.parametrize(
+    ("said", "available"), [({}, True), ({"available": True}, True), ({"available": False}, False)]
+)
+def test_older_registries_do_not_say_what_is_available(said: dict[str, bool], available: bool) -> None:
+    row = {"name": "dates", "status": "healthy", "capabilities": [{"name": "date_service", **said}]}
+    found = agents_from({"agents": [row]})
+    assert found is not None
+    assert [one.available for one in found[0].capabilities] == [available]
+
+
+def test_a_provider_may_offer_another_version_beside_the_wanted_one() -> None:
+    both = changed(0, capabilities=(Capability("date_service", "0.9.0"), Capability("date_service", "1.2.0")))
+    assert codes(judge_agents(both, [GREETER])) == []
+    old = changed(0, capabilities=(Capability("date_service", "0.9.0"), Capability("date_service", "0.8.0")))
+    assert codes(judge_agents(old, [GREETER])) == ["DependencyVersion"]
