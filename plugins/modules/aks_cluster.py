@@ -115,6 +115,12 @@ options:
             C(Microsoft.ContainerService/managedClusters/delete).
         type: bool
         default: true
+      chosen:
+        description:
+          - Sizes by the name of a pool, such as RV(mcpops.platform.azure_preflight#module:node_pools) has them, which
+            counts what other clusters of the run need. Such a size is tried first if it is among the candidates of the
+            pool.
+        type: dict
   purge_node_pools:
     description:
       - Whether to delete node pools that are not listed in O(node_pools). Only pools that carry the tags of O(owner)

@@ -109,8 +109,8 @@ options:
         required: true
       has_cluster:
         description:
-          - Whether the host declares O(clusters[].cluster). Of one that does not, such as a platform, that is not
-            looked at.
+          - Whether the host declares O(clusters[].cluster). Of one that does not, such as a platform, its rights and
+            resource providers are looked at, and no cluster.
         type: bool
         default: true
       permissions:
@@ -176,8 +176,10 @@ options:
       endpoints:
         description:
           - What has to answer from where the task runs, whatever the answer is. URLs, C(oci://) charts, or images, of
-            whose registries the API is asked. The service of Azure and its login are asked as well. One request each,
-            all at the same time, within 10 seconds, through the proxy that the environment names.
+            whose registries the API is asked. The service of Azure is asked before, and its login where this identity
+            logs in there itself (not as a managed identity, or by azure-cli). One request each, all at the same time,
+            within 10 seconds, through the proxy that the environment names. A registry that the permissions of one of
+            the O(clusters) make is not asked before it is there.
           - Asked with O(examine=all). What does not answer is a warning, because nodes may reach it all the same and
             programs may have certificates of their own; without Azure nothing else is asked, and that fails.
         type: list

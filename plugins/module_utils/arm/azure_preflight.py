@@ -35,6 +35,10 @@ _SHARED_SECONDS = 120.0
 _KEPT_SECONDS = 86400.0
 _KEPT = "azure-preflight-kept"
 
+# kinds of identities that ask the login host from here; others have azure-cli or their machine for that
+_LOGS_IN = ("secret", "certificate", "workload_identity")
+_NETWORK = "Check the network, HTTPS_PROXY and NO_PROXY, and the CA bundle (REQUESTS_CA_BUNDLE or SSL_CERT_FILE)"
+
 Params = Mapping[str, Any]
 
 
@@ -195,22 +199,41 @@ def _look(task: Task, arm: Arm, everybody: Entries, own: Mapping[str, Wish]) -> 
 
 
 def _reached(task: Task, arm: Arm, entries: Entries) -> Iterator[Finding]:
-    """Azure, and what the clusters get charts and images from, asked from here and all at once."""
-    azure = [arm.cloud.resource_manager, arm.cloud.authority] if entries else []
+    """Azure, then what the clusters get charts and images from, asked from here and all at once."""
+    identity = resolve_identity(task.params)
+    azure = [arm.cloud.resource_manager, *([arm.cloud.authority] if identity.kind in _LOGS_IN else [])]
+    failed = unreachable([url for url in azure if url], verify=identity.verify) if entries else {}
+    for url in failed:
+        yield Finding("", url, code="Unreachable", message=f"it {failed[url]}", hint=_NETWORK)
+    if failed:
+        return
+    asked = {host: list(dict.fromkeys(entry.get("endpoints") or ())) for host, entry in entries.items()}
+    later = _not_made_yet(arm, entries, [endpoint for given in asked.values() for endpoint in given])
     theirs = {
-        host: list(dict.fromkeys(map(address_of, entry.get("endpoints") or ()))) for host, entry in entries.items()
+        host: list(dict.fromkeys(url for url in map(address_of, given) if url and _first_label(url) not in later))
+        for host, given in asked.items()
     }
-    failed = unreachable(
-        [url for url in [*azure, *(url for urls in theirs.values() for url in urls)] if url],
-        verify=resolve_identity(task.params).verify,
-    )
-    hint = "Check the network, HTTPS_PROXY and NO_PROXY, and the CA bundle (REQUESTS_CA_BUNDLE or SSL_CERT_FILE)"
-    for host, urls in {"": azure, **theirs}.items():
+    failed = unreachable([url for urls in theirs.values() for url in urls], verify=identity.verify)
+    for host, urls in theirs.items():
         for url in urls:
             if url in failed:
                 # nodes may reach what this machine does not, and programs have certificates of their own
-                message, fails = f"it {failed[url]}", host == ""
-                yield Finding(host, url, code="Unreachable", message=message, hint=hint, fails=fails)
+                yield Finding(host, url, code="Unreachable", message=f"it {failed[url]}", hint=_NETWORK, fails=False)
+
+
+def _not_made_yet(arm: Arm, entries: Entries, endpoints: Sequence[str]) -> set[str]:
+    """The names of registries among the endpoints that a host of this run makes, and that are not there yet."""
+    rows = (row for entry in entries.values() for row in entry.get("permissions") or ())
+    made = (str(row.get("unless_present") or "") for row in rows)
+    ids = {azure_rights.scope_of(one, arm.subscription_id) for one in made if f"/{names.REGISTRIES}/" in one}
+    by_name = {one.rpartition("/")[2].lower(): one for one in ids}
+    named = {_first_label(address_of(endpoint) or "") for endpoint in endpoints} & set(by_name)
+    return {name for name in named if not azure_rights.is_there(arm, by_name[name])}
+
+
+def _first_label(url: str) -> str:
+    """Of a registry of Azure's, its name."""
+    return url.partition("://")[2].partition(".")[0].lower()
 
 
 def _allowed(task: Task, arm: Arm, parts: Sequence[_Part], found: Found) -> Iterator[Finding]:

@@ -29,7 +29,6 @@ ADDON = "add-on"
 LOGIN = "login"
 POOL_PROPERTY = "property of a node pool"
 POOL_TAG = "tag of a node pool"
-API_VERSION = "api-version"
 CHART = "chart"
 
 
@@ -244,21 +243,5 @@ CALENDAR: tuple[Retirement, ...] = (
         "no releases and no security fixes of the project",
         "Move to an implementation of the Gateway API",
         "https://www.kubernetes.dev/blog/2025/11/12/ingress-nginx-retirement/",
-    ),
-    *(
-        Retirement(
-            date(2026, 7, 1),
-            API_VERSION,
-            f"Microsoft.ContainerService {version}-preview",
-            "the service refuses requests with it",
-            "Declare a newer api_version, or none",
-            f"{_LEARN}/concepts-preview-api-life-cycle",
-            bars=True,
-        )
-        for version in (
-            "2023-10-02",
-            "2023-11-02",
-            *(f"2024-{month:02}-02" for month in range(1, 10)),
-        )
     ),
 )

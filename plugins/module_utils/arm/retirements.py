@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from . import names
 from .retirement_calendar import (
     ADDON,
-    API_VERSION,
     CALENDAR,
     KUBERNETES,
     LOAD_BALANCER,
@@ -87,8 +85,9 @@ def due(uses: Iterable[Use], today: date, days: int, calendar: Sequence[Retireme
     found: list[Due] = []
     for use in dict.fromkeys(uses):
         concerned = sorted(rows.get((use.kind, use.value.lower()), ()), key=lambda row: row.on)
-        past = [row for row in concerned if row.on <= today]
-        coming = [row for row in concerned if 0 < (row.on - today).days <= days]
+        # its last day is one on which it can still be had
+        past = [row for row in concerned if row.on < today]
+        coming = [row for row in concerned if days and 0 <= (row.on - today).days <= days]
         found += [Due(row, use, past=True) for row in past[-1:]]
         found += [Due(row, use, past=False) for row in coming]
     return sorted(found, key=lambda item: item.row.on)
@@ -103,8 +102,7 @@ def uses(declared: Body, pools: Sequence[Body], live: Body | None) -> list[Use]:
     version = minor_of(live) or minor_of(declared)
     new = _of_cluster(declared, pools, stands=False, minor=version)
     known = {(use.kind, use.value, use.place) for use in standing}
-    sent = Use(API_VERSION, f"Microsoft.ContainerService {names.api_version_of(names.MANAGED_CLUSTERS)}", "api_version")
-    return [sent, *standing, *(use for use in new if (use.kind, use.value, use.place) not in known)]
+    return [*standing, *(use for use in new if (use.kind, use.value, use.place) not in known)]
 
 
 def minor_of(body: Body | None) -> str:

@@ -5,13 +5,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from support.local_azure import Azure
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
-from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, azure_preflight, azure_resource
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import azure_preflight as operation
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import declared_rights, names
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm
+from ansible_collections.mcpops.platform.plugins.modules import (
+    aks_cluster,
+    azure_preflight,
+    azure_provider,
+    azure_resource,
+)
 
 SIZES = ["Standard_D8s_v5"]
 
@@ -58,6 +66,28 @@ def test_the_pools_of_all_hosts_share_the_quota(group: Azure) -> None:
     assert codes(failed) == [("b", "RegionalQuota", True)]
     assert "beside 24 of other new pools" in failed["msg"] and "All 2 new node pools" in failed["msg"]
     assert [row["vm_size"] for row in failed["node_pools"]] == [SIZES[0], None]
+
+
+def test_a_cluster_takes_what_was_found_for_it_beside_the_others(group: Azure) -> None:
+    """Cores of a family for one of two: each alone, and before the other is there, takes the same ones."""
+    sizes = ["Standard_D8s_v5", "Standard_D8s_v4"]
+    group.faults.add("quota", name="standardDSv5Family", limit=40)
+    entries = [entry(host, pool(vm_size_candidates=sizes)) for host in ("a", "b")]
+    found = {row["host"]: row for row in preflight(group, *entries)["node_pools"]}
+    assert [found[host]["vm_size"] for host in ("a", "b")] == sizes
+
+    def size_of(host: str, one: dict[str, Any], **selection: Any) -> str:
+        planned = group.run(aks_cluster, {**one["cluster"], "vm_size_selection": selection}, check=True)
+        return str(json.dumps(planned["diff"])).partition('"vmSize": "')[2].partition('"')[0] or str(planned)
+
+    for host, one in zip(("a", "b"), entries):
+        chosen = {found[host]["node_pool"]: found[host]["vm_size"]}
+        assert found[host]["vm_size"] in size_of(host, one, chosen=chosen)
+        assert sizes[0] in size_of(host, one)
+    # what is no candidate is not taken, and one that cannot be had is not waited for
+    assert sizes[0] in size_of("b", entries[1], chosen={"system": "Standard_D2s_v5"})
+    group.faults.add("restrict-sku", size=sizes[1])
+    assert sizes[0] in size_of("b", entries[1], chosen={"system": sizes[1]})
 
 
 def test_each_location_has_its_own(group: Azure) -> None:
@@ -125,8 +155,6 @@ def test_a_preview_that_may_be_open_to_all_is_a_warning(group: Azure) -> None:
 
 
 def register(azure: Azure, namespace: str, name: str) -> None:
-    from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm
-
     arm = Arm.connect(azure.task(azure_preflight, {"providers": ["A.B"]}))
     place = f"/subscriptions/{azure.config.subscription_id}/providers/Microsoft.Features/providers/{namespace}"
     url = arm.url(f"{place}/features/{name}/register", names.api_version_of("Microsoft.Features/features"))
@@ -185,6 +213,45 @@ def test_whatever_is_lacking_of_everything_is_one_message(group: Azure) -> None:
     found = {code for _host, code, _fails in codes(failed)}
     assert {"RegionalQuota", "Restricted", "K8sVersionNotSupported", "FeatureNotRegistered"} <= found
     assert failed["msg"].count("\n") >= 4 and "of the other sizes these would fit" in failed["msg"].lower()
+
+
+def test_a_registry_that_the_site_makes_is_asked_once_it_is_there(group: Azure) -> None:
+    made = {"type": names.REGISTRIES, "name": "acrsite", "resource_group": "rg", "location": "eastus2"}
+    rows = list(declared_rights.of_resource(made))
+    images = ["acrsite.invalid/echo:1", "acrothers.invalid/echo:1"]
+    wanted = [entry("a", pool(count=1), endpoints=images), {**entry("p"), "has_cluster": False, "permissions": rows}]
+
+    def unreachable() -> list[str]:
+        told = preflight(group, *wanted, examine="all")
+        assert not told.get("failed"), told["msg"]
+        return [row["subject"] for row in told["findings"] if row["code"] == "Unreachable"]
+
+    assert unreachable() == ["https://acrothers.invalid/v2/"]
+    assert not group.run(azure_provider, {"namespaces": ["Microsoft.ContainerRegistry"]}).get("failed")
+    done = group.run(azure_resource, {**made, "sku": {"name": "Basic"}})
+    assert done["changed"], done["msg"]
+    assert unreachable() == ["https://acrsite.invalid/v2/", "https://acrothers.invalid/v2/"]
+
+
+def test_the_login_is_asked_by_who_logs_in_there(group: Azure, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def unreachable(urls: list[str], **_how: Any) -> dict[str, str]:
+        asked.extend(urls)
+        return {}
+
+    monkeypatch.setattr(operation, "unreachable", unreachable)
+    kinds = {"secret": True, "certificate": True, "workload_identity": True, "msi": False, "cli": False}
+    for kind, is_asked in kinds.items():
+        asked.clear()
+        task = group.task(azure_preflight, {"clusters": [entry("a")], "examine": "all"})
+        arm = Arm.connect(task)
+        monkeypatch.setattr(
+            operation, "resolve_identity", lambda _params, kind=kind: SimpleNamespace(kind=kind, verify=True)
+        )
+        assert list(operation._reached(task, arm, {"a": entry("a")})) == []
+        # both are one host of the local Azure
+        assert asked == [arm.cloud.resource_manager, *([arm.cloud.authority] if is_asked else [])]
 
 
 def test_services_that_do_not_answer_are_a_warning_of_those_who_ask_for_everything(group: Azure) -> None:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...compare import overlay
@@ -57,6 +57,7 @@ _SIZE_OPTIONS: dict[str, Any] = {
     "allow_burstable": {"type": "bool", "default": True},
     "surge_nodes": {"type": "int", "default": 1},
     "try_next": {"type": "bool", "default": True},
+    "chosen": {"type": "dict"},
 }
 CLUSTER_ARGUMENTS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -142,6 +143,8 @@ class SizeSelection:
     surge_nodes: int = 1
     # whether a refusal of Azure is followed by the next candidate
     try_next: bool = True
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    """Of the candidates of a pool, by its name, the one that was found for it beside those of other clusters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -365,7 +368,11 @@ def size_request_of(
         gpu=pool.gpu,
         spot=str(declared.get("scaleSetPriority")).lower() == "spot",
     )
-    return SizeRequest((str(size),) if size else pool.candidates or sizes.candidates, wanted, named=bool(size))
+    if size:
+        return SizeRequest((str(size),), wanted, named=True)
+    first = str(sizes.chosen.get(pool.name) or "").lower()
+    in_order = sorted(pool.candidates or sizes.candidates, key=lambda one: one.lower() != first)
+    return SizeRequest(tuple(in_order), wanted, named=False)
 
 
 def _number(declared: Any, least: int = 1) -> int:

@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import names
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.preview_features import needs
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.retirement_calendar import (
-    API_VERSION,
     CALENDAR,
     NODE_OS,
     Retirement,
@@ -27,7 +25,7 @@ def body(**properties: Any) -> dict[str, Any]:
 
 
 def values(found: list[Use], kind: str = "") -> list[str]:
-    return [use.value for use in found if use.value and use.kind != API_VERSION and kind in ("", use.kind)]
+    return [use.value for use in found if use.value and kind in ("", use.kind)]
 
 
 @pytest.mark.parametrize(
@@ -147,14 +145,6 @@ def test_every_row_says_who_says_so() -> None:
     assert len(keys) == len(set(keys))
 
 
-def test_no_api_version_of_ours_is_retired() -> None:
-    retired = {row.value.lower() for row in CALENDAR if row.kind == API_VERSION}
-    sent = {f"{kind.partition('/')[0]} {version}" for kind, version in names.API_VERSIONS.items()}
-    assert not retired & sent
-    preview = Use(API_VERSION, "Microsoft.ContainerService 2024-09-02-preview", "api_version")
-    assert [item.fails for item in due([preview], TODAY, 0)] == [True]
-
-
 @pytest.mark.parametrize(
     ("declared", "pools", "features"),
     [
@@ -188,3 +178,16 @@ def test_which_option_needs_which_feature(declared: Any, pools: list[dict[str, A
     found = needs(declared, pools)
     assert [need.feature if "Compute" in need.feature else need.feature.partition("/")[2] for need in found] == features
     assert all(need.source.startswith("https://") for need in found)
+
+
+@pytest.mark.parametrize("row", CALENDAR, ids=lambda row: f"{row.kind} {row.value} {row.on}")
+def test_the_last_day_is_not_past(row: Retirement) -> None:
+    """It fails from the day after, and is a warning on the day, if of those to come any is told."""
+    use = Use(row.kind, row.value, "here")
+
+    def told(day: date, days: int) -> list[bool]:
+        return [item.past for item in due([use], day, days, [row])]
+
+    assert told(row.on, 90) == [False] and told(row.on, 0) == []
+    assert told(row.on + timedelta(days=1), 0) == [True]
+    assert told(row.on - timedelta(days=1), 0) == [] and told(row.on - timedelta(days=90), 90) == [False]
