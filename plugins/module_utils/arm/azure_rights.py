@@ -16,6 +16,7 @@ from ..text import listed
 from . import errors, names
 from .assignable_roles import PAGE, Grant, Needed, Role, assignable, places_of
 from .client import Arm
+from .role_assignment_plan import given_problems
 
 _PERMISSIONS = names.api_version_of("Microsoft.Authorization/permissions")
 _ROLES_SHOWN = 3
@@ -190,6 +191,14 @@ def reason_of(lacking: Needed, roles: Sequence[str], are_known: bool = True) -> 
     )
 
 
+def _image_problems(path: str, images: Mapping[str, Any]) -> Iterator[Problem]:
+    if not images["images"]:
+        yield Problem(f"{path}.images", "name at least one, as repository:tag")
+    parsed = names.parse_id(scope_of(str(images["registry"]), "s"))
+    if parsed is None or parsed.type.lower() != names.REGISTRIES.lower():
+        yield Problem(f"{path}.registry", f"{images['registry']!r} is no id of a container registry")
+
+
 def row_problems(rows: Sequence[Row], where: str = "permissions") -> Iterator[Problem]:
     """What is wrong with the rows of what is to be allowed."""
     for number, row in enumerate(rows):
@@ -197,9 +206,11 @@ def row_problems(rows: Sequence[Row], where: str = "permissions") -> Iterator[Pr
         if scope and not re.fullmatch(r"(?:/[^/\s]+/[^/\s]+)+/?", scope):
             message = f"{scope!r} is no id of a scope, for example /resourceGroups/rg-dev or empty for the subscription"
             yield Problem(f"{path}.scope", message)
-        images = row.get("unless_images") or {}
-        if images and not images["images"]:
-            yield Problem(f"{path}.unless_images.images", "name at least one, as repository:tag")
+        if given := row.get("unless_assigned"):
+            for problem in given_problems(given):
+                yield Problem(f"{path}.unless_assigned.{problem.path}", problem.message)
+        if images := row.get("unless_images"):
+            yield from _image_problems(f"{path}.unless_images", images)
         if row.get("removes") and not any(row.get(key) for key in _CONDITIONS):
             yield Problem(f"{path}.removes", f"needs one of {', '.join(_CONDITIONS)}: what is removed")
         made = str(row["unless_present"] or "")

@@ -123,6 +123,12 @@ def problems(params: Mapping[str, Any]) -> list[Problem]:
     return check(_RULES, params)
 
 
+def given_problems(given: Mapping[str, Any]) -> Iterator[Problem]:
+    """What is wrong with a principal and a role, wherever they are named together."""
+    yield from _principal_problems(given)
+    yield from _role_problems(given)
+
+
 def _scope_problems(params: Mapping[str, Any]) -> Iterator[Problem]:
     text = str(params["scope"]).strip()
     if f"/{names.ROLE_ASSIGNMENTS}".lower() in text.lower():

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -41,7 +42,15 @@ def rendered(value: Any, variables: dict[str, Any]) -> Any:
         return [rendered(item, variables) for item in value]
     if not isinstance(value, str) or "{{" not in value:
         return value
-    return NativeEnvironment().from_string(value).render(variables)
+    return environment().from_string(value.strip()).render(variables)
+
+
+def environment() -> NativeEnvironment:
+    """Jinja with what it has of Ansible here."""
+    made = NativeEnvironment()
+    made.tests["match"] = lambda text, pattern: re.match(pattern, text) is not None
+    made.filters["items2dict"] = lambda rows, key_name, value_name: {row[key_name]: row[value_name] for row in rows}
+    return made
 
 
 def variables_of(role: str, inventory: dict[str, Any], *wanted: str) -> dict[str, Any]:
@@ -174,3 +183,47 @@ def test_whoever_names_a_size_has_chosen_its_kind_and_a_cluster_does_not_move() 
     assert (named.wanted.architecture, named.wanted.allow_burstable) == ("", True)
     assert (chosen.wanted.architecture, chosen.wanted.allow_burstable) == ("arm64", False)
     assert {one.wanted.location for one in (named, chosen)} == {"westeurope"}
+
+
+ENDPOINTS = ("site_preflight_cluster_backend", "site_preflight_has_cluster", "site_preflight_charts")
+
+
+@pytest.mark.parametrize(
+    ("inventory", "asked"),
+    [
+        ({}, ["oci://ghcr.io/kagent-dev/kmcp/helm"]),
+        ({"kmcp_chart_repository": "oci://mirror/kmcp"}, ["oci://mirror/kmcp"]),
+        (
+            {
+                "cluster_setup_releases": [
+                    {"chart_ref": "oci://one/chart"},
+                    {"chart_ref": "x/y", "repo_url": "https://two"},
+                ],
+                "extras_releases": [{"chart_ref": "ingress-nginx", "repo_url": "https://three"}],
+                "kmcp_image_repository": "four/kmcp",
+                "mcpops_mcp_servers": [{"name": "s", "image": "five/s:1"}, {"name": "without"}],
+            },
+            [
+                *("oci://ghcr.io/kagent-dev/kmcp/helm", "https://two", "https://three", "oci://one/chart"),
+                *("four/kmcp", "five/s:1"),
+            ],
+        ),
+        (
+            {
+                "group_names": ["platforms"],
+                "mcpops_mcp_servers": [{"name": "s", "image": "five/s:1"}],
+                "azure_platform_images": [{"source": {"image": "six/a:1"}}, {"build": {"context": "."}}],
+            },
+            ["six/a:1"],
+        ),
+    ],
+    ids=["nothing", "another chart", "everything", "a platform"],
+)
+def test_all_that_charts_and_images_come_from_is_asked(inventory: dict[str, Any], asked: list[str]) -> None:
+    variables = variables_of("site_preflight", inventory, *ENDPOINTS)
+    charts = [
+        row["chart_ref"] for name in ("cluster_setup_releases", "extras_releases") for row in inventory.get(name, ())
+    ]
+    assert variables["site_preflight_charts"] == charts
+    value = of_role("site_preflight", "defaults/main.yml")["site_preflight_endpoints"]
+    assert rendered(value, variables) == asked
