@@ -19,6 +19,7 @@ from ansible.utils.display import Display
 
 from .. import modules as MODULES
 from ..module_utils import domains
+from ..module_utils.domain import CLUSTERS, PLATFORMS
 from ..module_utils.errors import InvalidInput, Problem
 from ..module_utils.plan import Plan
 from ..module_utils.site import inventory, module_arguments
@@ -93,10 +94,12 @@ class Role:
 
     def tasks_on(self, groups: Container[str], variables: Mapping[str, Any]) -> list[ModuleTask]:
         """Its tasks on a host of these groups with these variables, which are not rendered."""
+        # whoever runs a role alone has groups of other names
+        of_site = [group for group in (PLATFORMS, CLUSTERS) if group in groups]
         return [
             task
             for role, tasks in self._tasks
-            if role is None or (role.group in groups and role.is_busy(variables))
+            if role is None or (role.group in (of_site or [role.group]) and role.is_busy(variables))
             for task in tasks
         ]
 

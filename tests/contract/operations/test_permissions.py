@@ -289,7 +289,7 @@ def sampled(cases: Iterable[tuple[str, str, str]]) -> Iterator[Any]:
         seen.add(role)
 
 
-@pytest.mark.parametrize(("name", "role", "action"), sampled(one_short("provision", "clusters", "teardown")))
+@pytest.mark.parametrize(("name", "role", "action"), list(sampled(one_short("provision", "clusters", "teardown"))))
 def test_with_one_action_less_the_message_names_it(
     azure: Azure, tmp_path: Path, name: str, role: str, action: str
 ) -> None:

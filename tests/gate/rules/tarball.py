@@ -14,6 +14,7 @@ PATTERNS = (
     r"changelogs/(config|changelog)\.yaml",
     r"changelogs/fragments/[\w-]+\.yml",
     r"plugins/(action|callback|doc_fragments|filter|inventory|lookup|modules|plugin_utils)/\w+\.py",
+    r"plugins/__init__\.py",
     r"plugins/module_utils/(\w+/)*\w+\.py",
     r"plugins/templates/\w+\.html\.j2",
     r"plugins/plugin_utils/controller_options\.json",
