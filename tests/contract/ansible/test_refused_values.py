@@ -50,6 +50,7 @@ COMMON: dict[str, Any] = {
 ENTRIES: dict[str, dict[str, Any]] = {
     "node_pools": {"name": "system", "mode": "System", "count": 1},
     "servers": {"name": "echo", "image": "echo:1"},
+    "agents": {"name": "dates", "image": "dates:1"},
     "callers": {"namespace": "agents"},
     "ignore_differences": {"kind": "Deployment", "paths": ["spec.replicas"]},
     "object_options": {"kind": "ConfigMap"},
