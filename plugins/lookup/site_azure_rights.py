@@ -50,7 +50,8 @@ from ..module_utils.domain import CLUSTERS, PLATFORMS, Role
 from ..plugin_utils.host_values import HostValues
 from ..plugin_utils.role_files import first, loader_of, role_path, tasks_in
 
-PERMISSIONS, PROVIDERS = "permissions", "providers"
+PERMISSIONS = "permissions"
+PROVIDERS = "providers"
 _OF_NO_STAGE = {"preflight", "always"}
 _EVERYTHING = {"all", "tagged"}
 
