@@ -56,6 +56,11 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "object_options": {"kind": "ConfigMap"},
     "expect_json": {"path": ".a"},
 }
+# what a host must say so that a module is run there
+BESIDE: dict[str, dict[str, Any]] = {
+    "k8s_preflight": {BACKEND: EXISTING},
+    "mesh_registry_info": {"mcpops_mesh_namespace": "mesh"},
+}
 # what tests of the modules have seen refused beside types and choices
 FURTHER: dict[str, list[Any]] = {
     "int": [-5, 10**6],
@@ -132,8 +137,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> list[Judged]:
     """Of every case, on one site with a host for each."""
     groups: dict[str, dict[str, Any]] = {role: {} for role in ROLES}
     for number, case in enumerate(CASES):
-        backend = {BACKEND: EXISTING} if case.module == "k8s_preflight" else {}
-        groups[case.role][f"h{number}"] = {**backend, case.variable: case.value}
+        groups[case.role][f"h{number}"] = {**BESIDE.get(case.module, {}), case.variable: case.value}
     roles = {role: [role] for role in ROLES if role not in WITHOUT}
     reported, runs = validate(tmp_path_factory.mktemp("site"), groups, roles, **COMMON)
     return [Judged(reported.get(f"h{number}", {}), runs.get(f"h{number}", [])) for number in range(len(CASES))]
