@@ -10,7 +10,7 @@ import gc
 import importlib
 import re
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,6 @@ FURTHER_VARIABLES = (PLATFORM_VARIABLE, "mcpops_subscription_id")
 PLAYBOOK_VARIABLES = ("aks_cluster_kubeconfig", KUBECONFIG, "site_lock_timeout", "site_lock_namespace", RINGS, SERIAL)
 PLAYBOOKS, LEASE_PLAYBOOK, LEASE_MODULE = Path(__file__).parents[2] / "playbooks", "site", "site_lock"
 RUNS_OF_OTHERS = {"site_verify": "verify", "site_teardown": "teardown"}
-UNDER_LEASE = frozenset({"cluster_setup", "kmcp", "mcp_servers", "extras"})
 # nobody but the inventory sets these
 OWN_VARIABLE = re.compile(r"'(mcpops_\w+)' is undefined")
 OWN_NAME = re.compile(r"mcpops\.platform\.(\w+)")
@@ -84,12 +83,18 @@ class Role:
         self.path = path
         self.options = module_arguments.main_entry_point(first(path / "meta", "argument_specs", load))
         self.defaults: dict[str, Any] = first(path / "defaults", "main", load) or {}
-        self.tasks = _tasks(path / "tasks", load)
+        self._tasks = _tasks(path / "tasks", load)
+        self._of_others: list[tuple[str, ModuleTask]] = []
         if self.name in RUNS_OF_OTHERS:
             # a file of each role that has one
             stem = RUNS_OF_OTHERS[self.name]
-            for place in filter(None, (role_path(role.name, "") for role in domains.roles())):
-                self.tasks += _tasks(place / "tasks", load, stem)
+            for role in domains.roles():
+                if place := role_path(role.name, ""):
+                    self._of_others += [(role.group, task) for task in _tasks(place / "tasks", load, stem)]
+
+    def tasks(self, groups: Container[str]) -> list[ModuleTask]:
+        """Those that it runs on a host of these groups: of other roles what they run there."""
+        return [*self._tasks, *(task for group, task in self._of_others if group in groups)]
 
 
 class ActionModule(SiteAction):
@@ -206,8 +211,8 @@ class ActionModule(SiteAction):
         findings += module_arguments.azure_auth_findings(host)
         reported = {inventory.as_written(finding.path, host.spelled) for finding in findings}
         of_tasks = TaskFindings(host, Written(defaults, given), reported)
-        tasks = [task for role in applying for task in role.tasks]
-        for task in [*(tasks if UNDER_LEASE.isdisjoint(host.roles) else [*tasks, *lease])]:
+        tasks = [task for role in applying for task in role.tasks(own)]
+        for task in [*(tasks if domains.roles_under_lease().isdisjoint(host.roles) else [*tasks, *lease])]:
             for call in values.calls(task):
                 findings += of_tasks.of(_module(task.module), task, call)
         return host, findings, of_tasks

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 COLLECTION = "mcpops.platform"
 PLATFORMS, CLUSTERS = "platforms", "clusters"
+"""The groups of an inventory whose hosts are the site."""
 BACKEND, EXISTING = "aks_cluster_backend", "existing"
 """The variable of a cluster that says what makes it, and its value for one that somebody else has made."""
-"""The groups of an inventory whose hosts are the site."""
 EXTRAS = "extras"
 """The stage of roles that site.yml does not import by name: they run after all others."""
 

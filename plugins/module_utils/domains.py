@@ -12,6 +12,7 @@ from typing import Any
 
 from .arm import domain as arm
 from .domain import (
+    CLUSTERS,
     COLLECTION,
     Answers,
     AzureNeeds,
@@ -62,6 +63,17 @@ VERIFY = Role(f"{COLLECTION}.site_verify", stage="verify")
 def roles() -> list[Role]:
     """The roles of the site, in the order in which they run."""
     return [*(role for domain in DOMAINS for role in domain.roles), VERIFY]
+
+
+def roles_under_lease() -> frozenset[str]:
+    """Short names of the roles that work in a cluster while their run has its lease: those after what makes it."""
+    return frozenset(
+        role.short_name
+        for domain in DOMAINS
+        if domain.foundation is None
+        for role in domain.roles
+        if role.group == CLUSTERS
+    )
 
 
 def roles_by_group() -> dict[str, list[str]]:

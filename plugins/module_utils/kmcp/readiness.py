@@ -14,8 +14,8 @@ from typing import Any
 
 from ..errors import Failure, NotReady, Reason, Refused, ServiceError
 from ..kube.readiness import judge as readiness
+from ..kube.readiness.containers import settling_reasons
 from ..kube.readiness.reasons import Object, condition_of
-from ..kube.readiness.workloads import settling_reasons
 from ..names import DEFAULT_PORT
 from ..plan import ABSENT, Change, Plan
 from ..task import Result

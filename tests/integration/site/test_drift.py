@@ -139,12 +139,12 @@ def test_a_stopped_cluster_is_reported(site: Site, drift: Drift, cloud: Cloud) -
 
 
 @pytest.mark.slow
-def test_an_unreachable_cluster_is_reported(site: Site, drift: Drift) -> None:
+def test_an_unreachable_cluster_is_reported(cloud: Cloud, site: Site, drift: Drift) -> None:
     behind_a_proxy = {
         "REQUESTS_CA_BUNDLE": "{{ local_cloud.ca_file }}",
         "SSL_CERT_FILE": "{{ local_cloud.ca_file }}",
-        # Azure is on this machine, the cluster is behind a proxy that is down
-        "NO_PROXY": "127.0.0.1",
+        # Azure and the registry are on this machine, the cluster is behind a proxy that is down
+        "NO_PROXY": f"127.0.0.1,{cloud.registry.rpartition(':')[0]}",
         "HTTPS_PROXY": "http://127.0.0.1:9",
     }
     away = json.dumps({"mcpops_process_environment": behind_a_proxy})

@@ -18,7 +18,7 @@ from .drift_runs import inventory_of
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 NEW = Path(__file__).parent / "new_domain"
-PARTS = ("plugins", "roles", "playbooks", "meta")
+PARTS = ("plugins", "roles", "playbooks", "meta", "examples")
 HOST = "notices-1"
 NOTICES = [{"name": "motd", "text": "hello"}, {"name": "old", "text": "bye", "until": "2020-01-31"}]
 
@@ -157,8 +157,9 @@ def test_it_is_verified_by_its_own_tasks(new: NewSite) -> None:
 @pytest.mark.usefixtures("converged")
 def test_it_is_torn_down_before_what_it_lives_in(new: NewSite) -> None:
     run = new.play("teardown", "-e", f"teardown_confirm={HOST}").ok()
-    assert run.changed[:2] == [
+    assert run.changed[:3] == [
         "mcpops.platform.team_notices : Take the notices down",
+        "mcpops.platform.aks_cluster : Take the registries away from the nodes",
         "mcpops.platform.aks_cluster : Delete the cluster",
     ]
     assert not new.kubeconfig.exists()

@@ -37,6 +37,11 @@ def run(place: Path, playbook: str, *arguments: str, shared: dict[str, Any] | No
     return run_playbook("-i", inventory, CHECKOUT / playbook, *arguments, env=NOWHERE)
 
 
+def assert_valid(found: Run) -> None:
+    (entry,) = [one for one in found.results if one["task"] == "Validate the inventory"]
+    assert entry["result"]["msg"].endswith("variables of 1 host are valid"), found.output
+
+
 # playbook, variables, arguments → every problem
 TOLD: dict[str, tuple[str, dict[str, Any], tuple[str, ...], dict[str, str]]] = {
     "verify": (
@@ -125,7 +130,18 @@ def test_a_host_needs_the_variables_of_its_own_removal_only(tmp_path: Path) -> N
     common = {"mcpops_resource_group": ..., "mcpops_environment": ...}
     own = {"aks_cluster_resource_group": "rg", "aks_cluster_environment": "test"}
     cluster = run(tmp_path, TEARDOWN, "--check", "-e", "teardown_confirm=one", **common, **own)
-    assert [result["result"].get("failed", False) for result in cluster.results[:2]] == [False, False], cluster.output
+    assert_valid(cluster)
     own = {"azure_platform_resource_groups": [{"name": "rg"}], "azure_platform_environment": "test"}
     shared = run(tmp_path, TEARDOWN, "--check", "-e", "teardown_confirm=shared", shared=own, **common)
-    assert [result["result"].get("failed", False) for result in shared.results[:2]] == [False, False], shared.output
+    assert_valid(shared)
+
+
+def test_what_the_other_kind_of_host_declares_is_nothing_to_a_removal(tmp_path: Path) -> None:
+    """A site declares registries of clusters and roles of the platform for all its hosts at once."""
+    everywhere = {
+        "aks_cluster_registries": [{"name": "acrshared", "resource_group": "rg", "suffix": ""}],
+        "aks_cluster_federated_credentials": [{"identity": "id", "namespace": "mcp", "service_account": "echo"}],
+        "azure_platform_role_assignments": [{"identity": "id", "role": "Reader", "resource_group": "others"}],
+    }
+    for host in ("one", "shared"):
+        assert_valid(run(tmp_path, TEARDOWN, "--check", "-e", f"teardown_confirm={host}", **everywhere))

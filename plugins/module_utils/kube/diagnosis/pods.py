@@ -16,6 +16,7 @@ from ...secrets import redact, variable_values
 from .. import config_digest, fields
 from ..config_digest import Reference
 from ..readiness import cluster
+from ..readiness.containers import CRASHES_THAT_ARE_A_LOOP, container_end, pod_reasons
 from ..readiness.judge import readiness_reasons
 from ..readiness.reasons import (
     Object,
@@ -27,7 +28,6 @@ from ..readiness.reasons import (
     subject_of,
     time_of,
 )
-from ..readiness.workloads import CRASHES_THAT_ARE_A_LOOP, container_end, pod_reasons
 from .snapshot import STATUS, Evidence, Finding, LogOf, Snapshot, of_reason, with_events
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job")

@@ -17,8 +17,9 @@ from ...errors import Reason
 from ...text import counted
 from .. import discovery
 from ..syntax import selector_matches
+from .containers import reference_code
 from .reasons import Object, condition_of, condition_text, is_condition_true, is_status_outdated, reason_about, time_of
-from .workloads import reference_code, refusal_reasons
+from .workloads import refusal_reasons
 
 _MOUNTS = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
 _CREATIONS = frozenset({"FailedCreate", "FailedDaemonPod"})

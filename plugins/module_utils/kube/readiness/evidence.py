@@ -27,8 +27,8 @@ from ..manifests import Object
 from ..syntax import selector_matches, selector_text
 from . import cluster
 from .cluster import latest_warning, pod_start_blockers
+from .containers import of_workload, pod_reasons, settling_reasons
 from .reasons import time_of, without_log
-from .workloads import of_workload, pod_reasons, settling_reasons
 
 PODS = ResourceType("v1", "Pod", "pods", True)
 EVENTS = ResourceType("v1", "Event", "events", True)

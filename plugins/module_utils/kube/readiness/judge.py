@@ -18,7 +18,7 @@ from typing import Any
 from ...errors import Problem, Reason, refuse
 from ...plan import ABSENT
 from ..manifests import ObjectSelector, holds_secrets, object_ref
-from . import cluster, workloads
+from . import cluster, containers, workloads
 from .reasons import Object, condition_of, condition_text, group_of, is_status_outdated, reason_about
 
 Step = Callable[[Any], Sequence[Any]]
@@ -139,7 +139,7 @@ JUDGES: Judges = {
     ("apps", "DaemonSet"): workloads.judge_daemon_set,
     ("apps", "ReplicaSet"): workloads.judge_replica_set,
     ("batch", "Job"): workloads.judge_job,
-    ("", "Pod"): workloads.judge_pod,
+    ("", "Pod"): containers.judge_pod,
     ("", "PersistentVolumeClaim"): cluster.judge_claim,
     ("", "Service"): cluster.judge_service,
     ("discovery.k8s.io", "EndpointSlice"): cluster.judge_endpoint_slice,

@@ -22,7 +22,10 @@ OF_DOMAINS = ("kmcp", "domains", "site")
 
 def tasks_of(playbook: str) -> list[dict[str, Any]]:
     def opened(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [one for task in tasks for one in (opened(task["block"]) if "block" in task else [task])]
+        return [one for task in tasks for one in (opened(within(task)) if "block" in task else [task])]
+
+    def within(task: dict[str, Any]) -> list[dict[str, Any]]:
+        return [*task["block"], *task.get("rescue", []), *task.get("always", [])]
 
     plays = yaml.safe_load((ROOT / "playbooks" / playbook).read_text(encoding="utf-8"))
     return [task for play in plays for task in opened(play.get("tasks", []))]
@@ -39,6 +42,21 @@ def test_the_site_imports_its_roles_in_order_each_with_its_stage() -> None:
         (role for role in domains.roles() if role.stage != EXTRAS), key=lambda role: role.stage != "preflight"
     )
     assert imported == [(role.name, role.stage) for role in listed if role.stage != EXTRAS]
+
+
+def test_the_roles_under_the_lease_are_those_that_the_playbook_runs_under_it() -> None:
+    tasks = tasks_of("site.yml")
+    states = [task.get("mcpops.platform.site_lock", {}).get("state", "present") for task in tasks]
+    locks = [number for number, task in enumerate(tasks) if "mcpops.platform.site_lock" in task]
+    taken, given_back = locks
+    assert [states[number] for number in locks] == ["present", "absent"]
+    within = {
+        task["ansible.builtin.import_role"]["name"]
+        for task in tasks[taken:given_back]
+        if "ansible.builtin.import_role" in task
+    }
+    later = {role.name for role in domains.roles() if role.stage == EXTRAS}
+    assert {f"mcpops.platform.{name}" for name in domains.roles_under_lease()} == within | later
 
 
 @pytest.mark.parametrize("area", ENGINE)

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.containers import pod_reasons
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.evidence import explain_workload
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.workloads import pod_reasons
 
 from .conftest import Answer, FakeTask, Server
 
@@ -38,6 +38,38 @@ def test_container_states(case: str) -> None:
     assert (reason.code, reason.terminal) == (expected["code"], expected["terminal"])
     assert expected["says"] in reason.message
     assert reason.subject == "Pod tools/web-1 container main"
+
+
+REFUSALS = (
+    "failed to authorize: failed to fetch anonymous token: unexpected status: 401 Unauthorized",
+    "pull access denied, repository does not exist or may require authorization",
+    "unexpected status from HEAD request: 403 Forbidden",
+)
+
+
+@pytest.mark.parametrize("answer", REFUSALS)
+@pytest.mark.parametrize(
+    ("image", "final"),
+    [
+        ("acrmcpops1a2b3c.azurecr.io/echo:1", False),
+        ("shared-hash.eus2.data.azurecr.cn/team/echo@sha256:0", False),
+        ("registry.example.com/echo:1", True),
+        ("azurecr.io.example.com/echo:1", True),
+        ("example.com/acr.azurecr.io/echo:1", True),
+    ],
+)
+def test_a_registry_of_azure_may_be_about_to_allow_it(image: str, final: bool, answer: str) -> None:
+    """A role at it takes effect within 10 minutes; what it does not hold, it does not hold."""
+    item = pod()
+    item["spec"]["containers"][0]["image"] = image
+    waiting = {"reason": "ErrImagePull", "message": f"failed to pull: {answer}"}
+    item["status"]["containerStatuses"] = [{"name": "main", "state": {"waiting": waiting}}]
+    (reason,) = pod_reasons(item)
+    assert (reason.code, reason.terminal) == ("ImagePull", final)
+    assert ("within 10 minutes" in reason.message) is not final
+    waiting["message"] = f"{image}: not found"
+    (reason,) = pod_reasons(item)
+    assert reason.terminal
 
 
 def test_pods_without_a_container_state() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.workloads import (
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.containers import (
     LONGEST_SECONDS,
     of_workload,
     settling_reasons,
