@@ -44,6 +44,7 @@ from .registry_spec import (
     url_in,
 )
 from .registry_validate import registry_option_problems, wrong_url
+from .restoration import restoration, with_way_out
 
 SUBJECT = "mesh_registry"
 STORAGE_CLASS = ResourceType("storage.k8s.io/v1", "StorageClass", "storageclasses", False)
@@ -84,6 +85,10 @@ def _present(kube: Kube, task: Task, registry: DeclaredRegistry) -> Result:
     refuse_others(SUBJECT, OWNER_LABEL, {target.ref: registry.name for target in own}, live)
     _refuse_older(task, objects, live)
     growth = _growth(kube, registry, objects, live)
+    job = target_named("Job", registry.restore_name, registry.namespace)
+    restored = restoration(next((item for item in objects if item["kind"] == "Job"), None), live.get(job.ref))
+    applied_ones = [item for item in objects if item["kind"] != "Job"]
+    applied_ones += [restored.job] if restored.job else []
     options = BundleOptions(
         subject=SUBJECT,
         namespace=registry.namespace,
@@ -92,12 +97,16 @@ def _present(kube: Kube, task: Task, registry: DeclaredRegistry) -> Result:
     )
 
     def settle(applied: BundleOutcome) -> Sequence[Object]:
-        return _wait_for_pods(kube, task, [item for item in applied.objects if item["kind"] in _WAITED_FOR], deadline)
+        waited_for = [item for item in applied.objects if item["kind"] in _WAITED_FOR]
+        if any(item["metadata"]["name"] == registry.backup_name for item in applied.objects):
+            waited_for += restored.running
+        return _wait_for_pods(kube, task, registry, waited_for, deadline)
 
     waits = params["wait"] and not task.check_mode
     outcome = _grow(kube, task, registry, growth)
+    outcome = BundleOutcome(outcome.outcomes, (*outcome.notes, *restored.notes))
     # the registry ends when it finds no database: one after the other, its pods need not crash for that
-    for some in in_order(objects):
+    for some in in_order(applied_ones):
         renewed = _made_anew(some, growth)
         # a StatefulSet that is made anew leaves its pods, a Job takes them with it
         alone = any(one.kind == "StatefulSet" for one in renewed)
@@ -175,7 +184,9 @@ def _grow(kube: Kube, task: Task, registry: DeclaredRegistry, growth: Growth) ->
     return outcome
 
 
-def _wait_for_pods(kube: Kube, task: Task, workloads: Sequence[Object], deadline: Deadline) -> Sequence[Object]:
+def _wait_for_pods(
+    kube: Kube, task: Task, registry: DeclaredRegistry, workloads: Sequence[Object], deadline: Deadline
+) -> Sequence[Object]:
     """A registry ends when it finds no database: while that is all, it is given the time to start."""
     from ..kube.readiness.wait import wait_ready
 
@@ -184,6 +195,7 @@ def _wait_for_pods(kube: Kube, task: Task, workloads: Sequence[Object], deadline
             return wait_ready(kube, task, workloads, max(1.0, deadline.left))
         except NotReady as failure:
             if deadline.passed or not awaits_database(failure.reasons):
+                failure.reasons = tuple(with_way_out(failure.reasons, registry.namespace, registry.restore_name))
                 raise
 
 
@@ -236,8 +248,8 @@ def _check_existing(task: Task, registry: DeclaredRegistry, secret: Object | Non
 
 def _absent(kube: Kube, task: Task, registry: DeclaredRegistry) -> Result:
     kinds = [*every_object(registry), *(claims(registry) if task.params["delete_data"] else ())]
-    # with the data stays the password that it was made with
-    kept = () if task.params["delete_data"] else ("Secret",)
+    # with the data stays the password that it was made with, and the mark of what was restored to it
+    kept = () if task.params["delete_data"] else ("Secret", "Job")
     targets = [target_named(kind, name, registry.namespace) for kind, name in kinds if kind not in kept]
     live = read_live(kube, targets).complete
     outcome = BundleOutcome(tuple(delete_owned(kube, task, SUBJECT, _owned(registry, targets, live), live)))
