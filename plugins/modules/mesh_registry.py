@@ -37,8 +37,8 @@ options:
   state:
     description:
       - V(present) makes the registry as declared.
-      - V(absent) removes it. Volumes, the Secret with the database's password, and the Job of O(restore), without which the
-        dump would be restored over the kept data by the next V(present), stay unless O(delete_data).
+      - V(absent) removes it. Volumes, the Secret with the database's password, and the Job of O(restore) stay unless
+        O(delete_data). Without that Job the next V(present) would restore the dump over the data that was kept.
     type: str
     choices: [present, absent]
     default: present
@@ -168,8 +168,8 @@ options:
   restore:
     description:
       - Restores a dump to the database before the registry is made, once. As long as the Job O(name)C(-restore) stands,
-        it is not done again; another O(restore.file) or O(restore.claim) is another Job, any other option is not. Take the
-        option out afterwards, and the Job goes.
+        it is not done again; another O(restore.file) or O(restore.claim) is another Job, any other option is not. Take
+        the option out afterwards, and the Job goes.
       - A Job that has failed wrote nothing; it fails the task, and the next run makes it anew.
     type: dict
     suboptions:

@@ -221,9 +221,13 @@ def _wait_until_it_answers(
 
 def _with_password(task: Task, registry: DeclaredRegistry, secret: Object | None) -> DeclaredRegistry:
     """With the password that stands, or a new one: a database keeps the one that it was made with."""
-    if registry.kind != BUNDLED:
+    if registry.kind == EXISTING:
         return registry
-    password = password_in(secret) or new_password()
+    password = password_in(secret)
+    if registry.kind == BUNDLED:
+        password = password or new_password()
+    if not password:
+        return registry
     made = DeclaredRegistry(registry.options, password)
     protect(task, [password, made.database_url])
     return made

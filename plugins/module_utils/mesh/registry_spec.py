@@ -141,7 +141,8 @@ def registry_objects(registry: DeclaredRegistry) -> list[Object]:
     ]
     if registry.kind != EXISTING:
         data = {URL_KEY: registry.database_url}
-        if registry.kind == BUNDLED:
+        if registry.password:
+            # beside a file as well: the volume of a database that was here before stays
             data[PASSWORD_KEY] = registry.password
         encoded = {name: base64.b64encode(value.encode()).decode() for name, value in data.items()}
         found.append(registry_object(registry, "Secret", registry.secret_name, _DATABASE, type="Opaque", data=encoded))

@@ -22,8 +22,9 @@ AGAIN_ANNOTATION = "mcpops.io/restored-again-after"
 """In the pod template of a Job that takes the place of one that failed: which one, and why."""
 _FAILED = "JobFailed"
 _HINT = (
-    "Correct what its log names: the dump (restore.file, restore.claim), the version of database.image, or the database. "
-    "The next run makes the Job anew. Without restore, the registry is made without it; nothing of the dump was written."
+    "Correct what its log names: the dump (restore.file, restore.claim), the version of database.image, or the "
+    "database. The next run makes the Job anew. Nothing of the dump was written; without restore, the registry is made "
+    "without it."
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import random
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,8 +38,9 @@ class Cluster:
         self.waited: list[tuple[str, str]] = []
         self.failing: list[Reason] = []
 
-    def read(self, _kube: Any, targets: Any, _beside: Any = ()) -> Any:
-        return SimpleNamespace(complete={one.ref: self.objects[one.ref] for one in targets if one.ref in self.objects})
+    def read(self, _kube: Any, targets: Any, beside: Any = ()) -> Any:
+        wanted = [one.ref for one in (*targets, *beside) if one.ref in self.objects]
+        return SimpleNamespace(complete={ref: self.objects[ref] for ref in wanted})
 
     def apply(self, _kube: Any, task: Any, items: Any, _options: Any, settle: Any = None) -> BundleOutcome:
         outcomes = []
@@ -189,3 +191,50 @@ def test_what_a_failed_restoration_says(cluster: Cluster) -> None:
     assert "restore.file" in job and "The next run makes the Job anew" in job
     assert pod == f"See its log. {job}"
     assert other == "See its log."
+
+
+BUNDLED: dict[str, Any] = {"type": "bundled"}
+SQLITE: dict[str, Any] = {"type": "sqlite"}
+EXISTING: dict[str, Any] = {"type": "existing", "existing_secret": {"name": "mine", "key": "url"}}
+
+
+def give_address(cluster: Cluster, url: str = "postgres://mesh:s3cret@db.example.com:5432/mesh") -> None:
+    data = {"url": base64.b64encode(url.encode()).decode()}
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "mine", "namespace": "mesh", "labels": {}},
+        "data": data,
+    }
+    cluster.objects[object_ref(secret)] = secret
+
+
+def password(cluster: Cluster) -> str:
+    secret = cluster.of(*SECRET)
+    assert secret is not None
+    return str(secret["data"]["password"])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_database_finds_its_password_again_whatever_was_between(cluster: Cluster, seed: int) -> None:
+    """The volume of the bundled one stays all the while."""
+    give_address(cluster)
+    run(cluster, database=BUNDLED)
+    first = password(cluster)
+    chosen = random.Random(seed)
+    for _step in range(4):
+        way = chosen.choice([BUNDLED, SQLITE, EXISTING, None])
+        run(cluster, **({"state": "absent"} if way is None else {"database": way}))
+        assert password(cluster) == first, way
+    run(cluster, database=BUNDLED)
+    assert password(cluster) == first
+    assert run(cluster, database=BUNDLED)["changed"] is False
+    run(cluster, state="absent", delete_data=True)
+    assert cluster.of(*SECRET) is None
+
+
+def test_a_file_needs_no_password(cluster: Cluster) -> None:
+    run(cluster, database=SQLITE)
+    secret = cluster.of(*SECRET)
+    assert secret is not None
+    assert set(secret["data"]) == {"database-url"}
