@@ -98,7 +98,10 @@ options:
             type: str
             default: database-url
       image:
-        description: Image of the bundled PostgreSQL; C(postgres:15) if not set.
+        description:
+          - Image of the bundled PostgreSQL, and of what dumps and restores a database; C(postgres:15) if not set.
+          - With V(existing) it belongs to O(backup) and O(restore), and its major version must be that of the server or
+            a newer one, because C(pg_dump) refuses newer servers.
         type: str
       size:
         description:
@@ -110,7 +113,9 @@ options:
         description: StorageClass of the volume; the cluster's default if not set.
         type: str
       resources:
-        description: Requests and limits of the bundled PostgreSQL. If not set, as those of the registry.
+        description:
+          - Requests and limits of the bundled PostgreSQL, and of what dumps and restores. If not set, 50m and 128Mi are
+            requested, and the limits are 1 and 512Mi.
         type: dict
   resources:
     description:

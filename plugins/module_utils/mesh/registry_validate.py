@@ -78,7 +78,8 @@ def registry_option_problems(params: Mapping[str, Any]) -> Iterator[Problem]:
         ("database.resources", params["database"].get("resources")),
     ):
         yield from _of_resources(path, resources)
-    yield from _of_database(params["database"], params["replicas"])
+    dumped = bool(params.get("backup") or params.get("restore"))
+    yield from _of_database(params["database"], params["replicas"], dumped)
 
 
 def _of_resources(path: str, resources: Any) -> Iterator[Problem]:
@@ -95,7 +96,7 @@ def _of_resources(path: str, resources: Any) -> Iterator[Problem]:
         yield Problem(place, message)
 
 
-def _of_database(database: Mapping[str, Any], replicas: int) -> Iterator[Problem]:
+def _of_database(database: Mapping[str, Any], replicas: int, dumped: bool) -> Iterator[Problem]:
     kind, existing = database["type"], database.get("existing_secret")
     if kind == SQLITE and replicas > 1:
         yield Problem("replicas", f"{replicas} registries cannot share a file: use one, or a database of PostgreSQL")
@@ -112,6 +113,9 @@ def _of_database(database: Mapping[str, Any], replicas: int) -> Iterator[Problem
     if storage_class is not None and (wrong := wrong_name(storage_class, "StorageClass name", SUBDOMAIN)):
         yield Problem("database.storage_class", wrong)
     if kind == EXISTING:
-        for option in ("storage_class", "image", "resources"):
-            if database.get(option) is not None:
-                yield Problem(f"database.{option}", f"is of a database that is made here, and type is {EXISTING}")
+        if database.get("storage_class") is not None:
+            yield Problem("database.storage_class", f"is of a database that is made here, and type is {EXISTING}")
+        for option in ("image", "resources"):
+            if database.get(option) is not None and not dumped:
+                why = f"is of a database that is made here or of what dumps it, and type is {EXISTING} without backup"
+                yield Problem(f"database.{option}", f"{why} and restore")

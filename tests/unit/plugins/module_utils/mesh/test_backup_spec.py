@@ -192,3 +192,25 @@ def test_the_last_dump_is_restored_or_the_one_that_is_named(tmp_path: Path) -> N
     missing = run(tmp_path, job, FILE="mesh-19990101T000000Z.dump")
     assert missing.returncode == 1
     assert "there is no dump" in missing.stderr
+
+
+RESOURCES = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}
+
+
+@pytest.mark.parametrize("given", [{"backup": {}}, {"restore": {}}, {"backup": {}, "restore": {}}])
+def test_a_newer_server_is_dumped_by_its_own_version(given: dict[str, Any]) -> None:
+    """pg_dump refuses servers that are newer than itself."""
+    database = {**EXISTING, "image": "postgres:17", "resources": RESOURCES}
+    assert mesh_registry.problems(options(database=database, **given)) == []
+    jobs = [item for (kind, _name), item in made(database=database, **given).items() if kind in ("CronJob", "Job")]
+    assert len(jobs) == len(given)
+    for job in jobs:
+        [container] = pod_of(job)["containers"]
+        assert (container["image"], container["resources"]) == ("postgres:17", RESOURCES)
+
+
+@pytest.mark.parametrize("option", [{"image": "postgres:17"}, {"resources": RESOURCES}, {"storage_class": "fast"}])
+def test_nothing_is_said_of_a_database_of_ones_own_that_is_not_dumped(option: dict[str, Any]) -> None:
+    [name] = option
+    problems = mesh_registry.problems(options(database={**EXISTING, **option}))
+    assert [one.path for one in problems] == [f"database.{name}"]
