@@ -238,6 +238,13 @@ options:
         description: Further rules of whom the agent may call, as in C(spec.egress) of a NetworkPolicy.
         type: list
         elements: dict
+  api_server_cidrs:
+    description:
+      - Ranges of addresses from which the API server reaches pods where it has addresses of its own (API Server VNet
+        Integration, kubeadm). The network policies let them in beside the pods C(konnectivity-agent) of C(kube-system),
+        through which the API server of AKS comes otherwise.
+    type: list
+    elements: str
   set_name:
     description: Name of the set of agents that are declared together, in a label of their objects.
     type: str
@@ -451,6 +458,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "registry_url": {"type": "str"},
     "code": {"type": "path"},
     "agents": {"type": "list", "elements": "dict", "required": True, "options": AGENT},
+    "api_server_cidrs": {"type": "list", "elements": "str"},
     "set_name": {"type": "str"},
     "prune": {"type": "bool", "default": False},
     "prune_max_percent": {"type": "int", "default": 50},

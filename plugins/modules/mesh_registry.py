@@ -87,6 +87,7 @@ options:
         description:
           - The Secret with the address of an existing database, C(postgres://USER:PASSWORD@HOST:5432/NAME?sslmode=require).
             What the registry would take for a file, and an Azure Database without C(sslmode), is refused.
+            The network policies let out to the port of the address.
         type: dict
         suboptions:
           name:
@@ -145,6 +146,13 @@ options:
     description: Whether NetworkPolicies let in agents only, and out only to the database and DNS.
     type: bool
     default: true
+  api_server_cidrs:
+    description:
+      - Ranges of addresses from which the API server reaches pods where it has addresses of its own (API Server VNet
+        Integration, kubeadm). The network policies let them in beside the pods C(konnectivity-agent) of C(kube-system),
+        through which the API server of AKS comes otherwise.
+    type: list
+    elements: str
   backup:
     description:
       - Dumps the database to a volume at regular times (C(pg_dump) in a CronJob of the name O(name)C(-backup)). A dump
@@ -325,6 +333,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "tolerations": {"type": "list", "elements": "dict"},
     "agent_namespaces": {"type": "list", "elements": "str"},
     "network_policy": {"type": "bool", "default": True},
+    "api_server_cidrs": {"type": "list", "elements": "str"},
     "backup": {"type": "dict", "options": BACKUP},
     "restore": {"type": "dict", "options": RESTORE},
     "delete_data": {"type": "bool", "default": False},

@@ -13,6 +13,7 @@ from typing import Any
 from ..kube.manifests import Object
 from ..text import text_of_scalar, texts_of_mapping
 from .agent_code import Code
+from .network_paths import API_SERVER_CIDRS, NAMESPACE_NAME, api_server_peers, way_to_names
 from .owned_objects import CLAIM, named_object
 from .registry_readiness import Expected
 
@@ -42,15 +43,7 @@ RESOURCES: Mapping[str, Any] = {
 }
 MIN_READY_SECONDS = 10
 """A pod is ready before it is registered, which takes up to 5 s: until then the one that it replaces stays."""
-_NAMESPACE_NAME = "kubernetes.io/metadata.name"
-# AKS' LocalDNS answers on the node itself
-_NODE_DNS = "169.254.0.0/16"
 _MESH_PEERS = {"podSelector": {"matchLabels": {PART_LABEL: MESH, COMPONENT_LABEL: AGENT}}}
-# through these pods the API server of AKS reaches pods, which is how its Service proxy works
-_API_SERVER = {
-    "namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: "kube-system"}},
-    "podSelector": {"matchLabels": {"app": "konnectivity-agent"}},
-}
 CHILDREN = (
     *("ServiceAccount", "ConfigMap", CLAIM, "Service", "Deployment"),
     *("PodDisruptionBudget", "HorizontalPodAutoscaler", "NetworkPolicy"),
@@ -67,6 +60,7 @@ class Mesh:
     registry_namespace: str
     registry_port: int
     set_name: str = ""
+    api_server_cidrs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -346,24 +340,20 @@ def _network_policy(agent: DeclaredAgent, mesh: Mesh) -> Object:
     """In: other agents of the namespace, the registry, the API server. Out: the same agents, the registry, DNS."""
     options = agent.options
     registry = {
-        "namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: mesh.registry_namespace}},
+        "namespaceSelector": {"matchLabels": {NAMESPACE_NAME: mesh.registry_namespace}},
         "podSelector": {"matchLabels": {PART_LABEL: MESH, COMPONENT_LABEL: REGISTRY}},
     }
     own = [{"port": agent.port, "protocol": "TCP"}]
-    dns = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
-    resolvers = [
-        {"namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: "kube-system"}}},
-        {"ipBlock": {"cidr": _NODE_DNS}},
-    ]
+    api_server = api_server_peers({API_SERVER_CIDRS: mesh.api_server_cidrs})
     spec = {
         "podSelector": {"matchLabels": selector(agent)},
         "policyTypes": ["Ingress", "Egress"],
         "ingress": [
-            {"from": [_MESH_PEERS, registry, _API_SERVER], "ports": own},
+            {"from": [_MESH_PEERS, registry, *api_server], "ports": own},
             *(options.get("ingress") or ()),
         ],
         "egress": [
-            {"to": resolvers, "ports": dns},
+            way_to_names(),
             {"to": [registry], "ports": [{"port": mesh.registry_port, "protocol": "TCP"}]},
             # whatever port the others have
             {"to": [_MESH_PEERS]},

@@ -36,6 +36,7 @@ from .agent_spec import (
     undeclared_kinds,
 )
 from .agent_validate import absence_problems, agent_warnings, agents_problems
+from .network_paths import API_SERVER_CIDRS, cidr_problems
 from .owned_objects import CLAIM, TYPES, delete_owned, is_owned, refuse_others, target_named
 from .registry_observe import Answer, Registry
 from .registry_readiness import Expected, Verdict, judge_agents
@@ -99,6 +100,7 @@ def declared_from(params: Mapping[str, Any]) -> Declared:
         registry_namespace=place,
         registry_port=params["registry_port"],
         set_name=params.get("set_name") or "",
+        api_server_cidrs=tuple(params.get(API_SERVER_CIDRS) or ()),
     )
     agents = tuple(
         DeclaredAgent(options=one, where=f"agents[{index}]") for index, one in enumerate(params.get("agents") or [])
@@ -275,6 +277,7 @@ _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
     *CONNECTION,
     _place,
     _set,
+    cidr_problems,
     _agents,
     Check(
         "registry_port",

@@ -26,6 +26,7 @@ from ..waiting import Deadline, poll, wait_timeout_problems
 from . import registry_observe
 from .agent_spec import COMPONENT_LABEL, REGISTRY
 from .backup_spec import backup_objects, backup_problems
+from .network_paths import cidr_problems
 from .owned_objects import TYPES, delete_owned, is_owned, refuse_others, target_named
 from .registry_observe import Registry, awaits_database
 from .registry_plan import Growth, downgrade_refusals, not_growing, unneeded, volume_growth
@@ -43,7 +44,7 @@ from .registry_spec import (
     registry_objects,
     url_in,
 )
-from .registry_validate import registry_option_problems, wrong_url
+from .registry_validate import ports_of, registry_option_problems, wrong_url
 from .restoration import restoration, with_way_out
 
 SUBJECT = "mesh_registry"
@@ -77,9 +78,8 @@ def _present(kube: Kube, task: Task, registry: DeclaredRegistry) -> Result:
     secret = target_named("Secret", registry.secret_name, registry.namespace)
     every = [target_named(kind, name, registry.namespace) for kind, name in every_object(registry)]
     live = read_live(kube, every, [secret]).complete
-    if registry.kind == EXISTING:
-        _check_existing(task, registry, live.get(secret.ref))
-    made = _with_password(task, registry, live.get(secret.ref))
+    with_database = _with_existing if registry.kind == EXISTING else _with_password
+    made = with_database(task, registry, live.get(secret.ref))
     objects = _objects(made)
     own = [target_of(TYPES[item["kind"]], item) for item in objects]
     refuse_others(SUBJECT, OWNER_LABEL, {target.ref: registry.name for target in own}, live)
@@ -233,13 +233,13 @@ def _with_password(task: Task, registry: DeclaredRegistry, secret: Object | None
     return made
 
 
-def _check_existing(task: Task, registry: DeclaredRegistry, secret: Object | None) -> None:
-    """A Secret of the user's: what the registry would make of it shows before its pods do."""
+def _with_existing(task: Task, registry: DeclaredRegistry, secret: Object | None) -> DeclaredRegistry:
+    """With the ports in a Secret of the user's; what the registry would make of it shows before its pods do."""
     where = f"Secret {registry.namespace}/{registry.secret_name}"
     if secret is None:
         if task.check_mode:
             # an earlier task would make it
-            return
+            return registry
         raise Refused(SUBJECT, [Refusal.because(where, "does not exist, or may not be read", "Create it first.")])
     url = url_in(secret, registry.secret_key)
     if url is not None:
@@ -248,6 +248,7 @@ def _check_existing(task: Task, registry: DeclaredRegistry, secret: Object | Non
     if wrong:
         remedy = "Write postgres://USER:PASSWORD@HOST:5432/DATABASE?sslmode=require into it."
         raise Refused(SUBJECT, [Refusal.because(f"{where} key {registry.secret_key}", wrong, remedy)])
+    return DeclaredRegistry(registry.options, database_ports=ports_of(url or ""))
 
 
 def _absent(kube: Kube, task: Task, registry: DeclaredRegistry) -> Result:
@@ -280,6 +281,7 @@ _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
     *CONNECTION,
     registry_option_problems,
     backup_problems,
+    cidr_problems,
     Check(
         "delete_data",
         lambda params: params["delete_data"] and params["state"] != "absent",

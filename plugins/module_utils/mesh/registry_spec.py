@@ -15,6 +15,7 @@ from typing import Any
 from ..kube.manifests import Object
 from ..text import texts_of_mapping
 from .agent_spec import AGENT, COMPONENT_LABEL, MESH, NAME_LABEL, PART_LABEL, REGISTRY
+from .network_paths import NAMESPACE_NAME, api_server_peers, way_to_names
 from .owned_objects import CLAIM, named_object
 
 OWNER_LABEL = "mcpops.io/mesh-registry"
@@ -30,13 +31,7 @@ _DATABASE, BACKUP = "database", "backup"
 # otherwise a pod that never gets ready would keep the correction from being rolled out (Kubernetes, "Forced rollback")
 _AT_ONCE = "Parallel"
 _USER = "mcpmesh"
-_NAMESPACE_NAME = "kubernetes.io/metadata.name"
 _UID = 999
-_NODE_DNS = "169.254.0.0/16"
-_API_SERVER = {
-    "namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: "kube-system"}},
-    "podSelector": {"matchLabels": {"app": "konnectivity-agent"}},
-}
 RESOURCES: Mapping[str, Any] = {
     "requests": {"cpu": "50m", "memory": "128Mi"},
     "limits": {"cpu": "1", "memory": "512Mi"},
@@ -50,10 +45,11 @@ SECURITY: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class DeclaredRegistry:
-    """The options of mesh_registry, and the password of the database that is made with it."""
+    """The options of mesh_registry, the password of the database that is made with it, or the ports of another one."""
 
     options: Mapping[str, Any]
     password: str = ""
+    database_ports: tuple[int, ...] = (DATABASE_PORT,)
 
     @property
     def name(self) -> str:
@@ -364,18 +360,18 @@ def _network_policies(registry: DeclaredRegistry) -> list[Object]:
     namespaces = sorted({registry.namespace, *(registry.options.get("agent_namespaces") or ())})
     agents = [
         {
-            "namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: namespace}},
+            "namespaceSelector": {"matchLabels": {NAMESPACE_NAME: namespace}},
             "podSelector": {"matchLabels": {PART_LABEL: MESH, COMPONENT_LABEL: AGENT}},
         }
         for namespace in namespaces
     ]
     database = [{"port": DATABASE_PORT, "protocol": "TCP"}]
-    egress = way_to_database(registry)
+    callers = [*agents, *api_server_peers(registry.options)]
     own = {
         "podSelector": {"matchLabels": selector_of(registry, REGISTRY)},
         "policyTypes": ["Ingress", "Egress"],
-        "ingress": [{"from": [*agents, _API_SERVER], "ports": [{"port": PORT, "protocol": "TCP"}]}],
-        "egress": egress,
+        "ingress": [{"from": callers, "ports": [{"port": PORT, "protocol": "TCP"}]}],
+        "egress": way_to_database(registry),
     }
     found = [registry_object(registry, "NetworkPolicy", registry.name, REGISTRY, spec=own)]
     if registry.kind == BUNDLED:
@@ -398,14 +394,8 @@ def _network_policies(registry: DeclaredRegistry) -> list[Object]:
 
 def way_to_database(registry: DeclaredRegistry) -> list[dict[str, Any]]:
     """Out to DNS and the database, and nowhere else."""
-    database = [{"port": DATABASE_PORT, "protocol": "TCP"}]
-    resolvers = [
-        {"namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: "kube-system"}}},
-        {"ipBlock": {"cidr": _NODE_DNS}},
-    ]
-    egress: list[dict[str, Any]] = [
-        {"to": resolvers, "ports": [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]}
-    ]
+    database = [{"port": port, "protocol": "TCP"} for port in registry.database_ports]
+    egress = [way_to_names()]
     if registry.kind == BUNDLED:
         egress.append({"to": [{"podSelector": {"matchLabels": selector_of(registry, _DATABASE)}}], "ports": database})
     elif registry.kind == EXISTING:

@@ -16,10 +16,11 @@ from ..kube.capacity import wrong_amounts
 from ..kube.syntax import parse_quantity
 from ..names import IMAGE, SERVICE, SUBDOMAIN, namespace_problems, wrong_label_name, wrong_label_value, wrong_name
 from ..text import texts_of_mapping
-from .registry_spec import DEFAULT_IMAGE, EXISTING, SQLITE
+from .registry_spec import DATABASE_PORT, DEFAULT_IMAGE, EXISTING, SQLITE
 
 _MANAGED = ("DATABASE_URL", "HOST", "PORT", "MCP_MESH_ADMIN_PORT", "MCP_MESH_LOG_LEVEL", "MCP_MESH_DEBUG_MODE")
-_AZURE = ".postgres.database.azure.com"
+# of the public cloud and of those of governments and of China
+_AZURE = tuple(f".postgres.database.{domain}" for domain in ("azure.com", "usgovcloudapi.net", "chinacloudapi.cn"))
 _ENCRYPTED = ("require", "verify-ca", "verify-full")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -34,15 +35,43 @@ def wrong_url(url: str) -> str:
     if url != url.strip():
         return "has blanks or line ends around it"
     try:
-        parts = urlsplit(url)
-        host, mode = parts.hostname or "", (parse_qs(parts.query).get("sslmode") or [""])[-1]
+        hosts, mode = [host for host, _port in _places(url)], _parameter(url, "sslmode")
     except ValueError:
         return "is not a valid address: percent-encode what user and password have beside letters and digits"
-    if not host:
+    if not all(hosts):
         return "names no host"
-    if host.endswith(_AZURE) and mode not in _ENCRYPTED:
+    try:
+        ports_of(url)
+    except ValueError:
+        return "has a port that is none (1 to 65535); a / in the password is written %2F"
+    if any(host.endswith(_AZURE) for host in hosts) and mode not in _ENCRYPTED:
         return f"is of Azure Database for PostgreSQL, which wants sslmode=require, and has sslmode={mode or '(none)'}"
     return ""
+
+
+def ports_of(url: str) -> tuple[int, ...]:
+    """The ports of an address of PostgreSQL, which may name several hosts; ValueError where one is none."""
+    texts = _parameter(url, "port").split(",") if _parameter(url, "port") else [port for _host, port in _places(url)]
+    if not all(not text or (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535) for text in texts):
+        raise ValueError
+    return tuple(sorted({int(text or DATABASE_PORT) for text in texts}))
+
+
+def _places(url: str) -> list[tuple[str, str]]:
+    """(host, port) of each of its hosts, as texts."""
+    found = []
+    for place in urlsplit(url).netloc.rpartition("@")[2].split(","):
+        if place.startswith("["):
+            host, _bracket, port = place[1:].partition("]")
+            found.append((host, port.removeprefix(":")))
+        else:
+            host, _colon, port = place.partition(":")
+            found.append((host.lower().removesuffix("."), port))
+    return found
+
+
+def _parameter(url: str, name: str) -> str:
+    return (parse_qs(urlsplit(url).query).get(name) or [""])[-1]
 
 
 def registry_option_problems(params: Mapping[str, Any]) -> Iterator[Problem]:

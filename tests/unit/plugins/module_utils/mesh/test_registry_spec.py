@@ -13,7 +13,7 @@ from support.local_azure import FakeTask
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Refused
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import manifest_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.syntax import selector_matches
-from ansible_collections.mcpops.platform.plugins.module_utils.mesh import agent_spec, mesh_registry
+from ansible_collections.mcpops.platform.plugins.module_utils.mesh import agent_spec, mesh_registry, registry_validate
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh.registry_plan import unneeded
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh.registry_spec import (
     DeclaredRegistry,
@@ -179,6 +179,26 @@ def test_agents_fit_the_policies_of_the_registry_and_it_those_of_agents() -> Non
     assert any(selector_matches(peer["podSelector"], registry_labels) for peer in peers)
 
 
+def test_an_api_server_with_addresses_of_its_own_is_let_in() -> None:
+    """One that reaches pods without pods of its own (API Server VNet Integration, kubeadm)."""
+    cidrs = ["10.224.1.0/28", "fd00::/64"]
+    blocks = [{"ipBlock": {"cidr": cidr}} for cidr in cidrs]
+    mesh = agent_spec.Mesh("mesh", "http://r.mesh:8000", "mesh", 8000, api_server_cidrs=tuple(cidrs))
+    agent = {item["kind"]: item for item in agent_spec.agent_objects(agent_spec.DeclaredAgent({"name": "a"}), mesh)}
+    assert mesh_registry.problems(options(api_server_cidrs=cidrs)) == []
+    of_registry = made(api_server_cidrs=cidrs)
+    for policy, port in (
+        (of_registry["NetworkPolicy", "mcp-mesh-registry"], 8000),
+        (agent["NetworkPolicy"], 8080),
+    ):
+        [rule] = policy["spec"]["ingress"]
+        assert [peer for peer in rule["from"] if "ipBlock" in peer] == blocks
+        assert rule["ports"] == [{"port": port, "protocol": "TCP"}]
+    # to its database it has nothing to say
+    assert "ipBlock" not in str(of_registry["NetworkPolicy", "mcp-mesh-registry-db"])
+    assert "10.224" not in str(made())
+
+
 def test_the_database_lets_in_its_registry_alone_and_nothing_out() -> None:
     objects = made()
     spec = objects["NetworkPolicy", "mcp-mesh-registry-db"]["spec"]
@@ -242,13 +262,13 @@ def test_addresses_of_databases(url: str) -> None:
 )
 def test_a_secret_that_cannot_work_is_refused_before_the_registry_is_made(secret: Any, words: str) -> None:
     with pytest.raises(Refused) as caught:
-        mesh_registry._check_existing(FakeTask({}), registry(database=EXISTING), secret)  # type: ignore[arg-type]
+        mesh_registry._with_existing(FakeTask({}), registry(database=EXISTING), secret)  # type: ignore[arg-type]
     assert words in caught.value.message()
     assert "s3cr3t" not in caught.value.message()
 
 
 def test_in_check_mode_an_earlier_task_would_make_the_secret() -> None:
-    mesh_registry._check_existing(FakeTask({}, check_mode=True), registry(database=EXISTING), None)  # type: ignore[arg-type]
+    mesh_registry._with_existing(FakeTask({}, check_mode=True), registry(database=EXISTING), None)  # type: ignore[arg-type]
     assert url_in({"data": {"url": "eA=="}}, "url") == "x"
 
 
@@ -297,6 +317,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "env value": ({"env": {"A": None}}, "env.A", "is not text"),
     "node_selector": ({"node_selector": {"a": "b c"}}, "node_selector.a", "is not a valid label value"),
     "agent_namespaces": ({"agent_namespaces": ["A"]}, "agent_namespaces[0]", "is not a valid namespace name"),
+    "api_server_cidrs": ({"api_server_cidrs": ["10.0.0.0/8", "10.0.0.7/28"]}, "api_server_cidrs[1]", "is not a range"),
+    "an address": ({"api_server_cidrs": ["10.0.0.7"]}, "api_server_cidrs[0]", "ends with /32"),
     "delete_data": ({"delete_data": True}, "delete_data", "state: absent"),
     "wait_timeout": ({"wait_timeout": -1}, "wait_timeout", "0 or more"),
 }
@@ -318,3 +340,43 @@ def test_what_can_work_is_accepted(case: str) -> None:
 def test_other_databases_are_no_choice() -> None:
     validated = ArgumentSpecValidator(module.ARGUMENT_SPEC).validate({"namespace": "a", "database": {"type": "mysql"}})
     assert "bundled, sqlite, existing" in validated.error_messages[0]
+
+
+@pytest.mark.parametrize(
+    ("places", "ports"),
+    [
+        ("db.example.com", (5432,)),
+        ("db.example.com:5432", (5432,)),
+        ("db.postgres.database.azure.com:6432", (6432,)),
+        ("[fd00::7]:15432", (15432,)),
+        ("[fd00::7]", (5432,)),
+        ("one:7000,two:6000", (6000, 7000)),
+        ("one,two:6432", (5432, 6432)),
+    ],
+)
+def test_the_way_out_is_that_to_the_port_of_the_address(places: str, ports: tuple[int, ...]) -> None:
+    url = f"postgres://mesh:a%40b@{places}/mesh?sslmode=require"
+    assert registry_validate.wrong_url(url) == ""
+    assert registry_validate.ports_of(url) == ports
+    assert registry_validate.ports_of(f"{url}&port=6432") == (6432,)
+    secret = {"data": {"url": base64.b64encode(url.encode()).decode()}}
+    declared = registry(database=EXISTING, backup={})
+    found = mesh_registry._with_existing(FakeTask({}), declared, secret)  # type: ignore[arg-type]
+    for item in mesh_registry._objects(found):
+        if item["kind"] == "NetworkPolicy":
+            [_dns, out] = item["spec"]["egress"]
+            assert out == {"ports": [{"port": port, "protocol": "TCP"} for port in ports]}
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "text", "-1", "٣"])
+def test_a_port_that_is_none_is_refused(port: str) -> None:
+    assert "port" in registry_validate.wrong_url(f"postgres://mesh:x@db:{port}/mesh")
+
+
+@pytest.mark.parametrize("domain", ["azure.com", "usgovcloudapi.net", "chinacloudapi.cn"])
+@pytest.mark.parametrize("place", ["a.postgres.database.{}", "A.Postgres.Database.{}:6432", "b,a.postgres.database.{}"])
+def test_azure_databases_of_all_clouds_want_encryption(domain: str, place: str) -> None:
+    url = f"postgres://mesh:x@{place.format(domain)}/mesh"
+    assert "sslmode=require" in registry_validate.wrong_url(url)
+    assert "sslmode=disable" in registry_validate.wrong_url(f"{url}?sslmode=disable")
+    assert registry_validate.wrong_url(f"{url}?sslmode=verify-full") == ""
