@@ -161,7 +161,7 @@ options:
     type: dict
     suboptions:
       schedule:
-        description: When, as cron writes it, in UTC.
+        description: When, as Kubernetes writes it for a CronJob (names and C(@daily) as well), in UTC.
         type: str
         default: 17 2 * * *
       keep:

@@ -14,6 +14,7 @@ from ..errors import Problem
 from ..kube.manifests import Object
 from ..kube.syntax import parse_quantity
 from ..names import SUBDOMAIN, wrong_name
+from .cron_schedule import wrong_schedule
 from .owned_objects import CLAIM
 from .registry_spec import (
     BACKUP,
@@ -54,10 +55,6 @@ fi
 pg_restore --clean --if-exists --no-owner --single-transaction -d "$DATABASE_URL" "$FILE"
 echo "$FILE"
 """
-_FIELD = r"(?:\*|\d+(?:-\d+)?)(?:/\d+)?"
-_SCHEDULE = re.compile(
-    rf"{_FIELD}(?:,{_FIELD})*(?: {_FIELD}(?:,{_FIELD})*){{4}}|@(?:hourly|daily|weekly|monthly|yearly)"
-)
 _FILE = re.compile(r"mesh-\d{8}T\d{6}Z\.dump")
 _MOST = 365
 
@@ -110,10 +107,8 @@ def backup_problems(params: Mapping[str, Any]) -> Iterator[Problem]:
 def _of_backup(backup: Mapping[str, Any]) -> Iterator[Problem]:
     if not backup:
         return
-    if not _SCHEDULE.fullmatch(backup["schedule"]):
-        yield Problem(
-            "backup.schedule", f"{backup['schedule']!r} is not a schedule of cron: five fields as in 17 2 * * *"
-        )
+    if wrong := wrong_schedule(backup["schedule"]):
+        yield Problem("backup.schedule", f"{backup['schedule']!r} {wrong}")
     if not 1 <= backup["keep"] <= _MOST:
         yield Problem("backup.keep", f"{backup['keep']} is not a number of dumps (1 to {_MOST})")
     size = parse_quantity(backup["size"])
