@@ -33,28 +33,58 @@ from .registry_spec import (
 
 PLACE, LATEST = "/backup", "latest"
 URL = "DATABASE_URL"
-# names of dumps are their times, so that the oldest come first
-_DUMP = """\
+# A list of processes shows arguments, and no environment: the password is taken out of the address. It is
+# percent-encoded there, and as it is in the variable that the programs read.
+_ADDRESS = """\
 set -eu
+decoded() {
+  rest=$1 text=
+  while :; do
+    case $rest in
+      *%*)
+        text=$text${rest%%\\%*} rest=${rest#*%}
+        code=${rest%"${rest#??}"} rest=${rest#??}
+        text=$text$(printf %b "\\\\0$(printf %03o "0x$code")") ;;
+      *) printf %s "$text$rest"; return ;;
+    esac
+  done
+}
+rest=${DATABASE_URL#*://} address=$DATABASE_URL
+place=${rest%%[/?]*}
+case $place in
+  *:*@*)
+    user=${place%@*}
+    PGPASSWORD=$(decoded "${user#*:}")
+    export PGPASSWORD
+    address=${DATABASE_URL%%://*}://${user%%:*}@${place##*@}${rest#"$place"} ;;
+esac
+"""
+# names of dumps are their times, so that the oldest come first
+_DUMP = (
+    _ADDRESS
+    + """\
 file=/backup/mesh-$(date -u +%Y%m%dT%H%M%SZ).dump
-pg_dump -Fc -f "$file" -d "$DATABASE_URL" || { rm -f "$file"; exit 1; }
+pg_dump -Fc -f "$file" -d "$address" || { rm -f "$file"; exit 1; }
 pg_restore --list "$file" > /dev/null || { rm -f "$file"; exit 1; }
 echo "$file"
 set -- /backup/mesh-*.dump
 while [ $# -gt "$KEEP" ]; do rm -f "$1"; shift; done
 """
+)
 # all of it or nothing; what the dump does not know stays
-_RESTORE = """\
-set -eu
+_RESTORE = (
+    _ADDRESS
+    + """\
 if [ "$FILE" = latest ]; then
   for file in /backup/mesh-*.dump; do FILE=$file; done
 else
   FILE=/backup/$FILE
 fi
 [ -s "$FILE" ] || { echo "there is no dump $FILE" >&2; exit 1; }
-pg_restore --clean --if-exists --no-owner --single-transaction -d "$DATABASE_URL" "$FILE"
+pg_restore --clean --if-exists --no-owner --single-transaction -d "$address" "$FILE"
 echo "$FILE"
 """
+)
 _FILE = re.compile(r"mesh-\d{8}T\d{6}Z\.dump")
 _MOST = 365
 

@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import os
+import random
+import string
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -152,7 +155,8 @@ def run(tmp_path: Path, item: dict[str, Any], **variables: str) -> subprocess.Co
     programs.mkdir(exist_ok=True)
     said = {"pg_dump": 'for last; do :; done; echo dump > "$3"; exit ${DUMPS:-0}', "pg_restore": 'echo "$@"; exit 0'}
     for name, text in said.items():
-        (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+        told = f'{{ echo "$0"; echo "$@"; printf %s "${{PGPASSWORD-}}"; }} > {tmp_path}/{name}.told'
+        (programs / name).write_text(f"#!/bin/sh\n{told}\n{text}\n")
         (programs / name).chmod(0o755)
     [container] = pod_of(item)["containers"]
     script = container["command"][2].replace("/backup", str(tmp_path / "dumps"))
@@ -214,3 +218,38 @@ def test_nothing_is_said_of_a_database_of_ones_own_that_is_not_dumped(option: di
     [name] = option
     problems = mesh_registry.problems(options(database={**EXISTING, **option}))
     assert [one.path for one in problems] == [f"database.{name}"]
+
+
+PASSWORDS = ["plain", "a@b:c/d?e#f", "100%", "\\\\n \\n", "'\"$(id)`*", "größe-ключ", " around ", "%41"]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_argument_holds_the_password(tmp_path: Path, seed: int) -> None:
+    """Whoever may list processes on the node sees arguments."""
+    chosen = random.Random(seed)
+    signs = "abcXYZ019" + string.punctuation + " üж"
+    word = PASSWORDS[seed] if seed < len(PASSWORDS) else "".join(chosen.choice(signs) for _ in range(24))
+    query = chosen.choice(["", "?sslmode=require", "/mesh", "/mesh?sslmode=require&application_name=a@b:c"])
+    place = chosen.choice(["db.example.com", "db:6432", "[fd00::7]:5432", "one:7000,two"])
+    url = f"postgres://us%40er:{quote(word, safe='')}@{place}{query}"
+    dumps(tmp_path, OLD)
+    objects = made(backup={"keep": 3}, restore={})
+    for kind, name, program in (("CronJob", NAME, "pg_dump"), ("Job", "mcp-mesh-registry-restore", "pg_restore")):
+        done = run(tmp_path, objects[kind, name], DATABASE_URL=url)
+        assert done.returncode == 0, done.stderr
+        _program, arguments, secret = (tmp_path / f"{program}.told").read_text("utf-8").split("\n", 2)
+        assert secret == word
+        assert f"-d postgres://us%40er@{place}{query}" in arguments
+        assert quote(word, safe="") not in arguments.replace("/plain", "")
+
+
+@pytest.mark.parametrize("url", ["postgres://db/mesh", "postgres://user@db:6432/mesh?sslmode=require&x=a:b@c"])
+def test_an_address_without_a_password_is_left_as_it_is(tmp_path: Path, url: str) -> None:
+    dumps(tmp_path, OLD)
+    assert run(tmp_path, made(restore={})["Job", "mcp-mesh-registry-restore"], DATABASE_URL=url).returncode == 0
+    _program, arguments, secret = (tmp_path / "pg_restore.told").read_text("utf-8").split("\n", 2)
+    assert f"-d {url} " in arguments
+    assert secret == ""
+
+
+OLD = "mesh-20200101T000000Z.dump"
