@@ -27,16 +27,17 @@ from ..text import listed
 from ..waiting import Deadline, poll, wait_timeout_problems
 from . import agent_code, registry_observe
 from .agent_spec import (
+    API_SERVER_CIDRS,
     CHILDREN,
     OWNER_LABEL,
     SET_LABEL,
     DeclaredAgent,
     Mesh,
     agent_objects,
+    cidr_problems,
     undeclared_kinds,
 )
 from .agent_validate import absence_problems, agent_warnings, agents_problems
-from .network_paths import API_SERVER_CIDRS, cidr_problems
 from .owned_objects import CLAIM, TYPES, delete_owned, is_owned, refuse_others, target_named
 from .registry_observe import Answer, Registry
 from .registry_readiness import Expected, Verdict, judge_agents

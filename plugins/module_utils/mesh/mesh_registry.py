@@ -24,12 +24,19 @@ from ..run_cache import ClusterPending
 from ..task import Result, Task
 from ..waiting import Deadline, poll, wait_timeout_problems
 from . import registry_observe
-from .agent_spec import COMPONENT_LABEL, REGISTRY
+from .agent_spec import COMPONENT_LABEL, REGISTRY, cidr_problems
 from .backup_spec import backup_objects, backup_problems
-from .network_paths import cidr_problems
 from .owned_objects import TYPES, delete_owned, is_owned, refuse_others, target_named
 from .registry_observe import Registry, awaits_database
-from .registry_plan import Growth, downgrade_refusals, not_growing, unneeded, volume_growth
+from .registry_plan import (
+    Growth,
+    downgrade_refusals,
+    not_growing,
+    restoration,
+    unneeded,
+    volume_growth,
+    with_way_out,
+)
 from .registry_spec import (
     BUNDLED,
     EXISTING,
@@ -45,7 +52,6 @@ from .registry_spec import (
     url_in,
 )
 from .registry_validate import ports_of, registry_option_problems, wrong_url
-from .restoration import restoration, with_way_out
 
 SUBJECT = "mesh_registry"
 STORAGE_CLASS = ResourceType("storage.k8s.io/v1", "StorageClass", "storageclasses", False)

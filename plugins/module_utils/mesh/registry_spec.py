@@ -14,8 +14,17 @@ from typing import Any
 
 from ..kube.manifests import Object
 from ..text import texts_of_mapping
-from .agent_spec import AGENT, COMPONENT_LABEL, MESH, NAME_LABEL, PART_LABEL, REGISTRY
-from .network_paths import NAMESPACE_NAME, api_server_peers, way_to_names
+from .agent_spec import (
+    AGENT,
+    COMPONENT_LABEL,
+    MESH,
+    NAME_LABEL,
+    NAMESPACE_NAME,
+    PART_LABEL,
+    REGISTRY,
+    api_server_peers,
+    way_to_names,
+)
 from .owned_objects import CLAIM, named_object
 
 OWNER_LABEL = "mcpops.io/mesh-registry"

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mesh.cron_schedule import wrong_schedule
+from ansible_collections.mcpops.platform.plugins.module_utils.mesh.backup_spec import wrong_schedule
 
 TAKEN = (
     "17 2 * * *",
