@@ -110,6 +110,7 @@ def test_nothing_said_is_nothing_taken(azure: Azure, tmp_path: Path) -> None:
 
 # elsewhere in the world nothing is asked
 ALONE: dict[str, Any] = {"site_preflight_endpoints": [], "mcpops_kubeconfig": "k"}
+LOOK = "See whether what is declared can be made in Azure"
 POOL = {"name": "system", "mode": "System", "count": 3, "vm_size_candidates": ["Standard_D8s_v5"]}
 
 
@@ -131,7 +132,7 @@ def test_the_hosts_of_a_run_are_looked_at_together(azure: Azure, tmp_path: Path)
     before = len(azure.requests())
     role = {"include_role": {"name": "mcpops.platform.site_preflight"}}
     done = run_tasks([role], hosts=hosts, env=environment(tmp_path))
-    look = "mcpops.platform.site_preflight : See whether what is declared can be made in Azure"
+    look = f"mcpops.platform.site_preflight : {LOOK}"
     results = {name: done.of(name, look) for name in hosts}
     assert [name for name, result in results.items() if "error" in result] == ["c", "d"]
     for words in ("c: AKS cluster c, node pool system", "d: AKS cluster d, node pool system", "A.B/new"):
@@ -140,3 +141,28 @@ def test_the_hosts_of_a_run_are_looked_at_together(azure: Azure, tmp_path: Path)
     assert "[WARNING]: AKS cluster d: charts: chart ingress-nginx is retired: since 2026-03-31" in done.output
     asked = [path.partition("?")[0].rpartition("/")[2] for _method, path in azure.requests()[before:]]
     assert asked.count("usages") == 1 and [asked.count(name) for name in declared] == [1, 1, 1, 1]
+
+
+def test_a_platform_needs_no_variable_of_a_cluster(azure: Azure, tmp_path: Path) -> None:
+    """Neither a region nor a group of clusters, nor what a variable for all hosts takes from those of clusters."""
+    platform = {
+        "azure_platform_location": "eastus2",
+        "azure_platform_resource_groups": [{"name": GROUP, "location": "eastus2"}],
+        "azure_platform_environment": "dev",
+        "azure_platform_providers": ["Microsoft.Network"],
+    }
+    common = {
+        "aks_cluster_node_pools": "{{ pools_of_this_cluster }}",
+        "extras_releases": [{"name": "x", "chart_ref": "{{ chart_of_this_cluster }}"}],
+        "aks_cluster_kubernetes_version": "{{ version_of_this_cluster }}",
+    }
+    host = {**LOCAL_HOST, **platform, **common, "mcpops_azure_auth": azure.auth()}
+    tasks = [
+        {"ansible.builtin.group_by": {"key": "platforms"}},
+        {"include_role": {"name": "mcpops.platform.site_preflight", "rolespec_validate": False}},
+    ]
+    done = run_tasks(tasks, hosts={"p": host}, env=environment(tmp_path)).ok()
+    for task in ("Keep what this host declares for those that look at all hosts together", LOOK):
+        assert not done.of("p", f"mcpops.platform.site_preflight : {task}").get("failed")
+    kept = done.of("p", f"mcpops.platform.site_preflight : {LOOK}")
+    assert "what p declares can be made" in kept["msg"] and kept["node_pools"] == []

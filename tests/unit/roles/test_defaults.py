@@ -71,12 +71,13 @@ def validated(module: Any, options: dict[str, Any]) -> dict[str, Any]:
 
 def preflight(inventory: dict[str, Any], cluster: Body = None) -> list[SizeRequest]:
     """What the role asks of sizes for the pools that do not stand, by the cluster that it hands to azure_preflight."""
-    declared = "site_preflight_declared"
     own = of_role("site_preflight", "defaults/main.yml")
-    names = [name for name in own if f"{{{{ {name}" in str(own[declared]["cluster"])]
-    variables = variables_of("site_preflight", inventory, "site_preflight_cluster_backend", *names)
+    declared = own["site_preflight_declared_cluster"]
+    names = [name for name in own if f"{{{{ {name}" in str(declared)]
+    further = ("site_preflight_cluster_backend", "site_preflight_has_cluster")
+    variables = variables_of("site_preflight", inventory, *further, *names)
     # what aks_cluster would refuse is compared as well
-    params = validated_options(CLUSTER_ARGUMENTS, rendered(own[declared]["cluster"], variables), {})[1]
+    params = validated_options(CLUSTER_ARGUMENTS, rendered(declared, variables), {})[1]
     return list(size_requests_of(cluster_spec(params, "s"), cluster).values())
 
 
