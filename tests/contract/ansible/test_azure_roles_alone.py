@@ -110,6 +110,7 @@ def test_nothing_said_is_nothing_taken(azure: Azure, tmp_path: Path) -> None:
 
 # elsewhere in the world nothing is asked
 ALONE: dict[str, Any] = {"site_preflight_endpoints": [], "mcpops_kubeconfig": "k"}
+KEEP = "Keep what this host declares for those that look at all hosts together"
 LOOK = "See whether what is declared can be made in Azure"
 POOL = {"name": "system", "mode": "System", "count": 3, "vm_size_candidates": ["Standard_D8s_v5"]}
 
@@ -143,6 +144,27 @@ def test_the_hosts_of_a_run_are_looked_at_together(azure: Azure, tmp_path: Path)
     assert asked.count("usages") == 1 and [asked.count(name) for name in declared] == [1, 1, 1, 1]
 
 
+def test_a_host_that_cannot_say_what_it_declares_has_failed_its_preflight(azure: Azure, tmp_path: Path) -> None:
+    """Then no platform is begun where no cluster is left, although nothing was looked at."""
+    tasks: list[dict[str, Any]] = [
+        {"ansible.builtin.group_by": {"key": "clusters"}},
+        {
+            "block": [{"include_role": {"name": "mcpops.platform.site_preflight", "rolespec_validate": False}}],
+            "rescue": [
+                {
+                    "name": "Told",
+                    "ansible.builtin.debug": {"msg": "{{ query('mcpops.platform.site_rollout', 'refused') | first }}"},
+                }
+            ],
+        },
+    ]
+    undeclared = {"mcpops_resource_group": "{{ group_of_nobody }}"}
+    host = {**LOCAL_HOST, **VARIABLES, **ALONE, **undeclared, "mcpops_azure_auth": azure.auth()}
+    done = run_tasks(tasks, hosts={"c": host}, env=environment(tmp_path)).ok()
+    assert "is undefined" in done.of("c", f"mcpops.platform.site_preflight : {KEEP}")["msg"]
+    assert done.of("c", "Told")["msg"] == "always"
+
+
 def test_a_platform_needs_no_variable_of_a_cluster(azure: Azure, tmp_path: Path) -> None:
     """Neither a region nor a group of clusters, nor what a variable for all hosts takes from those of clusters."""
     platform = {
@@ -162,7 +184,7 @@ def test_a_platform_needs_no_variable_of_a_cluster(azure: Azure, tmp_path: Path)
         {"include_role": {"name": "mcpops.platform.site_preflight", "rolespec_validate": False}},
     ]
     done = run_tasks(tasks, hosts={"p": host}, env=environment(tmp_path)).ok()
-    for task in ("Keep what this host declares for those that look at all hosts together", LOOK):
+    for task in (KEEP, LOOK):
         assert not done.of("p", f"mcpops.platform.site_preflight : {task}").get("failed")
     kept = done.of("p", f"mcpops.platform.site_preflight : {LOOK}")
     assert "what p declares can be made" in kept["msg"] and kept["node_pools"] == []
