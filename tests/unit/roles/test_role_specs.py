@@ -72,7 +72,6 @@ def test_every_structure_that_a_module_knows_has_suboptions() -> None:
         "mcp_servers: mcp_servers_image_digests",
         "site_diagnostics: site_diagnostics_servers",
         "site_preflight: site_preflight_declared",
-        "site_preflight: site_preflight_declared_cluster",
         "site_preflight: site_preflight_definitions",
         "site_preflight: site_preflight_properties",
         "site_preflight: site_preflight_workloads",
