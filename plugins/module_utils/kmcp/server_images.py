@@ -5,8 +5,8 @@
 """Images by digest: behind the tag that a server declares comes the digest that the tag has in its registry.
 
 A node pulls a tag once, and pods do not follow one that moves; of `name:tag@sha256:...` a node takes the digest, and a
-reader sees both. Who does not know the digest of a tag (a run of the later stages alone, or one in check mode) leaves the
-one that this collection has put there. Who has looked, and found no such image, has it as it is declared.
+reader sees both. Who does not know the digest of a tag (a run of the later stages alone, or one in check mode) leaves
+the one that this collection has put there. Who has looked, and found no such image, has it as it is declared.
 """
 
 from __future__ import annotations
