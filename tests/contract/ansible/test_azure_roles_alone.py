@@ -166,7 +166,7 @@ def test_a_host_that_cannot_say_what_it_declares_has_failed_its_preflight(azure:
 
 
 def test_a_platform_needs_no_variable_of_a_cluster(azure: Azure, tmp_path: Path) -> None:
-    """Neither a region nor a group of clusters, nor what a variable for all hosts takes from those of clusters."""
+    """Neither a region nor a group of clusters, nor what charts for all hosts take from variables of clusters."""
     platform = {
         "azure_platform_location": "eastus2",
         "azure_platform_resource_groups": [{"name": GROUP, "location": "eastus2"}],
@@ -174,9 +174,7 @@ def test_a_platform_needs_no_variable_of_a_cluster(azure: Azure, tmp_path: Path)
         "azure_platform_providers": ["Microsoft.Network"],
     }
     common = {
-        "aks_cluster_node_pools": "{{ pools_of_this_cluster }}",
         "extras_releases": [{"name": "x", "chart_ref": "{{ chart_of_this_cluster }}"}],
-        "aks_cluster_kubernetes_version": "{{ version_of_this_cluster }}",
     }
     host = {**LOCAL_HOST, **platform, **common, "mcpops_azure_auth": azure.auth()}
     tasks = [
