@@ -12,7 +12,7 @@ author: The mcpops.platform contributors (@mcpops)
 description:
   - Joins the results of M(mcpops.platform.acr_image) into what the option
     O(mcpops.platform.mcp_server#module:image_digests) takes.
-  - An image that is absent, or whose digest is not known in check mode, is left out.
+  - An image that is absent, or whose digest is not known in check mode, has null.
 options:
   _input:
     description: What M(mcpops.platform.acr_image) registered, of one image or of a loop; an empty one has none.
@@ -31,7 +31,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The digest of each image, by its name with registry and tag.
+  description: The digest of each image, or null, by its name with registry and tag.
   type: dict
 """
 
@@ -39,13 +39,12 @@ from collections.abc import Callable
 from typing import Any
 
 
-def image_digests(registered: dict[str, Any]) -> dict[str, str]:
+def image_digests(registered: dict[str, Any]) -> dict[str, str | None]:
     return {
-        f"{result['login_server']}/{result['repository']}:{tag}": digest
+        f"{result['login_server']}/{result['repository']}:{tag}": digest or None
         for result in registered.get("results", [registered])
         if result.get("login_server")
         for tag, digest in (result.get("tags") or {}).items()
-        if digest
     }
 
 

@@ -36,7 +36,7 @@ options:
         description:
           - Id of a subscription, resource group or resource. An id that begins below the subscription, such as
             V(/resourceGroups/rg-dev), is one in the subscription of this task; the empty text is the subscription
-            itself.
+            itself, V(/) the root of the tenant.
         type: str
         default: ""
       actions:

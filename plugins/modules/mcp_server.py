@@ -290,9 +290,15 @@ options:
         with its digest behind the tag (C(registry.example.com/echo:1.0.0@sha256:...)), so that its pods are replaced
         when the tag names another image; P(mcpops.platform.image_digests#filter) makes it of what
         M(mcpops.platform.acr_image) answers.
-      - Of a server whose image is not here, the digest stays that an earlier task has put behind the same tag. Without
-        this option images are as they are declared.
+      - Of an image whose digest is null, which is one that is not known, the digest stays that an earlier task has put
+        behind the same tag. An image that is not here is as it is declared, unless O(keep_image_digests) is set.
     type: dict
+  keep_image_digests:
+    description:
+      - Whether the digest stays that an earlier task has put behind the tag of an image that O(image_digests) does not
+        name. For tasks that have not asked the registries.
+    type: bool
+    default: false
   servers:
     description: Many servers in one task, each with the options of a single one.
     type: list
@@ -706,6 +712,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "servers": {"type": "list", "elements": "dict", "options": SERVER},
     "image_digests": {"type": "dict"},
+    "keep_image_digests": {"type": "bool", "default": False},
     "bundle": {"type": "str"},
     "prune": {"type": "bool", "default": False},
     "prune_max_percent": {"type": "int", "default": 50},

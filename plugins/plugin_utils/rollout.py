@@ -29,8 +29,8 @@ from ..module_utils.text import listed, sentence
 
 RINGS, SERIAL = "mcpops_rings", "mcpops_serial"
 PLATFORM_STAGE, CLUSTER_STAGE = "platform", "cluster"
-# what site_preflight registers, of a cluster that is made and of one that exists
-PREFLIGHT_RESULTS = ("site_preflight_result", "site_preflight_cluster")
+# what the tasks of site_preflight register, for a cluster that is made and for one that exists
+PREFLIGHT_RESULTS = ("site_preflight_kept", "site_preflight_result", "site_preflight_cluster")
 # what playbooks/site.yml keeps of each host
 STANDS, FAILURE, CHECKED, CLUSTER_RESULT = (
     "site_platform_stands",

@@ -126,7 +126,8 @@ def assignable(arm: Arm, scope: str) -> list[Role]:
     """The roles that can be assigned at the scope, as Azure knows them; none where they may not be read."""
     version = names.api_version_of(names.ROLE_DEFINITIONS)
     for place in places_of(scope):
-        path = f"{place}/providers/{names.ROLE_DEFINITIONS}"
+        # the root of the tenant is a slash
+        path = f"{place.rstrip('/')}/providers/{names.ROLE_DEFINITIONS}"
         try:
             bodies = list(arm.listed(path, "Reading which roles there are", version))
         except ServiceError:

@@ -22,6 +22,10 @@ _PERMISSIONS = names.api_version_of("Microsoft.Authorization/permissions")
 _ROLES_SHOWN = 3
 _OK = 200
 _FORBIDDEN = 403
+_NOT_FOUND = 404
+ROOT = "/"
+"""The scope of a tenant, above its management groups."""
+_SCOPE = re.compile(r"(?:/[^/]*[^/\s][^/]*/[^/]*[^/\s][^/]*)+/*")
 _CONDITIONS = ("unless_present", "unless_assigned", "unless_images")
 
 Row = Mapping[str, Any]
@@ -50,8 +54,13 @@ def wanted(rows: Sequence[Row], subscription_id: str) -> list[Needed]:
 
 
 def scope_of(text: str, subscription_id: str) -> str:
-    """The whole id: a scope may begin below the subscription, and is the subscription where it is empty."""
-    scope = text.rstrip("/")
+    """The whole id: a scope may begin below the subscription, and is the subscription where it is empty.
+
+    The root of the tenant stays the slash that it is.
+    """
+    if text.strip() == ROOT:
+        return ROOT
+    scope = text.strip().rstrip("/")
     if re.match(r"/(subscriptions|providers)/", scope, re.IGNORECASE):
         return scope
     return f"/subscriptions/{subscription_id}{scope}"
@@ -104,12 +113,13 @@ class Held:
 
     def _ask(self, scope: str) -> list[Grant] | None:
         action = f"Reading what this identity may do at {scope}"
-        path = f"{scope}/providers/Microsoft.Authorization/permissions"
+        path = f"{scope.rstrip('/')}/providers/Microsoft.Authorization/permissions"
         response = self._arm.call("GET", self._arm.url(path, _PERMISSIONS), action)
         if errors.is_absent(response) and (parent := parent_of(scope)):
             self._absent.add(scope.lower())
             return self.at(parent)
-        if response.status == _FORBIDDEN:
+        # of the root this is documented nowhere
+        if response.status == _FORBIDDEN or (scope == ROOT and response.status == _NOT_FOUND):
             return None
         grants: list[Grant] = []
         # an identity with many roles has many pages
@@ -202,8 +212,8 @@ def _image_problems(path: str, images: Mapping[str, Any]) -> Iterator[Problem]:
 def row_problems(rows: Sequence[Row], where: str = "permissions") -> Iterator[Problem]:
     """What is wrong with the rows of what is to be allowed."""
     for number, row in enumerate(rows):
-        path, scope = f"{where}[{number}]", str(row["scope"] or "")
-        if scope and not re.fullmatch(r"(?:/[^/\s]+/[^/\s]+)+/?", scope):
+        path, scope = f"{where}[{number}]", str(row["scope"] or "").strip()
+        if scope not in ("", ROOT) and not _SCOPE.fullmatch(scope):
             message = f"{scope!r} is no id of a scope, for example /resourceGroups/rg-dev or empty for the subscription"
             yield Problem(f"{path}.scope", message)
         if given := row.get("unless_assigned"):

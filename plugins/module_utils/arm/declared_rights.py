@@ -79,6 +79,9 @@ def of_role_assignment(options: Options) -> Iterator[Row]:
     if isinstance(principal, str):
         row["unless_assigned"] = {"principal": principal, "role": role}
         yield from _reading_of(principal.strip().rstrip("/"))
+    elif row.get("removes"):
+        # whether there is something to remove is known once the principal is
+        return
     yield row
 
 
@@ -102,7 +105,8 @@ def of_image(options: Options) -> Iterator[Row]:
     yield {"scope": scope, "actions": [f"{names.REGISTRIES}/pull/read"], **there}
     if options.get("state") == "absent":
         actions = [f"{names.REGISTRIES}/artifacts/delete"]
-        yield {"scope": scope, "actions": actions, **there, "removes": True}
+        if there:
+            yield {"scope": scope, "actions": actions, **there, "removes": True}
         return
     verbs = _BUILD if options.get("build") else ("importImage/action",)
     yield {"scope": scope, "actions": [f"{names.REGISTRIES}/{verb}" for verb in verbs], **there}

@@ -209,7 +209,7 @@ def converge(task: Task) -> Result:
     try:
         kube = Kube.connect(task)
     except ClusterPending as pending:
-        by_digest = server_images.with_digests(servers, params[server_images.OPTION], {})
+        by_digest = server_images.with_digests(servers, params, {})
         return _without_cluster(by_digest, pending.reason, absent)
     served = kube.resource_type(API_VERSION, KIND) is not None
     if absent:
@@ -269,7 +269,7 @@ def _present(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) 
     ]
     read = observe.read_servers(kube, servers, beside, resource_served=served)
     live = read.complete
-    servers = server_images.with_digests(servers, task.params[server_images.OPTION], live)
+    servers = server_images.with_digests(servers, task.params, live)
     done = Converged(servers, observed_servers=observe.observed_from(kube, task, servers, live))
     _hide_secrets(task, done.observed_servers)
     refused = {server.key: _refusals(server, done.observed_servers[server.key], live) for server in servers}

@@ -5,8 +5,8 @@
 """Images by digest: behind the tag that a server declares comes the digest that the tag has in its registry.
 
 A node pulls a tag once, and pods do not follow one that moves; of `name:tag@sha256:...` a node takes the digest, and a
-reader sees both. Who does not know the digest of a tag (a run of the later stages alone) leaves the one that this
-collection has put there.
+reader sees both. Who does not know the digest of a tag (a run of the later stages alone, or one in check mode) leaves
+the one that this collection has put there. Who has looked, and found no such image, has it as it is declared.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..kube.manifests import Object, ObjectRef
 from .observe import SERVERS, target_by_name
 from .server_spec import Declared
 
-OPTION = "image_digests"
+OPTION, KEEP = "image_digests", "keep_image_digests"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _IMAGE = tuple(map(field_step, ("spec", "deployment", "image")))
 
@@ -35,22 +35,26 @@ def digest_problems(params: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(
                 f"{OPTION}.{image}", "is not an image with a tag, such as registry.example.com/tools/echo:1.0.0"
             )
-        if not _DIGEST.fullmatch(str(digest)):
+        if digest is not None and not _DIGEST.fullmatch(str(digest)):
             yield Problem(f"{OPTION}.{image}", f"{digest!r} is not a digest: sha256: and 64 hexadecimal digits")
 
 
 def with_digests(
-    servers: Sequence[Declared], digests: Mapping[str, str] | None, live: Mapping[ObjectRef, Object]
+    servers: Sequence[Declared], params: Mapping[str, Any], live: Mapping[ObjectRef, Object]
 ) -> list[Declared]:
     """The servers with their images by digest; as they are declared where nobody asks for digests."""
-    if digests is None:
+    digests, keep = params[OPTION] or {}, bool(params[KEEP])
+    if not digests and not keep:
         return list(servers)
-    return [_pinned(server, digests, live.get(target_by_name(SERVERS, server.key).ref)) for server in servers]
+    return [_pinned(server, digests, keep, live.get(target_by_name(SERVERS, server.key).ref)) for server in servers]
 
 
-def _pinned(server: Declared, digests: Mapping[str, str], live: Object | None) -> Declared:
+def _pinned(server: Declared, digests: Mapping[str, str | None], keep: bool, live: Object | None) -> Declared:
     image = str(server.deployment.get("image") or "")
-    digest = digests.get(image) or _standing(image, live)
+    digest = digests.get(image)
+    if digest is None and (keep or image in digests):
+        # nobody knows which it is now
+        digest = _standing(image, live)
     if not digest:
         return server
     resource = copy.deepcopy(dict(server.resource))

@@ -110,6 +110,8 @@ def test_nothing_said_is_nothing_taken(azure: Azure, tmp_path: Path) -> None:
 
 # elsewhere in the world nothing is asked
 ALONE: dict[str, Any] = {"site_preflight_endpoints": [], "mcpops_kubeconfig": "k"}
+KEEP = "Keep what this host declares for those that look at all hosts together"
+LOOK = "See whether what is declared can be made in Azure"
 POOL = {"name": "system", "mode": "System", "count": 3, "vm_size_candidates": ["Standard_D8s_v5"]}
 
 
@@ -131,7 +133,7 @@ def test_the_hosts_of_a_run_are_looked_at_together(azure: Azure, tmp_path: Path)
     before = len(azure.requests())
     role = {"include_role": {"name": "mcpops.platform.site_preflight"}}
     done = run_tasks([role], hosts=hosts, env=environment(tmp_path))
-    look = "mcpops.platform.site_preflight : See whether what is declared can be made in Azure"
+    look = f"mcpops.platform.site_preflight : {LOOK}"
     results = {name: done.of(name, look) for name in hosts}
     assert [name for name, result in results.items() if "error" in result] == ["c", "d"]
     for words in ("c: AKS cluster c, node pool system", "d: AKS cluster d, node pool system", "A.B/new"):
@@ -140,3 +142,47 @@ def test_the_hosts_of_a_run_are_looked_at_together(azure: Azure, tmp_path: Path)
     assert "[WARNING]: AKS cluster d: charts: chart ingress-nginx is retired: since 2026-03-31" in done.output
     asked = [path.partition("?")[0].rpartition("/")[2] for _method, path in azure.requests()[before:]]
     assert asked.count("usages") == 1 and [asked.count(name) for name in declared] == [1, 1, 1, 1]
+
+
+def test_a_host_that_cannot_say_what_it_declares_has_failed_its_preflight(azure: Azure, tmp_path: Path) -> None:
+    """Then no platform is begun where no cluster is left, although nothing was looked at."""
+    tasks: list[dict[str, Any]] = [
+        {"ansible.builtin.group_by": {"key": "clusters"}},
+        {
+            "block": [{"include_role": {"name": "mcpops.platform.site_preflight", "rolespec_validate": False}}],
+            "rescue": [
+                {
+                    "name": "Told",
+                    "ansible.builtin.debug": {"msg": "{{ query('mcpops.platform.site_rollout', 'refused') | first }}"},
+                }
+            ],
+        },
+    ]
+    undeclared = {"mcpops_resource_group": "{{ group_of_nobody }}"}
+    host = {**LOCAL_HOST, **VARIABLES, **ALONE, **undeclared, "mcpops_azure_auth": azure.auth()}
+    done = run_tasks(tasks, hosts={"c": host}, env=environment(tmp_path)).ok()
+    assert "is undefined" in done.of("c", f"mcpops.platform.site_preflight : {KEEP}")["msg"]
+    assert done.of("c", "Told")["msg"] == "always"
+
+
+def test_a_platform_needs_no_variable_of_a_cluster(azure: Azure, tmp_path: Path) -> None:
+    """Neither a region nor a group of clusters, nor what charts for all hosts take from variables of clusters."""
+    platform = {
+        "azure_platform_location": "eastus2",
+        "azure_platform_resource_groups": [{"name": GROUP, "location": "eastus2"}],
+        "azure_platform_environment": "dev",
+        "azure_platform_providers": ["Microsoft.Network"],
+    }
+    common = {
+        "extras_releases": [{"name": "x", "chart_ref": "{{ chart_of_this_cluster }}"}],
+    }
+    host = {**LOCAL_HOST, **platform, **common, "mcpops_azure_auth": azure.auth()}
+    tasks = [
+        {"ansible.builtin.group_by": {"key": "platforms"}},
+        {"include_role": {"name": "mcpops.platform.site_preflight", "rolespec_validate": False}},
+    ]
+    done = run_tasks(tasks, hosts={"p": host}, env=environment(tmp_path)).ok()
+    for task in (KEEP, LOOK):
+        assert not done.of("p", f"mcpops.platform.site_preflight : {task}").get("failed")
+    kept = done.of("p", f"mcpops.platform.site_preflight : {LOOK}")
+    assert "what p declares can be made" in kept["msg"] and kept["node_pools"] == []

@@ -444,3 +444,14 @@ def test_what_a_declaration_uses_of_others_is_asked_for(azure: Azure, call: Call
     ]
     assert action in failed["msg"] and failed["error"]["kind"] == "not_ready"
     assert not preflight(azure, identity(azure, ("", [*others, NOT_CHECKED])), call).get("failed")
+
+
+@pytest.mark.parametrize("place", ["/", " /providers/Microsoft.Management/managementGroups/contoso/ "])
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_roles_above_subscriptions_are_no_mistake(azure: Azure, place: str, state: str) -> None:
+    """Who has rights below alone may not read what it may do there, and is told so."""
+    given = {"principal": str(uuid.uuid4()), "role": "7f951dda-4ed3-4680-a7ca-43fe172d538d", "state": state}
+    told = preflight(azure, identity(azure, ("", ["*"])), (azure_role_assignment, {"scope": place, **given}))
+    scope = place.strip().rstrip("/") or "/"
+    assert not told.get("failed"), told["msg"]
+    assert told["notes"] == [f"{scope}: this identity may not read what it may do there; it was not checked."]

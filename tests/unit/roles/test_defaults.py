@@ -71,12 +71,13 @@ def validated(module: Any, options: dict[str, Any]) -> dict[str, Any]:
 
 def preflight(inventory: dict[str, Any], cluster: Body = None) -> list[SizeRequest]:
     """What the role asks of sizes for the pools that do not stand, by the cluster that it hands to azure_preflight."""
-    declared = "site_preflight_declared"
     own = of_role("site_preflight", "defaults/main.yml")
-    names = [name for name in own if f"{{{{ {name}" in str(own[declared]["cluster"])]
-    variables = variables_of("site_preflight", inventory, "site_preflight_cluster_backend", *names)
+    declared = own["site_preflight_declared"]["cluster"]
+    names = [name for name in own if f"{{{{ {name}" in str(declared)]
+    further = ("site_preflight_cluster_backend", "site_preflight_has_cluster")
+    variables = variables_of("site_preflight", inventory, *further, *names)
     # what aks_cluster would refuse is compared as well
-    params = validated_options(CLUSTER_ARGUMENTS, rendered(own[declared]["cluster"], variables), {})[1]
+    params = validated_options(CLUSTER_ARGUMENTS, rendered(declared, variables), {})[1]
     return list(size_requests_of(cluster_spec(params, "s"), cluster).values())
 
 
@@ -227,3 +228,24 @@ def test_all_that_charts_and_images_come_from_is_asked(inventory: dict[str, Any]
     assert variables["site_preflight_charts"] == charts
     value = of_role("site_preflight", "defaults/main.yml")["site_preflight_endpoints"]
     assert rendered(value, variables) == asked
+
+
+IMAGES = {"login_server": "acr.example.com", "repository": "echo", "tags": {"1": f"sha256:{'0' * 64}"}}
+PLATFORM: dict[str, Any] = {"mcpops_platform": "p"}
+
+
+@pytest.mark.parametrize(
+    ("inventory", "keeps"),
+    [
+        ({"hostvars": {}}, True),
+        ({"hostvars": {"p": {}}, **PLATFORM}, True),
+        ({"hostvars": {"p": {"azure_platform_images_result": {"results": []}}}, **PLATFORM}, False),
+        ({"hostvars": {"p": {"azure_platform_images_result": {"results": [IMAGES]}}}, **PLATFORM}, False),
+    ],
+    ids=["no platform", "a run without the platform", "no images any more", "images"],
+)
+def test_digests_stay_where_nobody_has_looked_at_the_registries(inventory: dict[str, Any], keeps: bool) -> None:
+    assert (
+        variables_of("mcp_servers", inventory, "mcp_servers_keep_image_digests")["mcp_servers_keep_image_digests"]
+        is keeps
+    )

@@ -96,6 +96,7 @@ OF_THE_TASK: dict[str, tuple[dict[str, Any], str]] = {
     "prune": ({**LEAST, "prune": True}, "prune is True but all of the following are missing: bundle, servers"),
     "prune_max_percent": ({**LEAST, "prune_max_percent": 101}, "prune_max_percent: 101 is not a percentage"),
     "image_digests": ({**LEAST, "image_digests": {"registry.example.com/echo:1": "latest"}}, "image_digests"),
+    "keep_image_digests": ({**LEAST, "keep_image_digests": "perhaps"}, "unable to convert to bool"),
     "wait": ({**LEAST, "wait": "perhaps"}, "unable to convert to bool"),
     "wait_timeout": ({**LEAST, "wait_timeout": -1}, "wait_timeout: must be 0 or more seconds"),
 }

@@ -9,8 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import yaml
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
+from gate.checkout import CHECKOUT
 
 from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Host
 from ansible_collections.mcpops.platform.plugins.plugin_utils import rollout
@@ -143,14 +145,32 @@ def test_a_cluster_waits_for_its_platform_and_those_of_others_go_on() -> None:
     assert "its platform q failed in this run: it could not be reached." in told
 
 
-def with_preflight(of: Site, **failed: bool) -> Site:
-    results = {host: {"site_preflight_result": {"failed": has}} for host, has in failed.items()}
+def with_preflight(of: Site, by: str = "site_preflight_result", **failed: bool) -> Site:
+    results = {host: {by: {"failed": has}} for host, has in failed.items()}
     return replace(of, variables={host: {**own, **results.get(host, {})} for host, own in of.variables.items()})
 
 
 def test_a_platform_that_may_not_make_what_it_declares_says_so_of_its_clusters() -> None:
     (told,) = rollout.reasons_to_stop(with_preflight(failed(site(), "q", None), q=True), "e")
     assert "its platform q failed in this run: its preflight failed." in told
+
+
+@pytest.fixture(scope="module")
+def asked_by_preflight() -> list[dict[str, Any]]:
+    """The tasks of site_preflight that ask something."""
+    files = sorted((CHECKOUT / "roles" / "site_preflight" / "tasks").glob("*.yml"))
+    tasks = [task for path in files for task in yaml.safe_load(path.read_text(encoding="utf-8"))]
+    return [task for task in tasks if "ansible.builtin.include_tasks" not in task]
+
+
+def test_a_preflight_that_failed_in_any_of_its_tasks_has_failed(asked_by_preflight: list[dict[str, Any]]) -> None:
+    results = [str(task.get("register")) for task in asked_by_preflight]
+    assert sorted(results) == sorted(rollout.PREFLIGHT_RESULTS)
+    for name in results:
+        run = with_preflight(site(), name, **dict.fromkeys(CLUSTERS, True))
+        assert rollout.is_refused(run)
+        (told,) = rollout.reasons_to_stop(with_preflight(failed(site(), "q", None), name, q=True), "e")
+        assert "its preflight failed." in told
 
 
 def test_nothing_is_begun_where_no_cluster_passed_its_preflight() -> None:

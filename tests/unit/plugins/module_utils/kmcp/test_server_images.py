@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec i
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import FIELD_MANAGER
 
 IMAGE = "acr.example.com/echo:1.0.0"
+UNKNOWN = "unknown"
 OLD, NEW = f"sha256:{'0' * 64}", f"sha256:{'a' * 64}"
 
 
@@ -30,9 +32,11 @@ def standing(image: str, manager: str = FIELD_MANAGER) -> dict[str, Any]:
     return {"metadata": {"managedFields": [entry]}, "spec": {"deployment": {"image": image}}}
 
 
-def image_of(server: Declared, digests: dict[str, str] | None, live: dict[str, Any] | None) -> Any:
+def image_of(server: Declared, digests: Mapping[str, Any] | str | None, live: dict[str, Any] | None) -> Any:
     found = {} if live is None else {target_by_name(SERVERS, server.key).ref: live}
-    [pinned] = server_images.with_digests([server], digests, found)
+    keep = digests == UNKNOWN
+    params = {"image_digests": None if keep else digests, "keep_image_digests": keep}
+    [pinned] = server_images.with_digests([server], params, found)
     return pinned.deployment.get("image")
 
 
@@ -42,10 +46,14 @@ def image_of(server: Declared, digests: dict[str, str] | None, live: dict[str, A
         pytest.param(IMAGE, {IMAGE: NEW}, None, f"{IMAGE}@{NEW}", id="new"),
         pytest.param(IMAGE, {IMAGE: NEW}, standing(f"{IMAGE}@{OLD}"), f"{IMAGE}@{NEW}", id="the tag has moved"),
         pytest.param(IMAGE, {IMAGE: NEW}, standing(IMAGE), f"{IMAGE}@{NEW}", id="one without a digest"),
-        pytest.param(IMAGE, {}, standing(f"{IMAGE}@{OLD}"), f"{IMAGE}@{OLD}", id="nobody looked at the registry"),
-        pytest.param(IMAGE, {}, standing(f"{IMAGE}@{OLD}", "kubectl-edit"), IMAGE, id="somebody else's digest"),
-        pytest.param(IMAGE, {}, standing(f"{IMAGE}.1@{OLD}"), IMAGE, id="the digest of another tag"),
-        pytest.param(IMAGE, {}, standing(IMAGE), IMAGE, id="nothing is known"),
+        pytest.param(IMAGE, UNKNOWN, standing(f"{IMAGE}@{OLD}"), f"{IMAGE}@{OLD}", id="nobody looked at the registry"),
+        pytest.param(IMAGE, {IMAGE: None}, standing(f"{IMAGE}@{OLD}"), f"{IMAGE}@{OLD}", id="not known in check mode"),
+        pytest.param(IMAGE, {IMAGE: None}, standing(IMAGE), IMAGE, id="not known, and none stands"),
+        pytest.param(IMAGE, {}, standing(f"{IMAGE}@{OLD}"), IMAGE, id="no image is in the registry any more"),
+        pytest.param(IMAGE, {f"x{IMAGE}": NEW}, standing(f"{IMAGE}@{OLD}"), IMAGE, id="it left the registry"),
+        pytest.param(IMAGE, UNKNOWN, standing(f"{IMAGE}@{OLD}", "kubectl-edit"), IMAGE, id="somebody else's digest"),
+        pytest.param(IMAGE, UNKNOWN, standing(f"{IMAGE}.1@{OLD}"), IMAGE, id="the digest of another tag"),
+        pytest.param(IMAGE, UNKNOWN, standing(IMAGE), IMAGE, id="nothing is known"),
         pytest.param(IMAGE, None, standing(f"{IMAGE}@{OLD}"), IMAGE, id="nobody wants it"),
         pytest.param(f"x{IMAGE}", {IMAGE: NEW}, None, f"x{IMAGE}", id="of another registry"),
         pytest.param(f"{IMAGE}@{OLD}", {IMAGE: NEW}, None, f"{IMAGE}@{OLD}", id="declared by digest"),
@@ -53,7 +61,7 @@ def image_of(server: Declared, digests: dict[str, str] | None, live: dict[str, A
     ],
 )
 def test_which_image_a_server_gets(
-    image: str | None, digests: dict[str, str] | None, live: dict[str, Any] | None, runs: str | None
+    image: str | None, digests: Mapping[str, Any] | str | None, live: dict[str, Any] | None, runs: str | None
 ) -> None:
     server = declared(image)
     assert image_of(server, digests, live) == runs
@@ -67,9 +75,9 @@ def test_which_image_a_server_gets(
         ("acr.example.com:5000/echo", NEW, "not an image with a tag"),
         (f"{IMAGE}@{OLD}", NEW, "not an image with a tag"),
         (IMAGE, "1.0.0", "not a digest"),
-        (IMAGE, None, "not a digest"),
         (IMAGE, NEW.upper(), "not a digest"),
         (IMAGE, NEW, ""),
+        (IMAGE, None, ""),
         ("10.0.0.1:5000/a/b:1", OLD, ""),
     ],
 )
@@ -79,6 +87,7 @@ def test_what_is_refused(image: str, digest: Any, words: str) -> None:
 
 
 ONE = {"login_server": "acr.example.com", "repository": "echo", "tags": {"1.0.0": NEW, "latest": NEW, "old": None}}
+FOUND = {IMAGE: NEW, IMAGE[:-5] + "latest": NEW, IMAGE[:-5] + "old": None}
 
 
 @pytest.mark.parametrize(
@@ -88,10 +97,10 @@ ONE = {"login_server": "acr.example.com", "repository": "echo", "tags": {"1.0.0"
         ({"results": []}, {}),
         (
             {"results": [ONE, {"skipped": True}, {**ONE, "login_server": None}]},
-            {IMAGE: NEW, IMAGE[:-5] + "latest": NEW},
+            FOUND,
         ),
-        (ONE, {IMAGE: NEW, IMAGE[:-5] + "latest": NEW}),
+        (ONE, FOUND),
     ],
 )
-def test_what_a_registry_answered(registered: dict[str, Any], found: dict[str, str]) -> None:
+def test_what_a_registry_answered(registered: dict[str, Any], found: dict[str, Any]) -> None:
     assert image_digests(registered) == found
