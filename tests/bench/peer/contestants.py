@@ -147,7 +147,7 @@ def shared_variables(site: Site, scratch: Path) -> dict[str, str]:
         "metadata": {"name": "echo", "namespace": "mcp"},
         "spec": live["spec"],
     }
-    assert server["spec"]["deployment"]["image"].endswith(ECHO_MCP)
+    assert server["spec"]["deployment"]["image"].partition("@")[0].endswith(ECHO_MCP)
     probe = {"initialDelaySeconds": 1, "periodSeconds": 1}
     return {
         "charts": f"oci://{site.settings.registry}/kagent-dev/kmcp/helm",
