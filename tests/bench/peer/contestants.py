@@ -141,13 +141,15 @@ def empty(ref: Contestant) -> Contestant:
 def shared_variables(site: Site, scratch: Path) -> dict[str, str]:
     """What all are told: the objects and values that our site has, in files."""
     live = json.loads(ours(site).kubectl("-n", "mcp", "get", "mcpserver", "echo", "-o", "json"))
+    spec = live["spec"]
     server = {
         "apiVersion": live["apiVersion"],
         "kind": live["kind"],
         "metadata": {"name": "echo", "namespace": "mcp"},
-        "spec": live["spec"],
+        # their clusters may pull from the registry of everybody, and not from that of our platform
+        "spec": {**spec, "deployment": {**spec["deployment"], "image": f"{site.settings.registry}/{ECHO_MCP}"}},
     }
-    assert server["spec"]["deployment"]["image"].partition("@")[0].endswith(ECHO_MCP)
+    assert spec["deployment"]["image"].partition("@")[0].endswith(ECHO_MCP)
     probe = {"initialDelaySeconds": 1, "periodSeconds": 1}
     return {
         "charts": f"oci://{site.settings.registry}/kagent-dev/kmcp/helm",
