@@ -60,8 +60,15 @@ def test_a_site_converges_on_it_and_is_torn_down_without_it(
     localcloud(on_top, "up")
     assert "not ours" in localcloud(on_top, "status")
     # the cluster pulls from the registry it knows, and its pods reach the packages of its own network
-    known = f"mcpops_registry={own_settings.registry} local_packages={own_settings.packages}"
-    site = ("-i", CHECKOUT / "inventories" / "local", "-e", known)
+    known = {
+        "mcpops_registry": own_settings.registry,
+        "local_login_server": own_settings.registry,
+        "local_packages": own_settings.packages,
+        "azure_platform_registries": [],
+        "azure_platform_images": [],
+        "aks_cluster_registries": [],
+    }
+    site = ("-i", CHECKOUT / "inventories" / "local", "-e", json.dumps(known))
     first = run_playbook(*site, CHECKOUT / "site.yml", env=on_top.environment()).ok()
     assert "hello from the platform" in first.output
     assert run_playbook(*site, CHECKOUT / "site.yml", env=on_top.environment()).ok().changed == []

@@ -122,7 +122,7 @@ class AttachedRegistries(RegistryBackend):
                 digest = push_manifest(target, repository, tags, built.manifest())
                 for tag in tags:
                     log(f"{tag}: digest: {digest}")
-        except (BuildFailed, OSError, ValueError) as exc:
+        except (BuildFailed, RegistryFailure, OSError, ValueError) as exc:
             log(f"failed to build: {exc}")
             raise RegistryFailure(str(exc)) from exc
         log("Run was successful")
