@@ -21,6 +21,9 @@ from .waiting import watched_pool
 
 _NOT_TRUSTED = re.compile(r"CERTIFICATE_VERIFY_FAILED(?:\] certificate verify failed)?(?:: (?P<why>[^()]*[^()\s]))?")
 
+# in the words of OpenSSL and of Python, without those for a certificate or for a port that speaks no TLS
+_CUT_OFF = re.compile(r"UNEXPECTED_EOF|EOF occurred|connection has been closed|reset by peer|Broken pipe|timed out")
+
 
 @dataclass(frozen=True)
 class Response:
@@ -62,6 +65,11 @@ def untrusted(failure: BaseException) -> str:
     # within the text of another exception its quotes are escaped
     why = (found["why"] or "").replace("\\", "").rstrip(".")
     return "presents a certificate that is not trusted" + (f": {why}" if why else "")
+
+
+def cut_off(failure: BaseException) -> bool:
+    """Whether a failure of TLS is a connection that ended, as by a server between two lives: it may pass by itself."""
+    return not untrusted(failure) and _CUT_OFF.search(str(failure)) is not None
 
 
 def expect_unverified() -> None:

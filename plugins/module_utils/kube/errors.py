@@ -16,7 +16,7 @@ from string import whitespace
 from typing import Any
 
 from ..errors import ServiceError
-from ..http_terms import Response, untrusted
+from ..http_terms import Response, cut_off, untrusted
 from ..secrets import redact
 from ..text import natural_order
 from .sdk import urllib3
@@ -307,7 +307,11 @@ def _explain(exc: Exception) -> tuple[str, str]:
     rows = (
         (known.ProxyError, "cannot be reached through the proxy", "Check proxy and no_proxy."),
         (known.SSLError if untrusted(exc) else (), untrusted(exc), distrust),
-        (known.SSLError, "does not speak TLS as expected", "Check scheme and port of the server address."),
+        (
+            () if cut_off(exc) else known.SSLError,
+            "does not speak TLS as expected",
+            "Check scheme and port of the server address.",
+        ),
         (known.NameResolutionError, "has a name that does not resolve", resolving),
         (known.NewConnectionError, refuses, running),
         (

@@ -16,6 +16,7 @@ from typing import Any
 
 from .. import masking
 from ..errors import ServiceError
+from ..http_terms import untrusted
 from ..intent import guard
 from ..kube import errors, sdk, transport
 from ..kube.client import Kube
@@ -31,6 +32,8 @@ from .verdicts import Unanswered, api_server_refuses_login, refusal, shortened
 LARGEST_STATUS = 4096
 # endpoints are written by others, and the name becomes a part of a path that is asked with our credentials
 _POD_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+
+ASKING = "ask the MCP server"
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,12 @@ def service_proxy_opener(kube: Kube, place: Callable[[str], str], own_path: str,
         except sdk.urllib3.exceptions.ReadTimeoutError:
             raise  # the API server passed the request on, and the MCP server is silent
         except sdk.urllib3.exceptions.HTTPError as exc:
-            raise errors.from_exception("ask the MCP server", exc, kube.server, kube.access.origin) from exc
+            failure = errors.from_exception(ASKING, exc, kube.server, kube.access.origin)
+            if untrusted(exc):
+                raise failure from exc
+            # a call is not sent twice, but the API server is waited for as with all that may be
+            kube.request("GET", "/version", check=False, quiet=True, action=ASKING)
+            raise Unanswered("CutOff", failure.reason, "The API server answers again.") from exc
 
     def opened(method: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Any:
         response = send(method, headers, body, timeout)

@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from ..errors import InvalidInput, Problem
-from ..http_terms import connection_pool, environment_proxy, tls_context, untrusted
+from ..http_terms import connection_pool, cut_off, environment_proxy, tls_context, untrusted
 from ..intent import guard
 from ..kube import sdk
 from ..waiting import Watchdog
@@ -221,6 +221,10 @@ def http_unreached(exc: Exception, timeout: float) -> Unanswered:
         )
     if isinstance(exc, (errors.ReadTimeoutError, errors.TimeoutError)):
         return timed_out(timeout)
+    if isinstance(exc, errors.SSLError) and cut_off(exc):
+        return Unanswered(
+            "CutOff", f"the connection ended while TLS was agreed upon: {shortened(text)}", "See its log."
+        )
     if isinstance(exc, errors.SSLError):
         return Unanswered(
             "Tls",

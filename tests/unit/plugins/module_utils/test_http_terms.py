@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import base64
+import socket
 import ssl
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -106,6 +108,48 @@ def test_when_to_come_back(headers: dict[str, str], seconds: float | None) -> No
 )
 def test_why_a_certificate_is_not_trusted(failure: str, stated: str) -> None:
     assert http_terms.untrusted(ssl.SSLError(failure)) == stated
+
+
+@pytest.mark.parametrize(
+    ("failure", "ended"),
+    [
+        (ssl.SSLEOFError(8, "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol"), True),
+        (ssl.SSLZeroReturnError(6, "TLS/SSL connection has been closed (EOF)"), True),
+        (ssl.SSLError("The handshake operation timed out"), True),
+        (ssl.SSLError("[SSL: WRONG_VERSION_NUMBER] wrong version number"), False),
+        (ssl.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: EOF occurred"), False),
+        (ssl.SSLError("[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required"), False),
+    ],
+)
+def test_a_connection_that_ended_is_no_port_without_tls(failure: ssl.SSLError, ended: bool) -> None:
+    assert http_terms.cut_off(failure) is ended
+
+
+def test_tls_that_ends_before_a_request_is_a_connection_that_ended() -> None:
+    """Real sockets: what Python says of a server that hangs up in the handshake, and of one that speaks plain HTTP."""
+
+    def greeted(answer: bytes) -> ssl.SSLError | OSError:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+
+            def serve() -> None:
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(answer)
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            context = http_terms.tls_context(verify=False)
+            try:
+                with socket.create_connection(server.getsockname()) as plain, context.wrap_socket(plain):
+                    raise AssertionError("no TLS here")
+            except OSError as failure:
+                return failure
+            finally:
+                thread.join()
+
+    assert http_terms.cut_off(greeted(b""))
+    assert not http_terms.cut_off(greeted(b"HTTP/1.0 400 Bad Request\r\n\r\n"))
 
 
 def test_an_answer_that_is_not_json() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A 401 on the way through the API server: its own, or that of the server behind it."""
+"""The way through the API server: whose a 401 is, and an API server that is between two lives."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 import urllib3
 from support.local_azure import FakeTask
 
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp import cluster_access, mcp_probe, protocol
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.http_client import HttpExchange
 from ansible_collections.mcpops.platform.plugins.module_utils.mcp.targets import targets_from
@@ -103,3 +104,51 @@ def test_an_api_server_that_refuses_the_fresh_login_too_is_named() -> None:
     with pytest.raises(Unanswered) as caught:
         asked(cluster)
     assert caught.value.code == "ApiUnauthorized" and cluster.sent == 2
+
+
+class Restarting(Cluster):
+    """Breaks the connection of a call; `comes_back` is whether it answers when it is asked for itself."""
+
+    def __init__(self, failure: Exception, comes_back: bool) -> None:
+        super().__init__(GOOD)
+        self.failure, self.comes_back, self.asked_for = failure, comes_back, []
+
+    def send(self, *_where: str, **_what: Any) -> urllib3.HTTPResponse:
+        self.sent += 1
+        raise self.failure
+
+    def request(self, method: str, path: str, **_options: Any) -> None:
+        self.asked_for.append((method, path))
+        if not self.comes_back:
+            raise ServiceError("ask the MCP server", "cluster unreachable: https://api refuses connections")
+
+
+TLS_ENDED = urllib3.exceptions.SSLError("[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol")
+BROKEN = {
+    "TLS ends": TLS_ENDED,
+    "no answer": urllib3.exceptions.ProtocolError("Connection aborted.", ConnectionResetError(104, "reset by peer")),
+    "refused": urllib3.exceptions.NewConnectionError(SimpleNamespace(), "Connection refused"),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("failure", BROKEN.values(), ids=BROKEN)
+def test_an_api_server_that_comes_back_does_not_end_the_wait(failure: Exception) -> None:
+    cluster = Restarting(failure, comes_back=True)
+    with pytest.raises(Unanswered) as caught:
+        asked(cluster)
+    assert (caught.value.code, caught.value.terminal, cluster.sent) == ("CutOff", False, 1)
+    assert "does not speak TLS" not in caught.value.reason
+    assert cluster.asked_for == [("GET", "/version")]
+
+
+@pytest.mark.parametrize("failure", BROKEN.values(), ids=BROKEN)
+def test_an_api_server_that_stays_away_does(failure: Exception) -> None:
+    with pytest.raises(ServiceError, match="refuses connections"):
+        asked(Restarting(failure, comes_back=False))
+
+
+def test_a_certificate_that_is_not_trusted_is_asked_once() -> None:
+    cluster = Restarting(urllib3.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED"), comes_back=True)
+    with pytest.raises(ServiceError, match="not trusted"):
+        asked(cluster)
+    assert cluster.asked_for == []
