@@ -14,7 +14,7 @@ PASSWORD = "Kq7-opaque-0192837465"
 
 
 def test_two_real_agents_are_registered_and_one_is_injected_into_the_other(
-    cloud: Any, cluster: Any, registry: str, direct: Any, run_task: Any, mesh_images: None
+    cloud: Any, cluster: Any, registry: str, direct: Any, run_all: Any, mesh_images: None
 ) -> None:
     mesh.apply(cluster, mesh.agent(cloud, registry, "dates"))
     mesh.apply(cluster, mesh.agent(cloud, registry, "greeter", GREETING="Welcome"))
@@ -31,19 +31,19 @@ def test_two_real_agents_are_registered_and_one_is_injected_into_the_other(
     ]
     found = direct({"namespace": registry, "agents": expected, "wait_timeout": 120})
     assert {row["runtime"] for row in found["agents"]} == {"python"}
-    answer = run_task(
-        "mcp_probe",
-        {
-            "namespace": registry,
-            "name": "greeter",
-            "port": 8080,
-            "tool": "greet",
-            "arguments": {"name": "Ada"},
-            "expect_regex": r"Welcome Ada, it is \d{4}-\d{2}-\d{2}",
-            "wait_timeout": 30,
-        },
-    )
-    assert answer["servers"][0]["reachable"]
+    call = {
+        "namespace": registry,
+        "name": "greeter",
+        "port": 8080,
+        "tool": "greet",
+        "arguments": {"name": "Ada"},
+        "expect_regex": r"Welcome Ada, it is \d{4}-\d{2}-\d{2}",
+        "wait_timeout": 30,
+    }
+    # an agent is ready a moment before it serves what others call of it
+    task = {"mcpops.platform.mcp_probe": call, "register": "answer", "until": "answer is not failed"}
+    done = run_all([{**task, "retries": 5, "delay": 2}]).ok()
+    assert done.last["servers"][0]["reachable"]
     cluster.kubectl("-n", registry, "scale", "deployment/dates", "--replicas=0")
     gone = [{"name": "dates", "replicas": 0}]
     direct({"namespace": registry, "agents": gone, "wait_timeout": 60})
