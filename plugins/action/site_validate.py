@@ -29,7 +29,7 @@ from ..module_utils.site.roles import ModuleTask
 from ..module_utils.task import Result
 from ..module_utils.text import counted
 from ..modules import site_validate
-from ..plugin_utils import rollout, selection, variable_origin
+from ..plugin_utils import declared_rights, rollout, selection, variable_origin
 from ..plugin_utils.host_values import HostValues, Rendered
 from ..plugin_utils.later_definitions import LaterDefinitions, undefined_findings
 from ..plugin_utils.role_files import Load, first, loader_of, role_path, tasks_in
@@ -201,7 +201,8 @@ class ActionModule(SiteAction):
         values = HostValues(self._templar, {**defaults, **given, "hostvars": hostvars})
         # a default that takes over would hide what is wrong with common variables
         read = module_arguments.read_by(defaults)
-        known = values.rendered(dict.fromkeys([*FURTHER_VARIABLES, *PLAYBOOK_VARIABLES, *read, *options]))
+        with declared_rights.judging(given):
+            known = values.rendered(dict.fromkeys([*FURTHER_VARIABLES, *PLAYBOOK_VARIABLES, *read, *options]))
         host = Host(
             name,
             own,

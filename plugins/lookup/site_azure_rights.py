@@ -39,21 +39,15 @@ _raw:
   elements: raw
 """
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
-from ..module_utils import domains
-from ..module_utils.domain import CLUSTERS, PLATFORMS, Role
-from ..plugin_utils.host_values import HostValues
-from ..plugin_utils.role_files import first, loader_of, role_path, tasks_in
+from ..plugin_utils.declared_rights import rows_of
 
 PERMISSIONS = "permissions"
 PROVIDERS = "providers"
-_OF_NO_STAGE = {"preflight", "always"}
-_EVERYTHING = {"all", "tagged"}
 
 
 class LookupModule(LookupBase):
@@ -63,7 +57,7 @@ class LookupModule(LookupBase):
         wanted = str(terms[0]) if terms else PERMISSIONS
         if len(terms) > 1 or wanted not in (PERMISSIONS, PROVIDERS):
             raise AnsibleError(f"site_azure_rights takes {PERMISSIONS} or {PROVIDERS}")
-        rows = list(self._rows(variables or {}))
+        rows = rows_of(variables or {}, self._loader, self._templar)
         if wanted == PROVIDERS:
             return list(dict.fromkeys(name for row in rows for name in row.get(PROVIDERS) or ()))
         found: list[Any] = []
@@ -71,25 +65,3 @@ class LookupModule(LookupBase):
             if PROVIDERS not in row and row not in found:
                 found.append(row)
         return found
-
-    def _rows(self, variables: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-        load, needs = loader_of(self._loader), domains.azure_needs()
-        for role in _roles(variables):
-            place = role_path(role.name)
-            if place is None or not (tasks := tasks_in(place / "tasks", list(needs), load)):
-                continue
-            values = HostValues(self._templar, {**(first(place / "defaults", "main", load) or {}), **variables})
-            for task in tasks:
-                for call in values.calls(task):
-                    yield from needs[task.module](call.arguments)
-
-
-def _roles(variables: Mapping[str, Any]) -> Iterator[Role]:
-    """The roles of this host's groups, of the stages that are in the run."""
-    own = {str(name) for name in variables.get("group_names") or ()} & {PLATFORMS, CLUSTERS} or {CLUSTERS}
-    chosen = {str(tag) for tag in variables.get("ansible_run_tags") or ()} - _OF_NO_STAGE
-    skipped = {str(tag) for tag in variables.get("ansible_skip_tags") or ()}
-    for role in domains.roles():
-        in_run = not chosen or chosen & {*_EVERYTHING, role.stage}
-        if role.group in own and in_run and role.stage not in skipped:
-            yield role

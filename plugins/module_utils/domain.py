@@ -192,6 +192,26 @@ class Domain:
     """What must hold between the variables of a host: (path, message) of what does not."""
 
 
+def unknown_calls(
+    host: Host, role: str, calls: str, declared: str, of: tuple[str, str], has_options: bool = False
+) -> Iterator[tuple[str, str]]:
+    """Calls that verification would make of what the host does not declare, as a host rule has them.
+
+    `calls` and `declared` are variables; `of` is the key that says who is called, and what that is. Where the entries
+    have options of their own, one that names nobody is refused by these.
+    """
+    asked, there = host.get(calls), host.get(declared)
+    if role not in host.roles or not isinstance(asked, list) or not isinstance(there, list):
+        return
+    key, what = of
+    known = [entry.get("name") for entry in there if isinstance(entry, Mapping)]
+    for index, call in enumerate(asked):
+        name = call.get(key) if isinstance(call, Mapping) else None
+        if name not in known and not (name is None and has_options):
+            named = ", ".join(map(str, known)) or "it has none"
+            yield f"{calls}[{index}].{key}", f"{name!r} is not {what} of this host ({named})"
+
+
 def writers_of(domains: Iterable[Domain]) -> tuple[Writer, ...]:
     return tuple(row for domain in domains for row in domain.writers)
 

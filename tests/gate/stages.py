@@ -7,7 +7,7 @@ import enum
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -77,6 +77,8 @@ class Lane:
     directories: tuple[str, ...]
     paths: Mapping[str, str] | None = None
     needs: str = "versions"
+    # Of molecule, the scenarios of a later domain's roles: they run in its long lane, on its cloud.
+    scenarios: tuple[str, ...] = ()
 
 
 # A domain adds its row at the end: the place in this list makes the network and ports of its cloud. What may run on any
@@ -125,6 +127,7 @@ LANES = (
         ("mesh_registry_info", "mesh_registry", "mesh_agent", "mesh_policies", "mesh_diagnosis", "mesh_site"),
         paths={"kmcp": "mesh_registry_info/test_path.py"},
         needs="mesh-images",
+        scenarios=("mcp_mesh", "mcp_mesh_agents"),
     ),
 )
 LANES_AT_ONCE = 3
@@ -186,7 +189,7 @@ def fast(name: str) -> list[Step]:
 
 
 def on_cloud(lane: Lane, step: Step) -> Step:
-    return Step(step.name, module("gate.clouds", "with", lane.name, *step.argv), step.counting)
+    return replace(step, argv=module("gate.clouds", "with", lane.name, *step.argv))
 
 
 def whole(lane: Lane) -> list[str]:
@@ -207,7 +210,8 @@ def integration() -> list[Step]:
 
 def long_lane(lane: Lane) -> list[Step]:
     markers = "slow" if lane.paths is None else "integration"
-    return [on_cloud(lane, pytest_step(f"long-{lane.name}", markers, *whole(lane)))]
+    steps = [pytest_step(f"long-{lane.name}", markers, *whole(lane)), *map(scenario, lane.scenarios)]
+    return [on_cloud(lane, step) for step in steps]
 
 
 def long_pure() -> list[Step]:
@@ -250,17 +254,23 @@ def conformance() -> list[Step]:
 
 
 def molecule() -> list[Step]:
-    scenarios = sorted(path.parent.name for path in (CHECKOUT / "extensions" / "molecule").glob("*/molecule.yml"))
-    return [
-        Step(
-            name,
-            module("gate.scenario", name),
-            # Where it keeps its state otherwise is named after the last part of the checkout's path: two clones would
-            # meet, and what one has prepared counts as prepared for the other.
-            environment={"MOLECULE_EPHEMERAL_DIRECTORY": str(LOGS.parent / "molecule" / name)},
-        )
-        for name in scenarios
-    ]
+    """All scenarios but those of later domains, which have no time in the gate."""
+    later = {name for lane in LANES for name in lane.scenarios}
+    return [scenario(name) for name in scenarios() if name not in later]
+
+
+def scenarios() -> list[str]:
+    return sorted(path.parent.name for path in (CHECKOUT / "extensions" / "molecule").glob("*/molecule.yml"))
+
+
+def scenario(name: str) -> Step:
+    return Step(
+        name,
+        module("gate.scenario", name),
+        # Where it keeps its state otherwise is named after the last part of the checkout's path: two clones would
+        # meet, and what one has prepared counts as prepared for the other.
+        environment={"MOLECULE_EPHEMERAL_DIRECTORY": str(LOGS.parent / "molecule" / name)},
+    )
 
 
 def junit_report(step_name: str) -> Path:
@@ -300,7 +310,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("conformance", "the official MCP suite against client and servers", conformance, 3, ("npm", "mcp-servers")),
     # Both wait for clusters most of the time, each for its own.
     Stage("integration", "modules and playbooks on a real cluster", integration, 4, ("images",), at_once=3),
-    Stage("molecule", "a scenario per role", molecule, 4, ("cloud", "images")),
+    Stage("molecule", "a scenario per role", molecule, 4, ("cloud",)),
     # Here and not in the tests that want them: no test may take as long as a build.
     _support(
         "versions",

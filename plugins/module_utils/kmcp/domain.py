@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..domain import Answers, Column, Diagnosis, Domain, HostVars, Object, Right, Role, Row
+from ..domain import Answers, Column, Diagnosis, Domain, HostVars, Object, Right, Role, Row, unknown_calls
 from ..kube.readiness.reasons import ERROR, WARNING, ReasonCode
 
 if TYPE_CHECKING:
@@ -168,15 +168,7 @@ def _name(server: Mapping[str, Any]) -> str:
 
 
 def _calls(host: Host) -> Iterator[tuple[str, str]]:
-    calls, servers = host.get(CALLS), host.get(SERVERS)
-    if "site_verify" not in host.roles or not isinstance(calls, list) or not isinstance(servers, list):
-        return
-    known = [server.get("name") for server in servers if isinstance(server, Mapping)]
-    for index, call in enumerate(calls):
-        name = call.get("server") if isinstance(call, Mapping) else None
-        if name is not None and name not in known:
-            listed = ", ".join(map(str, known)) or "it has none"
-            yield f"{CALLS}[{index}].server", f"{name!r} is not an MCP server of this host ({listed})"
+    return unknown_calls(host, "site_verify", CALLS, SERVERS, ("server", "an MCP server"), has_options=True)
 
 
 def _hidden_by_env(host: Host) -> Iterator[tuple[str, str]]:

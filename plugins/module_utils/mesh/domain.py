@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..domain import COLLECTION, Answers, Diagnosis, Domain, HostVars, Object, Right, Role, Row
+from ..domain import COLLECTION, Answers, Diagnosis, Domain, HostVars, Object, Right, Role, Row, unknown_calls
 from ..errors import Reason
 from ..kube.readiness.reasons import ERROR, WARNING, ReasonCode, reason_about
 
@@ -232,15 +232,7 @@ def _without_mesh(host: Host) -> Iterator[tuple[str, str]]:
 
 
 def _calls(host: Host) -> Iterator[tuple[str, str]]:
-    calls, agents = host.get(CALLS), host.get(AGENTS)
-    if "mcp_mesh_agents" not in host.roles or not isinstance(calls, list) or not isinstance(agents, list):
-        return
-    known = [agent.get("name") for agent in agents if isinstance(agent, Mapping)]
-    for index, call in enumerate(calls):
-        name = call.get("agent") if isinstance(call, Mapping) else None
-        if name not in known:
-            listed = ", ".join(map(str, known)) or "it has none"
-            yield f"{CALLS}[{index}].agent", f"{name!r} is not an agent of this host ({listed})"
+    return unknown_calls(host, "mcp_mesh_agents", CALLS, AGENTS, ("agent", "an agent"))
 
 
 def judge_agent(item: Object) -> list[Reason]:

@@ -56,7 +56,17 @@ def test_every_directory_of_the_level_runs_in_one_lane() -> None:
     assert sorted(directories) == sorted(name for lane in stages.LANES for name in lane.directories)
 
 
-LATER = stages.Lane("later", ("later_module", "later_info"), paths={"kmcp": "later_module/test_path.py"})
+def test_every_scenario_runs_once_in_the_gate_or_in_the_long_run() -> None:
+    of_lanes = [step for lane in stages.LANES for step in stages.long_lane(lane)]
+    ran = [step for step in (*stages.molecule(), *of_lanes) if "gate.scenario" in step.argv]
+    assert sorted(step.argv[-1] for step in ran) == stages.scenarios()
+    # of domains that have more than a path in the gate, there
+    assert not [lane.name for lane in stages.LANES if lane.scenarios and lane.paths is None]
+
+
+LATER = stages.Lane(
+    "later", ("later_module", "later_info"), paths={"kmcp": "later_module/test_path.py"}, scenarios=("later_role",)
+)
 
 
 def test_a_later_domain_gives_the_gate_one_path_and_the_long_run_everything(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,9 +74,12 @@ def test_a_later_domain_gives_the_gate_one_path_and_the_long_run_everything(monk
     with_it = {step.name: step.argv for step in stages.integration()}
     assert "tests/integration/later_module/test_path.py" in with_it["integration-kmcp"]
     assert not [word for argv in with_it.values() for word in argv if word == "tests/integration/later_info"]
-    (step,) = stages.long_lane(LATER)
-    assert paths([step]) == ["tests/integration/later_module", "tests/integration/later_info"]
-    assert "slow" not in step.argv and step.argv[3:5] == ("with", "later")
+    tests, role = stages.long_lane(LATER)
+    assert paths([tests]) == ["tests/integration/later_module", "tests/integration/later_info"]
+    assert "slow" not in tests.argv
+    assert [step.argv[3:5] for step in (tests, role)] == [("with", "later")] * 2
+    assert role.argv[-2:] == ("gate.scenario", "later_role")
+    assert "later_role" in role.environment["MOLECULE_EPHEMERAL_DIRECTORY"]
 
 
 def test_the_matrix_starts_at_the_oldest_supported_core() -> None:
@@ -290,7 +303,7 @@ def test_the_end_says_what_failed() -> None:
 
 
 def test_no_scenario_stands_on_what_another_checkout_prepared() -> None:
-    steps = stages.molecule()
+    steps = [stages.scenario(name) for name in stages.scenarios()]
     assert len({step.environment["MOLECULE_EPHEMERAL_DIRECTORY"] for step in steps}) == len(steps)
     for step in steps:
         assert Path(step.environment["MOLECULE_EPHEMERAL_DIRECTORY"]).is_relative_to(stages.LOGS.parent)
@@ -300,7 +313,7 @@ def test_no_scenario_stands_on_what_another_checkout_prepared() -> None:
 
 def test_a_level_brings_what_it_needs_in_order() -> None:
     names = [stage.name for stage in stages.select(("molecule",))]
-    assert names == ["doctor", "build", "images", "cloud", "molecule"]
+    assert names == ["doctor", "build", "cloud", "molecule"]
 
 
 def test_what_others_wait_for_begins_at_once_and_timed_clients_run_by_themselves() -> None:

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from ansible_collections.mcpops.platform.plugins.module_utils import domains
-from ansible_collections.mcpops.platform.plugins.module_utils.domain import EXTRAS
+from ansible_collections.mcpops.platform.plugins.module_utils.domain import EXTRAS, unknown_calls
 from ansible_collections.mcpops.platform.plugins.module_utils.site import drift_report
+from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory import Host
 
 ROOT = Path(__file__).resolve().parents[4]
 MODULE_UTILS = ROOT / "plugins" / "module_utils"
@@ -124,3 +125,33 @@ def test_only_the_module_that_a_domain_names_says_that_a_cluster_is_stopped(stat
 def test_the_advice_for_what_nobody_is_known_to_have_changed(module: str, words: str) -> None:
     reported = domains.changed_by_hand(module)
     assert reported.startswith(words) and bool(reported) == bool(words)
+
+
+def _unknown(variables: dict[str, Any], has_options: bool = False, roles: tuple[str, ...] = ("r",)) -> dict[str, str]:
+    host = Host("h", ("clusters",), variables, roles=roles)
+    return dict(unknown_calls(host, "r", "calls", "tools", ("tool", "a tool"), has_options))
+
+
+@pytest.mark.parametrize("declared", [[], [{"name": "a"}], [{"name": "a"}, {"name": "b"}]])
+def test_calls_of_what_a_host_does_not_declare(declared: list[dict[str, Any]]) -> None:
+    variables = {"calls": [{"tool": "b"}, {"tool": "a"}, {"tool": "A"}], "tools": declared}
+    names = [entry["name"] for entry in declared]
+    wrong = [index for index, call in enumerate(variables["calls"]) if call["tool"] not in names]
+    found = _unknown(variables)
+    assert list(found) == [f"calls[{index}].tool" for index in wrong]
+    assert all(
+        text.endswith(f"is not a tool of this host ({', '.join(names) or 'it has none'})") for text in found.values()
+    )
+
+
+@pytest.mark.parametrize("call", [{}, {"tool": None}, "text"])
+def test_a_call_of_nobody_is_told_where_no_option_would_refuse_it(call: Any) -> None:
+    variables = {"calls": [call], "tools": [{"name": "a"}]}
+    assert list(_unknown(variables)) == ["calls[0].tool"]
+    assert not _unknown(variables, has_options=True)
+
+
+@pytest.mark.parametrize("variables", [{}, {"calls": [{"tool": "b"}]}, {"calls": "b", "tools": []}])
+def test_calls_that_are_not_known_are_not_judged(variables: dict[str, Any]) -> None:
+    assert not _unknown(variables)
+    assert not _unknown({"calls": [{"tool": "b"}], "tools": []}, roles=("other",))
