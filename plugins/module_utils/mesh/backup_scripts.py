@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-# A list of processes shows arguments, and no environment: the password is taken out of the address. libpq takes it from in
-# front of the host, where the first @ before any / ends user and password, and from parameters of the query, of which
-# the last one counts and whose names may be percent-encoded as well (conninfo_uri_parse_options in fe-connect.c).
+# A list of processes shows arguments, and no environment: the password is taken out of the address. libpq takes it from
+# in front of the host, where the first @ before any / ends user and password, and from parameters of the query, of
+# which the last one counts and whose names may be percent-encoded as well (conninfo_uri_parse_options, fe-connect.c).
 _ADDRESS = """\
 set -eu
 fail() { echo "$1" >&2; exit 1; }
