@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from localcloud import certs
+from localcloud import certs, postgres
 from localcloud.assemble import build, link_parts
 from localcloud.clusters import ClusterError
 from localcloud.files import Progress, key_of, locked, write_atomically
@@ -120,7 +120,14 @@ def leftovers(settings: Settings) -> list[str]:
     found += [f"cgroup {path}" for path in cgroups.existing(f"localcloud-{settings.instance}-")]
     mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     found += [f"mount {point}" for point in mounts if point.startswith(f"{settings.state}/")]
-    for name in ("azure", "registry", "packages", "node-helper", *attached.processes(settings)):
+    for name in (
+        "azure",
+        "registry",
+        "packages",
+        "node-helper",
+        *attached.processes(settings),
+        *postgres.processes(settings),
+    ):
         pid = Server(settings, name).pid()
         if pid is not None:
             found.append(f"process {pid} ({name})")
@@ -137,6 +144,8 @@ def down(settings: Settings, progress: Progress, remove: bool = False) -> None:
         azure(settings).stop()
         for name in attached.processes(settings):
             Server(settings, name).stop()
+        for name in postgres.processes(settings):
+            postgres.stop(settings, name)
         registry.server(settings).stop()
         packages.server(settings).stop()
         clusters = LocalClusters(settings).layouts()

@@ -23,6 +23,7 @@ ADMIN_GROUP_ID = "b1f3a0f6-58a0-4a53-8c52-0fd0d6a8e2c7"
 LOGIN_SERVERS = 13
 DEMO_REGISTRY = "mcpopslocal"
 DATA_HOSTS = 12  # as many vaults and storage accounts of the local Azure, deleted vaults among them
+DATABASE_PORT = 5432  # of the local Azure's PostgreSQL: clients are given a name, and no port
 LONGEST_SOCKET_PATH = 107  # sun_path of the kernel, less the final zero
 
 

@@ -80,12 +80,14 @@ def _same_kubeconfig(host: Host, other: Host) -> str:
 _REGISTRIES, _IDENTITIES = "azure_platform_registries", "azure_platform_identities"
 _FEDERATED, _GRANTS = "azure_platform_federated_credentials", "azure_platform_role_assignments"
 _IMAGES = "azure_platform_images"
+_SERVERS = "azure_platform_postgres_servers"
+_OF_SERVERS = ("azure_platform_postgres_databases", "azure_platform_postgres_firewall_rules")
 _OF_ACCOUNTS = "aks_cluster_federated_credentials"
 _WHOSE, _WHERE = ("identity", "principal"), ("registry", "resource_group", "scope")
 
 
 def _named_here(host: Host) -> Iterator[tuple[str, str]]:
-    """What names a registry or an identity of the platform names one that it has."""
+    """What names a registry, an identity or a server of the platform names one that it has."""
     if not any(role.endswith("azure_platform") for role in host.roles):
         return
     for variable, key, of in (
@@ -93,6 +95,7 @@ def _named_here(host: Host) -> Iterator[tuple[str, str]]:
         (_GRANTS, "identity", _IDENTITIES),
         (_GRANTS, "registry", _REGISTRIES),
         (_IMAGES, "registry", _REGISTRIES),
+        *((variable, "server", _SERVERS) for variable in _OF_SERVERS),
     ):
         known = [str(entry.get("name")) for entry in _entries(host, of)]
         for index, entry in enumerate(_entries(host, variable)):

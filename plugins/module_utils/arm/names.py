@@ -26,6 +26,10 @@ IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
 FEDERATED_CREDENTIALS = f"{IDENTITIES}/federatedIdentityCredentials"
 REGISTRIES = "Microsoft.ContainerRegistry/registries"
 WORKSPACES = "Microsoft.OperationalInsights/workspaces"
+FLEXIBLE_SERVERS = "Microsoft.DBforPostgreSQL/flexibleServers"
+SERVER_DATABASES = f"{FLEXIBLE_SERVERS}/databases"
+SERVER_FIREWALL_RULES = f"{FLEXIBLE_SERVERS}/firewallRules"
+SERVER_CONFIGURATIONS = f"{FLEXIBLE_SERVERS}/configurations"
 
 # type (lower case): api-version. Each is the stable one that the SDK package of that service speaks (facts: wheels).
 API_VERSIONS = {
@@ -47,6 +51,10 @@ API_VERSIONS = {
     "microsoft.authorization/permissions": "2022-04-01",
     "microsoft.features/features": "2021-07-01",
     "microsoft.operationalinsights/workspaces": "2025-07-01",
+    "microsoft.dbforpostgresql/flexibleservers": "2026-10-01",
+    "microsoft.dbforpostgresql/flexibleservers/databases": "2026-10-01",
+    "microsoft.dbforpostgresql/flexibleservers/firewallrules": "2026-10-01",
+    "microsoft.dbforpostgresql/flexibleservers/configurations": "2026-10-01",
     "microsoft.authorization/roleassignments": "2022-04-01",
     "microsoft.authorization/roledefinitions": "2022-04-01",
 }
@@ -74,6 +82,18 @@ _RULES: dict[str, tuple[str, str]] = {
     "microsoft.operationalinsights/workspaces": (
         r"[a-zA-Z0-9][a-zA-Z0-9-]{2,61}[a-zA-Z0-9]",
         "4 to 63 letters, digits and -, not at the ends",
+    ),
+    "microsoft.dbforpostgresql/flexibleservers": (
+        r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]",
+        "3 to 63 lower-case letters, digits and -, not at the ends",
+    ),
+    "microsoft.dbforpostgresql/flexibleservers/databases": (
+        r"[a-zA-Z_][a-zA-Z0-9_-]{0,62}",
+        "1 to 63 letters, digits, _ and -, starting with a letter or _",
+    ),
+    "microsoft.dbforpostgresql/flexibleservers/firewallrules": (
+        r"[a-zA-Z0-9_-]{1,128}",
+        "1 to 128 letters, digits, _ and -",
     ),
     "microsoft.containerservice/fleets": (
         r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",

@@ -19,6 +19,7 @@ from ..plan import ABSENT, Change, Plan, Refusal
 from ..waiting import wait_timeout_problems
 from . import compare, fields, names
 from .compare import role_definition, tag_values, typed_body, typed_like
+from .database_rules import database_problems
 from .equivalence import ModelRules, as_spelled
 from .fields import not_sent
 from .reconcile import has_failed, provisioning_state
@@ -87,6 +88,33 @@ UPDATE_POLICIES: dict[str, UpdatePolicy] = {
                 "properties.zoneRedundancy",
             )
         },
+    ),
+    # its PATCH takes less than its PUT (ServerForPatch): what it has not stays as it was made
+    names.FLEXIBLE_SERVERS.lower(): UpdatePolicy(
+        "patch",
+        immutable=("location", "properties.administratorLogin"),
+        rules={
+            "sku.tier": Comparator(case_insensitive),
+            "properties.storage.autoGrow": Comparator(case_insensitive),
+            "properties.network.publicNetworkAccess": Comparator(case_insensitive),
+        },
+    ),
+    names.SERVER_DATABASES.lower(): UpdatePolicy(
+        "put_declared",
+        immutable=("properties.charset", "properties.collation"),
+        location_required=False,
+        tags=False,
+    ),
+    names.SERVER_FIREWALL_RULES.lower(): UpdatePolicy(
+        "put_declared", immutable=(), location_required=False, tags=False
+    ),
+    # a parameter is always there, with the value of the server's making
+    names.SERVER_CONFIGURATIONS.lower(): UpdatePolicy(
+        "patch",
+        immutable=(),
+        location_required=False,
+        tags=False,
+        rules={"properties.value": Comparator(case_insensitive)},
     ),
     names.WORKSPACES.lower(): UpdatePolicy("patch", rules={"properties.sku.name": Comparator(case_insensitive)}),
 }
@@ -290,6 +318,7 @@ _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
     names.NO_LOCATION,
     _registry,
     _workspace,
+    database_problems,
     _federated,
     names.NO_OWNER,
     lambda params: wait_timeout_problems(params.get("wait_timeout")),

@@ -15,6 +15,7 @@ from ..errors import Problem
 from ..kube.manifests import Object
 from ..kube.syntax import parse_quantity
 from ..names import SUBDOMAIN, wrong_name
+from .backup_scripts import DUMP, RESTORE
 from .owned_objects import CLAIM
 from .registry_spec import (
     BACKUP,
@@ -33,58 +34,6 @@ from .registry_spec import (
 
 PLACE, LATEST = "/backup", "latest"
 URL = "DATABASE_URL"
-# A list of processes shows arguments, and no environment: the password is taken out of the address. It is
-# percent-encoded there, and as it is in the variable that the programs read.
-_ADDRESS = """\
-set -eu
-decoded() {
-  rest=$1 text=
-  while :; do
-    case $rest in
-      *%*)
-        text=$text${rest%%\\%*} rest=${rest#*%}
-        code=${rest%"${rest#??}"} rest=${rest#??}
-        text=$text$(printf %b "\\\\0$(printf %03o "0x$code")") ;;
-      *) printf %s "$text$rest"; return ;;
-    esac
-  done
-}
-rest=${DATABASE_URL#*://} address=$DATABASE_URL
-place=${rest%%[/?]*}
-case $place in
-  *:*@*)
-    user=${place%@*}
-    PGPASSWORD=$(decoded "${user#*:}")
-    export PGPASSWORD
-    address=${DATABASE_URL%%://*}://${user%%:*}@${place##*@}${rest#"$place"} ;;
-esac
-"""
-# names of dumps are their times, so that the oldest come first
-_DUMP = (
-    _ADDRESS
-    + """\
-file=/backup/mesh-$(date -u +%Y%m%dT%H%M%SZ).dump
-pg_dump -Fc -f "$file" -d "$address" || { rm -f "$file"; exit 1; }
-pg_restore --list "$file" > /dev/null || { rm -f "$file"; exit 1; }
-echo "$file"
-set -- /backup/mesh-*.dump
-while [ $# -gt "$KEEP" ]; do rm -f "$1"; shift; done
-"""
-)
-# all of it or nothing; what the dump does not know stays
-_RESTORE = (
-    _ADDRESS
-    + """\
-if [ "$FILE" = latest ]; then
-  for file in /backup/mesh-*.dump; do FILE=$file; done
-else
-  FILE=/backup/$FILE
-fi
-[ -s "$FILE" ] || { echo "there is no dump $FILE" >&2; exit 1; }
-pg_restore --clean --if-exists --no-owner --single-transaction -d "$address" "$FILE"
-echo "$FILE"
-"""
-)
 _FILE = re.compile(r"mesh-\d{8}T\d{6}Z\.dump")
 _MOST = 365
 
@@ -102,7 +51,7 @@ def backup_objects(registry: DeclaredRegistry) -> list[Object]:
             found.append(_claim(registry, backup))
     if restore:
         claim = restore.get("claim") or (backup or {}).get("claim") or name
-        job = _job(registry, _RESTORE, claim, {"FILE": restore["file"]})
+        job = _job(registry, RESTORE, claim, {"FILE": restore["file"]})
         found.append(registry_object(registry, "Job", registry.restore_name, BACKUP, spec=job))
     if registry.options["network_policy"]:
         spec = {
@@ -160,7 +109,7 @@ def _schedule(registry: DeclaredRegistry, backup: Mapping[str, Any]) -> Object:
         "startingDeadlineSeconds": 3600,
         "successfulJobsHistoryLimit": 1,
         "failedJobsHistoryLimit": 3,
-        "jobTemplate": {"spec": _job(registry, _DUMP, claim, {"KEEP": str(backup["keep"])})},
+        "jobTemplate": {"spec": _job(registry, DUMP, claim, {"KEEP": str(backup["keep"])})},
     }
     return registry_object(registry, "CronJob", registry.backup_name, BACKUP, spec=spec)
 

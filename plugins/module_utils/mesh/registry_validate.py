@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from ..errors import Problem
 from ..kube.capacity import wrong_amounts
@@ -22,6 +22,9 @@ _MANAGED = ("DATABASE_URL", "HOST", "PORT", "MCP_MESH_ADMIN_PORT", "MCP_MESH_LOG
 # of the public cloud and of those of governments and of China
 _AZURE = tuple(f".postgres.database.{domain}" for domain in ("azure.com", "usgovcloudapi.net", "chinacloudapi.cn"))
 _ENCRYPTED = ("require", "verify-ca", "verify-full")
+_NOT_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
+_NOT_VALID = "is not a valid address: percent-encode what user and password have beside letters and digits"
+_SECRET = ("sslpassword", "oauth_client_secret")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -32,12 +35,12 @@ def wrong_url(url: str) -> str:
             "does not begin with postgres:// or postgresql://: the registry would take it for the path of a file, and "
             "lose its agents with the pod"
         )
-    if url != url.strip():
-        return "has blanks or line ends around it"
+    if wrong := _wrong_spelling(url):
+        return wrong
     try:
-        hosts, mode = [host for host, _port in _places(url)], _parameter(url, "sslmode")
+        hosts, mode = _hosts(url), _parameter(url, "sslmode")
     except ValueError:
-        return "is not a valid address: percent-encode what user and password have beside letters and digits"
+        return _NOT_VALID
     if not all(hosts):
         return "names no host"
     try:
@@ -49,12 +52,35 @@ def wrong_url(url: str) -> str:
     return ""
 
 
+def _wrong_spelling(url: str) -> str:
+    """What the registry's parser (net/url of Go) and libpq would read differently, or one of them not at all."""
+    if any(sign.isspace() or not sign.isprintable() for sign in url):
+        return "has blanks or line ends in it, or what cannot be printed: percent-encode it"
+    before = url.partition("://")[2].partition("/")[0]
+    user = before.partition("@")[0] if "@" in before else ""
+    if "#" in url or before.count("@") > 1 or "?" in user or _NOT_ENCODED.search(url):
+        return _NOT_VALID
+    names = [unquote(one.partition("=")[0]) for one in url.partition("?")[2].split("&")]
+    secret = next((name for name in names if name in _SECRET), "")
+    return f"has {secret}, of which the pods have no use: no key and no login of that kind is mounted" if secret else ""
+
+
 def ports_of(url: str) -> tuple[int, ...]:
     """The ports of an address of PostgreSQL, which may name several hosts; ValueError where one is none."""
     texts = _parameter(url, "port").split(",") if _parameter(url, "port") else [port for _host, port in _places(url)]
     if not all(not text or (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535) for text in texts):
         raise ValueError
     return tuple(sorted({int(text or DATABASE_PORT) for text in texts}))
+
+
+def _hosts(url: str) -> list[str]:
+    """Those of the query replace the ones in front of it."""
+    named = _parameter(url, "host").split(",") if _parameter(url, "host") else []
+    return [_plain(host) for host in named] or [host for host, _port in _places(url)]
+
+
+def _plain(host: str) -> str:
+    return host.lower().removesuffix(".")
 
 
 def _places(url: str) -> list[tuple[str, str]]:
@@ -66,12 +92,12 @@ def _places(url: str) -> list[tuple[str, str]]:
             found.append((host, port.removeprefix(":")))
         else:
             host, _colon, port = place.partition(":")
-            found.append((host.lower().removesuffix("."), port))
+            found.append((_plain(host), port))
     return found
 
 
 def _parameter(url: str, name: str) -> str:
-    return (parse_qs(urlsplit(url).query).get(name) or [""])[-1]
+    return (parse_qs(urlsplit(url).query, keep_blank_values=True).get(name) or [""])[-1]
 
 
 def registry_option_problems(params: Mapping[str, Any]) -> Iterator[Problem]:

@@ -23,6 +23,9 @@ SITE: dict[str, Any] = {
 GROUP, LONG = "rg.", "x" * 300
 REGISTRY, IDENTITY = {"name": "acragents"}, {"name": "id-ci"}
 TOKEN = {"identity": "id-ci", "name": "main", "issuer": "https://issuer/", "subject": "repo:x"}
+SERVER = {"name": "pg-agents", "login": "mesh"}
+DATABASE = {"server": "pg-agents", "name": "registry"}
+RULE = {"server": "pg-agents", "name": "azure", "first": "0.0.0.0"}
 ROLE = {"principal": "11111111-2222-3333-4444-555555555555", "resource_group": "rg", "role": "Reader"}
 SERVICE_ACCOUNT = {"identity": "id-ci", "namespace": "tools", "service_account": "server"}
 SOUND: dict[str, Any] = {
@@ -31,6 +34,10 @@ SOUND: dict[str, Any] = {
     "azure_platform_federated_credentials": [TOKEN],
     "azure_platform_role_assignments": [ROLE],
     "azure_platform_log_workspaces": [{"name": "logs-a"}],
+    "azure_platform_postgres_servers": [SERVER],
+    "azure_platform_postgres_passwords": {"pg-agents": "Sesame-0pen"},
+    "azure_platform_postgres_databases": [DATABASE],
+    "azure_platform_postgres_firewall_rules": [RULE],
     "azure_platform_resource_groups": [{"name": "rg"}],
 }
 OF_CLUSTER: dict[str, Any] = {
@@ -80,6 +87,27 @@ ENTRIES: dict[str, dict[str, Any]] = {
         "retention_days": "long",
         "tags": "x",
     },
+    "azure_platform_postgres_servers": {
+        "name": "Pg_Agents",
+        "login": "azure_superuser",
+        "resource_group": GROUP,
+        "location": "",
+        "sku": "B1ms",
+        "tier": "Gold",
+        "version": "9.6",
+        "storage_gb": 8,
+        "public_network_access": "perhaps",
+        "wait_timeout": -5,
+        "tags": "x",
+    },
+    "azure_platform_postgres_databases": {"server": "pg-other", "name": "a b", "charset": ""},
+    "azure_platform_postgres_firewall_rules": {
+        "server": "pg-other",
+        "name": "a b",
+        "first": "10.0.0.300",
+        "last": "0.0.0.0/0",
+        "state": "gone",
+    },
     "aks_cluster_registries": {
         "name": "a-b",
         "id": "rg",
@@ -104,6 +132,7 @@ VARIABLES: dict[str, Any] = {
     "azure_platform_name_suffix": "-x",
     "azure_platform_subscription_id": "",
     "azure_platform_resource_group": GROUP,
+    "azure_platform_postgres_passwords": {"pg-agents": "sesame"},
     "azure_platform_tags": "x",
     "azure_platform_wait_timeout": -5,
     "aks_cluster_platform_resource_group": GROUP,

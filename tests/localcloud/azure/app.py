@@ -22,6 +22,7 @@ from starlette.routing import Route as PathRoute
 from starlette.types import Receive, Scope, Send
 
 from localcloud.clusters import ClusterBackend
+from localcloud.databases import DatabaseBackend
 from localcloud.registries import RegistryBackend
 
 from . import data_plane, gate
@@ -47,8 +48,13 @@ class Reset(Exception):
     """The connection has to end without an answer."""
 
 
-def create_app(config: AzureConfig, backend: ClusterBackend, registries: RegistryBackend | None = None) -> Starlette:
-    cloud = Cloud(config, backend, registries)
+def create_app(
+    config: AzureConfig,
+    backend: ClusterBackend,
+    registries: RegistryBackend | None = None,
+    databases: DatabaseBackend | None = None,
+) -> Starlette:
+    cloud = Cloud(config, backend, registries, databases)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

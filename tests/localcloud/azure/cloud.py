@@ -8,16 +8,19 @@ import time
 from collections.abc import Callable
 
 from localcloud.clusters import ClusterBackend
+from localcloud.databases import DatabaseBackend, NoDatabases
 from localcloud.registries import NoImages, RegistryBackend
 
 from . import (
     agent_pools,
     cluster_work,
     container_registries,
+    flexible_servers,
     groups,
     key_vaults,
     registry_import,
     registry_runs,
+    server_contents,
     storage_accounts,
 )
 from .catalog import Catalog
@@ -30,11 +33,18 @@ from .store import Operation, Resource, Store
 
 
 class Cloud:
-    def __init__(self, config: AzureConfig, backend: ClusterBackend, registries: RegistryBackend | None = None) -> None:
+    def __init__(
+        self,
+        config: AzureConfig,
+        backend: ClusterBackend,
+        registries: RegistryBackend | None = None,
+        databases: DatabaseBackend | None = None,
+    ) -> None:
         config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.config = config
         self.backend = backend
         self.registries = registries or NoImages()
+        self.databases = databases or NoDatabases()
         self.store = Store(config.state / DATABASE)
         self.faults = Faults(self.store)
         self.entra = Entra(config)
@@ -45,13 +55,23 @@ class Cloud:
         # what the deletion of a group does with what it holds, beside forgetting it
         self.removals: dict[str, Callable[[Cloud, Resource], None]] = {
             container_registries.TYPE: container_registries.remove,
+            flexible_servers.TYPE: flexible_servers.remove,
             key_vaults.TYPE: key_vaults.remove,
             storage_accounts.TYPE: storage_accounts.remove,
         }
 
     def make_operations(self) -> Operations:
         operations = Operations(self.store, self.config.operation_seconds, self._operation_fault)
-        parts = (groups, cluster_work, agent_pools, container_registries, registry_import, registry_runs)
+        parts = (
+            groups,
+            cluster_work,
+            agent_pools,
+            container_registries,
+            flexible_servers,
+            registry_import,
+            registry_runs,
+            server_contents,
+        )
         operations.works = {kind: work for part in parts for kind, work in part.works(self).items()}
         return operations
 
@@ -69,10 +89,12 @@ class Cloud:
     def start(self) -> None:
         """Go on where the previous server stopped: interrupted operations, and clusters that should be running."""
         container_registries.open_all(self)
+        flexible_servers.open_all(self)
         self.operations.resume()
         self.starter.start()
 
     def close(self) -> None:
         self.operations.close()
         self.registries.close()
+        self.databases.close()
         self.store.close()

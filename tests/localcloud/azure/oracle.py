@@ -22,6 +22,7 @@ from .sdk_schema import (
     CONTAINER_REGISTRY,
     CONTAINER_SERVICE,
     KEY_VAULT,
+    POSTGRES,
     STORAGE,
     SdkOperation,
     model_schema,
@@ -45,6 +46,8 @@ ACR_TYPE = "/subscriptions/{}/resourcegroups/{}/providers/microsoft.containerreg
 VAULTS = "/subscriptions/{}/providers/microsoft.keyvault"
 VAULT_TYPE = "/subscriptions/{}/resourcegroups/{}/providers/microsoft.keyvault/vaults"
 ACCOUNTS = "/subscriptions/{}/providers/microsoft.storage"
+SERVERS = "/subscriptions/{}/providers/microsoft.dbforpostgresql"
+SERVER_TYPE = "/subscriptions/{}/resourcegroups/{}/providers/microsoft.dbforpostgresql/flexibleservers"
 ACCOUNT_TYPE = "/subscriptions/{}/resourcegroups/{}/providers/microsoft.storage/storageaccounts"
 # (verbs, path) → the model of a successful answer with a body. The SDKs for groups, providers, subscriptions and
 # locations are not among our requirements: those routes have no model here.
@@ -74,6 +77,22 @@ MODELS: dict[tuple[str, str], Model] = {
     ("POST", f"{VAULTS}/checknameavailability"): Model(KEY_VAULT, "CheckNameAvailabilityResult"),
     ("GET", f"{VAULTS}/deletedvaults"): Model(KEY_VAULT, "DeletedVault", many=True),
     ("GET", f"{VAULTS}/locations/{{}}/deletedvaults/{{}}"): Model(KEY_VAULT, "DeletedVault"),
+    ("GET", f"{SERVERS}/flexibleservers"): Model(POSTGRES, "Server", many=True),
+    ("GET", SERVER_TYPE): Model(POSTGRES, "Server", many=True),
+    **{(verb, f"{SERVER_TYPE}/{{}}"): Model(POSTGRES, "Server") for verb in ("GET", "PUT", "PATCH")},
+    **{
+        (verb, f"{SERVER_TYPE}/{{}}/{kind}/{{}}"): Model(POSTGRES, model)
+        for verb in ("GET", "PUT")
+        for kind, model in (
+            ("databases", "Database"),
+            ("firewallrules", "FirewallRule"),
+            ("configurations", "Configuration"),
+        )
+    },
+    ("PATCH", f"{SERVER_TYPE}/{{}}/configurations/{{}}"): Model(POSTGRES, "Configuration"),
+    ("GET", f"{SERVER_TYPE}/{{}}/databases"): Model(POSTGRES, "Database", many=True),
+    ("GET", f"{SERVER_TYPE}/{{}}/firewallrules"): Model(POSTGRES, "FirewallRule", many=True),
+    ("POST", f"{SERVERS}/checknameavailability"): Model(POSTGRES, "NameAvailabilityModel"),
     ("GET", f"{ACCOUNTS}/storageaccounts"): Model(STORAGE, "StorageAccount", many=True),
     ("GET", ACCOUNT_TYPE): Model(STORAGE, "StorageAccount", many=True),
     **{(verb, f"{ACCOUNT_TYPE}/{{}}"): Model(STORAGE, "StorageAccount") for verb in ("GET", "PUT", "PATCH")},
@@ -92,7 +111,7 @@ def key(route: Route) -> tuple[str, str]:
 
 @lru_cache(maxsize=1)
 def sdk_operations() -> dict[tuple[str, str], SdkOperation]:
-    packages = (CONTAINER_SERVICE, COMPUTE, CONTAINER_REGISTRY, KEY_VAULT, STORAGE)
+    packages = (CONTAINER_SERVICE, COMPUTE, CONTAINER_REGISTRY, KEY_VAULT, POSTGRES, STORAGE)
     found = (operation for package in packages for operation in operations(package))
     return {(operation.method, operation.path): operation for operation in found}
 

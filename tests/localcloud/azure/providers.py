@@ -61,6 +61,16 @@ NAMESPACES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("storageAccounts", "storageAccounts/blobServices", "checkNameAvailability"),
         ("2026-09-01", "2025-01-01", "2018-02-01"),
     ),
+    "Microsoft.DBforPostgreSQL": (
+        (
+            "flexibleServers",
+            "flexibleServers/databases",
+            "flexibleServers/firewallRules",
+            "flexibleServers/configurations",
+            "checkNameAvailability",
+        ),
+        ("2026-01-01", "2025-08-01", "2024-08-01", "2022-12-01"),
+    ),
     "Microsoft.KeyVault": (
         ("vaults", "vaults/secrets", "deletedVaults", "locations/deletedVaults", "checkNameAvailability"),
         ("2026-05-15", "2026-02-01", "2024-11-01", "2018-02-14"),

@@ -17,6 +17,7 @@ from . import (
     credentials,
     entra,
     features,
+    flexible_servers,
     groups,
     identities,
     key_vaults,
@@ -28,6 +29,7 @@ from . import (
     providers,
     registry_import,
     registry_runs,
+    server_contents,
     storage_accounts,
     subscriptions,
     token_endpoint,
@@ -89,6 +91,10 @@ OF_DELETED = f"{VAULTS}/locations/deletedVaults"
 STORAGE = "Microsoft.Storage"
 ACCOUNT = f"{GROUP}/providers/{STORAGE}/storageAccounts/{{name}}"
 OF_ACCOUNT = f"{STORAGE}/storageAccounts"
+
+POSTGRES = flexible_servers.NAMESPACE
+SERVER = f"{GROUP}/providers/{POSTGRES}/flexibleServers/{{name}}"
+OF_SERVER = flexible_servers.TYPE
 
 ROLES = f"{{scope}}/providers/{AUTHORIZATION}/roleDefinitions"
 GRANTS = f"{{scope}}/providers/{AUTHORIZATION}/roleAssignments"
@@ -356,6 +362,71 @@ ARM_ROUTES: tuple[Route, ...] = (
     *(
         Route("GET", f"{place}/providers/{OF_ACCOUNT}", storage_accounts.list_accounts, STORAGE, f"{OF_ACCOUNT}/read")
         for place in (SUB, GROUP)
+    ),
+    Route(
+        "POST",
+        f"{SUB}/providers/{POSTGRES}/checkNameAvailability",
+        flexible_servers.NAMES.check,
+        POSTGRES,
+        f"{POSTGRES}/checkNameAvailability/action",
+    ),
+    *(
+        Route(
+            "GET",
+            f"{place}/providers/{POSTGRES}/flexibleServers",
+            flexible_servers.list_servers,
+            POSTGRES,
+            f"{OF_SERVER}/read",
+        )
+        for place in (SUB, GROUP)
+    ),
+    Route("GET", SERVER, flexible_servers.get, POSTGRES, f"{OF_SERVER}/read"),
+    Route("PUT", SERVER, flexible_servers.put, POSTGRES, f"{OF_SERVER}/write"),
+    Route("PATCH", SERVER, flexible_servers.patch, POSTGRES, f"{OF_SERVER}/write"),
+    Route("DELETE", SERVER, flexible_servers.delete, POSTGRES, f"{OF_SERVER}/delete", blocking=True),
+    *(
+        Route(
+            verb,
+            f"{SERVER}/{kind}/{{child}}",
+            handler,
+            POSTGRES,
+            f"{OF_SERVER}/{kind}/{action}",
+            blocking=True,
+        )
+        for kind, verb, action, handler in (
+            ("databases", "GET", "read", server_contents.get_database),
+            ("databases", "PUT", "write", server_contents.put_database),
+            ("databases", "DELETE", "delete", server_contents.delete_database),
+            ("firewallRules", "GET", "read", server_contents.get_rule),
+            ("firewallRules", "PUT", "write", server_contents.put_rule),
+            ("firewallRules", "DELETE", "delete", server_contents.delete_rule),
+            ("configurations", "GET", "read", server_contents.get_configuration),
+            ("configurations", "PUT", "write", server_contents.put_configuration),
+            ("configurations", "PATCH", "write", server_contents.put_configuration),
+        )
+    ),
+    *(
+        Route(
+            "GET",
+            f"{SERVER}/{kind.rpartition('/')[2]}",
+            server_contents.list_children(kind),
+            POSTGRES,
+            f"{kind}/read",
+        )
+        for kind in (flexible_servers.DATABASE, flexible_servers.RULE)
+    ),
+    *(
+        Route(
+            "GET",
+            f"{SUB}/providers/{POSTGRES}/locations/{{location}}/{kind}/{{operation}}",
+            handler,
+            POSTGRES,
+            f"{POSTGRES}/locations/{kind}/read",
+        )
+        for kind, handler in (
+            ("azureAsyncOperation", flexible_servers.operation_status),
+            ("operationResults", flexible_servers.operation_result),
+        )
     ),
     Route("GET", ACCOUNT, storage_accounts.get, STORAGE, f"{OF_ACCOUNT}/read"),
     Route("PUT", ACCOUNT, storage_accounts.put, STORAGE, f"{OF_ACCOUNT}/write"),

@@ -26,6 +26,7 @@ from .wire import AksError
 CONTAINER_SERVICE, COMPUTE = "azure.mgmt.containerservice", "azure.mgmt.compute"
 CONTAINER_REGISTRY = "azure.mgmt.containerregistry"
 KEY_VAULT, STORAGE = "azure.mgmt.keyvault", "azure.mgmt.storage"
+POSTGRES = "azure.mgmt.postgresqlflexibleservers"
 Schema = dict[str, Any]
 
 SIMPLE: dict[Any, Schema] = {

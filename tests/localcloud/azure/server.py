@@ -88,11 +88,12 @@ def from_settings(settings: Settings) -> AzureConfig:
 
 def main() -> int:
     from localcloud.kube.backend import from_settings as open_backend
+    from localcloud.postgres import PostgresServers
     from localcloud.registry.attached import AttachedRegistries
 
     settings = Settings.load()
     config = from_settings(settings)
-    app = create_app(config, open_backend(settings), AttachedRegistries(settings))
+    app = create_app(config, open_backend(settings), AttachedRegistries(settings), PostgresServers(settings))
     uvicorn.Server(uvicorn_config(app, config)).run(sockets=listening(config))
     return 0
 

@@ -23,7 +23,7 @@ from localcloud.kube.existing import ExistingCluster
 from localcloud.kube.layout import ClusterLayout, directory_name, lowest_free
 from localcloud.processes import start_time
 from localcloud.progress import say
-from localcloud.settings import Settings
+from localcloud.settings import DATABASE_PORT, Settings
 
 READY_SECONDS = 120.0
 
@@ -168,6 +168,7 @@ class LocalClusters(ClusterBackend):
                     settings.registry_port,
                     settings.azure_port,
                     settings.packages_port,
+                    DATABASE_PORT,
                     *(int(host.rpartition(":")[2]) for host in (*settings.login_servers, *settings.data_hosts)),
                 ),
                 kubernetes_version=version,
