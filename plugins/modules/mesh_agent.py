@@ -166,6 +166,11 @@ options:
           memory_percent:
             description: Memory use to aim at, in percent of the request.
             type: int
+          stabilization_window:
+            description:
+              - For how many seconds the need for pods must have been less before there are fewer, 0 to 3600. If not set, 300
+                as Kubernetes has it.
+            type: int
       env:
         description:
           - Environment variables. Numbers and booleans become text as YAML writes them.
@@ -421,6 +426,7 @@ AGENT: dict[str, Any] = {
             "max_replicas": {"type": "int", "required": True},
             "cpu_percent": {"type": "int"},
             "memory_percent": {"type": "int"},
+            "stabilization_window": {"type": "int"},
         },
     },
     "env": {"type": "dict"},

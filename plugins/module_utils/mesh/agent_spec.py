@@ -97,6 +97,12 @@ class DeclaredAgent:
         replicas = self.options.get("replicas")
         return 1 if replicas is None else int(replicas)
 
+    @property
+    def most_replicas(self) -> int:
+        """How many pods there may be."""
+        scaling = self.options.get("autoscaling")
+        return int(scaling["max_replicas"]) if scaling else self.replicas
+
     def host(self, namespace: str) -> str:
         """The Service's name, under which others call it from wherever in the cluster."""
         return f"{self.name}.{namespace}"
@@ -128,7 +134,7 @@ def agent_objects(agent: DeclaredAgent, mesh: Mesh) -> list[Object]:
         found.append(_object("ConfigMap", agent, mesh, **agent.code.data()))
     if agent.options.get("persistence"):
         found.append(_claim(agent, mesh))
-    if agent.replicas > 1:
+    if agent.most_replicas > 1:
         spec = {"maxUnavailable": 1, "selector": {"matchLabels": selector(agent)}}
         found.append(_object("PodDisruptionBudget", agent, mesh, spec=spec))
     if agent.options.get("autoscaling"):
@@ -221,7 +227,7 @@ def _pod(agent: DeclaredAgent, mesh: Mesh) -> dict[str, Any]:
             pod[name] = texts_of_mapping(value) if option == "node_selector" else value
     if options.get("image_pull_secrets"):
         pod["imagePullSecrets"] = [{"name": name} for name in options["image_pull_secrets"]]
-    if agent.replicas > 1 and not options.get("affinity"):
+    if agent.most_replicas > 1 and not options.get("affinity"):
         pod["topologySpreadConstraints"] = [
             {
                 "maxSkew": 1,
@@ -336,12 +342,14 @@ def _autoscaler(agent: DeclaredAgent, mesh: Mesh) -> Object:
         for name, percent in (("cpu", scaling.get("cpu_percent")), ("memory", scaling.get("memory_percent")))
         if percent is not None
     ]
-    spec = {
+    spec: dict[str, Any] = {
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": agent.name},
         "minReplicas": scaling["min_replicas"],
         "maxReplicas": scaling["max_replicas"],
         "metrics": metrics,
     }
+    if scaling.get("stabilization_window") is not None:
+        spec["behavior"] = {"scaleDown": {"stabilizationWindowSeconds": scaling["stabilization_window"]}}
     return _object("HorizontalPodAutoscaler", agent, mesh, spec=spec)
 
 

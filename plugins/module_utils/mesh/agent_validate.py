@@ -35,6 +35,8 @@ _RESERVED_LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/component", "ap
 _ACCESS_MODES = ("ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany")
 _SHARED_MODE = "ReadWriteMany"
 _OWN_MOUNTS = (CODE_DIRECTORY, "/tmp")
+_LONGEST_WINDOW = 3600
+"""What the API server takes (kubernetes.io, "HorizontalPodAutoscaler", scaleDown.stabilizationWindowSeconds)."""
 _MOST_REPLICAS = 100
 # behind a name come, in names of pods, the hashes of ReplicaSet and pod
 _LONGEST_NAME = 52
@@ -174,6 +176,11 @@ def _scale(where: str, options: Mapping[str, Any]) -> Found:
     if not least <= most <= _MOST_REPLICAS:
         yield Problem(
             f"{where}.autoscaling.max_replicas", f"{most} is outside of min_replicas, {least}, to {_MOST_REPLICAS}"
+        )
+    window = scaling.get("stabilization_window")
+    if window is not None and not 0 <= window <= _LONGEST_WINDOW:
+        yield Problem(
+            f"{where}.autoscaling.stabilization_window", f"{window} is not a number of seconds (0 to {_LONGEST_WINDOW})"
         )
     targets = [option for option in ("cpu_percent", "memory_percent") if scaling.get(option) is not None]
     if not targets:

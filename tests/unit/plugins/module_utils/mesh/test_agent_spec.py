@@ -133,11 +133,11 @@ def test_an_update_leaves_no_gap_but_where_a_volume_makes_one() -> None:
         ({"replicas": 2}, {"PodDisruptionBudget"}),
         ({"persistence": {"size": "1Gi"}}, {"PersistentVolumeClaim"}),
         (
-            {"autoscaling": {"min_replicas": 1, "max_replicas": 3, "cpu_percent": 50}},
+            {"autoscaling": {"min_replicas": 1, "max_replicas": 1, "cpu_percent": 50}},
             {"HorizontalPodAutoscaler"},
         ),
         (
-            {"autoscaling": {"min_replicas": 2, "max_replicas": 3, "cpu_percent": 50}},
+            {"autoscaling": {"min_replicas": 1, "max_replicas": 3, "cpu_percent": 50}},
             {"HorizontalPodAutoscaler", "PodDisruptionBudget"},
         ),
     ],
@@ -205,6 +205,27 @@ def test_each_measure_scales_by_its_own_percentage(scaling: dict[str, int], expe
     metrics = made(options)["HorizontalPodAutoscaler"]["spec"]["metrics"]
     found = {one["resource"]["name"]: one["resource"]["target"]["averageUtilization"] for one in metrics}
     assert found == expected
+
+
+def test_how_soon_there_are_fewer_pods_is_left_to_kubernetes_unless_declared() -> None:
+    scaling = {"min_replicas": 1, "max_replicas": 3, "cpu_percent": 50}
+
+    def behavior(**stated: int) -> Any:
+        objects = made({**ENTRIES["least"], "autoscaling": {**scaling, **stated}})
+        return objects["HorizontalPodAutoscaler"]["spec"].get("behavior")
+
+    assert behavior() is None
+    assert behavior(stabilization_window=0) == {"scaleDown": {"stabilizationWindowSeconds": 0}}
+
+
+def test_what_may_become_several_pods_is_spread_as_several_are() -> None:
+    def spread(**options: Any) -> bool:
+        objects = made({**ENTRIES["least"], **options})
+        return "topologySpreadConstraints" in objects["Deployment"]["spec"]["template"]["spec"]
+
+    assert not spread()
+    assert spread(replicas=2)
+    assert spread(autoscaling={"min_replicas": 1, "max_replicas": 2, "cpu_percent": 50})
 
 
 def test_what_the_module_sets_is_never_the_users() -> None:
