@@ -45,9 +45,9 @@ disabled_plugins = [
 
 
 def registry_hosts(registry: str, ca_file: Path, login_servers: Sequence[str] = ()) -> dict[str, str]:
-    """certs.d: host → hosts.toml. ghcr.io and Docker Hub are answered by our registry and by nobody else: an image that
-    is not there is an error that says so, not a wait for a network the cluster does not have."""
-    own = dict.fromkeys((registry, "ghcr.io", "docker.io"), _hosts(registry, ca_file))
+    """certs.d: host → hosts.toml. ghcr.io, quay.io and Docker Hub are answered by our registry and by nobody else: an
+    image that is not there is an error that says so, not a wait for a network the cluster does not have."""
+    own = dict.fromkeys((registry, "ghcr.io", "quay.io", "docker.io"), _hosts(registry, ca_file))
     return {**own, **{server: _hosts(server, ca_file) for server in login_servers}}
 
 
