@@ -143,7 +143,7 @@ def audit_policy() -> dict[str, Any]:
     """Who asked for what and with which answer, without bodies: secrets never reach the log. What the cluster's own
     parts do all day is left out; the writes of controllers that were installed into it are not."""
     own_users = ["system:apiserver", "system:kube-controller-manager", "system:kube-scheduler", "system:kube-proxy"]
-    own_users += ["system:network-policies", "system:volumes"]
+    own_users += ["system:network-policies", "system:volumes", "system:load-balancers"]
     own_groups = ["system:nodes", "system:serviceaccounts:kube-system"]
     return {
         "apiVersion": "audit.k8s.io/v1",
