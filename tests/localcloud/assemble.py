@@ -15,7 +15,7 @@ from localcloud.debian import ensure_node_parts, library_directory
 from localcloud.files import Progress, locked, write_atomically
 from localcloud.images.catalog import ensure_images
 from localcloud.packages.process import ensure_packages
-from localcloud.registry.charts import ensure_charts
+from localcloud.registry.charts import Chart, ensure_charts
 from localcloud.settings import Settings
 
 
@@ -24,7 +24,7 @@ class Parts:
     binaries: Binaries
     node_parts: Path
     images: dict[str, Path]
-    charts: list[Path]
+    charts: list[tuple[Chart, Path]]
     packages: Path
 
 

@@ -33,6 +33,13 @@ class GoProgram:
     module: str  # whose presence in a module cache tells that the cache is warm
     expected: str  # how long a cold build takes on two cores, for the progress line
     mod: str = "go.mod"  # what says which versions; its .sum lies beside it
+    link: tuple[str, ...] = ()  # variables that the linker sets: PACKAGE.NAME=VALUE
+    charts: str = ""  # the directory of the module that holds its Helm charts
+
+    @property
+    def version(self) -> str:
+        """Of its module, with the v."""
+        return module_version(self.requirements, self.module)
 
     @property
     def requirements(self) -> str:
@@ -43,7 +50,7 @@ PROGRAMS = (
     GoProgram("pause", "pause", ".", "", "1 s"),
     GoProgram("kube", "kube", "./multi", "k8s.io/kubernetes", "4 minutes"),
     GoProgram("coredns", "coredns", ".", "github.com/coredns/coredns", "1 minute"),
-    GoProgram("kmcp-manager", "kmcp", f"{KMCP_MODULE}/cmd", KMCP_MODULE, "2 minutes"),
+    GoProgram("kmcp-manager", "kmcp", f"{KMCP_MODULE}/cmd", KMCP_MODULE, "2 minutes", charts="helm"),
     # Both share their Kubernetes client's version with kube, so that it is compiled once.
     GoProgram("network-policies", "netpol", ".", "sigs.k8s.io/kube-network-policies", "half a minute"),
     GoProgram("local-path-provisioner", "volumes", PROVISIONER_MODULE, PROVISIONER_MODULE, "half a minute"),
@@ -52,6 +59,7 @@ PROGRAMS = (
 
 
 KUBE = next(program for program in PROGRAMS if program.name == "kube")
+KMCP = next(program for program in PROGRAMS if program.module == KMCP_MODULE)
 # Built only when a cluster of that version is asked for.
 OLDER_KUBES = (replace(KUBE, mod="1.34.mod"),)
 
@@ -86,12 +94,12 @@ def kubernetes_versions() -> dict[str, GoProgram]:
 
 
 def kmcp_version() -> str:
-    return module_version((GO_SOURCES / "kmcp" / "go.mod").read_text(), KMCP_MODULE)[1:]
+    return KMCP.version[1:]
 
 
 def link_flags(program: GoProgram) -> str:
     if program.name != "kube":
-        return "-s -w -buildid="
+        return " ".join(["-s", "-w", "-buildid=", *(f"-X {variable}" for variable in program.link)])
     version = kubernetes_version(program)
     major, minor, _ = version.split(".", 2)
     # Without these the API server calls itself v0.0.0-master and clients refuse it.
@@ -131,8 +139,7 @@ def _escaped(module: str) -> str:
 def _cache_is_warm(module_cache: Path, program: GoProgram) -> bool:
     if not program.module:
         return True
-    version = module_version(program.requirements, program.module)
-    return (module_cache / f"{_escaped(program.module)}@{version}").is_dir()
+    return (module_cache / f"{_escaped(program.module)}@{program.version}").is_dir()
 
 
 class GoToolchain:
@@ -148,9 +155,8 @@ class GoToolchain:
     def module_directory(self, program: GoProgram) -> Path:
         """Where the module's files are, downloaded when they are not there yet."""
         directory = GO_SOURCES / program.directory
-        version = module_version(program.requirements, program.module)
         answer = run(
-            ["go", "mod", "download", "-json", f"{program.module}@{version}"],
+            ["go", "mod", "download", "-json", f"{program.module}@{program.version}"],
             why=f"download {program.module}",
             cwd=directory,
             env=self.environment,
@@ -229,24 +235,25 @@ def ensure_binaries(settings: Settings, progress: Progress) -> Binaries:
     """Every program of a cluster, built when it is not in the cache. The caller holds the build lock."""
     if settings.binaries:
         return _provided(settings.binaries)
-    return Binaries(*_built(settings, PROGRAMS, progress))
+    return Binaries(*built(settings, PROGRAMS, progress))
 
 
 def ensure_program(settings: Settings, name: str, progress: Progress) -> Path:
     """One program of a cluster, as `ensure_binaries` has it."""
     if settings.binaries:
         return settings.binaries / name
-    (binary,) = _built(settings, tuple(one for one in PROGRAMS if one.name == name), progress)
+    (binary,) = built(settings, tuple(one for one in PROGRAMS if one.name == name), progress)
     return binary
 
 
 def ensure_kubernetes(settings: Settings, version: str, progress: Progress) -> Path:
     """The kube binary of a version, built when it is not in the cache. The caller holds the build lock."""
-    (binary,) = _built(settings, (kubernetes_versions()[version],), progress)
+    (binary,) = built(settings, (kubernetes_versions()[version],), progress)
     return binary
 
 
-def _built(settings: Settings, programs: tuple[GoProgram, ...], progress: Progress) -> list[Path]:
+def built(settings: Settings, programs: tuple[GoProgram, ...], progress: Progress) -> list[Path]:
+    """These programs, built where they are not in the cache. The caller holds the build lock."""
     go_version = run(["go", "env", "GOVERSION"], why="ask Go for its version").strip()
     targets = {p: settings.cache / "bin" / f"{p.name}-{build_key(p, go_version)}" for p in programs}
     missing = tuple(p for p, directory in targets.items() if not _cached(directory, p.name))
@@ -259,29 +266,28 @@ def _built(settings: Settings, programs: tuple[GoProgram, ...], progress: Progre
                     go.build(program, directory / program.name)
                     checksum = f"{sha256_of(directory / program.name)}  {program.name}\n"
                     write_atomically(directory / f"{program.name}.sha256", checksum, 0o644)
-                if program.module == KMCP_MODULE:
-                    # The charts are in the same module: taken now, because its cache may go.
-                    keep_chart_sources(settings, go.module_directory(program))
+                if program.charts:
+                    # They are in the same module: taken now, because its cache may go.
+                    keep_chart_sources(settings, program, go.module_directory(program))
                 progress(f"built {program.name} in {time.monotonic() - started:.0f} s")
     return [directory / program.name for program, directory in targets.items()]
 
 
-def chart_sources(settings: Settings) -> Path:
-    return settings.cache / "charts" / f"kmcp-{kmcp_version()}-sources"
+def chart_sources(settings: Settings, program: GoProgram) -> Path:
+    return settings.cache / "charts" / f"{program.directory}-{program.version[1:]}-sources"
 
 
-def keep_chart_sources(settings: Settings, module: Path) -> None:
-    with fresh_directory(chart_sources(settings)) as directory:
+def keep_chart_sources(settings: Settings, program: GoProgram, module: Path) -> None:
+    with fresh_directory(chart_sources(settings, program)) as directory:
         # copyfile: the module cache's read-only modes must not come along
-        shutil.copytree(module / "helm", directory, dirs_exist_ok=True, copy_function=shutil.copyfile)
+        shutil.copytree(module / program.charts, directory, dirs_exist_ok=True, copy_function=shutil.copyfile)
         for path in directory.rglob("*"):
             path.chmod(0o755 if path.is_dir() else 0o644)
 
 
-def ensure_chart_sources(settings: Settings) -> Path:
-    sources = chart_sources(settings)
-    if not (sources / "kmcp" / "Chart.yaml").exists():
-        kmcp = next(p for p in PROGRAMS if p.module == KMCP_MODULE)
-        with go_toolchain(settings, (kmcp,)) as go:
-            keep_chart_sources(settings, go.module_directory(kmcp))
+def ensure_chart_sources(settings: Settings, program: GoProgram) -> Path:
+    sources = chart_sources(settings, program)
+    if not sources.is_dir():
+        with go_toolchain(settings, (program,)) as go:
+            keep_chart_sources(settings, program, go.module_directory(program))
     return sources

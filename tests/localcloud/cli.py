@@ -4,17 +4,19 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
 
-from localcloud import doctor, lifecycle, shell
+from localcloud import doctor, lifecycle, names, shell
 from localcloud.assemble import build, build_kubernetes
 from localcloud.binaries import kubernetes_versions
 from localcloud.clusters import ClusterError
 from localcloud.command import CommandError
 from localcloud.extra_images import IMAGE_SETS, build_set, provide_set
 from localcloud.extra_programs import EXTRA_PROGRAMS, ensure_program
+from localcloud.files import write_atomically
 from localcloud.processes import ProcessError
 from localcloud.progress import say
 from localcloud.registry.client import RegistryError
@@ -77,6 +79,18 @@ def _images(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _names(settings: Settings, arguments: argparse.Namespace) -> int:
+    if not settings.environment_file.exists():
+        raise SettingsError(f"No local cloud is up in {settings.state}. Run `localcloud up`.")
+    found = names.changed(names.known(settings), arguments.names)
+    write_atomically(names.names_file(settings), json.dumps(found, indent=1) + "\n")
+    for name, address in sorted(found.items()):
+        print(f"# {name} and below: {address}")
+    proxy = names.ensure_running(settings)
+    print(f"export HTTPS_PROXY={proxy} https_proxy={proxy}")
+    return 0
+
+
 def _doctor(settings: Settings, _: argparse.Namespace) -> int:
     findings = [*doctor.examine(settings), *doctor.examine_tests()]
     print(doctor.render(findings))
@@ -91,6 +105,7 @@ COMMANDS = {
     "env": (_env, 'shell exports for clients: eval "$(localcloud env)"'),
     "build": (_build, "build and fetch what `up` needs, and start nothing"),
     "images": (_images, "put images that only some use into the registry of the cloud that is up"),
+    "names": (_names, "names for addresses of clusters, by an HTTPS proxy: NAME=ADDRESS ..."),
     "doctor": (_doctor, "what this machine lacks and how to get it"),
 }
 
@@ -106,6 +121,8 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "sets", nargs="+", choices=sorted(IMAGE_SETS), metavar="SET", help=", ".join(IMAGE_SETS)
             )
+        if name == "names":
+            command.add_argument("names", nargs="*", metavar="NAME=ADDRESS", help="without an address: forget the name")
         if name == "build":
             command.add_argument("--background", action="store_true", help="at low priority")
             command.add_argument(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Images that the registry does not hold from the start, in sets that belong together.
+"""Images that the registry does not hold from the start, in sets that belong together, and the charts of these.
 
 They are built at their first use, and put into the registry of the local cloud that is up.
 """
@@ -7,13 +7,15 @@ They are built at their first use, and put into the registry of the local cloud 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from localcloud.assemble import building
 from localcloud.files import Progress
-from localcloud.images import mesh, postgres, python_base
+from localcloud.images import gateway, mesh, postgres, python_base
 from localcloud.images.catalog import ensure_image
 from localcloud.images.recipe import Recipe
+from localcloud.registry.charts import Chart, ensure_charts
 from localcloud.registry.server import seed
 from localcloud.settings import Settings, SettingsError
 
@@ -32,23 +34,36 @@ def _mesh(settings: Settings, progress: Progress) -> list[Recipe]:
 
 
 IMAGE_SETS: Mapping[str, Callable[[Settings, Progress], list[Recipe]]] = {
+    "gateway": gateway.recipes,
     "mesh": _mesh,
     "mesh-registry": _mesh_registry,
 }
 
 
-def build_set(name: str, settings: Settings, progress: Progress) -> dict[str, Path]:
+# each chart is of a module of its own
+CHARTS: Mapping[str, tuple[Chart, ...]] = {"gateway": (gateway.GATEWAY_CHART, gateway.CERT_MANAGER_CHART)}
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    images: Mapping[str, Path]
     """Image name → OCI layout directory."""
+    charts: list[tuple[Chart, Path]]
+
+
+def build_set(name: str, settings: Settings, progress: Progress) -> ImageSet:
     with building(settings, progress):
-        return {
+        images = {
             recipe.name: ensure_image(settings, recipe, progress) for recipe in IMAGE_SETS[name](settings, progress)
         }
+        charts = [one for chart in CHARTS.get(name, ()) for one in ensure_charts(settings, progress, [chart])]
+    return ImageSet(images, charts)
 
 
 def provide_set(name: str, settings: Settings, progress: Progress) -> list[str]:
-    """Build what is missing and let the registry hold it; the images' names there."""
+    """Build what is missing and let the registry hold it; the names there of images and charts."""
     if not settings.environment_file.exists():
         raise SettingsError(f"No local cloud is up in {settings.state}. Run `localcloud up`.")
-    images = build_set(name, settings, progress)
-    seed(settings, images, [], progress)
-    return list(images)
+    found = build_set(name, settings, progress)
+    seed(settings, found.images, found.charts, progress)
+    return [*found.images, *(chart.reference for chart, _ in found.charts)]

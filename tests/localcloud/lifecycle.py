@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from localcloud import certs, postgres
+from localcloud import certs, names, postgres
 from localcloud.assemble import build, link_parts
 from localcloud.clusters import ClusterError
 from localcloud.files import Progress, key_of, locked, write_atomically
@@ -124,6 +124,7 @@ def leftovers(settings: Settings) -> list[str]:
         "azure",
         "registry",
         "packages",
+        "names",
         "node-helper",
         *attached.processes(settings),
         *postgres.processes(settings),
@@ -148,6 +149,7 @@ def down(settings: Settings, progress: Progress, remove: bool = False) -> None:
             postgres.stop(settings, name)
         registry.server(settings).stop()
         packages.server(settings).stop()
+        names.server(settings).stop()
         clusters = LocalClusters(settings).layouts()
         # Without anything of root's there is no need to become root.
         if helper_client.is_running(settings) or leftovers(settings) or (remove and clusters):
@@ -175,7 +177,8 @@ def _wait_for_helper_to_leave(settings: Settings, seconds: float = 10.0) -> None
 def status(settings: Settings) -> list[tuple[str, str, str]]:
     """Rows of part, state and detail."""
     # Not at the top: every other command starts without loading the local Azure.
-    from localcloud.azure import faults, names
+    from localcloud.azure import faults
+    from localcloud.azure.names import of_backends
 
     rows = []
     details = {
@@ -187,7 +190,7 @@ def status(settings: Settings) -> list[tuple[str, str, str]]:
     for name, detail in details.items():
         pid = Server(settings, name).pid()
         rows.append((name, f"running (pid {pid})" if pid else "stopped", detail))
-    owners = names.of_backends(settings.state / "azure" / faults.DATABASE)
+    owners = of_backends(settings.state / "azure" / faults.DATABASE)
     if settings.kubeconfig:
         rows.append(("every cluster", "not ours", f"what {settings.kubeconfig} names (LOCALCLOUD_KUBECONFIG)"))
     for cluster in LocalClusters(settings).list():

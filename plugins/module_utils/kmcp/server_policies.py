@@ -18,6 +18,7 @@ from ..kube.apply.requests import Target
 from ..kube.client import Kube
 from ..kube.discovery import ResourceType
 from ..kube.manifests import Object, ObjectRef
+from ..kube.policy_peers import API_SERVER, NAMESPACE_NAME
 from ..names import wrong_label_name, wrong_label_value, wrong_name
 from ..plan import Refusal
 from ..task import Task
@@ -31,13 +32,6 @@ POLICIES = ResourceType("networking.k8s.io/v1", "NetworkPolicy", "networkpolicie
 POLICY_LABEL = "mcpops.io/callers-of"
 """On the policy, with the name of its server: what tells our policies from others of that name."""
 SUFFIX = "-callers"
-# every namespace has this label (kubernetes.io, "Well-Known Labels, Annotations and Taints")
-_NAMESPACE_NAME = "kubernetes.io/metadata.name"
-# through these pods the API server of AKS reaches pods, which is how its Service proxy works
-_API_SERVER = {
-    "namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: "kube-system"}},
-    "podSelector": {"matchLabels": {"app": "konnectivity-agent"}},
-}
 _SELECTING = ("namespace", "namespace_labels", "pod_labels")
 
 
@@ -63,7 +57,7 @@ def network_policy(server: Declared) -> dict[str, Any] | None:
         for caller in callers
     ]
     if server.options.get("allow_api_server") is not False:
-        rules.append({"from": [_API_SERVER], "ports": [{"port": port, "protocol": "TCP"}]})
+        rules.append({"from": [API_SERVER], "ports": [{"port": port, "protocol": "TCP"}]})
     declared = dict(policy_target(server.key).declared)
     pods = {"app.kubernetes.io/name": server.name, "app.kubernetes.io/instance": server.name}
     return {
@@ -101,7 +95,7 @@ def _peer(caller: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     labels = dict(texts_of_mapping(caller.get("namespace_labels") or {}))
     if caller.get("namespace"):
-        labels[_NAMESPACE_NAME] = caller["namespace"]
+        labels[NAMESPACE_NAME] = caller["namespace"]
     if labels or caller.get("namespace_labels") is not None:
         found["namespaceSelector"] = {"matchLabels": labels} if labels else {}
     if caller.get("pod_labels") is not None:

@@ -6,16 +6,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import Problem
+from ..kube.apply.owned_objects import CLAIM, named_object
 from ..kube.manifests import Object
+from ..kube.policy_peers import NAMESPACE_NAME, api_server_peers, range_problems, way_to_names
 from ..text import text_of_scalar, texts_of_mapping
 from .agent_code import Code
-from .owned_objects import CLAIM, named_object
 from .registry_readiness import Expected
 
 DEFAULT_IMAGE = "mcpmesh/python-runtime:3.8.0"
@@ -45,14 +45,7 @@ RESOURCES: Mapping[str, Any] = {
 MIN_READY_SECONDS = 10
 """A pod is ready before it is registered, which takes up to 5 s: until then the one that it replaces stays."""
 _MESH_PEERS = {"podSelector": {"matchLabels": {PART_LABEL: MESH, COMPONENT_LABEL: AGENT}}}
-NAMESPACE_NAME = "kubernetes.io/metadata.name"
-"""A label that every namespace has (kubernetes.io, "Well-Known Labels, Annotations and Taints")."""
 API_SERVER_CIDRS = "api_server_cidrs"
-# AKS' LocalDNS answers on the node itself
-_NODE_DNS = "169.254.0.0/16"
-_SYSTEM = {"namespaceSelector": {"matchLabels": {NAMESPACE_NAME: "kube-system"}}}
-# through these pods the API server of AKS reaches pods, which is how its Service proxy works
-_API_SERVER = {**_SYSTEM, "podSelector": {"matchLabels": {"app": "konnectivity-agent"}}}
 CHILDREN = (
     *("ServiceAccount", "ConfigMap", CLAIM, "Service", "Deployment"),
     *("PodDisruptionBudget", "HorizontalPodAutoscaler", "NetworkPolicy"),
@@ -361,7 +354,7 @@ def _network_policy(agent: DeclaredAgent, mesh: Mesh) -> Object:
         "podSelector": {"matchLabels": {PART_LABEL: MESH, COMPONENT_LABEL: REGISTRY}},
     }
     own = [{"port": agent.port, "protocol": "TCP"}]
-    api_server = api_server_peers({API_SERVER_CIDRS: mesh.api_server_cidrs})
+    api_server = api_server_peers(mesh.api_server_cidrs)
     spec = {
         "podSelector": {"matchLabels": selector(agent)},
         "policyTypes": ["Ingress", "Egress"],
@@ -380,32 +373,12 @@ def _network_policy(agent: DeclaredAgent, mesh: Mesh) -> Object:
     return _object("NetworkPolicy", agent, mesh, spec=spec)
 
 
-def api_server_peers(options: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Where the API server's requests come from: its pods of AKS, and addresses of its own that are declared."""
-    own = dict.fromkeys(options.get(API_SERVER_CIDRS) or ())
-    return [_API_SERVER, *({"ipBlock": {"cidr": cidr}} for cidr in own)]
-
-
-def way_to_names() -> dict[str, Any]:
-    """Out to DNS, in the cluster and on the node."""
-    return {
-        "to": [_SYSTEM, {"ipBlock": {"cidr": _NODE_DNS}}],
-        "ports": [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")],
-    }
+def api_server_ranges(options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The peers that the option api_server_cidrs adds to the API server's own."""
+    return api_server_peers(options.get(API_SERVER_CIDRS) or ())
 
 
 def cidr_problems(params: Mapping[str, Any]) -> Iterator[Problem]:
     """What is no range of addresses in `api_server_cidrs`; for a removal they do not matter."""
-    if params["state"] == "absent":
-        return
-    for index, text in enumerate(params.get(API_SERVER_CIDRS) or []):
-        if not _is_range(text):
-            example = "a range of addresses such as 10.0.0.0/28; a single one ends with /32 or /128"
-            yield Problem(f"{API_SERVER_CIDRS}[{index}]", f"{text!r} is not {example}")
-
-
-def _is_range(text: str) -> bool:
-    try:
-        return "/" in text and text == text.strip() and bool(ipaddress.ip_network(text))
-    except ValueError:
-        return False
+    if params["state"] != "absent":
+        yield from range_problems(API_SERVER_CIDRS, params.get(API_SERVER_CIDRS) or ())

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import Problem
+from ..kube.apply.owned_objects import CLAIM
 from ..kube.manifests import Object
 from ..kube.syntax import parse_quantity
 from ..names import SUBDOMAIN, wrong_name
 from .backup_scripts import DUMP, RESTORE
-from .owned_objects import CLAIM
 from .registry_spec import (
     BACKUP,
     DEFAULT_DATABASE_IMAGE,

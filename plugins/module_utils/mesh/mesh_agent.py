@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import Check, NotReady, Problem, Refused, Rule, check, refuse
 from ..kube.apply.bundle import apply_bundle, plan_without_cluster
 from ..kube.apply.options import BundleOptions, BundleOutcome
+from ..kube.apply.owned_objects import CLAIM, TYPES, delete_owned, is_owned, refuse_others, target_named
 from ..kube.apply.requests import Target, read_live, target_of
 from ..kube.client import Kube
 from ..kube.kubeconfig import CONNECTION
@@ -38,7 +39,6 @@ from .agent_spec import (
     undeclared_kinds,
 )
 from .agent_validate import absence_problems, agent_warnings, agents_problems
-from .owned_objects import CLAIM, TYPES, delete_owned, is_owned, refuse_others, target_named
 from .registry_observe import Answer, Registry
 from .registry_readiness import Expected, Verdict, judge_agents
 

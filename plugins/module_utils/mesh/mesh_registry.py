@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import Check, NotReady, Problem, Refused, Rule, ServiceError, check, refuse
 from ..kube.apply.bundle import apply_bundle, plan_without_cluster
 from ..kube.apply.options import ON_IMMUTABLE, BundleOptions, BundleOutcome, ObjectOptions
+from ..kube.apply.owned_objects import TYPES, delete_owned, is_owned, refuse_others, target_named
 from ..kube.apply.requests import FORBIDDEN, Target, read_live, target_of
 from ..kube.client import Kube
 from ..kube.discovery import ResourceType
@@ -26,7 +27,6 @@ from ..waiting import Deadline, poll, wait_timeout_problems
 from . import registry_observe
 from .agent_spec import COMPONENT_LABEL, REGISTRY, cidr_problems
 from .backup_spec import backup_objects, backup_problems
-from .owned_objects import TYPES, delete_owned, is_owned, refuse_others, target_named
 from .registry_observe import Registry, awaits_database
 from .registry_plan import (
     Growth,

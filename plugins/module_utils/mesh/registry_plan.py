@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import Reason
+from ..kube.apply.owned_objects import CLAIM, named_object
 from ..kube.manifests import Object
 from ..kube.readiness.reasons import condition_of, condition_text, is_condition_true
 from ..kube.syntax import parse_quantity
 from ..plan import Refusal
-from .owned_objects import CLAIM, named_object
 from .registry_spec import DeclaredRegistry, every_object
 from .version_ranges import Version, parse_version
 

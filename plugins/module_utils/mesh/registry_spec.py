@@ -12,20 +12,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..kube.apply.owned_objects import CLAIM, named_object
 from ..kube.manifests import Object
+from ..kube.policy_peers import NAMESPACE_NAME, way_to_names
 from ..text import texts_of_mapping
 from .agent_spec import (
     AGENT,
     COMPONENT_LABEL,
     MESH,
     NAME_LABEL,
-    NAMESPACE_NAME,
     PART_LABEL,
     REGISTRY,
-    api_server_peers,
-    way_to_names,
+    api_server_ranges,
 )
-from .owned_objects import CLAIM, named_object
 
 OWNER_LABEL = "mcpops.io/mesh-registry"
 """On every object of a registry and of its database, with the registry's name."""
@@ -375,7 +374,7 @@ def _network_policies(registry: DeclaredRegistry) -> list[Object]:
         for namespace in namespaces
     ]
     database = [{"port": DATABASE_PORT, "protocol": "TCP"}]
-    callers = [*agents, *api_server_peers(registry.options)]
+    callers = [*agents, *api_server_ranges(registry.options)]
     own = {
         "podSelector": {"matchLabels": selector_of(registry, REGISTRY)},
         "policyTypes": ["Ingress", "Egress"],

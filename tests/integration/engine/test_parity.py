@@ -110,6 +110,14 @@ MODULES: dict[str, tuple[Arguments, dict[str, Any] | None]] = {
         lambda tmp: {"namespace": "default", "database": {"type": "sqlite"}},
         {"namespace": "default", "replicas": 2, "database": {"type": "sqlite"}},
     ),
+    "gateway": (
+        lambda tmp: {"namespace": "parity-none", "state": "absent"},
+        {"namespace": "default", "renderer": "plain", "listeners": []},
+    ),
+    "gateway_route": (
+        lambda tmp: {"namespace": "parity-none", "gateway": {"namespace": "parity-none"}, "state": "absent"},
+        {"namespace": "default", "gateway": {"namespace": "default"}, "routes": [{"name": "a", "host": "*.b"}]},
+    ),
     "mesh_registry_info": (
         lambda tmp: {"namespace": "default", "service": "nobody", "wait_timeout": 1},
         {"namespace": "default", "port": 0},

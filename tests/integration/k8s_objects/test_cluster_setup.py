@@ -62,7 +62,8 @@ UNREADY: list[dict[str, Any]] = [
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": "outside"},
-        "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]},
+        # no public IP address of the local Azure
+        "spec": {"type": "LoadBalancer", "loadBalancerIP": "192.0.2.1", "ports": [{"port": 80}]},
     },
 ]
 

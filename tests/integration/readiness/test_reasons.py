@@ -158,7 +158,7 @@ CASES: dict[str, Case] = {
     "ingress without a controller": Case(_ingress, "NoAddress", ("no controller of class public",)),
     "load balancer without an address": Case(
         lambda registry: [
-            service("balanced", {"app": "guarded"}, type="LoadBalancer"),
+            service("balanced", {"app": "guarded"}, type="LoadBalancer", loadBalancerIP="192.0.2.1"),
             deployment(pod_spec(registry, SLEEP), name="guarded"),
         ],
         "NoAddress",

@@ -40,34 +40,43 @@ def issue(call: Call, scope: str, principal: Principal, proof: str) -> tuple[str
     """A token for the application of this scope; None when the tenant has no such application."""
     store, audience = call.cloud.store, scope.removesuffix("/.default")
     names = (audience, audience.rstrip("/"))
-    target = _first(
-        store, REGISTRATION, lambda body: body["appId"] in names or bool({*body["identifierUris"]} & {*names})
-    )
+    target = by_name(store, *names)
     resource = service_principal(store, target.body["appId"]) if target else None
     if target is None or resource is None:
         return None
-    assigned = _assigned(store, principal.object_id, resource.body["id"])
-    if resource.body.get("appRoleAssignmentRequired") and not assigned:
+    own = assigned(store, principal.object_id, resource.body["id"])
+    if resource.body.get("appRoleAssignmentRequired") and not own:
         raise NotAssigned(
             f"Application '{principal.client_id}'({principal.name}) is not assigned to a role for the application "
             f"'{audience}'({target.body['displayName']})."
         )
-    roles = _values(target.body["appRoles"], assigned)
+    roles = values(target.body["appRoles"], own)
     claims: Body = {"roles": roles} if roles else {}
-    tenant, entra = call.cloud.config.tenant_id, call.cloud.entra
-    if (target.body["api"] or {}).get("requestedAccessTokenVersion") == 2:
-        issuer = f"{call.endpoint}/{tenant}/v2.0"
-        own = {"aud": target.body["appId"], "iss": issuer, "azp": principal.client_id, "azpacr": proof, "ver": "2.0"}
-    else:
-        own = {"aud": audience, "iss": entra.issuer, "appid": principal.client_id, "appidacr": proof, "ver": "1.0"}
-    return entra.sign({**claims, **own}, principal)
+    claims |= addressed(call, target.body, principal.client_id, proof, audience)
+    return call.cloud.entra.sign(claims, principal)
 
 
-def _assigned(store: Store, principal_id: str, resource_id: str) -> set[str]:
+def by_name(store: Store, *names: str) -> Resource | None:
+    """The registration that has one of these as its id or among its URIs."""
+    return _first(
+        store, REGISTRATION, lambda body: body["appId"] in names or bool({*body["identifierUris"]} & {*names})
+    )
+
+
+def addressed(call: Call, app: Body, client: str, proof: str, audience: str = "") -> Body:
+    """The claims that say for which application a token is, of whom, and which client asked for it."""
+    entra = call.cloud.entra
+    if (app["api"] or {}).get("requestedAccessTokenVersion") == 2:
+        return {"aud": app["appId"], "iss": entra.issuer_v2, "azp": client, "azpacr": proof, "ver": "2.0"}
+    aud = audience or next(iter(app["identifierUris"]), app["appId"])
+    return {"aud": aud, "iss": entra.issuer, "appid": client, "appidacr": proof, "ver": "1.0"}
+
+
+def assigned(store: Store, principal_id: str, resource_id: str) -> set[str]:
     pair = (principal_id, resource_id)
     found = (item.body for item in store.find(kind=ROLE_ASSIGNMENT))
     return {body["appRoleId"] for body in found if (body["principalId"], body["resourceId"]) == pair}
 
 
-def _values(roles: Iterable[Body], assigned: set[str]) -> list[str]:
+def values(roles: Iterable[Body], assigned: set[str]) -> list[str]:
     return sorted(role["value"] for role in roles if role["id"] in assigned and role.get("value") and role["isEnabled"])

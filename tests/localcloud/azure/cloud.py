@@ -29,6 +29,7 @@ from .entra import Entra
 from .faults import DATABASE, Faults
 from .operations import OperationFailed, Operations
 from .requestlog import RequestLog
+from .sign_in import Codes
 from .store import Operation, Resource, Store
 
 
@@ -48,6 +49,7 @@ class Cloud:
         self.store = Store(config.state / DATABASE)
         self.faults = Faults(self.store)
         self.entra = Entra(config)
+        self.codes = Codes()
         self.catalog = Catalog(self.faults)
         self.operations = self.make_operations()
         self.log = RequestLog(config.state)

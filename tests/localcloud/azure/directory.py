@@ -14,6 +14,7 @@ from typing import Any
 
 from . import applications
 from .applications import NO_ROLE, ROLE_ASSIGNMENT
+from .entra import USER
 from .graph import GraphError, bad, listed, missing, now
 from .principals import APPLICATION, Principal, Principals
 from .store import Resource, Store
@@ -141,9 +142,11 @@ def _assignments(call: Call, part: str) -> Reply:
 
 def assign(call: Call) -> Reply:
     given = call.object_body()
-    principal, resource = (_principal(call, str(given.get(part))) for part in ("principalId", "resourceId"))
-    role = str(given.get("appRoleId"))
-    offered = [one for one in resource["appRoles"] if "Application" in one["allowedMemberTypes"] and one["isEnabled"]]
+    resource, role = _principal(call, str(given.get("resourceId"))), str(given.get("appRoleId"))
+    kind = "User" if given.get("principalId") == USER.object_id else "Application"
+    user = {"id": USER.object_id, "displayName": USER.name}
+    principal = user if kind == "User" else _principal(call, str(given.get("principalId")))
+    offered = [one for one in resource["appRoles"] if kind in one["allowedMemberTypes"] and one["isEnabled"]]
     if role != NO_ROLE and role not in [one["id"] for one in offered]:
         raise bad("Permission being assigned was not found on application.")
     triple = {"principalId": principal["id"], "resourceId": resource["id"], "appRoleId": role}
@@ -154,7 +157,7 @@ def assign(call: Call) -> Reply:
     body: Body = {
         "id": identity,
         "createdDateTime": now(),
-        "principalType": "ServicePrincipal",
+        "principalType": "User" if kind == "User" else "ServicePrincipal",
         "principalDisplayName": principal["displayName"],
         "resourceDisplayName": resource["displayName"],
         **triple,

@@ -2,7 +2,7 @@
 """Entra: discovery documents, tokens signed with RS256, and the check of bearer tokens.
 
 Claims: https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference. The issuer of tokens of
-version 2.0 is the address at which they were asked for, as the discovery document there says (Azure has one address).
+version 2.0 is the one address that clusters and this host have in common, wherever they are asked for.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ KNOWN_AUDIENCES = (
 SECRET, ASSERTION = "1", "2"  # how a client proved who it is, as the claims appidacr and azpacr have it
 KEY_FILE = "token-signing.key"
 NAMESPACE = uuid.UUID("5d0a3c67-5f0d-4a7e-8f6e-1d4b5b7c9e02")  # makes object ids from client ids, the same every time
+# The one user of the directory, who signs in by being asked for.
+USER = Principal("", str(uuid.uuid5(NAMESPACE, "user")), "user@localcloud.onmicrosoft.com")
 
 
 class Entra:
@@ -64,6 +66,12 @@ class Entra:
     def issuer(self) -> str:
         """Of tokens of version 1.0, which Microsoft's own APIs ask for; the same wherever a token was asked for."""
         return f"https://sts.windows.net/{self._config.tenant_id}/"
+
+    @property
+    def issuer_v2(self) -> str:
+        """Of tokens of version 2.0, for applications that ask for it."""
+        address = self._config.cluster_address or self._config.address
+        return f"https://{address}:{self._config.port}/{self._config.tenant_id}/v2.0"
 
     def knows(self, object_id: str) -> bool:
         """Whether it is the owner of the subscription, who has no entry in the directory."""
@@ -206,11 +214,14 @@ def unknown_tenant(call: Call) -> Reply | None:
 def openid_configuration(call: Call) -> Reply:
     if answer := unknown_tenant(call):
         return answer
-    base = f"{call.endpoint}/{call['tenant']}"
+    base, entra = f"{call.endpoint}/{call['tenant']}", call.cloud.entra
+    issuer, tenant = entra.issuer_v2, call.cloud.config.tenant_id
+    if call["tenant"].lower() != tenant.lower():  # no tenant in particular: a template
+        issuer = issuer.replace(tenant, "{tenantid}")
     return Reply(
         200,
         {
-            "issuer": f"{base}/v2.0",
+            "issuer": issuer,
             "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
             "token_endpoint": f"{base}/oauth2/v2.0/token",
             "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
@@ -219,6 +230,7 @@ def openid_configuration(call: Call) -> Reply:
             "subject_types_supported": ["pairwise"],
             "id_token_signing_alg_values_supported": ["RS256"],
             "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
+            "scopes_supported": ["openid", "profile", "email", "offline_access"],
             "tenant_region_scope": None,
             "cloud_instance_name": "localhost",
         },

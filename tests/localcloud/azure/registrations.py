@@ -24,7 +24,10 @@ FEDERATED = f"{REGISTRATION}/federatedIdentityCredentials"
 AUDIENCES = ("AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount")
 DOMAIN = "localcloud.onmicrosoft.com"
 # what of a registration is kept as sent
-KEPT = ("displayName", "notes", "tags", "web", "spa", "requiredResourceAccess", "optionalClaims", "description")
+KEPT = (
+    *("displayName", "notes", "tags", "description", "web", "spa", "publicClient"),
+    *("requiredResourceAccess", "optionalClaims"),
+)
 
 
 def _application(call: Call) -> Resource:

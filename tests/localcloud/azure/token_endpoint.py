@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Entra's token endpoint: client credentials, proved by a secret or by the token of another issuer that is trusted.
+"""Entra's token endpoint: client credentials, proved by a secret or by the token of another issuer that is trusted, and
+the codes of users who have signed in.
 
 https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow; codes and texts of refusals:
 …/reference-error-codes, and as public issues quote them.
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import applications, federation
+from . import applications, federation, sign_in
 from .entra import ASSERTION, SECRET, refused, unknown_tenant
 from .principals import Principal, Principals
 from .wire import Call, Reply
@@ -21,6 +22,8 @@ def token(call: Call) -> Reply:
     if answer := unknown_tenant(call):
         return answer
     form: dict[str, Any] = call.body if isinstance(call.body, dict) else {}
+    if form.get("grant_type") == "authorization_code":
+        return sign_in.redeem(call, form)
     if form.get("grant_type") != "client_credentials":
         return refused(
             400,
@@ -32,9 +35,12 @@ def token(call: Call) -> Reply:
     principal = _principal(call, client)
     if principal is None:
         return _unknown(call, client)
+    scope = str(form.get("scope", "")).split(" ")[0]
+    if sign_in.mismatch(str(form.get("resource", "")), (scope,)):
+        return refused(400, *sign_in.MISMATCH)
     proof = ASSERTION if "client_assertion" in form else SECRET
     answer = _with_assertion(call, principal, form) if proof == ASSERTION else _with_secret(principal, form)
-    return answer or _issue(call, principal, str(form.get("scope", "")).split(" ")[0], proof)
+    return answer or _issue(call, principal, scope, proof)
 
 
 def _principal(call: Call, client: str) -> Principal | None:

@@ -35,17 +35,18 @@ CALENDAR_MCP = "calendar-mcp:1.0.0"
 MISBEHAVING_MCP = "mcp-misbehaving:1.0.0"
 
 
-def _program_layer(binary: Path, name: str) -> list[Layer]:
+def program_layer(binary: Path, name: str) -> list[Layer]:
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(binary, root / name)
         (root / name).chmod(0o755)
         return [layer(Tree(root))]
 
 
-def _program(image: str, binary: Path, name: str, user: str, ports: tuple[int, ...] = ()) -> Recipe:
+def program(image: str, binary: Path, name: str, user: str, ports: tuple[int, ...] = ()) -> Recipe:
     config = ImageConfig(entrypoint=[f"/{name}"], user=user, ports=ports)
-    return Recipe(image, sha256_of(binary), lambda: _program_layer(binary, name), config)
+    return Recipe(image, sha256_of(binary), lambda: program_layer(binary, name), config)
 
 
 # What the provisioner of volumes runs in a pod, with the directory in VOL_DIR.
@@ -75,7 +76,7 @@ def _volume_helper(image: str, base: Path) -> Recipe:
     return Recipe(image, key_of(base.name, repr(VOLUME_SCRIPTS)), lambda: _volume_helper_layers(base), config)
 
 
-def _python_layers(base: Path, server: Path | None, requirements: list[str]) -> list[Layer]:
+def _server_layers(base: Path, server: Path | None, requirements: list[str]) -> list[Layer]:
     version = python_base.python_version()
     with tempfile.TemporaryDirectory() as temporary:
         app = Path(temporary)
@@ -89,7 +90,7 @@ def _python_layers(base: Path, server: Path | None, requirements: list[str]) -> 
         return [layer(Tree(base)), layer(Tree(app, "app"))]
 
 
-def _python(
+def python_server(
     image: str, base: Path, requirements: list[str], server: Path | None = None, ports: Sequence[int] = ()
 ) -> Recipe:
     config = ImageConfig(
@@ -106,20 +107,20 @@ def _python(
         },
     )
     key = key_of(base.name, *([server.read_bytes()] if server else []), *requirements)
-    return Recipe(image, key, lambda: _python_layers(base, server, requirements), config)
+    return Recipe(image, key, lambda: _server_layers(base, server, requirements), config)
 
 
 def recipes(settings: Settings, binaries: Binaries, progress: Progress) -> list[Recipe]:
     base = python_base.ensure_python_base(settings, progress)
     return [
-        _program(PAUSE, binaries.pause, "pause", "65535:65535"),
-        _program(COREDNS, binaries.coredns, "coredns", "65532:65532"),
-        _program(KMCP_CONTROLLER, binaries.kmcp_manager, "manager", "65532:65532", (8081, 8443)),
+        program(PAUSE, binaries.pause, "pause", "65535:65535"),
+        program(COREDNS, binaries.coredns, "coredns", "65532:65532"),
+        program(KMCP_CONTROLLER, binaries.kmcp_manager, "manager", "65532:65532", (8081, 8443)),
         _volume_helper(VOLUME_HELPER, base),
-        _python(PYTHON_MCP, base, [MCP_REQUIREMENT]),
-        _python(ECHO_MCP, base, [MCP_REQUIREMENT], ECHO_SERVER, [3000]),
-        _python(CALENDAR_MCP, base, [NEW_MCP_REQUIREMENT], CALENDAR_SERVER, [3000]),
-        _python(MISBEHAVING_MCP, base, [], MISBEHAVING_SERVER, [3000]),
+        python_server(PYTHON_MCP, base, [MCP_REQUIREMENT]),
+        python_server(ECHO_MCP, base, [MCP_REQUIREMENT], ECHO_SERVER, [3000]),
+        python_server(CALENDAR_MCP, base, [NEW_MCP_REQUIREMENT], CALENDAR_SERVER, [3000]),
+        python_server(MISBEHAVING_MCP, base, [], MISBEHAVING_SERVER, [3000]),
         stdio.adapter(binaries),
         stdio.runner(stdio.NPX, base),
         stdio.runner(stdio.UVX, base),

@@ -28,10 +28,10 @@ class ApiError(Exception):
 
 
 class Api:
-    def __init__(self, layout: ClusterLayout) -> None:
+    def __init__(self, layout: ClusterLayout, user: str = "admin") -> None:
         self.layout = layout
         self.context = ssl.create_default_context(cafile=str(layout.pki / "ca.crt"))
-        self.context.load_cert_chain(layout.pki / "admin.crt", layout.pki / "admin.key")
+        self.context.load_cert_chain(layout.pki / f"{user}.crt", layout.pki / f"{user}.key")
         self.connection: http.client.HTTPSConnection | None = None
 
     def close(self) -> None:
@@ -39,12 +39,13 @@ class Api:
             self.connection.close()
             self.connection = None
 
+    def connect(self, timeout: float = 10) -> http.client.HTTPSConnection:
+        return http.client.HTTPSConnection(self.layout.node_address, API_PORT, context=self.context, timeout=timeout)
+
     def request(self, method: str, path: str, body: Any = None, content_type: str = "") -> tuple[int, bytes]:
         """Status and body; an OSError when nobody listens. Asks no proxy."""
         if self.connection is None:
-            self.connection = http.client.HTTPSConnection(
-                self.layout.node_address, API_PORT, context=self.context, timeout=10
-            )
+            self.connection = self.connect()
         headers = {"Content-Type": content_type} if content_type else {}
         try:
             self.connection.request(method, path, None if body is None else json.dumps(body), headers)

@@ -16,7 +16,17 @@ from localcloud.binaries import kubernetes_version, kubernetes_versions
 from localcloud.clusters import ClusterBackend, ClusterError, ClusterInfo
 from localcloud.files import locked, write_atomically
 from localcloud.images.catalog import COREDNS, PAUSE, VOLUME_HELPER
-from localcloud.kube import addons, credential_provider, helper_client, node_config, pki, policies, readiness, volumes
+from localcloud.kube import (
+    addons,
+    credential_provider,
+    helper_client,
+    load_balancers,
+    node_config,
+    pki,
+    policies,
+    readiness,
+    volumes,
+)
 from localcloud.kube.api import Api, ApiError
 from localcloud.kube.entra_login import administrators, authentication_config, entra_issuer
 from localcloud.kube.existing import ExistingCluster
@@ -245,6 +255,7 @@ class LocalClusters(ClusterBackend):
             *addons.cluster_dns(f"{self.settings.registry}/{COREDNS}"),
             *volumes.objects(),
             *policies.objects(),
+            *load_balancers.objects(),
             *administrators(entra_groups),
         ):
             api.apply(document)

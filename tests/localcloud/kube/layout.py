@@ -75,6 +75,25 @@ class ClusterLayout:
         return self.path / "volumes"
 
     @property
+    def public_network(self) -> str:
+        """Addresses for Services of type LoadBalancer, which this host and connected clusters reach."""
+        return f"{self._prefix}.64/26"
+
+    @property
+    def internal_network(self) -> str:
+        """Such addresses that only the cluster itself reaches."""
+        return f"{self._prefix}.128/26"
+
+    @property
+    def _prefix(self) -> str:
+        return self.node_address.rpartition(".")[0]
+
+    @property
+    def public_addresses(self) -> Path:
+        """Public IP addresses of the local Azure that Services may have, by GROUP/NAME."""
+        return self.path / "public-addresses.json"
+
+    @property
     def audit_log(self) -> Path:
         return self.path / "audit" / "audit.log"
 

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,6 +19,7 @@ from localcloud.kube.layout import API_PORT, POD_NETWORK, POLICY_QUEUE, SERVICE_
 from localcloud.processes import start_time, wait_until_gone
 
 INIT = Path(__file__).parent / "node-init.sh"
+PACKAGES = Path(__file__).resolve().parents[2]
 # Joins the cgroups named before "--", then becomes the supervisor whose only child is PID 1 of the cluster.
 ENTER = 'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs" || exit 1; shift; done; shift; exec unshare "$@"'
 UNSHARE = ("--fork", "--kill-child", "--pid", "--mount-proc", "--mount", "--net", "--ipc", "--uts", "--cgroup")
@@ -79,6 +81,10 @@ def _environment(layout: ClusterLayout, binaries: str, parts: str) -> dict[str, 
         "LC_POD_NETWORK": POD_NETWORK,
         "LC_SERVICE_NETWORK": SERVICE_NETWORK,
         "LC_OIDC_ISSUER": layout.oidc_issuer,
+        "LC_LOAD_BALANCERS": f"{layout.public_network} {layout.internal_network}",
+        # for the parts of ours that run beside the cluster's own
+        "LC_PYTHON": sys.executable,
+        "LC_PACKAGES": str(PACKAGES),
         "LC_POLICY_QUEUE": str(POLICY_QUEUE) if layout.network_policy else "",
     }
 
@@ -146,6 +152,8 @@ def start(layout: ClusterLayout, binaries: str, parts: str, owner: tuple[int, in
         _ip("link", "add", layout.interface, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
         _ip("addr", "add", f"{layout.host_address}/30", "dev", layout.interface)
         _ip("link", "set", layout.interface, "up")
+        to_node = ("via", layout.node_address, "dev", layout.interface, "src", layout.host_address)
+        _ip("route", "replace", layout.public_network, *to_node)
     except BaseException:
         with contextlib.suppress(ProcessLookupError):
             supervisor.kill()  # --kill-child takes PID 1 along

@@ -62,6 +62,10 @@ done
 ip link set eth0 up
 ip addr add "$LC_NODE_ADDRESS/30" dev eth0
 ip route add default via "$LC_HOST_ADDRESS"
+# what kube-proxy does not translate is for nobody; by the default route it would come back
+for network in $LC_LOAD_BALANCERS; do
+  ip route add unreachable "$network"
+done
 echo 1 >/proc/sys/net/ipv4/ip_forward
 echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6
 # for pods on the bridge to reach ClusterIPs of pods on the same bridge, where the kernel has the module
@@ -174,6 +178,7 @@ start kube-proxy kube-proxy --config="$dir/kube-proxy.yaml" --hostname-override=
 start volumes local-path-provisioner start --kubeconfig "$pki/volumes.kubeconfig" --provisioner-name rancher.io/local-path \
   --namespace kube-system --service-account-name volume-helper --config "$dir/volume-provisioner/config.json" \
   --helper-pod-file "$dir/volume-provisioner/helper-pod.yaml"
+start load-balancers env PYTHONPATH="$LC_PACKAGES" "$LC_PYTHON" -B -m localcloud.kube.load_balancers "$dir"
 if [ -n "$LC_POLICY_QUEUE" ]; then
   start network-policies network-policies --kubeconfig "$pki/network-policies.kubeconfig" --node "$LC_NODE_NAME" \
     --queue "$LC_POLICY_QUEUE"

@@ -45,9 +45,9 @@ disabled_plugins = [
 
 
 def registry_hosts(registry: str, ca_file: Path, login_servers: Sequence[str] = ()) -> dict[str, str]:
-    """certs.d: host → hosts.toml. ghcr.io and Docker Hub are answered by our registry and by nobody else: an image that
-    is not there is an error that says so, not a wait for a network the cluster does not have."""
-    own = dict.fromkeys((registry, "ghcr.io", "docker.io"), _hosts(registry, ca_file))
+    """certs.d: host → hosts.toml. ghcr.io, quay.io and Docker Hub are answered by our registry and by nobody else: an
+    image that is not there is an error that says so, not a wait for a network the cluster does not have."""
+    own = dict.fromkeys((registry, "ghcr.io", "quay.io", "docker.io"), _hosts(registry, ca_file))
     return {**own, **{server: _hosts(server, ca_file) for server in login_servers}}
 
 
@@ -143,7 +143,7 @@ def audit_policy() -> dict[str, Any]:
     """Who asked for what and with which answer, without bodies: secrets never reach the log. What the cluster's own
     parts do all day is left out; the writes of controllers that were installed into it are not."""
     own_users = ["system:apiserver", "system:kube-controller-manager", "system:kube-scheduler", "system:kube-proxy"]
-    own_users += ["system:network-policies", "system:volumes"]
+    own_users += ["system:network-policies", "system:volumes", "system:load-balancers"]
     own_groups = ["system:nodes", "system:serviceaccounts:kube-system"]
     return {
         "apiVersion": "audit.k8s.io/v1",

@@ -23,6 +23,7 @@ CLIENTS: dict[str, tuple[str, str | None]] = {
     "kube-proxy": ("system:kube-proxy", None),
     "network-policies": ("system:network-policies", None),
     "volumes": ("system:volumes", None),
+    "load-balancers": ("system:load-balancers", None),
     # last: its kubeconfig says that everything else is there
     "admin": ("kubernetes-admin", "system:masters"),
 }

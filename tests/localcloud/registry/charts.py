@@ -1,23 +1,46 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""KMCP's two Helm charts, packaged once as their project publishes them, and pushed to the registry."""
+"""Helm charts that Go modules hold, packaged once as their projects publish them, and pushed to the registry."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from localcloud.binaries import ensure_chart_sources, kmcp_version
+from localcloud.binaries import KMCP, GoProgram, ensure_chart_sources
 from localcloud.command import run
 from localcloud.files import Progress, fresh_directory, key_of
 from localcloud.registry.client import RegistryClient
 from localcloud.settings import Settings
 
-CHARTS = ("kmcp-crds", "kmcp")
-REPOSITORY = "kagent-dev/kmcp/helm"
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart by its place in the registry. Where it comes from a module as its project does not publish it, `finish`
+    does with a copy what publishing does, given the directory of all the module's charts."""
+
+    name: str
+    repository: str
+    program: GoProgram  # whose module holds it
+    version: str
+    source: str  # its directory there
+    finish: Callable[[Path, Path], None] | None = None
+    recipe: str = ""  # changes when `finish` does something else
+
+    @property
+    def reference(self) -> str:
+        return f"{self.repository}/{self.name}:{self.version}"
 
 
-def chart_reference(chart: str) -> str:
-    return f"{REPOSITORY}/{chart}:{kmcp_version()}"
+def _kmcp(name: str) -> Chart:
+    # In its repository the chart says 1.0.0 and no application version; publishing sets both to the release.
+    return Chart(name, "kagent-dev/kmcp/helm", KMCP, KMCP.version[1:], name)
+
+
+KMCP_CHARTS = (_kmcp("kmcp-crds"), _kmcp("kmcp"))
 
 
 def helm_environment(settings: Settings) -> dict[str, str]:
@@ -32,36 +55,48 @@ def helm_environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def ensure_charts(settings: Settings, progress: Progress) -> list[Path]:
-    """The packaged charts. A package is not reproducible (it holds times), so it is made once and kept."""
-    version = kmcp_version()
-    # In its repository the chart says 1.0.0 and no application version; publishing sets both to the release.
-    target = settings.cache / "charts" / f"kmcp-{version}-{key_of(version, *CHARTS)}"
+def package_path(settings: Settings, charts: Sequence[Chart]) -> Path:
+    """Where the packages of charts of one module are."""
+    program, version = charts[0].program, charts[0].version
+    key = key_of(version, *(part for chart in charts for part in (chart.name, chart.recipe) if part))
+    return settings.cache / "charts" / f"{program.directory}-{version.lstrip('v')}-{key}"
+
+
+def ensure_charts(
+    settings: Settings, progress: Progress, charts: Sequence[Chart] = KMCP_CHARTS
+) -> list[tuple[Chart, Path]]:
+    """The packaged charts of one module. A package is not reproducible (it holds times), so it is made once and kept.
+    The caller holds the build lock."""
+    target = package_path(settings, charts)
     if not target.exists():
-        sources = ensure_chart_sources(settings)
-        progress(f"packaging the KMCP {version} charts")
-        with fresh_directory(target) as directory:
-            for chart in CHARTS:
-                argv: list[str | Path] = [settings.helm, "package", sources / chart, "--destination", directory]
-                argv += ["--version", version, "--app-version", version]
-                run(argv, why=f"package the chart {chart}", env=helm_environment(settings))
-    return [target / f"{chart}-{version}.tgz" for chart in CHARTS]
+        sources = ensure_chart_sources(settings, charts[0].program)
+        progress(f"packaging {', '.join(chart.reference for chart in charts)}")
+        with fresh_directory(target) as directory, tempfile.TemporaryDirectory() as work:
+            for chart in charts:
+                copy = Path(work) / chart.name
+                shutil.copytree(sources / chart.source, copy)
+                if chart.finish:
+                    chart.finish(copy, sources)
+                argv: list[str | Path] = [settings.helm, "package", copy, "--destination", directory]
+                argv += ["--version", chart.version, "--app-version", chart.version]
+                run(argv, why=f"package the chart {chart.name}", env=helm_environment(settings))
+    return [(chart, target / f"{chart.name}-{chart.version}.tgz") for chart in charts]
 
 
-def push_charts(settings: Settings, client: RegistryClient, packages: list[Path]) -> list[str]:
+def push_charts(settings: Settings, client: RegistryClient, packages: Sequence[tuple[Chart, Path]]) -> list[str]:
     """Push what the registry does not hold; the names that were pushed."""
     pushed = []
-    for chart, package in zip(CHARTS, packages):
-        if client.has_tag(chart_reference(chart)):
+    for chart, package in packages:
+        if client.has_tag(chart.reference):
             continue
         argv: list[str | Path] = [
             settings.helm,
             "push",
             package,
-            f"oci://{settings.registry}/{REPOSITORY}",
+            f"oci://{settings.registry}/{chart.repository}",
             "--ca-file",
             settings.ca_file,
         ]
-        run(argv, why=f"push the chart {chart}", env=helm_environment(settings))
-        pushed.append(chart_reference(chart))
+        run(argv, why=f"push the chart {chart.name}", env=helm_environment(settings))
+        pushed.append(chart.reference)
     return pushed

@@ -8,11 +8,12 @@ import json
 import secrets
 import ssl
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from localcloud.files import Progress, key_of, write_atomically
 from localcloud.processes import Server
-from localcloud.registry.charts import push_charts
+from localcloud.registry.charts import Chart, push_charts
 from localcloud.registry.client import RegistryClient, split_reference
 from localcloud.registry.storage import image_digest, image_manifest, place_layers
 from localcloud.settings import Settings
@@ -78,7 +79,9 @@ def ensure_running(settings: Settings, node_parts: Path) -> None:
         time.sleep(0.05)
 
 
-def seed(settings: Settings, images: dict[str, Path], charts: list[Path], progress: Progress) -> None:
+def seed(
+    settings: Settings, images: Mapping[str, Path], charts: Sequence[tuple[Chart, Path]], progress: Progress
+) -> None:
     client = RegistryClient(settings.registry, settings.ca_file)
     try:
         pushed = [name for name, layout in images.items() if client.manifest_digest(name) != image_digest(layout)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.mesh.owned_objects import CLAIM
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.owned_objects import CLAIM
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh.registry_plan import (
     Growth,
     not_growing,

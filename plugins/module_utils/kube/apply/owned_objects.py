@@ -2,20 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The objects that the modules of the mesh make: known again by a label, removed by it, and never those of others."""
+"""The objects that modules make of a declaration: known again and removed by a label, and never those of others."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..errors import Refused
-from ..kube.apply.options import ObjectOutcome
-from ..kube.apply.requests import Target
-from ..kube.client import Kube
-from ..kube.discovery import ResourceType
-from ..kube.manifests import Object, ObjectRef, object_ref
-from ..plan import Refusal
-from ..task import Task
+from ...errors import Refused
+from ...plan import Refusal
+from ...task import Task
+from ..client import Kube
+from ..discovery import ResourceType
+from ..manifests import Object, ObjectRef, object_ref
+from .options import ObjectOutcome
+from .requests import Target
 
 CLAIM = "PersistentVolumeClaim"
 """What was written stays unless somebody asks for its removal."""
@@ -76,7 +76,7 @@ def delete_owned(
     if not targets:
         return []
     # what applies need not have it
-    from ..kube.apply.delete import DeleteOptions, delete_existing
+    from .delete import DeleteOptions, delete_existing
 
     options = DeleteOptions(
         subject=subject,

@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What both operations of the domain ask a cluster: served kinds, accepted classes, what is ready, what stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ..errors import NotReady, Reason
+from ..kube.apply.bundle import apply_bundle, plan_without_cluster
+from ..kube.apply.options import BundleOptions, BundleOutcome
+from ..kube.apply.owned_objects import delete_owned, is_owned
+from ..kube.apply.requests import Target, read_live
+from ..kube.client import Kube
+from ..kube.manifests import Object, ObjectRef
+from ..task import Task
+from ..waiting import Deadline, poll
+from .gateway_readiness import JUDGES, about, judge_class
+from .gateway_spec import APP_ROUTING, OWNER_LABEL, TYPES
+from .route_spec import owned_by
+
+INSTALL = (
+    "Install the implementation first: the role gateway does for Envoy Gateway; on AKS, az aks update "
+    "--enable-gateway-api and --enable-app-routing-istio. Certificates need cert-manager."
+)
+
+
+def unserved(kube: Kube, kinds: Iterable[str]) -> list[str]:
+    """The resources of these kinds that the cluster does not know."""
+    return [
+        f"{TYPES[kind].plural}.{TYPES[kind].group}"
+        for kind in dict.fromkeys(kinds)
+        if kube.resource_type(TYPES[kind].api_version, kind) is None
+    ]
+
+
+def wait_for_kinds(kube: Kube, task: Task, subject: str, kinds: Iterable[str], deadline: Deadline) -> None:
+    """NotReady where they are not served in time; a controller that was just installed may still bring them."""
+    wanted = list(dict.fromkeys(kinds))
+    lacking = poll(
+        lambda: unserved(kube, wanted),
+        lambda found: f"waiting for {', '.join(found)}" if found else None,
+        deadline,
+        task.progress,
+    )
+    if lacking:
+        reasons = [Reason("", "CrdNotServed", f"the cluster does not serve {', '.join(lacking)}", INSTALL, True)]
+        raise NotReady(subject, reasons, waited=deadline.elapsed)
+
+
+def wait_for_class(kube: Kube, task: Task, name: str, deadline: Deadline) -> None:
+    """NotReady where no controller takes the class up: a Gateway of it would never be looked at."""
+
+    def look() -> list[Reason]:
+        found = kube.get(TYPES["GatewayClass"].path(None, name), action=f"read GatewayClass {name}")
+        if found is not None:
+            return judge_class({"kind": "GatewayClass", **found})
+        missing = {"kind": "GatewayClass", "metadata": {"name": name}}
+        return [about(missing, "GatewayClassNotAccepted", "does not exist")]
+
+    reasons = poll(look, lambda found: f"waiting for {found[0].finding}" if found else None, deadline, task.progress)
+    if reasons:
+        raise NotReady(f"GatewayClass {name}", reasons, waited=deadline.elapsed)
+
+
+def wait_until_ready(kube: Kube, task: Task, items: Sequence[Object], deadline: Deadline) -> list[Object]:
+    """The objects as they stand once controllers have taken them up; NotReady with their own words otherwise."""
+    from ..kube.readiness.wait import wait_ready
+
+    return wait_ready(kube, task, items, max(1.0, deadline.left), judges=JUDGES)
+
+
+def apply_phases(
+    kube: Kube, task: Task, subject: str, phases: Sequence[Sequence[Object]], renderer: str
+) -> BundleOutcome:
+    """One after the other: what closes a way stands before the way does."""
+    options = BundleOptions(
+        subject=subject,
+        # AKS' operator writes the certificate that it has fetched into the listener
+        exclusive=renderer != APP_ROUTING,
+        wait_timeout=float(task.params["wait_timeout"]),
+    )
+    outcome = BundleOutcome(())
+    for some in phases:
+        lacking = unserved(kube, (item["kind"] for item in some)) if task.check_mode else []
+        if lacking:
+            # an earlier task of this run would bring them
+            applied = plan_without_cluster(some, f"{', '.join(lacking)}, which the cluster does not serve yet")
+        else:
+            applied = apply_bundle(kube, task, some, options, None)
+        outcome = BundleOutcome((*outcome.outcomes, *applied.outcomes), (*outcome.notes, *applied.notes))
+        outcome.raise_failures(f"apply {subject}")
+    return outcome
+
+
+def live_of(kube: Kube, targets: Sequence[Target]) -> Mapping[ObjectRef, Object]:
+    """Those of them that are there; of a kind that is not served, none is."""
+    served = {kind for kind in {one.ref.kind for one in targets} if not unserved(kube, [kind])}
+    return read_live(kube, [one for one in targets if one.ref.kind in served]).complete
+
+
+def remove_in_order(
+    kube: Kube, task: Task, subject: str, owner: str, groups: Sequence[Sequence[Target]]
+) -> BundleOutcome:
+    """What is ours of these, one group after the other: a way in goes before what closes it."""
+    live = live_of(kube, [one for group in groups for one in group])
+    outcome = BundleOutcome(())
+    for group in groups:
+        ours = [one for one in group if is_owned(live.get(one.ref), OWNER_LABEL, owner)]
+        outcome = BundleOutcome((*outcome.outcomes, *delete_owned(kube, task, subject, ours, live)))
+        outcome.raise_failures(f"remove what {subject} no longer needs")
+    return outcome
+
+
+def listed_of(kube: Kube, kinds: Iterable[str], owner: str, namespace: str | None = None) -> list[Object]:
+    """All objects of these kinds that belong to a gateway."""
+    found: list[Object] = []
+    for kind in kinds:
+        if not unserved(kube, [kind]):
+            resource = TYPES[kind]
+            rows = kube.list_objects(resource, namespace, label_selector=owned_by(owner))
+            found += [{"apiVersion": resource.api_version, "kind": kind, **row} for row in rows]
+    return found
