@@ -129,6 +129,8 @@ LANES = (
         needs="mesh-images",
         scenarios=("mcp_mesh", "mcp_mesh_agents"),
     ),
+    # A way in: Envoy Gateway, certificates, tokens, as they are published.
+    Lane("gateway", ("gateway_plane",), paths={}, needs="gateway-images"),
 )
 LANES_AT_ONCE = 3
 
@@ -295,6 +297,13 @@ STAGES: tuple[Stage, ...] = (
         "mesh-images",
         "images of the registry, the agents and the database of a mesh",
         *tool("localcloud", "build", "--images", "mesh"),
+        turn=5,
+        needs=("build",),
+    ),
+    _support(
+        "gateway-images",
+        "Envoy Gateway, Envoy and cert-manager",
+        *tool("localcloud", "build", "--images", "gateway"),
         turn=5,
         needs=("build",),
     ),
