@@ -46,6 +46,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
 from ..module_utils import domains
+from ..module_utils.arm.declared_rights import settled
 from ..module_utils.domain import CLUSTERS, PLATFORMS, Role
 from ..plugin_utils.host_values import HostValues
 from ..plugin_utils.role_files import first, loader_of, role_path, tasks_in
@@ -66,11 +67,7 @@ class LookupModule(LookupBase):
         rows = list(self._rows(variables or {}))
         if wanted == PROVIDERS:
             return list(dict.fromkeys(name for row in rows for name in row.get(PROVIDERS) or ()))
-        found: list[Any] = []
-        for row in rows:
-            if PROVIDERS not in row and row not in found:
-                found.append(row)
-        return found
+        return settled(row for row in rows if PROVIDERS not in row)
 
     def _rows(self, variables: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         load, needs = loader_of(self._loader), domains.azure_needs()
