@@ -10,9 +10,10 @@ short_description: The digests of images by the names that pods use, from what a
 version_added: 0.1.0
 author: The mcpops.platform contributors (@mcpops)
 description:
-  - Joins the results of M(mcpops.platform.acr_image) into what the option
-    O(mcpops.platform.mcp_server#module:image_digests) takes.
-  - An image that is absent, or whose digest is not known in check mode, has null.
+  - Joins the results of M(mcpops.platform.acr_image) into what the options
+    O(mcpops.platform.mcp_server#module:image_digests) and O(mcpops.platform.mesh_agent#module:image_digests) take.
+  - An image that is absent, or whose digest is not known, has null; one that a run would make has V(unknown) in check
+    mode.
 options:
   _input:
     description: What M(mcpops.platform.acr_image) registered, of one image or of a loop; an empty one has none.
@@ -31,17 +32,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The digest of each image, or null, by its name with registry and tag.
+  description: The digest of each image, V(unknown) or null, by its name with registry and tag.
   type: dict
 """
 
 from collections.abc import Callable
 from typing import Any
 
+from ..module_utils.kube.pinned_images import UNKNOWN
+
 
 def image_digests(registered: dict[str, Any]) -> dict[str, str | None]:
     return {
-        f"{result['login_server']}/{result['repository']}:{tag}": digest or None
+        f"{result['login_server']}/{result['repository']}:{tag}": digest or (UNKNOWN if result.get("is_new") else None)
         for result in registered.get("results", [registered])
         if result.get("login_server")
         for tag, digest in (result.get("tags") or {}).items()

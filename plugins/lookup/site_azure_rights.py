@@ -44,6 +44,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
+from ..module_utils.arm.declared_rights import settled
 from ..plugin_utils.declared_rights import rows_of
 
 PERMISSIONS = "permissions"
@@ -60,8 +61,4 @@ class LookupModule(LookupBase):
         rows = rows_of(variables or {}, self._loader, self._templar)
         if wanted == PROVIDERS:
             return list(dict.fromkeys(name for row in rows for name in row.get(PROVIDERS) or ()))
-        found: list[Any] = []
-        for row in rows:
-            if PROVIDERS not in row and row not in found:
-                found.append(row)
-        return found
+        return settled(row for row in rows if PROVIDERS not in row)

@@ -190,6 +190,11 @@ image:
   returned: success
   type: str
   sample: mcpacr.azurecr.io/tools/echo-mcp@sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824
+is_new:
+  description:
+    - Whether a run would make another image, whose digest is known after that only. In check mode; else always false.
+  returned: success
+  type: bool
 tags:
   description: Digest by tag, of the declared tags.
   returned: success

@@ -50,7 +50,8 @@ options:
       unless_present:
         description:
           - Id of the group or resource that the actions make, as O(permissions[].scope) is written. Where it is there
-            already, what is lacking is a note and no failure. It is looked for where something is lacking only.
+            already, what is lacking is a note and no failure; of a cluster among O(clusters) that is to change, what
+            its change takes fails outside check mode. It is looked for where something is lacking only.
         type: str
       unless_assigned:
         description:
@@ -104,7 +105,7 @@ options:
         type: str
         required: true
       cluster:
-        description: The options of M(mcpops.platform.aks_cluster) that declare it.
+        description: The options of M(mcpops.platform.aks_cluster) that declare it, tags and owner among them.
         type: dict
         required: true
       has_cluster:
@@ -182,6 +183,40 @@ options:
             the O(clusters) make is not asked before it is there.
           - Asked with O(examine=all). What does not answer is a warning, because nodes may reach it all the same and
             programs may have certificates of their own; without Azure nothing else is asked, and that fails.
+        type: list
+        elements: str
+      images:
+        description:
+          - Images of its pods, whose platforms are compared with the architecture of the node pools that the pods may
+            come to, by the labels and taints of these. One that runs on none of them fails; one that does not run on
+            some of them is a warning. Asked with O(examine=all), of registries that answer; registries of Azure that
+            O(clusters[].permissions) name are asked as this identity, others as anybody, and what they do not tell is a
+            note.
+        type: list
+        elements: dict
+        suboptions:
+          image:
+            description: Name of the image, with registry and tag or digest.
+            type: str
+            required: true
+          where:
+            description: Who has it, for messages.
+            type: str
+          node_selector:
+            description: Labels of nodes that its pods ask for.
+            type: dict
+          tolerations:
+            description: Tolerations of its pods.
+            type: list
+            elements: dict
+      programs:
+        description:
+          - Programs that are needed where the task runs, each with the oldest version that will do if there is one,
+            such as V(helm>=3.8). Looked for in E(PATH) and beside the Python interpreter, with O(examine=all).
+        type: list
+        elements: str
+      libraries:
+        description: Distributions of Python that are needed there, such as V(urllib3>=2.2), with O(examine=all).
         type: list
         elements: str
       charts:
@@ -325,6 +360,12 @@ _PERMISSIONS: dict[str, Any] = {
         "removes": {"type": "bool", "default": False},
     },
 }
+_IMAGE: dict[str, Any] = {
+    "image": {"type": "str", "required": True},
+    "where": {"type": "str"},
+    "node_selector": {"type": "dict"},
+    "tolerations": {"type": "list", "elements": "dict"},
+}
 ARGUMENT_SPEC: dict[str, Any] = {
     **azure_argument_spec(),
     "permissions": _PERMISSIONS,
@@ -341,6 +382,9 @@ ARGUMENT_SPEC: dict[str, Any] = {
             "features": {"type": "list", "elements": "str"},
             "charts": {"type": "list", "elements": "str"},
             "endpoints": {"type": "list", "elements": "str"},
+            "images": {"type": "list", "elements": "dict", "options": _IMAGE},
+            "programs": {"type": "list", "elements": "str"},
+            "libraries": {"type": "list", "elements": "str"},
         },
     },
     "share": {"type": "str", "choices": ["alone", "keep", "look"], "default": "alone"},

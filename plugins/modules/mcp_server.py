@@ -291,7 +291,8 @@ options:
         when the tag names another image; P(mcpops.platform.image_digests#filter) makes it of what
         M(mcpops.platform.acr_image) answers.
       - Of an image whose digest is null, which is one that is not known, the digest stays that an earlier task has put
-        behind the same tag. An image that is not here is as it is declared, unless O(keep_image_digests) is set.
+        behind the same tag. V(unknown) stands for one that is still to be made; in check mode the plan then says that
+        the image changes. An image that is not here is as it is declared, unless O(keep_image_digests) is set.
     type: dict
   keep_image_digests:
     description:
@@ -647,6 +648,7 @@ done:
 from typing import Any
 
 from ..module_utils.kmcp import mcp_server
+from ..module_utils.kube import pinned_images
 from ..module_utils.kube.kubeconfig import kubernetes_argument_spec
 from ..module_utils.module import run_module
 
@@ -711,8 +713,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "roll_on_config_change": {"type": "bool", "default": True},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "servers": {"type": "list", "elements": "dict", "options": SERVER},
-    "image_digests": {"type": "dict"},
-    "keep_image_digests": {"type": "bool", "default": False},
+    **pinned_images.ARGUMENTS,
     "bundle": {"type": "str"},
     "prune": {"type": "bool", "default": False},
     "prune_max_percent": {"type": "int", "default": 50},

@@ -250,6 +250,22 @@ options:
         through which the API server of AKS comes otherwise.
     type: list
     elements: str
+  image_digests:
+    description:
+      - Digests by image, as a registry has them now. An agent that declares one of these images, to the letter, gets it
+        with its digest behind the tag (C(registry.example.com/agent:1.0.0@sha256:...)), so that its pods are replaced
+        when the tag names another image; P(mcpops.platform.image_digests#filter) makes it of what
+        M(mcpops.platform.acr_image) answers.
+      - Of an image whose digest is null, which is one that is not known, the digest stays that an earlier task has put
+        behind the same tag. V(unknown) stands for one that is still to be made; in check mode the plan then says that
+        the image changes. An image that is not here is as it is declared, unless O(keep_image_digests) is set.
+    type: dict
+  keep_image_digests:
+    description:
+      - Whether the digest stays that an earlier task has put behind the tag of an image that O(image_digests) does not
+        name. For tasks that have not asked the registries.
+    type: bool
+    default: false
   set_name:
     description: Name of the set of agents that are declared together, in a label of their objects.
     type: str
@@ -394,6 +410,7 @@ done:
 
 from typing import Any
 
+from ..module_utils.kube import pinned_images
 from ..module_utils.kube.kubeconfig import kubernetes_argument_spec
 from ..module_utils.mesh import mesh_agent
 from ..module_utils.module import run_module
@@ -465,6 +482,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "code": {"type": "path"},
     "agents": {"type": "list", "elements": "dict", "required": True, "options": AGENT},
     "api_server_cidrs": {"type": "list", "elements": "str"},
+    **pinned_images.ARGUMENTS,
     "set_name": {"type": "str"},
     "prune": {"type": "bool", "default": False},
     "prune_max_percent": {"type": "int", "default": 50},

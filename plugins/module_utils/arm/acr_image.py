@@ -119,7 +119,8 @@ class _Target:
             after.update(dict.fromkeys(spec.tags, None if self._task.params["state"] == "absent" else self._digest))
         digest = next((found for tag in spec.tags if (found := after.get(tag))), None)
         image = f"{host}/{spec.repository}{f'@{digest}' if digest else f':{spec.tags[0]}'}" if host else None
-        if self._task.params["state"] == "absent":
+        gone = self._task.params["state"] == "absent"
+        if gone:
             digest = image = None
         return {
             "registry_id": spec.registry_id,
@@ -128,6 +129,8 @@ class _Target:
             "tags": after,
             "digest": digest,
             "image": image,
+            # in check mode nobody knows what a build comes to, but that it is another image
+            "is_new": outcome.plan.changed and digest is None and not gone,
         }
 
     # --- reading

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from ..errors import ServiceError
 from ..http_terms import Response
@@ -27,6 +27,7 @@ from .options import Cloud, Identity, resolve_identity
 from .role_assignment_plan import IGNORED_BY_REPOSITORIES, by_repository
 
 SERVICE = "registry"
+_ELSEWHERE = (301, 302, 303, 307, 308)
 _ACCEPT = ", ".join(
     f"application/vnd.{kind}"
     for kind in (
@@ -101,6 +102,32 @@ class Registry:
         whole = self._call("GET", path, action, repository, "pull", {"Accept": _ACCEPT})
         self._require(whole, action, "pull")
         return f"sha256:{hashlib.sha256(whole.body).hexdigest()}"
+
+    def platforms_of(self, repository: str, reference: str) -> list[tuple[str, str]] | None:
+        """Operating system and architecture of each image that a name stands for; None where there is no such thing.
+
+        An index lists them (https://github.com/opencontainers/image-spec/blob/main/image-index.md), and attestations
+        beside them, which are of no platform; the configuration of a single image has its own.
+        """
+        action = f"Reading {self.host}/{repository}{'@' if ':' in reference else ':'}{reference}"
+        response = self._call(
+            "GET", f"/v2/{repository}/manifests/{reference}", action, repository, "pull", {"Accept": _ACCEPT}
+        )
+        if response.status == 404:
+            return None
+        self._require(response, action, "pull")
+        manifest = _mapping(response.json_or_none())
+        if isinstance(manifest.get("manifests"), list):
+            return [one for row in manifest["manifests"] if (one := _platform(_mapping(_mapping(row).get("platform"))))]
+        digest = str(_mapping(manifest.get("config")).get("digest") or "")
+        configuration = self._call("GET", f"/v2/{repository}/blobs/{digest}", action, repository, "pull")
+        if configuration.status in _ELSEWHERE:
+            # where the content is; its address carries its own signature
+            place = urljoin(f"https://{self.host}/", configuration.headers.get("location", ""))
+            configuration = self._send("GET", place, action, {})
+        self._require(configuration, action, "pull")
+        found = _platform(_mapping(configuration.json_or_none()))
+        return [found] if found else []
 
     def untag(self, repository: str, tag: str) -> None:
         """Take a tag away (of Azure's registries only); absent is fine."""
@@ -235,6 +262,15 @@ class Registry:
         if self._login.user:
             return "Check source.username and source.password: the registry does not take them, or not for this image."
         return "Set source.username and source.password, or source.registry_id where it is a registry of Azure."
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _platform(given: Mapping[str, Any]) -> tuple[str, str] | None:
+    system, architecture = str(given.get("os") or ""), str(given.get("architecture") or "")
+    return (system, architecture) if system and architecture and "unknown" not in (system, architecture) else None
 
 
 def _encoded(body: Any) -> bytes:

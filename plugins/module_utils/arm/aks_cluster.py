@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,9 +20,10 @@ from .aks.plan import ClusterPlan, plan_cluster, plan_removal
 from .aks.spec import ClusterSpec, PoolSpec, SizeRequest, cluster_spec, current_pools, new_pools, size_request_of
 from .aks.validate import creation_problems, problems_of, removal_problems
 from .aks.versions import offered_problem, plan_problems, running_version, support_plan_of, version_step
-from .aks_sku_preflight import find_sizes, plain_location, selection_problems
+from .aks_sku_preflight import find_sizes, offered_versions, plain_location, selection_problems
 from .client import Arm, Body, PlanAgain, Reading
-from .errors import concerns_registration, parse_error
+from .cluster_preflight import promised
+from .errors import concerns_registration
 from .options import resolve_identity
 from .reconcile import converge_resource
 from .refused_sizes import Creation, remove_failed, sizes_at_fault, without
@@ -70,13 +71,18 @@ def _pool(pool: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-# answers that leave the decision to the service: no right to ask, or no provider registered yet
-_UNDECIDED = (401, 403, 409)
-
-
-def with_choices(arm: Arm, spec: ClusterSpec, reading: Reading, refused: Collection[str] = ()) -> ClusterSpec:
+def with_choices(
+    arm: Arm,
+    spec: ClusterSpec,
+    reading: Reading,
+    refused: Collection[str] = (),
+    others: Callable[[], list[SizeRequest]] = list,
+) -> ClusterSpec:
     """`spec` with a size for every new pool, none of those that Azure has `refused` (lower case) while this task runs;
-    nothing is asked for a cluster that only stays as it is."""
+    nothing is asked for a cluster that only stays as it is.
+
+    What `others` of this run are to get counts where it is not the size that was found for this cluster beside them.
+    """
     location = str((reading.body or {}).get("location") or spec.declared.get("location") or "")
     # what stands was taken once
     problems = [] if reading.body and plan_problems(reading.body) else plan_problems(reading.body, spec.declared)
@@ -91,7 +97,10 @@ def with_choices(arm: Arm, spec: ClusterSpec, reading: Reading, refused: Collect
     }
     # a size that a pool names is the service's to judge, with the creation; what it takes of the quota counts
     choose = [name for name, request in asked.items() if request.candidates and not request.named]
-    found = dict(zip(asked, _selections(arm, list(asked.values())))) if choose else {}
+    own = list(asked.values())
+    found = dict(zip(asked, _selections(arm, own))) if choose else {}
+    if found and (refused or _is_another(found, spec)) and (theirs := others()):
+        found = dict(zip(asked, _selections(arm, [*theirs, *own])[len(theirs) :]))
     pools: list[PoolSpec] = []
     for pool in spec.pools:
         selection = found.get(pool.name) if pool.name in choose else None
@@ -102,6 +111,12 @@ def with_choices(arm: Arm, spec: ClusterSpec, reading: Reading, refused: Collect
         pools.append(pool)
     refuse(spec.subject, list(dict.fromkeys(problems)))
     return replace(spec, pools=tuple(pools))
+
+
+def _is_another(found: Mapping[str, Selection], spec: ClusterSpec) -> bool:
+    """Whether a pool would get another size than the one that was found for it."""
+    sizes = {name: one.chosen.name.lower() if one.chosen is not None else "" for name, one in found.items()}
+    return any(sizes.get(name, size.lower()) != size.lower() for name, size in spec.sizes.chosen.items())
 
 
 def _selections(arm: Arm, asked: Sequence[SizeRequest]) -> list[Selection]:
@@ -118,21 +133,6 @@ def _version_problems(arm: Arm, version: str, location: str, plan: str) -> list[
     rows, problems = offered_versions(arm, location)
     found = offered_problem(version, plain_location(location), rows, plan)
     return [*problems, *([Problem("kubernetes_version", found)] if found else [])]
-
-
-def offered_versions(arm: Arm, location: str) -> tuple[list[dict[str, Any]], list[Problem]]:
-    """The service's list of versions, none where it leaves the question open, and what is wrong with the location."""
-    place = plain_location(location)
-    base = f"/subscriptions/{arm.subscription_id}/providers/Microsoft.ContainerService/locations/{place}"
-    version_list = names.api_version_of("Microsoft.ContainerService/locations/kubernetesVersions")
-    url = arm.url(f"{base}/kubernetesVersions", version_list)
-    response = arm.call("GET", url, f"Listing the Kubernetes versions of {place}")
-    if response.status in _UNDECIDED:
-        return [], []
-    if response.status != 200:
-        error = parse_error(response.json_or_none())
-        return [], [Problem("location", f"{error.message or place} ({error.code or response.status})")]
-    return (response.json_or_none() or {}).get("values") or [], []
 
 
 API_VERSION = names.api_version_of(names.MANAGED_CLUSTERS)
@@ -177,11 +177,14 @@ def _present(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
     warned: set[str] = set()
     refused: set[str] = set()
 
+    def others() -> list[SizeRequest]:
+        return promised(task, arm, spec)
+
     def plan_of(reading: Reading) -> ClusterPlan:
         if reading.body is None:
             refuse(spec.subject, creation_problems(task.params))
         _warn(task, spec, reading.body, warned)
-        return plan_cluster(reading.body, with_choices(arm, spec, reading, refused))
+        return plan_cluster(reading.body, with_choices(arm, spec, reading, refused, others))
 
     def apply(plan: ClusterPlan, reading: Reading) -> Body:
         creation = Creation(spec, plan.steps[0])
@@ -192,7 +195,7 @@ def _present(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
             at_fault = sizes_at_fault(failure, spec, creation.sizes(), refused) if tried else set()
             if not at_fault:
                 raise
-            none_left = _none_fits(arm, spec, reading, {*refused, *at_fault})
+            none_left = _none_fits(arm, spec, reading, {*refused, *at_fault}, others)
             # refused at once, it left nothing; an operation that failed did
             stays = none_left or (remove_failed(arm, creation) if failure.status is None else "")
             if stays:
@@ -220,10 +223,12 @@ def _present(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
     return Result.of(outcome.plan, {"cluster": cluster_facts(shown, spec.id)}, outcome.headline(task.check_mode))
 
 
-def _none_fits(arm: Arm, spec: ClusterSpec, reading: Reading, refused: Collection[str]) -> str:
+def _none_fits(
+    arm: Arm, spec: ClusterSpec, reading: Reading, refused: Collection[str], others: Callable[[], list[SizeRequest]]
+) -> str:
     """Why none of the other candidates would do, on what stood before the creation; empty where one does."""
     try:
-        with_choices(arm, spec, reading, refused)
+        with_choices(arm, spec, reading, refused, others)
     except (InvalidInput, Refused, ServiceError) as why:
         return why.message()
     return ""

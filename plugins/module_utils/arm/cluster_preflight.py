@@ -9,16 +9,17 @@ Pools of all hosts share the quota of a location, so they are counted one after 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
 from ..errors import Problem, ServiceError
 from ..option_problems import judged_apart, validated_options
+from ..run_cache import RunCache
 from ..task import Task
 from ..text import counted, listed
-from . import preview_features, retirements
+from . import names, preview_features, retirements
 from .aks.plan import ClusterPlan, plan_cluster
 from .aks.spec import (
     CLUSTER_ARGUMENTS,
@@ -31,14 +32,20 @@ from .aks.spec import (
 )
 from .aks.validate import creation_problems, problems_of
 from .aks.versions import LONG_TERM, OFFICIAL, offered_problem, plan_problems, support_plan_of, version_step
-from .aks_cluster import offered_versions
-from .aks_sku_preflight import find_sizes, plain_location, read_cluster
+from .aks_sku_preflight import find_sizes, offered_versions, plain_location, read_cluster
 from .client import Arm, Body
+from .declared_rights import texts_in
 from .errors import concerns_registration
+from .options import Identity, resolve_identity
 from .retirement_calendar import CHART, KUBERNETES
 from .sku import Selection
 
+# whose it is decides which pools may go
+_OPTIONS = {**names.OWNED_OPTIONS, **CLUSTER_ARGUMENTS}
 _FORBIDDEN = 403
+# longer than any run
+_KEPT_SECONDS = 86400.0
+_KEPT, _PROMISED = "azure-preflight-kept", "azure-preflight-sizes"
 _SHOWN = 4
 _QUOTA = ("FamilyQuota", "RegionalQuota", "LowPriorityQuota")
 
@@ -78,7 +85,7 @@ class Looked:
 
 
 @dataclass(frozen=True)
-class _Cluster:
+class Cluster:
     """A wish beside what stands, and what would be changed."""
 
     wish: Wish
@@ -93,15 +100,36 @@ class _Cluster:
     def location(self) -> str:
         return str((self.body or {}).get("location") or self.wish.spec.declared.get("location") or "")
 
+    def takes(self, scope: str, action: str) -> bool:
+        """Whether changing what stands takes this action at this scope; of a creation all that it may take is asked.
+
+        What a request names of others (a subnet, an identity) is looked at by Azure whether it is new there or not:
+        a linked scope is checked with each write that has it.
+        """
+        verb = action.lower()
+        if verb.startswith("microsoft.compute/"):
+            return any(not request.named for request in size_requests_of(self.wish.spec, self.body).values())
+        if verb.startswith(f"{names.AGENT_POOLS}/".lower()):
+            methods = {step.method for step in self.plan.steps if step.pool}
+            wanted = {"write": "PUT", "delete": "DELETE"}.get(verb.rpartition("/")[2])
+            return bool(methods) and wanted in (None, *methods)
+        writes = [step for step in self.plan.steps if step.method == "PUT"]
+        if verb == f"{names.MANAGED_CLUSTERS}/write".lower():
+            return any(not step.pool for step in writes)
+        linked = scope.lower().rstrip("/")
+        named = (text.lower().rstrip("/") for step in writes for text in texts_in(step.body))
+        # an id may begin below the subscription
+        return any(text.startswith("/") and linked.endswith(text) for text in named)
+
 
 def wish_of(entry: Mapping[str, Any], subscription_id: str) -> tuple[Wish | None, list[Problem]]:
     """What an entry of the option `clusters` declares, or what is wrong with it, told of its options."""
     where = f"clusters[{entry['host']}].cluster"
     # an empty text is what is left open: the service's own version
     given = {name: value for name, value in entry["cluster"].items() if value != ""}
-    reported, params, _hidden = validated_options(CLUSTER_ARGUMENTS, given, {})
+    reported, params, _hidden = validated_options(_OPTIONS, given, {})
     if reported:
-        return None, judged_apart(CLUSTER_ARGUMENTS, given, where)[0] or reported
+        return None, judged_apart(_OPTIONS, given, where)[0] or reported
     own = problems_of({**params, "wait_timeout": None})
     if own:
         return None, [Problem(f"{where}.{problem.path}", problem.message) for problem in own]
@@ -110,13 +138,12 @@ def wish_of(entry: Mapping[str, Any], subscription_id: str) -> tuple[Wish | None
     return Wish(str(entry["host"]), spec, needed, **further), []
 
 
-def look(task: Task, arm: Arm, wishes: Sequence[Wish], everything: bool, today: date, days: int) -> Looked:
+def look(arm: Arm, clusters: Sequence[Cluster], everything: bool, today: date, days: int) -> Looked:
     """What keeps these clusters from being made or changed as declared, and what Azure will retire of them.
 
     Unless `everything` is to be looked at, nothing is asked of clusters that only stay as they are but to read them.
     """
     found = Looked()
-    clusters = list(_read(task, arm, wishes, found))
     _sizes(arm, clusters, found)
     offers = _Offers(arm)
     features: dict[str, str] = {}
@@ -137,7 +164,8 @@ def look(task: Task, arm: Arm, wishes: Sequence[Wish], everything: bool, today: 
     return found
 
 
-def _read(task: Task, arm: Arm, wishes: Sequence[Wish], found: Looked) -> Iterator[_Cluster]:
+def read(task: Task, arm: Arm, wishes: Sequence[Wish], notes: list[tuple[str, str]]) -> Iterator[Cluster]:
+    """The clusters as they stand. Of one that may not be read, a note of its host."""
     for wish in wishes:
         try:
             body = read_cluster(task, arm, wish.spec.resource_group, wish.spec.name)
@@ -145,9 +173,48 @@ def _read(task: Task, arm: Arm, wishes: Sequence[Wish], found: Looked) -> Iterat
             if failure.status != _FORBIDDEN:
                 raise
             # what is lacking is told with the permissions
-            found.notes.append((wish.host, f"{wish.spec.subject} may not be read: it was not looked at."))
+            notes.append((wish.host, f"{wish.spec.subject} may not be read: it was not looked at."))
             continue
-        yield _Cluster(wish, body, plan_cluster(body, wish.spec))
+        yield Cluster(wish, body, plan_cluster(body, wish.spec))
+
+
+def kept(
+    task: Task, identity: Identity, changed: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """What the tasks of this run have kept for one identity and subscription, by host, or change it."""
+    cache, key = RunCache(task.run_directory), (_KEPT, identity.fingerprint(), identity.subscription_id)
+    if changed is not None:
+        cache.change(key, lambda known: changed(known or {}), _KEPT_SECONDS)
+    known: dict[str, Any] = cache.known(key) or {}
+    return known
+
+
+def promise(task: Task, identity: Identity, sizes: Mapping[str, Mapping[str, str]]) -> None:
+    """Keep the sizes that were found for new pools of these hosts, by host and pool."""
+    key = (_PROMISED, identity.fingerprint(), identity.subscription_id)
+    RunCache(task.run_directory).change(key, lambda known: {**(known or {}), **sizes}, _KEPT_SECONDS)
+
+
+def promised(task: Task, arm: Arm, own: ClusterSpec) -> list[SizeRequest]:
+    """What the other hosts of this run are still to get, as the preflight has found it for them.
+
+    Of a cluster that may not be read nothing is known, and what is declared wrongly is refused elsewhere.
+    """
+    identity = resolve_identity(task.params)
+    sizes_of = RunCache(task.run_directory).known((_PROMISED, identity.fingerprint(), identity.subscription_id)) or {}
+    found: list[SizeRequest] = []
+    for host, entry in sorted(kept(task, identity).items()):
+        wish = wish_of(entry, arm.subscription_id)[0] if entry["has_cluster"] else None
+        if wish is None or wish.spec.id.lower() == own.id.lower():
+            continue
+        spec = replace(wish.spec, sizes=replace(wish.spec.sizes, chosen=sizes_of.get(host) or {}))
+        try:
+            # not what an earlier task has read: they are being made
+            body = arm.read(spec.id, f"Reading {spec.subject}", spec.api_version).body
+        except ServiceError:
+            continue
+        found += size_requests_of(spec, body).values()
+    return found
 
 
 def size_requests_of(spec: ClusterSpec, body: Body | None) -> dict[str, SizeRequest]:
@@ -161,8 +228,8 @@ def size_requests_of(spec: ClusterSpec, body: Body | None) -> dict[str, SizeRequ
     return {name: request for name, request in asked.items() if request.candidates}
 
 
-def _sizes(arm: Arm, clusters: Sequence[_Cluster], found: Looked) -> None:
-    asked: list[tuple[_Cluster, str, SizeRequest]] = [
+def _sizes(arm: Arm, clusters: Sequence[Cluster], found: Looked) -> None:
+    asked: list[tuple[Cluster, str, SizeRequest]] = [
         (one, name, request) for one in clusters for name, request in size_requests_of(one.wish.spec, one.body).items()
     ]
     if not asked:
@@ -190,7 +257,7 @@ def _sizes(arm: Arm, clusters: Sequence[_Cluster], found: Looked) -> None:
             found.findings.append(_unfit(one, pool, request, selection, len(asked)))
 
 
-def _unfit(one: _Cluster, pool: str, request: SizeRequest, selection: Selection, pools: int) -> Finding:
+def _unfit(one: Cluster, pool: str, request: SizeRequest, selection: Selection, pools: int) -> Finding:
     subject = f"{one.wish.spec.subject}, node pool {pool}"
     nodes = counted(request.wanted.node_count, "node")
     if not selection.offers:
@@ -235,7 +302,7 @@ class _Offers:
         return plan in plans
 
 
-def _versions(one: _Cluster, offers: _Offers) -> Iterator[Finding]:
+def _versions(one: Cluster, offers: _Offers) -> Iterator[Finding]:
     spec = one.wish.spec
     if not (one.body and plan_problems(one.body)):
         for problem in plan_problems(one.body, spec.declared):
@@ -252,7 +319,7 @@ def _versions(one: _Cluster, offers: _Offers) -> Iterator[Finding]:
         yield Finding(one.wish.host, subject, code="K8sVersionNotSupported", message=message)
 
 
-def _features(arm: Arm, one: _Cluster, states: dict[str, str]) -> Iterator[Finding]:
+def _features(arm: Arm, one: Cluster, states: dict[str, str]) -> Iterator[Finding]:
     spec = one.wish.spec
     asked = [preview_features.Need(name, "features", "", certain=True) for name in one.wish.features]
     asked += preview_features.needs(spec.declared, [pool.declared for pool in spec.pools])
@@ -272,7 +339,7 @@ def _features(arm: Arm, one: _Cluster, states: dict[str, str]) -> Iterator[Findi
         )
 
 
-def _retirements(one: _Cluster, offers: _Offers, everything: bool, today: date, days: int) -> Iterator[Finding]:
+def _retirements(one: Cluster, offers: _Offers, everything: bool, today: date, days: int) -> Iterator[Finding]:
     spec, host = one.wish.spec, one.wish.host
     used = retirements.uses(spec.declared, [pool.declared for pool in spec.pools], one.body)
     used += [retirements.Use(CHART, chart.rstrip("/").rpartition("/")[2], "charts") for chart in one.wish.charts]
@@ -299,6 +366,6 @@ def _retirements(one: _Cluster, offers: _Offers, everything: bool, today: date, 
             yield Finding(host, f"{spec.subject}: {use.place}", code="Retired", message=message, hint=hint, fails=False)
 
 
-def _still_offered(offers: _Offers, one: _Cluster, use: retirements.Use) -> bool | None:
+def _still_offered(offers: _Offers, one: Cluster, use: retirements.Use) -> bool | None:
     minor, _blank, plan = use.value.partition(" ")
     return offers.lists(one.location, minor, LONG_TERM if plan else OFFICIAL)

@@ -11,12 +11,12 @@ subscription.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from . import names
 from .resource_plan import locate
-from .role_assignment_plan import is_guid, role_guid
+from .role_assignment_plan import by_repository, is_guid, role_guid
 
 Options = Mapping[str, Any]
 Row = dict[str, Any]
@@ -42,6 +42,20 @@ _TO_USE = {
 """What a cluster uses of others, by its type, and the action that lets whoever makes the cluster give it that."""
 
 
+REPOSITORIES = "repositories"
+"""A row that only says that the permissions of this registry are by repository."""
+_PULL, _REMOVE = f"{names.REGISTRIES}/pull/read", f"{names.REGISTRIES}/artifacts/delete"
+_BY_REPOSITORY = {
+    # of Container Registry Repository Reader, Writer and Contributor
+    # (https://learn.microsoft.com/azure/container-registry/container-registry-rbac-built-in-roles-directory-reference)
+    _PULL: ("content/read", "metadata/read"),
+    _REMOVE: ("content/delete", "metadata/delete"),
+    # a build of such a registry pushes as whoever asked for it
+    f"{names.REGISTRIES}/scheduleRun/action": ("content/write", "metadata/write"),
+}
+_STILL_NEEDED = f"{names.REGISTRIES}/scheduleRun/action"
+
+
 def of_resource(options: Options) -> Iterator[Row]:
     given = {key: value for key, value in options.items() if isinstance(value, str)}
     resource_id, kind, _name, wrong = locate(given, "")
@@ -55,8 +69,38 @@ def of_resource(options: Options) -> Iterator[Row]:
         yield {"scope": place, "actions": [f"{action}/delete"], "unless_present": place, "removes": True}
         return
     yield {"scope": around, "actions": [f"{action}/write"], "unless_present": place}
+    if kind.lower() == names.REGISTRIES.lower() and by_repository(_mapping(options.get("properties"))):
+        yield {REPOSITORIES: place}
     if kind.lower() in _ONE_OF_ALL:
         yield {"scope": "", "actions": [_ONE_OF_ALL[kind.lower()]], "unless_present": place}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def settled(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows of a host, each once; of registries whose permissions are by repository, those of the repositories.
+
+    Such a registry does not heed `pull/read`, which AcrPull, Contributor and Owner give
+    (https://learn.microsoft.com/azure/container-registry/container-registry-rbac-abac-repository-permissions).
+    """
+    given = list(rows)
+    by = {str(row[REPOSITORIES]).lower() for row in given if REPOSITORIES in row}
+    found: list[Mapping[str, Any]] = []
+    for row in given:
+        if REPOSITORIES in row:
+            continue
+        one = _of_repositories(row) if str(row.get("scope") or "").strip().rstrip("/").lower() in by else row
+        if one not in found:
+            found.append(one)
+    return found
+
+
+def _of_repositories(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    data = [f"{names.REGISTRIES}/repositories/{one}" for act in row["actions"] for one in _BY_REPOSITORY.get(act, ())]
+    actions = [act for act in row["actions"] if act not in _BY_REPOSITORY or act == _STILL_NEEDED]
+    return {**row, "actions": actions, "data_actions": data} if data else row
 
 
 def _parent(place: str, kind: str) -> str:
@@ -134,7 +178,7 @@ def of_cluster(options: Options) -> Iterator[Row]:
     actions += [f"{pools}/delete"] if options.get("purge_node_pools") is True else []
     yield {"scope": scope, "actions": actions, "unless_present": place}
     declared = [options.get(key) for key in ("identity", "node_pools", "properties")]
-    for used in dict.fromkeys(text.rstrip("/") for text in _texts(declared)):
+    for used in dict.fromkeys(text.rstrip("/") for text in texts_in(declared)):
         parsed = names.parse_id(used)
         if parsed is not None and (action := _TO_USE.get(parsed.type.lower())):
             yield {"scope": used, "actions": [action], "unless_present": place}
@@ -160,17 +204,17 @@ def _whole(text: str) -> str:
     return f"{_NONE}s{text}" if text.lower().startswith("/resourcegroups/") else text
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts_in(value: Any) -> Iterator[str]:
     """Every text in a declaration, keys of mappings as well: identities are such."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
         for key, one in value.items():
-            yield from _texts(str(key))
-            yield from _texts(one)
+            yield from texts_in(str(key))
+            yield from texts_in(one)
     elif isinstance(value, (list, tuple)):
         for one in value:
-            yield from _texts(one)
+            yield from texts_in(one)
 
 
 AZURE_NEEDS = {

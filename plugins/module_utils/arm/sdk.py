@@ -10,8 +10,10 @@ guard as its last stage.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import importlib
+import json
 import logging
 import re
 import time
@@ -113,6 +115,15 @@ class CachedCredential:
         token, expires_on = self._cache.get_or_make(self._key(scopes), lambda: self._request(scopes, options))
         self._secret(token)
         return AccessToken(token, int(expires_on))
+
+    def claims(self, *scopes: str) -> dict[str, Any]:
+        """What the token for these scopes says of who has it; nothing where it is not a JWT, as Entra's are."""
+        parts = str(self.get_token(*scopes).token).split(".")
+        try:
+            found = json.loads(base64.urlsafe_b64decode(f"{parts[1]}==="))
+        except (IndexError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def forget(self, *scopes: str) -> None:
         self._cache.forget(self._key(scopes))

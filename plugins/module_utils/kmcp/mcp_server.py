@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import Failure, NotReady, Problem, Refused, Rule, ServiceError, check, refuse
+from ..kube import pinned_images
 from ..kube.apply.bundle import apply_bundle, plan_without_cluster
 from ..kube.apply.options import BundleOptions, BundleOutcome, ObjectOutcome
 from ..kube.apply.requests import read_live
@@ -29,7 +30,7 @@ from ..run_cache import ClusterPending
 from ..task import Result, Task
 from ..text import counted, listed
 from ..waiting import Deadline, wait_timeout_problems
-from . import observe, readiness, server_children, server_images, server_policies, server_rotation, server_validate
+from . import observe, readiness, server_children, server_policies, server_rotation, server_validate
 from .observe import SERVERS
 from .readiness import Converged, ObservedServer, server_row
 from .server_spec import (
@@ -209,8 +210,7 @@ def converge(task: Task) -> Result:
     try:
         kube = Kube.connect(task)
     except ClusterPending as pending:
-        by_digest = server_images.with_digests(servers, params, {})
-        return _without_cluster(by_digest, pending.reason, absent)
+        return _without_cluster(server_rotation.by_digest(task, servers, {}), pending.reason, absent)
     served = kube.resource_type(API_VERSION, KIND) is not None
     if absent:
         return remove_servers(kube, task, servers, served)
@@ -246,7 +246,7 @@ _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
     *CONNECTION,
     _server_problems,
     bundle_problems,
-    server_images.digest_problems,
+    pinned_images.digest_problems,
     _callers,
     lambda params: wait_timeout_problems(params["wait_timeout"], zero=True),
 )
@@ -269,7 +269,7 @@ def _present(kube: Kube, task: Task, servers: Sequence[Declared], served: bool) 
     ]
     read = observe.read_servers(kube, servers, beside, resource_served=served)
     live = read.complete
-    servers = server_images.with_digests(servers, task.params, live)
+    servers = server_rotation.by_digest(task, servers, live)
     done = Converged(servers, observed_servers=observe.observed_from(kube, task, servers, live))
     _hide_secrets(task, done.observed_servers)
     refused = {server.key: _refusals(server, done.observed_servers[server.key], live) for server in servers}

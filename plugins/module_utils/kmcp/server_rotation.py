@@ -2,19 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""MCP servers follow the Secrets and ConfigMaps that they use and keep a requested restart.
+"""MCP servers follow the Secrets, ConfigMaps and images that they use and keep a requested restart.
 
 The Deployment to come is tried in a dry run.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ..errors import ServiceError
-from ..kube import config_digest
+from ..kube import config_digest, pinned_images
 from ..kube.apply import rotation
 from ..kube.apply.replacement import dropped_leaves
 from ..kube.apply.requests import Target, map_concurrently
@@ -22,17 +23,36 @@ from ..kube.apply.rotation import held_in, ref_of
 from ..kube.client import Kube
 from ..kube.config_digest import SECRET, Record, Reference, as_mapping, as_mappings
 from ..kube.config_digest import read_record as recorded_in
-from ..kube.fields import FIELD_MANAGER, foreign_fields, undeclared_own
+from ..kube.fields import FIELD_MANAGER, field_step, foreign_fields, undeclared_own
 from ..kube.manifests import Object, ObjectRef
 from ..kube.schema import UNKNOWN
 from ..plan import Refusal
 from ..task import Task
+from .observe import SERVERS, target_by_name
 from .readiness import ObservedServer
 from .server_children import CHILDREN, MADE_BY_KMCP, RESTARTED_AT, expected_child
 from .server_spec import CONTAINER_SECURITY, POD_SECURITY, Declared, Key, server_resource
 
 # the options of a server that say which variables it gets
 _READ: Mapping[str, type] = {"name": str, "namespace": str, "env": Mapping, "secret_refs": list, "spec": Mapping}
+
+
+_IMAGE = tuple(map(field_step, ("spec", "deployment", "image")))
+
+
+def by_digest(task: Task, servers: Sequence[Declared], live: Mapping[ObjectRef, Object]) -> list[Declared]:
+    """The servers with their images by digest, where the task asks for digests."""
+    return [_pinned(task, server, live.get(target_by_name(SERVERS, server.key).ref)) for server in servers]
+
+
+def _pinned(task: Task, server: Declared, live: Object | None) -> Declared:
+    image = str(server.deployment.get("image") or "")
+    name = pinned_images.pinned(image, task.params, live, _IMAGE, task.check_mode)
+    if name == image:
+        return server
+    resource = copy.deepcopy(dict(server.resource))
+    resource["spec"]["deployment"]["image"] = name
+    return replace(server, resource=resource)
 
 
 def secret_targets(servers: Sequence[Declared]) -> list[Target]:

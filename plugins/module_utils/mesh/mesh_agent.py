@@ -7,16 +7,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import Check, NotReady, Problem, Refused, Rule, check, refuse
+from ..kube import pinned_images
 from ..kube.apply.bundle import apply_bundle, plan_without_cluster
 from ..kube.apply.options import BundleOptions, BundleOutcome
 from ..kube.apply.owned_objects import CLAIM, TYPES, delete_owned, is_owned, refuse_others, target_named
 from ..kube.apply.requests import Target, read_live, target_of
 from ..kube.client import Kube
+from ..kube.fields import field_step, item_step
 from ..kube.kubeconfig import CONNECTION
 from ..kube.manifests import Object, ObjectRef
 from ..masking import declared_values, protect
@@ -28,6 +30,7 @@ from ..text import listed
 from ..waiting import Deadline, poll, wait_timeout_problems
 from . import agent_code, registry_observe
 from .agent_spec import (
+    AGENT,
     API_SERVER_CIDRS,
     CHILDREN,
     OWNER_LABEL,
@@ -44,6 +47,7 @@ from .registry_readiness import Expected, Verdict, judge_agents
 
 SUBJECT = "mesh_agent"
 _SHOWN = 5
+_IMAGE = (*map(field_step, ("spec", "template", "spec", "containers")), item_step({"name": AGENT}), field_step("image"))
 
 
 @dataclass(frozen=True)
@@ -77,8 +81,7 @@ def converge(task: Task) -> Result:
     if params["state"] == "absent":
         return _absent(task, declared)
     declared = _with_code(declared, params.get("code"))
-    objects = {agent.name: agent_objects(agent, declared.mesh) for agent in declared.agents}
-    every = [item for items in objects.values() for item in items]
+    every = [item for items in _objects(declared).values() for item in items]
     protect(task, declared_values(every))
     for warning in (warning for agent in declared.agents for warning in agent_warnings(agent)):
         task.warn(warning)
@@ -87,8 +90,9 @@ def converge(task: Task) -> Result:
     try:
         kube = Kube.connect(task)
     except ClusterPending as pending:
+        every = [item for items in _objects(_by_digest(task, declared, {})).values() for item in items]
         return _result(declared, plan_without_cluster(every, pending.reason), None)
-    return _present(kube, task, declared, objects)
+    return _present(kube, task, declared)
 
 
 def declared_from(params: Mapping[str, Any]) -> Declared:
@@ -131,16 +135,33 @@ def _with_code(declared: Declared, directory: str | None) -> Declared:
     return Declared(declared.mesh, declared.registry, tuple(found))
 
 
-def _present(kube: Kube, task: Task, declared: Declared, objects: Mapping[str, list[Object]]) -> Result:
+def _objects(declared: Declared) -> dict[str, list[Object]]:
+    return {agent.name: agent_objects(agent, declared.mesh) for agent in declared.agents}
+
+
+def _by_digest(task: Task, declared: Declared, live: Mapping[ObjectRef, Object]) -> Declared:
+    """With the images that agents name by digest."""
+    agents = []
+    for agent in declared.agents:
+        image = str(agent.options.get("image") or "")
+        standing = live.get(target_named("Deployment", agent.name, declared.mesh.namespace).ref)
+        name = pinned_images.pinned(image, task.params, standing, _IMAGE, task.check_mode)
+        agents.append(replace(agent, options={**agent.options, "image": name}) if name != image else agent)
+    return replace(declared, agents=tuple(agents))
+
+
+def _present(kube: Kube, task: Task, declared: Declared) -> Result:
     params, namespace = task.params, declared.mesh.namespace
-    every = [item for items in objects.values() for item in items]
+    objects = _objects(declared)
     deadline = Deadline(float(params["wait_timeout"]))
     leaving = _undeclared_agents(kube, declared, params) if params["prune"] else []
     lacking = {name: undeclared_kinds(items) for name, items in objects.items()}
     lacking.update({name: undeclared_kinds([]) for name in leaving})
     undeclared = [target_named(kind, name, namespace) for name, kinds in lacking.items() for kind in kinds]
-    own = [target_of(TYPES[item["kind"]], item) for item in every]
+    own = [target_of(TYPES[item["kind"]], item) for items in objects.values() for item in items]
     live = read_live(kube, [*own, *undeclared]).complete
+    declared = _by_digest(task, declared, live)
+    every = [item for items in _objects(declared).values() for item in items]
     refuse_others(SUBJECT, OWNER_LABEL, {target.ref: target.ref.name for target in own}, live)
     options = BundleOptions(
         subject=SUBJECT, namespace=namespace, exclusive=True, wait_timeout=float(params["wait_timeout"])
@@ -279,6 +300,7 @@ _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
     _place,
     _set,
     cidr_problems,
+    pinned_images.digest_problems,
     _agents,
     Check(
         "registry_port",

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from support.local_azure import SECRET, Azure, free_port, served
-from support.playbook import LOCAL_HOST, run_tasks
+from support.playbook import CHECKOUT, LOCAL_HOST, run_tasks
 
 from ansible_collections.mcpops.platform.plugins.modules import azure_resource
 from localcloud.authority import Authority
@@ -165,16 +166,27 @@ def test_a_host_that_cannot_say_what_it_declares_has_failed_its_preflight(azure:
     assert done.of("c", "Told")["msg"] == "always"
 
 
+OF_CLUSTERS = sorted(
+    name.removeprefix("aks_cluster_")
+    for name in yaml.safe_load((CHECKOUT / "roles/aks_cluster/meta/argument_specs.yml").read_text("utf-8"))[
+        "argument_specs"
+    ]["main"]["options"]
+)
+
+
 def test_a_platform_needs_no_variable_of_a_cluster(azure: Azure, tmp_path: Path) -> None:
-    """Neither a region nor a group of clusters, nor what charts for all hosts take from variables of clusters."""
+    """Neither a region nor a group of clusters, nor what common variables take from those of clusters."""
     platform = {
         "azure_platform_location": "eastus2",
         "azure_platform_resource_groups": [{"name": GROUP, "location": "eastus2"}],
         "azure_platform_environment": "dev",
         "azure_platform_providers": ["Microsoft.Network"],
     }
+    of_clusters = "{{ what_only_clusters_say }}"
     common = {
-        "extras_releases": [{"name": "x", "chart_ref": "{{ chart_of_this_cluster }}"}],
+        "extras_releases": [{"name": "x", "chart_ref": of_clusters}],
+        # group_vars of all, with variables that hosts of clusters have
+        **{f"aks_cluster_{name}": of_clusters for name in OF_CLUSTERS},
     }
     host = {**LOCAL_HOST, **platform, **common, "mcpops_azure_auth": azure.auth()}
     tasks = [

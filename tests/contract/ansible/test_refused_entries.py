@@ -27,6 +27,7 @@ SERVER = {"name": "pg-agents", "login": "mesh"}
 DATABASE = {"server": "pg-agents", "name": "registry"}
 RULE = {"server": "pg-agents", "name": "azure", "first": "0.0.0.0"}
 ROLE = {"principal": "11111111-2222-3333-4444-555555555555", "resource_group": "rg", "role": "Reader"}
+IMAGE = {"registry": "acragents", "repository": "echo", "tags": ["1"], "source": {"image": "ghcr.io/team/echo:1"}}
 SERVICE_ACCOUNT = {"identity": "id-ci", "namespace": "tools", "service_account": "server"}
 SOUND: dict[str, Any] = {
     "azure_platform_registries": [REGISTRY],
@@ -39,6 +40,7 @@ SOUND: dict[str, Any] = {
     "azure_platform_postgres_databases": [DATABASE],
     "azure_platform_postgres_firewall_rules": [RULE],
     "azure_platform_resource_groups": [{"name": "rg"}],
+    "azure_platform_images": [IMAGE],
 }
 OF_CLUSTER: dict[str, Any] = {
     "aks_cluster_registries": [REGISTRY],
@@ -78,6 +80,16 @@ ENTRIES: dict[str, dict[str, Any]] = {
         "condition": "(a",
         "description": "x" * 3000,
         "state": "gone",
+    },
+    "azure_platform_images": {
+        "registry": "acrother",
+        "repository": "Tools/Echo",
+        "tags": [],
+        "source": {"image": "echo"},
+        "build": {"context": ""},
+        "follow_source": "perhaps",
+        "state": "gone",
+        "wait_timeout": -5,
     },
     "azure_platform_log_workspaces": {
         "name": "a",
@@ -173,6 +185,9 @@ def test_every_option_is_here() -> None:
     assert {name for name in platform if not (platform[name].get("options"))} == {
         name for name in VARIABLES if name.startswith("azure_platform")
     } | {FREE}
+    assert {name for name in platform if platform[name].get("options")} == {
+        name for name in ENTRIES if name.startswith("azure_platform")
+    }
     for variable, options in ENTRIES.items():
         known = {**platform, **cluster}[variable]["options"]
         assert set(known) == set(options), variable

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any
 
 import pytest
+
+from localcloud.azure import rbac
 
 from .conftest import SUB, Azure, cluster_path
 
@@ -130,3 +133,26 @@ def test_where_nothing_is(azure: Azure) -> None:
     assert put(azure).json()["error"]["code"] == "ResourceGroupNotFound"
     path = f"/subscriptions/00000000-0000-0000-0000-000000000000{GRANTS}/{ONE}"
     assert azure.request("GET", path, version=VERSION).json()["error"]["code"] == "SubscriptionNotFound"
+
+
+def test_a_role_may_take_effect_late(azure: Azure) -> None:
+    """It is answered and listed at once, and gives nothing before its time; what was assigned before does."""
+    azure.group()
+    other = f"{GROUP}{GRANTS}/{TWO}"
+    assert azure.request("PUT", other, grant(READER, OTHER), version=VERSION).status_code == 201
+    scope = f"{SUB}{GROUP}"
+    with azure.faults.during("role-late", seconds=3, path="/resourceGroups/rg$"):
+        began = time.time()
+        assert put(azure).status_code == 201
+        # a change of it is no new assignment
+        assert put(azure, body=grant(description="why")).status_code == 200
+    listed = azure.request("GET", f"{GROUP}{GRANTS}", version=VERSION).json()["value"]
+    assert {ONE, TWO} <= {one["name"] for one in listed}
+    store = azure.faults._store
+    pull = "Microsoft.ContainerRegistry/registries/pull/read"
+    assert rbac.allowed(store, OTHER, pull, scope)
+    assert not rbac.allowed(store, PRINCIPAL, pull, scope) or time.time() - began >= 3
+    while not rbac.allowed(store, PRINCIPAL, pull, scope):
+        assert time.time() - began < 30
+        time.sleep(0.1)
+    assert time.time() - began >= 3

@@ -12,7 +12,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks_cluster im
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.client import Arm
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.reconcile import await_operation
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import ServiceError
-from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, azure_resource
+from ansible_collections.mcpops.platform.plugins.modules import aks_cluster, azure_preflight, azure_resource
 
 SIZES = ["Standard_D4s_v5", "Standard_D8s_v5", "Standard_D2s_v5"]
 SYSTEM = {"name": "system", "mode": "System", "count": 1, "vm_size_candidates": SIZES}
@@ -146,3 +146,55 @@ def test_what_somebody_else_has_changed_is_not_deleted(
     monkeypatch.setattr(Arm, "write", after_a_change)
     said = fails(group, CLUSTER if made == "cluster" else {**CLUSTER, "node_pools": [SYSTEM, WORK]})
     assert "No other size is tried: " in said
+
+
+# --- beside other clusters of the same run
+
+FAMILIES = {
+    "Standard_D8s_v5": "standardDSv5Family",
+    "Standard_D8s_v4": "standardDSv4Family",
+    "Standard_D8s_v3": "standardDSv3Family",
+}
+
+
+def of_host(host: str) -> dict[str, Any]:
+    pool = {"name": "system", "mode": "System", "count": 3, "vm_size_candidates": list(FAMILIES)}
+    return {"host": host, "cluster": {**CLUSTER, "name": host, "node_pools": [pool]}}
+
+
+@pytest.mark.parametrize("others_are_kept", [True, False], ids=["beside", "alone"])
+def test_the_next_size_is_not_one_that_another_cluster_was_promised(group: Azure, others_are_kept: bool) -> None:
+    """Cores of each family for one of them: what is refused to the first leaves it what the second does not get."""
+    for family in FAMILIES.values():
+        group.faults.add("quota", name=family, limit=40)
+    entries = [of_host(host) for host in ("a", "b")]
+    chosen: dict[str, dict[str, str]] = {"a": {"system": "Standard_D8s_v5"}, "b": {}}
+    if others_are_kept:
+        for entry in entries:
+            group.run(azure_preflight, {"clusters": [entry], "share": "keep"})
+        for entry in entries:
+            found = group.run(azure_preflight, {"clusters": [entry], "share": "look"})["node_pools"]
+            chosen[entry["host"]] = {row["node_pool"]: row["vm_size"] for row in found}
+        assert [chosen[host]["system"] for host in "ab"] == list(FAMILIES)[:2]
+    refuse(group, "Standard_D8s_v5")
+    got = {}
+    for entry in entries[: 2 if others_are_kept else 1]:
+        declared = {**entry["cluster"], "vm_size_selection": {"chosen": chosen[entry["host"]]}}
+        got[entry["host"]] = sizes(group.run(aks_cluster, declared))["system"]
+    wanted = {"a": "Standard_D8s_v3", "b": "Standard_D8s_v4"} if others_are_kept else {"a": "Standard_D8s_v4"}
+    assert got == wanted
+
+
+def test_where_all_others_are_promised_the_refusal_is_the_result(group: Azure) -> None:
+    for family in FAMILIES.values():
+        group.faults.add("quota", name=family, limit=40)
+    entries = [of_host(host) for host in ("a", "b", "c")]
+    for share in ("keep", "look"):
+        for entry in entries:
+            assert not group.run(azure_preflight, {"clusters": [entry], "share": share}).get("failed")
+    refuse(group, "Standard_D8s_v5")
+    declared = {**entries[0]["cluster"], "vm_size_selection": {"chosen": {"system": "Standard_D8s_v5"}}}
+    assert "beside 24 of other new pools" in fails(group, declared)
+    for entry, size in zip(entries[1:], list(FAMILIES)[1:]):
+        selection = {"vm_size_selection": {"chosen": {"system": size}}}
+        assert sizes(group.run(aks_cluster, {**entry["cluster"], **selection}))["system"] == size

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,6 +18,7 @@ from support.local_azure import Azure
 
 from ansible_collections.mcpops.platform.plugins.module_utils import domains
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.assignable_roles import Grant
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.declared_rights import settled
 from ansible_collections.mcpops.platform.plugins.modules import (
     acr_image,
     aks_cluster,
@@ -94,14 +96,10 @@ Call = tuple[ModuleType, dict[str, Any]]
 
 def needs(*calls: Call) -> dict[str, Any]:
     """What the preflight is asked for these tasks."""
-    by_module, permissions, providers = domains.azure_needs(), [], []
-    for module, options in calls:
-        for row in by_module[module.__name__.rpartition(".")[2]](options):
-            if "providers" in row:
-                providers += row["providers"]
-            elif row not in permissions:
-                permissions.append(row)
-    return {"permissions": permissions, "providers": providers}
+    by_module = domains.azure_needs()
+    rows = [row for module, options in calls for row in by_module[module.__name__.rpartition(".")[2]](options)]
+    providers = [name for row in rows for name in row.get("providers") or ()]
+    return {"permissions": settled(row for row in rows if "providers" not in row), "providers": providers}
 
 
 def preflight(azure: Azure, who: Who, *calls: Call, check: bool = False) -> Result:
@@ -455,3 +453,79 @@ def test_roles_above_subscriptions_are_no_mistake(azure: Azure, place: str, stat
     scope = place.strip().rstrip("/") or "/"
     assert not told.get("failed"), told["msg"]
     assert told["notes"] == [f"{scope}: this identity may not read what it may do there; it was not checked."]
+
+
+# --- a cluster that stands: the rights of what changes, and no others
+
+STANDING = {**DECLARED, "node_pools": [POOLS[0]], "oidc_issuer": True, "workload_identity": True}
+READS = ["*/read", "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action"]
+MANAGED = "Microsoft.ContainerService/managedClusters"
+NEW_POOL = {"name": "work", "mode": "User", "count": 1, "vm_size": "Standard_D2s_v5"}
+IN_SUBNET = {**NEW_POOL, "properties": {"vnetSubnetID": SUBNET}}
+CHOOSES = {"name": "work", "mode": "User", "count": 1, "vm_size_candidates": ["Standard_D2s_v5"]}
+JOIN = "Microsoft.Network/virtualNetworks/subnets/join/action"
+ASSIGN = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action"
+SIZES_READ = {"Microsoft.Compute/skus/read", "Microsoft.Compute/locations/usages/read"}
+BOTH = [POOLS[0], {**POOLS[1], "name": "old"}]
+
+
+@pytest.fixture
+def standing(azure: Azure, tmp_path: Path) -> Azure:
+    for declared in (SHARED[0], SHARED[3]):
+        assert azure.run(azure_resource, declared)["changed"]
+    assert azure.run(aks_cluster, {**STANDING, "node_pools": BOTH})["changed"]
+    azure.run_directory = tmp_path / "run of the preflight"
+    return azure
+
+
+def look_at(azure: Azure, who: Who, declared: dict[str, Any], check: bool = False) -> Result:
+    entry = {"host": "h1", "cluster": declared, "permissions": needs((aks_cluster, declared))["permissions"]}
+    return azure.run(azure_preflight, {"clusters": [entry], **who}, check)
+
+
+CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "nothing": ({}, set()),
+    "a new pool": ({"node_pools": [*BOTH, NEW_POOL]}, {f"{MANAGED}/agentPools/write"}),
+    "a new pool in a subnet": ({"node_pools": [*BOTH, IN_SUBNET]}, {f"{MANAGED}/agentPools/write", JOIN}),
+    "more nodes": ({"node_pools": [{**BOTH[0], "count": 2}, BOTH[1]]}, {f"{MANAGED}/agentPools/write"}),
+    "a pool that goes": ({"node_pools": [BOTH[0]], "purge_node_pools": True}, {f"{MANAGED}/agentPools/delete"}),
+    "a pool that may go and does not": ({"purge_node_pools": True}, set()),
+    "a tag": ({"tags": {"team": "a"}}, {f"{MANAGED}/write"}),
+    "an identity": (
+        {"identity": {"type": "UserAssigned", "user_assigned_identities": [IDENTITY]}},
+        {f"{MANAGED}/write", ASSIGN},
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_of_a_cluster_that_stands_the_rights_of_its_changes_are_asked_for(standing: Azure, change: str) -> None:
+    changes, wanted = CHANGES[change]
+    # what is sent to the service has whole ids
+    changes = json.loads(json.dumps(changes).replace(IDENTITY, f"{subscription(standing)}{IDENTITY}"))
+    declared = {**STANDING, "node_pools": BOTH, **changes}
+    reader = identity(standing, ("", READS))
+    told = look_at(standing, reader, declared)
+    assert {action for row in told["missing"] for action in row["actions"]} == wanted, told["msg"]
+    assert bool(told.get("failed")) == bool(wanted)
+    # a comparison takes none of them, and says what could not be done
+    compared = look_at(standing, reader, declared, check=True)
+    assert not compared.get("failed") and compared["missing"] == [], compared["msg"]
+    assert all(action in str(compared["notes"]) for action in wanted)
+    # and they are what it takes
+    able = identity(standing, ("", [*READS, *wanted]))
+    assert not look_at(standing, able, declared).get("failed")
+    assert standing.run(aks_cluster, {**declared, **able})["changed"] == bool(wanted)
+
+
+@pytest.mark.parametrize(("pool", "wanted"), [(NEW_POOL, set()), (CHOOSES, SIZES_READ)], ids=["named", "chosen"])
+def test_sizes_are_read_for_a_new_pool_that_chooses_one(standing: Azure, pool: Any, wanted: set[str]) -> None:
+    who = identity(standing, ("", [f"{MANAGED}/read", f"{MANAGED}/agentPools/*", f"{MANAGED}/write", NOT_CHECKED]))
+    told = look_at(standing, who, {**STANDING, "node_pools": [*BOTH, pool]})
+    assert {action for row in told["missing"] for action in row["actions"]} == wanted, told["msg"]
+
+
+def test_a_role_at_the_cluster_alone_reaches_no_subnet(standing: Azure) -> None:
+    who = identity(standing, ("", READS), (CLUSTER, [f"{MANAGED}/*", JOIN]))
+    told = look_at(standing, who, {**STANDING, "node_pools": [*BOTH, IN_SUBNET]})
+    assert [row["actions"] for row in told["missing"]] == [[JOIN]], told["msg"]

@@ -35,7 +35,6 @@ OTHER_SUBJECTS = {
         "schema_loss",
         "server_children",
         "server_fields",
-        "server_images",
         "server_policies",
         "server_rotation",
         "server_template",
@@ -67,8 +66,8 @@ ASKING = ("evidence", "snapshot", "wait")
 ASKING_TOO = {"kmcp/diagnosis": "asks MCP servers what only an answer tells"}
 CLIENTS = ("arm/client", "kube/client", "kube/transport", "mcp/http_client")
 SMALL = {
+    "kube/pinned_images": "the digest behind a tag, the same for all that names an image",
     "intent": "a policy that one can audit by eye",
-    "arm/sku_ranking": "what is proposed where nothing declared fits; sku.py has no room for it",
     "kube/sdk": "keeps guarded imports away from everything else",
 }
 """Files that are small for a reason."""

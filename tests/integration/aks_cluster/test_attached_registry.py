@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +14,8 @@ import pytest
 from support.image_pull import pod_of, state_of
 from support.playbook import Run
 from support.portal import Portal
+
+from localcloud.azure.faults import Faults
 
 from ..conftest import SHARED_CLUSTER, SHARED_GROUP, Cluster
 
@@ -142,3 +146,42 @@ def test_a_registry_and_an_identity_come_and_go(
     other = {**declared, "aks_cluster_registries": [{"id": registry}], "aks_cluster_federated_credentials": []}
     assert len(run_all(ROLE, host=other).ok().changed) == 1
     assert len(attached.grants()) == 1
+
+
+LATE = 25
+
+
+def test_a_role_that_takes_effect_late_is_waited_for(
+    cloud: Any,
+    cluster: Cluster,
+    namespace: str,
+    run_task: Callable[..., dict[str, Any]],
+    run_all: Callable[..., Run],
+    attached: Attached,
+) -> None:
+    """Azure says up to 10 minutes: the registry refuses the nodes for as long, and the run that attached it goes on."""
+    source = {"image": f"{cloud.registry}/pause:1.0"}
+    where = {"registry": f"{attached.name}end", "resource_group": attached.group, "repository": "pause"}
+    image = run_task("acr_image", {**where, "tags": ["1.0"], "source": source})["image"]
+    labels = {"app": "late"}
+    pod = json.loads(pod_of("late", image))["spec"]
+    spec = {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}}
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "late"}, "spec": spec}
+    applied = {
+        "mcpops.platform.k8s_objects": {
+            "kubeconfig": str(cluster.kubeconfig),
+            "namespace": namespace,
+            "definitions": [deployment],
+            "wait": True,
+            "wait_timeout": 300,
+        }
+    }
+    began = time.monotonic()
+    with Faults.at(cloud.settings.state / "azure").during("role-late", seconds=LATE, path="/registries/"):
+        run_all([*ROLE, applied], host=attached.declared(cluster)).ok()
+    assert time.monotonic() - began > LATE
+    refused = cluster.get("events", "-n", namespace, "--field-selector", "reason=Failed")["items"]
+    assert any(
+        "unauthorized" in one["message"].lower() or "401" in one["message"] or "403" in one["message"]
+        for one in refused
+    )

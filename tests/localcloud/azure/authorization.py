@@ -239,7 +239,8 @@ def put(call: Call) -> Reply:
         if existing is None:
             _require_only(call.cloud, properties)
         body = {"id": _assignment_id(scope, guid), "name": guid, "type": ASSIGNMENT, "properties": properties}
-        _store(call, str(body["id"]), ASSIGNMENT, guid, body)
+        effective = existing.private.get(rbac.EFFECTIVE, 0) if existing else time.time() + _late(call.cloud, scope)
+        _store(call, str(body["id"]), ASSIGNMENT, guid, body, {rbac.EFFECTIVE: effective})
     return Reply(201 if existing is None else 200, body)
 
 
@@ -319,10 +320,16 @@ def delete(call: Call) -> Reply:
     return Reply(204) if found is None else Reply(200, found.body)
 
 
-def _store(call: Call, place: str, kind: str, name: str, body: Any) -> None:
+def _late(cloud: Cloud, scope: str) -> float:
+    """Seconds until a role that is assigned at the scope takes effect."""
+    fault = cloud.faults.take("role-late", "PUT", scope)
+    return float(fault.options["seconds"]) if fault else 0.0
+
+
+def _store(call: Call, place: str, kind: str, name: str, body: Any, private: Body | None = None) -> None:
     parts = re.match(r"/subscriptions/([^/]+)(?:/resourceGroups/([^/]+))?", place, re.IGNORECASE)
     subscription, group = (parts[1], parts[2] or "") if parts else ("", "")
-    call.cloud.store.put(Resource(place, kind, subscription, group, name, body))
+    call.cloud.store.put(Resource(place, kind, subscription, group, name, body, private or {}))
 
 
 def _now() -> str:

@@ -69,6 +69,11 @@ KINDS: dict[str, Kind] = {
         "let the directory not know a principal ('*': none) yet, when a role is assigned to it",
         options={"principal": "*"},
     ),
+    "role-late": Kind(
+        "let roles that are assigned at a scope take effect only after some seconds",
+        count=None,
+        options={"seconds": 5},
+    ),
     "federation-busy": Kind(
         "answer 409 to a write of a federated credential, as if another one of its identity were being written",
         method="PUT|DELETE",

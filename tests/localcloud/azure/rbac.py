@@ -7,6 +7,11 @@ from its Actions (and NotDataActions from its DataActions) and deny nothing that
 part of an action, between two slashes for nothing as well; case does not matter. Actions are on resources, data actions
 on what a resource holds, and no role has the one because of the other. Conditions are kept, and not evaluated.
 
+A role that was assigned "can take up to 10 minutes" to take effect
+(https://learn.microsoft.com/azure/role-based-access-control/troubleshooting): here it is at once, unless the fault
+`role-late` is on. Then the assignment is answered and listed, and gives nothing before its time, in Resource Manager,
+registries and vaults alike.
+
 Nothing between two slashes: the Managed Identity Operator's `userAssignedIdentities/*/assign/action` lets it give
 identities to clusters (https://learn.microsoft.com/azure/aks/use-managed-identity), and public issues of
 aad-pod-identity quote the refused action as `userAssignedIdentities/assign/action`.
@@ -15,6 +20,7 @@ aad-pod-identity quote the refused action as `userAssignedIdentities/assign/acti
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -24,6 +30,8 @@ from .store import Store
 
 ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
 DEFINITION = "Microsoft.Authorization/roleDefinitions"
+EFFECTIVE = "effective"
+"""Of an assignment, beside what the service answers: when its role takes effect."""
 # what everybody may ask who has any role below a subscription, and is filtered rather than refused
 FILTERED = ("microsoft.resources/tenants/read", "microsoft.resources/subscriptions/read")
 
@@ -78,6 +86,8 @@ def _grants(store: Store, principal_id: str) -> Iterator[tuple[str, list[dict[st
     """Scope and permissions of every role that a principal has."""
     for item in store.find(kind=ASSIGNMENT):
         properties = item.body["properties"]
+        if float(item.private.get(EFFECTIVE) or 0) > time.time():
+            continue
         if str(properties["principalId"]).lower() == principal_id.lower():
             guid = str(properties["roleDefinitionId"]).rstrip("/").rpartition("/")[2]
             yield str(properties["scope"]), _permissions(store, guid)

@@ -23,6 +23,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks.spec impor
     size_request_of,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.cluster_preflight import size_requests_of
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.names import OWNED_OPTIONS
 from ansible_collections.mcpops.platform.plugins.module_utils.option_problems import validated_options
 from ansible_collections.mcpops.platform.plugins.modules import aks_cluster
 
@@ -72,12 +73,12 @@ def validated(module: Any, options: dict[str, Any]) -> dict[str, Any]:
 def preflight(inventory: dict[str, Any], cluster: Body = None) -> list[SizeRequest]:
     """What the role asks of sizes for the pools that do not stand, by the cluster that it hands to azure_preflight."""
     own = of_role("site_preflight", "defaults/main.yml")
-    declared = own["site_preflight_declared"]["cluster"]
+    declared = own["site_preflight_cluster_options"]
     names = [name for name in own if f"{{{{ {name}" in str(declared)]
-    further = ("site_preflight_cluster_backend", "site_preflight_has_cluster")
+    further = ("site_preflight_has_cluster", "site_preflight_cluster_backend")
     variables = variables_of("site_preflight", inventory, *further, *names)
     # what aks_cluster would refuse is compared as well
-    params = validated_options(CLUSTER_ARGUMENTS, rendered(declared, variables), {})[1]
+    params = validated_options({**OWNED_OPTIONS, **CLUSTER_ARGUMENTS}, rendered(declared, variables), {})[1]
     return list(size_requests_of(cluster_spec(params, "s"), cluster).values())
 
 
@@ -238,14 +239,24 @@ PLATFORM: dict[str, Any] = {"mcpops_platform": "p"}
     ("inventory", "keeps"),
     [
         ({"hostvars": {}}, True),
-        ({"hostvars": {"p": {}}, **PLATFORM}, True),
+        ({"hostvars": {"p": {"azure_platform_images": [1]}}, **PLATFORM}, True),
+        ({"hostvars": {"p": {"azure_platform_images": []}}, **PLATFORM}, False),
+        ({"hostvars": {"p": {}}, **PLATFORM}, False),
         ({"hostvars": {"p": {"azure_platform_images_result": {"results": []}}}, **PLATFORM}, False),
         ({"hostvars": {"p": {"azure_platform_images_result": {"results": [IMAGES]}}}, **PLATFORM}, False),
     ],
-    ids=["no platform", "a run without the platform", "no images any more", "images"],
+    ids=[
+        "no platform",
+        "a run without the platform",
+        "the platform declares none",
+        "nor did it ever",
+        "no images any more",
+        "images",
+    ],
 )
-def test_digests_stay_where_nobody_has_looked_at_the_registries(inventory: dict[str, Any], keeps: bool) -> None:
-    assert (
-        variables_of("mcp_servers", inventory, "mcp_servers_keep_image_digests")["mcp_servers_keep_image_digests"]
-        is keeps
-    )
+@pytest.mark.parametrize("role", ["mcp_servers", "mcp_mesh_agents"])
+def test_digests_stay_where_nobody_has_looked_at_the_registries(
+    role: str, inventory: dict[str, Any], keeps: bool
+) -> None:
+    name = f"{role}_keep_image_digests"
+    assert variables_of(role, inventory, name)[name] is keeps

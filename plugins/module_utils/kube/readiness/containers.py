@@ -35,6 +35,9 @@ _IMAGE_IS_WRONG = re.compile(
 # of Azure, in every cloud: a role that was assigned there takes effect within 10 minutes
 # (learn.microsoft.com/azure/role-based-access-control/troubleshooting)
 _SLOW_REGISTRY = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.azurecr\.(io|cn|us)/", re.IGNORECASE)
+# and where a registry has another name (Azure Stack, one's own domain): its token service is on its own host, at the
+# path of Azure's (github.com/Azure/acr/blob/main/docs/AAD-OAuth.md)
+_AZURE_TOKENS = "https://{host}/oauth2/token"
 _NOT_ALLOWED = re.compile(r"denied|unauthorized|authorization failed|forbidden", re.IGNORECASE)
 _PULLS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 _CONFIGURATION = frozenset({"CreateContainerConfigError", "CreateContainerError"})
@@ -131,7 +134,8 @@ def _waiting(ref: str, container: Object, image: str, code: str, message: str) -
     if code in _PULLS:
         wrong = code in ("InvalidImageName", "ErrImageNeverPull") or bool(_IMAGE_IS_WRONG.search(message))
         reported = f"image {image} cannot be pulled: {_registry_answer(message)}"
-        if _SLOW_REGISTRY.match(image) and _NOT_ALLOWED.search(message):
+        tokens = _AZURE_TOKENS.format(host=image.partition("/")[0])
+        if (_SLOW_REGISTRY.match(image) or tokens in message) and _NOT_ALLOWED.search(message):
             return make_reason(ref, "ImagePull", f"{reported} (a new role takes effect within 10 minutes)")
         return make_reason(ref, "ImagePull", reported, terminal=wrong)
     if code in _CONFIGURATION:

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm import declared_rights, role_assignment_plan
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.assignable_roles import Grant, Needed, Role, suitable
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.azure_rights import row_problems, scope_of, wanted
 from ansible_collections.mcpops.platform.plugins.module_utils.option_problems import validated_options
 from ansible_collections.mcpops.platform.plugins.modules import azure_preflight
+from localcloud.azure import built_in_roles
 
 GUID = "1d0c7a52-3b7e-4a53-8f0e-7f2d9f9f5c22"
 SUB, GROUP = f"/subscriptions/{GUID}", "/resourceGroups/rg-dev"
@@ -107,3 +109,71 @@ def test_blanks_and_slashes_around_a_scope_are_no_part_of_it(text: str, scope: s
 def test_what_is_no_scope_is_still_refused(text: str) -> None:
     rows = rows_of(iter([{"scope": text, "actions": ["A.B/c/read"]}]))
     assert [problem.path for problem in row_problems(rows)] == ["permissions[0].scope"]
+
+
+# --- registries whose permissions are by repository
+
+REPOSITORY = "Microsoft.ContainerRegistry/registries/repositories"
+READ = [f"{REPOSITORY}/content/read", f"{REPOSITORY}/metadata/read"]
+WRITE = [f"{REPOSITORY}/content/write", f"{REPOSITORY}/metadata/write"]
+REMOVE = [f"{REPOSITORY}/content/delete", f"{REPOSITORY}/metadata/delete"]
+OF_REGISTRIES = ("pull/read", "artifacts/delete")
+
+
+def of_site(mode: str | None, image: dict[str, Any], registry: str = "acragents") -> list[Mapping[str, Any]]:
+    """What a registry and an image in it take."""
+    properties = {"adminUserEnabled": False, **({"roleAssignmentMode": mode} if mode else {})}
+    made = {"type": "Microsoft.ContainerRegistry/registries", "name": registry, "resource_group": "rg-dev"}
+    put = {"registry": "AcrAgents", "resource_group": "RG-dev", "repository": "echo", "tags": ["1"], **image}
+    return declared_rights.settled(
+        [*declared_rights.of_resource({**made, "properties": properties}), *declared_rights.of_image(put)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("image", "data"),
+    [
+        ({"source": {"image": "x/y:1"}}, READ),
+        ({"build": {"context": "."}}, [*READ, *WRITE]),
+        ({"state": "absent"}, [*READ, *REMOVE]),
+    ],
+    ids=["import", "build", "absent"],
+)
+@pytest.mark.parametrize("mode", ["AbacRepositoryPermissions", "abacrepositorypermissions"])
+def test_a_registry_by_repository_is_asked_for_the_rights_of_repositories(
+    image: dict[str, Any], data: list[str], mode: str
+) -> None:
+    rows = of_site(mode, image)
+    assert [one for row in rows for one in row.get("data_actions") or ()] == data
+    actions = [action for row in rows for action in row["actions"]]
+    assert not [one for one in actions if one.endswith(OF_REGISTRIES)]
+    # what starts a copy or a build is an action of the registry all the same
+    started = {"source": "importImage/action", "build": "scheduleRun/action"}
+    assert all(any(one.endswith(verb) for one in actions) for key, verb in started.items() if key in image)
+    assert list(row_problems(rows_of(iter(rows)))) == []
+
+
+@pytest.mark.parametrize("mode", [None, "LegacyRegistryPermissions"])
+@pytest.mark.parametrize("image", [{"source": {"image": "x/y:1"}}, {"state": "absent"}], ids=["import", "absent"])
+def test_of_any_other_the_rights_of_the_registry_are_asked_for(mode: str | None, image: dict[str, Any]) -> None:
+    rows = of_site(mode, image)
+    assert not any(row.get("data_actions") for row in rows)
+    assert f"{REPOSITORY.rpartition('/')[0]}/pull/read" in [action for row in rows for action in row["actions"]]
+
+
+def test_another_registry_of_the_site_says_nothing_of_this_one() -> None:
+    rows = of_site("AbacRepositoryPermissions", {"source": {"image": "x/y:1"}}, registry="other")
+    assert not any(row.get("data_actions") for row in rows)
+
+
+def test_the_role_that_is_advised_is_one_of_repositories() -> None:
+    roles = [Role(one.name, (Grant(one.actions, one.not_actions, one.data_actions, ()),)) for one in built_in_roles.ALL]
+    advised = {}
+    for image in ({"source": {"image": "x/y:1"}}, {"build": {"context": "."}}):
+        rows = of_site("AbacRepositoryPermissions", image)
+        needed = Needed("/", (), tuple(one for row in rows for one in row.get("data_actions") or ()))
+        advised[next(iter(image))] = suitable(needed, roles)[:1]
+    assert advised == {
+        "source": ["Container Registry Repository Reader"],
+        "build": ["Container Registry Repository Writer"],
+    }

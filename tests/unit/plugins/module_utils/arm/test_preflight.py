@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 import re
@@ -10,13 +11,24 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from azure.core.credentials import AccessToken
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.assignable_roles import Grant, Needed, Role, suitable
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.azure_preflight import problems
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.azure_rights import parent_of, scope_of, wanted
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.azure_rights import (
+    assignee_of,
+    parent_of,
+    reason_of,
+    scope_of,
+    wanted,
+)
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import Cloud, resolve_identity
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.sdk import CachedCredential
 from ansible_collections.mcpops.platform.plugins.module_utils.option_problems import spec_problems
+from ansible_collections.mcpops.platform.plugins.module_utils.run_cache import RunCache
 from ansible_collections.mcpops.platform.plugins.modules import azure_preflight
 
+GUID = "1d0c7a52-3b7e-4a53-8f0e-7f2d9f9f5c22"
 GROUP = "/subscriptions/s/resourceGroups/rg"
 CLUSTER = f"{GROUP}/providers/Microsoft.ContainerService/managedClusters/c"
 # of the built-in roles (learn.microsoft.com/azure/role-based-access-control/built-in-roles)
@@ -196,3 +208,63 @@ def test_all_refused_values_at_once() -> None:
     rows = ({"scope": "x", "actions": ["y"]}, {"actions": None})
     assert len(problems(params(*rows, providers=["z"]))) == 4
     assert not re.search("None", json.dumps([one.message for one in problems(params(*rows))]))
+
+
+@pytest.mark.parametrize(
+    ("claims", "options"),
+    [
+        (
+            {"oid": GUID, "idtyp": "app"},
+            f"--assignee-object-id {GUID} --assignee-principal-type ServicePrincipal",
+        ),
+        # idtyp is optional, and a user's token says what its application may do
+        ({"oid": GUID, "roles": ["x"]}, f"--assignee-object-id {GUID} --assignee-principal-type ServicePrincipal"),
+        ({"oid": GUID, "scp": "user_impersonation"}, f"--assignee-object-id {GUID} --assignee-principal-type User"),
+        (
+            {"oid": GUID, "scp": "user_impersonation", "idtyp": "user"},
+            f"--assignee-object-id {GUID} --assignee-principal-type User",
+        ),
+        ({}, '--assignee "$(az ad signed-in-user show --query id --output tsv)"'),
+    ],
+)
+def test_the_command_that_assigns_a_role_can_be_pasted(claims: dict[str, Any], options: str) -> None:
+    lacking = Needed(GROUP, ("A.B/c/write",))
+    told = reason_of(lacking, ["Contributor", "Owner"], True, assignee_of(claims))
+    assert f'`az role assignment create {options} --role "Contributor" --scope {GROUP}`' in told.hint
+    assert not re.search("<[^>]*>", told.hint)
+    # where no role has all of it, nothing that only looks like a command
+    assert not re.search("<[^>]*>", reason_of(lacking, [], True, assignee_of(claims)).hint)
+
+
+class Credential:
+    """Gives this token."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def get_token(self, *_scopes: str, **_options: Any) -> Any:
+        return AccessToken(self._token, 9999999999)
+
+
+def jwt(payload: bytes) -> str:
+    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (b"{}", payload, b"x"))
+
+
+@pytest.mark.parametrize("length", range(4))
+def test_what_a_token_says_of_who_has_it(length: int) -> None:
+    """Whatever the padding that is left out."""
+    said = {"oid": GUID, "x": "y" * length}
+    assert of_token(jwt(json.dumps(said).encode())) == said
+
+
+@pytest.mark.parametrize("token", ["opaque", "a.b.c", jwt(b"[1]"), jwt(b"\xff"), "..", ""])
+def test_a_token_that_says_nothing(token: str) -> None:
+    assert of_token(token) == {}
+
+
+def of_token(token: str) -> dict[str, Any]:
+    login = {"subscription_id": GUID, "client_id": GUID, "secret": "s", "tenant": GUID}
+    identity, cloud = resolve_identity(login), Cloud("c", "", "", False)
+    credential = CachedCredential(identity, cloud, RunCache(None), lambda _text: None, lambda: Credential(token))
+    # what is known is kept by its scope
+    return credential.claims(f"scope {token}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each option of the modules about images, roles and kubeconfigs has a value that is refused before a request."""
+"""Each option of the modules about images, roles, kubeconfigs and the preflight has a value that is refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.options import azure_argument_spec
-from ansible_collections.mcpops.platform.plugins.modules import acr_image, aks_kubeconfig, azure_role_assignment
+from ansible_collections.mcpops.platform.plugins.modules import (
+    acr_image,
+    aks_kubeconfig,
+    azure_preflight,
+    azure_role_assignment,
+)
 
 PRINCIPAL = "11111111-2222-3333-4444-555555555555"
 SERVER = "/subscriptions/1d0c7a52-3b7e-4a53-8f0e-7f2d9f9f5c22/resourceGroups/rg/providers/Microsoft.Sql/servers/a"
@@ -24,6 +29,7 @@ SOUND: dict[Any, dict[str, Any]] = {
     },
     aks_kubeconfig: {"name": "agents", "resource_group": "rg", "path": "/tmp/kubeconfig"},
     azure_role_assignment: {"scope": "/resourceGroups/rg", "principal": PRINCIPAL, "role": "Reader"},
+    azure_preflight: {"permissions": [{"actions": ["A.B/c/read"]}]},
 }
 BUILD: dict[str, Any] = {"source": None, "build": {"context": "."}}
 
@@ -34,6 +40,31 @@ def build(**changes: Any) -> dict[str, Any]:
 
 def source(**changes: Any) -> dict[str, Any]:
     return {"source": {"image": "ghcr.io/team/echo:1.0", **changes}}
+
+
+# option of a row of permissions: its value, and a part of what is said
+ROWS: dict[str, tuple[Any, str]] = {
+    "scope": ("rg", "is no id of a scope"),
+    "actions": (["write"], "is no action"),
+    "data_actions": (["write"], "is no action"),
+    "unless_present": ("rg", "is no id of a group"),
+    "unless_assigned": ("x", "unless_assigned"),
+    "unless_assigned.principal": ({"principal": "me", "role": "Reader"}, "is not a valid principal"),
+    "unless_assigned.role": ({"principal": PRINCIPAL, "role": " "}, "is empty"),
+    "unless_images": ("x", "unless_images"),
+    "unless_images.registry": ({"registry": "rg", "images": ["a:1"]}, "is no id of a container registry"),
+    "unless_images.images": ({"registry": SERVER, "images": []}, "name at least one"),
+    "removes": (True, "needs one of"),
+}
+
+
+def row(option: str) -> list[dict[str, Any]]:
+    return [{"actions": ["A.B/c/read"], option.partition(".")[0]: ROWS[option][0]}]
+
+
+def cluster(**changes: Any) -> dict[str, Any]:
+    entry = {"host": "h", "cluster": {"name": "c", "resource_group": "rg"}, **changes}
+    return {"permissions": None, "clusters": [entry]}
 
 
 # option: what is set instead, and a part of what is said
@@ -84,7 +115,33 @@ REFUSED: dict[Any, dict[str, tuple[dict[str, Any], str]]] = {
         "condition_version": ({"condition_version": "2.0"}, "is for a condition"),
         "wait_timeout": ({"wait_timeout": -5}, "wait_timeout"),
     },
+    azure_preflight: {
+        "permissions": ({"permissions": []}, "name these, or providers, or clusters"),
+        **{f"permissions.{option}": ({"permissions": row(option)}, ROWS[option][1]) for option in ROWS},
+        "providers": ({"providers": ["Compute"]}, "is not a valid provider namespace"),
+        "clusters": ({"clusters": cluster()["clusters"] * 2}, "declares two clusters"),
+        "clusters.host": (cluster(host=" "), "is empty"),
+        "clusters.cluster": (cluster(cluster={"name": "-", "resource_group": "rg"}), "is not a valid name"),
+        "clusters.has_cluster": (cluster(has_cluster="perhaps"), "has_cluster"),
+        "clusters.permissions": (cluster(permissions=[{}]), "name actions or data_actions"),
+        **{f"clusters.permissions.{option}": (cluster(permissions=row(option)), ROWS[option][1]) for option in ROWS},
+        "clusters.providers": (cluster(providers=["Compute"]), "is not a valid provider namespace"),
+        "clusters.features": (cluster(features=["Encryption"]), "is not a valid feature"),
+        "clusters.charts": (cluster(charts=[" "]), "has an empty text"),
+        "clusters.endpoints": (cluster(endpoints=["two words"]), "is not a URL"),
+        "clusters.images": (cluster(images=["x"]), "images"),
+        "clusters.images.image": (cluster(images=[{"image": "Two Words"}]), "is not a valid image reference"),
+        "clusters.images.node_selector": (cluster(images=[{"image": "a:1", "node_selector": "x"}]), "node_selector"),
+        "clusters.images.tolerations": (cluster(images=[{"image": "a:1", "tolerations": ["x"]}]), "tolerations"),
+        "clusters.programs": (cluster(programs=["helm >= 3"]), "is not a name with a version"),
+        "clusters.libraries": (cluster(libraries=["urllib3==2"]), "is not a name with a version"),
+        "share": ({"share": "look"}, "look needs clusters"),
+        "examine": ({"examine": "some"}, "must be one of"),
+        "retirement_days": ({"retirement_days": -1}, "must be at least 0"),
+    },
 }
+FREE = {"clusters.images.where"}
+"""A text for messages: any will do."""
 MODULES = {module.__name__.rpartition(".")[2]: module for module in REFUSED}
 
 
@@ -104,7 +161,7 @@ def options_of(spec: Mapping[str, Any], above: str = "") -> Iterator[str]:
 @pytest.mark.parametrize("name", MODULES)
 def test_every_option_is_here(name: str) -> None:
     module = MODULES[name]
-    own = set(options_of(module.ARGUMENT_SPEC)) - set(azure_argument_spec())
+    own = set(options_of(module.ARGUMENT_SPEC)) - set(azure_argument_spec()) - FREE
     assert own == {option.partition("[")[0] for option in REFUSED[module]}
     assert reported(module, SOUND[module]) == []
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks_sku_preflight import MOST, alternatives
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku import (
     Quota,
     Requirements,
@@ -15,7 +16,6 @@ from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku import (
     judge,
     select_size,
 )
-from ansible_collections.mcpops.platform.plugins.module_utils.arm.sku_ranking import MOST, alternatives
 
 PLENTY = {"cores": Quota(0, 10_000), "lowprioritycores": Quota(0, 10_000)}
 

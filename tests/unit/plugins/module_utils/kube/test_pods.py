@@ -162,3 +162,26 @@ def test_a_probe_is_explained_by_its_last_event(server: Server, connect: Callabl
     server.on(f"/api/v1/namespaces/tools/events?limit=1000&fieldSelector={chosen}", Answer(body={"items": events}))
     (reason,) = explain_workload(connect(task), "tools", "a")
     assert reason.message.endswith("Readiness probe failed: connection refused")
+
+
+@pytest.mark.parametrize(
+    ("image", "host", "path", "final"),
+    [
+        ("registry.example.com/echo:1", "registry.example.com", "/oauth2/token", False),
+        ("10.0.0.1:5000/team/echo:1", "10.0.0.1:5000", "/oauth2/token", False),
+        # the token service of another registry, and one that is none of Azure's
+        ("registry.example.com/echo:1", "auth.example.com", "/oauth2/token", True),
+        ("registry.example.com/echo:1", "registry.example.com", "/service/token", True),
+        ("registry.example.com.evil/echo:1", "registry.example.com", "/oauth2/token", True),
+    ],
+)
+def test_a_registry_of_azure_under_another_name_is_known_by_its_tokens(
+    image: str, host: str, path: str, final: bool
+) -> None:
+    item = pod()
+    item["spec"]["containers"][0]["image"] = image
+    answer = f"unexpected status from POST request to https://{host}{path}: 401 Unauthorized"
+    waiting = {"reason": "ErrImagePull", "message": f"failed to authorize: failed to fetch oauth token: {answer}"}
+    item["status"]["containerStatuses"] = [{"name": "main", "state": {"waiting": waiting}}]
+    (reason,) = pod_reasons(item)
+    assert (reason.code, reason.terminal) == ("ImagePull", final)
