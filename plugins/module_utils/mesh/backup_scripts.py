@@ -77,6 +77,8 @@ set -- /backup/mesh-*.dump
 while [ $# -gt "$KEEP" ]; do rm -f "$1"; shift; done
 """
 )
+REPORT = "/dev/termination-log"
+"""Where a container says in the end what became of it; the pod's status shows it."""
 # all of it or nothing; what the dump does not know stays
 RESTORE = (
     _ADDRESS
@@ -88,6 +90,13 @@ else
 fi
 [ -s "$FILE" ] || fail "there is no dump $FILE"
 pg_restore --clean --if-exists --no-owner --single-transaction -d "$address" "$FILE"
-echo "$FILE"
+# rows alone, in any order: what is said of them (versions, settings, keys of psql) differs between two servers
+digest() {
+  grep -v -e '^--' -e '^SET ' -e '^SELECT pg_catalog.set_config' -e '^\\\\restrict ' -e '^\\\\unrestrict ' -e '^$' |
+    LC_ALL=C sort | sha256sum
+}
+dumped=$(pg_restore --data-only -f - "$FILE" | digest)
+holds=$(pg_dump --data-only -d "$address" | digest)
+printf '{"dump": "%s", "dumped": "%s", "restored": "%s"}\\n' "${FILE##*/}" "${dumped%% *}" "${holds%% *}" | tee REPORT
 """
-)
+).replace("REPORT", REPORT)

@@ -15,6 +15,7 @@ from ..errors import Problem
 from ..kube.manifests import Object
 from ..kube.syntax import parse_quantity
 from ..names import SUBDOMAIN, wrong_name
+from .backup_blob import blob_container, blob_of, blob_volumes, way_to_blob
 from .backup_scripts import DUMP, RESTORE
 from .owned_objects import CLAIM
 from .registry_spec import (
@@ -47,7 +48,7 @@ def backup_objects(registry: DeclaredRegistry) -> list[Object]:
     found = [registry_object(registry, "ServiceAccount", name, BACKUP, automountServiceAccountToken=False)]
     if backup:
         found.append(_schedule(registry, backup))
-        if not backup.get("claim"):
+        if not backup.get("claim") and not blob_of(registry.options):
             found.append(_claim(registry, backup))
     if restore:
         claim = restore.get("claim") or (backup or {}).get("claim") or name
@@ -57,7 +58,7 @@ def backup_objects(registry: DeclaredRegistry) -> list[Object]:
         spec = {
             "podSelector": {"matchLabels": selector_of(registry, BACKUP)},
             "policyTypes": ["Ingress", "Egress"],
-            "egress": way_to_database(registry),
+            "egress": [*way_to_database(registry), *way_to_blob(registry)],
         }
         found.append(registry_object(registry, "NetworkPolicy", name, BACKUP, spec=spec))
     return found
@@ -127,9 +128,23 @@ def _job(registry: DeclaredRegistry, script: str, claim: str, variables: Mapping
     }
     pod = pod_of(registry, registry.backup_name, container)
     pod["restartPolicy"] = "Never"
-    pod["volumes"].append({"name": "backup", "persistentVolumeClaim": {"claimName": claim}})
+    if blob_of(registry.options):
+        _with_blob(registry, pod, variables)
+    else:
+        pod["volumes"].append({"name": "backup", "persistentVolumeClaim": {"claimName": claim}})
     template = {"metadata": {"labels": labels_of(registry, BACKUP)}, "spec": pod}
     return {"backoffLimit": 2, "activeDeadlineSeconds": 3600, "template": template}
+
+
+def _with_blob(registry: DeclaredRegistry, pod: dict[str, Any], variables: Mapping[str, str]) -> None:
+    """Through a directory of the pod: what is dumped there is sent, and what was got there is restored."""
+    sends = "KEEP" in variables
+    other = blob_container(registry, PLACE, {**variables, "ACTION": "send" if sends else "fetch"})
+    first, last = (pod["containers"][0], other) if sends else (other, pod["containers"][0])
+    pod["initContainers"], pod["containers"] = [first], [last]
+    limit = (registry.options.get("backup") or {}).get("size")
+    pod["volumes"].append({"name": "backup", "emptyDir": {"sizeLimit": limit} if limit else {}})
+    pod["volumes"] += blob_volumes(registry)
 
 
 def _claim(registry: DeclaredRegistry, backup: Mapping[str, Any]) -> Object:

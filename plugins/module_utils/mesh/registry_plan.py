@@ -193,13 +193,14 @@ def with_way_out(reasons: Sequence[Reason], namespace: str, job: str) -> list[Re
     ]
 
 
-def _restores(job: Mapping[str, Any]) -> tuple[str, str]:
-    """(the dump, the claim that holds it)"""
+def _restores(job: Mapping[str, Any]) -> tuple[str, str, str]:
+    """(the dump, the claim that holds it, the container or folder in Blob storage that does)"""
     pod = job["spec"]["template"]["spec"]
-    variables = [one for container in pod["containers"] for one in container.get("env") or ()]
-    file = next((str(one.get("value") or "") for one in variables if one["name"] == "FILE"), "")
+    containers = [*(pod.get("initContainers") or ()), *pod["containers"]]
+    variables = {one["name"]: str(one.get("value") or "") for part in containers for one in part.get("env") or ()}
     claims = [one["persistentVolumeClaim"] for one in pod.get("volumes") or () if one.get("persistentVolumeClaim")]
-    return file, str(claims[0]["claimName"]) if claims else ""
+    claim = str(claims[0]["claimName"]) if claims else ""
+    return variables.get("FILE", ""), claim, variables.get("BLOB_URL", "")
 
 
 def _instead_of(failed: Object, declared: Object, why: str) -> Object:
