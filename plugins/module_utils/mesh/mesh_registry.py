@@ -25,8 +25,7 @@ from ..task import Result, Task
 from ..waiting import Deadline, poll, wait_timeout_problems
 from . import registry_observe
 from .agent_spec import COMPONENT_LABEL, REGISTRY, cidr_problems
-from .backup_blob import blob_problems
-from .backup_spec import backup_objects, backup_problems
+from .backup_spec import backup_objects, backup_problems, blob_problems
 from .owned_objects import TYPES, delete_owned, is_owned, refuse_others, target_named
 from .registry_observe import Registry, awaits_database
 from .registry_plan import (

@@ -41,7 +41,7 @@ OTHER_SUBJECTS = {
         "server_template",
         "server_types",
     ),
-    "mesh": ("agent_code", "members", "owned_objects", "version_ranges"),
+    "mesh": ("agent_code", "backup_scripts", "members", "owned_objects", "version_ranges"),
 }
 """Subjects of a domain that no inner name fits; a name that could be anything is none."""
 SHARED_NAMES = (

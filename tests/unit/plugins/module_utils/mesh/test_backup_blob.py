@@ -21,8 +21,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import manifest_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh import mesh_registry
+from ansible_collections.mcpops.platform.plugins.module_utils.mesh.backup_scripts import BLOB_PROGRAM
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh.backup_spec import backup_objects
-from ansible_collections.mcpops.platform.plugins.module_utils.mesh.blob_program import PROGRAM
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh.registry_plan import restoration
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh.registry_spec import DeclaredRegistry
 from ansible_collections.mcpops.platform.plugins.modules import mesh_registry as module
@@ -220,7 +220,7 @@ def run(played: Played, place: Path, **variables: str) -> subprocess.CompletedPr
         "AZURE_FEDERATED_TOKEN_FILE": str(token),
         **variables,
     }
-    program = PROGRAM.replace("(https://", "(http://")
+    program = BLOB_PROGRAM.replace("(https://", "(http://")
     return subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False, timeout=60
     )
