@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .kube.readiness.judge import Judge
     from .kube.readiness.reasons import ReasonCode
     from .kube.writers import Writer
+    from .plan import Refusal
     from .site.inventory import Host
     from .task import Task
 
@@ -156,6 +157,23 @@ class Unique:
 
 
 @dataclass(frozen=True)
+class ReleaseStep:
+    """What helm is about to do to a release."""
+
+    namespace: str
+    chart: str
+    """Of the release that stands; empty where there is none. So is its version."""
+    version: str
+    wanted_chart: str
+    """Empty where the release is to be removed. So is its version."""
+    wanted_version: str
+    values: Mapping[str, Any]
+    """The user values that helm is to be given."""
+    own_namespaces: tuple[str, ...] = ()
+    """Namespaces among the objects of the release that stands, which are not kept when it has them no more."""
+
+
+@dataclass(frozen=True)
 class Domain:
     """One row: what the rest of the collection knows about a domain."""
 
@@ -186,6 +204,9 @@ class Domain:
 
     columns: tuple[Column, ...] = ()
     answers: Answers | None = None
+
+    release_rules: tuple[Callable[[ReleaseStep], Iterator[Refusal]], ...] = ()
+    """What helm must not be told to do with charts that the domain knows."""
 
     unique: tuple[Unique, ...] = ()
     host_rules: tuple[Callable[[Host], Iterator[tuple[str, str]]], ...] = ()

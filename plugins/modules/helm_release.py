@@ -23,6 +23,8 @@ description:
   - A release that a killed C(helm) left C(pending-upgrade) or C(pending-rollback) goes back to its last deployed
     revision first. Where no revision was ever deployed, the unfinished record is deleted, and the objects that exist
     already are taken up by the install. Both are said in RV(notes).
+  - Of charts that a domain of this collection knows, what would lose data is refused before C(helm) is started, with
+    the way round it. For MCP Mesh's own charts C(docs/mesh.md) lists that.
   - Post-renderers are not offered. One is a program on the machine that happens to run Helm, its output depends on that
     machine, and what it changed cannot be told from drift. Set what a chart's values lack with
     M(mcpops.platform.k8s_objects) and name it in O(ignore_differences), or keep a wrapper chart.

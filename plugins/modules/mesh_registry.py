@@ -169,7 +169,9 @@ options:
         type: int
         default: 7
       size:
-        description: Size of the volume for the dumps. It stays when the registry is removed, unless O(delete_data).
+        description:
+          - Size of the volume for the dumps. It stays when the registry is removed, unless O(delete_data).
+          - With O(blob), how much of the node's disk a dump may take.
         type: str
         default: 1Gi
       storage_class:
@@ -181,9 +183,10 @@ options:
   restore:
     description:
       - Restores a dump to the database before the registry is made, once. As long as the Job O(name)C(-restore) stands,
-        it is not done again; another O(restore.file) or O(restore.claim) is another Job, any other option is not. Take
-        the option out afterwards, and the Job goes.
-      - A Job that has failed wrote nothing; it fails the task, and the next run makes it anew.
+        it is not done again; another O(restore.file), O(restore.claim) or O(blob.url) is another Job, any other option
+        is not. Take the option out afterwards, and the Job goes.
+      - A Job that has failed wrote nothing. The registry is made all the same; then the task fails with the reason, and
+        the next run makes the Job anew.
     type: dict
     suboptions:
       file:
@@ -193,6 +196,48 @@ options:
       claim:
         description: The claim that holds it; that of O(backup) if not set.
         type: str
+  blob:
+    description:
+      - Where O(backup) sends dumps and O(restore) gets them, instead of a volume. An identity of Azure stands behind it
+        by the token of the service account O(name)C(-backup) of O(namespace). It needs a federated credential for that
+        (C(aks_cluster_federated_credentials)), and the role C(Storage Blob Data Contributor) at the container. No key
+        of the account is used.
+      - Removing the registry leaves what is there.
+    type: dict
+    suboptions:
+      url:
+        description:
+          - Address of the container, or of a folder in it, such as
+            C(https://ACCOUNT.blob.core.windows.net/CONTAINER/FOLDER).
+        type: str
+        required: true
+      client_id:
+        description: Client id of the managed identity.
+        type: str
+        required: true
+      tenant_id:
+        description: Tenant of the identity.
+        type: str
+        required: true
+      authority_host:
+        description: Address of Entra, of another cloud than the public one.
+        type: str
+        default: https://login.microsoftonline.com
+      image:
+        description: Image with Python 3.9 or newer that sends and gets; C(mcpmesh/python-runtime:3.8.0) if not set.
+        type: str
+      ca_config_map:
+        description: A ConfigMap with the authorities that these pods trust, where the ones of the image are not enough.
+        type: dict
+        suboptions:
+          name:
+            description: Its name.
+            type: str
+            required: true
+          key:
+            description: Its key.
+            type: str
+            default: ca.crt
   delete_data:
     description: Whether O(state=absent) removes volumes, the Secret and the Job of O(restore) as well.
     type: bool
@@ -233,6 +278,16 @@ EXAMPLES = r"""
       keep: 14
     restore:
       file: latest
+
+- name: Another cluster's registry, with what the last dump in Blob storage holds
+  mcpops.platform.mesh_registry:
+    kubeconfig: "{{ mcpops_kubeconfig }}"
+    namespace: mcp-mesh
+    restore: {}
+    blob:
+      url: https://stmeshdumps.blob.core.windows.net/dumps/prod
+      client_id: 3f0e3d5c-0d54-4d3c-9a3f-2a4ab2b6c9d1
+      tenant_id: 6f1c2b0e-7a55-4f0e-9a43-2f6f3f0d1b11
 
 - name: The smallest one, for development
   mcpops.platform.mesh_registry:
@@ -305,6 +360,17 @@ BACKUP: dict[str, Any] = {
     "storage_class": {"type": "str"},
     "claim": {"type": "str"},
 }
+BLOB: dict[str, Any] = {
+    "url": {"type": "str", "required": True},
+    "client_id": {"type": "str", "required": True},
+    "tenant_id": {"type": "str", "required": True},
+    "authority_host": {"type": "str", "default": "https://login.microsoftonline.com"},
+    "image": {"type": "str"},
+    "ca_config_map": {
+        "type": "dict",
+        "options": {"name": {"type": "str", "required": True}, "key": {"type": "str", "default": "ca.crt"}},
+    },
+}
 RESTORE: dict[str, Any] = {"file": {"type": "str", "default": "latest"}, "claim": {"type": "str"}}
 DATABASE: dict[str, Any] = {
     "type": {"type": "str", "choices": ["bundled", "sqlite", "existing"], "default": "bundled"},
@@ -336,6 +402,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "api_server_cidrs": {"type": "list", "elements": "str"},
     "backup": {"type": "dict", "options": BACKUP},
     "restore": {"type": "dict", "options": RESTORE},
+    "blob": {"type": "dict", "options": BLOB},
     "delete_data": {"type": "bool", "default": False},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 300},

@@ -22,7 +22,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from localcloud.assemble import building
+from localcloud.assemble import building, link
 from localcloud.databases import Admission, DatabaseFailure
 from localcloud.debian import library_directory
 from localcloud.files import fresh_directory, write_atomically
@@ -117,7 +117,10 @@ class PostgresServers:
         return Server(self.settings, f"{PREFIX}{name}")
 
     def _programs(self) -> Path:
-        """The image's files: the same programs as in pods."""
+        """The image's files: the same programs as in pods. Who has had them once waits for nobody's build."""
+        known = self._root / ".programs"
+        if known.exists():
+            return known.resolve()
 
         def progress(_text: str) -> None:
             """Nobody waits for its words."""
@@ -129,6 +132,7 @@ class PostgresServers:
             if not target.exists():
                 with fresh_directory(target) as directory:
                     _unpack_last_layer(layout, directory)
+        link(target, known)
         return target
 
     def _environment(self) -> dict[str, str]:

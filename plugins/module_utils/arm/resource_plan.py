@@ -19,7 +19,6 @@ from ..plan import ABSENT, Change, Plan, Refusal
 from ..waiting import wait_timeout_problems
 from . import compare, fields, names
 from .compare import role_definition, tag_values, typed_body, typed_like
-from .database_rules import database_problems
 from .equivalence import ModelRules, as_spelled
 from .fields import not_sent
 from .reconcile import has_failed, provisioning_state
@@ -318,7 +317,6 @@ _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
     names.NO_LOCATION,
     _registry,
     _workspace,
-    database_problems,
     _federated,
     names.NO_OWNER,
     lambda params: wait_timeout_problems(params.get("wait_timeout")),

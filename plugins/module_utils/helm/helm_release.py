@@ -9,12 +9,12 @@ Version and values and with every object as its manifest says, or absent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..domain import Domain, judges_of
-from ..errors import Failure, ServiceError, refuse
+from ..domain import Domain, ReleaseStep, judges_of
+from ..errors import Failure, Refused, ServiceError, refuse
 from ..kube.apply.options import BundleOptions, BundleOutcome
 from ..kube.client import Kube
 from ..kube.manifests import Object
@@ -24,7 +24,7 @@ from ..run_cache import ClusterPending
 from ..task import Result, Task
 from . import content, drift, release_record, secret_values
 from .drift import Inspection, has_started, roll_back
-from .plan import plan_release, plan_removal
+from .plan import effective_values, plan_release, plan_removal
 from .release_record import CRD_KIND, History, Release
 from .spec import UPGRADE_CRDS, ReleaseSpec, problems, release_spec, rounding_warnings
 
@@ -115,7 +115,7 @@ class Outcome:
 def converge(task: Task, domains: Sequence[Domain] = ()) -> Result:
     """The operation of helm_release."""
     if task.params["state"] == "absent":
-        return _absent(task)
+        return _absent(task, domains)
     spec = replace(release_spec(task.params), domains=tuple(domains))
     try:
         kube = Kube.connect(task)
@@ -152,6 +152,7 @@ def ensure_release(task: Task, kube: Kube, spec: ReleaseSpec, known: History | N
     plan, missing = _planned(kube, spec, found, resolved, secrets)
     if not plan.changes:
         return _unchanged_release(task, kube, spec, plan, found)
+    refuse_upgrade(kube, spec, found.newest)
     helm = drift.find_helm(task, spec.helm_binary)
     helm.check(spec)
     if task.check_mode:
@@ -221,7 +222,9 @@ def _unchanged_release(task: Task, kube: Kube, spec: ReleaseSpec, plan: Plan, fo
     return outcome
 
 
-def remove_release(task: Task, kube: Kube, name: str, namespace: str, options: Mapping[str, Any]) -> Outcome:
+def remove_release(
+    task: Task, kube: Kube, name: str, namespace: str, options: Mapping[str, Any], domains: Sequence[Domain] = ()
+) -> Outcome:
     """Uninstall the release if it is there. `options` are helm_binary, wait_timeout and stale_after."""
     found = release_record.read_history(kube, namespace, name)
     secret_values.protect_current(task, found)
@@ -232,6 +235,7 @@ def remove_release(task: Task, kube: Kube, name: str, namespace: str, options: M
     release = found.newest
     if release is None:
         return Outcome((Plan(f"release {namespace}/{name}"),), None)
+    refuse_removal(kube, domains, release)
     plan = plan_removal(name, namespace, release, release_record.parse_manifest(release))
     helm = drift.find_helm(task, options.get("helm_binary"))
     if not task.check_mode:
@@ -283,7 +287,7 @@ def describe_release(release: Release | None) -> dict[str, Any] | None:
     }
 
 
-def _absent(task: Task) -> Result:
+def _absent(task: Task, domains: Sequence[Domain]) -> Result:
     params = task.params
     name, namespace = params["name"], params["namespace"]
     refuse(f"release {namespace}/{name}", problems(params))
@@ -292,7 +296,7 @@ def _absent(task: Task) -> Result:
     except ClusterPending as pending:
         plan = Plan(f"release {namespace}/{name}", notes=(f"There is no cluster yet: {pending.reason}.",))
         return result_of(Outcome((plan,), None))
-    outcome = remove_release(task, kube, name, namespace, params)
+    outcome = remove_release(task, kube, name, namespace, params, domains)
     return result_of(Outcome(outcome.plans, None, previous=outcome.previous))
 
 
@@ -351,3 +355,59 @@ def _without_namespace(plan: Plan, spec: ReleaseSpec, missing: bool) -> Plan:
     if not missing or spec.create_namespace:
         return plan
     return plan.with_notes(f"{plan.subject} depends on the namespace {spec.namespace}, which does not exist yet.")
+
+
+_KEEP = ("helm.sh/resource-policy", "keep")
+
+
+def refuse_upgrade(kube: Kube, spec: ReleaseSpec, release: Release | None) -> None:
+    """Refused where a domain says so. An upgrade leaves what is marked in the cluster."""
+    wanted = (spec.chart.name, str(spec.chart.version or ""))
+    _refuse(
+        kube, spec.domains, release, f"release {spec.namespace}/{spec.name}", wanted, effective_values(spec, release)
+    )
+
+
+def refuse_removal(kube: Kube, domains: Sequence[Domain], release: Release) -> None:
+    """Refused where a domain says so. An uninstallation looks at the marks in the record alone."""
+    _refuse(kube, domains, release, f"release {release.namespace}/{release.name}", ("", ""), release.values)
+
+
+def _refuse(
+    kube: Kube,
+    domains: Sequence[Domain],
+    release: Release | None,
+    subject: str,
+    wanted: tuple[str, str],
+    values: Mapping[str, Any],
+) -> None:
+    rules = [rule for domain in domains for rule in domain.release_rules]
+    if not rules:
+        return
+    standing = (release.chart_name, release.chart_version) if release is not None else ("", "")
+    namespace = release.namespace if release is not None else subject.removeprefix("release ").partition("/")[0]
+    owned = tuple(_own_namespaces(kube, release, bool(wanted[0]))) if release is not None else ()
+    step = ReleaseStep(namespace, *standing, *wanted, values, owned)
+    found = [refusal for rule in rules for refusal in rule(step)]
+    if found:
+        raise Refused(subject, found)
+
+
+def _own_namespaces(kube: Kube, release: Release, by_cluster: bool) -> Iterator[str]:
+    for item in release_record.parse_manifest(release):
+        if (item.get("apiVersion"), item.get("kind")) != ("v1", "Namespace"):
+            continue
+        name = str(item["metadata"]["name"])
+        kept = (
+            _is_marked(kube.get(f"/api/v1/namespaces/{name}"))
+            if by_cluster
+            else release_record.is_kept_on_uninstall(item)
+        )
+        if not kept:
+            yield name
+
+
+def _is_marked(namespace: Object | None) -> bool:
+    """What is gone cannot go."""
+    annotations = ((namespace or {}).get("metadata") or {}).get("annotations") or {}
+    return namespace is None or annotations.get(_KEEP[0]) == _KEEP[1]

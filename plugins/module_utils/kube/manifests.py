@@ -381,3 +381,8 @@ def _documents(value: Any) -> Iterator[Any]:
             yield from [below] if is_object else _documents(below)
     elif isinstance(value, Sequence):
         yield from (one for item in value for one in _documents(item))
+
+
+def release_of(item: Mapping[str, Any]) -> str:
+    """The Helm release that an object belongs to; empty where it belongs to none."""
+    return str((item["metadata"].get("annotations") or {}).get("meta.helm.sh/release-name") or "")

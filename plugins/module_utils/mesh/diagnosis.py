@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from ..errors import Reason
 from ..kube.diagnosis.pods import pod_findings
 from ..kube.diagnosis.snapshot import CALL, LOG, STATUS, Evidence, Finding, Snapshot, of_reason
+from ..kube.manifests import release_of
 from ..kube.readiness.reasons import Object, condition_of, make_reason, subject_of
 from .agent_spec import COMPONENT_LABEL
 from .domain import AGENT_KIND, NAME, judge_agent
@@ -23,7 +24,6 @@ from .members import (
     named,
     ports_of,
     registries_in,
-    release_of,
     selects,
     variables_of,
 )

@@ -9,11 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..domain import COLLECTION, Answers, Diagnosis, Domain, HostVars, Object, Right, Role, Row, unknown_calls
+from ..domain import (
+    COLLECTION,
+    Answers,
+    Diagnosis,
+    Domain,
+    HostVars,
+    Object,
+    ReleaseStep,
+    Right,
+    Role,
+    Row,
+    unknown_calls,
+)
 from ..errors import Reason
 from ..kube.readiness.reasons import ERROR, WARNING, ReasonCode, reason_about
 
 if TYPE_CHECKING:
+    from ..plan import Refusal
     from ..site.inventory import Host
 
 NAME = "mesh"
@@ -241,10 +254,16 @@ def judge_agent(item: Object) -> list[Reason]:
     return reason_about(item, "InertAgent", "is stored, and nothing runs for it", hint=advice, terminal=True)
 
 
-def _diagnosis() -> Diagnosis:
-    from . import diagnosis, observe
+def _release_rule(step: ReleaseStep) -> Iterator[Refusal]:
+    from .registry_plan import chart_refusals
 
-    return Diagnosis(diagnosis.mesh_findings, observe.observe)
+    return chart_refusals(step)
+
+
+def _diagnosis() -> Diagnosis:
+    from . import diagnosis, mesh_registry_info
+
+    return Diagnosis(diagnosis.mesh_findings, mesh_registry_info.observe)
 
 
 _KEPT = ("get", "list", "create", "patch", "delete")
@@ -272,6 +291,7 @@ DOMAIN = Domain(
     rights=RIGHTS,
     kinds=((AGENT_VERSION, AGENT_KIND),),
     reasons=REASONS,
+    release_rules=(_release_rule,),
     judges={(AGENT_VERSION.partition("/")[0], AGENT_KIND): judge_agent},
     diagnosis=_diagnosis,
     modules=("mesh_*",),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..kube.manifests import release_of
 from ..kube.syntax import selector_matches
 from .agent_spec import AGENT, COMPONENT_LABEL, MESH, NAME_LABEL, PART_LABEL, REGISTRY
 from .registry_observe import DEFAULT_PORT, DEFAULT_SERVICE, Registry
@@ -18,7 +19,7 @@ from .registry_observe import DEFAULT_PORT, DEFAULT_SERVICE, Registry
 Object = Mapping[str, Any]
 URL, HOST, PORT, NAME = "MCP_MESH_REGISTRY_URL", "MCP_MESH_HTTP_HOST", "MCP_MESH_HTTP_PORT", "MCP_MESH_AGENT_NAME"
 DATABASE = "DATABASE_URL"
-RELEASE, POLICY, KEEP = "meta.helm.sh/release-name", "helm.sh/resource-policy", "keep"
+POLICY, KEEP = "helm.sh/resource-policy", "keep"
 _OF_CHART = "mcp-mesh-registry"
 """The name label of the registry in the official charts, and in the manifests before them."""
 _LONGEST_CLUSTER_NAME = 2
@@ -145,11 +146,6 @@ def has_database(workload: Object) -> bool:
 
 def named(items: Sequence[Object], namespace: str, name: str) -> Object | None:
     return next(_named(items, namespace, name), None)
-
-
-def release_of(item: Object) -> str:
-    """The Helm release that an object belongs to; empty where it belongs to none."""
-    return str((item["metadata"].get("annotations") or {}).get(RELEASE) or "")
 
 
 def goes_with_its_release(namespace: Object) -> bool:

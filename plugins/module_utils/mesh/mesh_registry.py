@@ -26,7 +26,7 @@ from ..task import Result, Task
 from ..waiting import Deadline, poll, wait_timeout_problems
 from . import registry_observe
 from .agent_spec import COMPONENT_LABEL, REGISTRY, cidr_problems
-from .backup_spec import backup_objects, backup_problems
+from .backup_spec import backup_objects, backup_problems, blob_problems
 from .registry_observe import Registry, awaits_database
 from .registry_plan import (
     Growth,
@@ -38,6 +38,7 @@ from .registry_plan import (
     with_way_out,
 )
 from .registry_spec import (
+    BACKUP,
     BUNDLED,
     EXISTING,
     OWNER_LABEL,
@@ -111,13 +112,21 @@ def _present(kube: Kube, task: Task, registry: DeclaredRegistry) -> Result:
     waits = params["wait"] and not task.check_mode
     outcome = _grow(kube, task, registry, growth)
     outcome = BundleOutcome(outcome.outcomes, (*outcome.notes, *restored.notes))
+    not_restored: NotReady | None = None
     # the registry ends when it finds no database: one after the other, its pods need not crash for that
     for some in in_order(applied_ones):
         renewed = _made_anew(some, growth)
         # a StatefulSet that is made anew leaves its pods, a Job takes them with it
         alone = any(one.kind == "StatefulSet" for one in renewed)
         chosen = replace(options, per_object=renewed, propagation="Orphan" if alone else "Background")
-        applied = apply_bundle(kube, task, some, chosen, settle if waits else None)
+        try:
+            applied = apply_bundle(kube, task, some, chosen, settle if waits else None)
+        except NotReady as failure:
+            if not _is_restoration(some) or not any(one.terminal for one in failure.reasons):
+                raise
+            # agents need a registry, and a Job that failed has written nothing: it is told in the end
+            not_restored = failure
+            continue
         outcome = BundleOutcome((*outcome.outcomes, *applied.outcomes), (*outcome.notes, *applied.notes))
         outcome.raise_failures("apply the mesh registry")
     lacking = set(unneeded(registry, objects))
@@ -127,7 +136,15 @@ def _present(kube: Kube, task: Task, registry: DeclaredRegistry) -> Result:
     outcome.raise_failures("remove what is no longer declared")
     if waits:
         _wait_until_it_answers(kube, task, registry, deadline, outcome)
+    if not_restored is not None:
+        rows = [*outcome.rows(), *(not_restored.values.get("objects") or ())]
+        not_restored.values.update(changed=outcome.changed or bool(not_restored.values.get("changed")), objects=rows)
+        raise not_restored
     return _result(registry, outcome)
+
+
+def _is_restoration(objects: Sequence[Object]) -> bool:
+    return all(item["metadata"]["labels"][COMPONENT_LABEL] == BACKUP for item in objects)
 
 
 def _refuse_older(task: Task, objects: Sequence[Object], live: Mapping[ObjectRef, Object]) -> None:
@@ -287,6 +304,7 @@ _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
     *CONNECTION,
     registry_option_problems,
     backup_problems,
+    blob_problems,
     cidr_problems,
     Check(
         "delete_data",

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..domain import ReleaseStep
 from ..errors import Reason
 from ..kube.apply.owned_objects import CLAIM, named_object
 from ..kube.manifests import Object
@@ -193,13 +194,14 @@ def with_way_out(reasons: Sequence[Reason], namespace: str, job: str) -> list[Re
     ]
 
 
-def _restores(job: Mapping[str, Any]) -> tuple[str, str]:
-    """(the dump, the claim that holds it)"""
+def _restores(job: Mapping[str, Any]) -> tuple[str, str, str]:
+    """(the dump, the claim that holds it, the container or folder in Blob storage that does)"""
     pod = job["spec"]["template"]["spec"]
-    variables = [one for container in pod["containers"] for one in container.get("env") or ()]
-    file = next((str(one.get("value") or "") for one in variables if one["name"] == "FILE"), "")
+    containers = [*(pod.get("initContainers") or ()), *pod["containers"]]
+    variables = {one["name"]: str(one.get("value") or "") for part in containers for one in part.get("env") or ()}
     claims = [one["persistentVolumeClaim"] for one in pod.get("volumes") or () if one.get("persistentVolumeClaim")]
-    return file, str(claims[0]["claimName"]) if claims else ""
+    claim = str(claims[0]["claimName"]) if claims else ""
+    return variables.get("FILE", ""), claim, variables.get("BLOB_URL", "")
 
 
 def _instead_of(failed: Object, declared: Object, why: str) -> Object:
@@ -209,3 +211,98 @@ def _instead_of(failed: Object, declared: Object, why: str) -> Object:
     again = {AGAIN_ANNOTATION: f"{failed['metadata'].get('uid', '')}: {why}"}
     metadata = {**metadata, "annotations": {**(metadata.get("annotations") or {}), **again}}
     return {**declared, "spec": {**declared["spec"], "template": {**template, "metadata": metadata}}}
+
+
+# helm/mcp-mesh-core/README.md ("Existing releases") and issue 1382 of dhyansraj/mcp-mesh: up to 3.3 the chart has the
+# namespace among its objects, 3.4 marks it as one to keep, and from 3.5 on it has it no more unless namespaceCreate
+# says so. docs/upgrading.md: an older registry drops from its tables what it does not know. That other databases than
+# PostgreSQL are taken for a file, and that nobody waits for less than one: templates of mcp-mesh-registry 3.6.
+CORE, REGISTRY_CHART, POSTGRES_CHART = "mcp-mesh-core", "mcp-mesh-registry", "mcp-mesh-postgres"
+CHARTS = (CORE, REGISTRY_CHART, POSTGRES_CHART, "mcp-mesh-agent")
+_WITHOUT_NAMESPACE = (3, 5, 0)
+_POLICY = "helm.sh/resource-policy=keep"
+_DATABASES = ("postgres", "sqlite")
+
+
+def official_chart(chart: str) -> str:
+    """The name of an official chart in a reference; empty where it is none."""
+    name = chart.rstrip("/").rpartition("/")[2].partition(":")[0]
+    return name if name in CHARTS else ""
+
+
+def chart_refusals(step: ReleaseStep) -> Iterator[Refusal]:
+    """What helm must not do with a release of an official chart."""
+    standing, wanted = official_chart(step.chart), official_chart(step.wanted_chart)
+    if standing:
+        yield from _of_namespaces(step)
+        yield from _of_versions(step)
+    if wanted:
+        yield from _of_values(wanted, step.values)
+
+
+def _of_namespaces(step: ReleaseStep) -> Iterator[Refusal]:
+    for name in step.own_namespaces:
+        what = f"namespace {name}"
+        if not step.wanted_chart:
+            yield Refusal.because(
+                what,
+                f"is an object of this release (chart {step.version}): removing it deletes the namespace with all that "
+                "is in it",
+                f"First run kubectl annotate namespace {name} {_POLICY}, then upgrade to chart 3.4 or newer: of that, "
+                "the namespace stays.",
+            )
+        elif _drops_namespace(step):
+            yield Refusal.because(
+                what,
+                f"is an object of this release (chart {step.version}), and is none in chart "
+                f"{step.wanted_version or '3.5 or newer'}: helm would delete it with all that is in it, and report "
+                "success",
+                f"First run kubectl annotate namespace {name} {_POLICY}; or upgrade to 3.4 before, which does that; or "
+                "set namespaceCreate: true in the values.",
+            )
+
+
+def _drops_namespace(step: ReleaseStep) -> bool:
+    """A version that is not known may be any."""
+    if step.values.get("namespaceCreate") is True:
+        return False
+    wanted = parse_version(step.wanted_version)
+    return wanted is None or wanted.release >= _WITHOUT_NAMESPACE
+
+
+def _of_versions(step: ReleaseStep) -> Iterator[Refusal]:
+    before, after = parse_version(step.version), parse_version(step.wanted_version)
+    if step.wanted_chart and before is not None and after is not None and after.key < before.key:
+        yield Refusal(
+            "chart_version",
+            step.version,
+            step.wanted_version,
+            "An older registry drops from its tables what it does not know: dump its database, then go back with helm "
+            "rollback",
+        )
+
+
+def _of_values(chart: str, values: Mapping[str, Any]) -> Iterator[Refusal]:
+    below = f"{REGISTRY_CHART}." if chart == CORE else ""
+    own = _at(values, REGISTRY_CHART) if chart == CORE else values
+    kind = _at(_at(own, "registry"), "database").get("type", "postgres")
+    if chart in (CORE, REGISTRY_CHART) and str(kind).lower() not in _DATABASES:
+        yield Refusal.because(
+            f"values.{below}registry.database.type",
+            f"is {kind}, for which the chart sets no DATABASE_URL: the registry would keep its agents in a file of the "
+            "container, and lose them with it",
+            "Use postgres, or sqlite for one pod.",
+        )
+    if chart == CORE and _at(values, "postgres").get("enabled") is False and str(kind).lower() == "postgres":
+        elsewhere = _at(_at(values, "global"), "postgres")
+        if not any(elsewhere.get(key) for key in ("host", "existingSecret")):
+            yield Refusal.because(
+                "values.postgres.enabled",
+                "is false, and no other database is named: the registry would wait for one for ever",
+                f"Set global.postgres.existingSecret, or {below}registry.database.type: sqlite for one pod.",
+            )
+
+
+def _at(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = values.get(key)
+    return found if isinstance(found, Mapping) else {}

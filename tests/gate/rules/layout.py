@@ -40,7 +40,7 @@ OTHER_SUBJECTS = {
         "server_template",
         "server_types",
     ),
-    "mesh": ("agent_code", "members", "version_ranges"),
+    "mesh": ("agent_code", "backup_scripts", "members", "version_ranges"),
 }
 """Subjects of a domain that no inner name fits; a name that could be anything is none."""
 SHARED_NAMES = (

@@ -13,7 +13,7 @@ from ...plan import Refusal
 from ...task import Task
 from ..client import Kube
 from ..discovery import ResourceType
-from ..manifests import Object, ObjectRef, object_ref
+from ..manifests import Object, ObjectRef, object_ref, release_of
 from .options import ObjectOutcome
 from .requests import Target
 
@@ -57,16 +57,28 @@ def is_owned(item: Object | None, label: str, owner: str) -> bool:
 def refuse_others(subject: str, label: str, owners: Mapping[ObjectRef, str], live: Mapping[ObjectRef, Object]) -> None:
     """Objects that somebody else has made are not overwritten. `owners` are what these would belong to."""
     found = [
-        Refusal.because(
-            str(ref),
-            f"exists without the label {label}: {owner}, so it was not created by {subject}",
-            "Delete it if it is not needed, or choose another name.",
-        )
+        _somebody_elses(subject, label, owner, ref, live[ref])
         for ref, owner in owners.items()
         if ref in live and not is_owned(live[ref], label, owner)
     ]
     if found:
         raise Refused(subject, found)
+
+
+def _somebody_elses(subject: str, label: str, owner: str, ref: ObjectRef, item: Object) -> Refusal:
+    release = release_of(item)
+    if release:
+        return Refusal.because(
+            str(ref),
+            f"belongs to the Helm release {release}: its selectors cannot change, so it is not adopted",
+            "Choose another name, and move the agents before the release is removed; or keep the release, and declare "
+            "it with helm_release.",
+        )
+    return Refusal.because(
+        str(ref),
+        f"exists without the label {label}: {owner}, so it was not created by {subject}",
+        "Delete it if it is not needed, or choose another name.",
+    )
 
 
 def delete_owned(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import string
@@ -16,7 +17,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import manifest_problems
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.syntax import selector_matches
-from ansible_collections.mcpops.platform.plugins.module_utils.mesh import mesh_registry
+from ansible_collections.mcpops.platform.plugins.module_utils.mesh import backup_scripts, mesh_registry
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh.backup_spec import backup_objects
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh.registry_spec import (
     DeclaredRegistry,
@@ -153,13 +154,17 @@ def run(tmp_path: Path, item: dict[str, Any], **variables: str) -> subprocess.Co
     """A script with stand-ins for the programs of PostgreSQL, and another directory."""
     programs = tmp_path / "bin"
     programs.mkdir(exist_ok=True)
-    said = {"pg_dump": 'for last; do :; done; echo dump > "$3"; exit ${DUMPS:-0}', "pg_restore": 'echo "$@"; exit 0'}
-    for name, text in said.items():
-        told = f'{{ echo "$0"; echo "$@"; printf %s "${{PGPASSWORD-}}"; }} > {tmp_path}/{name}.told'
-        (programs / name).write_text(f"#!/bin/sh\n{told}\n{text}\n")
+    dumps = '[ "$1" != --data-only ] || { printf "%s\\n" "$ROWS"; exit 0; }; echo dump > "$3"; exit ${DUMPS:-0}'
+    restores = '[ "$1" != --data-only ] || { echo "-- of a file"; printf "%s\\n" "$HELD"; exit 0; }; echo "$@"; exit 0'
+    for name, text in {"pg_dump": dumps, "pg_restore": restores}.items():
+        told = f"{tmp_path}/{name}.told"
+        Path(told).unlink(missing_ok=True)
+        said = f'[ -e {told} ] || {{ echo "$0"; echo "$@"; printf %s "${{PGPASSWORD-}}"; }} > {told}'
+        (programs / name).write_text(f"#!/bin/sh\n{said}\n{text}\n")
         (programs / name).chmod(0o755)
     [container] = pod_of(item)["containers"]
     script = container["command"][2].replace("/backup", str(tmp_path / "dumps"))
+    script = script.replace(backup_scripts.REPORT, str(tmp_path / "report"))
     own = {one["name"]: one["value"] for one in container["env"] if "value" in one}
     environment = {"PATH": f"{programs}:{os.environ['PATH']}", "DATABASE_URL": "postgres://x", **own, **variables}
     return subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True, check=False)
@@ -190,12 +195,33 @@ def test_the_last_dump_is_restored_or_the_one_that_is_named(tmp_path: Path) -> N
     job = made(restore={})["Job", "mcp-mesh-registry-restore"]
     done = run(tmp_path, job)
     assert done.returncode == 0
-    assert done.stdout.rstrip().endswith(names[1])
+    assert json.loads((tmp_path / "report").read_text())["dump"] == names[1]
     assert "--single-transaction" in done.stdout
-    assert run(tmp_path, job, FILE=names[0]).stdout.rstrip().endswith(names[0])
+    assert f"{names[0]}\n" in run(tmp_path, job, FILE=names[0]).stdout
+    assert json.loads((tmp_path / "report").read_text())["dump"] == names[0]
     missing = run(tmp_path, job, FILE="mesh-19990101T000000Z.dump")
     assert missing.returncode == 1
     assert "there is no dump" in missing.stderr
+
+
+@pytest.mark.parametrize(
+    ("held", "rows", "equal"),
+    [
+        ("COPY a (b) FROM stdin;\n1\n2\n\\.", "-- of a server\n\nSET x = 1;\nCOPY a (b) FROM stdin;\n2\n1\n\\.", True),
+        ("COPY a (b) FROM stdin;\n1\n2\n\\.", "COPY a (b) FROM stdin;\n1\n\\.", False),
+        ("COPY a (b) FROM stdin;\n\\N\n1", "COPY a (b) FROM stdin;\n1", False),
+        ("\\restrict abc\nCOPY a (b) FROM stdin;\n1", "\\restrict def\nCOPY a (b) FROM stdin;\n1", True),
+    ],
+)
+def test_a_restoration_says_whether_the_database_holds_what_was_dumped(
+    tmp_path: Path, held: str, rows: str, equal: bool
+) -> None:
+    dumps(tmp_path, OLD)
+    job = made(restore={})["Job", "mcp-mesh-registry-restore"]
+    assert run(tmp_path, job, HELD=held, ROWS=rows).returncode == 0
+    report = json.loads((tmp_path / "report").read_text())
+    assert (report["dumped"] == report["restored"]) is equal
+    assert len(report["dumped"]) == 64
 
 
 RESOURCES = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}

@@ -193,6 +193,33 @@ def test_what_a_failed_restoration_says(cluster: Cluster) -> None:
     assert other == "See its log."
 
 
+@pytest.mark.parametrize(("terminal", "made"), [(True, True), (False, False)])
+def test_a_restoration_that_failed_does_not_keep_the_registry_from_agents(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, terminal: bool, made: bool
+) -> None:
+    """One that still runs does: a registry that starts meanwhile would be in its way."""
+    reason = Reason(f"Job mesh/{NAME}-restore", "JobFailed", "has failed: BackoffLimitExceeded", "", terminal)
+
+    def waits(_kube: Any, _task: Any, items: Any, _timeout: float) -> Any:
+        if any(item["kind"] == "Job" for item in items):
+            raise NotReady("objects", [reason], values={"changed": True, "objects": [{"kind": "Job"}]})
+        return items
+
+    monkeypatch.setattr(wait, "wait_ready", waits)
+    with pytest.raises(NotReady) as caught:
+        run(cluster, **RESTORED, wait_timeout=0 if not terminal else 60)
+    assert "BackoffLimitExceeded" in caught.value.message()
+    assert (("Deployment", NAME) in cluster.made) is made
+    assert caught.value.values["changed"] is True
+    if made:
+        kinds = {row.get("kind") for row in caught.value.values["objects"]}
+        assert {"Job", "Deployment"} <= kinds
+        monkeypatch.setattr(wait, "wait_ready", cluster.wait)
+        cluster.end("Failed", "BackoffLimitExceeded")
+        run(cluster, **RESTORED)
+        assert cluster.made == [JOB]
+
+
 BUNDLED: dict[str, Any] = {"type": "bundled"}
 SQLITE: dict[str, Any] = {"type": "sqlite"}
 EXISTING: dict[str, Any] = {"type": "existing", "existing_secret": {"name": "mine", "key": "url"}}
