@@ -153,7 +153,8 @@ class ActionModule(SiteAction):
         """End a run that would do nothing, or that is not for what was meant."""
         run = selection.asked()
         wrong = list(selection.host_problems(run, wanted, there))
-        if not wrong and (run.tags != ("all",) or run.skip_tags):
+        chooses = run.tags != ("all",) or run.skip_tags
+        if not wrong and chooses and not selection.are_plain(run, self, task_vars["groups"]):
             wrong = list(selection.tag_problems(run, *selection.tasks_of_run(run, self, task_vars)))
         if wrong:
             raise InvalidInput(selection.SUBJECT, wrong)

@@ -14,7 +14,7 @@ from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 
 from ..module_utils.errors import InvalidInput, Problem
 from ..module_utils.option_problems import LATER
-from ..module_utils.site.expressions import OMITTED, UNDECIDED, outcome
+from ..module_utils.site.expressions import OMITTED, UNDECIDED, names_read, outcome
 from ..module_utils.site.module_arguments import Call
 from ..module_utils.site.roles import ModuleTask
 from .ansible_core import AnsibleValueOmittedError, is_trusted_as_template
@@ -40,6 +40,24 @@ class HostValues:
         self._variables = dict(variables)
         self._templar = templar.copy_with_new_env(available_variables=self._variables)
         self._known = Rendered()
+        self._seen: set[str] = set()
+        """What was rendered because others read it."""
+
+    def _render_first(self, raw: Any) -> None:
+        """The variables that a template reads, once for all templates that do.
+
+        Ansible would render them for each template anew, with all that they read in turn. One that cannot be rendered
+        is left for its readers to say so.
+        """
+        for name in names_read(str(raw)) if _is_template(raw) else ():
+            if name in self._seen or not _is_template(inner := self._variables.get(name)):
+                continue
+            self._seen.add(name)
+            self._render_first(inner)
+            try:
+                self._variables[name] = self._templar.template(inner)
+            except (AnsibleError, AnsibleValueOmittedError):
+                continue
 
     def rendered(self, wanted: Iterable[str]) -> Rendered:
         """Those of the wanted variables that the host has."""
@@ -51,6 +69,7 @@ class HostValues:
                 raw = self._variables[name]
                 value = outcome(raw, known.values, self._variables) if _is_template(raw) else UNDECIDED
                 if value is UNDECIDED:
+                    self._render_first(raw)
                     value = plain_arguments("", {name: self._templar.template(raw)}).arguments[name]
                 # what is omitted is as if nobody had set it
                 if value is not OMITTED:
@@ -87,6 +106,9 @@ class HostValues:
     def _call(self, task: ModuleTask, here: _Scope, call: Call) -> Iterator[Call]:
         if all(here.holds(condition) for condition in task.conditions):
             failed: dict[str, str] = {}
+            if here.existing is self._variables:
+                for raw in task.arguments.values():
+                    self._render_first(raw)
             found = {option: here.value(raw, failed, option) for option, raw in task.arguments.items()}
             given = {option: value for option, value in found.items() if value is not OMITTED}
             yield replace(call, arguments=given, failed=failed)

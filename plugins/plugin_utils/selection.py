@@ -14,6 +14,7 @@ import difflib
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ansible import constants, context
@@ -25,6 +26,7 @@ from ansible.utils.collection_loader._collection_finder import _get_collection_p
 
 from ..module_utils.errors import Problem
 from ..module_utils.text import listed
+from .role_files import Load, loader_of
 
 SUBJECT = "This run"
 SHOWN = 20
@@ -121,6 +123,58 @@ def tag_problems(run: Asked, tasks: Sequence[Chosen], playbook: str) -> Iterator
         hosts = sorted({host for task in tasks for host in task.hosts})
         where = f"on the hosts of this run ({listed(hosts, SHOWN)})" if own else "beside what always runs"
         yield Problem("--tags", f"nothing would run {where}: choose other tags, or hosts that these are for")
+
+
+def are_plain(run: Asked, action: Any, groups: Mapping[str, Iterable[str]]) -> bool:
+    """Whether each tag of this run stands, as it is, at a task of hosts that are there: then none is a slip.
+
+    Files alone tell that, without the playbooks being put together once more. Where they do not, only that does.
+    """
+    wanted = set(run.tags)
+    if context.CLIARGS.get("skip_tags") or wanted & _ANY:
+        return False
+    load = loader_of(action._loader)
+    names = [str(name) for name in context.CLIARGS.get("args") or ()]
+    stated = [(hosts, tags & wanted) for name in names for hosts, tags in _stated(name, load) if tags & wanted]
+    if wanted.difference(*(tags for _hosts, tags in stated)):
+        return False
+    there = inventory_of(action._loader, groups, run.limit)
+    return any(there.get_hosts(_templated(action._templar, hosts)) for hosts, _tags in stated)
+
+
+def _stated(name: str, load: Load, around: frozenset[str] = frozenset()) -> Iterator[tuple[Any, frozenset[str]]]:
+    """The hosts of tasks, as they are written, and tags, of a playbook and those that it imports."""
+    resource = _get_collection_playbook_path(name)
+    path = Path(resource[1] if resource else name)
+    for play in _mappings(load(path)):
+        tags = around | _tags(play)
+        imported = next((play[key] for key in play if str(key).rpartition(".")[2] == "import_playbook"), None)
+        if isinstance(imported, str) and "{" not in imported:
+            is_ours = _get_collection_playbook_path(imported) is not None
+            yield from _stated(imported if is_ours else str(path.parent / imported), load, tags)
+        for part in ("pre_tasks", "tasks", "post_tasks"):
+            yield from ((play.get("hosts") or [], found) for found in _tags_of_tasks(play.get(part), tags))
+
+
+def _tags_of_tasks(tasks: Any, around: frozenset[str]) -> Iterator[frozenset[str]]:
+    for task in _mappings(tasks):
+        tags = around | _tags(task)
+        inner = [task[part] for part in ("block", "rescue", "always") if part in task]
+        for below in inner:
+            yield from _tags_of_tasks(below, tags)
+        # what is imported may have no task
+        if not inner and not any(str(key).rpartition(".")[2].startswith("import_") for key in task):
+            yield tags
+
+
+def _tags(one: Mapping[str, Any]) -> frozenset[str]:
+    stated = one.get("tags") or ()
+    listed_tags = stated.split(",") if isinstance(stated, str) else stated if isinstance(stated, list) else ()
+    return frozenset(tag.strip() for tag in listed_tags if isinstance(tag, str) and "{" not in tag)
+
+
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
 
 
 def tasks_of_run(run: Asked, action: Any, task_vars: Mapping[str, Any]) -> tuple[list[Chosen], str]:

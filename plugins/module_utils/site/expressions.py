@@ -32,6 +32,15 @@ _ONE_DEFAULT = re.compile(rf"\|\s*default\(\s*({_ARGUMENT})\s*(,\s*true\s*)?\)\s
 _SIMPLE = re.compile(rf"\{{\{{\s*\(?\s*([A-Za-z_]\w*)\s*((?:{_ONE_DEFAULT.pattern})*)\)?\s*(or\s+''\s*)?\}}\}}")
 
 
+_EXPRESSION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_TEXT = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
+_BLOCK = re.compile(r"\{[%#]")
+# names of filters and of tests
+_APPLIED = re.compile(r"\|\s*[\w.]+|\bis\s+(?:not\s+)?[\w.]+")
+# neither an attribute nor the name of an argument, and not called
+_NAME = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\b(?!\s*(?:\(|=(?!=)))")
+
+
 class _Mark:
     """Stands for what is no value."""
 
@@ -81,6 +90,18 @@ def outcome(text: str, known: Mapping[str, Any], existing: Container[str]) -> An
     if value is _UNDEFINED or value is UNDECIDED:
         return UNDECIDED
     return "" if simple.or_text and not value else value
+
+
+@lru_cache(maxsize=4096)
+def names_read(text: str) -> tuple[str, ...]:
+    """Names that a template of expressions alone reads, among them maybe others: none where it has blocks.
+
+    The template engine resolves all of them before it begins, also those that a condition then leaves alone.
+    """
+    if _BLOCK.search(text):
+        return ()
+    bare = _APPLIED.sub("|", _TEXT.sub("''", text))
+    return tuple(dict.fromkeys(name for part in _EXPRESSION.findall(bare) for name in _NAME.findall(part)))
 
 
 def _argument(text: str) -> Any:

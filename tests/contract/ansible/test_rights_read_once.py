@@ -61,3 +61,27 @@ def test_tasks_take_what_validation_has_read(tmp_path: Path) -> None:
     # what a task says anew is read anew
     assert len(seen) > after
     assert any(row["scope"].endswith("/managedClusters/another") for row in changed[0])
+
+
+def test_validation_renders_what_many_variables_read_once(tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    cluster = {
+        **LOCAL_HOST,
+        "own": f"{{{{ lookup('ansible.builtin.pipe', 'echo seen >> {seen}; echo dev') }}}}",
+        "between": "{{ own }}-x",
+        "mcpops_location": "eastus2",
+        "mcpops_environment": "{{ own }}",
+        "mcpops_resource_group": "rg-{{ between }}",
+        "mcpops_kubeconfig": f"{tmp_path}/{{{{ between }}}}/{{{{ own }}}}",
+        "aks_cluster_name": "{{ own ~ '-1' }}",
+        "mcpops_azure_auth": {"subscription_id": "1d0c7a52-3b7e-4a53-8f0e-7f2d9f9f5c22"},
+        "mcpops_subscription_id": "{{ own if own == 'dev' else 'other' }}",
+        "aks_cluster_node_pools": [{"name": "system", "mode": "System", "count": 2}],
+    }
+    inventory = {"all": {"children": {"clusters": {"hosts": {"c1": cluster}}}}}
+    tasks = [{"mcpops.platform.site_validate": {"roles": {"clusters": ["mcpops.platform.aks_cluster"]}}}]
+    plays = [{"hosts": "clusters", "gather_facts": False, "tasks": tasks}]
+    for name, content in (("hosts.json", inventory), ("play.json", plays)):
+        Path(tmp_path, name).write_text(json.dumps(content), encoding="utf-8")
+    run_playbook("-i", tmp_path / "hosts.json", tmp_path / "play.json").ok()
+    assert seen.read_text().splitlines() == ["seen"]

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +21,7 @@ from ansible_collections.mcpops.platform.plugins.plugin_utils.selection import (
     Asked,
     Chosen,
     Inventory,
+    are_plain,
     asked,
     host_problems,
     tag_problems,
@@ -182,14 +185,18 @@ PLAYBOOK = """
 """
 
 
+def _action() -> Any:
+    loader = DataLoader()
+    variables = VariableManager(loader, InventoryManager(loader, ["a,b,"]))
+    task = SimpleNamespace(get_variable_manager=lambda: variables)
+    return SimpleNamespace(_loader=loader, _templar=Templar(loader, {}), _task=task)
+
+
 def test_the_tasks_of_a_run_are_those_that_ansible_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "x.yml").write_text(PLAYBOOK, encoding="utf-8")
     name = str(tmp_path / "x.yml")
     monkeypatch.setattr(context, "CLIARGS", ImmutableDict({"args": [name], "skip_tags": ["four"]}))
-    loader = DataLoader()
-    variables = VariableManager(loader, InventoryManager(loader, ["a,b,"]))
-    task = SimpleNamespace(get_variable_manager=lambda: variables)
-    action = SimpleNamespace(_loader=loader, _templar=Templar(loader, {}), _task=task)
+    action = _action()
     run = Asked(tags=("two", "four", "five"), limit="b")
     found, called = tasks_of_run(run, action, {"groups": {"all": ["a", "b"]}})
     assert called == name
@@ -201,3 +208,73 @@ def test_the_tasks_of_a_run_are_those_that_ansible_lists(tmp_path: Path, monkeyp
         (["five"], ["b"], True),
     ]
     assert sorted(found[0].tags) == ["one"]
+
+
+MORE = f"""{PLAYBOOK}
+- hosts: b
+  gather_facts: false
+  tags: [whole, "{{{{ not_known_yet }}}}"]
+  tasks:
+    - import_tasks: none.yml
+      tags: [empty]
+    - debug:
+      tags: six, seven
+- hosts: "{{{{ ['a', 'b'] }}}}"
+  gather_facts: false
+  tasks:
+    - debug:
+      tags: [eight]
+"""
+PLAIN = {"one", "two", "three", "four", "five", "whole", "six", "seven", "eight"}
+
+
+@pytest.mark.parametrize("limit", [None, "a", "b"])
+@pytest.mark.parametrize("number", range(1, 4))
+def test_plain_tags_are_no_slip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, limit: str | None
+) -> None:
+    """Where files alone say so, the playbooks say the same once they are put together."""
+    for name, text in (("y.yml", MORE), ("none.yml", "[]")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    monkeypatch.setattr(context, "CLIARGS", ImmutableDict({"args": [str(tmp_path / "y.yml")]}))
+    action, groups = _action(), {"all": ["a", "b"]}
+    tasks, called = tasks_of_run(Asked(tags=("one",), limit=limit), action, {"groups": groups})
+    every = sorted(PLAIN | {"empty", "ecco", "all", "always"})
+    plain = 0
+    for tags in combinations(every, number):
+        run = Asked(tags=tags, limit=limit)
+        if are_plain(run, action, groups):
+            plain += 1
+            assert set(tags) <= PLAIN
+            of_run = [replace(one, runs=bool(one.tags & set(tags))) for one in tasks]
+            assert not [*tag_problems(run, of_run, called)]
+        else:
+            # hosts of the first play are left out by the limit
+            assert not set(tags) <= PLAIN or limit == "b" or {"whole", "six", "seven"} & set(tags)
+    assert plain >= 3
+
+
+def test_what_is_left_out_is_looked_at_closely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x.yml").write_text(PLAYBOOK, encoding="utf-8")
+    given = {"args": [str(tmp_path / "x.yml")], "skip_tags": ["five"]}
+    monkeypatch.setattr(context, "CLIARGS", ImmutableDict(given))
+    assert not are_plain(Asked(tags=("five",)), _action(), {"all": ["a", "b"]})
+
+
+def test_what_a_playbook_imports_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x.yml").write_text(PLAYBOOK, encoding="utf-8")
+    (tmp_path / "y.yml").write_text("[{import_playbook: x.yml, tags: around}]", encoding="utf-8")
+    monkeypatch.setattr(context, "CLIARGS", ImmutableDict({"args": [str(tmp_path / "y.yml")]}))
+    answers = {tag: are_plain(Asked(tags=(tag,)), _action(), {"all": ["a"]}) for tag in ("around", "two", "ecco")}
+    assert answers == {"around": True, "two": True, "ecco": False}
+
+
+@pytest.mark.parametrize("tags", [("setup", "kmcp", "mcp", "verify"), ("platform",), ("preflight",)])
+def test_the_stages_of_the_site_are_plain(monkeypatch: pytest.MonkeyPatch, tags: tuple[str, ...]) -> None:
+    site = Path(__file__).resolve().parents[4] / "playbooks" / "site.yml"
+    monkeypatch.setattr(context, "CLIARGS", ImmutableDict({"args": [str(site)]}))
+    groups = {"all": ["p", "c"], "platforms": ["p"], "clusters": ["c"]}
+    # the hosts of one play are what a lookup of the collection says
+    templar = SimpleNamespace(template=lambda text: "clusters" if "{" in text else text)
+    action = SimpleNamespace(_loader=DataLoader(), _templar=templar)
+    assert are_plain(Asked(tags=tags), action, groups)
