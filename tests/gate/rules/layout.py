@@ -69,6 +69,7 @@ CLIENTS = ("arm/client", "kube/client", "kube/transport", "mcp/http_client")
 SMALL = {
     "intent": "a policy that one can audit by eye",
     "arm/sku_ranking": "what is proposed where nothing declared fits; sku.py has no room for it",
+    "kube/policy_peers": "what every domain lets in or out; nothing else is about network policies in kube",
     "kube/sdk": "keeps guarded imports away from everything else",
 }
 """Files that are small for a reason."""
