@@ -126,6 +126,8 @@ LANES = (
         paths={"kmcp": "mesh_registry_info/test_path.py"},
         needs="mesh-images",
     ),
+    # A way in: Envoy Gateway, certificates, tokens, as they are published.
+    Lane("gateway", ("gateway_plane",), paths={}, needs="gateway-images"),
 )
 LANES_AT_ONCE = 3
 
@@ -285,6 +287,13 @@ STAGES: tuple[Stage, ...] = (
         "mesh-images",
         "images of the registry, the agents and the database of a mesh",
         *tool("localcloud", "build", "--images", "mesh"),
+        turn=5,
+        needs=("build",),
+    ),
+    _support(
+        "gateway-images",
+        "Envoy Gateway, Envoy and cert-manager",
+        *tool("localcloud", "build", "--images", "gateway"),
         turn=5,
         needs=("build",),
     ),
