@@ -15,7 +15,7 @@ import jwt
 import urllib3
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from support import mesh
+from support import gateway, mesh
 from support.playbook import run_tasks
 
 NAMESPACE, SERVERS, CONTROLLER = "gateway", "guarded", "envoy-gateway-system"
@@ -31,54 +31,11 @@ def play(cloud: Any, cluster: Any) -> dict[str, Any]:
 
 
 def install(cloud: Any, cluster: Any) -> None:
-    """The controllers, as the role installs them, and what they are given."""
-    mesh.provide(cloud, "gateway")
-    registry = cloud.registry
-    envoy = {
-        "global": {
-            "images": {
-                "envoyGateway": {"image": f"{registry}/envoyproxy/gateway:v1.9.1"},
-                "envoyProxy": {"image": f"{registry}/envoyproxy/envoy:distroless-v1.40.0"},
-            }
-        },
-        "config": {"envoyGateway": {"extensionApis": {"enableEnvoyPatchPolicy": True, "enableBackend": True}}},
-        "topologyInjector": {"enabled": False},
-    }
-    certificates = {
-        "installCRDs": True,
-        "startupapicheck": {"enabled": False},
-        "image": {"repository": f"{registry}/jetstack/cert-manager-controller"},
-        "webhook": {"image": {"repository": f"{registry}/jetstack/cert-manager-webhook"}},
-        "cainjector": {"image": {"repository": f"{registry}/jetstack/cert-manager-cainjector"}},
-        "global": {"leaderElection": {"namespace": "cert-manager"}},
-    }
-    release = {"create_namespace": True, "ca_file": cloud.environment["registry_ca_file"], "wait_timeout": 240}
-    run_tasks(
-        [
-            {
-                "mcpops.platform.helm_release": {
-                    **release,
-                    "name": "eg",
-                    "namespace": CONTROLLER,
-                    "chart_ref": f"oci://{registry}/envoyproxy/gateway-helm",
-                    "chart_version": "v1.9.1",
-                    "values": envoy,
-                }
-            },
-            {
-                "mcpops.platform.helm_release": {
-                    **release,
-                    "name": "cert-manager",
-                    "namespace": "cert-manager",
-                    "chart_ref": f"oci://{registry}/jetstack/charts/cert-manager",
-                    "chart_version": "v1.11.5",
-                    "values": certificates,
-                }
-            },
-            {"mcpops.platform.k8s_objects": {"definitions": _server(registry), "wait": True, "wait_timeout": 120}},
-        ],
-        play=play(cloud, cluster),
-    ).ok()
+    """The controllers, and what they are given."""
+    gateway.provide(cloud)
+    tasks: list[dict[str, Any]] = [{"mcpops.platform.helm_release": one} for one in gateway.releases(cloud)]
+    objects = {"definitions": _server(cloud.registry), "wait": True, "wait_timeout": 120}
+    run_tasks([*tasks, {"mcpops.platform.k8s_objects": objects}], play=play(cloud, cluster)).ok()
 
 
 def _server(registry: str) -> list[dict[str, Any]]:
