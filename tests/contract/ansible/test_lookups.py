@@ -16,7 +16,7 @@ OF_CLUSTERS = [
     f"mcpops.platform.{name}"
     for name in (
         *("site_preflight", "aks_cluster", "cluster_setup", "kmcp", "mcp_servers"),
-        *("mcp_mesh", "mcp_mesh_agents", "extras", "site_verify"),
+        *("mcp_mesh", "mcp_mesh_agents", "gateway", "extras", "site_verify"),
     )
 ]
 SERVERS, AKS, EXTRAS = "mcpops.platform.mcp_servers", "mcpops.platform.aks_cluster", "mcpops.platform.extras"
