@@ -24,6 +24,7 @@ from .domain import (
     Right,
     Role,
 )
+from .gateway import domain as gateway
 from .kmcp import domain as kmcp
 from .mesh import domain as mesh
 
@@ -55,7 +56,7 @@ DECLARES = ("extras_releases", "extras_objects", "extras_templates", "extras_src
 OWN = Domain(name="extras", roles=(Role(f"{COLLECTION}.extras", unless_empty=DECLARES),))
 """What a site has beside the platform."""
 
-DOMAINS: tuple[Domain, ...] = (arm.DOMAIN, CLUSTER, kmcp.DOMAIN, mesh.DOMAIN, OWN)
+DOMAINS: tuple[Domain, ...] = (arm.DOMAIN, CLUSTER, kmcp.DOMAIN, mesh.DOMAIN, gateway.DOMAIN, OWN)
 """In the order in which their roles run."""
 
 VERIFY = Role(f"{COLLECTION}.site_verify", stage="verify")

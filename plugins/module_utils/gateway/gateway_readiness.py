@@ -11,7 +11,23 @@ from typing import Any
 
 from ..errors import Reason
 from ..kube.readiness.reasons import ERROR, Object, ReasonCode, condition_of, condition_text, subject_of
-from .gateway_spec import CERTIFICATE_API, ENVOY_API, GATEWAY_API
+
+GATEWAY_API, ENVOY_API = "gateway.networking.k8s.io/v1", "gateway.envoyproxy.io/v1alpha1"
+CERTIFICATE_API = "cert-manager.io/v1"
+CLASS = "GatewayClass"
+KINDS: Mapping[str, tuple[str, str]] = {
+    CLASS: (GATEWAY_API, "gatewayclasses"),
+    "Gateway": (GATEWAY_API, "gateways"),
+    "HTTPRoute": (GATEWAY_API, "httproutes"),
+    "EnvoyProxy": (ENVOY_API, "envoyproxies"),
+    "SecurityPolicy": (ENVOY_API, "securitypolicies"),
+    "ClientTrafficPolicy": (ENVOY_API, "clienttrafficpolicies"),
+    "BackendTrafficPolicy": (ENVOY_API, "backendtrafficpolicies"),
+    "HTTPRouteFilter": (ENVOY_API, "httproutefilters"),
+    "EnvoyPatchPolicy": (ENVOY_API, "envoypatchpolicies"),
+    "Certificate": (CERTIFICATE_API, "certificates"),
+}
+"""apiVersion and plural of what a gateway and its routes consist of."""
 
 REASONS: Mapping[str, ReasonCode] = {
     "GatewayClassNotAccepted": ReasonCode(

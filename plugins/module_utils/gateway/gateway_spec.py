@@ -16,6 +16,7 @@ from ..kube.discovery import ResourceType
 from ..kube.manifests import Object, object_ref
 from ..kube.policy_peers import NAMESPACE_NAME, way_to_names
 from ..text import texts_of_mapping
+from .gateway_readiness import CLASS, ENVOY_API, GATEWAY_API, KINDS
 
 ENVOY, APP_ROUTING, PLAIN = "envoy", "approuting-istio", "plain"
 RENDERERS = (ENVOY, APP_ROUTING, PLAIN)
@@ -35,27 +36,10 @@ _XDS_PORT = 18000
 # where clouds answer pods with credentials and settings of the node
 METADATA_ADDRESSES = ("169.254.169.254/32", "168.63.129.16/32")
 
-GATEWAY_API, GATEWAY_GROUP = "gateway.networking.k8s.io/v1", "gateway.networking.k8s.io"
-ENVOY_API, ENVOY_GROUP = "gateway.envoyproxy.io/v1alpha1", "gateway.envoyproxy.io"
-CERTIFICATE_API = "cert-manager.io/v1"
+GATEWAY_GROUP, ENVOY_GROUP = GATEWAY_API.partition("/")[0], ENVOY_API.partition("/")[0]
 TYPES: Mapping[str, ResourceType] = {
     "NetworkPolicy": KUBERNETES_TYPES["NetworkPolicy"],
-    "Service": KUBERNETES_TYPES["Service"],
-    **{
-        kind: ResourceType(version, kind, plural, kind != "GatewayClass")
-        for kind, version, plural in (
-            ("GatewayClass", GATEWAY_API, "gatewayclasses"),
-            ("Gateway", GATEWAY_API, "gateways"),
-            ("HTTPRoute", GATEWAY_API, "httproutes"),
-            ("EnvoyProxy", ENVOY_API, "envoyproxies"),
-            ("SecurityPolicy", ENVOY_API, "securitypolicies"),
-            ("ClientTrafficPolicy", ENVOY_API, "clienttrafficpolicies"),
-            ("BackendTrafficPolicy", ENVOY_API, "backendtrafficpolicies"),
-            ("HTTPRouteFilter", ENVOY_API, "httproutefilters"),
-            ("EnvoyPatchPolicy", ENVOY_API, "envoypatchpolicies"),
-            ("Certificate", CERTIFICATE_API, "certificates"),
-        )
-    },
+    **{kind: ResourceType(version, kind, plural, kind != CLASS) for kind, (version, plural) in KINDS.items()},
 }
 
 # Azure's cloud provider, by the annotations of the Service that the gateway's implementation makes

@@ -55,11 +55,16 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "ignore_differences": {"kind": "Deployment", "paths": ["spec.replicas"]},
     "object_options": {"kind": "ConfigMap"},
     "expect_json": {"path": ".a"},
+    "listeners": {"hostname": "a.test", "tls": {"secret": "a"}},
+    "routes": {"name": "echo", "host": "echo.test", "anonymous": True},
+    "auth": {"name": "e", "issuer": "https://a.test", "audiences": ["a"]},
 }
 # what a host must say so that a module is run there
 BESIDE: dict[str, dict[str, Any]] = {
     "k8s_preflight": {BACKEND: EXISTING},
     "mesh_registry_info": {"mcpops_mesh_namespace": "mesh"},
+    "gateway": {"gateway_listeners": [{"hostname": "a.test", "tls": {"secret": "a"}}]},
+    "gateway_route": {"gateway_listeners": [{"hostname": "a.test", "tls": {"secret": "a"}}]},
 }
 # what tests of the modules have seen refused beside types and choices
 FURTHER: dict[str, list[Any]] = {

@@ -24,6 +24,11 @@ ROLES = {
         "mcpops_mcp_servers": [{"name": "echo", "image": "example.org/echo:1.0.0", "port": 3000}],
         "mcp_servers_wait_timeout": 1,
     },
+    "gateway": {
+        "gateway_listeners": [{"hostname": "a.test", "tls": {"secret": "a"}}],
+        "gateway_controller_install": False,
+        "gateway_wait_timeout": 1,
+    },
     "mcp_mesh": {"mcp_mesh_wait_timeout": 1},
     "mcp_mesh_agents": {
         "mcpops_mesh_agents": [{"name": "dates", "image": "example.org/dates:1.0.0"}],

@@ -68,6 +68,7 @@ CLIENTS = ("arm/client", "kube/client", "kube/transport", "mcp/http_client")
 SMALL = {
     "kube/pinned_images": "the digest behind a tag, the same for all that names an image",
     "intent": "a policy that one can audit by eye",
+    "kube/policy_peers": "what every domain lets in or out; nothing else is about network policies in kube",
     "kube/sdk": "keeps guarded imports away from everything else",
 }
 """Files that are small for a reason."""

@@ -60,6 +60,7 @@ def test_every_structure_that_a_module_knows_has_suboptions() -> None:
         "cluster_setup: cluster_setup_namespace_labels",
         "cluster_setup: cluster_setup_objects",
         "extras: extras_objects",
+        "gateway: gateway_controller_values",
         "kmcp: kmcp_values",
         "mcp_mesh: mcp_mesh_env",
         "mcp_mesh: mcp_mesh_limits",

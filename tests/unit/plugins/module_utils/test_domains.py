@@ -19,7 +19,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory imp
 ROOT = Path(__file__).resolve().parents[4]
 MODULE_UTILS = ROOT / "plugins" / "module_utils"
 ENGINE = ("kube", "arm", "helm", "mcp")
-OF_DOMAINS = ("kmcp", "mesh", "domains", "site")
+OF_DOMAINS = ("kmcp", "mesh", "gateway", "domains", "site")
 
 
 def tasks_of(playbook: str) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube import pinned
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import FIELD_MANAGER
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh import mesh_agent
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh.agent_spec import AGENT
-from ansible_collections.mcpops.platform.plugins.module_utils.mesh.owned_objects import target_named
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.owned_objects import target_named
 
 IMAGE = "acr.example.com/echo:1.0.0"
 NOBODY = "nobody looked"

@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: gateway_needs
+short_description: What a gateway needs for its routes
+version_added: 0.1.0
+author: The mcpops.platform contributors (@mcpops)
+description:
+  - Turns the routes and the issuers of a gateway into options of M(mcpops.platform.gateway), so that both come from one
+    declaration.
+options:
+  _input:
+    description: Routes, as O(mcpops.platform.gateway_route#module:routes).
+    type: list
+    elements: dict
+    required: true
+  auth:
+    description: Issuers, as O(mcpops.platform.gateway_route#module:auth).
+    type: list
+    elements: dict
+    default: []
+  namespace:
+    description: Namespace of routes that name none.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Namespaces that routes may attach from
+  ansible.builtin.debug:
+    msg: "{{ ([{'name': 'echo'}] | mcpops.platform.gateway_needs([], 'mcp')).route_namespaces }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The options C(route_namespaces), C(callers) and C(backends).
+  type: dict
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+DEFAULT_PORT, DEFAULT_CLAIM = 3000, "sub"
+
+
+def gateway_needs(
+    routes: Sequence[Mapping[str, Any]], auth: Sequence[Mapping[str, Any]], namespace: str
+) -> dict[str, Any]:
+    places = [(str(one.get("namespace") or namespace), _port(one)) for one in routes]
+    return {
+        "route_namespaces": sorted({place for place, _port in places}) or [namespace],
+        "callers": [{"name": one["name"], "claim": one.get("caller_claim") or DEFAULT_CLAIM} for one in auth],
+        "backends": [{"namespace": place, "port": port} for place, port in sorted(set(places))],
+    }
+
+
+def _port(route: Mapping[str, Any]) -> int:
+    return int(route.get("pod_port") or route.get("port") or DEFAULT_PORT)
+
+
+class FilterModule:
+    """The filter of this file's name."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"gateway_needs": gateway_needs}

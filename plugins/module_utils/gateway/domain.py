@@ -1,0 +1,135 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The row of the gateway in the registry of domains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..domain import COLLECTION, Answers, Diagnosis, Domain, HostVars, Right, Role, Row
+from ..kube.readiness.reasons import ERROR, WARNING, ReasonCode
+from . import gateway_readiness
+from .gateway_readiness import KINDS
+
+if TYPE_CHECKING:
+    from ..site.inventory import Host
+
+NAME = "gateway"
+STAGE = "gateway"
+LISTENERS = "gateway_listeners"
+"""What declares a gateway."""
+VERIFIED, ROUTES_VERIFIED = "gateway_verified", "gateway_routes_verified"
+"""What roles/gateway/tasks/verify.yml registers."""
+OWN = (f"{NAME}_kubeconfig", f"{NAME}_missing")
+
+REASONS: Mapping[str, ReasonCode] = {
+    **gateway_readiness.REASONS,
+    "CertificateExpired": ReasonCode(
+        ERROR,
+        "the certificate of a listener has ended: clients refuse the connection",
+        "See why it was not renewed: kubectl describe certificate and certificaterequest name what the issuer said.",
+    ),
+    "CertificateNotRenewed": ReasonCode(
+        WARNING,
+        "a certificate ends within a week and was to have been renewed",
+        "See its CertificateRequest and, of ACME, its Challenge.",
+    ),
+    "DefaultDenyMissing": ReasonCode(
+        ERROR,
+        "nothing closes a gateway: a route without a policy of its own answers everybody",
+        "Run site.yml with the tag gateway, which puts the policy back, and see who removed it.",
+    ),
+    "RouteWithoutPolicy": ReasonCode(
+        ERROR,
+        "a route has no policy, and answers 403 to everybody",
+        "Run site.yml with the tag gateway, which puts the policy back, and see who removed it.",
+        15.0,
+    ),
+    "RouteWithoutEndpoints": ReasonCode(
+        ERROR,
+        "no pod is ready behind a route",
+        "See why the pods of its Service are not ready; the findings about them say so.",
+        15.0,
+    ),
+    "WrongMetadataUrl": ReasonCode(
+        ERROR,
+        "the metadata that clients log in by names another address than they use",
+        "Clients refuse it, or ask for a token of another audience. Run site.yml with the tag gateway.",
+    ),
+    "RetiredIngressClass": ReasonCode(
+        WARNING,
+        "an Ingress is of a class that gets no corrections any more",
+        "Move it to Gateway API: the role gateway makes the same way in, and docs/gateway.md shows how.",
+    ),
+}
+
+
+def _rows(host: HostVars) -> list[Row]:
+    gateways = (host.get(VERIFIED) or {}).get("objects") or ()
+    addresses = ",".join(one for item in gateways for one in gateway_readiness.addresses_of(item)) or "-"
+    return [
+        (str(route["metadata"]["name"]), ",".join(_hosts(route)), addresses, _state(route)) for route in _routes(host)
+    ]
+
+
+def _routes(host: HostVars) -> list[Mapping[str, Any]]:
+    """Those that lead to a server; the metadata of each has one of its own."""
+    found = (host.get(ROUTES_VERIFIED) or {}).get("objects") or ()
+    return [one for one in found if any(rule.get("backendRefs") for rule in one["spec"].get("rules") or ())]
+
+
+def _hosts(route: Mapping[str, Any]) -> list[str]:
+    return [str(one) for one in route["spec"].get("hostnames") or ()]
+
+
+def _state(route: Mapping[str, Any]) -> str:
+    reasons = gateway_readiness.judge_route({"kind": "HTTPRoute", **route})
+    return reasons[0].code if reasons else "attached"
+
+
+def _facts(host: HostVars) -> dict[str, Any]:
+    if ROUTES_VERIFIED not in host:
+        return {}
+    return {"gateway_routes": {str(one["metadata"]["name"]): _state(one) for one in _routes(host)}}
+
+
+def _without_gateway(host: Host) -> Iterator[tuple[str, str]]:
+    """What is declared of a gateway on a host that has none: it would be passed over."""
+    if NAME not in host.roles or host.get(LISTENERS):
+        return
+    for variable in sorted(host.written):
+        if variable.startswith(f"{NAME}_") and variable not in (LISTENERS, *OWN):
+            yield variable, f"says something of a gateway that is not declared: the role runs where {LISTENERS} is set"
+
+
+def _diagnosis() -> Diagnosis:
+    from . import diagnosis
+
+    return Diagnosis(diagnosis.gateway_findings)
+
+
+_KEPT = ("get", "list", "create", "patch", "delete")
+RIGHTS = (
+    *(
+        Right(plural, _KEPT, version.partition("/")[0], STAGE)
+        for kind, (version, plural) in KINDS.items()
+        if kind != gateway_readiness.CLASS
+    ),
+    Right("networkpolicies", _KEPT, "networking.k8s.io", STAGE),
+)
+
+DOMAIN = Domain(
+    name=NAME,
+    roles=(Role(f"{COLLECTION}.gateway", stage=STAGE, unless_empty=(LISTENERS,)),),
+    rights=RIGHTS,
+    kinds=tuple((version, kind) for kind, (version, _plural) in KINDS.items()),
+    reasons=REASONS,
+    judges=gateway_readiness.JUDGES,
+    diagnosis=_diagnosis,
+    modules=("gateway", "gateway_*"),
+    answers=Answers(("route", "host", "address", "state"), _rows, facts=_facts),
+    host_rules=(_without_gateway,),
+)
