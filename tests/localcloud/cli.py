@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from localcloud import doctor, lifecycle, names, shell
+from localcloud import doctor, lifecycle, names, routing, shell
 from localcloud.assemble import build, build_kubernetes
 from localcloud.binaries import kubernetes_versions
 from localcloud.clusters import ClusterError
@@ -91,6 +91,15 @@ def _names(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _route(settings: Settings, arguments: argparse.Namespace) -> int:
+    pairs = [(arguments.source, arguments.target)]
+    if arguments.both:
+        pairs.append((arguments.target, arguments.source))
+    for source, target in sorted(routing.change(settings, pairs, opened=arguments.command == "route")):
+        print(f"{source} reaches {target}")
+    return 0
+
+
 def _doctor(settings: Settings, _: argparse.Namespace) -> int:
     findings = [*doctor.examine(settings), *doctor.examine_tests()]
     print(doctor.render(findings))
@@ -106,6 +115,8 @@ COMMANDS = {
     "build": (_build, "build and fetch what `up` needs, and start nothing"),
     "images": (_images, "put images that only some use into the registry of the cloud that is up"),
     "names": (_names, "names for addresses of clusters, by an HTTPS proxy: NAME=ADDRESS ..."),
+    "route": (_route, "let pods of one cluster reach addresses of another one's load balancers"),
+    "cut": (_route, "take that back"),
     "doctor": (_doctor, "what this machine lacks and how to get it"),
 }
 
@@ -123,6 +134,12 @@ def parser() -> argparse.ArgumentParser:
             )
         if name == "names":
             command.add_argument("names", nargs="*", metavar="NAME=ADDRESS", help="without an address: forget the name")
+        if name in ("route", "cut"):
+            command.add_argument(
+                "source", metavar="FROM", help="a cluster: its name, or GROUP/NAME of the AKS resource"
+            )
+            command.add_argument("target", metavar="TO")
+            command.add_argument("--both", action="store_true", help="in both directions")
         if name == "build":
             command.add_argument("--background", action="store_true", help="at low priority")
             command.add_argument(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localcloud.assemble import building
+from localcloud.binaries import GoProgram, built
 from localcloud.files import Progress
 from localcloud.images import gateway, mesh, postgres, python_base
 from localcloud.images.catalog import ensure_image
@@ -40,7 +41,8 @@ IMAGE_SETS: Mapping[str, Callable[[Settings, Progress], list[Recipe]]] = {
 }
 
 
-# each chart is of a module of its own
+# Compiled before anything else, apart from what others wait for; each chart is of a module of its own.
+PROGRAMS: Mapping[str, tuple[GoProgram, ...]] = {"gateway": gateway.PROGRAMS}
 CHARTS: Mapping[str, tuple[Chart, ...]] = {"gateway": (gateway.GATEWAY_CHART, gateway.CERT_MANAGER_CHART)}
 
 
@@ -52,11 +54,15 @@ class ImageSet:
 
 
 def build_set(name: str, settings: Settings, progress: Progress) -> ImageSet:
+    charts: list[tuple[Chart, Path]] = []
+    if programs := PROGRAMS.get(name):
+        with building(settings.apart, progress):
+            built(settings.apart, programs, progress)
+            charts = [one for chart in CHARTS[name] for one in ensure_charts(settings.apart, progress, [chart])]
     with building(settings, progress):
         images = {
             recipe.name: ensure_image(settings, recipe, progress) for recipe in IMAGE_SETS[name](settings, progress)
         }
-        charts = [one for chart in CHARTS.get(name, ()) for one in ensure_charts(settings, progress, [chart])]
     return ImageSet(images, charts)
 
 

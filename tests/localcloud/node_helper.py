@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.files import write_atomically
-from localcloud.kube import cgroups, limits, namespaces
+from localcloud.kube import cgroups, limits, namespaces, peering
 from localcloud.kube.layout import ClusterLayout
 from localcloud.processes import start_time
 
@@ -47,6 +47,7 @@ class NodeHelper:
             "ping": lambda _: {"pid": os.getpid(), "sources": self.sources},
             "leave": lambda _: {"left": []},
             "network-up": self.network_up,
+            "connect": self.connect,
             "start": self.start,
             "stop": self.stop,
             "delete": self.delete,
@@ -79,7 +80,25 @@ class NodeHelper:
         layout = self.layout(request)
         with self.locks.setdefault(layout.directory, threading.Lock()):
             pid = namespaces.start(layout, str(request["binaries"]), str(request["parts"]), self.owner)
+        if self.routes.exists():
+            self.connect({})
         return {"pid": pid}
+
+    def connect(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Let the clusters that run reach each other as routes.json says."""
+        with self.locks.setdefault("routes.json", threading.Lock()):
+            layouts = [self.layout({"directory": file.parent.name}) for file in self._clusters()]
+            pids = {layout.path.name: (layout, namespaces.init_pid(layout)) for layout in layouts}
+            running = {name: (layout, pid) for name, (layout, pid) in pids.items() if pid is not None}
+            peering.connect(running, peering.open_directions(self.routes), self.state / "node" / "bin" / "nft")
+        return {}
+
+    @property
+    def routes(self) -> Path:
+        return self.state / "routes.json"
+
+    def _clusters(self) -> list[Path]:
+        return sorted((self.state / "clusters").glob("[!.]*/cluster.json"))
 
     def stop(self, request: dict[str, Any]) -> dict[str, Any]:
         layout = self.layout(request)
@@ -116,7 +135,15 @@ class NodeHelper:
             if operation is None:
                 raise Refusal(f"The node helper does not know {request.get('do')!r}.")
             return {"ok": True, **operation(request)}
-        except (Refusal, namespaces.NodeError, OSError, ValueError, KeyError, subprocess.SubprocessError) as exc:
+        except (
+            Refusal,
+            namespaces.NodeError,
+            peering.PeeringError,
+            OSError,
+            ValueError,
+            KeyError,
+            subprocess.SubprocessError,
+        ) as exc:
             return {"ok": False, "error": f"{type(exc).__name__}: {exc}" if not str(exc) else str(exc)}
 
     def serve_one(self, connection: socket.socket) -> None:

@@ -43,6 +43,7 @@ CERT_MANAGER = tuple(
     )
     for name, expected in (("controller", "6 minutes"), ("cainjector", "half a minute"), ("webhook", "half a minute"))
 )
+PROGRAMS = (CONTROLLER, *CERT_MANAGER)
 GATEWAY = f"envoyproxy/gateway:{CONTROLLER.version}"
 GUARDED_MCP = "guarded-mcp:1.0.0"
 GUARDED_SERVER = catalog.REPOSITORY / "tests" / "mcp_servers" / "programs" / "guarded.py"
@@ -85,7 +86,7 @@ CERT_MANAGER_CHART = Chart(
 
 def recipes(settings: Settings, progress: Progress) -> list[Recipe]:
     base = python_base.ensure_python_base(settings, progress)
-    controller, *certificates = built(settings, (CONTROLLER, *CERT_MANAGER), progress)
+    controller, *certificates = built(settings.apart, PROGRAMS, progress)
     return [
         catalog.program(GATEWAY, controller, "usr/local/bin/envoy-gateway", USER),
         *(

@@ -63,7 +63,7 @@ def _helper_sources() -> str:
 
 
 def _is_of_helper(path: Path) -> bool:
-    names = ("node_helper", "namespaces", "cgroups", "layout", "processes", "files", "limits")
+    names = ("node_helper", "namespaces", "cgroups", "layout", "processes", "files", "limits", "peering")
     return path.stem in names and path.parent.name in ("localcloud", "kube")
 
 

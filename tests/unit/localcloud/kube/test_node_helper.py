@@ -74,8 +74,32 @@ def imports_of(module: Path) -> set[str]:
     return found
 
 
-def test_root_runs_the_standard_library_and_few_files_of_ours() -> None:
-    todo, seen, foreign = ["localcloud.node_helper"], set(), set()
+OF_THE_HELPER = {
+    "localcloud.files",
+    "localcloud.kube.cgroups",
+    "localcloud.kube.layout",
+    "localcloud.kube.limits",
+    "localcloud.kube.namespaces",
+    "localcloud.kube.peering",
+    "localcloud.node_helper",
+    "localcloud.processes",
+    "localcloud.settings",
+}
+OF_A_CLUSTER = {
+    "localcloud.kube.addons",
+    "localcloud.kube.addresses",
+    "localcloud.kube.api",
+    "localcloud.kube.layout",
+    "localcloud.kube.load_balancers",
+}
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [("localcloud.node_helper", OF_THE_HELPER), ("localcloud.kube.load_balancers", OF_A_CLUSTER)],
+)
+def test_root_runs_the_standard_library_and_few_files_of_ours(program: str, expected: set[str]) -> None:
+    todo, seen, foreign = [program], set(), set()
     while todo:
         name = todo.pop()
         file = PACKAGE.parent / (name.replace(".", "/") + ".py")
@@ -86,13 +110,4 @@ def test_root_runs_the_standard_library_and_few_files_of_ours() -> None:
         todo += [one for one in imported if one.startswith("localcloud")]
         foreign |= {one.split(".")[0] for one in imported if not one.startswith("localcloud")}
     assert foreign <= set(sys.stdlib_module_names)
-    assert seen == {
-        "localcloud.files",
-        "localcloud.kube.cgroups",
-        "localcloud.kube.layout",
-        "localcloud.kube.limits",
-        "localcloud.kube.namespaces",
-        "localcloud.node_helper",
-        "localcloud.processes",
-        "localcloud.settings",
-    }
+    assert seen == expected
