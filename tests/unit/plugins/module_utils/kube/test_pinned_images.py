@@ -14,10 +14,10 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kmcp import server
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.observe import SERVERS, target_by_name
 from ansible_collections.mcpops.platform.plugins.module_utils.kmcp.server_spec import declared_from
 from ansible_collections.mcpops.platform.plugins.module_utils.kube import pinned_images
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.owned_objects import target_named
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import FIELD_MANAGER
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh import mesh_agent
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh.agent_spec import AGENT
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.owned_objects import target_named
 
 IMAGE = "acr.example.com/echo:1.0.0"
 NOBODY = "nobody looked"

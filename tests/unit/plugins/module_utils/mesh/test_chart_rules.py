@@ -14,7 +14,10 @@ from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOM
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Refused
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import helm_release
 from ansible_collections.mcpops.platform.plugins.module_utils.helm.release_record import Release
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.owned_objects import refuse_others, target_named
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.owned_objects import (
+    refuse_others,
+    target_named,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh.registry_plan import chart_refusals
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh.registry_spec import OWNER_LABEL
 
