@@ -249,7 +249,7 @@ def test_the_login_is_asked_by_who_logs_in_there(group: Azure, monkeypatch: pyte
         monkeypatch.setattr(
             operation, "resolve_identity", lambda _params, kind=kind: SimpleNamespace(kind=kind, verify=True)
         )
-        assert list(operation._reached(task, arm, {"a": entry("a")})) == []
+        assert list(operation._reached(task, arm, {"a": entry("a")}, set())) == []
         # both are one host of the local Azure
         assert asked == [arm.cloud.resource_manager, *([arm.cloud.authority] if is_asked else [])]
 
