@@ -208,17 +208,14 @@ options:
       url:
         description:
           - Address of the container, or of a folder in it, such as
-            C(https://ACCOUNT.blob.core.windows.net/CONTAINER/FOLDER).
+            C(https://ACCOUNT.blob.core.windows.net/CONTAINER/FOLDER). It is needed.
         type: str
-        required: true
       client_id:
-        description: Client id of the managed identity.
+        description: Client id of the managed identity. It is needed.
         type: str
-        required: true
       tenant_id:
-        description: Tenant of the identity.
+        description: Tenant of the identity. It is needed.
         type: str
-        required: true
       authority_host:
         description: Address of Entra, of another cloud than the public one.
         type: str
@@ -361,9 +358,9 @@ BACKUP: dict[str, Any] = {
     "claim": {"type": "str"},
 }
 BLOB: dict[str, Any] = {
-    "url": {"type": "str", "required": True},
-    "client_id": {"type": "str", "required": True},
-    "tenant_id": {"type": "str", "required": True},
+    "url": {"type": "str"},
+    "client_id": {"type": "str"},
+    "tenant_id": {"type": "str"},
     "authority_host": {"type": "str", "default": "https://login.microsoftonline.com"},
     "image": {"type": "str"},
     "ca_config_map": {

@@ -168,6 +168,7 @@ _AUDIENCE = "api://AzureADTokenExchange"
 _TOKEN, _AUTHORITIES = "/var/run/secrets/azure/tokens", "/etc/authorities"
 _CONTAINER = re.compile(r"[a-z0-9](?:-?[a-z0-9]){2,62}")
 _FOLDER = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*")
+_NEEDED = ("url", "client_id", "tenant_id")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # of a volume; in Blob storage there is no claim and no size
 _OF_VOLUMES = (("backup", "claim"), ("backup", "storage_class"), ("restore", "claim"))
@@ -240,6 +241,10 @@ def blob_problems(params: Mapping[str, Any]) -> Iterator[Problem]:
     for option, key in _OF_VOLUMES:
         if (params.get(option) or {}).get(key) is not None:
             yield Problem(f"{option}.{key}", f"is of a volume, and dumps are kept in Blob storage ({BLOB}.url)")
+    lacking = [key for key in _NEEDED if not blob.get(key)]
+    yield from (Problem(f"{BLOB}.{key}", "is needed") for key in lacking)
+    if lacking:
+        return
     if not _is_container(blob["url"]):
         yield Problem(
             f"{BLOB}.url",

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from ..domain import (
 )
 from ..errors import Reason
 from ..kube.readiness.reasons import ERROR, WARNING, ReasonCode, reason_about
+from ..names import IMAGE
 
 if TYPE_CHECKING:
     from ..plan import Refusal
@@ -39,6 +41,14 @@ NAMESPACE, COMMON_NAMESPACE = "mcp_mesh_namespace", "mcpops_mesh_namespace"
 AGENTS, COMMON_AGENTS = "mcp_mesh_agents_agents", "mcpops_mesh_agents"
 CALLS = "mcp_mesh_agents_calls"
 ELSEWHERE = ("mcp_mesh_agents_registry_url", "mcp_mesh_agents_registry_namespace")
+AZURE_DATABASE = "mcp_mesh_azure_database"
+_AZURE_PARTS = {
+    "server": (r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", "the name of a server: 3 to 63 lower-case letters, digits and -"),
+    "host": (r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", "the name of a host, without a port"),
+    "database": (r"[A-Za-z_][A-Za-z0-9_-]{0,62}", "the name of a database: letters, digits, _ and -"),
+    "login": (r".{1,63}", "a login, which has 63 signs at most"),
+    "image": (IMAGE.pattern, "a valid image reference such as postgres:17"),
+}
 _REGISTRY, _AGENTS = f"{COLLECTION}.mcp_mesh", f"{COLLECTION}.mcp_mesh_agents"
 _HEALTHY, _AVAILABLE = "healthy", "available"
 # Callbacks that print YAML fold a line at its first single blank behind the 80th column.
@@ -248,6 +258,25 @@ def _calls(host: Host) -> Iterator[tuple[str, str]]:
     return unknown_calls(host, "mcp_mesh_agents", CALLS, AGENTS, ("agent", "an agent"))
 
 
+def _azure_database(host: Host) -> Iterator[tuple[str, str]]:
+    """The role makes an address of these, in which a mistake would be seen by the registry alone."""
+    database = host.get(AZURE_DATABASE)
+    if "mcp_mesh" not in host.roles or not isinstance(database, Mapping) or not database:
+        return
+    named = [key for key in ("server", "host") if database.get(key)]
+    if len(named) != 1:
+        yield AZURE_DATABASE, f"takes exactly one of server and host: it has {' and '.join(named) or 'none'}"
+    for key, (pattern, what) in _AZURE_PARTS.items():
+        value = database.get(key)
+        if value not in (None, "") and not re.fullmatch(pattern, str(value)):
+            yield f"{AZURE_DATABASE}.{key}", f"{value!r} is not {what}"
+    for key in ("database", "login", "password"):
+        if database.get(key) in (None, ""):
+            yield f"{AZURE_DATABASE}.{key}", "is needed"
+    if "mcp_mesh_database" in host.written:
+        yield "mcp_mesh_database", f"is another database than {AZURE_DATABASE} names: leave one of them out"
+
+
 def judge_agent(item: Object) -> list[Reason]:
     """Not ready for good: who declares one and waits for it would wait for a controller that was never written."""
     advice = REASONS["InertAgent"].advice
@@ -296,5 +325,5 @@ DOMAIN = Domain(
     diagnosis=_diagnosis,
     modules=("mesh_*",),
     answers=Answers(("mesh agent", "healthy", "offers", "depends on", "ms", "answer"), _rows, _missing, _facts),
-    host_rules=(_without_mesh, _calls),
+    host_rules=(_without_mesh, _calls, _azure_database),
 )

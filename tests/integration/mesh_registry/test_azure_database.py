@@ -102,13 +102,13 @@ def test_a_registry_on_an_azure_database(
         "mcp_mesh_namespace_labels": {},
         "mcp_mesh_image": mesh.image(cloud, "mcpmesh/registry:3.7.1"),
         "mcp_mesh_replicas": 2,
-        "mcp_mesh_database": {"image": mesh.image(cloud, "library/postgres:15")},
         "mcp_mesh_backup": {"size": "64Mi"},
         "mcp_mesh_azure_database": {
             "host": host,
             "database": "registry",
             "login": "mesh_owner",
             "password": PASSWORD,
+            "image": mesh.image(cloud, "library/postgres:15"),
         },
     }
     converged = run_all(MESH, host=site, diff=True, verbosity=3).ok()

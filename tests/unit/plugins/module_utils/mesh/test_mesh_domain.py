@@ -117,6 +117,8 @@ def test_rights_are_asked_where_there_is_a_mesh_only() -> None:
 DATES: dict[str, Any] = {"name": "dates", "image": "registry.example.com/dates:1"}
 ROLES = {"clusters": ("mcp_mesh", "mcp_mesh_agents")}
 MESH = {"mcpops_kubeconfig": "/k", "mcpops_mesh_namespace": "agents"}
+AZURE = {"server": "pg-agents", "database": "registry", "login": "mesh", "password": "S3same:/@ pen"}
+GUID = "3f0e3d5c-0d54-4d3c-9a3f-2a4ab2b6c9d1"
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "a file for two": (
         {**MESH, "mcp_mesh_replicas": 2, "mcp_mesh_database": {"type": "sqlite"}},
@@ -127,6 +129,30 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         {**MESH, "mcp_mesh_database": {"type": "existing"}},
         "mcp_mesh_database.existing_secret",
         "is needed",
+    ),
+    **{
+        f"an Azure database with {case}": ({**MESH, "mcp_mesh_azure_database": {**AZURE, **given}}, path, words)
+        for case, given, path, words in (
+            ("no server", {"server": ""}, "mcp_mesh_azure_database", "exactly one of server and host: it has none"),
+            ("both", {"host": "db"}, "mcp_mesh_azure_database", "it has server and host"),
+            ("server", {"server": "Pg_1"}, "mcp_mesh_azure_database.server", "is not the name of a server"),
+            ("host", {"server": "", "host": "db:5432"}, "mcp_mesh_azure_database.host", "without a port"),
+            ("database", {"database": "a b"}, "mcp_mesh_azure_database.database", "is not the name of a database"),
+            ("no login", {"login": ""}, "mcp_mesh_azure_database.login", "is needed"),
+            ("login", {"login": "x" * 64}, "mcp_mesh_azure_database.login", "is not a login"),
+            ("image", {"image": "A B"}, "mcp_mesh_azure_database.image", "is not a valid image"),
+            ("password", {"password": ""}, "mcp_mesh_azure_database.password", "is needed"),
+        )
+    },
+    "two databases": (
+        {**MESH, "mcp_mesh_azure_database": AZURE, "mcp_mesh_database": {"type": "sqlite"}},
+        "mcp_mesh_database",
+        "leave one of them out",
+    ),
+    "dumps nowhere": (
+        {**MESH, "mcp_mesh_blob": {"url": "https://a.example.com/dumps", "client_id": GUID, "tenant_id": GUID}},
+        "mcp_mesh_blob",
+        "neither backup nor restore",
     ),
     "two of a name": (
         {**MESH, "mcpops_mesh_agents": [DATES, DATES]},
@@ -162,6 +188,12 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         "mcpops_kubeconfig": "/k",
         "mcpops_mesh_agents": [DATES],
         "mcp_mesh_agents_registry_url": "https://mesh.example.com",
+    },
+    "an Azure database that nobody dumps": {**MESH, "mcp_mesh_azure_database": AZURE},
+    "an Azure database": {
+        **MESH,
+        "mcp_mesh_azure_database": {**AZURE, "image": "postgres:16"},
+        "mcp_mesh_backup": {"keep": 3},
     },
     "one on a file": {**MESH, "mcp_mesh_database": {"type": "sqlite"}, "mcp_mesh_quota": {}, "mcp_mesh_limits": []},
 }
