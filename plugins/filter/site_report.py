@@ -94,7 +94,8 @@ def _answers(table: Answers, hosts: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _missing(host: Mapping[str, Any]) -> str:
     """Why a host that failed is not verified, as far as its variables tell."""
-    return "; ".join(filter(None, (table.missing(host) for table in domains.answers())))
+    found = "; ".join(filter(None, (table.missing(host) for table in domains.answers())))
+    return found or "failed before anything of it was asked"
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:

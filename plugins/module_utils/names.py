@@ -32,6 +32,14 @@ def path_problem(path: str) -> str:
     return f"{path.partition('?')[0]!r} is not a URL path: it starts with / and has no blanks or control characters"
 
 
+_SECRET_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+
+
+def wrong_secret_key(key: str) -> str:
+    """What is wrong with the name of a value in a Secret, or nothing."""
+    return "" if _SECRET_KEY.fullmatch(key) else f"{key!r} is not a key of a Secret: letters, digits, -, _ and ."
+
+
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 
 

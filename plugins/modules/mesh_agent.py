@@ -168,8 +168,8 @@ options:
             type: int
           stabilization_window:
             description:
-              - For how many seconds the need for pods must have been less before there are fewer, 0 to 3600. If not set, 300
-                as Kubernetes has it.
+              - For how many seconds the need for pods must have been less before there are fewer, 0 to 3600.
+              - If not set, 300 as Kubernetes has it.
             type: int
       env:
         description:

@@ -130,6 +130,8 @@ def _facts(host: HostVars) -> dict[str, Any]:
 
 
 def _missing(host: HostVars) -> str:
+    if not (_asked(host) or _declared(host)):
+        return ""
     silent = [_name(server) for server in _asked(host) if not server.get("reachable")]
     if silent:
         return f"{', '.join(silent)} did not answer as declared"
@@ -141,9 +143,14 @@ def _asked(host: HostVars) -> Sequence[Mapping[str, Any]]:
     return servers
 
 
+def _declared(host: HostVars) -> Sequence[Any]:
+    found: Sequence[Any] = host.get(DECLARED) or host.get("mcpops_mcp_servers") or ()
+    return found
+
+
 def _transports(host: HostVars) -> dict[str, str]:
     """What the declared programs themselves speak, by namespace and name."""
-    declared = host.get(DECLARED) or host.get("mcpops_mcp_servers") or []
+    declared = _declared(host)
     usual = host.get("mcp_servers_namespace") or host.get("mcpops_mcp_namespace") or "mcp"
     return {
         f"{server.get('namespace') or usual}/{server.get('name')}": str(server.get("transport") or "http")

@@ -190,6 +190,8 @@ def asked_pods(workloads: Iterable[Mapping[str, Any]], definitions: Iterable[Obj
                 ("Deployment", namespace, name),
             )
         )
+    definitions = list(definitions)
+    scaled = _scaled(definitions)
     for item in definitions:
         count, pod = declared_pods(item)
         if pod is not None:
@@ -198,8 +200,21 @@ def asked_pods(workloads: Iterable[Mapping[str, Any]], definitions: Iterable[Obj
             tolerations = [*as_mappings(pod.get("tolerations")), *([_ON_CORDONED] if every else [])]
             maker = (kind, str(metadata.get("namespace") or ""), str(metadata["name"]))
             selector = as_mapping(pod.get("nodeSelector"))
+            count = scaled.get(maker, count)
             found.append(Asked(subject_of(item), count, pod_amount(pod), selector, tolerations, maker, every))
     return [one for one in found if one.count > 0]
+
+
+def _scaled(definitions: Iterable[Object]) -> dict[Maker, int]:
+    """The fewest pods of what a HorizontalPodAutoscaler scales, which says nothing itself of how many there are."""
+    found: dict[Maker, int] = {}
+    for item in definitions:
+        spec = as_mapping(item.get("spec"))
+        if item.get("kind") == "HorizontalPodAutoscaler":
+            target, namespace = as_mapping(spec.get("scaleTargetRef")), str(item["metadata"].get("namespace") or "")
+            maker = (str(target.get("kind")), namespace, str(target.get("name")))
+            found[maker] = whole_number(spec.get("minReplicas"))
+    return found
 
 
 def _makers_of(pod: Object) -> Iterator[Maker]:

@@ -44,6 +44,9 @@ RESOURCES: Mapping[str, Any] = {
 }
 MIN_READY_SECONDS = 10
 """A pod is ready before it is registered, which takes up to 5 s: until then the one that it replaces stays."""
+DRAIN_SECONDS = 10
+"""A pod that goes stays registered for so long: a drain takes the next one as soon as what replaces the first is ready,
+which then has yet to register, and callers are led to it until every node has heard that it goes."""
 _MESH_PEERS = {"podSelector": {"matchLabels": {PART_LABEL: MESH, COMPONENT_LABEL: AGENT}}}
 API_SERVER_CIDRS = "api_server_cidrs"
 CHILDREN = (
@@ -177,11 +180,9 @@ def _deployment(agent: DeclaredAgent, mesh: Mesh) -> Object:
     metadata: dict[str, Any] = {"labels": {**texts_of_mapping(options.get("labels") or {}), **_labels(agent, mesh)}}
     if annotations:
         metadata["annotations"] = annotations
-    # a volume of one node cannot be at two pods: the old one goes first, and there is a gap
-    alone = bool(options.get("persistence")) and _access_mode(options) != "ReadWriteMany"
     strategy: dict[str, Any] = (
         {"type": "Recreate"}
-        if alone
+        if _is_alone(options)
         else {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
     )
     spec: dict[str, Any] = {
@@ -255,6 +256,8 @@ def _container(agent: DeclaredAgent, mesh: Mesh) -> dict[str, Any]:
         "readinessProbe": _probe("/ready", periodSeconds=5, failureThreshold=2),
         "volumeMounts": _mounts(agent),
     }
+    if not _is_alone(options):
+        container["lifecycle"] = {"preStop": {"sleep": {"seconds": DRAIN_SECONDS}}}
     if options.get("image_pull_policy"):
         container["imagePullPolicy"] = options["image_pull_policy"]
     if options.get("command"):
@@ -312,6 +315,11 @@ def _mounts(agent: DeclaredAgent) -> list[dict[str, Any]]:
 
 def _access_mode(options: Mapping[str, Any]) -> str:
     return str((options.get("persistence") or {}).get("access_mode") or "ReadWriteOnce")
+
+
+def _is_alone(options: Mapping[str, Any]) -> bool:
+    """A volume of one node cannot be at two pods: the old one goes first, and there is a gap, which is to be short."""
+    return bool(options.get("persistence")) and _access_mode(options) != "ReadWriteMany"
 
 
 def _claim(agent: DeclaredAgent, mesh: Mesh) -> Object:

@@ -22,6 +22,7 @@ from ..names import (
     wrong_label_name,
     wrong_label_value,
     wrong_name,
+    wrong_secret_key,
 )
 from ..secrets import is_secret
 from ..text import kind_of, listed, text_of_scalar, texts_of_mapping
@@ -30,7 +31,6 @@ from .version_ranges import wrong_range, wrong_version
 
 _FRAMEWORK = "__mesh_"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SECRET_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _RESERVED_LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/component", "app.kubernetes.io/part-of")
 _ACCESS_MODES = ("ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany")
 _SHARED_MODE = "ReadWriteMany"
@@ -227,8 +227,8 @@ def _environment(where: str, options: Mapping[str, Any]) -> Found:
             continue
         if wrong := wrong_name(str(place["name"]), "Secret name", SUBDOMAIN):
             yield Problem(f"{path}.name", wrong)
-        if not _SECRET_KEY.fullmatch(str(place["key"])):
-            yield Problem(f"{path}.key", f"{place['key']!r} is not a key of a Secret: letters, digits, -, _ and .")
+        if wrong := wrong_secret_key(str(place["key"])):
+            yield Problem(f"{path}.key", wrong)
     references = (("secret_refs", "Secret"), ("config_map_refs", "ConfigMap"), ("image_pull_secrets", "Secret"))
     for option, kind in references:
         for index, name in enumerate(options.get(option) or []):

@@ -14,7 +14,16 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from ..errors import Problem
 from ..kube.capacity import wrong_amounts
 from ..kube.syntax import parse_quantity
-from ..names import IMAGE, SERVICE, SUBDOMAIN, namespace_problems, wrong_label_name, wrong_label_value, wrong_name
+from ..names import (
+    IMAGE,
+    SERVICE,
+    SUBDOMAIN,
+    namespace_problems,
+    wrong_label_name,
+    wrong_label_value,
+    wrong_name,
+    wrong_secret_key,
+)
 from ..text import texts_of_mapping
 from .registry_spec import DATABASE_PORT, DEFAULT_IMAGE, EXISTING, SQLITE
 
@@ -161,6 +170,8 @@ def _of_database(database: Mapping[str, Any], replicas: int, dumped: bool) -> It
         yield Problem("database.existing_secret", f"belongs to type: {EXISTING}")
     if existing and (wrong := wrong_name(existing["name"], "Secret name", SUBDOMAIN)):
         yield Problem("database.existing_secret.name", wrong)
+    if existing and (wrong := wrong_secret_key(existing["key"])):
+        yield Problem("database.existing_secret.key", wrong)
     size = parse_quantity(database["size"])
     if size is None or size <= 0:
         yield Problem("database.size", f"{database['size']!r} is not a valid size such as 10Gi")

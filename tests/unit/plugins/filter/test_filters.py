@@ -211,7 +211,19 @@ def test_the_next_commands_are_those_of_this_run(
 
 SILENT = {"name": "time", "namespace": "mcp", "reachable": False, "error": {"code": "NoService"}}
 FAILED: dict[str, tuple[dict[str, Any], str]] = {
-    "before the servers": ({}, "local-2: failed before its MCP servers were asked"),
+    "before the servers": (
+        {"mcpops_mcp_servers": [{"name": "echo"}]},
+        "local-2: failed before its MCP servers were asked",
+    ),
+    "servers of the role alone": (
+        {"mcp_servers_servers": [{"name": "echo"}]},
+        "local-2: failed before its MCP servers were asked",
+    ),
+    "no servers are declared": ({}, "local-2: failed before anything of it was asked"),
+    "no servers are declared, and a mesh is not as it should be": (
+        {"mcpops_mcp_servers": [], "mcp_mesh_agents_verified": {"failed": True, "agents": []}},
+        "local-2: the mesh is not as declared",
+    ),
     "a server does not answer": (
         {"mcp_servers_verified": {"servers": [{"name": "echo", "namespace": "mcp", "reachable": True}, SILENT]}},
         "local-2: mcp/time did not answer as declared",

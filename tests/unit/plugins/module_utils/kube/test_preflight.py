@@ -23,6 +23,11 @@ NONE: dict[str, Any] = dict.fromkeys(
 )
 
 
+def scaler_of(name: str, kind: str, fewest: int) -> dict[str, Any]:
+    spec = {"scaleTargetRef": {"kind": kind, "name": name}, "minReplicas": fewest}
+    return {**SCALER, "metadata": {"name": "scaler", "namespace": "ops"}, "spec": spec}
+
+
 def node(name: str, cpu: str = "4", memory: str = "8Gi", ready: str = "True", **spec: Any) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
@@ -306,6 +311,16 @@ CASES: dict[str, tuple[dict[str, Any], Observed, list[tuple[str, str]]]] = {
         {"definitions": [SCALER]},
         Observed("1", [node("a")], [], [], "is not installed"),
         [("NoMetrics", "the metrics API (metrics.k8s.io)")],
+    ),
+    "the fewest pods of what an autoscaler scales": (
+        {"definitions": [{**DAEMON, "kind": "Deployment"}, scaler_of("agent", "Deployment", 3)]},
+        Observed("1", [node("a", cpu="2")], []),
+        [("Unschedulable", "Deployment ops/agent")],
+    ),
+    "an autoscaler of something else": (
+        {"definitions": [{**DAEMON, "kind": "Deployment"}, scaler_of("other", "Deployment", 3)]},
+        Observed("1", [node("a", cpu="2")], []),
+        [],
     ),
     "no metrics and nobody who needs them": ({}, Observed("1", [node("a")], [], [], "is not installed"), []),
     "rights that are missing": (

@@ -126,6 +126,16 @@ def test_an_update_leaves_no_gap_but_where_a_volume_makes_one() -> None:
     assert made(EVERYTHING)["Deployment"]["spec"]["strategy"]["type"] == "RollingUpdate"
 
 
+def test_a_pod_that_goes_stays_until_the_one_that_replaces_it_has_registered() -> None:
+    for entry in ("least", "two pods", "everything"):
+        objects = made(ENTRIES[entry])
+        stays = container(objects)["lifecycle"]["preStop"]["sleep"]["seconds"]
+        # registering takes up to 5 s, and ending itself takes time as well
+        assert 5 < stays < pod(objects)["terminationGracePeriodSeconds"] - 10
+    # nobody replaces it meanwhile, so that this would make the gap longer
+    assert "lifecycle" not in container(made(ENTRIES["a volume"]))
+
+
 @pytest.mark.parametrize(
     ("options", "kinds"),
     [

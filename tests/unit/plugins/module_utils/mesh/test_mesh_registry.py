@@ -13,7 +13,7 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from support.local_azure import FakeTask
 
-from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason
+from ansible_collections.mcpops.platform.plugins.module_utils.errors import NotReady, Reason, ServiceError
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.apply.options import BundleOutcome, ObjectOutcome
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import ObjectRef, object_ref
@@ -265,3 +265,18 @@ def test_a_file_needs_no_password(cluster: Cluster) -> None:
     secret = cluster.of(*SECRET)
     assert secret is not None
     assert set(secret["data"]) == {"database-url"}
+
+
+@pytest.mark.parametrize(("status", "left_alone"), [(403, True), (500, False)])
+def test_a_class_that_may_not_be_read_is_left_to_the_api_server(status: int, left_alone: bool) -> None:
+    """Of an identity of one namespace it asks for no right in the whole cluster."""
+
+    def get(_path: str, action: str) -> Any:
+        raise ServiceError(action, "no", status=status)
+
+    played: Any = SimpleNamespace(get=get)
+    if left_alone:
+        assert operation._storage_classes(played, ["fast"]) == []
+    else:
+        with pytest.raises(ServiceError):
+            operation._storage_classes(played, ["fast"])

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every option and suboption of the modules of a mesh has a value that is refused before a cluster is asked.
+
+What has a type or choices of its own is refused by these; what is text has a row here."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+import pytest
+from support import refused
+
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.kubeconfig import kubernetes_argument_spec
+from ansible_collections.mcpops.platform.plugins.modules import mesh_agent, mesh_registry, mesh_registry_info
+
+# which all modules of Kubernetes share: tests/unit/plugins/module_utils/kube/test_options.py
+CONNECTION = kubernetes_argument_spec()
+LEAST: dict[ModuleType, dict[str, Any]] = {
+    mesh_agent: {"namespace": "mesh", "agents": [{"name": "a", "image": "i:1"}]},
+    mesh_registry: {"namespace": "mesh"},
+    mesh_registry_info: {"namespace": "mesh"},
+}
+WRONG: dict[str, Any] = {"int": "many", "bool": "perhaps", "dict": "text", "list": {"a": 1}}
+PASSED_ON = {"agents[].command", "agents[].args"}
+"""Whatever it is becomes text, or is refused where it cannot (test_agent_validate.py)."""
+MODULES = {module.__name__.rpartition(".")[2]: module for module in LEAST}
+
+
+def agent(**options: Any) -> dict[str, Any]:
+    return {"agents": [{"name": "a", "image": "i:1", **options}]}
+
+
+def database(**options: Any) -> dict[str, Any]:
+    return {"database": options}
+
+
+def existing(**secret: str) -> dict[str, Any]:
+    return database(type="existing", existing_secret={"name": "s", **secret})
+
+
+TEXTS: dict[ModuleType, list[refused.Row]] = {
+    mesh_agent: [
+        ({"namespace": "-"}, "namespace", "is not a valid namespace name"),
+        ({"registry_namespace": "-"}, "registry_namespace", "is not a valid namespace name"),
+        ({"registry_service": "A"}, "registry_service", "is not a valid Service name"),
+        ({"registry_url": "mesh:8000"}, "registry_url", "is not the address of a registry"),
+        ({"set_name": "a b"}, "set_name", "is not a valid"),
+        ({"code": "/nowhere", **agent(image=None, script="a.py")}, "agents[0].script", "/nowhere"),
+        (agent(name="A"), "agents[0].name", "is not a valid"),
+        (agent(version="a b"), "agents[0].version", "is not a valid"),
+        (agent(image="A B"), "agents[0].image", "is not a valid image reference"),
+        (agent(directory="a", script="b.py", image=None), "agents[0].directory", ""),
+        (agent(image=None, directory="a", entrypoint="/b.py"), "agents[0].entrypoint", "is not a path below"),
+        (agent(capabilities=[{"name": ""}]), "agents[0].capabilities[0].name", "is not the name of a capability"),
+        (agent(capabilities=[{"name": "c", "version": "new"}]), "agents[0].capabilities[0].version", "valid range"),
+        (agent(dependencies=[{"capability": ""}]), "agents[0].dependencies[0].capability", "name of a capability"),
+        (
+            agent(dependencies=[{"capability": "c", "version": ">="}]),
+            "agents[0].dependencies[0].version",
+            "is not a valid range",
+        ),
+        (agent(persistence={"size": "big"}), "agents[0].persistence.size", "is not a valid size"),
+        (
+            agent(persistence={"size": "1Gi", "storage_class": "A"}),
+            "agents[0].persistence.storage_class",
+            "is not a valid StorageClass name",
+        ),
+        (
+            agent(persistence={"size": "1Gi", "access_mode": "ReadOnlyMany"}),
+            "agents[0].persistence.access_mode",
+            "is none of",
+        ),
+        (
+            agent(persistence={"size": "1Gi", "mount_path": "data"}),
+            "agents[0].persistence.mount_path",
+            "is not the absolute path",
+        ),
+    ],
+    mesh_registry: [
+        ({"namespace": "-"}, "namespace", "is not a valid namespace name"),
+        ({"name": "A"}, "name", "is not a valid"),
+        ({"image": "A B"}, "image", "is not a valid image reference"),
+        (existing(name="A"), "database.existing_secret.name", "is not a valid Secret name"),
+        (existing(key="a/b"), "database.existing_secret.key", "is not a key of a Secret"),
+        (database(image="?"), "database.image", "is not a valid image reference"),
+        (database(size="big"), "database.size", "is not a valid size"),
+        (database(storage_class="A"), "database.storage_class", "is not a valid StorageClass name"),
+        ({"backup": {"schedule": "daily"}}, "backup.schedule", ""),
+        ({"backup": {"size": "much"}}, "backup.size", ""),
+        ({"backup": {"storage_class": "A"}}, "backup.storage_class", ""),
+        ({"backup": {"claim": "A!"}}, "backup.claim", ""),
+        ({"restore": {"file": "../x"}}, "restore.file", ""),
+        ({"restore": {"claim": "A!"}}, "restore.claim", ""),
+    ],
+    mesh_registry_info: [
+        ({"namespace": "-"}, "namespace", "is not a valid namespace name"),
+        ({"service": "9"}, "service", "is not a valid Service name"),
+        ({"agents": [{"name": "A"}]}, "agents[0].name", "is not a valid agent name"),
+        ({"agents": [{"name": "a", "host": "a"}]}, "agents[0].host", "NAME.NAMESPACE"),
+        ({"agents": [{"name": "a", "capabilities": [{"name": ""}]}]}, "agents[0].capabilities[0].name", "name of a"),
+        (
+            {"agents": [{"name": "a", "capabilities": [{"name": "c", "version": "new"}]}]},
+            "agents[0].capabilities[0].version",
+            "valid range",
+        ),
+        (
+            {"agents": [{"name": "a", "dependencies": [{"capability": ""}]}]},
+            "agents[0].dependencies[0].capability",
+            "name of a capability",
+        ),
+        (
+            {"agents": [{"name": "a", "dependencies": [{"capability": "c", "version": ">="}]}]},
+            "agents[0].dependencies[0].version",
+            "valid range",
+        ),
+        ({"capabilities": [{"name": ""}]}, "capabilities[0].name", "name of a capability"),
+        ({"capabilities": [{"name": "c", "version": "new"}]}, "capabilities[0].version", "valid range"),
+    ],
+}
+
+
+def rows_by_type(spec: Mapping[str, Any], path: str = "") -> Iterator[refused.Row]:
+    """Of another type, or none of the choices."""
+    for name, rule in spec.items():
+        here = f"{path}{name}"
+        if rule.get("choices") or rule.get("type") in WRONG:
+            yield _placed(here, "none of these" if rule.get("choices") else WRONG[rule["type"]]), here, ""
+        if rule.get("options"):
+            yield from rows_by_type(rule["options"], f"{here}[0]." if rule["type"] == "list" else f"{here}.")
+
+
+def _placed(path: str, value: Any) -> dict[str, Any]:
+    """A value at a place, in mappings and lists that hold nothing else."""
+    for part in reversed(path.split(".")):
+        name, is_entry, _rest = part.partition("[")
+        value = {name: [value] if is_entry else value}
+    found: dict[str, Any] = value
+    return found
+
+
+def rows(module: ModuleType) -> list[refused.Row]:
+    own = {name: rule for name, rule in module.ARGUMENT_SPEC.items() if name not in CONNECTION}
+    return [*TEXTS[module], *rows_by_type(own)]
+
+
+def joined(least: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given, with what is needed beside it."""
+    whole = {**copy.deepcopy(least), **copy.deepcopy(dict(given))}
+    entries = whole.get("agents")
+    if isinstance(entries, list):
+        whole["agents"] = [{"name": "a", **one} for one in entries if isinstance(one, dict)] or entries
+    return whole
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_each_wrong_value_is_refused_by_its_place(name: str) -> None:
+    module = MODULES[name]
+    for given, path, words in rows(module):
+        params = joined(LEAST[module], given)
+        found = refused.problems(module.ARGUMENT_SPEC, module.OPERATION, {"kubeconfig": "/nowhere", **params})
+        assert refused.is_reported(found, path, words), (given, [str(one) for one in found])
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_option_is_refused_somewhere(name: str) -> None:
+    module = MODULES[name]
+    left = refused.never_refused(module.ARGUMENT_SPEC, rows(module), CONNECTION)
+    assert set(left) - PASSED_ON <= {"code"}
