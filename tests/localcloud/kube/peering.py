@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -88,12 +89,22 @@ def _link(first: tuple[ClusterLayout, int], second: tuple[ClusterLayout, int]) -
     pair = ["ip", "link", "add", end(other), "netns", str(one_pid), "type", "veth"]
     _run([*pair, "peer", "name", end(one), "netns", str(other_pid)])
     for own, pid, there in ((one, one_pid, other), (other, other_pid, one)):
+        _wait_for_address(own, pid)
         _inside(pid, ["ip", "link", "set", end(there), "up"])
         # by the other node's address, which it answers for on every interface
         way, own_address = ["dev", end(there)], ["src", own.node_address]
         _inside(pid, ["ip", "route", "replace", f"{there.node_address}/32", *way, "scope", "link", *own_address])
         through = ["via", there.node_address, *way, "onlink", *own_address]
         _inside(pid, ["ip", "route", "replace", there.public_network, *through])
+
+
+def _wait_for_address(own: ClusterLayout, pid: int, seconds: float = 30) -> None:
+    """A cluster that has just been started gives itself its address."""
+    deadline = time.monotonic() + seconds
+    while f" {own.node_address}/" not in _inside(pid, ["ip", "-o", "-4", "addr", "show"]):
+        if time.monotonic() > deadline:
+            raise PeeringError(f"{own.path.name} has no address {own.node_address} after {seconds:.0f} s.")
+        time.sleep(0.05)
 
 
 def _ends(pid: int) -> set[str]:
