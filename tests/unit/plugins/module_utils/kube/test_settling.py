@@ -144,11 +144,16 @@ DELAYS = (0.0, 0.7, 1.5, 4.0)
 OFFSETS = (0.0, 0.35, 0.99)
 
 
-@pytest.mark.parametrize("skew", [-3600.0, -2.0, 0.0, 2.0, 3600.0])
-@pytest.mark.parametrize(("lived", "delay", "offset"), list(itertools.product(LIVES, DELAYS, OFFSETS)))
-def test_what_ends_within_three_seconds_is_never_believed(
-    lived: float, delay: float, offset: float, skew: float
-) -> None:
+SKEWS = (-3600.0, -2.0, 0.0, 2.0, 3600.0)
+
+
+@pytest.mark.parametrize(("lived", "delay"), list(itertools.product(LIVES, DELAYS)))
+def test_what_ends_within_three_seconds_is_never_believed(lived: float, delay: float) -> None:
+    for offset, skew in itertools.product(OFFSETS, SKEWS):
+        not_believed(lived, delay, offset, skew)
+
+
+def not_believed(lived: float, delay: float, offset: float, skew: float) -> None:
     """The promise of the documentation, for a kubelet that reports an end 2 s later than it reported the start.
 
     Whenever one looks: from the report of the start to that of the end, ten times a second.
