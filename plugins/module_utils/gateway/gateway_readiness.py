@@ -43,7 +43,7 @@ REASONS: Mapping[str, ReasonCode] = {
         "Its condition says what; of an EnvoyProxy that it names, see its fields.",
         30.0,
     ),
-    "NoAddress": ReasonCode(
+    "GatewayWithoutAddress": ReasonCode(
         ERROR,
         "a Gateway has no address (AddressNotAssigned)",
         "See the events of its Service of type LoadBalancer: a public IP of another resource group needs the role "
@@ -127,10 +127,10 @@ def judge_gateway(item: Object) -> Found:
         return found
     programmed = condition_of(item, "Programmed") or {}
     if unmet := _unmet(item, conditions, "Programmed"):
-        code = "NoAddress" if programmed.get("reason") == "AddressNotAssigned" else "GatewayNotAccepted"
+        code = "GatewayWithoutAddress" if programmed.get("reason") == "AddressNotAssigned" else "GatewayNotAccepted"
         return [about(item, code, unmet)]
     if not addresses_of(item):
-        return [about(item, "NoAddress", "is programmed and has no address")]
+        return [about(item, "GatewayWithoutAddress", "is programmed and has no address")]
     return []
 
 

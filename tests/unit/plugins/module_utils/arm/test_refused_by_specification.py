@@ -121,6 +121,7 @@ FREE = {
     "aks_sku_preflight node_pools.os_sku": OF_AZURE,
     "aks_sku_preflight node_pools.name": "only compared with the pools that a cluster has",
     "aks_sku_preflight node_pool": "only compared with the pools that a cluster has",
+    "azure_preflight clusters.images.where": "a text for messages",
     "azure_resource kind": OF_AZURE,
     "azure_resource api_version": OF_AZURE,
     "azure_resource_info api_version": OF_AZURE,

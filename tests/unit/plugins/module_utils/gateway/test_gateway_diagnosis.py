@@ -107,7 +107,7 @@ def test_gateways_of_others_are_theirs() -> None:
             "mcp",
             ("status", "conditions", 1),
             {**fine("Programmed"), "status": "False", "reason": "AddressNotAssigned"},
-            "NoAddress",
+            "GatewayWithoutAddress",
         ),
         ("HTTPRoute", "echo", ("status", "parents"), [], "RouteNotAttached"),
         ("BackendTrafficPolicy", "echo", ("status", "ancestors"), [], "PolicyNotAccepted"),

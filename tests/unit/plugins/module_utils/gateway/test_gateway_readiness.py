@@ -73,8 +73,8 @@ ROWS: list[tuple[str, dict[str, Any], str | None, str]] = [
     ),
     ("gateway", gateway([ACCEPTED, PROGRAMMED], addresses=["10.0.0.1"]), None, ""),
     ("gateway that nobody looked at", gateway([]), "GatewayNotAccepted", "no condition Accepted"),
-    ("gateway without address", gateway([ACCEPTED, UNADDRESSED]), "NoAddress", "AddressNotAssigned"),
-    ("programmed without address", gateway([ACCEPTED, PROGRAMMED]), "NoAddress", "has no address"),
+    ("gateway without address", gateway([ACCEPTED, UNADDRESSED]), "GatewayWithoutAddress", "AddressNotAssigned"),
+    ("programmed without address", gateway([ACCEPTED, PROGRAMMED]), "GatewayWithoutAddress", "has no address"),
     (
         "listener without certificate",
         gateway([ACCEPTED, PROGRAMMED], [ACCEPTED, MISSING], ["10.0.0.1"]),

@@ -23,7 +23,9 @@ SOURCES = [
 ]
 OF_DOMAINS = {code: one for domain in DOMAINS for code, one in domain.reasons.items()}
 CODES = {**REASON_CODES, **OF_DOMAINS}
-CODE = re.compile(r'(?:reason_about|make_reason)\(\s*\w+(?:\(item\)|\(named\)|\(one\)|\(nobody\))?,\s*"([A-Z]\w+)"')
+CODE = re.compile(
+    r'\b(?:reason_about|make_reason|about)\(\s*\w+(?:\(item\)|\(named\)|\(one\)|\(nobody\))?,\s*"([A-Z]\w+)"'
+)
 
 
 @pytest.mark.parametrize("code", CODES)

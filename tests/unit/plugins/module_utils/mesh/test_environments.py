@@ -15,6 +15,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from jinja2.nativetypes import NativeEnvironment
 from support.playbook import CHECKOUT
 
+from ansible_collections.mcpops.platform.plugins.filter.image_digests import image_digests
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.syntax import selector_matches
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh.agent_spec import agent_objects
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh.backup_spec import backup_objects
@@ -45,7 +46,8 @@ def options_of(role: str, module: Any, inventory: dict[str, Any], **more: Any) -
     directory = CHECKOUT / "roles" / role
     defaults = yaml.safe_load((directory / "defaults/main.yml").read_text())
     jinja = NativeEnvironment()
-    variables = {name: value for name, value in inventory.items() if name != "agents"}
+    jinja.filters["mcpops.platform.image_digests"] = image_digests
+    variables = {"hostvars": {}} | {name: value for name, value in inventory.items() if name != "agents"}
     for name, value in defaults.items():
         if name not in variables and not name.endswith("_kubeconfig"):
             variables[name] = jinja.from_string(value).render(variables) if isinstance(value, str) else value

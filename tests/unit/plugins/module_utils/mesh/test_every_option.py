@@ -37,6 +37,12 @@ def database(**options: Any) -> dict[str, Any]:
     return {"database": options}
 
 
+def blob(**options: Any) -> dict[str, Any]:
+    guid = "00000000-0000-0000-0000-000000000001"
+    needed = {"url": "https://acct.blob.core.windows.net/dumps", "client_id": guid, "tenant_id": guid}
+    return {"database": {"type": "bundled"}, "backup": {}, "blob": {**needed, **options}}
+
+
 def existing(**secret: str) -> dict[str, Any]:
     return database(type="existing", existing_secret={"name": "s", **secret})
 
@@ -94,6 +100,13 @@ TEXTS: dict[ModuleType, list[refused.Row]] = {
         ({"backup": {"claim": "A!"}}, "backup.claim", ""),
         ({"restore": {"file": "../x"}}, "restore.file", ""),
         ({"restore": {"claim": "A!"}}, "restore.claim", ""),
+        (blob(url="http://acct/dumps"), "blob.url", "is not the https address of a container"),
+        (blob(client_id="me"), "blob.client_id", "is not a GUID"),
+        (blob(tenant_id="us"), "blob.tenant_id", "is not a GUID"),
+        (blob(authority_host="login"), "blob.authority_host", "is not an address"),
+        (blob(image="A B"), "blob.image", "is not a valid image reference"),
+        (blob(ca_config_map={"name": "A!", "key": "ca.crt"}), "blob.ca_config_map.name", "is not a valid"),
+        (blob(ca_config_map={"name": "ca", "key": "a/b"}), "blob.ca_config_map.key", "is not a valid key"),
     ],
     mesh_registry_info: [
         ({"namespace": "-"}, "namespace", "is not a valid namespace name"),
