@@ -58,7 +58,6 @@ def test_every_structure_that_a_module_knows_has_suboptions() -> None:
         "aks_cluster: aks_cluster_tags",
         "azure_platform: azure_platform_postgres_passwords",
         "azure_platform: azure_platform_tags",
-        "azure_platform: azure_platform_postgres_passwords",
         "cluster_setup: cluster_setup_namespace_labels",
         "cluster_setup: cluster_setup_objects",
         "extras: extras_objects",
