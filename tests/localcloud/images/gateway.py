@@ -70,12 +70,12 @@ def _finish_cert_manager(chart: Path, sources: Path) -> None:
     (chart / "templates" / "crds.yaml").write_text(f"{{{{- if .Values.installCRDs }}}}\n{content}\n{{{{- end }}}}\n")
 
 
-# Their projects publish both with a v in front of the version, which helm_release does not ask a registry for.
+# Their projects publish both with a v in front of the version.
 GATEWAY_CHART = Chart(
     "gateway-helm",
     "envoyproxy",
     CONTROLLER,
-    CONTROLLER.version[1:],
+    CONTROLLER.version,
     "gateway-helm",
     CONTROLLER.version,
     _finish_gateway,
@@ -85,7 +85,7 @@ CERT_MANAGER_CHART = Chart(
     "cert-manager",
     "jetstack/charts",
     CERT_MANAGER[0],
-    CERT_MANAGER[0].version[1:],
+    CERT_MANAGER[0].version,
     "charts/cert-manager",
     CERT_MANAGER[0].version,
     _finish_cert_manager,
