@@ -162,6 +162,8 @@ class Chart:
     repository: str = ""
     """The address of the HTTP repository; empty for every other chart."""
     range: VersionRange | None = None
+    tag: str = ""
+    """In a registry, where the declared version carries a leading v: charts are tagged with one, or without."""
 
     @property
     def registry(self) -> str:
@@ -213,7 +215,9 @@ def resolve_chart(
         problems.append(Problem("chart_version", "is required for a chart from a registry"))
     if problems:
         return None, problems
-    return Chart(chart_ref, chart_ref.rsplit("/", 1)[-1], version or "", range=allowed), []
+    tag = (chart_version or "").strip()
+    tagged = tag if version and tag.startswith("v") else ""
+    return Chart(chart_ref, chart_ref.rsplit("/", 1)[-1], version or "", range=allowed, tag=tagged), []
 
 
 def _neither_version_nor_range(text: str) -> Problem:

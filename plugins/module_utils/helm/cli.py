@@ -113,8 +113,8 @@ FAILURES: tuple[tuple[str, str, str], ...] = (
         r"(:\S+: not found\s*$)|manifest unknown|failed to resolve reference|(fetchreference.*not found)"
         r"|could not locate a version matching",
         "ChartVersionNotFound",
-        "Check the chart's name and version: versions in a registry carry no leading v, and a mirror may "
-        "lack this one.",
+        "Check the chart's name and version: in a registry it is written with a leading v where its tags carry one, "
+        "as those of Envoy Gateway do, and without it elsewhere. A mirror may lack this one.",
     ),
     (
         r"dial tcp|no such host|connection refused|connection reset|i/o timeout|TLS handshake timeout|: EOF\s*$"

@@ -216,7 +216,7 @@ def chart_arguments(spec: ReleaseSpec) -> list[str]:
     """Which chart, and how its registry is reached."""
     if not spec.chart.registry:
         return [spec.chart.location]
-    arguments = [spec.chart.location, "--version", spec.chart.shown_version]
+    arguments = [spec.chart.location, "--version", spec.chart.tag or spec.chart.shown_version]
     if spec.registry.plain_http:
         arguments.append("--plain-http")
     if spec.registry.ca_file:

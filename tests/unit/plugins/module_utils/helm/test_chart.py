@@ -3,10 +3,13 @@ from __future__ import annotations
 
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.helm import chart
+from ansible_collections.mcpops.platform.plugins.module_utils.helm.command import chart_arguments
 
 
 @pytest.mark.parametrize(
@@ -48,6 +51,19 @@ def test_a_chart_of_a_registry() -> None:
     assert problems == []
     assert found is not None
     assert (found.name, found.version, found.registry) == ("kmcp-crds", "0.3.0", "ghcr.io")
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"), [("v1.9.1", "v1.9.1"), ("1.9.1", "1.9.1"), (" v1.9.1 ", "v1.9.1"), ("~1.9", "~1.9")]
+)
+def test_a_registry_is_asked_for_the_tag_as_it_is_written(written: str, asked: str) -> None:
+    """Charts of Envoy Gateway and cert-manager are tagged with a leading v, those of KMCP without."""
+    found, problems = chart.resolve_chart("oci://docker.io/envoyproxy/gateway-helm", written)
+    assert problems == []
+    assert found is not None
+    spec: Any = SimpleNamespace(chart=found, registry=SimpleNamespace(plain_http=False, ca_file=""))
+    assert chart_arguments(spec) == ["oci://docker.io/envoyproxy/gateway-helm", "--version", asked]
+    assert not found.version.startswith("v")
 
 
 def test_a_registry_on_a_port() -> None:
