@@ -422,7 +422,11 @@ class Directory:
         return app, self._graph("POST", "/servicePrincipals", {"appId": app["appId"]})
 
     def api(self, uri: str = RESOURCE, role: str = "mcp.user") -> Api:
-        """An application whose tokens of version 2.0 have a role; the one user of the directory has it."""
+        """An application whose tokens of version 2.0 have a role; the one user of the directory has it. One of an
+        earlier run goes: no two have the same URI."""
+        for known in self._graph("GET", "/applications")["value"]:
+            if uri in known["identifierUris"]:
+                self._graph("DELETE", f"/applications/{known['id']}")
         identity = str(uuid.uuid4())
         scope = {"id": str(uuid.uuid4()), "value": "mcp.call", "type": "User", "isEnabled": True}
         member = {

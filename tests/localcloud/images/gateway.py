@@ -70,8 +70,16 @@ def _finish_cert_manager(chart: Path, sources: Path) -> None:
     (chart / "templates" / "crds.yaml").write_text(f"{{{{- if .Values.installCRDs }}}}\n{content}\n{{{{- end }}}}\n")
 
 
+# Their projects publish both with a v in front of the version.
 GATEWAY_CHART = Chart(
-    "gateway-helm", "envoyproxy", CONTROLLER, CONTROLLER.version, "gateway-helm", _finish_gateway, recipe="1"
+    "gateway-helm",
+    "envoyproxy",
+    CONTROLLER,
+    CONTROLLER.version,
+    "gateway-helm",
+    CONTROLLER.version,
+    _finish_gateway,
+    recipe="1",
 )
 CERT_MANAGER_CHART = Chart(
     "cert-manager",
@@ -79,6 +87,7 @@ CERT_MANAGER_CHART = Chart(
     CERT_MANAGER[0],
     CERT_MANAGER[0].version,
     "charts/cert-manager",
+    CERT_MANAGER[0].version,
     _finish_cert_manager,
     recipe="1",
 )

@@ -27,6 +27,7 @@ class Chart:
     program: GoProgram  # whose module holds it
     version: str
     source: str  # its directory there
+    app_version: str  # of what it installs
     finish: Callable[[Path, Path], None] | None = None
     recipe: str = ""  # changes when `finish` does something else
 
@@ -37,7 +38,7 @@ class Chart:
 
 def _kmcp(name: str) -> Chart:
     # In its repository the chart says 1.0.0 and no application version; publishing sets both to the release.
-    return Chart(name, "kagent-dev/kmcp/helm", KMCP, KMCP.version[1:], name)
+    return Chart(name, "kagent-dev/kmcp/helm", KMCP, KMCP.version[1:], name, KMCP.version[1:])
 
 
 KMCP_CHARTS = (_kmcp("kmcp-crds"), _kmcp("kmcp"))
@@ -59,7 +60,7 @@ def package_path(settings: Settings, charts: Sequence[Chart]) -> Path:
     """Where the packages of charts of one module are."""
     program, version = charts[0].program, charts[0].version
     key = key_of(version, *(part for chart in charts for part in (chart.name, chart.recipe) if part))
-    return settings.cache / "charts" / f"{program.directory}-{version.lstrip('v')}-{key}"
+    return settings.cache / "charts" / f"{program.directory}-{version}-{key}"
 
 
 def ensure_charts(
@@ -78,7 +79,7 @@ def ensure_charts(
                 if chart.finish:
                     chart.finish(copy, sources)
                 argv: list[str | Path] = [settings.helm, "package", copy, "--destination", directory]
-                argv += ["--version", chart.version, "--app-version", chart.version]
+                argv += ["--version", chart.version, "--app-version", chart.app_version]
                 run(argv, why=f"package the chart {chart.name}", env=helm_environment(settings))
     return [(chart, target / f"{chart.name}-{chart.version}.tgz") for chart in charts]
 

@@ -19,7 +19,7 @@ OWNED = (
     ("stderr", "code", "hint"),
     [
         # helm 3.17
-        ("Error: r.example.org/a/web:9.9.9: not found", "ChartVersionNotFound", "no leading v"),
+        ("Error: r.example.org/a/web:9.9.9: not found", "ChartVersionNotFound", "leading v"),
         (f"Error: {HEAD}dial tcp 127.0.0.1:1: connect: connection refused", "RegistryUnreachable", "proxy"),
         (f"Error: {HEAD}dial tcp: lookup r.example.org: no such host", "RegistryUnreachable", "proxy"),
         (
