@@ -72,10 +72,17 @@ def mesh_objects(
 
 def _options(spec: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """With their defaults, as the module has them; None where it would not take them."""
-    stated = {name: value for name, value in given.items() if value not in (None, "")}
+    stated = {name: _plain(value) for name, value in given.items() if value not in (None, "")}
     validated = ArgumentSpecValidator(dict(spec)).validate(stated)
     options: Mapping[str, Any] = validated.validated_parameters
     return None if validated.error_messages else options
+
+
+def _plain(value: Any) -> Any:
+    """What templates are rendered in when they are read: a copy of it would copy the template engine as well."""
+    if isinstance(value, Mapping):
+        return {key: _plain(below) for key, below in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 class FilterModule:

@@ -217,7 +217,8 @@ def reason_of(lacking: Needed, roles: Sequence[str], are_known: bool = True, ass
     who = assignee or assignee_of({})
     if roles:
         # as it stands, for whoever may assign roles there
-        advice += f' `az role assignment create {who} --role "{roles[0]}" --scope {lacking.scope}`'
+        words = ("az role assignment create", who, f'--role "{roles[0]}"', f"--scope {lacking.scope}")
+        advice += f" `{' '.join(words)}`"
     else:
         advice += f" `az role assignment create` takes `{who} --scope {lacking.scope}` for it."
     return Reason(lacking.scope, "AuthorizationFailed", f"this identity may not {lacking}", advice)

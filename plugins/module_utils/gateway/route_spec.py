@@ -101,7 +101,7 @@ class DeclaredRoute:
     def edge(self) -> Edge:
         clients, server = self.options.get("client_era") or "", self.options.get("server_era") or ""
         target = f"{self.namespace}/{self.options['service']}"
-        return Edge(f"clients of route {self.name}", target, self.options["port"], clients, server)
+        return Edge(f"clients of route {self.name}", target, int(self.options.get("port") or 0), clients, server)
 
     def url(self, gateway: GatewayRef) -> str:
         """The address that clients use, to the letter."""

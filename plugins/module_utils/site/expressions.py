@@ -19,7 +19,7 @@ _FILTER = r"\|\s*(?:default|d|string|int|bool|trim)\b\s*(?:\((?:[^()]|\((?:[^()]
 _NAMED = r"[A-Za-z_][\w.]*(?:\[\d+\][\w.]*)?(?:\('\w+', omit\))?"
 _KEY = re.compile(r"\.get\('(\w+)', omit\)")
 # a default that is for some hosts only
-_ONLY_IF = r"(?:if\s+\w+\s*==\s*'\w+'\s+else\s+''\s*)?"
+_ONLY_IF = r"(?:if\s+\w+(?:\s*==\s*'\w+')?\s+else\s+(?:'\w*'|\[\]|\{\}|true|false)\s*)?"
 _HANDED_ON = re.compile(
     rf"\s*\{{\{{-?\s*\(?\s*({_NAMED})\s*((?:{_FILTER})*)\)?\s*(?:or\s+(?:''|omit)\s*)?{_ONLY_IF}-?\}}\}}\s*"
 )

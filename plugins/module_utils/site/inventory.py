@@ -262,12 +262,18 @@ def _secrets(variables: Mapping[str, Any], options: Mapping[str, Spec], defaults
         followed = [option for option, text in defaults.items() if name in _WORD.findall(str(text))]
         specs = [options[option] for option in (name, *followed) if option in options]
         for spec in specs:
-            validated = ArgumentSpecValidator({name: dict(spec)}).validate(
-                {name: value}, validate_role_argument_spec=True
-            )
-            yield from map(str, validated._no_log_values)
+            yield from _not_logged(name, value, spec)
         if not any(spec.get("choices") for spec in specs):
             yield from argument_secrets({name: value})
+
+
+def _not_logged(name: str, value: Any, spec: Spec) -> Iterator[str]:
+    entries = value if isinstance(value, (list, tuple)) else [value]
+    if spec.get("options") and not all(isinstance(entry, Mapping) for entry in entries):
+        # part of an option that follows it, and ansible-core looks for suboptions in whatever it gets
+        return
+    validated = ArgumentSpecValidator({name: dict(spec)}).validate({name: value}, validate_role_argument_spec=True)
+    yield from map(str, validated._no_log_values)
 
 
 def without_named_secrets(path: str, value: Any, beside: Any = None) -> Any:

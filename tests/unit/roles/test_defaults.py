@@ -73,7 +73,7 @@ def validated(module: Any, options: dict[str, Any]) -> dict[str, Any]:
 def preflight(inventory: dict[str, Any], cluster: Body = None) -> list[SizeRequest]:
     """What the role asks of sizes for the pools that do not stand, by the cluster that it hands to azure_preflight."""
     own = of_role("site_preflight", "defaults/main.yml")
-    declared = own["site_preflight_cluster_options"]
+    declared = own["site_preflight_declared"]["cluster"]
     names = [name for name in own if f"{{{{ {name}" in str(declared)]
     further = ("site_preflight_has_cluster", "site_preflight_cluster_backend")
     variables = variables_of("site_preflight", inventory, *further, *names)

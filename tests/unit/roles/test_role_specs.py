@@ -74,7 +74,6 @@ def test_every_structure_that_a_module_knows_has_suboptions() -> None:
         "mcp_mesh_agents: mcp_mesh_agents_image_digests",
         "mcp_servers: mcp_servers_image_digests",
         "site_diagnostics: site_diagnostics_servers",
-        "site_preflight: site_preflight_cluster_options",
         "site_preflight: site_preflight_declared",
         "site_preflight: site_preflight_definitions",
         "site_preflight: site_preflight_images",

@@ -100,3 +100,15 @@ def test_what_the_modules_would_refuse_asks_for_nothing(registry: dict[str, Any]
 def test_no_secret_is_among_them() -> None:
     kinds = {item["kind"] for item in mesh_objects({"namespace": "m"}, [{"name": "a", "image": "x"}], "m")}
     assert "Deployment" in kinds and "Secret" not in kinds
+
+
+class Lazy(dict[str, Any]):
+    """As what a template is rendered in when it is read, which holds the template engine."""
+
+    def __deepcopy__(self, _memo: Any) -> Lazy:
+        raise AssertionError("the template engine would be copied")
+
+
+def test_what_templates_gave_is_not_copied_with_their_engine() -> None:
+    kinds = {item["kind"] for item in mesh_objects({"namespace": "m", "database": Lazy(type="sqlite")})}
+    assert "StatefulSet" in kinds

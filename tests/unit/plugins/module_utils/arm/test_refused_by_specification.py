@@ -113,7 +113,6 @@ def reported(module: str, options: Mapping[str, Any]) -> set[str]:
 CASES = [case for module in SOUND for case in cases(module, loaded(module).ARGUMENT_SPEC, SOUND[module])]
 OF_AZURE = "only Azure knows which there are"
 FREE = {
-    "azure_preflight clusters.images.where": "a text for messages",
     "aks_cluster owner.environment": "a text of the user's, which becomes the value of a tag",
     "azure_resource owner.environment": "a text of the user's, which becomes the value of a tag",
     "aks_cluster node_pools.vm_size": OF_AZURE,

@@ -13,6 +13,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.site.inventory imp
     Host,
     not_local,
     unchecked,
+    variables_of_host,
 )
 from ansible_collections.mcpops.platform.plugins.plugin_utils.later_definitions import (
     LaterDefinitions,
@@ -301,3 +302,15 @@ def test_a_file_that_nobody_can_decrypt_may_define_anything(tmp_path: Path) -> N
     assert "whatever" in later_in(written(tmp_path, files))
     (tmp_path / "vars" / "secret.yml").unlink()
     assert "whatever" not in later_in(tmp_path)
+
+
+def test_a_switch_that_an_option_with_suboptions_follows_is_shown() -> None:
+    """ansible-core looks for the suboptions in whatever stands for such an option."""
+    spec = {
+        "look": {"type": "dict", "options": {"deep": {"type": "bool"}, "key": {"no_log": True}}},
+        "look_deep": {"type": "bool"},
+    }
+    defaults = {"look": "{{ {'deep': look_deep, 'key': mine} }}"}
+    one = host(look_deep=True, mine=["a-secret-of-mine", 3])
+    rows = {row["name"]: row["value"] for row in variables_of_host(one, spec, defaults, {}, (), ())}
+    assert rows["look_deep"] is True
