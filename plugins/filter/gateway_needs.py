@@ -44,7 +44,8 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-DEFAULT_PORT, DEFAULT_CLAIM = 3000, "sub"
+DEFAULT_PORT = 3000
+DEFAULT_CLAIM = "sub"
 
 
 def gateway_needs(

@@ -365,7 +365,10 @@ BLOB: dict[str, Any] = {
     "image": {"type": "str"},
     "ca_config_map": {
         "type": "dict",
-        "options": {"name": {"type": "str", "required": True}, "key": {"type": "str", "default": "ca.crt"}},
+        "options": {
+            "name": {"type": "str", "required": True},
+            "key": {"type": "str", "default": "ca.crt", "no_log": False},
+        },
     },
 }
 RESTORE: dict[str, Any] = {"file": {"type": "str", "default": "latest"}, "claim": {"type": "str"}}
