@@ -167,5 +167,5 @@ def test_mistakes_are_named(tmp_path: Path, kind: str, options: dict[str, Any], 
 def test_every_kind_is_tried_here() -> None:
     source = Path(__file__).read_text(encoding="utf-8")
     # test_groups_and_providers, test_authorization, test_identities
-    elsewhere = {"unregistered", "principal-unknown", "federation-busy"}
+    elsewhere = {"unregistered", "principal-unknown", "federation-busy", "role-late"}
     assert [kind for kind in KINDS if f'"{kind}' not in source and kind not in elsewhere] == []
