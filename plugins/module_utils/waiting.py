@@ -208,6 +208,12 @@ def watch_socket(sock: Any) -> None:
         cast(Watchdog, deadline).watch(sock)
 
 
+def time_is_over() -> bool:
+    """Whether the deadline of this thread has passed: what breaks now was broken off by it."""
+    deadline = getattr(_of_thread, "deadline", None)
+    return deadline is not None and cast(Watchdog, deadline).passed
+
+
 @contextmanager
 def without_watchdog() -> Iterator[None]:
     """For requests in between that have a time of their own."""

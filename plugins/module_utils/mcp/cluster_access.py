@@ -23,7 +23,7 @@ from ..kube.client import Kube
 from ..kube.readiness.cluster import SERVICE_NAME_LABEL
 from ..kube.readiness.evidence import PODS, last_log_lines
 from ..secrets import variable_values
-from ..waiting import Deadline, without_watchdog
+from ..waiting import Deadline, time_is_over, without_watchdog
 from . import http_client
 from .http_client import Opener, proxy_refusal, timed_out
 from .verdicts import Unanswered, api_server_refuses_login, refusal, shortened
@@ -66,10 +66,11 @@ def service_proxy_opener(kube: Kube, place: Callable[[str], str], own_path: str,
             raise  # the API server passed the request on, and the MCP server is silent
         except sdk.urllib3.exceptions.HTTPError as exc:
             failure = errors.from_exception(ASKING, exc, kube.server, kube.access.origin)
-            if untrusted(exc):
+            if untrusted(exc) or time_is_over():
                 raise failure from exc
             # a call is not sent twice, but the API server is waited for as with all that may be
-            kube.request("GET", "/version", check=False, quiet=True, action=ASKING)
+            with without_watchdog():
+                kube.request("GET", "/version", check=False, quiet=True, action=ASKING)
             raise Unanswered("CutOff", failure.reason, "The API server answers again.") from exc
 
     def opened(method: str, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Any:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -152,3 +153,18 @@ def test_a_certificate_that_is_not_trusted_is_asked_once() -> None:
     with pytest.raises(ServiceError, match="not trusted"):
         asked(cluster)
     assert cluster.asked_for == []
+
+
+def test_a_call_that_is_broken_off_by_its_own_deadline_has_timed_out() -> None:
+    """The watchdog shuts its connection down, which looks like an API server that hangs up."""
+
+    class Late(Restarting):
+        def send(self, *_where: str, **_what: Any) -> urllib3.HTTPResponse:
+            time.sleep(0.2)
+            return super().send()
+
+    cluster = Late(BROKEN["no answer"], comes_back=True)
+    opener = cluster_access.service_proxy_opener(cluster, "/proxy{}".format, "/mcp", {})  # type: ignore[arg-type]
+    with pytest.raises(Unanswered) as caught, HttpExchange(opener, 0.1, through_api_server=True)("POST", {}, b"{}"):
+        raise AssertionError("nothing answers")
+    assert (caught.value.code, cluster.asked_for) == ("Timeout", [])
