@@ -145,7 +145,8 @@ def are_plain(run: Asked, action: Any, groups: Mapping[str, Iterable[str]]) -> b
 def _stated(name: str, load: Load, around: frozenset[str] = frozenset()) -> Iterator[tuple[Any, frozenset[str]]]:
     """The hosts of tasks, as they are written, and tags, of a playbook and those that it imports."""
     resource = _get_collection_playbook_path(name)
-    path = Path(resource[1] if resource else name)
+    # the loader would look beside the playbook that runs now, which one of somebody else's may import
+    path = Path(resource[1] if resource else name).absolute()
     for play in _mappings(load(path)):
         tags = around | _tags(play)
         imported = next((play[key] for key in play if str(key).rpartition(".")[2] == "import_playbook"), None)
