@@ -39,6 +39,12 @@ def location(current: Any, declared: Any) -> bool:
     return str(current).replace(" ", "").lower() == str(declared).replace(" ", "").lower()
 
 
+def at_least(current: Any, declared: Any) -> bool:
+    """A number that is larger than the declared one is as declared."""
+    numbers = isinstance(current, (int, float)) and isinstance(declared, (int, float))
+    return current >= declared if numbers else exact(current, declared)
+
+
 def as_set(current: Any, declared: Any) -> bool:
     """Lists whose order means nothing."""
     return sorted(map(repr, current or [])) == sorted(map(repr, declared or []))

@@ -201,7 +201,7 @@ options:
             type: list
             elements: str
           servers:
-            description: Names of routes; all that are not anonymous if not set.
+            description: Names of routes; all that are not anonymous if not set, and none if empty.
             type: list
             elements: str
           tools:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..compare import Rule as Comparator
-from ..compare import Rules, case_insensitive, merge
+from ..compare import Rules, at_least, case_insensitive, merge
 from ..errors import InvalidInput, Problem, Rule, check
 from ..masking import declared_values
 from ..option_problems import LATER
@@ -45,6 +45,7 @@ class UpdatePolicy:
 
 
 _ROLE = "properties.roleDefinitionId"
+_DATABASE_RULES = dict.fromkeys(("properties.charset", "properties.collation"), Comparator(case_insensitive))
 UPDATE_POLICIES: dict[str, UpdatePolicy] = {
     names.RESOURCE_GROUPS.lower(): UpdatePolicy("put_merged", immutable=("location", "managedBy")),
     names.MANAGED_CLUSTERS.lower(): UpdatePolicy(
@@ -95,14 +96,13 @@ UPDATE_POLICIES: dict[str, UpdatePolicy] = {
         rules={
             "sku.tier": Comparator(case_insensitive),
             "properties.storage.autoGrow": Comparator(case_insensitive),
+            # what has grown, by itself or by hand, never shrinks
+            "properties.storage.storageSizeGB": Comparator(at_least),
             "properties.network.publicNetworkAccess": Comparator(case_insensitive),
         },
     ),
     names.SERVER_DATABASES.lower(): UpdatePolicy(
-        "put_declared",
-        immutable=("properties.charset", "properties.collation"),
-        location_required=False,
-        tags=False,
+        "put_declared", immutable=tuple(_DATABASE_RULES), location_required=False, tags=False, rules=_DATABASE_RULES
     ),
     names.SERVER_FIREWALL_RULES.lower(): UpdatePolicy(
         "put_declared", immutable=(), location_required=False, tags=False

@@ -69,7 +69,8 @@ def grants_of(route: str, auth: Sequence[Mapping[str, Any]]) -> Iterator[Grant]:
     """What the list says of one route; roles and groups of an entry are two ways in."""
     for one in auth:
         for entry in one.get("access") or ():
-            if entry.get("servers") and route not in entry["servers"]:
+            # an empty list is nobody's server: a variable that came out empty must not open them all
+            if entry.get("servers") is not None and route not in entry["servers"]:
                 continue
             tools = entry.get("tools")
             for claim, option in (("roles", "roles"), ("groups", "groups")):

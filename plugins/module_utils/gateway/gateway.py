@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..errors import Problem, Rule, check, refuse
+from ..errors import Problem, Refused, Rule, check, refuse
 from ..kube.apply.bundle import plan_without_cluster
 from ..kube.apply.options import BundleOutcome
 from ..kube.apply.owned_objects import refuse_others
@@ -17,6 +17,7 @@ from ..kube.apply.requests import Target, target_of
 from ..kube.client import Kube
 from ..kube.kubeconfig import CONNECTION
 from ..kube.manifests import Object
+from ..plan import Refusal
 from ..run_cache import ClusterPending
 from ..task import Result, Task
 from ..waiting import Deadline, wait_timeout_problems
@@ -60,6 +61,7 @@ def _present(kube: Kube, task: Task, gateway: DeclaredGateway) -> Result:
     own = [target_of(TYPES[item["kind"]], item) for item in every]
     live = observe.live_of(kube, own)
     refuse_others(SUBJECT, OWNER_LABEL, {target.ref: gateway.owner for target in own}, live)
+    _refuse_another_class(gateway, live.get(own[-1].ref))
     outcome = observe.apply_phases(kube, task, SUBJECT, phases, gateway.renderer)
     declared = {(item["kind"], item["metadata"]["name"]) for item in every}
     leaving = [one for one in _standing(kube, gateway) if (one.ref.kind, one.ref.name) not in declared]
@@ -68,6 +70,18 @@ def _present(kube: Kube, task: Task, gateway: DeclaredGateway) -> Result:
     ready = observe.wait_until_ready(kube, task, every, deadline) if waits else []
     stands = next((item for item in ready if item["kind"] == "Gateway"), None)
     return _result(gateway, outcome, stands or live.get(own[-1].ref))
+
+
+def _refuse_another_class(gateway: DeclaredGateway, stands: Object | None) -> None:
+    """Routes stay attached to a Gateway whose class changes, and another class knows nothing of what closes them."""
+    before = str(((stands or {}).get("spec") or {}).get("gatewayClassName") or "")
+    if before and before != gateway.class_name:
+        remedy = (
+            "Routes would stay attached, without the policies of the class that they have: remove them and the gateway "
+            "first (state: absent of gateway_route, then of gateway), or give the new one another name."
+        )
+        place = f"Gateway {gateway.namespace}/{gateway.name}: class_name"
+        raise Refused(SUBJECT, [Refusal(place, before, gateway.class_name, remedy)])
 
 
 def _standing(kube: Kube, gateway: DeclaredGateway) -> list[Target]:

@@ -34,6 +34,8 @@ Found = Iterator[Problem]
 
 _HOST = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 # what a tool may be called (MCP 2026-07-28, "Tool names"); nothing of it has a meaning in CEL
+# HTTPPathMatch of Gateway API 1.6: its pattern, and of its rules the one about a slash that is encoded
+_PATH = re.compile(r"(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%(?!2[fF])[0-9a-fA-F]{2})+")
 _TOOL = re.compile(r"[A-Za-z0-9_./-]{1,128}")
 _METHOD = re.compile(r"[a-z]+(/[A-Za-z_]+){0,2}")
 _KEY_VAULT = re.compile(r"https://[a-z0-9-]+\.vault\.[a-z.]+/certificates/[A-Za-z0-9-]+(/[0-9a-f]{32})?")
@@ -193,6 +195,10 @@ def _route_names(route: DeclaredRoute) -> Found:
     options, where = route.options, route.where
     if wrong := wrong_name(route.name, "route name", LABEL, _LONGEST_NAME):
         yield Problem(f"{where}.name", wrong)
+    elif route.name.endswith(METADATA_SUFFIX):
+        yield Problem(
+            f"{where}.name", f"{route.name} ends as objects do that belong to other routes ({METADATA_SUFFIX})"
+        )
     yield from namespace_problems(f"{where}.namespace", route.namespace)
     yield from host_problems(f"{where}.host", options["host"])
     if wrong := path_problem(options["path"]):
@@ -201,6 +207,10 @@ def _route_names(route: DeclaredRoute) -> Found:
         yield Problem(
             f"{where}.path", f"{options['path'].partition('?')[0]!r} is more than a path, or has an empty part"
         )
+    elif not _PATH.fullmatch(options["path"]) or {".", ".."} & set(options["path"].split("/")):
+        yield Problem(f"{where}.path", f"{options['path']!r} has what Gateway API refuses in a path")
+    elif options["path"] != "/" and options["path"].endswith("/"):
+        yield Problem(f"{where}.path", f"{options['path']} is the same as without its last /: leave that out")
     if wrong := wrong_name(options["service"], "Service name", SERVICE):
         yield Problem(f"{where}.service", wrong)
     for option in ("port", "pod_port"):

@@ -190,3 +190,11 @@ def test_the_result_names_public_addresses(cluster: Cluster) -> None:
     [row] = route(auth=AUTH)["routes"]
     assert row["url"] == "https://echo.mcp.test/mcp"
     assert row["metadata_url"] == "https://echo.mcp.test/.well-known/oauth-protected-resource/mcp"
+
+
+def test_another_class_does_not_take_over_routes_that_this_one_closes(cluster: Cluster) -> None:
+    make()
+    before = copy.deepcopy(cluster.objects)
+    with pytest.raises(Refused, match="without the policies of the class"):
+        make(class_name="another")
+    assert cluster.objects == before
