@@ -130,7 +130,12 @@ LANES = (
         scenarios=("mcp_mesh", "mcp_mesh_agents"),
     ),
     # A way in: Envoy Gateway, certificates, tokens, as they are published.
-    Lane("gateway", ("gateway_plane", "gateway"), paths={}, needs="gateway-images"),
+    Lane(
+        "gateway",
+        ("gateway_plane", "gateway", "gateway_objects", "gateway_site"),
+        paths={"kubernetes": "gateway_objects/test_path.py"},
+        needs="gateway-images",
+    ),
 )
 LANES_AT_ONCE = 3
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,22 +97,21 @@ class Issuer:
     key: rsa.RSAPrivateKey
 
     @classmethod
+    def new(cls) -> Issuer:
+        return cls(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+
+    @classmethod
     def published(cls, cluster: Any) -> Issuer:
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
+        issuer = cls.new()
+        mesh.apply(cluster, [issuer.keys(SERVERS)])
+        return issuer
+
+    def keys(self, namespace: str) -> dict[str, Any]:
+        """The ConfigMap that routes name."""
+        public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key()))
         document = json.dumps({"keys": [{**public, "kid": "1", "use": "sig", "alg": "RS256"}]})
-        mesh.apply(
-            cluster,
-            [
-                {
-                    "apiVersion": "v1",
-                    "kind": "ConfigMap",
-                    "metadata": {"name": KEYS, "namespace": SERVERS},
-                    "data": {"jwks": document},
-                }
-            ],
-        )
-        return cls(key)
+        metadata = {"name": KEYS, "namespace": namespace}
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"jwks": document}}
 
     def token(self, *roles: str, **claims: Any) -> str:
         given = {"iss": ISSUER, "aud": AUDIENCE, "sub": "agent-7", "exp": int(time.time()) + 600, "roles": list(roles)}
@@ -125,15 +124,21 @@ class Client:
 
     address: str
     ca_file: Path
+    host: str = HOST
 
     def send(
         self, body: Any, token: str = "", *, method: str = "POST", path: str = "/mcp", **headers: str
     ) -> urllib3.BaseHTTPResponse:
         pool = urllib3.HTTPSConnectionPool(
-            self.address, 443, server_hostname=HOST, assert_hostname=HOST, ca_certs=str(self.ca_file), timeout=10.0
+            self.address,
+            443,
+            server_hostname=self.host,
+            assert_hostname=self.host,
+            ca_certs=str(self.ca_file),
+            timeout=10.0,
         )
         sent = {
-            "Host": HOST,
+            "Host": self.host,
             "Accept": "application/json, text/event-stream",
             "Content-Type": "application/json",
             **({"Authorization": f"Bearer {token}"} if token else {}),
@@ -183,3 +188,11 @@ def authority(cluster: Any, directory: Path) -> Path:
     file = directory / "authority.crt"
     file.write_bytes(decoded)
     return file
+
+
+def settled(look: Callable[[], Any], wanted: Any, seconds: float = 15) -> None:
+    """A policy takes effect a moment after it is accepted."""
+    deadline = time.monotonic() + seconds
+    while (found := look()) != wanted:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.3)

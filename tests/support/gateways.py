@@ -81,29 +81,31 @@ def named(phases: list[list[dict[str, Any]]]) -> dict[tuple[str, str], dict[str,
 @functools.lru_cache(maxsize=1)
 def chart_definitions() -> dict[tuple[str, str], dict[str, Any]]:
     """(apiVersion, kind) -> schema, of Gateway API 1.6.1 and Envoy Gateway 1.9.1."""
+    return {
+        (f"{spec['group']}/{version['name']}", spec["names"]["kind"]): _closed(version["schema"]["openAPIV3Schema"])
+        for spec in (document["spec"] for document in custom_resource_definitions())
+        for version in spec["versions"]
+    }
+
+
+def custom_resource_definitions() -> list[dict[str, Any]]:
+    """Those of Gateway API 1.6.1 and Envoy Gateway 1.9.1, as their chart brings them to a cluster."""
     go = shutil.which("go") or "/usr/local/go/bin/go"
     environment = {**os.environ, "GOFLAGS": "-mod=mod", "GO111MODULE": "on"}
     answer = subprocess.run(
         [go, "mod", "download", "-json", MODULE], capture_output=True, text=True, check=True, env=environment, cwd="/"
     )
     charts = Path(json.loads(answer.stdout)["Dir"]) / "charts" / "gateway-crds-helm" / "templates"
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for file in (charts / "standard-gatewayapi-crds.yaml", *sorted((charts / "generated").glob("*.yaml"))):
-        for kind, schema in _definitions(file.read_text(encoding="utf-8")):
-            found[kind] = schema
-    return found
+    files = (charts / "standard-gatewayapi-crds.yaml", *sorted((charts / "generated").glob("*.yaml")))
+    return [one for file in files for one in _definitions(file.read_text(encoding="utf-8"))]
 
 
-def _definitions(text: str) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
+def _definitions(text: str) -> Iterator[dict[str, Any]]:
     # the only templates in these files are lines of their own that switch them on
     plain = "\n".join(line for line in text.splitlines() if not line.startswith("{{"))
     for document in yaml.load_all(plain, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-        if not document or document.get("kind") != "CustomResourceDefinition":
-            continue
-        spec = document["spec"]
-        for version in spec["versions"]:
-            key = (f"{spec['group']}/{version['name']}", spec["names"]["kind"])
-            yield key, _closed(version["schema"]["openAPIV3Schema"])
+        if document and document.get("kind") == "CustomResourceDefinition":
+            yield document
 
 
 def _closed(schema: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from support import gateway_calls as calls
+from support.gateway_calls import settled
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -53,14 +54,6 @@ def client(installed: Any, cluster: Any, run_task: Any, tmp_path: Path, _address
 @pytest.fixture
 def user(installed: Any) -> str:
     return installed.token("user")
-
-
-def settled(look: Any, wanted: Any, seconds: float = 15) -> None:
-    """A policy takes effect a moment after it is accepted."""
-    deadline = time.monotonic() + seconds
-    while (found := look()) != wanted:
-        assert time.monotonic() < deadline, found
-        time.sleep(0.3)
 
 
 def test_without_routes_nobody_is_answered(installed: Any, cluster: Any, run_task: Any, tmp_path: Path) -> None:
