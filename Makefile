@@ -20,8 +20,10 @@ demo: venv ## from nothing to an answered MCP call, on the local cloud
 	$(call DEMO,demo,true,inventories/local)
 
 .PHONY: demo-full
-demo-full: venv ## all that runs on one local cluster: the demo, and a mesh whose agents call each other
-	$(call DEMO,demo-full,localcloud images mesh,inventories/local-full)
+demo-full: venv ## all that runs on one local cluster: the demo, a mesh whose agents call each other, and a way in
+	$(call DEMO,demo-full,localcloud images mesh gateway && localcloud api $(LOCAL_URIS),inventories/local-full)
+
+LOCAL_URIS := $(foreach name,echo calendar words,https://$(name).localcloud.onmicrosoft.com/mcp)
 
 # name, what the registry gets beside what it holds, inventory
 define DEMO

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from localcloud import doctor, lifecycle, names, routing, shell
+from localcloud import apis, doctor, lifecycle, names, routing, shell
 from localcloud.assemble import build, build_kubernetes
 from localcloud.binaries import kubernetes_versions
 from localcloud.clusters import ClusterError
@@ -91,6 +91,20 @@ def _names(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _api(settings: Settings, arguments: argparse.Namespace) -> int:
+    if not settings.environment_file.exists():
+        raise SettingsError(f"No local cloud is up in {settings.state}. Run `localcloud up`.")
+    found = apis.register(settings, arguments.uris)
+    print(f"audience of its tokens: {found['audience']}\nissuer: {found['issuer']}")
+    print(f"its role {apis.ROLE} has the daemon of `localcloud token`, and not that of `localcloud token --stranger`")
+    return 0
+
+
+def _token(settings: Settings, arguments: argparse.Namespace) -> int:
+    print(apis.token(settings, apis.STRANGER if arguments.stranger else apis.CALLER))
+    return 0
+
+
 def _route(settings: Settings, arguments: argparse.Namespace) -> int:
     pairs = [(arguments.source, arguments.target)]
     if arguments.both:
@@ -115,6 +129,8 @@ COMMANDS = {
     "build": (_build, "build and fetch what `up` needs, and start nothing"),
     "images": (_images, "put images that only some use into the registry of the cloud that is up"),
     "names": (_names, "names for addresses of clusters, by an HTTPS proxy: NAME=ADDRESS ..."),
+    "api": (_api, "register an API at the local Entra, by the URLs of its servers: URI ..."),
+    "token": (_token, "an access token for it"),
     "route": (_route, "let pods of one cluster reach addresses of another one's load balancers"),
     "cut": (_route, "take that back"),
     "doctor": (_doctor, "what this machine lacks and how to get it"),
@@ -134,6 +150,10 @@ def parser() -> argparse.ArgumentParser:
             )
         if name == "names":
             command.add_argument("names", nargs="*", metavar="NAME=ADDRESS", help="without an address: forget the name")
+        if name == "api":
+            command.add_argument("uris", nargs="+", metavar="URI")
+        if name == "token":
+            command.add_argument("--stranger", action="store_true", help="for a daemon that no role was given")
         if name in ("route", "cut"):
             command.add_argument(
                 "source", metavar="FROM", help="a cluster: its name, or GROUP/NAME of the AKS resource"

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 from mcp_servers import environments
 
+from localcloud import apis
 from localcloud.azure.entra import USER
 from localcloud.extra_images import provide_set
 from localcloud.images import gateway as images
@@ -396,37 +396,14 @@ class Directory:
     """The local Entra, asked as the owner of the subscription asks Graph."""
 
     def __init__(self, cloud: Any) -> None:
-        self.cloud = cloud
-        base, trust = cloud.environment["azure_endpoint"], cloud.environment["ca_file"]
-        self.http = httpx.Client(base_url=base, verify=trust, timeout=30, trust_env=False)
-
-    def close(self) -> None:
-        self.http.close()
-
-    def token(self, scope: str, client: str, secret: str) -> str:
-        form = {"grant_type": "client_credentials", "client_id": client, "client_secret": secret, "scope": scope}
-        answer = self.http.post(f"/{self.cloud.settings.tenant_id}/oauth2/v2.0/token", data=form)
-        assert answer.status_code == 200, answer.text
-        return str(answer.json()["access_token"])
-
-    def _graph(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        environment = self.cloud.environment
-        own = self.token("https://graph.microsoft.com/.default", environment["client_id"], self.cloud.secret)
-        answer = self.http.request(method, f"/v1.0{path}", json=body, headers={"Authorization": f"Bearer {own}"})
-        assert answer.status_code < 300, answer.text
-        found: dict[str, Any] = answer.json() if answer.content else {}
-        return found
-
-    def _application(self, name: str, **body: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        app = self._graph("POST", "/applications", {"displayName": name, **body})
-        return app, self._graph("POST", "/servicePrincipals", {"appId": app["appId"]})
+        self._directory = apis.Directory(cloud.settings)
 
     def api(self, uri: str = RESOURCE, role: str = "mcp.user") -> Api:
         """An application whose tokens of version 2.0 have a role; the one user of the directory has it. One of an
         earlier run goes: no two have the same URI."""
-        for known in self._graph("GET", "/applications")["value"]:
+        for known in self._directory.graph("GET", "/applications")["value"]:
             if uri in known["identifierUris"]:
-                self._graph("DELETE", f"/applications/{known['id']}")
+                self._directory.graph("DELETE", f"/applications/{known['id']}")
         identity = str(uuid.uuid4())
         scope = {"id": str(uuid.uuid4()), "value": "mcp.call", "type": "User", "isEnabled": True}
         member = {
@@ -435,35 +412,30 @@ class Directory:
             "displayName": role,
             "allowedMemberTypes": ["User", "Application"],
         }
-        app, own = self._application(
+        app, own = self._directory.application(
             f"api of {uri}",
             identifierUris=[uri],
             appRoles=[member],
             api={"requestedAccessTokenVersion": 2, "oauth2PermissionScopes": [scope]},
         )
         api = Api(app["appId"], own["id"], uri, identity)
-        self._grant(api, USER.object_id)
+        self._directory.assign(api.principal, api.role, USER.object_id)
         return api
-
-    def _grant(self, api: Api, principal: str) -> None:
-        body = {"principalId": principal, "resourceId": api.principal, "appRoleId": api.role}
-        self._graph("POST", f"/servicePrincipals/{api.principal}/appRoleAssignedTo", body)
 
     def caller(self, name: str, api: Api | None = None) -> Caller:
         """A daemon; with an API it has the role."""
-        app, own = self._application(name)
+        own, secret = self._directory.daemon(name)
         if api is not None:
-            self._grant(api, own["id"])
-        password = self._graph("POST", f"/applications/{app['id']}/addPassword", {"passwordCredential": {}})
-        return Caller(app["appId"], password["secretText"])
+            self._directory.assign(api.principal, api.role, own["id"])
+        return Caller(own["appId"], secret)
 
     def public_client(self, name: str) -> str:
         """The id of an application that people sign in with on their machines."""
-        app, _ = self._application(name, publicClient={"redirectUris": ["http://localhost/callback"]})
+        app, _ = self._directory.application(name, publicClient={"redirectUris": ["http://localhost/callback"]})
         return str(app["appId"])
 
     def token_for(self, api: Api, caller: Caller) -> str:
-        return self.token(f"{api.uri}/.default", caller.client_id, caller.secret)
+        return self._directory.token(f"{api.uri}/.default", caller.client_id, caller.secret)
 
 
 @dataclass(frozen=True)

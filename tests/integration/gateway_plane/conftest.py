@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ def _tasks(cloud: Cloud, api: gateway.Api) -> list[dict[str, Any]]:
 @pytest.fixture(scope="session")
 def plane(
     cloud: Cloud, make_cluster: Callable[..., Cluster], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Plane]:
+) -> Plane:
     gateway.provide(cloud)
     directory = gateway.Directory(cloud)
     api = directory.api()
@@ -82,8 +82,7 @@ def plane(
     write_atomically(names.names_file(cloud.settings), json.dumps(known))
     found = Plane(cloud, cluster, directory, api, ca, address, names.ensure_running(cloud.settings), declared)
     _wait_until_it_answers(found)
-    yield found
-    directory.close()
+    return found
 
 
 def _wait_until_it_answers(plane: Plane, seconds: float = 60) -> None:
