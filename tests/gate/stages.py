@@ -135,6 +135,7 @@ LANES = (
         ("gateway_plane", "gateway", "gateway_objects", "gateway_site"),
         paths={"kubernetes": "gateway_objects/test_path.py"},
         needs="gateway-images",
+        scenarios=("gateway",),
     ),
 )
 LANES_AT_ONCE = 3

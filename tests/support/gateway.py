@@ -83,7 +83,11 @@ def way_in() -> list[Object]:
     key = {"algorithm": "ECDSA"}
     proxy = {
         "type": "Kubernetes",
-        "kubernetes": {"envoyService": {"type": "LoadBalancer", "externalTrafficPolicy": "Local"}},
+        "kubernetes": {
+            "envoyService": {"type": "LoadBalancer", "externalTrafficPolicy": "Local"},
+            # said here again: what the chart was given counts for gateways without an EnvoyProxy of their own
+            "envoyDeployment": {"container": {"image": f"docker.io/{images.ENVOY}"}},
+        },
     }
     log = {
         "status": "%RESPONSE_CODE%",

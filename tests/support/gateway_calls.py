@@ -173,10 +173,15 @@ def call(tool: str, arguments: Mapping[str, Any] | None = None, *, modern: bool 
 
 
 def proxy_log(cluster: Any) -> list[dict[str, Any]]:
-    """The lines of the access log."""
+    """The lines of the access log, of proxies that run."""
     labels = f"gateway.envoyproxy.io/owning-gateway-namespace={NAMESPACE}"
-    text = cluster.kubectl("logs", "-n", CONTROLLER, "-l", labels, "-c", "envoy", "--tail=-1")
-    lines = [line for line in text.splitlines() if line.startswith("{")]
+    running = [
+        pod["metadata"]["name"]
+        for pod in cluster.get("pods", "-n", CONTROLLER, "-l", labels)["items"]
+        if all(one["ready"] for one in pod["status"].get("containerStatuses") or [{"ready": False}])
+    ]
+    texts = [cluster.kubectl("logs", "-n", CONTROLLER, name, "-c", "envoy", "--tail=-1") for name in running]
+    lines = [line for text in texts for line in text.splitlines() if line.startswith("{")]
     return [found for found in map(json.loads, lines) if "detail" in found]
 
 

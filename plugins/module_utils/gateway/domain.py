@@ -119,6 +119,9 @@ RIGHTS = (
         if kind != gateway_readiness.CLASS
     ),
     Right("networkpolicies", _KEPT, "networking.k8s.io", STAGE),
+    # what Envoy Gateway makes for a Gateway, until it is gone
+    Right("services", ("list",), place=STAGE),
+    Right("deployments", ("list",), "apps", STAGE),
 )
 
 DOMAIN = Domain(

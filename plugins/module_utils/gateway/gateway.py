@@ -23,7 +23,7 @@ from ..task import Result, Task
 from ..waiting import Deadline, wait_timeout_problems
 from . import observe
 from .gateway_readiness import addresses_of
-from .gateway_spec import OWNER_LABEL, TYPES, DeclaredGateway, every_object, gateway_objects, target_named
+from .gateway_spec import ENVOY, OWNER_LABEL, TYPES, DeclaredGateway, every_object, gateway_objects, target_named
 from .gateway_validate import gateway_problems, owner_problems
 
 SUBJECT = "gateway"
@@ -97,7 +97,10 @@ def _absent(kube: Kube, task: Task, gateway: DeclaredGateway) -> Result:
     standing = _standing(kube, gateway)
     entry = [one for one in standing if one.ref.kind == "Gateway"]
     beside = [one for one in standing if one.ref.kind != "Gateway"]
+    deadline = Deadline(float(task.params["wait_timeout"]))
     outcome = observe.remove_in_order(kube, task, SUBJECT, gateway.owner, [entry, beside])
+    if gateway.renderer == ENVOY and task.params["wait"] and not task.check_mode:
+        observe.wait_for_proxies_to_go(kube, task, gateway, deadline)
     return _result(gateway, outcome, None, absent=True)
 
 

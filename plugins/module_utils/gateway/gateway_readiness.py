@@ -43,6 +43,13 @@ REASONS: Mapping[str, ReasonCode] = {
         "Its condition says what; of an EnvoyProxy that it names, see its fields.",
         30.0,
     ),
+    "ProxiesNotReady": ReasonCode(
+        ERROR,
+        "no proxy of a Gateway runs (NoResources)",
+        "See why its pods are not ready: kubectl get pods -n envoy-gateway-system. Where their image cannot be pulled, "
+        "name another one (envoy.image).",
+        60.0,
+    ),
     "GatewayWithoutAddress": ReasonCode(
         ERROR,
         "a Gateway has no address (AddressNotAssigned)",
@@ -76,6 +83,13 @@ REASONS: Mapping[str, ReasonCode] = {
         "names must exist. Until then the routes that it is about refuse every call.",
         15.0,
     ),
+    "ProxiesLeft": ReasonCode(
+        ERROR,
+        "what a controller made for a Gateway stands, and the Gateway is gone",
+        "Its controller removes it: see whether that runs (envoy-gateway-system). Where it was removed first, delete "
+        "the Deployment and the Service by hand: they go on answering.",
+        60.0,
+    ),
     "CertificateNotIssued": ReasonCode(
         ERROR,
         "cert-manager has not issued a certificate",
@@ -84,6 +98,8 @@ REASONS: Mapping[str, ReasonCode] = {
     ),
 }
 
+# reasons of the condition Programmed that say more than that it does not hold
+_UNPROGRAMMED = {"AddressNotAssigned": "GatewayWithoutAddress", "NoResources": "ProxiesNotReady"}
 Found = list[Reason]
 
 
@@ -127,7 +143,7 @@ def judge_gateway(item: Object) -> Found:
         return found
     programmed = condition_of(item, "Programmed") or {}
     if unmet := _unmet(item, conditions, "Programmed"):
-        code = "GatewayWithoutAddress" if programmed.get("reason") == "AddressNotAssigned" else "GatewayNotAccepted"
+        code = _UNPROGRAMMED.get(str(programmed.get("reason")), "GatewayNotAccepted")
         return [about(item, code, unmet)]
     if not addresses_of(item):
         return [about(item, "GatewayWithoutAddress", "is programmed and has no address")]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..errors import NotReady, Reason
 from ..kube.apply.bundle import apply_bundle, plan_without_cluster
 from ..kube.apply.options import BundleOptions, BundleOutcome
+from ..kube.apply.owned_objects import TYPES as KUBERNETES_TYPES
 from ..kube.apply.owned_objects import delete_owned, is_owned
 from ..kube.apply.requests import Target, read_live
 from ..kube.client import Kube
@@ -18,7 +19,7 @@ from ..kube.manifests import Object, ObjectRef
 from ..task import Task
 from ..waiting import Deadline, poll
 from .gateway_readiness import JUDGES, about, judge_class
-from .gateway_spec import APP_ROUTING, OWNER_LABEL, TYPES
+from .gateway_spec import APP_ROUTING, OWNER_LABEL, TYPES, DeclaredGateway, proxy_labels
 from .route_spec import owned_by
 
 INSTALL = (
@@ -70,6 +71,27 @@ def wait_until_ready(kube: Kube, task: Task, items: Sequence[Object], deadline: 
     from ..kube.readiness.wait import wait_ready
 
     return wait_ready(kube, task, items, max(1.0, deadline.left), judges=JUDGES)
+
+
+def wait_for_proxies_to_go(kube: Kube, task: Task, gateway: DeclaredGateway, deadline: Deadline) -> None:
+    """NotReady while what the controller made for a gateway stands: a Gateway has no finalizer, so whoever removes the
+    controller too early leaves a load balancer and proxies behind that go on answering."""
+    selector = ",".join(f"{key}={value}" for key, value in proxy_labels(gateway.name, gateway.namespace).items())
+    kinds = [KUBERNETES_TYPES[kind] for kind in ("Service", "Deployment")]
+
+    def look() -> list[Object]:
+        return [
+            {"kind": one.kind, **row}
+            for one in kinds
+            for row in kube.list_objects(one, gateway.controller_namespace, label_selector=selector)
+        ]
+
+    left = poll(
+        look, lambda found: f"waiting for the end of {len(found)} objects" if found else None, deadline, task.progress
+    )
+    if left:
+        reasons = [about(one, "ProxiesLeft", "was made for a gateway that is gone") for one in left]
+        raise NotReady(f"Gateway {gateway.namespace}/{gateway.name}", reasons, waited=deadline.elapsed)
 
 
 def apply_phases(

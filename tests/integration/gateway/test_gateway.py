@@ -12,6 +12,8 @@ import pytest
 from support import gateway_calls as calls
 from support.gateway_calls import settled
 
+from localcloud.images.gateway import ENVOY
+
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 GATEWAY: dict[str, Any] = {
@@ -20,6 +22,8 @@ GATEWAY: dict[str, Any] = {
     "route_namespaces": [calls.SERVERS],
     "callers": [{"name": "tests"}],
     "backends": [{"namespace": calls.SERVERS, "port": 3000}],
+    # the controller's own is another version, by its digest
+    "envoy": {"image": f"docker.io/{ENVOY}"},
     "wait_timeout": 180,
 }
 AUTH: dict[str, Any] = {

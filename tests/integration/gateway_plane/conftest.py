@@ -65,9 +65,7 @@ def _tasks(cloud: Cloud, api: gateway.Api) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def plane(
-    cloud: Cloud, make_cluster: Callable[..., Cluster], tmp_path_factory: pytest.TempPathFactory
-) -> Plane:
+def plane(cloud: Cloud, make_cluster: Callable[..., Cluster], tmp_path_factory: pytest.TempPathFactory) -> Plane:
     gateway.provide(cloud)
     directory = gateway.Directory(cloud)
     api = directory.api()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 from localcloud.binaries import GO_SOURCES, GoProgram, built, machine, module_version
@@ -97,7 +98,7 @@ def recipes(settings: Settings, progress: Progress) -> list[Recipe]:
     base = python_base.ensure_python_base(settings, progress)
     controller, *certificates = built(settings.apart, PROGRAMS, progress)
     return [
-        catalog.program(GATEWAY, controller, "usr/local/bin/envoy-gateway", USER),
+        _gateway(controller),
         *(
             catalog.program(f"jetstack/{program.name}:{program.version}", binary, program.name, USER)
             for program, binary in zip(CERT_MANAGER, certificates)
@@ -105,6 +106,21 @@ def recipes(settings: Settings, progress: Progress) -> list[Recipe]:
         _envoy(base),
         catalog.python_server(GUARDED_MCP, base, [catalog.NEW_MCP_REQUIREMENT], GUARDED_SERVER, [3000]),
     ]
+
+
+def _gateway(binary: Path) -> Recipe:
+    """With the directory in which it tells Envoy that connections have drained: without it, no proxy ends before its
+    grace period of six minutes does."""
+    plain = catalog.program(GATEWAY, binary, "usr/local/bin/envoy-gateway", USER)
+    return replace(plain, key=key_of(plain.key, "tmp"), layers=lambda: [*plain.layers(), _temporary_directory()])
+
+
+def _temporary_directory() -> Layer:
+    with tempfile.TemporaryDirectory() as root:
+        place = Path(root) / "tmp"
+        place.mkdir()
+        place.chmod(0o1777)
+        return layer(Tree(Path(root)))
 
 
 def _envoy(base: Path) -> Recipe:

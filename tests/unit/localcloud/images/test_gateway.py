@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import gzip
+import io
 import re
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,3 +59,10 @@ def test_the_chart_of_cert_manager_has_a_name_and_its_definitions(tmp_path: Path
 @pytest.mark.parametrize("chart", CHARTS["gateway"], ids=lambda chart: chart.name)
 def test_a_package_is_made_again_when_its_making_changes(cloud_settings: Settings, chart: gateway.Chart) -> None:
     assert package_path(cloud_settings, [chart]) != package_path(cloud_settings, [replace(chart, recipe="other")])
+
+
+def test_the_controller_has_a_place_for_what_it_tells_envoy(tmp_path: Path) -> None:
+    (tmp_path / "program").write_bytes(b"x")
+    *_program, temporary = gateway._gateway(tmp_path / "program").layers()
+    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(temporary.content))) as archive:
+        assert [(one.name, one.isdir(), one.mode) for one in archive] == [("tmp", True, 0o1777)]
