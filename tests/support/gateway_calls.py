@@ -34,11 +34,12 @@ def install(cloud: Any, cluster: Any) -> None:
     """The controllers, and what they are given."""
     gateway.provide(cloud)
     tasks: list[dict[str, Any]] = [{"mcpops.platform.helm_release": one} for one in gateway.releases(cloud)]
-    objects = {"definitions": _server(cloud.registry), "wait": True, "wait_timeout": 120}
+    objects = {"definitions": _around(cloud.registry), "wait": True, "wait_timeout": 120}
     run_tasks([*tasks, {"mcpops.platform.k8s_objects": objects}], play=play(cloud, cluster)).ok()
 
 
-def _server(registry: str) -> list[dict[str, Any]]:
+def server(registry: str, name: str = "guarded", labels: Mapping[str, str] = LABELS) -> list[dict[str, Any]]:
+    """Its Deployment and its Service."""
     container = {
         "name": "server",
         "image": f"{registry}/guarded-mcp:1.0.0",
@@ -50,6 +51,27 @@ def _server(registry: str) -> list[dict[str, Any]]:
         "containers": [container],
         "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
     }
+    return [
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": name, "namespace": SERVERS},
+            "spec": {
+                "selector": {"matchLabels": dict(labels)},
+                "template": {"metadata": {"labels": dict(labels)}, "spec": pod},
+            },
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": name, "namespace": SERVERS},
+            "spec": {"selector": dict(labels), "ports": [{"port": 3000, "targetPort": 3000}]},
+        },
+    ]
+
+
+def _around(registry: str) -> list[dict[str, Any]]:
+    """The server with what the gateway before it needs."""
     issuers: list[dict[str, Any]] = [
         {"metadata": {"name": "selfsigned"}, "spec": {"selfSigned": {}}},
         {"metadata": {"name": "authority"}, "spec": {"ca": {"secretName": "authority"}}},
@@ -62,18 +84,7 @@ def _server(registry: str) -> list[dict[str, Any]]:
             "metadata": {"name": "eg"},
             "spec": {"controllerName": "gateway.envoyproxy.io/gatewayclass-controller"},
         },
-        {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": {"name": "guarded", "namespace": SERVERS},
-            "spec": {"selector": {"matchLabels": LABELS}, "template": {"metadata": {"labels": LABELS}, "spec": pod}},
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": "guarded", "namespace": SERVERS},
-            "spec": {"selector": LABELS, "ports": [{"port": 3000, "targetPort": 3000}]},
-        },
+        *server(registry),
         *({"apiVersion": "cert-manager.io/v1", "kind": "ClusterIssuer", **one} for one in issuers),
         {
             "apiVersion": "cert-manager.io/v1",

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from ..errors import Reason
 from ..kube.diagnosis.cluster import slices_by_service
-from ..kube.diagnosis.snapshot import STATUS, Evidence, Finding, Snapshot, of_reason
+from ..kube.diagnosis.snapshot import LOG, STATUS, Evidence, Finding, Snapshot, of_reason
 from ..kube.readiness.reasons import Object, group_of, subject_of, time_of
+from .access_log import Facts
 from .access_spec import METADATA_PATH
-from .domain import REASONS
+from .domain import NAME, REASONS
 from .gateway_readiness import JUDGES
 from .gateway_spec import ENVOY_GROUP, GATEWAY_GROUP, OWNER_LABEL
 from .route_spec import METADATA_SUFFIX, ROUTE_LABEL
@@ -37,6 +39,7 @@ def gateway_findings(snapshot: Snapshot) -> list[Finding]:
         *_open_gateways(snapshot),
         *_routes(snapshot),
         *_metadata(snapshot),
+        *_misdirected(snapshot),
         *_ingresses(snapshot),
     ]
 
@@ -211,6 +214,18 @@ def _challenges(policy: Object) -> Iterator[str]:
     ]
     for header in headers:
         yield _without_port(str(header["value"]).partition(marker)[2].partition('"')[0])
+
+
+def _misdirected(snapshot: Snapshot) -> Iterator[Finding]:
+    """Servers that know themselves by another name than clients do, and refuse to be called by that."""
+    facts: Facts = snapshot.facts.get(NAME) or Facts()
+    for route in snapshot.of("HTTPRoute"):
+        if not _owner(route) or not _backends(route):
+            continue
+        for host in (route.get("spec") or {}).get("hostnames") or ():
+            if host in facts.misdirected:
+                said = f"the server behind it refuses the host name {host} with 421 (Misdirected Request)"
+                yield replace(_finding(route, "HostRefused", said), evidence=(Evidence(LOG, facts.misdirected[host]),))
 
 
 def _ingresses(snapshot: Snapshot) -> Iterator[Finding]:

@@ -54,6 +54,12 @@ REASONS: Mapping[str, ReasonCode] = {
         "See why the pods of its Service are not ready; the findings about them say so.",
         15.0,
     ),
+    "HostRefused": ReasonCode(
+        ERROR,
+        "a server refuses the name that clients call it by (421, Misdirected Request)",
+        "Let the server accept the host name of its route: the SDKs' protection against DNS rebinding has a list of "
+        "allowed hosts, which is that of the machine alone unless something is said.",
+    ),
     "WrongMetadataUrl": ReasonCode(
         ERROR,
         "the metadata that clients log in by names another address than they use",
@@ -106,9 +112,9 @@ def _without_gateway(host: Host) -> Iterator[tuple[str, str]]:
 
 
 def _diagnosis() -> Diagnosis:
-    from . import diagnosis
+    from . import access_log, diagnosis
 
-    return Diagnosis(diagnosis.gateway_findings)
+    return Diagnosis(diagnosis.gateway_findings, access_log.observe)
 
 
 _KEPT = ("get", "list", "create", "patch", "delete")

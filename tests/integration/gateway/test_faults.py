@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,33 @@ def test_metadata_that_name_another_address(standing: calls.Client, cluster: Any
     answer = {"spec": {"directResponse": {"contentType": "application/json", "statusCode": 200, "body": body}}}
     patch(cluster, "httproutefilter/guarded-metadata", calls.SERVERS, answer)
     assert calls.HOST in found("WrongMetadataUrl")["summary"]
+
+
+STRICT = """
+from mcp.server import MCPServer
+from mcp.server.transport_security import TransportSecuritySettings
+known = TransportSecuritySettings(enable_dns_rebinding_protection=True, allowed_hosts=["guarded:3000"])
+MCPServer("strict").run(transport="streamable-http", host="0.0.0.0", port=3000, transport_security=known)
+"""
+
+
+def test_a_server_that_refuses_its_public_name(
+    standing: calls.Client, cluster: Any, cloud: Any, installed: Any, run_task: Any, found: Any
+) -> None:
+    labels = {"app": "strict"}
+    deployment, service = calls.server(cloud.registry, "strict", labels)
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    container["command"] = ["python", "-c", STRICT]
+    container["readinessProbe"] = {"tcpSocket": {"port": 3000}, "periodSeconds": 1}
+    mesh.apply(cluster, [deployment, service])
+    mesh.rolled_out(cluster, calls.SERVERS, "strict")
+    route = {"name": "strict", "host": "strict.mcp.test"}
+    run_task("gateway_route", {**ROUTES, "routes": [*ROUTES["routes"], route]})
+    client = replace(standing, host="strict.mcp.test")
+    settled(lambda: client.modern(installed.token("admin"), "echo").status, 421, 30)
+    finding = found("HostRefused")
+    assert finding["object"]["name"] == "strict" and "strict.mcp.test" in finding["summary"]
+    cluster.kubectl("delete", "deployment,service", "strict", "-n", calls.SERVERS)
 
 
 def test_an_address_that_azure_does_not_give(standing: calls.Client, run_task: Any, found: Any) -> None:

@@ -12,6 +12,7 @@ import pytest
 from support.gateways import named, of_gateway, of_routes
 
 from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
+from ansible_collections.mcpops.platform.plugins.module_utils.gateway.access_log import Facts, misdirected_hosts
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway.diagnosis import gateway_findings
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway.domain import DOMAIN
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis.snapshot import Snapshot
@@ -174,3 +175,42 @@ def test_ingresses_of_retired_classes(spec: dict[str, Any], annotations: dict[st
     metadata = {"name": "i", "namespace": "mcp", "annotations": annotations}
     ingress = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata, "spec": spec}
     assert codes_of({("Ingress", "i"): ingress}) == (["RetiredIngressClass"] if found else [])
+
+
+def line(host: str, status: int, time: str, **more: Any) -> str:
+    row = {
+        "host": host,
+        "status": status,
+        "time": time,
+        "detail": "via_upstream",
+        "path": "/mcp",
+        "http_method": "POST",
+    }
+    return json.dumps({**row, **more})
+
+
+@pytest.mark.parametrize(
+    ("lines", "hosts"),
+    [
+        pytest.param([line("a.test", 421, "1")], {"a.test"}, id="refused"),
+        pytest.param([line("a.test:8443", 421, "1"), line("b.test", 200, "2")], {"a.test"}, id="with a port"),
+        pytest.param(
+            [line("a.test", 200, "2"), line("a.test", 421, "1")], set(), id="mended since, in another pod's log"
+        ),
+        pytest.param([line("a.test", 421, "1", detail="direct_response")], set(), id="not of the server"),
+        pytest.param(["starting", line("a.test", 421, "1")[:40], "{"], set(), id="cut off"),
+    ],
+)
+def test_hosts_that_servers_refuse(lines: list[str], hosts: set[str]) -> None:
+    assert set(misdirected_hosts(lines)) == hosts
+
+
+def test_the_route_of_a_refused_host_is_a_finding() -> None:
+    objects = standing()
+    by_kind: dict[str, list[dict[str, Any]]] = {}
+    for (kind, _name), item in objects.items():
+        by_kind.setdefault(kind, []).append(item)
+    facts = {"gateway": Facts({"echo.mcp.test": "POST /mcp at 1: 421"})}
+    (found,) = gateway_findings(Snapshot(by_kind, NOW, codes=CODES, facts=facts))
+    assert (found.code, found.item["metadata"]["name"]) == ("HostRefused", "echo")
+    assert "echo.mcp.test" in found.summary and "421" in found.evidence[0].text
