@@ -99,10 +99,11 @@ def downgrade_refusals(
 def unneeded(registry: DeclaredRegistry, declared: Sequence[Object]) -> list[tuple[str, str]]:
     """What a registry does not consist of now, and may have before.
 
-    The Secret is kept: the volume of a database stays as well, and lets in by the password that it was made with only.
+    The Secret of a database is kept: its volume stays as well, and lets in by the password that it was made with only.
     """
     present = {(str(item["kind"]), str(item["metadata"]["name"])) for item in declared}
-    return [one for one in every_object(registry) if one not in present and one[0] != "Secret"]
+    present |= {("Secret", registry.secret_name), ("Secret", f"{registry.name}-database")}
+    return [one for one in every_object(registry) if one not in present]
 
 
 def _refusals(item: Object, template: Mapping[str, Any], stands: Mapping[str, Any] | None) -> Iterable[Refusal]:
