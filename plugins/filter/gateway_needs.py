@@ -37,15 +37,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The options C(route_namespaces), C(callers) and C(backends).
+  description: The options C(route_namespaces), C(callers), C(backends) and C(issuer_ports).
   type: dict
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
+
+from ..module_utils.gateway.access_spec import keys_of
 
 DEFAULT_PORT = 3000
 DEFAULT_CLAIM = "sub"
+HTTPS_PORT = 443
 
 
 def gateway_needs(
@@ -56,7 +60,18 @@ def gateway_needs(
         "route_namespaces": sorted({place for place, _port in places}) or [namespace],
         "callers": [{"name": one["name"], "claim": one.get("caller_claim") or DEFAULT_CLAIM} for one in auth],
         "backends": [{"namespace": place, "port": port} for place, port in sorted(set(places))],
+        "issuer_ports": sorted({port for one in auth for port in _issuer_ports(one)}),
     }
+
+
+def _issuer_ports(auth: Mapping[str, Any]) -> list[int]:
+    """Where the keys of an issuer are fetched; none of a ConfigMap's."""
+    try:
+        keys = urlsplit(keys_of(auth))
+        return [keys.port or HTTPS_PORT] if keys.hostname else []
+    except (KeyError, ValueError):
+        # gateway_route says what is wrong with it
+        return []
 
 
 def _port(route: Mapping[str, Any]) -> int:

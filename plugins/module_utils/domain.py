@@ -60,7 +60,8 @@ class Role:
 class Right:
     """What the roles of a domain must be allowed to do in a cluster: asked of one that is there already.
 
-    `place` is a key of site_preflight_namespaces; empty for the whole cluster. `resource` may be a subresource
+    `place` is a key of site_preflight_namespaces; empty for the whole cluster, whatever the site has. With `everywhere`
+    it is the whole cluster as well, but of sites alone that have such a place. `resource` may be a subresource
     (`services/proxy`).
     """
 
@@ -68,6 +69,7 @@ class Right:
     verbs: tuple[str, ...]
     group: str = ""
     place: str = ""
+    everywhere: bool = False
 
 
 AzureNeeds = Callable[[Mapping[str, Any]], Iterable[Mapping[str, Any]]]

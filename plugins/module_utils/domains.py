@@ -92,7 +92,7 @@ def rights(places: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
             "group": right.group,
             "resource": right.resource,
             "verbs": list(right.verbs),
-            "namespaces": list(places[right.place]) if right.place else [],
+            "namespaces": list(places[right.place]) if right.place and not right.everywhere else [],
         }
         for domain in DOMAINS
         for right in domain.rights

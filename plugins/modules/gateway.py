@@ -17,7 +17,7 @@ description:
     somebody has deleted it. A route without a policy of its own answers 403.
   - With O(renderer=envoy) Envoy's own MCP filter reads the method and tool of each call from its body, in both eras of
     MCP, for the rules of routes and for the access log. Envoy Gateway must run with
-    C(extensionApis.enableEnvoyPatchPolicy).
+    C(extensionApis.enableEnvoyPatchPolicy) and the runtime flag C(XDSNameSchemeV2).
   - The controller and its CustomResourceDefinitions must be there. The role P(mcpops.platform.gateway#role) installs
     Envoy Gateway.
   - Objects are owned whole. What somebody else has changed in them, or deleted, is shown as a change and repaired.

@@ -55,9 +55,31 @@ options:
         type: str
         required: true
       port:
-        description: Port in the public addresses, as clients use them.
+        description: Port in the public addresses, as clients use them, where O(gateway.listeners) does not say it.
         type: int
         default: 443
+      listeners:
+        description:
+          - Listeners of the gateway, as O(mcpops.platform.gateway#module:listeners). The public address of a route has
+            the port of the listeners that it attaches to; a route that fits none is refused.
+        type: list
+        elements: dict
+        suboptions:
+          name:
+            description: Its name.
+            type: str
+            default: https
+          hostname:
+            description: Its host name; C(*.) before it takes all names below.
+            type: str
+            required: true
+          port:
+            description: Its port.
+            type: int
+            default: 443
+          tls:
+            description: Its certificate, which means nothing to routes.
+            type: dict
       controller_namespace:
         description: Namespace of Envoy Gateway's controller, where its proxies run; C(envoy-gateway-system) if not set.
         type: str
@@ -357,10 +379,17 @@ from ..module_utils.kube.kubeconfig import kubernetes_argument_spec
 from ..module_utils.module import run_module
 
 ERAS = ["legacy", "modern", "dual"]
+LISTENER: dict[str, Any] = {
+    "name": {"type": "str", "default": "https"},
+    "hostname": {"type": "str", "required": True},
+    "port": {"type": "int", "default": 443},
+    "tls": {"type": "dict"},
+}
 GATEWAY: dict[str, Any] = {
     "name": {"type": "str", "default": "mcp"},
     "namespace": {"type": "str", "required": True},
     "port": {"type": "int", "default": 443},
+    "listeners": {"type": "list", "elements": "dict", "options": LISTENER},
     "controller_namespace": {"type": "str"},
 }
 ROUTE: dict[str, Any] = {

@@ -77,7 +77,8 @@ options:
     type: str
   chart_version:
     description:
-      - One exact version, such as V(1.2.3). In a registry, give it with a leading C(v) where its tags carry one.
+      - One exact version, such as V(1.2.3), with a leading C(v) or without. A registry that lacks the tag as it is
+        written is asked for the other one.
       - Or a range, such as V(~1.2), V(^2.1), V(>=1.2 <1.5) or V(1.x || 2.x). A release whose version fits it stays, and
         nobody is asked. Else the registry or repository is asked once for the newest version that fits, and
         RV(notes) and RV(release.chart_version) say which one it is. Pre-releases fit only a range that names one.

@@ -46,7 +46,10 @@ def releases(cloud: Any) -> list[dict[str, Any]]:
             {
                 "global": {"images": {"envoyProxy": {"image": f"docker.io/{images.ENVOY}"}}},
                 "config": {
-                    "envoyGateway": {"extensionApis": {"enableBackend": True, "enableEnvoyPatchPolicy": True}},
+                    "envoyGateway": {
+                        "extensionApis": {"enableBackend": True, "enableEnvoyPatchPolicy": True},
+                        "runtimeFlags": {"enabled": ["XDSNameSchemeV2"]},
+                    },
                 },
                 "topologyInjector": {"enabled": False},
             },
@@ -112,7 +115,7 @@ def way_in() -> list[Object]:
     }
     patch = {
         "type": "type.googleapis.com/envoy.config.listener.v3.Listener",
-        "name": f"{WAY_IN}/way-in/https",
+        "name": "tcp-443",
         "operation": {
             "op": "add",
             "jsonPath": "filter_chains[*].filters[*].typed_config",

@@ -31,6 +31,8 @@ PROTOCOL_METHODS = (
 )
 """What a client of either era says beside its calls: it changes nothing, and none of it names a tool."""
 CALL = "tools/call"
+HAS_CALLER = f"request.headers['{CALLER_HEADER}'] != ''"
+"""The token has the claim that names its caller: without it the header is missing, and with that an error, no match."""
 ENTRA_HOSTS = ("login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn")
 _METADATA = f"metadata.filter_metadata['{MCP_FILTER}']"
 # a token may be sent in the header alone: Envoy would take one in the address as well, where it is logged
@@ -131,8 +133,9 @@ def _rules(name: str, grant: Grant, source_ranges: Sequence[str]) -> Iterator[di
     principal: dict[str, Any] = {"jwt": {"provider": grant.issuer, "claims": [claim]}}
     if source_ranges:
         principal["clientCIDRs"] = list(source_ranges)
+    # a caller without a name would be in no log, and under no rate limit
     if grant.tools is None:
-        yield {"name": name, "action": "Allow", "principal": principal}
+        yield {"name": name, "action": "Allow", "principal": principal, "cel": HAS_CALLER}
         return
     # streams and the end of sessions of the legacy era have no body, and call nothing
     yield {
@@ -140,8 +143,9 @@ def _rules(name: str, grant: Grant, source_ranges: Sequence[str]) -> Iterator[di
         "action": "Allow",
         "operation": {"methods": ["GET", "DELETE"]},
         "principal": principal,
+        "cel": HAS_CALLER,
     }
-    cel = tool_rule(grant.tools, grant.methods)
+    cel = f"{HAS_CALLER} && {tool_rule(grant.tools, grant.methods)}"
     posting = {"methods": ["POST"]}
     yield {"name": name, "action": "Allow", "operation": posting, "principal": principal, "cel": cel}
 
@@ -175,10 +179,20 @@ def protected_resource(resource: str, route: str, auth: Sequence[Mapping[str, An
 
 def challenge(metadata_url: str, scopes: Sequence[str]) -> str:
     """What a 401 tells a client: where to learn who gives tokens."""
-    parts = ['error="invalid_token"', f'resource_metadata="{metadata_url}"']
+    parts = ['error="invalid_token"', f"resource_metadata={_quoted(metadata_url)}"]
     if scopes:
-        parts.append(f'scope="{" ".join(scopes)}"')
+        parts.append(f"scope={_quoted(' '.join(scopes))}")
     return f"Bearer {', '.join(parts)}"
+
+
+def _quoted(text: str) -> str:
+    """A quoted-string (RFC 9110, 5.6.4)."""
+    return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
+
+
+def literal(text: str) -> str:
+    """A text where Envoy takes a format: it puts something else in the place of what stands between two %."""
+    return text.replace("%", "%%")
 
 
 def rate_limits(route: str, auth: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

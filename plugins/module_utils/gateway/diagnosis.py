@@ -37,6 +37,7 @@ def gateway_findings(snapshot: Snapshot) -> list[Finding]:
         *_statuses(snapshot),
         *_certificates(snapshot),
         *_open_gateways(snapshot),
+        *_unread_bodies(snapshot),
         *_routes(snapshot),
         *_metadata(snapshot),
         *_misdirected(snapshot),
@@ -108,6 +109,18 @@ def _open_gateways(snapshot: Snapshot) -> Iterator[Finding]:
         denies = [one for one in own if (one["spec"].get("authorization") or {}).get("defaultAction") == "Deny"]
         if not denies:
             yield _finding(gateway, "DefaultDenyMissing", "no policy denies what no route allows")
+
+
+def _unread_bodies(snapshot: Snapshot) -> Iterator[Finding]:
+    """Gateways of ours where no patch puts the MCP filter into Envoy's listeners."""
+    if not snapshot.complete("EnvoyPatchPolicy"):
+        return
+    for gateway in snapshot.of("Gateway"):
+        if not _owner(gateway) or not _is_of_envoy(gateway):
+            continue
+        name, namespace = gateway["metadata"]["name"], gateway["metadata"]["namespace"]
+        if not any(_is_about(one, "Gateway", name, namespace) for one in snapshot.all("EnvoyPatchPolicy")):
+            yield _finding(gateway, "McpFilterMissing", "no EnvoyPatchPolicy is about it")
 
 
 def _routes(snapshot: Snapshot) -> Iterator[Finding]:
@@ -198,7 +211,7 @@ def _metadata_of(resource: str) -> str:
 def _resource(answer: Object) -> str:
     body = (((answer.get("spec") or {}).get("directResponse") or {}).get("body") or {}).get("inline") or ""
     try:
-        found: Any = json.loads(body)
+        found: Any = json.loads(body.replace("%%", "%"))
     except ValueError:
         return ""
     return _without_port(str(found.get("resource") or "")) if isinstance(found, dict) else ""
@@ -213,7 +226,7 @@ def _challenges(policy: Object) -> Iterator[str]:
         if str(header.get("name")).lower() == "www-authenticate"
     ]
     for header in headers:
-        yield _without_port(str(header["value"]).partition(marker)[2].partition('"')[0])
+        yield _without_port(str(header["value"]).replace("%%", "%").partition(marker)[2].partition('"')[0])
 
 
 def _misdirected(snapshot: Snapshot) -> Iterator[Finding]:

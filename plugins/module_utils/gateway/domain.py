@@ -42,6 +42,11 @@ REASONS: Mapping[str, ReasonCode] = {
         "nothing closes a gateway: a route without a policy of its own answers everybody",
         "Run site.yml with the tag gateway, which puts the policy back, and see who removed it.",
     ),
+    "McpFilterMissing": ReasonCode(
+        ERROR,
+        "nothing reads method and tool from the bodies of a gateway: rules for tools refuse every call",
+        "Run site.yml with the tag gateway, which puts the EnvoyPatchPolicy back, and see who removed it.",
+    ),
     "RouteWithoutPolicy": ReasonCode(
         ERROR,
         "a route has no policy, and answers 403 to everybody",
@@ -118,16 +123,23 @@ def _diagnosis() -> Diagnosis:
 
 
 _KEPT = ("get", "list", "create", "patch", "delete")
+SPREAD = ("HTTPRoute", "HTTPRouteFilter", "BackendTrafficPolicy", "SecurityPolicy")
+"""What routes consist of: those of a gateway are looked for in all namespaces."""
 RIGHTS = (
     *(
-        Right(plural, _KEPT, version.partition("/")[0], STAGE)
+        Right(plural, _KEPT, version.partition("/")[0], STAGE, everywhere=kind == gateway_readiness.CLASS)
         for kind, (version, plural) in KINDS.items()
-        if kind != gateway_readiness.CLASS
+    ),
+    *(
+        Right(plural, ("list",), version.partition("/")[0], STAGE, everywhere=True)
+        for kind, (version, plural) in KINDS.items()
+        if kind in SPREAD
     ),
     Right("networkpolicies", _KEPT, "networking.k8s.io", STAGE),
     # what Envoy Gateway makes for a Gateway, until it is gone
     Right("services", ("list",), place=STAGE),
     Right("deployments", ("list",), "apps", STAGE),
+    Right("networkpolicies", ("list",), "networking.k8s.io", STAGE, everywhere=True),
 )
 
 DOMAIN = Domain(

@@ -23,6 +23,7 @@ from ..run_cache import ClusterPending
 from ..task import Result, Task
 from ..waiting import Deadline, wait_timeout_problems
 from . import observe
+from .access_spec import grants_of
 from .gateway_spec import CONTROLLER_NAMESPACE, ENVOY, OWNER_LABEL, TYPES, DeclaredGateway, target_named
 from .gateway_validate import owner_problems, routes_problems
 from .route_spec import CHILDREN, ROUTE_LABEL, DeclaredRoute, GatewayRef, route_objects, undeclared_children
@@ -39,7 +40,8 @@ def problems(params: Mapping[str, Any]) -> list[Problem]:
 def gateway_of(params: Mapping[str, Any]) -> GatewayRef:
     given = params["gateway"]
     place = given.get("controller_namespace") or CONTROLLER_NAMESPACE
-    return GatewayRef(given["name"], given["namespace"], params["renderer"], given["port"], place)
+    listeners = tuple(given.get("listeners") or ())
+    return GatewayRef(given["name"], given["namespace"], params["renderer"], given["port"], place, listeners)
 
 
 def routes_of(params: Mapping[str, Any]) -> list[DeclaredRoute]:
@@ -92,8 +94,17 @@ def _present(kube: Kube, task: Task, gateway: GatewayRef, routes: Sequence[Decla
     outcome = observe.apply_phases(kube, task, SUBJECT, phases, gateway.renderer)
     outcome = BundleOutcome((*gone.outcomes, *outcome.outcomes), outcome.notes)
     if task.params["wait"] and not task.check_mode:
-        observe.wait_until_ready(kube, task, every, deadline)
+        observe.wait_until_ready(kube, task, [*every, *_needed_of(gateway, routes)], deadline)
     return _result(gateway, routes, outcome)
+
+
+def _needed_of(gateway: GatewayRef, routes: Sequence[DeclaredRoute]) -> list[Object]:
+    """What the gateway has, and without which rules for tools refuse every call."""
+    grants = (grant for route in routes if not route.anonymous for grant in grants_of(route.name, route.auth))
+    if gateway.renderer != ENVOY or all(grant.tools is None for grant in grants):
+        return []
+    name = DeclaredGateway({"name": gateway.name, "namespace": gateway.namespace}).filter_name
+    return [dict(target_named("EnvoyPatchPolicy", name, gateway.namespace).declared)]
 
 
 def _refuse_open(kube: Kube, task: Task, gateway: GatewayRef) -> None:

@@ -35,6 +35,8 @@ _MOVED_PORT, _FIRST_FREE_PORT = 10000, 1024
 _XDS_PORT = 18000
 # where clouds answer pods with credentials and settings of the node
 METADATA_ADDRESSES = ("169.254.169.254/32", "168.63.129.16/32")
+# addresses of the link alone, where clouds answer of IPv6
+_LINK = "fe80::/10"
 
 GATEWAY_GROUP, ENVOY_GROUP = GATEWAY_API.partition("/")[0], ENVOY_API.partition("/")[0]
 TYPES: Mapping[str, ResourceType] = {
@@ -103,6 +105,10 @@ class DeclaredGateway:
         return f"{self.name}-default-deny"
 
     @property
+    def filter_name(self) -> str:
+        return f"{self.name}-mcp"
+
+    @property
     def proxy_policy_name(self) -> str:
         """It stands where proxies of several gateways do."""
         return f"{self.owner}-proxy"
@@ -144,7 +150,7 @@ def every_object(gateway: DeclaredGateway) -> list[tuple[str, str, str]]:
     own = [
         ("Gateway", gateway.name),
         *((("Certificate", secret_name(gateway, one))) for one in gateway.listeners if one["tls"].get("issuer")),
-        ("EnvoyPatchPolicy", f"{gateway.name}-mcp"),
+        ("EnvoyPatchPolicy", gateway.filter_name),
         ("ClientTrafficPolicy", gateway.name),
         ("EnvoyProxy", gateway.name),
         ("SecurityPolicy", gateway.deny_name),
@@ -300,15 +306,16 @@ def _client_traffic(gateway: DeclaredGateway) -> Object:
 
 
 def _filter(gateway: DeclaredGateway) -> Object:
-    """Envoy's own MCP filter, first on every listener: it reads method and tool from the body, in both eras."""
-    first: dict[int, str] = {}
-    for one in gateway.listeners:
-        # the xDS listener has the name of the first listener of its port
-        first.setdefault(one["port"], one["name"])
+    """Envoy's own MCP filter, first on every listener: it reads method and tool from the body, in both eras.
+
+    Envoy Gateway leaves a listener out while it is not ready, as without its certificate. By its older names, Envoy's
+    listener is called after the first one of its port that is ready, and the patch of another name would be without
+    effect for all of them. Names of its second scheme (runtime flag XDSNameSchemeV2) follow the port alone.
+    """
     patches = [
         {
             "type": "type.googleapis.com/envoy.config.listener.v3.Listener",
-            "name": f"{gateway.namespace}/{gateway.name}/{name}",
+            "name": f"tcp-{port}",
             "operation": {
                 "op": "add",
                 # every hostname of the port has a chain of its own
@@ -326,11 +333,11 @@ def _filter(gateway: DeclaredGateway) -> Object:
                 },
             },
         }
-        for name in first.values()
+        for port in dict.fromkeys(one["port"] for one in gateway.listeners)
     ]
     target = {"group": GATEWAY_GROUP, "kind": "Gateway", "name": gateway.name}
     spec = {"targetRef": target, "type": "JSONPatch", "jsonPatches": patches}
-    return typed_object("EnvoyPatchPolicy", f"{gateway.name}-mcp", gateway.namespace, gateway.owner, spec=spec)
+    return typed_object("EnvoyPatchPolicy", gateway.filter_name, gateway.namespace, gateway.owner, spec=spec)
 
 
 def proxy_port(port: int) -> int:
@@ -350,9 +357,10 @@ def _proxy_policy(gateway: DeclaredGateway) -> Object:
     ports: dict[str, set[int]] = {}
     for one in backends:
         ports.setdefault(one["namespace"], set()).add(one["port"])
-    outside = {"cidr": "0.0.0.0/0", "except": list(METADATA_ADDRESSES)}
+    outside = [{"cidr": "0.0.0.0/0", "except": list(METADATA_ADDRESSES)}, {"cidr": "::/0", "except": [_LINK]}]
     cidrs = gateway.options.get("issuer_cidrs")
-    peers = [{"ipBlock": outside}] if cidrs is None else [{"ipBlock": {"cidr": cidr}} for cidr in cidrs]
+    blocks = outside if cidrs is None else [{"cidr": cidr} for cidr in cidrs]
+    peers = [{"ipBlock": block} for block in blocks]
     issuer_ports = sorted(set(gateway.options.get("issuer_ports") or [HTTPS_PORT]))
     egress = [
         way_to_names(),

@@ -26,20 +26,33 @@ from ..names import (
     wrong_name,
 )
 from ..text import texts_of_mapping
-from .access_spec import ENTRA_HOSTS, entra_tenant, grants_of, keys_of
-from .gateway_spec import APP_ROUTING, ENVOY, PLAIN, DeclaredGateway, secret_name
-from .route_spec import METADATA_SUFFIX, POLICY_SUFFIX, DeclaredRoute, GatewayRef, era_conflicts
+from .access_spec import ENTRA_HOSTS, METADATA_PATH, entra_tenant, grants_of, issuers_of, keys_of
+from .field_limits import limit_findings
+from .gateway_spec import APP_ROUTING, ENVOY, PLAIN, DeclaredGateway, gateway_objects, proxy_port, secret_name
+from .route_spec import (
+    METADATA_SUFFIX,
+    POLICY_SUFFIX,
+    DeclaredRoute,
+    GatewayRef,
+    era_conflicts,
+    fitting,
+    route_objects,
+)
 
 Found = Iterator[Problem]
 
 _HOST = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-# what a tool may be called (MCP 2026-07-28, "Tool names"); nothing of it has a meaning in CEL
 # HTTPPathMatch of Gateway API 1.6: its pattern, and of its rules the one about a slash that is encoded
 _PATH = re.compile(r"(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%(?!2[fF])[0-9a-fA-F]{2})+")
+# what a tool may be called (MCP 2026-07-28, "Tool names"); nothing of it has a meaning in CEL
 _TOOL = re.compile(r"[A-Za-z0-9_./-]{1,128}")
+# scope-token (RFC 6749, 3.3)
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+# a claim in the access log's format, where colons and brackets would end it
+_CLAIM = re.compile(r"[A-Za-z0-9_.-]+")
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _METHOD = re.compile(r"[a-z]+(/[A-Za-z_]+){0,2}")
 _KEY_VAULT = re.compile(r"https://[a-z0-9-]+\.vault\.[a-z.]+/certificates/[A-Za-z0-9-]+(/[0-9a-f]{32})?")
-_MOST_PROVIDERS, _MOST_AUDIENCES = 16, 8
 _LONGEST_NAME = 63 - max(len(METADATA_SUFFIX), len(POLICY_SUFFIX))
 _SHARED_TENANTS = ("common", "organizations", "consumers")
 _TLS = ("secret", "issuer", "key_vault")
@@ -47,6 +60,15 @@ _TLS = ("secret", "issuer", "key_vault")
 
 def gateway_problems(gateway: DeclaredGateway) -> Found:
     """What is wrong with the options of a gateway that is to be there."""
+    found = list(_gateway_problems(gateway))
+    yield from found
+    if not found:
+        for some in gateway_objects(gateway):
+            for place, said in limit_findings(some):
+                yield Problem("listeners" if place.startswith("listeners") else "address", said)
+
+
+def _gateway_problems(gateway: DeclaredGateway) -> Found:
     yield from owner_problems(gateway.namespace, gateway.name)
     if gateway.renderer == PLAIN and not gateway.options.get("class_name"):
         yield Problem("class_name", f"is needed with renderer {PLAIN}: the GatewayClass of your implementation")
@@ -84,6 +106,7 @@ def _listeners(gateway: DeclaredGateway) -> Found:
         yield Problem("listeners", "is empty: a gateway that listens to nothing lets nobody in")
     names: set[str] = set()
     places: set[tuple[int, str]] = set()
+    inside: dict[int, int] = {}
     secrets: dict[str, str] = {}
     for index, one in enumerate(gateway.listeners):
         where = f"listeners[{index}]"
@@ -98,6 +121,10 @@ def _listeners(gateway: DeclaredGateway) -> Found:
         if (one["port"], one["hostname"]) in places:
             yield Problem(f"{where}.hostname", f"{one['hostname']} is listened to twice at port {one['port']}")
         places.add((one["port"], one["hostname"]))
+        # Envoy has one listener for both then, under the name of one of them
+        other = inside.setdefault(proxy_port(one["port"]), one["port"])
+        if other != one["port"] and gateway.renderer == ENVOY:
+            yield Problem(f"{where}.port", f"{one['port']} is the port of Envoy's pod for {other}: give another one")
         yield from _tls(gateway, one, f"{where}.tls")
         if one["tls"].get("issuer"):
             name = secret_name(gateway, one)
@@ -163,18 +190,27 @@ def routes_problems(
     routes: Sequence[DeclaredRoute], auth: Sequence[Mapping[str, Any]], gateway: GatewayRef, max_body: int
 ) -> Found:
     """What is wrong with routes and with who may use them."""
+    found = list(_routes_problems(routes, auth, gateway, max_body))
+    yield from found
+    if not found:
+        for route in routes:
+            for some in route_objects(route, gateway):
+                yield from (Problem(route.where, said) for _place, said in limit_findings(some))
+
+
+def _routes_problems(
+    routes: Sequence[DeclaredRoute], auth: Sequence[Mapping[str, Any]], gateway: GatewayRef, max_body: int
+) -> Found:
     seen: dict[str, str] = {}
-    places: dict[tuple[str, str], str] = {}
-    for route in routes:
-        options, where = route.options, route.where
+    for number, route in enumerate(routes):
+        where = route.where
         yield from _route_names(route)
         if route.name in seen:
             yield Problem(f"{where}.name", f"{route.name} is declared twice (also {seen[route.name]})")
         seen.setdefault(route.name, where)
-        place = (options["host"], options["path"])
-        if place in places:
-            yield Problem(f"{where}.path", f"{options['host']}{options['path']} is the place of {places[place]} too")
-        places.setdefault(place, where)
+        for other in routes[:number]:
+            yield from _meeting(route, other, gateway)
+        yield from _listened_to(route, gateway)
         yield from _limits(route, gateway, max_body)
         yield from _open(route, gateway)
     for path, message in era_conflicts(routes):
@@ -182,6 +218,47 @@ def routes_problems(
     yield from auth_problems(auth, [route.name for route in routes])
     if auth and gateway.renderer != ENVOY:
         yield Problem("auth", _cannot_ask(gateway.renderer))
+
+
+def _meeting(route: DeclaredRoute, other: DeclaredRoute, gateway: GatewayRef) -> Found:
+    """Two routes of which a request would match either; an Exact path goes before a prefix."""
+    own, its = route.options, other.options
+    listeners = {one.get("listener") for one in (own, its)}
+    if own["host"] != its["host"] or (None not in listeners and len(listeners) == 2):
+        return
+    place = f"{own['host']}{own['path']}"
+    methods = own.get("methods"), its.get("methods")
+    apart = all(methods) and not set(methods[0] or ()) & set(methods[1] or ())
+    if own["path"] == its["path"]:
+        if own["path_type"] == its["path_type"] and not apart:
+            yield Problem(f"{route.where}.path", f"{place} is the place of {other.where} too")
+        elif gateway.renderer == ENVOY and _told(route) != _told(other) and not route.anonymous | other.anonymous:
+            why = "one address of metadata cannot name the issuers of both"
+            yield Problem(
+                f"{route.where}.path", f"{place} is that of {other.where}, with other issuers or scopes: {why}"
+            )
+    for one, answers in ((route, other), (other, route)):
+        if one.options["path"] == f"{METADATA_PATH}{answers.metadata_path}" and not answers.anonymous:
+            yield Problem(f"{one.where}.path", f"is where the metadata of {answers.name} is")
+
+
+def _told(route: DeclaredRoute) -> list[tuple[str, tuple[str, ...]]]:
+    """What the metadata of a route says of its issuers."""
+    return [(one["issuer"], tuple(one.get("scopes") or ())) for one in issuers_of(route.name, route.auth)]
+
+
+def _listened_to(route: DeclaredRoute, gateway: GatewayRef) -> Found:
+    options = route.options
+    if not gateway.listeners:
+        return
+    if not fitting(gateway.listeners, options["host"], options.get("listener") or ""):
+        known = ", ".join(f"{one['name']} ({one['hostname']}:{one['port']})" for one in gateway.listeners)
+        at = f"listener {options['listener']}" if options.get("listener") else "a listener of the gateway"
+        yield Problem(f"{route.where}.host", f"{options['host']} is not a name of {at}; there are {known}")
+    elif len(route.ports(gateway)) > 1 and not route.anonymous and gateway.renderer == ENVOY:
+        ports = " and ".join(str(port) for port in route.ports(gateway))
+        why = "its metadata can name one address only: name one by listener"
+        yield Problem(f"{route.where}.listener", f"{options['host']} is listened to at the ports {ports}, and {why}")
 
 
 def _cannot_ask(renderer: str) -> str:
@@ -265,8 +342,6 @@ def _names(entry: Mapping[str, Any], route: str) -> bool:
 def auth_problems(auth: Sequence[Mapping[str, Any]], routes: Sequence[str]) -> Found:
     """What is wrong with the issuers and their rules."""
     seen: set[str] = set()
-    if len(auth) > _MOST_PROVIDERS:
-        yield Problem("auth", f"has {len(auth)} issuers, {_MOST_PROVIDERS} are possible")
     for index, one in enumerate(auth):
         where = f"auth[{index}]"
         if wrong := wrong_name(one["name"], "issuer's name", LABEL, 30):
@@ -275,9 +350,16 @@ def auth_problems(auth: Sequence[Mapping[str, Any]], routes: Sequence[str]) -> F
             yield Problem(f"{where}.name", f"{one['name']} is declared twice")
         seen.add(one["name"])
         yield from _issuer(one, where)
-        if not one["audiences"] or len(one["audiences"]) > _MOST_AUDIENCES:
-            why = "a token for any other API of the tenant would be accepted" if not one["audiences"] else "too many"
-            yield Problem(f"{where}.audiences", f"{len(one['audiences'])} of 1 to {_MOST_AUDIENCES} audiences: {why}")
+        if not one["audiences"]:
+            why = "a token for any other API of the tenant would be accepted"
+            yield Problem(f"{where}.audiences", f"are none, 1 is needed: {why}")
+        for scope in one.get("scopes") or ():
+            if not _SCOPE.fullmatch(scope):
+                allowed = "visible characters of ASCII but the quotation mark and the backslash (RFC 6749)"
+                yield Problem(f"{where}.scopes", f"{scope!r} is not a scope: {allowed}")
+        claim = one.get("caller_claim")
+        if claim is not None and not _CLAIM.fullmatch(claim):
+            yield Problem(f"{where}.caller_claim", f"{claim!r} is not the name of a claim: letters, digits, _, - and .")
         limit = one.get("rate_limit")
         if limit and limit["requests"] < 1:
             yield Problem(f"{where}.rate_limit.requests", f"{limit['requests']} lets nobody call (1 or more)")
@@ -285,7 +367,16 @@ def auth_problems(auth: Sequence[Mapping[str, Any]], routes: Sequence[str]) -> F
 
 
 def _issuer(one: Mapping[str, Any], where: str) -> Found:
-    issuer = one["issuer"]
+    issuer, keys = one["issuer"], one.get("jwks_uri")
+    if keys and one.get("jwks_config_map"):
+        yield Problem(f"{where}.jwks_uri", "excludes jwks_config_map")
+    if keys and not keys.startswith("https://"):
+        yield Problem(f"{where}.jwks_uri", "is not an https address: whoever is on the way could give keys of his own")
+    elif keys and not _is_address(keys):
+        yield Problem(f"{where}.jwks_uri", f"{keys!r} is not an address with a host and, if any, a port of 1 to 65535")
+    if not _is_address(issuer):
+        yield Problem(f"{where}.issuer", f"{issuer!r} is not the https address of an issuer, as its tokens name it")
+        return
     parts = urlsplit(issuer)
     tenant = parts.path.strip("/").partition("/")[0]
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
@@ -301,12 +392,29 @@ def _issuer(one: Mapping[str, Any], where: str) -> Found:
         yield Problem(
             f"{where}.issuer", "is not https://login.microsoftonline.com/TENANT-ID/v2.0, without a slash behind"
         )
+    elif parts.hostname in ENTRA_HOSTS:
+        yield from _letters_of_entra(one, where, f"https://{parts.hostname}/{entra_tenant(issuer).lower()}/v2.0")
     elif not one.get("jwks_config_map") and not keys_of(one):
         yield Problem(f"{where}.jwks_uri", "is needed: where the issuer's keys are, or jwks_config_map that holds them")
-    if one.get("jwks_uri") and one.get("jwks_config_map"):
-        yield Problem(f"{where}.jwks_uri", "excludes jwks_config_map")
-    if one.get("jwks_uri") and not one["jwks_uri"].startswith("https://"):
-        yield Problem(f"{where}.jwks_uri", "is not an https address: whoever is on the way could give keys of his own")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _letters_of_entra(one: Mapping[str, Any], where: str, issuer: str) -> Found:
+    """Tokens have ids in lower-case letters, and Envoy compares letter by letter."""
+    if one["issuer"] != issuer:
+        yield Problem(f"{where}.issuer", f"{one['issuer']} is {issuer} in tokens: write it so")
+    ids = [("audiences", value) for value in one["audiences"]]
+    ids += [("access.groups", value) for entry in one.get("access") or () for value in entry.get("groups") or ()]
+    for option, value in ids:
+        if _GUID.fullmatch(value) and value != value.lower():
+            yield Problem(f"{where}.{option}", f"{value} is {value.lower()} in tokens: write it so")
 
 
 def _access(one: Mapping[str, Any], where: str, routes: Sequence[str]) -> Found:

@@ -23,8 +23,8 @@ from .gateway_spec import APP_ROUTING, OWNER_LABEL, TYPES, DeclaredGateway, prox
 from .route_spec import owned_by
 
 INSTALL = (
-    "Install the implementation first: the role gateway does for Envoy Gateway; on AKS, az aks update "
-    "--enable-gateway-api and --enable-app-routing-istio. Certificates need cert-manager."
+    "Install the implementation first: the role gateway does for Envoy Gateway; on AKS, `az aks update "
+    "--enable-gateway-api --enable-app-routing-istio` does. Certificates need cert-manager."
 )
 
 

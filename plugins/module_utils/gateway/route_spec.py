@@ -14,7 +14,7 @@ from typing import Any
 from ..kube.manifests import Object
 from ..kube.policy_peers import NAMESPACE_NAME, api_server_peers
 from ..text import texts_of_mapping
-from .access_spec import METADATA_PATH, challenge, issuers_of, protected_resource, rate_limits, security_spec
+from .access_spec import METADATA_PATH, challenge, issuers_of, literal, protected_resource, rate_limits, security_spec
 from .gateway_spec import (
     CONTROLLER_NAMESPACE,
     ENVOY,
@@ -74,6 +74,8 @@ class GatewayRef:
     port: int = HTTPS_PORT
     controller_namespace: str = CONTROLLER_NAMESPACE
     """Where its proxies run; of other renderers, where the gateway itself is."""
+    listeners: tuple[Mapping[str, Any], ...] = ()
+    """Those whose ports are in the addresses of routes; without them, `port` is."""
 
     @property
     def owner(self) -> str:
@@ -103,19 +105,43 @@ class DeclaredRoute:
         target = f"{self.namespace}/{self.options['service']}"
         return Edge(f"clients of route {self.name}", target, int(self.options.get("port") or 0), clients, server)
 
+    def ports(self, gateway: GatewayRef) -> list[int]:
+        """Those at which clients find it, and which listeners of the gateway have."""
+        if not gateway.listeners:
+            return [gateway.port]
+        return ports_of(gateway.listeners, self.options["host"], self.options.get("listener") or "")
+
     def url(self, gateway: GatewayRef) -> str:
         """The address that clients use, to the letter."""
-        port = "" if gateway.port == HTTPS_PORT else f":{gateway.port}"
-        return f"https://{self.options['host']}{port}{self.options['path']}"
+        return f"{self._origin(gateway)}{self.options['path']}"
 
     def metadata_url(self, gateway: GatewayRef) -> str:
-        port = "" if gateway.port == HTTPS_PORT else f":{gateway.port}"
-        return f"https://{self.options['host']}{port}{METADATA_PATH}{self.metadata_path}"
+        return f"{self._origin(gateway)}{METADATA_PATH}{self.metadata_path}"
+
+    def _origin(self, gateway: GatewayRef) -> str:
+        [port, *_others] = self.ports(gateway) or [HTTPS_PORT]
+        return f"https://{self.options['host']}{'' if port == HTTPS_PORT else f':{port}'}"
 
     @property
     def metadata_path(self) -> str:
         """The path behind the well-known one: that of a resource at the root of its host has none."""
         return str(self.options["path"]).rstrip("/")
+
+
+def fits(host: str, hostname: str) -> bool:
+    """Whether a listener takes a host: its own name, or one below that of a wildcard (Gateway API, "hostname")."""
+    return host.endswith(hostname[1:]) if hostname.startswith("*.") else host == hostname
+
+
+def fitting(listeners: Sequence[Mapping[str, Any]], host: str, name: str = "") -> list[Mapping[str, Any]]:
+    """The listeners that a route to a host attaches to; `name` is the one that it asks for."""
+    return [one for one in listeners if fits(host, one["hostname"]) and name in ("", one["name"])]
+
+
+def ports_of(listeners: Sequence[Mapping[str, Any]], host: str, name: str = "") -> list[int]:
+    """The ports at which clients find the route, the one that needs not be said first."""
+    found = {int(one["port"]) for one in fitting(listeners, host, name)}
+    return sorted(found, key=lambda port: (port != HTTPS_PORT, port))
 
 
 def route_objects(route: DeclaredRoute, gateway: GatewayRef) -> list[list[Object]]:
@@ -200,7 +226,7 @@ def _traffic(route: DeclaredRoute, gateway: GatewayRef) -> Object:
     if not route.anonymous:
         issuers = issuers_of(route.name, route.auth)
         scopes = list(dict.fromkeys(scope for one in issuers for scope in one.get("scopes") or ()))
-        text = challenge(route.metadata_url(gateway), scopes)
+        text = literal(challenge(route.metadata_url(gateway), scopes))
         spec["responseOverride"] = [
             {
                 "match": {"statusCodes": [{"type": "Value", "value": 401}]},
@@ -223,7 +249,7 @@ def _metadata_answer(route: DeclaredRoute, gateway: GatewayRef) -> Object:
     answer = {
         "contentType": "application/json",
         "statusCode": 200,
-        "body": {"type": "Inline", "inline": json.dumps(document, separators=(",", ":"))},
+        "body": {"type": "Inline", "inline": literal(json.dumps(document, separators=(",", ":")))},
     }
     return _object("HTTPRouteFilter", route, gateway, METADATA_SUFFIX, spec={"directResponse": answer})
 

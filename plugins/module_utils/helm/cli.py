@@ -113,8 +113,8 @@ FAILURES: tuple[tuple[str, str, str], ...] = (
         r"(:\S+: not found\s*$)|manifest unknown|failed to resolve reference|(fetchreference.*not found)"
         r"|could not locate a version matching",
         "ChartVersionNotFound",
-        "Check the chart's name and version: in a registry it is written with a leading v where its tags carry one, "
-        "as those of Envoy Gateway do, and without it elsewhere. A mirror may lack this one.",
+        "Check the chart's name and version. A registry is asked for an exact version with a leading v and without; "
+        "a range is of tags without one only. A mirror may lack this one.",
     ),
     (
         r"dial tcp|no such host|connection refused|connection reset|i/o timeout|TLS handshake timeout|: EOF\s*$"
@@ -298,7 +298,7 @@ class Helm:
         directory.mkdir()
         arguments = command.pull_arguments(self.binary, spec, version, directory, files)
         action = f"Downloading chart {spec.chart.name} {version}"
-        done = self._run_command(action, arguments, files)
+        done = self._run_either(action, arguments, files, spec.chart)
         if done.returncode:
             raise helm_failure(action, done.stderr, done.returncode, spec.chart)
         told = re.search(r"Digest:\s*sha256:([0-9a-f]{64})", f"{done.stdout}\n{done.stderr}")
@@ -362,10 +362,32 @@ class Helm:
         waiting: int = 0,
     ) -> str:
         """What helm printed; for commands that change nothing, check mode or not."""
-        done = self._run_command(action, arguments, files, stdin, waiting)
+        done = self._run_either(action, arguments, files, chart, stdin, waiting)
         if done.returncode != 0:
             raise helm_failure(action, done.stderr, done.returncode, chart, namespace)
         return done.stdout
+
+    def _run_either(
+        self,
+        action: str,
+        arguments: Sequence[str],
+        files: HelmFiles,
+        chart: Chart | None,
+        stdin: str | None = None,
+        waiting: int = 0,
+    ) -> CommandOutput:
+        """Of a registry that lacks the tag as it is written, the one with or without a leading v: Helm takes tags to
+        the letter, and v1.2.3 and 1.2.3 are one version."""
+        done = self._run_command(action, arguments, files, stdin, waiting)
+        if not done.returncode or chart is None or not chart.registry or not chart.version:
+            return done
+        if helm_failure(action, done.stderr, done.returncode, chart).code != "ChartVersionNotFound":
+            return done
+        again = self._run_command(action, command.with_other_tag(arguments), files, stdin, waiting)
+        if not again.returncode:
+            return again
+        lacking = helm_failure(action, again.stderr, again.returncode, chart).code == "ChartVersionNotFound"
+        return done if lacking else again
 
     def _run_command(
         self, action: str, arguments: Sequence[str], files: HelmFiles, stdin: str | None = None, waiting: int = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -222,6 +222,14 @@ def chart_arguments(spec: ReleaseSpec) -> list[str]:
     if spec.registry.ca_file:
         arguments += ["--ca-file", spec.registry.ca_file]
     return arguments
+
+
+def with_other_tag(arguments: Sequence[str]) -> list[str]:
+    """The same command, about the tag with a leading v in place of the one without, or the reverse."""
+    place = list(arguments).index("--version") + 1
+    tag = arguments[place]
+    other = tag.removeprefix("v") if tag.startswith("v") else f"v{tag}"
+    return [*arguments[:place], other, *arguments[place + 1 :]]
 
 
 def helm_candidates(option: str | None, search_path: str, interpreter: str) -> list[str]:

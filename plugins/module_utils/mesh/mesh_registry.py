@@ -277,8 +277,9 @@ def _with_existing(task: Task, registry: DeclaredRegistry, secret: Object | None
 def _absent(kube: Kube, task: Task, registry: DeclaredRegistry) -> Result:
     kinds = [*every_object(registry), *(claims(registry) if task.params["delete_data"] else ())]
     # with the data stays the password that it was made with, and the mark of what was restored to it
-    kept = () if task.params["delete_data"] else ("Secret", "Job")
-    targets = [target_named(kind, name, registry.namespace) for kind, name in kinds if kind not in kept]
+    kept = [] if task.params["delete_data"] else [one for one in kinds if one[0] in ("Secret", "Job")]
+    gone = [one for one in kinds if one not in kept or one[1] == registry.azure_secret_name]
+    targets = [target_named(kind, name, registry.namespace) for kind, name in gone]
     live = read_live(kube, targets).complete
     outcome = BundleOutcome(tuple(delete_owned(kube, task, SUBJECT, _owned(registry, targets, live), live)))
     outcome.raise_failures("remove the mesh registry")

@@ -99,10 +99,11 @@ def downgrade_refusals(
 def unneeded(registry: DeclaredRegistry, declared: Sequence[Object]) -> list[tuple[str, str]]:
     """What a registry does not consist of now, and may have before.
 
-    The Secret is kept: the volume of a database stays as well, and lets in by the password that it was made with only.
+    The Secret of a database is kept: its volume stays as well, and lets in by the password that it was made with only.
     """
     present = {(str(item["kind"]), str(item["metadata"]["name"])) for item in declared}
-    return [one for one in every_object(registry) if one not in present and one[0] != "Secret"]
+    present |= {("Secret", registry.secret_name), ("Secret", f"{registry.name}-database")}
+    return [one for one in every_object(registry) if one not in present]
 
 
 def _refusals(item: Object, template: Mapping[str, Any], stands: Mapping[str, Any] | None) -> Iterable[Refusal]:
@@ -219,6 +220,7 @@ def _instead_of(failed: Object, declared: Object, why: str) -> Object:
 # PostgreSQL are taken for a file, and that nobody waits for less than one: templates of mcp-mesh-registry 3.6.
 CORE, REGISTRY_CHART, POSTGRES_CHART = "mcp-mesh-core", "mcp-mesh-registry", "mcp-mesh-postgres"
 CHARTS = (CORE, REGISTRY_CHART, POSTGRES_CHART, "mcp-mesh-agent")
+_WITH_REGISTRY = (CORE, REGISTRY_CHART)
 _WITHOUT_NAMESPACE = (3, 5, 0)
 _POLICY = "helm.sh/resource-policy=keep"
 _DATABASES = ("postgres", "sqlite")
@@ -270,9 +272,18 @@ def _drops_namespace(step: ReleaseStep) -> bool:
     return wanted is None or wanted.release >= _WITHOUT_NAMESPACE
 
 
+def _has_registry(chart: str, values: Mapping[str, Any]) -> bool:
+    """Whether a chart makes a registry: an agent or a database has nothing of one, and the core may go without."""
+    return chart == REGISTRY_CHART or (chart == CORE and _at(values, "registry").get("enabled") is not False)
+
+
 def _of_versions(step: ReleaseStep) -> Iterator[Refusal]:
     before, after = parse_version(step.version), parse_version(step.wanted_version)
-    if step.wanted_chart and before is not None and after is not None and after.key < before.key:
+    # versions of other charts, of which one may have the registry's place, say nothing of the registry's
+    holds = official_chart(step.chart) in _WITH_REGISTRY and _has_registry(
+        official_chart(step.wanted_chart), step.values
+    )
+    if holds and before is not None and after is not None and after.key < before.key:
         yield Refusal(
             "chart_version",
             step.version,
@@ -283,10 +294,12 @@ def _of_versions(step: ReleaseStep) -> Iterator[Refusal]:
 
 
 def _of_values(chart: str, values: Mapping[str, Any]) -> Iterator[Refusal]:
+    if not _has_registry(chart, values):
+        return
     below = f"{REGISTRY_CHART}." if chart == CORE else ""
     own = _at(values, REGISTRY_CHART) if chart == CORE else values
     kind = _at(_at(own, "registry"), "database").get("type", "postgres")
-    if chart in (CORE, REGISTRY_CHART) and str(kind).lower() not in _DATABASES:
+    if str(kind).lower() not in _DATABASES:
         yield Refusal.because(
             f"values.{below}registry.database.type",
             f"is {kind}, for which the chart sets no DATABASE_URL: the registry would keep its agents in a file of the "

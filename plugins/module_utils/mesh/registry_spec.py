@@ -93,6 +93,11 @@ class DeclaredRegistry:
         return f"{self.name}-restore"
 
     @property
+    def azure_secret_name(self) -> str:
+        """Of the Secret that the role mcp_mesh makes of a database of Azure."""
+        return f"{self.name}-azure"
+
+    @property
     def secret_name(self) -> str:
         """Of the Secret with the address of the database, the user's own or ours."""
         given = self.database.get("existing_secret")
@@ -185,6 +190,7 @@ def every_object(registry: DeclaredRegistry) -> list[tuple[str, str]]:
         *((kind, registry.backup_name) for kind in backup),
         ("Job", registry.restore_name),
         ("Secret", f"{registry.name}-database"),
+        ("Secret", registry.azure_secret_name),
     ]
 
 

@@ -40,6 +40,7 @@ OTHER_SUBJECTS = {
         "server_template",
         "server_types",
     ),
+    "gateway": ("field_limits",),
     "mesh": ("agent_code", "backup_scripts", "members", "version_ranges"),
 }
 """Subjects of a domain that no inner name fits; a name that could be anything is none."""

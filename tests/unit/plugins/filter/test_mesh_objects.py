@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.plugins.filter.core import combine
+from jinja2 import StrictUndefined, UndefinedError
 from jinja2.nativetypes import NativeEnvironment
 from support.playbook import CHECKOUT
 
@@ -15,15 +17,23 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.capacity impo
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.k8s_preflight import needs_of
 
 DEFAULTS = yaml.safe_load((CHECKOUT / "roles/site_preflight/defaults/main.yml").read_text())
+MESH_DEFAULTS = yaml.safe_load((CHECKOUT / "roles/mcp_mesh/defaults/main.yml").read_text())
+MESH_TASKS = yaml.safe_load((CHECKOUT / "roles/mcp_mesh/tasks/main.yml").read_text())
+MODULE = "mcpops.platform.mesh_registry"
+SIZED = ("Deployment", "StatefulSet", "CronJob", "Job", "PersistentVolumeClaim")
 LARGE = {"requests": {"cpu": "2", "memory": "4Gi"}, "limits": {"memory": "4Gi"}}
+
+
+def definitions(**inventory: Any) -> list[dict[str, Any]]:
+    jinja = NativeEnvironment()
+    jinja.filters["mcpops.platform.mesh_objects"] = mesh_objects
+    found: list[dict[str, Any]] = jinja.from_string(DEFAULTS["site_preflight_definitions"]).render(inventory)
+    return found
 
 
 def asked(**inventory: Any) -> dict[str, tuple[int, str, str]]:
     """Who asks for how many pods of which size, of an inventory and the defaults of the role."""
-    jinja = NativeEnvironment()
-    jinja.filters["mcpops.platform.mesh_objects"] = mesh_objects
-    definitions = jinja.from_string(DEFAULTS["site_preflight_definitions"]).render(inventory)
-    rows = {one.subject: (one.count, one.each.as_data()) for one in asked_pods([], definitions)}
+    rows = {one.subject: (one.count, one.each.as_data()) for one in asked_pods([], definitions(**inventory))}
     return {subject: (count, each["cpu"], each["memory"]) for subject, (count, each) in rows.items()}
 
 
@@ -67,6 +77,58 @@ def test_no_mesh_asks_for_nothing_and_one_elsewhere_for_its_agents() -> None:
         mcp_mesh_agents_registry_url="http://elsewhere:8000", mcpops_mesh_agents=[{"name": "a", "image": "x"}]
     )
     assert set(found) == {"Deployment mcp-mesh/a"}
+
+
+AZURE = {"server": "pg", "database": "registry", "login": "mesh", "password": "p"}
+GUID = "3f0e3d5c-0d54-4d3c-9a3f-2a4ab2b6c9d1"
+BLOB = {"url": "https://dumps.blob.core.windows.net/mesh", "client_id": GUID, "tenant_id": GUID}
+MESHES: dict[str, dict[str, Any]] = {
+    "bundled": {},
+    "file": {"mcp_mesh_database": {"type": "sqlite"}},
+    "of Azure": {"mcp_mesh_azure_database": AZURE},
+    "of Azure by another name": {"mcp_mesh_azure_database": AZURE, "mcp_mesh_registry_name": "r"},
+    "of Azure with dumps": {"mcp_mesh_azure_database": {**AZURE, "image": "pg:18"}, "mcp_mesh_backup": {"keep": 2}},
+    "of Azure with dumps in Blob storage": {
+        "mcp_mesh_azure_database": AZURE,
+        "mcp_mesh_backup": {"keep": 2},
+        "mcp_mesh_blob": BLOB,
+    },
+    "dumps in Blob storage": {"mcp_mesh_backup": {"keep": 2}, "mcp_mesh_blob": BLOB},
+    "restored from Blob storage": {"mcp_mesh_restore": {"file": "a.dump"}, "mcp_mesh_blob": BLOB},
+    "declared wholly": {"mcp_mesh_azure_database": AZURE, "mcp_mesh_database": {"type": "bundled", "size": "9Gi"}},
+    "spread": {"mcp_mesh_replicas": 2, "mcp_mesh_resources": LARGE, "mcp_mesh_node_selector": {"a": "b"}},
+}
+
+
+def of_the_role(inventory: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the role applies for the registry, by its own defaults and its own task."""
+    jinja = NativeEnvironment(undefined=StrictUndefined)
+    jinja.filters["combine"] = combine
+    known: dict[str, Any] = {"omit": None, **inventory}
+    left = {key: value for key, value in MESH_DEFAULTS.items() if key not in known and "kubeconfig" not in key}
+    while left:
+        for key, value in list(left.items()):
+            try:
+                known[key] = jinja.from_string(value).render(known) if isinstance(value, str) else value
+            except UndefinedError:
+                continue
+            del left[key]
+    [task] = [one[MODULE] for one in MESH_TASKS if MODULE in one]
+    texts = {key: value for key, value in task.items() if isinstance(value, str) and key != "kubeconfig"}
+    return mesh_objects({key: jinja.from_string(value).render(known) for key, value in texts.items()})
+
+
+@pytest.mark.parametrize("mesh", MESHES.values(), ids=list(MESHES))
+def test_the_preflight_plans_what_the_role_applies(mesh: dict[str, Any]) -> None:
+    inventory = {"mcpops_mesh_namespace": "m", **mesh}
+    planned = [item for item in definitions(**inventory) if item["kind"] in SIZED]
+    applied = [item for item in of_the_role(inventory) if item["kind"] in SIZED]
+    assert applied
+    assert [(one["kind"], one["metadata"]["name"]) for one in planned] == [
+        (one["kind"], one["metadata"]["name"]) for one in applied
+    ]
+    assert asked_pods([], planned) == asked_pods([], applied)
+    assert list(needs_of(planned)) == list(needs_of(applied))
 
 
 @pytest.mark.parametrize(

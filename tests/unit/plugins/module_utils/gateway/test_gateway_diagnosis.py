@@ -84,9 +84,25 @@ def test_a_policy_that_denies_no_more() -> None:
     assert codes_of(objects) == ["DefaultDenyMissing"]
 
 
+def test_a_gateway_whose_bodies_nobody_reads() -> None:
+    objects = standing()
+    objects["EnvoyPatchPolicy", "mcp-mcp"]["spec"]["targetRef"]["name"] = "another"
+    assert codes_of(objects) == ["McpFilterMissing"]
+    del objects["EnvoyPatchPolicy", "mcp-mcp"]
+    assert codes_of(objects) == ["McpFilterMissing"]
+
+
+def test_a_percent_sign_in_a_path_is_no_other_address() -> None:
+    objects = {**standing(), **named(of_routes(routes=[{"name": "echo", "host": "echo.mcp.test", "path": "/a%20b"}]))}
+    for (kind, name), item in objects.items():
+        item["status"] = standing().get((kind, name), {}).get("status", {})
+    assert codes_of(objects) == []
+
+
 def test_gateways_of_others_are_theirs() -> None:
     objects = standing()
     del objects["SecurityPolicy", "mcp-default-deny"], objects["SecurityPolicy", "echo"]
+    del objects["EnvoyPatchPolicy", "mcp-mcp"]
     for item in objects.values():
         item["metadata"].pop("labels", None)
     del objects["EndpointSlice", "echo-x"]

@@ -185,6 +185,19 @@ def test_kinds_that_are_not_served(cluster: Cluster) -> None:
     assert not make(state="absent")["changed"]
 
 
+def test_routes_with_rules_for_tools_wait_for_what_reads_bodies(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a gateway that another run made: without its filter, each call would be refused, and the routes be ready."""
+    make()
+    asked: list[set[str]] = []
+    monkeypatch.setattr(observe, "wait_until_ready", lambda _k, _t, items, _d: asked.append({i["kind"] for i in items}))
+    route()
+    route(auth=[{**AUTH[0], "access": [{"roles": ["a"]}]}])
+    route(routes=[{"name": "echo", "host": "echo.mcp.test", "anonymous": True}], auth=[])
+    assert ["EnvoyPatchPolicy" in one for one in asked] == [True, False, False]
+
+
 def test_the_result_names_public_addresses(cluster: Cluster) -> None:
     make()
     [row] = route(auth=AUTH)["routes"]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -51,13 +52,19 @@ def test_other_renderers_get_nothing_of_envoy_gateway(renderer: str) -> None:
     assert phases[0][0]["spec"]["infrastructure"] == {"annotations": {"a": "b"}}
 
 
-def test_the_patch_is_named_after_the_first_listener_of_each_port() -> None:
+def test_the_patch_finds_the_listeners_of_a_port_whichever_of_them_are_ready() -> None:
+    """By names that follow the port alone: Envoy Gateway leaves out a listener without its certificate."""
+    tls = {"secret": "s"}
     listeners = [
-        {"name": name, "hostname": f"{name}.test", "port": port, "tls": {"secret": name}}
-        for name, port in (("b", 8443), ("a", 443), ("c", 8443), ("d", 443))
+        {"name": name, "hostname": f"{name}.test", "port": port, "tls": tls}
+        for name, port in (("a", 443), ("b", 8443), ("c", 443))
     ]
+    named = [
+        [one["name"] for one in found(of_gateway(listeners=order), "EnvoyPatchPolicy")["spec"]["jsonPatches"]]
+        for order in itertools.permutations(listeners)
+    ]
+    assert {tuple(sorted(one)) for one in named} == {("tcp-443", "tcp-8443")}
     patches = found(of_gateway(listeners=listeners), "EnvoyPatchPolicy")["spec"]["jsonPatches"]
-    assert sorted(one["name"] for one in patches) == ["gateway/mcp/a", "gateway/mcp/b"]
     assert {one["operation"]["jsonPath"] for one in patches} == {"filter_chains[*].filters[*].typed_config"}
 
 
@@ -137,6 +144,8 @@ def test_proxies_reach_declared_servers_and_no_metadata_address() -> None:
     blocks = [peer["ipBlock"] for rule in egress for peer in rule["to"] if "ipBlock" in peer]
     [outside] = [block for block in blocks if block["cidr"] == "0.0.0.0/0"]
     assert outside["except"] == list(METADATA_ADDRESSES)
+    [outside] = [block for block in blocks if block["cidr"] == "::/0"]
+    assert outside["except"] == ["fe80::/10"]
     assert policy["spec"]["ingress"] == [{"ports": [{"port": 10443, "protocol": "TCP"}]}]
 
 

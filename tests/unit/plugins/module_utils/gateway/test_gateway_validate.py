@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.gateways import AUTH, ISSUER, LISTENERS, gateway_options, route_options
+from support.gateways import AUTH, ISSUER, LISTENERS, TENANT, gateway_options, route_options
 
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway import gateway, gateway_route
 
@@ -27,6 +27,14 @@ def auth(**given: Any) -> list[dict[str, Any]]:
 
 def access(**given: Any) -> list[dict[str, Any]]:
     return auth(access=[{"roles": ["a"], **given}])
+
+
+def at(*listeners: dict[str, Any]) -> dict[str, Any]:
+    return {"namespace": "gateway", "listeners": list(listeners)}
+
+
+def many(count: int) -> list[dict[str, Any]]:
+    return [one for n in range(count) for one in listener(name=f"l{n}", hostname=f"h{n}.test")]
 
 
 GATEWAYS: list[tuple[dict[str, Any], str, str]] = [
@@ -72,6 +80,22 @@ GATEWAYS: list[tuple[dict[str, Any], str, str]] = [
     ({"name": "a" * 41}, "name", "Gateway name"),
     ({"namespace": "n" * 40, "name": "a" * 30}, "name", "together"),
     ({"envoy": {"replicas": 0}}, "envoy.replicas", "number of pods"),
+    (
+        {"listeners": listener() + listener(name="b", port=10443)},
+        "listeners[1].port",
+        "the port of Envoy's pod for 443",
+    ),
+    ({"listeners": many(65)}, "listeners", "65 entries, 64 are possible"),
+    (
+        {"renderer": "plain", "class_name": "c", "address": {"annotations": {f"a{n}": "b" for n in range(17)}}},
+        "address",
+        "17 entries, 16 are possible",
+    ),
+    (
+        {"renderer": "plain", "class_name": "c", "address": {"annotations": {"a/b": "c" * 4097}}},
+        "address",
+        "4097 characters, 4096 are possible",
+    ),
 ]
 
 ROUTES: list[tuple[dict[str, Any], str, str]] = [
@@ -136,6 +160,54 @@ ROUTES: list[tuple[dict[str, Any], str, str]] = [
     ({"auth": access(methods=["prompts/get"])}, "auth[0].access[0].methods", "adds to tools"),
     ({"auth": auth(rate_limit={"requests": 0})}, "auth[0].rate_limit.requests", "lets nobody call"),
     ({"gateway": {"namespace": "X"}}, "gateway.namespace", "namespace name"),
+    ({"gateway": at({"hostname": "*.other.test"})}, "routes[0].host", "not a name of a listener of the gateway"),
+    ({"gateway": at({"hostname": "mcp.test"}), "routes": route(host="a.mcp.test")}, "routes[0].host", "not a name of"),
+    ({"gateway": at({"hostname": "*.mcp.test"}), "routes": route(host="mcp.test")}, "routes[0].host", "not a name of"),
+    (
+        {"gateway": at({"hostname": "*.mcp.test", "name": "a"}), "routes": route(listener="b")},
+        "routes[0].host",
+        "not a name of listener b",
+    ),
+    (
+        {"gateway": at({"hostname": "*.mcp.test"}, {"hostname": "echo.mcp.test", "name": "b", "port": 8443})},
+        "routes[0].listener",
+        "at the ports 443 and 8443",
+    ),
+    ({"routes": route(methods=["GET"]) + route(name="o", methods=["GET", "POST"])}, "routes[1].path", "the place of"),
+    ({"routes": route(listener="a") + route(name="o")}, "routes[1].path", "the place of"),
+    (
+        {
+            "routes": route() + route(name="o", path_type="PathPrefix"),
+            "auth": [*access(servers=["echo"]), {**AUTH[0], "name": "second", "scopes": ["s"]}],
+        },
+        "routes[1].path",
+        "cannot name the issuers of both",
+    ),
+    (
+        {"routes": route() + route(name="o", path="/.well-known/oauth-protected-resource/mcp")},
+        "routes[1].path",
+        "where the metadata of echo is",
+    ),
+    ({"auth": auth(issuer=ISSUER.replace(TENANT, TENANT.upper()))}, "auth[0].issuer", f"is {ISSUER} in tokens"),
+    ({"auth": auth(issuer=ISSUER.replace("login", "LOGIN"))}, "auth[0].issuer", f"is {ISSUER} in tokens"),
+    ({"auth": auth(audiences=[TENANT.upper()])}, "auth[0].audiences", f"is {TENANT} in tokens"),
+    ({"auth": auth(access=[{"groups": [TENANT.upper()]}])}, "auth[0].access.groups", f"is {TENANT} in tokens"),
+    ({"auth": auth(issuer="https://[x")}, "auth[0].issuer", "not the https address"),
+    ({"auth": auth(jwks_uri="https://[x")}, "auth[0].jwks_uri", "is not an address with a host"),
+    ({"auth": auth(jwks_uri="https://k.test:70000/")}, "auth[0].jwks_uri", "is not an address with a host"),
+    ({"auth": auth(scopes=['a" b'])}, "auth[0].scopes", "is not a scope"),
+    ({"auth": auth(scopes=["a\\"])}, "auth[0].scopes", "is not a scope"),
+    ({"auth": auth(scopes=["a\nSet-Cookie: b"])}, "auth[0].scopes", "is not a scope"),
+    ({"auth": auth(scopes=["\u00e9"])}, "auth[0].scopes", "is not a scope"),
+    ({"auth": auth(caller_claim="a):b")}, "auth[0].caller_claim", "not the name of a claim"),
+    ({"routes": route(path="/" + "a" * 1024)}, "routes[0]", "1024 are possible"),
+    ({"auth": access(roles=[f"r{n}" for n in range(129)])}, "routes[0]", "129 entries, 128 are possible"),
+    ({"auth": access(tools=[f"{n:0128}" for n in range(40)])}, "routes[0]", "in another entry of access"),
+    ({"auth": auth(issuer=f"https://i.test/{'i' * 240}", jwks_config_map="k")}, "routes[0]", "253 are possible"),
+    ({"auth": auth(audiences=[str(n) for n in range(9)])}, "routes[0]", "9 entries, 8 are possible"),
+    ({"auth": auth(scopes=["s" * 4100])}, "routes[0]", "4096 are possible"),
+    ({"auth": auth(rate_limit={"requests": 2**32})}, "routes[0]", "4294967296, 4294967295 are possible"),
+    ({"auth": [{**AUTH[0], "name": f"i{n}"} for n in range(17)]}, "routes[0]", "17 entries, 16 are possible"),
     ({"state": "absent", "prune": True}, "prune", "belongs to state: present"),
 ]
 
@@ -168,6 +240,8 @@ def test_a_route_that_is_refused(given: dict[str, Any], path: str, words: str) -
         {"renderer": "plain", "class_name": "nginx", "address": {"annotations": {"a": "b"}}},
         {"listeners": listener(port=65535), "max_body_bytes": 10_485_760},
         {"namespace": "n" * 22, "name": "a" * 40},
+        {"listeners": many(64)},
+        {"renderer": "plain", "class_name": "c", "listeners": listener() + listener(name="b", port=10443)},
     ],
 )
 def test_a_gateway_that_can_be(given: dict[str, Any]) -> None:
@@ -179,6 +253,18 @@ def test_a_gateway_that_can_be(given: dict[str, Any]) -> None:
     [
         {},
         {"routes": [], "auth": []},
+        {"routes": route() + route(name="o", path_type="PathPrefix")},
+        {"routes": route(methods=["GET"]) + route(name="o", methods=["POST"])},
+        {"routes": route(listener="a") + route(name="o", listener="b")},
+        {"gateway": at({"hostname": "*.mcp.test"}, {"hostname": "echo.mcp.test", "name": "b"})},
+        {
+            "gateway": at({"hostname": "*.mcp.test"}, {"hostname": "*.mcp.test", "name": "b", "port": 8443}),
+            "routes": route(listener="b"),
+        },
+        {"auth": auth(audiences=["API://Gateway"], jwks_uri="https://[2001:db8::1]:8443/keys")},
+        {"auth": auth(issuer="https://Issuer.test/A", jwks_config_map="keys", audiences=[TENANT.upper()])},
+        {"auth": auth(scopes=["https://echo.mcp.test/mcp/.default", "a.b:c"])},
+        {"routes": route(path="/" + "a" * 980), "auth": access(roles=[f"r{n}" for n in range(128)])},
         {"routes": route(client_era="modern", server_era="dual", body_limit="1Mi")},
         {"renderer": "plain", "routes": route(anonymous=True, streaming=False, read_timeout=86400)},
         {"routes": route(anonymous=True, body_limit="2Gi"), "auth": []},

@@ -5,12 +5,19 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
+import re
+from typing import Any
 
 import pytest
 from support.gateways import AUTH, ISSUER, TENANT, named, of_routes, route_options
 
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway import gateway_route as operation
-from ansible_collections.mcpops.platform.plugins.module_utils.gateway.access_spec import keys_of
+from ansible_collections.mcpops.platform.plugins.module_utils.gateway.access_spec import (
+    HAS_CALLER,
+    challenge,
+    keys_of,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway.route_spec import (
     CHILDREN,
     Edge,
@@ -61,6 +68,72 @@ def test_another_port_is_in_every_public_address() -> None:
     assert "https://echo.mcp.test:8443/.well-known/" in override["response"]["header"]["set"][0]["value"]
 
 
+PORTS = [
+    {"name": "a", "hostname": "*.mcp.test", "port": 8443},
+    {"name": "b", "hostname": "echo.other.test"},
+    {"name": "c", "hostname": "*.mcp.test", "port": 9443},
+    {"name": "d", "hostname": "*.both.test"},
+    {"name": "e", "hostname": "x.both.test", "port": 9443},
+]
+
+
+@pytest.mark.parametrize(
+    ("route", "port"),
+    [
+        ({"host": "echo.mcp.test", "listener": "c"}, ":9443"),
+        ({"host": "echo.mcp.test", "listener": "a"}, ":8443"),
+        ({"host": "echo.other.test"}, ""),
+        ({"host": "deep.echo.both.test"}, ""),
+        ({"host": "x.both.test", "listener": "e"}, ":9443"),
+    ],
+)
+def test_each_route_is_found_at_the_port_of_its_own_listeners(route: dict[str, Any], port: str) -> None:
+    made = named(of_routes(routes=[{"name": "echo", **route}], gateway={"namespace": "gateway", "listeners": PORTS}))
+    document = json.loads(made["HTTPRouteFilter", "echo-metadata"]["spec"]["directResponse"]["body"]["inline"])
+    assert document["resource"] == f"https://{route['host']}{port}/mcp"
+    [override] = made["BackendTrafficPolicy", "echo"]["spec"]["responseOverride"]
+    told = override["response"]["header"]["set"][0]["value"]
+    assert f'resource_metadata="https://{route["host"]}{port}/.well-known/' in told
+
+
+def header_of(**given: Any) -> str:
+    made = named(of_routes(**given))
+    [override] = made["BackendTrafficPolicy", "echo"]["spec"]["responseOverride"]
+    return str(override["response"]["header"]["set"][0]["value"])
+
+
+def parameters_of(header: str) -> dict[str, str]:
+    """As RFC 9110 reads a challenge: quoted strings, in which a backslash quotes what follows."""
+    found: dict[str, str] = {}
+    rest = header.removeprefix("Bearer ")
+    while rest:
+        read = re.match(r'([a-z_]+)="((?:[^"\\]|\\.)*)"(?:, |$)', rest)
+        assert read, rest
+        found[read.group(1)] = re.sub(r"\\(.)", r"\1", read.group(2))
+        rest = rest[read.end() :]
+    return found
+
+
+def test_a_challenge_says_to_the_letter_what_was_declared() -> None:
+    generator = random.Random(17)
+    letters = "".join(map(chr, range(0x20, 0x7F)))
+    for _round in range(300):
+        url = "".join(generator.choices(letters, k=generator.randint(1, 12)))
+        scopes = ["".join(generator.choices(letters.strip(), k=generator.randint(1, 6))) for _one in range(2)]
+        found = parameters_of(challenge(url, scopes))
+        assert found == {"error": "invalid_token", "resource_metadata": url, "scope": " ".join(scopes)}
+
+
+def test_a_percent_sign_is_one_where_envoy_takes_a_format() -> None:
+    routes = [{"name": "echo", "host": "echo.mcp.test", "path": "/a%20b%5F"}]
+    header = header_of(routes=routes)
+    url = "https://echo.mcp.test/.well-known/oauth-protected-resource/a%20b%5F"
+    assert "%" not in header.replace("%%", "") and parameters_of(header.replace("%%", "%"))["resource_metadata"] == url
+    body = named(of_routes(routes=routes))["HTTPRouteFilter", "echo-metadata"]["spec"]["directResponse"]["body"]
+    assert "%" not in body["inline"].replace("%%", "")
+    assert json.loads(body["inline"].replace("%%", "%"))["resource"] == "https://echo.mcp.test/a%20b%5F"
+
+
 def test_rules_only_allow_and_tokens_come_from_the_header_alone() -> None:
     policy = named(of_routes())["SecurityPolicy", "echo"]["spec"]
     assert policy["authorization"]["defaultAction"] == "Deny"
@@ -75,13 +148,23 @@ def test_rules_only_allow_and_tokens_come_from_the_header_alone() -> None:
 def test_whoever_has_tools_posts_them_and_ends_sessions_and_does_nothing_else() -> None:
     rules = named(of_routes())["SecurityPolicy", "echo"]["spec"]["authorization"]["rules"]
     of_users = [one for one in rules if one["principal"]["jwt"]["claims"][0]["values"] == ["mcp.user"]]
-    assert [(one["operation"]["methods"], "cel" in one) for one in of_users] == [
+    assert [(one["operation"]["methods"], "'tools/call'" in one["cel"]) for one in of_users] == [
         (["GET", "DELETE"], False),
         (["POST"], True),
     ]
-    assert "request.headers" not in of_users[1]["cel"]
+    assert "request.headers" not in of_users[1]["cel"].replace(HAS_CALLER, "")
     [of_admins] = [one for one in rules if one["principal"]["jwt"]["claims"][0]["values"] == ["mcp.admin"]]
-    assert "cel" not in of_admins and "operation" not in of_admins
+    assert of_admins["cel"] == HAS_CALLER and "operation" not in of_admins
+
+
+def test_a_token_without_the_claim_of_its_caller_is_let_in_by_no_rule() -> None:
+    """It would have no rate limit of its own: that is by the header which the claim is written to."""
+    access = [{"roles": ["a"]}, {"groups": ["b"], "tools": []}, {"roles": ["c"], "tools": ["x"], "methods": ["a/b"]}]
+    made = named(of_routes(auth=[{**AUTH[0], "caller_claim": "oid", "access": access}]))
+    rules = made["SecurityPolicy", "echo"]["spec"]["authorization"]["rules"]
+    assert len(rules) == 5
+    assert all(rule["cel"].startswith("request.headers['x-mcp-caller'] != ''") for rule in rules)
+    assert not any("||" in rule["cel"].partition("(")[0] for rule in rules)
 
 
 def test_an_entry_for_another_server_gives_nothing_here() -> None:

@@ -195,8 +195,21 @@ def test_no_helm_runs_in_check_mode() -> None:
 
 
 def test_a_failed_helm_is_explained() -> None:
-    task = Recorder(CommandOutput(1, "", "Error: r.example.org/web:1.2.3: not found"))
+    tags = ("1.2.3", "v1.2.3")
+    task = Recorder(*(CommandOutput(1, "", f"Error: r.example.org/web:{tag}: not found") for tag in tags))
     with pytest.raises(ServiceError, match=r"oci://r\.example\.org/web has no version 1\.2\.3"):
+        Helm(task, "helm", (3, 17)).upgrade(SPEC, {}, FILES)
+    assert [argv[argv.index("--version") + 1] for argv, _stdin, _env in task.runs] == list(tags)
+    assert {stdin for _argv, stdin, _env in task.runs} == {"{}"}
+
+
+def test_another_failure_is_not_tried_again_with_another_tag() -> None:
+    task = Recorder(CommandOutput(1, "", "Error: unexpected status from HEAD request to https://r/v2/a: 403 Forbidden"))
+    with pytest.raises(ServiceError, match="RegistryRefused"):
+        Helm(task, "helm", (3, 17)).upgrade(SPEC, {}, FILES)
+    other = "Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress"
+    task = Recorder(CommandOutput(1, "", "Error: r.example.org/web:1.2.3: not found"), CommandOutput(1, "", other))
+    with pytest.raises(ServiceError, match="OperationInProgress"):
         Helm(task, "helm", (3, 17)).upgrade(SPEC, {}, FILES)
 
 

@@ -60,6 +60,21 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "upgrade to chart 3.4 or newer",
     ),
     "older": ({"version": "3.6.0", "wanted_version": "3.5.9"}, "chart_version", "dump its database"),
+    "an older registry alone": (
+        {
+            "chart": "mcp-mesh-registry",
+            "version": "3.7.0",
+            "wanted_chart": "./mcp-mesh-registry",
+            "wanted_version": "3.6.9",
+        },
+        "chart_version",
+        "An older registry",
+    ),
+    "older, with all said to be there": (
+        {"version": "3.7.1", "wanted_version": "v3.7.0", "values": {"registry": {"enabled": True}}},
+        "chart_version",
+        "helm rollback",
+    ),
     "mysql": (
         {"values": {"mcp-mesh-registry": {"registry": {"database": {"type": "mysql"}}}}},
         "values.mcp-mesh-registry.registry.database.type",
@@ -87,6 +102,33 @@ TAKEN: dict[str, dict[str, Any]] = {
     "a file": {"values": {**POSTGRES, "mcp-mesh-registry": {"registry": {"database": {"type": "sqlite"}}}}},
     "a database elsewhere": {"values": {**POSTGRES, "global": {"postgres": {"existingSecret": "db"}}}},
     "removed": {"wanted_chart": "", "wanted_version": ""},
+    "an older agent": {
+        "chart": "mcp-mesh-agent",
+        "version": "3.7.1",
+        "wanted_chart": "oci://mesh/mcp-mesh-agent",
+        "wanted_version": "3.6.0",
+        "values": {"registry": {"database": {"type": "mysql"}}},
+    },
+    "an older database": {
+        "chart": "mcp-mesh-postgres",
+        "version": "3.7.1",
+        "wanted_chart": "mesh/mcp-mesh-postgres",
+        "wanted_version": "3.6.0",
+    },
+    "an older core without a registry": {
+        "version": "3.7.1",
+        "wanted_version": "3.6.0",
+        "values": {"registry": {"enabled": False}},
+    },
+    "a core without a registry, and without a database": {"values": {**POSTGRES, "registry": {"enabled": False}}},
+    "a core without a registry, whose database would be unknown": {
+        "values": {"registry": {"enabled": False}, "mcp-mesh-registry": {"registry": {"database": {"type": "mysql"}}}},
+    },
+    "another's chart with versions of its own": {
+        "version": "3.7.1",
+        "wanted_chart": "oci://mine/mesh",
+        "wanted_version": "1.0.0",
+    },
 }
 
 

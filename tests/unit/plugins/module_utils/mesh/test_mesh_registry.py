@@ -58,9 +58,9 @@ class Cluster:
             settle(outcome)
         return outcome
 
-    def delete(self, _kube: Any, _task: Any, _subject: str, targets: Any, live: Any) -> list[ObjectOutcome]:
+    def delete(self, _kube: Any, task: Any, _subject: str, targets: Any, live: Any) -> list[ObjectOutcome]:
         going = [one for one in targets if one.ref in live]
-        for one in going:
+        for one in () if task.check_mode else going:
             del self.objects[one.ref]
         return [ObjectOutcome(one.ref, Plan(str(one.ref), (Change("", 1, 0),))) for one in going]
 
@@ -154,6 +154,35 @@ def test_a_teardown_that_keeps_data_keeps_what_says_that_it_was_restored(cluster
     assert cluster.objects == {}
     run(cluster, **RESTORED)
     assert JOB in cluster.made
+
+
+AZURE_URL = base64.b64encode(b"postgres://mesh:p@pg.test:5432/registry?sslmode=require").decode()
+ON_AZURE = {"database": {"type": "existing", "existing_secret": {"name": f"{NAME}-azure", "key": "database-url"}}}
+
+
+def of_azure(cluster: Cluster, name: str, owner: str | None) -> ObjectRef:
+    """The Secret as the role mcp_mesh makes it, or as somebody else has made one of its name."""
+    labels = {"mcpops.io/mesh-registry": owner} if owner else {}
+    metadata = {"name": name, "namespace": "mesh", "labels": labels}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"database-url": AZURE_URL}}
+    ref = object_ref(secret)
+    cluster.objects[ref] = secret
+    return ref
+
+
+@pytest.mark.parametrize("after", [{}, {"database": {"type": "sqlite"}}, {"state": "absent"}])
+def test_the_address_of_a_database_of_azure_goes_with_its_declaration(cluster: Cluster, after: dict[str, Any]) -> None:
+    ours = of_azure(cluster, f"{NAME}-azure", NAME)
+    run(cluster, **ON_AZURE)
+    assert ours in cluster.objects
+    run(cluster, True, **after)
+    assert ours in cluster.objects
+    assert run(cluster, **after)["changed"]
+    assert ours not in cluster.objects
+    for name, owner in ((f"{NAME}-azure", None), (f"{NAME}-azure", "another"), ("another-azure", "another")):
+        theirs = of_azure(cluster, name, owner)
+        run(cluster, **after)
+        assert theirs in cluster.objects
 
 
 def test_without_the_option_the_job_goes(cluster: Cluster) -> None:
