@@ -108,7 +108,7 @@ options:
           - None if not set; what is called in this namespace is expected to be refused then.
         type: list
         elements: str
-  ca_cert:
+  gateway_ca:
     description: File with the authority (PEM) that signed the gateway's certificate; that of the system if not set.
     type: path
   image:
@@ -269,7 +269,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "access_token": {"type": "str", "no_log": True},
     "refused_tokens": {"type": "dict", "options": REFUSED, "no_log": False},
     "callers": {"type": "list", "elements": "dict", "options": CALLER},
-    "ca_cert": {"type": "path"},
+    "gateway_ca": {"type": "path"},
     "image": {"type": "str", "default": "docker.io/library/python:3.13-slim"},
     "resources": {"type": "dict", "default": RESOURCES},
     "evidence": {"type": "path"},

@@ -33,7 +33,7 @@ from .gateway_spec import TYPES
 from .gateway_validate import owner_problems
 from .trial_cluster import Seen, label_of
 from .trial_judge import NOT_PROVEN, Row, judged, open_reasons, summary_of, unproven, unreached_from_outside
-from .trial_plan import FOREIGN, Credentials, Source, Trial, sources_of, trials_of
+from .trial_plan import FOREIGN, Credentials, Source, Trial, controls_of, sources_of, trials_of
 from .trial_tokens import SIGNED_KINDS
 from .trial_ways import addresses_of, protected_namespaces, ways_of
 
@@ -122,15 +122,15 @@ def _pod_options(params: Mapping[str, Any], ca_pem: str) -> trial_pods.PodOption
 
 
 def _ca(params: Mapping[str, Any]) -> str:
-    file = params.get("ca_cert")
+    file = params.get("gateway_ca")
     if not file:
         return ""
     try:
         text = Path(file).read_text(encoding="ascii")
     except (OSError, ValueError) as exc:
-        raise InvalidInput(SUBJECT, [Problem("ca_cert", f"{file} cannot be read: {exc}")]) from exc
+        raise InvalidInput(SUBJECT, [Problem("gateway_ca", f"{file} cannot be read: {exc}")]) from exc
     if "BEGIN CERTIFICATE" not in text:
-        raise InvalidInput(SUBJECT, [Problem("ca_cert", f"{file} holds no certificate (PEM)")])
+        raise InvalidInput(SUBJECT, [Problem("gateway_ca", f"{file} holds no certificate (PEM)")])
     return text
 
 
@@ -152,6 +152,8 @@ def _tried(
     outside, *pods = [one for one in sources if one.name in by_source]
     task.progress(f"trying {len(by_source[outside.name])} calls from here")
     _keep(found, _from_here(task, by_source[outside.name], options))
+    for row in _from_here(task, list(controls_of(trials, found).values()), options):
+        found[row["id"]] = {**found[row["id"]], "elsewhere": row["connected"]}
     if task.check_mode:
         return found, {one.name: "check mode: no pod is made" for one in pods}
 

@@ -13,6 +13,7 @@ from ..kube.manifests import Object
 from ..kube.readiness.cluster import SERVICE_NAME_LABEL
 from ..kube.syntax import selector_matches
 from .trial_cluster import (
+    CLUSTER_IP,
     HOST_PORT,
     INGRESS,
     NOBODY,
@@ -111,6 +112,7 @@ def service_ways(seen: Seen, backends: Sequence[Backend]) -> Iterator[Way]:
                     services=tuple(dict.fromkeys((*_names(behind), label_of(service)))),
                     is_open=all(one.is_open for one in behind),
                     policies=behind[0].policies,
+                    is_inside=kind == CLUSTER_IP,
                 )
 
 
@@ -131,6 +133,7 @@ def pod_ways(seen: Seen, backends: Sequence[Backend]) -> Iterator[Way]:
             services=one.services,
             is_open=one.is_open,
             policies=one.policies,
+            is_inside=True,
         )
         yield made
         pod = pods.get((one.namespace, one.pod))
@@ -139,7 +142,15 @@ def pod_ways(seen: Seen, backends: Sequence[Backend]) -> Iterator[Way]:
                 if port.get("hostPort") and port["containerPort"] == one.port and pod is not None:
                     address, at = str((pod.get("status") or {}).get("hostIP")), int(port["hostPort"])
                     name = f"host port of Pod {one.namespace}/{one.pod} at {address}:{at}"
-                    yield replace(made, kind=HOST_PORT, name=name, address=address, port=at, host=f"{address}:{at}")
+                    yield replace(
+                        made,
+                        kind=HOST_PORT,
+                        name=name,
+                        address=address,
+                        port=at,
+                        host=f"{address}:{at}",
+                        is_inside=False,
+                    )
 
 
 def ingress_ways(seen: Seen, backends: Sequence[Backend]) -> Iterator[Way]:

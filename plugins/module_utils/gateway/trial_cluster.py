@@ -55,6 +55,8 @@ class Way:
     """By declaration: a route to the same server asks for no token."""
     policies: tuple[str, ...] = ()
     """The NetworkPolicies that choose the pod behind it."""
+    is_inside: bool = False
+    """Whether the address is one of the cluster's own, which another network may have as well."""
 
     @property
     def is_guarded(self) -> bool:

@@ -73,6 +73,10 @@ def _row(trial: Trial, found: Mapping[str, Any] | None, missing: str) -> Row:
     if found is None:
         return Row(trial, missing or "nothing is known of it", NOT_TRIED)
     seen = _said(found)
+    if found.get("elsewhere"):
+        return Row(
+            trial, f"{seen}; something between answers for this address, at ports of nobody's as well", NOT_TRIED
+        )
     if trial.expected == OPEN_BY_DECLARATION:
         return Row(trial, seen, DECLARED)
     if trial.expected == NO_CONNECTION:

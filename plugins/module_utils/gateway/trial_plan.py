@@ -30,6 +30,8 @@ REFUSED_BY_GATEWAY, NO_CONNECTION, ANSWERED = "refused by the gateway", "no conn
 OPEN_BY_DECLARATION = "open by declaration"
 _PREFIX = "io.modelcontextprotocol"
 _LISTED = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+NOBODYS_PORT = 9
+"""Nothing listens there (discard); who answers there all the same is not who is asked."""
 ALLOWED_ATTEMPTS = 3
 """A pod with the labels of a caller is let in a moment after it has started."""
 
@@ -175,6 +177,19 @@ def _with_rights(way: Way, source: Source, credentials: Credentials) -> Iterator
     }
     for name in names:
         yield _trial(way, source, name, REAL, calls[name])
+
+
+def controls_of(trials: Sequence[Trial], found: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, Any]]:
+    """For trials that connected from outside to an address of the cluster's own: the same at a port of nobody's.
+
+    Another network may have the address as well, and some answer for every address that there is.
+    """
+    doubtful = (one for one in trials if one.source.kind == OUTSIDE and one.way.is_inside and one.call is not None)
+    return {
+        one.number: {**(one.call or {}), "port": NOBODYS_PORT, "tls": False}
+        for one in doubtful
+        if found.get(one.number, {}).get("connected")
+    }
 
 
 # --- what is sent

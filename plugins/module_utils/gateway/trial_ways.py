@@ -13,6 +13,7 @@ from typing import Any
 from ..kube.manifests import Object
 from .trial_bypasses import backends, ingress_ways, pod_ways, service_ways
 from .trial_cluster import (
+    CLUSTER_IP,
     GATEWAY,
     GATEWAY_SERVICE,
     NOBODY,
@@ -148,7 +149,8 @@ def _own_services(seen: Seen, gateway: Object, open_routes: set[str]) -> Iterato
                 if one.port == int(row["port"])
             ]
             if found:
-                yield replace(found[0], name=f"{shown}, which is the gateway, asked for {found[0].host}", port=port)
+                name = f"{shown}, which is the gateway, asked for {found[0].host}"
+                yield replace(found[0], name=name, port=port, is_inside=kind == CLUSTER_IP)
 
 
 def _belongs(service: Object, gateway: Object) -> bool:
