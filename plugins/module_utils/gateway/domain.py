@@ -21,7 +21,7 @@ NAME = "gateway"
 STAGE = "gateway"
 LISTENERS = "gateway_listeners"
 """What declares a gateway."""
-VERIFIED, ROUTES_VERIFIED = "gateway_verified", "gateway_routes_verified"
+VERIFIED, ROUTES_VERIFIED, TRIALS = "gateway_verified", "gateway_routes_verified", "gateway_trials_verified"
 """What roles/gateway/tasks/verify.yml registers."""
 OWN = (f"{NAME}_kubeconfig", f"{NAME}_missing")
 
@@ -104,7 +104,15 @@ def _state(route: Mapping[str, Any]) -> str:
 def _facts(host: HostVars) -> dict[str, Any]:
     if ROUTES_VERIFIED not in host:
         return {}
-    return {"gateway_routes": {str(one["metadata"]["name"]): _state(one) for one in _routes(host)}}
+    found: dict[str, Any] = {"gateway_routes": {str(one["metadata"]["name"]): _state(one) for one in _routes(host)}}
+    if summary := (host.get(TRIALS) or {}).get("summary"):
+        found["gateway_trials"] = dict(summary)
+    return found
+
+
+def _missing(host: HostVars) -> str:
+    opened = (host.get(TRIALS) or {}).get("open") or ()
+    return f"past its gateway, {len(opened)} {'way is' if len(opened) == 1 else 'ways are'} open" if opened else ""
 
 
 def _without_gateway(host: Host) -> Iterator[tuple[str, str]]:
@@ -140,6 +148,15 @@ RIGHTS = (
     Right("services", ("list",), place=STAGE),
     Right("deployments", ("list",), "apps", STAGE),
     Right("networkpolicies", ("list",), "networking.k8s.io", STAGE, everywhere=True),
+    # what verification looks for ways in, and the pods that try them
+    *(Right(plural, ("list",)) for plural in ("services", "pods", "nodes")),
+    Right("endpointslices", ("list",), "discovery.k8s.io"),
+    Right("networkpolicies", ("list",), "networking.k8s.io"),
+    Right("ingresses", ("list",), "networking.k8s.io"),
+    Right("namespaces", ("list", "create", "delete")),
+    Right("jobs", ("create", "delete"), "batch"),
+    Right("secrets", ("create", "delete")),
+    Right("pods/log", ("get",)),
 )
 
 DOMAIN = Domain(
@@ -151,6 +168,6 @@ DOMAIN = Domain(
     judges=gateway_readiness.JUDGES,
     diagnosis=_diagnosis,
     modules=("gateway", "gateway_*"),
-    answers=Answers(("route", "host", "address", "state"), _rows, facts=_facts),
+    answers=Answers(("route", "host", "address", "state"), _rows, _missing, _facts),
     host_rules=(_without_gateway,),
 )

@@ -1,0 +1,134 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes calls, and tells what came of each. Pods run this file as it is: it needs Python's standard library alone.
+
+A call is {id, address, port, tls, verify, host, method, path, headers, body, attempts}. What came of it is
+{id, connected, status, headers, body, why}: no status where nobody answered, and `why` not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+Call = Mapping[str, Any]
+Found = dict[str, Any]
+
+AT_ONCE = 16
+MOST_BYTES = 2048
+PAUSE_SECONDS = 1.0
+HEADERS = ("content-type", "server", "www-authenticate", "mcp-session-id")
+"""What tells who has answered."""
+
+
+def make_calls(
+    calls: Sequence[Call], timeout: float, ca_file: str | None = None, ca_pem: str | None = None
+) -> list[Found]:
+    """All of them, several at a time; the order is kept."""
+    verified, unverified = _contexts(ca_file, ca_pem)
+
+    def made(call: Call) -> Found:
+        found: Found = {}
+        for attempt in range(call.get("attempts") or 1):
+            if attempt:
+                time.sleep(PAUSE_SECONDS)
+            found = _made(call, timeout, verified if call.get("verify") else unverified)
+            if found["connected"]:
+                break
+        return found
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(made, calls))
+
+
+def _contexts(ca_file: str | None, ca_pem: str | None) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    verified = ssl.create_default_context(cafile=ca_file, cadata=ca_pem)
+    # authorities without key identifiers are common
+    verified.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
+    # a forged token may be read by anybody, and whoever answers it is what the call is about
+    unverified = ssl.create_default_context()
+    unverified.check_hostname = False
+    unverified.verify_mode = ssl.CERT_NONE
+    return verified, unverified
+
+
+def _made(call: Call, timeout: float, context: ssl.SSLContext) -> Found:
+    found: Found = {"id": call["id"], "connected": False, "status": None, "headers": {}, "body": "", "why": ""}
+    try:
+        raw = socket.create_connection((call["address"], call["port"]), timeout)
+    except OSError as exc:
+        return dict(found, why=_why(exc))
+    found["connected"] = True
+    with contextlib.closing(raw):
+        try:
+            raw.settimeout(timeout)
+            if not call.get("tls"):
+                return _asked(call, raw, timeout, found)
+            with contextlib.closing(context.wrap_socket(raw, server_hostname=call["host"])) as secured:
+                return _asked(call, secured, timeout, found)
+        except ssl.SSLCertVerificationError as exc:
+            return dict(found, why=f"its certificate is not trusted: {exc.verify_message}")
+        except (OSError, ValueError, http.client.HTTPException) as exc:
+            return dict(found, why=_why(exc))
+
+
+def _asked(call: Call, connected: socket.socket, timeout: float, found: Found) -> Found:
+    connection = http.client.HTTPConnection(call["host"], timeout=timeout)
+    connection.sock = connected
+    body = call.get("body")
+    headers = dict({"Host": call["host"], "Connection": "close"}, **call["headers"])
+    connection.request(call["method"], call["path"], body.encode() if body else None, headers)
+    answer = connection.getresponse()
+    kept = {name: answer.headers[name] for name in HEADERS if answer.headers.get(name)}
+    return dict(found, status=answer.status, headers=kept, body=_beginning(answer, timeout))
+
+
+def _beginning(answer: http.client.HTTPResponse, timeout: float) -> str:
+    """Of a body that may never end: a stream is open for as long as it is read."""
+    until = time.monotonic() + timeout
+    found = b""
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        while len(found) < MOST_BYTES and time.monotonic() < until:
+            piece = answer.read1(MOST_BYTES)
+            if not piece:
+                break
+            found += piece
+            if b"\n\n" in found or found.rstrip().endswith(b"}"):
+                break
+    return found[:MOST_BYTES].decode("utf-8", "replace")
+
+
+def _why(exc: Exception) -> str:
+    if isinstance(exc, (socket.timeout, TimeoutError)):
+        return "no answer in time"
+    if isinstance(exc, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(exc, socket.gaierror):
+        return "its name is not known"
+    if isinstance(exc, http.client.RemoteDisconnected):
+        return "the connection was closed"
+    if isinstance(exc, http.client.HTTPException):
+        return "no HTTP"
+    return str(getattr(exc, "strerror", "") or getattr(exc, "reason", "") or exc) or type(exc).__name__
+
+
+def main(arguments: Sequence[str]) -> None:
+    """What is to be called is in a file, since arguments are seen by everybody."""
+    with open(arguments[1], encoding="utf-8") as file:
+        given = json.load(file)
+    for row in make_calls(given["calls"], given["timeout"], ca_pem=given.get("ca") or None):
+        print(json.dumps(row), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv)

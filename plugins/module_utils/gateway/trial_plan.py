@@ -1,0 +1,251 @@
+# Copyright: (c) 2026, the mcpops.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which trials are made: every way, from every place, with everything that must not be let through. Pure.
+
+No tool is ever called: the name in a call belongs to none, so that a server that is reached has nothing to do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .access_spec import CALL
+from .trial_cluster import GATEWAY, GATEWAY_SERVICE, INGRESS, OTHER_GATEWAY, UNKNOWN_HOST, Way
+from .trial_tokens import KINDS, claims_of, forged, tools_of
+
+NO_TOOL = "mcpops_trial_no_such_tool"
+"""What is called: a gateway must refuse it without knowing it, and no server has it."""
+MODERN, LEGACY = "2026-07-28", "2025-11-25"
+OUTSIDE, FOREIGN, CALLER = "outside", "foreign pod", "allowed pod"
+NONE, FORGED, SIGNED, REAL = "none", "forged", "signed", "given"
+NO_TOKEN, FORBIDDEN_TOOL, OLD_ERA = "no token", "forbidden tool", "old era without headers"
+LYING_NAME, LYING_METHOD, BATCH, SSE, DIRECT = "lying name", "lying method", "batch", "SSE path", "direct call"
+CONTROL = "allowed call"
+REFUSED_BY_GATEWAY, NO_CONNECTION, ANSWERED = "refused by the gateway", "no connection", "passed by the gateway"
+OPEN_BY_DECLARATION = "open by declaration"
+_PREFIX = "io.modelcontextprotocol"
+_LISTED = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+NOBODYS_PORT = 9
+"""Nothing listens there (discard); who answers there all the same is not who is asked."""
+ALLOWED_ATTEMPTS = 3
+"""A pod with the labels of a caller is let in a moment after it has started."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """From where calls are made, and the Services that may be called directly from there by declaration."""
+
+    kind: str
+    namespace: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    services: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind} in {self.namespace}" if self.namespace else self.kind
+
+    def may_call(self, way: Way) -> bool:
+        return bool(self.services & set(way.services))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One call and what must come of it; without a call, why there is none."""
+
+    number: int
+    source: Source
+    way: Way
+    name: str
+    credential: str
+    expected: str
+    call: Mapping[str, Any] | None = field(default=None, repr=False)
+    note: str = ""
+
+    @property
+    def needs_pod(self) -> bool:
+        return self.source.kind != OUTSIDE
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What is sent as a token beside what is made up: one that may call something, and refused ones by their kind."""
+
+    token: str = field(default="", repr=False)
+    refused: Mapping[str, str] = field(default_factory=dict, repr=False)
+    auth: Sequence[Mapping[str, Any]] = ()
+
+
+def sources_of(callers: Sequence[Mapping[str, Any]], namespaces: Sequence[str], foreign: str) -> list[Source]:
+    """This machine, a namespace that nobody else is in, those of declared callers, and the servers' neighbours."""
+    found = [Source(OUTSIDE), Source(FOREIGN, foreign)]
+    for one in callers:
+        place = str(one["namespace"])
+        # a name alone is a Service of the only, or the caller's own, namespace
+        own = namespaces[0] if len(namespaces) == 1 else place
+        services = (name if "/" in name else f"{own}/{name}" for name in one.get("services") or ())
+        labels = {str(key): str(value) for key, value in (one.get("pod_labels") or {}).items()}
+        found.append(Source(CALLER, place, labels, frozenset(services)))
+    declared = {one.namespace for one in found}
+    return [*found, *(Source(CALLER, place) for place in namespaces if place not in declared)]
+
+
+def trials_of(ways: Sequence[Way], sources: Sequence[Source], credentials: Credentials) -> list[Trial]:
+    """All of them, numbered in this order."""
+    found: list[Trial] = []
+    for source in sources:
+        for way in ways:
+            for made in _of_way(way, source, credentials):
+                found.append(_numbered(made, len(found)))
+    return found
+
+
+def _numbered(trial: Trial, number: int) -> Trial:
+    call = None if trial.call is None else {**trial.call, "id": number}
+    return Trial(number, trial.source, trial.way, trial.name, trial.credential, trial.expected, call, trial.note)
+
+
+def _of_way(way: Way, source: Source, credentials: Credentials) -> Iterator[Trial]:
+    if way.is_open:
+        name = NO_TOKEN if way.is_guarded else DIRECT
+        yield Trial(0, source, way, name, NONE, OPEN_BY_DECLARATION, note="a route to it is declared anonymous")
+    elif way.kind in (UNKNOWN_HOST, GATEWAY_SERVICE, INGRESS):
+        yield _trial(way, source, NO_TOKEN, NONE, _called(way))
+    elif way.kind in (GATEWAY, OTHER_GATEWAY):
+        yield from _without_rights(way, source, credentials)
+        if way.kind == GATEWAY:
+            yield from _with_rights(way, source, credentials)
+    elif source.may_call(way):
+        call = {**_called(way), "attempts": ALLOWED_ATTEMPTS}
+        yield Trial(0, source, way, DIRECT, NONE, OPEN_BY_DECLARATION, call)
+    else:
+        yield Trial(0, source, way, DIRECT, NONE, NO_CONNECTION, _called(way))
+
+
+def _trial(
+    way: Way, source: Source, name: str, credential: str, call: Mapping[str, Any] | None, note: str = ""
+) -> Trial:
+    return Trial(0, source, way, name, credential, REFUSED_BY_GATEWAY, call, note)
+
+
+def _without_rights(way: Way, source: Source, credentials: Credentials) -> Iterator[Trial]:
+    """No token, and tokens that nobody has to take."""
+    yield _trial(way, source, NO_TOKEN, NONE, _called(way))
+    yield _trial(way, source, OLD_ERA, NONE, _called(way, headers={}, body=_body(modern=False)))
+    yield _trial(way, source, LYING_NAME, NONE, _called(way, headers=_headers(name="echo")))
+    yield _trial(way, source, BATCH, NONE, _called(way, headers={}, body=_batch()))
+    yield _trial(way, source, SSE, NONE, _stream(way))
+    route = way.route.rpartition("/")[2]
+    for kind in KINDS:
+        label = kind.replace("_", " ")
+        yield _trial(way, source, label, FORGED, _called(way, forged(kind, route, credentials.auth)))
+        given = credentials.refused.get(kind)
+        if given:
+            yield _trial(way, source, label, SIGNED, _called(way, given, verify=True))
+
+
+def _with_rights(way: Way, source: Source, credentials: Credentials) -> Iterator[Trial]:
+    """A token that may call something at the route, and a call that it may not make."""
+    names = (FORBIDDEN_TOOL, OLD_ERA, LYING_NAME, LYING_METHOD, BATCH)
+    token, route = credentials.token, way.route.rpartition("/")[2]
+    if not token:
+        for name in names:
+            yield _trial(
+                way, source, name, REAL, None, "no access_token was given: only a real one gets as far as this"
+            )
+        return
+    claims = claims_of(token)
+    tools = tools_of(claims, route, credentials.auth)
+    if tools is None:
+        for name in names:
+            yield _trial(way, source, name, REAL, None, "the access_token given may call every tool of this route")
+        return
+    yield Trial(
+        0, source, way, CONTROL, REAL, ANSWERED, _called(way, token, _listing(), _headers("tools/list"), verify=True)
+    )
+    allowed = tools[0] if tools else "echo"
+    calls = {
+        FORBIDDEN_TOOL: _called(way, token, verify=True),
+        OLD_ERA: _called(way, token, _body(modern=False), {}, verify=True),
+        LYING_NAME: _called(way, token, headers=_headers(name=allowed), verify=True),
+        LYING_METHOD: _called(way, token, headers=_headers("tools/list"), verify=True),
+        BATCH: _called(way, token, _batch(), {}, verify=True),
+    }
+    for name in names:
+        yield _trial(way, source, name, REAL, calls[name])
+
+
+def controls_of(trials: Sequence[Trial], found: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, Any]]:
+    """For trials that connected from outside to an address of the cluster's own: the same at a port of nobody's.
+
+    Another network may have the address as well, and some answer for every address that there is.
+    """
+    doubtful = (one for one in trials if one.source.kind == OUTSIDE and one.way.is_inside and one.call is not None)
+    return {
+        one.number: {**(one.call or {}), "port": NOBODYS_PORT, "tls": False}
+        for one in doubtful
+        if found.get(one.number, {}).get("connected")
+    }
+
+
+# --- what is sent
+
+
+def _body(*, modern: bool = True) -> str:
+    return json.dumps(_call(modern))
+
+
+def _call(modern: bool) -> dict[str, Any]:
+    meta = {"_meta": {f"{_PREFIX}/protocolVersion": MODERN, f"{_PREFIX}/clientCapabilities": {}}} if modern else {}
+    return {"jsonrpc": "2.0", "id": 2, "method": CALL, "params": {"name": NO_TOOL, "arguments": {}, **meta}}
+
+
+def _batch() -> str:
+    return json.dumps([_LISTED, _call(False)])
+
+
+def _listing() -> str:
+    meta = {f"{_PREFIX}/protocolVersion": MODERN, f"{_PREFIX}/clientCapabilities": {}}
+    return json.dumps({**_LISTED, "params": {"_meta": meta}})
+
+
+def _headers(method: str = CALL, name: str = NO_TOOL) -> dict[str, str]:
+    named = {"Mcp-Name": name} if method == CALL else {}
+    return {"MCP-Protocol-Version": MODERN, "Mcp-Method": method, **named}
+
+
+def _called(
+    way: Way,
+    token: str = "",
+    body: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    *,
+    verify: bool = False,
+) -> dict[str, Any]:
+    sent = {
+        "Accept": "application/json, text/event-stream",
+        "Content-Type": "application/json",
+        **(_headers() if headers is None else headers),
+        **({"Authorization": f"Bearer {token}"} if token else {}),
+    }
+    return {
+        "address": way.address,
+        "port": way.port,
+        "tls": way.tls,
+        # a token that is worth something goes to nobody else
+        "verify": verify,
+        "host": way.host,
+        "method": "POST",
+        "path": way.path,
+        "headers": sent,
+        "body": _body() if body is None else body,
+    }
+
+
+def _stream(way: Way) -> dict[str, Any]:
+    call = _called(way)
+    return {**call, "method": "GET", "path": "/sse", "body": None, "headers": {"Accept": "text/event-stream"}}

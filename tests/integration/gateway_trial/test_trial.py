@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real Envoy Gateway: what a trial says of it closed, and of each way in which somebody could open it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import gateway_calls as calls
+from support import mesh
+
+from localcloud.images.catalog import ECHO_MCP
+from localcloud.images.gateway import ENVOY
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+Rows = list[dict[str, Any]]
+GATEWAY: dict[str, Any] = {
+    "namespace": calls.NAMESPACE,
+    "listeners": [{"hostname": "*.mcp.test", "tls": {"issuer": {"name": "authority"}}}],
+    "route_namespaces": [calls.SERVERS],
+    "callers": [{"name": "tests"}],
+    "backends": [{"namespace": calls.SERVERS, "port": 3000}],
+    # the controller's own is another version, by its digest
+    "envoy": {"image": f"docker.io/{ENVOY}"},
+    "wait_timeout": 180,
+}
+AUTH: dict[str, Any] = {
+    "name": "tests",
+    "issuer": calls.ISSUER,
+    "audiences": [calls.AUDIENCE],
+    "jwks_config_map": calls.KEYS,
+    "access": [{"roles": ["user"], "tools": ["echo", "add"]}, {"roles": ["admin"]}],
+}
+ROUTE: dict[str, Any] = {"name": "guarded", "host": calls.HOST, "pod_labels": calls.LABELS}
+ROUTES: dict[str, Any] = {
+    "namespace": calls.SERVERS,
+    "gateway": {"namespace": calls.NAMESPACE},
+    "routes": [ROUTE],
+    "auth": [AUTH],
+    "prune": True,
+}
+POLICY = f"{ROUTE['name']}-from-gateway"
+OUTSIDE, NEIGHBOUR = "outside", f"allowed pod in {calls.SERVERS}"
+NO_TOKEN = {"no token", "old era without headers", "lying name", "batch", "SSE path"}
+FORGED = {"wrong audience", "wrong issuer", "expired", "other tenant", "foreign key", "unsigned"}
+GIVEN = {"forbidden tool", "old era without headers", "lying name", "lying method", "batch"}
+LABEL = "mcpops.io/gateway-trial"
+
+
+@pytest.fixture
+def stands(installed: Any, cluster: Any, run_task: Any) -> Iterator[None]:
+    """The gateway is closed before each test and after it, whatever it opens."""
+    run_task("gateway", GATEWAY)
+    run_task("gateway_route", ROUTES)
+    yield
+    cluster.kubectl("delete", "service,httproute", "-n", calls.SERVERS, "-l", "opened=yes", "--wait=true")
+    run_task("gateway_route", ROUTES)
+
+
+@pytest.fixture
+def args(cloud: Any, cluster: Any, installed: Any, tmp_path: Path) -> dict[str, Any]:
+    return {
+        "namespace": calls.NAMESPACE,
+        "route_namespace": calls.SERVERS,
+        "routes": [ROUTE],
+        "auth": [AUTH],
+        "access_token": installed.token("user"),
+        "refused_tokens": {
+            "wrong_audience": installed.token("user", aud="api://other"),
+            "wrong_issuer": installed.token("user", iss="https://other.test/"),
+            "expired": installed.token("user", exp=int(time.time()) - 600),
+        },
+        "gateway_ca": str(calls.authority(cluster, tmp_path)),
+        "image": f"{cloud.registry}/{ECHO_MCP}",
+        "evidence": str(tmp_path / "new" / "evidence.json"),
+        "timeout": 3,
+    }
+
+
+def left_behind(cluster: Any) -> list[str]:
+    """What trials have made and is not on its way out."""
+    found = cluster.get("jobs,secrets,pods", "--all-namespaces", "-l", LABEL)["items"]
+    found += cluster.get("namespaces", "-l", LABEL)["items"]
+    return [f"{one['kind']} {one['metadata']['name']}" for one in found if "deletionTimestamp" not in one["metadata"]]
+
+
+def tried(rows: Rows, source: str, credential: str, kind: str = "gateway") -> dict[str, str]:
+    """Trial -> outcome."""
+    return {
+        row["trial"]: row["outcome"]
+        for row in rows
+        if row["source"].startswith(source) and row["credential"] == credential and row["kind"] == kind
+    }
+
+
+def opened(result: dict[str, Any], **wanted: str) -> Rows:
+    return [
+        row
+        for row in result["trials"]
+        if row["outcome"] == "open" and all(row[key].startswith(value) for key, value in wanted.items())
+    ]
+
+
+def test_a_closed_gateway_is_proven_from_everywhere(
+    stands: None, args: dict[str, Any], cluster: Any, run_task: Any
+) -> None:
+    done = run_task("gateway_trial", args)
+    assert done["changed"] is False
+    assert done["open"] == []
+    rows = done["trials"]
+    for source in (OUTSIDE, "foreign pod", NEIGHBOUR):
+        assert tried(rows, source, "none") == dict.fromkeys(NO_TOKEN, "refused"), source
+        assert tried(rows, source, "forged") == dict.fromkeys(FORGED, "refused"), source
+        assert tried(rows, source, "signed") == dict.fromkeys(
+            ("wrong audience", "wrong issuer", "expired"), "refused"
+        ), source
+        assert tried(rows, source, "given") == {"allowed call": "passed", **dict.fromkeys(GIVEN, "refused")}, source
+        assert tried(rows, source, "none", "unknown_host") == {"no token": "refused"}, source
+        inside = {"cluster_ip": "direct call", "pod_ip": "direct call", "gateway_service": "no token"}
+        for kind, trial in inside.items():
+            # whatever else there is on the network of this machine
+            right = {"refused", "not_tried"} if source == OUTSIDE else {"refused"}
+            assert {
+                row["outcome"] for row in rows if (row["source"].startswith(source), row["kind"]) == (True, kind)
+            } <= right
+            assert list(tried(rows, source, "none", kind)) == [trial], (source, kind)
+    evidence = json.loads(Path(args["evidence"]).read_text())
+    assert evidence["trials"] == rows
+    assert evidence["summary"] == done["summary"]
+    assert not any(args["access_token"][-20:] in text for text in (json.dumps(done), json.dumps(evidence)))
+    assert left_behind(cluster) == []
+
+
+def test_check_mode_makes_no_pod(stands: None, args: dict[str, Any], cluster: Any, run_task: Any) -> None:
+    done = run_task("gateway_trial", args, check=True)
+    from_here = [row for row in done["trials"] if row["source"] == OUTSIDE]
+    others = [row for row in done["trials"] if row["source"] != OUTSIDE]
+    assert {row["outcome"] for row in from_here} == {"refused", "passed"}
+    assert {(row["outcome"], row["seen"]) for row in others} == {("not_tried", "check mode: no pod is made")}
+    assert "Check mode: nothing was tried from pods." in done["notes"]
+    assert not Path(args["evidence"]).exists()
+
+
+def patch_open(cluster: Any) -> None:
+    allowed = '{"spec":{"authorization":{"defaultAction":"Allow","rules":null},"jwt":null}}'
+    cluster.kubectl("patch", "securitypolicy", "-n", calls.SERVERS, "guarded", "--type=merge", "-p", allowed)
+
+
+def forget_policy(cluster: Any) -> None:
+    cluster.kubectl("delete", "networkpolicy", "-n", calls.SERVERS, POLICY)
+
+
+def node_port(cluster: Any) -> None:
+    forget_policy(cluster)
+    spec = {"type": "NodePort", "selector": calls.LABELS, "ports": [{"port": 80, "targetPort": 3000}]}
+    made = {"name": "shortcut", "namespace": calls.SERVERS, "labels": {"opened": "yes"}}
+    mesh.apply(cluster, [{"apiVersion": "v1", "kind": "Service", "metadata": made, "spec": spec}])
+
+
+def undeclared_route(cluster: Any) -> None:
+    """Beside the declared one, with a policy that lets everybody in."""
+    made = {"name": "shortcut", "namespace": calls.SERVERS, "labels": {"opened": "yes"}}
+    spec = {
+        "parentRefs": [{"name": "mcp", "namespace": calls.NAMESPACE}],
+        "hostnames": ["shortcut.mcp.test"],
+        "rules": [{"backendRefs": [{"name": "guarded", "port": 3000}]}],
+    }
+    target = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "shortcut"}
+    allowed = {"targetRefs": [target], "authorization": {"defaultAction": "Allow"}}
+    mesh.apply(
+        cluster,
+        [
+            {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": made, "spec": spec},
+            {
+                "apiVersion": "gateway.envoyproxy.io/v1alpha1",
+                "kind": "SecurityPolicy",
+                "metadata": made,
+                "spec": allowed,
+            },
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("open_it", "row"),
+    [
+        pytest.param(patch_open, {"kind": "gateway", "source": OUTSIDE, "trial": "no token"}, id="policy that allows"),
+        pytest.param(
+            undeclared_route, {"kind": "gateway", "route": f"{calls.SERVERS}/shortcut"}, id="undeclared route"
+        ),
+        pytest.param(forget_policy, {"kind": "pod_ip", "source": "foreign pod"}, id="no NetworkPolicy: pod"),
+        pytest.param(forget_policy, {"kind": "cluster_ip", "source": "foreign pod"}, id="no NetworkPolicy: Service"),
+        pytest.param(node_port, {"kind": "node_port", "source": OUTSIDE}, id="NodePort"),
+    ],
+)
+def test_an_open_way_is_red_and_named(
+    open_it: Callable[[Any], None],
+    row: dict[str, str],
+    stands: None,
+    args: dict[str, Any],
+    cluster: Any,
+    run_task: Any,
+) -> None:
+    open_it(cluster)
+    deadline = time.monotonic() + 30
+    # what was changed is in force a moment later
+    while not opened(failed := run_task("gateway_trial", args, fails=True), **row):
+        assert time.monotonic() < deadline, failed["msg"]
+    [first, *_others] = opened(failed, **row)
+    assert first["path"] in failed["msg"]
+    assert first["path"] in failed["open"]
+    assert json.loads(Path(args["evidence"]).read_text())["open"] == failed["open"]
+    assert left_behind(cluster) == []
+
+
+def test_a_declared_caller_may_and_its_neighbour_may_not(
+    stands: None, args: dict[str, Any], cluster: Any, run_task: Any
+) -> None:
+    edge = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "edge", "namespace": calls.SERVERS},
+        "spec": {
+            "podSelector": {"matchLabels": calls.LABELS},
+            "ingress": [{"from": [{"podSelector": {"matchLabels": {"app": "planner"}}}]}],
+        },
+    }
+    mesh.apply(cluster, [edge])
+    try:
+        callers = [
+            {"namespace": calls.SERVERS, "pod_labels": {"app": "planner"}, "services": ["guarded"]},
+            {"namespace": "default", "pod_labels": {"app": "planner"}},
+        ]
+        done = run_task("gateway_trial", {**args, "callers": callers})
+        seen = {row["source"]: row["seen"] for row in done["trials"] if row["kind"] == "pod_ip"}
+        assert seen[NEIGHBOUR].startswith("HTTP "), seen
+        assert tried(done["trials"], NEIGHBOUR, "none", "pod_ip") == {"direct call": "declared"}
+        assert tried(done["trials"], "allowed pod in default", "none", "pod_ip") == {"direct call": "refused"}
+        # a pod with the labels of others is behind no Service of theirs
+        failed = run_task("gateway_trial", {**args, "callers": [{**callers[0], "services": []}]}, fails=True)
+        assert opened(failed, kind="pod_ip", source=NEIGHBOUR)
+    finally:
+        cluster.kubectl("delete", "networkpolicy", "-n", calls.SERVERS, "edge")
+
+
+def test_without_a_token_nothing_is_said_of_tools(stands: None, args: dict[str, Any], run_task: Any) -> None:
+    done = run_task("gateway_trial", {**args, "access_token": "", "refused_tokens": None})
+    assert tried(done["trials"], OUTSIDE, "given") == dict.fromkeys(GIVEN, "not_tried")
+
+
+def test_a_token_that_opens_nothing_proves_nothing(
+    stands: None, args: dict[str, Any], installed: Any, run_task: Any
+) -> None:
+    done = run_task("gateway_trial", {**args, "access_token": installed.token("nobody")})
+    assert set(tried(done["trials"], OUTSIDE, "given").values()) == {"not_tried"}
+
+
+def test_pods_that_cannot_run_are_no_proof(stands: None, args: dict[str, Any], cluster: Any, run_task: Any) -> None:
+    missing = f"{args['image'].partition('/')[0]}/no-such-image:1"
+    failed = run_task("gateway_trial", {**args, "image": missing, "wait_timeout": 40}, fails=True)
+    assert "nothing could be tried from there" in failed["msg"]
+    assert "no-such-image" in failed["msg"]
+    assert left_behind(cluster) == []

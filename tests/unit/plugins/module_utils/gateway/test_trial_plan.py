@@ -1,0 +1,349 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which ways to a server are found in a cluster, and which trials are made of them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from typing import Any
+
+import pytest
+
+from ansible_collections.mcpops.platform.plugins.module_utils.gateway import trial_plan, trial_tokens, trial_ways
+from ansible_collections.mcpops.platform.plugins.module_utils.gateway.trial_cluster import Seen, Way
+from ansible_collections.mcpops.platform.plugins.module_utils.gateway.trial_plan import Credentials, Source
+from ansible_collections.mcpops.platform.plugins.module_utils.gateway.trial_ways import ways_of
+
+TENANT = "0f05f212-c61b-440a-9b80-9c0fde868da5"
+ISSUER = f"https://login.microsoftonline.com/{TENANT}/v2.0"
+AUTH: list[dict[str, Any]] = [
+    {
+        "name": "entra",
+        "issuer": ISSUER,
+        "audiences": ["api://gateway"],
+        "access": [{"roles": ["user"], "tools": ["add"]}, {"roles": ["admin"]}, {"groups": ["g"], "servers": ["b"]}],
+    }
+]
+
+
+def named(name: str, namespace: str = "mcp", **content: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": namespace, "labels": content.pop("labels", {})}, **content}
+
+
+def gateway(name: str = "mcp", address: str = "203.0.113.7", **listener: Any) -> dict[str, Any]:
+    one = {"name": "https", "port": 443, "protocol": "HTTPS", "hostname": "*.mcp.test", **listener}
+    return named(name, "gateway", spec={"listeners": [one]}, status={"addresses": [{"value": address}]})
+
+
+def route(name: str = "echo", service: str = "echo", gateway: str = "mcp", **spec: Any) -> dict[str, Any]:
+    rule = {"matches": [{"path": {"value": "/mcp"}}], "backendRefs": [{"name": service, "port": 3000}]}
+    parents = [{"name": gateway, "namespace": "gateway"}]
+    return named(name, spec={"parentRefs": parents, "hostnames": [f"{name}.mcp.test"], "rules": [rule], **spec})
+
+
+def service(name: str = "echo", namespace: str = "mcp", **spec: Any) -> dict[str, Any]:
+    given = {"clusterIP": "10.0.0.1", "ports": [{"name": "http", "port": 3000}], **spec}
+    return named(name, namespace, spec=given, labels=given.pop("labels", {}), status=given.pop("status", {}))
+
+
+def endpoints(name: str = "echo", address: str = "10.244.0.5", port: int = 3000) -> dict[str, Any]:
+    rows = [{"addresses": [address], "targetRef": {"kind": "Pod", "name": "echo-1"}}]
+    labels = {"kubernetes.io/service-name": name}
+    return named(f"{name}-x", labels=labels, ports=[{"name": "http", "port": port}], endpoints=rows)
+
+
+def pod(**container: Any) -> dict[str, Any]:
+    one = {"name": "main", "ports": [{"containerPort": 3000, **container}]}
+    return named("echo-1", labels={"app": "echo"}, spec={"containers": [one]}, status={"hostIP": "10.1.0.4"})
+
+
+NODE = {
+    "metadata": {"name": "n"},
+    "status": {
+        "addresses": [
+            {"type": "InternalIP", "address": "10.1.0.4"},
+            {"type": "ExternalIP", "address": "198.51.100.4"},
+            {"type": "Hostname", "address": "n"},
+        ]
+    },
+}
+POLICY = named("closed", spec={"podSelector": {"matchLabels": {"app": "echo"}}, "policyTypes": ["Ingress"]})
+
+
+def seen(**given: Any) -> Seen:
+    whole = {
+        "gateways": [gateway()],
+        "routes": [route()],
+        "services": [service()],
+        "slices": [endpoints()],
+        "pods": [pod()],
+        "nodes": [NODE],
+        "policies": [POLICY],
+    }
+    return Seen(**{**whole, **given})
+
+
+def found(cluster: Seen, *anonymous: str) -> dict[tuple[str, str, int], Way]:
+    return {(one.kind, one.address, one.port): one for one in ways_of(cluster, "gateway/mcp", anonymous)}
+
+
+def test_a_plain_site_has_the_listener_the_service_and_the_pod() -> None:
+    assert set(found(seen())) == {
+        ("gateway", "203.0.113.7", 443),
+        ("unknown_host", "203.0.113.7", 443),
+        ("cluster_ip", "10.0.0.1", 3000),
+        ("pod_ip", "10.244.0.5", 3000),
+    }
+    way = found(seen())["gateway", "203.0.113.7", 443]
+    assert (way.host, way.path, way.tls, way.route) == ("echo.mcp.test", "/mcp", True, "mcp/echo")
+    assert found(seen())["pod_ip", "10.244.0.5", 3000].policies == ("mcp/closed",)
+
+
+SHORTCUT = {"clusterIP": "10.0.0.9", "ports": [{"name": "http", "port": 80, "nodePort": 30080}]}
+LOADED = {"loadBalancer": {"ingress": [{"ip": "198.51.100.9"}]}}
+OWNED = {
+    "gateway.envoyproxy.io/owning-gateway-name": "mcp",
+    "gateway.envoyproxy.io/owning-gateway-namespace": "gateway",
+}
+INGRESS = named(
+    "old",
+    spec={"rules": [{"host": "a.test", "http": {"paths": [{"backend": {"service": {"name": "echo"}}}]}}]},
+    status=LOADED,
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "further"),
+    [
+        pytest.param(
+            {"services": [service(), service("shortcut", **SHORTCUT)], "slices": [endpoints(), endpoints("shortcut")]},
+            {
+                ("cluster_ip", "10.0.0.9", 80),
+                ("node_port", "10.1.0.4", 30080),
+                ("node_port", "198.51.100.4", 30080),
+            },
+            id="a Service that no route names",
+        ),
+        pytest.param(
+            {"services": [service(status=LOADED, externalIPs=["192.0.2.1"])]},
+            {("load_balancer", "198.51.100.9", 3000), ("external_ip", "192.0.2.1", 3000)},
+            id="addresses of the Service",
+        ),
+        pytest.param({"pods": [pod(hostPort=8080)]}, {("host_port", "10.1.0.4", 8080)}, id="host port"),
+        pytest.param({"ingresses": [INGRESS]}, {("ingress", "198.51.100.9", 80)}, id="Ingress"),
+        pytest.param(
+            {
+                "gateways": [gateway(), gateway("other", "203.0.113.8")],
+                "routes": [route(), route("o", gateway="other")],
+            },
+            {("other_gateway", "203.0.113.8", 443)},
+            id="route of another gateway",
+        ),
+        pytest.param(
+            {
+                "services": [
+                    service(),
+                    service(
+                        "envoy", "egs", ports=[{"port": 443, "nodePort": 30443}], clusterIP="10.0.0.7", labels=OWNED
+                    ),
+                ]
+            },
+            {
+                ("gateway_service", "10.0.0.7", 443),
+                ("gateway_service", "10.1.0.4", 30443),
+                ("gateway_service", "198.51.100.4", 30443),
+            },
+            id="the gateway by its own Service",
+        ),
+    ],
+)
+def test_further_ways_are_found(given: dict[str, Any], further: set[tuple[str, str, int]]) -> None:
+    assert set(found(seen(**given))) - set(found(seen())) == further
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"services": [service(), service("b")], "slices": [endpoints(), endpoints("b", "10.244.0.6")]},
+        {"services": [service(), service("b")], "slices": [endpoints(), endpoints("b", port=9090)]},
+        {"gateways": [gateway(), gateway("other", "203.0.113.8")], "routes": [route(), route("o", "b", "other")]},
+        {"ingresses": [{**INGRESS, "metadata": {"name": "old", "namespace": "elsewhere"}}]},
+        {"routes": [route(), route("metadata", rules=[{"filters": [{"type": "ExtensionRef"}]}])]},
+        {"services": [service(clusterIP="None", clusterIPs=["None"])]},
+    ],
+    ids=["other pods", "other port", "other server", "Ingress elsewhere", "answers by itself", "headless"],
+)
+def test_what_leads_elsewhere_is_not_tried(given: dict[str, Any]) -> None:
+    assert set(found(seen(**given))) <= set(found(seen()))
+
+
+def test_a_server_is_open_by_declaration_where_one_of_its_routes_is() -> None:
+    cluster = seen(routes=[route(), route("open")])
+    assert not any(one.is_open for one in ways_of(cluster, "gateway/mcp", ()))
+    ways = ways_of(cluster, "gateway/mcp", ["mcp/open"])
+    assert {(one.kind, one.route): one.is_open for one in ways} == {
+        ("gateway", "mcp/echo"): False,
+        ("gateway", "mcp/open"): True,
+        ("unknown_host", ""): False,
+        ("cluster_ip", ""): True,
+        ("pod_ip", ""): True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("listener", "host", "expected"),
+    [
+        ("*.mcp.test", "echo.mcp.test", "echo.mcp.test"),
+        ("echo.mcp.test", "*.mcp.test", "echo.mcp.test"),
+        ("*.mcp.test", "*.mcp.test", "mcpops-trial.mcp.test"),
+        ("", "echo.mcp.test", "echo.mcp.test"),
+        ("echo.mcp.test", "", "echo.mcp.test"),
+        ("", "", "mcpops-trial.invalid"),
+        ("*.mcp.test", "echo.other.test", ""),
+        ("a.mcp.test", "b.mcp.test", ""),
+    ],
+)
+def test_a_name_that_listener_and_route_take(listener: str, host: str, expected: str) -> None:
+    assert trial_ways.concrete_host(listener, host) == expected
+
+
+# --- trials
+
+OUTSIDE, FOREIGN = Source(trial_plan.OUTSIDE), Source(trial_plan.FOREIGN, "f")
+
+
+def token(**claims: Any) -> str:
+    body = base64.urlsafe_b64encode(json.dumps({"iss": ISSUER, **claims}).encode()).decode().rstrip("=")
+    return f"e30.{body}.c2ln"
+
+
+def trials(given: Credentials, *sources: Source, cluster: Seen | None = None) -> list[trial_plan.Trial]:
+    ways = ways_of(cluster or seen(), "gateway/mcp", ())
+    return trial_plan.trials_of(ways, sources or (OUTSIDE,), given)
+
+
+@pytest.mark.parametrize(
+    ("access_token", "called", "note"),
+    [
+        ("", False, "no access_token"),
+        (token(roles=["admin"]), False, "every tool"),
+        (token(roles=["user"]), True, ""),
+        (token(roles=["user"], iss="https://other.test"), True, ""),
+        ("opaque", True, ""),
+    ],
+    ids=["none", "may do everything", "user", "of another issuer", "opaque"],
+)
+def test_forbidden_tools_are_tried_with_a_token_that_may_not_call_all(
+    access_token: str, called: bool, note: str
+) -> None:
+    rows = [one for one in trials(Credentials(access_token, {}, AUTH)) if one.credential == "given"]
+    assert {one.name for one in rows} - {"allowed call"} == {
+        "forbidden tool",
+        "old era without headers",
+        "lying name",
+        "lying method",
+        "batch",
+    }
+    assert {one.call is not None for one in rows} == {called}
+    assert all(note in one.note for one in rows)
+
+
+def test_lying_headers_name_an_allowed_tool_and_the_body_none() -> None:
+    [lying] = [
+        one
+        for one in trials(Credentials(token(roles=["user"]), {}, AUTH))
+        if (one.name, one.credential) == ("lying name", "given")
+    ]
+    assert lying.call is not None
+    assert lying.call["headers"]["Mcp-Name"] == "add"
+    assert json.loads(lying.call["body"])["params"]["name"] == trial_plan.NO_TOOL
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_token_of_worth_leaves_unverified_and_no_tool_is_called(seed: int) -> None:
+    """Whatever is declared: what is sent calls nothing that is there, and everything has an expectation."""
+    chance = random.Random(seed)
+    held = chance.choices(["user", "admin", "x"], k=chance.randrange(3))
+    services = chance.sample(["echo", "b", "mcp/b"], k=chance.randrange(3))
+    signed = chance.random() < 0.5
+    given = Credentials(token(roles=held), {"expired": "signed"} if signed else {}, AUTH)
+    sources = trial_plan.sources_of([{"namespace": "agents", "services": services}], ["mcp"], "f")
+    made = trials(given, *sources, cluster=seen(routes=[route(), route("b")]))
+    assert [one.number for one in made] == list(range(len(made)))
+    for one in made:
+        if one.call is None:
+            assert one.note
+            continue
+        assert one.call["id"] == one.number
+        secret = one.credential in ("given", "signed")
+        assert one.call["verify"] is secret
+        assert one.call["tls"] or not secret
+        body = json.loads(one.call["body"]) if one.call["body"] else {}
+        for row in body if isinstance(body, list) else [body]:
+            assert row.get("method") in (None, "tools/list") or row["params"]["name"] == trial_plan.NO_TOOL
+        if not one.way.is_guarded:
+            allowed = one.source.namespace == "agents" and bool(one.source.services & set(one.way.services))
+            assert one.expected == ("open by declaration" if allowed else "no connection")
+
+
+def test_neighbours_and_declared_callers_are_places_to_try_from() -> None:
+    callers = [{"namespace": "agents", "pod_labels": {"app": 1}, "services": ["echo", "other/x"]}]
+    outside, foreign, agents, neighbour = trial_plan.sources_of(callers, ["mcp"], "f")
+    assert (outside.name, foreign.name) == ("outside", "foreign pod in f")
+    assert (agents.name, dict(agents.labels)) == ("allowed pod in agents", {"app": "1"})
+    assert agents.services == {"mcp/echo", "other/x"}
+    assert (neighbour.name, neighbour.services) == ("allowed pod in mcp", frozenset())
+    assert trial_plan.sources_of([{"namespace": "mcp"}], ["mcp"], "f")[2:] == [Source("allowed pod", "mcp")]
+
+
+# --- tokens
+
+
+@pytest.mark.parametrize(
+    ("kind", "claim", "wrong"),
+    [
+        ("wrong_audience", "aud", True),
+        ("wrong_issuer", "iss", True),
+        ("expired", "exp", True),
+        ("other_tenant", "tid", True),
+        ("foreign_key", "", False),
+        ("unsigned", "", False),
+    ],
+)
+def test_a_forged_token_is_wrong_in_one_claim_and_signed_by_nobody(kind: str, claim: str, wrong: bool) -> None:
+    right = trial_tokens.claims_of(trial_tokens.forged("foreign_key", "echo", AUTH, 1_800_000_000))
+    text = trial_tokens.forged(kind, "echo", AUTH, 1_800_000_000)
+    claims = trial_tokens.claims_of(text)
+    differ = {key for key in right if claims[key] != right[key]}
+    assert (claim in differ) is wrong
+    assert differ <= {claim, "iss", "nbf", "iat"}
+    assert claims["roles"] == ["user"]
+    assert right["exp"] > 1_800_000_000
+    assert (text.rpartition(".")[2] == "") is (kind == "unsigned")
+
+
+def test_an_expired_token_was_right_once() -> None:
+    claims = trial_tokens.claims_of(trial_tokens.forged("expired", "echo", AUTH, 1_800_000_000))
+    assert claims["nbf"] < claims["exp"] < 1_800_000_000
+
+
+@pytest.mark.parametrize(
+    ("claims", "route_name", "expected"),
+    [
+        ({"roles": ["user"]}, "echo", ("add",)),
+        ({"roles": "user"}, "echo", ("add",)),
+        ({"roles": ["user", "admin"]}, "echo", None),
+        ({"groups": ["g"]}, "echo", ()),
+        ({"groups": ["g"]}, "b", None),
+        ({"roles": ["user"], "iss": "https://other.test"}, "echo", ()),
+        ({}, "echo", ()),
+    ],
+)
+def test_what_claims_open(claims: dict[str, Any], route_name: str, expected: tuple[str, ...] | None) -> None:
+    assert trial_tokens.tools_of({"iss": ISSUER, **claims}, route_name, AUTH) == expected
+
+
+@pytest.mark.parametrize("text", ["", "a", "a.b", "a.!.c", "..", "e30.W10.x", "e30.ImEi.x", "ü.ü.ü", "a.e30.c"])
+def test_anything_may_be_given_as_a_token(text: str) -> None:
+    assert trial_tokens.claims_of(text) == {}
