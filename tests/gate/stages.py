@@ -126,7 +126,7 @@ LANES = (
         "mesh",
         (
             *("mesh_registry_info", "mesh_registry", "mesh_agent", "mesh_policies", "mesh_diagnosis", "mesh_site"),
-            "mesh_scale",
+            *("mesh_scale", "mesh_drill"),
         ),
         paths={"kmcp": "mesh_registry_info/test_path.py"},
         needs="mesh-images",

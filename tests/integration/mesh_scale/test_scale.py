@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many agents: as many as an autoscaler finds right by real metrics, none away while a node is drained, and fifty."""
+"""How many agents: as many as real metrics make an autoscaler want, none away while a node is drained, and fifty."""
 
 from __future__ import annotations
 
