@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A drill as its users run it: one cluster's registry is dumped to Blob storage by the token of a service account, and a
+"""A drill as its users run it: a registry is dumped to Blob storage by the token of a service account, and a
 second cluster, whose own identity may only read there, has the same rows again."""
 
 from __future__ import annotations
