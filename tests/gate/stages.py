@@ -124,7 +124,10 @@ LANES = (
     # MCP Mesh: its registry and agents, as they are published.
     Lane(
         "mesh",
-        ("mesh_registry_info", "mesh_registry", "mesh_agent", "mesh_policies", "mesh_diagnosis", "mesh_site"),
+        (
+            *("mesh_registry_info", "mesh_registry", "mesh_agent", "mesh_policies", "mesh_diagnosis", "mesh_site"),
+            *("mesh_scale", "mesh_drill"),
+        ),
         paths={"kmcp": "mesh_registry_info/test_path.py"},
         needs="mesh-images",
         scenarios=("mcp_mesh", "mcp_mesh_agents"),
@@ -301,8 +304,8 @@ STAGES: tuple[Stage, ...] = (
     ),
     _support(
         "mesh-images",
-        "images of the registry, the agents and the database of a mesh",
-        *tool("localcloud", "build", "--images", "mesh"),
+        "images of the registry, the agents and the database of a mesh, and metrics-server",
+        *tool("localcloud", "build", "--images", "mesh", "metrics"),
         turn=5,
         needs=("build",),
     ),

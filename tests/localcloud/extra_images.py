@@ -13,7 +13,7 @@ from pathlib import Path
 from localcloud.assemble import building
 from localcloud.binaries import GoProgram, built
 from localcloud.files import Progress
-from localcloud.images import gateway, mesh, postgres, python_base
+from localcloud.images import gateway, mesh, metrics, postgres, python_base
 from localcloud.images.catalog import ensure_image
 from localcloud.images.recipe import Recipe
 from localcloud.registry.charts import Chart, ensure_charts
@@ -38,12 +38,16 @@ IMAGE_SETS: Mapping[str, Callable[[Settings, Progress], list[Recipe]]] = {
     "gateway": gateway.recipes,
     "mesh": _mesh,
     "mesh-registry": _mesh_registry,
+    "metrics": metrics.recipes,
 }
 
 
 # Compiled before anything else, apart from what others wait for; each chart is of a module of its own.
-PROGRAMS: Mapping[str, tuple[GoProgram, ...]] = {"gateway": gateway.PROGRAMS}
-CHARTS: Mapping[str, tuple[Chart, ...]] = {"gateway": (gateway.GATEWAY_CHART, gateway.CERT_MANAGER_CHART)}
+PROGRAMS: Mapping[str, tuple[GoProgram, ...]] = {"gateway": gateway.PROGRAMS, "metrics": metrics.PROGRAMS}
+CHARTS: Mapping[str, tuple[Chart, ...]] = {
+    "gateway": (gateway.GATEWAY_CHART, gateway.CERT_MANAGER_CHART),
+    "metrics": (metrics.CHART,),
+}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import ssl
 import time
 from collections.abc import Mapping
@@ -19,20 +21,30 @@ class Portal:
     def __init__(self, environment: Mapping[str, str], secret: str) -> None:
         self._endpoint = environment["azure_endpoint"]
         self._subscription = environment["subscription_id"]
-        self._http = httpx.Client(verify=ssl.create_default_context(cafile=environment["ca_file"]), timeout=60)
-        form = {
+        self.context = ssl.create_default_context(cafile=environment["ca_file"])
+        self._http = httpx.Client(verify=self.context, timeout=60)
+        self._form = {
             "grant_type": "client_credentials",
             "client_id": environment["client_id"],
             "client_secret": secret,
-            "scope": f"{self._endpoint}/.default",
         }
-        answer = self._http.post(f"{self._endpoint}/{environment['tenant_id']}/oauth2/v2.0/token", data=form)
-        self._token = str(answer.raise_for_status().json()["access_token"])
+        self._sign_in = f"{self._endpoint}/{environment['tenant_id']}/oauth2/v2.0/token"
+        self._token = self.token_for(f"{self._endpoint}/.default")
         self._headers = {"Authorization": f"Bearer {self._token}"}
 
     def token(self) -> str:
         """The Entra token it signs in with."""
         return self._token
+
+    def token_for(self, scope: str) -> str:
+        answer = self._http.post(self._sign_in, data={**self._form, "scope": scope})
+        return str(answer.raise_for_status().json()["access_token"])
+
+    @property
+    def object_id(self) -> str:
+        """Of the principal, as its token says."""
+        claims = self._token.split(".")[1]
+        return str(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["oid"])
 
     def id_of(self, path: str) -> str:
         """The whole id of what is at `path`."""
