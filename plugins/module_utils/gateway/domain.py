@@ -148,15 +148,21 @@ RIGHTS = (
     Right("services", ("list",), place=STAGE),
     Right("deployments", ("list",), "apps", STAGE),
     Right("networkpolicies", ("list",), "networking.k8s.io", STAGE, everywhere=True),
-    # what verification looks for ways in, and the pods that try them
-    *(Right(plural, ("list",)) for plural in ("services", "pods", "nodes")),
-    Right("endpointslices", ("list",), "discovery.k8s.io"),
-    Right("networkpolicies", ("list",), "networking.k8s.io"),
-    Right("ingresses", ("list",), "networking.k8s.io"),
-    Right("namespaces", ("list", "create", "delete")),
-    Right("jobs", ("create", "delete"), "batch"),
-    Right("secrets", ("create", "delete")),
-    Right("pods/log", ("get",)),
+    # where verification looks for ways in, and the pods that try them
+    *(
+        Right(resource, verbs, group, STAGE, everywhere=True)
+        for resource, verbs, group in (
+            ("services", ("list",), ""),
+            ("pods", ("list",), ""),
+            ("nodes", ("list",), ""),
+            ("endpointslices", ("list",), "discovery.k8s.io"),
+            ("ingresses", ("list",), "networking.k8s.io"),
+            ("namespaces", ("list", "create", "delete"), ""),
+            ("jobs", ("create", "delete"), "batch"),
+            ("secrets", ("create", "delete"), ""),
+            ("pods/log", ("get",), ""),
+        )
+    ),
 )
 
 DOMAIN = Domain(
