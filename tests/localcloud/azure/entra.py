@@ -214,8 +214,11 @@ def unknown_tenant(call: Call) -> Reply | None:
 def openid_configuration(call: Call) -> Reply:
     if answer := unknown_tenant(call):
         return answer
-    base, entra = f"{call.endpoint}/{call['tenant']}", call.cloud.entra
-    issuer, tenant = entra.issuer_v2, call.cloud.config.tenant_id
+    base = f"{call.endpoint}/{call['tenant']}"
+    tenant = call.cloud.config.tenant_id
+    # The issuer is the address that was asked, without the path of this document (OpenID Connect Discovery 1.0, 4.3),
+    # and clients hold it against their authority (MSAL for Go). There is one that tokens name, which pods reach too.
+    issuer = f"{call.endpoint}/{tenant}/v2.0"
     if call["tenant"].lower() != tenant.lower():  # no tenant in particular: a template
         issuer = issuer.replace(tenant, "{tenantid}")
     return Reply(
