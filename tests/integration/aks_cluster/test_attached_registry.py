@@ -151,7 +151,7 @@ def test_a_registry_and_an_identity_come_and_go(
 LATE = 25
 
 
-def test_a_role_that_takes_effect_late_is_waited_for(
+def test_a_role_that_takes_effect_late_fails_a_run_and_not_the_next(
     cloud: Any,
     cluster: Cluster,
     namespace: str,
@@ -159,7 +159,9 @@ def test_a_role_that_takes_effect_late_is_waited_for(
     run_all: Callable[..., Run],
     attached: Attached,
 ) -> None:
-    """Azure says up to 10 minutes: the registry refuses the nodes for as long, and the run that attached it goes on."""
+    """Azure says up to 10 minutes: the registry refuses the nodes for as long. At azurecr.io that is waited for
+    (test_pods.py has the messages); this registry has another name, and the node's containerd does not say whose token
+    service has refused, so that the refusal is told at once."""
     source = {"image": f"{cloud.registry}/pause:1.0"}
     where = {"registry": f"{attached.name}end", "resource_group": attached.group, "repository": "pause"}
     image = run_task("acr_image", {**where, "tags": ["1.0"], "source": source})["image"]
@@ -176,12 +178,13 @@ def test_a_role_that_takes_effect_late_is_waited_for(
             "wait_timeout": 300,
         }
     }
-    began = time.monotonic()
+    host = attached.declared(cluster)
     with Faults.at(cloud.settings.state / "azure").during("role-late", seconds=LATE, path="/registries/"):
-        run_all([*ROLE, applied], host=attached.declared(cluster)).ok()
-    assert time.monotonic() - began > LATE
-    refused = cluster.get("events", "-n", namespace, "--field-selector", "reason=Failed")["items"]
-    assert any(
-        "unauthorized" in one["message"].lower() or "401" in one["message"] or "403" in one["message"]
-        for one in refused
-    )
+        began = time.monotonic()
+        refused = run_all([*ROLE, applied], host=host)
+        assert refused.returncode != 0
+        assert "401 Unauthorized" in refused.output and "that the cluster may pull from its" in refused.output
+    while time.monotonic() < began + LATE + 5:
+        if run_all([*ROLE, applied], host=host).returncode == 0:
+            break
+    assert run_all([*ROLE, applied], host=host).ok().changed == []

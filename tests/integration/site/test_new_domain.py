@@ -36,7 +36,7 @@ def copied(collections: Path) -> Path:
     of_kmcp = "from .kmcp import domain as kmcp\n"
     for before, after in (
         (of_kmcp, of_kmcp + of_kmcp.replace("kmcp", "notices")),
-        ("mesh.DOMAIN, OWN)", "mesh.DOMAIN, OWN, notices.DOMAIN)"),
+        (".DOMAIN, OWN)\n", ".DOMAIN, OWN, notices.DOMAIN)\n"),
     ):
         assert text.count(before) == 1, before
         text = text.replace(before, after)
