@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +16,6 @@ from ..errors import Reason
 from ..kube.diagnosis.cluster import slices_by_service
 from ..kube.diagnosis.snapshot import LOG, STATUS, Evidence, Finding, Snapshot, of_reason
 from ..kube.readiness.reasons import Object, group_of, subject_of, time_of
-from .access_log import Facts
 from .access_spec import METADATA_PATH
 from .domain import NAME, REASONS
 from .gateway_readiness import JUDGES
@@ -30,6 +29,17 @@ RETIRED_CLASSES = {
     "webapprouting.kubernetes.azure.com": "AKS' NGINX of application routing lost its support in November 2026",
 }
 _CLASS_ANNOTATION = "kubernetes.io/ingress.class"
+
+
+MISDIRECTED = 421
+_BY_SERVER = "via_upstream"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The gateway's part of a snapshot's `facts`: hosts whose server has answered last with 421, and to what."""
+
+    misdirected: Mapping[str, str] = field(default_factory=dict)
 
 
 def gateway_findings(snapshot: Snapshot) -> list[Finding]:
@@ -248,3 +258,29 @@ def _ingresses(snapshot: Snapshot) -> Iterator[Finding]:
         if name in RETIRED_CLASSES:
             said = f"is of the class {name}: {RETIRED_CLASSES[name]}"
             yield _finding(item, "RetiredIngressClass", said, f"ingressClassName: {name}")
+
+
+def misdirected_hosts(lines: Iterable[str]) -> dict[str, str]:
+    """Of each host whose server answered last with 421, the path and time of that. Pure."""
+    last: dict[str, Mapping[str, Any]] = {}
+    for row in sorted(_answers(lines), key=lambda one: str(one.get("time"))):
+        last[str(row.get("host") or "").partition(":")[0]] = row
+    return {
+        host: f"{row.get('http_method')} {row.get('path')} at {row.get('time')}: {MISDIRECTED}"
+        for host, row in last.items()
+        if row.get("status") == MISDIRECTED
+    }
+
+
+def _answers(lines: Iterable[str]) -> Sequence[Mapping[str, Any]]:
+    """The lines about calls that a server has answered itself."""
+    found = []
+    for line in lines:
+        try:
+            row = json.loads(line) if line.startswith("{") else None
+        except ValueError:
+            # cut off where the log was
+            continue
+        if isinstance(row, dict) and row.get("detail") == _BY_SERVER:
+            found.append(row)
+    return found

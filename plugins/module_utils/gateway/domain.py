@@ -125,9 +125,9 @@ def _without_gateway(host: Host) -> Iterator[tuple[str, str]]:
 
 
 def _diagnosis() -> Diagnosis:
-    from . import access_log, diagnosis
+    from . import diagnosis, observe
 
-    return Diagnosis(diagnosis.gateway_findings, access_log.observe)
+    return Diagnosis(diagnosis.gateway_findings, observe.observe_logs)
 
 
 _KEPT = ("get", "list", "create", "patch", "delete")

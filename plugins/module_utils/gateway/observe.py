@@ -2,26 +2,33 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What both operations of the domain ask a cluster: served kinds, accepted classes, what is ready, what stands."""
+"""What the domain asks a cluster: served kinds, accepted classes, what is ready, what stands, what proxies log."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from ..errors import NotReady, Reason
+from ..errors import NotReady, Reason, ServiceError
 from ..kube.apply.bundle import apply_bundle, plan_without_cluster
 from ..kube.apply.options import BundleOptions, BundleOutcome
 from ..kube.apply.owned_objects import TYPES as KUBERNETES_TYPES
 from ..kube.apply.owned_objects import delete_owned, is_owned
-from ..kube.apply.requests import Target, read_live
+from ..kube.apply.requests import Target, map_concurrently, read_live
 from ..kube.client import Kube
+from ..kube.diagnosis.snapshot import Snapshot
+from ..kube.discovery import ResourceType
 from ..kube.manifests import Object, ObjectRef
 from ..task import Task
 from ..waiting import Deadline, poll
+from .diagnosis import Facts, misdirected_hosts
+from .domain import NAME
 from .gateway_readiness import JUDGES, about, judge_class
 from .gateway_spec import APP_ROUTING, OWNER_LABEL, TYPES, DeclaredGateway, proxy_labels
 from .route_spec import owned_by
 
+PODS = ResourceType("v1", "Pod", "pods", True)
+_LINES, _BYTES, _MOST_PODS = 400, 400_000, 20
 INSTALL = (
     "Install the implementation first: the role gateway does for Envoy Gateway; on AKS, `az aks update "
     "--enable-gateway-api --enable-app-routing-istio` does. Certificates need cert-manager."
@@ -145,3 +152,32 @@ def listed_of(kube: Kube, kinds: Iterable[str], owner: str, namespace: str | Non
             rows = kube.list_objects(resource, namespace, label_selector=owned_by(owner))
             found += [{"apiVersion": resource.api_version, "kind": kind, **row} for row in rows]
     return found
+
+
+def observe_logs(_task: Task, kube: Kube, snapshot: Snapshot) -> Snapshot:
+    """The snapshot with what proxies have logged; proxies are in the controller's namespace, asked about or not."""
+    wanted = [
+        proxy_labels(one["metadata"]["name"], one["metadata"]["namespace"]).items()
+        for one in snapshot.of("Gateway")
+        if (one["metadata"].get("labels") or {}).get(OWNER_LABEL)
+    ]
+    pods = [
+        pod
+        for pod in snapshot.all("Pod")
+        if any(some <= (pod["metadata"].get("labels") or {}).items() for some in wanted)
+    ][:_MOST_PODS]
+    logs = map_concurrently(lambda pod: _log(kube, pod), pods)
+    found = Facts(misdirected_hosts([line for lines in logs for line in lines]))
+    return replace(snapshot, facts={**snapshot.facts, NAME: found})
+
+
+def _log(kube: Kube, pod: Object) -> list[str]:
+    metadata = pod["metadata"]
+    query = {"container": "envoy", "tailLines": _LINES, "limitBytes": _BYTES}
+    path = PODS.path(metadata["namespace"], metadata["name"], "log")
+    try:
+        answer = kube.request("GET", path, query=query, action=f"read the log of {metadata['name']}")
+    except ServiceError:
+        # one that has not started, or that may not be read
+        return []
+    return answer.body.decode(errors="replace").splitlines()

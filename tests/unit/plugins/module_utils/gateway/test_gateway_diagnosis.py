@@ -12,8 +12,11 @@ import pytest
 from support.gateways import named, of_gateway, of_routes
 
 from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOMAINS
-from ansible_collections.mcpops.platform.plugins.module_utils.gateway.access_log import Facts, misdirected_hosts
-from ansible_collections.mcpops.platform.plugins.module_utils.gateway.diagnosis import gateway_findings
+from ansible_collections.mcpops.platform.plugins.module_utils.gateway.diagnosis import (
+    Facts,
+    gateway_findings,
+    misdirected_hosts,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway.domain import DOMAIN
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis.snapshot import Snapshot
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.readiness.reasons import REASON_CODES
