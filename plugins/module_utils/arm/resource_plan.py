@@ -265,9 +265,6 @@ def _workspace(params: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("properties.sku.name", f"{sku!r} is not a SKU of workspaces, for example PerGB2018")
 
 
-_PAID = ("capacityreservation", "free", "lacluster", "pergb2018", "pernode", "premium", "standalone", "standard")
-
-
 def _federated(params: Mapping[str, Any]) -> Iterator[Problem]:
     """What a federated credential takes, and what can match no token
     (https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations)."""
@@ -289,6 +286,7 @@ def _federated(params: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 _LONGEST_CLAIM = 600
+_PAID = ("capacityreservation", "free", "lacluster", "pergb2018", "pernode", "premium", "standalone", "standard")
 _SKUS = ("basic", "standard", "premium")
 _OF_SKU = (
     ("publicNetworkAccess", "disabled", ("premium",)),
