@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -30,7 +29,6 @@ from ansible_collections.mcpops.platform.plugins.modules import gateway as gatew
 from ansible_collections.mcpops.platform.plugins.modules import gateway_route as route_module
 
 MODULE = "github.com/envoyproxy/gateway@v1.9.1"
-GATEWAY_API_MODULE = "sigs.k8s.io/gateway-api@v1.6.1"
 TENANT = "0f05f212-c61b-440a-9b80-9c0fde868da5"
 ISSUER = f"https://login.microsoftonline.com/{TENANT}/v2.0"
 LISTENERS = [{"hostname": "*.mcp.test", "tls": {"secret": "mcp-tls"}}]
@@ -80,34 +78,15 @@ def named(phases: list[list[dict[str, Any]]]) -> dict[tuple[str, str], dict[str,
     return {(item["kind"], item["metadata"]["name"]): item for some in phases for item in some}
 
 
-def go_module(name: str) -> Path:
-    """The sources of a Go module, from Go's cache of modules once they were fetched."""
-    go = shutil.which("go") or "/usr/local/go/bin/go"
-    environment = {**os.environ, "GOFLAGS": "-mod=mod", "GO111MODULE": "on"}
-    answer = subprocess.run(
-        [go, "mod", "download", "-json", name], capture_output=True, text=True, check=True, env=environment, cwd="/"
-    )
-    return Path(json.loads(answer.stdout)["Dir"])
-
-
-@functools.lru_cache(maxsize=1)
-def published_statuses() -> dict[str, set[str]]:
-    """Type in Go -> the conditions or reasons of it that Gateway API 1.6.1 and Envoy Gateway 1.9.1 publish."""
-    folders = (go_module(GATEWAY_API_MODULE) / "apis" / "v1", go_module(MODULE) / "api" / "v1alpha1")
-    found: dict[str, set[str]] = {}
-    for file in (one for folder in folders for one in sorted(folder.glob("*.go"))):
-        for kind, value in _STATUS.findall(file.read_text(encoding="utf-8")):
-            found.setdefault(kind, set()).add(value)
-    return found
-
-
-_STATUS = re.compile(r'^\t\w+ +(?:gwapiv1\.)?(\w+Condition(?:Type|Reason)) += +"(\w+)"', re.MULTILINE)
-
-
 @functools.lru_cache(maxsize=1)
 def chart_definitions() -> dict[tuple[str, str], dict[str, Any]]:
     """(apiVersion, kind) -> schema, of Gateway API 1.6.1 and Envoy Gateway 1.9.1."""
-    charts = go_module(MODULE) / "charts" / "gateway-crds-helm" / "templates"
+    go = shutil.which("go") or "/usr/local/go/bin/go"
+    environment = {**os.environ, "GOFLAGS": "-mod=mod", "GO111MODULE": "on"}
+    answer = subprocess.run(
+        [go, "mod", "download", "-json", MODULE], capture_output=True, text=True, check=True, env=environment, cwd="/"
+    )
+    charts = Path(json.loads(answer.stdout)["Dir"]) / "charts" / "gateway-crds-helm" / "templates"
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for file in (charts / "standard-gatewayapi-crds.yaml", *sorted((charts / "generated").glob("*.yaml"))):
         for kind, schema in _definitions(file.read_text(encoding="utf-8")):

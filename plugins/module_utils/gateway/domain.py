@@ -129,8 +129,8 @@ RIGHTS = (
         for kind, (version, plural) in KINDS.items()
         if kind in SPREAD
     ),
-    Right("networkpolicies", _KEPT, "networking.k8s.io", STAGE),
     Right("networkpolicies", ("list",), "networking.k8s.io", STAGE, everywhere=True),
+    Right("networkpolicies", _KEPT, "networking.k8s.io", STAGE),
 )
 
 DOMAIN = Domain(

@@ -5,19 +5,26 @@ as constants of their Go modules (apis/v1, api/v1alpha1): a word that nobody wri
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
+import json
+import os
 import re
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 from gate.checkout import CHECKOUT
-from support.gateways import published_statuses
+from support.gateways import MODULE
 
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway import gateway_readiness
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway.gateway_readiness import JUDGES
 
 pytestmark = pytest.mark.slow
 
+GATEWAY_API = "sigs.k8s.io/gateway-api@v1.6.1"
 UNIT = CHECKOUT / "tests/unit/plugins/module_utils/gateway/test_gateway_readiness.py"
 # cert-manager's, which are no constants of these modules
 OF_OTHERS = {"Ready", "DoesNotExist"}
@@ -28,6 +35,29 @@ ASKED = {
     "judge_route": ("Route", {"Accepted", "ResolvedRefs"}),
     "judge_policy": ("Policy", {"Accepted", "Programmed"}),
 }
+
+
+_STATUS = re.compile(r'^\t\w+ +(?:gwapiv1\.)?(\w+Condition(?:Type|Reason)) += +"(\w+)"', re.MULTILINE)
+
+
+def sources_of(module: str) -> Path:
+    """A Go module, from Go's cache of modules once it was fetched."""
+    go = shutil.which("go") or "/usr/local/go/bin/go"
+    environment = {**os.environ, "GOFLAGS": "-mod=mod", "GO111MODULE": "on"}
+    asked = [go, "mod", "download", "-json", module]
+    answer = subprocess.run(asked, capture_output=True, text=True, check=True, env=environment, cwd="/")
+    return Path(json.loads(answer.stdout)["Dir"])
+
+
+@functools.lru_cache(maxsize=1)
+def published_statuses() -> dict[str, set[str]]:
+    """Type in Go -> the conditions or reasons of it that are published."""
+    folders = (sources_of(GATEWAY_API) / "apis" / "v1", sources_of(MODULE) / "api" / "v1alpha1")
+    found: dict[str, set[str]] = {}
+    for file in (one for folder in folders for one in sorted(folder.glob("*.go"))):
+        for kind, value in _STATUS.findall(file.read_text(encoding="utf-8")):
+            found.setdefault(kind, set()).add(value)
+    return found
 
 
 def published(kind: str, what: str) -> set[str]:
