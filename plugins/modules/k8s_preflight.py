@@ -92,6 +92,16 @@ options:
         many fit does not matter.
     type: bool
     default: false
+  programs:
+    description:
+      - Programs that are needed where the task runs, each with the oldest version that will do if there is one, such as
+        V(helm>=3.8). Looked for in E(PATH) and beside the Python interpreter, before the cluster is asked.
+    type: list
+    elements: str
+  libraries:
+    description: Distributions of Python that are needed there, such as V(urllib3>=2.2).
+    type: list
+    elements: str
 seealso:
   - module: mcpops.platform.aks_sku_preflight
 """
@@ -205,6 +215,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
     },
     "require": {"type": "list", "elements": "str", "choices": list(k8s_preflight.REQUIRED)},
     "autoscaled": {"type": "bool", "default": False},
+    "programs": {"type": "list", "elements": "str"},
+    "libraries": {"type": "list", "elements": "str"},
 }
 PROBLEMS = k8s_preflight.problems
 OPERATION = k8s_preflight.converge

@@ -22,7 +22,7 @@ from .aks.validate import creation_problems, problems_of, removal_problems
 from .aks.versions import offered_problem, plan_problems, running_version, support_plan_of, version_step
 from .aks_sku_preflight import find_sizes, offered_versions, plain_location, selection_problems
 from .client import Arm, Body, PlanAgain, Reading
-from .cluster_preflight import promised
+from .cluster_preflight import choose_beside
 from .errors import concerns_registration
 from .options import resolve_identity
 from .reconcile import converge_resource
@@ -71,17 +71,22 @@ def _pool(pool: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+Beside = Callable[[Callable[[list[SizeRequest]], Mapping[str, str]]], None]
+"""Calls what chooses sizes with what the others are to get, while none of these chooses."""
+
+
 def with_choices(
     arm: Arm,
     spec: ClusterSpec,
     reading: Reading,
     refused: Collection[str] = (),
-    others: Callable[[], list[SizeRequest]] = list,
+    beside: Beside | None = None,
 ) -> ClusterSpec:
     """`spec` with a size for every new pool, none of those that Azure has `refused` (lower case) while this task runs;
     nothing is asked for a cluster that only stays as it is.
 
-    What `others` of this run are to get counts where it is not the size that was found for this cluster beside them.
+    What others of this run are to get counts, by `beside`, where it is not the size that was found for this cluster
+    beside them.
     """
     location = str((reading.body or {}).get("location") or spec.declared.get("location") or "")
     # what stands was taken once
@@ -99,8 +104,15 @@ def with_choices(
     choose = [name for name, request in asked.items() if request.candidates and not request.named]
     own = list(asked.values())
     found = dict(zip(asked, _selections(arm, own))) if choose else {}
-    if found and (refused or _is_another(found, spec)) and (theirs := others()):
-        found = dict(zip(asked, _selections(arm, [*theirs, *own])[len(theirs) :]))
+    if beside is not None and found and (refused or _is_another(found, spec)):
+
+        def sizes(theirs: list[SizeRequest]) -> dict[str, str]:
+            nonlocal found
+            if theirs:
+                found = dict(zip(asked, _selections(arm, [*theirs, *own])[len(theirs) :]))
+            return {name: one.chosen.name for name, one in found.items() if one.chosen is not None}
+
+        beside(sizes)
     pools: list[PoolSpec] = []
     for pool in spec.pools:
         selection = found.get(pool.name) if pool.name in choose else None
@@ -177,14 +189,14 @@ def _present(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
     warned: set[str] = set()
     refused: set[str] = set()
 
-    def others() -> list[SizeRequest]:
-        return promised(task, arm, spec)
+    def beside(choose: Callable[[list[SizeRequest]], Mapping[str, str]]) -> None:
+        choose_beside(task, arm, spec, choose)
 
     def plan_of(reading: Reading) -> ClusterPlan:
         if reading.body is None:
             refuse(spec.subject, creation_problems(task.params))
         _warn(task, spec, reading.body, warned)
-        return plan_cluster(reading.body, with_choices(arm, spec, reading, refused, others))
+        return plan_cluster(reading.body, with_choices(arm, spec, reading, refused, beside))
 
     def apply(plan: ClusterPlan, reading: Reading) -> Body:
         creation = Creation(spec, plan.steps[0])
@@ -195,7 +207,7 @@ def _present(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
             at_fault = sizes_at_fault(failure, spec, creation.sizes(), refused) if tried else set()
             if not at_fault:
                 raise
-            none_left = _none_fits(arm, spec, reading, {*refused, *at_fault}, others)
+            none_left = _none_fits(arm, spec, reading, {*refused, *at_fault}, beside)
             # refused at once, it left nothing; an operation that failed did
             stays = none_left or (remove_failed(arm, creation) if failure.status is None else "")
             if stays:
@@ -223,12 +235,10 @@ def _present(task: Task, arm: Arm, spec: ClusterSpec) -> Result:
     return Result.of(outcome.plan, {"cluster": cluster_facts(shown, spec.id)}, outcome.headline(task.check_mode))
 
 
-def _none_fits(
-    arm: Arm, spec: ClusterSpec, reading: Reading, refused: Collection[str], others: Callable[[], list[SizeRequest]]
-) -> str:
+def _none_fits(arm: Arm, spec: ClusterSpec, reading: Reading, refused: Collection[str], beside: Beside) -> str:
     """Why none of the other candidates would do, on what stood before the creation; empty where one does."""
     try:
-        with_choices(arm, spec, reading, refused, others)
+        with_choices(arm, spec, reading, refused, beside)
     except (InvalidInput, Refused, ServiceError) as why:
         return why.message()
     return ""

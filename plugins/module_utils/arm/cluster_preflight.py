@@ -195,17 +195,42 @@ def promise(task: Task, identity: Identity, sizes: Mapping[str, Mapping[str, str
     RunCache(task.run_directory).change(key, lambda known: {**(known or {}), **sizes}, _KEPT_SECONDS)
 
 
-def promised(task: Task, arm: Arm, own: ClusterSpec) -> list[SizeRequest]:
-    """What the other hosts of this run are still to get, as the preflight has found it for them.
+def choose_beside(
+    task: Task, arm: Arm, own: ClusterSpec, choose: Callable[[list[SizeRequest]], Mapping[str, str]]
+) -> None:
+    """Let `choose` find sizes by pool beside what the other hosts of this run are still to get, as the preflight has
+    found it for them, or as they have chosen since: one host after the other, so that no two take what is left.
 
     Of a cluster that may not be read nothing is known, and what is declared wrongly is refused elsewhere.
     """
     identity = resolve_identity(task.params)
-    sizes_of = RunCache(task.run_directory).known((_PROMISED, identity.fingerprint(), identity.subscription_id)) or {}
+
+    def chosen(known: Mapping[str, Mapping[str, str]] | None) -> dict[str, Mapping[str, str]]:
+        sizes = dict(known or {})
+        wishes = _wishes_of(task, identity, arm)
+        found = choose(_promised(arm, own, wishes, sizes))
+        for host in (host for host, wish in wishes.items() if wish.spec.id.lower() == own.id.lower()):
+            sizes[host] = {**sizes.get(host, {}), **found}
+        return sizes
+
+    RunCache(task.run_directory).change(
+        (_PROMISED, identity.fingerprint(), identity.subscription_id), chosen, _KEPT_SECONDS
+    )
+
+
+def _wishes_of(task: Task, identity: Identity, arm: Arm) -> dict[str, Wish]:
+    """What the hosts of this run want of a cluster, by host."""
+    entries = sorted((host, entry) for host, entry in kept(task, identity).items() if entry["has_cluster"])
+    read = {host: wish_of(entry, arm.subscription_id)[0] for host, entry in entries}
+    return {host: wish for host, wish in read.items() if wish is not None}
+
+
+def _promised(
+    arm: Arm, own: ClusterSpec, wishes: Mapping[str, Wish], sizes_of: Mapping[str, Mapping[str, str]]
+) -> list[SizeRequest]:
     found: list[SizeRequest] = []
-    for host, entry in sorted(kept(task, identity).items()):
-        wish = wish_of(entry, arm.subscription_id)[0] if entry["has_cluster"] else None
-        if wish is None or wish.spec.id.lower() == own.id.lower():
+    for host, wish in wishes.items():
+        if wish.spec.id.lower() == own.id.lower():
             continue
         spec = replace(wish.spec, sizes=replace(wish.spec.sizes, chosen=sizes_of.get(host) or {}))
         try:

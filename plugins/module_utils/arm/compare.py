@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from ..compare import Rule, Rules, case_insensitive, location
+from ..compare import Rule, Rules, at_least, case_insensitive, location
 from ..errors import Problem
 from ..plan import ABSENT, Change, join
 from ..secrets import REDACTED, SHORTEST_SECRET, secret_property
@@ -244,6 +244,22 @@ def tags_over(current: Mapping[str, Any], declared: Mapping[str, Any], purge: bo
     existing = current.get("tags") or {}
     marks = {name: value for name, value in existing.items() if purge and name.lower() in names.MARKS}
     return {**marks, **with_current_spelling(existing, declared)}
+
+
+def as_grown(declared: Mapping[str, Any], merged: Mapping[str, Any], rules: Mapping[str, Rule]) -> dict[str, Any]:
+    """The declaration, with what has grown as it stands: less would be refused, with all that is changed beside it."""
+    grown = dict(declared)
+    for path, rule in rules.items():
+        if rule.equal is at_least:
+            grown = _as_merged(grown, merged, path.split("."))
+    return grown
+
+
+def _as_merged(declared: Mapping[str, Any], merged: Mapping[str, Any], route: Sequence[str]) -> dict[str, Any]:
+    key, rest = route[0], route[1:]
+    if key not in declared or key not in merged or (rest and not isinstance(declared[key], Mapping)):
+        return dict(declared)
+    return {**declared, key: _as_merged(declared[key], merged[key], rest) if rest else merged[key]}
 
 
 def without_paths(body: Mapping[str, Any], read_only: Sequence[str]) -> dict[str, Any]:

@@ -265,9 +265,6 @@ def _workspace(params: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("properties.sku.name", f"{sku!r} is not a SKU of workspaces, for example PerGB2018")
 
 
-_PAID = ("capacityreservation", "free", "lacluster", "pergb2018", "pernode", "premium", "standalone", "standard")
-
-
 def _federated(params: Mapping[str, Any]) -> Iterator[Problem]:
     """What a federated credential takes, and what can match no token
     (https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations)."""
@@ -289,6 +286,7 @@ def _federated(params: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 _LONGEST_CLAIM = 600
+_PAID = ("capacityreservation", "free", "lacluster", "pergb2018", "pernode", "premium", "standalone", "standard")
 _SKUS = ("basic", "standard", "premium")
 _OF_SKU = (
     ("publicNetworkAccess", "disabled", ("premium",)),
@@ -400,22 +398,11 @@ def _body(
         return compare.without_paths(merged, (*paths, *spec.update_policy.children))
     # a map of tags is replaced as a whole by PUT and by most PATCHes
     whole = {**declared, "tags": merged.get("tags", {})} if "tags" in declared else declared
-    for path, rule in spec.update_policy.rules.items():
-        if rule.equal is at_least:
-            # what has grown is sent as it stands: less of it would be refused with all that is changed beside it
-            whole = _as_merged(whole, merged, path.split("."))
+    whole = compare.as_grown(whole, merged, spec.update_policy.rules)
     if spec.update_policy.update_method == "patch":
         return {key: value for key, value in whole.items() if key != "location"}
     located = {"location": merged["location"]} if merged.get("location") else {}
     return compare.without_paths({**located, **whole}, ())
-
-
-def _as_merged(declared: Mapping[str, Any], merged: Mapping[str, Any], route: list[str]) -> dict[str, Any]:
-    """The declaration, with what is at the end of a route as it is after the change; only what is declared."""
-    key, rest = route[0], route[1:]
-    if key not in declared or key not in merged or (rest and not isinstance(declared[key], Mapping)):
-        return dict(declared)
-    return {**declared, key: _as_merged(declared[key], merged[key], rest) if rest else merged[key]}
 
 
 def plan_removal(current: dict[str, Any] | None, inside: Iterable[Mapping[str, Any]], spec: ResourceSpec) -> Plan:

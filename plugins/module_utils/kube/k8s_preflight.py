@@ -15,6 +15,7 @@ from ..plan import Plan
 from ..run_cache import ClusterPending
 from ..task import Result, Task
 from ..text import kind_of, listed
+from ..tool_versions import Tools, requirement_problems
 from .apply.requests import FORBIDDEN, map_concurrently
 from .capacity import (
     NODE_NAMES_SHOWN,
@@ -104,6 +105,10 @@ def converge(task: Task) -> Result:
     """All that keeps the cluster from taking what is declared, in one message; nothing is changed."""
     params = task.params
     refuse(SUBJECT, problems(params))
+    # one of them may be what logs in to the cluster
+    lacking = list(Tools(task).lacking(params.get("programs") or (), params.get("libraries") or ()))
+    if lacking:
+        raise NotReady(SUBJECT, [Reason(one.subject, "NotInstalled", one.message, one.hint) for one in lacking])
     try:
         kube = Kube.connect(task)
     except ClusterPending as pending:
@@ -348,4 +353,9 @@ def _workloads(params: Params) -> Iterator[Problem]:
             yield from (Problem(where, message) for where, message in found)
 
 
-_RULES: tuple[Rule[Params], ...] = (*CONNECTION, _workloads)
+def _tools(params: Params) -> Iterator[Problem]:
+    for option in ("programs", "libraries"):
+        yield from requirement_problems(option, params.get(option) or ())
+
+
+_RULES: tuple[Rule[Params], ...] = (*CONNECTION, _workloads, _tools)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.registries import RegistryFailure
 
-from . import groups, placed
+from . import placed
 from .operations import OperationFailed, Settle, Work, now
 from .registry_access import StoredAccess
 from .store import IN_PROGRESS, Operation, Resource
@@ -83,17 +83,12 @@ def list_registries(call: Call) -> Reply:
 
 
 def put(call: Call) -> Reply:
-    groups.require_usable(call.cloud, call["sub"], call["group"])
-    body, name = call.object_body(), call["name"]
-    NAMES.require_valid(name)
-    existing = placed.existing(call, TYPE)
-    location = placed.location(body)
-    if existing is None:
-        _require_free_name(call.cloud, name)
-    placed.require_here(existing, location, name)
-    sku = _sku(body.get("sku"))
-    properties = _properties(body.get("properties") or {}, sku, existing)
-    return _store(call, existing, location, sku, properties, body)
+    asked = placed.asked(call, TYPE, NAMES)
+    if asked.standing is None:
+        _require_free_name(call.cloud, asked.name)
+    sku = _sku(asked.given.get("sku"))
+    properties = _properties(asked.properties, sku, asked.standing)
+    return _store(call, asked.standing, asked.location, sku, properties, asked.given)
 
 
 def _store(call: Call, existing: Resource | None, location: str, sku: str, properties: Body, given: Body) -> Reply:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.databases import Admission, DatabaseFailure
 
-from . import groups, placed
+from . import placed
 from .operations import OperationFailed, Settle, Work
 from .store import IN_PROGRESS, Operation, Resource
 from .wire import ArmError, Body, Call, Reply, link
@@ -67,16 +67,11 @@ def list_servers(call: Call) -> Reply:
 
 
 def put(call: Call) -> Reply:
-    groups.require_usable(call.cloud, call["sub"], call["group"])
-    given, name = call.object_body(), call["name"]
-    NAMES.require_valid(name)
-    standing, location = placed.existing(call, TYPE), placed.location(given)
-    placed.require_here(standing, location, name)
-    if standing is None and NAMES.is_taken(call.cloud, name):
-        raise ArmError(409, "ServerNameAlreadyExists", NAMES.taken)
-    sent = given.get("properties") or {}
-    if standing is not None:
-        return _change(call, standing, given)
+    asked = placed.asked(call, TYPE, NAMES)
+    given, name, sent = asked.given, asked.name, asked.properties
+    if asked.standing is not None:
+        return _change(call, asked.standing, given)
+    NAMES.require_free(call.cloud, name, "ServerNameAlreadyExists")
     try:
         host = call.cloud.databases.host(name)
     except DatabaseFailure as exc:
@@ -91,7 +86,7 @@ def put(call: Call) -> Reply:
         "id": placed.place(call, TYPE),
         "name": name,
         "type": TYPE,
-        "location": location,
+        "location": asked.location,
         "tags": given.get("tags") or {},
         "sku": _sku(given.get("sku")),
         "properties": {

@@ -16,7 +16,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from . import data_plane, groups, placed
+from . import data_plane, placed
 from .store import Resource
 from .wire import GATEWAY, ArmError, Body, Call, Reply, page
 from .world_names import WorldNames, named
@@ -75,24 +75,21 @@ def list_vaults(call: Call) -> Reply:
 
 
 def put(call: Call) -> Reply:
-    groups.require_usable(call.cloud, call["sub"], call["group"])
-    given, name = call.object_body(), call["name"]
-    NAMES.require_valid(name)
-    standing, location = placed.existing(call, TYPE), placed.location(given)
-    placed.require_here(standing, location, name)
+    asked = placed.asked(call, TYPE, NAMES)
+    standing = asked.standing
     with call.cloud.store.transaction():
         if standing is None:
-            if str((given.get("properties") or {}).get("createMode")).lower() == "recover":
+            if str(asked.properties.get("createMode")).lower() == "recover":
                 return Reply(200, _recover(call).body)
-            _require_free_name(call.cloud, name)
+            _require_free_name(call.cloud, asked.name)
         host = standing.private["host"] if standing else data_plane.reserve(call.cloud)
         body: Body = {
             "id": standing.id if standing else placed.place(call, TYPE),
-            "name": standing.name if standing else name,
+            "name": standing.name if standing else asked.name,
             "type": TYPE,
-            "location": location,
-            "tags": given.get("tags") or {},
-            "properties": _properties(call, given.get("properties") or {}, standing, host),
+            "location": asked.location,
+            "tags": asked.given.get("tags") or {},
+            "properties": _properties(call, asked.properties, standing, host),
         }
         call.cloud.store.put(Resource(body["id"], TYPE, call["sub"], call["group"], body["name"], body, {"host": host}))
     return Reply(200 if standing else 201, body)

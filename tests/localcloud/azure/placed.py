@@ -6,9 +6,12 @@ Codes and texts of what is missing, or elsewhere: Resource Manager's own answers
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from . import groups, locations
 from .store import Resource
 from .wire import GATEWAY, ArmError, Body, Call, Reply, page
+from .world_names import WorldNames
 
 GROUPS = "resourceGroups"  # some providers answer ids with another spelling
 
@@ -20,6 +23,30 @@ def place(call: Call, kind: str, spelling: str = GROUPS) -> str:
 
 def existing(call: Call, kind: str) -> Resource | None:
     return call.cloud.store.get(place(call, kind))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a PUT asks for: the body as given, and what stands of that name."""
+
+    given: Body
+    name: str
+    location: str
+    standing: Resource | None
+
+    @property
+    def properties(self) -> Body:
+        return self.given.get("properties") or {}
+
+
+def asked(call: Call, kind: str, names: WorldNames) -> Asked:
+    """A PUT of a type whose names are one for all of Azure, as every such type begins to look at it."""
+    groups.require_usable(call.cloud, call["sub"], call["group"])
+    given, name = call.object_body(), call["name"]
+    names.require_valid(name)
+    standing, wanted = existing(call, kind), location(given)
+    require_here(standing, wanted, name)
+    return Asked(given, name, wanted, standing)
 
 
 def find(call: Call, kind: str) -> Resource:

@@ -15,7 +15,7 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from . import data_plane, groups, placed
+from . import data_plane, placed
 from .operations import now
 from .store import Resource
 from .wire import ArmError, Body, Call, Reply
@@ -70,24 +70,21 @@ def list_accounts(call: Call) -> Reply:
 
 
 def put(call: Call) -> Reply:
-    groups.require_usable(call.cloud, call["sub"], call["group"])
-    given, name = call.object_body(), call["name"]
-    NAMES.require_valid(name)
-    standing, location = placed.existing(call, TYPE), placed.location(given)
-    placed.require_here(standing, location, name)
+    asked = placed.asked(call, TYPE, NAMES)
+    given, standing, location = asked.given, asked.standing, asked.location
     with call.cloud.store.transaction():
-        if standing is None and NAMES.is_taken(call.cloud, name):
-            raise ArmError(409, "StorageAccountAlreadyTaken", NAMES.taken.format(name=name))
+        if standing is None:
+            NAMES.require_free(call.cloud, asked.name, "StorageAccountAlreadyTaken")
         private: Body = standing.private if standing else {"host": data_plane.reserve(call.cloud), "keys": _keys()}
         body: Body = {
             "id": standing.id if standing else placed.place(call, TYPE),
-            "name": standing.name if standing else name,
+            "name": standing.name if standing else asked.name,
             "type": TYPE,
             "location": location,
             "tags": given.get("tags") or {},
             "sku": _sku(given.get("sku")),
             "kind": _kind(given.get("kind"), standing),
-            "properties": _properties(given.get("properties") or {}, location, standing, private["host"]),
+            "properties": _properties(asked.properties, location, standing, private["host"]),
         }
         if given.get("identity") is not None:
             body["identity"] = given["identity"]

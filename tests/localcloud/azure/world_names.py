@@ -51,6 +51,10 @@ class WorldNames:
         if not self.pattern.fullmatch(name):
             raise ArmError(400, self.code, self.not_valid.format(name=name))
 
+    def require_free(self, cloud: Cloud, name: str, code: str) -> None:
+        if self.is_taken(cloud, name):
+            raise ArmError(409, code, self.taken.format(name=name))
+
 
 def _refusal(reason: str, message: str) -> Reply:
     return Reply(200, {"nameAvailable": False, "reason": reason, "message": message})

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.filter.declared_images import declared_images
-from ansible_collections.mcpops.platform.plugins.module_utils.arm import azure_preflight
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.acr_registry import Registry
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks.spec import cluster_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.image_platforms import (
@@ -217,21 +216,3 @@ def test_images_of_servers_and_agents() -> None:
     (row,) = declared_images(servers, "agent")
     assert row == {"image": "x:1", "where": "agent a", "node_selector": {"k": "v"}, "tolerations": []}
     assert declared_images(None) == []
-
-
-@pytest.mark.parametrize(
-    ("found", "least", "words"),
-    [
-        (None, "", "is not installed"),
-        (None, "3.8", "is not installed"),
-        ("3.8", "3.8", ""),
-        ("3.17.3", "3.8", ""),
-        ("3.7.9", "3.8", "is 3.7.9, and 3.8 or newer is needed"),
-        ("2", "2.0", ""),
-        ("", "3.8", ""),
-        ("0.1", "", ""),
-    ],
-)
-def test_versions_are_numbers(found: str | None, least: str, words: str) -> None:
-    reason = azure_preflight._lacking(found, least)
-    assert words in reason and bool(words) == bool(reason)
