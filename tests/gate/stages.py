@@ -130,7 +130,7 @@ LANES = (
         scenarios=("mcp_mesh", "mcp_mesh_agents"),
     ),
     # A way in: Envoy Gateway, certificates, tokens, as they are published.
-    Lane("gateway", ("gateway_plane", "gateway"), paths={}, needs="gateway-images"),
+    Lane("gateway", ("gateway_plane", "gateway", "gateway_trial"), paths={}, needs="gateway-images"),
 )
 LANES_AT_ONCE = 3
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Reason
+from .trial_calls import SILENT
 from .trial_cluster import GATEWAY, GATEWAY_SERVICE, UNKNOWN_HOST
 from .trial_plan import ANSWERED, CONTROL, NO_CONNECTION, OPEN_BY_DECLARATION, OUTSIDE, REAL, Trial
 
@@ -97,7 +98,8 @@ def _without_answer(trial: Trial, found: Mapping[str, Any]) -> str:
         return REFUSED if trial.way.kind == GATEWAY_SERVICE else NOT_TRIED
     if trial.way.kind in (UNKNOWN_HOST, GATEWAY_SERVICE):
         return REFUSED
-    return OPEN if found["why"] == "no answer in time" and trial.expected != ANSWERED else NOT_TRIED
+    silent = found["sent"] and found["why"] == SILENT
+    return OPEN if silent and trial.expected != ANSWERED else NOT_TRIED
 
 
 def _by_control(row: Row, control: Row | None) -> Row:

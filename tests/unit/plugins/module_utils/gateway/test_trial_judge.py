@@ -14,6 +14,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.gateway.trial_plan
 
 OUTSIDE, FOREIGN = Source(trial_plan.OUTSIDE), Source(trial_plan.FOREIGN, "f")
 REFUSED, CLOSED = trial_plan.REFUSED_BY_GATEWAY, trial_plan.NO_CONNECTION
+SILENT = "no answer in time"
 DECLARED = trial_plan.OPEN_BY_DECLARATION
 
 
@@ -28,7 +29,15 @@ def trial(kind: str = "gateway", expected: str = REFUSED, source: Source = OUTSI
 
 def answer(status: int | None = None, body: str = "", why: str = "", *, connected: bool = True, **headers: str) -> Any:
     named = {key.replace("_", "-"): value for key, value in headers.items()}
-    return {"id": 0, "connected": connected, "status": status, "headers": named, "body": body, "why": why}
+    return {
+        "id": 0,
+        "connected": connected,
+        "sent": why == SILENT,
+        "status": status,
+        "headers": named,
+        "body": body,
+        "why": why,
+    }
 
 
 def outcome(one: Trial, found: Any) -> str:
